@@ -23,3 +23,8 @@ CREATE TABLE unlocked_networks (
     version     INTEGER NOT NULL,
     unlocked_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+-- Lists of the few users that are disabled or must choose a new password.
+CREATE INDEX users_disabled ON users (id) WHERE disabled_at IS NOT NULL;
+CREATE INDEX users_must_change ON users (id) WHERE must_change_password;
+-- How far the words of users of earlier versions are written: the last user's id; empty when all are.
+INSERT INTO meta (name, value) SELECT 'user_words', x'' WHERE NOT EXISTS (SELECT 1 FROM users);

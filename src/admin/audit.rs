@@ -1,19 +1,123 @@
 //! Reading the audit trail.
 
+use uuid::Uuid;
+
 use crate::app::App;
-use crate::base::id::UserId;
+use crate::base::id::{AuditId, UserId};
+use crate::domain::audit::{Event, EventKind};
+use crate::domain::audit_filter::{AuditFilter, DrivingIndex};
 use crate::domain::outcome::Failure;
 use crate::domain::pagination::{Page, PageRequest};
-use crate::store::audit::{self, StoredEvent};
+use crate::domain::request_info::RequestInfo;
+use crate::store::audit::StoredEvent;
+use crate::store::audit_query::{self, Stretch};
+use crate::text_enum;
 
-/// A page of events, newest first; of one user if named.
+use super::user_lookup::resolve;
+
+/// The most rows that are examined for one page.
+pub const MOST_EXAMINED: usize = 20_000;
+/// The rows that are read at once where a filter may leave some out.
+const ROWS: i64 = 500;
+
+/// A page of events, newest first.
+#[derive(Debug)]
+pub struct EventPage {
+    /// The events, and where the next page begins. A page with fewer events than were asked for, or none, may be
+    /// followed by another.
+    pub page: Page<StoredEvent>,
+    /// Whether the page ends early, because [`MOST_EXAMINED`] rows were examined.
+    pub cut_off: bool,
+}
+
+text_enum! {
+    /// The form of an export.
+    pub enum ExportFormat {
+        /// Comma-separated values (RFC 4180), with a header.
+        Csv = "csv",
+        /// A JSON object a line.
+        Ndjson = "ndjson",
+    }
+}
+
+/// A page of the events that `filter` names, newest first.
 ///
 /// # Errors
 /// Only faults.
 pub async fn list(
     app: App,
-    user: Option<UserId>,
+    filter: AuditFilter,
     request: PageRequest,
-) -> Result<Page<StoredEvent>, Failure> {
-    Ok(audit::page(&mut app.db.reader().await?, user, request).await?)
+) -> Result<EventPage, Failure> {
+    let mut reader = app.db.reader().await?;
+    let index = filter.driving_index();
+    let wanted = usize::try_from(request.limit).unwrap_or(1) + 1;
+    let rows = if leaves_none_out(&filter, &index) { request.limit + 1 } else { ROWS };
+    let until = filter.until.map_or(Uuid::max(), |until| AuditId::earliest(until).uuid());
+    let mut before = request.after.unwrap_or(Uuid::max()).min(until);
+    let from = filter.since.map_or(AuditId::from_uuid(Uuid::nil()), AuditId::earliest);
+    let (mut found, mut examined) = (Vec::new(), 0);
+    loop {
+        let stretch = Stretch { before, from, limit: rows };
+        let (read, is_all) = audit_query::next(&mut reader, &index, stretch).await?;
+        for event in read {
+            examined += 1;
+            before = event.id.uuid();
+            if filter.matches(&event.facts()) {
+                found.push(event);
+            }
+            if found.len() == wanted || examined == MOST_EXAMINED {
+                break;
+            }
+        }
+        if found.len() == wanted || (is_all && examined < MOST_EXAMINED) {
+            let page = Page::cut(found, request.limit, |event| event.id.uuid());
+            return Ok(EventPage { page, cut_off: false });
+        }
+        if examined == MOST_EXAMINED {
+            let page = Page { data: found, next: Some(PageRequest::cursor_of(before)) };
+            return Ok(EventPage { page, cut_off: true });
+        }
+    }
+}
+
+/// Whether the index leads to events of the filter only, so that no more than a page is read.
+fn leaves_none_out(filter: &AuditFilter, index: &DrivingIndex<'_>) -> bool {
+    let mut rest = AuditFilter { since: None, until: None, ..filter.clone() };
+    match index {
+        DrivingIndex::User(_) => rest.user = None,
+        DrivingIndex::Session(_) => rest.session = None,
+        DrivingIndex::Address(_) => rest.address = None,
+        DrivingIndex::Client(_) => rest.client_id = None,
+        DrivingIndex::Kinds(_) => rest.kinds.clear(),
+        DrivingIndex::Time => {}
+    }
+    rest == AuditFilter::default()
+}
+
+/// Records that events leave the server in a file, before the first of them does.
+///
+/// # Errors
+/// Only faults.
+pub async fn begin_export(
+    app: App,
+    format: ExportFormat,
+    info: RequestInfo,
+) -> Result<(), Failure> {
+    app.transaction(&info, async |tx| {
+        tx.record(&Event::new(EventKind::AuditExported).detail(format.as_str())).await?;
+        Ok(())
+    })
+    .await
+}
+
+/// The user that a filter names: by an id, which may be that of a deleted user, or by a login or e-mail address.
+///
+/// # Errors
+/// `not_found` when no user has the login; `conflict` as in [`resolve`].
+pub async fn user_named(app: &App, name: &str) -> Result<UserId, Failure> {
+    if let Ok(id) = name.parse::<UserId>() {
+        return Ok(id);
+    }
+    Ok(resolve(app.clone(), name.to_owned()).await?.id)
 }

@@ -16,7 +16,6 @@ use crate::domain::permission::Action;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user::User;
 use crate::identity::mailed_codes::{self, CodeContent, CodeOwner, NewCode};
-use crate::identity::unlock;
 use crate::store::users;
 
 use super::authorization::{authorize_on_user, pace_helpdesk};
@@ -61,22 +60,6 @@ pub async fn recover(app: App, id: UserId, info: RequestInfo) -> Result<SentLink
         content: MailContent::PasswordReset,
     };
     send(&app, id, &info, wanted).await
-}
-
-/// Clears the counters of failed attempts at the password and the second factors of a user, from every network.
-///
-/// # Errors
-/// `not_found`.
-pub async fn unlock(app: App, id: UserId, info: RequestInfo) -> Result<(), Failure> {
-    app.transaction_or_nothing(&info, async |tx| {
-        let user = users::find(&mut **tx, id).await?.ok_or_else(not_found)?;
-        authorize_on_user(tx, Action::UnlockUser, &user).await?;
-        let login = user.login_name()?;
-        unlock::clear_passwords(tx, login.key()).await?;
-        unlock::clear_second_factors(tx, id).await?;
-        Ok(tx.record(&Event::new(EventKind::UserUnlocked).about(id)).await?)
-    })
-    .await
 }
 
 /// A link that is wanted.

@@ -3,6 +3,7 @@
 //! Owns these use cases, called by the HTTP API and the command line alike. A change asks `authorization` for the right
 //! of the request; what only reads is guarded by the typed value of the caller at the HTTP edge.
 
+pub mod activity;
 pub mod admin_keys;
 pub mod apis;
 pub mod audit;
@@ -15,6 +16,7 @@ mod client_writes;
 pub mod clients;
 pub mod declarative;
 pub mod factors;
+pub mod health;
 pub mod invitations;
 pub mod key_import;
 pub mod key_rotation;
@@ -22,10 +24,20 @@ pub mod keys;
 pub mod mail;
 mod managed;
 pub mod master_key;
+pub mod session_ends;
+mod session_selection;
+mod session_walk;
 pub mod sessions;
+pub mod time_bound;
 pub mod token_diagnosis;
 pub mod tokens;
+pub mod unlocking;
 pub mod user_lookup;
+pub mod user_names;
+pub mod user_password;
+pub mod user_roles;
+pub mod user_search;
+pub mod user_why;
 mod user_writes;
 pub mod users;
 pub mod verifiers;

@@ -1,19 +1,21 @@
-//! Ending the sessions of all users. `identity::sessions` lists them.
+//! Ending one session, and those of a weak sign-in. `identity::sessions` lists them, `session_ends` ends those that have
+//! something in common.
 
-use crate::app::{App, AuditedTx};
-use crate::base::id::{BrowserId, SessionId, UserId};
-use crate::domain::audit::{Event, EventKind};
+use crate::app::App;
+use crate::base::Timestamp;
+use crate::base::id::{BrowserId, SessionId};
 use crate::domain::authn::AssuranceLevel;
+use crate::domain::liveness::{ClientState, active_session};
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::pagination::PageRequest;
 use crate::domain::permission::Action;
 use crate::domain::request_info::RequestInfo;
-use crate::domain::session::EndReason;
+use crate::domain::session::{EndReason, SessionFilter};
 use crate::identity::browser_login::end_browser;
-use crate::identity::logout_notices::{self, Fate, everything_of};
+use crate::identity::logout_notices;
 use crate::identity::sessions::{self, LoggedIn};
 use crate::store::sessions::end::Ending;
-use crate::store::{browser_sessions, users};
+use crate::store::{self, browser_sessions, users};
 
 use super::authorization::authorize_on_user;
 
@@ -43,49 +45,21 @@ pub async fn revoke(app: App, id: SessionId, info: RequestInfo) -> Result<(), Fa
     .await
 }
 
-/// Ends everything a user has.
+/// Whether [`revoke`] would end something.
 ///
 /// # Errors
-/// `not_found` when there is no such user.
-pub async fn revoke_all(app: App, user: UserId, info: RequestInfo) -> Result<(), Failure> {
-    app.transaction(&info, async |tx| {
-        if end_everything(tx, user).await? {
-            return Ok(());
-        }
-        Err(Refusal::new(Code::NotFound, "There is no such user.").into())
-    })
-    .await
-}
-
-/// The users whose sessions end in one transaction, so that no log-in waits for all of them.
-const USERS_AT_ONCE: i64 = 100;
-
-/// Ends everything that every user has. How many users there were.
-///
-/// Interrupted, it has ended a part, and may be run again.
-///
-/// # Errors
-/// Only faults.
-pub async fn revoke_all_of_everyone(app: App, info: RequestInfo) -> Result<u64, Failure> {
-    let (mut after, mut ended) = (None, 0);
-    loop {
-        let request = PageRequest { after, limit: USERS_AT_ONCE };
-        let page = users::page(&mut app.db.reader().await?, request).await?;
-        let ids: Vec<UserId> = page.data.iter().map(|user| user.id).collect();
-        app.transaction(&info, async |tx| {
-            // In the order of their ids, as every process does.
-            for user in &ids {
-                end_everything(tx, *user).await?;
-            }
-            Ok(())
-        })
-        .await?;
-        ended += u64::try_from(ids.len()).unwrap_or(u64::MAX);
-        match (page.next, ids.last()) {
-            (Some(_), Some(last)) => after = Some(last.uuid()),
-            _ => return Ok(ended),
-        }
+/// `not_found` when there is none or it is over.
+pub async fn require_live(app: App, id: SessionId, now: Timestamp) -> Result<(), Failure> {
+    let mut reader = app.db.reader().await?;
+    let found = store::sessions::with_user(&mut reader, id).await?;
+    let is_live = found.is_some_and(|(session, user)| {
+        active_session(&session, (&user).into(), ClientState::NotConsidered, now).is_ok()
+    });
+    let browser = BrowserId::from_uuid(id.uuid());
+    if is_live || browser_sessions::live_user(&mut reader, browser, now).await?.is_some() {
+        return Ok(());
     }
+    Err(Refusal::new(Code::NotFound, "There is no such live session.").into())
 }
 
 /// Ends the sessions and the sign-ins at Signet's pages that rest on less than `level`. How many there were.
@@ -102,7 +76,8 @@ pub async fn revoke_below(
     let (mut after, mut ended) = (None, 0);
     loop {
         let request = PageRequest { after, limit: SESSIONS_AT_ONCE };
-        let page = sessions::list(app.clone(), None, request, info.now).await?;
+        let page =
+            sessions::list(app.clone(), &SessionFilter::default(), request, info.now).await?;
         let last = page.data.last().map(LoggedIn::id);
         for row in page.data.iter().filter(|row| row.acr() < level) {
             match revoke(app.clone(), SessionId::from_uuid(row.id()), info.clone()).await {
@@ -121,17 +96,3 @@ pub async fn revoke_below(
 
 /// The sessions that are read at once.
 const SESSIONS_AT_ONCE: i64 = 100;
-
-/// False when there is no such user.
-async fn end_everything(tx: &mut AuditedTx, user: UserId) -> Result<bool, Failure> {
-    let now = tx.info().now;
-    let Some(everything) = everything_of(tx, user, Fate::Stays).await? else { return Ok(false) };
-    let Some(found) = users::find(&mut **tx, user).await? else { return Ok(false) };
-    authorize_on_user(tx, Action::EndSessions, &found).await?;
-    if users::raise_epoch(tx, user, now).await?.is_none() {
-        return Ok(false);
-    }
-    everything.ended(tx, None).await?;
-    tx.record(&Event::new(EventKind::SessionsEnded).about(user).detail("by_admin")).await?;
-    Ok(true)
-}

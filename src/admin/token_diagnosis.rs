@@ -236,7 +236,9 @@ async fn raises(
     if session.user_epoch == user.session_epoch {
         return Ok(Vec::new());
     }
-    let events = audit::endings(reader, user.id, session.created_at, MAX_ENDINGS).await?;
+    let mut events = audit::endings(reader, user.id, session.created_at, MAX_ENDINGS).await?;
+    events.extend(audit::endings_of_all(reader, session.created_at, MAX_ENDINGS).await?);
+    events.sort_unstable_by_key(|event| std::cmp::Reverse(event.id));
     Ok(events.iter().filter_map(raise).collect())
 }
 

@@ -77,6 +77,7 @@ pub(super) async fn store_update(
     users::update(tx, id, user.name.as_deref(), &user.subject(), now).await?;
     if let Some(must) = must_change {
         users::require_password_change(tx, id, must, now).await?;
+        tx.record(&must_change_event(id, must)).await?;
     }
     if user.role == Role::Admin {
         setup_links::close(tx).await?;
@@ -108,4 +109,10 @@ pub(super) async fn change_in(
     event.detail = (!detail.is_empty()).then(|| detail.to_owned());
     tx.record(&event).await?;
     Ok(true)
+}
+
+/// That a user must, or need not any more, choose a new password at the next sign-in.
+pub(super) fn must_change_event(id: UserId, must: bool) -> Event {
+    let event = Event::new(EventKind::PasswordMustChangeSet).about(id);
+    event.detail(if must { "set" } else { "cleared" })
 }

@@ -15,16 +15,16 @@ use crate::domain::user::{Role, User};
 use crate::domain::user_email::{EmailChange, EmailChangeError};
 use crate::identity::deletion;
 use crate::identity::last_administrator::keep_an_administrator;
-use crate::identity::notifications::{Notification, notify};
 use crate::identity::profile::check_name;
-use crate::identity::register::{parse_login, parse_password, parse_password_of};
+use crate::identity::register::{parse_login, parse_password};
+use crate::store::setup_links;
 use crate::store::users::{self, NewUser};
-use crate::store::{passwords, setup_links};
 
 use super::authorization::{authorize, authorize_on_user};
 use super::client_patch::once_each;
 use super::managed;
-use super::user_writes::{change_in, store_new, store_update};
+use super::unlocking;
+use super::user_writes::{change_in, must_change_event, store_new, store_update};
 
 /// A user to be made.
 pub struct Create {
@@ -207,6 +207,7 @@ pub async fn create(app: App, create: Create, info: RequestInfo) -> Result<User,
         store_new(tx, &new, email.as_ref()).await?;
         if create.must_change_password {
             users::require_password_change(tx, id, true, now).await?;
+            tx.record(&must_change_event(id, true)).await?;
         }
         Ok(())
     })
@@ -263,7 +264,7 @@ pub async fn disable(app: App, id: UserId, info: RequestInfo) -> Result<User, Fa
     show(app, id).await
 }
 
-/// Enables a user again. Enabling twice is fine.
+/// Enables a user again and clears the counters of failed attempts. Enabling twice is fine.
 ///
 /// # Errors
 /// `not_found`.
@@ -274,6 +275,7 @@ pub async fn enable(app: App, id: UserId, info: RequestInfo) -> Result<User, Fai
             managed::guard(tx, id.uuid()).await?;
         }
         let changed = users::enable(tx, id, now).await?;
+        unlocking::clear(tx, &user).await?;
         Ok(changed.then_some((EventKind::UserEnabled, "")))
     })
     .await?;
@@ -295,43 +297,8 @@ pub async fn delete(app: App, id: UserId, info: RequestInfo) -> Result<(), Failu
     .await
 }
 
-/// A password that an administrator sets.
-pub struct NewPassword {
-    /// The password as typed.
-    pub password: String,
-    /// Whether the user may keep it. Otherwise the next sign-in asks for another one, which the administrator
-    /// does not know.
-    pub permanent: bool,
-}
-
-/// Sets a password and ends everything the user has.
-///
-/// # Errors
-/// `not_found`; `weak_password`.
-pub async fn set_password(
-    app: App,
-    id: UserId,
-    NewPassword { password, permanent }: NewPassword,
-    info: RequestInfo,
-) -> Result<(), Failure> {
-    let now = info.now;
-    let user = show(app.clone(), id).await?;
-    // Before a password is hashed for it.
-    let kind = TargetKind::of_user(user.role);
-    info.authority.require_on(Action::SetPassword, [kind]).map_err(Refusal::from)?;
-    let password = parse_password_of(&app, "password", &password, &user)?;
-    let slot = app.reserve_hash_slot(Lane::Known, requester(&info))?;
-    let hash = app.hash_password(slot, password).await?;
-    let changed = change(&app, Action::SetPassword, id, &info, async |tx, user| {
-        passwords::set_password(tx, id, &hash, !permanent, now).await?;
-        notify(tx, &user, Notification::PasswordChanged).await?;
-        Ok(Some((EventKind::PasswordChanged, "set")))
-    });
-    changed.await.map(drop)
-}
-
 /// Under which name an administrator's request waits for a hash.
-fn requester(info: &RequestInfo) -> Requester {
+pub(super) fn requester(info: &RequestInfo) -> Requester {
     let by_address = || info.address().map_or(Requester::Unknown, Requester::Address);
     info.origin.actor.map_or_else(by_address, |actor| Requester::Account(actor.uuid()))
 }

@@ -3,11 +3,13 @@
 //! The composition root: holds the parts and puts them together (`startup`). Holds no rule and serves
 //! no request.
 
+mod activity;
 pub mod cache;
 mod client_findings;
 mod clock_guard;
 mod common_clock;
 mod disconnect;
+mod form_results;
 mod jwks_fetch_log;
 mod keys;
 pub mod limits;
@@ -15,6 +17,7 @@ pub mod outbox;
 mod password_hashing;
 mod process;
 mod proxy_findings;
+pub mod refusal_log;
 pub mod sealed_state;
 pub mod startup;
 mod transaction;
@@ -43,12 +46,15 @@ use crate::store::refresh_batch::Refresher;
 use crate::store::session_loader::SessionLoader;
 use crate::store::{Db, meta};
 
+use activity::ActivityCounts;
 use cache::{Caches, VerifiedTokenCache};
 use client_findings::ClientFindings;
 use common_clock::CommonClock;
+pub use form_results::{FormResult, FormResults};
 use limits::{AddressLimiter, AttemptGate, Standing};
 use process::Process;
 use proxy_findings::ProxyFindings;
+use refusal_log::RefusalLog;
 
 #[cfg(feature = "test-support")]
 pub use jwks_fetch_log::MAX_UNKNOWN_OF_NETWORK;
@@ -104,6 +110,12 @@ pub struct AppState {
     pub proxy_findings: ProxyFindings,
     /// What was wrong with requests of clients since it was last written down.
     pub client_findings: ClientFindings,
+    /// Attempts to sign in that were refused and are not in the audit trail yet.
+    pub refusal_log: RefusalLog,
+    /// How much happened since it was last added to the database.
+    pub activity: ActivityCounts,
+    /// What forms of the console did.
+    pub form_results: FormResults,
     /// Resource servers that have fetched the public keys.
     pub jwks_fetches: JwksFetchLog,
     /// The HTTP client for notices to clients.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::base::TimeSpan;
 use crate::crypto::password::{HashError, Lane, Overloaded, Refused, Requester, Slot, Verified};
+use crate::domain::failure_reason::FailureReason;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::password::{ARGON2ID, Password};
 use crate::metrics::Metrics;
@@ -44,16 +45,28 @@ impl App {
     /// # Errors
     /// `unavailable` at once, with the time it would have taken, when that is too long.
     pub fn reserve_hash_slot(&self, lane: Lane, who: Requester) -> Result<Slot, Refusal> {
+        self.try_hash_slot(lane, who).map_err(|(_, refusal)| refusal)
+    }
+
+    /// The same; a refusal comes with its reason.
+    ///
+    /// # Errors
+    /// As [`App::reserve_hash_slot`].
+    pub fn try_hash_slot(
+        &self,
+        lane: Lane,
+        who: Requester,
+    ) -> Result<Slot, (FailureReason, Refusal)> {
         self.hasher.reserve(lane, who).map_err(|Overloaded { why, wait }| {
-            let why = match why {
-                Refused::Full => "queue_full",
-                Refused::NetworkQuota => "network_share",
-                Refused::TooLong => "too_long",
+            let reason = match why {
+                Refused::Full => FailureReason::QueueFull,
+                Refused::NetworkQuota => FailureReason::NetworkShare,
+                Refused::TooLong => FailureReason::TooLong,
             };
             if let Requester::Address(address) = who {
                 self.standing.count(address);
             }
-            self.turned_away(why, wait)
+            (reason, self.turned_away(reason.as_str(), wait))
         })
     }
 

@@ -9,7 +9,9 @@
 //!
 //! * `store`: migrations, and the batched refresh, which begins within the time its callers have left.
 //! * `app/startup` and `app/keys`: run before there is an `App`.
+//! * `app/activity.rs`: counts gathered in memory, written by a job. Audits nothing.
 //! * `app/client_findings.rs`: counts gathered in memory, written by a job. Audits nothing.
+//! * `app/refusal_log.rs`: refused attempts counted in memory, written to the audit trail by a job.
 //! * `app/clock_guard.rs`: one statement that serves no request and audits nothing.
 //! * `app/write_probe.rs`: one row that asks whether there is room, for no user and without an audit event.
 //! * `oauth/grant.rs`: a grant begins its transaction when it first needs one, so that a grant that

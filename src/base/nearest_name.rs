@@ -15,7 +15,7 @@ pub fn nearest_name<N: AsRef<str>>(
 /// Insertions, deletions, substitutions and swaps of neighbours between two names (optimal string
 /// alignment). A swap counts as one error: plain Levenshtein would rank `SIGNET_LGO` as far from
 /// `SIGNET_LOG` as a different word.
-fn distance(a: &str, b: &str) -> usize {
+pub fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     let mut before: Vec<usize> = Vec::new();
     let mut last: Vec<usize> = (0..=b.len()).collect();

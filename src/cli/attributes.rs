@@ -27,6 +27,56 @@ pub struct Given {
     claims: Vec<(String, Value)>,
 }
 
+/// `--role` of a command that replaces all roles.
+#[derive(Debug, Args)]
+pub struct RoleArgs {
+    /// admin or user: what the user may do at Signet itself (default: user); anything else: an
+    /// application role. May be given several times, or with commas between several
+    #[arg(long = "role", value_name = "ROLE", value_parser = names(label))]
+    roles: Vec<Names>,
+}
+
+impl RoleArgs {
+    /// Signet's own role and the application roles, none of either when no role was given.
+    ///
+    /// # Errors
+    /// When admin and user are both given.
+    pub fn roles(&self) -> Result<Option<(Role, Vec<String>)>, CommandError> {
+        if self.roles.is_empty() {
+            return Ok(None);
+        }
+        split_roles(Names::all(&self.roles)).map(Some)
+    }
+
+    /// The same of a text with commas between the roles.
+    ///
+    /// # Errors
+    /// When a role is not a name, or admin and user are both named.
+    pub fn parse(text: &str) -> Result<(Role, Vec<String>), CommandError> {
+        let roles: Result<Vec<String>, String> =
+            text.split(',').map(|role| label(role.trim())).collect();
+        split_roles(roles.map_err(CommandError::usage)?)
+    }
+}
+
+/// Signet's own role among `roles`, and the application roles.
+fn split_roles(roles: Vec<String>) -> Result<(Role, Vec<String>), CommandError> {
+    let (mut own, mut application) = (None, Vec::new());
+    for text in roles {
+        match text.parse::<Role>() {
+            Err(_) => application.push(text),
+            Ok(role) if own.is_none_or(|before| before == role) => own = Some(role),
+            Ok(role) => {
+                let other = own.unwrap_or(Role::User);
+                return Err(CommandError::usage(format!(
+                    "--role {other} and --role {role} exclude each other: a user has one of Signet's own roles."
+                )));
+            }
+        }
+    }
+    Ok((own.unwrap_or(Role::User), application))
+}
+
 /// What is taken from a user that exists.
 #[derive(Debug, Args)]
 pub struct Removed {
@@ -50,20 +100,7 @@ impl Given {
         if self.roles.is_empty() {
             return Ok(None);
         }
-        let (mut own, mut application) = (None, Vec::new());
-        for text in Names::all(&self.roles) {
-            match text.parse::<Role>() {
-                Err(_) => application.push(text),
-                Ok(role) if own.is_none_or(|before| before == role) => own = Some(role),
-                Ok(role) => {
-                    let other = own.unwrap_or(Role::User);
-                    return Err(CommandError::usage(format!(
-                        "--role {other} and --role {role} exclude each other: a user has one of Signet's own roles."
-                    )));
-                }
-            }
-        }
-        Ok(Some((own.unwrap_or(Role::User), application)))
+        split_roles(Names::all(&self.roles)).map(Some)
     }
 
     /// The groups.

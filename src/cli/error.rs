@@ -47,9 +47,9 @@ impl CommandError {
         self
     }
 
-    /// What is said of it.
+    /// What is said, in one text.
     pub fn text(&self) -> String {
-        self.texts.join("\n")
+        self.texts.join("; ")
     }
 
     /// Says it and gives the exit code.

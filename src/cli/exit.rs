@@ -22,6 +22,8 @@ pub enum Exit {
     NotAllowed = 4,
     /// It conflicts with what is there.
     Conflict = 5,
+    /// Some rows failed; the others were done.
+    SomeFailed = 6,
     /// A check found something wrong.
     CheckFailed = 7,
     /// A port is busy, or nobody answers at it.

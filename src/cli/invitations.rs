@@ -1,4 +1,4 @@
-//! `signet user invite`, `recover` and `unlock`.
+//! `signet user invite` and `recover`.
 
 use serde_json::Value;
 
@@ -67,17 +67,6 @@ pub async fn invite_new(
     let work = invitations::invite(app.clone(), id, RequestInfo::cli(app.now()));
     let sent = app.run_to_completion(work).await.map_err(about("user", login))?;
     shown(app, sent, (id, login, "no e-mail address"), output)
-}
-
-/// Clears the counters of failed attempts of a user.
-pub fn unlock(named: &Named) -> Result<(), CommandError> {
-    with_app(async |app| {
-        let user = named.find(&app).await?;
-        let work = invitations::unlock(app.clone(), user.id, RequestInfo::cli(app.now()));
-        app.run_to_completion(work).await.map_err(about("user", &user.login))?;
-        startup_report::say(&format!("Unlocked user {} ({})\n", user.login, user.id));
-        Ok(())
-    })
 }
 
 async fn send<F>(

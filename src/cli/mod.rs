@@ -6,6 +6,7 @@
 mod admin;
 mod api;
 mod attributes;
+mod audit;
 mod client;
 mod config;
 mod db;
@@ -15,6 +16,7 @@ mod error;
 mod exit;
 mod factors;
 mod force;
+mod from_file;
 mod health;
 mod invitations;
 mod key;
@@ -27,6 +29,7 @@ mod prompt;
 mod relative_time;
 mod serve;
 mod session;
+mod session_revoke;
 mod startup_report;
 mod table;
 mod token;
@@ -112,6 +115,9 @@ For the health check of a container:  HEALTHCHECK CMD [\"signet\", \"health\"]")
     /// See and end sessions
     #[command(subcommand)]
     Session(session::Command),
+    /// See what has happened
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// See and export the signing keys' public halves
     #[command(subcommand)]
     Key(key::Command),
@@ -209,6 +215,13 @@ fn print(error: &clap::Error) {
 }
 
 fn run(command: &Command, output: Output) -> Result<(), CommandError> {
+    let has_csv =
+        matches!(command, Command::Audit(_) | Command::Session(session::Command::List(_)));
+    if output.chosen() == Some(Format::Csv) && !has_csv {
+        return Err(CommandError::usage(
+            "-o csv is for lists of events and sessions.\n  Choose table, json or ndjson.",
+        ));
+    }
     match command {
         // `main` has taken these.
         Command::Serve(_) | Command::Dev(_) => Ok(()),
@@ -218,6 +231,7 @@ fn run(command: &Command, output: Output) -> Result<(), CommandError> {
         Command::Client(command) => client::run(command, output),
         Command::Admin(command) => admin::run(command, output),
         Command::Session(command) => session::run(command, output),
+        Command::Audit(command) => audit::run(command, output),
         Command::Key(command) => key::run(command, output),
         Command::Token(command) => token::run(command, output),
         Command::Mail(command) => mail::run(command),

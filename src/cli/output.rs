@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::base::{Clock as _, SystemClock, Timestamp};
 use crate::domain::terminal_text::{escaped_json, escaped_lines};
+use crate::view::csv;
 
 use super::table::Table;
 
@@ -23,6 +24,8 @@ pub enum Format {
     Json,
     /// One object a line
     Ndjson,
+    /// Comma-separated values with a header, of events and sessions
+    Csv,
 }
 
 /// Something that is listed or shown.
@@ -52,6 +55,11 @@ impl Output {
         self.chosen.unwrap_or_else(|| {
             if io::stdout().is_terminal() { Format::Table } else { Format::Ndjson }
         })
+    }
+
+    /// The format that was asked for, if any was.
+    pub const fn chosen(self) -> Option<Format> {
+        self.chosen
     }
 
     /// The time that what is written now is told in relation to. Read at each writing: what a
@@ -87,7 +95,13 @@ impl Output {
 
     /// Begins a list.
     pub fn list<R: Row>(self) -> List<R> {
-        List { output: self, table: Table::new(R::HEAD), begun: false, row: PhantomData }
+        List {
+            output: self,
+            table: Table::new(R::HEAD),
+            columns: Vec::new(),
+            begun: false,
+            row: PhantomData,
+        }
     }
 }
 
@@ -95,6 +109,8 @@ impl Output {
 pub struct List<R> {
     output: Output,
     table: Table,
+    /// The columns of CSV: the members of the first row.
+    columns: Vec<String>,
     begun: bool,
     row: PhantomData<R>,
 }
@@ -112,6 +128,7 @@ impl<R: Row> List<R> {
                 let lines: String = rows.iter().map(|row| format!("{}\n", row.json())).collect();
                 escaped_json(&lines).into_owned()
             }
+            Format::Csv => return self.csv_rows(rows),
             Format::Json => {
                 let text = rows.iter().enumerate().fold(String::new(), |mut text, (index, row)| {
                     text.push_str(if index == 0 && !self.begun { "[\n" } else { ",\n" });
@@ -124,6 +141,25 @@ impl<R: Row> List<R> {
         };
         self.begun |= !rows.is_empty();
         write(&text)
+    }
+
+    /// Nothing is escaped for a terminal: the cells are for another program.
+    fn csv_rows(&mut self, rows: &[R]) -> io::Result<()> {
+        let rows: Vec<Value> = rows.iter().map(Row::json).collect();
+        let mut text = String::new();
+        if let (false, Some(members)) = (self.begun, rows.first().and_then(Value::as_object)) {
+            self.columns = members.keys().cloned().collect();
+            text.push_str(&csv::header(&self.columns()));
+            self.begun = true;
+        }
+        rows.iter().for_each(|row| text.push_str(&csv::row(row, &self.columns())));
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(text.as_bytes())?;
+        stdout.flush()
+    }
+
+    fn columns(&self) -> Vec<&str> {
+        self.columns.iter().map(String::as_str).collect()
     }
 
     /// Ends the list.

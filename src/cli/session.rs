@@ -5,25 +5,24 @@ use std::collections::HashMap;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use crate::admin::{sessions, users};
+use crate::admin::users;
 use crate::app::App;
 use crate::base::Timestamp;
-use crate::base::id::{SessionId, UserId};
-use crate::domain::authn::AssuranceLevel;
-use crate::domain::outcome::{Code, Failure, Refusal};
+use crate::base::id::UserId;
+use crate::domain::outcome::Failure;
 use crate::domain::pagination::{Page, PageRequest};
-use crate::domain::request_info::RequestInfo;
+use crate::domain::session::SessionFilter;
 use crate::domain::user_agent::Device;
 use crate::identity::{self, sessions::LoggedIn};
 use crate::view;
 
-use super::client::level;
-use super::error::{CommandError, about};
+use super::error::CommandError;
 use super::output::{Format, Output, Row};
 use super::paging::Paging;
 use super::relative_time::ago;
-use super::startup_report;
+use super::session_revoke::{RevokeArgs, revoke};
 use super::user;
+use super::value_parsers::time;
 use super::with_app::with_app;
 
 /// What to do with sessions.
@@ -33,20 +32,27 @@ pub enum Command {
     #[command(after_help = "Examples:
   signet session list
   signet session list --user ada@example.com
+  signet session list --client shop --since 2h
   signet session list -o ndjson | jq -r 'select(.superseded) | .id'
   signet session list -o ndjson | jq -r 'select(.kind == \"browser\") | .address'
 
-A sign-in at Signet's pages is one browser in which a user is logged in; its client is \"(browser)\".")]
+A sign-in at Signet's pages is one browser in which a user is logged in; its client is \"(browser)\".
+It belongs to no client: with --client, sessions of the client are listed and no sign-ins.")]
     List(ListArgs),
-    /// End one session or sign-in, all of one user, all of every user, or those of a weak sign-in
+    /// End sessions and sign-ins: one, or all that have something in common
     #[command(after_help = "Examples:
   signet session revoke 0190f5a2-7c1e-7b7c-9d0e-2f6a8c1b3d4e
   signet session revoke --user ada@example.com
+  signet session revoke --client shop
+  signet session revoke --before 2026-03-01T12:00:00Z
+  signet session revoke --role support --dry-run
+  signet session revoke --from ids.txt         a session's id on each line
   signet session revoke --all                  after a restore: everyone signs in again
   signet session revoke --below mfa            after a second factor became required
 
-Signet refuses the session's tokens at the next request. An API that verifies tokens offline accepts
-an access token until it expires.")]
+--client ends sessions of the client; sign-ins at Signet's pages go on. The others end both.
+Signet refuses the tokens at the next request. An API that verifies tokens offline accepts an access
+token until it expires.")]
     Revoke(RevokeArgs),
 }
 
@@ -56,27 +62,14 @@ pub struct ListArgs {
     /// Only this user's
     #[arg(long, value_name = "LOGIN|EMAIL|ID")]
     user: Option<String>,
+    /// Only sessions of this client
+    #[arg(long, value_name = "CLIENT_ID")]
+    client: Option<String>,
+    /// Only those that began at this time or later (2026-03-01T12:00:00Z), or so long ago at most (2h, 30d)
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
     #[command(flatten)]
     paging: Paging,
-}
-
-/// `signet session revoke`.
-#[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
-pub struct RevokeArgs {
-    /// The session's id (sid in its tokens), or that of a sign-in at Signet's pages
-    #[arg(value_name = "SESSION_ID")]
-    id: Option<String>,
-    /// All sessions of this user
-    #[arg(long, value_name = "LOGIN|EMAIL|ID")]
-    user: Option<String>,
-    /// All sessions of every user
-    #[arg(long)]
-    all: bool,
-    /// Sessions and sign-ins of every user below this level: mfa (without a second factor) or phr (without a
-    /// passkey)
-    #[arg(long, value_name = "LEVEL", value_parser = level)]
-    below: Option<AssuranceLevel>,
 }
 
 /// A session or a sign-in, and the login of its user where people will read it.
@@ -135,31 +128,40 @@ fn user_of(row: &LoggedIn) -> UserId {
 pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
     match command {
         Command::List(args) => list(args, output),
-        Command::Revoke(args) => revoke(args),
+        Command::Revoke(args) => revoke(args, output),
     }
 }
 
 fn list(args: &ListArgs, output: Output) -> Result<(), CommandError> {
     with_app(async |app| {
-        let user = match &args.user {
-            Some(name) => Some(user::find(&app, name).await?.id),
-            None => None,
+        let filter = SessionFilter {
+            user: match &args.user {
+                Some(name) => Some(user::find(&app, name).await?.id),
+                None => None,
+            },
+            client_id: args.client.clone(),
+            since: args
+                .since
+                .as_deref()
+                .map(|text| time("--since", text, app.now()))
+                .transpose()?,
         };
         // JSON is the wire's and has the id only; looking logins up would be for nothing.
         let mut logins = (output.format() == Format::Table).then(HashMap::new);
         args.paging
-            .write(output.list(), async |request| page(&app, user, request, &mut logins).await)
+            .write(output.list(), async |request| page(&app, &filter, request, &mut logins).await)
             .await
     })
 }
 
 async fn page(
     app: &App,
-    user: Option<UserId>,
+    filter: &SessionFilter,
     request: PageRequest,
     logins: &mut Option<HashMap<UserId, String>>,
 ) -> Result<Page<Shown>, CommandError> {
-    let work = identity::sessions::list(app.clone(), user, request, app.now());
+    let (of, filter, now) = (app.clone(), filter.clone(), app.now());
+    let work = async move { identity::sessions::list(of, &filter, request, now).await };
     let page = app.run_to_completion(work).await?;
     let mut data = Vec::with_capacity(page.data.len());
     for row in page.data {
@@ -172,7 +174,8 @@ async fn page(
     Ok(Page { data, next: page.next })
 }
 
-async fn login_of(
+/// The login of a user, looked up once; none where the user is deleted.
+pub(super) async fn login_of(
     app: &App,
     id: UserId,
     known: &mut HashMap<UserId, String>,
@@ -189,36 +192,4 @@ async fn login_of(
         Err(Failure::Refused(_)) => Ok(None),
         Err(stop) => Err(stop.into()),
     }
-}
-
-fn revoke(args: &RevokeArgs) -> Result<(), CommandError> {
-    with_app(async |app| {
-        if args.all {
-            let info = RequestInfo::cli(app.now());
-            let work = sessions::revoke_all_of_everyone(app.clone(), info);
-            let users = app.run_to_completion(work).await?;
-            startup_report::say(&format!("Ended every session of {users} users\n"));
-        } else if let Some(level) = args.below {
-            let work = sessions::revoke_below(app.clone(), level, RequestInfo::cli(app.now()));
-            let ended = app.run_to_completion(work).await?;
-            startup_report::say(&format!("Ended {ended} sessions and sign-ins below {level}\n"));
-        } else if let Some(name) = &args.user {
-            let user = user::find(&app, name).await?;
-            let work = sessions::revoke_all(app.clone(), user.id, RequestInfo::cli(app.now()));
-            app.run_to_completion(work).await.map_err(about("user", name))?;
-            startup_report::say(&format!(
-                "Ended every session of user {} ({})\n",
-                user.login, user.id
-            ));
-        } else if let Some(name) = &args.id {
-            // What is no id is the id of no session.
-            let none = || Refusal::new(Code::NotFound, "There is no such live session.");
-            let id =
-                name.parse::<SessionId>().map_err(|_| about("session", name)(none().into()))?;
-            let work = sessions::revoke(app.clone(), id, RequestInfo::cli(app.now()));
-            app.run_to_completion(work).await.map_err(about("session", name))?;
-            startup_report::say(&format!("Ended session {id}\n"));
-        }
-        Ok(())
-    })
 }

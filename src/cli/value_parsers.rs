@@ -4,10 +4,13 @@ use std::str::FromStr;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use crate::base::TimeSpan;
+use crate::admin::time_bound::point_in_time;
 use crate::base::text_enum::UnknownText;
+use crate::base::{TimeSpan, Timestamp};
 use crate::config::length_of_time;
 use crate::domain::signing_key::SigningAlg;
+
+use super::error::CommandError;
 
 /// A value, or the word `default`, which removes a value chosen before.
 #[derive(Debug, Clone, Copy)]
@@ -51,4 +54,14 @@ pub fn time_or_default(
         return Ok(OrDefault(None));
     }
     length_of_time(text, least..=most).map(|span| OrDefault(Some(span)))
+}
+
+/// The point that an option names: a time, or how long ago.
+pub fn time(option: &str, text: &str, now: Timestamp) -> Result<Timestamp, CommandError> {
+    point_in_time(text, now).ok_or_else(|| {
+        CommandError::usage(format!(
+            "{option} {text:?} is not a time.\n  Type one by RFC 3339 (2026-03-01T12:00:00Z), or how long ago \
+             (2h, 30d)."
+        ))
+    })
 }

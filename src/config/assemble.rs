@@ -71,6 +71,7 @@ pub(super) fn config(read: &mut Reader<'_>) -> Option<Config> {
             read.typed(&s::REGISTRATION_DOMAINS, parse::domains).unwrap_or_default(),
         ),
         login_change: read.fixed(&s::LOGIN_CHANGE, parse::switch("on", "off")),
+        console: read.fixed(&s::CONSOLE, parse::switch("on", "off")),
         password_policy: passwords::read(read),
         access_token_ttl: read
             .fixed(&s::ACCESS_TOKEN_TTL, parse::span(LEAST..=TimeSpan::from_days(1))),
@@ -108,11 +109,13 @@ pub(super) fn config(read: &mut Reader<'_>) -> Option<Config> {
         log: read.fixed(&s::LOG, parse::log),
         log_format: read.fixed(&s::LOG_FORMAT, parse::word(LogFormat::ALL)),
         audit_retention: read.fixed(&s::AUDIT_RETENTION, parse::span(LEAST..=LONGEST)),
+        audit_login_retention: read.fixed(&s::AUDIT_LOGIN_RETENTION, parse::span(LEAST..=LONGEST)),
         bootstrap_admin: Some(bootstrap_admin(read)),
         tls: Some(tls),
         insecure_http: read.fixed(&s::INSECURE_HTTP, parse::switch("true", "false")),
         // Known when everything has been read.
         secret_files: Some(Vec::new()),
+        shown: Some(Vec::new()),
     })
 }
 

@@ -94,6 +94,8 @@ pub struct Config {
     pub registration_domains: DomainList,
     /// Whether users may change their login name.
     pub login_change: bool,
+    /// Whether there is a web console.
+    pub console: bool,
     /// What new passwords must be like.
     pub password_policy: PasswordPolicy,
     /// Who needs a second factor, and from when.
@@ -152,6 +154,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// How long audit events are kept.
     pub audit_retention: TimeSpan,
+    /// How long events of successful log-ins are, where that is shorter.
+    pub audit_login_retention: TimeSpan,
     /// The first administrator, when the environment provides one.
     pub bootstrap_admin: Option<BootstrapAdmin>,
     /// Certificate and key, when TLS is served directly.
@@ -160,6 +164,8 @@ pub struct Config {
     pub insecure_http: bool,
     /// Files with secrets that settings name, each with the setting that does.
     pub secret_files: Vec<(String, PathBuf)>,
+    /// One line for each setting, in the order of [`SETTINGS`].
+    pub shown: Vec<Shown>,
 }
 
 /// A usable configuration together with its provenance.
@@ -215,6 +221,7 @@ impl Config {
         match config {
             Some(mut config) if mistakes.is_empty() => {
                 config.secret_files = secret_files(&shown, config.tls.as_ref());
+                config.shown.clone_from(&shown);
                 Ok(Loaded { config, shown })
             }
             _ => Err(ConfigErrors::new(mistakes)),

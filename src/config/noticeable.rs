@@ -31,6 +31,7 @@ impl Config {
             (s::REGISTRATION.name, self.registration.to_string()),
             (s::REGISTRATION_DOMAINS.name, self.registration_domains.to_string()),
             (s::LOGIN_CHANGE.name, if self.login_change { "on" } else { "off" }.to_owned()),
+            (s::CONSOLE.name, if self.console { "on" } else { "off" }.to_owned()),
             (s::SECOND_FACTOR.name, self.second_factor.second_factor.to_string()),
             (
                 s::SECOND_FACTOR_FROM.name,
@@ -53,6 +54,7 @@ impl Config {
             (s::RP_ID.name, self.passkeys.rp_id.clone().unwrap_or_default()),
             (s::PASSKEY_ORIGINS.name, self.passkeys.origins.join(",")),
             (s::AUDIT_RETENTION.name, spell(self.audit_retention)),
+            (s::AUDIT_LOGIN_RETENTION.name, spell(self.audit_login_retention)),
         ])
     }
 }

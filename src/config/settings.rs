@@ -159,6 +159,9 @@ settings! {
         LOGIN_CHANGE = "SIGNET_LOGIN_CHANGE", secret: false,
             Fixed("off"),
             "`on` lets users change their login name. The old one stays reserved for them for 90 days.";
+        CONSOLE = "SIGNET_CONSOLE", secret: false,
+            Fixed("on"),
+            "`off`: there is no web console at /admin.";
         PASSWORD_MIN_LENGTH = "SIGNET_PASSWORD_MIN_LENGTH", secret: false,
             Fixed("8"),
             "Fewest characters of a new password: 8 to 64.";
@@ -264,5 +267,8 @@ settings! {
         AUDIT_RETENTION = "SIGNET_AUDIT_RETENTION", secret: false,
             Fixed("400d"),
             "How long audit events are kept.";
+        AUDIT_LOGIN_RETENTION = "SIGNET_AUDIT_LOGIN_RETENTION", secret: false,
+            Fixed("90d"),
+            "How long the audit events of successful log-ins are kept, if not less by the setting above.";
     }
 }

@@ -55,7 +55,8 @@ text_enum! {
         /// A session reached the end of its life, idle or absolute; the detail is its client. Written when its
         /// client comes next, or when its rows are removed.
         SessionExpired = "session.expired",
-        /// All sessions of a user, or all others, were ended.
+        /// All sessions of a user, or all others, were ended; by an administrator also those of a client
+        /// (`client_by_admin`) or of every user (`all_by_admin`).
         SessionsEnded = "sessions.ended",
         /// A lost answer was made good with a sibling token.
         RefreshSuperseded = "refresh.superseded",
@@ -158,6 +159,8 @@ text_enum! {
         KeyRetired = "key.retired",
         /// A signing key from elsewhere was taken over.
         KeyImported = "key.imported",
+        /// An administrator exported events of the audit trail; the detail is the format.
+        AuditExported = "audit.exported",
         /// Everything was sealed under another master key.
         MasterKeyReplaced = "master_key.replaced",
     }

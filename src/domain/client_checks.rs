@@ -84,6 +84,11 @@ impl ClientMetadata {
             let message = "Only a service client has administration scopes: users administer with their own roles.";
             found.note(field, "not_for_this_type", message);
         }
+        if !self.admin_scopes.is_empty() && self.is_fapi2() {
+            let message = "The tokens of a client with the profile fapi2 are bound to a key (DPoP), which \
+                           /v1/admin does not support.";
+            found.note(field, "not_for_this_profile", message);
+        }
     }
 
     fn check_policies(&self, found: &mut Found) {

@@ -3,6 +3,8 @@
 //! Owns the list, and that a reason reaches the audit trail only: the answer to the caller is the same for all of
 //! them. [`SealedReason`] has no way out but [`Event::because`](super::audit::Event::because).
 
+use std::fmt;
+
 use crate::text_enum;
 
 text_enum! {
@@ -42,6 +44,12 @@ text_enum! {
 /// A reason on its way to the audit trail. What decides about an answer cannot read it.
 #[derive(Clone, Copy)]
 pub struct SealedReason(FailureReason);
+
+impl fmt::Debug for SealedReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SealedReason([..])")
+    }
+}
 
 impl SealedReason {
     /// Seals a reason.

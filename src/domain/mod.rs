@@ -3,10 +3,12 @@
 //! Owns every rule of the product as a function or a type that can be tested without a server.
 //! Must not do I/O, read a clock or a random source, or know how anything is stored or sent.
 
+pub mod activity;
 pub mod admin_key;
 pub mod api;
 pub mod attributes;
 pub mod audit;
+pub mod audit_filter;
 pub mod authenticators;
 pub mod authn;
 pub mod authorization;
@@ -24,6 +26,7 @@ pub mod client_type;
 pub mod clock_offset;
 pub mod clock_skew;
 pub mod color;
+pub mod console_session;
 pub mod device_code;
 pub mod email_address;
 pub mod factor;
@@ -63,6 +66,7 @@ pub mod requested_scopes;
 pub mod scope;
 pub mod session;
 pub mod shell_word;
+pub mod sign_in_diagnosis;
 pub mod sign_in_history;
 pub mod sign_up;
 pub mod signing_key;
@@ -77,6 +81,8 @@ pub mod user;
 pub mod user_agent;
 pub mod user_claims;
 pub mod user_email;
+pub mod user_filter;
+pub mod user_words;
 pub mod validity;
 pub mod verifier_compat;
 pub mod web_origin;

@@ -37,6 +37,12 @@ impl Default for PageRequest {
 }
 
 impl PageRequest {
+    /// The cursor of what comes after this row.
+    #[must_use]
+    pub fn cursor_of(row: Uuid) -> String {
+        URL_SAFE_NO_PAD.encode(row)
+    }
+
     /// Reads a cursor made by [`Page::cut`]. None when it is not one.
     #[must_use]
     pub fn cursor(text: &str) -> Option<Uuid> {
@@ -51,7 +57,7 @@ impl<T> Page<T> {
         let limit = usize::try_from(limit).unwrap_or(1);
         let more = rows.len() > limit;
         rows.truncate(limit);
-        let next = if more { rows.last().map(|r| URL_SAFE_NO_PAD.encode(id(r))) } else { None };
+        let next = if more { rows.last().map(|row| PageRequest::cursor_of(id(row))) } else { None };
         Self { data: rows, next }
     }
 }

@@ -10,6 +10,7 @@ use passwords::analyzer::is_common_password;
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
+use super::failure_reason::{FailureReason, SealedReason};
 use super::login_name::LoginName;
 use crate::base::Secret;
 use crate::text_enum;
@@ -171,6 +172,8 @@ pub struct Account {
     pub enabled: bool,
     /// The user has a password; those who only log in another way have none.
     pub has_password: bool,
+    /// The stored hash is of a kind that is verified.
+    pub is_readable: bool,
 }
 
 /// What the hash worker found. It always hashes, against a decoy where there is no password, so
@@ -184,7 +187,7 @@ pub enum Check {
 }
 
 /// What to do with a log-in by password.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 #[must_use]
 pub enum Verdict {
     /// The user is who they say.
@@ -192,22 +195,25 @@ pub enum Verdict {
         /// The stored hash was made with other parameters than today's: hash the password anew.
         rehash: bool,
     },
-    /// Say "wrong login or password", whatever the reason.
-    Refuse,
+    /// Say "wrong login or password", whatever the reason. It is for the audit trail.
+    Refuse(SealedReason),
 }
 
 /// Decides a log-in by password; `outdated` says that the stored hash has old parameters.
 ///
-/// There is one refusal and no reason in it: unknown user, wrong password, disabled user and user
-/// without a password must not be told apart by any answer, so nothing downstream learns which.
+/// There is one refusal, and its reason is sealed: unknown user, wrong password, disabled user and user
+/// without a password must not be told apart by any answer, so nothing but the audit trail learns which.
 pub const fn decide(account: Option<Account>, check: Check, outdated: bool) -> Verdict {
-    match (account, check) {
-        (Some(Account { enabled: true, has_password: true }), Check::Matches) => {
-            Verdict::Accept { rehash: outdated }
-        }
-        // A match without a password is the decoy's: somebody guessed what it was made from.
-        _ => Verdict::Refuse,
-    }
+    let reason = match (account, check) {
+        (None, _) => FailureReason::NoSuchUser,
+        (Some(Account { enabled: false, .. }), _) => FailureReason::Disabled,
+        // A match without a password is the decoy's: an attacker guessed what it was made from.
+        (Some(Account { has_password: false, .. }), _) => FailureReason::NoPassword,
+        (Some(_), Check::Matches) => return Verdict::Accept { rehash: outdated },
+        (Some(Account { is_readable: false, .. }), Check::Differs) => FailureReason::HashUnreadable,
+        (Some(_), Check::Differs) => FailureReason::WrongPassword,
+    };
+    Verdict::Refuse(SealedReason::new(reason))
 }
 
 /// What a stored hash costs to verify, as its text says.

@@ -194,6 +194,25 @@ pub struct Listed {
     pub superseded: bool,
 }
 
+/// Which live sessions are listed. Nothing set means all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SessionFilter {
+    /// Only those of this user.
+    pub user: Option<UserId>,
+    /// Only those of this client. A sign-in at the pages belongs to no client.
+    pub client_id: Option<String>,
+    /// Only those that began at this time or later.
+    pub since: Option<Timestamp>,
+}
+
+impl SessionFilter {
+    /// The sessions of one user.
+    #[must_use]
+    pub fn of_user(user: UserId) -> Self {
+        Self { user: Some(user), ..Self::default() }
+    }
+}
+
 #[cfg(test)]
 #[path = "session_tests.rs"]
 mod tests;

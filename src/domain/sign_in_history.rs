@@ -40,7 +40,9 @@ impl SignInOutcome {
             EventKind::LoginSteppedUp => Self::SteppedUp,
             EventKind::LoginFirstFactor => Self::FirstFactor,
             EventKind::LoginRefused => Self::Refused,
-            EventKind::LoginFailed | EventKind::FactorFailed => Self::Failed,
+            EventKind::LoginFailed | EventKind::LoginThrottled | EventKind::FactorFailed => {
+                Self::Failed
+            }
             _ => return None,
         })
     }

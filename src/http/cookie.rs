@@ -6,8 +6,8 @@
 //! below that path only, which `__Host-` forbids, so it is `__Secure-`; and both names say which path they
 //! belong to, because the cookies of two servers on one origin would meet.
 
-use actix_web::HttpResponseBuilder;
 use actix_web::http::header;
+use actix_web::{HttpResponse, HttpResponseBuilder};
 
 use crate::app::App;
 use crate::base::opaque_token;
@@ -22,6 +22,7 @@ use super::context::Context;
 enum Cookie {
     Session,
     Browser,
+    Console,
 }
 
 /// What the value of the browser's cookie begins with.
@@ -81,6 +82,21 @@ pub fn log_out(app: &App, visit: &Visit, answer: &mut HttpResponseBuilder) {
     }
 }
 
+/// When the console was last used in this browser, as its cookie says.
+#[must_use]
+pub fn console_use(context: &Context) -> Option<&str> {
+    context.cookie(&Cookie::Console.name(&context.app))
+}
+
+/// Keeps when the console was last used in this browser.
+pub fn keep_console_use(app: &App, answer: &mut HttpResponse, value: &str) {
+    let mut head = HttpResponse::Ok();
+    set(app, &mut head, Cookie::Console, value, "");
+    for cookie in head.finish().headers().get_all(header::SET_COOKIE) {
+        answer.headers_mut().append(header::SET_COOKIE, cookie.clone());
+    }
+}
+
 /// Keeps the language that the user chose, for a year.
 pub fn choose_language(app: &App, answer: &mut HttpResponseBuilder, locale: Locale) {
     let secure = if is_secure(app) { "; Secure" } else { "" };
@@ -96,6 +112,7 @@ impl Cookie {
         let name = match self {
             Self::Session => "signet_session",
             Self::Browser => "signet_browser",
+            Self::Console => "signet_console",
         };
         let prefix = match (is_secure(app), self.path(app)) {
             (false, _) => "",
@@ -111,7 +128,7 @@ impl Cookie {
 
     fn path(self, app: &App) -> &str {
         match self {
-            Self::Session if !app.base_path.is_root() => app.base_path.as_str(),
+            Self::Session | Self::Console if !app.base_path.is_root() => app.base_path.as_str(),
             _ => "/",
         }
     }

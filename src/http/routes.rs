@@ -151,8 +151,45 @@ routes! {
     "/account/security/remove" { POST Anyone ui::security::remove => page }
     "/account/security/recovery-codes" { POST Anyone ui::security::renew_codes => page }
     "/account/security/recovery-codes/file" { POST Anyone ui::security::codes_file => page }
+    "/admin" { GET Anyone ui::console::overview::get => page }
+    "/admin/search" { GET Anyone ui::console::search::get => page }
+    "/admin/users" { GET Anyone ui::console::users::list => page }
+    "/admin/users/{id}" { GET Anyone ui::console::users::show => page }
+    "/admin/users/{id}/{action}" {
+        GET Anyone ui::console::user_actions::get => page,
+        POST Anyone ui::console::user_actions::post => page,
+    }
+    "/admin/sessions" { GET Anyone ui::console::sessions::list => page }
+    "/admin/sessions/{id}/end" {
+        GET Anyone ui::console::sessions::get_end => page,
+        POST Anyone ui::console::sessions::post_end => page,
+    }
+    "/admin/clients" { GET Anyone ui::console::clients::list => page }
+    "/admin/clients/new" {
+        GET Anyone ui::console::new_client::get => page,
+        POST Anyone ui::console::new_client::post => page,
+    }
+    "/admin/clients/{client_id}" { GET Anyone ui::console::clients::show => page }
+    "/admin/clients/{client_id}/{action}" {
+        GET Anyone ui::console::clients::get_action => page,
+        POST Anyone ui::console::clients::post_action => page,
+    }
+    "/admin/apis" { GET Anyone ui::console::apis::list => page }
+    "/admin/keys" { GET Anyone ui::console::keys::list => page }
+    "/admin/keys/rotate" {
+        GET Anyone ui::console::keys::get_rotate => page,
+        POST Anyone ui::console::keys::post_rotate => page,
+    }
+    "/admin/keys/{kid}/retire" {
+        GET Anyone ui::console::keys::get_retire => page,
+        POST Anyone ui::console::keys::post_retire => page,
+    }
+    "/admin/audit" { GET Anyone ui::console::audit::list => page }
+    "/admin/health" { GET Anyone ui::console::health::get => page }
+    "/admin/settings" { GET Anyone ui::console::settings::get => page }
     "/setup/{token}" { GET Anyone ui::setup::get => page, POST Anyone ui::setup::post => page }
     "/assets/signet.css" { GET Anyone ui::assets::css => page }
+    "/assets/console.css" { GET Anyone ui::assets::console_css => page }
     "/assets/brand.css" { GET Anyone ui::assets::brand_css => page }
     "/assets/logo" { GET Anyone ui::assets::logo => page }
     "/assets/logos/{hash}" { GET Anyone ui::assets::client_logo => page }
@@ -196,8 +233,11 @@ routes! {
 
     // Administration.
     "/v1/admin/users" {
-        GET Admin(ReadUsers) api::admin_users::list => users::LIST,
+        GET Admin(ReadUsers) api::admin_user_search::list => users::LIST,
         POST Admin(CreateUser) api::admin_users::create => users::CREATE,
+    }
+    "/v1/admin/users/why" {
+        GET Admin(ReadUsers) api::admin_user_why::of_login => sign_in_diagnosis::OF_LOGIN,
     }
     "/v1/admin/users/{id}" {
         GET Admin(ReadUsers) api::admin_users::show => users::SHOW,
@@ -214,6 +254,9 @@ routes! {
         POST Admin(SendRecovery) api::admin_invitations::recover => users::SEND_RECOVERY,
     }
     "/v1/admin/users/{id}/unlock" { POST Admin(UnlockUser) api::admin_invitations::unlock => users::UNLOCK }
+    "/v1/admin/users/{id}/why" {
+        GET Admin(ReadUsers) api::admin_user_why::get => sign_in_diagnosis::OF_USER,
+    }
     "/v1/admin/users/{id}/factors" {
         GET Admin(ReadUsers) api::admin_factors::list => factors::LIST_OF_USER,
         DELETE Admin(ResetFactors) api::admin_factors::reset => factors::RESET,
@@ -272,9 +315,11 @@ routes! {
         GET Admin(ReadSessions) api::admin_sessions::list => sessions::LIST,
         DELETE Admin(EndSessions) api::admin_sessions::delete_of_user => sessions::END_OF_USER,
     }
+    "/v1/admin/sessions/end" { POST Admin(EndSessions) api::admin_sessions::end => sessions::END_MANY }
     "/v1/admin/sessions/{id}" { DELETE Admin(EndSessions) api::admin_sessions::delete => sessions::END }
     "/v1/admin/tokens/why" { POST Admin(ExplainToken) api::admin_token_why::post => tokens::EXPLAIN }
-    "/v1/admin/audit" { GET Admin(ReadAudit) api::admin_audit::list => sessions::AUDIT }
+    "/v1/admin/audit" { GET Admin(ReadAudit) api::admin_audit::list => audit::LIST }
+    "/v1/admin/audit/export" { GET Admin(ExportAudit) api::admin_audit::export => audit::EXPORT }
 }
 
 /// Whether an authorization, device or log-out request passes through this path. Every response there, also

@@ -17,7 +17,7 @@ use crate::domain::browser_session::BrowserSession;
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::pagination::{Page, PageRequest};
 use crate::domain::request_info::RequestInfo;
-use crate::domain::session::{EndReason, Listed};
+use crate::domain::session::{EndReason, Listed, SessionFilter};
 use crate::domain::user::User;
 use crate::domain::user_agent::Device;
 use crate::identity::browser_login::{BrowserCookies, SignedInBrowser};
@@ -150,14 +150,16 @@ pub async fn overview(
         browsers: match shown.browsers {
             Part::From(after) => {
                 let request = PageRequest { after, limit: ON_A_PAGE };
-                browser_sessions::page(&mut reader, Some(user), request, now).await?
+                let filter = SessionFilter::of_user(user);
+                browser_sessions::list::page(&mut reader, &filter, request, now).await?
             }
             Part::Seen => Page { data: Vec::new(), next: None },
         },
         sessions: match shown.sessions {
             Part::From(after) => {
                 let request = PageRequest { after, limit: ON_A_PAGE };
-                sessions::list::page(&mut reader, Some(user), request, now).await?
+                let filter = SessionFilter::of_user(user);
+                sessions::list::page(&mut reader, &filter, request, now).await?
             }
             Part::Seen => Page { data: Vec::new(), next: None },
         },

@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 
 use crate::app::App;
-use crate::base::id::AdminKeyId;
+use crate::base::id::{AdminKeyId, UserId};
 use crate::base::{Timestamp, opaque_token};
 use crate::crypto::digest::token_hash;
 use crate::domain::admin_key::AdminKey;
@@ -39,7 +39,7 @@ pub struct Administrator {
 
 #[derive(Debug, Clone)]
 enum Actor {
-    User(Box<Caller>),
+    User(UserId),
     Client(ActingClient),
 }
 
@@ -48,7 +48,7 @@ impl Administrator {
     #[must_use]
     pub fn acting(&self, info: RequestInfo) -> RequestInfo {
         let info = match &self.actor {
-            Actor::User(caller) => info.by(caller.user.id),
+            Actor::User(user) => info.by(*user),
             Actor::Client(client) => info.by_client(client.clone()),
         };
         info.authorized(self.authority.clone())
@@ -71,7 +71,7 @@ pub async fn require_administrator(
         return by_key(&app, &presented, action, now).await;
     }
     match authenticate(&app, &presented.token, now).await? {
-        Bearer::User(caller) => Ok(by_user(&app, *caller, action, now)?),
+        Bearer::User(caller) => Ok(by_user(&app, &caller, action, now)?),
         Bearer::Client { client_id, scopes } => {
             let client = app.client(&client_id).ok_or_else(invalid_token)?;
             let acting = ActingClient { client_id, key: None };
@@ -82,7 +82,7 @@ pub async fn require_administrator(
 
 fn by_user(
     app: &App,
-    caller: Caller,
+    caller: &Caller,
     action: Action,
     now: Timestamp,
 ) -> Result<Administrator, Refusal> {
@@ -99,7 +99,7 @@ fn by_user(
                        /v1/step-up, or sign in again.";
         return Err(Refusal::new(Code::InsufficientUserAuthentication, message));
     }
-    Ok(Administrator { actor: Actor::User(Box::new(caller)), authority })
+    Ok(Administrator { actor: Actor::User(caller.user.id), authority })
 }
 
 /// Nothing counts that was taken from the client since the token or key was made.

@@ -15,6 +15,8 @@ use crate::domain::rate_limit::{KNOWN_NETWORK, MAX_STANDING};
 use crate::domain::request_info::RequestInfo;
 use crate::store::{Link, known_networks};
 
+use super::failed_attempts;
+
 /// How a request waits for a hash.
 #[derive(Debug, Clone, Copy)]
 pub struct Admission {
@@ -37,6 +39,17 @@ impl Admission {
     /// See [`App::reserve_hash_slot`].
     pub fn reserve(self, app: &App) -> Result<Slot, Refusal> {
         app.reserve_hash_slot(self.lane, self.who)
+    }
+
+    /// The same for a password that is to be compared: a refusal is in the audit trail.
+    ///
+    /// # Errors
+    /// As [`Self::reserve`].
+    pub(super) fn reserve_to_compare(self, app: &App, info: &RequestInfo) -> Result<Slot, Refusal> {
+        app.try_hash_slot(self.lane, self.who).map_err(|(reason, refusal)| {
+            failed_attempts::shed(app, reason, info);
+            refusal
+        })
     }
 }
 

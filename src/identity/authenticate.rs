@@ -8,21 +8,21 @@
 
 use crate::app::{App, AuditedTx, PasswordNotHashed};
 use crate::crypto::password::{Slot, Verified};
-use crate::domain::audit::{Event, EventKind};
-use crate::domain::authn::{AccountState, Method};
+use crate::domain::audit::Event;
+use crate::domain::authn::AccountState;
+use crate::domain::failure_reason::FailureReason;
 use crate::domain::login_name::LoginName;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
-use crate::domain::password::{Account, Password, Verdict, decide};
+use crate::domain::password::{Account, Password, Verdict, decide, hash_cost};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user::User;
-use crate::metrics::Metrics;
 use crate::store::passwords;
 use crate::store::users::{self, Credential};
 
 use super::admission::Admission;
 use super::email::account_key;
 use super::lockout::{self, Counted};
-use super::sign_in_alarms;
+use super::{failed_attempts, sign_in_alarms};
 
 /// A user whose password was right a moment ago. What is done with it is guarded by the epoch that was
 /// read with the hash.
@@ -72,7 +72,7 @@ pub async fn authenticate_user(
     info: &RequestInfo,
 ) -> Result<AuthenticatedUser, Failure> {
     // Before the attempt is counted: what is turned away costs neither a write nor an attempt.
-    let mut slots = vec![admission.reserve(app)?];
+    let mut slots = vec![admission.reserve_to_compare(app, info)?];
     let parsed = LoginName::parse(login).ok();
     // What is no login name at all goes the same way as one that no account has.
     let key = match &parsed {
@@ -80,14 +80,14 @@ pub async fn authenticate_user(
         None => login.to_owned(),
     };
     let key = key.as_str();
-    let counted = match lockout::count(app, key, info.address(), info.now, &mut slots).await {
+    let counted = match lockout::count(app, key, info, &mut slots).await {
         Ok(counted) => counted,
         Err(stop) => {
-            Metrics::count(&app.metrics.logins, "throttled");
+            app.count_login("throttled");
             return Err(stop);
         }
     };
-    let slot = match slots.pop().map_or_else(|| admission.reserve(app), Ok) {
+    let slot = match slots.pop().map_or_else(|| admission.reserve_to_compare(app, info), Ok) {
         Ok(slot) => slot,
         Err(refusal) => return Err(turned_away(app, counted, refusal).await),
     };
@@ -130,7 +130,7 @@ pub(super) async fn judge(
     };
     let verified = match app.verify_password(slot, password.clone(), compared).await {
         Ok(verified) => verified,
-        Err(why) => return Err(unhashed(app, counted, why).await),
+        Err(why) => return Err(unhashed(app, counted, why, info).await),
     };
     let Verified { check, outdated } = verified;
     match decide(credential.map(account), check, outdated) {
@@ -138,18 +138,21 @@ pub(super) async fn judge(
             let new = if rehash { rehashed(app, password, credential).await } else { None };
             Ok(RightPassword { counted, rehash: stored.zip(new) })
         }
-        Verdict::Refuse => {
-            let closed_for = counted.closed_for();
+        Verdict::Refuse(reason) => {
+            let (closed_for, is_closed) = (counted.closed_for(), !counted.may_be_right());
             counted.failed(app);
-            let mut event = Event::new(EventKind::LoginFailed).folded(fold(app, key, place, info));
-            event = event.by_methods([Method::Password.as_str()]);
-            (event.subject, event.detail) = (subject, place.map(str::to_owned));
             let refusal = match closed_for {
                 Some(wait) => lockout::too_many(app, wait, "login_account"),
                 None => invalid_credentials(),
             };
             let result = if closed_for.is_some() { "throttled" } else { "failed" };
-            Metrics::count(&app.metrics.logins, result);
+            app.count_login(result);
+            // While the account is closed, known and unknown networks run the same statements.
+            let mut event = match is_closed {
+                true => failed_attempts::closed(app, (key, place), info),
+                false => failed_attempts::wrong_password(app, (key, place), reason, info),
+            };
+            (event.subject, event.detail) = (subject, place.map(str::to_owned));
             app.transaction(info, async |tx| {
                 tx.record(&event).await?;
                 Err(refusal.clone().into())
@@ -216,7 +219,7 @@ impl RightPassword {
         user: &User,
         why: &'static str,
     ) -> Result<(), Fault> {
-        let event = Event::new(EventKind::LoginRefused).about(user.id).detail(why);
+        let event = failed_attempts::refused(&tx.app(), user, why)?;
         self.settle(tx, user, &event).await
     }
 }
@@ -246,9 +249,17 @@ pub(super) async fn turned_away(app: &App, counted: Counted, refusal: Refusal) -
 
 /// A password that was not looked at does not count, unless the caller did not wait: hanging up must not
 /// be a way to guess.
-async fn unhashed(app: &App, counted: Counted, why: PasswordNotHashed) -> Failure {
+async fn unhashed(
+    app: &App,
+    counted: Counted,
+    why: PasswordNotHashed,
+    info: &RequestInfo,
+) -> Failure {
     match why {
-        PasswordNotHashed::Late(refusal) => return turned_away(app, counted, refusal).await,
+        PasswordNotHashed::Late(refusal) => {
+            failed_attempts::shed(app, FailureReason::Late, info);
+            return turned_away(app, counted, refusal).await;
+        }
         PasswordNotHashed::Gone => counted.failed(app),
         PasswordNotHashed::Failed(_) => {}
     }
@@ -272,15 +283,6 @@ fn account(found: &Credential) -> Account {
     Account {
         enabled: found.user.disabled_at.is_none(),
         has_password: found.password_hash.is_some(),
+        is_readable: found.password_hash.as_deref().is_none_or(|hash| hash_cost(hash).is_some()),
     }
-}
-
-/// Failures fold into one row a minute for each login name, place and address, and the same one for a login
-/// name that exists and one that does not: they cannot fill the disk, and do not show the difference.
-fn fold(app: &App, key: &str, place: Option<&str>, info: &RequestInfo) -> Vec<u8> {
-    let minute = info.now.secs().div_euclid(60).to_be_bytes();
-    let address = info.address().map_or_else(String::new, |address| address.to_string());
-    let mut parts: Vec<&[u8]> = vec![key.as_bytes(), address.as_bytes(), &minute];
-    parts.extend(place.map(str::as_bytes));
-    app.pseudonyms.of("audit/login.failed", &parts)
 }

@@ -110,8 +110,13 @@ pub(super) async fn authenticate(
     let is_exchanged = claims.act.is_some();
     let scopes = Scopes::parse(&claims.scope).map_err(|_| invalid_token())?;
     let Some(worth) = active.session_claims() else {
-        // A thief of a token that is bound to a key would only have to present it as one that is not (RFC 9449 §7.1).
-        let is_own = claims.sub == claims.client_id && !is_exchanged && claims.cnf.is_none();
+        let is_own = claims.sub == claims.client_id && !is_exchanged;
+        if is_own && claims.cnf.is_some() {
+            // A thief would only have to leave the proof out (RFC 9449 §7.1).
+            let message = "The access token is bound to a key (DPoP), which is not supported here. Request one \
+                           without a proof.";
+            return Err(Refusal::new(Code::InvalidToken, message).into());
+        }
         let client_id = claims.client_id.clone();
         return if is_own {
             Ok(Bearer::Client { client_id, scopes })

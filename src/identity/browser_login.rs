@@ -20,7 +20,6 @@ use crate::domain::password::Password;
 use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::session::EndReason;
-use crate::metrics::Metrics;
 use crate::store::browser_sessions::{self, Found};
 use crate::store::sessions::end::{self, Ending, OfBrowser};
 
@@ -261,7 +260,7 @@ async fn open(
     let BrowserSession { expires_at, persistent: stays, .. } = work.await?;
     // Also after a step-up on a server that has stopped to offer it.
     let kept_for = persistent.outlives_browser(stays).then(|| expires_at - info.now);
-    Metrics::count(&app.metrics.logins, "ok");
+    app.count_login("ok");
     let recovery_codes = completed.recovery_codes.clone();
     let cookie = Secret::new(cookie);
     Ok(SignInOutcome::SignedIn(SignedInBrowser { cookie, kept_for, recovery_codes }))

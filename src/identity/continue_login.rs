@@ -83,6 +83,7 @@ pub async fn continue_login(
         }
         ApiAim::LogIn(asked) => {
             let request = request(&app, &asked).await?;
+            let info = info.for_client(Some(request.client_id().to_owned()));
             log_in(&app, pending, &request, entry, &info).await
         }
     }

@@ -9,6 +9,7 @@ use crate::domain::audit::{Event, EventKind};
 use crate::domain::outcome::Failure;
 use crate::domain::pagination::{MAX_LIMIT, Page, PageRequest};
 use crate::domain::request_info::RequestInfo;
+use crate::domain::session::SessionFilter;
 use crate::domain::sign_in_history::SignIn;
 use crate::domain::user::User;
 use crate::store::consents::{self, Consent};
@@ -65,7 +66,7 @@ pub async fn export(app: App, signed_in: SignedIn, info: RequestInfo) -> Result<
         .await?;
     let mut sessions = Rows::new();
     while let Some(request) = sessions.next() {
-        sessions.add(sessions::list(app.clone(), Some(id), request, now).await?);
+        sessions.add(sessions::list(app.clone(), &SessionFilter::of_user(id), request, now).await?);
     }
     let mut history = Rows::new();
     while let Some(request) = history.next() {

@@ -16,11 +16,14 @@ pub async fn keep_an_administrator(tx: &mut Tx, id: UserId) -> Result<(), Failur
     let user = users::find(tx, id).await?;
     let counts = user.is_some_and(|user| user.disabled_at.is_none());
     if counts && users::other_administrators(tx, id).await? == 0 {
-        return Err(Refusal::new(
-            Code::LastAdministrator,
-            "This is the last enabled administrator. Make another one first.",
-        )
-        .into());
+        return Err(refusal().into());
     }
     Ok(())
+}
+
+/// The refusal.
+#[must_use]
+pub fn refusal() -> Refusal {
+    let message = "This is the last enabled administrator. Make another one first.";
+    Refusal::new(Code::LastAdministrator, message)
 }

@@ -14,26 +14,28 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
+use crate::app::App;
 use crate::app::limits::{PendingAttempt, Subject};
-use crate::app::{App, AuditedTx};
 use crate::base::{TimeSpan, Timestamp};
 use crate::crypto::password::Slot;
+use crate::domain::failure_reason::FailureReason;
 use crate::domain::network::network;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::rate_limit::{
-    ACCOUNT_FROM_NETWORK, ACCOUNT_FROM_STRANGERS, KNOWN_NETWORK, RateLimit, STANDING_NETWORKS,
+    ACCOUNT_FROM_NETWORK, ACCOUNT_FROM_STRANGERS, KNOWN_NETWORK, RateLimit,
 };
+use crate::domain::request_info::RequestInfo;
 use crate::metrics::Metrics;
 use crate::store::Tx;
-use crate::store::known_networks::{self, KnownNetwork};
+use crate::store::known_networks;
 use crate::store::login_limits::{self, Refused};
 
+use super::account_networks::{SignedInFrom, forgive_names};
 use super::attempt_names::AttemptNames;
+use super::failed_attempts::{network_throttled, shed, throttled};
 
 /// The least time an attempt waits for others: reserving takes its moment on a busy machine.
 const LEAST_PATIENCE: Duration = Duration::from_millis(250);
-/// How often a log-in from a known network is written down.
-const NOTE_EVERY: TimeSpan = TimeSpan::from_days(1);
 
 /// An attempt that was counted and is not decided yet.
 #[must_use = "an attempt has failed, succeeded or was not made"]
@@ -56,7 +58,8 @@ pub fn too_many(app: &App, wait: TimeSpan, which: &'static str) -> Refusal {
 }
 
 /// Counts one attempt at the account named by `key` (the normalised login name, or what was typed when it
-/// is none) from `address`. Statements and answers are the same whether the account exists or not.
+/// is none) for the request. Statements and answers are the same whether the account exists or not. A refusal is in the
+/// audit trail.
 ///
 /// An attempt that has to wait for others gives up its `slots` in the queue for password hashes: while it
 /// waits, they would be held back from attempts that need not. Its caller reserves them again.
@@ -67,10 +70,46 @@ pub fn too_many(app: &App, wait: TimeSpan, which: &'static str) -> Refusal {
 pub async fn count(
     app: &App,
     key: &str,
-    address: Option<IpAddr>,
-    now: Timestamp,
+    info: &RequestInfo,
     slots: &mut Vec<Slot>,
 ) -> Result<Counted, Failure> {
+    match try_count(app, key, info, slots).await {
+        Ok(counted) => Ok(counted),
+        Err(NotCounted::Throttled { wait, which, reason }) => {
+            throttled(app, Some(key), reason, info).await;
+            Err(too_many(app, wait, which).into())
+        }
+        Err(NotCounted::Undecided) => {
+            shed(app, FailureReason::Late, info);
+            Err(app.still_undecided().into())
+        }
+        Err(NotCounted::Failed(fault)) => Err(fault.into()),
+    }
+}
+
+/// Why an attempt was not counted.
+enum NotCounted {
+    /// Failures have used a limit up.
+    Throttled { wait: TimeSpan, which: &'static str, reason: FailureReason },
+    /// Attempts that are not decided use a limit up for longer than a hash may wait.
+    Undecided,
+    /// The database failed.
+    Failed(Fault),
+}
+
+impl From<Fault> for NotCounted {
+    fn from(fault: Fault) -> Self {
+        Self::Failed(fault)
+    }
+}
+
+async fn try_count(
+    app: &App,
+    key: &str,
+    info: &RequestInfo,
+    slots: &mut Vec<Slot>,
+) -> Result<Counted, NotCounted> {
+    let (address, now) = (info.address(), info.now);
     let mut counted = Counted {
         address,
         names: AttemptNames::new(app, key, address),
@@ -102,13 +141,13 @@ impl<'a> Patience<'a> {
         Self { until: Instant::now() + patience, slots }
     }
 
-    async fn wait<T>(&mut self, app: &App, others: impl Future<Output = T>) -> Result<T, Refusal> {
+    async fn wait<T>(&mut self, others: impl Future<Output = T>) -> Result<T, NotCounted> {
         let mut others = pin!(others);
         if let Poll::Ready(done) = poll_fn(|cx| Poll::Ready(others.as_mut().poll(cx))).await {
             return Ok(done);
         }
         self.slots.clear();
-        timeout_at(self.until, others).await.map_err(|_| app.still_undecided())
+        timeout_at(self.until, others).await.map_err(|_| NotCounted::Undecided)
     }
 }
 
@@ -117,16 +156,19 @@ async fn reserve_network(
     app: &App,
     address: IpAddr,
     patience: &mut Patience<'_>,
-) -> Result<PendingAttempt, Failure> {
+) -> Result<PendingAttempt, NotCounted> {
     let name = [b"network/", network(address).to_string().as_bytes()].concat();
     let attempt = app.attempt_gate.enter(&name);
-    let turn = patience.wait(app, attempt.turn()).await?;
+    let turn = patience.wait(attempt.turn()).await?;
     loop {
         let pending = attempt.pending();
         match app.address_limiter.has_more_than(pending, of_network(address)) {
             Ok(true) => break,
-            Ok(false) => patience.wait(app, attempt.one_decided()).await?,
-            Err(wait) => return Err(too_many(app, wait, RateLimit::Login.as_str()).into()),
+            Ok(false) => patience.wait(attempt.one_decided()).await?,
+            Err(wait) => {
+                let (which, reason) = (RateLimit::Login.as_str(), FailureReason::Address);
+                return Err(NotCounted::Throttled { wait, which, reason });
+            }
         }
     }
     let reserved = attempt.reserve();
@@ -141,7 +183,7 @@ async fn reserve_account(
     counted: &mut Counted,
     patience: &mut Patience<'_>,
     now: Timestamp,
-) -> Result<(), Failure> {
+) -> Result<(), NotCounted> {
     let names = &counted.names;
     counted.is_known = {
         let mut reader = app.db.reader().await?;
@@ -149,7 +191,7 @@ async fn reserve_account(
     };
     let here = app.attempt_gate.enter(&names.from_network);
     let everywhere = app.attempt_gate.enter(&names.from_strangers);
-    let turn = patience.wait(app, here.turn()).await?;
+    let turn = patience.wait(here.turn()).await?;
     let mut turn_everywhere = None;
     loop {
         let others_pending = here.pending();
@@ -168,18 +210,21 @@ async fn reserve_account(
             }
             Reserved::Full(_) if others_pending > 0 => {
                 drop(reserved);
-                patience.wait(app, here.one_decided()).await?;
+                patience.wait(here.one_decided()).await?;
             }
-            Reserved::Full(wait) => return Err(too_many(app, wait, "login_account").into()),
+            Reserved::Full(wait) => {
+                let (which, reason) = ("login_account", FailureReason::AccountFromNetwork);
+                return Err(NotCounted::Throttled { wait, which, reason });
+            }
             Reserved::Undecided => {
                 match (&turn_everywhere, reserved) {
                     (Some(_), Some(own)) => own.withdraw(),
                     (_, reserved) => drop(reserved),
                 }
                 if turn_everywhere.is_none() {
-                    turn_everywhere = Some(patience.wait(app, everywhere.turn()).await?);
+                    turn_everywhere = Some(patience.wait(everywhere.turn()).await?);
                 } else if everywhere.pending() > 0 {
-                    patience.wait(app, everywhere.one_decided()).await?;
+                    patience.wait(everywhere.one_decided()).await?;
                 }
             }
         }
@@ -309,86 +354,17 @@ impl Counted {
     }
 }
 
-/// The names of an account, and when and from where its user has signed in.
-#[derive(Clone, Copy)]
-struct SignedInFrom<'a> {
-    names: &'a AttemptNames,
-    address: Option<IpAddr>,
-    now: Timestamp,
-}
-
-/// Forgets the failures from this network and the passwords that no second factor followed, and remembers the
-/// network as the account's. Whether that was written down now.
-async fn forgive_names(app: &App, tx: &mut Tx, signed_in: SignedInFrom<'_>) -> Result<bool, Fault> {
-    let names = signed_in.names;
-    login_limits::forgive_both(tx, &names.from_network, &names.without_second).await?;
-    note_network(app, tx, signed_in).await
-}
-
-/// Remembers the network as the account's. Whether that was written down now.
-async fn note_network(app: &App, tx: &mut Tx, signed_in: SignedInFrom<'_>) -> Result<bool, Fault> {
-    let SignedInFrom { names: AttemptNames { known, network, account, .. }, address, now } =
-        signed_in;
-    let Some(address) = address else { return Ok(false) };
-    let seen = KnownNetwork { pseudonym: known, network, account };
-    let noted = known_networks::remember(tx, seen, NOTE_EVERY, now).await?;
-    if noted {
-        known_networks::lend_to_latest(tx, account, STANDING_NETWORKS).await?;
-        app.standing.forget(address);
-    }
-    Ok(noted)
-}
-
-/// Forgives an attempt that was counted in an earlier request, and remembers the network of this one: the user
-/// has completed the last step of an authentication. `counted_everywhere` is what
-/// [`Counted::counts_everywhere`] said then: of a password that was right, that the account did not know the
-/// network. Whether the network of this request is new to the account.
-///
-/// # Errors
-/// When the database cannot be written.
-pub async fn forgive_earlier(
-    tx: &mut AuditedTx,
-    key: &str,
-    counted_everywhere: bool,
-) -> Result<bool, Fault> {
-    let (app, now, address) = (tx.app(), tx.info().now, tx.info().address());
-    if !app.config.rate_limits {
-        return Ok(false);
-    }
-    let names = AttemptNames::new(&app, key, address);
-    let noted = forgive_names(&app, tx, SignedInFrom { names: &names, address, now }).await?;
-    if counted_everywhere {
-        login_limits::give_back(tx, &names.from_strangers).await?;
-    }
-    Ok(noted && counted_everywhere)
-}
-
-/// Remembers the network of this request under a key of the account, of a sign-in that began without a password or
-/// after a change of the login name: nothing was counted there. Whether it is new to the account.
-///
-/// # Errors
-/// When the database cannot be written.
-pub async fn remember_network(tx: &mut AuditedTx, key: &str) -> Result<bool, Fault> {
-    let (app, now, address) = (tx.app(), tx.info().now, tx.info().address());
-    if !app.config.rate_limits {
-        return Ok(false);
-    }
-    let names = AttemptNames::new(&app, key, address);
-    let is_known = known_networks::is_known(tx, &names.known, KNOWN_NETWORK, now).await?;
-    let signed_in = SignedInFrom { names: &names, address, now };
-    Ok(note_network(&app, tx, signed_in).await? && !is_known)
-}
-
 /// Refuses while the failures of this network have used its limit up. Counts nothing.
 ///
 /// # Errors
 /// `too_many_attempts`.
-pub fn check_network(app: &App, address: Option<IpAddr>) -> Result<(), Refusal> {
-    let Some(address) = address.filter(|_| app.config.rate_limits) else { return Ok(()) };
+pub fn check_network(app: &App, info: &RequestInfo) -> Result<(), Refusal> {
+    let Some(address) = info.address().filter(|_| app.config.rate_limits) else { return Ok(()) };
     match app.address_limiter.has_more_than(0, of_network(address)) {
         Ok(_) => Ok(()),
         Err(wait) => {
-            Metrics::count(&app.metrics.logins, "throttled");
+            app.count_login("throttled");
+            network_throttled(app, info);
             Err(too_many(app, wait, RateLimit::Login.as_str()))
         }
     }

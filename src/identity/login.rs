@@ -21,7 +21,6 @@ use crate::domain::scope::{self, Scopes};
 use crate::domain::session::Chain;
 use crate::domain::session::Session;
 use crate::domain::user::User;
-use crate::metrics::Metrics;
 use crate::tokens::issue;
 
 use super::admission;
@@ -93,6 +92,7 @@ pub async fn login(
 ) -> Result<LoginOutcome, Failure> {
     let now = info.now;
     let request = request(&app, &attempt.asked).await?;
+    let info = info.for_client(Some(request.client_id.clone()));
     let admission = admission::of(&app, info.address(), now).await?;
     let authenticated =
         authenticate_user(&app, admission, &attempt.login, attempt.password, &info).await?;
@@ -139,7 +139,7 @@ pub(super) async fn open(
     info: &RequestInfo,
 ) -> Result<LoginOutcome, Failure> {
     let session = app.transaction(info, async |tx| accept(tx, completed, request).await).await?;
-    Metrics::count(&app.metrics.logins, "ok");
+    app.count_login("ok");
     let tokens = issue::tokens(app, &session, || Ok(completed.user.subject()), info.now)?;
     app.metrics.count_issued("login", tokens.alg());
     Ok(LoginOutcome::Tokens(LoginTokens::new(tokens, completed)))
@@ -193,6 +193,11 @@ pub async fn request(app: &App, asked: &RequestedAccess) -> Result<CheckedLoginR
 }
 
 impl CheckedLoginRequest {
+    /// The client that the log-in is for.
+    pub(super) fn client_id(&self) -> &str {
+        &self.client_id
+    }
+
     /// That client and API are those that had the names at `begun_at`, when the password was checked.
     pub(super) fn check_names(&self, app: &App, begun_at: Timestamp) -> Result<(), Refusal> {
         let audience = self.audience.target.audience();

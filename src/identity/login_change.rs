@@ -14,9 +14,10 @@ use crate::domain::user::User;
 use crate::store::login_names::{self, LoginChange};
 use crate::store::users;
 
+use super::account_networks;
 use super::bearer::invalid_token;
 use super::fresh_authentication::{SignedIn, require_fresh};
-use super::lockout::{self, too_many};
+use super::lockout::too_many;
 use super::notifications::{Notification, notify};
 use super::profile::{self, ProfileChange};
 use super::register::{login_taken, parse_login};
@@ -72,7 +73,7 @@ pub async fn change(
         }
         if is_new {
             // Known networks are remembered under the name: this one is not new to the account.
-            lockout::remember_network(tx, new.key()).await?;
+            account_networks::remember_network(tx, new.key()).await?;
         }
         tx.record(&Event::new(EventKind::LoginChanged).about(id)).await?;
         notify(tx, &user, Notification::LoginChanged).await?;

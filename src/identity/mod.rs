@@ -4,6 +4,7 @@
 //! HTTP; must not decide what a rule says.
 
 pub mod account;
+mod account_networks;
 pub mod administrator;
 pub mod admission;
 mod attempt_names;
@@ -13,6 +14,7 @@ pub mod bearer;
 mod browser_limit;
 pub mod browser_login;
 pub mod browser_step_up;
+pub mod console_session;
 pub mod continue_login;
 pub mod deletion;
 pub mod email;
@@ -21,6 +23,7 @@ mod email_limits;
 pub mod email_undo;
 pub mod export;
 pub mod factors;
+pub mod failed_attempts;
 pub mod fresh_authentication;
 pub mod history;
 mod invitation;
@@ -47,6 +50,7 @@ pub mod second_factor;
 pub mod sessions;
 pub mod setup;
 mod sign_in_alarms;
+pub mod sign_in_counters;
 pub mod sign_up;
 pub mod step_up;
 pub mod totp_enrolment;

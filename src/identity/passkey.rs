@@ -17,7 +17,6 @@ use crate::domain::authn::Method;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user::User;
-use crate::metrics::Metrics;
 use crate::store::passkeys::{self, StoredPasskey};
 use crate::store::{Link, spent_ids, users};
 
@@ -127,7 +126,7 @@ impl Judged {
     pub(super) async fn settle(&self, tx: &mut AuditedTx, may_count: bool) -> Result<(), Failure> {
         let (app, info) = (tx.app(), tx.info());
         let Some((stored, asserted)) = self.used.as_ref().filter(|_| may_count) else {
-            Metrics::count(&app.metrics.logins, "factor_failed");
+            app.count_login("factor_failed");
             let method = Method::Passkey.as_str();
             let mut event = Event::new(EventKind::FactorFailed).detail(method).by_methods([method]);
             event.subject = self.user;

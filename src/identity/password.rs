@@ -58,7 +58,7 @@ pub async fn change(
     let admission = Admission::authenticated(user.id);
     let mut slots = vec![admission.reserve(&app)?, admission.reserve(&app)?];
     // An attacker with an access token must not be able to guess the password with it.
-    let counted = lockout::count(&app, login.key(), info.address(), now, &mut slots).await?;
+    let counted = lockout::count(&app, login.key(), &info, &mut slots).await?;
     let mut slot = || slots.pop().map_or_else(|| admission.reserve(&app), Ok);
     let (first, second) = match slot().and_then(|first| Ok((first, slot()?))) {
         Ok(both) => both,

@@ -4,11 +4,14 @@
 //! stays counted when it is refused, and the guarded write decides which of two requests used it up. Only
 //! comes after a right password, so that the counters lock no account of which the caller lacks the password.
 
+use std::net::IpAddr;
+
 use crate::app::{App, AuditedTx};
 use crate::base::Secret;
 use crate::base::id::UserId;
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::authn::Method;
+use crate::domain::failure_reason::{FailureReason, SealedReason};
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::rate_limit::{
     Limit, RECOVERY_CODES, TOTP_FROM_NETWORK, TOTP_FROM_NETWORK_A_DAY, TOTP_FROM_STRANGERS,
@@ -17,12 +20,11 @@ use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::totp::{self, TimeStep};
 use crate::domain::user::User;
-use crate::metrics::Metrics;
 use crate::store::login_limits::{self, Counter, Refused};
 use crate::store::{factors, recovery_codes};
 
 use super::notifications::{Notification, notify, reaches};
-use super::{admission, lockout, sign_in_alarms};
+use super::{admission, failed_attempts, lockout, sign_in_alarms};
 
 /// A code as a user typed it.
 pub struct TypedCode {
@@ -102,9 +104,11 @@ pub(super) async fn record_failed(
     method: Method,
 ) -> Result<(), Fault> {
     let app = tx.app();
-    Metrics::count(&app.metrics.logins, "factor_failed");
+    app.count_login("factor_failed");
     let event = Event::new(EventKind::FactorFailed).about(user.id).detail(method.as_str());
     let event = event.by_methods([method.as_str()]);
+    let event = event.because(SealedReason::new(FailureReason::FactorFailed));
+    let event = event.of_login(failed_attempts::login_ref(&app, user.login_name()?.key()));
     let fold = fold(&app, user, method, &tx.info());
     tx.record(&event.folded(fold)).await
 }
@@ -141,28 +145,26 @@ async fn count(
     if !app.config.rate_limits {
         return Ok(counted);
     }
-    let id = user.id.uuid();
-    let of = |kind, net: &[u8]| app.pseudonyms.of(kind, &[id.as_bytes(), net]);
+    let [of_recovery_code, of_totp, of_totp_a_day] =
+        names_of_network(app, user.id, tx.info().address());
     match method {
         CodeMethod::RecoveryCode => {
             // By network: 80 bits cannot be guessed, and a thief of the password must not keep the owner out.
-            let network = admission::spelt(tx.info().address());
-            let name = of("factor/recovery-code", network.as_bytes());
+            let name = of_recovery_code;
             count_in(tx, user, &name, RECOVERY_CODES).await?;
             counted.own = Some(name);
         }
         CodeMethod::Totp => {
             let info = tx.info();
-            let network = admission::spelt(info.address());
-            let name = of("factor/totp/network", network.as_bytes());
+            let name = of_totp;
             count_in(tx, user, &name, TOTP_FROM_NETWORK).await?;
             counted.own = Some(name);
-            let name = of("factor/totp/network/day", network.as_bytes());
+            let name = of_totp_a_day;
             count_in(tx, user, &name, TOTP_FROM_NETWORK_A_DAY).await?;
             counted.shared.push(name);
             let login = user.login_name()?;
             if !admission::is_known_network(app, tx, login.key(), &info).await? {
-                let name = of("factor/totp/strangers", b"");
+                let name = name_of_strangers(app, user.id);
                 count_in(tx, user, &name, TOTP_FROM_STRANGERS).await?;
                 counted.shared.push(name);
             }
@@ -187,6 +189,19 @@ async fn count_in(
             Err(lockout::too_many(&app, wait, "factor_account").into())
         }
     }
+}
+
+/// The pseudonyms of the counters that a user's second factors have for one network: of recovery codes, and of TOTP
+/// codes in their window and in a day.
+pub(super) fn names_of_network(app: &App, user: UserId, address: Option<IpAddr>) -> [Vec<u8>; 3] {
+    let network = admission::spelt(address);
+    ["factor/recovery-code", "factor/totp/network", "factor/totp/network/day"]
+        .map(|kind| app.pseudonyms.of(kind, &[user.uuid().as_bytes(), network.as_bytes()]))
+}
+
+/// The pseudonym of the counter of wrong TOTP codes from all networks that the account does not know.
+pub(super) fn name_of_strangers(app: &App, user: UserId) -> Vec<u8> {
+    app.pseudonyms.of("factor/totp/strangers", &[user.uuid().as_bytes(), b""])
 }
 
 /// The pseudonym under which the counters of a user's second factors are found.

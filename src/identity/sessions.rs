@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::logout_notices::{self, Fate, everything_of};
 use crate::app::App;
 use crate::base::Timestamp;
-use crate::base::id::{BrowserId, SessionId, UserId};
+use crate::base::id::{BrowserId, SessionId};
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::authn::AssuranceLevel;
 use crate::domain::browser_session::BrowserSession;
@@ -13,7 +13,7 @@ use crate::domain::liveness::{ClientState, active_session};
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::pagination::{Page, PageRequest};
 use crate::domain::request_info::RequestInfo;
-use crate::domain::session::{EndReason, Listed};
+use crate::domain::session::{EndReason, Listed, SessionFilter};
 use crate::domain::user_agent::Device;
 use crate::store::sessions::end::Ending;
 use crate::store::{browser_sessions, sessions, users};
@@ -60,23 +60,25 @@ pub enum Which {
     All,
 }
 
-/// A page of live sessions and of sign-ins at Signet's pages, newest first; of one user if named.
+/// A page of live sessions and of sign-ins at Signet's pages that `filter` names, newest first.
 ///
 /// # Errors
 /// Only faults.
 pub async fn list(
     app: App,
-    user: Option<UserId>,
+    filter: &SessionFilter,
     request: PageRequest,
     now: Timestamp,
 ) -> Result<Page<LoggedIn>, Failure> {
     let mut reader = app.db.reader().await?;
     let all = PageRequest { limit: request.limit + 1, ..request };
-    let sessions = sessions::list::page(&mut reader, user, all, now).await?.data;
-    let browsers = browser_sessions::page(&mut reader, user, all, now).await?.data;
-    let browsers = browsers.into_iter().map(|(browser, device)| LoggedIn::Browser(browser, device));
-    let sessions = sessions.into_iter().map(|listed| LoggedIn::Client(Box::new(listed)));
-    let mut rows: Vec<LoggedIn> = sessions.chain(browsers).collect();
+    let sessions = sessions::list::page(&mut reader, filter, all, now).await?.data;
+    let mut rows: Vec<LoggedIn> =
+        sessions.into_iter().map(|listed| LoggedIn::Client(Box::new(listed))).collect();
+    if filter.client_id.is_none() {
+        let browsers = browser_sessions::list::page(&mut reader, filter, all, now).await?.data;
+        rows.extend(browsers.into_iter().map(|(row, device)| LoggedIn::Browser(row, device)));
+    }
     rows.sort_by_key(|row| std::cmp::Reverse(row.id()));
     Ok(Page::cut(rows, request.limit, LoggedIn::id))
 }

@@ -14,7 +14,6 @@ use crate::domain::outcome::Failure;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::session::Session;
 use crate::domain::user::User;
-use crate::metrics::Metrics;
 use crate::store::{sessions, users};
 use crate::tokens::issue::{self, Tokens};
 
@@ -102,7 +101,7 @@ pub(super) async fn raise(
         Ok((session, user))
     });
     let (session, user) = raised.await?;
-    Metrics::count(&app.metrics.logins, "ok");
+    app.count_login("ok");
     Ok(LoginTokens::new(token_of(app, &session, &user, info)?, completed))
 }
 

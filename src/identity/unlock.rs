@@ -4,11 +4,15 @@
 //! Owns which counters belong to an account. Those of a network are in the memory of each process and end by
 //! themselves. Counters of sent mail stay: they protect a mailbox.
 
+use std::net::IpAddr;
+
 use crate::app::AuditedTx;
 use crate::base::id::UserId;
 use crate::domain::outcome::Fault;
+use crate::domain::user::User;
 use crate::store::{known_networks, login_limits};
 
+use super::attempt_names::AttemptNames;
 use super::{admission, second_factor};
 
 /// Forgets every attempt at the password of the account named by `login_key`: its mailbox was proved, or an
@@ -19,6 +23,21 @@ use super::{admission, second_factor};
 pub async fn clear_passwords(tx: &mut AuditedTx, login_key: &str) -> Result<(), Fault> {
     let name = admission::account_name(&tx.app(), login_key);
     login_limits::clear_account(tx, &name).await.map(drop)
+}
+
+/// Forgets the attempts at the password and the second factors of a user that came from the network of `address`.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn clear_network(tx: &mut AuditedTx, user: &User, address: IpAddr) -> Result<(), Fault> {
+    let app = tx.app();
+    let login = user.login_name()?;
+    let names = AttemptNames::new(&app, login.key(), Some(address));
+    login_limits::forgive(tx, &names.from_network).await?;
+    for name in second_factor::names_of_network(&app, user.id, Some(address)) {
+        login_limits::forgive(tx, &name).await?;
+    }
+    Ok(())
 }
 
 /// Forgets what is counted and remembered under the login name of an account that is deleted: an account that is made

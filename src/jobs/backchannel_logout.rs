@@ -28,6 +28,8 @@ use crate::store::logout_notices::{self, Notice};
 use crate::store::sessions::end::{self, EpochPage};
 use crate::store::{audit, logout_fanouts};
 
+use super::logout_walks;
+
 /// The most notices of one client that are delivered at a time.
 const BATCH: u32 = 4;
 /// How many clients more are asked each time.
@@ -94,6 +96,7 @@ impl Queues {
 /// When the database cannot be read or written; what was taken is tried again later.
 pub async fn begin(app: &App, queues: &Queues) -> Result<Vec<JoinHandle<()>>, Fault> {
     while write_next(app, app.now()).await? {}
+    while logout_walks::write_next(app, app.now()).await? {}
     let now = app.now();
     if logout_notices::any_ahead(&mut app.db.reader().await?, now).await? {
         let mut tx = app.db.begin().await?;

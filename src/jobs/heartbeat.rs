@@ -38,11 +38,15 @@ pub async fn compare_settings(app: &App) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Takes this process's row away: it ends.
+/// Writes down what waits in memory and takes this process's row away: it ends.
 ///
 /// # Errors
 /// When the database cannot be written; then the others remove the row in a minute.
 pub async fn leave(app: &App) -> Result<(), Fault> {
+    if let Err(fault) = app.write_refusals().await {
+        tracing::warn!(%fault, "refused attempts of the last second are not in the audit trail");
+    }
+    app.write_activity().await?;
     let mut tx = app.db.begin().await?;
     processes::remove(&mut tx, app.process.id()).await?;
     tx.commit().await

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crate::app::App;
 use crate::base::id::BranchId;
 use crate::base::{TimeSpan, Timestamp};
+use crate::domain::activity::Width;
 use crate::domain::audit::Origin;
 use crate::domain::authorization::{CODE_LIFE, PUSHED_REQUEST_LIFE};
 use crate::domain::device_code;
@@ -18,7 +19,7 @@ use crate::domain::validity::{FORMER_LOGIN_LIFE, SETUP_LINK_LIFE, latest_end};
 use crate::store::Tx;
 use crate::store::housekeeping::RemovedBranch;
 use crate::store::sessions::expiry::{ExpiredSession, record_expired};
-use crate::store::{housekeeping as store, known_networks, login_limits};
+use crate::store::{activity, housekeeping as store, known_networks, login_limits};
 
 /// How long a verifier that does not come any more is remembered.
 const KEEP_VERIFIERS: TimeSpan = TimeSpan::from_days(30);
@@ -59,6 +60,11 @@ pub struct Removed {
 }
 
 impl Removed {
+    /// Counts a transaction that removed `rows`.
+    pub(super) fn step(&mut self, rows: u64) {
+        self.add(Step { removed: rows, written: 0, is_full: false });
+    }
+
     fn add(&mut self, step: Step) {
         self.rows += step.removed;
         self.steps += u64::from(step.removed > 0);
@@ -94,10 +100,11 @@ enum Kind {
     SpentIds,
     Revocations,
     FormerLogins,
+    Activity(Width),
 }
 
 impl Kind {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 18] = [
         Self::Sessions,
         Self::ExpiryEvents,
         Self::Audit,
@@ -113,6 +120,9 @@ impl Kind {
         Self::SpentIds,
         Self::Revocations,
         Self::FormerLogins,
+        Self::Activity(Width::TenMinutes),
+        Self::Activity(Width::Hour),
+        Self::Activity(Width::Day),
     ];
 
     /// Removes up to `rows`, or half as many where each may leave an event.
@@ -165,6 +175,7 @@ impl Kind {
             Self::FormerLogins => {
                 store::former_logins(tx, now, kept_until(FORMER_LOGIN_LIFE, now), rows).await
             }
+            Self::Activity(width) => activity::remove_old(tx, width, now, rows).await,
         }?;
         Ok(Step { removed, written: 0, is_full: removed >= rows.unsigned_abs() })
     }
@@ -202,13 +213,19 @@ async fn record(
 
 /// How many rows the next step of a kind takes on, by how long the last one took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Pace(i64);
+pub(super) struct Pace(i64);
 
 impl Pace {
-    const FIRST: Self = Self(FIRST_ROWS);
+    /// Of the first step of a run.
+    pub(super) const FIRST: Self = Self(FIRST_ROWS);
+
+    /// The rows.
+    pub(super) const fn rows(self) -> i64 {
+        self.0
+    }
 
     /// Never more than doubled or halved at once: one slow step may be somebody else's doing.
-    fn after(self, took: Duration) -> Self {
+    pub(super) fn after(self, took: Duration) -> Self {
         let took = i64::try_from(took.as_micros()).unwrap_or(i64::MAX).max(1);
         let target = i64::try_from(TARGET.as_micros()).unwrap_or(i64::MAX);
         let fitting = self.0.saturating_mul(target) / took;
@@ -297,7 +314,7 @@ pub async fn sweep(app: &App, now: Timestamp) -> Result<Removed, Fault> {
 }
 
 /// Lets everybody else go first, for longer than they were held up.
-async fn pause(took: Duration) {
+pub(super) async fn pause(took: Duration) {
     tokio::time::sleep((took * PAUSE_TIMES).max(PAUSE)).await;
 }
 

@@ -8,8 +8,11 @@ mod config_drift;
 mod heartbeat;
 mod housekeeping;
 pub mod key_rotation;
+mod login_retention;
+mod logout_walks;
 mod mail;
 mod sampling;
+mod user_words;
 
 use std::time::Duration;
 
@@ -28,10 +31,12 @@ pub use heartbeat::{beat, compare_settings};
 #[cfg(feature = "test-support")]
 pub use housekeeping::{MOST_ROWS, Removed};
 pub use housekeeping::{housekeep, sweep};
+pub use login_retention::prune_logins;
 #[cfg(feature = "test-support")]
 pub use mail::deliver as deliver_mail;
 #[cfg(feature = "test-support")]
 pub use sampling::{count, sample};
+pub use user_words::complete as complete_user_words;
 
 /// How often the write-ahead log is folded into the database file.
 const CHECKPOINT: Duration = Duration::from_millis(250);
@@ -51,10 +56,14 @@ const NOTICES: Duration = Duration::from_secs(1);
 const MAIL: Duration = Duration::from_secs(1);
 /// How often findings about requests of clients are written down.
 const FINDINGS: Duration = Duration::from_secs(2);
+/// How often refused attempts to sign in are written down.
+const REFUSALS: Duration = Duration::from_secs(1);
 /// How often sizes and queues in the database are read for the metrics.
 const SAMPLE: Duration = Duration::from_secs(30);
 /// How often users and sessions are counted for the metrics.
 const COUNT: Duration = Duration::from_secs(5 * 60);
+/// How often what happened is added to the counts that charts show.
+const ACTIVITY: Duration = Duration::from_secs(60);
 /// How often housekeeping runs when the last run found nothing to do.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
 /// How often managed objects are compared with what configuration files said.
@@ -98,10 +107,18 @@ pub fn start(app: &App) {
         "writing findings about clients",
         async |app: &App| app.write_client_findings().await,
     ));
+    tokio::spawn(every(app.clone(), REFUSALS, "writing refused attempts", async |app: &App| {
+        app.write_refusals().await
+    }));
+    tokio::spawn(user_words::write_until_complete(app.clone()));
     tokio::spawn(at_start_and_every(app.clone(), SAMPLE, "sampling", sampling::sample));
     tokio::spawn(at_start_and_every(app.clone(), COUNT, "counting", sampling::count));
+    tokio::spawn(every(app.clone(), ACTIVITY, "writing counts for charts", async |app: &App| {
+        app.write_activity().await
+    }));
     tokio::spawn(every(app.clone(), HOUSEKEEPING, "housekeeping", async |app: &App| {
-        housekeep(app, app.now()).await.map(drop)
+        housekeep(app, app.now()).await?;
+        prune_logins(app, app.now()).await.map(drop)
     }));
     tokio::spawn(at_start_and_every(
         app.clone(),

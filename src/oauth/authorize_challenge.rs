@@ -17,7 +17,6 @@ use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::rate_limit::RateLimit;
 use crate::domain::request_info::RequestInfo;
 use crate::identity::authentication::{Completed, Entry, FirstFactor, RemainingStep};
-use crate::metrics::Metrics;
 use crate::store::{authorization_codes, users};
 
 pub use super::auth_session::Challenge;
@@ -69,6 +68,7 @@ pub async fn authorize_challenge(
     let client = client_auth::authenticate_client(&app, call, &params, &info.origin, now).await?;
     let client = client.client();
     check_client(client)?;
+    let info = info.for_client(Some(client.client_id.clone()));
     let jkt = match &proof {
         None => None,
         Some(proof) => {
@@ -146,7 +146,7 @@ pub async fn authorize_challenge(
             if proof.is_some() {
                 give_back(&app, client, RateLimit::Proof, &info.origin);
             }
-            Metrics::count(&app.metrics.logins, "ok");
+            app.count_login("ok");
             Ok(ChallengeAnswer::Code(code))
         }
         Err(failure) => denied(&app, &session, failure, now).await,

@@ -43,6 +43,9 @@ pub struct PendingRequest {
     /// The page of the account that asked for the sign-in; none for its first one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub section: Option<AccountSection>,
+    /// The page of the console that asked for it, as a path with a query.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub console: Option<String>,
 }
 
 text_enum! {
@@ -60,7 +63,20 @@ text_enum! {
         Export = "export",
         /// Deleting the account.
         Delete = "delete",
+        /// The web console of administrators.
+        Console = "console",
     }
+}
+
+/// The longest address of a page of the console that a sign-in returns to.
+const MAX_CONSOLE_PAGE: usize = 512;
+
+/// Whether `page` is the path of a page of the console, with or without a query.
+fn is_console_page(page: &str) -> bool {
+    let rest = page.strip_prefix("/admin");
+    page.len() <= MAX_CONSOLE_PAGE
+        && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
+        && page.bytes().all(|byte| byte.is_ascii_graphic() && !b"\\\"<>#".contains(&byte))
 }
 
 /// What is sealed.
@@ -109,7 +125,21 @@ impl PendingRequest {
     /// A new one.
     #[must_use]
     pub fn begin(app: &App, aim: Destination, now: Timestamp) -> Self {
-        Self { id: random(&*app.entropy), begun_at: now, aim, asked: None, section: None }
+        Self {
+            id: random(&*app.entropy),
+            begun_at: now,
+            aim,
+            asked: None,
+            section: None,
+            console: None,
+        }
+    }
+
+    /// The same, leading to a page of the console. What is not the address of one is its first page.
+    #[must_use]
+    pub fn with_console(self, page: Option<&str>) -> Self {
+        let page = page.filter(|page| is_console_page(page));
+        Self { console: page.map(str::to_owned), ..self }
     }
 
     /// The same, leading to a page of the account.

@@ -23,6 +23,11 @@ pub struct StoredSubject {
 }
 
 impl StoredSubject {
+    /// The e-mail address as typed.
+    pub(super) fn email(&self) -> Option<&str> {
+        self.email.as_deref()
+    }
+
     /// Looks into it.
     ///
     /// # Errors

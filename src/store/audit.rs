@@ -9,7 +9,7 @@ use crate::domain::failure_reason::FailureReason;
 use crate::domain::outcome::Fault;
 use crate::domain::pagination::{Page, PageRequest};
 use crate::domain::sign_in_history::{SignIn, SignInOutcome};
-use crate::{execute, fetch_all};
+use crate::{execute, fetch_all, fetch_optional};
 
 use super::{Link, Tx};
 
@@ -65,7 +65,7 @@ pub async fn record(
     let client = origin.client.as_ref();
     execute!(
         tx,
-        "INSERT INTO audit_events (id, at, kind, via, actor_id, user_id, session_id, address, \
+        "INSERT INTO audit_events (id, at, kind, via, actor_id, actor_client_id, actor_key_id, user_id, session_id, address, \
          request_id, detail, fold, times, browser, client_id, methods, login_ref, reason, last_at, \
          actor_client_id, actor_key_id) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, $12, $13, $14, $15, $16, $17, $18, $19) \
@@ -110,6 +110,70 @@ pub async fn record(
     Ok(())
 }
 
+/// Attempts that fold into one row.
+#[derive(Debug, Clone)]
+pub struct Attempts {
+    /// The key of the login that was typed; the event is about the user who has it, if there is one.
+    pub login_key: Option<String>,
+    /// Who asked.
+    pub origin: Origin,
+    /// When the first of them happened.
+    pub at: Timestamp,
+    /// When the last of them happened.
+    pub last_at: Timestamp,
+    /// How many there are.
+    pub times: i64,
+}
+
+/// Records attempts that were counted in memory. The statement is the same for a login that a user has and for
+/// another one.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn record_attempts(
+    tx: &mut Tx,
+    event: &Event,
+    attempts: &Attempts,
+    entropy: &dyn Entropy,
+) -> Result<(), Fault> {
+    let Attempts { login_key, origin, at, last_at, times } = attempts;
+    execute!(
+        tx,
+        "INSERT INTO audit_events (id, at, kind, via, user_id, address, request_id, detail, fold, times, browser, \
+         client_id, login_ref, reason, last_at) VALUES ($1, $2, $3, $4, \
+         (SELECT id FROM users WHERE login_key = $5), $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
+         ON CONFLICT (fold) DO UPDATE SET times = audit_events.times + excluded.times, \
+         last_at = excluded.last_at",
+        AuditId::new(*at, entropy),
+        at,
+        event.kind.as_str(),
+        origin.via.as_str(),
+        login_key.as_deref(),
+        origin.address.map(|address| address.to_string()),
+        &origin.request_id,
+        event.detail.as_deref(),
+        event.fold.as_deref(),
+        times,
+        event.sign_in.browser.as_deref(),
+        event.sign_in.client_id.as_deref(),
+        event.login_ref.as_deref(),
+        event.reason.map(FailureReason::as_str),
+        last_at
+    )?;
+    tx.note_event(event.kind);
+    tracing::info!(
+        event = event.kind.as_str(),
+        via = origin.via.as_str(),
+        request_id = %origin.request_id,
+        trace_id = origin.trace.map(|trace| tracing::field::display(trace.trace_id())),
+        span_id = origin.trace.map(|trace| tracing::field::display(trace.span_id())),
+        reason = event.reason.map(FailureReason::as_str),
+        times,
+        "audit"
+    );
+    Ok(())
+}
+
 /// Logs an event that a statement of another file has stored: that a session has expired.
 pub(super) fn log_expired(session: SessionId, user: UserId, client_id: &str, origin: &Origin) {
     tracing::info!(
@@ -141,7 +205,7 @@ pub async fn endings(
         StoredEvent,
         "SELECT id, at, kind, via, actor_id, actor_client_id, actor_key_id, user_id, session_id, address, request_id, detail, \
          times, last_at, reason, client_id FROM audit_events WHERE id >= $1 AND user_id = $2 AND \
-         (kind IN ('password.changed', 'sessions.ended', 'user.disabled', 'user.deleted') \
+         (kind IN ('password.changed', 'password.reset_by_admin', 'sessions.ended', 'user.disabled', 'user.deleted') \
          OR (kind = 'user.updated' AND detail <> 'admin')) ORDER BY id DESC LIMIT $3",
         AuditId::earliest(since),
         user,
@@ -149,39 +213,104 @@ pub async fn endings(
     )
 }
 
-/// A page of events, newest first; `after` is the last one seen.
+/// The failed attempts under this pseudonym of a login since `since`, newest first, at most `limit`.
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn page(
+pub async fn attempts(
     link: &mut impl Link,
-    user: Option<UserId>,
-    request: PageRequest,
-) -> Result<Page<StoredEvent>, Fault> {
-    let after = request.after.unwrap_or(Uuid::max());
-    // Two statements: in one that means either, neither database sees that a user's events are
-    // found by an index, and the events of somebody quiet would cost a reading of everybody's.
-    let rows = match user {
-        None => fetch_all!(
-            link,
-            StoredEvent,
-            "SELECT id, at, kind, via, actor_id, actor_client_id, actor_key_id, user_id, session_id, address, request_id, \
-             detail, times, last_at, reason, client_id FROM audit_events WHERE id < $1 ORDER BY id DESC LIMIT $2",
-            after,
-            request.limit + 1
-        )?,
-        Some(user) => fetch_all!(
-            link,
-            StoredEvent,
-            "SELECT id, at, kind, via, actor_id, actor_client_id, actor_key_id, user_id, session_id, address, request_id, \
-             detail, times, last_at, reason, client_id FROM audit_events WHERE user_id = $1 AND id < $2 \
-             ORDER BY id DESC LIMIT $3",
-            user,
-            after,
-            request.limit + 1
-        )?,
-    };
-    Ok(Page::cut(rows, request.limit, |event| event.id.uuid()))
+    login_ref: &[u8],
+    since: Timestamp,
+    limit: i64,
+) -> Result<Vec<StoredEvent>, Fault> {
+    fetch_all!(
+        link,
+        StoredEvent,
+        "SELECT id, at, kind, via, actor_id, actor_client_id, actor_key_id, user_id, session_id, address, request_id, detail, times, last_at, \
+         reason, client_id FROM audit_events WHERE login_ref = $1 AND id >= $2 ORDER BY id DESC LIMIT $3",
+        login_ref,
+        AuditId::earliest(since),
+        limit
+    )
+}
+
+/// The last sign-in of a user since `since`.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn last_success(
+    link: &mut impl Link,
+    user: UserId,
+    since: Timestamp,
+) -> Result<Option<StoredEvent>, Fault> {
+    fetch_optional!(
+        link,
+        StoredEvent,
+        "SELECT id, at, kind, via, actor_id, actor_client_id, actor_key_id, user_id, session_id, address, request_id, detail, times, last_at, \
+         reason, client_id FROM audit_events WHERE user_id = $1 AND id >= $2 AND kind = 'login.succeeded' \
+         ORDER BY id DESC LIMIT 1",
+        user,
+        AuditId::earliest(since)
+    )
+}
+
+/// How many attempts overload has turned away since `since`.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn shed_since(link: &mut impl Link, since: Timestamp) -> Result<i64, Fault> {
+    let row = fetch_optional!(
+        link,
+        (Option<i64>,),
+        "SELECT CAST(sum(times) AS BIGINT) FROM audit_events \
+         WHERE kind = 'login.shed' AND kind <> 'login.succeeded' AND id >= $1",
+        AuditId::earliest(since)
+    )?;
+    Ok(row.and_then(|(sum,)| sum).unwrap_or(0))
+}
+
+/// The addresses whose failures kept a user out since `since`, at most `limit`.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn refused_networks(
+    link: &mut impl Link,
+    user: UserId,
+    since: Timestamp,
+    limit: i64,
+) -> Result<Vec<String>, Fault> {
+    let rows = fetch_all!(
+        link,
+        (String,),
+        "SELECT address FROM audit_events WHERE user_id = $1 AND id >= $2 AND \
+         kind = 'login.throttled' AND reason = 'address' AND address IS NOT NULL \
+         ORDER BY id DESC LIMIT $3",
+        user,
+        AuditId::earliest(since),
+        limit
+    )?;
+    Ok(rows.into_iter().map(|(address,)| address).collect())
+}
+
+/// The events since `since` that ended the sessions of every user. At most `limit`, newest first.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn endings_of_all(
+    link: &mut impl Link,
+    since: Timestamp,
+    limit: i64,
+) -> Result<Vec<StoredEvent>, Fault> {
+    fetch_all!(
+        link,
+        StoredEvent,
+        "SELECT id, at, kind, via, actor_id, actor_client_id, actor_key_id, user_id, session_id, address, request_id, detail, \
+         times, last_at, reason, client_id FROM audit_events WHERE kind = 'sessions.ended' \
+         AND kind <> 'login.succeeded' AND id >= $1 AND detail = 'all_by_admin' \
+         ORDER BY id DESC LIMIT $2",
+        AuditId::earliest(since),
+        limit
+    )
 }
 
 #[derive(sqlx::FromRow)]
@@ -230,7 +359,7 @@ pub async fn sign_ins(
         "SELECT id, at, kind, address, browser, client_id, methods, times FROM audit_events \
          WHERE user_id = $1 AND id < $2 AND id >= $3 AND kind IN ('login.succeeded', \
          'login.stepped_up', 'login.first_factor', 'login.refused', 'login.failed', \
-         'factor.failed') ORDER BY id DESC LIMIT $4",
+         'login.throttled', 'factor.failed') ORDER BY id DESC LIMIT $4",
         user,
         request.after.unwrap_or(Uuid::max()),
         AuditId::earliest(since),

@@ -7,9 +7,9 @@ use crate::base::Timestamp;
 use crate::base::id::UserId;
 use crate::domain::outcome::Fault;
 use crate::domain::user_email::NewEmail;
-use crate::{execute, fetch_optional};
+use crate::{execute, fetch_all, fetch_optional};
 
-use super::{Link, Tx};
+use super::{Link, Tx, user_words};
 
 /// The key of the login name that `key` signs in to: the login name itself, else that of the user who owns
 /// the address. Neither need exist, and the statement is the same.
@@ -64,7 +64,8 @@ pub async fn enabled_owner(link: &mut impl Link, key: &str) -> Result<Option<Ena
     fetch_optional!(
         link,
         EnabledOwner,
-        "SELECT id, session_epoch, email FROM users WHERE id = \
+        "SELECT id, session_epoch + (SELECT generation FROM session_generation WHERE id = 1) AS session_epoch, \
+         email FROM users WHERE id = \
          (SELECT user_id FROM email_owners WHERE email_key = $1) \
          AND disabled_at IS NULL AND email IS NOT NULL",
         key
@@ -144,6 +145,7 @@ pub async fn set_email(
         now,
         user
     )?;
+    user_words::rewrite(tx, user).await?;
     Ok(rows == 1)
 }
 
@@ -158,12 +160,31 @@ pub async fn clear_unverified(
     owner: UserId,
     now: Timestamp,
 ) -> Result<u64, Fault> {
-    execute!(
+    let cleared = fetch_all!(
         tx,
+        (UserId,),
         "UPDATE users SET email = NULL, email_key = NULL, updated_at = $1 \
-         WHERE email_key = $2 AND id <> $3 AND email_verified_at IS NULL",
+         WHERE email_key = $2 AND id <> $3 AND email_verified_at IS NULL RETURNING id",
         now,
         key,
         owner
-    )
+    )?;
+    for (user,) in &cleared {
+        user_words::rewrite(tx, *user).await?;
+    }
+    Ok(cleared.len() as u64)
+}
+
+/// The login of a user who has this address and has not verified it; of several, the first.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn login_without_proof(link: &mut impl Link, key: &str) -> Result<Option<String>, Fault> {
+    let row = fetch_optional!(
+        link,
+        (Option<String>,),
+        "SELECT min(login) FROM users WHERE email_key = $1 AND email_verified_at IS NULL",
+        key
+    )?;
+    Ok(row.and_then(|(login,)| login))
 }

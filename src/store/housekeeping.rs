@@ -40,7 +40,9 @@ pub async fn sessions(
         RemovedBranch,
         "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions \
          WHERE expires_at < $1 ORDER BY expires_at, id LIMIT $2) \
-         RETURNING coalesce(sid, id) AS session, user_id, client_id, user_epoch, revoked_at",
+         RETURNING coalesce(sid, id) AS session, user_id, client_id, user_epoch, \
+         coalesce(revoked_at, (SELECT e.ended_at FROM client_session_ends e \
+         WHERE e.client_id = sessions.client_id AND e.generation <> sessions.client_generation)) AS revoked_at",
         before,
         step
     )
@@ -83,7 +85,9 @@ pub async fn idle_sessions(
         tx,
         RemovedBranch,
         "DELETE FROM sessions WHERE id >= $1 AND id <= $2 AND idle_expires_at < $3 \
-         RETURNING coalesce(sid, id) AS session, user_id, client_id, user_epoch, revoked_at",
+         RETURNING coalesce(sid, id) AS session, user_id, client_id, user_epoch, \
+         coalesce(revoked_at, (SELECT e.ended_at FROM client_session_ends e \
+         WHERE e.client_id = sessions.client_id AND e.generation <> sessions.client_generation)) AS revoked_at",
         first,
         last,
         before

@@ -4,9 +4,10 @@
 
 use crate::base::{TimeSpan, Timestamp};
 use crate::domain::outcome::Fault;
-use crate::domain::rate_limit::Limit;
-use crate::{execute, fetch_optional};
+use crate::domain::rate_limit::{ACCOUNT_FROM_NETWORK, Limit};
+use crate::{execute, fetch_all, fetch_optional};
 
+use super::db::{Conn, count_statement, with_deadline};
 use super::{Link, Tx};
 
 /// A limit is used up.
@@ -170,4 +171,80 @@ pub async fn give_back(tx: &mut Tx, pseudonym: &[u8]) -> Result<(), Fault> {
 /// When the database cannot be written.
 pub async fn clear_account(tx: &mut Tx, account: &[u8]) -> Result<u64, Fault> {
     execute!(tx, "DELETE FROM login_limits WHERE account = $1", account)
+}
+
+/// A counter of an account.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct StoredCounter {
+    /// The pseudonym of the account.
+    pub account: Vec<u8>,
+    /// Its own pseudonym.
+    pub pseudonym: Vec<u8>,
+    /// Attempts so far.
+    pub tries: i64,
+    /// When its window ends.
+    pub ends_at: Timestamp,
+}
+
+/// The counters of the account of this pseudonym whose window has not ended, at most 200, the fullest first.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn of_account(
+    link: &mut impl Link,
+    account: &[u8],
+    now: Timestamp,
+) -> Result<Vec<StoredCounter>, Fault> {
+    fetch_all!(
+        link,
+        StoredCounter,
+        "SELECT account, pseudonym, tries, ends_at FROM login_limits \
+         WHERE account = $1 AND ends_at > $2 AND tries > 0 ORDER BY tries DESC, pseudonym LIMIT 200",
+        account,
+        now
+    )
+}
+
+/// The counters of these accounts that have counted many attempts: one statement, however many accounts there are.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn of_accounts(
+    link: &mut impl Link,
+    accounts: &[Vec<u8>],
+    now: Timestamp,
+) -> Result<Vec<StoredCounter>, Fault> {
+    count_statement();
+    let doing = "reading counters of accounts";
+    let deadline = link.deadline();
+    let found = match link.conn() {
+        Conn::Sqlite(conn) => {
+            let query = sqlx::query_as::<sqlx::Sqlite, StoredCounter>(
+                "SELECT account, pseudonym, tries, ends_at FROM login_limits \
+                 WHERE account IN (SELECT unhex(value) FROM json_each($1)) AND ends_at > $2 AND tries >= $3",
+            );
+            let accounts: Vec<String> = accounts.iter().map(|name| hex(name)).collect();
+            let accounts = serde_json::to_string(&accounts).unwrap_or_default();
+            let query = query.bind(accounts).bind(now).bind(ACCOUNT_FROM_NETWORK.tries);
+            with_deadline(deadline, doing, query.fetch_all(conn)).await?
+        }
+        Conn::Postgres(conn) => {
+            let query = sqlx::query_as::<sqlx::Postgres, StoredCounter>(
+                "SELECT account, pseudonym, tries, ends_at FROM login_limits \
+                 WHERE account = ANY($1) AND ends_at > $2 AND tries >= $3",
+            );
+            let query = query.bind(accounts).bind(now).bind(ACCOUNT_FROM_NETWORK.tries);
+            with_deadline(deadline, doing, query.fetch_all(conn)).await?
+        }
+    };
+    link.ended(false);
+    Ok(found)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }

@@ -8,7 +8,7 @@ use crate::domain::validity::{FORMER_LOGIN_LIFE, latest_end};
 use crate::{execute, fetch_all, fetch_optional};
 
 use super::error::is_unique_violation;
-use super::{Link, Tx};
+use super::{Link, Tx, user_words};
 
 /// A change of a login name.
 #[derive(Clone, Copy)]
@@ -96,6 +96,7 @@ pub async fn change(
         Err(fault) => return Err(fault),
     }
     if before.key() == new.key() {
+        user_words::rewrite(tx, user).await?;
         return Ok(true);
     }
     free_skeleton(tx, before.skeleton()).await?;
@@ -115,6 +116,7 @@ pub async fn change(
         user,
         now + FORMER_LOGIN_LIFE
     )?;
+    user_words::rewrite(tx, user).await?;
     Ok(true)
 }
 
@@ -160,6 +162,42 @@ pub async fn keys_of(
         latest_end(FORMER_LOGIN_LIFE, now)
     )?;
     Ok(rows.into_iter().map(|(key,)| key).collect())
+}
+
+/// The login of the user who had this one before, while it is reserved for them.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn login_of_former(link: &mut impl Link, key: &str) -> Result<Option<String>, Fault> {
+    let row = fetch_optional!(
+        link,
+        (String,),
+        "SELECT login FROM users WHERE id = (SELECT user_id FROM former_logins WHERE login_key = $1)",
+        key
+    )?;
+    Ok(row.map(|(login,)| login))
+}
+
+/// The keys of up to `limit` logins before and after `key`, in their order.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn neighbours(link: &mut impl Link, key: &str, limit: i64) -> Result<Vec<String>, Fault> {
+    let before = fetch_all!(
+        link,
+        (String,),
+        "SELECT login_key FROM users WHERE login_key < $1 ORDER BY login_key DESC LIMIT $2",
+        key,
+        limit
+    )?;
+    let after = fetch_all!(
+        link,
+        (String,),
+        "SELECT login_key FROM users WHERE login_key >= $1 ORDER BY login_key LIMIT $2",
+        key,
+        limit
+    )?;
+    Ok(before.into_iter().chain(after).map(|(key,)| key).collect())
 }
 
 /// Whether a name is reserved for this user.

@@ -168,7 +168,8 @@ pub async fn is_live(link: &mut impl Link, link_hash: &[u8]) -> Result<bool, Fau
         (String,),
         "SELECT purpose FROM mailed_codes WHERE link_hash = $1 AND (user_epoch IS NULL OR EXISTS \
          (SELECT 1 FROM users WHERE users.id = mailed_codes.user_id \
-         AND users.session_epoch = mailed_codes.user_epoch AND users.disabled_at IS NULL))",
+         AND users.session_epoch + (SELECT generation FROM session_generation WHERE id = 1) \
+         = mailed_codes.user_epoch AND users.disabled_at IS NULL))",
         link_hash
     )?;
     Ok(row.is_some())
@@ -220,7 +221,8 @@ pub async fn by_link(
         "SELECT purpose, link_hash, code_mac, sealed, user_id, user_epoch, expires_at FROM mailed_codes \
          WHERE link_hash = $1 AND sent_at IS NOT NULL AND (user_epoch IS NULL OR EXISTS \
          (SELECT 1 FROM users WHERE users.id = mailed_codes.user_id \
-         AND users.session_epoch = mailed_codes.user_epoch AND users.disabled_at IS NULL))",
+         AND users.session_epoch + (SELECT generation FROM session_generation WHERE id = 1) \
+         = mailed_codes.user_epoch AND users.disabled_at IS NULL))",
         link_hash.bytes()
     )?;
     row.map(CodeRow::read).transpose()
@@ -325,7 +327,8 @@ pub async fn of_subject(
         "SELECT purpose, link_hash, code_mac, sealed, user_id, user_epoch, expires_at FROM mailed_codes \
          WHERE purpose = $1 AND subject = $2 AND (user_epoch IS NULL OR EXISTS \
          (SELECT 1 FROM users WHERE users.id = mailed_codes.user_id \
-         AND users.session_epoch = mailed_codes.user_epoch AND users.disabled_at IS NULL))",
+         AND users.session_epoch + (SELECT generation FROM session_generation WHERE id = 1) \
+         = mailed_codes.user_epoch AND users.disabled_at IS NULL))",
         purpose.as_str(),
         subject
     )?;

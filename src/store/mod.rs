@@ -4,10 +4,12 @@
 //! `&mut Tx`; functions that may stand alone take `&mut impl Link`. Decides nothing: guards in
 //! statements enforce what the domain decided, and say so by returning no row.
 
+pub mod activity;
 pub mod admin_keys;
 pub mod apis;
 pub mod attributes;
 pub mod audit;
+pub mod audit_query;
 pub mod authorization_codes;
 mod batch_read;
 pub mod browser_sessions;
@@ -28,6 +30,7 @@ pub mod keys;
 pub mod known_networks;
 pub mod login_limits;
 pub mod login_names;
+pub mod login_retention;
 pub mod logout_fanouts;
 pub mod logout_notices;
 pub mod mailed_codes;
@@ -45,12 +48,16 @@ pub mod reach;
 pub mod recovery_codes;
 pub mod refresh_batch;
 pub mod revocations;
+pub mod session_generations;
 pub mod session_loader;
 mod session_row;
 pub mod sessions;
 pub mod setup_links;
 pub mod spent_ids;
+pub mod unlocked_networks;
 pub mod user_language;
+pub mod user_search;
+pub mod user_words;
 pub mod users;
 pub mod verifiers;
 

@@ -51,8 +51,9 @@ pub async fn change_password(
         tx,
         (i64,),
         "UPDATE users SET password_hash = $1, password_changed_at = $2, updated_at = $2, \
-         must_change_password = $5, session_epoch = session_epoch + 1 WHERE id = $3 AND session_epoch = $4 \
-         AND disabled_at IS NULL RETURNING session_epoch",
+         must_change_password = $5, session_epoch = session_epoch + 1 WHERE id = $3 \
+         AND session_epoch + (SELECT generation FROM session_generation WHERE id = 1) = $4 AND disabled_at IS NULL \
+         RETURNING session_epoch + (SELECT generation FROM session_generation WHERE id = 1) AS session_epoch",
         hash,
         now,
         id,

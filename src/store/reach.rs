@@ -68,7 +68,7 @@ pub async fn sessions_of_user(
         link,
         (i64,),
         "SELECT count(*) FROM (SELECT DISTINCT coalesce(s.sid, s.id) FROM sessions s JOIN users u \
-         ON u.id = s.user_id AND u.session_epoch = s.user_epoch WHERE s.user_id = $1 \
+         ON u.id = s.user_id AND u.session_epoch + (SELECT generation FROM session_generation WHERE id = 1) = s.user_epoch WHERE s.user_id = $1 \
          AND s.revoked_at IS NULL AND s.idle_expires_at > $2 AND s.expires_at > $2 LIMIT $3) AS found",
         user,
         now,

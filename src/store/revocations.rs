@@ -22,6 +22,8 @@ pub enum Revoked<'a> {
     Client(&'a str),
     /// Every token for this API that was issued until now.
     Api(&'a str),
+    /// Every token that was issued until now.
+    Everything,
 }
 
 /// Writes a revocation. `until` is when the last token it concerns expires.
@@ -38,6 +40,7 @@ pub async fn insert(
         Revoked::Token(jti) => ("jti", jti, None),
         Revoked::Client(client_id) => ("client_id", client_id, Some(now.secs())),
         Revoked::Api(identifier) => ("aud", identifier, Some(now.secs())),
+        Revoked::Everything => ("all", "", Some(now.secs())),
     };
     execute!(
         tx,

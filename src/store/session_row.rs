@@ -15,8 +15,11 @@ use super::attributes::factors;
 macro_rules! session_columns {
     () => {
         "coalesce(s.sid, s.id) AS sid, s.id, s.user_id, s.client_id, s.audience, s.scope, s.current, s.parent, s.answered_at, \
-         s.supersedes, s.created_at, s.idle_expires_at, s.expires_at, s.revoked_at, \
-         s.revoked_reason, s.user_epoch, s.grant_type, s.auth_time, s.browser_id, s.asked_claims, \
+         s.supersedes, s.created_at, s.idle_expires_at, s.expires_at, \
+         coalesce(s.revoked_at, (SELECT e.ended_at FROM client_session_ends e WHERE e.client_id = s.client_id \
+         AND e.generation <> s.client_generation)) AS revoked_at, \
+         coalesce(s.revoked_reason, (SELECT 'ended_by_admin' FROM client_session_ends e \
+         WHERE e.client_id = s.client_id AND e.generation <> s.client_generation)) AS revoked_reason, s.user_epoch, s.grant_type, s.auth_time, s.browser_id, s.asked_claims, \
          s.dpop_jkt, s.asked_scope, s.factors"
     };
 }
@@ -26,7 +29,10 @@ macro_rules! session_as_json {
     () => {
         "json_array(hex(coalesce(s.sid, s.id)), hex(s.id), hex(s.user_id), s.client_id, s.audience, s.scope, s.current, \
          s.parent, s.answered_at, s.supersedes, s.created_at, s.idle_expires_at, s.expires_at, \
-         s.revoked_at, s.revoked_reason, s.user_epoch, s.grant_type, s.auth_time, \
+         coalesce(s.revoked_at, (SELECT e.ended_at FROM client_session_ends e WHERE e.client_id = s.client_id \
+         AND e.generation <> s.client_generation)), \
+         coalesce(s.revoked_reason, (SELECT 'ended_by_admin' FROM client_session_ends e \
+         WHERE e.client_id = s.client_id AND e.generation <> s.client_generation)), s.user_epoch, s.grant_type, s.auth_time, \
          nullif(hex(s.browser_id), ''), s.asked_claims, s.dpop_jkt, \
          s.asked_scope, s.factors)"
     };

@@ -14,7 +14,7 @@ use crate::{execute, fetch_all, fetch_optional};
 use super::attributes::{StoredSubject, column};
 use super::login_names::{free_skeleton, is_reserved, take_skeleton};
 use super::password_costs::moved;
-use super::{Link, Tx};
+use super::{Link, Tx, user_words};
 
 /// What a log-in is decided on.
 pub struct Credential {
@@ -49,12 +49,12 @@ pub struct NewUser<'a> {
 }
 
 #[derive(sqlx::FromRow)]
-struct UserRow {
+pub(super) struct UserRow {
     id: UserId,
-    login: String,
-    name: Option<String>,
+    pub(super) login: String,
+    pub(super) name: Option<String>,
     #[sqlx(flatten)]
-    subject: StoredSubject,
+    pub(super) subject: StoredSubject,
     session_epoch: i64,
     disabled_at: Option<Timestamp>,
     created_at: Timestamp,
@@ -93,7 +93,7 @@ impl TryFrom<UserRow> for User {
     }
 }
 
-/// Makes a user. False when the login, or one that looks like it, is taken or reserved for the user who had it
+/// Makes a user, whose epoch is 0. False when the login, or one that looks like it, is taken or reserved for the user who had it
 /// before; then nothing changed.
 ///
 /// # Errors
@@ -103,7 +103,9 @@ pub async fn insert(tx: &mut Tx, user: &NewUser<'_>, now: Timestamp) -> Result<b
         tx,
         "INSERT INTO users (id, login, login_key, login_skeleton, name, role, roles, groups, \
          claims, password_hash, session_epoch, created_at, updated_at, password_changed_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $11, $11, $11) ON CONFLICT (login_key) DO NOTHING",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, \
+         0 - (SELECT generation FROM session_generation WHERE id = 1), $11, $11, $11) \
+         ON CONFLICT (login_key) DO NOTHING",
         user.id,
         user.login.raw(),
         user.login.key(),
@@ -128,6 +130,7 @@ pub async fn insert(tx: &mut Tx, user: &NewUser<'_>, now: Timestamp) -> Result<b
         return Ok(false);
     }
     moved(tx, None, user.password_hash).await?;
+    user_words::rewrite(tx, user.id).await?;
     Ok(true)
 }
 
@@ -139,7 +142,8 @@ pub async fn credential(link: &mut impl Link, key: &str) -> Result<Option<Creden
     let row = fetch_optional!(
         link,
         CredentialRow,
-        "SELECT id, login, name, role, roles, groups, claims, email, email_verified_at, session_epoch, disabled_at, \
+        "SELECT id, login, name, role, roles, groups, claims, email, email_verified_at, \
+         session_epoch + (SELECT generation FROM session_generation WHERE id = 1) AS session_epoch, disabled_at, \
          created_at, updated_at, must_change_password, password_hash, second_factor_since, \
          EXISTS (SELECT 1 FROM factors f WHERE f.user_id = users.id AND f.kind = 'totp') AS has_totp, \
          EXISTS (SELECT 1 FROM factors f WHERE f.user_id = users.id AND f.kind = 'passkey') AS has_passkey, \
@@ -158,7 +162,8 @@ pub async fn credential_of(link: &mut impl Link, id: UserId) -> Result<Option<Cr
     let row = fetch_optional!(
         link,
         CredentialRow,
-        "SELECT id, login, name, role, roles, groups, claims, email, email_verified_at, session_epoch, disabled_at, \
+        "SELECT id, login, name, role, roles, groups, claims, email, email_verified_at, \
+         session_epoch + (SELECT generation FROM session_generation WHERE id = 1) AS session_epoch, disabled_at, \
          created_at, updated_at, must_change_password, password_hash, second_factor_since, \
          EXISTS (SELECT 1 FROM factors f WHERE f.user_id = users.id AND f.kind = 'totp') AS has_totp, \
          EXISTS (SELECT 1 FROM factors f WHERE f.user_id = users.id AND f.kind = 'passkey') AS has_passkey, \
@@ -199,7 +204,8 @@ pub async fn page(link: &mut impl Link, request: PageRequest) -> Result<Page<Use
     let rows = fetch_all!(
         link,
         UserRow,
-        "SELECT id, login, name, role, roles, groups, claims, email, email_verified_at, session_epoch, disabled_at, \
+        "SELECT id, login, name, role, roles, groups, claims, email, email_verified_at, \
+         session_epoch + (SELECT generation FROM session_generation WHERE id = 1) AS session_epoch, disabled_at, \
          created_at, updated_at, must_change_password FROM users WHERE id > $1 ORDER BY id LIMIT $2",
         request.after.unwrap_or(Uuid::nil()),
         request.limit + 1
@@ -217,7 +223,7 @@ pub async fn raise_epoch(tx: &mut Tx, id: UserId, now: Timestamp) -> Result<Opti
         tx,
         (i64,),
         "UPDATE users SET session_epoch = session_epoch + 1, updated_at = $1 WHERE id = $2 \
-         RETURNING session_epoch",
+         RETURNING session_epoch + (SELECT generation FROM session_generation WHERE id = 1) AS session_epoch",
         now,
         id
     )?;
@@ -233,7 +239,8 @@ pub async fn hold(tx: &mut Tx, id: UserId, epoch: i64) -> Result<bool, Fault> {
     let rows = execute!(
         tx,
         "UPDATE users SET session_epoch = session_epoch \
-         WHERE id = $1 AND session_epoch = $2 AND disabled_at IS NULL",
+         WHERE id = $1 AND session_epoch + (SELECT generation FROM session_generation WHERE id = 1) = $2 \
+         AND disabled_at IS NULL",
         id,
         epoch
     )?;
@@ -249,10 +256,26 @@ pub async fn hold_any(tx: &mut Tx, id: UserId) -> Result<Option<i64>, Fault> {
     let row = fetch_optional!(
         tx,
         (i64,),
-        "UPDATE users SET session_epoch = session_epoch WHERE id = $1 RETURNING session_epoch",
+        "UPDATE users SET session_epoch = session_epoch WHERE id = $1 \
+         RETURNING session_epoch + (SELECT generation FROM session_generation WHERE id = 1) AS session_epoch",
         id
     )?;
     Ok(row.map(|(epoch,)| epoch))
+}
+
+/// Notes that a user signed in, to the day.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn note_login(tx: &mut Tx, id: UserId, now: Timestamp) -> Result<(), Fault> {
+    let day = Timestamp::from_secs(now.secs().div_euclid(86_400) * 86_400);
+    execute!(
+        tx,
+        "UPDATE users SET last_login_at = $1 WHERE id = $2 AND (last_login_at IS NULL OR last_login_at < $1)",
+        day,
+        id
+    )?;
+    Ok(())
 }
 
 /// Disables a user and ends everything. False when there is none or it is disabled already.
@@ -298,6 +321,7 @@ pub async fn rename(
 ) -> Result<bool, Fault> {
     let rows =
         execute!(tx, "UPDATE users SET name = $1, updated_at = $2 WHERE id = $3", name, now, id)?;
+    user_words::rewrite(tx, id).await?;
     Ok(rows == 1)
 }
 
@@ -324,6 +348,7 @@ pub async fn update(
         now,
         id
     )?;
+    user_words::rewrite(tx, id).await?;
     Ok(rows == 1)
 }
 

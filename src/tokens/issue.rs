@@ -94,8 +94,10 @@ pub fn access_token(
         None => own.to_string(),
     };
     let draft = draft(app, entitled, subject, &jti, now)?;
+    let access_token = draft.sign(app)?;
+    app.count_issued(entitled.client_id, entitled.audience, now);
     Ok(Tokens {
-        access_token: draft.sign(app)?,
+        access_token,
         token_type: if entitled.jkt.is_some() { "DPoP" } else { "Bearer" },
         expires_in: (draft.expires - app.claim_time(now)).secs(),
         refresh: None,

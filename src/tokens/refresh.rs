@@ -12,7 +12,6 @@ use crate::domain::refresh::{Alarm, Answer, Holder};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::scope::RequestedScopes;
 use crate::domain::session::{EndReason, Session};
-use crate::metrics::Metrics;
 use crate::store::attributes::StoredSubject;
 use crate::store::refresh_batch::{Presentation, Refreshed};
 use crate::store::sessions::end::{Ending, end_branch};
@@ -51,7 +50,7 @@ pub async fn present(
     origin: Origin,
     now: Timestamp,
 ) -> Result<Continued, Failure> {
-    let count = |result| Metrics::count(&app.metrics.refreshes, result);
+    let count = |result| app.count_refresh(result);
     let Some(genuine) = app.refresh_keys().authenticate(presented.refresh_token) else {
         count("not_genuine");
         return Err(invalid().into());
@@ -138,7 +137,7 @@ async fn without_api(app: &App, session: &Session, info: RequestInfo) -> Result<
             Err(Refusal::new(Code::RefreshTokenInvalid, message).into())
         });
         let ended = ended.await;
-        Metrics::count(&own.metrics.refreshes, "ended");
+        own.count_refresh("ended");
         ended
     })
     .await

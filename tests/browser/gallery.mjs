@@ -102,7 +102,7 @@ async function look(page) {
 async function walk(page) {
   const count = await page.evaluate(() => {
     const all = document.querySelectorAll(
-      "a[href], button, summary, input:not([type=hidden]), [tabindex]",
+      "a[href], button, summary, input:not([type=hidden]), select, textarea, [tabindex]",
     );
     // What is folded away cannot be reached.
     window.stops = [...all].filter((element) => element.tabIndex >= 0 && element.checkVisibility());

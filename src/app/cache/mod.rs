@@ -21,9 +21,10 @@ use crate::domain::client::Client;
 use crate::domain::client_logo::ImageType;
 use crate::domain::key_rotation::{KEEP_AFTER, Policy, WAIT_AT_MOST};
 use crate::domain::outcome::Fault;
+use crate::domain::rate_limit::RateLimit;
 use crate::domain::signing_key::SigningAlg;
 use crate::store::db::Reader;
-use crate::store::meta;
+use crate::store::{meta, unlocked_networks};
 
 use super::{App, keys};
 use audiences::Audiences;
@@ -239,6 +240,12 @@ impl App {
         self.caches.refresh_keys.store(Arc::new(refresh_keys));
         self.caches.clients.store(Arc::new(clients));
         self.caches.audiences.store(Arc::new(audiences));
+        let before = self.caches.version.load(Ordering::Acquire);
+        for network in unlocked_networks::since(&mut reader, before).await? {
+            if let Ok(address) = network.parse() {
+                self.address_limiter.clear(RateLimit::Login, address);
+            }
+        }
         self.caches.version.store(version, Ordering::Release);
         Ok(())
     }

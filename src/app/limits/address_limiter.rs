@@ -87,6 +87,12 @@ impl AddressLimiter {
         Ok(left > reserved)
     }
 
+    /// Clears what a network has taken: it may take as much as one that has taken nothing.
+    pub fn clear(&self, purpose: RateLimit, address: IpAddr) {
+        let (bucket, counted) = (purpose.bucket(), Counted::new(&self.hasher, address, ""));
+        self.table(purpose).clear(bucket, counted);
+    }
+
     /// Gives one back: the request turned out not to be what is counted.
     pub fn give_back(&self, subject: Subject<'_>) {
         if let Some((bucket, counted)) = self.counted(subject) {

@@ -115,6 +115,13 @@ impl BucketTable {
         level.unwrap_or(bucket.full())
     }
 
+    /// Fills a bucket. It has a place of its own until it is evicted, so that what stands for its prefix does not
+    /// count.
+    pub(super) fn clear(&mut self, bucket: Bucket, counted: Counted) {
+        let entry = Entry { level: bucket.full(), prefix: counted.prefix };
+        self.networks.insert(counted.network, entry, |_| false);
+    }
+
     /// Gives one back.
     pub(super) fn give_back(&mut self, bucket: Bucket, counted: Counted) {
         if let Some(entry) = self.networks.get(counted.network) {

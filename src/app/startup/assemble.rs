@@ -22,13 +22,15 @@ use crate::store::{Db, meta};
 use super::relying_party::relying_party;
 use super::schema::longest_max_age;
 use super::{OpenError, Startup};
+use crate::app::activity::ActivityCounts;
 use crate::app::cache::{Caches, VerifiedTokenCache};
 use crate::app::client_findings::ClientFindings;
 use crate::app::common_clock::CommonClock;
 use crate::app::limits::{AddressLimiter, AttemptGate, Standing};
 use crate::app::process::Process;
 use crate::app::proxy_findings::ProxyFindings;
-use crate::app::{App, AppState, JwksFetchLog, keys, write_probe};
+use crate::app::refusal_log::RefusalLog;
+use crate::app::{App, AppState, FormResults, JwksFetchLog, keys, write_probe};
 
 impl Startup {
     /// The parts over an open database. Reads what is cached of it.
@@ -94,6 +96,9 @@ impl Startup {
             attempt_gate: AttemptGate::default(),
             proxy_findings: ProxyFindings::default(),
             client_findings: ClientFindings::default(),
+            refusal_log: RefusalLog::default(),
+            activity: ActivityCounts::default(),
+            form_results: FormResults::default(),
             jwks_fetches: JwksFetchLog::default(),
             http_client,
             mailer,

@@ -72,6 +72,7 @@ fn without_any_setting_the_documented_defaults_are_in_force() {
     assert_eq!(config.registration, Registration::Closed);
     assert!(config.registration_domains.is_empty());
     assert!(!config.login_change);
+    assert!(config.console);
     assert_eq!((config.password_policy.min_length, config.password_policy.denied.count()), (8, 0));
     assert_eq!(config.browser_session_persistent, PersistentSessions::Off);
     assert_eq!(config.access_token_ttl, TimeSpan::from_mins(10));
@@ -95,6 +96,7 @@ fn without_any_setting_the_documented_defaults_are_in_force() {
     assert_eq!(config.log, "info");
     assert_eq!(config.log_format, LogFormat::Auto);
     assert_eq!(config.audit_retention, TimeSpan::from_days(400));
+    assert_eq!(config.audit_login_retention, TimeSpan::from_days(90));
     assert!(config.bootstrap_admin.is_none());
     assert!(config.tls.is_none());
     assert!(!config.insecure_http);
@@ -132,6 +134,7 @@ fn every_setting_can_be_changed() {
         ("SIGNET_REGISTRATION", "open"),
         ("SIGNET_REGISTRATION_DOMAINS", "Example.com, *.example.org"),
         ("SIGNET_LOGIN_CHANGE", "on"),
+        ("SIGNET_CONSOLE", "off"),
         ("SIGNET_PASSWORD_MIN_LENGTH", "12"),
         ("SIGNET_BROWSER_SESSION_PERSISTENT", "ask"),
         ("SIGNET_SECOND_FACTOR", "admins"),
@@ -153,6 +156,7 @@ fn every_setting_can_be_changed() {
         ("SIGNET_LOG_FORMAT", "json"),
         ("SIGNET_METRICS_CLIENTS", "on"),
         ("SIGNET_AUDIT_RETENTION", "90d"),
+        ("SIGNET_AUDIT_LOGIN_RETENTION", "30d"),
         ("SIGNET_BOOTSTRAP_ADMIN_LOGIN", "root"),
         ("SIGNET_BOOTSTRAP_ADMIN_PASSWORD", " with blanks "),
         ("SIGNET_TLS_CERT", "tls/./a.crt"),
@@ -201,6 +205,7 @@ fn every_setting_can_be_changed() {
     assert_eq!(config.registration, Registration::Open);
     assert_eq!(config.registration_domains.to_string(), "example.com,*.example.org");
     assert!(config.login_change);
+    assert!(!config.console);
     assert_eq!(config.password_policy.min_length, 12);
     assert_eq!(config.browser_session_persistent, PersistentSessions::Ask);
     let policy = config.second_factor;
@@ -225,6 +230,7 @@ fn every_setting_can_be_changed() {
     assert_eq!(config.log, "info,sqlx=WARN");
     assert_eq!(config.log_format, LogFormat::Json);
     assert_eq!(config.audit_retention, TimeSpan::from_days(90));
+    assert_eq!(config.audit_login_retention, TimeSpan::from_days(30));
     let admin = config.bootstrap_admin.unwrap();
     assert_eq!((admin.login.as_str(), admin.password.expose().as_str()), ("root", " with blanks "));
     let tls = config.tls.unwrap();

@@ -1,3 +1,7 @@
+//! Which callers may do what, by the table.
+
+//! The rule on its own: roles, scopes, targets. The access matrix of the suite asks it through the server.
+
 use super::*;
 
 fn scopes(text: &str) -> Scopes {

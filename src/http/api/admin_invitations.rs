@@ -3,9 +3,10 @@
 use actix_web::HttpResponse;
 use actix_web::web::Path;
 
-use crate::admin::invitations;
+use crate::admin::{invitations, unlocking};
 use crate::http::context::Authenticated;
 use crate::http::error::Problem;
+use crate::http::extract::OptionalJson;
 use crate::identity::administrator::Administrator;
 use crate::view;
 
@@ -37,14 +38,25 @@ pub async fn recover(admin: Admin, id: Path<String>) -> Result<HttpResponse, Pro
     Ok(HttpResponse::Ok().json(view::sent_link(&sent, context.now())))
 }
 
-/// Clears the counters of failed attempts of a user.
+/// Clears the counters of failed attempts of a user, of one network or of all.
 ///
 /// # Errors
 /// See `docs/errors.md`.
-pub async fn unlock(admin: Admin, id: Path<String>) -> Result<HttpResponse, Problem> {
+pub async fn unlock(
+    admin: Admin,
+    id: Path<String>,
+    body: OptionalJson,
+) -> Result<HttpResponse, Problem> {
     let Authenticated { context, caller } = admin;
     let id = context.check(user_id(&id))?;
+    let mut network = None;
+    if let Some(mut body) = body.0 {
+        network = body.optional_string("network");
+        context.check(body.finish())?;
+    }
+    let network = network.as_deref().map(unlocking::parse_network).transpose();
+    let network = context.check(network)?;
     let info = context.administration(&caller);
-    context.run(invitations::unlock(context.app.clone(), id, info)).await?;
+    context.run(unlocking::unlock(context.app.clone(), id, network, info)).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -4,7 +4,8 @@ use actix_web::HttpResponse;
 use actix_web::http::header;
 use actix_web::web::Path;
 
-use crate::admin::users::{self, Create, NewPassword, Update};
+use crate::admin::user_password::{NewPassword, set_password as set_users_password};
+use crate::admin::users::{self, Create, Update};
 use crate::admin::{invitations, tokens};
 use crate::base::id::UserId;
 use crate::domain::attributes::{Attributes, ClaimsPatch, ROLE_RULE};
@@ -42,16 +43,6 @@ fn email(body: &mut JsonFields) -> EmailChange {
         address: body.patch_string("email"),
         verified: body.optional_bool("email_verified"),
     }
-}
-
-/// A page of users.
-///
-/// # Errors
-/// See `docs/errors.md`.
-pub async fn list(admin: Admin, params: Params) -> Result<HttpResponse, Problem> {
-    let request = admin.context.check(super::page_request(&params))?;
-    let page = admin.context.run(users::list(admin.context.app.clone(), request)).await?;
-    Ok(HttpResponse::Ok().json(view::page(&page, view::user)))
 }
 
 /// Makes a user.
@@ -208,7 +199,7 @@ pub async fn set_password(
     let new = NewPassword { password: body.string("password"), permanent: body.flag("permanent") };
     context.check(body.finish())?;
     let info = context.administration(&caller);
-    let work = users::set_password(context.app.clone(), id, new, info);
+    let work = set_users_password(context.app.clone(), id, new, info);
     context.run(work).await?;
     Ok(HttpResponse::NoContent().finish())
 }

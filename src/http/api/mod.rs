@@ -13,7 +13,10 @@ pub mod admin_invitations;
 pub mod admin_keys;
 pub mod admin_sessions;
 pub mod admin_token_why;
+pub mod admin_user_search;
+pub mod admin_user_why;
 pub mod admin_users;
+mod audit_params;
 pub mod email;
 pub mod factors;
 pub mod link;
@@ -26,6 +29,8 @@ pub mod refresh;
 pub mod register;
 pub mod sessions;
 
+use crate::admin::time_bound::point_in_time;
+use crate::base::Timestamp;
 use crate::domain::outcome::Refusal;
 use crate::domain::pagination::{DEFAULT_LIMIT, MAX_LIMIT, PageRequest};
 use crate::http::extract::Params;
@@ -50,4 +55,17 @@ fn page_request(params: &Params) -> Result<PageRequest, Refusal> {
         })?),
     };
     Ok(PageRequest { after, limit })
+}
+
+/// The time that a parameter names, with the message where it names none.
+///
+/// # Errors
+/// `validation_failed`, naming the parameter.
+fn time_param(
+    params: &Params,
+    (name, message): (&'static str, &'static str),
+    now: Timestamp,
+) -> Result<Option<Timestamp>, Refusal> {
+    let not_a_time = || Refusal::field(name, "not_a_time", message);
+    params.get(name).map(|text| point_in_time(text, now).ok_or_else(not_a_time)).transpose()
 }

@@ -4,6 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::web::Path;
 
 use crate::domain::outcome::{Code, Refusal};
+use crate::domain::session::SessionFilter;
 use crate::http::context::Authenticated;
 use crate::http::error::Problem;
 use crate::http::extract::Params;
@@ -22,8 +23,9 @@ pub async fn list(
 ) -> Result<HttpResponse, Problem> {
     let current = caller.session.id;
     let request = context.check(super::page_request(&params))?;
-    let user = Some(caller.user.id);
-    let work = sessions::list(context.app.clone(), user, request, context.now());
+    let (app, now) = (context.app.clone(), context.now());
+    let filter = SessionFilter::of_user(caller.user.id);
+    let work = async move { sessions::list(app, &filter, request, now).await };
     let page = context.run(work).await?;
     Ok(HttpResponse::Ok().json(view::page(&page, |row| view::logged_in(row, current))))
 }

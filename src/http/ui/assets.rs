@@ -31,6 +31,11 @@ pub async fn css(request: HttpRequest) -> HttpResponse {
     answer(&request, "text/css; charset=utf-8", include_str!("../../../assets/signet.css"))
 }
 
+/// What the stylesheet has for the console besides.
+pub async fn console_css(request: HttpRequest) -> HttpResponse {
+    answer(&request, "text/css; charset=utf-8", include_str!("../../../assets/console.css"))
+}
+
 /// The brand's colours, as variables that the stylesheet uses.
 pub async fn brand_css(context: Context, request: HttpRequest) -> HttpResponse {
     answer(&request, "text/css; charset=utf-8", variables(&context.app.config.brand))

@@ -3,6 +3,7 @@
 //! Owns the samples. No route leads here. The values are chosen to be awkward: long names that do not
 //! break, markup where people type.
 
+mod console;
 mod email;
 mod own_data;
 mod recovery;
@@ -83,6 +84,7 @@ fn samples(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
     all.extend(second_factors::of_account(frame, world)?);
     all.extend(email::of_account(frame, world)?);
     all.extend(own_data::of_account(frame, world)?);
+    all.extend(console::samples(frame, world)?);
     all.extend(devices(frame, world)?);
     all.extend(signing_out(frame, world)?);
     all.extend(answers(frame, world)?);

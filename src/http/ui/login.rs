@@ -10,7 +10,7 @@ use crate::http::error::Problem;
 use crate::http::extract::{FormFields, Params};
 use crate::identity::account;
 use crate::identity::browser_login::{self, PasskeyAnswer, SignInOutcome, Typed};
-use crate::oauth::pending_request::{AccountSection, Destination, PendingRequest, of_another_kind};
+use crate::oauth::pending_request::{Destination, PendingRequest, of_another_kind};
 use crate::oauth::restart::RestartOptions;
 
 use super::client_card::logo_of;
@@ -32,7 +32,9 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpRespo
     let visit = Visit::of(&context);
     let Some(sealed) = params.get("flow") else {
         let section = params.get("to").and_then(|to| to.parse().ok());
-        return own(&context, &visit, section, notice).await;
+        let flow = PendingRequest::begin(&context.app, Destination::Account, context.now());
+        let flow = flow.with_section(section).with_console(params.get("at"));
+        return own(&context, &visit, &flow, notice).await;
     };
     let opened = PendingRequest::open(&context.app, sealed, &visit.visitor, context.now());
     match opened.and_then(|flow| match flow.aim {
@@ -40,8 +42,10 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpRespo
         _ => Ok(flow),
     }) {
         // Its own request would have expired before a new one does.
-        Ok(PendingRequest { aim: Destination::Account, section, .. }) => {
-            own(&context, &visit, section, notice).await
+        Ok(PendingRequest { aim: Destination::Account, section, console, .. }) => {
+            let flow = PendingRequest::begin(&context.app, Destination::Account, context.now());
+            let flow = flow.with_section(section).with_console(console.as_deref());
+            own(&context, &visit, &flow, notice).await
         }
         Ok(flow) => anew(&context, &visit, (&flow, sealed), notice),
         Err(refusal) => {
@@ -51,17 +55,15 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpRespo
     }
 }
 
-/// The sign-in page of the user's own account, which leads to `section` of it. A user who is signed in and comes back
+/// The sign-in page of the user's own account, which leads to a section of it. A user who is signed in and comes back
 /// to sign in again finds their login name in the form.
 async fn own(
     context: &Context,
     visit: &Visit,
-    section: Option<AccountSection>,
+    flow: &PendingRequest,
     notice: Option<&str>,
 ) -> HttpResponse {
-    let flow = PendingRequest::begin(&context.app, Destination::Account, context.now());
-    let flow = flow.with_section(section);
-    let login = match section {
+    let login = match flow.section {
         Some(_) => signed_in_as(context, visit).await.unwrap_or_default(),
         None => String::new(),
     };

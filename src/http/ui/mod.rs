@@ -8,6 +8,7 @@ pub mod assets;
 pub mod authorize;
 mod client_card;
 pub mod consent;
+pub mod console;
 mod csp;
 pub mod device;
 pub mod email;

@@ -284,6 +284,7 @@ pub fn onwards(context: &Context, flow: &PendingRequest, sealed: &str) -> Link {
         Destination::Authorize(_) => context.link("/oauth2/authorize").with_query(&flow_of),
         Destination::Device(_) => context.link("/device").with_query(&flow_of),
         Destination::Account | Destination::Logout(_) => context.link(match flow.section {
+            Some(AccountSection::Console) => flow.console.as_deref().unwrap_or("/admin"),
             None => "/account",
             Some(AccountSection::Security) => "/account/security",
             Some(AccountSection::Email) => "/account/email",

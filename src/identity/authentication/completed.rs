@@ -14,8 +14,8 @@ use crate::domain::user::User;
 use crate::identity::authenticate::{RightPassword, invalid_credentials};
 use crate::identity::logout_notices::{Fate, everything_of};
 use crate::identity::notifications::{Notification, notify};
-use crate::identity::{lockout, sign_in_alarms};
-use crate::store::{passwords, spent_ids};
+use crate::identity::{account_networks, failed_attempts, sign_in_alarms};
+use crate::store::{passwords, spent_ids, users};
 
 use super::{SingleUse, challenge_invalid};
 
@@ -85,6 +85,10 @@ impl Completed {
         let factors = self.authentication.factors();
         let methods = factors.iter().map(|factor| factor.method.as_str());
         let event = &event.clone().by_methods(methods);
+        if event.kind == EventKind::LoginSucceeded {
+            let now = tx.info().now;
+            users::note_login(tx, self.user.id, now).await?;
+        }
         match &self.how {
             How::AtOnce(right) => right.settle(tx, &self.user, event).await,
             How::Continued(continued) => {
@@ -102,10 +106,10 @@ impl Completed {
         let login = self.user.login_name()?;
         match continued {
             Continued { is_counted: true, counted_everywhere, .. } => {
-                lockout::forgive_earlier(tx, login.key(), *counted_everywhere).await
+                account_networks::forgive_earlier(tx, login.key(), *counted_everywhere).await
             }
             Continued { purpose: Purpose::SignIn, .. } => {
-                lockout::remember_network(tx, login.key()).await
+                account_networks::remember_network(tx, login.key()).await
             }
             Continued { .. } => Ok(false),
         }
@@ -135,7 +139,8 @@ impl Completed {
     }
 
     async fn record_refusal(&self, tx: &mut AuditedTx, why: &'static str) -> Result<(), Fault> {
-        tx.record(&Event::new(EventKind::LoginRefused).about(self.user.id).detail(why)).await
+        let event = failed_attempts::refused(&tx.app(), &self.user, why)?;
+        tx.record(&event).await
     }
 }
 

@@ -30,7 +30,7 @@ pub async fn begin_with_passkey(
     info: &RequestInfo,
 ) -> Result<Advanced, Failure> {
     let now = info.now;
-    lockout::check_network(app, info.address())?;
+    lockout::check_network(app, info)?;
     let mut reader = app.db.reader().await?;
     let judged = passkey::judge(app, &mut reader, assertion, None).await?;
     let account = passkey::account_of(&mut reader, &judged).await?;

@@ -28,6 +28,7 @@ use crate::crypto::password::Slot;
 use crate::crypto::webauthn::AssertionResponse;
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::authn::{AccountState, Demand, Factors, Method, NextStep, Purpose, Refused};
+use crate::domain::failure_reason::{FailureReason, SealedReason};
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::password::Password;
 use crate::domain::rate_limit::RateLimit;
@@ -39,11 +40,11 @@ use crate::store::{spent_ids, users};
 
 use super::admission::{self, Admission};
 use super::authenticate::{AuthenticatedUser, account_state, invalid_credentials};
-use super::lockout;
 use super::passkey::{Assertion, check_assertion};
 use super::second_factor::{TypedCode, check_code};
 use super::sign_in_alarms;
 use super::totp_enrolment::Confirmation;
+use super::{failed_attempts, lockout};
 
 pub use challenge::{Channel, Continuation, IssuedChallenge, PendingAuthentication};
 pub use completed::Completed;
@@ -194,8 +195,8 @@ impl AuthenticatedUser {
             NextStep::Refuse(Refused::UnmetRequirements) => {
                 return app
                     .transaction(info, async |tx| {
-                        let event = Event::new(EventKind::LoginRefused).about(self.user.id);
-                        let event = event.detail("unmet_requirements");
+                        let why = "unmet_requirements";
+                        let event = failed_attempts::refused(&tx.app(), &self.user, why)?;
                         self.right.first_of_several(tx, &self.user, &event).await?;
                         Err(unmet_requirements().into())
                     })
@@ -220,6 +221,9 @@ impl FirstFactor {
         let mut event = Event::new(EventKind::LoginFirstFactor).about(user.id);
         event = event.by_methods([Method::Password.as_str()]);
         event.detail = place.map(str::to_owned);
+        if matches!(self.step, RemainingStep::NewPassword) {
+            event = event.because(SealedReason::new(FailureReason::PasswordChangeRequired));
+        }
         right.first_of_several(tx, user, &event).await?;
         match self.step {
             RemainingStep::Factor(_) => sign_in_alarms::first_factor(tx, user).await,
@@ -239,7 +243,7 @@ impl FirstFactor {
     /// When the database cannot be written.
     pub async fn refused(&self, tx: &mut AuditedTx, why: &'static str) -> Result<(), Fault> {
         let AuthenticatedUser { user, right, .. } = &self.authenticated;
-        let event = Event::new(EventKind::LoginRefused).about(user.id).detail(why);
+        let event = failed_attempts::refused(&tx.app(), user, why)?;
         right.first_of_several(tx, user, &event).await
     }
 }
@@ -254,7 +258,7 @@ impl FirstFactor {
 pub async fn advance(app: &App, step: Step, info: &RequestInfo) -> Result<Advanced, Failure> {
     let Step { progress, entry, single_use, passkey_challenge } = step;
     let now = info.now;
-    lockout::check_network(app, info.address())?;
+    lockout::check_network(app, info)?;
     let slots = entry.reserve(app, admission::of(app, info.address(), now).await?)?;
     let credential = read_anew(app, &progress, single_use.as_ref()).await?;
     let account = account_state(&credential);

@@ -30,7 +30,7 @@ pub(super) async fn check(
     let user = &credential.user;
     let login = user.login_name()?;
     // An attacker with an access token must not be able to guess the password with it.
-    let counted = lockout::count(app, login.key(), info.address(), info.now, &mut slots).await?;
+    let counted = lockout::count(app, login.key(), info, &mut slots).await?;
     let admission = Admission::authenticated(user.id);
     let slot = match slots.pop().map_or_else(|| admission.reserve(app), Ok) {
         Ok(slot) => slot,

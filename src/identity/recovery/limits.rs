@@ -22,7 +22,7 @@ pub(super) fn take(app: &App, info: &RequestInfo) -> Result<(), Refusal> {
 
 /// Refuses while wrong codes and passwords of this network have used its limit up.
 pub(in crate::identity) fn check_guesses(app: &App, info: &RequestInfo) -> Result<(), Refusal> {
-    lockout::check_network(app, info.address())
+    lockout::check_network(app, info)
 }
 
 /// Counts a wrong code for the network, as a wrong password.

@@ -140,12 +140,12 @@ pub const READ: Reading = Reading {
     doing: "reading sessions to refresh",
     sqlite: lines_of_sessions!(
         "s.id",
-        ", json_array(u.role, u.roles, u.groups, u.claims, u.email, u.email_verified_at), u.session_epoch, u.disabled_at"
+        ", json_array(u.role, u.roles, u.groups, u.claims, u.email, u.email_verified_at), u.session_epoch + (SELECT generation FROM session_generation WHERE id = 1), u.disabled_at"
     ),
     postgres: concat!(
         "SELECT ",
         session_columns!(),
-        ", u.role, u.roles, u.groups, u.claims, u.email, u.email_verified_at, u.session_epoch, u.disabled_at \
+        ", u.role, u.roles, u.groups, u.claims, u.email, u.email_verified_at, u.session_epoch + (SELECT generation FROM session_generation WHERE id = 1) AS session_epoch, u.disabled_at \
          FROM sessions s JOIN users u ON u.id = s.user_id \
          WHERE s.id = ANY($1) ORDER BY s.id FOR UPDATE OF s"
     ),

@@ -228,7 +228,9 @@ pub async fn of_browser(
          CAST(max(CASE WHEN replace(' ' || s.scope || ' ', ' offline_access ', '') \
          = ' ' || s.scope || ' ' THEN 0 ELSE 1 END) AS BIGINT) \
          FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.browser_id = $1 \
-         AND s.revoked_at IS NULL AND s.user_epoch = u.session_epoch AND s.expires_at > $2 \
+         AND s.revoked_at IS NULL AND s.user_epoch = u.session_epoch + (SELECT generation FROM session_generation WHERE id = 1) \
+         AND NOT EXISTS (SELECT 1 FROM client_session_ends e \
+         WHERE e.client_id = s.client_id AND e.generation <> s.client_generation) AND s.expires_at > $2 \
          AND s.idle_expires_at > $2 GROUP BY coalesce(s.sid, s.id), s.user_id, s.client_id",
         browser,
         now

@@ -132,7 +132,8 @@ macro_rules! insert_of {
             $fold,
             ", 1 FROM (",
             $rows,
-            ") AS e JOIN users u ON u.id = e.user_id AND u.session_epoch = e.user_epoch ",
+            ") AS e JOIN users u ON u.id = e.user_id AND ",
+            "u.session_epoch + (SELECT generation FROM session_generation WHERE id = 1) = e.user_epoch ",
             "WHERE NOT EXISTS (SELECT 1 FROM sessions s WHERE coalesce(s.sid, s.id) = e.session ",
             "AND s.revoked_at IS NULL AND s.expires_at > e.at AND s.idle_expires_at > e.at) ",
             "ON CONFLICT (fold) DO NOTHING RETURNING session_id"

@@ -3,10 +3,10 @@
 use uuid::Uuid;
 
 use crate::base::Timestamp;
-use crate::base::id::UserId;
+use crate::base::id::SessionId;
 use crate::domain::outcome::Fault;
 use crate::domain::pagination::{Page, PageRequest};
-use crate::domain::session::{Listed, Session};
+use crate::domain::session::{Listed, Session, SessionFilter};
 use crate::domain::user_agent::Device;
 use crate::fetch_all;
 use crate::store::Link;
@@ -32,21 +32,22 @@ impl TryFrom<ListedRow> for Listed {
     }
 }
 
-/// A page of live sessions, newest first; of one user if named.
+/// A page of live sessions that `filter` names, newest first.
 ///
 /// # Errors
 /// When the database cannot be read.
 pub async fn page(
     link: &mut impl Link,
-    user: Option<UserId>,
+    filter: &SessionFilter,
     request: PageRequest,
     now: Timestamp,
 ) -> Result<Page<Listed>, Fault> {
-    let before = request.after.unwrap_or(Uuid::max());
-    // Two statements: in one that means either, neither database sees that the sessions of a user are
-    // found by an index.
-    let rows = match user {
-        None => fetch_all!(
+    let (before, limit) = (request.after.unwrap_or(Uuid::max()), request.limit + 1);
+    let since = filter.since.map_or(SessionId::from_uuid(Uuid::nil()), SessionId::earliest);
+    // A statement for each way to find them: in one that means either, neither database sees that the sessions
+    // of a user, or of a client, are found by an index.
+    let rows = match (filter.user, filter.client_id.as_deref()) {
+        (None, None) => fetch_all!(
             link,
             ListedRow,
             "SELECT coalesce(s.sid, s.id) AS sid, s.id, s.user_id, s.client_id, s.audience, \
@@ -56,40 +57,105 @@ pub async fn page(
              s.factors, d.user_agent, \
              d.address FROM sessions s JOIN users u ON u.id = s.user_id \
              LEFT JOIN session_devices d ON d.session_id = s.id \
-             WHERE coalesce(s.sid, s.id) < $1 AND s.revoked_at IS NULL \
-             AND s.user_epoch = u.session_epoch AND s.expires_at > $2 AND s.idle_expires_at > $2 \
-             AND NOT EXISTS (SELECT 1 FROM sessions o \
-             WHERE coalesce(o.sid, o.id) = coalesce(s.sid, s.id) AND o.revoked_at IS NULL \
-             AND o.expires_at > $2 AND o.idle_expires_at > $2 AND (o.answered_at > s.answered_at \
-             OR (o.answered_at = s.answered_at AND o.id > s.id))) \
-             ORDER BY coalesce(s.sid, s.id) DESC LIMIT $3",
-            before,
-            now,
-            request.limit + 1
-        )?,
-        Some(user) => fetch_all!(
-            link,
-            ListedRow,
-            "SELECT coalesce(s.sid, s.id) AS sid, s.id, s.user_id, s.client_id, s.audience, \
-             s.scope, s.current, s.parent, s.answered_at, s.supersedes, s.created_at, \
-             s.idle_expires_at, s.expires_at, s.revoked_at, s.revoked_reason, s.user_epoch, \
-             s.grant_type, s.auth_time, s.browser_id, s.asked_claims, s.dpop_jkt, s.asked_scope, \
-             s.factors, d.user_agent, \
-             d.address FROM sessions s JOIN users u ON u.id = s.user_id \
-             LEFT JOIN session_devices d ON d.session_id = s.id \
-             WHERE s.user_id = $1 AND coalesce(s.sid, s.id) < $2 AND s.revoked_at IS NULL \
-             AND s.user_epoch = u.session_epoch AND s.expires_at > $3 AND s.idle_expires_at > $3 \
+             WHERE coalesce(s.sid, s.id) < $1 \
+             AND coalesce(s.sid, s.id) >= $2 AND s.revoked_at IS NULL \
+             AND s.user_epoch = u.session_epoch + (SELECT generation FROM session_generation WHERE id = 1) \
+             AND NOT EXISTS (SELECT 1 FROM client_session_ends e \
+             WHERE e.client_id = s.client_id AND e.generation <> s.client_generation) \
+             AND s.expires_at > $3 AND s.idle_expires_at > $3 \
              AND NOT EXISTS (SELECT 1 FROM sessions o \
              WHERE coalesce(o.sid, o.id) = coalesce(s.sid, s.id) AND o.revoked_at IS NULL \
              AND o.expires_at > $3 AND o.idle_expires_at > $3 AND (o.answered_at > s.answered_at \
              OR (o.answered_at = s.answered_at AND o.id > s.id))) \
              ORDER BY coalesce(s.sid, s.id) DESC LIMIT $4",
+            before,
+            since,
+            now,
+            limit,
+        ),
+        (Some(user), None) => fetch_all!(
+            link,
+            ListedRow,
+            "SELECT coalesce(s.sid, s.id) AS sid, s.id, s.user_id, s.client_id, s.audience, \
+             s.scope, s.current, s.parent, s.answered_at, s.supersedes, s.created_at, \
+             s.idle_expires_at, s.expires_at, s.revoked_at, s.revoked_reason, s.user_epoch, \
+             s.grant_type, s.auth_time, s.browser_id, s.asked_claims, s.dpop_jkt, s.asked_scope, \
+             s.factors, d.user_agent, \
+             d.address FROM sessions s JOIN users u ON u.id = s.user_id \
+             LEFT JOIN session_devices d ON d.session_id = s.id \
+             WHERE s.user_id = $1 AND coalesce(s.sid, s.id) < $2 \
+             AND coalesce(s.sid, s.id) >= $3 AND s.revoked_at IS NULL \
+             AND s.user_epoch = u.session_epoch + (SELECT generation FROM session_generation WHERE id = 1) \
+             AND NOT EXISTS (SELECT 1 FROM client_session_ends e \
+             WHERE e.client_id = s.client_id AND e.generation <> s.client_generation) \
+             AND s.expires_at > $4 AND s.idle_expires_at > $4 \
+             AND NOT EXISTS (SELECT 1 FROM sessions o \
+             WHERE coalesce(o.sid, o.id) = coalesce(s.sid, s.id) AND o.revoked_at IS NULL \
+             AND o.expires_at > $4 AND o.idle_expires_at > $4 AND (o.answered_at > s.answered_at \
+             OR (o.answered_at = s.answered_at AND o.id > s.id))) \
+             ORDER BY coalesce(s.sid, s.id) DESC LIMIT $5",
             user,
             before,
+            since,
             now,
-            request.limit + 1
-        )?,
-    };
+            limit,
+        ),
+        (None, Some(client)) => fetch_all!(
+            link,
+            ListedRow,
+            "SELECT coalesce(s.sid, s.id) AS sid, s.id, s.user_id, s.client_id, s.audience, \
+             s.scope, s.current, s.parent, s.answered_at, s.supersedes, s.created_at, \
+             s.idle_expires_at, s.expires_at, s.revoked_at, s.revoked_reason, s.user_epoch, \
+             s.grant_type, s.auth_time, s.browser_id, s.asked_claims, s.dpop_jkt, s.asked_scope, \
+             s.factors, d.user_agent, \
+             d.address FROM sessions s JOIN users u ON u.id = s.user_id \
+             LEFT JOIN session_devices d ON d.session_id = s.id \
+             WHERE s.client_id = $1 AND coalesce(s.sid, s.id) < $2 \
+             AND coalesce(s.sid, s.id) >= $3 AND s.revoked_at IS NULL \
+             AND s.user_epoch = u.session_epoch + (SELECT generation FROM session_generation WHERE id = 1) \
+             AND NOT EXISTS (SELECT 1 FROM client_session_ends e \
+             WHERE e.client_id = s.client_id AND e.generation <> s.client_generation) \
+             AND s.expires_at > $4 AND s.idle_expires_at > $4 \
+             AND NOT EXISTS (SELECT 1 FROM sessions o \
+             WHERE coalesce(o.sid, o.id) = coalesce(s.sid, s.id) AND o.revoked_at IS NULL \
+             AND o.expires_at > $4 AND o.idle_expires_at > $4 AND (o.answered_at > s.answered_at \
+             OR (o.answered_at = s.answered_at AND o.id > s.id))) \
+             ORDER BY coalesce(s.sid, s.id) DESC LIMIT $5",
+            client,
+            before,
+            since,
+            now,
+            limit,
+        ),
+        (Some(user), Some(client)) => fetch_all!(
+            link,
+            ListedRow,
+            "SELECT coalesce(s.sid, s.id) AS sid, s.id, s.user_id, s.client_id, s.audience, \
+             s.scope, s.current, s.parent, s.answered_at, s.supersedes, s.created_at, \
+             s.idle_expires_at, s.expires_at, s.revoked_at, s.revoked_reason, s.user_epoch, \
+             s.grant_type, s.auth_time, s.browser_id, s.asked_claims, s.dpop_jkt, s.asked_scope, \
+             s.factors, d.user_agent, \
+             d.address FROM sessions s JOIN users u ON u.id = s.user_id \
+             LEFT JOIN session_devices d ON d.session_id = s.id \
+             WHERE s.user_id = $1 AND s.client_id = $2 AND coalesce(s.sid, s.id) < $3 \
+             AND coalesce(s.sid, s.id) >= $4 AND s.revoked_at IS NULL \
+             AND s.user_epoch = u.session_epoch + (SELECT generation FROM session_generation WHERE id = 1) \
+             AND NOT EXISTS (SELECT 1 FROM client_session_ends e \
+             WHERE e.client_id = s.client_id AND e.generation <> s.client_generation) \
+             AND s.expires_at > $5 AND s.idle_expires_at > $5 \
+             AND NOT EXISTS (SELECT 1 FROM sessions o \
+             WHERE coalesce(o.sid, o.id) = coalesce(s.sid, s.id) AND o.revoked_at IS NULL \
+             AND o.expires_at > $5 AND o.idle_expires_at > $5 AND (o.answered_at > s.answered_at \
+             OR (o.answered_at = s.answered_at AND o.id > s.id))) \
+             ORDER BY coalesce(s.sid, s.id) DESC LIMIT $6",
+            user,
+            client,
+            before,
+            since,
+            now,
+            limit,
+        ),
+    }?;
     let rows = rows.into_iter().map(Listed::try_from).collect::<Result<Vec<_>, _>>()?;
     Ok(Page::cut(rows, request.limit, |listed| listed.session.id.uuid()))
 }

@@ -1,4 +1,4 @@
-//! Sessions: reading them; `open`, `list` and `end` hold the rest. The refresh path is `refresh_batch`.
+//! Sessions: reading them; `open`, `list`, `walk` and `end` hold the rest. The refresh path is `refresh_batch`.
 //!
 //! A row is a refresh branch. `coalesce(sid, id)` is its session, written like this in every statement,
 //! because an index holds this very expression.
@@ -7,6 +7,7 @@ pub mod end;
 pub mod expiry;
 pub mod list;
 pub mod open;
+pub mod walk;
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
@@ -62,9 +63,15 @@ pub async fn with_user(
         BearerRow,
         "SELECT coalesce(s.sid, s.id) AS sid, s.id, s.user_id, s.client_id, s.audience, s.scope, \
          s.current, s.parent, s.answered_at, s.supersedes, s.created_at, s.idle_expires_at, \
-         s.expires_at, s.revoked_at, s.revoked_reason, s.user_epoch, s.grant_type, s.auth_time, \
+         s.expires_at, \
+         coalesce(s.revoked_at, (SELECT e.ended_at FROM client_session_ends e WHERE e.client_id = s.client_id \
+         AND e.generation <> s.client_generation)) AS revoked_at, \
+         coalesce(s.revoked_reason, (SELECT 'ended_by_admin' FROM client_session_ends e \
+         WHERE e.client_id = s.client_id AND e.generation <> s.client_generation)) AS revoked_reason, \
+         s.user_epoch, s.grant_type, s.auth_time, \
          s.browser_id, s.asked_claims, s.dpop_jkt, s.asked_scope, s.factors, \
-         u.login, u.name, u.role, u.roles, u.groups, u.claims, u.email, u.email_verified_at, u.session_epoch, u.disabled_at, u.created_at AS user_created_at, u.updated_at, u.must_change_password \
+         u.login, u.name, u.role, u.roles, u.groups, u.claims, u.email, u.email_verified_at, \
+         u.session_epoch + (SELECT generation FROM session_generation WHERE id = 1) AS session_epoch, u.disabled_at, u.created_at AS user_created_at, u.updated_at, u.must_change_password \
          FROM sessions s JOIN users u ON u.id = s.user_id WHERE coalesce(s.sid, s.id) = $1 \
          ORDER BY s.revoked_at IS NOT NULL, s.idle_expires_at DESC, s.id LIMIT 1",
         id
@@ -85,9 +92,15 @@ pub async fn of_branch(
         BearerRow,
         "SELECT coalesce(s.sid, s.id) AS sid, s.id, s.user_id, s.client_id, s.audience, s.scope, \
          s.current, s.parent, s.answered_at, s.supersedes, s.created_at, s.idle_expires_at, \
-         s.expires_at, s.revoked_at, s.revoked_reason, s.user_epoch, s.grant_type, s.auth_time, \
+         s.expires_at, \
+         coalesce(s.revoked_at, (SELECT e.ended_at FROM client_session_ends e WHERE e.client_id = s.client_id \
+         AND e.generation <> s.client_generation)) AS revoked_at, \
+         coalesce(s.revoked_reason, (SELECT 'ended_by_admin' FROM client_session_ends e \
+         WHERE e.client_id = s.client_id AND e.generation <> s.client_generation)) AS revoked_reason, \
+         s.user_epoch, s.grant_type, s.auth_time, \
          s.browser_id, s.asked_claims, s.dpop_jkt, s.asked_scope, s.factors, \
-         u.login, u.name, u.role, u.roles, u.groups, u.claims, u.email, u.email_verified_at, u.session_epoch, u.disabled_at, u.created_at AS user_created_at, u.updated_at, u.must_change_password \
+         u.login, u.name, u.role, u.roles, u.groups, u.claims, u.email, u.email_verified_at, \
+         u.session_epoch + (SELECT generation FROM session_generation WHERE id = 1) AS session_epoch, u.disabled_at, u.created_at AS user_created_at, u.updated_at, u.must_change_password \
          FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1",
         branch
     )?;
@@ -167,7 +180,8 @@ pub const WITH_USERS: Reading = Reading {
     doing: "reading sessions",
     sqlite: lines_of_sessions!(
         "coalesce(s.sid, s.id)",
-        ", u.login, u.name, json_array(u.role, u.roles, u.groups, u.claims, u.email, u.email_verified_at), u.session_epoch, \
+        ", u.login, u.name, json_array(u.role, u.roles, u.groups, u.claims, u.email, u.email_verified_at), \
+         u.session_epoch + (SELECT generation FROM session_generation WHERE id = 1), \
          u.disabled_at, u.created_at, u.updated_at, u.must_change_password",
         ", (SELECT group_concat(hashes.key) FROM json_each($2) AS hashes \
          CROSS JOIN spent_ids ON spent_ids.hash = unhex(hashes.value)) AS spent"
@@ -175,7 +189,8 @@ pub const WITH_USERS: Reading = Reading {
     postgres: concat!(
         "SELECT ",
         session_columns!(),
-        ", u.login, u.name, u.role, u.roles, u.groups, u.claims, u.email, u.email_verified_at, u.session_epoch, u.disabled_at, \
+        ", u.login, u.name, u.role, u.roles, u.groups, u.claims, u.email, u.email_verified_at, \
+         u.session_epoch + (SELECT generation FROM session_generation WHERE id = 1) AS session_epoch, u.disabled_at, \
          u.created_at AS user_created_at, u.updated_at, u.must_change_password, \
          (SELECT array_agg(hashes.place) FROM unnest($2::bytea[]) WITH ORDINALITY \
          AS hashes (hash, place) JOIN spent_ids ON spent_ids.hash = hashes.hash) AS spent \
@@ -237,7 +252,9 @@ pub async fn raise(
     let rows = execute!(
         tx,
         "UPDATE sessions SET auth_time = $1, factors = $2 WHERE coalesce(sid, id) = $3 AND user_id = $4 \
-         AND user_epoch = $5 AND revoked_at IS NULL AND idle_expires_at > $6 AND expires_at > $6",
+         AND user_epoch = $5 AND revoked_at IS NULL AND idle_expires_at > $6 AND expires_at > $6 \
+         AND NOT EXISTS (SELECT 1 FROM client_session_ends e WHERE e.client_id = sessions.client_id \
+         AND e.generation <> sessions.client_generation)",
         authentication.auth_time,
         authentication.factors.as_ref().map(column),
         id,

@@ -53,7 +53,9 @@ pub async fn live_branches(
         (SessionId, BranchId, Timestamp),
         "SELECT coalesce(sid, id), id, answered_at FROM sessions \
          WHERE browser_id = $1 AND client_id = $2 AND user_id = $3 AND user_epoch = $4 \
-         AND revoked_at IS NULL AND created_at >= $5 AND expires_at > $6 AND idle_expires_at > $6 \
+         AND revoked_at IS NULL AND NOT EXISTS (SELECT 1 FROM client_session_ends e \
+         WHERE e.client_id = sessions.client_id AND e.generation <> sessions.client_generation) \
+         AND created_at >= $5 AND expires_at > $6 AND idle_expires_at > $6 \
          AND coalesce(asked_claims, '') = $7",
         browser,
         &session.client_id,
@@ -83,7 +85,10 @@ pub async fn over_limit(
         (SessionId, Timestamp),
         "SELECT coalesce(s.sid, s.id), max(s.answered_at) FROM sessions s \
          JOIN users u ON u.id = s.user_id WHERE s.user_id = $1 AND s.revoked_at IS NULL \
-         AND s.user_epoch = u.session_epoch AND s.expires_at > $2 AND s.idle_expires_at > $2 \
+         AND s.user_epoch = u.session_epoch + (SELECT generation FROM session_generation WHERE id = 1) \
+         AND NOT EXISTS (SELECT 1 FROM client_session_ends e \
+         WHERE e.client_id = s.client_id AND e.generation <> s.client_generation) \
+         AND s.expires_at > $2 AND s.idle_expires_at > $2 \
          GROUP BY coalesce(s.sid, s.id) ORDER BY max(s.answered_at) DESC, coalesce(s.sid, s.id) DESC \
          LIMIT 100 OFFSET $3",
         user,
@@ -117,9 +122,10 @@ pub async fn insert(tx: &mut Tx, session: &Session, device: &Device) -> Result<(
         tx,
         "INSERT INTO sessions (id, sid, user_id, client_id, audience, scope, current, parent, \
          answered_at, supersedes, created_at, idle_expires_at, expires_at, user_epoch, \
-         grant_type, auth_time, browser_id, asked_claims, dpop_jkt, asked_scope, factors) \
+         grant_type, auth_time, browser_id, asked_claims, dpop_jkt, asked_scope, factors, client_generation) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, NULL, $8, 0, $8, $9, $10, $11, $12, $13, $14, $15, \
-         $16, $17, $18)",
+         $16, $17, $18, \
+         coalesce((SELECT generation FROM client_session_ends WHERE client_id = $4), 0))",
         session.branch,
         (session.id.uuid() != session.branch.uuid()).then_some(session.id),
         session.user_id,

@@ -135,9 +135,9 @@ async fn members_that_are_there_twice_are_refused_and_all_faults_are_in_one_answ
     let users = server.get_as("/v1/admin/users", &root.access).await.json();
     assert_eq!(users["data"].as_array().unwrap().len(), 1);
     // A filter that does not exist is not answered as if it had been applied.
-    let filtered = server.get_as("/v1/admin/users?login=bob", &root.access).await;
-    assert_eq!(about(&filtered, "login").0, "unknown_name");
-    let head = server.request(Method::HEAD, "/v1/admin/users?login=bob").bearer_auth(&root.access);
+    let filtered = server.get_as("/v1/admin/users?logon=bob", &root.access).await;
+    assert_eq!(about(&filtered, "logon").0, "unknown_name");
+    let head = server.request(Method::HEAD, "/v1/admin/users?logon=bob").bearer_auth(&root.access);
     assert_eq!(server.send(head).await.status, 422);
 }
 

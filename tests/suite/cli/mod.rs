@@ -2,6 +2,7 @@
 
 mod administration;
 mod api;
+mod audit;
 mod client;
 mod client_options;
 mod config;
@@ -10,6 +11,7 @@ mod first_run;
 mod key;
 mod migrate;
 mod output;
+mod people;
 mod postgres;
 mod session;
 mod terminal_text;

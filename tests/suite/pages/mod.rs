@@ -2,6 +2,7 @@
 
 mod below_path;
 mod browser;
+mod console;
 mod enrolment;
 mod enrolment_code;
 mod gallery;

@@ -26,6 +26,7 @@ const PAGES: &[&str] = &[
     "/",
     "/.well-known/change-password",
     "/account",
+    "/admin",
     "/assets",
     "/consent",
     "/device",

@@ -210,3 +210,72 @@ async fn a_session_goes_a_day_after_it_has_been_idle_for_too_long() {
     server.refresh(&left.refresh).await.is_problem(401, "refresh_token_invalid");
     server.refresh(&kept).await.is(200);
 }
+
+/// Events of successful log-ins go when they are older than they are kept, and no others: a page at a time, each in
+/// a transaction of its own, so that a writer waits for one page at most. The walk goes on where it was.
+#[tokio::test(flavor = "multi_thread")]
+async fn log_ins_leave_the_trail_first_and_in_steps() {
+    on_both("retention of log-ins", async |backend| {
+        let server = Options::on(backend).with("SIGNET_AUDIT_LOGIN_RETENTION", "30d").start().await;
+        let raw = Raw::of(&server).await;
+        let count = async |kind: &str| {
+            raw.number(&format!("SELECT count(*) FROM audit_events WHERE kind = '{kind}'")).await
+        };
+        // Ids of these numbers are as old as ids can be.
+        let row = "{id}, 0, CASE WHEN i % 5 = 0 THEN 'user.updated' ELSE 'login.succeeded' END, 'http', '', 1";
+        let columns = "audit_events (id, at, kind, via, request_id, times)";
+        raw.fill(columns, row, 1, OVER).await;
+        server.register("ada").await;
+        server.login("ada").await;
+        let removed = jobs::prune_logins(&server.app, server.now()).await.unwrap();
+        assert_eq!(removed.rows, u64::from(OVER) * 4 / 5);
+        let most = MOST_ROWS.unsigned_abs();
+        assert!(removed.largest <= most, "{removed:?}");
+        assert!(removed.steps >= u64::from(OVER) / most, "each step is a transaction: {removed:?}");
+        assert_eq!(count("login.succeeded").await, 1, "what is kept stays");
+        assert_eq!(count("user.updated").await, i64::from(OVER / 5));
+        // Nothing is walked through twice: what is put behind the walk is not found.
+        raw.fill(columns, "{id}, 0, 'login.succeeded', 'http', '', 1", OVER - 2_999, 1).await;
+        let again = jobs::prune_logins(&server.app, server.now()).await.unwrap();
+        assert_eq!((again.rows, again.steps), (0, 0));
+        server.advance(signet::base::TimeSpan::from_days(31));
+        assert_eq!(jobs::prune_logins(&server.app, server.now()).await.unwrap().rows, 1);
+        assert_eq!(count("login.succeeded").await, 1);
+    })
+    .await;
+}
+
+/// A page of the trail ends after 20,000 rows were examined, says so, and the next one goes on from there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_the_trail_that_finds_nothing_is_cut_off_and_leads_on() {
+    on_both("audit: cut off", async |backend| {
+        let server = Server::start(backend).await;
+        let root = server.administrator("root").await;
+        let raw = Raw::of(&server).await;
+        let columns = "audit_events (id, at, kind, via, request_id, times)";
+        raw.fill(columns, "{id}, 0, 'user.updated', 'http', 'wanted', 1", 1, 1).await;
+        raw.fill(columns, "{id}, 0, 'user.updated', 'http', 'other', 1", 2, 20_050).await;
+        let page = async |query: &str| {
+            let path = format!("/v1/admin/audit?{query}");
+            server.get_as(&path, &root.access).await.is(200).json()
+        };
+        let first = page("request=wanted").await;
+        assert_eq!((&first["data"], &first["cut_off"]), (&serde_json::json!([]), &true.into()));
+        let next = first["next"].as_str().expect("a cursor");
+        let second = page(&format!("request=wanted&after={next}")).await;
+        assert_eq!(second["data"].as_array().unwrap().len(), 1);
+        assert_eq!(
+            (&second["cut_off"], &second["next"]),
+            (&false.into(), &serde_json::Value::Null)
+        );
+        // A kind that is absent, and one that is found by its index, examine nothing else.
+        for kind in ["user.deleted", "client.deleted,key.retired"] {
+            let answer = page(&format!("kind={kind}")).await;
+            assert_eq!(
+                (&answer["data"], &answer["cut_off"]),
+                (&serde_json::json!([]), &false.into())
+            );
+        }
+    })
+    .await;
+}

@@ -135,6 +135,8 @@ fn every_statement_binds_what_it_names() {
                 // Of mailed codes.
                 "subject",
                 "link_hash",
+                // Of counts for charts.
+                "key",
                 // Of former login names.
                 "login_key",
             ];
@@ -213,4 +215,58 @@ async fn every_statement_is_one_on_postgresql() {
         conn.prepare(sqlx::SqlSafeStr::into_sql_str(sql)).await.unwrap();
     }
     assert_eq!(ONE_DIALECT.len(), 2);
+}
+
+/// Every text in the sources of the store, as the compiler sees it.
+fn texts() -> Vec<(String, String)> {
+    fn collect(tokens: TokenStream, into: &mut Vec<String>) {
+        for token in tokens {
+            match token {
+                TokenTree::Group(group) => collect(group.stream(), into),
+                TokenTree::Literal(literal) => {
+                    let text = syn::parse2::<syn::LitStr>(TokenTree::from(literal).into());
+                    into.extend(text.ok().map(|text| text.value()));
+                }
+                _ => {}
+            }
+        }
+    }
+    let mut paths = Vec::new();
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store"), &mut paths);
+    let mut found = Vec::new();
+    for path in paths {
+        let mut texts = Vec::new();
+        collect(std::fs::read_to_string(&path).unwrap().parse().unwrap(), &mut texts);
+        found.extend(texts.into_iter().map(|text| (path.display().to_string(), text)));
+    }
+    found
+}
+
+/// The epoch of a user is the column and the generation of all sessions: a statement that reads the column alone, or
+/// compares it, would let live what was ended with the generation.
+#[test]
+fn no_statement_reads_the_epoch_of_a_user_without_the_generation() {
+    const COLUMN: &str = "session_epoch";
+    let mut whole = 0;
+    for (path, text) in texts() {
+        for (at, _) in text.match_indices(COLUMN) {
+            let (before, after) = (&text[..at], &text[at + COLUMN.len()..]);
+            let with_generation =
+                after.starts_with(" + (SELECT generation FROM session_generation WHERE id = 1)");
+            whole += usize::from(with_generation);
+            let is_fine = with_generation
+                // The name of a field.
+                || text == COLUMN
+                // What ended with a generation is found by the one before.
+                || (after.starts_with(" + $") && path.ends_with("session_generations.rs"))
+                || before.ends_with(" AS ")
+                // A lock, or the next epoch.
+                || after.starts_with(" = session_epoch")
+                || before.ends_with("SET session_epoch = ")
+                || before.ends_with(", session_epoch = ")
+                || (text.starts_with("INSERT INTO users") && after.starts_with(','));
+            assert!(is_fine, "{path}: {text}");
+        }
+    }
+    assert!(whole > 20, "only {whole} statements were found");
 }

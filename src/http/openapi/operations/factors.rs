@@ -17,7 +17,7 @@ use crate::http::openapi::schema::{
 const KIND: Schema = texts_of!(FactorKind);
 
 /// A second factor.
-static FACTOR: Named = Named {
+pub(super) static FACTOR: Named = Named {
     name: "Factor",
     schema: object(&[
         required("id", UUID),

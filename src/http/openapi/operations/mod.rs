@@ -6,6 +6,7 @@
 pub mod account;
 pub mod admin_keys;
 pub mod apis;
+pub mod audit;
 pub mod authentication;
 pub mod clients;
 pub mod email;
@@ -15,6 +16,7 @@ pub mod metadata;
 pub mod oauth;
 pub mod recovery;
 pub mod sessions;
+pub mod sign_in_diagnosis;
 pub mod sign_up;
 pub mod tokens;
 pub mod users;
@@ -53,9 +55,6 @@ pub const FORCE: Parameter = Parameter::query(
 
 /// The parameters of a list in pages.
 const PAGINATION: &[Parameter] = &[LIMIT, AFTER];
-
-/// The parameters of such a list that can be narrowed to one user.
-const PAGINATION_BY_USER: &[Parameter] = &[LIMIT, AFTER, USER_ID];
 
 /// Of a read-only member that is set when the resource is created.
 const NEVER_CHANGES: &str = "It is set when the resource is created and never changes.";

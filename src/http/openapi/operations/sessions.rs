@@ -1,13 +1,12 @@
-//! Sessions and the audit trail, for administrators.
+//! Sessions, for administrators.
 
-use super::{PAGINATION_BY_USER, USER_ID};
-use crate::domain::audit::Via;
-use crate::domain::failure_reason::FailureReason;
+use serde_json::json;
+
+use super::{AFTER, LIMIT, USER_ID};
 use crate::domain::outcome::Code;
-use crate::http::openapi::operation::{NO_CONTENT, Operation, Parameter, Tag, ok};
+use crate::http::openapi::operation::{Body, NO_CONTENT, Operation, Parameter, Tag, ok};
 use crate::http::openapi::schema::{
     BOOLEAN, INTEGER, Named, TEXT, TIME, UUID, named, object, one_of, optional, page, required,
-    texts_of,
 };
 
 /// A session of a client, or a sign-in at the pages.
@@ -43,46 +42,70 @@ pub static SESSION: Named = Named {
     ]),
 };
 
-static EVENT: Named = Named {
-    name: "Event",
+static ENDED_SESSIONS: Named = Named {
+    name: "EndedSessions",
     schema: object(&[
-        required("id", UUID),
-        required("at", TIME),
-        required("kind", TEXT),
-        required("via", texts_of!(Via)),
-        required("actor_id", TEXT.nullable().about("The user who did it.")),
+        required("dry_run", BOOLEAN.about("Whether nothing has ended.")),
         required(
-            "actor_client_id",
-            TEXT.nullable().about("The client that did it in its own name."),
+            "sessions",
+            INTEGER.nullable().about(
+                "How many sessions of clients have ended, or would end. Null: all there were, uncounted.",
+            ),
         ),
+        required("sign_ins", INTEGER.nullable().about("The same of sign-ins at the pages.")),
         required(
-            "actor_key_id",
-            TEXT.nullable().about("The administration key that the client used."),
+            "next",
+            TEXT.nullable().about("Where the next request goes on, as its `after`; null when all is done."),
         ),
-        required("user_id", TEXT.nullable()),
-        required("session_id", TEXT.nullable()),
-        required("address", TEXT.nullable()),
-        required("request_id", TEXT),
-        required("detail", TEXT.nullable()),
-        required("times", INTEGER.about("How many equal events the entry stands for.")),
-        required(
-            "last_at",
-            TIME.nullable()
-                .about("When the last of them happened; `null` where none can be equal."),
-        ),
-        required(
-            "reason",
-            texts_of!(FailureReason).nullable().about("Why an attempt to sign in failed."),
-        ),
-        required("client_id", TEXT.nullable().about("The client of a sign-in.")),
     ]),
 };
 
 /// `GET /v1/admin/sessions`.
 pub static LIST: Operation = Operation::new("listSessions", Tag::Admin, "List live sessions")
     .about("Sessions of clients and sign-ins at the pages, of all users or of one, newest first.")
-    .query(PAGINATION_BY_USER)
+    .query(&[
+        LIMIT,
+        AFTER,
+        USER_ID,
+        Parameter::query(
+            "client_id",
+            TEXT,
+            "Only sessions of this client. A sign-in at the pages belongs to none.",
+        ),
+        Parameter::query(
+            "since",
+            TEXT,
+            "Only those that began at this time or later: RFC 3339, or how long ago, as in `2h`.",
+        ),
+    ])
     .returns(&[ok(page(&named(&SESSION)))]);
+
+/// `POST /v1/admin/sessions/end`.
+pub static END_MANY: Operation = Operation::new("endManySessions", Tag::Admin, "End many sessions")
+    .about(
+        "Ends the sessions and sign-ins at the pages that one of `all`, `user_id`, `client_id`, `before`, \
+         `role` and `group` names; `client_id` names sessions of clients only. Their tokens are refused at \
+         the next request. A request does a bounded part of the work: where `next` is not null, send it again \
+         with `next` as `after`.",
+    )
+    .body(
+        Body::json(&[&[
+            optional("all", BOOLEAN.about("Everything of every user.")),
+            optional("user_id", UUID.about("Everything of a user.")),
+            optional("client_id", TEXT.about("The sessions of a client.")),
+            optional(
+                "before",
+                TEXT.about("What began before this time: RFC 3339, or how long ago, as in `2h`."),
+            ),
+            optional("role", TEXT.about("Everything of the users who have this role.")),
+            optional("group", TEXT.about("Everything of the users who are in this group.")),
+            optional("after", TEXT.about("The `next` of the answer before.")),
+            optional("dry_run", BOOLEAN.about("Counts, and ends nothing.")),
+        ]])
+        .example(|| json!({ "all": true, "dry_run": true })),
+    )
+    .returns(&[ok(named(&ENDED_SESSIONS))])
+    .fails_with(&[Code::NotFound]);
 
 /// `DELETE /v1/admin/sessions`.
 pub static END_OF_USER: Operation =
@@ -95,9 +118,3 @@ pub static END_OF_USER: Operation =
 pub static END: Operation = Operation::new("revokeSession", Tag::Admin, "End a session")
     .path(&[Parameter::path("id", TEXT, "The `id` of either kind.")])
     .returns(&[NO_CONTENT]);
-
-/// `GET /v1/admin/audit`.
-pub static AUDIT: Operation = Operation::new("audit", Tag::Admin, "List audit events")
-    .about("Newest first.")
-    .query(PAGINATION_BY_USER)
-    .returns(&[ok(page(&named(&EVENT)))]);

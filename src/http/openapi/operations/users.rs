@@ -2,9 +2,10 @@
 
 use serde_json::json;
 
-use super::{CHANGES_BY_ITSELF, FORCE, NEVER_CHANGES, PAGINATION};
+use super::{AFTER, CHANGES_BY_ITSELF, FORCE, LIMIT, NEVER_CHANGES};
 use crate::domain::outcome::Code;
 use crate::domain::user::Role;
+use crate::domain::user_filter::HashClass;
 use crate::http::openapi::operation::{
     Body, NO_CONTENT, Operation, Parameter, ReadOnlyMember, Tag, created, ok,
 };
@@ -58,6 +59,16 @@ pub static USER: Named = Named {
         required("disabled_at", TIME.nullable()),
         required("created_at", TIME),
         required("updated_at", TIME),
+        optional(
+            "last_login_at",
+            TIME.nullable().about(
+                "The day of the last sign-in, in lists; null where there was none since it is recorded.",
+            ),
+        ),
+        optional(
+            "password_class",
+            texts_of!(HashClass).about("What is stored of the password, in lists."),
+        ),
         optional(
             "invitation",
             ANY_OBJECT
@@ -126,9 +137,42 @@ const READ_ONLY: &[ReadOnlyMember] = &[
 
 const HOW_TO_DISABLE: &str = "POST /v1/admin/users/{id}/disable disables a user, POST /v1/admin/users/{id}/enable enables one.";
 
+/// What lists of users are narrowed by.
+const SEARCH: &[Parameter] = &[
+    LIMIT,
+    AFTER,
+    Parameter::query(
+        "q",
+        TEXT,
+        "Up to 8 words. Each has to be the beginning of a word of the user: of login, name or e-mail address, their \
+         local parts and the pieces between `. _ - + @`.",
+    ),
+    Parameter::query("login", TEXT, "Exactly this login, in any spelling."),
+    Parameter::query("role", TEXT, "A role of Signet or of an application."),
+    Parameter::query("disabled", BOOLEAN, "Whether the user is disabled."),
+    Parameter::query(
+        "locked",
+        BOOLEAN,
+        "Whether failed attempts at the password keep the user out of some network.",
+    ),
+    Parameter::query(
+        "must_change_password",
+        BOOLEAN,
+        "Whether the next sign-in begins with a new password.",
+    ),
+    Parameter::query("hash_class", texts_of!(HashClass), "What is stored of the password."),
+    Parameter::query("created_since", TIME, "Created at this time or later."),
+    Parameter::query("created_until", TIME, "Created before this time."),
+    Parameter::query("last_login_before", TIME, "Last signed in before this time, or never."),
+];
+
 /// `GET /v1/admin/users`.
 pub static LIST: Operation = Operation::new("listUsers", Tag::Admin, "List users")
-    .query(PAGINATION)
+    .about(
+        "Oldest first; a search by words in the order of the longest word. At most 2,000 rows are looked at for one \
+         page: a page may have fewer items than `limit` and a `next` all the same. There are no totals.",
+    )
+    .query(SEARCH)
     .returns(&[ok(page(&named(&USER)))]);
 
 /// `POST /v1/admin/users`.
@@ -198,8 +242,18 @@ pub static SEND_RECOVERY: Operation =
 
 /// `POST /v1/admin/users/{id}/unlock`.
 pub static UNLOCK: Operation = Operation::new("unlockUser", Tag::Admin, "Unlock a user")
-    .about("Clears the counters of failed attempts at the password and the second factors, from every network.")
+    .about(
+        "Clears the counters of failed attempts at the password and the second factors: from every network, or from \
+         one. With one, all accounts may be tried from there again.",
+    )
     .path(ID)
+    .body(
+        Body::json(&[&[optional(
+            "network",
+            TEXT.nullable().about("An IP address of the network; without it, every network."),
+        )]])
+        .optional(),
+    )
     .returns(&[NO_CONTENT]);
 
 /// `GET /v1/admin/users/{id}`.

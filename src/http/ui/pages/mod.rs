@@ -6,6 +6,7 @@
 mod account;
 mod answer;
 mod consent;
+mod console;
 mod device;
 mod email;
 mod login;
@@ -18,6 +19,10 @@ mod signup;
 pub use account::{AccountPage, AppRow, Done, SessionRow};
 pub use answer::{ContinuePage, FormPostPage};
 pub use consent::{ClientCard, ConsentItem, ConsentPage};
+pub use console::{
+    Bar, Block, Cell, Chart, Choice, ClientSecretPage, ConfirmPage, ConsoleFrame, ConsolePage,
+    Fact, Field, Form, NavItem, Section, State, Table,
+};
 pub use device::{DeviceDonePage, DevicePage};
 pub use email::{EmailLinkDonePage, EmailLinkPage, EmailPage};
 pub use login::{EnrolPage, LoginPage, MailedCodePage, NewPasswordPage, PasskeyForm, VerifyPage};

@@ -13,7 +13,7 @@ use crate::support::server::PASSWORD;
 const SCOPES: &str = "signet:users signet:read";
 
 /// The helpdesk cannot end, reset or change anything of an administrator, an auditor or another member, and gives
-/// nobody a role.
+/// no user a role.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_helpdesk_touches_no_user_with_a_role_of_signets_own() {
     on_both("helpdesk and administrators", async |backend| {

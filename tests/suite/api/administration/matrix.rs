@@ -16,14 +16,13 @@ use super::{Place, client_path, user_path};
 use crate::support::on_both;
 use crate::support::server::{Answer, PASSWORD};
 
-/// Actions without a route of their own: what is given in the body of another action, and what only another form of
-/// output is.
-const WITHOUT_ROUTE: &[Action] = &[Action::GrantAdminScopes, Action::ExportAudit];
+/// Actions without a route of their own: what is given in the body of another action.
+const WITHOUT_ROUTE: &[Action] = &[Action::GrantAdminScopes];
 
 /// A logo.
 const PICTURE: &[u8] = include_bytes!("../../../browser/photos.png");
 
-/// Whoever calls.
+/// A caller.
 struct Caller {
     name: String,
     token: String,
@@ -170,11 +169,13 @@ fn request(route: &Route, target: &Target) -> (String, Value) {
             json!({"name": "K", "scopes": ["signet:read"], "expires_in": 60})
         }
         ("POST", "/v1/admin/keys/rotate") => json!({"alg": "ES256"}),
+        ("POST", "/v1/admin/sessions/end") => json!({"user_id": target.user}),
         ("POST", "/v1/admin/tokens/why") => json!({"token": "x"}),
         _ => Value::Null,
     };
     let query = match (route.method, route.path) {
         ("DELETE", "/v1/admin/sessions") => format!("?user_id={}", target.user),
+        ("GET", "/v1/admin/users/why") => "?login=nobody".to_owned(),
         _ => String::new(),
     };
     (format!("{path}{query}"), body)
@@ -210,7 +211,7 @@ fn every_administrative_route_names_an_action_of_the_table() {
 }
 
 /// Each caller may do exactly what the table says, to each kind of target. What is refused changes nothing: the same
-/// target is still there for the next one, and for the caller who may.
+/// target is still there for the next one, and for the caller who may act.
 #[tokio::test(flavor = "multi_thread")]
 async fn each_role_and_scope_may_do_what_the_table_says_to_each_kind_of_target() {
     on_both("access matrix", async |backend| {

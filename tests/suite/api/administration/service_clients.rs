@@ -160,6 +160,11 @@ async fn administration_scopes_are_given_by_an_administrator_who_has_just_signed
             "admin_scopes": ["signet:users"]});
         let refused = place.call(&fresh.access, Method::POST, CLIENTS, wrong).await;
         assert_eq!(refused.is(422).json()["errors"][0]["field"], "admin_scopes");
+        let bound = json!({"name": "X", "type": "service", "security_profile": "fapi2",
+            "admin_scopes": ["signet:users"]});
+        let refused = place.call(&fresh.access, Method::POST, CLIENTS, bound).await.is(422).json();
+        let errors = refused["errors"].as_array().unwrap();
+        assert!(errors.iter().any(|error| error["code"] == "not_for_this_profile"), "{refused}");
         let unknown = json!({"name": "X", "type": "service", "admin_scopes": ["signet:everything"]});
         let refused = place.call(&fresh.access, Method::POST, CLIENTS, unknown).await;
         assert_eq!(refused.is(422).json()["errors"][0]["field"], "admin_scopes");

@@ -240,3 +240,34 @@ async fn a_thumbprint_that_is_none_is_said_at_once() {
         assert_eq!(error_of(&pushed, 400), "invalid_request", "{wrong:.50}");
     }
 }
+
+/// A token of a service client that is bound to a key cannot administer, with or without a proof: presented as Bearer it
+/// would be worth as much to a thief as to its owner.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bound_token_does_not_administer() {
+    on_both("bound tokens for administration", async |backend| {
+        let (server, root, _) = set(backend).await;
+        let client = json!({"client_id": "bot", "name": "Bot", "type": "service",
+            "admin_scopes": ["signet:users"]});
+        let path = "/v1/admin/clients";
+        let made = server.call_as(Method::POST, path, &root.access, client).await;
+        let secret = made.is(201).string("client_secret");
+        let mine = key();
+        let proof = Proof::new(&server, &mine, "POST", "/oauth2/token", "bound").sign();
+        let fields = [("grant_type", "client_credentials"), ("scope", "signet:users")];
+        let request = server.request(Method::POST, "/oauth2/token").header("dpop", proof);
+        let request = request.basic_auth("bot", Some(&secret)).header("content-type", FORM);
+        let answer = server.send(request.body(form(fields))).await;
+        assert_eq!(answer.is(200).json()["token_type"], "DPoP");
+        let token = answer.string("access_token");
+        let path = "/v1/admin/users";
+        let refused = server.get_as(path, &token).await;
+        refused.is_problem(401, "invalid_token");
+        assert!(refused.string("detail").contains("DPoP"), "{}", refused.text);
+        let proof = Proof::new(&server, &mine, "GET", path, "use").for_token(&token).sign();
+        let request = server.request(Method::GET, path).header("dpop", proof);
+        let request = request.header("authorization", format!("DPoP {token}"));
+        server.send(request).await.is_problem(401, "invalid_token");
+    })
+    .await;
+}

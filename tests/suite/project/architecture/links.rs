@@ -59,8 +59,8 @@ pub fn in_templates(templates: &[Template]) -> Vec<String> {
                 for quote in ['"', '\''] {
                     let attribute = format!(" {name}={quote}");
                     for rest in format!(" {line}").split(&attribute).skip(1) {
-                        // A value of the page's own, whose type says what it is.
-                        if !rest.starts_with("{{ ") {
+                        // A value of the page's own, whose type says what it is; or a part of the page itself.
+                        if !rest.starts_with("{{ ") && !rest.starts_with('#') {
                             remarks.push(format!(
                                 "{path}:{}: {name} is written by hand. Say \
                                  {{{{ frame.link(\"/path\") }}}}, which knows the path of the issuer.",

@@ -24,7 +24,6 @@ const MEDIAN_LINES: usize = 120;
 
 /// Files that may be shorter, and why.
 const SHORT: &[(&str, &str)] = &[
-    ("src/admin/audit.rs", "each resource an administrator acts on has a file"),
     ("src/base/entropy.rs", "a trait, whose implementation needs the crypto library"),
     ("src/cli/force.rs", "an option that several nouns share"),
     ("src/crypto/random.rs", "the implementation of that trait"),

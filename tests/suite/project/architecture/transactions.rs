@@ -18,6 +18,8 @@ const BEGINS: &[(&str, &str)] = &[
     ),
     ("src/app/startup/", "runs before there is an `App`"),
     ("src/app/keys/", "the first keys are made before there is an `App`; the others are loaded"),
+    ("src/app/refusal_log.rs", "refused attempts counted in memory, written to the audit trail"),
+    ("src/app/activity.rs", "counts gathered in memory, audited nowhere"),
     ("src/app/client_findings.rs", "counts gathered in memory, audited nowhere"),
     ("src/app/clock_guard.rs", "one statement that serves no request and audits nothing"),
     ("src/app/write_probe.rs", "one row that asks whether there is room, and audits nothing"),

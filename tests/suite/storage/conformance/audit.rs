@@ -1,16 +1,19 @@
 //! The audit trail: whole, in order, and with its change or not at all.
 
 use signet::base::Timestamp;
-use signet::base::id::{AdminKeyId, UserId};
+use signet::base::id::{AdminKeyId, AuditId, UserId};
 use signet::crypto::random::SystemEntropy;
 use signet::domain::audit::{ActingClient, Event, EventKind, Origin, Via};
+use signet::domain::audit_filter::DrivingIndex;
 use signet::domain::authn::Method;
-use signet::domain::pagination::PageRequest;
 use signet::domain::sign_in_history::SignInOutcome;
 use signet::domain::user_agent::Device;
 use signet::store::Db;
 use signet::store::audit::{self, StoredEvent};
+use signet::store::audit_query::{self, Stretch};
+use uuid::Uuid;
 
+use super::audit_query::events_of;
 use super::{NOW, after, commit, on_both_stores, reader, session_id, user_id, walk};
 
 async fn record(db: &Db, event: &Event, origin: &Origin, at: Timestamp) {
@@ -23,7 +26,7 @@ async fn fold(db: &Db, event: &Event, at: Timestamp, fold: &[u8]) {
 
 /// The trail, newest first.
 async fn trail(db: &Db, user: Option<UserId>) -> Vec<StoredEvent> {
-    walk(async |request| audit::page(&mut reader(db).await, user, request).await).await
+    events_of(db, user.map_or(DrivingIndex::Time, DrivingIndex::User)).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -111,8 +114,9 @@ async fn an_event_goes_with_the_work_it_belongs_to() {
         audit::record(&mut tx, &event, &origin, NOW, &SystemEntropy).await.unwrap();
         let folded = event.folded(b"x");
         audit::record(&mut tx, &folded, &origin, NOW, &SystemEntropy).await.unwrap();
-        let page = audit::page(&mut tx, None, PageRequest::default()).await.unwrap();
-        assert_eq!(page.data.len(), 2);
+        let all = Stretch { before: Uuid::max(), from: AuditId::from_uuid(Uuid::nil()), limit: 50 };
+        let (found, is_all) = audit_query::next(&mut tx, &DrivingIndex::Time, all).await.unwrap();
+        assert_eq!((found.len(), is_all), (2, true));
         tx.rollback().await;
         assert!(trail(&db, None).await.is_empty());
     })
@@ -149,6 +153,16 @@ async fn what_ended_everything_is_found_newest_first() {
         assert_eq!(found(ada, 4, 100).await, [10, 7, 4].map(after), "the first moment belongs");
         assert_eq!(found(ada, 0, 2).await, [10, 7].map(after));
         assert_eq!(found(bob, 0, 100).await, [9].map(after));
+        for (secs, detail) in [(20, "by_admin"), (21, "all_by_admin"), (22, "client_by_admin")] {
+            let event = Event::new(EventKind::SessionsEnded).detail(detail);
+            record(&db, &event, &Origin::cli(), after(secs)).await;
+        }
+        let of_all = async |since, limit| -> Vec<_> {
+            let found = audit::endings_of_all(&mut reader(&db).await, after(since), limit).await;
+            found.unwrap().iter().map(|event| event.at).collect()
+        };
+        assert_eq!(of_all(0, 100).await, [after(21)]);
+        assert!(of_all(22, 100).await.is_empty() && of_all(0, 0).await.is_empty());
         assert!(found(user_id(0), 0, 100).await.is_empty());
     })
     .await;
@@ -174,9 +188,6 @@ async fn the_trail_is_paged_newest_first_for_one_user_or_all() {
             let found: Vec<_> = trail(&db, whose).await.iter().map(|event| event.at).collect();
             assert_eq!(found, expected.into_iter().map(after).collect::<Vec<_>>());
         }
-        let exact = PageRequest { after: None, limit: 6 };
-        let page = audit::page(&mut reader(&db).await, None, exact).await.unwrap();
-        assert_eq!((page.data.len(), page.next), (6, None));
     })
     .await;
 }

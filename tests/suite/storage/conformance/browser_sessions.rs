@@ -5,10 +5,10 @@ use signet::base::id::{BranchId, BrowserId, UserId};
 use signet::base::opaque_token::TokenHash;
 use signet::domain::browser_session::BrowserSession;
 use signet::domain::pagination::PageRequest;
-use signet::domain::session::Session;
+use signet::domain::session::{Session, SessionFilter};
 use signet::domain::user_agent::Device;
 use signet::execute;
-use signet::store::browser_sessions::{self, Consented, Found};
+use signet::store::browser_sessions::{self, Consented, Found, list};
 use signet::store::{Db, consents, users};
 
 use super::{
@@ -275,9 +275,9 @@ async fn a_users_log_ins_are_listed_while_they_live_and_belong_to_nobody_else() 
         }
         let live = async |user, at| {
             let request = PageRequest::default();
-            let page =
-                browser_sessions::page(&mut reader(&db).await, Some(user), request, at).await;
-            let everyone = browser_sessions::page(&mut reader(&db).await, None, request, at).await;
+            let link = &mut reader(&db).await;
+            let page = list::page(link, &SessionFilter::of_user(user), request, at).await;
+            let everyone = list::page(link, &SessionFilter::default(), request, at).await;
             let mut of_user = everyone.unwrap().data;
             of_user.retain(|(browser, _)| browser.user_id == user);
             let page = page.unwrap().data;
@@ -288,7 +288,8 @@ async fn a_users_log_ins_are_listed_while_they_live_and_belong_to_nobody_else() 
         assert_eq!(listed, [(two.clone(), device.clone()), (one.clone(), device.clone())]);
         let page = async |after| {
             let request = PageRequest { after, limit: 1 };
-            browser_sessions::page(&mut reader(&db).await, Some(ada), request, NOW).await.unwrap()
+            let filter = SessionFilter::of_user(ada);
+            list::page(&mut reader(&db).await, &filter, request, NOW).await.unwrap()
         };
         let first = page(None).await;
         assert_eq!(first.data, [(two.clone(), device.clone())]);

@@ -5,7 +5,7 @@ use signet::base::id::{BrowserId, SessionId, UserId};
 use signet::domain::audit::Origin;
 use signet::domain::outcome::Fault;
 use signet::domain::pagination::PageRequest;
-use signet::domain::session::{EndReason, Session};
+use signet::domain::session::{EndReason, Session, SessionFilter};
 use signet::domain::user_agent::Device;
 use signet::execute;
 use signet::store::refresh_batch::sql;
@@ -82,7 +82,8 @@ async fn the_lists_and_the_refresh_path_know_how_a_session_was_opened() {
         let full = opened(&db, full).await;
         let link = &mut reader(&db).await;
         assert_eq!(live_of(&db, ada, NOW).await[0].session, full);
-        let page = list::page(link, None, PageRequest::default(), NOW).await.unwrap();
+        let page =
+            list::page(link, &SessionFilter::default(), PageRequest::default(), NOW).await.unwrap();
         assert_eq!(page.data[0].session, full);
         let read = commit(&db, async |tx| sql::read(tx, &[full.branch]).await).await;
         assert_eq!(read[&full.branch].as_ref().unwrap().session, full);

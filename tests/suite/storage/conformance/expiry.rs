@@ -6,18 +6,17 @@ use signet::base::Timestamp;
 use signet::base::id::BranchId;
 use signet::crypto::random::SystemEntropy;
 use signet::domain::audit::{Origin, Via};
-use signet::domain::pagination::PageRequest;
+use signet::domain::audit_filter::DrivingIndex;
 use signet::domain::session::{EndReason, Session};
 use signet::execute;
+use signet::store::Db;
 use signet::store::audit::StoredEvent;
 use signet::store::sessions::expiry::{self, ExpiredSession};
-use signet::store::{Db, audit};
 
 use crate::support::sessions::end;
 
-use super::{
-    NOW, after, at_once, commit, on_both_stores, opened, reader, session, session_id, user,
-};
+use super::audit_query::events_of;
+use super::{NOW, after, at_once, commit, on_both_stores, opened, session, session_id, user};
 
 fn of(session: &Session) -> ExpiredSession {
     ExpiredSession {
@@ -43,7 +42,7 @@ async fn record(db: &Db, sessions: &[ExpiredSession], now: Timestamp) -> u64 {
 }
 
 async fn events(db: &Db) -> Vec<StoredEvent> {
-    audit::page(&mut reader(db).await, None, PageRequest::default()).await.unwrap().data
+    events_of(db, DrivingIndex::Time).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,9 +6,9 @@ use signet::base::opaque_token::TokenHash;
 use signet::base::{TimeSpan, Timestamp};
 use signet::crypto::random::SystemEntropy;
 use signet::domain::audit::{Event, EventKind, Origin};
+use signet::domain::audit_filter::DrivingIndex;
 use signet::domain::browser_session::BrowserSession;
 use signet::domain::device_code::{self, DeviceAsk, DeviceCode, DeviceState};
-use signet::domain::pagination::PageRequest;
 use signet::domain::rate_limit::Limit;
 use signet::domain::session::Session;
 use signet::domain::user_agent::Device;
@@ -23,6 +23,7 @@ use signet::store::{setup_links, spent_ids};
 
 use crate::support::sessions::numbered;
 
+use super::audit_query::events_of;
 use super::{NOW, after, authorization, commit, count, hash, log_in, on_both_stores, opened};
 use super::{reader, scopes, session, session_id, user};
 
@@ -124,8 +125,8 @@ async fn audit_events_go_oldest_first() {
             commit(&db, record).await;
         }
         let left = async || {
-            let page = audit::page(&mut reader(&db).await, None, PageRequest::default()).await;
-            page.unwrap().data.iter().map(|event| event.at).collect::<Vec<_>>()
+            let found = events_of(&db, DrivingIndex::Time).await;
+            found.iter().map(|event| event.at).collect::<Vec<_>>()
         };
         let step =
             async || commit(&db, async |tx| housekeeping::audit(tx, after(5), 2).await).await;
@@ -153,8 +154,8 @@ async fn events_of_expired_sessions_go_by_themselves() {
             commit(&db, async |tx| housekeeping::expiry_events(tx, after(5), 1).await).await
         };
         assert_eq!(steps(step).await, [1, 1, 0]);
-        let page = audit::page(&mut reader(&db).await, None, PageRequest::default()).await.unwrap();
-        let left: Vec<_> = page.data.iter().map(|event| (event.kind.as_str(), event.at)).collect();
+        let found = events_of(&db, DrivingIndex::Time).await;
+        let left: Vec<_> = found.iter().map(|event| (event.kind.as_str(), event.at)).collect();
         assert_eq!(left.iter().filter(|(kind, _)| *kind == "session.ended").count(), 3);
         assert_eq!(left.iter().filter(|(kind, _)| *kind == "session.expired").count(), 1);
     })

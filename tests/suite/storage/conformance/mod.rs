@@ -5,9 +5,11 @@
 //! does not hold, the last page, the largest number, so that a statement which means one thing on
 //! SQLite and another on PostgreSQL is found here, with its name.
 
+mod activity;
 mod admin_keys;
 mod apis;
 mod audit;
+mod audit_query;
 mod authorization_codes;
 mod branches;
 mod browser_sessions;
@@ -38,9 +40,11 @@ mod meta_and_setup;
 mod migrate;
 mod passkeys;
 mod password_costs;
+mod people;
 mod processes;
 mod pushed_requests;
 mod refresh_batch;
+mod session_generations;
 mod session_loader;
 mod sessions;
 mod spent_ids;

@@ -3,7 +3,7 @@
 use signet::base::id::{SessionId, UserId};
 use signet::base::{TimeSpan, Timestamp};
 use signet::domain::pagination::PageRequest;
-use signet::domain::session::{EndReason, Listed, Session};
+use signet::domain::session::{EndReason, Listed, Session, SessionFilter};
 use signet::domain::user_agent::Device;
 use signet::execute;
 use signet::store::sessions::list;
@@ -30,7 +30,10 @@ pub(super) async fn revoke(
 /// The first page of a user's live sessions, newest first.
 pub(super) async fn live_of(db: &Db, user: UserId, at: Timestamp) -> Vec<Listed> {
     let request = PageRequest { after: None, limit: 100 };
-    list::page(&mut reader(db).await, Some(user), request, at).await.unwrap().data
+    list::page(&mut reader(db).await, &SessionFilter::of_user(user), request, at)
+        .await
+        .unwrap()
+        .data
 }
 
 fn ids(listed: &[Listed]) -> Vec<SessionId> {
@@ -170,19 +173,37 @@ async fn live_sessions_of_one_user_or_of_all_are_paged_newest_first() {
             of_bob.push(opened(&db, numbered(session_id(secs), session(bob))).await.id);
         }
         let all = [of_bob.clone(), of_ada].concat();
-        for (whose, expected) in [(None, &all), (Some(bob), &of_bob)] {
+        let everyone = SessionFilter::default();
+        let first = all.iter().map(|id| id.made_at()).min();
+        let since = SessionFilter { since: first, ..everyone.clone() };
+        let of_client = SessionFilter { client_id: Some("signet".to_owned()), ..everyone.clone() };
+        let of_bob_there =
+            SessionFilter { client_id: Some("signet".to_owned()), ..SessionFilter::of_user(bob) };
+        for (filter, expected) in [
+            (&everyone, &all),
+            (&since, &all),
+            (&of_client, &all),
+            (&SessionFilter::of_user(bob), &of_bob),
+            (&of_bob_there, &of_bob),
+        ] {
             let page =
-                async |request| list::page(&mut reader(&db).await, whose, request, NOW).await;
+                async |request| list::page(&mut reader(&db).await, filter, request, NOW).await;
             assert_eq!(ids(&walk(page).await), *expected);
             let limit = i64::try_from(expected.len()).unwrap();
             let exact = page(PageRequest { after: None, limit }).await.unwrap();
             assert_eq!((exact.data.len(), exact.next), (expected.len(), None));
         }
         let link = &mut reader(&db).await;
-        let nobody = Some(user_id(0));
-        let page = list::page(link, nobody, PageRequest::default(), NOW).await.unwrap();
-        assert!(page.data.is_empty() && page.next.is_none());
-        let over = list::page(link, None, PageRequest::default(), after(3_600)).await.unwrap();
+        let nobody = SessionFilter::of_user(user_id(0));
+        let later = SessionFilter { since: Some(after(13)), ..everyone.clone() };
+        let other = SessionFilter { client_id: Some("shop".to_owned()), ..everyone.clone() };
+        let of_bob_elsewhere = SessionFilter { user: Some(bob), ..other.clone() };
+        for filter in [nobody, later, other, of_bob_elsewhere] {
+            let page = list::page(link, &filter, PageRequest::default(), NOW).await.unwrap();
+            assert!(page.data.is_empty() && page.next.is_none());
+        }
+        let request = PageRequest::default();
+        let over = list::page(link, &everyone, request, after(3_600)).await.unwrap();
         assert!(over.data.is_empty());
     })
     .await;

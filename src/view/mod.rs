@@ -2,6 +2,10 @@
 //! show them.
 
 mod admin_keys;
+pub mod audit;
+pub mod csv;
+mod sign_in_diagnosis;
+mod users;
 
 use serde_json::{Value, json};
 
@@ -9,6 +13,7 @@ use crate::admin::apis::Changed;
 use crate::admin::client_why::ClientReport;
 use crate::admin::clients;
 use crate::admin::invitations::SentLink;
+use crate::admin::session_ends::{Outcome, Position};
 use crate::base::id::SessionId;
 use crate::base::{TimeSpan, Timestamp};
 use crate::domain::client::SecretHash;
@@ -20,7 +25,6 @@ use crate::domain::pagination::Page;
 use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::sign_in_history::SignIn;
 use crate::domain::token_diagnosis::{Checked, Report};
-use crate::domain::user::User;
 use crate::domain::user_agent::Device;
 use crate::identity::email_change::Requested;
 use crate::identity::export::Export;
@@ -28,50 +32,17 @@ use crate::identity::factors::Overview;
 use crate::identity::sessions::LoggedIn;
 use crate::identity::totp_enrolment::{Enrolled, TotpSetup};
 use crate::store::apis::StoredApi;
-use crate::store::audit::StoredEvent;
 use crate::store::clients::StoredClient;
-
 use crate::store::consents::Consent;
-pub use admin_keys::{admin_key, created_admin_key};
 
-/// A user as users see themselves: custom claims are for APIs and administrators. `pending_email` is the address that
-/// waits for its confirmation, `language` the one that was chosen for mail.
-#[must_use]
-pub fn myself(user: &User, pending_email: Option<&str>, language: Option<&str>) -> Value {
-    let mut value = self::user(user);
-    if let Some(object) = value.as_object_mut() {
-        object.shift_remove("claims");
-        object.insert("pending_email".to_owned(), json!(pending_email));
-        object.insert("language".to_owned(), json!(language));
-    }
-    value
-}
+pub use admin_keys::{admin_key, created_admin_key};
+pub use sign_in_diagnosis::user_report;
+pub use users::{listed_user, myself, user};
 
 /// An address to which a code was sent.
 #[must_use]
 pub fn email_requested(requested: &Requested) -> Value {
     json!({ "pending_email": requested.address, "expires_in": requested.expires_in.secs() })
-}
-
-/// A user as an administrator sees it.
-#[must_use]
-pub fn user(user: &User) -> Value {
-    json!({
-        "id": user.id,
-        "login": user.login,
-        "name": user.name,
-        "email": user.email.as_ref().map(|email| &email.address),
-        "email_verified": user.verified_email().is_some(),
-        "role": user.role,
-        "roles": user.attributes.roles,
-        "groups": user.attributes.groups,
-        "claims": user.attributes.claims,
-        "must_change_password": user.must_change_password,
-        "disabled": user.disabled_at.is_some(),
-        "disabled_at": user.disabled_at.map(|at| at.rfc3339()),
-        "created_at": user.created_at.rfc3339(),
-        "updated_at": user.updated_at.rfc3339(),
-    })
 }
 
 /// A sign-in to the account of its owner, or an attempt.
@@ -344,29 +315,6 @@ pub fn client_report(report: &ClientReport) -> Value {
     })
 }
 
-/// An audit event.
-#[must_use]
-pub fn event(event: &StoredEvent) -> Value {
-    json!({
-        "id": event.id,
-        "at": event.at.rfc3339(),
-        "kind": event.kind,
-        "via": event.via,
-        "actor_id": event.actor_id,
-        "actor_client_id": event.actor_client_id,
-        "actor_key_id": event.actor_key_id,
-        "user_id": event.user_id,
-        "session_id": event.session_id,
-        "address": event.address,
-        "request_id": event.request_id,
-        "detail": event.detail,
-        "times": event.times,
-        "last_at": event.last_at.map(Timestamp::rfc3339),
-        "reason": event.reason,
-        "client_id": event.client_id,
-    })
-}
-
 /// What is said of a token. A check has a code only where it failed, and a detail only where there
 /// is one.
 #[must_use]
@@ -394,4 +342,15 @@ pub fn token_report(report: &Report) -> Value {
 #[must_use]
 pub fn page<T>(page: &Page<T>, shape: impl Fn(&T) -> Value) -> Value {
     json!({ "data": page.data.iter().map(shape).collect::<Vec<_>>(), "next": page.next })
+}
+
+/// What came of a call, or what would. The numbers are null where all there were ended with one row, uncounted.
+#[must_use]
+pub fn ended_sessions(outcome: &Outcome, dry_run: bool) -> Value {
+    json!({
+        "dry_run": dry_run,
+        "sessions": outcome.count.map(|count| count.sessions),
+        "sign_ins": outcome.count.map(|count| count.sign_ins),
+        "next": outcome.next.as_ref().map(Position::cursor),
+    })
 }

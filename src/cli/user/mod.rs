@@ -1,30 +1,32 @@
 //! `signet user`: users.
 
+mod find;
+mod rows;
+mod several;
+mod why;
+
 use clap::{Args, Subcommand};
-use serde_json::Value;
 
 use crate::admin::user_lookup;
-use crate::admin::users::{self, Create, NewPassword, Update};
+use crate::admin::user_password::{NewPassword, set_password as set_users_password};
+use crate::admin::users::{self, Create, Update};
 use crate::app::App;
-use crate::base::Timestamp;
 use crate::domain::attributes::Attributes;
 use crate::domain::pagination::Page;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user::{Role, User};
-use crate::domain::user_email::{EmailChange, UserEmail};
-use crate::view;
+use crate::domain::user_email::EmailChange;
 
-use super::attributes::{Given, Removed};
-use super::error::{CommandError, about};
-use super::factors;
-use super::force::Force;
-use super::invitations;
-use super::output::{Output, Row};
-use super::paging::Paging;
-use super::prompt::{self, PasswordArgs, PasswordSource};
-use super::relative_time::ago;
-use super::startup_report;
-use super::with_app::with_app;
+use crate::cli::attributes::{Given, Removed};
+use crate::cli::error::{CommandError, about};
+use crate::cli::factors;
+use crate::cli::force::Force;
+use crate::cli::invitations;
+use crate::cli::output::Output;
+use crate::cli::paging::Paging;
+use crate::cli::prompt::{PasswordArgs, PasswordSource};
+use crate::cli::startup_report;
+use crate::cli::with_app::with_app;
 
 /// What to do with users.
 #[derive(Debug, Subcommand)]
@@ -50,6 +52,17 @@ The first administrator, however it is made, closes set-up for good.")]
   signet user list --limit 20
   signet user list -o ndjson | jq -r 'select(.disabled) | .login'")]
     List(Paging),
+    /// Find users by words of login, name or e-mail address, and by what they are
+    #[command(after_help = "Examples:
+  signet user find ada
+  signet user find love ada
+  signet user find --locked
+  signet user find --role support --disabled=false --limit 200
+  signet user find --last-login-before 180d -o ndjson | jq -r .login
+
+Each word has to be the beginning of a word of the user: of login, name or e-mail address, their local
+parts and the pieces between . _ - + @. With words, users come in the order of the longest word.")]
+    Find(find::FindArgs),
     /// Show one user
     #[command(after_help = "Examples:
   signet user show ada@example.com
@@ -73,19 +86,36 @@ log-in or refresh, for the APIs that ask for them.")]
     Update(UpdateArgs),
     /// Disable a user; its sessions end at once
     #[command(after_help = "Examples:
-  signet user disable mallory")]
-    Disable(ChangeArgs),
+  signet user disable mallory
+  signet user disable --from users.txt --dry-run
+  signet user disable --from users.txt
+
+--from does it for the user on each line of a file. A line that fails does not keep the others from being done;
+the exit code is 6 then.")]
+    Disable(several::SeveralArgs),
     /// Enable a user again
     #[command(after_help = "Examples:
-  signet user enable mallory")]
-    Enable(ChangeArgs),
+  signet user enable mallory
+  signet user enable --from users.txt
+
+The counters of failed attempts are cleared.")]
+    Enable(several::SeveralArgs),
+    /// Replace all roles of a user
+    #[command(after_help = "Examples:
+  signet user set-roles ada --role support --role billing
+  signet user set-roles --from users.txt --role support --dry-run
+  signet user set-roles --from users.txt
+
+On a line of the file, roles may follow the user, with commas between them: ada support,billing")]
+    SetRoles(several::SetRolesArgs),
     /// Delete a user with everything it has
     #[command(after_help = "Examples:
   signet user delete mallory
   signet user delete mallory --yes
+  signet user delete --from users.txt --dry-run
 
 The same login created again is another user: ids are never used twice.")]
-    Delete(DeleteArgs),
+    Delete(several::DeleteArgs),
     /// Set a user's password and end all its sessions
     #[command(after_help = "Examples:
   signet user set-password ada
@@ -114,10 +144,24 @@ Mails a link that is valid for 7 days; without mail or an address, prints it. An
 
 Mails a link that is valid for 24 hours to the verified address; without mail or one, prints it.")]
     Recover(Named),
+    /// Say why a user cannot sign in
+    #[command(after_help = "Examples:
+  signet user why ada
+  signet user why ada@example.com -o json
+
+Shows what is stored of the account, the counters of failed attempts, the last failures, and what to type. Also for a
+login that no account has.
+
+Exit codes: 0 nothing keeps the user out, 3 no such user, 7 a cause was found.")]
+    Why(why::WhyArgs),
     /// Clear the counters of failed attempts at a user's password and second factors
     #[command(after_help = "Examples:
-  signet user unlock ada")]
-    Unlock(Named),
+  signet user unlock ada
+  signet user unlock ada --network 192.0.2.7
+  signet user unlock --from users.txt
+
+`signet user why` shows the networks. Without --network, the counters of all networks are cleared.")]
+    Unlock(several::UnlockArgs),
 }
 
 /// A user that is named.
@@ -188,27 +232,6 @@ pub struct UpdateArgs {
     force: Force,
 }
 
-/// `signet user disable` and `enable`.
-#[derive(Debug, Args)]
-pub struct ChangeArgs {
-    #[command(flatten)]
-    named: Named,
-    #[command(flatten)]
-    force: Force,
-}
-
-/// `signet user delete`.
-#[derive(Debug, Args)]
-pub struct DeleteArgs {
-    #[command(flatten)]
-    named: Named,
-    /// Do not ask
-    #[arg(long)]
-    yes: bool,
-    #[command(flatten)]
-    force: Force,
-}
-
 /// `signet user set-password`.
 #[derive(Debug, Args)]
 pub struct SetPasswordArgs {
@@ -219,36 +242,6 @@ pub struct SetPasswordArgs {
     /// The user may keep this password: the next sign-in does not ask for another one
     #[arg(long)]
     permanent: bool,
-}
-
-impl Row for User {
-    const HEAD: &'static [&'static str] =
-        &["login", "role", "status", "name", "email", "created", "id"];
-
-    fn cells(&self, now: Timestamp) -> Vec<String> {
-        let status = match self.disabled_at {
-            Some(at) => format!("disabled {}", ago(at, now)),
-            None if self.must_change_password => "must change password".to_owned(),
-            None => "active".to_owned(),
-        };
-        vec![
-            self.login.clone(),
-            [&[self.role.to_string()], &*self.attributes.roles].concat().join(","),
-            status,
-            self.name.clone().unwrap_or_default(),
-            match &self.email {
-                None => String::new(),
-                Some(UserEmail { address, verified_at: Some(_) }) => address.clone(),
-                Some(UserEmail { address, verified_at: None }) => format!("{address} (unverified)"),
-            },
-            ago(self.created_at, now),
-            self.id.to_string(),
-        ]
-    }
-
-    fn json(&self) -> Value {
-        view::user(self)
-    }
 }
 
 impl Named {
@@ -276,26 +269,19 @@ pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
                 })
                 .await
         }),
+        Command::Find(args) => find::run(args, output),
         Command::Show(named) => with_app(async |app| factors::show(app, named, output).await),
         Command::Update(args) => update(args, output),
-        Command::Disable(ChangeArgs { named, force }) => with_app(async |app| {
-            let user = named.find(&app).await?;
-            let work = users::disable(app.clone(), user.id, force.info(&app));
-            let user = app.run_to_completion(work).await.map_err(about("user", &user.login))?;
-            done("Disabled", &user, output)
-        }),
-        Command::Enable(ChangeArgs { named, force }) => with_app(async |app| {
-            let user = named.find(&app).await?;
-            let work = users::enable(app.clone(), user.id, force.info(&app));
-            let user = app.run_to_completion(work).await.map_err(about("user", &user.login))?;
-            done("Enabled", &user, output)
-        }),
-        Command::Delete(args) => delete(args),
+        Command::Disable(args) => several::disable(args, output),
+        Command::Enable(args) => several::enable(args, output),
+        Command::SetRoles(args) => several::set_roles(args, output),
+        Command::Delete(args) => several::delete(args, output),
         Command::SetPassword(args) => set_password(args),
         Command::ResetFactors(named) => factors::reset(named),
         Command::Invite(named) => invitations::invite(named, output),
         Command::Recover(named) => invitations::recover(named, output),
-        Command::Unlock(named) => invitations::unlock(named),
+        Command::Why(args) => why::run(args, output),
+        Command::Unlock(args) => several::unlock(args, output),
     }
 }
 
@@ -361,25 +347,13 @@ fn update(args: &UpdateArgs, output: Output) -> Result<(), CommandError> {
     })
 }
 
-fn delete(args: &DeleteArgs) -> Result<(), CommandError> {
-    prompt::needs_terminal_or_yes(args.yes)?;
-    with_app(async |app| {
-        let user = args.named.find(&app).await?;
-        prompt::confirm(&format!("Delete user {} ({}) for good?", user.login, user.id), args.yes)?;
-        let work = users::delete(app.clone(), user.id, args.force.info(&app));
-        app.run_to_completion(work).await.map_err(about("user", &user.login))?;
-        startup_report::say(&format!("Deleted user {} ({})\n", user.login, user.id));
-        Ok(())
-    })
-}
-
 fn set_password(args: &SetPasswordArgs) -> Result<(), CommandError> {
     let source = args.password.source()?;
     with_app(async |app| {
         let user = args.named.find(&app).await?;
         let password = source.read(&user.login)?;
         let new = NewPassword { password, permanent: args.permanent };
-        let work = users::set_password(app.clone(), user.id, new, RequestInfo::cli(app.now()));
+        let work = set_users_password(app.clone(), user.id, new, RequestInfo::cli(app.now()));
         app.run_to_completion(work).await.map_err(about("user", &user.login))?;
         startup_report::say(&format!(
             "Set the password of user {} ({}) and ended its sessions\n{}",

@@ -1,6 +1,4 @@
-//! Log-ins at Signet's own pages, by the hash of the cookie that stands for them.
-
-use uuid::Uuid;
+//! Log-ins at Signet's own pages, by the hash of the cookie that stands for them; `list` lists them.
 
 use crate::base::Timestamp;
 use crate::base::id::{BrowserId, UserId};
@@ -9,7 +7,6 @@ use crate::domain::attributes::Subject;
 use crate::domain::authn::Authentication;
 use crate::domain::browser_session::BrowserSession;
 use crate::domain::outcome::Fault;
-use crate::domain::pagination::{Page, PageRequest};
 use crate::domain::scope::Scopes;
 use crate::domain::user::User;
 use crate::domain::user_agent::Device;
@@ -17,6 +14,8 @@ use crate::{execute, fetch_all, fetch_optional};
 
 use super::attributes::{StoredSubject, column, factors};
 use super::{Link, Tx};
+
+pub mod list;
 
 /// Who is logged in in a browser, and what they have allowed the client that asks.
 #[derive(Debug, Clone)]
@@ -114,7 +113,8 @@ pub async fn find(
         link,
         FoundRow,
         "SELECT b.id AS browser_id, b.user_epoch, b.auth_time, b.factors, b.expires_at, b.persistent, b.ended_at, u.id, \
-         u.login, u.name, u.role, u.roles, u.groups, u.claims, u.email, u.email_verified_at, u.session_epoch, u.disabled_at, \
+         u.login, u.name, u.role, u.roles, u.groups, u.claims, u.email, u.email_verified_at, \
+         u.session_epoch + (SELECT generation FROM session_generation WHERE id = 1) AS session_epoch, u.disabled_at, \
          u.created_at, u.updated_at, u.must_change_password, c.scope AS consented_scope, c.updated_at AS consented_at \
          FROM browser_sessions b JOIN users u ON u.id = b.user_id \
          LEFT JOIN consents c ON c.user_id = u.id AND c.client_id = $2 AND c.audience = $3 \
@@ -141,8 +141,9 @@ pub async fn begin(
         tx,
         "INSERT INTO browser_sessions (id, hash, user_id, user_epoch, auth_time, expires_at, \
          user_agent, address, factors, persistent) \
-         SELECT $1, $2, users.id, users.session_epoch, $3, $4, $7, $8, $9, $10 FROM users \
-         WHERE users.id = $5 AND users.session_epoch = $6 AND users.disabled_at IS NULL",
+         SELECT $1, $2, users.id, $6, $3, $4, $7, $8, $9, $10 FROM users \
+         WHERE users.id = $5 AND users.session_epoch + (SELECT generation FROM session_generation WHERE id = 1) = $6 \
+         AND users.disabled_at IS NULL",
         browser.id,
         cookie.bytes(),
         browser.auth_time,
@@ -155,78 +156,6 @@ pub async fn begin(
         browser.persistent
     )?;
     Ok(rows == 1)
-}
-
-#[derive(sqlx::FromRow)]
-struct ListedRow {
-    id: BrowserId,
-    user_id: UserId,
-    user_epoch: i64,
-    auth_time: Timestamp,
-    factors: Option<String>,
-    expires_at: Timestamp,
-    persistent: bool,
-    ended_at: Option<Timestamp>,
-    user_agent: String,
-    address: Option<String>,
-}
-
-/// A page of live sign-ins and their devices, newest first; of one user if named.
-///
-/// # Errors
-/// When the database cannot be read.
-pub async fn page(
-    link: &mut impl Link,
-    user: Option<UserId>,
-    request: PageRequest,
-    now: Timestamp,
-) -> Result<Page<(BrowserSession, Device)>, Fault> {
-    let (before, limit) = (request.after.unwrap_or(Uuid::max()), request.limit + 1);
-    // Two statements, as for sessions: each is found by its index.
-    let rows = match user {
-        None => fetch_all!(
-            link,
-            ListedRow,
-            "SELECT b.id, b.user_id, b.user_epoch, b.auth_time, b.factors, b.expires_at, b.persistent, b.ended_at, \
-             b.user_agent, b.address FROM browser_sessions b JOIN users u ON u.id = b.user_id \
-             WHERE b.id < $1 AND b.ended_at IS NULL AND b.user_epoch = u.session_epoch \
-             AND b.expires_at > $2 ORDER BY b.id DESC LIMIT $3",
-            before,
-            now,
-            limit
-        ),
-        Some(user) => fetch_all!(
-            link,
-            ListedRow,
-            "SELECT b.id, b.user_id, b.user_epoch, b.auth_time, b.factors, b.expires_at, b.persistent, b.ended_at, \
-             b.user_agent, b.address FROM browser_sessions b JOIN users u ON u.id = b.user_id \
-             WHERE b.user_id = $1 AND b.id < $2 AND b.ended_at IS NULL \
-             AND b.user_epoch = u.session_epoch AND b.expires_at > $3 ORDER BY b.id DESC LIMIT $4",
-            user,
-            before,
-            now,
-            limit
-        ),
-    }?;
-    let listed = rows.into_iter().map(|row| {
-        let device = Device {
-            user_agent: row.user_agent,
-            address: row.address.and_then(|text| text.parse().ok()),
-        };
-        let browser = BrowserSession {
-            id: row.id,
-            user_id: row.user_id,
-            user_epoch: row.user_epoch,
-            auth_time: row.auth_time,
-            factors: factors(row.factors)?,
-            expires_at: row.expires_at,
-            persistent: row.persistent,
-            ended_at: row.ended_at,
-        };
-        Ok((browser, device))
-    });
-    let listed = listed.collect::<Result<_, Fault>>()?;
-    Ok(Page::cut(listed, request.limit, |(browser, _)| browser.id.uuid()))
 }
 
 /// The same user has authenticated again: a new cookie, a new time, the same log-in. False when it
@@ -243,7 +172,8 @@ pub async fn renew(
         tx,
         "UPDATE browser_sessions SET hash = $1, auth_time = $2, expires_at = $3, user_epoch = $4, \
          factors = $7, persistent = $8 WHERE id = $5 AND user_id = $6 AND ended_at IS NULL AND EXISTS (SELECT 1 FROM users \
-         WHERE users.id = $6 AND users.session_epoch = $4 AND users.disabled_at IS NULL)",
+         WHERE users.id = $6 AND users.session_epoch + (SELECT generation FROM session_generation WHERE id = 1) = $4 \
+         AND users.disabled_at IS NULL)",
         cookie.bytes(),
         browser.auth_time,
         browser.expires_at,
@@ -273,7 +203,7 @@ pub async fn over_limit(
         (BrowserId,),
         "SELECT b.id FROM browser_sessions b JOIN users u ON u.id = b.user_id \
          LEFT JOIN sessions s ON s.browser_id = b.id \
-         WHERE b.user_id = $1 AND b.ended_at IS NULL AND b.user_epoch = u.session_epoch \
+         WHERE b.user_id = $1 AND b.ended_at IS NULL AND b.user_epoch = u.session_epoch + (SELECT generation FROM session_generation WHERE id = 1) \
          AND b.expires_at > $2 GROUP BY b.id, b.auth_time \
          ORDER BY CASE WHEN max(s.answered_at) > b.auth_time THEN max(s.answered_at) ELSE b.auth_time END DESC, \
          b.id DESC LIMIT 100 OFFSET $3",
@@ -354,7 +284,7 @@ pub async fn live_user(
         link,
         (UserId,),
         "SELECT b.user_id FROM browser_sessions b JOIN users u ON u.id = b.user_id \
-         WHERE b.id = $1 AND b.ended_at IS NULL AND b.user_epoch = u.session_epoch \
+         WHERE b.id = $1 AND b.ended_at IS NULL AND b.user_epoch = u.session_epoch + (SELECT generation FROM session_generation WHERE id = 1) \
          AND b.expires_at > $2",
         id,
         now

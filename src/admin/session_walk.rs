@@ -1,0 +1,139 @@
+//! Finding live sessions and sign-ins where no index does, and going on where a call has stopped.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::base::Timestamp;
+use crate::base::id::{BranchId, BrowserId, SessionId};
+use crate::domain::outcome::Failure;
+use crate::store::sessions::walk;
+
+/// The rows that are read at once.
+const ROWS: i64 = 500;
+
+/// What is walked through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Sign-ins at the pages. First: the sessions of a sign-in end with it.
+    SignIns,
+    /// Sessions of clients.
+    Sessions,
+    /// Users.
+    Users,
+    /// The sessions of one client.
+    OfClient,
+}
+
+const STAGES: [Stage; 4] = [Stage::SignIns, Stage::Sessions, Stage::Users, Stage::OfClient];
+
+/// How far a call has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    pub(super) stage: Stage,
+    pub(super) after: Uuid,
+}
+
+impl Position {
+    /// As a cursor.
+    #[must_use]
+    pub fn cursor(&self) -> String {
+        let mut bytes = vec![self.stage as u8];
+        bytes.extend_from_slice(self.after.as_bytes());
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    /// Reads a cursor. None when it is not one.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let (stage, after) = bytes.split_first()?;
+        let stage = *STAGES.get(usize::from(*stage))?;
+        Some(Self { stage, after: Uuid::from_slice(after).ok()? })
+    }
+}
+
+/// Something live that a walk has come to.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Found {
+    /// A session of a client.
+    Session(SessionId),
+    /// A sign-in at the pages.
+    SignIn(BrowserId),
+}
+
+/// A walk through all sign-ins, then all sessions.
+pub(super) struct Walk<'a> {
+    app: &'a App,
+    before: Option<Timestamp>,
+    now: Timestamp,
+    /// None at the end.
+    place: Option<Position>,
+    /// The rows that were read.
+    pub(super) examined: u64,
+}
+
+impl<'a> Walk<'a> {
+    /// A walk to what began before `before`, or to everything.
+    pub(super) fn new(
+        app: &'a App,
+        before: Option<Timestamp>,
+        start: Option<Position>,
+        now: Timestamp,
+    ) -> Self {
+        let first = Position { stage: Stage::SignIns, after: Uuid::nil() };
+        Self { app, before, now, place: Some(start.unwrap_or(first)), examined: 0 }
+    }
+
+    /// Where it goes on.
+    pub(super) const fn place(&self) -> Option<Position> {
+        self.place
+    }
+
+    /// What is live among the next rows and began before the time; none at the end.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(super) async fn next(&mut self) -> Result<Option<Vec<Found>>, Failure> {
+        let Some(Position { stage, after }) = self.place else { return Ok(None) };
+        let is_older = |made_at: Timestamp| self.before.is_none_or(|before| made_at < before);
+        let mut reader = self.app.db.reader().await?;
+        let (found, read, last): (Vec<Found>, usize, Option<Uuid>) = if stage == Stage::SignIns {
+            let after = BrowserId::from_uuid(after);
+            let rows = walk::sign_ins(&mut reader, after, ROWS, self.now).await?;
+            let live = rows.iter().filter(|row| row.is_live() && is_older(row.id.made_at()));
+            let found = live.map(|row| Found::SignIn(row.id)).collect();
+            (found, rows.len(), rows.last().map(|row| row.id.uuid()))
+        } else {
+            let after = BranchId::from_uuid(after);
+            let rows = walk::branches(&mut reader, after, ROWS, self.now).await?;
+            let live = rows.iter().filter(|row| row.is_live() && is_older(row.session.made_at()));
+            let found = live.map(|row| Found::Session(row.session)).collect();
+            (found, rows.len(), rows.last().map(|row| row.id.uuid()))
+        };
+        self.examined += read as u64;
+        self.place = match (last, stage) {
+            (Some(after), _) => Some(Position { stage, after }),
+            (None, Stage::SignIns) => Some(Position { stage: Stage::Sessions, after: Uuid::nil() }),
+            (None, _) => None,
+        };
+        Ok(Some(found))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_leads_back_to_its_position() {
+        for stage in STAGES {
+            let position = Position { stage, after: Uuid::from_u128(7) };
+            assert_eq!(Position::parse(&position.cursor()), Some(position));
+        }
+        for text in ["", "x", "AAAA", "_wAAAAAAAAAAAAAAAAAAAAc"] {
+            assert_eq!(Position::parse(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Letting a user in again whom failed attempts have locked out.
+//!
+//! Owns what is cleared: the counters of the account in the database at once, those of a network in the memory of each
+//! process when it next reads what has changed.
+
+use std::net::IpAddr;
+
+use crate::app::{App, AuditedTx};
+use crate::base::TimeSpan;
+use crate::base::id::UserId;
+use crate::domain::audit::{Event, EventKind};
+use crate::domain::network::network;
+use crate::domain::outcome::{Failure, Refusal};
+use crate::domain::permission::Action;
+use crate::domain::request_info::RequestInfo;
+use crate::domain::user::User;
+use crate::identity::unlock;
+use crate::store::{audit, unlocked_networks, users};
+
+use super::authorization::authorize_on_user;
+use super::users::not_found;
+
+/// How long ago a network may have been refused for its failures to be unlocked with the account.
+const REFUSED_WITHIN: TimeSpan = TimeSpan::from_mins(15);
+/// The most networks that are unlocked with an account.
+const MOST_NETWORKS: i64 = 8;
+
+/// Reads an address, or a network in the form that Signet shows: an address without the bits of the host.
+///
+/// # Errors
+/// Refused when it is neither.
+pub fn parse_network(text: &str) -> Result<IpAddr, Refusal> {
+    let address = text.split_once('/').map_or(text, |(address, _)| address);
+    let parsed = address.parse::<IpAddr>().map(network);
+    parsed.map_err(|_| {
+        let message = "A network is an IP address, such as 192.0.2.7 or 2001:db8:1:2::.";
+        Refusal::field("network", "invalid", message)
+    })
+}
+
+/// Clears the counters of failed attempts at the password and the second factors of a user: those of one network, or
+/// of all.
+///
+/// # Errors
+/// `not_found`.
+pub async fn unlock(
+    app: App,
+    id: UserId,
+    only: Option<IpAddr>,
+    info: RequestInfo,
+) -> Result<(), Failure> {
+    app.transaction_or_nothing(&info, async |tx| {
+        let user = users::find(&mut **tx, id).await?.ok_or_else(not_found)?;
+        authorize_on_user(tx, Action::UnlockUser, &user).await?;
+        match only {
+            Some(address) => {
+                unlock::clear_network(tx, &user, address).await?;
+                unlock_network(tx, address).await?;
+            }
+            None => {
+                clear(tx, &user).await?;
+                let since = tx.info().now - REFUSED_WITHIN;
+                let refused = audit::refused_networks(tx, id, since, MOST_NETWORKS).await?;
+                for address in refused.iter().filter_map(|address| address.parse().ok()) {
+                    unlock_network(tx, address).await?;
+                }
+            }
+        }
+        let mut event = Event::new(EventKind::UserUnlocked).about(id);
+        event.detail = only.map(|address| network(address).to_string());
+        Ok(tx.record(&event).await?)
+    })
+    .await?;
+    Ok(app.reload_if_changed().await?)
+}
+
+/// Clears every counter of failed attempts of a user: an administrator vouches for them.
+///
+/// # Errors
+/// When the database cannot be written.
+pub(super) async fn clear(tx: &mut AuditedTx, user: &User) -> Result<(), Failure> {
+    unlock::clear_passwords(tx, user.login_name()?.key()).await?;
+    Ok(unlock::clear_second_factors(tx, user.id).await?)
+}
+
+async fn unlock_network(tx: &mut AuditedTx, address: IpAddr) -> Result<(), Failure> {
+    let now = tx.info().now;
+    Ok(unlocked_networks::unlock(tx, &network(address).to_string(), now).await?)
+}

@@ -1,0 +1,180 @@
+//! Finding users: by words, by login, by what they are.
+//!
+//! Owns how much is looked at for one page: a page may have fewer users than asked for and a cursor all the same. A
+//! search for words that no user has together would otherwise read every user of each word.
+
+use std::collections::{HashMap, HashSet};
+
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::base::id::UserId;
+use crate::base::{TimeSpan, Timestamp};
+use crate::domain::outcome::{Code, Failure, Fault, Refusal};
+use crate::domain::pagination::Page;
+use crate::domain::rate_limit::LONGEST_WINDOW;
+use crate::domain::user::Role;
+use crate::domain::user_filter::{ListedUser, UserCursor, UserFilter};
+use crate::domain::user_words::{after_prefix, first_match};
+use crate::identity::sign_in_counters;
+use crate::store::db::Reader;
+use crate::store::user_search::{self, FoundUser, IdRange, WordRange};
+use crate::store::{login_limits, user_words};
+
+/// The most rows that are looked at for one page.
+const BUDGET: usize = 2_000;
+/// How many are read at once when the first reading was not enough.
+const CHUNK: i64 = 250;
+/// How long ago a failure may be that keeps a user out.
+const FAILED_WITHIN: TimeSpan = LONGEST_WINDOW;
+
+/// Which users are wanted.
+#[derive(Debug, Clone, Default)]
+pub struct UserSearch {
+    /// What they have to be.
+    pub filter: UserFilter,
+    /// The last row of the page before; none is the beginning.
+    pub after: Option<UserCursor>,
+    /// How many, at most.
+    pub limit: i64,
+}
+
+/// A page of the users that are wanted: of words, in the order of the longest of them; else oldest first. Each user
+/// comes once.
+///
+/// # Errors
+/// `unavailable` while the words of users of an earlier version are being written.
+pub async fn search(
+    app: App,
+    search: UserSearch,
+    now: Timestamp,
+) -> Result<Page<ListedUser>, Failure> {
+    let UserSearch { filter, after, limit } = search;
+    let mut reader = app.db.reader().await?;
+    if !filter.words.is_empty() && !user_words::are_complete(&mut reader).await? {
+        let message = "The words of users are still being written after the upgrade. Filters without words work.";
+        let refusal = Refusal::new(Code::Unavailable, message);
+        return Err(refusal.retry_after(TimeSpan::from_secs(5)).into());
+    }
+    let wanted = usize::try_from(limit).unwrap_or(1);
+    let mut walk = Walk { app: &app, filter: &filter, now, cursor: after.unwrap_or_default() };
+    let (mut data, mut examined, mut chunk) = (Vec::new(), 0, limit + 1);
+    loop {
+        let rows = walk.read(&mut reader, chunk).await?;
+        let is_last =
+            rows.len() < usize::try_from(chunk).unwrap_or(0) || filter.login_key.is_some();
+        let closed = walk.closed(&mut reader, &rows).await?;
+        let count = rows.len();
+        for (at, row) in rows.into_iter().enumerate() {
+            examined += 1;
+            walk.cursor = UserCursor { word: row.word.clone(), id: row.listed.user.id.uuid() };
+            if walk.is_wanted(&row, closed.as_ref()) {
+                data.push(row.listed);
+            }
+            if (data.len() == wanted && !(is_last && at + 1 == count)) || examined >= BUDGET {
+                return Ok(Page { data, next: Some(walk.cursor.encode()) });
+            }
+        }
+        if is_last {
+            return Ok(Page { data, next: None });
+        }
+        chunk = CHUNK;
+    }
+}
+
+struct Walk<'a> {
+    app: &'a App,
+    filter: &'a UserFilter,
+    now: Timestamp,
+    cursor: UserCursor,
+}
+
+impl Walk<'_> {
+    /// The word by which rows are read: the longest matches the fewest.
+    fn driving_word(&self) -> Option<&str> {
+        let longest = self.filter.words.iter().max_by_key(|word| word.chars().count());
+        longest.map(String::as_str)
+    }
+
+    async fn read(&self, reader: &mut Reader, limit: i64) -> Result<Vec<FoundUser>, Fault> {
+        let filter = self.filter;
+        if let Some(key) = &filter.login_key {
+            let found = user_search::by_login(reader, key).await?;
+            let is_later = |found: &FoundUser| found.listed.user.id.uuid() > self.cursor.id;
+            return Ok(found.into_iter().filter(is_later).collect());
+        }
+        if let Some(word) = self.driving_word() {
+            let until = after_prefix(word);
+            let after_user = UserId::from_uuid(self.cursor.id);
+            let range = WordRange {
+                from: word,
+                until: &until,
+                after_word: &self.cursor.word,
+                after_user,
+                limit,
+            };
+            return user_search::by_word(reader, range).await;
+        }
+        // Ids begin with the time at which the user was made.
+        let since = filter.created_since.map(|at| UserId::earliest(at).uuid());
+        let until = filter.created_until.map(|at| UserId::earliest(at).uuid());
+        let range = IdRange {
+            after: self.cursor.id.max(since.map_or(Uuid::nil(), before)),
+            until: until.unwrap_or(Uuid::max()),
+            limit,
+        };
+        if filter.locked == Some(true) {
+            return user_search::lately_failed(reader, self.now - FAILED_WITHIN, range).await;
+        }
+        if filter.role.as_deref() == Some(Role::Admin.as_str()) {
+            return user_search::administrators(reader, range).await;
+        }
+        if filter.disabled == Some(true) {
+            return user_search::disabled(reader, range).await;
+        }
+        if filter.must_change_password == Some(true) {
+            return user_search::must_change(reader, range).await;
+        }
+        user_search::by_id(reader, range).await
+    }
+
+    /// Which of the accounts of these rows are closed to some network; none where nothing depends on it.
+    async fn closed(
+        &self,
+        reader: &mut Reader,
+        rows: &[FoundUser],
+    ) -> Result<Option<HashSet<String>>, Fault> {
+        if self.filter.locked.is_none() {
+            return Ok(None);
+        }
+        let names: HashMap<Vec<u8>, &str> = rows
+            .iter()
+            .map(|row| (sign_in_counters::account(self.app, &row.login_key), &*row.login_key))
+            .collect();
+        let accounts: Vec<Vec<u8>> = names.keys().cloned().collect();
+        let counters = login_limits::of_accounts(reader, &accounts, self.now).await?;
+        let closed = counters.iter().filter_map(|counter| {
+            let key = *names.get(&counter.account)?;
+            sign_in_counters::is_closed(self.app, key, counter).then(|| key.to_owned())
+        });
+        Ok(Some(closed.collect()))
+    }
+
+    fn is_wanted(&self, row: &FoundUser, closed: Option<&HashSet<String>>) -> bool {
+        let words = &self.filter.words;
+        // A user with two words of one beginning comes twice; the first counts.
+        let is_first = self
+            .driving_word()
+            .is_none_or(|word| first_match(&row.words, word) == Some(row.word.as_str()));
+        let has_words = || words.iter().all(|word| first_match(&row.words, word).is_some());
+        let is_locked = || {
+            closed.is_none_or(|closed| Some(closed.contains(&row.login_key)) == self.filter.locked)
+        };
+        is_first && has_words() && is_locked() && self.filter.matches(&row.listed)
+    }
+}
+
+/// The id before this one.
+fn before(id: Uuid) -> Uuid {
+    Uuid::from_u128(id.as_u128().saturating_sub(1))
+}

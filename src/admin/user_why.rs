@@ -1,0 +1,206 @@
+//! Why a user cannot sign in: what is stored and what happened lately, collected for
+//! [`diagnose`](crate::domain::sign_in_diagnosis::diagnose).
+
+use std::net::IpAddr;
+
+use crate::app::App;
+use crate::base::id::UserId;
+use crate::base::nearest_name::distance;
+use crate::base::{TimeSpan, Timestamp};
+use crate::domain::login_name::LoginName;
+use crate::domain::outcome::{Failure, Fault};
+use crate::domain::password::hash_cost;
+use crate::domain::sign_in_diagnosis::{
+    AccountFacts, FailedAttempts, Finding, Lock, Observed, StoredPassword, UnknownFacts, diagnose,
+    diagnose_unknown,
+};
+use crate::domain::user::User;
+use crate::identity::factors::{Overview, overview};
+use crate::identity::{failed_attempts, sign_in_counters};
+use crate::store::audit::{self, StoredEvent};
+use crate::store::db::Reader;
+use crate::store::users::{self, Credential};
+use crate::store::{email_owners, login_names};
+
+use super::users::not_found;
+
+/// How far back failures are told.
+const FAILURES: TimeSpan = TimeSpan::from_days(30);
+/// How far back a success is looked for.
+const SUCCESSES: TimeSpan = TimeSpan::from_days(90);
+/// How far back overload is told.
+const OVERLOAD: TimeSpan = TimeSpan::from_mins(15);
+/// How many failures are read: their networks name the counters.
+const READ: i64 = 200;
+/// How many are told.
+const TOLD: usize = 10;
+/// How many logins on either side of an unknown one are compared with it.
+const NEIGHBOURS: i64 = 200;
+/// The most typing errors of a login that is spelt nearly alike.
+const ERRORS: usize = 2;
+
+/// What there is to say about a login.
+pub struct UserReport {
+    /// The login as it was asked for; of an account, as it is shown.
+    pub login: String,
+    /// The account, if there is one.
+    pub account: Option<AccountReport>,
+    /// The causes.
+    pub findings: Vec<Finding>,
+    /// Logins that are spelt nearly alike, of an unknown one.
+    pub nearest: Vec<String>,
+    /// The counters that are running.
+    pub locks: Vec<Lock>,
+    /// The last failures, newest first.
+    pub failures: Vec<StoredEvent>,
+}
+
+/// What is stored of an account.
+pub struct AccountReport {
+    /// The user.
+    pub user: User,
+    /// The password.
+    pub password: StoredPassword,
+    /// The second factors.
+    pub factors: Overview,
+    /// The last sign-in of the last ninety days.
+    pub last_success: Option<StoredEvent>,
+}
+
+impl UserReport {
+    /// Whether nothing keeps the user out.
+    #[must_use]
+    pub const fn is_good(&self) -> bool {
+        self.findings.is_empty()
+    }
+}
+
+/// Why the user with this id cannot sign in.
+///
+/// # Errors
+/// `not_found`.
+pub async fn why(app: App, id: UserId, now: Timestamp) -> Result<UserReport, Failure> {
+    let mut reader = app.db.reader().await?;
+    let found = users::credential_of(&mut reader, id).await?.ok_or_else(not_found)?;
+    of_account(&app, reader, found, now).await
+}
+
+/// Why `login`, a login or a verified e-mail address as a user types it, does not sign in.
+///
+/// # Errors
+/// Only faults: a login that no account has is reported, too.
+pub async fn why_login(app: App, login: String, now: Timestamp) -> Result<UserReport, Failure> {
+    let mut reader = app.db.reader().await?;
+    let parsed = LoginName::parse(&login).ok();
+    let key = match &parsed {
+        None => login.clone(),
+        Some(typed) if typed.is_email() => {
+            let found = email_owners::login_key_of(&mut reader, typed.key()).await?;
+            found.unwrap_or_else(|| typed.key().to_owned())
+        }
+        Some(typed) => typed.key().to_owned(),
+    };
+    match users::credential(&mut reader, &key).await? {
+        Some(found) => of_account(&app, reader, found, now).await,
+        None => unknown(&app, reader, (login, key), now).await,
+    }
+}
+
+async fn of_account(
+    app: &App,
+    mut reader: Reader,
+    found: Credential,
+    now: Timestamp,
+) -> Result<UserReport, Failure> {
+    let Credential { user, password_hash, has_totp, has_passkey, .. } = found;
+    let login = user.login_name()?;
+    let (observed, mut failures) =
+        observe(app, &mut reader, (login.key(), Some(user.id)), now).await?;
+    let last_success = audit::last_success(&mut reader, user.id, now - SUCCESSES).await?;
+    drop(reader);
+    let password = match password_hash.as_deref() {
+        None => StoredPassword::None,
+        Some(hash) => hash_cost(hash)
+            .map_or(StoredPassword::Unreadable, |cost| StoredPassword::Hash(cost.class.to_owned())),
+    };
+    let requires = app.config.second_factor.is_required(user.role, now);
+    let facts = AccountFacts {
+        login: user.login.clone(),
+        disabled_at: user.disabled_at,
+        password: password.clone(),
+        must_change_password: user.must_change_password,
+        lacks_second_factor: requires && !has_totp && !has_passkey,
+        last_success: last_success.as_ref().map(|event| event.at),
+    };
+    let findings = diagnose(&facts, &observed, now);
+    let factors = overview(app.clone(), user.id).await?;
+    failures.truncate(TOLD);
+    Ok(UserReport {
+        login: user.login.clone(),
+        account: Some(AccountReport { user, password, factors, last_success }),
+        findings,
+        nearest: Vec::new(),
+        locks: observed.locks,
+        failures,
+    })
+}
+
+async fn unknown(
+    app: &App,
+    mut reader: Reader,
+    (login, key): (String, String),
+    now: Timestamp,
+) -> Result<UserReport, Failure> {
+    let (observed, mut failures) = observe(app, &mut reader, (&key, None), now).await?;
+    let facts = UnknownFacts {
+        former: login_names::login_of_former(&mut reader, &key).await?,
+        unverified: email_owners::login_without_proof(&mut reader, &key).await?,
+        nearest: nearest(&mut reader, &key).await?,
+    };
+    let findings = diagnose_unknown(&login, &facts, &observed, now);
+    failures.truncate(TOLD);
+    let (nearest, locks) = (facts.nearest, observed.locks);
+    Ok(UserReport { login, account: None, findings, nearest, locks, failures })
+}
+
+async fn observe(
+    app: &App,
+    reader: &mut Reader,
+    (key, user): (&str, Option<UserId>),
+    now: Timestamp,
+) -> Result<(Observed, Vec<StoredEvent>), Fault> {
+    let login_ref = failed_attempts::login_ref(app, key);
+    let events = audit::attempts(reader, &login_ref, now - FAILURES, READ).await?;
+    let mut addresses: Vec<IpAddr> =
+        events.iter().filter_map(|event| event.address.as_deref()?.parse().ok()).collect();
+    addresses.dedup();
+    let locks = sign_in_counters::running(app, reader, (key, user), &addresses, now).await?;
+    let shed = audit::shed_since(reader, now - OVERLOAD).await?;
+    let failures = events.iter().map(failed).collect();
+    Ok((Observed { locks, failures, shed }, events))
+}
+
+fn failed(event: &StoredEvent) -> FailedAttempts {
+    FailedAttempts {
+        last_at: event.last_at.unwrap_or(event.at),
+        kind: event.kind.clone(),
+        reason: event.reason.clone(),
+        detail: event.detail.clone(),
+        address: event.address.clone(),
+        times: event.times,
+    }
+}
+
+/// Up to five logins that are spelt nearly like `key`, among those near it in their order.
+async fn nearest(reader: &mut Reader, key: &str) -> Result<Vec<String>, Fault> {
+    // Comparing takes time that grows with the square of the length.
+    if key.len() > 128 {
+        return Ok(Vec::new());
+    }
+    let near = login_names::neighbours(reader, key, NEIGHBOURS).await?;
+    let mut ranked: Vec<(usize, String)> =
+        near.into_iter().map(|login| (distance(key, &login), login)).collect();
+    ranked.retain(|(errors, _)| *errors <= ERRORS);
+    ranked.sort();
+    Ok(ranked.into_iter().take(5).map(|(_, login)| login).collect())
+}

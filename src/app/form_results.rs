@@ -1,0 +1,78 @@
+//! The results of forms of the console, so that a form which is sent twice acts once and is answered alike.
+//!
+//! Bounded, and forgotten after minutes. In memory of this process: what must not happen twice in any case is guarded
+//! where it happens.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::base::id::UserId;
+use crate::base::{Secret, TimeSpan, Timestamp};
+use crate::domain::outcome::Failure;
+
+/// How long a result is kept.
+const KEPT_FOR: TimeSpan = TimeSpan::from_mins(10);
+/// The most results that are kept.
+const MAX_KEPT: usize = 512;
+
+/// What a form did.
+#[derive(Clone)]
+pub enum FormResult {
+    /// It is shown at this path, whose address says what was done.
+    Done {
+        /// The path.
+        path: String,
+        /// The word for what was done.
+        what: &'static str,
+    },
+    /// It made a secret, which is shown once.
+    Secret {
+        /// The client.
+        client_id: String,
+        /// The secret.
+        secret: Arc<Secret<String>>,
+    },
+}
+
+type Slot = Arc<tokio::sync::Mutex<Option<FormResult>>>;
+
+/// The results that are kept.
+#[derive(Default)]
+pub struct FormResults {
+    kept: Mutex<HashMap<(UserId, String), (Timestamp, Slot)>>,
+}
+
+impl FormResults {
+    /// The result of the form that has this id on the page of this user: of `work`, or of the same form before. A
+    /// second one waits for the first. What fails may be tried again.
+    ///
+    /// # Errors
+    /// Those of `work`.
+    pub async fn once(
+        &self,
+        (user, form): (UserId, String),
+        now: Timestamp,
+        work: impl Future<Output = Result<FormResult, Failure>>,
+    ) -> Result<FormResult, Failure> {
+        let slot = self.slot((user, form), now);
+        let mut result = slot.lock().await;
+        if let Some(result) = &*result {
+            return Ok(result.clone());
+        }
+        let made = work.await?;
+        *result = Some(made.clone());
+        Ok(made)
+    }
+
+    fn slot(&self, key: (UserId, String), now: Timestamp) -> Slot {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|_, (at, _)| now < *at + KEPT_FOR);
+        if kept.len() >= MAX_KEPT && !kept.contains_key(&key) {
+            let oldest = kept.iter().min_by_key(|(_, (at, _))| *at).map(|(key, _)| key.clone());
+            if let Some(oldest) = oldest {
+                kept.remove(&oldest);
+            }
+        }
+        Arc::clone(&kept.entry(key).or_insert_with(|| (now, Slot::default())).1)
+    }
+}

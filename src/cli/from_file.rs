@@ -1,0 +1,77 @@
+//! `--from FILE`: the same work for each line of a file, with a report by line.
+//!
+//! Owns reading the lines, the report and the exit code. A line that fails does not keep the others from being done.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+
+use super::error::CommandError;
+use super::exit::Exit;
+use super::startup_report;
+
+/// The longest line, in bytes. A longer one is cut there and refused by what it is for.
+const MAX_LINE: u64 = 4_096;
+
+/// Does `work` for each line of `path` (`-`: standard input), without what surrounds it; empty lines and lines that
+/// begin with `#` are skipped. `done` says what has happened to the good ones, as in "12 lines: ended 11 sessions".
+///
+/// # Errors
+/// When the file cannot be read; exit code 6 when a line failed.
+pub async fn each_line(
+    path: &Path,
+    done: impl Fn(u64) -> String,
+    mut work: impl AsyncFnMut(&str) -> Result<(), CommandError>,
+) -> Result<(), CommandError> {
+    let mut lines = open(path)?;
+    let (mut number, mut succeeded, mut failed) = (0_u64, 0_u64, 0_u64);
+    while let Some(line) = next_line(&mut lines, path)? {
+        number += 1;
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        match work(line).await {
+            Ok(()) => succeeded += 1,
+            Err(error) => {
+                failed += 1;
+                startup_report::say(&format!("line {number}: {}\n", error.text()));
+            }
+        }
+    }
+    startup_report::say(&format!("{}\n", done(succeeded)));
+    if failed == 0 {
+        return Ok(());
+    }
+    let lines = if failed == 1 { "1 line".to_owned() } else { format!("{failed} lines") };
+    Err(CommandError::new(
+        Exit::SomeFailed,
+        format!("{lines} failed; see above. The others were done."),
+    ))
+}
+
+fn open(path: &Path) -> Result<Box<dyn BufRead>, CommandError> {
+    if path.as_os_str() == "-" {
+        return Ok(Box::new(BufReader::new(io::stdin())));
+    }
+    let file = File::open(path).map_err(|error| unreadable(path, &error))?;
+    Ok(Box::new(BufReader::new(file)))
+}
+
+/// The next line, cut at [`MAX_LINE`]; none at the end.
+fn next_line(lines: &mut dyn BufRead, path: &Path) -> Result<Option<String>, CommandError> {
+    let mut line = Vec::new();
+    let read = lines.take(MAX_LINE).read_until(b'\n', &mut line);
+    if read.map_err(|error| unreadable(path, &error))? == 0 {
+        return Ok(None);
+    }
+    if !line.ends_with(b"\n") {
+        lines.skip_until(b'\n').map_err(|error| unreadable(path, &error))?;
+    }
+    Ok(Some(String::from_utf8_lossy(&line).into_owned()))
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> CommandError {
+    let name: PathBuf = path.to_owned();
+    CommandError::usage(format!("{:?} cannot be read: {error}.", name.display().to_string()))
+}

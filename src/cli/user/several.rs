@@ -1,0 +1,324 @@
+//! `signet user disable`, `enable`, `delete`, `unlock` and `set-roles`: of one user, or of each line of a file.
+//!
+//! Owns what a dry run says. It changes nothing, and predicts what a run would refuse.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::admin::user_roles::{self, RoleChange};
+use crate::admin::{unlocking, users};
+use crate::app::App;
+use crate::base::id::UserId;
+use crate::cli::attributes::RoleArgs;
+use crate::cli::error::{CommandError, about};
+use crate::cli::force::Force;
+use crate::cli::from_file::each_line;
+use crate::cli::output::Output;
+use crate::cli::with_app::with_app;
+use crate::cli::{prompt, startup_report};
+use crate::domain::outcome::Failure;
+use crate::domain::user::{Role, User};
+
+use super::find;
+
+/// The user that a command is for, or a file that names several.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct Target {
+    /// The user's login, verified e-mail address, or id
+    #[arg(value_name = "LOGIN|EMAIL|ID")]
+    user: Option<String>,
+    /// A file with a user on each line; - is standard input. Lines that begin with # are skipped
+    #[arg(long, value_name = "FILE")]
+    from: Option<PathBuf>,
+}
+
+/// A command for one user or for several.
+#[derive(Debug, Args)]
+pub struct SeveralArgs {
+    #[command(flatten)]
+    target: Target,
+    /// Say what would be done, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    force: Force,
+}
+
+impl SeveralArgs {
+    /// Refuses a dry run of one user, whose command asks or can be undone.
+    fn check(&self) -> Result<(), CommandError> {
+        if self.dry_run && self.target.from.is_none() {
+            return Err(CommandError::usage("--dry-run goes with --from FILE."));
+        }
+        Ok(())
+    }
+}
+
+/// `signet user delete`.
+#[derive(Debug, Args)]
+pub struct DeleteArgs {
+    #[command(flatten)]
+    several: SeveralArgs,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+/// `signet user unlock`.
+#[derive(Debug, Args)]
+pub struct UnlockArgs {
+    #[command(flatten)]
+    several: SeveralArgs,
+    /// Only the attempts from the network of this address
+    #[arg(long, value_name = "ADDRESS")]
+    network: Option<String>,
+}
+
+/// `signet user set-roles`.
+#[derive(Debug, Args)]
+pub struct SetRolesArgs {
+    #[command(flatten)]
+    several: SeveralArgs,
+    #[command(flatten)]
+    roles: RoleArgs,
+}
+
+/// What is done to each user.
+#[derive(Debug, Clone)]
+enum Work {
+    Disable,
+    Enable,
+    Delete,
+    Unlock(Option<std::net::IpAddr>),
+    SetRoles,
+}
+
+impl Work {
+    /// As in "would disable user ada".
+    const fn verb(&self) -> &'static str {
+        match self {
+            Self::Disable => "disable",
+            Self::Enable => "enable",
+            Self::Delete => "delete",
+            Self::Unlock(_) => "unlock",
+            Self::SetRoles => "set the roles of",
+        }
+    }
+
+    /// As in "Disabled user ada".
+    const fn done(&self) -> &'static str {
+        match self {
+            Self::Disable => "Disabled",
+            Self::Enable => "Enabled",
+            Self::Delete => "Deleted",
+            Self::Unlock(_) => "Unlocked",
+            Self::SetRoles => "Set the roles of",
+        }
+    }
+}
+
+/// Disables users.
+pub fn disable(args: &SeveralArgs, output: Output) -> Result<(), CommandError> {
+    run(args, &Work::Disable, None, output)
+}
+
+/// Enables users.
+pub fn enable(args: &SeveralArgs, output: Output) -> Result<(), CommandError> {
+    run(args, &Work::Enable, None, output)
+}
+
+/// Deletes users, once it is confirmed.
+pub fn delete(args: &DeleteArgs, output: Output) -> Result<(), CommandError> {
+    let DeleteArgs { several, yes } = args;
+    several.check()?;
+    if !several.dry_run {
+        prompt::needs_terminal_or_yes(*yes)?;
+    }
+    match &several.target.from {
+        Some(path) if !several.dry_run => {
+            prompt::confirm(&format!("Delete every user of {} for good?", path.display()), *yes)?;
+            run(several, &Work::Delete, None, output)
+        }
+        Some(_) => run(several, &Work::Delete, None, output),
+        None => with_app(async |app| {
+            let named = several.target.user.as_deref().unwrap_or_default();
+            let user = find(&app, named).await?;
+            let question = format!("Delete user {} ({}) for good?", user.login, user.id);
+            prompt::confirm(&question, *yes)?;
+            one(&app, &user, &Work::Delete, None, several.force).await?;
+            done(&Work::Delete, &user);
+            Ok(())
+        }),
+    }
+}
+
+/// Unlocks users.
+pub fn unlock(args: &UnlockArgs, output: Output) -> Result<(), CommandError> {
+    let network = args.network.as_deref().map(unlocking::parse_network).transpose();
+    run(&args.several, &Work::Unlock(network.map_err(Failure::from)?), None, output)
+}
+
+/// Replaces the roles of users.
+pub fn set_roles(args: &SetRolesArgs, output: Output) -> Result<(), CommandError> {
+    let roles = args.roles.roles()?.map(|(role, roles)| RoleChange { role, roles });
+    if roles.is_none() && args.several.target.from.is_none() {
+        return Err(CommandError::usage("no roles.\n  Say which:  --role ROLE"));
+    }
+    run(&args.several, &Work::SetRoles, roles.as_ref(), output)
+}
+
+fn run(
+    args: &SeveralArgs,
+    work: &Work,
+    roles: Option<&RoleChange>,
+    output: Output,
+) -> Result<(), CommandError> {
+    args.check()?;
+    with_app(async |app| match (&args.target.user, &args.target.from) {
+        (Some(named), _) => {
+            let user = find(&app, named).await?;
+            one(&app, &user, work, roles, args.force).await?;
+            done(work, &user);
+            match work {
+                Work::Unlock(_) | Work::Delete => Ok(()),
+                Work::Disable | Work::Enable | Work::SetRoles => {
+                    Ok(output.one(&find(&app, &user.id.to_string()).await?)?)
+                }
+            }
+        }
+        (None, Some(path)) if args.dry_run => {
+            let plan = Plan::default();
+            let summary = |lines| format!("{}: nothing was changed", counted(lines));
+            each_line(path, summary, async |line| plan.line(&app, line, work, roles).await).await
+        }
+        (None, Some(path)) => {
+            let summary = |lines| match work {
+                Work::SetRoles => format!("{}: roles set", counted(lines)),
+                _ => format!("{}: {}", counted(lines), work.done().to_lowercase()),
+            };
+            each_line(path, summary, async |line| {
+                let (named, own) = split(line, work)?;
+                let user = find(&app, named).await?;
+                one(&app, &user, work, own.as_ref().or(roles), args.force).await
+            })
+            .await
+        }
+        (None, None) => Ok(()),
+    })
+}
+
+fn counted(lines: u64) -> String {
+    if lines == 1 { "1 user".to_owned() } else { format!("{lines} users") }
+}
+
+fn done(work: &Work, user: &User) {
+    startup_report::say(&format!("{} user {} ({})\n", work.done(), user.login, user.id));
+}
+
+/// The user of a line, and the roles that it names for this user.
+fn split<'a>(line: &'a str, work: &Work) -> Result<(&'a str, Option<RoleChange>), CommandError> {
+    let (named, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+    match (work, rest.trim()) {
+        (_, "") => Ok((named, None)),
+        (Work::SetRoles, roles) => {
+            let (role, roles) = RoleArgs::parse(roles)?;
+            Ok((named, Some(RoleChange { role, roles })))
+        }
+        _ => Err(CommandError::usage(format!("{line:?} names more than a user."))),
+    }
+}
+
+async fn one(
+    app: &App,
+    user: &User,
+    work: &Work,
+    roles: Option<&RoleChange>,
+    force: Force,
+) -> Result<(), CommandError> {
+    let (app, id, info) = (app.clone(), user.id, force.info(app));
+    let named = about("user", &user.login);
+    let handle = app.clone();
+    match work {
+        Work::Disable => {
+            handle.run_to_completion(users::disable(app, id, info)).await.map(drop).map_err(named)
+        }
+        Work::Enable => {
+            handle.run_to_completion(users::enable(app, id, info)).await.map(drop).map_err(named)
+        }
+        Work::Delete => handle.run_to_completion(users::delete(app, id, info)).await.map_err(named),
+        Work::Unlock(network) => {
+            let work = unlocking::unlock(app, id, *network, info);
+            handle.run_to_completion(work).await.map_err(named)
+        }
+        Work::SetRoles => {
+            let roles = roles.cloned().ok_or_else(no_roles)?;
+            let work = user_roles::set(app, id, roles, info);
+            handle.run_to_completion(work).await.map(drop).map_err(named)
+        }
+    }
+}
+
+fn no_roles() -> CommandError {
+    CommandError::usage("no roles: name them behind the user, or with --role.")
+}
+
+/// What a run would have done so far.
+#[derive(Default)]
+struct Plan {
+    /// Administrators that would not be any more.
+    gone: RefCell<HashSet<UserId>>,
+    deleted: RefCell<HashSet<UserId>>,
+    others: Cell<i64>,
+}
+
+impl Plan {
+    async fn line(
+        &self,
+        app: &App,
+        line: &str,
+        work: &Work,
+        roles: Option<&RoleChange>,
+    ) -> Result<(), CommandError> {
+        let (named, own) = split(line, work)?;
+        let user = find(app, named).await?;
+        if self.deleted.borrow().contains(&user.id) {
+            let text = format!("{named} would be deleted by an earlier line.");
+            return Err(CommandError::new(crate::cli::exit::Exit::NotFound, text));
+        }
+        let roles = own.as_ref().or(roles);
+        let removes = match work {
+            Work::Disable | Work::Delete => true,
+            Work::SetRoles => {
+                let change = roles.ok_or_else(no_roles)?;
+                user_roles::check(change).map_err(Failure::from)?;
+                change.role != Role::Admin
+            }
+            Work::Enable | Work::Unlock(_) => false,
+        };
+        if removes && user.role == Role::Admin && user.disabled_at.is_none() {
+            self.remove_administrator(app, &user).await?;
+        }
+        if matches!(work, Work::Delete) {
+            self.deleted.borrow_mut().insert(user.id);
+        }
+        startup_report::say(&format!("would {} user {} ({})\n", work.verb(), user.login, user.id));
+        Ok(())
+    }
+
+    async fn remove_administrator(&self, app: &App, user: &User) -> Result<(), CommandError> {
+        let work = user_roles::other_administrators(app.clone(), user.id);
+        self.others.set(app.run_to_completion(work).await?);
+        let mut gone = self.gone.borrow_mut();
+        let before = i64::try_from(gone.iter().filter(|id| **id != user.id).count()).unwrap_or(0);
+        if self.others.get() - before < 1 {
+            let refusal = crate::identity::last_administrator::refusal();
+            return Err(about("user", &user.login)(Failure::from(refusal)));
+        }
+        gone.insert(user.id);
+        Ok(())
+    }
+}

@@ -1,0 +1,193 @@
+//! Which audit events are asked for, and by which index they are found.
+//!
+//! Owns both: a filter decides each event on its own, whatever index led to it.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use crate::base::Timestamp;
+use crate::base::id::{AuditId, SessionId, UserId};
+
+use super::audit::EventKind;
+use super::failure_reason::FailureReason;
+
+/// Which events. Nothing set means all; what is set must all be true of an event.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    /// Events that concern this user.
+    pub user: Option<UserId>,
+    /// Events of these kinds; empty means every kind.
+    pub kinds: Vec<EventKind>,
+    /// Failures for this reason.
+    pub reason: Option<FailureReason>,
+    /// Events from this time on.
+    pub since: Option<Timestamp>,
+    /// Events before this time.
+    pub until: Option<Timestamp>,
+    /// Events from an address of this network.
+    pub address: Option<IpNet>,
+    /// Events that name this client.
+    pub client_id: Option<String>,
+    /// Events that this user caused.
+    pub actor: Option<UserId>,
+    /// Events that concern this session.
+    pub session: Option<SessionId>,
+    /// Events of this request.
+    pub request_id: Option<String>,
+}
+
+/// What a filter looks at.
+#[derive(Debug, Clone, Copy)]
+pub struct EventFacts<'a> {
+    /// The event.
+    pub id: AuditId,
+    /// Its kind.
+    pub kind: &'a str,
+    /// The user it concerns.
+    pub user: Option<UserId>,
+    /// The session it concerns.
+    pub session: Option<SessionId>,
+    /// The user who caused it.
+    pub actor: Option<UserId>,
+    /// From where.
+    pub address: Option<&'a str>,
+    /// In which request.
+    pub request_id: &'a str,
+    /// Why an attempt failed.
+    pub reason: Option<&'a str>,
+    /// The client.
+    pub client_id: Option<&'a str>,
+}
+
+/// The index that leads to the events of a filter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DrivingIndex<'a> {
+    /// Events of a user.
+    User(UserId),
+    /// Events of a session.
+    Session(SessionId),
+    /// Events from one address.
+    Address(IpAddr),
+    /// Events that name a client.
+    Client(&'a str),
+    /// Events of some kinds, none of which is `login.succeeded`.
+    Kinds(&'a [EventKind]),
+    /// All events, by time.
+    Time,
+}
+
+/// The most kinds that are looked up one by one. More of them are found by time.
+const MAX_KINDS: usize = 16;
+
+impl AuditFilter {
+    /// Whether an event is asked for.
+    #[must_use]
+    pub fn matches(&self, event: &EventFacts<'_>) -> bool {
+        fn is<T: PartialEq>(wanted: Option<T>, found: Option<T>) -> bool {
+            wanted.is_none() || wanted == found
+        }
+        let is_kind = self.kinds.is_empty() || self.kinds.iter().any(|k| k.as_str() == event.kind);
+        let is_near = self.address.is_none_or(|network| {
+            let address = event.address.and_then(|text| text.parse::<IpAddr>().ok());
+            address.is_some_and(|address| network.contains(&address))
+        });
+        is_kind
+            && is_near
+            && is(self.user, event.user)
+            && is(self.session, event.session)
+            && is(self.actor, event.actor)
+            && is(self.reason.map(FailureReason::as_str), event.reason)
+            && is(self.client_id.as_deref(), event.client_id)
+            && is(self.request_id.as_deref(), Some(event.request_id))
+            && self.since.is_none_or(|since| event.id >= AuditId::earliest(since))
+            && self.until.is_none_or(|until| event.id < AuditId::earliest(until))
+    }
+
+    /// The index by which its events are found: always the first of this order that the filter allows, so that the
+    /// cost of a query can be told from the query.
+    #[must_use]
+    pub fn driving_index(&self) -> DrivingIndex<'_> {
+        if let Some(user) = self.user {
+            return DrivingIndex::User(user);
+        }
+        if let Some(session) = self.session {
+            return DrivingIndex::Session(session);
+        }
+        let single =
+            self.address.filter(|network| network.prefix_len() == network.max_prefix_len());
+        if let Some(network) = single {
+            return DrivingIndex::Address(network.addr());
+        }
+        if let Some(client_id) = &self.client_id {
+            return DrivingIndex::Client(client_id);
+        }
+        // There are as many of it as log-ins: the index of kinds leaves it out.
+        let is_rare = !self.kinds.contains(&EventKind::LoginSucceeded);
+        if is_rare && (1..=MAX_KINDS).contains(&self.kinds.len()) {
+            return DrivingIndex::Kinds(&self.kinds);
+        }
+        DrivingIndex::Time
+    }
+}
+
+/// The network that a text names: `192.0.2.0/24`, `2001:db8::/32`, or one address. Bits behind the prefix must be 0.
+#[must_use]
+pub fn network(text: &str) -> Option<IpNet> {
+    if let Ok(address) = text.parse::<IpAddr>() {
+        return Some(IpNet::from(address));
+    }
+    let network: IpNet = text.parse().ok()?;
+    (network.addr() == network.network()).then_some(network)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_driving_index_is_the_first_of_a_fixed_order() {
+        let everything = AuditFilter {
+            user: Some(UserId::from_uuid(uuid::Uuid::max())),
+            session: Some(SessionId::from_uuid(uuid::Uuid::max())),
+            address: network("192.0.2.1"),
+            client_id: Some("shop".to_owned()),
+            kinds: vec![EventKind::LoginFailed],
+            ..AuditFilter::default()
+        };
+        let mut filter = everything;
+        assert!(matches!(filter.driving_index(), DrivingIndex::User(_)));
+        filter.user = None;
+        assert!(matches!(filter.driving_index(), DrivingIndex::Session(_)));
+        filter.session = None;
+        assert!(matches!(filter.driving_index(), DrivingIndex::Address(_)));
+        filter.address = network("192.0.2.0/24");
+        assert_eq!(filter.driving_index(), DrivingIndex::Client("shop"), "a network has no index");
+        filter.client_id = None;
+        assert_eq!(filter.driving_index(), DrivingIndex::Kinds(&[EventKind::LoginFailed]));
+        filter.kinds.push(EventKind::LoginSucceeded);
+        assert_eq!(filter.driving_index(), DrivingIndex::Time);
+        filter.kinds = EventKind::ALL[..=MAX_KINDS].to_vec();
+        assert_eq!(filter.driving_index(), DrivingIndex::Time);
+        filter.kinds.clear();
+        assert_eq!(filter.driving_index(), DrivingIndex::Time);
+    }
+
+    #[test]
+    fn a_network_is_an_address_or_a_prefix_without_further_bits() {
+        for (text, contains) in [
+            ("192.0.2.7", "192.0.2.7"),
+            ("192.0.2.0/24", "192.0.2.255"),
+            ("2001:db8::/32", "2001:db8:ffff::1"),
+            ("::1", "::1"),
+            ("0.0.0.0/0", "203.0.113.9"),
+        ] {
+            let found = network(text).unwrap();
+            assert!(found.contains(&contains.parse::<IpAddr>().unwrap()), "{text}");
+        }
+        for text in ["", "192.0.2", "192.0.2.1/24", "192.0.2.0/33", "example.com", "192.0.2.0 /24"]
+        {
+            assert_eq!(network(text), None, "{text}");
+        }
+    }
+}

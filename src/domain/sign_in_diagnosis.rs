@@ -1,0 +1,364 @@
+//! Why a user cannot sign in.
+//!
+//! Owns which facts are a cause, what each means and what ends it. Reads nothing: the facts are collected elsewhere.
+//! Causes that keep every attempt out come first, failures of the last attempts last.
+
+use std::net::IpAddr;
+
+use crate::base::Timestamp;
+use crate::text_enum;
+
+use super::shell_word::quoted;
+
+text_enum! {
+    /// A cause. The texts are stable.
+    pub enum Cause {
+        /// No account has the login.
+        NoSuchUser = "no_such_user",
+        /// The login was another user's name for the account, who has changed it.
+        FormerLogin = "former_login",
+        /// What was typed is an address that its user has not verified.
+        UnverifiedAddress = "unverified_address",
+        /// The account is disabled.
+        Disabled = "disabled",
+        /// The account has no password.
+        NoPassword = "no_password",
+        /// The stored password hash cannot be read.
+        HashUnreadable = "hash_unreadable",
+        /// Too many wrong passwords from one network.
+        LockedFromNetwork = "locked_from_network",
+        /// Too many wrong passwords from networks that the account does not know.
+        LockedFromStrangers = "locked_from_strangers",
+        /// Too many wrong codes of a second factor.
+        SecondFactorLocked = "second_factor_locked",
+        /// The address has had too many failures, whatever the account.
+        AddressLimited = "address_limited",
+        /// The next sign-in begins with a new password.
+        PasswordChangeRequired = "password_change_required",
+        /// A second factor has to be enrolled.
+        EnrolmentRequired = "enrolment_required",
+        /// The last attempts had a wrong password.
+        WrongPassword = "wrong_password",
+        /// The last attempts had a wrong second factor.
+        SecondFactorFailed = "second_factor_failed",
+        /// The password was right and the sign-in was refused.
+        SignInRefused = "sign_in_refused",
+        /// Passwords were not checked because too many were at the same time.
+        Overloaded = "overloaded",
+    }
+}
+
+/// A cause, what it means, and what ends it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The cause.
+    pub cause: Cause,
+    /// What it means, in a sentence or two.
+    pub message: String,
+    /// The command that ends it.
+    pub fix: Option<String>,
+}
+
+/// What an attempt is guarded by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guarded {
+    /// The password.
+    Password,
+    /// The second factors.
+    SecondFactor,
+}
+
+/// Whose attempts a counter counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CountedFrom {
+    /// One network; none where no attempt of the audit trail came from it.
+    Network(Option<IpAddr>),
+    /// All networks that the account does not know.
+    Strangers,
+}
+
+/// A counter of failed attempts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lock {
+    /// What it guards.
+    pub guarded: Guarded,
+    /// Whose attempts it counts.
+    pub from: CountedFrom,
+    /// Attempts so far.
+    pub tries: i64,
+    /// How many there may be.
+    pub limit: i64,
+    /// When the counter begins anew.
+    pub until: Timestamp,
+}
+
+impl Lock {
+    /// Whether the next attempt is refused.
+    #[must_use]
+    pub const fn is_closed(&self) -> bool {
+        self.tries >= self.limit
+    }
+}
+
+/// An attempt that failed, or several that were counted together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedAttempts {
+    /// When the last of them happened.
+    pub last_at: Timestamp,
+    /// The event.
+    pub kind: String,
+    /// The reason, where one was recorded.
+    pub reason: Option<String>,
+    /// What else the event says.
+    pub detail: Option<String>,
+    /// From where.
+    pub address: Option<String>,
+    /// How many.
+    pub times: i64,
+}
+
+/// What is known about an account.
+#[derive(Debug, Clone)]
+pub struct AccountFacts {
+    /// The login, as it is shown.
+    pub login: String,
+    /// Since when it is disabled.
+    pub disabled_at: Option<Timestamp>,
+    /// Whether it has a password, and whether its hash can be read.
+    pub password: StoredPassword,
+    /// Whether the next sign-in begins with a new password.
+    pub must_change_password: bool,
+    /// Whether the server asks for a second factor that the account does not have.
+    pub lacks_second_factor: bool,
+    /// When its user last signed in.
+    pub last_success: Option<Timestamp>,
+}
+
+/// What is stored of a password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoredPassword {
+    /// Nothing.
+    None,
+    /// A hash of a kind that is not verified.
+    Unreadable,
+    /// A hash of this class.
+    Hash(String),
+}
+
+/// What is known about a login that no account has.
+#[derive(Debug, Clone, Default)]
+pub struct UnknownFacts {
+    /// The login of the user whose login it was before.
+    pub former: Option<String>,
+    /// The login of a user who has it as an address that is not verified.
+    pub unverified: Option<String>,
+    /// Logins that are spelt nearly alike.
+    pub nearest: Vec<String>,
+}
+
+/// What was observed about attempts, of a known or an unknown login.
+#[derive(Debug, Clone, Default)]
+pub struct Observed {
+    /// The counters that are running.
+    pub locks: Vec<Lock>,
+    /// The last failures, newest first.
+    pub failures: Vec<FailedAttempts>,
+    /// Attempts at any account that were turned away by overload lately.
+    pub shed: i64,
+}
+
+/// How long ago an address was refused for its refusal to be a cause: its bucket refills within two minutes.
+const ADDRESS_REFILLS: i64 = 120;
+
+/// The causes that keep the user of an account out.
+#[must_use]
+pub fn diagnose(account: &AccountFacts, observed: &Observed, now: Timestamp) -> Vec<Finding> {
+    let login = quoted(&account.login);
+    let mut found = Vec::new();
+    if let Some(at) = account.disabled_at {
+        let message = format!("The account is disabled since {}.", at.rfc3339());
+        found.push(finding(Cause::Disabled, message, format!("signet user enable {login}")));
+    }
+    match &account.password {
+        StoredPassword::None => found.push(finding(
+            Cause::NoPassword,
+            "The account has no password. Its user chooses one with an invitation.".to_owned(),
+            format!("signet user invite {login}"),
+        )),
+        StoredPassword::Unreadable => found.push(finding(
+            Cause::HashUnreadable,
+            "The stored password hash is not one that Signet verifies. A new password replaces it."
+                .to_owned(),
+            format!("signet user recover {login}"),
+        )),
+        StoredPassword::Hash(_) => {}
+    }
+    found.extend(
+        observed.locks.iter().filter(|lock| lock.is_closed()).map(|lock| locked(lock, &login)),
+    );
+    found.extend(address_limited(observed, &login, now));
+    if account.must_change_password {
+        found.push(Finding {
+            cause: Cause::PasswordChangeRequired,
+            message: "The next sign-in begins with a new password. Pages ask for it; an application that signs in at \
+                      /v1/login gets 401 password_change_required and sends the new one to /v1/login/continue."
+                .to_owned(),
+            fix: Some(format!("signet user update {login} --must-change-password false")),
+        });
+    }
+    if account.lacks_second_factor {
+        found.push(Finding {
+            cause: Cause::EnrolmentRequired,
+            message: "The server requires a second factor (SIGNET_SECOND_FACTOR) and the account has none: the next \
+                      sign-in enrols one."
+                .to_owned(),
+            fix: None,
+        });
+    }
+    found.extend(failures(account, observed, &login));
+    found.extend(overloaded(observed));
+    found
+}
+
+/// Why a login that no account has does not sign in.
+#[must_use]
+pub fn diagnose_unknown(
+    login: &str,
+    unknown: &UnknownFacts,
+    observed: &Observed,
+    now: Timestamp,
+) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let tries: i64 = observed.failures.iter().map(|failure| failure.times).sum();
+    let mut message = "No account has this login or this verified e-mail address.".to_owned();
+    if tries > 0 {
+        message.push_str(&format!(" It was tried {}.", times(tries)));
+    }
+    if !unknown.nearest.is_empty() {
+        message.push_str(&format!(" Spelt nearly alike: {}.", unknown.nearest.join(", ")));
+    }
+    let fix = unknown.nearest.first().map(|login| format!("signet user why {}", quoted(login)));
+    found.push(Finding { cause: Cause::NoSuchUser, message, fix });
+    if let Some(now_called) = &unknown.former {
+        found.push(finding(
+            Cause::FormerLogin,
+            format!("It was the login of {now_called}, who has changed it."),
+            format!("signet user why {}", quoted(now_called)),
+        ));
+    }
+    if let Some(owner) = &unknown.unverified {
+        found.push(finding(
+            Cause::UnverifiedAddress,
+            format!("It is the e-mail address of {owner}, not verified: only a verified address signs in."),
+            format!("signet user update {} --email-verified", quoted(owner)),
+        ));
+    }
+    let typed = quoted(login);
+    found.extend(address_limited(observed, &typed, now));
+    found.extend(overloaded(observed));
+    found
+}
+
+fn finding(cause: Cause, message: String, fix: String) -> Finding {
+    Finding { cause, message, fix: Some(fix) }
+}
+
+fn locked(lock: &Lock, login: &str) -> Finding {
+    let Lock { guarded, from, tries, limit, until } = lock;
+    let what = match guarded {
+        Guarded::Password => "at the password",
+        Guarded::SecondFactor => "at the second factors",
+    };
+    let (whence, option) = match from {
+        CountedFrom::Network(Some(address)) => {
+            (format!("from the network {address}"), format!(" --network {address}"))
+        }
+        CountedFrom::Network(None) => ("from one network".to_owned(), String::new()),
+        CountedFrom::Strangers => {
+            ("from networks that the account does not know".to_owned(), String::new())
+        }
+    };
+    let cause = match (guarded, from) {
+        (Guarded::SecondFactor, _) => Cause::SecondFactorLocked,
+        (Guarded::Password, CountedFrom::Network(_)) => Cause::LockedFromNetwork,
+        (Guarded::Password, CountedFrom::Strangers) => Cause::LockedFromStrangers,
+    };
+    let until = until.rfc3339();
+    let message =
+        format!("{tries} of {limit} attempts {what} {whence} failed. Locked until {until}.");
+    finding(cause, message, format!("signet user unlock {login}{option}"))
+}
+
+fn address_limited(observed: &Observed, login: &str, now: Timestamp) -> Option<Finding> {
+    let is_recent = |failure: &&FailedAttempts| {
+        failure.reason.as_deref() == Some("address")
+            && now.secs() - failure.last_at.secs() <= ADDRESS_REFILLS
+    };
+    let failure = observed.failures.iter().find(is_recent)?;
+    let address = failure.address.as_deref().unwrap_or("an unknown address");
+    let message = format!(
+        "The address {address} has failed too often, with this account or others, and is refused for a minute or two."
+    );
+    Some(finding(
+        Cause::AddressLimited,
+        message,
+        format!("signet user unlock {login} --network {address}"),
+    ))
+}
+
+/// What the last attempts failed with, since the last success.
+fn failures(account: &AccountFacts, observed: &Observed, login: &str) -> Vec<Finding> {
+    let since = account.last_success.unwrap_or_default();
+    let recent = || observed.failures.iter().filter(|failure| failure.last_at > since);
+    let of = |reason: &str| recent().filter(|one| one.reason.as_deref() == Some(reason)).collect();
+    let mut found = Vec::new();
+    let wrong: Vec<&FailedAttempts> = of("wrong_password");
+    if let Some(told) = told(&wrong) {
+        let message = format!("The password was wrong {told}, and no sign-in has succeeded since.");
+        found.push(finding(Cause::WrongPassword, message, format!("signet user recover {login}")));
+    }
+    let wrong: Vec<&FailedAttempts> = of("factor_failed");
+    if let Some(told) = told(&wrong) {
+        let message =
+            format!("A code or passkey was wrong {told}, and no sign-in has succeeded since.");
+        let fix = format!("signet user reset-factors {login}");
+        found.push(finding(Cause::SecondFactorFailed, message, fix));
+    }
+    if let Some(refused) = recent().find(|one| one.kind == "login.refused") {
+        let why = refused.detail.as_deref().unwrap_or("unknown");
+        let at = refused.last_at.rfc3339();
+        let message =
+            format!("The password was right and the sign-in was refused ({why}), last at {at}.");
+        found.push(Finding { cause: Cause::SignInRefused, message, fix: None });
+    }
+    found
+}
+
+/// How often, when and from where.
+fn told(failures: &[&FailedAttempts]) -> Option<String> {
+    let last = failures.first()?;
+    let sum: i64 = failures.iter().map(|failure| failure.times).sum();
+    let whence =
+        last.address.as_ref().map_or_else(String::new, |address| format!(" from {address}"));
+    Some(format!("{}, last at {}{whence}", times(sum), last.last_at.rfc3339()))
+}
+
+fn times(number: i64) -> String {
+    if number == 1 { "once".to_owned() } else { format!("{number} times") }
+}
+
+fn overloaded(observed: &Observed) -> Option<Finding> {
+    (observed.shed > 0).then(|| Finding {
+        cause: Cause::Overloaded,
+        message: format!(
+            "In the last 15 minutes {} sign-ins of any user were turned away because too many passwords were checked at \
+             the same time.",
+            observed.shed
+        ),
+        fix: Some("signet audit list --kind login.shed".to_owned()),
+    })
+}
+
+#[cfg(test)]
+#[path = "sign_in_diagnosis_tests.rs"]
+mod tests;

@@ -1,0 +1,45 @@
+//! `/v1/admin/users/{id}/why` and `/v1/admin/users/why`.
+
+use actix_web::HttpResponse;
+use actix_web::web::Path;
+
+use crate::admin::user_why;
+use crate::domain::outcome::Refusal;
+use crate::http::context::Authenticated;
+use crate::http::error::Problem;
+use crate::http::extract::Params;
+use crate::identity::administrator::Administrator;
+use crate::view;
+
+use super::admin_users::user_id;
+
+/// Says why a user cannot sign in.
+///
+/// # Errors
+/// See `docs/errors.md`.
+pub async fn get(
+    admin: Authenticated<Administrator>,
+    id: Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let context = admin.context;
+    let id = context.check(user_id(&id))?;
+    let report = context.run(user_why::why(context.app.clone(), id, context.now())).await?;
+    Ok(HttpResponse::Ok().json(view::user_report(&report)))
+}
+
+/// Says why a login does not sign in, whether an account has it or not.
+///
+/// # Errors
+/// See `docs/errors.md`.
+pub async fn of_login(
+    admin: Authenticated<Administrator>,
+    params: Params,
+) -> Result<HttpResponse, Problem> {
+    let context = admin.context;
+    let missing = || Refusal::field("login", "missing", "Name the login: ?login=ada.");
+    let login = params.get("login").map(str::to_owned).ok_or_else(missing);
+    let login = context.check(login)?;
+    let work = user_why::why_login(context.app.clone(), login, context.now());
+    let report = context.run(work).await?;
+    Ok(HttpResponse::Ok().json(view::user_report(&report)))
+}

@@ -1,0 +1,35 @@
+//! What a user may do in the console.
+//!
+//! Owns the one question that menus, buttons and handlers ask. The table is `domain::permission`; the use cases ask it
+//! again, in the transaction that changes something.
+
+use actix_web::HttpResponse;
+
+use crate::domain::outcome::Refusal;
+use crate::domain::permission::TargetKind;
+use crate::identity::console_session;
+
+pub use crate::domain::permission::Action;
+
+use super::Console;
+
+impl Console {
+    /// Whether this user may do it, to anything at all.
+    pub(super) fn may(&self, action: Action) -> bool {
+        console_session::authority(&self.visited.here).require(action).is_ok()
+    }
+
+    /// Whether this user may do it to a target of this kind.
+    pub(super) fn may_to(&self, action: Action, kind: TargetKind) -> bool {
+        console_session::authority(&self.visited.here).require_on(action, [kind]).is_ok()
+    }
+
+    /// Refuses the page of an action that this user may not do to a target of this kind.
+    pub(super) fn require_to(&self, action: Action, kind: TargetKind) -> Result<(), HttpResponse> {
+        let authority = console_session::authority(&self.visited.here);
+        authority.require_on(action, [kind]).map_err(|denied| {
+            let refusal = Refusal::from(denied);
+            self.failed(&self.context().problem(refusal.into()))
+        })
+    }
+}

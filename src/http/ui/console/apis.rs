@@ -1,0 +1,73 @@
+//! `/admin/apis`: the resource servers.
+
+use actix_web::HttpResponse;
+
+use crate::admin::apis;
+use crate::domain::pagination::PageRequest;
+use crate::http::context::Context;
+use crate::http::error::Problem;
+use crate::http::extract::Params;
+use crate::http::ui::pages::{Block, Cell, Section, Table};
+use crate::store::apis::StoredApi;
+
+use super::access::Action;
+use super::{Console, Content, count, enter, query};
+
+/// The list.
+pub async fn list(context: Context, params: Result<Params, Problem>) -> HttpResponse {
+    let console = match enter(context, Action::ReadApis).await {
+        Ok(console) => console,
+        Err(answer) => return answer,
+    };
+    let outcome = match params {
+        Ok(params) => console.apis(&params).await,
+        Err(problem) => Err(problem),
+    };
+    outcome.unwrap_or_else(|problem| console.failed(&problem))
+}
+
+impl Console {
+    async fn apis(&self, params: &Params) -> Result<HttpResponse, Problem> {
+        let (context, locale) = (self.context(), self.locale());
+        let after = params.get("after").unwrap_or_default();
+        let request = PageRequest { after: PageRequest::cursor(after), ..PageRequest::default() };
+        let found = context.run(apis::list(context.app.clone(), request)).await?;
+        let to = |query: String| self.link("/admin/apis").with_query(&query);
+        let mut table = self.api_table(&found.data, found.next.is_some());
+        table.newest =
+            (!after.is_empty()).then(|| (to(String::new()), locale.t("console.first_page")));
+        table.older = found
+            .next
+            .as_deref()
+            .map(|next| (to(query(&[("after", next)])), locale.t("console.next_page")));
+        Ok(self.show(Content {
+            menu: "/admin/apis",
+            title: locale.t("console.apis").to_owned(),
+            notice: None,
+            search: String::new(),
+            same_as: "signet api list".to_owned(),
+            sections: vec![Section { blocks: vec![Block::Table(table)], ..Section::default() }],
+        }))
+    }
+
+    /// APIs as a table.
+    pub(super) fn api_table(&self, apis: &[StoredApi], has_more: bool) -> Table {
+        let locale = self.locale();
+        let row = |stored: &StoredApi| {
+            vec![
+                Cell::code(&stored.api.identifier),
+                Cell::text(stored.api.scopes.to_string()),
+                Cell::text(self.when(stored.created_at)),
+            ]
+        };
+        Table {
+            caption: locale.with("console.apis.caption", &[("n", &count(apis.len(), has_more))]),
+            columns: ["console.api", "console.scopes", "console.created"]
+                .map(|key| locale.t(key))
+                .to_vec(),
+            rows: apis.iter().map(row).collect(),
+            empty: locale.t("console.apis.none").to_owned(),
+            ..Table::default()
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The page between a button and what it does: what will happen, to whom, and what cannot be undone.
+//!
+//! Owns that nothing is done without it, and that it asks for a new sign-in where the last one is older than five
+//! minutes.
+
+use actix_web::HttpResponse;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::app::FormResult;
+use crate::base::entropy::random;
+use crate::domain::outcome::Failure;
+use crate::http::error::Problem;
+use crate::http::ui::pages::{ClientSecretPage, ConfirmPage};
+use crate::http::ui::{page, said};
+use crate::identity::fresh_authentication;
+
+use super::{Console, client_path, sign_in};
+
+/// What is asked.
+pub(super) struct Question {
+    /// The path of the menu that it belongs to.
+    pub menu: &'static str,
+    /// The action.
+    pub title: String,
+    /// What it is done to.
+    pub target: String,
+    /// What will happen, and what cannot be undone.
+    pub effects: Vec<String>,
+    /// The path of the page, which takes the form as well.
+    pub path: String,
+    /// The path of the page where the action is not done.
+    pub cancel: String,
+    /// The value that tells a form that is sent twice.
+    pub form: String,
+    /// What has to be typed, as a question.
+    pub typed: Option<String>,
+    /// What can be chosen: names and labels.
+    pub options: Vec<(&'static str, String)>,
+    /// The command that does the same.
+    pub same_as: String,
+}
+
+impl Console {
+    /// The page.
+    pub(super) async fn ask(&self, question: Question, refused: Option<&Problem>) -> HttpResponse {
+        let (context, here) = (self.context(), self.visited.here.clone());
+        let (app, now) = (context.app.clone(), context.now());
+        let work = async move { fresh_authentication::is_fresh_at(&app, here.into(), now).await };
+        let is_fresh = match context.run(work).await {
+            Ok(is_fresh) => is_fresh,
+            Err(problem) => return self.failed(&problem),
+        };
+        let locale = self.locale();
+        let head = refused.map_or_else(HttpResponse::Ok, Problem::head);
+        let template = ConfirmPage {
+            console: self.frame(question.menu, String::new(), question.same_as),
+            title: question.title,
+            target: question.target,
+            effects: question.effects,
+            action: self.link(&question.path),
+            form: question.form,
+            typed: question.typed,
+            options: question.options,
+            cancel: self.link(&question.cancel),
+            sign_in: (!is_fresh).then(|| sign_in(context, &question.path)),
+            error: refused.map(|problem| said(locale, problem).into_owned()),
+        };
+        self.used(page(head, &template))
+    }
+
+    /// Refuses a form whose sign-in has become too old: its page asks for a new one, and goes on.
+    pub(super) async fn require_fresh(&self, page: &str) -> Result<(), HttpResponse> {
+        let (context, here) = (self.context(), self.visited.here.clone());
+        let (app, now) = (context.app.clone(), context.now());
+        let work = async move { fresh_authentication::is_fresh_at(&app, here.into(), now).await };
+        match context.run(work).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(self.go(page, "")),
+            Err(problem) => Err(self.failed(&problem)),
+        }
+    }
+
+    /// An id for a form, by which it is told when it is sent twice.
+    pub(super) fn form_id(&self) -> String {
+        let id: [u8; 16] = random(&*self.context().app.entropy);
+        URL_SAFE_NO_PAD.encode(id)
+    }
+
+    /// Does what a form asks for, once.
+    pub(super) async fn once(
+        &self,
+        form: String,
+        work: impl Future<Output = Result<FormResult, Failure>> + Send + 'static,
+    ) -> Result<FormResult, Problem> {
+        let (context, user) = (self.context(), self.visited.here.user.id);
+        let (app, now) = (context.app.clone(), context.now());
+        context.run(async move { app.form_results.once((user, form), now, work).await }).await
+    }
+
+    /// Where a form leads that did what it was for.
+    pub(super) fn answer(&self, result: FormResult) -> HttpResponse {
+        match result {
+            FormResult::Done { path, what } => self.go(&path, what),
+            FormResult::Secret { client_id, secret } => {
+                let mut console = self.frame("/admin/clients", String::new(), String::new());
+                console.frame = console.frame.shown_once();
+                let template = ClientSecretPage {
+                    console,
+                    title: self.locale().t("console.secret.title").to_owned(),
+                    client_id: &client_id,
+                    secret: secret.expose(),
+                    onwards: self.link(&client_path(&client_id)),
+                };
+                self.used(page(HttpResponse::Ok(), &template))
+            }
+        }
+    }
+}

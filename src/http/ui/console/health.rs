@@ -1,0 +1,74 @@
+//! `/admin/health`: whether the server can do its work, and which processes share the database.
+
+use actix_web::HttpResponse;
+
+use crate::admin::health::{self, Health};
+use crate::http::context::Context;
+use crate::http::error::Problem;
+use crate::http::ui::pages::{Block, Cell, Fact, Section, State, Table};
+
+use super::access::Action;
+use super::{Console, Content, enter};
+
+/// The page.
+pub async fn get(context: Context) -> HttpResponse {
+    let console = match enter(context, Action::ReadKeys).await {
+        Ok(console) => console,
+        Err(answer) => return answer,
+    };
+    console.health().await.unwrap_or_else(|problem| console.failed(&problem))
+}
+
+impl Console {
+    async fn health(&self) -> Result<HttpResponse, Problem> {
+        let (context, locale) = (self.context(), self.locale());
+        let found = context.run(health::look(context.app.clone(), context.now())).await?;
+        let state = |is_good: bool| {
+            let key = if is_good { "console.health.good" } else { "console.health.bad" };
+            Cell::state(if is_good { State::Good } else { State::Alarm }, locale.t(key))
+        };
+        let fact = |key: &str, is_good: bool| Fact { name: locale.t(key), value: state(is_good) };
+        let facts = vec![
+            fact("console.health.read", found.reads),
+            fact("console.health.write", found.writes),
+            fact("console.health.signing", found.signs),
+            fact("console.health.clock", found.clock_agrees),
+            fact("console.health.settings", found.differing_settings == 0),
+        ];
+        Ok(self.show(Content {
+            menu: "/admin/health",
+            title: locale.t("console.health").to_owned(),
+            notice: None,
+            search: String::new(),
+            same_as: "signet health".to_owned(),
+            sections: vec![
+                Section { blocks: vec![Block::Facts(facts)], ..Section::default() },
+                Section {
+                    blocks: vec![Block::Table(self.process_table(&found))],
+                    ..Section::default()
+                },
+            ],
+        }))
+    }
+
+    fn process_table(&self, found: &Health) -> Table {
+        let locale = self.locale();
+        let rows = found.processes.iter().map(|process| {
+            vec![
+                Cell::text(&process.name).noting(process.id.to_string()),
+                Cell::text(&process.version),
+                Cell::text(self.when(process.started_at)),
+                Cell::text(self.when(process.beat_at)),
+            ]
+        });
+        Table {
+            caption: locale.t("console.processes").to_owned(),
+            columns: ["console.name", "console.version", "console.started", "console.seen"]
+                .map(|key| locale.t(key))
+                .to_vec(),
+            rows: rows.collect(),
+            empty: locale.t("console.processes.none").to_owned(),
+            ..Table::default()
+        }
+    }
+}

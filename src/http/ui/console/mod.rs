@@ -1,0 +1,305 @@
+//! `/admin`: the web console of administrators.
+//!
+//! Owns how a user gets into the console and what is around each of its pages. What is shown and done comes from the
+//! use cases that `/v1/admin` and the command line call.
+
+mod access;
+pub mod apis;
+pub mod audit;
+mod chart;
+pub mod clients;
+mod confirm;
+pub mod health;
+pub mod keys;
+pub mod new_client;
+pub mod overview;
+pub mod search;
+pub mod sessions;
+pub mod settings;
+pub mod user_actions;
+pub mod users;
+
+use std::collections::HashMap;
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use url::Url;
+
+use crate::admin::user_names;
+use crate::base::Timestamp;
+use crate::base::id::UserId;
+use crate::domain::base_path::Link;
+use crate::domain::client;
+use crate::domain::outcome::{Code, Refusal};
+use crate::domain::request_info::RequestInfo;
+use crate::http::context::Context;
+use crate::http::cookie;
+use crate::http::error::Problem;
+use crate::http::extract::{FormFields, Params};
+use crate::identity::account;
+use crate::identity::console_session;
+
+use super::account::{Visited, visited};
+use super::pages::{Cell, ConsoleFrame, ConsolePage, NavItem, Section};
+use super::render::go_here;
+use super::{Locale, error_page, page, stale_form};
+
+use access::Action;
+
+/// The pages of the menu: path, what it takes to see it, and the key of its name.
+const MENU: [(&str, Action, &str); 9] = [
+    ("/admin", Action::ReadUsers, "console.overview"),
+    ("/admin/users", Action::ReadUsers, "console.users"),
+    ("/admin/sessions", Action::ReadSessions, "console.sessions"),
+    ("/admin/clients", Action::ReadClients, "console.clients"),
+    ("/admin/apis", Action::ReadApis, "console.apis"),
+    ("/admin/keys", Action::ReadKeys, "console.keys"),
+    ("/admin/audit", Action::ReadAudit, "console.audit"),
+    ("/admin/health", Action::ReadKeys, "console.health"),
+    ("/admin/settings", Action::ReadKeys, "console.settings"),
+];
+
+/// A user in the console.
+pub(super) struct Console {
+    visited: Visited,
+    csrf: String,
+}
+
+/// What a page of the console shows.
+struct Content<'a> {
+    /// The path of the menu that it belongs to.
+    menu: &'static str,
+    /// The heading.
+    title: String,
+    /// What has just been done.
+    notice: Option<&'a str>,
+    /// What was searched for.
+    search: String,
+    /// The command that does the same.
+    same_as: String,
+    /// The parts.
+    sections: Vec<Section>,
+}
+
+/// Lets a user in who may do this. Others get the sign-in page, or are refused.
+async fn enter(context: Context, action: Action) -> Result<Console, HttpResponse> {
+    if !context.app.config.console {
+        let refusal = Refusal::new(Code::NotFound, "There is nothing at this address.");
+        return Err(error_page(&context, &context.problem(refusal.into())));
+    }
+    let login = sign_in(&context, context.reloadable().unwrap_or("/admin"));
+    // The page of the account would ask for a sign-in that leads back to it.
+    let visited = match visited(context, None).await {
+        Ok(visited) => visited,
+        Err(answer) if answer.status().is_redirection() => {
+            return Err(go_here(HttpResponse::SeeOther(), &login));
+        }
+        Err(answer) => return Err(answer),
+    };
+    let Visited { context, here, .. } = &visited;
+    let used_at = cookie::console_use(context)
+        .and_then(|value| console_session::used_at(&context.app, here, value));
+    let is_open = console_session::is_open(here, used_at, context.now());
+    if !is_open || !console_session::has_factors(&context.app, here, context.now()) {
+        return Err(go_here(HttpResponse::SeeOther(), &login));
+    }
+    if let Err(denied) = console_session::authority(here).require(action) {
+        let refusal = Refusal::from(denied);
+        return Err(error_page(context, &context.problem(refusal.into())));
+    }
+    let csrf = account::token(&context.app, &visited.visit.visitor);
+    Ok(Console { visited, csrf })
+}
+
+/// Lets a user in who sends a form of the console.
+async fn submitted(
+    context: Context,
+    request: &HttpRequest,
+    form: Result<FormFields, Problem>,
+    action: Action,
+) -> Result<(Console, FormFields), HttpResponse> {
+    if is_foreign(&context, request) {
+        return Err(stale_form(&context));
+    }
+    let mut form = form.map_err(|problem| error_page(&context, &problem))?;
+    let console = enter(context, action).await?;
+    let Visited { context, visit, .. } = &console.visited;
+    if !account::is_token(&context.app, &visit.visitor, &form.take("csrf")) {
+        return Err(stale_form(context));
+    }
+    Ok((console, form))
+}
+
+/// Whether a form was sent by a page of another origin, as far as the browser says. Our pages have the referrer policy
+/// `no-referrer`, under which browsers send `Origin: null` with their forms (Fetch, "append a request Origin header"):
+/// that says nothing, and the token of the form decides.
+fn is_foreign(context: &Context, request: &HttpRequest) -> bool {
+    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let site = header("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none");
+    let own = Url::parse(context.app.issuer()).ok().map(|url| url.origin().ascii_serialization());
+    let origin = header(header::ORIGIN.as_str());
+    site || origin.is_some_and(|origin| origin != "null" && Some(origin) != own.as_deref())
+}
+
+/// The sign-in page, which leads back to `page`.
+fn sign_in(context: &Context, page: &str) -> Link {
+    let at: String = url::form_urlencoded::byte_serialize(page.as_bytes()).collect();
+    context.link("/login").with_query(&format!("to=console&at={at}"))
+}
+
+impl Console {
+    fn context(&self) -> &Context {
+        &self.visited.context
+    }
+
+    fn locale(&self) -> Locale {
+        self.context().locale(None)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.context().now()
+    }
+
+    /// The request of an action.
+    fn info(&self) -> RequestInfo {
+        let here = &self.visited.here;
+        let info = self.context().request_info().by(here.user.id);
+        info.authorized(console_session::authority(here))
+    }
+
+    fn link(&self, path: &str) -> Link {
+        self.context().link(path)
+    }
+
+    /// The page of a user.
+    fn user_link(&self, id: impl std::fmt::Display) -> Link {
+        self.link(&format!("/admin/users/{id}"))
+    }
+
+    /// The page of a client, none for the built-in one.
+    fn client_link(&self, client_id: &str) -> Option<Link> {
+        let is_known = client_id != client::BUILT_IN && self.may(Action::ReadClients);
+        is_known.then(|| self.link(&client_path(client_id)))
+    }
+
+    /// The login names of users by their ids.
+    async fn names(
+        &self,
+        ids: impl Iterator<Item = UserId>,
+    ) -> Result<HashMap<UserId, String>, Problem> {
+        let context = self.context();
+        context.run(user_names::of(context.app.clone(), ids.collect())).await
+    }
+
+    /// A user by name and id, with a link to their page.
+    fn user_cell(&self, names: &HashMap<UserId, String>, id: UserId) -> Cell {
+        match names.get(&id) {
+            Some(login) => Cell::link(login, self.user_link(id)).noting(id.to_string()),
+            None => Cell::text(self.locale().t("console.deleted")).noting(id.to_string()),
+        }
+    }
+
+    /// A point in time with how long ago it was.
+    fn when(&self, at: Timestamp) -> String {
+        self.locale().ago(at, self.now())
+    }
+
+    fn frame(&self, menu: &str, search: String, same_as: String) -> ConsoleFrame<'_> {
+        let Visited { context, here, .. } = &self.visited;
+        let frame = context.frame(None);
+        let shown = MENU.iter().filter(|(_, action, _)| self.may(*action));
+        let host = Url::parse(context.app.issuer()).ok();
+        let host = host.and_then(|url| url.host_str().map(str::to_owned));
+        ConsoleFrame {
+            frame,
+            csrf: &self.csrf,
+            who: &here.user.login,
+            role: here.user.role.as_str(),
+            environment: host.unwrap_or_default(),
+            search,
+            nav: shown
+                .map(|(path, _, key)| NavItem {
+                    href: context.link(path),
+                    label: frame.t(key),
+                    is_current: *path == menu,
+                })
+                .collect(),
+            same_as,
+            request_id: &context.facts.request_id,
+        }
+    }
+
+    /// The page, whose browser keeps that the console was used.
+    fn show(&self, content: Content<'_>) -> HttpResponse {
+        self.show_as(HttpResponse::Ok(), content)
+    }
+
+    /// The same with another status, where a form was refused.
+    fn show_as(&self, head: HttpResponseBuilder, content: Content<'_>) -> HttpResponse {
+        let Content { menu, title, notice, search, same_as, sections } = content;
+        let console = self.frame(menu, search, same_as);
+        let template = ConsolePage { console, title, notice, sections };
+        self.used(page(head, &template))
+    }
+
+    /// The answer, with the cookie that says when the console was used.
+    fn used(&self, mut answer: HttpResponse) -> HttpResponse {
+        let Visited { context, here, .. } = &self.visited;
+        let value = console_session::used(&context.app, here, context.now());
+        cookie::keep_console_use(&context.app, &mut answer, &value);
+        answer
+    }
+
+    /// A problem as a page.
+    fn failed(&self, problem: &Problem) -> HttpResponse {
+        error_page(self.context(), problem)
+    }
+
+    /// To another page of the console, which says what was done.
+    fn go(&self, path: &str, done: &str) -> HttpResponse {
+        let to = self.link(path);
+        let to = if done.is_empty() { to } else { to.with_query(&format!("done={done}")) };
+        self.used(go_here(HttpResponse::SeeOther(), &to))
+    }
+
+    /// What the address says was done.
+    fn notice(&self, params: &Params) -> Option<&'static str> {
+        let done = params.get("done")?;
+        let key = DONE.iter().find(|(name, _)| *name == done).map(|(_, key)| *key);
+        key.map(|key| self.locale().t(key))
+    }
+}
+
+/// What an address can say was done, and the keys of the texts.
+const DONE: &[(&str, &str)] = &[
+    ("disabled", "console.done.disabled"),
+    ("enabled", "console.done.enabled"),
+    ("ended", "console.done.ended"),
+    ("factors", "console.done.factors"),
+    ("deleted", "console.done.deleted"),
+    ("must-change", "console.done.must_change"),
+    ("recovery", "console.done.recovery"),
+    ("unlocked", "console.done.unlocked"),
+    ("created", "console.done.created"),
+    ("rotated", "console.done.rotated"),
+    ("retired", "console.done.retired"),
+];
+
+/// The path of the page of a client: a `client_id` can have slashes.
+fn client_path(client_id: &str) -> String {
+    format!("/admin/clients/{}", client_id.replace('/', "%2F"))
+}
+
+/// A query of an address: the pairs that have a value.
+fn query(pairs: &[(&str, &str)]) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    for (name, value) in pairs.iter().filter(|(_, value)| !value.is_empty()) {
+        query.append_pair(name, value);
+    }
+    query.finish()
+}
+
+/// The number of rows for a caption: more than fit on a page are not counted.
+fn count(rows: usize, has_more: bool) -> String {
+    if has_more { format!("{rows}+") } else { rows.to_string() }
+}

@@ -1,0 +1,89 @@
+//! `/admin/search`: one box for users, clients and APIs.
+
+use actix_web::HttpResponse;
+
+use crate::admin::{apis, clients, user_lookup};
+use crate::domain::outcome::{Code, Failure};
+use crate::domain::pagination::{MAX_LIMIT, Page, PageRequest};
+use crate::http::context::Context;
+use crate::http::error::Problem;
+use crate::http::extract::Params;
+use crate::http::ui::pages::{Block, Section};
+
+use super::access::Action;
+use super::{Console, Content, enter};
+
+/// What was found.
+pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpResponse {
+    let console = match enter(context, Action::ReadUsers).await {
+        Ok(console) => console,
+        Err(answer) => return answer,
+    };
+    let outcome = match params {
+        Ok(params) => console.search(params.get("q").unwrap_or_default().trim()).await,
+        Err(problem) => Err(problem),
+    };
+    outcome.unwrap_or_else(|problem| console.failed(&problem))
+}
+
+impl Console {
+    async fn search(&self, q: &str) -> Result<HttpResponse, Problem> {
+        let (context, locale) = (self.context(), self.locale());
+        let mut sections = Vec::new();
+        let users = self.users_named(q).await?;
+        sections.push(Section {
+            id: "users",
+            heading: Some(locale.t("console.users").to_owned()),
+            blocks: vec![Block::Table(self.user_table(&users, q, false))],
+        });
+        // Clients and APIs are few, and in memory of every process; the first ones are enough here.
+        let all = PageRequest { after: None, limit: MAX_LIMIT };
+        let wanted = q.to_lowercase();
+        let has = |text: &str| !wanted.is_empty() && text.to_lowercase().contains(&wanted);
+        if self.may(Action::ReadClients) {
+            let mut found = context.run(clients::list(context.app.clone(), all)).await?;
+            found.data.retain(|stored| {
+                has(&stored.client.client_id) || has(&stored.client.metadata.name)
+            });
+            found.next = None;
+            sections.push(Section {
+                id: "clients",
+                heading: Some(locale.t("console.clients").to_owned()),
+                blocks: vec![Block::Table(self.client_table(&found, false))],
+            });
+        }
+        if self.may(Action::ReadApis) {
+            let mut found = context.run(apis::list(context.app.clone(), all)).await?;
+            found.data.retain(|stored| has(&stored.api.identifier));
+            sections.push(Section {
+                id: "apis",
+                heading: Some(locale.t("console.apis").to_owned()),
+                blocks: vec![Block::Table(self.api_table(&found.data, false))],
+            });
+        }
+        Ok(self.show(Content {
+            menu: "",
+            title: locale.t("console.search").to_owned(),
+            notice: None,
+            search: q.to_owned(),
+            same_as: format!("signet user show {q}"),
+            sections,
+        }))
+    }
+
+    /// The users that a text names.
+    pub(super) async fn users_named(
+        &self,
+        q: &str,
+    ) -> Result<Page<crate::domain::user::User>, Problem> {
+        let work = user_lookup::resolve(self.context().app.clone(), q.to_owned());
+        let found = self.context().run(async move {
+            match work.await {
+                Ok(user) => Ok(vec![user]),
+                Err(Failure::Refused(refusal)) if refusal.code == Code::NotFound => Ok(Vec::new()),
+                Err(failure) => Err(failure),
+            }
+        });
+        Ok(Page { data: found.await?, next: None })
+    }
+}

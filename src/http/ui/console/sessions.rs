@@ -1,0 +1,207 @@
+//! `/admin/sessions`: where users are signed in, and ending it.
+
+use std::collections::HashMap;
+
+use actix_web::web::Path;
+use actix_web::{HttpRequest, HttpResponse};
+
+use crate::admin::sessions as admin_sessions;
+use crate::app::FormResult;
+use crate::base::id::{SessionId, UserId};
+use crate::domain::outcome::{Code, Failure, Refusal};
+use crate::domain::pagination::{Page, PageRequest};
+use crate::http::context::Context;
+use crate::http::error::Problem;
+use crate::http::extract::{FormFields, Params};
+use crate::http::ui::pages::{Block, Cell, Choice, Section, Table};
+use crate::identity::sessions::{self, LoggedIn};
+
+use super::access::Action;
+use super::confirm::Question;
+use super::{Console, Content, count, enter, query, submitted};
+
+/// The list, of one user if the address names one.
+pub async fn list(context: Context, params: Result<Params, Problem>) -> HttpResponse {
+    let console = match enter(context, Action::ReadSessions).await {
+        Ok(console) => console,
+        Err(answer) => return answer,
+    };
+    let outcome = match params {
+        Ok(params) => console.sessions(&params).await,
+        Err(problem) => Err(problem),
+    };
+    outcome.unwrap_or_else(|problem| console.failed(&problem))
+}
+
+/// The question whether to end one.
+pub async fn get_end(context: Context, id: Path<String>) -> HttpResponse {
+    match enter(context, Action::EndSessions).await {
+        Ok(console) => console.ask(console.session_question(&id), None).await,
+        Err(answer) => answer,
+    }
+}
+
+/// Ends one. One that is over already has ended.
+pub async fn post_end(
+    context: Context,
+    request: HttpRequest,
+    id: Path<String>,
+    form: Result<FormFields, Problem>,
+) -> HttpResponse {
+    let (console, mut form) = match submitted(context, &request, form, Action::EndSessions).await {
+        Ok(both) => both,
+        Err(answer) => return answer,
+    };
+    if let Err(answer) = console.require_fresh(&format!("/admin/sessions/{id}/end")).await {
+        return answer;
+    }
+    let unknown = || Refusal::new(Code::NotFound, "There is no such live session.");
+    let parsed = id.parse::<SessionId>().map_err(|_| unknown());
+    let session = match console.context().check(parsed) {
+        Ok(session) => session,
+        Err(problem) => return console.failed(&problem),
+    };
+    let (app, info) = (console.context().app.clone(), console.info());
+    let work = async move {
+        match admin_sessions::revoke(app, session, info).await {
+            Err(Failure::Refused(refusal)) if refusal.code == Code::NotFound => {}
+            outcome => outcome?,
+        }
+        Ok(FormResult::Done { path: "/admin/sessions".to_owned(), what: "ended" })
+    };
+    match console.once(form.take("form"), work).await {
+        Ok(result) => console.answer(result),
+        Err(problem) => console.ask(console.session_question(&id), Some(&problem)).await,
+    }
+}
+
+impl Console {
+    fn session_question(&self, id: &str) -> Question {
+        let locale = self.locale();
+        Question {
+            menu: "/admin/sessions",
+            title: locale.t("console.session.end").to_owned(),
+            target: id.to_owned(),
+            effects: vec![locale.t("console.effect.session").to_owned()],
+            path: format!("/admin/sessions/{id}/end"),
+            cancel: "/admin/sessions".to_owned(),
+            form: self.form_id(),
+            typed: None,
+            options: Vec::new(),
+            same_as: format!("signet session revoke {id}"),
+        }
+    }
+
+    async fn sessions(&self, params: &Params) -> Result<HttpResponse, Problem> {
+        let (context, locale) = (self.context(), self.locale());
+        let named = params.get("user").unwrap_or_default();
+        let user = match named {
+            "" => None,
+            id => Some(self.named_user(id).await?),
+        };
+        let after = params.get("after").unwrap_or_default();
+        let request = PageRequest { after: PageRequest::cursor(after), ..PageRequest::default() };
+        let id: Option<UserId> = user.as_ref().map(|user| user.id);
+        let work = sessions::list(context.app.clone(), id, request, context.now());
+        let found = context.run(work).await?;
+        let names = self.names(found.data.iter().map(user_id)).await?;
+        let mut table = self.session_table(&found, &names, Some(named));
+        let first = self.link("/admin/sessions").with_query(&query(&[("user", named)]));
+        table.newest = (!after.is_empty()).then(|| (first, locale.t("console.first_page")));
+        let mut blocks = Vec::new();
+        if let Some(user) = &user {
+            let remove = locale.with("console.filter.remove", &[("filter", &user.login)]);
+            blocks.push(Block::Links(vec![
+                Choice::link(remove, self.link("/admin/sessions")),
+                Choice::link(&user.login, self.user_link(user.id)),
+            ]));
+        }
+        blocks.push(Block::Table(table));
+        let of_user = user.map(|user| format!(" --user {}", user.login)).unwrap_or_default();
+        Ok(self.show(Content {
+            menu: "/admin/sessions",
+            title: locale.t("console.sessions").to_owned(),
+            notice: self.notice(params),
+            search: String::new(),
+            same_as: format!("signet session list{of_user}"),
+            sections: vec![Section { blocks, ..Section::default() }],
+        }))
+    }
+
+    /// Sessions as a table; with a way to the next page where `user` says of whom they are.
+    pub(super) fn session_table(
+        &self,
+        page: &Page<LoggedIn>,
+        names: &HashMap<UserId, String>,
+        user: Option<&str>,
+    ) -> Table {
+        let locale = self.locale();
+        let row = |row: &LoggedIn| {
+            let (id, device, user_id) = (row.id(), device(row), user_id(row));
+            let (client, since, used) = match row {
+                LoggedIn::Client(listed) => {
+                    let session = &listed.session;
+                    let client = Cell {
+                        href: self.client_link(&session.client_id),
+                        ..Cell::text(self.visited.client_name(&session.client_id))
+                            .noting(&session.client_id)
+                    };
+                    (client, session.created_at, session.chain.answered_at)
+                }
+                LoggedIn::Browser(browser, _) => {
+                    (Cell::text(locale.t("account.browser")), browser.auth_time, browser.auth_time)
+                }
+            };
+            let end = self.link(&format!("/admin/sessions/{id}/end"));
+            let address = device.1;
+            let mut cells = vec![
+                self.user_cell(names, user_id),
+                client.clone(),
+                Cell::text(device.0).noting(address),
+                Cell::text(self.when(since)),
+                Cell::text(self.when(used)),
+            ];
+            if self.may(Action::EndSessions) {
+                cells.push(Cell::link(locale.t("account.end"), end).noting(id.to_string()));
+            }
+            cells
+        };
+        let n = count(page.data.len(), page.next.is_some());
+        let mut columns =
+            ["console.user", "console.client", "console.device", "console.since", "console.used"]
+                .map(|key| locale.t(key))
+                .to_vec();
+        if self.may(Action::EndSessions) {
+            columns.push(locale.t("console.session"));
+        }
+        Table {
+            caption: locale.with("console.sessions.caption", &[("n", &n)]),
+            columns,
+            rows: page.data.iter().map(row).collect(),
+            empty: locale.t("console.sessions.none").to_owned(),
+            older: user.zip(page.next.as_deref()).map(|(user, next)| {
+                let query = query(&[("user", user), ("after", next)]);
+                let next = self.link("/admin/sessions").with_query(&query);
+                (next, locale.t("console.next_page"))
+            }),
+            ..Table::default()
+        }
+    }
+}
+
+pub(super) fn user_id(row: &LoggedIn) -> UserId {
+    match row {
+        LoggedIn::Client(listed) => listed.session.user_id,
+        LoggedIn::Browser(browser, _) => browser.user_id,
+    }
+}
+
+/// The device in words, and its address.
+fn device(row: &LoggedIn) -> (String, String) {
+    let device = match row {
+        LoggedIn::Client(listed) => &listed.device,
+        LoggedIn::Browser(_, device) => device,
+    };
+    let address = device.address.map(|address| address.to_string());
+    (device.describe(), address.unwrap_or_default())
+}

@@ -1,0 +1,109 @@
+//! The counters of failed attempts that are running for an account, for administrators.
+//!
+//! Owns how a counter is told from another: the database stores pseudonyms. Those of networks that are in the audit
+//! trail are computed and compared.
+
+use std::net::IpAddr;
+
+use crate::app::App;
+use crate::base::Timestamp;
+use crate::base::id::UserId;
+use crate::domain::network::network;
+use crate::domain::outcome::Fault;
+use crate::domain::rate_limit::{
+    ACCOUNT_FROM_NETWORK, ACCOUNT_FROM_STRANGERS, RECOVERY_CODES, TOTP_FROM_NETWORK,
+    TOTP_FROM_NETWORK_A_DAY, TOTP_FROM_STRANGERS,
+};
+use crate::domain::sign_in_diagnosis::{CountedFrom, Guarded, Lock};
+use crate::store::{Link, login_limits};
+
+use super::attempt_names::AttemptNames;
+use super::{admission, second_factor};
+
+/// The counters of the account named by `login_key`, and of the second factors of `user`. A counter of a network that
+/// is not among `addresses` is shown without it.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn running(
+    app: &App,
+    link: &mut impl Link,
+    (login_key, user): (&str, Option<UserId>),
+    addresses: &[IpAddr],
+    now: Timestamp,
+) -> Result<Vec<Lock>, Fault> {
+    let mut networks: Vec<IpAddr> = addresses.iter().copied().map(network).collect();
+    networks.sort_unstable();
+    networks.dedup();
+    let known = names(app, login_key, user, &networks);
+    let mut accounts = vec![(admission::account_name(app, login_key), Guarded::Password)];
+    accounts
+        .extend(user.map(|user| (second_factor::account_name(app, user), Guarded::SecondFactor)));
+    let mut locks = Vec::new();
+    for (account, guarded) in accounts {
+        for counter in login_limits::of_account(link, &account, now).await? {
+            let found = known.iter().find(|known| known.name == counter.pseudonym);
+            let (from, limit) = match found {
+                Some(known) => (known.from, known.limit),
+                None => (CountedFrom::Network(None), unnamed_limit(guarded)),
+            };
+            let (tries, until) = (counter.tries, counter.ends_at);
+            locks.push(Lock { guarded, from, tries, limit, until });
+        }
+    }
+    locks.sort_by_key(|lock| (std::cmp::Reverse(lock.is_closed()), std::cmp::Reverse(lock.tries)));
+    Ok(locks)
+}
+
+/// Whether a counter of the passwords of the account named by `login_key` closes it to some network.
+pub fn is_closed(app: &App, login_key: &str, counter: &login_limits::StoredCounter) -> bool {
+    let strangers = AttemptNames::new(app, login_key, None).from_strangers;
+    let limit = match counter.pseudonym == strangers {
+        true => ACCOUNT_FROM_STRANGERS,
+        false => ACCOUNT_FROM_NETWORK,
+    };
+    counter.tries >= limit.tries
+}
+
+/// The pseudonym under which the counters of an account are found.
+pub fn account(app: &App, login_key: &str) -> Vec<u8> {
+    admission::account_name(app, login_key)
+}
+
+struct KnownName {
+    name: Vec<u8>,
+    from: CountedFrom,
+    limit: i64,
+}
+
+fn names(app: &App, login_key: &str, user: Option<UserId>, networks: &[IpAddr]) -> Vec<KnownName> {
+    let mut known = Vec::new();
+    let mut add = |name, from, limit| known.push(KnownName { name, from, limit });
+    let strangers = AttemptNames::new(app, login_key, None).from_strangers;
+    add(strangers, CountedFrom::Strangers, ACCOUNT_FROM_STRANGERS.tries);
+    if let Some(user) = user {
+        let name = second_factor::name_of_strangers(app, user);
+        add(name, CountedFrom::Strangers, TOTP_FROM_STRANGERS.tries);
+    }
+    for address in networks.iter().copied().map(Some).chain([None]) {
+        let from = CountedFrom::Network(address);
+        let name = AttemptNames::new(app, login_key, address).from_network;
+        add(name, from, ACCOUNT_FROM_NETWORK.tries);
+        if let Some(user) = user {
+            let limits = [RECOVERY_CODES, TOTP_FROM_NETWORK, TOTP_FROM_NETWORK_A_DAY];
+            let names = second_factor::names_of_network(app, user, address);
+            for (name, limit) in names.into_iter().zip(limits) {
+                add(name, from, limit.tries);
+            }
+        }
+    }
+    known
+}
+
+/// The limit of a counter whose network is not known: the widest, so that none is called closed that is not.
+const fn unnamed_limit(guarded: Guarded) -> i64 {
+    match guarded {
+        Guarded::Password => ACCOUNT_FROM_NETWORK.tries,
+        Guarded::SecondFactor => TOTP_FROM_NETWORK_A_DAY.tries,
+    }
+}

@@ -1,0 +1,54 @@
+//! `SIGNET_AUDIT_LOGIN_RETENTION`: events of successful log-ins go before the others.
+//!
+//! There are more of them than of all others. The walk reads without the writer, a page at a time, and takes it for
+//! one page's removals only, so that nothing waits for longer than that.
+
+use std::time::Instant;
+
+use crate::app::App;
+use crate::base::Timestamp;
+use crate::base::id::AuditId;
+use crate::domain::outcome::Fault;
+use crate::store::login_retention as store;
+
+use super::housekeeping::{Pace, Removed, pause};
+
+/// Removes the log-ins that are older than they are kept. Nothing while the clock is not believed.
+///
+/// # Errors
+/// When the database cannot be read or written; the next run goes on from there.
+pub async fn prune_logins(app: &App, now: Timestamp) -> Result<Removed, Fault> {
+    let mut removed = Removed::default();
+    if !app.clock_is_steady().await? {
+        return Ok(removed);
+    }
+    let until = AuditId::earliest(now - app.config.audit_login_retention);
+    let (mut at, mut pace) = (store::position(&mut app.db.reader().await?).await?, Pace::FIRST);
+    let mut stored = at;
+    while !app.is_draining() {
+        let began = Instant::now();
+        let page = store::walk(&mut app.db.reader().await?, at, until, pace.rows()).await?;
+        let Some(last) = page.last() else { break };
+        at = last.id;
+        let mut logins = page.iter().filter(|event| event.is_login()).map(|event| event.id);
+        if let Some(first) = logins.next() {
+            let mut tx = app.db.begin().await?;
+            let rows = store::remove(&mut tx, first, logins.next_back().unwrap_or(first)).await?;
+            store::set_position(&mut tx, at).await?;
+            tx.commit().await?;
+            removed.step(rows);
+            stored = at;
+        }
+        if page.len() as u64 != pace.rows().unsigned_abs() {
+            break;
+        }
+        pace = pace.after(began.elapsed());
+        pause(began.elapsed()).await;
+    }
+    if stored != at {
+        let mut tx = app.db.begin().await?;
+        store::set_position(&mut tx, at).await?;
+        tx.commit().await?;
+    }
+    Ok(removed)
+}

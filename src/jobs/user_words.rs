@@ -1,0 +1,57 @@
+//! Writing the words of users that an earlier version has made, once after an upgrade.
+//!
+//! Owns the pace: the words of a few users are one transaction, so that log-ins do not wait.
+
+use std::time::Duration;
+
+use crate::app::App;
+use crate::domain::outcome::Fault;
+use crate::store::user_words;
+
+/// How many users are one step.
+const STEP: i64 = 100;
+/// The pause between two steps.
+const PAUSE: Duration = Duration::from_millis(5);
+/// The pause after a failure.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Writes what is missing; a failure is tried again. Ends when nothing is missing.
+pub async fn write_until_complete(app: App) {
+    let mut is_failing = false;
+    loop {
+        match step(&app).await {
+            Ok(true) => return,
+            Ok(false) => {
+                is_failing = false;
+                tokio::time::sleep(PAUSE).await;
+            }
+            Err(fault) => {
+                if !is_failing {
+                    tracing::warn!(%fault, "writing the words of users failed; it will be tried again");
+                }
+                is_failing = true;
+                tokio::time::sleep(AGAIN).await;
+            }
+        }
+    }
+}
+
+/// Writes what is missing, for a command that needs all of it.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn complete(app: &App) -> Result<(), Fault> {
+    while !step(app).await? {}
+    Ok(())
+}
+
+/// Takes one step. Whether nothing is missing.
+async fn step(app: &App) -> Result<bool, Fault> {
+    if user_words::are_complete(&mut app.db.reader().await?).await? {
+        return Ok(true);
+    }
+    let mut tx = app.db.begin().await?;
+    let is_done = user_words::write_next(&mut tx, STEP).await?;
+    tx.commit().await?;
+    Ok(is_done)
+}

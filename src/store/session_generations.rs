@@ -1,0 +1,203 @@
+//! Ending the sessions of every user, or of a client, with one row.
+//!
+//! A generation rises; every session and sign-in of an earlier one has ended. What the statements that read a
+//! session compare is written in each of them. The clients of those sessions are written into the outbox of log-out
+//! notices afterwards, along a walk.
+
+use crate::base::Timestamp;
+use crate::base::id::{BranchId, NoticeId, SessionId};
+use crate::domain::outcome::Fault;
+use crate::{execute, fetch_all, fetch_optional};
+
+use super::sessions::end::EndedSession;
+use super::{Link, Tx};
+
+/// Ends every session and every sign-in there is, and what waits for a code. The generation that ended.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn end_all(tx: &mut Tx) -> Result<i64, Fault> {
+    let row = fetch_optional!(
+        tx,
+        (i64,),
+        "UPDATE session_generation SET generation = generation + 1 WHERE id = 1 \
+         RETURNING generation"
+    )?;
+    let missing = || Fault::internal("the row of the session generation is missing");
+    row.map(|(generation,)| generation - 1).ok_or_else(missing)
+}
+
+/// Ends every session of a client. The generation that ended.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn end_all_of_client(tx: &mut Tx, client_id: &str, now: Timestamp) -> Result<i64, Fault> {
+    let row = fetch_optional!(
+        tx,
+        (i64,),
+        "INSERT INTO client_session_ends (client_id, generation, ended_at) VALUES ($1, 1, $2) \
+         ON CONFLICT (client_id) DO UPDATE SET generation = client_session_ends.generation + 1, \
+         ended_at = excluded.ended_at RETURNING generation",
+        client_id,
+        now
+    )?;
+    let missing = || Fault::internal("the generation of a client was not written");
+    row.map(|(generation,)| generation - 1).ok_or_else(missing)
+}
+
+/// Sessions that ended with a generation, of which the clients are still to be told.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct LogoutWalk {
+    /// The row's id.
+    pub id: NoticeId,
+    /// The client whose sessions ended; none: those of all.
+    pub client_id: Option<String>,
+    /// The generation that ended.
+    pub generation: i64,
+    /// What was read last: a branch where all ended, a session where those of one client did.
+    pub after: Option<BranchId>,
+    /// When the sessions ended.
+    pub ended_at: Timestamp,
+}
+
+/// Writes one with the change that ends the sessions: both or neither.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn insert_walk(tx: &mut Tx, walk: &LogoutWalk) -> Result<(), Fault> {
+    execute!(
+        tx,
+        "INSERT INTO logout_walks (id, client_id, generation, after, ended_at) \
+         VALUES ($1, $2, $3, $4, $5)",
+        walk.id,
+        walk.client_id.as_deref(),
+        walk.generation,
+        walk.after,
+        walk.ended_at
+    )?;
+    Ok(())
+}
+
+/// Whether there is any.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn any_walk(link: &mut impl Link) -> Result<bool, Fault> {
+    let row =
+        fetch_optional!(link, (NoticeId,), "SELECT id FROM logout_walks ORDER BY id LIMIT 1")?;
+    Ok(row.is_some())
+}
+
+/// The oldest one, held until the end of `tx`. None when there is none, or when another process has just
+/// finished it.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn take_walk(tx: &mut Tx) -> Result<Option<LogoutWalk>, Fault> {
+    fetch_optional!(
+        tx,
+        LogoutWalk,
+        "UPDATE logout_walks SET ended_at = ended_at \
+         WHERE id = (SELECT id FROM logout_walks ORDER BY id LIMIT 1) \
+         RETURNING id, client_id, generation, after, ended_at"
+    )
+}
+
+/// Says how far it has come.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn advance_walk(tx: &mut Tx, id: NoticeId, after: BranchId) -> Result<(), Fault> {
+    execute!(tx, "UPDATE logout_walks SET after = $1 WHERE id = $2", after, id)?;
+    Ok(())
+}
+
+/// Removes one that has come to its end.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn remove_walk(tx: &mut Tx, id: NoticeId) -> Result<(), Fault> {
+    execute!(tx, "DELETE FROM logout_walks WHERE id = $1", id)?;
+    Ok(())
+}
+
+/// A branch that a walk has come to.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct WalkedBranch {
+    branch: BranchId,
+    id: SessionId,
+    user_id: crate::base::id::UserId,
+    client_id: String,
+    has_ended: i64,
+}
+
+impl WalkedBranch {
+    /// The branch.
+    #[must_use]
+    pub const fn branch(&self) -> BranchId {
+        self.branch
+    }
+
+    /// Its session, where it ended with the generation and is the newest branch of it.
+    #[must_use]
+    pub fn ended(self) -> Option<EndedSession> {
+        let Self { id, user_id, client_id, has_ended, .. } = self;
+        (has_ended == 1).then_some(EndedSession { id, user_id, client_id })
+    }
+}
+
+/// The next branches along the walk of all sessions, in the order of their ids. A session whose user changed
+/// since counts as one that ended with the generation, although what changed the user may have ended it: its
+/// client is then told twice rather than not at all.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn of_generation(
+    link: &mut impl Link,
+    walk: &LogoutWalk,
+    limit: i64,
+) -> Result<Vec<WalkedBranch>, Fault> {
+    fetch_all!(
+        link,
+        WalkedBranch,
+        "SELECT s.id AS branch, coalesce(s.sid, s.id) AS id, s.user_id, s.client_id, \
+         CAST(CASE WHEN s.grant_type IS NOT NULL AND s.revoked_at IS NULL AND s.expires_at > $3 \
+         AND s.idle_expires_at > $3 AND (s.user_epoch = u.session_epoch + $4 \
+         OR (u.updated_at >= $3 AND s.user_epoch < u.session_epoch + $4)) \
+         AND NOT EXISTS (SELECT 1 FROM sessions o WHERE coalesce(o.sid, o.id) = coalesce(s.sid, s.id) \
+         AND o.revoked_at IS NULL AND o.id > s.id) THEN 1 ELSE 0 END AS BIGINT) AS has_ended \
+         FROM (SELECT * FROM sessions WHERE id > $1 ORDER BY id LIMIT $2) s \
+         JOIN users u ON u.id = s.user_id ORDER BY s.id",
+        walk.after.unwrap_or(BranchId::from_uuid(uuid::Uuid::nil())),
+        limit,
+        walk.ended_at,
+        walk.generation
+    )
+}
+
+/// The next sessions of a client that ended with a generation of it, in the order of their ids. As above of those
+/// whose user changed since.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn of_client_generation(
+    link: &mut impl Link,
+    walk: &LogoutWalk,
+    limit: i64,
+) -> Result<Vec<EndedSession>, Fault> {
+    fetch_all!(
+        link,
+        EndedSession,
+        "SELECT DISTINCT coalesce(s.sid, s.id) AS id, s.user_id, s.client_id FROM sessions s \
+         JOIN users u ON u.id = s.user_id WHERE s.client_id = $1 AND s.client_generation = $2 \
+         AND coalesce(s.sid, s.id) > $3 AND s.grant_type IS NOT NULL AND s.revoked_at IS NULL \
+         AND s.expires_at > $4 AND s.idle_expires_at > $4 AND (u.updated_at >= $4 OR s.user_epoch \
+         = u.session_epoch + (SELECT generation FROM session_generation WHERE id = 1)) \
+         ORDER BY coalesce(s.sid, s.id) LIMIT $5",
+        walk.client_id.as_deref().unwrap_or_default(),
+        walk.generation,
+        walk.after.unwrap_or(BranchId::from_uuid(uuid::Uuid::nil())),
+        walk.ended_at,
+        limit
+    )
+}

@@ -1,0 +1,208 @@
+//! Reading users for lists and searches, in the order of their ids or of the words that were found.
+
+use uuid::Uuid;
+
+use crate::base::Timestamp;
+use crate::base::id::{AuditId, UserId};
+use crate::domain::outcome::Fault;
+use crate::domain::user_filter::{HashClass, ListedUser};
+use crate::fetch_all;
+
+use super::Link;
+use super::user_words::SearchedColumns;
+use super::users::UserRow;
+
+/// The most events in which users are looked for who may be locked.
+const FAILURES: i64 = 20_000;
+
+/// A user as a search reads them.
+pub struct FoundUser {
+    /// The word that was found; empty in a list.
+    pub word: String,
+    /// The key of the login.
+    pub login_key: String,
+    /// The words of the user, as the row is now.
+    pub words: Vec<String>,
+    /// What a list shows.
+    pub listed: ListedUser,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    #[sqlx(flatten)]
+    user: UserRow,
+    login_key: String,
+    email_key: Option<String>,
+    last_login_at: Option<Timestamp>,
+    password_hash: Option<String>,
+    word: String,
+}
+
+impl TryFrom<Row> for FoundUser {
+    type Error = Fault;
+    fn try_from(row: Row) -> Result<Self, Fault> {
+        let Row { user, login_key, email_key, last_login_at, password_hash, word } = row;
+        let words = SearchedColumns::of(&user, &login_key, email_key.as_deref()).words();
+        let hash_class = HashClass::of(password_hash.as_deref());
+        let listed = ListedUser { user: user.try_into()?, last_login_at, hash_class };
+        Ok(Self { word, login_key, words, listed })
+    }
+}
+
+/// A range of ids.
+#[derive(Debug, Clone, Copy)]
+pub struct IdRange {
+    /// The last id that was looked at.
+    pub after: Uuid,
+    /// The end, not part of it.
+    pub until: Uuid,
+    /// The most rows.
+    pub limit: i64,
+}
+
+fn found(rows: Vec<Row>) -> Result<Vec<FoundUser>, Fault> {
+    rows.into_iter().map(FoundUser::try_from).collect()
+}
+
+/// Users in the order of their ids.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn by_id(link: &mut impl Link, range: IdRange) -> Result<Vec<FoundUser>, Fault> {
+    found(fetch_all!(
+        link,
+        Row,
+        "SELECT id, login, name, role, roles, groups, claims, email, email_verified_at, session_epoch, disabled_at, \
+         created_at, updated_at, must_change_password, login_key, email_key, last_login_at, password_hash, \
+         '' AS word FROM users WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3",
+        range.after,
+        range.until,
+        range.limit
+    )?)
+}
+
+/// Administrators in the order of their ids.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn administrators(link: &mut impl Link, range: IdRange) -> Result<Vec<FoundUser>, Fault> {
+    found(fetch_all!(
+        link,
+        Row,
+        "SELECT id, login, name, role, roles, groups, claims, email, email_verified_at, session_epoch, disabled_at, \
+         created_at, updated_at, must_change_password, login_key, email_key, last_login_at, password_hash, \
+         '' AS word FROM users WHERE role = 'admin' AND id > $1 AND id < $2 ORDER BY id LIMIT $3",
+        range.after,
+        range.until,
+        range.limit
+    )?)
+}
+
+/// Disabled users in the order of their ids.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn disabled(link: &mut impl Link, range: IdRange) -> Result<Vec<FoundUser>, Fault> {
+    found(fetch_all!(
+        link,
+        Row,
+        "SELECT id, login, name, role, roles, groups, claims, email, email_verified_at, session_epoch, disabled_at, \
+         created_at, updated_at, must_change_password, login_key, email_key, last_login_at, password_hash, \
+         '' AS word FROM users WHERE disabled_at IS NOT NULL AND id > $1 AND id < $2 ORDER BY id LIMIT $3",
+        range.after,
+        range.until,
+        range.limit
+    )?)
+}
+
+/// Users whose next sign-in begins with a new password, in the order of their ids.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn must_change(link: &mut impl Link, range: IdRange) -> Result<Vec<FoundUser>, Fault> {
+    found(fetch_all!(
+        link,
+        Row,
+        "SELECT id, login, name, role, roles, groups, claims, email, email_verified_at, session_epoch, disabled_at, \
+         created_at, updated_at, must_change_password, login_key, email_key, last_login_at, password_hash, \
+         '' AS word FROM users WHERE must_change_password AND id > $1 AND id < $2 ORDER BY id LIMIT $3",
+        range.after,
+        range.until,
+        range.limit
+    )?)
+}
+
+/// Users with failed attempts since `since`, in the order of their ids: of the newest events.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn lately_failed(
+    link: &mut impl Link,
+    since: Timestamp,
+    range: IdRange,
+) -> Result<Vec<FoundUser>, Fault> {
+    found(fetch_all!(
+        link,
+        Row,
+        "SELECT id, login, name, role, roles, groups, claims, email, email_verified_at, session_epoch, disabled_at, \
+         created_at, updated_at, must_change_password, login_key, email_key, last_login_at, password_hash, \
+         '' AS word FROM users WHERE id IN (SELECT lately.user_id FROM (SELECT user_id FROM audit_events \
+         WHERE kind IN ('login.failed', 'login.throttled', 'factor.failed') AND kind <> 'login.succeeded' \
+         AND id >= $1 ORDER BY id DESC LIMIT $2) AS lately) AND id > $3 AND id < $4 ORDER BY id LIMIT $5",
+        AuditId::earliest(since),
+        FAILURES,
+        range.after,
+        range.until,
+        range.limit
+    )?)
+}
+
+/// The user with this login.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn by_login(link: &mut impl Link, login_key: &str) -> Result<Vec<FoundUser>, Fault> {
+    found(fetch_all!(
+        link,
+        Row,
+        "SELECT id, login, name, role, roles, groups, claims, email, email_verified_at, session_epoch, disabled_at, \
+         created_at, updated_at, must_change_password, login_key, email_key, last_login_at, password_hash, \
+         '' AS word FROM users WHERE login_key = $1",
+        login_key
+    )?)
+}
+
+/// A range of words, from the row after a cursor on.
+#[derive(Debug, Clone, Copy)]
+pub struct WordRange<'a> {
+    /// The first word.
+    pub from: &'a str,
+    /// The end, not part of it.
+    pub until: &'a str,
+    /// The word of the last row that was looked at.
+    pub after_word: &'a str,
+    /// The user of that row.
+    pub after_user: UserId,
+    /// The most rows.
+    pub limit: i64,
+}
+
+/// Users by their words, in the order of words and ids: one row for each word.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn by_word(link: &mut impl Link, range: WordRange<'_>) -> Result<Vec<FoundUser>, Fault> {
+    found(fetch_all!(
+        link,
+        Row,
+        "SELECT id, login, name, role, roles, groups, claims, email, email_verified_at, session_epoch, disabled_at, \
+         created_at, updated_at, must_change_password, login_key, email_key, last_login_at, password_hash, word \
+         FROM user_words CROSS JOIN users WHERE users.id = user_words.user_id AND word >= $1 AND word < $2 \
+         AND (word, user_id) > ($3, $4) ORDER BY word, user_id LIMIT $5",
+        range.from,
+        range.until,
+        range.after_word,
+        range.after_user,
+        range.limit
+    )?)
+}

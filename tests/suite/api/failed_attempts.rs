@@ -1,0 +1,213 @@
+//! What the audit trail keeps of attempts to sign in that failed, and what it must not keep.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use signet::base::TimeSpan;
+use signet::fetch_all;
+
+use crate::support::server::{Answer, Options, PASSWORD, Tokens};
+use crate::support::{Backend, Server, on_both};
+
+async fn limited(backend: Backend) -> Server {
+    let options = Options::on(backend).with("SIGNET_RATE_LIMITS", "on");
+    options.with("SIGNET_TRUSTED_PROXIES", "127.0.0.1/32").start().await
+}
+
+async fn login_from(server: &Server, address: &str, login: &str, password: &str) -> Answer {
+    let request = server.request(Method::POST, "/v1/login").header("x-forwarded-for", address);
+    server.send(request.json(&json!({"login": login, "password": password}))).await
+}
+
+/// The events of one kind, once what waits in memory is written.
+async fn events(server: &Server, root: &Tokens, kind: &str) -> Vec<Value> {
+    server.app.write_refusals().await.unwrap();
+    server.events(root, kind).await
+}
+
+/// A failed log-in is in the audit trail with the account that the login names, the reason and the client; the answer
+/// to the caller is the same as for a login that no account has.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_log_in_names_account_reason_and_client() {
+    on_both("reasons", async |backend| {
+        let server = limited(backend).await;
+        let root = server.administrator("root").await;
+        let ada = server.register("ada").await;
+        let bob = server.register("bob").await;
+        let path = format!("/v1/admin/users/{bob}/disable");
+        server.call_as(Method::POST, &path, &root.access, Value::Null).await.is(200);
+        let body = json!({"login": "eve"});
+        let eve = server.call_as(Method::POST, "/v1/admin/users", &root.access, body).await;
+        let eve = eve.is(201).string("id");
+        let known = server.try_login("ada", "wrong password").await;
+        known.is_problem(401, "invalid_credentials");
+        for login in ["bob", "eve", "nobody"] {
+            let answer = server.try_login(login, PASSWORD).await;
+            let shape = |answer: &Answer| {
+                let mut body = answer.json();
+                body["request_id"] = Value::Null;
+                (answer.status, body)
+            };
+            assert_eq!(shape(&answer), shape(&known), "{login}");
+        }
+        let failed = events(&server, &root, "login.failed").await;
+        let of = |reason: &str| {
+            let found = failed.iter().find(|event| event["reason"] == reason);
+            found.unwrap_or_else(|| panic!("{reason} in {failed:#?}")).clone()
+        };
+        assert_eq!(failed.len(), 4);
+        for (reason, user) in [
+            ("wrong_password", json!(ada)),
+            ("disabled", json!(bob)),
+            ("no_password", json!(eve)),
+            ("no_such_user", Value::Null),
+        ] {
+            let event = of(reason);
+            assert_eq!(event["user_id"], user, "{reason}");
+            assert_eq!(event["client_id"], "signet", "{reason}");
+            assert_eq!(event["last_at"], event["at"], "{reason}");
+        }
+        server.advance(TimeSpan::from_secs(1));
+        // In the same minute and for the same reason it is the same row.
+        server.try_login("ada", "wrong password").await.is(401);
+        let failed = events(&server, &root, "login.failed").await;
+        let ada = failed.iter().find(|event| event["reason"] == "wrong_password").unwrap();
+        assert_eq!(ada["times"], 2);
+        assert_ne!(ada["last_at"], ada["at"]);
+    })
+    .await;
+}
+
+/// Users type passwords into the field for the login: what was typed is in no row of the database.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_typed_as_a_login_is_not_stored() {
+    on_both("typed login", async |backend| {
+        let server = limited(backend).await;
+        let root = server.administrator("root").await;
+        let typed = "correct-horse-8Zq6";
+        for login in [typed, "correct horse 8Zq6", "correct-horse-8zq6@example.com"] {
+            for _ in 0..25 {
+                let status = login_from(&server, "192.0.2.9", login, "pw").await.status;
+                assert!([401, 429].contains(&status), "{status}");
+            }
+        }
+        assert!(!events(&server, &root, "login.throttled").await.is_empty());
+        let answer = server.get_as("/v1/admin/audit?limit=200", &root.access).await;
+        let told = answer.text.to_lowercase();
+        assert!(!told.contains("8zq6"), "{told}");
+        let mut link = server.app.db.reader().await.unwrap();
+        let rows = fetch_all!(
+            &mut link,
+            (String,),
+            "SELECT kind || ' ' || coalesce(detail, '') || ' ' || coalesce(reason, '') || ' ' || \
+             coalesce(browser, '') || ' ' || coalesce(client_id, '') || request_id FROM audit_events"
+        );
+        for (row,) in rows.unwrap() {
+            assert!(!row.to_lowercase().contains("8zq6"), "{row}");
+        }
+        drop(link);
+        if server.app.db.is_sqlite() {
+            server.app.db.checkpoint().await.unwrap();
+            for file in ["signet.db", "signet.db-wal"] {
+                let bytes = std::fs::read(server.dir.path().join("data").join(file)).unwrap_or_default();
+                let found = bytes.windows(4).any(|four| four.eq_ignore_ascii_case(b"8zq6"));
+                assert!(!found, "{file}");
+            }
+        }
+    })
+    .await;
+}
+
+/// The first refused attempt of a window is a row at once, however many follow in the same minute.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_refused_attempt_is_recorded_at_once() {
+    on_both("throttled once", async |backend| {
+        let server = limited(backend).await;
+        let root = server.administrator("root").await;
+        let ada = server.register("ada").await;
+        for login in ["ada", "nobody"] {
+            for _ in 0..20 {
+                login_from(&server, "192.0.2.9", login, "wrong password").await.is(401);
+            }
+            login_from(&server, "192.0.2.9", login, PASSWORD)
+                .await
+                .is_problem(429, "too_many_attempts");
+        }
+        let throttled = server.events(&root, "login.throttled").await;
+        assert_eq!(throttled.len(), 2, "{throttled:#?}");
+        for event in &throttled {
+            assert_eq!(event["reason"], "account_from_network");
+            assert_eq!((&event["address"], &event["times"]), (&json!("192.0.2.9"), &json!(1)));
+        }
+        let named: Vec<_> = throttled.iter().map(|event| &event["user_id"]).collect();
+        assert!(named.contains(&&json!(ada)) && named.contains(&&Value::Null), "{named:?}");
+        for _ in 0..4 {
+            login_from(&server, "192.0.2.9", "ada", PASSWORD).await.is(429);
+        }
+        let throttled = events(&server, &root, "login.throttled").await;
+        assert_eq!(throttled.len(), 2);
+        let times: i64 = throttled.iter().map(|event| event["times"].as_i64().unwrap()).sum();
+        assert_eq!(times, 6);
+    })
+    .await;
+}
+
+/// A flood of refused attempts, also with ever new logins, adds a bounded number of rows.
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_refused_attempts_add_few_rows() {
+    on_both("refused flood", async |backend| {
+        let server = limited(backend).await;
+        let root = server.administrator("root").await;
+        server.register("ada").await;
+        // Uses up what the network may fail, with three accounts that are refused afterwards.
+        for login in ["ada", "bob", "eve"] {
+            for _ in 0..20 {
+                login_from(&server, "192.0.2.9", login, "wrong password").await.is(401);
+            }
+        }
+        let rows = async || {
+            server.app.write_refusals().await.unwrap();
+            let mut link = server.app.db.reader().await.unwrap();
+            let sql = fetch_all!(&mut link, (i64,), "SELECT count(*) FROM audit_events");
+            sql.unwrap()[0].0
+        };
+        let before = rows().await;
+        for number in 0..10_000_u32 {
+            let login = match number % 2 {
+                0 => "ada".to_owned(),
+                _ => format!("user{number}"),
+            };
+            let answer = login_from(&server, "192.0.2.9", &login, "wrong password").await;
+            answer.is_problem(429, "too_many_attempts");
+        }
+        let added = rows().await - before;
+        assert!((1..=20).contains(&added), "{added} rows");
+        let throttled = events(&server, &root, "login.throttled").await;
+        let times: i64 = throttled.iter().map(|event| event["times"].as_i64().unwrap()).sum();
+        assert_eq!(times, 10_000);
+    })
+    .await;
+}
+
+/// An attempt that is turned away because passwords cannot be checked in time is in the audit trail with its address,
+/// and names no account.
+#[tokio::test(flavor = "multi_thread")]
+async fn attempts_turned_away_by_overload_are_recorded() {
+    on_both("shed", async |backend| {
+        let options = Options::on(backend).with("SIGNET_HASH_MAX_WAIT", "1s");
+        let server = options.with("SIGNET_TRUSTED_PROXIES", "127.0.0.1/32").start().await;
+        let root = server.administrator("root").await;
+        server.register("ada").await;
+        server.app.hasher.hold(Some(0));
+        for _ in 0..2 {
+            let answer = login_from(&server, "192.0.2.9", "ada", PASSWORD).await;
+            answer.is_problem(503, "unavailable");
+        }
+        server.app.hasher.hold(None);
+        let shed = events(&server, &root, "login.shed").await;
+        assert_eq!(shed.len(), 1, "{shed:#?}");
+        let event = &shed[0];
+        assert_eq!((&event["reason"], &event["times"]), (&json!("late"), &json!(2)));
+        assert_eq!((&event["address"], &event["user_id"]), (&json!("192.0.2.9"), &Value::Null));
+    })
+    .await;
+}

@@ -1,0 +1,223 @@
+//! What is done with the console: after a question, with a fresh sign-in, once.
+
+use reqwest::Method;
+use signet::base::TimeSpan;
+
+use super::{administrator, confirm, id_of, sign_in, started};
+use crate::support::on_both;
+use crate::support::relying_party::{Person, field, form};
+use crate::support::server::{Answer, PASSWORD};
+use crate::support::{Backend, Server};
+
+/// Posts a form with headers of a browser.
+async fn posted(
+    person: &Person<'_>,
+    server: &Server,
+    path: &str,
+    headers: &[(&str, &str)],
+) -> Answer {
+    let page = person.get(path).await;
+    let csrf = field(&page.is(200).text, "csrf");
+    let cookies: Vec<String> =
+        person.cookies().iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let request = server.request(Method::POST, path).header("cookie", cookies.join("; "));
+    let request = request.header("content-type", "application/x-www-form-urlencoded");
+    let request =
+        headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+    server.send(request.body(form([("csrf", &*csrf)]))).await
+}
+
+/// Disabling, enabling, asking for a new password, unlocking, ending sessions, removing second factors and deleting:
+/// each asks first, does what it says, and leads back to a page that says it was done.
+#[tokio::test(flavor = "multi_thread")]
+async fn users_are_changed_after_a_question() {
+    on_both("console: users", async |backend| {
+        let server = started(backend).await;
+        let root = administrator(&server).await;
+        let id = id_of(&root, "ada").await;
+        let path = |action: &str| format!("/admin/users/{id}/{action}");
+        let question = root.get(&path("disable")).await;
+        for text in ["signet user disable ada", "cannot sign in", "Cancel", "ada"] {
+            assert!(question.is(200).text.contains(text), "{text}: {}", question.text);
+        }
+        let (cancel, submit) = (
+            question.text.find("Cancel").unwrap(),
+            question.text.rfind("type=\"submit\"").unwrap(),
+        );
+        assert!(cancel < submit, "Cancel comes first");
+        server.try_login("ada", PASSWORD).await.is(200);
+
+        let done = confirm(&root, &path("disable"), &[]).await;
+        let to = root.below_base(done.is(303).header("location"));
+        assert_eq!(to, format!("/admin/users/{id}?done=disabled"));
+        assert!(root.get(&to).await.is(200).text.contains("Disabled."));
+        server.try_login("ada", PASSWORD).await.is(401);
+        confirm(&root, &path("enable"), &[]).await.is(303);
+        let tokens = server.login("ada").await;
+        confirm(&root, &path("end-sessions"), &[]).await.is(303);
+        server.refresh(&tokens.refresh).await.is(401);
+        for action in ["unlock", "reset-factors", "must-change"] {
+            confirm(&root, &path(action), &[]).await.is(303);
+        }
+        server.try_login("ada", PASSWORD).await.is_problem(401, "password_change_required");
+
+        let wrong = confirm(&root, &path("delete"), &[("typed", "bob")]).await;
+        assert!(wrong.is(422).text.contains("The login name that was typed is another one."));
+        let done = confirm(&root, &path("delete"), &[("typed", "ada")]).await;
+        assert!(done.is(303).header("location").ends_with("/admin/users?done=deleted"));
+        root.get(&format!("/admin/users/{id}")).await.is(404);
+        root.get(&path("made-up")).await.is(404);
+        // What administrators do in the console is in the audit trail with their name.
+        let audit = root.get("/admin/audit").await;
+        assert!(audit.is(200).text.contains("user.disabled"), "{}", audit.text);
+    })
+    .await;
+}
+
+/// A form that another origin sent is refused, whatever it holds; so is one without the token of the page.
+#[tokio::test(flavor = "multi_thread")]
+async fn forms_of_other_origins_are_refused() {
+    on_both("console: origins", async |backend| {
+        let server = started(backend).await;
+        let root = administrator(&server).await;
+        let id = id_of(&root, "ada").await;
+        let path = format!("/admin/users/{id}/disable");
+        for headers in [
+            &[("origin", "https://evil.example")][..],
+            &[("origin", "null"), ("sec-fetch-site", "cross-site")],
+            &[("sec-fetch-site", "cross-site")],
+            &[("sec-fetch-site", "same-site")],
+        ] {
+            posted(&root, &server, &path, headers).await.is(403);
+        }
+        root.post(&path, &[("csrf", "x")]).await.is(403);
+        root.post(&path, &[]).await.is(403);
+        server.try_login("ada", PASSWORD).await.is(200);
+        // What browsers send with forms of our own pages, whose referrer policy is no-referrer.
+        let own = [("origin", "null"), ("sec-fetch-site", "same-origin")];
+        posted(&root, &server, &path, &own).await.is(303);
+        server.try_login("ada", PASSWORD).await.is(401);
+        let own = [("origin", &*server.base)];
+        posted(&root, &server, &path.replace("disable", "enable"), &own).await.is(303);
+        server.try_login("ada", PASSWORD).await.is(200);
+    })
+    .await;
+}
+
+/// Where the sign-in is older than five minutes, an action asks for another one and then goes on with the question;
+/// until then its form does nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_sign_in_is_renewed_before_an_action_goes_on() {
+    on_both("console: fresh sign-in", async |backend| {
+        let server = started(backend).await;
+        let root = administrator(&server).await;
+        let id = id_of(&root, "ada").await;
+        let path = format!("/admin/users/{id}/disable");
+        let fresh = root.get(&path).await;
+        let (csrf, form) = (field(&fresh.is(200).text, "csrf"), field(&fresh.text, "form"));
+        server.advance(TimeSpan::from_mins(6));
+        let late = root.post(&path, &[("csrf", &csrf), ("form", &form)]).await;
+        assert_eq!(root.below_base(late.is(303).header("location")), path);
+        server.try_login("ada", PASSWORD).await.is(200);
+        let stale = root.get(&path).await;
+        assert!(stale.is(200).text.contains("older than 5 minutes"), "{}", stale.text);
+        assert!(!stale.text.contains(&format!("action=\"{path}\"")), "{}", stale.text);
+        let (_, to) = stale.text.split_once("href=\"/login?to=console").unwrap();
+        let to = to.split_once('"').unwrap().0.replace("&#38;", "&");
+        assert_eq!(sign_in(&root, &format!("/login?to=console{to}"), "root").await, path);
+        confirm(&root, &path, &[]).await.is(303);
+        server.try_login("ada", PASSWORD).await.is(401);
+    })
+    .await;
+}
+
+/// An application is registered in two steps, and its secret is shown once. The same form sent twice, also at the same
+/// moment, registers one application and answers with the same secret.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_that_is_sent_twice_acts_once() {
+    on_both("console: twice", async |backend| {
+        let server = started(backend).await;
+        let root = administrator(&server).await;
+        let types = root.get("/admin/clients/new").await;
+        for kind in ["spa", "web", "native", "service"] {
+            let link = format!("/admin/clients/new?type={kind}");
+            assert!(types.is(200).text.contains(&link), "{kind}: {}", types.text);
+        }
+        let page = root.get("/admin/clients/new?type=web").await;
+        let (csrf, form) = (field(&page.is(200).text, "csrf"), field(&page.text, "form"));
+        let fields = [("csrf", &*csrf), ("form", &form), ("type", "web"), ("name", "Shop")];
+        let wrong = root.post("/admin/clients/new", &fields).await;
+        assert!(
+            wrong.is(422).text.contains("aria-invalid") || wrong.text.contains("role=\"alert\"")
+        );
+        let uris = [("uris", "https://shop.example.com/callback")];
+        let fields: Vec<_> = fields.into_iter().chain(uris).collect();
+        let (one, two) = tokio::join!(
+            root.post("/admin/clients/new", &fields),
+            root.post("/admin/clients/new", &fields)
+        );
+        let secret = |answer: &Answer| {
+            let (_, rest) = answer.is(200).text.split_once("client_secret</dt><dd><code>").unwrap();
+            rest.split_once('<').unwrap().0.to_owned()
+        };
+        assert_eq!(secret(&one), secret(&two));
+        let second = server.administrator("second").await;
+        let clients = server.get_as("/v1/admin/clients", &second.access).await;
+        let clients = clients.is(200).json();
+        assert_eq!(clients["data"].as_array().unwrap().len(), 1, "{clients}");
+        let id = clients["data"][0]["client_id"].as_str().unwrap().to_owned();
+
+        let path = format!("/admin/clients/{id}");
+        let shown = root.get(&path).await;
+        assert!(shown.is(200).text.contains("Shop") && !shown.text.contains(&secret(&one)));
+        let rotated = confirm(&root, &format!("{path}/rotate-secret"), &[]).await;
+        assert_ne!(secret(&rotated), secret(&one));
+        confirm(&root, &format!("{path}/disable"), &[]).await.is(303);
+        assert!(root.get(&path).await.is(200).text.contains("Disabled"));
+        confirm(&root, &format!("{path}/enable"), &[]).await.is(303);
+        confirm(&root, &format!("{path}/delete"), &[("typed", "Shop")]).await.is(422);
+        confirm(&root, &format!("{path}/delete"), &[("typed", &id)]).await.is(303);
+        root.get(&path).await.is(404);
+    })
+    .await;
+}
+
+/// A session is ended and keys are rotated with the console.
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_are_ended_and_keys_are_rotated() {
+    on_both("console: sessions and keys", async |backend| {
+        let server = started(backend).await;
+        let tokens = server.login("ada").await;
+        let sid = tokens.claims()["sid"].as_str().unwrap().to_owned();
+        let root = administrator(&server).await;
+        confirm(&root, &format!("/admin/sessions/{sid}/end"), &[]).await.is(303);
+        server.refresh(&tokens.refresh).await.is(401);
+        let before = root.get("/admin/keys").await.is(200).text.matches("<tr>").count();
+        confirm(&root, "/admin/keys/rotate", &[]).await.is(303);
+        let keys = root.get("/admin/keys?done=rotated").await;
+        assert!(keys.is(200).text.contains("The successor is published."), "{}", keys.text);
+        assert!(keys.text.matches("<tr>").count() > before, "{}", keys.text);
+    })
+    .await;
+}
+
+/// Every button of a page leads to a question that exists.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_button_leads_to_a_question() {
+    let server = started(Backend::Sqlite).await;
+    let root = administrator(&server).await;
+    let id = id_of(&root, "ada").await;
+    let mut seen = 0;
+    for page in
+        [format!("/admin/users/{id}"), "/admin/keys".to_owned(), "/admin/sessions".to_owned()]
+    {
+        let text = root.get(&page).await.is(200).text.clone();
+        for link in text.split("href=\"").skip(1).map(|rest| rest.split_once('"').unwrap().0) {
+            if link.starts_with("/admin") {
+                root.get(&link.replace("&#38;", "&")).await.is(200);
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 30, "{seen}");
+}

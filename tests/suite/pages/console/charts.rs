@@ -1,0 +1,109 @@
+//! The charts of the overview: what happened, whichever process it happened in.
+
+use signet::base::TimeSpan;
+
+use super::{administrator, started};
+use crate::support::relying_party::Person;
+use crate::support::server::{Options, PASSWORD, pair};
+use crate::support::{Backend, Server, on_both};
+
+/// The numbers of a chart by the table behind it: rows of the time and the counts, and the headings.
+fn table(html: &str, id: &str) -> (Vec<String>, Vec<Vec<String>>) {
+    let (_, chart) = html.split_once(&format!("<h2 id=\"{id}\">")).unwrap();
+    let (_, details) = chart.split_once("<details>").unwrap();
+    let details = details.split_once("</details>").unwrap().0;
+    let cells = |row: &str| -> Vec<String> {
+        let parts = row.split("<t").skip(1).filter(|part| part.starts_with(['h', 'd']));
+        let parts = parts.filter(|part| !part.starts_with("head"));
+        parts
+            .map(|part| {
+                part.split_once('>').unwrap().1.split('<').next().unwrap().trim().to_owned()
+            })
+            .collect()
+    };
+    let mut rows = details.split("<tr>").skip(1).map(cells);
+    (rows.next().unwrap_or_default(), rows.collect())
+}
+
+/// How often a key was counted in all of a chart.
+fn total(html: &str, id: &str, key: &str) -> i64 {
+    let (headings, rows) = table(html, id);
+    let Some(column) = headings.iter().position(|heading| heading == key) else { return 0 };
+    rows.iter().map(|row| row[column].parse::<i64>().unwrap()).sum()
+}
+
+async fn overview(root: &Person<'_>, range: &str) -> String {
+    root.get(&format!("/admin?range={range}")).await.is(200).text.clone()
+}
+
+async fn events(server: &Server) {
+    let tokens = server.login("ada").await;
+    server.refresh(&tokens.refresh).await.is(200);
+    for _ in 0..2 {
+        server.try_login("ada", "wrong").await.is(401);
+    }
+    server.try_login("ada", PASSWORD).await.is(200);
+}
+
+/// Every sign-in, failure, refresh and token is in the charts, in the bucket of its time, for ten minutes, hours and
+/// days alike.
+#[tokio::test(flavor = "multi_thread")]
+async fn charts_show_every_event_in_its_time() {
+    on_both("console: charts", async |backend| {
+        let server = started(backend).await;
+        let root = administrator(&server).await;
+        let before = overview(&root, "24h").await;
+        let ok = total(&before, "logins", "ok");
+        events(&server).await;
+        for range in ["6h", "24h", "30d"] {
+            let page = overview(&root, range).await;
+            assert_eq!(total(&page, "logins", "ok"), ok + 2, "{range}: {page}");
+            assert_eq!(total(&page, "logins", "failed"), 2, "{range}: {page}");
+            assert_eq!(total(&page, "refreshes", "rotated"), 1, "{range}: {page}");
+            assert_eq!(total(&page, "clients", "signet"), total(&page, "apis", &server.base));
+            assert!(total(&page, "clients", "signet") >= 3, "{range}: {page}");
+            assert_eq!(table(&page, "logins").1.len(), 1, "{range}: {page}");
+        }
+        server.advance(TimeSpan::from_mins(20));
+        events(&server).await;
+        let page = overview(&root, "6h").await;
+        let (_, rows) = table(&page, "logins");
+        assert_eq!(rows.len(), 2, "{rows:?}");
+        assert_eq!(total(&page, "logins", "failed"), 4);
+    })
+    .await;
+}
+
+/// What two processes on one database counted is added up.
+#[tokio::test(flavor = "multi_thread")]
+async fn charts_add_up_what_two_processes_counted() {
+    let Some((one, two)) = pair("console: charts of two processes").await else { return };
+    one.create_administrator("root").await;
+    one.register("ada").await;
+    let root = administrator(&one).await;
+    let ok = total(&overview(&root, "24h").await, "logins", "ok");
+    let both = async |server: &Server| {
+        events(server).await;
+        server.app.write_activity().await.unwrap();
+    };
+    tokio::join!(both(&one), both(&two));
+    let page = overview(&root, "24h").await;
+    assert_eq!(total(&page, "logins", "ok"), ok + 4, "{page}");
+    assert_eq!(total(&page, "logins", "failed"), 4, "{page}");
+    assert_eq!(total(&page, "refreshes", "rotated"), 2, "{page}");
+}
+
+/// Two processes on one SQLite file are none; there, what a process counted before it stopped is there when it starts
+/// again.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_counted_outlives_a_stop() {
+    let server = started(Backend::Sqlite).await;
+    events(&server).await;
+    let (dir, base) = (std::sync::Arc::clone(&server.dir), server.base.clone());
+    drop(server);
+    let again = Options::on(Backend::Sqlite).with("SIGNET_ISSUER", &base).start_in(dir).await;
+    let root = Person::new(&again, "root");
+    let to = root.get("/admin").await.is(303).header("location").to_owned();
+    super::sign_in(&root, &root.below_base(&to), "root").await;
+    assert_eq!(total(&overview(&root, "24h").await, "logins", "failed"), 2);
+}
