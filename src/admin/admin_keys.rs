@@ -16,7 +16,8 @@ use crate::domain::request_info::RequestInfo;
 use crate::store::{admin_keys, clients};
 
 use super::authorization::authorize;
-use super::clients::{not_found, show};
+use super::client_writes::not_found;
+use super::clients::show;
 
 /// A key that was just made.
 #[derive(Debug, Clone)]

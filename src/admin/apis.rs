@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::app::{App, MadeKey};
+use crate::app::{App, AuditedTx, MadeKey};
 use crate::base::entropy::random;
 use crate::base::{Secret, TimeSpan, Timestamp};
 use crate::domain::api::{Api, ApiError, is_api_scope};
@@ -21,7 +21,7 @@ use crate::store::revocations::Revoked;
 use crate::store::{Tx, clients, verifiers};
 
 use super::authorization::authorize;
-use super::key_rotation;
+use super::{key_rotation, managed};
 
 /// What an API shall be like; `None` leaves a thing as it is, in a new API as it is by default.
 #[derive(Debug, Clone, Default)]
@@ -83,7 +83,7 @@ impl Change {
     }
 
     /// `api` with the change.
-    fn applied_to(&self, api: Api, retry_window: TimeSpan) -> Result<Api, Refusal> {
+    pub(super) fn applied_to(&self, api: Api, retry_window: TimeSpan) -> Result<Api, Refusal> {
         let before = api.rules.clone();
         let api = match &self.scopes {
             None => api,
@@ -153,7 +153,7 @@ fn parse_scopes(scopes: &[String]) -> Result<Scopes, Refusal> {
     Scopes::parse(&scopes.join(" ")).map_err(|_| malformed())
 }
 
-fn refused(error: ApiError) -> Refusal {
+pub(super) fn refused(error: ApiError) -> Refusal {
     match error {
         ApiError::Identifier => Refusal::field("identifier", "not_an_identifier", error.message()),
         ApiError::ReservedScope => Refusal::field("scopes", "reserved", error.message()),
@@ -223,28 +223,10 @@ pub async fn create(
         .transaction_or_nothing(&info, async |tx| {
             authorize(tx, Action::CreateApi, &[]).await?;
             let mut stored = new.clone();
-            // Held first: whoever registers a client of this name waits, or was first and is seen.
-            if apis::hold(tx, &stored.api.identifier).await?.is_some() {
-                return Err(taken().into());
-            }
-            let others = apis::all(tx).await?;
-            let others = others.iter().map(|other| &*other.api.identifier);
-            if let Some(clash) = identifier_namespace::look_alike(&stored.api.identifier, others) {
-                return Err(Refusal::new(Code::Conflict, clash.message()).into());
-            }
-            if clients::find(tx, &stored.api.identifier).await?.is_some() {
-                return Err(Refusal::new(
-                    Code::Conflict,
-                    identifier_namespace::Clash::Taken.message(),
-                )
-                .into());
-            }
+            // Held before the master key is asked for, as everywhere.
+            apis::hold(tx, &stored.api.identifier).await?;
             let shared_secret = change.settle_secret(&app, tx, &mut stored).await?;
-            if !apis::insert(tx, &stored).await? {
-                return Err(taken().into());
-            }
-            key_rotation::begin(tx, key.as_ref()).await?;
-            tx.record(&Event::new(EventKind::ApiCreated).detail(&*stored.api.identifier)).await?;
+            register(tx, &stored, key.as_ref()).await?;
             let holders = clients_that_name(tx, &stored.api.identifier).await?;
             Ok((stored, shared_secret, holders))
         })
@@ -253,6 +235,63 @@ pub async fn create(
     let mut warnings = change.warnings();
     warnings.extend(holders);
     Ok(Changed { stored, shared_secret, warnings })
+}
+
+/// Registers an API within a transaction, with the key that its tokens are signed with if there was none.
+///
+/// # Errors
+/// Refused when the identifier is taken.
+pub(super) async fn register(
+    tx: &mut AuditedTx,
+    stored: &StoredApi,
+    key: Option<&MadeKey>,
+) -> Result<(), Failure> {
+    let identifier = &*stored.api.identifier;
+    // Held first: whoever registers a client of this name waits, or was first and is seen.
+    if apis::hold(tx, identifier).await?.is_some() {
+        return Err(taken().into());
+    }
+    let others = apis::all(&mut **tx).await?;
+    let others = others.iter().map(|other| &*other.api.identifier);
+    if let Some(clash) = identifier_namespace::look_alike(identifier, others) {
+        return Err(Refusal::new(Code::Conflict, clash.message()).into());
+    }
+    if clients::find(&mut **tx, identifier).await?.is_some() {
+        let clash = identifier_namespace::Clash::Taken;
+        return Err(Refusal::new(Code::Conflict, clash.message()).into());
+    }
+    if !apis::insert(tx, stored).await? {
+        return Err(taken().into());
+    }
+    key_rotation::begin(tx, key).await?;
+    Ok(tx.record(&Event::new(EventKind::ApiCreated).detail(identifier)).await?)
+}
+
+/// Stores a changed API within a transaction, with the key that its tokens are signed with if there was none.
+///
+/// # Errors
+/// Only faults.
+pub(super) async fn store(
+    tx: &mut AuditedTx,
+    stored: &StoredApi,
+    key: Option<&MadeKey>,
+) -> Result<(), Failure> {
+    apis::update(tx, stored).await?;
+    key_rotation::begin(tx, key).await?;
+    tx.record(&Event::new(EventKind::ApiUpdated).detail(&*stored.api.identifier)).await?;
+    Ok(())
+}
+
+/// Removes an API within a transaction, by its identifier or its row id.
+///
+/// # Errors
+/// `not_found`.
+pub(super) async fn remove(tx: &mut AuditedTx, name: &str) -> Result<(), Failure> {
+    let now = tx.info().now;
+    let identifier = apis::delete(tx, name, now).await?.ok_or_else(not_found)?;
+    verifiers::remove(tx, &identifier).await?;
+    tx.cut(Revoked::Api(&identifier)).await?;
+    Ok(tx.record(&Event::new(EventKind::ApiDeleted).detail(identifier)).await?)
 }
 
 /// A warning for each client whose registration lists this identifier from an earlier, deleted API. Its
@@ -284,7 +323,7 @@ async fn clients_that_name(tx: &mut Tx, api: &str) -> Result<Vec<String>, Fault>
 /// ignored. If none is left, nothing is written.
 ///
 /// # Errors
-/// `not_found`; refused when a choice cannot be.
+/// `not_found`; `managed_object`; refused when a choice cannot be.
 pub async fn update(
     app: App,
     name: String,
@@ -310,10 +349,9 @@ pub async fn update(
                 return Ok((stored, None));
             }
             stored.api = change.applied_to(stored.api, window)?;
+            managed::guard(tx, stored.id).await?;
             let shared_secret = change.settle_secret(&app, tx, &mut stored).await?;
-            apis::update(tx, &stored).await?;
-            key_rotation::begin(tx, key.as_ref()).await?;
-            tx.record(&Event::new(EventKind::ApiUpdated).detail(&*stored.api.identifier)).await?;
+            store(tx, &stored, key.as_ref()).await?;
             Ok((stored, shared_secret))
         })
         .await?;
@@ -326,15 +364,13 @@ pub async fn update(
 /// again is a new API.
 ///
 /// # Errors
-/// `not_found`.
+/// `not_found`; `managed_object`.
 pub async fn delete(app: App, name: String, info: RequestInfo) -> Result<(), Failure> {
-    app.transaction(&info, async |tx| {
+    app.transaction_or_nothing(&info, async |tx| {
         authorize(tx, Action::DeleteApi, &[]).await?;
-        let identifier = apis::delete(tx, &name, info.now).await?.ok_or_else(not_found)?;
-        verifiers::remove(tx, &identifier).await?;
-        tx.cut(Revoked::Api(&identifier)).await?;
-        tx.record(&Event::new(EventKind::ApiDeleted).detail(identifier)).await?;
-        Ok(())
+        let stored = apis::hold(tx, &name).await?.ok_or_else(not_found)?;
+        managed::guard(tx, stored.id).await?;
+        remove(tx, &name).await
     })
     .await?;
     app.reload_if_changed().await?;

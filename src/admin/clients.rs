@@ -4,28 +4,27 @@
 //! shown once and stored as hashes. Fetches nothing from any address a client has.
 
 use crate::app::{App, AuditedTx};
+use crate::base::Secret;
 use crate::base::entropy::random;
-use crate::base::{Secret, Timestamp, opaque_token};
 use crate::crypto::client_key;
-use crate::crypto::digest::token_hash;
-use crate::domain::audit::{Event, EventKind};
-use crate::domain::client::{
-    BUILT_IN, Client, ClientMetadata, ClientType, MAX_SECRETS, SecretHash, is_client_id,
-};
+use crate::domain::audit::EventKind;
+use crate::domain::client::{Client, ClientMetadata, ClientType, MAX_SECRETS, is_client_id};
 use crate::domain::client_jwks;
-use crate::domain::identifier_namespace::{self, Clash};
-use crate::domain::outcome::{Code, Failure, FieldError, Refusal};
+use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::pagination::{Page, PageRequest};
 use crate::domain::permission::{Action, TargetKind};
 use crate::domain::request_info::RequestInfo;
 use crate::oauth::grants;
 use crate::store::clients::{self, StoredClient};
 use crate::store::revocations::Revoked;
-use crate::store::{Tx, apis, verifiers};
 
 use super::authorization::{authorize, authorize_on_client, grant_admin_scopes};
 pub use super::client_patch::Change;
-use super::key_rotation;
+use super::client_writes::{
+    new_secret, not_found, record, refuse, register, remove, require_apis, settle_secrets,
+    unacceptable_name,
+};
+use super::{key_rotation, managed};
 
 /// A client to be registered.
 #[derive(Debug, Clone)]
@@ -47,14 +46,6 @@ pub struct Changed {
     pub client_secret: Option<Secret<String>>,
     /// What whoever made the choice should know.
     pub warnings: Vec<String>,
-}
-
-pub(super) fn not_found() -> Refusal {
-    Refusal::new(Code::NotFound, "There is no such client.")
-}
-
-fn taken() -> Refusal {
-    Refusal::new(Code::Conflict, "A client with this client_id exists already.")
 }
 
 /// A page of clients, oldest first.
@@ -136,25 +127,8 @@ pub async fn create(
     let (stored, client_secret) = app
         .transaction_or_nothing(&info, async |tx| {
             let mut stored = new.clone();
-            let client = &mut stored.client;
-            // Held first: whoever registers the same name, also as an API, waits or was first.
-            if clients::hold(tx, &client.client_id).await?.is_some() {
-                return Err(taken().into());
-            }
-            let apis = api_names(tx).await?;
-            let names = apis.iter().map(String::as_str);
-            if identifier_namespace::clash(&client.client_id, app.issuer(), names).is_some() {
-                return Err(Refusal::new(Code::Conflict, Clash::Taken.message()).into());
-            }
-            refuse(unknown_apis(&change, &apis))?;
-            authorize_on_client(tx, Action::CreateClient, &client.metadata).await?;
-            let client_secret = settle_secrets(&app, client, now);
-            if !clients::insert(tx, &stored).await? {
-                return Err(taken().into());
-            }
-            key_rotation::begin(tx, key.as_ref()).await?;
-            record(tx, EventKind::ClientCreated, &stored).await?;
-            grant_admin_scopes(tx, None, &stored.client).await?;
+            let client_secret = settle_secrets(&app, &mut stored.client, now);
+            register(tx, &stored, key.as_ref()).await?;
             Ok((stored, client_secret))
         })
         .await?;
@@ -167,7 +141,7 @@ pub async fn create(
 /// equal the stored value are ignored. If none is left, nothing is written.
 ///
 /// # Errors
-/// `not_found`; `validation_failed` when a choice cannot be.
+/// `not_found`; `managed_object`; `validation_failed` when a choice cannot be.
 pub async fn update(
     app: App,
     client_id: String,
@@ -193,11 +167,10 @@ pub async fn update(
         if change.is_empty() {
             return Ok((Vec::new(), None));
         }
+        managed::guard(tx, stored.id).await?;
         let (settings, wrong) = change.applied_to(stored.client.metadata.clone(), window);
         refuse(wrong)?;
-        if change.audiences.is_some() || change.resource_servers.is_some() {
-            refuse(unknown_apis(&change, &api_names(tx).await?))?;
-        }
+        require_apis(tx, change.audiences.as_deref(), change.resource_servers.as_deref()).await?;
         let before = std::mem::replace(&mut stored.client.metadata, settings);
         grant_admin_scopes(tx, Some(&before), &stored.client).await?;
         let client_secret = settle_secrets(&app, &mut stored.client, now);
@@ -226,6 +199,7 @@ pub async fn disable(
         if stored.client.disabled_at.is_some() {
             return Ok((Vec::new(), ()));
         }
+        managed::guard(tx, stored.id).await?;
         stored.client.disabled_at = Some(now);
         tx.cut(Revoked::Client(&stored.client.client_id)).await?;
         Ok((vec![EventKind::ClientDisabled], ()))
@@ -242,9 +216,12 @@ pub async fn enable(
     client_id: String,
     info: RequestInfo,
 ) -> Result<StoredClient, Failure> {
-    let work = async |_: &mut AuditedTx, stored: &mut StoredClient| {
-        let was = stored.client.disabled_at.take();
-        Ok((was.map(|_| EventKind::ClientEnabled).into_iter().collect(), ()))
+    let work = async |tx: &mut AuditedTx, stored: &mut StoredClient| {
+        if stored.client.disabled_at.take().is_none() {
+            return Ok((Vec::new(), ()));
+        }
+        managed::guard(tx, stored.id).await?;
+        Ok((vec![EventKind::ClientEnabled], ()))
     };
     Ok(changed(&app, Action::EnableClient, &client_id, &info, work).await?.0)
 }
@@ -261,7 +238,8 @@ pub async fn rotate_secret(
     info: RequestInfo,
 ) -> Result<Changed, Failure> {
     let now = info.now;
-    let work = async |_: &mut AuditedTx, stored: &mut StoredClient| {
+    let work = async |tx: &mut AuditedTx, stored: &mut StoredClient| {
+        managed::guard_secret(tx, stored.id).await?;
         let client = &mut stored.client;
         if !client.metadata.auth_method.has_secret() {
             let message = "This client authenticates without a secret.";
@@ -282,15 +260,12 @@ pub async fn rotate_secret(
 /// # Errors
 /// `not_found`.
 pub async fn delete(app: App, client_id: String, info: RequestInfo) -> Result<(), Failure> {
-    let now = info.now;
     check_name(&client_id)?;
     app.transaction_or_nothing(&info, async |tx| {
         let stored = clients::hold(tx, &client_id).await?.ok_or_else(not_found)?;
         authorize_on_client(tx, Action::DeleteClient, &stored.client.metadata).await?;
-        clients::delete(tx, &client_id, now).await?;
-        verifiers::remove(tx, &client_id).await?;
-        tx.cut(Revoked::Client(&client_id)).await?;
-        record(tx, EventKind::ClientDeleted, &stored).await
+        managed::guard(tx, stored.id).await?;
+        remove(tx, &stored).await
     })
     .await?;
     app.reload_if_changed().await?;
@@ -329,62 +304,4 @@ pub(super) async fn changed<T>(
         .await?;
     app.reload_if_changed().await?;
     Ok(changed)
-}
-
-async fn record(tx: &mut AuditedTx, kind: EventKind, stored: &StoredClient) -> Result<(), Failure> {
-    Ok(tx.record(&Event::new(kind).detail(&*stored.client.client_id)).await?)
-}
-
-/// Makes the first secret of a client that authenticates with one; drops those of any other.
-fn settle_secrets(app: &App, client: &mut Client, now: Timestamp) -> Option<Secret<String>> {
-    if !client.metadata.auth_method.has_secret() {
-        client.secrets.clear();
-        return None;
-    }
-    if !client.secrets.is_empty() {
-        return None;
-    }
-    let (hash, secret) = new_secret(app, now);
-    client.secrets.push(hash);
-    Some(secret)
-}
-
-fn new_secret(app: &App, now: Timestamp) -> (SecretHash, Secret<String>) {
-    let secret = opaque_token::generate(opaque_token::CLIENT_SECRET, &*app.entropy);
-    let hash = SecretHash { hash: *token_hash(&secret).digest(), created_at: now };
-    (hash, Secret::new(secret))
-}
-
-fn refuse(wrong: Vec<FieldError>) -> Result<(), Refusal> {
-    if wrong.is_empty() { Ok(()) } else { Err(Refusal::fields(wrong)) }
-}
-
-/// Why this cannot be anybody's `client_id`.
-fn unacceptable_name(client_id: &str, issuer: &str) -> Option<FieldError> {
-    let field = "client_id";
-    // A colon separates name and secret in a Basic header, and libraries do not encode it. Clients
-    // that have one from an older version keep it.
-    if !is_client_id(client_id) || client_id.contains(':') {
-        let message = "A client_id is 1 to 128 letters, digits or characters out of - . _ ~ /.";
-        return Some(FieldError { field, code: "malformed", message });
-    }
-    let clash = identifier_namespace::clash(client_id, issuer, [BUILT_IN])?;
-    Some(FieldError { field, code: "reserved", message: clash.message() })
-}
-
-async fn api_names(tx: &mut Tx) -> Result<Vec<String>, Failure> {
-    let all = apis::all(tx).await?;
-    Ok(all.into_iter().map(|stored| stored.api.identifier).collect())
-}
-
-/// The fields that name an API nobody registered. Only what is chosen now: an API that was deleted
-/// since an earlier choice is no reason to refuse another change.
-fn unknown_apis(change: &Change, known: &[String]) -> Vec<FieldError> {
-    let message = "This is no registered API: signet api create.";
-    let unknown = |chosen: &Vec<String>| chosen.iter().any(|name| !known.contains(name));
-    [("audiences", &change.audiences), ("serves", &change.resource_servers)]
-        .into_iter()
-        .filter(|(_, chosen)| chosen.as_ref().is_some_and(unknown))
-        .map(|(field, _)| FieldError { field, code: "unknown_api", message })
-        .collect()
 }

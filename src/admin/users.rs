@@ -6,7 +6,7 @@ use crate::app::{App, AuditedTx};
 use crate::base::id::UserId;
 use crate::crypto::password::{Lane, Requester};
 use crate::domain::attributes::{Attributes, ClaimsPatch, is_own_role, is_reserved_claim};
-use crate::domain::audit::{Event, EventKind};
+use crate::domain::audit::EventKind;
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::pagination::{Page, PageRequest};
 use crate::domain::permission::{Action, TargetKind};
@@ -14,17 +14,17 @@ use crate::domain::request_info::RequestInfo;
 use crate::domain::user::{Role, User};
 use crate::domain::user_email::{EmailChange, EmailChangeError};
 use crate::identity::deletion;
-use crate::identity::email::{replace_email, set_email};
 use crate::identity::last_administrator::keep_an_administrator;
-use crate::identity::logout_notices::{Fate, everything_of};
 use crate::identity::profile::check_name;
-use crate::identity::register::{login_taken, parse_login, parse_password};
+use crate::identity::register::{parse_login, parse_password};
 use crate::store::setup_links;
 use crate::store::users::{self, NewUser};
 
 use super::authorization::{authorize, authorize_on_user};
 use super::client_patch::once_each;
+use super::managed;
 use super::unlocking;
+use super::user_writes::{change_in, must_change_event, store_new, store_update};
 
 /// A user to be made.
 pub struct Create {
@@ -71,7 +71,7 @@ impl Update {
     }
 
     /// Whether nothing but the e-mail address is to be changed.
-    const fn keeps_profile(&self) -> bool {
+    pub(super) const fn keeps_profile(&self) -> bool {
         self.name.is_none()
             && self.role.is_none()
             && self.roles.is_none()
@@ -81,7 +81,7 @@ impl Update {
     }
 
     /// The change without the fields that equal the stored value. See `client_unchanged`.
-    fn without_unchanged(mut self, user: &User) -> Self {
+    pub(super) fn without_unchanged(mut self, user: &User) -> Self {
         let Attributes { roles, groups, claims } = &user.attributes;
         self.name = self.name.filter(|name| *name != user.name);
         self.email = self.email.without_unchanged(user.email.as_ref());
@@ -96,7 +96,7 @@ impl Update {
     }
 
     /// `user` with the change. Only what changes is checked.
-    fn applied_to(self, user: User) -> Result<User, Refusal> {
+    pub(super) fn applied_to(self, user: User) -> Result<User, Refusal> {
         if let Some(name) = &self.name {
             check_name(name.as_deref())?;
         }
@@ -146,7 +146,7 @@ pub(super) fn check_attributes(attributes: Attributes) -> Result<Attributes, Ref
         .map_err(|error| Refusal::field(error.field(), error.code(), error.message()))
 }
 
-fn invalid_email(error: EmailChangeError) -> Refusal {
+pub(super) fn invalid_email(error: EmailChangeError) -> Refusal {
     Refusal::field(error.field(), error.code(), error.message())
 }
 
@@ -204,23 +204,12 @@ pub async fn create(app: App, create: Create, info: RequestInfo) -> Result<User,
     };
     app.transaction_or_nothing(&info, async |tx| {
         authorize(tx, Action::CreateUser, &[kind]).await?;
-        // First, as in set-up itself, so that the two cannot wait for each other.
-        if create.role == Role::Admin {
-            setup_links::close(tx).await?;
-        }
-        if !users::insert(tx, &new, now).await? {
-            return Err(login_taken().into());
-        }
+        store_new(tx, &new, email.as_ref()).await?;
         if create.must_change_password {
             users::require_password_change(tx, id, true, now).await?;
             tx.record(&must_change_event(id, true)).await?;
         }
-        let event = Event::new(EventKind::UserCreated).about(id).detail(create.role.as_str());
-        tx.record(&event).await?;
-        match &email {
-            Some(email) => set_email(tx, id, Some(email)).await,
-            None => Ok(()),
-        }
+        Ok(())
     })
     .await?;
     show(app, id).await
@@ -239,45 +228,17 @@ pub async fn update(
     update: Update,
     info: RequestInfo,
 ) -> Result<User, Failure> {
-    let now = info.now;
     let seen = show(app.clone(), id).await?;
     if update.clone().without_unchanged(&seen).is_empty() {
         return Ok(seen);
     }
     change(&app, Action::UpdateUser, id, &info, async |tx, user| {
-        let before = user.role;
         let update = update.clone().without_unchanged(&user);
         if update.is_empty() {
             return Ok(None);
         }
-        let must_change = update.must_change_password;
-        if !update.email.is_empty() {
-            let email = update.email.applied_to(user.email.as_ref(), now).map_err(invalid_email)?;
-            replace_email(tx, &user, email.as_ref()).await?;
-        }
-        if update.keeps_profile() {
-            return Ok(None);
-        }
-        let user = update.applied_to(user)?;
-        if user.role != before {
-            // Also what is given needs the right.
-            authorize_on_user(tx, Action::UpdateUser, &user).await?;
-        }
-        if before == Role::Admin && user.role != Role::Admin {
-            keep_an_administrator(tx, id).await?;
-        }
-        if before.loses_rights(user.role) {
-            users::raise_epoch(tx, id, now).await?;
-        }
-        users::update(tx, id, user.name.as_deref(), &user.subject(), now).await?;
-        if let Some(must) = must_change {
-            users::require_password_change(tx, id, must, now).await?;
-            tx.record(&must_change_event(id, must)).await?;
-        }
-        if user.role == Role::Admin {
-            setup_links::close(tx).await?;
-        }
-        Ok(Some((EventKind::UserUpdated, user.role.as_str())))
+        managed::guard(tx, id.uuid()).await?;
+        store_update(tx, user, update).await
     })
     .await?;
     show(app, id).await
@@ -290,6 +251,9 @@ pub async fn update(
 pub async fn disable(app: App, id: UserId, info: RequestInfo) -> Result<User, Failure> {
     let now = info.now;
     change(&app, Action::DisableUser, id, &info, async |tx, user| {
+        if user.disabled_at.is_none() {
+            managed::guard(tx, id.uuid()).await?;
+        }
         if user.role == Role::Admin {
             keep_an_administrator(tx, id).await?;
         }
@@ -307,6 +271,9 @@ pub async fn disable(app: App, id: UserId, info: RequestInfo) -> Result<User, Fa
 pub async fn enable(app: App, id: UserId, info: RequestInfo) -> Result<User, Failure> {
     let now = info.now;
     change(&app, Action::EnableUser, id, &info, async |tx, user| {
+        if user.disabled_at.is_some() {
+            managed::guard(tx, id.uuid()).await?;
+        }
         let changed = users::enable(tx, id, now).await?;
         unlocking::clear(tx, &user).await?;
         Ok(changed.then_some((EventKind::UserEnabled, "")))
@@ -324,14 +291,10 @@ pub async fn delete(app: App, id: UserId, info: RequestInfo) -> Result<(), Failu
         setup_links::hold_administrators(tx).await?;
         let user = users::find(tx, id).await?.ok_or_else(not_found)?;
         authorize_on_user(tx, Action::DeleteUser, &user).await?;
+        managed::guard(tx, id.uuid()).await?;
         Ok(deletion::delete(tx, &user).await?.ok_or_else(not_found)?)
     })
     .await
-}
-
-fn must_change_event(id: UserId, must: bool) -> Event {
-    let event = Event::new(EventKind::PasswordMustChangeSet).about(id);
-    event.detail(if must { "set" } else { "cleared" })
 }
 
 /// Under which name an administrator's request waits for a hash.
@@ -352,19 +315,7 @@ pub(super) async fn change(
 ) -> Result<bool, Failure> {
     app.transaction_or_nothing(info, async |tx| {
         setup_links::hold_administrators(tx).await?;
-        let user = users::find(tx, id).await?.ok_or_else(not_found)?;
-        authorize_on_user(tx, action, &user).await?;
-        let epoch = user.session_epoch;
-        let everything = everything_of(tx, id, Fate::Stays).await?.ok_or_else(not_found)?;
-        let Some((kind, detail)) = work.clone()(tx, user).await? else { return Ok(false) };
-        let after = users::find(tx, id).await?;
-        if after.is_none_or(|user| user.session_epoch != epoch) {
-            everything.ended(tx, None).await?;
-        }
-        let mut event = Event::new(kind).about(id);
-        event.detail = (!detail.is_empty()).then(|| detail.to_owned());
-        tx.record(&event).await?;
-        Ok(true)
+        change_in(tx, action, id, work.clone()).await
     })
     .await
 }

@@ -26,6 +26,7 @@
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -210,7 +211,7 @@ impl App {
         info: &RequestInfo,
         work: impl AsyncFnOnce(&mut AuditedTx) -> Result<T, Failure> + Clone,
     ) -> Result<T, Failure> {
-        self.attempt(info, OnRefusal::Commit, work).await
+        self.attempt(info, OnRefusal::Commit, self.db.deadlines().write(), work).await
     }
 
     /// Runs `work` in a transaction that commits successes only: a refusal takes everything back, as a
@@ -225,16 +226,29 @@ impl App {
         info: &RequestInfo,
         work: impl AsyncFnOnce(&mut AuditedTx) -> Result<T, Failure> + Clone,
     ) -> Result<T, Failure> {
-        self.attempt(info, OnRefusal::Rollback, work).await
+        self.attempt(info, OnRefusal::Rollback, self.db.deadlines().write(), work).await
+    }
+
+    /// The same with the time of a run: for the changes of many objects at once, which an operator waits for.
+    ///
+    /// # Errors
+    /// As [`App::transaction_or_nothing`].
+    pub async fn run_or_nothing<T>(
+        &self,
+        info: &RequestInfo,
+        work: impl AsyncFnOnce(&mut AuditedTx) -> Result<T, Failure> + Clone,
+    ) -> Result<T, Failure> {
+        self.attempt(info, OnRefusal::Rollback, self.db.deadlines().run(), work).await
     }
 
     async fn attempt<T>(
         &self,
         info: &RequestInfo,
         on_refusal: OnRefusal,
+        patience: Duration,
         work: impl AsyncFnOnce(&mut AuditedTx) -> Result<T, Failure> + Clone,
     ) -> Result<T, Failure> {
-        let deadline = Instant::now() + self.db.deadlines().write();
+        let deadline = Instant::now() + patience;
         let mut runs = Runs::until(deadline);
         let info = Arc::new(info.clone());
         loop {

@@ -37,6 +37,13 @@ impl Deadlines {
         self.millis(2_000)
     }
 
+    /// How long a run of configuration files may take in all: less than [`work`](Self::work), after which its caller is
+    /// told to come back.
+    #[must_use]
+    pub const fn run(self) -> Duration {
+        self.millis(8_000)
+    }
+
     /// How long a database waits for a lock: less than [`write`](Self::write), so that the connection is
     /// free again when the caller has been told.
     #[must_use]

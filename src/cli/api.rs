@@ -14,6 +14,7 @@ use crate::store::apis::StoredApi;
 use crate::view;
 
 use super::error::{CommandError, about};
+use super::force::Force;
 use super::names::{Names, address, any, names};
 use super::output::{Output, Row};
 use super::paging::Paging;
@@ -98,6 +99,8 @@ pub struct SetArgs {
     /// Make a new shared secret (HS256); the old one stops at once
     #[arg(long)]
     new_secret: bool,
+    #[command(flatten)]
+    force: Force,
 }
 
 /// What both can say about an API.
@@ -193,6 +196,8 @@ pub struct DeleteArgs {
     /// Do not ask
     #[arg(long)]
     yes: bool,
+    #[command(flatten)]
+    force: Force,
 }
 
 impl Row for StoredApi {
@@ -276,7 +281,7 @@ fn set(args: &SetArgs, output: Output) -> Result<(), CommandError> {
     }
     let name = &args.named.identifier;
     with_app(async |app| {
-        let work = apis::update(app.clone(), name.clone(), change, RequestInfo::cli(app.now()));
+        let work = apis::update(app.clone(), name.clone(), change, args.force.info(&app));
         let changed = app.run_to_completion(work).await.map_err(about("api", name))?;
         done("Changed", &changed, output)
     })
@@ -302,7 +307,7 @@ fn delete(args: &DeleteArgs) -> Result<(), CommandError> {
         let identifier =
             app.run_to_completion(work).await.map_err(about("api", name))?.api.identifier;
         prompt::confirm(&format!("Delete API {identifier}?"), args.yes)?;
-        let work = apis::delete(app.clone(), identifier.clone(), RequestInfo::cli(app.now()));
+        let work = apis::delete(app.clone(), identifier.clone(), args.force.info(&app));
         app.run_to_completion(work).await.map_err(about("api", name))?;
         startup_report::say(&format!("Deleted API {identifier}\n"));
         Ok(())

@@ -78,6 +78,7 @@ impl Exit {
             | Code::EmailTaken
             | Code::EmailNotVerified
             | Code::Conflict
+            | Code::ManagedObject
             | Code::LastAdministrator
             | Code::SetupClosed => Self::Conflict,
             Code::TooManyAttempts | Code::Unavailable => Self::TryAgain,
@@ -109,6 +110,7 @@ mod tests {
             Code::LoginTaken,
             Code::EmailTaken,
             Code::Conflict,
+            Code::ManagedObject,
             Code::LastAdministrator,
             Code::SetupClosed,
         ];

@@ -10,10 +10,12 @@ mod audit;
 mod client;
 mod config;
 mod db;
+mod declarative;
 mod dev;
 mod error;
 mod exit;
 mod factors;
+mod force;
 mod from_file;
 mod health;
 mod invitations;
@@ -84,8 +86,13 @@ is refused, unless --new-database is given once. Stop it with Ctrl+C or SIGTERM.
     Serve(serve::ServeArgs),
     /// Start a throw-away demo on loopback, with a user and an API; all is gone when it stops
     #[command(after_help = "Examples:
-  signet dev")]
-    Dev,
+  signet dev
+  signet dev --apply signet.toml
+
+With --apply the server has what the files declare, in the place of the user and the API of the demo: stable
+client ids, and secrets and passwords from the environment, for the tests of an application. A user alice, an
+administrator, is made where the files declare none.")]
+    Dev(dev::DevArgs),
     /// Ask a server whether it is alive; exit 0 if so, 69 if not
     #[command(after_help = "Examples:
   signet health
@@ -123,6 +130,40 @@ For the health check of a container:  HEALTHCHECK CMD [\"signet\", \"health\"]")
     /// Show and check the settings
     #[command(subcommand)]
     Config(config::Command),
+    /// Show what configuration files would change
+    #[command(after_help = "Examples:
+  signet plan signet.toml
+  signet plan signet.toml -o json > plan.json
+  signet plan apis.toml clients.toml --prune --exit-code
+
+Changes nothing. Exit code 7 with --exit-code: something is to be changed.")]
+    Plan(declarative::PlanArgs),
+    /// Make APIs, clients and users what configuration files say
+    #[command(after_help = "Examples:
+  signet apply signet.toml
+  signet apply signet.toml --plan plan.json
+  signet apply signet.toml --prune
+  signet apply signet.toml --secrets-out secrets.ndjson
+  generate-config | signet apply -
+
+Everything or nothing, in one transaction. What another source manages is not touched; what the files leave out
+is deleted with --prune only. Exit code 5: an object belongs to another source, or the plan is outdated.")]
+    Apply(declarative::ApplyArgs),
+    /// Print what is stored as a configuration file
+    #[command(after_help = "Examples:
+  signet export > signet.toml
+  signet export --source infra/prod -o json
+  signet export --schema > signet.schema.json
+
+Secrets are references: to what the file that was applied names, else to variables of the environment.")]
+    Export(declarative::ExportArgs),
+    /// List objects that were changed elsewhere since files were applied
+    #[command(after_help = "Examples:
+  signet drift
+  signet drift --source infra/prod -o ndjson | jq -r .name
+
+Exit code 7: something has drifted. signet apply takes it back.")]
+    Drift(declarative::DriftArgs),
     /// Work on the database as a file, while no server does
     #[command(subcommand)]
     Db(db::Command),
@@ -156,7 +197,7 @@ pub fn main() -> ExitCode {
     let done = match &cli.command {
         None => return serve::run(&serve::ServeArgs::default()),
         Some(Command::Serve(args)) => return serve::run(args),
-        Some(Command::Dev) => return dev::run(),
+        Some(Command::Dev(args)) => return dev::run(args),
         Some(command) => run(command, output),
     };
     done.map_or_else(CommandError::say, |()| ExitCode::SUCCESS)
@@ -183,7 +224,7 @@ fn run(command: &Command, output: Output) -> Result<(), CommandError> {
     }
     match command {
         // `main` has taken these.
-        Command::Serve(_) | Command::Dev => Ok(()),
+        Command::Serve(_) | Command::Dev(_) => Ok(()),
         Command::Health(args) => health::run(args),
         Command::User(command) => user::run(command, output),
         Command::Api(command) => api::run(command, output),
@@ -195,6 +236,10 @@ fn run(command: &Command, output: Output) -> Result<(), CommandError> {
         Command::Token(command) => token::run(command, output),
         Command::Mail(command) => mail::run(command),
         Command::Config(command) => config::run(command, output),
+        Command::Plan(args) => declarative::plan(args, output),
+        Command::Apply(args) => declarative::apply(args, output),
+        Command::Export(args) => declarative::export(args, output),
+        Command::Drift(args) => declarative::drift(args, output),
         Command::Db(command) => db::run(command, output),
         Command::Migrate(command) => migrate::run(command, output),
         Command::Version => version::version(output),

@@ -24,6 +24,7 @@ use crate::server::{self, BindError, Bound, Interrupts};
 use crate::telemetry::{self, Voice};
 use crate::{identity, jobs};
 
+use super::declarative::at_start;
 use super::startup_report;
 
 /// `signet serve`.
@@ -123,6 +124,8 @@ fn serve(mut config: Config, purpose: OpenPurpose) -> Result<(), Refused> {
     }
     let opened = open(&runtime, config, purpose)?;
     warn(&opened.app);
+    let files = opened.app.config.apply_files.clone();
+    runtime.block_on(at_start::apply(&opened.app, &files, "SIGNET_APPLY_FILES"))?;
     let setup_url = runtime.block_on(first_administrator(&opened.app))?;
     startup_report::started(voice, &opened, &bound, setup_url.as_ref());
     serve_until_stopped(runtime, interrupts, opened, bound)

@@ -4,7 +4,7 @@
 //! on is in `cross_checks`.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::errors::Wrong;
 use super::reader::Reader;
@@ -77,6 +77,7 @@ pub(super) fn config(read: &mut Reader<'_>) -> Option<Config> {
             .fixed(&s::ACCESS_TOKEN_TTL, parse::span(LEAST..=TimeSpan::from_days(1))),
         refresh_idle_ttl: read.fixed(&s::REFRESH_IDLE_TTL, parse::span(LEAST..=LONGEST)),
         refresh_max_ttl: read.fixed(&s::REFRESH_MAX_TTL, parse::span(LEAST..=LONGEST)),
+        apply_files: Some(apply_files(read)),
         refresh_retry_window: read
             .fixed(&s::REFRESH_RETRY_WINDOW, parse::span(TimeSpan::ZERO..=FIVE_MINUTES)),
         max_sessions_per_user: read.fixed(&s::MAX_SESSIONS_PER_USER, parse::whole(1..=100_000)),
@@ -170,6 +171,23 @@ fn hash_workers(read: &mut Reader<'_>, argon2: Option<Argon2Cost>) -> usize {
         .unwrap_or_else(|| machine.hash_workers(argon2.map_or(u32::MAX, |cost| cost.memory_kib)));
     read.show(&s::HASH_WORKERS, workers.to_string());
     workers
+}
+
+fn apply_files(read: &mut Reader<'_>) -> Vec<PathBuf> {
+    let source = read.source();
+    let paths = |text: &str| {
+        let paths = text.split(',').map(str::trim).map(|path| match path {
+            "" => Err(Wrong::new("holds an empty path", "Type paths of files, comma separated")),
+            path => Ok(source.absolute(path)),
+        });
+        paths.collect::<Result<Vec<_>, _>>()
+    };
+    let found = read.typed(&s::APPLY_FILES, paths).unwrap_or_default();
+    if !found.is_empty() {
+        let shown: Vec<String> = found.iter().map(|path| path.display().to_string()).collect();
+        read.show(&s::APPLY_FILES, shown.join(","));
+    }
+    found
 }
 
 fn metrics_listen(read: &mut Reader<'_>) -> Option<MetricsListen> {

@@ -53,7 +53,7 @@ pub use parse::{length_of_time, spell};
 pub use passkeys::PasskeySettings;
 #[cfg(feature = "test-support")]
 pub use settings::{Fallback, SETTINGS, Setting};
-pub use source::{Origin, Source};
+pub use source::{Origin, Source, environment};
 pub use types::{
     Argon2Cost, BootstrapAdmin, Database, LogFormat, MetricsListen, NewDatabase,
     PersistentSessions, ProxyHeader, Registration, TlsFiles,
@@ -106,6 +106,8 @@ pub struct Config {
     pub refresh_idle_ttl: TimeSpan,
     /// A session ends this long after log-in however busy it is.
     pub refresh_max_ttl: TimeSpan,
+    /// Configuration files that are applied at each start, by their absolute paths.
+    pub apply_files: Vec<PathBuf>,
     /// How long a lost answer to a refresh may be asked for again: 0 s to 5 min.
     pub refresh_retry_window: TimeSpan,
     /// How long a sign-in at the pages lasts.

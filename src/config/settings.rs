@@ -118,6 +118,11 @@ settings! {
             Derived { says: "none, the master key is not being replaced", sample: "" },
             "The master key before it, until `signet key rewrap` has replaced it.";
     }
+    "Configuration files" {
+        APPLY_FILES = "SIGNET_APPLY_FILES", secret: false,
+            Derived { says: "none, nothing is applied at a start", sample: "/etc/signet/signet.toml" },
+            "Configuration files that are applied at each start, comma separated; see docs/configuration-as-code.md.";
+    }
     "Tokens and sessions" {
         SIGNING_ALG = "SIGNET_SIGNING_ALG", secret: false,
             Fixed("ES256"),

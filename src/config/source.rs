@@ -174,6 +174,15 @@ impl Source {
     }
 }
 
+/// The value of a variable that is no setting: one that a configuration file refers to. None where it is not set or is
+/// no text.
+#[must_use]
+pub fn environment(name: &str) -> Option<Secret<String>> {
+    let mut variables = std::env::vars_os();
+    let (_, value) = variables.find(|(known, _)| known == name)?;
+    value.into_string().ok().map(Secret::new)
+}
+
 /// Whether a name claims to be one of our settings. Kubernetes injects `SIGNET_SERVICE_*` and
 /// `SIGNET_PORT*` for a service called `signet`; `SIGNET_TEST_*` belongs to the test suite.
 fn is_ours(name: &str) -> bool {

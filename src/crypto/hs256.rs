@@ -46,6 +46,16 @@ impl GeneratedSecret {
         Self { kid, bytes: Zeroizing::new(random(entropy)) }
     }
 
+    /// Takes a secret that was made elsewhere, in the form in which one is handed over, and makes a name for it. None
+    /// when it does not have 32 bytes.
+    #[must_use]
+    pub fn parse(spelt: &str, entropy: &dyn Entropy) -> Option<Self> {
+        let bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(spelt).ok()?);
+        let bytes = Zeroizing::new(bytes.as_slice().try_into().ok()?);
+        let kid = URL_SAFE_NO_PAD.encode(random::<16>(entropy));
+        Some(Self { kid, bytes })
+    }
+
     /// The secret as it is handed over, once: base64url, the `k` of a JWK (RFC 7518 §6.4.1).
     #[must_use]
     pub fn spelt(&self) -> Secret<String> {

@@ -123,6 +123,8 @@ text_enum! {
         ClientEnabled = "client.enabled",
         /// A client was deleted.
         ClientDeleted = "client.deleted",
+        /// A configuration file took over an object that is already what the file says; the detail names it.
+        ConfigAdopted = "config.adopted",
         /// A service client was given administration scopes.
         ClientAdminGranted = "client.admin_granted",
         /// An administration key of a client was made.

@@ -44,6 +44,7 @@ pub mod liveness;
 pub mod login_name;
 pub mod mail;
 pub mod mailed_code;
+pub mod managed;
 pub mod network;
 pub mod oauth_error;
 pub mod oidc;

@@ -70,6 +70,8 @@ text_enum! {
         NotFound = "not_found",
         /// It conflicts with what is there.
         Conflict = "conflict",
+        /// A configuration file manages it.
+        ManagedObject = "managed_object",
         /// It would leave no enabled administrator.
         LastAdministrator = "last_administrator",
         /// The set-up link is used, expired or was never one.

@@ -26,6 +26,8 @@ pub struct RequestInfo {
     pub language: &'static str,
     /// The client that a sign-in at the pages is for.
     pub client_id: Option<String>,
+    /// Whether it may change what a configuration file manages.
+    pub force: bool,
     /// By which right the request administers. The machine's own unless it came over HTTP.
     pub authority: Authority,
 }
@@ -38,7 +40,8 @@ impl RequestInfo {
             Via::Cli | Via::System => Authority::Machine,
             Via::Http => Authority::None,
         };
-        Self { origin, device, now, language: ENGLISH, client_id: None, authority }
+        let force = false;
+        Self { origin, device, now, language: ENGLISH, client_id: None, authority, force }
     }
 
     /// A command on this machine.
@@ -69,6 +72,12 @@ impl RequestInfo {
     #[must_use]
     pub fn for_client(self, client_id: Option<String>) -> Self {
         Self { client_id, ..self }
+    }
+
+    /// The same request, which may change what a configuration file manages if `force` says so.
+    #[must_use]
+    pub fn forced(self, force: bool) -> Self {
+        Self { force, ..self }
     }
 
     /// The same request with `user` as the acting user.

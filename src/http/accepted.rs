@@ -19,7 +19,7 @@ use super::body;
 use super::context::Context;
 use super::error::Problem;
 use super::extract::JsonFields;
-use super::openapi::{Access, Operation};
+use super::openapi::{Access, FORCE, Operation};
 
 /// The most names that one answer lists.
 const MAX_NAMED: usize = 8;
@@ -140,6 +140,9 @@ fn check_query(query: &str, operation: &Operation) -> Result<(), Refusal> {
                 seen.push(field);
                 if !is_storable(&value) {
                     fields.push(FieldError { field, code: NUL, message: NO_NUL });
+                } else if field == FORCE.name && !matches!(&*value, "true" | "false") {
+                    let message = "force is true or false.";
+                    fields.push(FieldError { field, code: "wrong_type", message });
                 }
             }
         }

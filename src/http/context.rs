@@ -27,6 +27,7 @@ use crate::identity::bearer::{self, Caller};
 
 use super::accepted;
 use super::error::Problem;
+use super::openapi::FORCE;
 
 /// Facts about a request that the edge found out once: when it came, from where, under which id.
 #[derive(Debug, Clone)]
@@ -87,7 +88,14 @@ impl Context {
     #[must_use]
     pub fn request_info(&self) -> RequestInfo {
         let info = RequestInfo::new(self.origin(), self.device(), self.now());
-        info.in_language(self.locale(None).lang())
+        info.in_language(self.locale(None).lang()).forced(self.is_forced())
+    }
+
+    /// Whether the query says `force=true`; only operations that have the parameter get this far with it.
+    fn is_forced(&self) -> bool {
+        let query = self.uri.query().unwrap_or_default();
+        let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+        pairs.any(|(name, value)| name == FORCE.name && value == "true")
     }
 
     /// The same with the acting user.

@@ -76,6 +76,7 @@ pub const fn status(code: Code) -> StatusCode {
         Code::LoginTaken
         | Code::EmailTaken
         | Code::Conflict
+        | Code::ManagedObject
         | Code::LastAdministrator
         | Code::SetupClosed => StatusCode::CONFLICT,
         Code::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,

@@ -4,6 +4,7 @@
 //! survives its own failures.
 
 mod backchannel_logout;
+mod config_drift;
 mod heartbeat;
 mod housekeeping;
 pub mod key_rotation;
@@ -22,6 +23,8 @@ use crate::domain::outcome::Fault;
 pub use backchannel_logout::{
     deliver as deliver_logout_notices, write_next as write_logout_notices,
 };
+#[cfg(feature = "test-support")]
+pub use config_drift::look as look_for_drift;
 pub use heartbeat::leave;
 #[cfg(feature = "test-support")]
 pub use heartbeat::{beat, compare_settings};
@@ -63,6 +66,8 @@ const COUNT: Duration = Duration::from_secs(5 * 60);
 const ACTIVITY: Duration = Duration::from_secs(60);
 /// How often housekeeping runs when the last run found nothing to do.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
+/// How often managed objects are compared with what configuration files said.
+const DRIFT: Duration = Duration::from_secs(5 * 60);
 /// How often the sessions are walked through for those that have been idle for too long.
 const SWEEP: Duration = Duration::from_secs(30 * 60);
 
@@ -115,6 +120,12 @@ pub fn start(app: &App) {
         housekeep(app, app.now()).await?;
         prune_logins(app, app.now()).await.map(drop)
     }));
+    tokio::spawn(at_start_and_every(
+        app.clone(),
+        DRIFT,
+        "looking for drift of the configuration",
+        config_drift::look,
+    ));
     tokio::spawn(every(app.clone(), SWEEP, "removing idle sessions", async |app: &App| {
         sweep(app, app.now()).await.map(drop)
     }));

@@ -60,6 +60,13 @@ pub struct ClientLabel {
     pub client_id: String,
 }
 
+/// The label of a source of configuration files.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct SourceLabel {
+    /// Its name: as many values as an operator makes.
+    pub source: String,
+}
+
 /// The metrics of one route as one worker holds them: what is the same as the last time is not looked
 /// up again.
 pub struct RouteMetrics {

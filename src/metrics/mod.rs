@@ -34,6 +34,7 @@ pub use database::{DbMetrics, Wait};
 pub use histograms::ClosedHistograms;
 pub use labels::{
     ClientLabel, GrantLabels, MailLabels, RequestLabels, ResultLabel, RouteLabel, RouteMetrics,
+    SourceLabel,
 };
 use lists::{
     CLIENT_ADDRESSES, CONNECTIONS, HASHES, HOUSEKEEPING, ISSUED_AT_V1, LIMITS, LOGINS, MAILS,
@@ -86,6 +87,8 @@ pub struct Metrics {
     pub dropped_scopes: Family<ClientLabel, Counter>,
     /// Refresh branches that made room for the ninth of their session.
     pub replaced_branches: Counter,
+    /// Managed objects that were changed elsewhere, by source.
+    pub config_drift: Family<SourceLabel, Gauge>,
 }
 
 /// A request that is served; not any more when it is dropped.
@@ -191,6 +194,9 @@ impl Metrics {
         let replaced_branches = Counter::default();
         let help = "Refresh tokens that ended because their session had eight others";
         registry.register("replaced_branches", help, replaced_branches.clone());
+        let config_drift = Family::default();
+        let help = "Managed objects that are not what the configuration files said";
+        registry.register("config_drift_objects", help, config_drift.clone());
         Self {
             registry,
             certificate_end: AtomicI64::new(0),
@@ -217,6 +223,7 @@ impl Metrics {
             mails,
             dropped_scopes,
             replaced_branches,
+            config_drift,
         }
     }
 }
@@ -290,6 +297,16 @@ impl Metrics {
     /// Counts one answer of the token endpoint.
     pub fn count_token(&self, grant: &'static str, result: &'static str) {
         self.tokens.get_or_create(&GrantLabels { grant, result }).inc();
+    }
+
+    /// Notes how many objects of each source have drifted; other sources manage nothing any more.
+    pub fn config_has_drifted<'a>(&self, by_source: impl Iterator<Item = (&'a String, usize)>) {
+        self.config_drift.clear();
+        for (source, objects) in by_source {
+            let gauge =
+                self.config_drift.get_or_create_owned(&SourceLabel { source: source.clone() });
+            gauge.set(i64::try_from(objects).unwrap_or(i64::MAX));
+        }
     }
 
     /// Counts an access token, by its grant or the name of its endpoint at `/v1`.

@@ -70,3 +70,12 @@ pub async fn raise_cache_version(tx: &mut Tx) -> Result<(), Fault> {
     execute!(tx, "UPDATE cache_version SET version = version + 1 WHERE id = 1")?;
     Ok(())
 }
+
+/// Holds the row that every change of an API, a client or a key writes, until the end of `tx`, and raises nothing yet.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn hold_cache_version(tx: &mut Tx) -> Result<(), Fault> {
+    execute!(tx, "UPDATE cache_version SET version = version WHERE id = 1")?;
+    Ok(())
+}

@@ -9,6 +9,7 @@
 
 mod api;
 mod cli;
+mod declarative;
 mod faults;
 mod interop;
 mod keys;

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 use crate::base::{Entropy, Secret, TimeSpan, Timestamp};
 use crate::crypto::hs256::{GeneratedSecret, SharedSecret};
@@ -16,7 +17,7 @@ use crate::domain::http_uri;
 use crate::domain::outcome::Fault;
 use crate::domain::signing_key::SigningAlg;
 use crate::domain::token_rules::TokenAlg;
-use crate::store::apis::SealedSecret;
+use crate::store::apis::{SealedSecret, StoredApi};
 use crate::store::{self, Link, Tx};
 
 /// An API a token can be for, or the issuer itself.
@@ -134,9 +135,29 @@ pub(in crate::app) fn new_secret(
     api: Uuid,
 ) -> Result<(SealedSecret, Secret<String>), Fault> {
     let made = GeneratedSecret::make(entropy);
-    let sealed = seal.seal(&purpose(api), &*made.bytes)?;
-    let spelt = made.spelt();
-    Ok((SealedSecret { kid: made.kid, sealed }, spelt))
+    let sealed = seal_secret(seal, api, &made)?;
+    Ok((sealed, made.spelt()))
+}
+
+/// A secret for the API with this row id, sealed.
+pub(in crate::app) fn seal_secret(
+    seal: &SealKey,
+    api: Uuid,
+    secret: &GeneratedSecret,
+) -> Result<SealedSecret, Fault> {
+    let sealed = seal.seal(&purpose(api), &*secret.bytes)?;
+    Ok(SealedSecret { kid: secret.kid.clone(), sealed })
+}
+
+/// The secret of a stored API, if it has one.
+pub(in crate::app) fn open_secret(
+    seals: &Seals,
+    stored: &StoredApi,
+) -> Result<Option<Zeroizing<Vec<u8>>>, Fault> {
+    let Some(SealedSecret { sealed, .. }) = &stored.secret else { return Ok(None) };
+    let opened = seals.open(&purpose(stored.id), sealed);
+    let unreadable = |_| Fault::internal("the shared secret of an API cannot be unsealed");
+    opened.map(Some).map_err(unreadable)
 }
 
 /// Seals every secret under the newest key.

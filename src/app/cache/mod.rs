@@ -31,7 +31,7 @@ use audiences::Audiences;
 use clients::Clients;
 
 pub use audiences::Audience;
-pub(super) use audiences::{new_secret, rewrap};
+pub(super) use audiences::{new_secret, open_secret, rewrap, seal_secret};
 pub use verified_tokens::{VerifiedToken, VerifiedTokenCache};
 
 /// The readings in force.

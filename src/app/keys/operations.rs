@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 use crate::base::{Secret, Timestamp};
+use crate::crypto::hs256::GeneratedSecret;
 use crate::crypto::jwt::SigningKey;
 use crate::domain::outcome::Fault;
 use crate::domain::signing_key::{KeyState, SigningAlg};
 use crate::store::Tx;
-use crate::store::apis::SealedSecret;
+use crate::store::apis::{SealedSecret, StoredApi};
 use crate::store::keys::StoredKey;
 
 use super::{MadeKey, in_force, retired, rewrap};
@@ -28,6 +30,27 @@ impl App {
     ) -> Result<(SealedSecret, Secret<String>), Fault> {
         let seal = in_force(tx, &self.seal).await?;
         cache::new_secret(seal, &*self.entropy, api)
+    }
+
+    /// A secret that was made elsewhere, sealed for the API with this row id.
+    ///
+    /// # Errors
+    /// As [`new_shared_secret`](Self::new_shared_secret).
+    pub async fn seal_shared_secret(
+        &self,
+        tx: &mut Tx,
+        api: Uuid,
+        secret: &GeneratedSecret,
+    ) -> Result<SealedSecret, Fault> {
+        cache::seal_secret(in_force(tx, &self.seal).await?, api, secret)
+    }
+
+    /// The secret of a stored API, to compare it. None where it has none.
+    ///
+    /// # Errors
+    /// When it cannot be unsealed.
+    pub fn shared_secret(&self, stored: &StoredApi) -> Result<Option<Zeroizing<Vec<u8>>>, Fault> {
+        cache::open_secret(&self.seal, stored)
     }
 
     /// Makes a signing key, off the request's path: RSA takes a tenth of a second.

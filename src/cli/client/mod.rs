@@ -17,6 +17,7 @@ use crate::domain::request_info::RequestInfo;
 use crate::store::clients::StoredClient;
 
 use super::error::{CommandError, about};
+use super::force::Force;
 use super::output::Output;
 use super::paging::Paging;
 use super::prompt;
@@ -81,11 +82,11 @@ Each option given replaces all it says; what is not given stays.")]
     /// Disable a client; it gets nothing from now on
     #[command(after_help = "Examples:
   signet client disable shop")]
-    Disable(Named),
+    Disable(ChangeArgs),
     /// Enable a client again
     #[command(after_help = "Examples:
   signet client enable shop")]
-    Enable(Named),
+    Enable(ChangeArgs),
     /// Make a new secret; the one before stays good until the next rotation
     #[command(after_help = "Examples:
   signet client rotate-secret shop
@@ -160,6 +161,8 @@ pub struct UpdateArgs {
     logo: LogoArgs,
     #[command(flatten)]
     flags: Flags,
+    #[command(flatten)]
+    force: Force,
 }
 
 /// `signet client rotate-secret`.
@@ -170,6 +173,17 @@ pub struct RotateArgs {
     /// End every other secret at once
     #[arg(long)]
     revoke_old: bool,
+    #[command(flatten)]
+    force: Force,
+}
+
+/// `signet client disable` and `enable`.
+#[derive(Debug, Args)]
+pub struct ChangeArgs {
+    #[command(flatten)]
+    named: Named,
+    #[command(flatten)]
+    force: Force,
 }
 
 /// `signet client delete`.
@@ -180,6 +194,8 @@ pub struct DeleteArgs {
     /// Do not ask
     #[arg(long)]
     yes: bool,
+    #[command(flatten)]
+    force: Force,
 }
 
 /// Carries out a command.
@@ -196,13 +212,13 @@ pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
         Command::Show(named) => with_app(async |app| rows::show(&named.find(&app).await?, output)),
         Command::Why(named) => why::run(named, output),
         Command::Update(args) => update(args, output),
-        Command::Disable(named) => with_app(async |app| {
-            let (name, info) = (named.client_id.clone(), RequestInfo::cli(app.now()));
+        Command::Disable(ChangeArgs { named, force }) => with_app(async |app| {
+            let (name, info) = (named.client_id.clone(), force.info(&app));
             let work = clients::disable(app.clone(), name, info);
             done("Disabled", &app.run_to_completion(work).await.map_err(named.about())?, output)
         }),
-        Command::Enable(named) => with_app(async |app| {
-            let (name, info) = (named.client_id.clone(), RequestInfo::cli(app.now()));
+        Command::Enable(ChangeArgs { named, force }) => with_app(async |app| {
+            let (name, info) = (named.client_id.clone(), force.info(&app));
             let work = clients::enable(app.clone(), name, info);
             done("Enabled", &app.run_to_completion(work).await.map_err(named.about())?, output)
         }),
@@ -260,7 +276,7 @@ fn update(args: &UpdateArgs, output: Output) -> Result<(), CommandError> {
         ));
     }
     with_app(async |app| {
-        let (name, info) = (args.named.client_id.clone(), RequestInfo::cli(app.now()));
+        let (name, info) = (args.named.client_id.clone(), args.force.info(&app));
         let work = clients::update(app.clone(), name, change, info);
         let mut changed = app.run_to_completion(work).await.map_err(args.named.about())?;
         if let Some(logo) = logo {
@@ -275,8 +291,7 @@ fn update(args: &UpdateArgs, output: Output) -> Result<(), CommandError> {
 fn rotate_secret(args: &RotateArgs, output: Output) -> Result<(), CommandError> {
     with_app(async |app| {
         let (name, revoke_old) = (args.named.client_id.clone(), args.revoke_old);
-        let work =
-            clients::rotate_secret(app.clone(), name, revoke_old, RequestInfo::cli(app.now()));
+        let work = clients::rotate_secret(app.clone(), name, revoke_old, args.force.info(&app));
         let changed = app.run_to_completion(work).await.map_err(args.named.about())?;
         startup_report::say(&said("New secret of", &changed.stored));
         startup_report::say(match changed.stored.client.secrets.len() {
@@ -294,7 +309,7 @@ fn delete(args: &DeleteArgs) -> Result<(), CommandError> {
         let client_id = stored.client.client_id.clone();
         let what = format!("Delete client {} ({client_id})?", stored.client.metadata.name);
         prompt::confirm(&what, args.yes)?;
-        let work = clients::delete(app.clone(), client_id, RequestInfo::cli(app.now()));
+        let work = clients::delete(app.clone(), client_id, args.force.info(&app));
         app.run_to_completion(work).await.map_err(args.named.about())?;
         startup_report::say(&said("Deleted", &stored));
         Ok(())

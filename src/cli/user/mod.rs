@@ -20,6 +20,7 @@ use crate::domain::user_email::EmailChange;
 use crate::cli::attributes::{Given, Removed};
 use crate::cli::error::{CommandError, about};
 use crate::cli::factors;
+use crate::cli::force::Force;
 use crate::cli::invitations;
 use crate::cli::output::Output;
 use crate::cli::paging::Paging;
@@ -227,6 +228,8 @@ pub struct UpdateArgs {
     /// Whether the next sign-in asks for a new password
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     must_change_password: Option<bool>,
+    #[command(flatten)]
+    force: Force,
 }
 
 /// `signet user set-password`.
@@ -335,7 +338,7 @@ fn update(args: &UpdateArgs, output: Output) -> Result<(), CommandError> {
     }
     with_app(async |app| {
         let before = args.named.find(&app).await?;
-        let work = users::update(app.clone(), before.id, update, RequestInfo::cli(app.now()));
+        let work = users::update(app.clone(), before.id, update, args.force.info(&app));
         let user = app.run_to_completion(work).await.map_err(about("user", &before.login))?;
         if before.role.loses_rights(user.role) {
             startup_report::say("No longer an administrator: all sessions were ended.\n");

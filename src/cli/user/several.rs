@@ -14,12 +14,12 @@ use crate::app::App;
 use crate::base::id::UserId;
 use crate::cli::attributes::RoleArgs;
 use crate::cli::error::{CommandError, about};
+use crate::cli::force::Force;
 use crate::cli::from_file::each_line;
 use crate::cli::output::Output;
 use crate::cli::with_app::with_app;
 use crate::cli::{prompt, startup_report};
 use crate::domain::outcome::Failure;
-use crate::domain::request_info::RequestInfo;
 use crate::domain::user::{Role, User};
 
 use super::find;
@@ -44,6 +44,8 @@ pub struct SeveralArgs {
     /// Say what would be done, and change nothing
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    force: Force,
 }
 
 impl SeveralArgs {
@@ -147,7 +149,7 @@ pub fn delete(args: &DeleteArgs, output: Output) -> Result<(), CommandError> {
             let user = find(&app, named).await?;
             let question = format!("Delete user {} ({}) for good?", user.login, user.id);
             prompt::confirm(&question, *yes)?;
-            one(&app, &user, &Work::Delete, None).await?;
+            one(&app, &user, &Work::Delete, None, several.force).await?;
             done(&Work::Delete, &user);
             Ok(())
         }),
@@ -179,7 +181,7 @@ fn run(
     with_app(async |app| match (&args.target.user, &args.target.from) {
         (Some(named), _) => {
             let user = find(&app, named).await?;
-            one(&app, &user, work, roles).await?;
+            one(&app, &user, work, roles, args.force).await?;
             done(work, &user);
             match work {
                 Work::Unlock(_) | Work::Delete => Ok(()),
@@ -201,7 +203,7 @@ fn run(
             each_line(path, summary, async |line| {
                 let (named, own) = split(line, work)?;
                 let user = find(&app, named).await?;
-                one(&app, &user, work, own.as_ref().or(roles)).await
+                one(&app, &user, work, own.as_ref().or(roles), args.force).await
             })
             .await
         }
@@ -235,8 +237,9 @@ async fn one(
     user: &User,
     work: &Work,
     roles: Option<&RoleChange>,
+    force: Force,
 ) -> Result<(), CommandError> {
-    let (app, id, info) = (app.clone(), user.id, RequestInfo::cli(app.now()));
+    let (app, id, info) = (app.clone(), user.id, force.info(app));
     let named = about("user", &user.login);
     let handle = app.clone();
     match work {

@@ -66,6 +66,7 @@ fn without_any_setting_the_documented_defaults_are_in_force() {
     assert_eq!(config.database_wait, TimeSpan::from_secs(30));
     assert_eq!(config.new_database, NewDatabase::Allowed);
     assert_eq!(config.shutdown_delay, TimeSpan::ZERO);
+    assert!(config.apply_files.is_empty());
     assert!(config.issuer_is_default && config.secret_files.is_empty());
     assert!(config.master_key.is_none());
     assert_eq!(config.registration, Registration::Closed);
@@ -124,6 +125,7 @@ fn every_setting_can_be_changed() {
         ("SIGNET_DATABASE_WAIT", "1h"),
         ("SIGNET_NEW_DATABASE", "never"),
         ("SIGNET_SHUTDOWN_DELAY", "5m"),
+        ("SIGNET_APPLY_FILES", "signet.toml, /etc/signet/users.toml"),
         ("SIGNET_MASTER_KEY", KEY),
         ("SIGNET_PASSKEYS", "off"),
         ("SIGNET_RP_ID", "example.com"),
@@ -189,6 +191,8 @@ fn every_setting_can_be_changed() {
     assert_eq!(config.database_wait, TimeSpan::from_mins(60));
     assert_eq!(config.new_database, NewDatabase::Never);
     assert_eq!(config.shutdown_delay, TimeSpan::from_mins(5));
+    let files = ["/srv/signet.toml", "/etc/signet/users.toml"].map(PathBuf::from);
+    assert_eq!(config.apply_files, files);
     assert_eq!(config.secret_files, [("SIGNET_TLS_KEY".to_owned(), PathBuf::from("/tls/a.key"))]);
     assert!(!config.issuer_is_default);
     assert_eq!(config.issuer, "https://id.example.com/auth");

@@ -15,6 +15,7 @@ const OF_ONE_SERVER: &[(&str, &str)] = &[
     ("SIGNET_DATABASE_CONNECTIONS", "depends on the machine"),
     ("SIGNET_DATABASE_WAIT", "how one server starts"),
     ("SIGNET_NEW_DATABASE", "how one server starts"),
+    ("SIGNET_APPLY_FILES", "files of the machine"),
     ("SIGNET_MASTER_KEY", "one that is wrong does not start"),
     ("SIGNET_MASTER_KEY_OLD", "one that is wrong does not start"),
     ("SIGNET_BOOTSTRAP_ADMIN_LOGIN", "read at the first start only"),

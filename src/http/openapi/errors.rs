@@ -11,6 +11,7 @@ use crate::http::error::status;
 use crate::http::routes::Route;
 
 use super::operation::{Access, ErrorFormat, Operation, Security};
+use super::operations::FORCE;
 use super::schema::{BOOLEAN, INTEGER, Named, TEXT, list, object, optional, required};
 
 /// The body of an error below `/v1`, and wherever no other form is prescribed.
@@ -171,6 +172,9 @@ fn codes(operation: &Operation, route: &Route) -> Vec<Code> {
     if !operation.path.is_empty() {
         wanted.push(Code::NotFound);
     }
+    if operation.query.iter().any(|parameter| parameter.name == FORCE.name) {
+        wanted.push(Code::ManagedObject);
+    }
     if operation.conflict.is_some() {
         wanted.push(Code::Conflict);
     }
@@ -241,6 +245,7 @@ const fn meaning(code: Code) -> &'static str {
         Code::DomainNotAllowed => "The address belongs to a domain that cannot sign up.",
         Code::NotFound => "There is no such resource.",
         Code::Conflict => "The request conflicts with the current state.",
+        Code::ManagedObject => "A configuration file manages it; `force` changes it all the same.",
         Code::LastAdministrator => "It would leave no enabled administrator.",
         Code::SetupLinkInvalid => "The set-up link is invalid, used or expired.",
         Code::LinkInvalid => "The link has expired, was used or replaced, or is unknown.",

@@ -10,4 +10,5 @@ mod render;
 mod schema;
 
 pub use operation::{Access, Operation, ReadOnlyMember};
+pub use operations::FORCE;
 pub use render::document;

@@ -32,6 +32,7 @@ async fn scripted(server: &Server) {
     server.get("/.well-known/jwks.json?rs=orders").await.is(200);
     server.get("/health").await.is(200);
     server.app.metrics.certificate_ends_at(server.now());
+    server.app.metrics.config_has_drifted([(&"infra/prod".to_owned(), 0)].into_iter());
     jobs::beat(&server.app).await.unwrap();
     jobs::sample(&server.app).await.unwrap();
     jobs::count(&server.app).await.unwrap();

@@ -6,9 +6,12 @@ use std::process::{Command, Stdio};
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use signet::domain::managed::ManagedKind;
 use signet::domain::outcome::Code;
 use signet::http::openapi::document;
 use signet::http::routes::{Access, TABLE};
+use signet::store::clients;
+use signet::store::managed::{self, Managed};
 
 use crate::support::packages::{copy_of, have, npm_ci, venv};
 use crate::support::second_factors::Authenticator;
@@ -217,6 +220,10 @@ async fn every_documented_request_produces_its_error() {
     server.register("tia").await;
     let tia = server.login("tia").await;
     Authenticator::enrol(&server, &tia).await;
+    // As a configuration file would have it.
+    let managed = json!({"client_id": "managed", "name": "Managed", "type": "spa", "redirect_uris": ["https://m.example.com/"]});
+    server.call_as(Method::POST, "/v1/admin/clients", &root.access, managed).await.is(201);
+    manage(&server, "managed").await;
     let environment = [
         ("TIA", tia.access),
         ("BASE", server.base.clone()),
@@ -239,6 +246,27 @@ async fn every_documented_request_produces_its_error() {
         replayed += 1;
     }
     assert!(replayed >= 18, "{replayed}");
+}
+
+/// Lets a configuration file manage a client.
+async fn manage(server: &Server, client_id: &str) {
+    let stored = clients::find(&mut server.app.db.reader().await.unwrap(), client_id)
+        .await
+        .unwrap()
+        .unwrap();
+    let row = Managed {
+        kind: ManagedKind::Client,
+        name: client_id.to_owned(),
+        source: "infra/prod".to_owned(),
+        object_id: stored.id,
+        state: serde_json::Map::new(),
+        reference: None,
+        secret: None,
+        applied_at: server.now(),
+    };
+    let mut tx = server.app.db.begin().await.unwrap();
+    managed::put(&mut tx, &row).await.unwrap();
+    tx.commit().await.unwrap();
 }
 
 /// What can end the session the fuzzer works with; it gets a run of its own, where it may.

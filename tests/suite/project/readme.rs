@@ -19,7 +19,7 @@ const PASSWORD: &str = "correct horse battery";
 
 /// The blocks in their order, by the names under which the story below uses them. `elsewhere`: the suite itself
 /// is run so.
-const STORY: [&str; 11] = [
+const STORY: [&str; 12] = [
     "elsewhere",
     "start",
     "five-minutes",
@@ -30,6 +30,7 @@ const STORY: [&str; 11] = [
     "spa",
     "accounts-start",
     "accounts",
+    "apply",
     "backup",
 ];
 
@@ -193,6 +194,24 @@ async fn the_story_of_the_readme_works_when_pasted() {
         command.arg(&verify).args([&story.issuer, token]).current_dir(&folder);
         assert_eq!(output(command).await, format!("{sub} {scope}\n"));
     }
+}
+
+/// The file of the README is applied, and nothing has drifted then.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_configuration_file_of_the_readme_is_applied() {
+    let place = Place::served();
+    let mut story =
+        Story { place, issuer: String::new(), origin: String::new(), lines: Vec::new() };
+    story.shell(&["ACCESS=\n", block("apply")]).await;
+    let [plan, applied, _] = story.lines.as_slice() else { panic!("{:?}", story.lines) };
+    for line in [plan, applied] {
+        let plan: Value = serde_json::from_str(line).expect(line);
+        assert_eq!(
+            (&plan["changes"][0]["action"], &plan["changes"][0]["name"]),
+            (&"create".into(), &"wiki".into())
+        );
+    }
+    assert_eq!(block("apply").lines().count(), 5);
 }
 
 /// Clocks of two machines are never equal: without leeway a token that was made a moment ago is refused.

@@ -95,6 +95,11 @@ impl Launch {
         self.with(DEADLINES, "5")
     }
 
+    /// The value of a setting that was chosen.
+    pub fn setting(&self, name: &str) -> Option<String> {
+        self.settings.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+    }
+
     /// Without a setting.
     pub fn without(mut self, name: &str) -> Self {
         self.settings.retain(|(known, _)| known != name);

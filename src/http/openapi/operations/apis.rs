@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{NEVER_CHANGES, PAGINATION};
+use super::{FORCE, NEVER_CHANGES, PAGINATION};
 use crate::domain::token_rules::{TokenAlg, TokenProfile};
 use crate::http::openapi::operation::{
     Body, NO_CONTENT, Operation, Parameter, ReadOnlyMember, Tag, created, ok,
@@ -135,6 +135,7 @@ pub static SHOW: Operation =
 pub static UPDATE: Operation = Operation::new("updateApi", Tag::Admin, "Change an API")
     .about("A JSON merge patch (RFC 7396). Null restores the default.")
     .path(ID)
+    .query(&[FORCE])
     .body(
         Body::json(&[
             SETTINGS,
@@ -152,5 +153,7 @@ pub static UPDATE: Operation = Operation::new("updateApi", Tag::Admin, "Change a
     .conflicts("No key of the algorithm is active.");
 
 /// `DELETE /v1/admin/apis/{id}`.
-pub static DELETE: Operation =
-    Operation::new("deleteApi", Tag::Admin, "Delete an API").path(ID).returns(&[NO_CONTENT]);
+pub static DELETE: Operation = Operation::new("deleteApi", Tag::Admin, "Delete an API")
+    .path(ID)
+    .query(&[FORCE])
+    .returns(&[NO_CONTENT]);

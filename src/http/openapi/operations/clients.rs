@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::admin_keys::ADMIN_SCOPES;
-use super::{CHANGES_BY_ITSELF, NEVER_CHANGES, PAGINATION};
+use super::{CHANGES_BY_ITSELF, FORCE, NEVER_CHANGES, PAGINATION};
 use crate::domain::authn::AssuranceLevel;
 use crate::domain::client::{
     AssertionAudience, AuthMethod, ClientType, IdTokenClaims, PkcePolicy, SecurityProfile,
@@ -339,6 +339,7 @@ pub static EXPLAIN: Operation = Operation::new(
 pub static UPDATE: Operation = Operation::new("updateClient", Tag::Admin, "Change a client")
     .about("A JSON merge patch (RFC 7396). Null restores the default.")
     .path(ID)
+    .query(&[FORCE])
     .body(
         Body::json(&[&[optional("name", TEXT), optional("type", TYPE)], METADATA])
             .read_only(READ_ONLY)
@@ -368,17 +369,20 @@ pub static REMOVE_LOGO: Operation =
 pub static DELETE: Operation = Operation::new("deleteClient", Tag::Admin, "Delete a client")
     .about("With every consent users gave it.")
     .path(ID)
+    .query(&[FORCE])
     .returns(&[NO_CONTENT]);
 
 /// `POST /v1/admin/clients/{client_id}/disable`.
 pub static DISABLE: Operation = Operation::new("disableClient", Tag::Admin, "Disable a client")
     .about("It gets no tokens until it is enabled again.")
     .path(ID)
+    .query(&[FORCE])
     .returns(&[ok(named(&CLIENT))]);
 
 /// `POST /v1/admin/clients/{client_id}/enable`.
 pub static ENABLE: Operation = Operation::new("enableClient", Tag::Admin, "Enable a client again")
     .path(ID)
+    .query(&[FORCE])
     .returns(&[ok(named(&CLIENT))]);
 
 /// `POST /v1/admin/clients/{client_id}/rotate-secret`.
@@ -386,6 +390,7 @@ pub static ROTATE_SECRET: Operation =
     Operation::new("rotateClientSecret", Tag::Admin, "Create a new client secret")
         .about("The previous secret stays valid until the next rotation.")
         .path(ID)
+        .query(&[FORCE])
         .body(
             Body::json(&[&[optional(
                 "revoke_old",

@@ -23,7 +23,7 @@ pub mod users;
 
 use crate::domain::pagination::{DEFAULT_LIMIT, MAX_LIMIT};
 use crate::http::openapi::operation::Parameter;
-use crate::http::openapi::schema::{INTEGER, Keyword, TEXT, UUID};
+use crate::http::openapi::schema::{BOOLEAN, INTEGER, Keyword, TEXT, UUID};
 
 /// How many items a page has.
 const LIMIT: Parameter = Parameter::query(
@@ -44,6 +44,14 @@ const AFTER: Parameter =
 /// One user's items only.
 const USER_ID: Parameter =
     Parameter::query("user_id", UUID, "Only those of this user.").shared("UserId");
+
+/// Whether a change goes on although a configuration file manages the object.
+pub const FORCE: Parameter = Parameter::query(
+    "force",
+    BOOLEAN,
+    "true: also where a configuration file manages the object. The next time the file is applied takes the change back.",
+)
+.shared("Force");
 
 /// The parameters of a list in pages.
 const PAGINATION: &[Parameter] = &[LIMIT, AFTER];

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{AFTER, CHANGES_BY_ITSELF, LIMIT, NEVER_CHANGES};
+use super::{AFTER, CHANGES_BY_ITSELF, FORCE, LIMIT, NEVER_CHANGES};
 use crate::domain::outcome::Code;
 use crate::domain::user::Role;
 use crate::domain::user_filter::HashClass;
@@ -267,6 +267,7 @@ pub static UPDATE: Operation = Operation::new("updateUser", Tag::Admin, "Change 
             must_change_password.",
     )
     .path(ID)
+    .query(&[FORCE])
     .body(Body::json(&[ATTRIBUTES]).read_only(READ_ONLY).example(|| json!({ "role": "admin" })))
     .returns(&[ok(named(&USER))])
     .fails_with(&[Code::EmailTaken, Code::LastAdministrator]);
@@ -275,6 +276,7 @@ pub static UPDATE: Operation = Operation::new("updateUser", Tag::Admin, "Change 
 pub static DELETE: Operation = Operation::new("deleteUser", Tag::Admin, "Delete a user")
     .about("With all their sessions and grants.")
     .path(ID)
+    .query(&[FORCE])
     .returns(&[NO_CONTENT])
     .fails_with(&[Code::LastAdministrator]);
 
@@ -282,12 +284,14 @@ pub static DELETE: Operation = Operation::new("deleteUser", Tag::Admin, "Delete 
 pub static DISABLE: Operation = Operation::new("disableUser", Tag::Admin, "Disable a user")
     .about("All their sessions end.")
     .path(ID)
+    .query(&[FORCE])
     .returns(&[ok(named(&USER))])
     .fails_with(&[Code::LastAdministrator]);
 
 /// `POST /v1/admin/users/{id}/enable`.
 pub static ENABLE: Operation = Operation::new("enableUser", Tag::Admin, "Enable a user again")
     .path(ID)
+    .query(&[FORCE])
     .returns(&[ok(named(&USER))]);
 
 /// `POST /v1/admin/users/{id}/password`.

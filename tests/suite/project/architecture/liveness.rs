@@ -41,7 +41,11 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
     ("src/cli/client/why.rs", &["disabled_at"], "shows it"),
     ("src/admin/client_why.rs", &["disabled_at"], "reports that a client is disabled"),
     ("src/admin/clients.rs", &["disabled_at"], "disables and enables clients"),
-    ("src/admin/users.rs", &["session_epoch"], "ends sessions"),
+    ("src/admin/users.rs", &["disabled_at"], "disables and enables users"),
+    ("src/admin/user_writes.rs", &["session_epoch"], "ends sessions"),
+    ("src/admin/declarative/kinds/api.rs", &["name_since"], "makes an API; the store settles it"),
+    ("src/admin/declarative/kinds/client.rs", &["disabled_at"], "disables and enables clients"),
+    ("src/admin/declarative/kinds/user.rs", &["disabled_at"], "disables and enables users"),
     ("src/identity/last_administrator.rs", &["disabled_at"], "keeps an enabled administrator"),
     ("src/admin/tokens.rs", &["disabled_at"], "a preview is refused as the log-in would be"),
     (

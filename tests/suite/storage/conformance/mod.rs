@@ -35,6 +35,7 @@ mod login_names;
 mod logout_notices;
 mod mailed_codes;
 mod mails;
+mod managed;
 mod meta_and_setup;
 mod migrate;
 mod passkeys;

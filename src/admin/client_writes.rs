@@ -1,0 +1,162 @@
+//! The steps of a change of a client that run within a transaction: registering, storing, removing.
+//!
+//! Shared by the use cases of single clients and by configuration files, which change many objects in one
+//! transaction. Owns that a name has one bearer, also when two are registered at once, and that secrets go with the
+//! method of authentication.
+
+use crate::app::{App, AuditedTx, MadeKey};
+use crate::base::{Secret, Timestamp, opaque_token};
+use crate::crypto::digest::token_hash;
+use crate::domain::audit::{Event, EventKind};
+use crate::domain::client::{BUILT_IN, Client, SecretHash, is_client_id};
+use crate::domain::identifier_namespace::{self, Clash};
+use crate::domain::outcome::{Code, Failure, FieldError, Refusal};
+use crate::domain::permission::Action;
+use crate::store::clients::{self, StoredClient};
+use crate::store::revocations::Revoked;
+use crate::store::{Tx, apis, verifiers};
+
+use super::authorization::{authorize_on_client, grant_admin_scopes};
+use super::key_rotation;
+
+pub(super) fn not_found() -> Refusal {
+    Refusal::new(Code::NotFound, "There is no such client.")
+}
+
+fn taken() -> Refusal {
+    Refusal::new(Code::Conflict, "A client with this client_id exists already.")
+}
+
+/// Registers a client, with the key that its ID tokens are signed with if there was none.
+///
+/// # Errors
+/// `conflict` when the name is a client's or an API's; `validation_failed` for an API that is not registered.
+pub(super) async fn register(
+    tx: &mut AuditedTx,
+    stored: &StoredClient,
+    key: Option<&MadeKey>,
+) -> Result<(), Failure> {
+    let client = &stored.client;
+    // Held first: whoever registers the same name, also as an API, waits or was first.
+    if clients::hold(tx, &client.client_id).await?.is_some() {
+        return Err(taken().into());
+    }
+    if is_api(tx, &client.client_id).await? {
+        return Err(Refusal::new(Code::Conflict, Clash::Taken.message()).into());
+    }
+    let metadata = &client.metadata;
+    require_apis(tx, Some(&metadata.audiences), Some(&metadata.resource_servers)).await?;
+    authorize_on_client(tx, Action::CreateClient, metadata).await?;
+    if !clients::insert(tx, stored).await? {
+        return Err(taken().into());
+    }
+    key_rotation::begin(tx, key).await?;
+    record(tx, EventKind::ClientCreated, stored).await?;
+    grant_admin_scopes(tx, None, client).await
+}
+
+/// Stores a changed client, with the key that its ID tokens are signed with if there was none.
+///
+/// # Errors
+/// Only faults.
+pub(super) async fn store(
+    tx: &mut AuditedTx,
+    stored: &StoredClient,
+    event: EventKind,
+    key: Option<&MadeKey>,
+) -> Result<(), Failure> {
+    clients::update(tx, stored).await?;
+    key_rotation::begin(tx, key).await?;
+    record(tx, event, stored).await
+}
+
+/// Removes a client and what people allowed it.
+///
+/// # Errors
+/// Only faults.
+pub(super) async fn remove(tx: &mut AuditedTx, stored: &StoredClient) -> Result<(), Failure> {
+    let (client_id, now) = (&*stored.client.client_id, tx.info().now);
+    clients::delete(tx, client_id, now).await?;
+    verifiers::remove(tx, client_id).await?;
+    tx.cut(Revoked::Client(client_id)).await?;
+    record(tx, EventKind::ClientDeleted, stored).await
+}
+
+pub(super) async fn record(
+    tx: &mut AuditedTx,
+    kind: EventKind,
+    stored: &StoredClient,
+) -> Result<(), Failure> {
+    Ok(tx.record(&Event::new(kind).detail(&*stored.client.client_id)).await?)
+}
+
+/// Makes the first secret of a client that authenticates with one; drops those of any other.
+pub(super) fn settle_secrets(
+    app: &App,
+    client: &mut Client,
+    now: Timestamp,
+) -> Option<Secret<String>> {
+    if !client.metadata.auth_method.has_secret() {
+        client.secrets.clear();
+        return None;
+    }
+    if !client.secrets.is_empty() {
+        return None;
+    }
+    let (hash, secret) = new_secret(app, now);
+    client.secrets.push(hash);
+    Some(secret)
+}
+
+pub(super) fn new_secret(app: &App, now: Timestamp) -> (SecretHash, Secret<String>) {
+    let secret = opaque_token::generate(opaque_token::CLIENT_SECRET, &*app.entropy);
+    let hash = SecretHash { hash: *token_hash(&secret).digest(), created_at: now };
+    (hash, Secret::new(secret))
+}
+
+pub(super) fn refuse(wrong: Vec<FieldError>) -> Result<(), Refusal> {
+    if wrong.is_empty() { Ok(()) } else { Err(Refusal::fields(wrong)) }
+}
+
+/// Why this cannot be anybody's `client_id`.
+pub(super) fn unacceptable_name(client_id: &str, issuer: &str) -> Option<FieldError> {
+    let field = "client_id";
+    // A colon separates name and secret in a Basic header, and libraries do not encode it. Clients
+    // that have one from an older version keep it.
+    if !is_client_id(client_id) || client_id.contains(':') {
+        let message = "A client_id is 1 to 128 letters, digits or characters out of - . _ ~ /.";
+        return Some(FieldError { field, code: "malformed", message });
+    }
+    let clash = identifier_namespace::clash(client_id, issuer, [BUILT_IN])?;
+    Some(FieldError { field, code: "reserved", message: clash.message() })
+}
+
+/// Whether an API has this identifier.
+async fn is_api(tx: &mut Tx, identifier: &str) -> Result<bool, Failure> {
+    // An API is found by the id of its row as well.
+    let found = apis::find(tx, identifier).await?;
+    Ok(found.is_some_and(|stored| stored.api.identifier == identifier))
+}
+
+/// Refuses APIs that are not registered. Only what is chosen now: an API that was deleted since an earlier choice is
+/// no reason to refuse another change.
+///
+/// # Errors
+/// `validation_failed`; faults.
+pub(super) async fn require_apis(
+    tx: &mut Tx,
+    audiences: Option<&[String]>,
+    resource_servers: Option<&[String]>,
+) -> Result<(), Failure> {
+    let message = "This is no registered API: signet api create.";
+    let mut wrong = Vec::new();
+    for (field, chosen) in [("audiences", audiences), ("serves", resource_servers)] {
+        for identifier in chosen.unwrap_or_default() {
+            if !is_api(tx, identifier).await? {
+                wrong.push(FieldError { field, code: "unknown_api", message });
+                break;
+            }
+        }
+    }
+    Ok(refuse(wrong)?)
+}

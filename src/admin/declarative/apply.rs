@@ -1,0 +1,316 @@
+//! One run of the files: everything or nothing, in one transaction.
+//!
+//! Owns the order of writes, the lock that lets two runs follow each other, and what is remembered of each object. A
+//! plan is the same run, taken back at its end: what it says is what applying the files does.
+
+use std::sync::{Mutex, PoisonError};
+
+use super::declarations::{Declaration, Declarations};
+use super::kinds::{self, Live, Prepared, Wanted};
+use super::plan::{
+    Action, Change, Found, Plan, decide, digest_of_files, digest_of_objects, leave_out, left_out,
+};
+use super::reach;
+use super::references::Reference;
+use crate::admin::key_rotation;
+use crate::app::{App, AuditedTx};
+use crate::domain::audit::{Event, EventKind};
+use crate::domain::managed::ManagedKind;
+use crate::domain::outcome::{Code, Failure, Fault, Refusal, quotable};
+use crate::domain::request_info::RequestInfo;
+use crate::store::managed::{self, Managed};
+use crate::store::{meta, setup_links, users};
+
+/// What a run may do.
+#[derive(Debug, Clone, Default)]
+pub struct Choices {
+    /// Delete what the source manages and its files do not declare any more.
+    pub prune: bool,
+    /// Take over objects that another source, or none, manages.
+    pub adopt: bool,
+    /// The plan that is carried out: files and objects must be what they were.
+    pub expected: Option<Expected>,
+}
+
+/// What a plan was made from.
+#[derive(Debug, Clone)]
+pub struct Expected {
+    /// The hash of what the files want.
+    pub files: String,
+    /// The hash of the objects.
+    pub objects: String,
+}
+
+/// What the files would change. Writes nothing.
+///
+/// # Errors
+/// Everything that applying them would be refused for.
+pub async fn plan(
+    app: &App,
+    declarations: &Declarations,
+    choices: &Choices,
+    info: &RequestInfo,
+) -> Result<Plan, Failure> {
+    let prepared = Prepared { hashes: hashes(app, declarations).await?, ..Prepared::default() };
+    let planned = Mutex::new(None);
+    let run = app.run_or_nothing(info, async |tx| {
+        let plan = run(tx, declarations, choices, &prepared).await?;
+        *planned.lock().unwrap_or_else(PoisonError::into_inner) = Some(plan);
+        // Takes everything back.
+        Err::<(), Failure>(Refusal::new(Code::Conflict, "This was a plan.").into())
+    });
+    let outcome = run.await;
+    let planned = planned.into_inner().unwrap_or_else(PoisonError::into_inner);
+    match (outcome, planned) {
+        (Err(Failure::Refused(_)), Some(mut plan)) => {
+            reach::count(app, &mut plan.changes, info.now).await;
+            Ok(plan)
+        }
+        (Err(stop), _) => Err(stop),
+        (Ok(()), _) => Err(Fault::internal("a plan was carried out").into()),
+    }
+}
+
+/// Makes the objects what the files want. In force here at once, in every other process within seconds.
+///
+/// # Errors
+/// Everything that cannot be, with its place in the files; then nothing has changed.
+pub async fn apply(
+    app: &App,
+    declarations: &Declarations,
+    choices: &Choices,
+    info: &RequestInfo,
+) -> Result<Plan, Failure> {
+    let mut prepared = Prepared { hashes: hashes(app, declarations).await?, ..Prepared::default() };
+    for alg in declarations.objects.iter().filter_map(|object| object.wanted.as_ref()?.algorithm())
+    {
+        if !prepared.keys.contains_key(&alg)
+            && let Some(key) = key_rotation::missing(app, alg, info.now).await?
+        {
+            prepared.keys.insert(alg, key);
+        }
+    }
+    let work = async |tx: &mut AuditedTx| run(tx, declarations, choices, &prepared).await;
+    let plan = app.run_or_nothing(info, work).await?;
+    app.reload_if_changed().await?;
+    Ok(plan)
+}
+
+/// The hashes of passwords of users who have none. Made before the transaction: they take their time.
+async fn hashes(
+    app: &App,
+    declarations: &Declarations,
+) -> Result<std::collections::HashMap<String, String>, Failure> {
+    let mut hashes = std::collections::HashMap::new();
+    for declared in &declarations.objects {
+        let Some(Wanted::User(user)) = &declared.wanted else { continue };
+        let found = users::credential(&mut app.db.reader().await?, &declared.name).await?;
+        if found.is_some_and(|found| found.password_hash.is_some()) {
+            continue;
+        }
+        let hash = kinds::hash_password(app, user).await.map_err(|stop| located(declared, stop))?;
+        hashes.extend(hash.map(|hash| (declared.name.clone(), hash)));
+    }
+    Ok(hashes)
+}
+
+/// A change of a run, and the declaration that asks for it; none where the files leave the object out.
+struct Step<'a> {
+    change: Change,
+    found: Found,
+    declared: Option<&'a Declaration>,
+}
+
+async fn run(
+    tx: &mut AuditedTx,
+    declarations: &Declarations,
+    choices: &Choices,
+    prepared: &Prepared,
+) -> Result<Plan, Failure> {
+    let app = tx.app();
+    // In this order, as wherever both are held. A run that waits here finds what the one before it has done.
+    setup_links::hold_administrators(tx).await?;
+    meta::hold_cache_version(tx).await?;
+    let steps = steps(tx, declarations, choices).await?;
+    let named = steps.iter().map(|step| (step.change.kind, &*step.change.name, &step.found));
+    let (files, objects) = (digest_of_files(&app, declarations), digest_of_objects(named));
+    if let Some(expected) = &choices.expected {
+        let moved = match (expected.files == files, expected.objects == objects) {
+            (false, _) => Some("The files are not what they were when the plan was made."),
+            (_, false) => Some("Objects have changed since the plan was made."),
+            (true, true) => None,
+        };
+        if let Some(moved) = moved {
+            let message = format!("{moved} Nothing was changed. Make another plan: signet plan");
+            return Err(Refusal::new(Code::Conflict, "").with_message(message).into());
+        }
+    }
+    let mut order: Vec<&Step<'_>> = steps.iter().collect();
+    order.sort_by_key(|step| rank(&step.change));
+    for step in order {
+        let outcome = carry_out(tx, step, prepared).await;
+        outcome.map_err(|stop| match step.declared {
+            Some(declared) => located(declared, stop),
+            None => named_stop(&step.change, stop),
+        })?;
+    }
+    let changes = steps.into_iter().map(|step| step.change).collect();
+    Ok(Plan { changes, files, objects })
+}
+
+/// What becomes of each object, decided while nothing else can change one.
+async fn steps<'a>(
+    tx: &mut AuditedTx,
+    declarations: &'a Declarations,
+    choices: &Choices,
+) -> Result<Vec<Step<'a>>, Failure> {
+    let app = tx.app();
+    let managed = managed::all(&mut **tx).await?;
+    let (mut steps, mut refused) = (Vec::new(), Vec::new());
+    for declared in &declarations.objects {
+        let live = kinds::live(&mut **tx, &app, declared.kind, &declared.name).await?;
+        let found = Found::new(live, &managed);
+        match decide(&app, declared, &found, choices.adopt) {
+            Ok(change) => steps.push(Step { change, found, declared: Some(declared) }),
+            Err(text) => refused.push(text),
+        }
+    }
+    if !refused.is_empty() {
+        return Err(Refusal::new(Code::Conflict, "").with_message(refused.join("\n")).into());
+    }
+    let ids: Vec<_> = steps.iter().filter_map(|step| Some(step.found.live.as_ref()?.id)).collect();
+    for row in left_out(declarations, &ids, &managed) {
+        let live = kinds::live(&mut **tx, &app, row.kind, &row.name).await?;
+        if live.as_ref().is_some_and(|live| live.id == row.object_id) {
+            let found = Found { live, owner: Some(row.clone()) };
+            steps.push(Step { change: leave_out(row, choices.prune), found, declared: None });
+        } else {
+            // Deleted elsewhere, and no file asks for it.
+            managed::remove(tx, row.kind, &row.name).await?;
+        }
+    }
+    Ok(steps)
+}
+
+/// When a change is made: what others need first, what they refer to last. Clients and APIs give their names free
+/// before others take them; a user goes when the others are there, so that an administrator is always left.
+fn rank(change: &Change) -> (u8, usize) {
+    let kind = ManagedKind::ALL.iter().position(|kind| *kind == change.kind).unwrap_or(0);
+    match (change.action, change.kind) {
+        (Action::Delete, ManagedKind::User) => (4, kind),
+        (Action::Delete, _) => (1, usize::MAX - kind),
+        (Action::Create, _) => (2, 2 * kind),
+        (_, _) => (2, 2 * kind + 1),
+    }
+}
+
+async fn carry_out(
+    tx: &mut AuditedTx,
+    step: &Step<'_>,
+    prepared: &Prepared,
+) -> Result<(), Failure> {
+    let Step { change, found, declared } = step;
+    let wanted = declared.and_then(|declared| declared.wanted.as_ref());
+    match (change.action, wanted) {
+        (Action::Delete, _) => {
+            kinds::remove(tx, change.kind, &change.name).await?;
+            let row = found.owner.as_ref().map_or(&change.name, |row| &row.name);
+            managed::remove(tx, change.kind, row).await?;
+        }
+        (Action::Create, Some(wanted)) => {
+            wanted.create(tx, prepared).await?;
+            remember(tx, change, wanted).await?;
+        }
+        (Action::Update, Some(wanted)) => {
+            wanted.update(tx, prepared).await?;
+            remember(tx, change, wanted).await?;
+        }
+        (Action::Adopt, Some(wanted)) => {
+            remember(tx, change, wanted).await?;
+            let detail = format!("{} {}", change.kind, change.name);
+            tx.record(&Event::new(EventKind::ConfigAdopted).detail(detail)).await?;
+        }
+        (Action::Unchanged, Some(wanted)) => {
+            let live = found.live.as_ref();
+            if let (Some(live), Some(row)) = (live, &found.owner)
+                && !is_remembered(live, row, wanted, change)
+            {
+                remember(tx, change, wanted).await?;
+            }
+        }
+        (Action::Unchanged, None) => {
+            managed::remove(tx, change.kind, &change.name).await?;
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Whether what is remembered of an object is what it is: it was changed elsewhere, and the file likewise.
+fn is_remembered(live: &Live, row: &Managed, wanted: &Wanted, change: &Change) -> bool {
+    row.state == live.state
+        && row.secret == mark(live, wanted)
+        && row.reference == reference(wanted)
+        && row.name == change.name
+}
+
+/// A keyed hash of the secret of an object, where it is what a file refers to. Any other may be changed elsewhere.
+fn mark(live: &Live, wanted: &Wanted) -> Option<Vec<u8>> {
+    let referred = wanted.secret().filter(|secret| secret.reference != Reference::Generate);
+    referred.and_then(|_| live.secret.clone())
+}
+
+/// Where the secret of an object comes from, as it is stored.
+fn reference(wanted: &Wanted) -> Option<String> {
+    wanted.secret().map(|secret| secret.reference.json().to_string())
+}
+
+/// Writes down what an object is now, as it is stored: what differs from it later is a drift.
+async fn remember(tx: &mut AuditedTx, change: &Change, wanted: &Wanted) -> Result<(), Failure> {
+    let app = tx.app();
+    let live = kinds::live(&mut **tx, &app, change.kind, &change.name).await?;
+    let Some(live) = live else {
+        return Err(Fault::internal("an object that was applied is not there").into());
+    };
+    let row = Managed {
+        kind: change.kind,
+        name: change.name.clone(),
+        source: change.source.clone(),
+        object_id: live.id,
+        secret: mark(&live, wanted),
+        state: live.state,
+        reference: reference(wanted),
+        applied_at: tx.info().now,
+    };
+    Ok(managed::put(tx, &row).await?)
+}
+
+/// What an object was refused for, with its place in the file.
+fn located(declared: &Declaration, stop: Failure) -> Failure {
+    let Failure::Refused(refusal) = stop else { return stop };
+    let what = format!("{} {}", declared.kind, quotable(&declared.name));
+    let lines: Vec<String> = match refusal.fields.as_slice() {
+        [] => vec![format!("{}: {what}: {}", declared.place(""), refusal.message)],
+        fields => fields
+            .iter()
+            .map(|error| {
+                let place = declared.place(error.field);
+                match &*refusal.message {
+                    // The sentence of the field is more exact, unless it was replaced by one that knows more.
+                    message if error.code == "unreadable" => {
+                        format!("{place}: {} of {what}: {message}", error.field)
+                    }
+                    _ => format!("{place}: {} of {what}: {}", error.field, error.message),
+                }
+            })
+            .collect(),
+    };
+    Refusal::new(refusal.code, "").with_message(lines.join("\n")).into()
+}
+
+/// The same for an object that no file declares.
+fn named_stop(change: &Change, stop: Failure) -> Failure {
+    let Failure::Refused(refusal) = stop else { return stop };
+    let text = format!("{} {}: {}", change.kind, quotable(&change.name), refusal.message);
+    Refusal::new(refusal.code, "").with_message(text).into()
+}

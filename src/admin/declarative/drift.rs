@@ -1,0 +1,82 @@
+//! What was changed elsewhere since the files were applied.
+
+use std::collections::BTreeMap;
+
+use super::kinds;
+use crate::app::App;
+use crate::base::Timestamp;
+use crate::domain::managed::{Difference, ManagedKind, differences};
+use crate::domain::outcome::Fault;
+use crate::store::managed;
+use crate::text_enum;
+
+text_enum! {
+    /// In which way an object is not what was applied.
+    pub enum DriftKind {
+        /// Settings or the secret differ.
+        Changed = "changed",
+        /// It is not there.
+        Missing = "missing",
+        /// It was deleted, and another object has its name.
+        Replaced = "replaced",
+    }
+}
+
+/// An object that is not what was applied.
+#[derive(Debug, Clone)]
+pub struct Drift {
+    /// What it is.
+    pub kind: ManagedKind,
+    /// What identifies it.
+    pub name: String,
+    /// The source that manages it.
+    pub source: String,
+    /// In which way it differs.
+    pub drift: DriftKind,
+    /// What differs from what was applied.
+    pub fields: Vec<Difference>,
+    /// Whether the secret is another one.
+    pub secret: bool,
+    /// When it was applied.
+    pub applied_at: Timestamp,
+}
+
+/// What has drifted, and how many objects of each source have; also of those where none has.
+#[derive(Debug, Default)]
+pub struct Drifts {
+    /// The objects.
+    pub objects: Vec<Drift>,
+    /// Their number, by source.
+    pub by_source: BTreeMap<String, usize>,
+}
+
+/// Compares every managed object with what was applied.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn drift(app: &App) -> Result<Drifts, Fault> {
+    let mut found = Drifts::default();
+    for row in managed::all(&mut app.db.reader().await?).await? {
+        // A reader for each: a long list must not keep a connection from requests.
+        let live = kinds::live(&mut app.db.reader().await?, app, row.kind, &row.name).await?;
+        let count = found.by_source.entry(row.source.clone()).or_default();
+        let (drift, fields, secret) = match live {
+            None => (DriftKind::Missing, Vec::new(), false),
+            Some(live) if live.id != row.object_id => (DriftKind::Replaced, Vec::new(), false),
+            Some(live) => {
+                let fields = differences(&row.state, &live.state);
+                // A secret that no file refers to may be changed, and a password belongs to its user.
+                let is_managed = row.secret.is_some() && row.kind != ManagedKind::User;
+                let secret = is_managed && row.secret != live.secret;
+                if fields.is_empty() && !secret {
+                    continue;
+                }
+                (DriftKind::Changed, fields, secret)
+            }
+        };
+        *count += 1;
+        let managed::Managed { kind, name, source, applied_at, .. } = row;
+        found.objects.push(Drift { kind, name, source, drift, fields, secret, applied_at });
+    }
+    Ok(found)
+}

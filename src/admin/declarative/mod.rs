@@ -1,0 +1,78 @@
+//! Configuration as code: APIs, clients and users that files declare.
+//!
+//! A file is read into a tree whose values know their lines (`document`), key by key by the lists of the kinds
+//! (`fields`, `kinds`), into what is wanted (`declarations`). A run compares that with what is stored (`plan`) and
+//! writes the difference in one transaction (`apply`), remembering what was written, from which `drift` tells later
+//! changes. `export` is the way back. Nothing here knows how a file is found or a plan is shown.
+
+mod apply;
+mod declarations;
+mod document;
+mod drift;
+mod export;
+mod fields;
+mod json_document;
+mod kinds;
+mod plan;
+mod reach;
+mod references;
+mod schema;
+mod toml_document;
+
+use crate::app::App;
+use crate::base::Secret;
+use crate::domain::managed::ManagedKind;
+
+pub use apply::{Choices, Expected, apply, plan};
+pub use declarations::{Declarations, InputFile, Mistakes, read};
+pub use document::MAX_FILE;
+pub use drift::{Drift, drift};
+pub use export::{export, toml};
+pub use kinds::SecretChange;
+pub use plan::{Action, Change, Plan};
+pub use reach::Reach;
+pub use schema::schema;
+
+/// What is said where a secret is to be generated and there is no place to write it to.
+const NOT_GENERATED: &str =
+    "generate = true needs a place to write the secret to: signet apply --secrets-out FILE";
+
+/// A secret that was made, to be written down before it is stored.
+pub struct GeneratedSecret {
+    /// What the object is.
+    pub kind: ManagedKind,
+    /// What identifies it.
+    pub name: String,
+    /// The key of the secret in a file.
+    pub key: &'static str,
+    /// The secret.
+    pub secret: Secret<String>,
+}
+
+impl Declarations {
+    /// Makes the secrets that are to be generated, so that they can be written down before they are stored.
+    pub fn generate(&mut self, app: &App) {
+        for wanted in self.objects.iter_mut().filter_map(|declared| declared.wanted.as_mut()) {
+            wanted.generate(app);
+        }
+    }
+
+    /// The secrets that were made and that `plan` uses.
+    #[must_use]
+    pub fn generated(&self, plan: &Plan) -> Vec<GeneratedSecret> {
+        let is_used = |declared: &declarations::Declaration| {
+            plan.changes.iter().any(|change| {
+                (change.kind, &change.name) == (declared.kind, &declared.name)
+                    && change.secret == Some(SecretChange::Generated)
+            })
+        };
+        let used = self.objects.iter().filter(|declared| is_used(declared));
+        let made = used.filter_map(|declared| {
+            let secret = declared.wanted.as_ref()?.secret()?.known()?.clone();
+            let key = kinds::secret_key(declared.kind);
+            let (kind, name) = (declared.kind, declared.name.clone());
+            Some(GeneratedSecret { kind, name, key, secret })
+        });
+        made.collect()
+    }
+}

@@ -1,0 +1,204 @@
+//! What a run changes: decided from what the files want, what is stored and who manages it.
+//!
+//! Owns which objects a source may touch. Decides, and writes nothing.
+
+use serde_json::json;
+use uuid::Uuid;
+
+use super::declarations::{Declaration, Declarations};
+use super::kinds::{Live, SecretChange};
+use super::reach::Reach;
+use super::references::Reference;
+use crate::app::App;
+use crate::crypto::digest::sha256_base64url;
+use crate::domain::managed::{Difference, ManagedKind, State, differences};
+use crate::domain::outcome::quotable;
+use crate::store::managed::Managed;
+use crate::text_enum;
+
+text_enum! {
+    /// What becomes of an object.
+    pub enum Action {
+        /// It is created.
+        Create = "create",
+        /// It is changed.
+        Update = "update",
+        /// It is what the file wants, and belongs to the source of the file from now on.
+        Adopt = "adopt",
+        /// It is deleted.
+        Delete = "delete",
+        /// It is what the file wants.
+        Unchanged = "unchanged",
+        /// The source manages it and its files do not declare it any more: it stays.
+        LeftOut = "left_out",
+    }
+}
+
+impl Action {
+    /// Whether it changes something.
+    pub const fn changes(self) -> bool {
+        !matches!(self, Self::Unchanged | Self::LeftOut)
+    }
+}
+
+/// What becomes of one object.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// What.
+    pub action: Action,
+    /// What it is.
+    pub kind: ManagedKind,
+    /// What identifies it.
+    pub name: String,
+    /// The source that manages it afterwards.
+    pub source: String,
+    /// What differs.
+    pub fields: Vec<Difference>,
+    /// What becomes of its secret; none where the file names none.
+    pub secret: Option<SecretChange>,
+    /// The source that it is taken from; none within it where it was managed by none.
+    pub taken_from: Option<Option<String>>,
+    /// What ends with it; none where nothing does, or where it was not counted.
+    pub reach: Option<Reach>,
+}
+
+/// Everything that a run changes, and what it was decided from.
+#[derive(Debug, Clone, Default)]
+pub struct Plan {
+    /// What becomes of each object: those of the files, then those that are left out.
+    pub changes: Vec<Change>,
+    /// A hash of what the files want.
+    pub files: String,
+    /// A hash of the objects as they were.
+    pub objects: String,
+}
+
+impl Plan {
+    /// Whether something is to be changed.
+    pub fn has_changes(&self) -> bool {
+        self.changes.iter().any(|change| change.action.changes())
+    }
+}
+
+/// An object of a run as it is stored.
+pub struct Found {
+    /// What it is; none when it is not there.
+    pub live: Option<Live>,
+    /// Who manages it.
+    pub owner: Option<Managed>,
+}
+
+impl Found {
+    /// With its management among all `managed`: that of the object, not of another one with its name.
+    pub fn new(live: Option<Live>, managed: &[Managed]) -> Self {
+        let id = live.as_ref().map(|live| live.id);
+        let owner = managed.iter().find(|row| Some(row.object_id) == id).cloned();
+        Self { live, owner }
+    }
+}
+
+/// What becomes of an object that a file declares.
+///
+/// # Errors
+/// Why the source cannot touch it.
+pub fn decide(
+    app: &App,
+    declared: &Declaration,
+    found: &Found,
+    adopt: bool,
+) -> Result<Change, String> {
+    let Declaration { kind, name, source, wanted, .. } = declared;
+    let live = found.live.as_ref();
+    let owner = found.owner.as_ref().map(|row| row.source.clone());
+    let is_taken = live.is_some() && owner.as_ref() != Some(source);
+    if is_taken && !adopt {
+        let whose = match &owner {
+            Some(other) => format!("is managed by the source {other}"),
+            None => "exists and is managed by no source".to_owned(),
+        };
+        return Err(format!(
+            "{}: {kind} {} {whose}. --adopt takes it over for {source}",
+            declared.place(""),
+            quotable(name)
+        ));
+    }
+    let secret = wanted.as_ref().and_then(|wanted| wanted.secret_change(live, app));
+    let wanted_state = wanted.as_ref().map(super::kinds::Wanted::state);
+    let none = State::new();
+    let before = live.map_or(&none, |live| &live.state);
+    let fields =
+        wanted_state.as_ref().map(|wanted| differences(before, wanted)).unwrap_or_default();
+    let keeps_secret = matches!(secret, None | Some(SecretChange::Same));
+    let action = match (live, &wanted_state) {
+        (None, None) => Action::Unchanged,
+        (Some(_), None) => Action::Delete,
+        (None, Some(_)) => Action::Create,
+        (Some(_), Some(_)) if !fields.is_empty() || !keeps_secret => Action::Update,
+        (Some(_), Some(_)) if is_taken => Action::Adopt,
+        (Some(_), Some(_)) => Action::Unchanged,
+    };
+    let (kind, name, source) = (*kind, name.clone(), source.clone());
+    let taken_from = is_taken.then_some(owner);
+    Ok(Change { action, kind, name, source, fields, secret, taken_from, reach: None })
+}
+
+/// The managed objects that the sources of the files have and the files do not declare. One that a file declares
+/// under another name is declared.
+pub fn left_out<'a>(
+    declarations: &'a Declarations,
+    declared: &'a [Uuid],
+    managed: &'a [Managed],
+) -> impl Iterator<Item = &'a Managed> {
+    let is_named = |row: &Managed| {
+        declarations.objects.iter().any(|object| object.kind == row.kind && object.name == row.name)
+    };
+    managed.iter().filter(move |row| {
+        declarations.sources.contains(&row.source)
+            && !is_named(row)
+            && !declared.contains(&row.object_id)
+    })
+}
+
+/// What becomes of an object that is left out.
+pub fn leave_out(row: &Managed, prune: bool) -> Change {
+    Change {
+        action: if prune { Action::Delete } else { Action::LeftOut },
+        kind: row.kind,
+        name: row.name.clone(),
+        source: row.source.clone(),
+        fields: Vec::new(),
+        secret: None,
+        taken_from: None,
+        reach: None,
+    }
+}
+
+/// A hash of what the files want.
+pub fn digest_of_files(app: &App, declarations: &Declarations) -> String {
+    let wanted = declarations.objects.iter().map(|declared| {
+        let Declaration { kind, name, source, wanted, .. } = declared;
+        let state = wanted.as_ref().map(|wanted| wanted.state());
+        let reference =
+            wanted.as_ref().and_then(|wanted| wanted.secret()).map(|secret| &secret.reference);
+        // A secret that is to be made is another one each time.
+        let known = reference.filter(|reference| **reference != Reference::Generate);
+        let mark = known.and_then(|_| wanted.as_ref()?.mark(app));
+        json!([kind, name, source, state, reference.map(Reference::json), mark])
+    });
+    digest(wanted)
+}
+
+/// A hash of objects as they are stored.
+pub fn digest_of_objects<'a>(
+    found: impl Iterator<Item = (ManagedKind, &'a str, &'a Found)>,
+) -> String {
+    digest(found.map(|(kind, name, found)| {
+        let live = found.live.as_ref().map(|live| json!([live.id, live.state, live.secret]));
+        json!([kind, name, live, found.owner.as_ref().map(|row| &row.source)])
+    }))
+}
+
+fn digest(parts: impl Iterator<Item = serde_json::Value>) -> String {
+    let lines: String = parts.map(|part| format!("{part}\n")).collect();
+    sha256_base64url(lines.as_bytes())
+}

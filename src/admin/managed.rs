@@ -1,0 +1,47 @@
+//! Objects that a configuration file manages are not changed elsewhere by mistake.
+//!
+//! Owns that one refusal. A change made all the same (`--force`, `?force=true`) is a drift, which the next time the file
+//! is applied takes back.
+
+use uuid::Uuid;
+
+use crate::app::AuditedTx;
+use crate::domain::outcome::{Code, Failure, Refusal, quotable};
+use crate::store::managed::{self, Managed};
+
+/// Refuses the change of an object that a file manages, unless the request forces it. Called within the transaction
+/// that changes the object, while it is held.
+///
+/// # Errors
+/// `managed_object`; faults.
+pub(super) async fn guard(tx: &mut AuditedTx, object: Uuid) -> Result<(), Failure> {
+    refuse_if(tx, object, |_| true).await
+}
+
+/// The same for a new secret: one that the file does not refer to is changed anywhere.
+///
+/// # Errors
+/// `managed_object`; faults.
+pub(super) async fn guard_secret(tx: &mut AuditedTx, object: Uuid) -> Result<(), Failure> {
+    refuse_if(tx, object, |managed| managed.secret.is_some()).await
+}
+
+async fn refuse_if(
+    tx: &mut AuditedTx,
+    object: Uuid,
+    is_guarded: impl FnOnce(&Managed) -> bool + Send,
+) -> Result<(), Failure> {
+    if tx.info().force {
+        return Ok(());
+    }
+    let found = managed::of_object(&mut **tx, object).await?;
+    let Some(found) = found.filter(is_guarded) else { return Ok(()) };
+    let message = format!(
+        "The {} {} is managed by the configuration source {}. Change its file and apply it, or force this change \
+         (--force, ?force=true): the next signet apply takes it back.",
+        found.kind,
+        quotable(&found.name),
+        found.source
+    );
+    Err(Refusal::new(Code::ManagedObject, "").with_message(message).into())
+}

@@ -1,0 +1,164 @@
+//! How plans and drifts read.
+
+use serde_json::{Value, json};
+
+use crate::admin::declarative::{Action, Change, Choices, Drift, Plan, Reach, SecretChange};
+use crate::base::Timestamp;
+use crate::cli::output::Row;
+use crate::cli::relative_time::ago;
+use crate::domain::managed::Difference;
+
+/// The longest value that is shown to people, in characters; JSON has all of it.
+const MAX_SHOWN: usize = 100;
+
+/// A plan, with the choices it was made with.
+pub struct ShownPlan<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// The choices.
+    pub choices: &'a Choices,
+}
+
+impl ShownPlan<'_> {
+    /// For programs, and to be carried out later.
+    pub fn json(&self) -> Value {
+        let Plan { changes, files, objects } = self.plan;
+        let shown = changes.iter().filter(|change| change.action != Action::Unchanged);
+        json!({
+            "files": files,
+            "objects": objects,
+            "prune": self.choices.prune,
+            "adopt": self.choices.adopt,
+            "changes": shown.map(change).collect::<Vec<_>>(),
+            "unchanged": count(self.plan, Action::Unchanged),
+        })
+    }
+
+    /// For people.
+    pub fn text(&self) -> String {
+        let shown = self.plan.changes.iter().filter(|change| change.action != Action::Unchanged);
+        shown.map(lines).collect()
+    }
+}
+
+/// One line about a plan.
+pub fn summary(word: &str, plan: &Plan) -> String {
+    let left = match count(plan, Action::LeftOut) {
+        0 => String::new(),
+        left => format!(" {left} left out of the files: --prune deletes them."),
+    };
+    if !plan.has_changes() {
+        return format!("No changes.{left}\n");
+    }
+    let counted = [
+        (Action::Create, "created"),
+        (Action::Update, "changed"),
+        (Action::Adopt, "taken over"),
+        (Action::Delete, "deleted"),
+    ];
+    let counted = counted.into_iter().filter_map(|(action, word)| match count(plan, action) {
+        0 => None,
+        number => Some(format!("{number} {word}")),
+    });
+    let counted = counted.collect::<Vec<_>>().join(", ");
+    format!("{word}: {counted}, {} unchanged.{left}\n", count(plan, Action::Unchanged))
+}
+
+fn count(plan: &Plan, action: Action) -> usize {
+    plan.changes.iter().filter(|change| change.action == action).count()
+}
+
+fn change(change: &Change) -> Value {
+    let Change { action, kind, name, source, fields, secret, taken_from, reach } = change;
+    json!({
+        "action": action,
+        "kind": kind,
+        "name": name,
+        "source": source,
+        "fields": fields.iter().map(difference).collect::<Vec<_>>(),
+        "secret": secret,
+        "adopted": taken_from.is_some(),
+        "adopted_from": taken_from.as_ref().and_then(Option::as_ref),
+        "ends": reach.map(|Reach { sessions, consents }| json!({ "sessions": sessions, "consents": consents })),
+    })
+}
+
+fn difference(found: &Difference) -> Value {
+    json!({ "field": found.field, "before": found.before, "after": found.after })
+}
+
+fn lines(change: &Change) -> String {
+    let word = match change.action {
+        Action::Create => "create",
+        Action::Update => "change",
+        Action::Adopt => "adopt",
+        Action::Delete => "delete",
+        Action::LeftOut => "left out",
+        Action::Unchanged => "unchanged",
+    };
+    let mut text = format!("{word:<9} {} {}  ({})\n", change.kind, change.name, change.source);
+    if let Some(from) = &change.taken_from {
+        let from = from.as_ref().map_or("no source", String::as_str);
+        text.push_str(&format!("          taken over from {from}\n"));
+    }
+    for found in &change.fields {
+        let after = shown(found.after.as_ref());
+        let line = match change.action {
+            Action::Create => format!("          {} = {after}\n", found.field),
+            _ => {
+                format!("          {}: {} -> {after}\n", found.field, shown(found.before.as_ref()))
+            }
+        };
+        text.push_str(&line);
+    }
+    match change.secret {
+        None | Some(SecretChange::Same) => {}
+        Some(secret) => text.push_str(&format!("          secret: {secret}\n")),
+    }
+    if let Some(Reach { sessions, consents }) = change.reach
+        && sessions + consents > 0
+    {
+        text.push_str(&format!("          ends {sessions} sessions and {consents} consents\n"));
+    }
+    text
+}
+
+fn shown(value: Option<&Value>) -> String {
+    let Some(value) = value else { return "(default)".to_owned() };
+    let text = value.to_string();
+    match text.char_indices().nth(MAX_SHOWN) {
+        None => text,
+        Some((end, _)) => format!("{}...", &text[..end]),
+    }
+}
+
+/// An object that is not what was applied.
+pub struct DriftRow(pub Drift);
+
+impl Row for DriftRow {
+    const HEAD: &'static [&'static str] =
+        &["kind", "name", "source", "drift", "differs", "applied"];
+
+    fn cells(&self, now: Timestamp) -> Vec<String> {
+        let Drift { kind, name, source, drift, fields, secret, applied_at } = &self.0;
+        let mut differs: Vec<&str> = fields.iter().map(|found| &*found.field).collect();
+        if *secret {
+            differs.push("secret");
+        }
+        let (kind, drift) = (kind.to_string(), drift.to_string());
+        vec![kind, name.clone(), source.clone(), drift, differs.join(" "), ago(*applied_at, now)]
+    }
+
+    fn json(&self) -> Value {
+        let Drift { kind, name, source, drift, fields, secret, applied_at } = &self.0;
+        json!({
+            "kind": kind,
+            "name": name,
+            "source": source,
+            "drift": drift,
+            "fields": fields.iter().map(difference).collect::<Vec<_>>(),
+            "secret_changed": secret,
+            "applied_at": applied_at.rfc3339(),
+        })
+    }
+}

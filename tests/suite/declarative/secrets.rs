@@ -1,0 +1,149 @@
+//! Secrets by reference.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use crate::support::process::{Caller, until};
+
+use super::{
+    API, PASSWORD, SHOP, SHOP_SECRET, WORKER_SECRET, administrator, beside_a_server, client_token,
+    events,
+};
+
+/// A running server takes a secret within seconds.
+async fn accepted(caller: &Caller, secret: &str) {
+    until("the secret", async || client_token(caller, "worker", secret).await.status == 200).await;
+}
+
+/// A plan says whether a secret is the same or another one; applying another one makes it the client's, and the one
+/// before stays good until the next change.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_secret_is_told_and_applied() {
+    beside_a_server("secrets: changed", async |desk, caller| {
+        desk.run(&["apply", "shop.toml"]).ok();
+        client_token(&caller, "worker", WORKER_SECRET).await.is(200);
+        let other = "another-secret-another-secret-another";
+        desk.write("worker.secret", other);
+        let plan = desk.run(&["plan", "shop.toml"]).ok().json();
+        assert_eq!(
+            (&plan["changes"][0]["name"], &plan["changes"][0]["secret"]),
+            (&"worker".into(), &"changed".into())
+        );
+        desk.run(&["apply", "shop.toml"]).ok();
+        assert!(desk.run(&["apply", "shop.toml"]).ok().err.contains("No changes."));
+        for secret in [other, WORKER_SECRET] {
+            accepted(&caller, secret).await;
+        }
+        let third = "a-third-secret-a-third-secret-a-third-secret";
+        desk.write("worker.secret", third);
+        desk.run(&["apply", "shop.toml"]).ok();
+        accepted(&caller, third).await;
+        client_token(&caller, "worker", WORKER_SECRET).await.is(401);
+    })
+    .await;
+}
+
+/// A generated secret is made once, written to a new file that only its owner can read, and works; a second run makes
+/// none. Without a place for it, nothing is applied. What refers to nothing or to too little is refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_generated_secret_is_written_once() {
+    beside_a_server("secrets: generated", async |desk, caller| {
+        let shop = SHOP.replace("client_secret = { file = \"worker.secret\" }", "client_secret = { generate = true }");
+        desk.write("shop.toml", &format!("{shop}[[api]]\nidentifier = \"urn:hs\"\nsigning_alg = \"HS256\"\nshared_secret = {{ generate = true }}\n"));
+        desk.run(&["apply", "shop.toml"]).refused(2, &["--secrets-out"]);
+        assert_eq!(desk.run(&["client", "list"]).ok().out, "");
+        let plan = desk.run(&["plan", "shop.toml"]).ok().json();
+        let worker = plan["changes"].as_array().unwrap().iter().find(|change| change["name"] == "worker");
+        assert_eq!(worker.unwrap()["secret"], "generated");
+        let ran = desk.run(&["apply", "shop.toml", "--secrets-out", "out.ndjson"]).ok();
+        let mode = std::fs::metadata(desk.launch.dir.path().join("out.ndjson")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let written: Vec<serde_json::Value> = desk.read("out.ndjson").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(written.len(), 2, "{written:?}");
+        let of = |name: &str| written.iter().find(|line| line["name"] == name).unwrap()["value"].as_str().unwrap().to_owned();
+        assert!(!ran.out.contains(&of("worker")) && !ran.err.contains(&of("worker")));
+        client_token(&caller, "worker", &of("worker")).await.is(200);
+        assert_eq!(of("urn:hs").len(), 43);
+        let again = desk.run(&["apply", "shop.toml", "--secrets-out", "more.ndjson"]).ok();
+        assert!(again.err.contains("No changes.") && !desk.launch.dir.path().join("more.ndjson").exists());
+        assert!(desk.run(&["apply", "shop.toml"]).ok().err.contains("No changes."), "nothing is to be made");
+        // A secret that no file refers to is renewed as before, and that is no drift.
+        desk.run(&["client", "rotate-secret", "worker"]).ok();
+        desk.run(&["drift"]).ok();
+        // An existing file is not touched.
+        desk.run(&["client", "delete", "worker", "--yes", "--force"]).ok();
+        desk.run(&["apply", "shop.toml", "--secrets-out", "out.ndjson"]).refused(1, &["out.ndjson"]);
+        assert_eq!(desk.read("out.ndjson").lines().count(), 2);
+    })
+    .await;
+}
+
+/// A secret that is missing, too short, or written into the file itself is refused; so is a confidential client
+/// without one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_cannot_be_is_refused() {
+    beside_a_server("secrets: refused", async |desk, _| {
+        let with = |line: &str| {
+            let text = SHOP.replace("client_secret = { env = \"SHOP_SECRET\" }", line);
+            desk.write("x.toml", &text);
+            desk.with("SHORT", "too-short").run(&["apply", "x.toml"])
+        };
+        with("client_secret = { env = \"NONE\" }").refused(
+            2,
+            &["x.toml:16: client_secret of client shop: the environment variable NONE is not set"],
+        );
+        with("client_secret = { env = \"SHORT\" }").refused(2, &["32 to 512 printable"]);
+        with("client_secret = { file = \"gone\" }").refused(2, &["gone cannot be read"]);
+        with("client_secret = \"hunter2hunter2hunter2hunter2hunter2\"")
+            .refused(2, &["never in the file"]);
+        with("").refused(2, &["client_secret of client shop", "needs one"]);
+        with("token_endpoint_auth_method = \"private_key_jwt\"")
+            .refused(2, &["jwks of client shop"]);
+        assert_eq!(desk.run(&["client", "list"]).ok().out, "");
+    })
+    .await;
+}
+
+/// No secret and no password is in a plan, in what applying or exporting prints, in the log of the server or in the
+/// audit trail; nor in the database but as a hash.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_secret_is_told() {
+    beside_a_server("secrets: leaks", async |desk, caller| {
+        let desk = desk.with("SIGNET_LOG", "debug");
+        let mut said = String::new();
+        let mut keep = |ran: super::Ran| {
+            said.push_str(&ran.out);
+            said.push_str(&ran.err);
+        };
+        for format in ["json", "table", "ndjson"] {
+            keep(desk.run(&["plan", "shop.toml", "-o", format]).ok());
+        }
+        keep(desk.run(&["apply", "shop.toml"]).ok());
+        desk.write("worker.secret", &WORKER_SECRET.to_uppercase());
+        keep(desk.run(&["plan", "shop.toml", "-o", "json"]).ok());
+        keep(desk.run(&["apply", "shop.toml"]).ok());
+        desk.run(&["api", "set", API, "--no-claims", "--force"]).ok();
+        keep(desk.run(&["drift", "-o", "json"]).code(7));
+        keep(desk.run(&["export"]).ok());
+        keep(desk.run(&["export", "-o", "json"]).ok());
+        keep(desk.run(&["audit", "list"]).code(2));
+        let admin = administrator(&caller, "ada@example.com").await;
+        said.push_str(&serde_json::to_string(&events(&caller, &admin).await).unwrap());
+        for secret in [SHOP_SECRET, WORKER_SECRET, &WORKER_SECRET.to_uppercase(), PASSWORD] {
+            assert!(!said.contains(secret), "{secret}: {said}");
+        }
+        if desk.launch.database().exists() {
+            let bytes = ["signet.db", "signet.db-wal"].map(|name| {
+                std::fs::read(desk.launch.dir.path().join("data").join(name)).unwrap_or_default()
+            });
+            for secret in [SHOP_SECRET, WORKER_SECRET, PASSWORD] {
+                assert!(
+                    !bytes
+                        .iter()
+                        .any(|bytes| memchr::memmem::find(bytes, secret.as_bytes()).is_some()),
+                    "{secret}"
+                );
+            }
+        }
+    })
+    .await;
+}
