@@ -121,7 +121,7 @@ settings! {
     "Configuration files" {
         APPLY_FILES = "SIGNET_APPLY_FILES", secret: false,
             Derived { says: "none, nothing is applied at a start", sample: "/etc/signet/signet.toml" },
-            "Configuration files that are applied at each start, comma separated; see docs/configuration-as-code.md.";
+            "Configuration files, comma separated, applied at each start; see docs/configuration-as-code.md.";
     }
     "Tokens and sessions" {
         SIGNING_ALG = "SIGNET_SIGNING_ALG", secret: false,
