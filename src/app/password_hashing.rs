@@ -45,7 +45,7 @@ impl App {
     /// # Errors
     /// `unavailable` at once, with the time it would have taken, when that is too long.
     pub fn reserve_hash_slot(&self, lane: Lane, who: Requester) -> Result<Slot, Refusal> {
-        self.try_hash_slot(lane, who).map_err(|(_, refusal)| refusal)
+        self.try_hash_slot(lane, who).map_err(|(_, refusal)| *refusal)
     }
 
     /// The same; a refusal comes with its reason.
@@ -56,7 +56,7 @@ impl App {
         &self,
         lane: Lane,
         who: Requester,
-    ) -> Result<Slot, (FailureReason, Refusal)> {
+    ) -> Result<Slot, (FailureReason, Box<Refusal>)> {
         self.hasher.reserve(lane, who).map_err(|Overloaded { why, wait }| {
             let reason = match why {
                 Refused::Full => FailureReason::QueueFull,
@@ -66,7 +66,7 @@ impl App {
             if let Requester::Address(address) = who {
                 self.standing.count(address);
             }
-            (reason, self.turned_away(reason.as_str(), wait))
+            (reason, Box::new(self.turned_away(reason.as_str(), wait)))
         })
     }
 

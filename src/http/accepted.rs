@@ -135,7 +135,11 @@ fn check_query(query: &str, operation: &Operation) -> Result<(), Refusal> {
         let known = || operation.query.iter().map(|parameter| parameter.name);
         match known().find(|known| *known == name) {
             None => names.unknown(&name, known()),
-            Some(field) if seen.contains(&field) => names.repeated(&name),
+            Some(field) if seen.contains(&field) => {
+                // Which of its values was meant is unknown, so that none of them is judged.
+                fields.retain(|error: &FieldError| error.field != field);
+                names.repeated(&name);
+            }
             Some(field) => {
                 seen.push(field);
                 if !is_storable(&value) {

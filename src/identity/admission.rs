@@ -48,7 +48,7 @@ impl Admission {
     pub(super) fn reserve_to_compare(self, app: &App, info: &RequestInfo) -> Result<Slot, Refusal> {
         app.try_hash_slot(self.lane, self.who).map_err(|(reason, refusal)| {
             failed_attempts::shed(app, reason, info);
-            refusal
+            *refusal
         })
     }
 }

@@ -66,7 +66,9 @@ async fn no_other_spelling_reaches_a_route_of_administration() {
             format!("{path};x=1"),
         ] {
             let status = status(&server, route.method, &other, &root).await;
-            assert!(matches!(status, 400 | 404), "{other}: {status}");
+            // A name in the place of an id: another route, which does not have the method.
+            let is_id = path == "/v1/admin/sessions/end" && status == 405;
+            assert!(matches!(status, 400 | 404) || is_id, "{other}: {status}");
             tried += 1;
         }
     }

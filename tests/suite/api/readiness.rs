@@ -197,6 +197,8 @@ async fn a_database_that_cannot_be_written_is_unready_for_writers_alone() {
     for _ in 0..3 {
         server.try_login("ada", PASSWORD).await.is_problem(503, "unavailable");
     }
+    // Each cut connection is noticed when it is used.
+    until("reads work", async || server.get("/ready/read").await.status == 200).await;
     let answer = server.get("/ready").await;
     answer.is(503);
     let found = checks(&answer.text);

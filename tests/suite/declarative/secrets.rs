@@ -125,7 +125,7 @@ async fn no_secret_is_told() {
         keep(desk.run(&["drift", "-o", "json"]).code(7));
         keep(desk.run(&["export"]).ok());
         keep(desk.run(&["export", "-o", "json"]).ok());
-        keep(desk.run(&["audit", "list"]).code(2));
+        keep(desk.run(&["audit", "list"]).ok());
         let admin = administrator(&caller, "ada@example.com").await;
         said.push_str(&serde_json::to_string(&events(&caller, &admin).await).unwrap());
         for secret in [SHOP_SECRET, WORKER_SECRET, &WORKER_SECRET.to_uppercase(), PASSWORD] {

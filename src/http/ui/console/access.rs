@@ -3,10 +3,9 @@
 //! Owns the one question that menus, buttons and handlers ask. The table is `domain::permission`; the use cases ask it
 //! again, in the transaction that changes something.
 
-use actix_web::HttpResponse;
-
 use crate::domain::outcome::Refusal;
 use crate::domain::permission::TargetKind;
+use crate::http::error::Problem;
 use crate::identity::console_session;
 
 pub use crate::domain::permission::Action;
@@ -24,12 +23,11 @@ impl Console {
         console_session::authority(&self.visited.here).require_on(action, [kind]).is_ok()
     }
 
-    /// Refuses the page of an action that this user may not do to a target of this kind.
-    pub(super) fn require_to(&self, action: Action, kind: TargetKind) -> Result<(), HttpResponse> {
+    /// Refuses an action that this user may not do to a target of this kind.
+    pub(super) fn require_to(&self, action: Action, kind: TargetKind) -> Result<(), Problem> {
         let authority = console_session::authority(&self.visited.here);
-        authority.require_on(action, [kind]).map_err(|denied| {
-            let refusal = Refusal::from(denied);
-            self.failed(&self.context().problem(refusal.into()))
-        })
+        authority
+            .require_on(action, [kind])
+            .map_err(|denied| self.context().problem(Refusal::from(denied).into()))
     }
 }

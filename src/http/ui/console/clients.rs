@@ -119,7 +119,7 @@ pub async fn get_action(context: Context, path: Path<(String, String)>) -> HttpR
     let (id, action) = path.into_inner();
     let action = match known(&context, &action) {
         Ok(action) => action,
-        Err(answer) => return answer,
+        Err(problem) => return super::error_page(&context, &problem),
     };
     let console = match enter(context, action.right()).await {
         Ok(console) => console,
@@ -130,7 +130,7 @@ pub async fn get_action(context: Context, path: Path<(String, String)>) -> HttpR
             let kind = TargetKind::of_client(&stored.client.metadata);
             match console.require_to(action.right(), kind) {
                 Ok(()) => console.ask(console.client_question(action, &stored.client), None).await,
-                Err(answer) => answer,
+                Err(problem) => console.failed(&problem),
             }
         }
         Err(problem) => console.failed(&problem),
@@ -147,7 +147,7 @@ pub async fn post_action(
     let (id, action) = path.into_inner();
     let action = match known(&context, &action) {
         Ok(action) => action,
-        Err(answer) => return answer,
+        Err(problem) => return super::error_page(&context, &problem),
     };
     let (console, form) = match submitted(context, &request, form, action.right()).await {
         Ok(both) => both,
@@ -167,10 +167,10 @@ pub async fn post_action(
 }
 
 /// The action that an address names.
-fn known(context: &Context, action: &str) -> Result<ClientAction, HttpResponse> {
+fn known(context: &Context, action: &str) -> Result<ClientAction, Problem> {
     action.parse().map_err(|_| {
         let refusal = Refusal::new(Code::NotFound, "There is nothing at this address.");
-        super::error_page(context, &context.problem(refusal.into()))
+        context.problem(refusal.into())
     })
 }
 

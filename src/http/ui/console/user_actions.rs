@@ -137,7 +137,7 @@ pub async fn get(context: Context, path: Path<(String, String)>) -> HttpResponse
     let (id, action) = path.into_inner();
     let action = match known(&context, &action) {
         Ok(action) => action,
-        Err(answer) => return answer,
+        Err(problem) => return super::error_page(&context, &problem),
     };
     let console = match enter(context, action.right()).await {
         Ok(console) => console,
@@ -146,7 +146,7 @@ pub async fn get(context: Context, path: Path<(String, String)>) -> HttpResponse
     match console.named_user(&id).await {
         Ok(user) => match console.require_to(action.right(), TargetKind::of_user(user.role)) {
             Ok(()) => console.ask(console.user_question(action, &user), None).await,
-            Err(answer) => answer,
+            Err(problem) => console.failed(&problem),
         },
         Err(problem) => console.failed(&problem),
     }
@@ -162,7 +162,7 @@ pub async fn post(
     let (id, action) = path.into_inner();
     let action = match known(&context, &action) {
         Ok(action) => action,
-        Err(answer) => return answer,
+        Err(problem) => return super::error_page(&context, &problem),
     };
     let (console, form) = match submitted(context, &request, form, action.right()).await {
         Ok(both) => both,
@@ -181,10 +181,10 @@ pub async fn post(
 }
 
 /// The action that an address names.
-fn known(context: &Context, action: &str) -> Result<UserAction, HttpResponse> {
+fn known(context: &Context, action: &str) -> Result<UserAction, Problem> {
     action.parse().map_err(|_| {
         let refusal = Refusal::new(Code::NotFound, "There is nothing at this address.");
-        super::error_page(context, &context.problem(refusal.into()))
+        context.problem(refusal.into())
     })
 }
 
