@@ -87,7 +87,8 @@ impl Console {
         URL_SAFE_NO_PAD.encode(id)
     }
 
-    /// Does what a form asks for, once.
+    /// Does what a form asks for, once. The id counts for the address of the form alone; a form without one is another
+    /// form each time.
     pub(super) async fn once(
         &self,
         form: String,
@@ -95,6 +96,8 @@ impl Console {
     ) -> Result<FormResult, Problem> {
         let (context, user) = (self.context(), self.visited.here.user.id);
         let (app, now) = (context.app.clone(), context.now());
+        let id = if form.is_empty() { self.form_id() } else { form };
+        let form = format!("{} {id}", context.path());
         context.run(async move { app.form_results.once((user, form), now, work).await }).await
     }
 
