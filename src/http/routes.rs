@@ -306,7 +306,7 @@ routes! {
         DELETE Admin(RevokeAdminKey) api::admin_client_keys::revoke => admin_keys::REVOKE,
     }
     "/v1/admin/clients/{client_id}/why" {
-        GET Admin(ReadClients) api::admin_client_why::get => clients::EXPLAIN,
+        GET Admin(ReadClients) api::admin_client_why::get => client_report::EXPLAIN,
     }
     "/v1/admin/keys" { GET Admin(ReadKeys) api::admin_keys::list => keys::LIST }
     "/v1/admin/keys/rotate" { POST Admin(RotateKeys) api::admin_keys::rotate => keys::ROTATE }

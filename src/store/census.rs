@@ -140,7 +140,7 @@ pub async fn count_notices(link: &mut impl Link, most: i64) -> Result<i64, Fault
     let rows = fetch_all!(
         link,
         (i64,),
-        "SELECT count(*) FROM (SELECT 1 FROM logout_notices LIMIT $1) AS waiting",
+        "SELECT count(*) FROM (SELECT 1 FROM logout_notices ORDER BY id LIMIT $1) AS waiting",
         most
     )?;
     Ok(rows.first().map_or(0, |(count,)| *count))

@@ -6,11 +6,11 @@ use crate::base::Timestamp;
 use crate::base::id::{AuditId, UserId};
 use crate::domain::outcome::Fault;
 use crate::domain::user_filter::{HashClass, ListedUser};
-use crate::fetch_all;
+use crate::{execute, fetch_all};
 
-use super::Link;
 use super::user_words::SearchedColumns;
 use super::users::UserRow;
+use super::{Link, Tx};
 
 /// The most events in which users are looked for who may be locked.
 const FAILURES: i64 = 20_000;
@@ -212,4 +212,19 @@ pub async fn by_word(link: &mut impl Link, range: WordRange<'_>) -> Result<Vec<F
         range.after_user,
         range.limit
     )?)
+}
+
+/// Notes that a user signed in, to the day.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn note_login(tx: &mut Tx, id: UserId, now: Timestamp) -> Result<(), Fault> {
+    let day = Timestamp::from_secs(now.secs().div_euclid(86_400) * 86_400);
+    execute!(
+        tx,
+        "UPDATE users SET last_login_at = $1 WHERE id = $2 AND (last_login_at IS NULL OR last_login_at < $1)",
+        day,
+        id
+    )?;
+    Ok(())
 }

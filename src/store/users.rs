@@ -263,21 +263,6 @@ pub async fn hold_any(tx: &mut Tx, id: UserId) -> Result<Option<i64>, Fault> {
     Ok(row.map(|(epoch,)| epoch))
 }
 
-/// Notes that a user signed in, to the day.
-///
-/// # Errors
-/// When the database cannot be written.
-pub async fn note_login(tx: &mut Tx, id: UserId, now: Timestamp) -> Result<(), Fault> {
-    let day = Timestamp::from_secs(now.secs().div_euclid(86_400) * 86_400);
-    execute!(
-        tx,
-        "UPDATE users SET last_login_at = $1 WHERE id = $2 AND (last_login_at IS NULL OR last_login_at < $1)",
-        day,
-        id
-    )?;
-    Ok(())
-}
-
 /// Disables a user and ends everything. False when there is none or it is disabled already.
 ///
 /// # Errors

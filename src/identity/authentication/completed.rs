@@ -15,7 +15,7 @@ use crate::identity::authenticate::{RightPassword, invalid_credentials};
 use crate::identity::logout_notices::{Fate, everything_of};
 use crate::identity::notifications::{Notification, notify};
 use crate::identity::{account_networks, failed_attempts, sign_in_alarms};
-use crate::store::{passwords, spent_ids, users};
+use crate::store::{passwords, spent_ids, user_search};
 
 use super::{SingleUse, challenge_invalid};
 
@@ -87,7 +87,7 @@ impl Completed {
         let event = &event.clone().by_methods(methods);
         if event.kind == EventKind::LoginSucceeded {
             let now = tx.info().now;
-            users::note_login(tx, self.user.id, now).await?;
+            user_search::note_login(tx, self.user.id, now).await?;
         }
         match &self.how {
             How::AtOnce(right) => right.settle(tx, &self.user, event).await,

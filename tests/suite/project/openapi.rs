@@ -273,6 +273,7 @@ async fn manage(server: &Server, client_id: &str) {
 const ENDING: &[&str] = &[
     "deleteUser",
     "disableUser",
+    "endManySessions",
     "endSession",
     "endSessions",
     "endSessionsOfUser",

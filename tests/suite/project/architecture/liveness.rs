@@ -229,7 +229,7 @@ mod tests {
         ] {
             assert_eq!(judge(path, text), [""; 0], "{path}: {text}");
         }
-        let stale = judge("src/view.rs", "fn f() {}");
+        let stale = judge("src/view/users.rs", "fn f() {}");
         assert!(stale.len() == 1 && stale[0].contains("Take it off"), "{stale:#?}");
     }
 }

@@ -30,6 +30,7 @@ const SHORT: &[(&str, &str)] = &[
     ("src/http/api/refresh.rs", "each endpoint under /v1 has a file"),
     ("src/http/etag.rs", "one rule of RFC 9110 that two handlers share"),
     ("src/identity/history.rs", "a use case that the pages and /v1 share"),
+    ("src/jobs/config_drift.rs", "each job that reads has a file"),
     ("src/main.rs", "the binary is the library's command line"),
 ];
 

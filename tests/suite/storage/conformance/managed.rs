@@ -8,12 +8,12 @@ use uuid::Uuid;
 
 use super::{after, commit, on_both_stores, reader, user_id};
 
-fn row(kind: ManagedKind, name: &str, object: i64) -> Managed {
+fn row(kind: ManagedKind, name: &str, object: u128) -> Managed {
     Managed {
         kind,
         name: name.to_owned(),
         source: "infra/prod".to_owned(),
-        object_id: user_id(object).uuid(),
+        object_id: Uuid::from_u128(object),
         state: json!({"name": "\u{e4}", "scopes": ["b", "a"]}).as_object().cloned().unwrap(),
         reference: Some(r#"{"env":"A"}"#.to_owned()),
         secret: Some(vec![0, 255]),
