@@ -103,8 +103,8 @@ async fn lists_have_those_they_are_for() {
         commit(&db, async |tx| {
             users::disable(tx, bob, NOW).await?;
             users::require_password_change(tx, ada, true, NOW).await?;
-            users::note_login(tx, ada, after(90_000)).await?;
-            users::note_login(tx, ada, NOW).await?;
+            user_search::note_login(tx, ada, after(90_000)).await?;
+            user_search::note_login(tx, ada, NOW).await?;
             execute!(tx, "UPDATE users SET role = 'admin' WHERE id = $1", ada)
         })
         .await;
