@@ -84,7 +84,7 @@ pub async fn of_object(link: &mut impl Link, object: Uuid) -> Result<Option<Mana
         link,
         ManagedRow,
         "SELECT kind, name, source, object_id, state, reference, secret, applied_at FROM managed \
-         WHERE object_id = $1 LIMIT 1",
+         WHERE object_id = $1 ORDER BY kind, name LIMIT 1",
         object
     )?
     .map(Managed::try_from)
