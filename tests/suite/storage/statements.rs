@@ -139,6 +139,8 @@ fn every_statement_binds_what_it_names() {
                 "key",
                 // Of former login names.
                 "login_key",
+                // Of the words of users.
+                "user_id",
             ];
             // The order of a window function ends with its parenthesis.
             let order = rest.split(" limit").next().unwrap().split(") as ").next().unwrap();
