@@ -1,5 +1,5 @@
 //! Why a user cannot sign in: what is stored and what happened lately, collected for
-//! [`diagnose`](crate::domain::sign_in_diagnosis::diagnose).
+//! [`diagnose`].
 
 use std::net::IpAddr;
 
