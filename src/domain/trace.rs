@@ -1,6 +1,6 @@
 //! The trace that a request belongs to (W3C Trace Context).
 //!
-//! Owns the form of the `traceparent` header. Whose header is believed is the edge's to say.
+//! Owns the form of the `traceparent` header. `http::request_ids` decides which callers may send one.
 
 use std::fmt;
 
@@ -72,25 +72,11 @@ impl Trace {
         self.parent_id.map(Hex)
     }
 
-    /// Whether the caller records the trace.
-    #[must_use]
-    pub const fn is_sampled(&self) -> bool {
-        self.sampled
-    }
-
-    /// The header that names this span to whom it calls.
+    /// The header that names this span to the servers that it calls.
     #[must_use]
     pub fn header(&self) -> String {
         let flags = u8::from(self.sampled);
         format!("00-{}-{}-{flags:02x}", self.trace_id(), self.span_id())
-    }
-}
-
-impl<const N: usize> Hex<N> {
-    /// The bytes.
-    #[must_use]
-    pub const fn bytes(&self) -> [u8; N] {
-        self.0
     }
 }
 
