@@ -247,7 +247,7 @@ pub(super) async fn register(
     key: Option<&MadeKey>,
 ) -> Result<(), Failure> {
     let identifier = &*stored.api.identifier;
-    // Held first: whoever registers a client of this name waits, or was first and is seen.
+    // The lock is taken first: a concurrent registration of a client of this name then waits or is visible.
     if apis::hold(tx, identifier).await?.is_some() {
         return Err(taken().into());
     }

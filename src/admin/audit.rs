@@ -8,11 +8,13 @@ use crate::domain::audit::{Event, EventKind};
 use crate::domain::audit_filter::{AuditFilter, DrivingIndex};
 use crate::domain::outcome::Failure;
 use crate::domain::pagination::{Page, PageRequest};
+use crate::domain::permission::Action;
 use crate::domain::request_info::RequestInfo;
 use crate::store::audit::StoredEvent;
 use crate::store::audit_query::{self, Stretch};
 use crate::text_enum;
 
+use super::authorization::authorize;
 use super::user_lookup::resolve;
 
 /// The most rows that are examined for one page.
@@ -105,6 +107,7 @@ pub async fn begin_export(
     info: RequestInfo,
 ) -> Result<(), Failure> {
     app.transaction(&info, async |tx| {
+        authorize(tx, Action::ExportAudit, &[]).await?;
         tx.record(&Event::new(EventKind::AuditExported).detail(format.as_str())).await?;
         Ok(())
     })

@@ -138,5 +138,8 @@ async fn scopes_now(
 }
 
 fn ended() -> Refusal {
-    Refusal::new(Code::InvalidToken, "What the request was authorized by has ended meanwhile.")
+    Refusal::new(
+        Code::InvalidToken,
+        "The authorization of this request was revoked. Sign in again, or request another token.",
+    )
 }

@@ -37,7 +37,7 @@ pub(super) async fn register(
     key: Option<&MadeKey>,
 ) -> Result<(), Failure> {
     let client = &stored.client;
-    // Held first: whoever registers the same name, also as an API, waits or was first.
+    // The lock is taken first: a concurrent registration of this name, also as an API, then waits or is visible.
     if clients::hold(tx, &client.client_id).await?.is_some() {
         return Err(taken().into());
     }
@@ -118,7 +118,7 @@ pub(super) fn refuse(wrong: Vec<FieldError>) -> Result<(), Refusal> {
     if wrong.is_empty() { Ok(()) } else { Err(Refusal::fields(wrong)) }
 }
 
-/// Why this cannot be anybody's `client_id`.
+/// Why the `client_id` is not allowed.
 pub(super) fn unacceptable_name(client_id: &str, issuer: &str) -> Option<FieldError> {
     let field = "client_id";
     // A colon separates name and secret in a Basic header, and libraries do not encode it. Clients

@@ -13,6 +13,8 @@ use crate::domain::request_info::RequestInfo;
 use crate::domain::signing_key::{KeyState, SigningAlg};
 use crate::store::keys;
 
+use super::authorization::authorize;
+
 /// Every signing key there is.
 ///
 /// # Errors
@@ -45,6 +47,7 @@ pub async fn carry_out(app: &App, change: &Change, info: &RequestInfo) -> Result
 
 /// Writes one step, or refuses because another process was first.
 async fn write(tx: &mut AuditedTx, change: &Change, made: Option<&MadeKey>) -> Result<(), Failure> {
+    authorize(tx, Action::RotateKeys, &[]).await?;
     let (app, now) = (tx.app(), tx.info().now);
     let (kind, kid) = match change {
         Change::Publish(_) | Change::Begin(_) => {
@@ -262,6 +265,7 @@ pub async fn retire(
         _ => None,
     };
     app.transaction_or_nothing(&info, async |tx| {
+        authorize(tx, Action::RetireKey, &[]).await?;
         let mut done = keys::advance(tx, &kid, key.state, KeyState::Retired, now).await?;
         let mut events = vec![(EventKind::KeyRetired, kid.clone())];
         // Something has to sign: the key that waits, or one made for it.

@@ -11,6 +11,7 @@ use crate::domain::pagination::PageRequest;
 use crate::domain::permission::Action;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::session::{EndReason, SessionFilter};
+use crate::domain::user::User;
 use crate::identity::browser_login::end_browser;
 use crate::identity::logout_notices;
 use crate::identity::sessions::{self, LoggedIn};
@@ -45,21 +46,21 @@ pub async fn revoke(app: App, id: SessionId, info: RequestInfo) -> Result<(), Fa
     .await
 }
 
-/// Whether [`revoke`] would end something.
+/// The user whose session or sign-in [`revoke`] would end.
 ///
 /// # Errors
 /// `not_found` when there is none or it is over.
-pub async fn require_live(app: App, id: SessionId, now: Timestamp) -> Result<(), Failure> {
+pub async fn user_of_live(app: App, id: SessionId, now: Timestamp) -> Result<User, Failure> {
     let mut reader = app.db.reader().await?;
-    let found = store::sessions::with_user(&mut reader, id).await?;
-    let is_live = found.is_some_and(|(session, user)| {
-        active_session(&session, (&user).into(), ClientState::NotConsidered, now).is_ok()
-    });
-    let browser = BrowserId::from_uuid(id.uuid());
-    if is_live || browser_sessions::live_user(&mut reader, browser, now).await?.is_some() {
-        return Ok(());
+    if let Some((session, user)) = store::sessions::with_user(&mut reader, id).await?
+        && active_session(&session, (&user).into(), ClientState::NotConsidered, now).is_ok()
+    {
+        return Ok(user);
     }
-    Err(Refusal::new(Code::NotFound, "There is no such live session.").into())
+    let browser = BrowserId::from_uuid(id.uuid());
+    let none = || Refusal::new(Code::NotFound, "There is no such live session.");
+    let user = browser_sessions::live_user(&mut reader, browser, now).await?.ok_or_else(none)?;
+    Ok(users::find(&mut reader, user).await?.ok_or_else(none)?)
 }
 
 /// Ends the sessions and the sign-ins at Signet's pages that rest on less than `level`. How many there were.

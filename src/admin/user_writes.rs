@@ -13,8 +13,8 @@ use crate::identity::email::{replace_email, set_email};
 use crate::identity::last_administrator::keep_an_administrator;
 use crate::identity::logout_notices::{Fate, everything_of};
 use crate::identity::register::login_taken;
-use crate::store::setup_links;
 use crate::store::users::{self, NewUser};
+use crate::store::{mailed_codes, setup_links};
 
 use super::authorization::authorize_on_user;
 use super::users::{Update, invalid_email, not_found};
@@ -73,6 +73,10 @@ pub(super) async fn store_update(
     }
     if before.loses_rights(user.role) {
         users::raise_epoch(tx, id, now).await?;
+    }
+    if user.role.is_signets_own() && user.role != before {
+        // Links that were handed over before the user was protected: their holder would gain the new role.
+        mailed_codes::void_of_user(tx, id).await?;
     }
     users::update(tx, id, user.name.as_deref(), &user.subject(), now).await?;
     if let Some(must) = must_change {

@@ -30,8 +30,8 @@ pub struct Given {
 /// `--role` of a command that replaces all roles.
 #[derive(Debug, Args)]
 pub struct RoleArgs {
-    /// admin or user: what the user may do at Signet itself (default: user); anything else: an
-    /// application role. May be given several times, or with commas between several
+    /// user, admin, signet:auditor or signet:helpdesk: what the user may do at Signet itself (default: user);
+    /// anything else: an application role. May be given several times, or with commas between several
     #[arg(long = "role", value_name = "ROLE", value_parser = names(label))]
     roles: Vec<Names>,
 }

@@ -46,7 +46,7 @@ pub async fn each_line(
     let lines = if failed == 1 { "1 line".to_owned() } else { format!("{failed} lines") };
     Err(CommandError::new(
         Exit::SomeFailed,
-        format!("{lines} failed; see above. The others were done."),
+        format!("{lines} failed, see above; the other lines did not."),
     ))
 }
 

@@ -98,7 +98,9 @@ async fn one(app: &App, name: &str, dry_run: bool) -> Result<(), CommandError> {
     let id = name.parse::<SessionId>().map_err(|_| about("session", name)(none().into()))?;
     let info = RequestInfo::cli(app.now());
     let done = match dry_run {
-        true => app.run_to_completion(sessions::require_live(app.clone(), id, info.now)).await,
+        true => {
+            app.run_to_completion(sessions::user_of_live(app.clone(), id, info.now)).await.map(drop)
+        }
         false => app.run_to_completion(sessions::revoke(app.clone(), id, info)).await,
     };
     done.map_err(about("session", name))

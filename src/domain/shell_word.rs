@@ -12,6 +12,24 @@ pub fn quoted(word: &str) -> Cow<'_, str> {
     Cow::Owned(format!("'{}'", word.replace('\'', "'\\''")))
 }
 
+/// A command with an operand and options, such as ` --network 192.0.2.7`. An operand that would be taken for an option
+/// stands last, behind `--`.
+#[must_use]
+pub fn command(verb: &str, operand: &str, options: &str) -> String {
+    let word = quoted(operand);
+    match operand.starts_with('-') {
+        true => format!("{verb}{options} -- {word}"),
+        false => format!("{verb} {word}{options}"),
+    }
+}
+
+/// An option with a value, after a space.
+#[must_use]
+pub fn option(name: &str, value: &str) -> String {
+    let separator = if value.starts_with('-') { '=' } else { ' ' };
+    format!(" {name}{separator}{}", quoted(value))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -29,5 +47,16 @@ mod tests {
         ] {
             assert_eq!(quoted(word), quoted_word);
         }
+    }
+
+    #[test]
+    fn operands_and_values_are_never_taken_for_options() {
+        assert_eq!(command("signet user show", "ada", ""), "signet user show ada");
+        assert_eq!(command("signet user show", "-x", ""), "signet user show -- -x");
+        let network = option("--network", "192.0.2.7");
+        assert_eq!(command("unlock", "a b", &network), "unlock 'a b' --network 192.0.2.7");
+        assert_eq!(command("unlock", "-x", &network), "unlock --network 192.0.2.7 -- -x");
+        assert_eq!(option("--user", "$(id)"), " --user '$(id)'");
+        assert_eq!(option("--user", "-x"), " --user=-x");
     }
 }

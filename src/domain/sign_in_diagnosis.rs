@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use crate::base::Timestamp;
 use crate::text_enum;
 
-use super::shell_word::quoted;
+use super::shell_word::{command, option};
 
 text_enum! {
     /// A cause. The texts are stable.
@@ -173,37 +173,37 @@ const ADDRESS_REFILLS: i64 = 120;
 /// The causes that keep the user of an account out.
 #[must_use]
 pub fn diagnose(account: &AccountFacts, observed: &Observed, now: Timestamp) -> Vec<Finding> {
-    let login = quoted(&account.login);
+    let login = &*account.login;
     let mut found = Vec::new();
     if let Some(at) = account.disabled_at {
         let message = format!("The account is disabled since {}.", at.rfc3339());
-        found.push(finding(Cause::Disabled, message, format!("signet user enable {login}")));
+        found.push(finding(Cause::Disabled, message, command("signet user enable", login, "")));
     }
     match &account.password {
         StoredPassword::None => found.push(finding(
             Cause::NoPassword,
             "The account has no password. Its user chooses one with an invitation.".to_owned(),
-            format!("signet user invite {login}"),
+            command("signet user invite", login, ""),
         )),
         StoredPassword::Unreadable => found.push(finding(
             Cause::HashUnreadable,
             "The stored password hash is not one that Signet verifies. A new password replaces it."
                 .to_owned(),
-            format!("signet user recover {login}"),
+            command("signet user recover", login, ""),
         )),
         StoredPassword::Hash(_) => {}
     }
     found.extend(
-        observed.locks.iter().filter(|lock| lock.is_closed()).map(|lock| locked(lock, &login)),
+        observed.locks.iter().filter(|lock| lock.is_closed()).map(|lock| locked(lock, login)),
     );
-    found.extend(address_limited(observed, &login, now));
+    found.extend(address_limited(observed, login, now));
     if account.must_change_password {
         found.push(Finding {
             cause: Cause::PasswordChangeRequired,
             message: "The next sign-in begins with a new password. Pages ask for it; an application that signs in at \
                       /v1/login gets 401 password_change_required and sends the new one to /v1/login/continue."
                 .to_owned(),
-            fix: Some(format!("signet user update {login} --must-change-password false")),
+            fix: Some(command("signet user update", login, " --must-change-password false")),
         });
     }
     if account.lacks_second_factor {
@@ -215,7 +215,7 @@ pub fn diagnose(account: &AccountFacts, observed: &Observed, now: Timestamp) -> 
             fix: None,
         });
     }
-    found.extend(failures(account, observed, &login));
+    found.extend(failures(account, observed, login));
     found.extend(overloaded(observed));
     found
 }
@@ -237,24 +237,23 @@ pub fn diagnose_unknown(
     if !unknown.nearest.is_empty() {
         message.push_str(&format!(" Spelt nearly alike: {}.", unknown.nearest.join(", ")));
     }
-    let fix = unknown.nearest.first().map(|login| format!("signet user why {}", quoted(login)));
+    let fix = unknown.nearest.first().map(|login| command("signet user why", login, ""));
     found.push(Finding { cause: Cause::NoSuchUser, message, fix });
     if let Some(now_called) = &unknown.former {
         found.push(finding(
             Cause::FormerLogin,
             format!("It was the login of {now_called}, who has changed it."),
-            format!("signet user why {}", quoted(now_called)),
+            command("signet user why", now_called, ""),
         ));
     }
     if let Some(owner) = &unknown.unverified {
         found.push(finding(
             Cause::UnverifiedAddress,
             format!("It is the e-mail address of {owner}, not verified: only a verified address signs in."),
-            format!("signet user update {} --email-verified", quoted(owner)),
+            command("signet user update", owner, " --email-verified"),
         ));
     }
-    let typed = quoted(login);
-    found.extend(address_limited(observed, &typed, now));
+    found.extend(address_limited(observed, login, now));
     found.extend(overloaded(observed));
     found
 }
@@ -269,9 +268,9 @@ fn locked(lock: &Lock, login: &str) -> Finding {
         Guarded::Password => "at the password",
         Guarded::SecondFactor => "at the second factors",
     };
-    let (whence, option) = match from {
+    let (whence, network) = match from {
         CountedFrom::Network(Some(address)) => {
-            (format!("from the network {address}"), format!(" --network {address}"))
+            (format!("from the network {address}"), option("--network", &address.to_string()))
         }
         CountedFrom::Network(None) => ("from one network".to_owned(), String::new()),
         CountedFrom::Strangers => {
@@ -286,7 +285,7 @@ fn locked(lock: &Lock, login: &str) -> Finding {
     let until = until.rfc3339();
     let message =
         format!("{tries} of {limit} attempts {what} {whence} failed. Locked until {until}.");
-    finding(cause, message, format!("signet user unlock {login}{option}"))
+    finding(cause, message, command("signet user unlock", login, &network))
 }
 
 fn address_limited(observed: &Observed, login: &str, now: Timestamp) -> Option<Finding> {
@@ -302,7 +301,7 @@ fn address_limited(observed: &Observed, login: &str, now: Timestamp) -> Option<F
     Some(finding(
         Cause::AddressLimited,
         message,
-        format!("signet user unlock {login} --network {address}"),
+        command("signet user unlock", login, &option("--network", address)),
     ))
 }
 
@@ -315,13 +314,17 @@ fn failures(account: &AccountFacts, observed: &Observed, login: &str) -> Vec<Fin
     let wrong: Vec<&FailedAttempts> = of("wrong_password");
     if let Some(told) = told(&wrong) {
         let message = format!("The password was wrong {told}, and no sign-in has succeeded since.");
-        found.push(finding(Cause::WrongPassword, message, format!("signet user recover {login}")));
+        found.push(finding(
+            Cause::WrongPassword,
+            message,
+            command("signet user recover", login, ""),
+        ));
     }
     let wrong: Vec<&FailedAttempts> = of("factor_failed");
     if let Some(told) = told(&wrong) {
         let message =
             format!("A code or passkey was wrong {told}, and no sign-in has succeeded since.");
-        let fix = format!("signet user reset-factors {login}");
+        let fix = command("signet user reset-factors", login, "");
         found.push(finding(Cause::SecondFactorFailed, message, fix));
     }
     if let Some(refused) = recent().find(|one| one.kind == "login.refused") {

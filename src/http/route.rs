@@ -84,7 +84,7 @@ macro_rules! routes {
 
 pub(super) use {described, is_flow, routes};
 
-/// A guard for a method; whoever may GET may also HEAD (RFC 9110 §9.3.2).
+/// A guard for a method; GET also admits HEAD (RFC 9110 §9.3.2).
 pub(super) fn method(name: &'static str) -> impl Guard {
     guard::fn_guard(move |context| {
         let asked = context.head().method.as_str();

@@ -127,6 +127,30 @@ impl Kind {
         Self::ActivityDays,
     ];
 
+    /// Its name in metrics.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Sessions => "sessions",
+            Self::ExpiryEvents => "expiry_events",
+            Self::Audit => "audit_events",
+            Self::Verifiers => "verifiers",
+            Self::LoginLimits => "login_limits",
+            Self::KnownNetworks => "known_networks",
+            Self::SetupLinks => "setup_links",
+            Self::AuthorizationCodes => "authorization_codes",
+            Self::DeviceCodes => "device_codes",
+            Self::PushedRequests => "pushed_requests",
+            Self::MailedCodes => "mailed_codes",
+            Self::BrowserSessions => "browser_sessions",
+            Self::SpentIds => "spent_ids",
+            Self::Revocations => "revocations",
+            Self::FormerLogins => "former_logins",
+            Self::ActivityTenMinutes => "activity_ten_minutes",
+            Self::ActivityHours => "activity_hours",
+            Self::ActivityDays => "activity_days",
+        }
+    }
+
     /// Removes up to `rows`, or half as many where each may leave an event.
     async fn remove(
         self,
@@ -263,7 +287,7 @@ pub async fn housekeep(app: &App, now: Timestamp) -> Result<Removed, Fault> {
             let took = began.elapsed();
             tx.commit().await?;
             removed.add(step);
-            app.metrics.count_removed(kind as usize, step.removed);
+            app.metrics.count_removed(kind.name(), step.removed);
             if step.removed > 0 {
                 tracing::debug!(?kind, rows = step.removed, ?took, "removed what is over");
                 pause(began.elapsed()).await;
@@ -307,7 +331,7 @@ pub async fn sweep(app: &App, now: Timestamp) -> Result<Removed, Fault> {
             let step = record(app, &mut tx, branches, now).await?;
             tx.commit().await?;
             removed.add(step);
-            app.metrics.count_removed(Kind::Sessions as usize, step.removed);
+            app.metrics.count_removed(Kind::Sessions.name(), step.removed);
         }
         match page.last() {
             Some((last, _)) if page.len() as u64 == (pace.0 / 2).unsigned_abs() => at = *last,
@@ -327,6 +351,12 @@ pub(super) async fn pause(took: Duration) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::HOUSEKEEPING;
+
+    #[test]
+    fn every_kind_is_counted_under_its_name() {
+        assert_eq!(Kind::ALL.map(Kind::name), HOUSEKEEPING);
+    }
 
     #[test]
     fn a_step_becomes_as_large_as_its_time_allows() {

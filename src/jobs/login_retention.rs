@@ -37,6 +37,7 @@ pub async fn prune_logins(app: &App, now: Timestamp) -> Result<Removed, Fault> {
             store::set_position(&mut tx, at).await?;
             tx.commit().await?;
             removed.step(rows);
+            app.metrics.count_removed("audit_events", rows);
             stored = at;
         }
         if page.len() as u64 != pace.rows().unsigned_abs() {

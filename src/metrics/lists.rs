@@ -81,7 +81,7 @@ pub(super) const OTHER: &str = "other";
 pub(super) const ISSUED_AT_V1: [&str; 4] = ["login", "refresh", "step_up", "setup"];
 
 /// Everything housekeeping removes.
-pub(super) const HOUSEKEEPING: &[&str] = &[
+pub const HOUSEKEEPING: &[&str] = &[
     "sessions",
     "expiry_events",
     "audit_events",

@@ -36,9 +36,10 @@ pub use labels::{
     ClientLabel, GrantLabels, MailLabels, RequestLabels, ResultLabel, RouteLabel, RouteMetrics,
     SourceLabel,
 };
+pub use lists::HOUSEKEEPING;
 use lists::{
-    CLIENT_ADDRESSES, CONNECTIONS, HASHES, HOUSEKEEPING, ISSUED_AT_V1, LIMITS, LOGINS, MAILS,
-    OTHER, REFRESHES, TOKEN_ERRORS, TOKENS,
+    CLIENT_ADDRESSES, CONNECTIONS, HASHES, ISSUED_AT_V1, LIMITS, LOGINS, MAILS, OTHER, REFRESHES,
+    TOKEN_ERRORS, TOKENS,
 };
 pub use sample::Sample;
 pub use shown::Shown;
@@ -330,9 +331,11 @@ impl Metrics {
         self.jwks.add(&[usize::from(!changed)], 1);
     }
 
-    /// Counts rows that housekeeping has removed.
-    pub fn count_removed(&self, kind: usize, rows: u64) {
-        self.housekeeping.add(&[kind], rows);
+    /// Counts rows that housekeeping has removed, of one of the kinds of [`HOUSEKEEPING`].
+    pub fn count_removed(&self, kind: &str, rows: u64) {
+        if let Some(kind) = HOUSEKEEPING.iter().position(|known| *known == kind) {
+            self.housekeeping.add(&[kind], rows);
+        }
     }
 
     /// Counts a request as in flight until what is returned is dropped.

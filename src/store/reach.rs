@@ -25,8 +25,10 @@ pub async fn sessions_of_client(
     let row = fetch_optional!(
         link,
         (i64,),
-        "SELECT count(*) FROM (SELECT DISTINCT coalesce(sid, id) FROM sessions WHERE client_id = $1 \
-         AND revoked_at IS NULL AND idle_expires_at > $2 AND expires_at > $2 LIMIT $3) AS found",
+        "SELECT count(*) FROM (SELECT DISTINCT coalesce(s.sid, s.id) FROM sessions s JOIN users u \
+         ON u.id = s.user_id AND u.session_epoch + (SELECT generation FROM session_generation WHERE id = 1) = s.user_epoch WHERE s.client_id = $1 \
+         AND NOT EXISTS (SELECT 1 FROM client_session_ends e WHERE e.client_id = s.client_id AND e.generation <> s.client_generation) \
+         AND s.revoked_at IS NULL AND s.idle_expires_at > $2 AND s.expires_at > $2 LIMIT $3) AS found",
         client_id,
         now,
         MOST
@@ -46,8 +48,10 @@ pub async fn sessions_for_api(
     let row = fetch_optional!(
         link,
         (i64,),
-        "SELECT count(*) FROM (SELECT DISTINCT coalesce(sid, id) FROM sessions WHERE audience = $1 \
-         AND revoked_at IS NULL AND idle_expires_at > $2 AND expires_at > $2 LIMIT $3) AS found",
+        "SELECT count(*) FROM (SELECT DISTINCT coalesce(s.sid, s.id) FROM sessions s JOIN users u \
+         ON u.id = s.user_id AND u.session_epoch + (SELECT generation FROM session_generation WHERE id = 1) = s.user_epoch WHERE s.audience = $1 \
+         AND NOT EXISTS (SELECT 1 FROM client_session_ends e WHERE e.client_id = s.client_id AND e.generation <> s.client_generation) \
+         AND s.revoked_at IS NULL AND s.idle_expires_at > $2 AND s.expires_at > $2 LIMIT $3) AS found",
         audience,
         now,
         MOST
@@ -69,6 +73,7 @@ pub async fn sessions_of_user(
         (i64,),
         "SELECT count(*) FROM (SELECT DISTINCT coalesce(s.sid, s.id) FROM sessions s JOIN users u \
          ON u.id = s.user_id AND u.session_epoch + (SELECT generation FROM session_generation WHERE id = 1) = s.user_epoch WHERE s.user_id = $1 \
+         AND NOT EXISTS (SELECT 1 FROM client_session_ends e WHERE e.client_id = s.client_id AND e.generation <> s.client_generation) \
          AND s.revoked_at IS NULL AND s.idle_expires_at > $2 AND s.expires_at > $2 LIMIT $3) AS found",
         user,
         now,

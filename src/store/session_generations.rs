@@ -27,7 +27,8 @@ pub async fn end_all(tx: &mut Tx) -> Result<i64, Fault> {
     row.map(|(generation,)| generation - 1).ok_or_else(missing)
 }
 
-/// Ends every session of a client. The generation that ended.
+/// Ends every session of a client, and what its users have approved and no session has come of. The generation that
+/// ended.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -40,6 +41,17 @@ pub async fn end_all_of_client(tx: &mut Tx, client_id: &str, now: Timestamp) -> 
          ended_at = excluded.ended_at RETURNING generation",
         client_id,
         now
+    )?;
+    // Approvals that are not sessions yet. A redeemed code stays: it tells a replay.
+    execute!(
+        tx,
+        "DELETE FROM authorization_codes WHERE client_id = $1 AND redeemed_at IS NULL",
+        client_id
+    )?;
+    execute!(
+        tx,
+        "DELETE FROM device_codes WHERE client_id = $1 AND user_id IS NOT NULL",
+        client_id
     )?;
     let missing = || Fault::internal("the generation of a client was not written");
     row.map(|(generation,)| generation - 1).ok_or_else(missing)

@@ -12,7 +12,7 @@ use super::user_words::SearchedColumns;
 use super::users::UserRow;
 use super::{Link, Tx};
 
-/// The most events in which users are looked for who may be locked.
+/// The most audit events that are searched for locked users.
 const FAILURES: i64 = 20_000;
 
 /// A user as a search reads them.

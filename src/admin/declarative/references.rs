@@ -1,6 +1,6 @@
 //! Secrets by reference: a file never holds one.
 //!
-//! Owns where a secret can come from and its least length. What is read is told to nobody: a plan says whether it
+//! Owns where a secret can come from and its least length. Secrets are never disclosed: a plan says whether it
 //! differs from what is stored.
 
 use std::fs::File;

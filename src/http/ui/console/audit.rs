@@ -8,6 +8,7 @@ use crate::admin::audit;
 use crate::base::id::UserId;
 use crate::domain::audit_filter::AuditFilter;
 use crate::domain::pagination::PageRequest;
+use crate::domain::shell_word::option;
 use crate::http::context::Context;
 use crate::http::error::Problem;
 use crate::http::extract::Params;
@@ -59,7 +60,7 @@ impl Console {
             ]));
         }
         blocks.push(Block::Table(table));
-        let of_user = user.map(|user| format!(" --user {}", user.login)).unwrap_or_default();
+        let of_user = user.map(|user| option("--user", &user.login)).unwrap_or_default();
         Ok(self.show(Content {
             menu: "/admin/audit",
             title: locale.t("console.audit").to_owned(),

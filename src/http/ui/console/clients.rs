@@ -12,6 +12,7 @@ use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::pagination::{Page, PageRequest};
 use crate::domain::permission::TargetKind;
 use crate::domain::request_info::RequestInfo;
+use crate::domain::shell_word::command;
 use crate::http::context::Context;
 use crate::http::error::Problem;
 use crate::http::extract::{FormFields, Params};
@@ -292,7 +293,7 @@ impl Console {
             title: metadata.name.clone(),
             notice: self.notice(params),
             search: String::new(),
-            same_as: format!("signet client show {client_id}"),
+            same_as: command("signet client show", client_id, ""),
             sections: vec![Section { blocks, ..Section::default() }],
         }))
     }
@@ -315,7 +316,7 @@ impl Console {
                 ClientAction::RotateSecret => vec![("revoke_old", revoke)],
                 _ => Vec::new(),
             },
-            same_as: format!("signet client {action} {id}"),
+            same_as: command(&format!("signet client {action}"), id, ""),
         }
     }
 

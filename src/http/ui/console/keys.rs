@@ -6,6 +6,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use crate::admin::keys::{Holders, NextStage, PublicKey};
 use crate::admin::{key_rotation, keys};
 use crate::app::FormResult;
+use crate::domain::shell_word::command;
 use crate::domain::signing_key::KeyState;
 use crate::http::context::Context;
 use crate::http::error::Problem;
@@ -240,7 +241,7 @@ impl Console {
             form: self.form_id(),
             typed: None,
             options: vec![("now", now)],
-            same_as: format!("signet key retire {kid}"),
+            same_as: command("signet key retire", kid, ""),
         }
     }
 }

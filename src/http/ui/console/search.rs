@@ -10,6 +10,7 @@ use crate::http::extract::Params;
 use crate::http::ui::pages::{Block, Section};
 
 use super::access::Action;
+use super::users::find_command;
 use super::{Console, Content, enter};
 
 /// What was found.
@@ -65,7 +66,7 @@ impl Console {
             title: locale.t("console.search").to_owned(),
             notice: None,
             search: q.to_owned(),
-            same_as: format!("signet user find {q}"),
+            same_as: find_command(q),
             sections,
         }))
     }

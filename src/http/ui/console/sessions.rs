@@ -10,7 +10,9 @@ use crate::app::FormResult;
 use crate::base::id::{SessionId, UserId};
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::pagination::{Page, PageRequest};
+use crate::domain::permission::TargetKind;
 use crate::domain::session::SessionFilter;
+use crate::domain::shell_word::{command, option};
 use crate::http::context::Context;
 use crate::http::error::Problem;
 use crate::http::extract::{FormFields, Params};
@@ -36,9 +38,13 @@ pub async fn list(context: Context, params: Result<Params, Problem>) -> HttpResp
 
 /// The question whether to end one.
 pub async fn get_end(context: Context, id: Path<String>) -> HttpResponse {
-    match enter(context, Action::EndSessions).await {
-        Ok(console) => console.ask(console.session_question(&id), None).await,
-        Err(answer) => answer,
+    let console = match enter(context, Action::EndSessions).await {
+        Ok(console) => console,
+        Err(answer) => return answer,
+    };
+    match console.require_session(&id).await {
+        Ok(()) => console.ask(console.session_question(&id), None).await,
+        Err(problem) => console.failed(&problem),
     }
 }
 
@@ -77,6 +83,16 @@ pub async fn post_end(
 }
 
 impl Console {
+    /// Refuses a session that is over, and one that this user may not end.
+    async fn require_session(&self, id: &str) -> Result<(), Problem> {
+        let unknown = || Refusal::new(Code::NotFound, "There is no such live session.");
+        let id = self.context().check(id.parse::<SessionId>().map_err(|_| unknown()))?;
+        let work =
+            admin_sessions::user_of_live(self.context().app.clone(), id, self.context().now());
+        let user = self.context().run(work).await?;
+        self.require_to(Action::EndSessions, TargetKind::of_user(user.role))
+    }
+
     fn session_question(&self, id: &str) -> Question {
         let locale = self.locale();
         Question {
@@ -89,7 +105,7 @@ impl Console {
             form: self.form_id(),
             typed: None,
             options: Vec::new(),
-            same_as: format!("signet session revoke {id}"),
+            same_as: command("signet session revoke", id, ""),
         }
     }
 
@@ -117,7 +133,7 @@ impl Console {
             ]));
         }
         blocks.push(Block::Table(table));
-        let of_user = user.map(|user| format!(" --user {}", user.login)).unwrap_or_default();
+        let of_user = user.map(|user| option("--user", &user.login)).unwrap_or_default();
         Ok(self.show(Content {
             menu: "/admin/sessions",
             title: locale.t("console.sessions").to_owned(),

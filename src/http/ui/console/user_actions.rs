@@ -9,6 +9,7 @@ use crate::base::id::UserId;
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::permission::TargetKind;
 use crate::domain::request_info::RequestInfo;
+use crate::domain::shell_word::{command, option};
 use crate::domain::user::User;
 use crate::http::context::Context;
 use crate::http::error::Problem;
@@ -121,12 +122,12 @@ impl UserAction {
     /// The command that does the same.
     fn command(self, login: &str) -> String {
         match self {
-            Self::Recovery => format!("signet user recover {login}"),
-            Self::MustChange => format!("signet user update {login} --must-change-password"),
-            Self::EndSessions => format!("signet session revoke --user {login}"),
-            Self::ResetFactors => format!("signet user reset-factors {login}"),
+            Self::Recovery => command("signet user recover", login, ""),
+            Self::MustChange => command("signet user update", login, " --must-change-password"),
+            Self::EndSessions => format!("signet session revoke{}", option("--user", login)),
+            Self::ResetFactors => command("signet user reset-factors", login, ""),
             Self::Unlock | Self::Enable | Self::Disable | Self::Delete => {
-                format!("signet user {self} {login}")
+                command(&format!("signet user {self}"), login, "")
             }
         }
     }

@@ -10,6 +10,7 @@ use crate::domain::audit_filter::AuditFilter;
 use crate::domain::outcome::{Code, Refusal};
 use crate::domain::pagination::{DEFAULT_LIMIT, Page, PageRequest};
 use crate::domain::permission::TargetKind;
+use crate::domain::shell_word::{command, quoted};
 use crate::domain::user::User;
 use crate::domain::user_filter::{ListedUser, UserCursor, UserFilter};
 use crate::domain::user_words::{MAX_QUERY_WORDS, words_of_query};
@@ -87,7 +88,7 @@ impl Console {
             search: q.clone(),
             same_as: match q.is_empty() {
                 true => "signet user list".to_owned(),
-                false => format!("signet user find {q}"),
+                false => find_command(&q),
             },
             sections: vec![Section { id: "", heading: None, blocks }],
         }))
@@ -212,7 +213,7 @@ impl Console {
             title: user.login.clone(),
             notice: self.notice(params),
             search: String::new(),
-            same_as: format!("signet user show {}", user.login),
+            same_as: command("signet user show", &user.login, ""),
             sections,
         }))
     }
@@ -286,4 +287,11 @@ impl Console {
             })
             .collect()
     }
+}
+
+/// The command that finds the users of a search.
+pub(super) fn find_command(q: &str) -> String {
+    let words: Vec<_> = q.split_whitespace().map(quoted).collect();
+    let separator = if words.iter().any(|word| word.starts_with('-')) { " --" } else { "" };
+    format!("signet user find{separator} {}", words.join(" "))
 }

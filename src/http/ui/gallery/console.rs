@@ -1,6 +1,7 @@
 //! Samples of the pages of the web console.
 
 use super::{Sample, World, sample};
+use crate::domain::shell_word::command;
 use crate::http::ui::pages::{
     Bar, Block, Cell, Chart, Choice, ClientSecretPage, ConfirmPage, ConsoleFrame, ConsolePage,
     Fact, Field, Form, NavItem, Section, State, Table,
@@ -89,7 +90,7 @@ fn around<'a>(frame: Frame<'a>, world: &World<'a>) -> ConsoleFrame<'a> {
                 is_current: key == "console.users",
             })
             .into(),
-        same_as: format!("signet user show {}", world.login),
+        same_as: command("signet user show", world.login, ""),
         request_id: "4be1f9d2c07d4a6f8f5e0d3b2a190817",
     }
 }
