@@ -11,7 +11,7 @@ use crate::domain::pagination::{Page, PageRequest};
 use crate::domain::permission::Action;
 use crate::domain::request_info::RequestInfo;
 use crate::store::audit::StoredEvent;
-use crate::store::audit_query::{self, Stretch};
+use crate::store::audit_query::{self, IdRange};
 use crate::text_enum;
 
 use super::authorization::authorize;
@@ -60,8 +60,8 @@ pub async fn list(
     let from = filter.since.map_or(AuditId::from_uuid(Uuid::nil()), AuditId::earliest);
     let (mut found, mut examined) = (Vec::new(), 0);
     loop {
-        let stretch = Stretch { before, from, limit: rows };
-        let (read, is_all) = audit_query::next(&mut reader, &index, stretch).await?;
+        let range = IdRange { before, from, limit: rows };
+        let (read, is_all) = audit_query::next(&mut reader, &index, range).await?;
         for event in read {
             examined += 1;
             before = event.id.uuid();

@@ -9,7 +9,7 @@ mod client_findings;
 mod clock_guard;
 mod common_clock;
 mod disconnect;
-mod form_results;
+mod idempotent_forms;
 mod jwks_fetch_log;
 mod keys;
 pub mod limits;
@@ -50,7 +50,7 @@ use activity::ActivityCounts;
 use cache::{Caches, VerifiedTokenCache};
 use client_findings::ClientFindings;
 use common_clock::CommonClock;
-pub use form_results::{FormResult, FormResults};
+pub use idempotent_forms::{FormResult, IdempotentForms};
 use limits::{AddressLimiter, AttemptGate, Standing};
 use process::Process;
 use proxy_findings::ProxyFindings;
@@ -115,7 +115,7 @@ pub struct AppState {
     /// How much happened since it was last added to the database.
     pub activity: ActivityCounts,
     /// What forms of the console did.
-    pub form_results: FormResults,
+    pub idempotent_forms: IdempotentForms,
     /// Resource servers that have fetched the public keys.
     pub jwks_fetches: JwksFetchLog,
     /// The HTTP client for notices to clients.

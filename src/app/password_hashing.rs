@@ -91,8 +91,8 @@ impl App {
     /// # Errors
     /// When the database cannot be read.
     pub async fn follow_stored_costs(&self) -> Result<(), Fault> {
-        let census = password_costs::census(&mut self.db.reader().await?).await?;
-        let argon2id = census.iter().filter(|count| count.class == ARGON2ID);
+        let counts = password_costs::count_by_class(&mut self.db.reader().await?).await?;
+        let argon2id = counts.iter().filter(|count| count.class == ARGON2ID);
         self.decoys.follow(argon2id.map(|count| (&*count.cost, count.users)));
         Ok(())
     }

@@ -14,7 +14,7 @@ use super::user::User;
 
 text_enum! {
     /// What is stored of a password.
-    pub enum HashClass {
+    pub enum PasswordClass {
         /// A hash that is verified.
         Argon2id = "argon2id",
         /// A hash of another kind, which is not verified.
@@ -24,7 +24,7 @@ text_enum! {
     }
 }
 
-impl HashClass {
+impl PasswordClass {
     /// The class of a stored hash.
     #[must_use]
     pub fn of(stored: Option<&str>) -> Self {
@@ -52,7 +52,7 @@ pub struct UserFilter {
     /// Whether the next sign-in begins with a new password.
     pub must_change_password: Option<bool>,
     /// What is stored of the password.
-    pub hash_class: Option<HashClass>,
+    pub password_class: Option<PasswordClass>,
     /// Made at this time or later.
     pub created_since: Option<Timestamp>,
     /// Made before.
@@ -69,14 +69,14 @@ pub struct ListedUser {
     /// The day of the last sign-in; none since it is written down.
     pub last_login_at: Option<Timestamp>,
     /// What is stored of the password.
-    pub hash_class: HashClass,
+    pub password_class: PasswordClass,
 }
 
 impl UserFilter {
     /// Whether a user is one of them, apart from words and locks, which are not in the user's row.
     #[must_use]
     pub fn matches(&self, listed: &ListedUser) -> bool {
-        let ListedUser { user, last_login_at, hash_class } = listed;
+        let ListedUser { user, last_login_at, password_class } = listed;
         let is = |wanted: Option<bool>, found: bool| wanted.is_none_or(|wanted| wanted == found);
         let has_role = |role: &String| {
             user.role.as_str() == role || user.attributes.roles.iter().any(|own| own == role)
@@ -84,7 +84,7 @@ impl UserFilter {
         self.role.as_ref().is_none_or(has_role)
             && is(self.disabled, user.disabled_at.is_some())
             && is(self.must_change_password, user.must_change_password)
-            && self.hash_class.is_none_or(|wanted| wanted == *hash_class)
+            && self.password_class.is_none_or(|wanted| wanted == *password_class)
             && self.created_since.is_none_or(|since| user.created_at >= since)
             && self.created_until.is_none_or(|until| user.created_at < until)
             && self
@@ -139,12 +139,12 @@ mod tests {
     fn stored_hashes_have_a_class() {
         let argon = "$argon2id$v=19$m=64,t=1,p=1$c2FsdHNhbHQ$aGFzaGhhc2g";
         for (stored, class) in [
-            (None, HashClass::None),
-            (Some(argon), HashClass::Argon2id),
-            (Some("$2b$10$x"), HashClass::Unreadable),
-            (Some(""), HashClass::Unreadable),
+            (None, PasswordClass::None),
+            (Some(argon), PasswordClass::Argon2id),
+            (Some("$2b$10$x"), PasswordClass::Unreadable),
+            (Some(""), PasswordClass::Unreadable),
         ] {
-            assert_eq!(HashClass::of(stored), class, "{stored:?}");
+            assert_eq!(PasswordClass::of(stored), class, "{stored:?}");
         }
     }
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::app::App;
 use crate::base::{Timestamp, build_info};
 use crate::domain::outcome::Failure;
-use crate::metrics::{LOST_LOG_LINES, Shown};
+use crate::metrics::{LOST_LOG_LINES, Reading};
 use crate::oauth::grants;
 
 use super::context::Context;
@@ -75,8 +75,8 @@ pub fn begin_counting(app: &App) {
 pub fn metrics_text(app: &App) -> String {
     let now = app.now();
     let mut shown = vec![
-        Shown::with("signet_build_info", "Version and commit", [(version_labels(), 1.0)]),
-        Shown::by(
+        Reading::with("signet_build_info", "Version and commit", [(version_labels(), 1.0)]),
+        Reading::by(
             "signet_ready",
             "Whether this server may get traffic, by what that depends on",
             "check",
@@ -87,42 +87,42 @@ pub fn metrics_text(app: &App) -> String {
                 ("accepting", !app.is_draining()),
             ],
         ),
-        Shown::gauge(
+        Reading::gauge(
             "signet_argon2_queue_depth",
             "Password hashes waiting",
             app.hasher.queue_depth(),
         ),
-        Shown::gauge(
+        Reading::gauge(
             "signet_argon2_workers",
             "Password hashes at the same time",
             app.hasher.workers(),
         ),
-        Shown::gauge(
+        Reading::gauge(
             "signet_clock_believed",
             "Whether keys rotate: 0 after a jump",
             app.clock_was_steady(),
         ),
-        Shown::gauge(
+        Reading::gauge(
             "signet_clock_offset_seconds",
             "The clock of the database minus that of this machine",
             app.clock_offset().millis() as f64 / 1000.0,
         ),
-        Shown::gauge(
+        Reading::gauge(
             "signet_settings_that_differ",
             "Settings that differ between the servers on the database for ten minutes",
             app.process.differing_settings(),
         ),
-        Shown::gauge(
+        Reading::gauge(
             "signet_mail_oldest_age_seconds",
             "How long the oldest mail has waited to be delivered",
             app.metrics.longest_wait_of_mail(now).secs(),
         ),
-        Shown::gauge(
+        Reading::gauge(
             "signet_refresh_queue_depth",
             "Refreshes waiting",
             app.refresher.queue_depth(),
         ),
-        Shown::counter(
+        Reading::counter(
             "signet_log_lines_lost",
             "Log lines that were left out because they came faster than they were read",
             LOST_LOG_LINES.load(Ordering::Relaxed),
@@ -133,7 +133,7 @@ pub fn metrics_text(app: &App) -> String {
     if let Some(ends) = app.metrics.certificate_end() {
         let help = "When the first certificate of the TLS chain expires, in seconds since 1970";
         let name = "signet_tls_certificate_expiry_timestamp_seconds";
-        shown.push(Shown::gauge(name, help, ends.secs()));
+        shown.push(Reading::gauge(name, help, ends.secs()));
     }
     app.metrics.render(&shown)
 }
@@ -144,7 +144,7 @@ fn version_labels() -> Vec<(&'static str, String)> {
 }
 
 /// The age of the oldest published key of each algorithm and state, and when they change next.
-fn signing_keys(app: &App, now: Timestamp) -> Vec<Shown> {
+fn signing_keys(app: &App, now: Timestamp) -> Vec<Reading> {
     let keyring = app.keyring();
     let mut ages = BTreeMap::new();
     for key in &keyring.facts {
@@ -155,23 +155,27 @@ fn signing_keys(app: &App, now: Timestamp) -> Vec<Shown> {
         (vec![("alg", alg.to_owned()), ("state", state.to_owned())], age as f64)
     });
     let help = "Time since the oldest key of this algorithm and state was published";
-    let mut shown = vec![Shown::with("signet_signing_key_age_seconds", help, ages)];
+    let mut shown = vec![Reading::with("signet_signing_key_age_seconds", help, ages)];
     if let Some(next) = keyring.next_change {
         let help = "When the published keys change next as far as planned, in seconds since 1970";
         let name = "signet_signing_key_next_change_timestamp_seconds";
-        shown.push(Shown::gauge(name, help, next.secs()));
+        shown.push(Reading::gauge(name, help, next.secs()));
     }
     shown
 }
 
-fn connections(app: &App) -> Vec<Shown> {
+fn connections(app: &App) -> Vec<Reading> {
     let (idle, lent) = app.db.lent_connections();
     let help = "Connections to the database";
     let states = [("idle", idle), ("in_use", lent)];
-    let mut shown = vec![Shown::by("signet_db_pool_connections", help, "state", states)];
+    let mut shown = vec![Reading::by("signet_db_pool_connections", help, "state", states)];
     if let Some((open, limit)) = app.db.connections() {
-        shown.push(Shown::gauge("signet_database_connections", "Connections to PostgreSQL", open));
-        shown.push(Shown::gauge(
+        shown.push(Reading::gauge(
+            "signet_database_connections",
+            "Connections to PostgreSQL",
+            open,
+        ));
+        shown.push(Reading::gauge(
             "signet_database_connections_limit",
             "Connections to PostgreSQL that the settings and the server allow",
             limit,

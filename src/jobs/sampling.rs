@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::domain::outcome::Fault;
-use crate::store::{census, password_costs};
+use crate::store::{password_costs, sampled_counts};
 
 /// Rows in one part of a table.
 const PART: i64 = 5000;
@@ -28,9 +28,9 @@ const MOST_NOTICES: i64 = 100_000;
 pub async fn sample(app: &App) -> Result<(), Fault> {
     let sizes = app.db.sizes().await?;
     let mut reader = app.db.reader().await?;
-    let notices = census::count_notices(&mut reader, MOST_NOTICES).await?;
+    let notices = sampled_counts::count_notices(&mut reader, MOST_NOTICES).await?;
     let mut classes = BTreeMap::new();
-    for cost in password_costs::census(&mut reader).await? {
+    for cost in password_costs::count_by_class(&mut reader).await? {
         *classes.entry(cost.class).or_default() += cost.users;
     }
     drop(reader);
@@ -55,8 +55,9 @@ pub async fn count(app: &App) -> Result<(), Fault> {
     let mut part = Part::first();
     while let Some(Part { after, began }) = part {
         let mut reader = app.db.reader().await?;
-        let edge = census::users_edge(&mut reader, after, PART).await?;
-        let counted = census::count_users(&mut reader, after, edge.unwrap_or(Uuid::max())).await?;
+        let edge = sampled_counts::users_edge(&mut reader, after, PART).await?;
+        let counted =
+            sampled_counts::count_users(&mut reader, after, edge.unwrap_or(Uuid::max())).await?;
         drop(reader);
         (users, disabled) = (users + counted.0, disabled + counted.1);
         part = Part::next(app, edge, began).await;
@@ -66,9 +67,9 @@ pub async fn count(app: &App) -> Result<(), Fault> {
     part = Part::first();
     while let Some(Part { after, began }) = part {
         let mut reader = app.db.reader().await?;
-        let edge = census::sessions_edge(&mut reader, after, PART).await?;
+        let edge = sampled_counts::sessions_edge(&mut reader, after, PART).await?;
         let until = edge.unwrap_or(Uuid::max());
-        let counted = census::count_sessions(&mut reader, after, until, now).await?;
+        let counted = sampled_counts::count_sessions(&mut reader, after, until, now).await?;
         drop(reader);
         (sessions, of_clients) = (sessions + counted.0, of_clients + counted.1);
         part = Part::next(app, edge, began).await;
@@ -76,9 +77,9 @@ pub async fn count(app: &App) -> Result<(), Fault> {
     part = Part::first();
     while let Some(Part { after, began }) = part {
         let mut reader = app.db.reader().await?;
-        let edge = census::browser_sessions_edge(&mut reader, after, PART).await?;
+        let edge = sampled_counts::browser_sessions_edge(&mut reader, after, PART).await?;
         let until = edge.unwrap_or(Uuid::max());
-        sign_ins += census::count_browser_sessions(&mut reader, after, until, now).await?;
+        sign_ins += sampled_counts::count_browser_sessions(&mut reader, after, until, now).await?;
         drop(reader);
         part = Part::next(app, edge, began).await;
     }

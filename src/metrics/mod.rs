@@ -8,11 +8,11 @@ mod closed_tests;
 mod counters;
 mod database;
 mod histograms;
+mod label_values;
 mod labels;
-mod lists;
 mod process;
+mod readings;
 mod sample;
-mod shown;
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -32,17 +32,17 @@ use crate::domain::token_rules::TokenAlg;
 pub use counters::ClosedCounters;
 pub use database::{DbMetrics, Wait};
 pub use histograms::ClosedHistograms;
+pub use label_values::HOUSEKEEPING;
+use label_values::{
+    CLIENT_ADDRESSES, CONNECTIONS, HASHES, ISSUED_AT_V1, LIMITS, LOGINS, MAILS, OTHER, REFRESHES,
+    TOKEN_ERRORS, TOKENS,
+};
 pub use labels::{
     ClientLabel, GrantLabels, MailLabels, RequestLabels, ResultLabel, RouteLabel, RouteMetrics,
     SourceLabel,
 };
-pub use lists::HOUSEKEEPING;
-use lists::{
-    CLIENT_ADDRESSES, CONNECTIONS, HASHES, ISSUED_AT_V1, LIMITS, LOGINS, MAILS, OTHER, REFRESHES,
-    TOKEN_ERRORS, TOKENS,
-};
+pub use readings::Reading;
 pub use sample::Sample;
-pub use shown::Shown;
 
 /// Every metric there is.
 pub struct Metrics {
@@ -367,7 +367,7 @@ impl Metrics {
 
     /// All metrics in the OpenMetrics text format, with those that were read for this scrape.
     #[must_use]
-    pub fn render(&self, moment: &[Shown]) -> String {
+    pub fn render(&self, moment: &[Reading]) -> String {
         let mut text = String::new();
         if prometheus_client::encoding::text::encode_registry(&mut text, &self.registry).is_err() {
             // Writing into a string does not fail.

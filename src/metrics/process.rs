@@ -2,7 +2,7 @@
 
 use rustix::process::{Resource, getrlimit};
 
-use super::shown::Shown;
+use super::readings::Reading;
 use crate::base::Timestamp;
 
 /// Ticks in a second in what Linux tells of processor time: fixed for every program, whatever the kernel
@@ -11,8 +11,8 @@ const TICKS: f64 = 100.0;
 
 /// What the kernel says of this process, under the names that Prometheus' own libraries use. What cannot be
 /// read is left out.
-pub(super) fn of_process(started_at: Timestamp) -> Vec<Shown> {
-    let mut shown = vec![Shown::gauge(
+pub(super) fn of_process(started_at: Timestamp) -> Vec<Reading> {
+    let mut shown = vec![Reading::gauge(
         "process_start_time_seconds",
         "When the process started, in seconds since 1970",
         started_at.secs(),
@@ -20,7 +20,7 @@ pub(super) fn of_process(started_at: Timestamp) -> Vec<Shown> {
     let read = |file: &str| std::fs::read_to_string(format!("/proc/self/{file}")).ok();
     if let Some(ticks) = read("stat").as_deref().and_then(cpu_ticks) {
         let help = "Processor time used, of the user and of the system";
-        shown.push(Shown::counter("process_cpu_seconds", help, ticks as f64 / TICKS));
+        shown.push(Reading::counter("process_cpu_seconds", help, ticks as f64 / TICKS));
     }
     if let Some(status) = read("status") {
         for (name, help, field) in [
@@ -28,18 +28,18 @@ pub(super) fn of_process(started_at: Timestamp) -> Vec<Shown> {
             ("process_virtual_memory_bytes", "Virtual memory", "VmSize:"),
         ] {
             let kib = number_after(&status, field);
-            shown.extend(kib.map(|kib| Shown::gauge(name, help, kib * 1024)));
+            shown.extend(kib.map(|kib| Reading::gauge(name, help, kib * 1024)));
         }
     }
     if let Ok(open) = std::fs::read_dir("/proc/self/fd") {
         // One of them is the directory itself.
         let open = open.count().saturating_sub(1);
-        shown.push(Shown::gauge("process_open_fds", "Open file descriptors", open));
+        shown.push(Reading::gauge("process_open_fds", "Open file descriptors", open));
     }
     let most = getrlimit(Resource::Nofile).current;
     if let Some(most) = most {
         let help = "File descriptors that the process may open";
-        shown.push(Shown::gauge("process_max_fds", help, most));
+        shown.push(Reading::gauge("process_max_fds", help, most));
     }
     shown
 }

@@ -1,6 +1,6 @@
 //! What is counted now and then, because counting it at each scrape would cost too much.
 
-use super::shown::Shown;
+use super::readings::Reading;
 
 /// The last counts. What has not been counted yet is none, and is not shown.
 #[derive(Debug, Clone, Default)]
@@ -26,7 +26,7 @@ pub struct Sample {
 }
 
 impl Sample {
-    pub(super) fn shown(&self) -> Vec<Shown> {
+    pub(super) fn shown(&self) -> Vec<Reading> {
         let Self { users, sessions, verifiers, .. } = self;
         let named = |names: &[&'static str], counts: &[i64]| -> Vec<(&'static str, i64)> {
             names.iter().copied().zip(counts.iter().copied()).collect()
@@ -34,7 +34,7 @@ impl Sample {
         let mut shown = Vec::new();
         if let Some(users) = users {
             let values = named(&["enabled", "disabled"], users);
-            shown.push(Shown::by(
+            shown.push(Reading::by(
                 "signet_users",
                 "Users, counted every five minutes",
                 "state",
@@ -44,10 +44,10 @@ impl Sample {
         if let Some(sessions) = sessions {
             let help = "Sessions that are neither ended nor expired, counted every five minutes";
             let values = named(&["api", "client", "browser"], sessions);
-            shown.push(Shown::by("signet_sessions_active", help, "kind", values));
+            shown.push(Reading::by("signet_sessions_active", help, "kind", values));
         }
         let help = "Password hashes by class";
-        shown.push(Shown::by(
+        shown.push(Reading::by(
             "signet_password_hashes",
             help,
             "class",
@@ -56,11 +56,11 @@ impl Sample {
         if let Some(verifiers) = verifiers {
             let help = "Known resource servers by whether they have fetched the newest signing key";
             let values = named(&["current", "behind"], verifiers);
-            shown.push(Shown::by("signet_verifiers", help, "state", values));
+            shown.push(Reading::by("signet_verifiers", help, "state", values));
         }
         let notices = self.logout_notices.map(|waiting| {
             let help = "Logout notices that wait to be delivered";
-            Shown::gauge("signet_logout_notices_pending", help, waiting)
+            Reading::gauge("signet_logout_notices_pending", help, waiting)
         });
         shown.extend(notices);
         for (name, help, bytes) in [
@@ -72,7 +72,7 @@ impl Sample {
                 self.free_bytes,
             ),
         ] {
-            shown.extend(bytes.map(|bytes| Shown::gauge(name, help, bytes)));
+            shown.extend(bytes.map(|bytes| Reading::gauge(name, help, bytes)));
         }
         shown
     }

@@ -16,7 +16,7 @@ use super::audit::StoredEvent;
 
 /// Which rows along an index.
 #[derive(Debug, Clone, Copy)]
-pub struct Stretch {
+pub struct IdRange {
     /// Rows before this one.
     pub before: Uuid,
     /// Rows from this one on.
@@ -32,11 +32,11 @@ pub struct Stretch {
 pub async fn next(
     link: &mut impl Link,
     index: &DrivingIndex<'_>,
-    stretch: Stretch,
+    range: IdRange,
 ) -> Result<(Vec<StoredEvent>, bool), Fault> {
-    let Stretch { before, from, limit } = stretch;
+    let IdRange { before, from, limit } = range;
     let rows = match *index {
-        DrivingIndex::Kinds(kinds) => return of_kinds(link, kinds, stretch).await,
+        DrivingIndex::Kinds(kinds) => return of_kinds(link, kinds, range).await,
         DrivingIndex::User(user) => fetch_all!(
             link,
             StoredEvent,
@@ -99,16 +99,16 @@ pub async fn next(
 async fn of_kinds(
     link: &mut impl Link,
     kinds: &[EventKind],
-    stretch: Stretch,
+    range: IdRange,
 ) -> Result<(Vec<StoredEvent>, bool), Fault> {
-    let each = usize::try_from(stretch.limit).unwrap_or(1).div_ceil(kinds.len().max(1)).max(1);
-    let stretch = Stretch { limit: i64::try_from(each).unwrap_or(i64::MAX), ..stretch };
+    let each = usize::try_from(range.limit).unwrap_or(1).div_ceil(kinds.len().max(1)).max(1);
+    let range = IdRange { limit: i64::try_from(each).unwrap_or(i64::MAX), ..range };
     let (mut merged, mut complete_from) = (Vec::new(), None);
     for (place, kind) in kinds.iter().enumerate() {
         if kinds[..place].contains(kind) {
             continue;
         }
-        let rows = of_kind(link, *kind, stretch).await?;
+        let rows = of_kind(link, *kind, range).await?;
         if rows.len() >= each {
             // Older events of this kind were not read.
             complete_from = complete_from.max(rows.last().map(|row| row.id));
@@ -127,7 +127,7 @@ async fn of_kinds(
 async fn of_kind(
     link: &mut impl Link,
     kind: EventKind,
-    stretch: Stretch,
+    range: IdRange,
 ) -> Result<Vec<StoredEvent>, Fault> {
     fetch_all!(
         link,
@@ -136,9 +136,9 @@ async fn of_kind(
          reason, client_id FROM audit_events WHERE kind = $1 AND kind <> 'login.succeeded' AND id < $2 \
          AND id >= $3 ORDER BY id DESC LIMIT $4",
         kind.as_str(),
-        stretch.before,
-        stretch.from,
-        stretch.limit
+        range.before,
+        range.from,
+        range.limit
     )
 }
 

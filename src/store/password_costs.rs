@@ -1,4 +1,4 @@
-//! The census of password hashes: how many users have one of each cost. It moves with the hashes, in the
+//! Counts of password hashes: how many users have one of each cost. It moves with the hashes, in the
 //! same transaction.
 
 use crate::domain::outcome::Fault;
@@ -18,11 +18,11 @@ pub struct CostCount {
     pub users: i64,
 }
 
-/// The census, by class and cost.
+/// How many passwords there are, by class and cost.
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn census(link: &mut impl Link) -> Result<Vec<CostCount>, Fault> {
+pub async fn count_by_class(link: &mut impl Link) -> Result<Vec<CostCount>, Fault> {
     let mut counts = fetch_all!(
         link,
         CostCount,

@@ -5,7 +5,7 @@ use uuid::Uuid;
 use crate::base::Timestamp;
 use crate::base::id::{AuditId, UserId};
 use crate::domain::outcome::Fault;
-use crate::domain::user_filter::{HashClass, ListedUser};
+use crate::domain::user_filter::{ListedUser, PasswordClass};
 use crate::{execute, fetch_all};
 
 use super::user_words::SearchedColumns;
@@ -43,8 +43,8 @@ impl TryFrom<Row> for FoundUser {
     fn try_from(row: Row) -> Result<Self, Fault> {
         let Row { user, login_key, email_key, last_login_at, password_hash, word } = row;
         let words = SearchedColumns::of(&user, &login_key, email_key.as_deref()).words();
-        let hash_class = HashClass::of(password_hash.as_deref());
-        let listed = ListedUser { user: user.try_into()?, last_login_at, hash_class };
+        let password_class = PasswordClass::of(password_hash.as_deref());
+        let listed = ListedUser { user: user.try_into()?, last_login_at, password_class };
         Ok(Self { word, login_key, words, listed })
     }
 }

@@ -24,7 +24,7 @@ pub fn myself(user: &User, pending_email: Option<&str>, language: Option<&str>) 
 pub fn listed_user(listed: &ListedUser) -> Value {
     let mut value = user(&listed.user);
     value["last_login_at"] = json!(listed.last_login_at.map(Timestamp::rfc3339));
-    value["password_class"] = json!(listed.hash_class);
+    value["password_class"] = json!(listed.password_class);
     value
 }
 

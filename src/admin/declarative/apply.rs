@@ -6,11 +6,11 @@
 use std::sync::{Mutex, PoisonError};
 
 use super::declarations::{Declaration, Declarations};
+use super::impact;
 use super::kinds::{self, Live, Prepared, Wanted};
 use super::plan::{
     Action, Change, Found, Plan, decide, digest_of_files, digest_of_objects, leave_out, left_out,
 };
-use super::reach;
 use super::references::Reference;
 use crate::admin::key_rotation;
 use crate::app::{App, AuditedTx};
@@ -63,7 +63,7 @@ pub async fn plan(
     let planned = planned.into_inner().unwrap_or_else(PoisonError::into_inner);
     match (outcome, planned) {
         (Err(Failure::Refused(_)), Some(mut plan)) => {
-            reach::count(app, &mut plan.changes, info.now).await;
+            impact::count(app, &mut plan.changes, info.now).await;
             Ok(plan)
         }
         (Err(stop), _) => Err(stop),

@@ -11,10 +11,10 @@ mod document;
 mod drift;
 mod export;
 mod fields;
+mod impact;
 mod json_document;
 mod kinds;
 mod plan;
-mod reach;
 mod references;
 mod schema;
 mod toml_document;
@@ -28,9 +28,9 @@ pub use declarations::{Declarations, InputFile, Mistakes, read};
 pub use document::MAX_FILE;
 pub use drift::{Drift, drift};
 pub use export::{export, toml};
+pub use impact::Impact;
 pub use kinds::SecretChange;
 pub use plan::{Action, Change, Plan};
-pub use reach::Reach;
 pub use schema::schema;
 
 /// What is said where a secret is to be generated and there is no place to write it to.

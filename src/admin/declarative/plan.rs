@@ -6,8 +6,8 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::declarations::{Declaration, Declarations};
+use super::impact::Impact;
 use super::kinds::{Live, SecretChange};
-use super::reach::Reach;
 use super::references::Reference;
 use crate::app::App;
 use crate::crypto::digest::sha256_base64url;
@@ -59,7 +59,7 @@ pub struct Change {
     /// The source that it is taken from; none within it where it was managed by none.
     pub taken_from: Option<Option<String>>,
     /// What ends with it; none where nothing does, or where it was not counted.
-    pub reach: Option<Reach>,
+    pub impact: Option<Impact>,
 }
 
 /// Everything that a run changes, and what it was decided from.
@@ -139,7 +139,7 @@ pub fn decide(
     };
     let (kind, name, source) = (*kind, name.clone(), source.clone());
     let taken_from = is_taken.then_some(owner);
-    Ok(Change { action, kind, name, source, fields, secret, taken_from, reach: None })
+    Ok(Change { action, kind, name, source, fields, secret, taken_from, impact: None })
 }
 
 /// The managed objects that the sources of the files have and the files do not declare. One that a file declares
@@ -169,7 +169,7 @@ pub fn leave_out(row: &Managed, prune: bool) -> Change {
         fields: Vec::new(),
         secret: None,
         taken_from: None,
-        reach: None,
+        impact: None,
     }
 }
 

@@ -30,7 +30,7 @@ use crate::app::limits::{AddressLimiter, AttemptGate, Standing};
 use crate::app::process::Process;
 use crate::app::proxy_findings::ProxyFindings;
 use crate::app::refusal_log::RefusalLog;
-use crate::app::{App, AppState, FormResults, JwksFetchLog, keys, write_probe};
+use crate::app::{App, AppState, IdempotentForms, JwksFetchLog, keys, write_probe};
 
 impl Startup {
     /// The parts over an open database. Reads what is cached of it.
@@ -98,7 +98,7 @@ impl Startup {
             client_findings: ClientFindings::default(),
             refusal_log: RefusalLog::default(),
             activity: ActivityCounts::default(),
-            form_results: FormResults::default(),
+            idempotent_forms: IdempotentForms::default(),
             jwks_fetches: JwksFetchLog::default(),
             http_client,
             mailer,

@@ -5,8 +5,8 @@
 
 pub mod at_start;
 mod files;
+mod plan_output;
 mod secrets_out;
-mod shown;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,8 +24,8 @@ use super::exit::Exit;
 use super::output::{self, Output};
 use super::startup_report;
 use super::with_app::with_app;
+use plan_output::{DriftRow, PlanOutput};
 use secrets_out::SecretsFile;
-use shown::{DriftRow, ShownPlan};
 
 /// The files of a run.
 #[derive(Debug, Args)]
@@ -100,8 +100,8 @@ pub fn plan(args: &PlanArgs, output: Output) -> Result<(), CommandError> {
         declarations.generate(&app);
         let choices = args.allowed.choices();
         let plan = planned(&app, &Arc::new(declarations), &choices).await?;
-        ShownPlan { plan: &plan, choices: &choices }.write(output)?;
-        startup_report::say(&shown::summary("Plan", &plan));
+        PlanOutput { plan: &plan, choices: &choices }.write(output)?;
+        startup_report::say(&plan_output::summary("Plan", &plan));
         match args.exit_code && plan.has_changes() {
             true => Err(CommandError::told(Exit::CheckFailed)),
             false => Ok(()),
@@ -134,8 +134,8 @@ pub fn apply(args: &ApplyArgs, output: Output) -> Result<(), CommandError> {
             }
             (outcome, _) => outcome?,
         };
-        ShownPlan { plan: &plan, choices: &choices }.write(output)?;
-        startup_report::say(&shown::summary("Applied", &plan));
+        PlanOutput { plan: &plan, choices: &choices }.write(output)?;
+        startup_report::say(&plan_output::summary("Applied", &plan));
         Ok(())
     })
 }
@@ -232,7 +232,7 @@ fn mistakes(mistakes: declarative::Mistakes) -> CommandError {
 }
 
 /// Writes a plan in the format that was chosen.
-impl ShownPlan<'_> {
+impl PlanOutput<'_> {
     fn write(&self, output: Output) -> std::io::Result<()> {
         match output.format() {
             output::Format::Table => output::write(&self.text()),

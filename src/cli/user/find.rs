@@ -14,7 +14,7 @@ use crate::cli::value_parsers::{time, words};
 use crate::cli::with_app::with_app;
 use crate::domain::login_name::LoginName;
 use crate::domain::pagination::MAX_LIMIT;
-use crate::domain::user_filter::{HashClass, ListedUser, UserCursor, UserFilter};
+use crate::domain::user_filter::{ListedUser, PasswordClass, UserCursor, UserFilter};
 use crate::domain::user_words::{MAX_QUERY_WORDS, words_of_query};
 use crate::jobs;
 use crate::view;
@@ -41,8 +41,8 @@ pub struct FindArgs {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     must_change_password: Option<bool>,
     /// What is stored of the password
-    #[arg(long, value_name = "CLASS", value_parser = words(HashClass::ALL, HashClass::as_str))]
-    hash_class: Option<HashClass>,
+    #[arg(long, value_name = "CLASS", value_parser = words(PasswordClass::ALL, PasswordClass::as_str))]
+    password_class: Option<PasswordClass>,
     /// Created at this time (RFC 3339) or this long ago (30d), or later
     #[arg(long, value_name = "TIME")]
     created_since: Option<String>,
@@ -131,7 +131,7 @@ fn filter(args: &FindArgs, words: Vec<String>, now: Timestamp) -> Result<UserFil
         disabled: args.disabled,
         locked: args.locked,
         must_change_password: args.must_change_password,
-        hash_class: args.hash_class,
+        password_class: args.password_class,
         created_since: at("--created-since", &args.created_since)?,
         created_until: at("--created-until", &args.created_until)?,
         last_login_before: at("--last-login-before", &args.last_login_before)?,

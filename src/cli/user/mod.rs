@@ -1,8 +1,8 @@
 //! `signet user`: users.
 
+mod bulk;
 mod find;
 mod rows;
-mod several;
 mod why;
 
 use clap::{Args, Subcommand};
@@ -92,14 +92,14 @@ log-in or refresh, for the APIs that ask for them.")]
 
 --from does it for the user on each line of a file. A line that fails does not keep the others from being done;
 the exit code is 6 then.")]
-    Disable(several::SeveralArgs),
+    Disable(bulk::BulkArgs),
     /// Enable a user again
     #[command(after_help = "Examples:
   signet user enable mallory
   signet user enable --from users.txt
 
 The counters of failed attempts are cleared.")]
-    Enable(several::SeveralArgs),
+    Enable(bulk::BulkArgs),
     /// Replace all roles of a user
     #[command(after_help = "Examples:
   signet user set-roles ada --role support --role billing
@@ -107,7 +107,7 @@ The counters of failed attempts are cleared.")]
   signet user set-roles --from users.txt
 
 On a line of the file, roles may follow the user, with commas between them: ada support,billing")]
-    SetRoles(several::SetRolesArgs),
+    SetRoles(bulk::SetRolesArgs),
     /// Delete a user with everything it has
     #[command(after_help = "Examples:
   signet user delete mallory
@@ -115,7 +115,7 @@ On a line of the file, roles may follow the user, with commas between them: ada 
   signet user delete --from users.txt --dry-run
 
 The same login created again is another user: ids are never used twice.")]
-    Delete(several::DeleteArgs),
+    Delete(bulk::DeleteArgs),
     /// Set a user's password and end all its sessions
     #[command(after_help = "Examples:
   signet user set-password ada
@@ -161,7 +161,7 @@ Exit codes: 0 nothing keeps the user out, 3 no such user, 7 a cause was found.")
   signet user unlock --from users.txt
 
 `signet user why` shows the networks. Without --network, the counters of all networks are cleared.")]
-    Unlock(several::UnlockArgs),
+    Unlock(bulk::UnlockArgs),
 }
 
 /// A user that is named.
@@ -272,16 +272,16 @@ pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
         Command::Find(args) => find::run(args, output),
         Command::Show(named) => with_app(async |app| factors::show(app, named, output).await),
         Command::Update(args) => update(args, output),
-        Command::Disable(args) => several::disable(args, output),
-        Command::Enable(args) => several::enable(args, output),
-        Command::SetRoles(args) => several::set_roles(args, output),
-        Command::Delete(args) => several::delete(args, output),
+        Command::Disable(args) => bulk::disable(args, output),
+        Command::Enable(args) => bulk::enable(args, output),
+        Command::SetRoles(args) => bulk::set_roles(args, output),
+        Command::Delete(args) => bulk::delete(args, output),
         Command::SetPassword(args) => set_password(args),
         Command::ResetFactors(named) => factors::reset(named),
         Command::Invite(named) => invitations::invite(named, output),
         Command::Recover(named) => invitations::recover(named, output),
         Command::Why(args) => why::run(args, output),
-        Command::Unlock(args) => several::unlock(args, output),
+        Command::Unlock(args) => bulk::unlock(args, output),
     }
 }
 

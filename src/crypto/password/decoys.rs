@@ -39,9 +39,9 @@ impl Decoys {
         decoys
     }
 
-    /// Takes over the census: for each cost, in its stored form, how many users have it.
-    pub fn follow<'a>(&self, census: impl IntoIterator<Item = (&'a str, i64)>) {
-        let mut decoys: Vec<Decoy> = census
+    /// Takes over how many users have each cost, given in its stored form.
+    pub fn follow<'a>(&self, counts: impl IntoIterator<Item = (&'a str, i64)>) {
+        let mut decoys: Vec<Decoy> = counts
             .into_iter()
             .filter_map(|(cost, users)| Some((cost_of(cost)?, u64::try_from(users).ok()?)))
             .filter(|(_, users)| *users > 0)

@@ -92,8 +92,8 @@ fn search(params: &Params) -> Result<UserSearch, Refusal> {
         disabled: reading.flag("disabled"),
         locked: reading.flag("locked"),
         must_change_password: reading.flag("must_change_password"),
-        hash_class: reading.read(
-            "hash_class",
+        password_class: reading.read(
+            "password_class",
             |text| text.parse().ok(),
             ("unknown", "It is argon2id, unreadable or none."),
         ),

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use signet::crypto::password::Cost;
-use signet::store::password_costs::census;
+use signet::store::password_costs::count_by_class;
 
 use crate::support::server::{Options, PASSWORD};
 use crate::support::{Backend, Server, on_both};
@@ -87,7 +87,7 @@ async fn unknown_names_cost_what_accounts_do_after_a_change_of_parameters_on_bot
     .await;
 }
 
-/// The part of the migration that fills the census from the rows there are.
+/// The part of the migration that fills the counts from the rows there are.
 fn fill(backend: Backend) -> &'static str {
     let text = match backend {
         Backend::Sqlite => include_str!("../../../migrations/sqlite/0013_password_costs.sql"),
@@ -109,7 +109,7 @@ async fn the_migration_counts_the_users_there_are_on_both_databases() {
         let nobody = serde_json::json!({"login": "nopw"});
         let path = "/v1/admin/users";
         server.call_as(reqwest::Method::POST, path, &root.access, nobody).await.is(201);
-        let before = census(&mut server.app.db.reader().await.unwrap()).await.unwrap();
+        let before = count_by_class(&mut server.app.db.reader().await.unwrap()).await.unwrap();
         let counts: Vec<(&str, i64)> =
             before.iter().map(|count| (&*count.cost, count.users)).collect();
         assert_eq!(counts, [("m=128,t=1,p=1", 2), ("m=64,t=1,p=1", 3)]);
@@ -127,7 +127,7 @@ async fn the_migration_counts_the_users_there_are_on_both_databases() {
                 sqlx::query(fill(backend)).execute(&pool).await.unwrap();
             }
         }
-        let after = census(&mut server.app.db.reader().await.unwrap()).await.unwrap();
+        let after = count_by_class(&mut server.app.db.reader().await.unwrap()).await.unwrap();
         assert_eq!(after, before);
     })
     .await;

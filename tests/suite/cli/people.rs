@@ -50,7 +50,7 @@ fn user_find_lists_by_words_and_filters() {
     assert_eq!(found(&["ada"]).len(), 3);
     assert_eq!(found(&["two", "ada"]), ["ada.two"]);
     assert_eq!(found(&["--login", "BOB"]), ["bob"]);
-    assert_eq!(found(&["--hash-class", "argon2id"]), [""; 0]);
+    assert_eq!(found(&["--password-class", "argon2id"]), [""; 0]);
     assert_eq!(found(&["--created-since", "1h", "--disabled=false"]).len(), 4);
     assert_eq!(found(&["--last-login-before", "1d", "bob"]), ["bob"]);
     let first = place.run(&["user", "find", "ada", "--limit", "2"]).ok();

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{AFTER, CHANGES_BY_ITSELF, FORCE, LIMIT, NEVER_CHANGES};
 use crate::domain::outcome::Code;
 use crate::domain::user::Role;
-use crate::domain::user_filter::HashClass;
+use crate::domain::user_filter::PasswordClass;
 use crate::http::openapi::operation::{
     Body, NO_CONTENT, Operation, Parameter, ReadOnlyMember, Tag, created, ok,
 };
@@ -67,7 +67,7 @@ pub static USER: Named = Named {
         ),
         optional(
             "password_class",
-            texts_of!(HashClass).about("What is stored of the password, in lists."),
+            texts_of!(PasswordClass).about("What is stored of the password, in lists."),
         ),
         optional(
             "invitation",
@@ -160,7 +160,7 @@ const SEARCH: &[Parameter] = &[
         BOOLEAN,
         "Whether the next sign-in begins with a new password.",
     ),
-    Parameter::query("hash_class", texts_of!(HashClass), "What is stored of the password."),
+    Parameter::query("password_class", texts_of!(PasswordClass), "What is stored of the password."),
     Parameter::query("created_since", TIME, "Created at this time or later."),
     Parameter::query("created_until", TIME, "Created before this time."),
     Parameter::query("last_login_before", TIME, "Last signed in before this time, or never."),

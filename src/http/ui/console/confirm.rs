@@ -98,7 +98,7 @@ impl Console {
         let (app, now) = (context.app.clone(), context.now());
         let id = if form.is_empty() { self.form_id() } else { form };
         let form = format!("{} {id}", context.path());
-        context.run(async move { app.form_results.once((user, form), now, work).await }).await
+        context.run(async move { app.idempotent_forms.once((user, form), now, work).await }).await
     }
 
     /// Where a form leads that did what it was for.

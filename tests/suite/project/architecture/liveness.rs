@@ -30,7 +30,7 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
     ("src/view/users.rs", &["disabled_at"], "shows it"),
     ("src/cli/user/rows.rs", &["disabled_at"], "shows it"),
     ("src/cli/user/why.rs", &["disabled_at"], "shows it"),
-    ("src/cli/user/several.rs", &["disabled_at"], "a dry run counts enabled administrators"),
+    ("src/cli/user/bulk.rs", &["disabled_at"], "a dry run counts enabled administrators"),
     ("src/admin/user_why.rs", &["disabled_at"], "reports that a user is disabled"),
     ("src/domain/sign_in_diagnosis.rs", &["disabled_at"], "says that it keeps the user out"),
     ("src/domain/user_filter.rs", &["disabled_at"], "lists the disabled users"),

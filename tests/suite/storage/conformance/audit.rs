@@ -10,7 +10,7 @@ use signet::domain::sign_in_history::SignInOutcome;
 use signet::domain::user_agent::Device;
 use signet::store::Db;
 use signet::store::audit::{self, StoredEvent};
-use signet::store::audit_query::{self, Stretch};
+use signet::store::audit_query::{self, IdRange};
 use uuid::Uuid;
 
 use super::audit_query::events_of;
@@ -114,7 +114,7 @@ async fn an_event_goes_with_the_work_it_belongs_to() {
         audit::record(&mut tx, &event, &origin, NOW, &SystemEntropy).await.unwrap();
         let folded = event.folded(b"x");
         audit::record(&mut tx, &folded, &origin, NOW, &SystemEntropy).await.unwrap();
-        let all = Stretch { before: Uuid::max(), from: AuditId::from_uuid(Uuid::nil()), limit: 50 };
+        let all = IdRange { before: Uuid::max(), from: AuditId::from_uuid(Uuid::nil()), limit: 50 };
         let (found, is_all) = audit_query::next(&mut tx, &DrivingIndex::Time, all).await.unwrap();
         assert_eq!((found.len(), is_all), (2, true));
         tx.rollback().await;

@@ -5,7 +5,7 @@ use signet::crypto::random::SystemEntropy;
 use signet::domain::audit::{Event, EventKind, Origin, Via};
 use signet::domain::audit_filter::DrivingIndex;
 use signet::store::audit::StoredEvent;
-use signet::store::audit_query::{self, Stretch};
+use signet::store::audit_query::{self, IdRange};
 use signet::store::{Db, audit, login_retention};
 use uuid::Uuid;
 
@@ -16,7 +16,7 @@ pub(super) async fn events_of(db: &Db, index: DrivingIndex<'_>) -> Vec<StoredEve
     let from = AuditId::from_uuid(Uuid::nil());
     let (mut all, mut before) = (Vec::new(), Uuid::max());
     loop {
-        let stretch = Stretch { before, from, limit: 3 };
+        let stretch = IdRange { before, from, limit: 3 };
         let (events, is_all) =
             audit_query::next(&mut reader(db).await, &index, stretch).await.unwrap();
         let Some(last) = events.last() else { return all };
@@ -86,7 +86,7 @@ async fn each_index_leads_to_its_events_newest_first() {
         assert_eq!(secs(DrivingIndex::Kinds(&kinds)).await, expected);
         assert!(secs(DrivingIndex::User(user_id(0))).await.is_empty());
         // Only what lies between the bounds.
-        let stretch = Stretch {
+        let stretch = IdRange {
             before: AuditId::earliest(after(15)).uuid(),
             from: AuditId::earliest(after(5)),
             limit: 100,

@@ -3,7 +3,7 @@
 use serde_json::json;
 use signet::domain::managed::ManagedKind;
 use signet::store::managed::{self, Managed};
-use signet::store::{Db, meta, reach};
+use signet::store::{Db, impact, meta};
 use uuid::Uuid;
 
 use super::{after, commit, on_both_stores, reader, user_id};
@@ -74,12 +74,12 @@ async fn holding_raises_nothing_and_nothing_is_counted_as_zero() {
         commit(&db, async |tx| meta::hold_cache_version(tx).await).await;
         assert_eq!(meta::cache_version(&mut reader(&db).await).await.unwrap(), version);
         let mut link = reader(&db).await;
-        assert_eq!(reach::sessions_of_client(&mut link, "shop", after(0)).await.unwrap(), 0);
-        assert_eq!(reach::sessions_for_api(&mut link, "urn:a", after(0)).await.unwrap(), 0);
-        assert_eq!(reach::sessions_of_user(&mut link, user_id(1), after(0)).await.unwrap(), 0);
-        assert_eq!(reach::consents_of_client(&mut link, "shop").await.unwrap(), 0);
-        assert_eq!(reach::consents_for_api(&mut link, "urn:a").await.unwrap(), 0);
-        assert_eq!(reach::consents_of_user(&mut link, user_id(1)).await.unwrap(), 0);
+        assert_eq!(impact::sessions_of_client(&mut link, "shop", after(0)).await.unwrap(), 0);
+        assert_eq!(impact::sessions_for_api(&mut link, "urn:a", after(0)).await.unwrap(), 0);
+        assert_eq!(impact::sessions_of_user(&mut link, user_id(1), after(0)).await.unwrap(), 0);
+        assert_eq!(impact::consents_of_client(&mut link, "shop").await.unwrap(), 0);
+        assert_eq!(impact::consents_for_api(&mut link, "urn:a").await.unwrap(), 0);
+        assert_eq!(impact::consents_of_user(&mut link, user_id(1)).await.unwrap(), 0);
     })
     .await;
 }

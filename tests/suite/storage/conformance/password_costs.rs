@@ -1,4 +1,4 @@
-//! The census of password hashes: it equals a recount after any history, one after the other and at once.
+//! The counts of password hashes equal a recount after any history, one after the other and at once.
 
 use std::collections::BTreeMap;
 
@@ -13,17 +13,17 @@ use signet::store::{Db, password_costs, passwords, users};
 
 use super::{NOW, after, login, on_both_stores, reader, user_id};
 
-type Census = BTreeMap<(String, String), i64>;
+type Counts = BTreeMap<(String, String), i64>;
 
-async fn census(db: &Db) -> Census {
-    let rows = password_costs::census(&mut reader(db).await).await.unwrap();
+async fn counts(db: &Db) -> Counts {
+    let rows = password_costs::count_by_class(&mut reader(db).await).await.unwrap();
     rows.into_iter().map(|row| ((row.class, row.cost), row.users)).collect()
 }
 
-async fn recount(db: &Db) -> Census {
+async fn recount(db: &Db) -> Counts {
     let rows =
         fetch_all!(&mut reader(db).await, (Option<String>,), "SELECT password_hash FROM users");
-    let mut counts = Census::new();
+    let mut counts = Counts::new();
     for (hash,) in rows.unwrap() {
         if let Some(cost) = hash.as_deref().and_then(hash_cost) {
             *counts.entry((cost.class.to_owned(), cost.cost.to_owned())).or_default() += 1;
@@ -89,22 +89,22 @@ async fn change(db: &Db, id: UserId, name: &str, dice: &mut Dice) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_census_equals_a_recount_after_any_history() {
+async fn the_counts_equal_a_recount_after_any_history() {
     on_both_stores("password costs: history", async |db| {
         let ids: Vec<UserId> = (0..6).map(|_| user_id(0)).collect();
         let mut dice = Dice(7);
         for _ in 0..400 {
             let at = usize::try_from(dice.roll(6)).unwrap();
             change(&db, ids[at], &format!("user{at}"), &mut dice).await;
-            assert_eq!(census(&db).await, recount(&db).await);
+            assert_eq!(counts(&db).await, recount(&db).await);
         }
-        assert!(!census(&db).await.is_empty());
+        assert!(!counts(&db).await.is_empty());
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_census_equals_a_recount_after_changes_at_once() {
+async fn the_counts_equal_a_recount_after_changes_at_once() {
     on_both_stores("password costs: race", async |db| {
         let ids: Vec<UserId> = (0..3).map(|_| user_id(0)).collect();
         let workers = (0..8).map(|worker| {
@@ -118,7 +118,7 @@ async fn the_census_equals_a_recount_after_changes_at_once() {
             }
         });
         join_all(workers).await;
-        assert_eq!(census(&db).await, recount(&db).await);
+        assert_eq!(counts(&db).await, recount(&db).await);
     })
     .await;
 }

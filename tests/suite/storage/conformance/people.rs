@@ -7,7 +7,7 @@ use signet::domain::audit::{Event, EventKind, Origin};
 use signet::domain::failure_reason::{FailureReason, SealedReason};
 use signet::domain::rate_limit::ACCOUNT_FROM_NETWORK;
 use signet::domain::user_email::NewEmail;
-use signet::domain::user_filter::HashClass;
+use signet::domain::user_filter::PasswordClass;
 use signet::domain::user_words::after_prefix;
 use signet::execute;
 use signet::store::audit::{self, Attempts};
@@ -114,7 +114,7 @@ async fn lists_have_those_they_are_for() {
         let found = all.iter().find(|found| found.login_key == "ada").unwrap();
         let day = found.listed.last_login_at.unwrap();
         assert!(day <= after(90_000) && day > NOW && day.secs() % 86_400 == 0, "{day:?}");
-        assert_eq!(found.listed.hash_class, HashClass::Unreadable);
+        assert_eq!(found.listed.password_class, PasswordClass::Unreadable);
         let until = IdRange { until: Uuid::nil(), ..ALL };
         assert!(user_search::by_id(link, until).await.unwrap().is_empty());
         assert_eq!(logins(&user_search::disabled(link, ALL).await.unwrap()), ["bob"]);

@@ -8,11 +8,11 @@ use crate::base::Timestamp;
 use crate::base::id::UserId;
 use crate::domain::managed::ManagedKind;
 use crate::domain::outcome::Fault;
-use crate::store::{Link, reach, users};
+use crate::store::{Link, impact, users};
 
-/// What ends with a change, counted up to [`reach::MOST`].
+/// What ends with a change, counted up to [`impact::MOST`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reach {
+pub struct Impact {
     /// Live sessions.
     pub sessions: i64,
     /// Consents of users.
@@ -23,7 +23,7 @@ pub struct Reach {
 pub async fn count(app: &App, changes: &mut [Change], now: Timestamp) {
     for change in changes.iter_mut().filter(|change| ends(change)) {
         match count_one(app, change, now).await {
-            Ok(found) => change.reach = found,
+            Ok(found) => change.impact = found,
             Err(fault) => tracing::warn!(%fault, "what ends with a change was not counted"),
         }
     }
@@ -43,29 +43,29 @@ fn ends(change: &Change) -> bool {
     }
 }
 
-async fn count_one(app: &App, change: &Change, now: Timestamp) -> Result<Option<Reach>, Fault> {
+async fn count_one(app: &App, change: &Change, now: Timestamp) -> Result<Option<Impact>, Fault> {
     let mut reader = app.db.reader().await?;
     let name = &*change.name;
     let is_deleted = change.action == Action::Delete;
     Ok(Some(match change.kind {
-        ManagedKind::Api => Reach {
-            sessions: reach::sessions_for_api(&mut reader, name, now).await?,
-            consents: reach::consents_for_api(&mut reader, name).await?,
+        ManagedKind::Api => Impact {
+            sessions: impact::sessions_for_api(&mut reader, name, now).await?,
+            consents: impact::consents_for_api(&mut reader, name).await?,
         },
-        ManagedKind::Client => Reach {
-            sessions: reach::sessions_of_client(&mut reader, name, now).await?,
+        ManagedKind::Client => Impact {
+            sessions: impact::sessions_of_client(&mut reader, name, now).await?,
             consents: if is_deleted {
-                reach::consents_of_client(&mut reader, name).await?
+                impact::consents_of_client(&mut reader, name).await?
             } else {
                 0
             },
         },
         ManagedKind::User => {
             let Some(user) = user_of(&mut reader, name).await? else { return Ok(None) };
-            Reach {
-                sessions: reach::sessions_of_user(&mut reader, user, now).await?,
+            Impact {
+                sessions: impact::sessions_of_user(&mut reader, user, now).await?,
                 consents: if is_deleted {
-                    reach::consents_of_user(&mut reader, user).await?
+                    impact::consents_of_user(&mut reader, user).await?
                 } else {
                     0
                 },

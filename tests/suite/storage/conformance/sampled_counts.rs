@@ -3,7 +3,7 @@
 use signet::base::id::BranchId;
 use signet::domain::session::Session;
 use signet::execute;
-use signet::store::census;
+use signet::store::sampled_counts;
 use uuid::Uuid;
 
 use super::{NOW, after, begun, commit, on_both_stores, opened, reader, session, session_id, user};
@@ -28,7 +28,7 @@ async fn walk(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn users_and_sessions_are_counted_in_parts_of_any_size() {
-    on_both_stores("census", async |db| {
+    on_both_stores("sampled counts", async |db| {
         let mut users = Vec::new();
         for number in 0..7 {
             users.push(user(&db, &format!("user-{number}")).await);
@@ -57,26 +57,29 @@ async fn users_and_sessions_are_counted_in_parts_of_any_size() {
             let mut other = reader(&db).await;
             let counted = walk(
                 rows,
-                async |at, rows| census::users_edge(&mut link, at, rows).await.unwrap(),
-                async |at, until| census::count_users(&mut other, at, until).await.unwrap(),
+                async |at, rows| sampled_counts::users_edge(&mut link, at, rows).await.unwrap(),
+                async |at, until| sampled_counts::count_users(&mut other, at, until).await.unwrap(),
             )
             .await;
             assert_eq!(counted, (7, 1), "{rows}");
             let counted = walk(
                 rows,
-                async |at, rows| census::sessions_edge(&mut link, at, rows).await.unwrap(),
+                async |at, rows| sampled_counts::sessions_edge(&mut link, at, rows).await.unwrap(),
                 async |at, until| {
-                    census::count_sessions(&mut other, at, until, after(60)).await.unwrap()
+                    sampled_counts::count_sessions(&mut other, at, until, after(60)).await.unwrap()
                 },
             )
             .await;
             assert_eq!(counted, (5, 2), "{rows}");
             let counted = walk(
                 rows,
-                async |at, rows| census::browser_sessions_edge(&mut link, at, rows).await.unwrap(),
+                async |at, rows| {
+                    sampled_counts::browser_sessions_edge(&mut link, at, rows).await.unwrap()
+                },
                 async |at, until| {
                     let now = after(60);
-                    let count = census::count_browser_sessions(&mut other, at, until, now).await;
+                    let count =
+                        sampled_counts::count_browser_sessions(&mut other, at, until, now).await;
                     (count.unwrap(), 0)
                 },
             )
@@ -89,7 +92,7 @@ async fn users_and_sessions_are_counted_in_parts_of_any_size() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn waiting_notices_are_counted_up_to_a_bound() {
-    on_both_stores("census: notices", async |db| {
+    on_both_stores("sampled counts: notices", async |db| {
         let user = user(&db, "ada").await;
         for number in 0..5 {
             let id = session_id(number).uuid();
@@ -106,7 +109,8 @@ async fn waiting_notices_are_counted_up_to_a_bound() {
             .await;
         }
         for (most, expected) in [(3, 3), (5, 5), (100, 5)] {
-            let counted = census::count_notices(&mut reader(&db).await, most).await.unwrap();
+            let counted =
+                sampled_counts::count_notices(&mut reader(&db).await, most).await.unwrap();
             assert_eq!(counted, expected);
         }
         let sizes = db.sizes().await.unwrap();

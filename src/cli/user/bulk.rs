@@ -24,7 +24,7 @@ use crate::domain::user::{Role, User};
 
 use super::find;
 
-/// The user that a command is for, or a file that names several.
+/// The user that a command is for, or a file that names bulk.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub struct Target {
@@ -36,9 +36,9 @@ pub struct Target {
     from: Option<PathBuf>,
 }
 
-/// A command for one user or for several.
+/// A command for one user or for bulk.
 #[derive(Debug, Args)]
-pub struct SeveralArgs {
+pub struct BulkArgs {
     #[command(flatten)]
     target: Target,
     /// Say what would be done, and change nothing
@@ -48,7 +48,7 @@ pub struct SeveralArgs {
     force: Force,
 }
 
-impl SeveralArgs {
+impl BulkArgs {
     /// Refuses a dry run of one user, whose command asks or can be undone.
     fn check(&self) -> Result<(), CommandError> {
         if self.dry_run && self.target.from.is_none() {
@@ -62,7 +62,7 @@ impl SeveralArgs {
 #[derive(Debug, Args)]
 pub struct DeleteArgs {
     #[command(flatten)]
-    several: SeveralArgs,
+    bulk: BulkArgs,
     /// Do not ask
     #[arg(long)]
     yes: bool,
@@ -72,7 +72,7 @@ pub struct DeleteArgs {
 #[derive(Debug, Args)]
 pub struct UnlockArgs {
     #[command(flatten)]
-    several: SeveralArgs,
+    bulk: BulkArgs,
     /// Only the attempts from the network of this address
     #[arg(long, value_name = "ADDRESS")]
     network: Option<String>,
@@ -82,7 +82,7 @@ pub struct UnlockArgs {
 #[derive(Debug, Args)]
 pub struct SetRolesArgs {
     #[command(flatten)]
-    several: SeveralArgs,
+    bulk: BulkArgs,
     #[command(flatten)]
     roles: RoleArgs,
 }
@@ -122,34 +122,34 @@ impl Work {
 }
 
 /// Disables users.
-pub fn disable(args: &SeveralArgs, output: Output) -> Result<(), CommandError> {
+pub fn disable(args: &BulkArgs, output: Output) -> Result<(), CommandError> {
     run(args, &Work::Disable, None, output)
 }
 
 /// Enables users.
-pub fn enable(args: &SeveralArgs, output: Output) -> Result<(), CommandError> {
+pub fn enable(args: &BulkArgs, output: Output) -> Result<(), CommandError> {
     run(args, &Work::Enable, None, output)
 }
 
 /// Deletes users, once it is confirmed.
 pub fn delete(args: &DeleteArgs, output: Output) -> Result<(), CommandError> {
-    let DeleteArgs { several, yes } = args;
-    several.check()?;
-    if !several.dry_run {
+    let DeleteArgs { bulk, yes } = args;
+    bulk.check()?;
+    if !bulk.dry_run {
         prompt::needs_terminal_or_yes(*yes)?;
     }
-    match &several.target.from {
-        Some(path) if !several.dry_run => {
+    match &bulk.target.from {
+        Some(path) if !bulk.dry_run => {
             prompt::confirm(&format!("Delete every user of {} for good?", path.display()), *yes)?;
-            run(several, &Work::Delete, None, output)
+            run(bulk, &Work::Delete, None, output)
         }
-        Some(_) => run(several, &Work::Delete, None, output),
+        Some(_) => run(bulk, &Work::Delete, None, output),
         None => with_app(async |app| {
-            let named = several.target.user.as_deref().unwrap_or_default();
+            let named = bulk.target.user.as_deref().unwrap_or_default();
             let user = find(&app, named).await?;
             let question = format!("Delete user {} ({}) for good?", user.login, user.id);
             prompt::confirm(&question, *yes)?;
-            one(&app, &user, &Work::Delete, None, several.force).await?;
+            one(&app, &user, &Work::Delete, None, bulk.force).await?;
             done(&Work::Delete, &user);
             Ok(())
         }),
@@ -159,20 +159,20 @@ pub fn delete(args: &DeleteArgs, output: Output) -> Result<(), CommandError> {
 /// Unlocks users.
 pub fn unlock(args: &UnlockArgs, output: Output) -> Result<(), CommandError> {
     let network = args.network.as_deref().map(unlocking::parse_network).transpose();
-    run(&args.several, &Work::Unlock(network.map_err(Failure::from)?), None, output)
+    run(&args.bulk, &Work::Unlock(network.map_err(Failure::from)?), None, output)
 }
 
 /// Replaces the roles of users.
 pub fn set_roles(args: &SetRolesArgs, output: Output) -> Result<(), CommandError> {
     let roles = args.roles.roles()?.map(|(role, roles)| RoleChange { role, roles });
-    if roles.is_none() && args.several.target.from.is_none() {
+    if roles.is_none() && args.bulk.target.from.is_none() {
         return Err(CommandError::usage("no roles.\n  Say which:  --role ROLE"));
     }
-    run(&args.several, &Work::SetRoles, roles.as_ref(), output)
+    run(&args.bulk, &Work::SetRoles, roles.as_ref(), output)
 }
 
 fn run(
-    args: &SeveralArgs,
+    args: &BulkArgs,
     work: &Work,
     roles: Option<&RoleChange>,
     output: Output,

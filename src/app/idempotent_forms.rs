@@ -38,11 +38,11 @@ type Slot = Arc<tokio::sync::Mutex<Option<FormResult>>>;
 
 /// The results that are kept.
 #[derive(Default)]
-pub struct FormResults {
+pub struct IdempotentForms {
     kept: Mutex<HashMap<(UserId, String), (Timestamp, Slot)>>,
 }
 
-impl FormResults {
+impl IdempotentForms {
     /// The result of the form that has this id on the page of this user: of `work`, or of the same form before. A
     /// second one waits for the first. What fails may be tried again.
     ///

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::admin::declarative::{Action, Change, Choices, Drift, Plan, Reach, SecretChange};
+use crate::admin::declarative::{Action, Change, Choices, Drift, Impact, Plan, SecretChange};
 use crate::base::Timestamp;
 use crate::cli::output::Row;
 use crate::cli::relative_time::ago;
@@ -12,14 +12,14 @@ use crate::domain::managed::Difference;
 const MAX_SHOWN: usize = 100;
 
 /// A plan, with the choices it was made with.
-pub struct ShownPlan<'a> {
+pub struct PlanOutput<'a> {
     /// The plan.
     pub plan: &'a Plan,
     /// The choices.
     pub choices: &'a Choices,
 }
 
-impl ShownPlan<'_> {
+impl PlanOutput<'_> {
     /// For programs, and to be carried out later.
     pub fn json(&self) -> Value {
         let Plan { changes, files, objects } = self.plan;
@@ -69,7 +69,7 @@ fn count(plan: &Plan, action: Action) -> usize {
 }
 
 fn change(change: &Change) -> Value {
-    let Change { action, kind, name, source, fields, secret, taken_from, reach } = change;
+    let Change { action, kind, name, source, fields, secret, taken_from, impact } = change;
     json!({
         "action": action,
         "kind": kind,
@@ -79,7 +79,7 @@ fn change(change: &Change) -> Value {
         "secret": secret,
         "adopted": taken_from.is_some(),
         "adopted_from": taken_from.as_ref().and_then(Option::as_ref),
-        "ends": reach.map(|Reach { sessions, consents }| json!({ "sessions": sessions, "consents": consents })),
+        "ends": impact.map(|Impact { sessions, consents }| json!({ "sessions": sessions, "consents": consents })),
     })
 }
 
@@ -115,7 +115,7 @@ fn lines(change: &Change) -> String {
         None | Some(SecretChange::Same) => {}
         Some(secret) => text.push_str(&format!("          secret: {secret}\n")),
     }
-    if let Some(Reach { sessions, consents }) = change.reach
+    if let Some(Impact { sessions, consents }) = change.impact
         && sessions + consents > 0
     {
         text.push_str(&format!("          ends {sessions} sessions and {consents} consents\n"));

@@ -5,14 +5,14 @@
 use std::fmt::Write as _;
 
 /// A metric whose values are read when it is shown.
-pub struct Shown {
+pub struct Reading {
     name: &'static str,
     help: &'static str,
     kind: &'static str,
     series: Vec<(Vec<(&'static str, String)>, f64)>,
 }
 
-impl Shown {
+impl Reading {
     /// A gauge without labels.
     #[must_use]
     pub fn gauge(name: &'static str, help: &'static str, value: impl Value) -> Self {
@@ -109,9 +109,9 @@ mod tests {
     #[test]
     fn values_are_written_with_their_labels_and_one_description() {
         let mut text = String::new();
-        Shown::by("signet_x", "Help", "state", [("a", 1_i64), ("q\"\\", 0)]).write(&mut text);
-        Shown::counter("signet_y", "Help", 0.25).write(&mut text);
-        Shown::by("signet_z", "Help", "state", Vec::<(&str, i64)>::new()).write(&mut text);
+        Reading::by("signet_x", "Help", "state", [("a", 1_i64), ("q\"\\", 0)]).write(&mut text);
+        Reading::counter("signet_y", "Help", 0.25).write(&mut text);
+        Reading::by("signet_z", "Help", "state", Vec::<(&str, i64)>::new()).write(&mut text);
         let expected = "# HELP signet_x Help.\n# TYPE signet_x gauge\nsignet_x{state=\"a\"} 1\n\
                         signet_x{state=\"q\\\"\\\\\"} 0\n# HELP signet_y Help.\n\
                         # TYPE signet_y counter\nsignet_y_total 0.25\n";
