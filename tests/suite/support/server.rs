@@ -17,13 +17,14 @@ use signet::domain::attributes::Attributes;
 use signet::domain::request_info::RequestInfo;
 use signet::domain::user::Role;
 use signet::domain::user_email::EmailChange;
+use signet::store::{Db, migrate as schema};
 use signet::{admin, jobs, server};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
 use super::clock::ManualClock;
 use super::process::PATIENCE;
-use super::{DEADLINES, PATIENT, postgres, require};
+use super::{DEADLINES, LONG, PATIENT, postgres, require};
 
 /// Which database a test runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,11 +36,24 @@ pub enum Backend {
 /// Runs `test` once on each database. Where there is no PostgreSQL it says so loudly.
 pub async fn on_both(name: &str, test: impl AsyncFn(Backend)) {
     test(Backend::Sqlite).await;
-    if postgres::fresh_database().await.is_some() {
+    if postgres::is_there().await {
         test(Backend::Postgres).await;
     } else {
         require::missing("postgres", name);
     }
+}
+
+/// A database with the schema and nothing else, which a server takes as it takes an empty one. Copied, because the
+/// migrations would be most of the start.
+async fn migrated_database() -> String {
+    const TEMPLATE: &str = "migrated";
+    postgres::template_database(TEMPLATE, async |url| {
+        let db = Db::postgres(&url, 2, LONG).await.unwrap();
+        schema::up(&db).await.unwrap();
+        db.close().await;
+    })
+    .await;
+    postgres::database_from_template(TEMPLATE).await.unwrap()
 }
 
 /// How a server is started.
@@ -195,7 +209,7 @@ impl Options {
         let database_url = match (self.backend, self.database_url.clone()) {
             (_, Some(url)) => Some(url),
             (Backend::Sqlite, None) => None,
-            (Backend::Postgres, None) => Some(postgres::fresh_database().await.unwrap()),
+            (Backend::Postgres, None) => Some(migrated_database().await),
         };
         let mut settings: Vec<(String, String)> = [
             ("SIGNET_DATA_DIR", dir.path().join("data").to_str().unwrap()),

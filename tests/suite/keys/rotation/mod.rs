@@ -213,7 +213,10 @@ async fn invented_names_neither_hide_nor_delay_a_resource_server() {
         assert_eq!(known().await, ["legacy"]);
 
         flood(1).await;
-        assert!(rows().await <= 1_001, "{}", rows().await);
+        // 1,000 names and those that are known. The server's own job may write a batch of 100 at the same moment as
+        // the test; the next batch makes room for it.
+        let at_once = 100;
+        assert!(rows().await <= 1_001 + at_once, "{}", rows().await);
         let admin = server.administrator("root").await;
         register(&server, &admin, "orders").await;
         server.app.reload_if_changed().await.unwrap();
@@ -228,7 +231,7 @@ async fn invented_names_neither_hide_nor_delay_a_resource_server() {
         fetch("legacy", 1);
         tick(&server).await;
         assert_eq!(known().await, ["legacy", "orders"]);
-        assert!(rows().await <= 1_002, "{}", rows().await);
+        assert!(rows().await <= 1_002 + at_once, "{}", rows().await);
 
         // A rotation waits for these two, and not for the invented ones.
         let body = json!({"alg": ES256});

@@ -1,5 +1,6 @@
 //! A server that makes databases: empty ones, templates and copies of templates.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -32,6 +33,27 @@ pub struct Cluster {
     /// anybody else uses its template.
     turn: tokio::sync::Mutex<()>,
     templates: Mutex<HashMap<String, Arc<OnceCell<String>>>>,
+    finished: Finished,
+}
+
+/// Databases whose test has ended.
+type Finished = Arc<Mutex<Vec<String>>>;
+
+/// A database of the test that runs on this thread. It ends with the thread, which libtest starts for each test.
+struct Used {
+    database: String,
+    finished: Finished,
+}
+
+impl Drop for Used {
+    fn drop(&mut self) {
+        let mut finished = self.finished.lock().unwrap_or_else(PoisonError::into_inner);
+        finished.push(std::mem::take(&mut self.database));
+    }
+}
+
+thread_local! {
+    static USED: RefCell<Vec<Used>> = const { RefCell::new(Vec::new()) };
 }
 
 impl Cluster {
@@ -43,6 +65,7 @@ impl Cluster {
             made: AtomicU64::new(0),
             turn: tokio::sync::Mutex::default(),
             templates: Mutex::default(),
+            finished: Finished::default(),
         }
     }
 
@@ -69,6 +92,12 @@ impl Cluster {
 
     /// See [`fresh_database`].
     pub async fn fresh_database(&self) -> String {
+        let url = self.empty_database().await;
+        self.drop_after_test(&url);
+        url
+    }
+
+    async fn empty_database(&self) -> String {
         // template0, because nobody can be connected to it; template1 may have visitors.
         let name = self.new_name();
         self.create(&name, "TEMPLATE template0 ENCODING 'UTF8'").await;
@@ -79,7 +108,7 @@ impl Cluster {
     pub async fn template_database(&self, name: &str, prepare: impl AsyncFnOnce(String)) {
         let cell = Arc::clone(self.templates().entry(name.to_owned()).or_default());
         cell.get_or_init(async || {
-            let url = self.fresh_database().await;
+            let url = self.empty_database().await;
             prepare(url.clone()).await;
             let database = database_in(&url).to_owned();
             // A connection that `prepare` left open would make every copy fail; and once closed to
@@ -108,7 +137,31 @@ impl Cluster {
         let template = template.unwrap_or_else(|| panic!("template {name:?} was never prepared"));
         let database = self.new_name();
         self.create(&database, &format!("TEMPLATE {template}")).await;
-        self.url_of(&database)
+        let url = self.url_of(&database);
+        self.drop_after_test(&url);
+        url
+    }
+
+    /// Has a database dropped some time after the test of this thread. All of them together would take a dozen
+    /// gigabytes, of memory where the cluster lies in memory. Only threads of tests have the path of one as their name.
+    fn drop_after_test(&self, url: &str) {
+        if std::thread::current().name().is_some_and(|name| name.contains("::")) {
+            let (database, finished) = (database_in(url).to_owned(), Arc::clone(&self.finished));
+            USED.with_borrow_mut(|used| used.push(Used { database, finished }));
+        }
+    }
+
+    /// Drops two databases whose tests have ended, so that one that is made makes room.
+    async fn drop_finished(&self, connection: &mut PgConnection) {
+        let finished: Vec<String> = {
+            let mut all = self.finished.lock().unwrap_or_else(PoisonError::into_inner);
+            let kept = all.len().saturating_sub(2);
+            all.split_off(kept)
+        };
+        for database in finished {
+            let drop = format!("DROP DATABASE IF EXISTS {database} WITH (FORCE)");
+            run(connection, drop).await.expect("dropping the database of a test that has ended");
+        }
     }
 
     /// Drops a database made here, connections and all. Optional: a server started here goes with
@@ -140,6 +193,7 @@ impl Cluster {
         } else {
             how.to_owned()
         };
+        self.drop_finished(&mut connection).await;
         let give_up = Instant::now() + PATIENCE;
         loop {
             match run(&mut connection, format!("CREATE DATABASE {name} {how}")).await {

@@ -42,6 +42,15 @@ pub async fn fresh_database() -> Option<String> {
     }
 }
 
+/// Whether there is a PostgreSQL to make databases in.
+///
+/// # Panics
+///
+/// When PostgreSQL is demanded but missing.
+pub async fn is_there() -> bool {
+    shared().await.is_some()
+}
+
 /// Has `prepare` fill the template `name`, once per process: it gets the URL of an empty database.
 /// Later and concurrent calls with the name wait for the first and do nothing. Without PostgreSQL
 /// it returns without calling `prepare`.
