@@ -165,7 +165,7 @@ pub async fn probe(url: &Url, address: Option<SocketAddr>) -> Result<u16, String
 }
 
 /// What every client has in common: no redirect is followed, no proxy of the environment is used.
-fn builder() -> reqwest::ClientBuilder {
+pub(crate) fn builder() -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .redirect(Policy::none())
         .no_proxy()

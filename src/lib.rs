@@ -69,6 +69,10 @@ pub mod oauth;
 mod server;
 #[cfg(feature = "test-support")]
 pub mod server;
+#[cfg(all(feature = "otlp", not(feature = "test-support")))]
+mod spans;
+#[cfg(all(feature = "otlp", feature = "test-support"))]
+pub mod spans;
 #[cfg(not(feature = "test-support"))]
 mod store;
 #[cfg(feature = "test-support")]

@@ -42,6 +42,8 @@ use crate::domain::session::Lifetimes;
 use crate::http_client::HttpClient;
 use crate::mail::Mailer;
 use crate::metrics::Metrics;
+#[cfg(feature = "otlp")]
+use crate::spans::Spans;
 use crate::store::refresh_batch::Refresher;
 use crate::store::session_loader::SessionLoader;
 use crate::store::{Db, meta};
@@ -130,6 +132,9 @@ pub struct AppState {
     pub longest_max_age: TimeSpan,
     /// Counters for the operator.
     pub metrics: Metrics,
+    /// What sends spans, from the start of a server on that has a collector.
+    #[cfg(feature = "otlp")]
+    pub spans: std::sync::OnceLock<Spans>,
     /// The path of the issuer, below which everything is served.
     pub base_path: BasePath,
     /// The party that passkeys are for; none where there are none.

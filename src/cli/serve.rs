@@ -21,6 +21,8 @@ use crate::domain::request_info::RequestInfo;
 use crate::domain::user::Role;
 use crate::domain::user_email::EmailChange;
 use crate::server::{self, BindError, Bound, Interrupts};
+#[cfg(feature = "otlp")]
+use crate::spans::Spans;
 use crate::telemetry::{self, Voice};
 use crate::{identity, jobs};
 
@@ -152,7 +154,7 @@ pub(super) fn start_logging(config: &Config) -> Result<Voice, Refused> {
 
 /// The runtime all storage work runs on, apart from the HTTP threads: a request that is cut off
 /// does not take its transaction with it. Signals are listened for from here on, before anything is
-/// printed: whoever reads that the server listens may stop it at once.
+/// printed: a script that reads that the server listens may stop it at once.
 ///
 /// Two threads, on one or two cores one: they wait for the database most of the time, and two that share two
 /// cores with the HTTP threads wake each other for every batch.
@@ -193,10 +195,16 @@ pub(super) fn serve_until_stopped(
     {
         let _inside = runtime.enter();
         jobs::start(&app);
+        #[cfg(feature = "otlp")]
+        start_spans(&app);
     }
     let stop = async move || interrupts.next().await;
     let log_writer = telemetry::start_log_writer();
     let served = server::in_system(server::run(app.clone(), bound, stop));
+    #[cfg(feature = "otlp")]
+    if let Some(spans) = app.spans.get() {
+        spans.finish();
+    }
     // Where the database cannot be reached any more, the others remove the row themselves.
     let _ = runtime.block_on(jobs::leave(&app));
     runtime.block_on(app.db.close());
@@ -205,6 +213,16 @@ pub(super) fn serve_until_stopped(
     drop(lock);
     drop(log_writer);
     served.map_err(|error| Refused::new(1, format!("the server failed: {error}")))
+}
+
+/// A server without spans serves as well as one with them.
+#[cfg(feature = "otlp")]
+fn start_spans(app: &App) {
+    let Some(settings) = &app.config.spans else { return };
+    match Spans::start(settings) {
+        Ok(spans) => drop(app.spans.set(spans)),
+        Err(why) => tracing::error!(why, "no spans are sent"),
+    }
 }
 
 /// Makes the administrator the environment names, or a link for one; neither once there has been

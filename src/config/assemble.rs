@@ -11,7 +11,7 @@ use super::reader::Reader;
 use super::types::{Argon2Cost, BootstrapAdmin, Database, MetricsListen, ProxyHeader, TlsFiles};
 use super::{
     Config, LogFormat, NewDatabase, PersistentSessions, Registration, brand, database, issuer,
-    mail, parse, passkeys, passwords, settings as s,
+    mail, parse, passkeys, passwords, settings as s, spans,
 };
 use crate::base::{Secret, TimeSpan};
 use crate::domain::authn::{SecondFactor, ServerPolicy};
@@ -106,6 +106,7 @@ pub(super) fn config(read: &mut Reader<'_>) -> Option<Config> {
         passkeys: passkeys::read(read),
         metrics_listen: metrics_listen(read),
         metrics_by_client: read.fixed(&s::METRICS_CLIENTS, parse::switch("on", "off")),
+        spans: Some(spans::read(read)),
         log: read.fixed(&s::LOG, parse::log),
         log_format: read.fixed(&s::LOG_FORMAT, parse::word(LogFormat::ALL)),
         audit_retention: read.fixed(&s::AUDIT_RETENTION, parse::span(LEAST..=LONGEST)),

@@ -22,6 +22,7 @@ mod passwords;
 mod reader;
 mod settings;
 mod source;
+mod spans;
 mod types;
 
 #[cfg(test)]
@@ -54,6 +55,7 @@ pub use passkeys::PasskeySettings;
 #[cfg(feature = "test-support")]
 pub use settings::{Fallback, SETTINGS, Setting};
 pub use source::{Origin, Source, environment};
+pub use spans::SpanSettings;
 pub use types::{
     Argon2Cost, BootstrapAdmin, Database, LogFormat, MetricsListen, NewDatabase,
     PersistentSessions, ProxyHeader, Registration, TlsFiles,
@@ -70,7 +72,7 @@ pub struct Config {
     pub proxy_strips_path: bool,
     /// Addresses to serve on; never empty, port 0 lets the system choose.
     pub listen: Vec<SocketAddr>,
-    /// Nobody chose `listen`, so an address family this machine lacks may be skipped.
+    /// `listen` is the default, so an address family this machine lacks may be skipped.
     pub listen_is_default: bool,
     /// How long `/ready` says no before the sockets close.
     pub shutdown_delay: TimeSpan,
@@ -148,6 +150,8 @@ pub struct Config {
     pub metrics_listen: MetricsListen,
     /// Whether metrics about clients have a series for each.
     pub metrics_by_client: bool,
+    /// Where spans are sent; none where they are not.
+    pub spans: Option<SpanSettings>,
     /// What is logged, in the directive syntax of `tracing-subscriber`'s `EnvFilter`.
     pub log: String,
     /// How log lines look.

@@ -12,7 +12,7 @@ pub struct Setting {
     pub section: &'static str,
     /// The value may also come from the file that `NAME_FILE` names, and is never printed.
     pub secret: bool,
-    /// What is in force when nobody sets it.
+    /// What is in force when it is not set.
     pub fallback: Fallback,
     /// Its meaning in one line.
     pub meaning: &'static str,
@@ -21,13 +21,13 @@ pub struct Setting {
 /// What is in force when a setting is not set.
 #[derive(Debug)]
 pub enum Fallback {
-    /// This text, parsed as if somebody had typed it.
+    /// This text, parsed as if the operator had typed it.
     Fixed(&'static str),
     /// Something worked out, or nothing at all.
     Derived {
         /// The default in words.
         says: &'static str,
-        /// A value to show in `.env.example`; empty for secrets, which nobody should copy.
+        /// A value to show in `.env.example`; empty for secrets, which must not be copied.
         sample: &'static str,
     },
 }
@@ -264,6 +264,15 @@ settings! {
         METRICS_CLIENTS = "SIGNET_METRICS_CLIENTS", secret: false,
             Fixed("off"),
             "on: metrics about clients have a series for each client_id; off: one for all.";
+        OTLP_ENDPOINT = "SIGNET_OTLP_ENDPOINT", secret: false,
+            Derived { says: "none, no spans are sent", sample: "" },
+            "OpenTelemetry collector such as http://127.0.0.1:4318; for binaries with the feature otlp.";
+        OTLP_HEADERS = "SIGNET_OTLP_HEADERS", secret: true,
+            Derived { says: "none, the collector asks for none", sample: "" },
+            "Headers for the collector: NAME=VALUE, separated by commas.";
+        OTLP_SAMPLE = "SIGNET_OTLP_SAMPLE", secret: false,
+            Fixed("1"),
+            "Share of requests that are sent, from 0 to 1, where no trusted proxy has decided.";
         AUDIT_RETENTION = "SIGNET_AUDIT_RETENTION", secret: false,
             Fixed("400d"),
             "How long audit events are kept.";

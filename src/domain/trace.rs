@@ -54,6 +54,23 @@ impl Trace {
         Some(Self { trace_id, parent_id: Some(parent_id), sampled: flags & 1 == 1, ..self })
     }
 
+    /// The trace, recorded if it belongs to this share of all, from 0 to 1. Its id decides, so that every server of a
+    /// trace with the same share comes to the same end.
+    #[cfg(feature = "otlp")]
+    #[must_use]
+    pub fn sampled_at(self, share: f64) -> Self {
+        let low = u64::from_be_bytes(*self.trace_id.last_chunk().unwrap_or(&[0; 8])) >> 1;
+        let sampled = (low as f64) < share * (1_u64 << 63) as f64;
+        Self { sampled, ..self }
+    }
+
+    /// Whether its spans are recorded.
+    #[cfg(feature = "otlp")]
+    #[must_use]
+    pub const fn is_sampled(&self) -> bool {
+        self.sampled
+    }
+
     /// The id of the trace.
     #[must_use]
     pub const fn trace_id(&self) -> Hex<16> {
@@ -77,6 +94,15 @@ impl Trace {
     pub fn header(&self) -> String {
         let flags = u8::from(self.sampled);
         format!("00-{}-{}-{flags:02x}", self.trace_id(), self.span_id())
+    }
+}
+
+#[cfg(feature = "otlp")]
+impl<const N: usize> Hex<N> {
+    /// Its bytes.
+    #[must_use]
+    pub const fn bytes(self) -> [u8; N] {
+        self.0
     }
 }
 

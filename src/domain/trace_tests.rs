@@ -68,3 +68,18 @@ proptest! {
         prop_assert_eq!(next.parent_id(), Some(trace.span_id()));
     }
 }
+
+/// The share decides by the id, and every id is below a share of 1.
+#[test]
+fn a_share_of_all_traces_is_recorded() {
+    let ids = (0_u8..=255).map(|byte| Trace::begun([byte; 24]));
+    let recorded = |share| ids.clone().filter(|trace| trace.sampled_at(share).is_sampled()).count();
+    assert_eq!(recorded(0.0), 0);
+    assert_eq!(recorded(1.0), 256);
+    assert_eq!(recorded(0.25), recorded(0.25));
+    let half = recorded(0.5);
+    assert!((100..=156).contains(&half), "{half}");
+    let header = own().sampled_at(1.0).header();
+    assert!(header.ends_with("-01"), "{header}");
+    assert!(!own().sampled_at(1.0).continued(&GOOD.replace("-01", "-00")).unwrap().is_sampled());
+}

@@ -19,6 +19,8 @@ use crate::domain::base_path::BasePath;
 use crate::domain::outcome::{Code, Refusal};
 use crate::domain::path_spelling;
 use crate::metrics::RouteMetrics;
+#[cfg(feature = "otlp")]
+use crate::spans::RequestSpan;
 
 use super::body::Kept;
 use super::client_ip;
@@ -210,6 +212,22 @@ fn observe<B>(app: &App, response: &ServiceResponse<B>, facts: &Facts, started: 
                 "request"
             )
         };
+    }
+    #[cfg(feature = "otlp")]
+    if let Some(spans) = app.spans.get() {
+        spans.send(&RequestSpan {
+            trace: facts.trace,
+            started: facts.now,
+            elapsed,
+            request_id: &facts.request_id,
+            method,
+            route,
+            status,
+            address: facts.address,
+            user_id: caller.map(|caller| caller.user_id),
+            client_id: caller.map(|caller| &*caller.client_id),
+            code,
+        });
     }
     // Verifiers and load balancers come by the second and change nothing; who fetched the keys is
     // counted elsewhere.

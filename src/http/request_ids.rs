@@ -8,6 +8,8 @@ use actix_web::http::header::{HeaderMap, HeaderName};
 use crate::app::App;
 use crate::base::entropy::Entropy;
 use crate::domain::trace::Trace;
+#[cfg(feature = "otlp")]
+use crate::spans::Spans;
 
 /// The header of the request's id, in requests and responses.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -27,6 +29,8 @@ pub(super) fn request_id(headers: &HeaderMap, app: &App) -> String {
 /// new one. A caller that is believed could join its requests to the traces of others.
 pub(super) fn trace(request: &ServiceRequest, app: &App) -> Trace {
     let new = Trace::begun(random(app));
+    #[cfg(feature = "otlp")]
+    let new = new.sampled_at(app.spans.get().map_or(0.0, Spans::share));
     let mut headers = request.headers().get_all(TRACEPARENT);
     let Some(header) = headers.next().and_then(|value| value.to_str().ok()) else { return new };
     let peer = request.peer_addr().map(|peer| peer.ip().to_canonical());

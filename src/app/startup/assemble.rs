@@ -106,6 +106,8 @@ impl Startup {
             watch: Mutex::default(),
             longest_max_age,
             metrics,
+            #[cfg(feature = "otlp")]
+            spans: std::sync::OnceLock::new(),
             base_path,
             relying_party,
             lifetimes,

@@ -93,6 +93,7 @@ fn without_any_setting_the_documented_defaults_are_in_force() {
     assert!(config.brand.privacy_url.is_none() && config.brand.terms_url.is_none());
     assert_eq!(config.metrics_listen, MetricsListen::Default("127.0.0.1:9484".parse().unwrap()));
     assert!(!config.metrics_by_client);
+    assert!(config.spans.is_none());
     assert_eq!(config.log, "info");
     assert_eq!(config.log_format, LogFormat::Auto);
     assert_eq!(config.audit_retention, TimeSpan::from_days(400));
@@ -155,6 +156,9 @@ fn every_setting_can_be_changed() {
         ("SIGNET_LOG", "info,sqlx=WARN"),
         ("SIGNET_LOG_FORMAT", "json"),
         ("SIGNET_METRICS_CLIENTS", "on"),
+        ("SIGNET_OTLP_ENDPOINT", "https://collector.example/otlp/"),
+        ("SIGNET_OTLP_HEADERS", "Authorization=Basic dTpw, X-Tenant=a"),
+        ("SIGNET_OTLP_SAMPLE", "0.25"),
         ("SIGNET_AUDIT_RETENTION", "90d"),
         ("SIGNET_AUDIT_LOGIN_RETENTION", "30d"),
         ("SIGNET_BOOTSTRAP_ADMIN_LOGIN", "root"),
@@ -227,6 +231,12 @@ fn every_setting_can_be_changed() {
     assert_eq!(config.proxy_header, ProxyHeader::Single("x-real-ip".to_owned()));
     assert_eq!(config.metrics_listen, MetricsListen::Set("127.0.0.1:9484".parse().unwrap()));
     assert!(config.metrics_by_client);
+    let spans = config.spans.as_ref().unwrap();
+    assert_eq!(spans.endpoint.as_str(), "https://collector.example/otlp/v1/traces");
+    let headers: Vec<_> =
+        spans.headers.iter().map(|(name, value)| (&**name, &**value.expose())).collect();
+    assert_eq!(headers, [("authorization", "Basic dTpw"), ("x-tenant", "a")]);
+    assert!((spans.sample - 0.25).abs() < f64::EPSILON);
     assert_eq!(config.log, "info,sqlx=WARN");
     assert_eq!(config.log_format, LogFormat::Json);
     assert_eq!(config.audit_retention, TimeSpan::from_days(90));

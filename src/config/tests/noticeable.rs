@@ -33,6 +33,9 @@ const OF_ONE_SERVER: &[(&str, &str)] = &[
     ("SIGNET_LOG_FORMAT", "not for clients"),
     ("SIGNET_METRICS_LISTEN", "not for clients"),
     ("SIGNET_METRICS_CLIENTS", "not for clients"),
+    ("SIGNET_OTLP_ENDPOINT", "not for clients"),
+    ("SIGNET_OTLP_HEADERS", "not for clients"),
+    ("SIGNET_OTLP_SAMPLE", "not for clients"),
 ];
 
 #[test]

@@ -134,6 +134,37 @@ fn lengths_of_time_have_units_and_ranges() {
 }
 
 #[test]
+fn a_collector_is_an_address_of_http() {
+    let (endpoint, headers, sample) =
+        ("SIGNET_OTLP_ENDPOINT", "SIGNET_OTLP_HEADERS", "SIGNET_OTLP_SAMPLE");
+    let good = "http://127.0.0.1:4318";
+    let posted_to = |address| load(&[(endpoint, address)]).spans.unwrap().endpoint.to_string();
+    for address in [good, "http://127.0.0.1:4318/", "http://127.0.0.1:4318/v1/traces"] {
+        assert_eq!(posted_to(address), "http://127.0.0.1:4318/v1/traces");
+    }
+    for (text, part) in [
+        ("127.0.0.1:4318", "is not a URL"),
+        ("grpc://127.0.0.1:4317", "is not an address of HTTP"),
+        ("http://u:hunter2@collector", "has a user"),
+        ("http://collector/?a=b", "has a user, a query"),
+    ] {
+        one(&[(endpoint, text)], endpoint, part);
+    }
+    for (text, part) in [
+        ("Authorization", "a part without ="),
+        ("A B=c", "a name that no header can have"),
+        ("a=", "a value that is empty"),
+        ("a=b,", "a part without ="),
+    ] {
+        one(&[(endpoint, good), (headers, text)], headers, part);
+    }
+    one(&[(headers, "a=b")], headers, "there is no collector");
+    for text in ["1.5", "-1", "NaN", "all"] {
+        one(&[(sample, text)], sample, "is not a number from 0 to 1");
+    }
+}
+
+#[test]
 fn settings_must_agree() {
     let (ttl, window) = ("SIGNET_ACCESS_TOKEN_TTL", "SIGNET_REFRESH_RETRY_WINDOW");
     load(&[(ttl, "10m"), (window, "5m")]);

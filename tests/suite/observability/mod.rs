@@ -4,6 +4,7 @@ mod alerts;
 mod log_lines;
 mod metrics;
 mod prometheus;
+mod spans;
 mod traces;
 
 use reqwest::Method;

@@ -16,6 +16,7 @@ const LAYERS: &[(&str, u8, &str)] = &[
     ("crypto", 2, "mechanisms know keys and bytes, not who asks for them"),
     ("config", 2, "settings are read before anything that could use them exists"),
     ("metrics", 2, "counters have names and no opinions"),
+    ("spans", 3, "a mechanism that sends what it is given must not know what the application is"),
     ("http_client", 2, "a mechanism that posts what it is given must not know what it says"),
     ("mail", 2, "a mechanism that delivers what it is given must not know whom it writes to"),
     ("i18n", 2, "pages and mail share the texts, so they may depend on neither"),
