@@ -47,9 +47,9 @@ pub struct Change {
 pub struct Changed {
     /// The API as it is now.
     pub stored: StoredApi,
-    /// A shared secret that was just made. Nobody can read it later.
+    /// A shared secret that was just made. It cannot be read later.
     pub shared_secret: Option<Secret<String>>,
-    /// What whoever chose the algorithm should know.
+    /// What the administrator who chose the algorithm should know.
     pub warnings: Vec<String>,
 }
 

@@ -42,9 +42,9 @@ pub struct New {
 pub struct Changed {
     /// The client as it is now.
     pub stored: StoredClient,
-    /// A secret that was just made. Nobody can read it later.
+    /// A secret that was just made. It cannot be read later.
     pub client_secret: Option<Secret<String>>,
-    /// What whoever made the choice should know.
+    /// What the administrator who made the choice should know.
     pub warnings: Vec<String>,
 }
 

@@ -106,7 +106,7 @@ pub async fn missing(app: &App, alg: SigningAlg, now: Timestamp) -> Result<Optio
     app.make_signing_key(alg, KeyState::Active, now).await.map(Some)
 }
 
-/// Stores the key that was missing, in the transaction of whoever needs it, unless another process
+/// Stores the key that was missing, in the transaction that needs it, unless another process
 /// was first.
 ///
 /// # Errors
@@ -297,5 +297,5 @@ fn no_key() -> Refusal {
 }
 
 fn overtaken() -> Refusal {
-    Refusal::new(Code::Conflict, "Somebody else changed this key meanwhile. Look again.")
+    Refusal::new(Code::Conflict, "This key was changed meanwhile. Look again with signet key list.")
 }

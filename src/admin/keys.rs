@@ -29,7 +29,7 @@ pub struct PublicKey {
     /// When it was made.
     #[serde(serialize_with = "as_rfc3339")]
     pub created_at: Timestamp,
-    /// Whether access tokens that nobody chose otherwise for are signed with it.
+    /// Whether it signs access tokens of APIs that have chosen no other key.
     pub default: bool,
     /// What comes next and when, as far as that is planned.
     pub next: Option<NextStage>,
@@ -153,7 +153,7 @@ pub fn jwks(app: &App) -> String {
 /// The published keys one by one, in the order of the JWKS.
 ///
 /// Taken from the published document, which is made from the unsealed keys: the public columns in
-/// the database are not sealed, and nobody should be told to trust a key that signs nothing here.
+/// the database are not sealed, and no verifier should be told to trust a key that signs nothing here.
 ///
 /// # Errors
 /// Only faults.

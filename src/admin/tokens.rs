@@ -14,7 +14,7 @@ use crate::tokens::issue;
 
 use super::{token_diagnosis as diagnosis, users};
 
-/// Why an access token is not good. Told to administrators only: whoever calls the API learns no
+/// Why an access token is not good. Told to administrators only: a caller of the API learns no
 /// more than `invalid_token`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Problem {
@@ -41,7 +41,7 @@ pub enum Problem {
         /// The issuer in force.
         expected: String,
     },
-    /// Genuine, but for somebody else.
+    /// Genuine, but for another API.
     WrongAudience {
         /// The audience in the token.
         found: String,

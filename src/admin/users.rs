@@ -221,7 +221,7 @@ pub async fn create(app: App, create: Create, info: RequestInfo) -> Result<User,
 ///
 /// # Errors
 /// `not_found`; refused when a value is unacceptable; `email_taken` when another user has verified the
-/// address; `last_administrator` when nobody could administer afterwards.
+/// address; `last_administrator` when no administrator would be left.
 pub async fn update(
     app: App,
     id: UserId,
@@ -282,7 +282,7 @@ pub async fn enable(app: App, id: UserId, info: RequestInfo) -> Result<User, Fai
     show(app, id).await
 }
 
-/// Deletes a user with everything it has. The same login made again is somebody else.
+/// Deletes a user with everything it has. The same login made again is another user.
 ///
 /// # Errors
 /// `not_found`; `last_administrator`.

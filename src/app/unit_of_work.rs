@@ -17,7 +17,7 @@ impl App {
     /// end with the caller, see `disconnect`. A caller who has waited too long is told to try again; the
     /// work itself goes on: it is never cut off in the middle.
     ///
-    /// It begins on the caller's thread: what needs nobody else is done without a hop to another. As
+    /// It begins on the caller's thread: what needs no other thread is done without a hop to another. As
     /// soon as it has to wait it moves to the storage runtime, before the caller can be cut off.
     ///
     /// # Errors
@@ -67,7 +67,7 @@ fn begin<T: 'static>(
 ) -> Begun<T> {
     let step = catch_unwind(AssertUnwindSafe(|| {
         let _inside = runtime.enter();
-        // Nobody has to be woken: whoever waits is asked again at once, by the task it moves to.
+        // No task has to be woken: the one that waits is polled again at once, by the task it moves to.
         work.as_mut().poll(&mut Context::from_waker(Waker::noop()))
     }));
     match step {

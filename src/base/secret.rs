@@ -1,6 +1,6 @@
 //! Values that must not be printed.
 //!
-//! Owns redaction and wiping. Whoever needs the value writes `expose()`, which is greppable.
+//! Owns redaction and wiping. Code that needs the value calls `expose()`, which can be searched for.
 
 use std::fmt;
 

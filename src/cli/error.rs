@@ -17,7 +17,7 @@ use super::startup_report;
 #[derive(Debug)]
 pub struct CommandError {
     exit: Exit,
-    /// One for each thing that is wrong; none when there is nobody left to tell, or nothing.
+    /// One for each thing that is wrong; none when there is nothing to say, or its reader has gone.
     texts: Vec<String>,
 }
 

@@ -26,7 +26,7 @@ pub enum Exit {
     SomeFailed = 6,
     /// A check found something wrong.
     CheckFailed = 7,
-    /// A port is busy, or nobody answers at it.
+    /// A port is busy, or no server answers at it.
     Unreachable = 69,
     /// It cannot be done just now.
     TryAgain = 75,

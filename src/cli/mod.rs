@@ -1,4 +1,4 @@
-//! The command line: the other way in, for whoever sits at the machine.
+//! The command line: the other way in, for the operator at the machine.
 //!
 //! Owns arguments, prompts, output and exit codes; one file for each noun. Decides nothing and
 //! never touches the store where a use case does the work: the HTTP API and this call the same.

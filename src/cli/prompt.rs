@@ -85,7 +85,7 @@ fn ask_twice(whom: &str) -> Result<String, CommandError> {
     ))
 }
 
-/// Reads a password and drops one newline at its end: files and `echo` have one, and nobody means
+/// Reads a password and drops one newline at its end: files and `echo` have one, and no user means
 /// it. Any other white space belongs to the password.
 fn read(from: impl Read, name: &str) -> Result<String, CommandError> {
     // Room for all of it at once: a buffer that grows leaves copies unwiped behind. What is longer

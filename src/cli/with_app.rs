@@ -27,7 +27,7 @@ pub fn with_app(
         let app =
             Startup { config, clock, entropy, purpose: OpenPurpose::Administer }.open().await?.app;
         let outcome = work(app.clone()).await;
-        // Without a server nobody else folds the write-ahead log into the database, and a script
+        // Without a server no other process folds the write-ahead log into the database, and a script
         // that makes users all day would let it grow. What stays is read at the next opening.
         let _ = app.db.checkpoint().await;
         outcome

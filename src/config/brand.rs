@@ -19,7 +19,7 @@ use crate::domain::user::is_display_name;
 pub(super) const LIGHT_PAPER: Color = Color::WHITE;
 /// The same in the dark scheme.
 pub(super) const DARK_PAPER: Color = Color::rgb(0x16, 0x18, 0x1c);
-/// The dark accent where nobody chose a colour.
+/// The dark accent where no colour is set.
 const DARK_ACCENT: Color = Color::rgb(0x8a, 0xb4, 0xf8);
 /// The name where none is chosen, as the list of settings has it.
 const DEFAULT_NAME: &str = "Signet";
@@ -91,7 +91,7 @@ impl Accent {
 }
 
 impl LogoType {
-    /// Recognises a file by its content: its name says what somebody hopes it is.
+    /// Recognises a file by its content: its name proves nothing.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Option<Self> {
         if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {

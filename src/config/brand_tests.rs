@@ -58,7 +58,7 @@ fn pages_link_to_documents_over_https_only() {
 }
 
 #[test]
-fn a_colour_nobody_can_read_is_refused_with_one_that_is() {
+fn a_colour_without_contrast_is_refused_with_one_that_has_it() {
     refused("SIGNET_BRAND_COLOR", "#ffcc00", &["1.51:1 on the white page", "the nearest is #"]);
     refused("SIGNET_BRAND_COLOR", "#777777", &["4.47:1", "the nearest is #767676"]);
     refused("SIGNET_BRAND_COLOR_DARK", "#1d4ed8", &["on the dark page", "the nearest is #"]);

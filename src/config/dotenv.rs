@@ -1,6 +1,6 @@
 //! The `.env` file: whether it may be believed, and what it says.
 //!
-//! Owns the refusal of files that somebody else could have written, and line numbers in mistakes.
+//! Owns the refusal of files that another user could have written, and line numbers in mistakes.
 //! Knows no setting and never touches the process environment.
 
 use std::collections::BTreeMap;

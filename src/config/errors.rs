@@ -1,4 +1,4 @@
-//! What somebody got wrong in the settings, worded for that somebody.
+//! Mistakes in the settings, worded for the operator who made them.
 //!
 //! Owns the form of a mistake (what is meant, what was found, what to type) and the search for
 //! the nearest name. Never receives the value of a secret: callers describe it instead.

@@ -44,7 +44,7 @@ impl Machine {
     }
 
     /// How many hashes of `memory_kib` KiB may run at once: one per core, within a quarter of
-    /// the memory, and at least one so that somebody can log in.
+    /// the memory, and at least one so that users can log in.
     #[must_use]
     pub fn hash_workers(self, memory_kib: u32) -> usize {
         let fit = self.memory.map_or(u64::MAX, |memory| memory / SHARE / bytes(memory_kib));
@@ -67,7 +67,7 @@ fn bytes(memory_kib: u32) -> u64 {
 /// The tightest memory limit in the files below `root`, which are those of `/` but in tests.
 pub(super) fn memory_under(root: &Path) -> Option<u64> {
     // A file that cannot be read says nothing, like one that is not there: it may be of a group
-    // that is none of ours. Refusing to start for its sake would help nobody.
+    // that is none of ours. Refusing to start for its sake would not help.
     let read = |path: &str| std::fs::read_to_string(root.join(path.trim_start_matches('/'))).ok();
     memory_limit(&read)
 }

@@ -62,7 +62,7 @@ fn limits_that_cannot_be_read_are_none() {
         let own = ("sys/fs/cgroup/a/memory.max", text);
         assert_eq!(limit_of(&[TOTAL, groups, own, parent]), Some(5000), "{text:?}");
     }
-    // Not a file: what reading it as one fails with is nobody's business.
+    // Not a file: the error of reading it as one is not shown.
     let inside = ("sys/fs/cgroup/a/memory.max/not-a-file", "1");
     assert_eq!(limit_of(&[TOTAL, groups, inside, parent]), Some(5000));
     for lines in ["", "garbage", "0:", "::", "0::", "1:memory\n\n:::\n"] {

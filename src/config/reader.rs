@@ -1,7 +1,7 @@
 //! Reading settings one by one while collecting every mistake.
 //!
 //! Owns the meeting of a setting with what was typed: secrets from files, defaults, provenance,
-//! names nobody knows. A wrong value never ends the reading; the setting's default stands in for
+//! unknown names. A wrong value never ends the reading; the setting's default stands in for
 //! it so that the rest can still be checked, and the mistakes decide in the end.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -98,7 +98,7 @@ impl<'a> Reader<'a> {
         one.1.zip(other.1)
     }
 
-    /// Whether somebody set it, rightly or wrongly.
+    /// Whether it is set, rightly or wrongly.
     pub(super) fn is_set(&self, setting: &Setting) -> bool {
         let typed = &self.source.typed;
         typed.contains_key(setting.name)
@@ -113,7 +113,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Complains unless `holds`; silent when one of `settings` is wrong already, because then the
-    /// default stands in for it and the complaint would be about a value nobody typed.
+    /// default stands in for it and the complaint would be about a value that the operator has not typed.
     pub(super) fn require(
         &mut self,
         settings: &[&'static Setting],

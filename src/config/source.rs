@@ -26,7 +26,7 @@ const MAIL: &str = "SIGNET_TEST_MAIL_MILLIS";
 /// Where a value in force came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// Nobody set it.
+    /// It is not set.
     Default,
     /// The process environment.
     Environment,

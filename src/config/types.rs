@@ -93,7 +93,7 @@ pub enum ProxyHeader {
 /// Where metrics are served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MetricsListen {
-    /// Nobody chose: try this address, and do without metrics when it is busy.
+    /// Not set: try this address, and do without metrics when it is busy.
     Default(SocketAddr),
     /// Chosen: a busy address is an error.
     Set(SocketAddr),

@@ -1,8 +1,8 @@
 //! Tokens under a secret that one API and the server share (HS256, RFC 7518 §3.2).
 //!
 //! Owns making the secret, signing and verifying with it. Never published: its name is random,
-//! because a thumbprint would be a hash of the secret for everybody to see. Must not be used for
-//! tokens our own endpoints accept: whoever can verify these can make them.
+//! because a thumbprint would publish a hash of the secret. Must not be used for
+//! tokens our own endpoints accept: a party that can verify these can make them.
 
 use aws_lc_rs::hmac;
 use base64::Engine as _;

@@ -90,7 +90,7 @@ impl PublicJwk {
 
     /// Whether this is a key for `alg`: of its kind, on its curve, members as wide as they must
     /// be, and RSA with 2048 bits or more (RFC 7518 §3.3). Whether a point lies on its curve is
-    /// found by whoever uses it.
+    /// found when it is used.
     #[must_use]
     pub fn fits(&self, alg: SigningAlg) -> bool {
         let width = |member: &str| URL_SAFE_NO_PAD.decode(member).map(|bytes| bytes.len());

@@ -1,7 +1,7 @@
 //! Refresh tokens: `srt_` + base64url(key version ‖ branch id ‖ counter ‖ MAC ‖ CRC-32).
 //!
 //! Owns the format and the MAC. A token is a claim about a session, vouched for by a random key
-//! that is sealed in the database: whoever steals the database can mint nothing, and rubbish is
+//! that is sealed in the database: an attacker who steals the database can mint nothing, and rubbish is
 //! refused before the database is asked. What a genuine token entitles to is `domain::refresh`.
 
 use std::collections::BTreeMap;

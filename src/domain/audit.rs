@@ -1,4 +1,4 @@
-//! Audit events: what somebody will want to know later.
+//! Audit events: what administrators and users will want to know later.
 //!
 //! Owns the list of events and what one holds. One value writes the row, the metric and the log
 //! line. Never holds a password, a token or a login: ids, and a keyed hash of the login that was typed.
@@ -131,15 +131,15 @@ text_enum! {
         AdminKeyCreated = "admin_key.created",
         /// An administration key of a client was revoked.
         AdminKeyRevoked = "admin_key.revoked",
-        /// Somebody who said to be a client did not prove it; folded like failed log-ins.
+        /// A caller that claimed to be a client did not prove it; folded like failed log-ins.
         ClientAuthFailed = "client.auth_failed",
-        /// Somebody allowed a client something.
+        /// A user allowed a client something.
         ConsentGranted = "consent.granted",
-        /// Somebody took back what a client was allowed.
+        /// A user took back what a client was allowed.
         ConsentRevoked = "consent.revoked",
         /// An authorization code was presented a second time; what it had given is over.
         CodeReuseDetected = "code.reuse_detected",
-        /// A client got a token for somebody in exchange for another.
+        /// A client exchanged a token for another one of the same user.
         TokenExchanged = "token.exchanged",
         /// A token was revoked by its client.
         TokenRevoked = "token.revoked",
@@ -153,7 +153,7 @@ text_enum! {
         KeyPublished = "key.published",
         /// A signing key began to sign.
         KeyActivated = "key.activated",
-        /// A signing key signs no longer, because nobody uses its algorithm.
+        /// A signing key signs no longer, because no API uses its algorithm.
         KeyStopped = "key.stopped",
         /// A signing key left the published set.
         KeyRetired = "key.retired",
@@ -262,7 +262,7 @@ pub struct Event {
 }
 
 impl Event {
-    /// An event that concerns nobody in particular.
+    /// An event that concerns no single user.
     #[must_use]
     pub const fn new(kind: EventKind) -> Self {
         let sign_in = SignInDetails { browser: None, client_id: None, methods: None };

@@ -236,7 +236,7 @@ pub struct IdClaims<'a> {
     pub iss: &'a str,
     /// The user.
     pub sub: String,
-    /// The client, and nobody else.
+    /// The client alone.
     pub aud: &'a str,
     /// Seconds since the epoch at which it expires.
     pub exp: i64,

@@ -158,19 +158,19 @@ pub struct Client {
     pub created_at: Timestamp,
     /// Since when the name is its own; what is older belongs to a client that had the name before.
     /// The beginning of all times when there was none: a clock that was wrong when the client was made
-    /// shuts nobody out.
+    /// excludes no client.
     pub name_since: Timestamp,
 }
 
 impl Client {
-    /// A client with a name that nobody had before.
+    /// A client with a name that was never used before.
     #[must_use]
     pub const fn new(client_id: String, metadata: ClientMetadata, created_at: Timestamp) -> Self {
         let name_since = Timestamp::from_millis(0);
         Self { client_id, metadata, secrets: Vec::new(), disabled_at: None, created_at, name_since }
     }
 
-    /// Whether anybody can claim to be it.
+    /// Whether any program can claim to be it.
     #[must_use]
     pub fn is_public(&self) -> bool {
         self.metadata.auth_method == AuthMethod::None
@@ -201,7 +201,7 @@ impl Client {
         self.metadata.audiences.iter().any(|known| known == audience)
     }
 
-    /// The same of what a request names: none means the issuer itself, which is there for everybody.
+    /// The same of what a request names: none means the issuer itself, which every client may ask for.
     #[must_use]
     pub fn may_target(&self, audience: Option<&str>) -> bool {
         audience.is_none_or(|audience| self.may_target_api(audience))
@@ -236,7 +236,7 @@ impl Client {
         self.name_since <= at
     }
 
-    /// Whether people have to be asked every time: nobody can tell this client from one that
+    /// Whether people have to be asked every time: the server cannot tell this client from one that
     /// pretends to be it (RFC 8252 §8.6).
     #[must_use]
     pub fn is_unprovable(&self, redirect: &RegisteredRedirect) -> bool {

@@ -1,4 +1,4 @@
-//! Device codes: a device without a keyboard waits until somebody types its code elsewhere (RFC 8628).
+//! Device codes: a device without a keyboard waits until a user types its code elsewhere (RFC 8628).
 //!
 //! Owns the code people type, how often a device may ask, and what it is told.
 
@@ -12,7 +12,7 @@ use super::validity::has_expired;
 
 /// How long a device waits.
 pub const LIFE: TimeSpan = TimeSpan::from_mins(10);
-/// The pause between two polls when nobody was impatient (RFC 8628 §3.2).
+/// The pause between two polls of a device that keeps to it (RFC 8628 §3.2).
 pub const PAUSE: TimeSpan = TimeSpan::from_secs(5);
 /// What each impatient poll adds to it (RFC 8628 §3.5).
 const PENALTY: TimeSpan = TimeSpan::from_secs(5);
@@ -28,11 +28,11 @@ const LETTERS: usize = 8;
 text_enum! {
     /// Where a device code stands.
     pub enum DeviceState {
-        /// Nobody has decided.
+        /// No user has decided.
         Pending = "pending",
-        /// Somebody allowed it.
+        /// A user allowed it.
         Allowed = "allowed",
-        /// Somebody denied it.
+        /// A user denied it.
         Denied = "denied",
     }
 }
@@ -77,9 +77,9 @@ pub enum Poll {
     SlowDown,
     /// Its time is over.
     Expired,
-    /// Somebody said no.
+    /// The user denied it.
     Denied,
-    /// Somebody said yes.
+    /// The user allowed it.
     Allowed,
 }
 
@@ -138,7 +138,7 @@ pub fn make_user_code(entropy: &dyn Entropy) -> String {
     code
 }
 
-/// The code somebody typed, whatever its case and whatever stands between the letters.
+/// The code as the user typed it, in either case and with anything between the letters.
 #[must_use]
 pub fn parse_user_code(typed: &str) -> Option<String> {
     if typed.len() > 64 {

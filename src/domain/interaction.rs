@@ -79,9 +79,9 @@ pub struct CurrentLogin {
 /// How the client is to be treated.
 #[derive(Debug, Clone, Copy)]
 pub struct ConsentPolicy {
-    /// People are not asked: it belongs to whoever runs the server.
+    /// People are not asked: it belongs to the operator of the server.
     pub skip_consent: bool,
-    /// People are asked every time: nobody can tell it from one that pretends to be it.
+    /// People are asked every time: the server cannot tell it from one that pretends to be it.
     pub always_ask: bool,
 }
 
@@ -120,9 +120,9 @@ impl AuthnRequest {
 /// How far the clocks of two processes may be apart.
 const SKEW: TimeSpan = TimeSpan::from_secs(10);
 
-/// Decides about a request that began at `begun`, with `current` logged in, if anybody is.
+/// Decides about a request that began at `begun`, with `current` logged in, if a user is.
 ///
-/// Whoever has authenticated since the request began has done so for it: that is what keeps
+/// A user who has authenticated since the request began has done so for it: that is what keeps
 /// `prompt=login` and `max_age=0` from asking for ever, and a log-in from before from passing.
 #[must_use]
 pub fn next_step(
@@ -186,9 +186,9 @@ mod tests {
         let ours = ConsentPolicy { skip_consent: true, ..PLAIN };
         let ours_native = ConsentPolicy { skip_consent: true, always_ask: true };
         for (what, prompt, max_age, auth_time, consented, policy, wanted) in [
-            ("nobody", &[][..], None, None, false, PLAIN, NextStep::Login),
+            ("no user", &[][..], None, None, false, PLAIN, NextStep::Login),
             (
-                "nobody, silently",
+                "no user, silently",
                 &[Prompt::None],
                 None,
                 None,

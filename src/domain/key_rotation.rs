@@ -15,7 +15,7 @@ const STOPPING: TimeSpan = TimeSpan::from_secs(5);
 pub const SPREADING: TimeSpan = TimeSpan::from_secs(6);
 /// What a cache may add to the age it was allowed: a request under way, a coarse clock.
 const CACHE_MARGIN: TimeSpan = TimeSpan::from_mins(5);
-/// A verifier that has not come for so long is gone, and nobody waits for it.
+/// A verifier that has not come for so long is gone, and no rotation waits for it.
 pub const VERIFIER_GONE: TimeSpan = TimeSpan::from_days(7);
 /// How long ago a verifier that is not registered first came, at the least, to be waited for.
 pub const LONG_SEEN: TimeSpan = TimeSpan::from_days(1);
@@ -64,7 +64,7 @@ pub struct Policy {
     pub wait_at_most: TimeSpan,
     /// The longest the set was ever allowed to be cached.
     pub longest_max_age: TimeSpan,
-    /// The algorithms somebody uses.
+    /// The algorithms in use.
     pub wanted: Vec<SigningAlg>,
 }
 
@@ -95,7 +95,7 @@ pub enum Change {
         /// How many known verifiers have not fetched it and are not waited for any longer.
         missed: usize,
     },
-    /// Sign with this key no longer; nobody uses its algorithm.
+    /// Sign with this key no longer; its algorithm is not in use.
     Stop {
         /// The key that stops.
         kid: String,
@@ -160,7 +160,7 @@ impl KeyFacts {
         self.since + STOPPING + self.longest_ttl + policy.keep_after
     }
 
-    /// Whether somebody who fetched the set at `fetch` holds this key.
+    /// Whether a verifier that fetched the set at `fetch` holds this key.
     #[must_use]
     pub fn is_held_by(&self, fetch: Fetch) -> bool {
         // Another process may have served the set without it for as long as it takes to notice.
@@ -177,7 +177,7 @@ fn known(verifiers: &[Fetch], now: Timestamp) -> impl Iterator<Item = Fetch> {
 /// once cannot take a key through several stages.
 ///
 /// Verifiers are waited for until [`Policy::wait_at_most`] after the moment the key might have
-/// signed; then it signs, and those that missed it are named by whoever asks.
+/// signed; then it signs, and those that missed it are named on request.
 #[must_use]
 pub fn plan(
     now: Timestamp,
@@ -201,7 +201,7 @@ fn step(
     let wanted = policy.wanted.contains(&alg);
 
     let change = match (wanted, active, published) {
-        // Somebody already uses it: there is no key that could sign while this one becomes known.
+        // It is already in use: there is no key that could sign while this one becomes known.
         (true, None, Some(next)) => {
             Some(Change::Activate { kid: next.kid.clone(), predecessor: None, missed: 0 })
         }

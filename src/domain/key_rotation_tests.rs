@@ -89,7 +89,7 @@ fn known_verifiers_are_waited_for_but_not_for_ever() {
     // It does not: a day, then without it.
     assert_eq!(plan(at(148) - TimeSpan::from_millis(1), &[fresh, stale]), []);
     assert_eq!(plan(at(148), &[fresh, stale]), activate("b", Some("a"), 1));
-    // Whoever has not come for a week is not waited for at all.
+    // A verifier that has not come for a week is not waited for at all.
     let gone = Fetch(at(124) - VERIFIER_GONE);
     assert_eq!(plan(at(124), &[gone]), activate("b", Some("a"), 0));
     // A fetch in the second of publication may have met a process that did not know yet.
@@ -106,7 +106,7 @@ fn a_key_that_stopped_stays_until_its_last_token_and_an_hour_are_over() {
 }
 
 #[test]
-fn an_algorithm_nobody_uses_leaves_the_set() {
+fn an_unused_algorithm_leaves_the_set() {
     let policy = Policy { wanted: Vec::new(), ..policy() };
     let step = |key: KeyFacts, now| plan(now, &[key], &policy, &[]);
     let stop = vec![Change::Stop { kid: "a".to_owned() }];
@@ -220,9 +220,9 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     /// Whatever the policy, however irregular the ticks: there is always exactly one key that signs,
-    /// nobody who keeps to the header ever meets a token he cannot verify, and no key skips a stage.
+    /// a verifier that keeps to the header never meets a token it cannot verify, and no key skips a stage.
     #[test]
-    fn nobody_who_keeps_to_the_header_is_hurt(
+    fn a_verifier_that_keeps_to_the_header_knows_every_key(
         rotate_hours in 2_i64..200,
         ahead_minutes in 0_i64..3000,
         ttl_minutes in 1_i64..600,

@@ -118,7 +118,7 @@ fn clients() -> impl Strategy<Value = ClientState> {
 }
 
 proptest! {
-    /// A session counts exactly while nobody ended it, both its ends lie ahead, its user is enabled
+    /// A session counts exactly while it was not ended, both its ends lie ahead, its user is enabled
     /// and in the epoch it was opened in, and its client is enabled and had its name by then.
     #[test]
     fn the_rule_is_the_specification(

@@ -29,7 +29,7 @@ pub const MAX_USERNAME_CHARS: usize = 64;
 pub const MAX_LOCAL_PART_BYTES: usize = 64;
 
 /// ASCII that separates addresses, quotes, or comments in mail headers (RFC 5322 §3.2.3): a login
-/// with any of it could be read as two addresses, or as another one, by whoever sends mail.
+/// with any of it could be read as two addresses, or as another one, by a mail server.
 const FORBIDDEN: &[char] = &[',', ';', '\\', '"', '<', '>', '(', ')', '[', ']', ':'];
 
 text_enum! {
@@ -39,7 +39,7 @@ text_enum! {
         Empty = "empty",
         /// More than [`MAX_LOGIN_BYTES`], or a part of it over its own limit.
         TooLong = "too_long",
-        /// White space inside, a line break, a control character, or a character nobody can see.
+        /// White space inside, a line break, a control character, or an invisible character.
         HiddenCharacter = "hidden_character",
         /// A visible character that logins cannot have.
         ForbiddenCharacter = "forbidden_character",
@@ -107,7 +107,7 @@ pub struct LoginName {
 }
 
 impl LoginName {
-    /// Reads what somebody typed.
+    /// Reads what the user typed.
     ///
     /// A text with an `@` is an e-mail address, everything else a username; there is no way to
     /// escape an `@`, since two readings of one text are two accounts for one person. Usernames
@@ -117,7 +117,7 @@ impl LoginName {
     /// # Errors
     /// A [`LoginNameError`] that says what is wrong without repeating the text.
     pub fn parse(raw: &str) -> Result<Self, LoginNameError> {
-        // First of all, so that nobody makes us normalise a megabyte.
+        // First of all, so that no caller makes us normalise a megabyte.
         if raw.len() > MAX_LOGIN_BYTES {
             return Err(LoginNameError::TooLong);
         }
@@ -193,7 +193,7 @@ impl LoginName {
     /// the same and at least one of them goes beyond ASCII.
     ///
     /// Two ASCII logins are compared by normal form only. Their look-alikes (`user10`, `userlO`)
-    /// are ordinary names that people already have, and anybody can type them apart.
+    /// are ordinary names that people already have, and every keyboard can type them.
     #[cfg(test)]
     #[must_use]
     pub fn conflicts_with(&self, other: &Self) -> bool {
@@ -253,7 +253,7 @@ impl Parts {
 /// Refuses white space, control characters and everything that has no glyph.
 ///
 /// RFC 8265 lets joiners stand where a script needs them, and UTS #46 silently drops others. Both
-/// leave two texts on the screen that nobody can tell apart, so all of them are refused alike.
+/// leave two texts on the screen that a reader cannot tell apart, so all of them are refused alike.
 fn refuse_hidden(text: &str) -> Result<(), LoginNameError> {
     let hidden = |c: char| {
         // A skeleton leaves out exactly the default ignorable characters (UTS #39 §4), so asking

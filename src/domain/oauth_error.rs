@@ -30,21 +30,21 @@ text_enum! {
         ServerError = "server_error",
         /// It cannot be done just now.
         TemporarilyUnavailable = "temporarily_unavailable",
-        /// Nobody is logged in, and nobody may be asked (OpenID Connect Core §3.1.2.6).
+        /// No user is logged in, and none may be asked (OpenID Connect Core §3.1.2.6).
         LoginRequired = "login_required",
-        /// Nobody has allowed it, and nobody may be asked.
+        /// The user has not allowed it and may not be asked.
         ConsentRequired = "consent_required",
         /// There is no `request` parameter here (OpenID Connect Core §6.1).
         RequestNotSupported = "request_not_supported",
         /// A `request_uri` that was not pushed is not fetched (OpenID Connect Core §6.2).
         RequestUriNotSupported = "request_uri_not_supported",
-        /// Nobody registers with a request (OpenID Connect Core §7.2.1).
+        /// Clients cannot register with a request (OpenID Connect Core §7.2.1).
         RegistrationNotSupported = "registration_not_supported",
         /// The pushed request is unknown, used or over (RFC 9126 §2.2, RFC 9101 §7).
         InvalidRequestUri = "invalid_request_uri",
         /// What was called essential cannot be met.
         UnmetAuthenticationRequirements = "unmet_authentication_requirements",
-        /// Nobody has decided about the device yet (RFC 8628 §3.5).
+        /// No user has decided about the device yet (RFC 8628 §3.5).
         AuthorizationPending = "authorization_pending",
         /// The user has to complete a factor first (OAuth 2.0 for First-Party Applications).
         InsufficientAuthorization = "insufficient_authorization",

@@ -81,7 +81,7 @@ impl RequestedClaims {
         }
     }
 
-    /// The scopes somebody has to allow before these claims are told.
+    /// The scopes the user has to allow before these claims are told.
     pub fn scopes(&self) -> impl Iterator<Item = &'static str> {
         self.id_token.iter().chain(&self.userinfo).filter_map(|name| scope_of(name))
     }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 /// The most rows in a page.
 pub const MAX_LIMIT: i64 = 200;
-/// The rows in a page when nobody says.
+/// The rows in a page unless the caller says otherwise.
 pub const DEFAULT_LIMIT: i64 = 50;
 
 /// Which part of a list is wanted.

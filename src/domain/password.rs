@@ -79,7 +79,7 @@ pub struct Password(Secret<String>);
 impl Password {
     /// Reads a password that is to be compared with a stored one.
     ///
-    /// Only the upper limit is checked: today's rules for new passwords must not lock out anybody
+    /// Only the upper limit is checked: today's rules for new passwords must not lock out users
     /// who has an older one.
     ///
     /// # Errors
@@ -165,10 +165,10 @@ fn spells_login(lower: &str, login: &LoginName) -> bool {
         || LoginName::parse(lower).is_ok_and(|typed| is_name(typed.key()))
 }
 
-/// What is known about an account when somebody logs in to it.
+/// What is known about an account at a log-in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Account {
-    /// Nobody has disabled the user.
+    /// The user is not disabled.
     pub enabled: bool,
     /// The user has a password; those who only log in another way have none.
     pub has_password: bool,

@@ -106,7 +106,7 @@ impl RegisteredRedirect {
         self.0.starts_with("https://") || self.0.starts_with("http://")
     }
 
-    /// Whether whoever answers there has proved to own the name: https.
+    /// Whether the server there has proved to own the name: https.
     #[must_use]
     pub fn is_owned(&self) -> bool {
         self.0.starts_with("https://")
@@ -159,7 +159,7 @@ pub fn check_web(uri: &str) -> Result<(), UriError> {
     }
 }
 
-/// Whether `uri` has a scheme of an app's own without a dot in it. Anybody's app can claim such a
+/// Whether `uri` has a scheme of an app's own without a dot in it. Any app can claim such a
 /// name; RFC 8252 §7.1 wants a domain of its maker's, turned round.
 #[must_use]
 pub fn is_short_scheme(uri: &str) -> bool {

@@ -12,11 +12,11 @@ use super::session::{Chain, Session};
 /// holders taking turns.
 pub const MAX_SUPERSEDES: u8 = 3;
 
-/// Who presents a refresh token. Asked before anything is decided and changes nothing: whoever holds
+/// Who presents a refresh token. Asked before anything is decided and changes nothing: a caller that holds
 /// the token of another client must not be able to end that client's session by it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Holder {
-    /// Somebody at `/v1`, where nobody names a client.
+    /// A caller at `/v1`, where no client is named.
     FirstParty,
     /// A client that was authenticated, and the key it proved to hold if it did (RFC 9449 §5).
     Client {

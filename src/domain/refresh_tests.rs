@@ -139,7 +139,7 @@ fn goes() -> impl Strategy<Value = Vec<Go>> {
     prop::collection::vec(go, 1..60)
 }
 
-/// What somebody who holds a token does: waits longer than the window, then uses his newest.
+/// What the holder of a token does: waits longer than the window, then uses the newest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Holder {
     Owner,

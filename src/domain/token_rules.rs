@@ -161,7 +161,7 @@ impl RuleError {
 }
 
 impl TokenRules {
-    /// The rules of whoever chose nothing, and of tokens for Signet itself.
+    /// The rules of APIs that chose nothing, and of tokens for Signet itself.
     pub const DEFAULT: Self = Self {
         signing_alg: None,
         profile: TokenProfile::Rfc9068,

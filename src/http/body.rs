@@ -25,7 +25,7 @@ use crate::domain::outcome::{Code, Refusal};
 /// How long after its answer a body in chunks is kept, without what has come of it; the answer is sent at once.
 const ANSWERED: Duration = Duration::from_secs(1);
 
-/// A body in chunks that somebody else reads. Were it dropped half read before its answer is sent, the
+/// A body in chunks that another reader takes. Were it dropped half read before its answer is sent, the
 /// server would wait for the rest of it, without end; while it is there, the connection is closed.
 pub struct Kept(Rc<RefCell<Payload>>);
 

@@ -71,7 +71,7 @@ impl Context {
         self.facts.now
     }
 
-    /// Who does it, for the audit trail, before anybody has authenticated.
+    /// Who does it, for the audit trail, before the caller has authenticated.
     #[must_use]
     pub fn origin(&self) -> Origin {
         Origin {
@@ -84,7 +84,7 @@ impl Context {
         }
     }
 
-    /// The request as use cases know it, before anybody has authenticated.
+    /// The request as use cases know it, before the caller has authenticated.
     #[must_use]
     pub fn request_info(&self) -> RequestInfo {
         let info = RequestInfo::new(self.origin(), self.device(), self.now());

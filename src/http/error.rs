@@ -140,7 +140,7 @@ impl Problem {
         }
     }
 
-    /// The answer to whoever sent no token at all.
+    /// The answer to a caller that sent no token.
     #[must_use]
     pub fn no_token(request_id: &str) -> Self {
         let message = "This needs an access token: Authorization: Bearer TOKEN.";

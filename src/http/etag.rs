@@ -1,4 +1,4 @@
-//! Entity tags: whether whoever asks has it already.
+//! Entity tags: whether the caller has the content already.
 
 use actix_web::HttpRequest;
 use actix_web::http::header;

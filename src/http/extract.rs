@@ -108,7 +108,7 @@ impl JsonFields {
         Some((!null).then_some(items))
     }
 
-    /// Whatever is there, null told apart from absence; whoever asks looks into it.
+    /// Whatever is there, null told apart from absence; the handler looks into it.
     pub fn patch_value(&mut self, field: &'static str) -> Option<Value> {
         self.map.remove(field)
     }

@@ -337,7 +337,7 @@ pub fn ends_in_name(segments: &[&str]) -> bool {
     matches!(segments, ["v1", "admin", "clients" | "apis", _])
 }
 
-/// Whether a route gives everybody the same and changes nothing.
+/// Whether a route gives every caller the same and changes nothing.
 #[must_use]
 pub fn is_constant(route: &str) -> bool {
     const CONSTANT: &[&str] = &[

@@ -25,7 +25,7 @@ use super::ui::Locale;
 /// The metadata and the description change with a new version only.
 const METADATA_AGE: TimeSpan = TimeSpan::from_mins(5);
 
-/// The public keys (RFC 7517 §5). Whoever fetches them is counted, under the name it gives itself as
+/// The public keys (RFC 7517 §5). A resource server that fetches them is counted, under the name it gives itself as
 /// `?rs=NAME`; every other parameter is ignored.
 pub async fn jwks(context: Context, request: HttpRequest) -> HttpResponse {
     let keyring = context.app.keyring();

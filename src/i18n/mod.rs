@@ -12,7 +12,7 @@ use crate::domain::outcome::{Code, FieldError};
 use crate::domain::password::PasswordError;
 use crate::domain::password_policy::{MIN_LENGTHS, RECOMMENDED_LENGTH, min_length_in};
 
-/// The language that has every text, and in which pages are when nobody asks for another one.
+/// The language that has every text, and in which pages are unless the browser asks for another one.
 const ENGLISH: (&str, &str) = ("en", include_str!("../../locales/en.json"));
 
 /// The others: a tag of BCP 47 and the file.

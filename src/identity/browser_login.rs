@@ -78,7 +78,7 @@ pub(super) fn session_hash(app: &App, cookie: &str, browser: &str) -> TokenHash 
     token_hash(&format!("{cookie}.{browser}"))
 }
 
-/// What somebody types into the page.
+/// What the user types into the page.
 pub struct Typed {
     /// The login.
     pub login: String,
@@ -336,7 +336,7 @@ async fn accept(
     Ok(browser)
 }
 
-/// Logs the person out in this browser, if anybody is logged in.
+/// Logs the person out in this browser, if one is logged in.
 ///
 /// # Errors
 /// Unavailable when it cannot be made durable.

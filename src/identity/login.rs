@@ -30,7 +30,7 @@ use super::continue_login::{ApiAim, LoginTokens, Pending, log_in};
 use super::open_session::{Opened, Opening, open_session};
 use super::second_factor::TypedCode;
 
-/// What somebody who wants to log in says.
+/// What a caller says to log in.
 pub struct LoginRequest {
     /// The login as typed.
     pub login: String,
@@ -42,7 +42,7 @@ pub struct LoginRequest {
     pub asked: RequestedAccess,
 }
 
-/// What tokens somebody asks for.
+/// What tokens the caller asks for.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct RequestedAccess {
     /// The API they shall be for.
@@ -53,7 +53,7 @@ pub struct RequestedAccess {
     pub client_id: Option<String>,
 }
 
-/// What was asked for, checked as far as it can be before anybody has authenticated.
+/// What was asked for, checked as far as it can be before the user has authenticated.
 ///
 /// Only [`request`] makes one, for log-ins and for previews of them.
 pub struct CheckedLoginRequest {

@@ -79,7 +79,7 @@ pub fn subject_of_user(user: UserId) -> Vec<u8> {
     user.uuid().as_bytes().to_vec()
 }
 
-/// The subject of codes that are asked for by address: a pseudonym, because the address may be nobody's here.
+/// The subject of codes that are asked for by address: a pseudonym, because the address may belong to no user here.
 #[must_use]
 pub fn subject_of_address(app: &App, address: &EmailAddress) -> Vec<u8> {
     app.pseudonyms.of("mailed-code/address", &[address.key().as_bytes()])

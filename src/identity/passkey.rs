@@ -85,7 +85,7 @@ pub(super) async fn judge(
     Ok(Judged { user, used: used.ok(), spent })
 }
 
-/// Whether a credential belongs to the user who signs in. Where nobody is known yet, the authenticator has to name
+/// Whether a credential belongs to the user who signs in. Where no user is known yet, the authenticator has to name
 /// the user (WebAuthn §7.2, step 6).
 fn is_owner(stored: &StoredPasskey, handle: Option<&[u8]>, owner: Option<&User>) -> bool {
     let named = handle.map(|handle| handle == stored.user_id.uuid().as_bytes());

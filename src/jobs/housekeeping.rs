@@ -254,7 +254,7 @@ impl Pace {
         self.0
     }
 
-    /// Never more than doubled or halved at once: one slow step may be somebody else's doing.
+    /// Never more than doubled or halved at once: one slow step may have another cause.
     pub(super) fn after(self, took: Duration) -> Self {
         let took = i64::try_from(took.as_micros()).unwrap_or(i64::MAX).max(1);
         let target = i64::try_from(TARGET.as_micros()).unwrap_or(i64::MAX);
@@ -301,7 +301,7 @@ pub async fn housekeep(app: &App, now: Timestamp) -> Result<Removed, Fault> {
     Ok(removed)
 }
 
-/// Walks through the sessions for those that nobody has refreshed for too long, and removes them as
+/// Walks through the sessions for those that were not refreshed for too long, and removes them as
 /// if their absolute life were over. Reads all that are old enough, a page at a time and without the
 /// writer, which it takes only where there is something to remove.
 ///
@@ -343,7 +343,7 @@ pub async fn sweep(app: &App, now: Timestamp) -> Result<Removed, Fault> {
     Ok(removed)
 }
 
-/// Lets everybody else go first, for longer than they were held up.
+/// Lets other writers go first, for longer than they were held up.
 pub(super) async fn pause(took: Duration) {
     tokio::time::sleep((took * PAUSE_TIMES).max(PAUSE)).await;
 }

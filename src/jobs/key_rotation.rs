@@ -21,7 +21,7 @@ pub enum Ticked {
 }
 
 /// Writes down who fetched the keys, then takes the steps that are due. Any number of processes may
-/// tick at once: each step is guarded, and whoever comes second does nothing.
+/// tick at once: each step is guarded, and the process that comes second does nothing.
 ///
 /// # Errors
 /// When the database cannot be read or written; the next tick goes on from what is there.
@@ -82,7 +82,9 @@ fn announce(change: &Change) {
             missed,
             "a new key signs though known verifiers have not fetched it: see signet key list"
         ),
-        Change::Stop { kid } => tracing::info!(kid, "a key signs no longer: nobody uses it"),
+        Change::Stop { kid } => {
+            tracing::info!(kid, "a key signs no longer: no API uses its algorithm")
+        }
         Change::Retire { kid } => tracing::info!(kid, "a key has left the published set"),
     }
 }

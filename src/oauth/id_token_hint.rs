@@ -1,6 +1,6 @@
 //! ID tokens that come back: `id_token_hint` (OpenID Connect Core §3.1.2.1, RP-Initiated Logout §2).
 //!
-//! Owns reading them. A hint names somebody and logs nobody in; it may be long over, and so may the key
+//! Owns reading them. A hint names a user and logs no one in; it may be long over, and so may the key
 //! that signed it.
 
 use std::sync::Arc;

@@ -20,7 +20,7 @@ use crate::tokens::validate::{self, ActiveToken, Source};
 /// What can be said of the token.
 ///
 /// # Errors
-/// `invalid_client`, also for a public client: nobody knows who that is.
+/// `invalid_client`, also for a public client: it cannot prove who it is.
 pub async fn introspect(
     app: App,
     request: ClientRequest,

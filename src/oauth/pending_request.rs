@@ -37,7 +37,7 @@ pub struct PendingRequest {
     pub begun_at: Timestamp,
     /// Where it leads.
     pub aim: Destination,
-    /// Who was asked, once somebody was.
+    /// The user who was asked, once one was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<UserId>,
     /// The page of the account that asked for the sign-in; none for its first one.
@@ -92,7 +92,7 @@ struct Sealed<F> {
 pub enum Destination {
     /// Back to a client.
     Authorize(Box<Request>),
-    /// To a device that shows this code; none while nobody has typed it.
+    /// To a device that shows this code; none before a user has typed it.
     Device(Option<String>),
     /// To one's own account.
     Account,

@@ -73,7 +73,7 @@ impl TryFrom<ApiRow> for StoredApi {
             (Some(kid), Some(sealed)) => Some(SealedSecret { kid, sealed }),
             _ => return Err(impossible()),
         };
-        // Tokens under no secret, or a secret nobody uses: neither is ever written.
+        // Tokens under no secret, or an unused secret: neither is ever written.
         if rules.is_shared_secret() != secret.is_some() {
             return Err(impossible());
         }
@@ -115,7 +115,7 @@ pub async fn insert(tx: &mut Tx, new: &StoredApi) -> Result<bool, Fault> {
     Ok(rows == 1)
 }
 
-/// The API with this identifier or this row id, held for a change: whoever else wants to change one
+/// The API with this identifier or this row id, held for a change: another transaction that wants to change one
 /// waits until the end of `tx`.
 ///
 /// # Errors
@@ -184,7 +184,7 @@ pub async fn delete(tx: &mut Tx, name: &str, now: Timestamp) -> Result<Option<St
 }
 
 /// The row id a text spells with hyphens and nothing else. Identifiers are absolute URIs and never
-/// look like that; `urn:uuid:…` is one of them, and a UUID to whoever reads more generously.
+/// look like that; `urn:uuid:…` is one of them, and a UUID to a more lenient parser.
 fn row_id(text: &str) -> Uuid {
     text.parse().map_or(Uuid::nil(), Hyphenated::into_uuid)
 }

@@ -117,7 +117,7 @@ pub async fn redeem(
     .transpose()
 }
 
-/// Uses up the codes of a user that nobody has redeemed yet. Comes before sessions are ended: a
+/// Uses up the codes of a user that are not redeemed yet. Comes before sessions are ended: a
 /// redemption that is under way ends first, and what it gave is found.
 ///
 /// # Errors

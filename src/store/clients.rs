@@ -77,7 +77,7 @@ pub async fn insert(tx: &mut Tx, new: &StoredClient) -> Result<bool, Fault> {
     Ok(rows == 1)
 }
 
-/// The client of this `client_id`, held for a change: whoever else wants to change one waits until
+/// The client of this `client_id`, held for a change: another transaction that wants to change one waits until
 /// the end of `tx`.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! Devices that wait until somebody has typed their code (RFC 8628).
+//! Devices that wait until a user has typed their code (RFC 8628).
 
 use crate::base::id::UserId;
 use crate::base::opaque_token::TokenHash;
@@ -78,7 +78,7 @@ pub async fn by_user_code(
     .transpose()
 }
 
-/// Writes down what somebody decided. False when it was decided already or its time is over.
+/// Stores what the user decided. False when it was decided already or its time is over.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -138,7 +138,7 @@ pub async fn poll(
     Ok(device)
 }
 
-/// Takes what was allowed, once: whoever comes second finds nothing.
+/// Takes what was allowed, once: a second caller finds nothing.
 ///
 /// # Errors
 /// When the database cannot be written.

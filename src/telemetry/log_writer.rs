@@ -2,7 +2,7 @@
 //!
 //! Owns the bound and what happens at it. A write for each line would cost a request more than its
 //! routing does, and a reader that stops reading a pipe would stop the server. So lines gather in memory
-//! for a moment, one write takes all of them, and when nobody takes them any more they are counted in
+//! for a moment, one write takes all of them, and when no reader takes them any more they are counted in
 //! place of being kept. What must not be lost is in the audit trail, not in the log.
 
 use std::borrow::Cow;
@@ -35,11 +35,11 @@ struct Waiting {
 /// How a line gets out.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Way {
-    /// Whoever has it writes it.
+    /// The thread that has it writes it.
     Direct,
     /// A thread does.
     LogWriter,
-    /// Not at all: the thread has not come back from its reader, and nobody else is to wait for him.
+    /// Not at all: the thread has not come back from its reader, and no other thread is to wait for it.
     Closed,
 }
 
@@ -99,7 +99,7 @@ impl Lines {
             std::mem::swap(&mut batch, &mut waiting.bytes);
             let lost = std::mem::take(&mut waiting.lost);
             drop(waiting);
-            // As without this thread: there is nobody to tell that telling failed.
+            // As without this thread: there is no one to tell that telling failed.
             let _ = out.write_all(&batch);
             batch.clear();
             if lost > 0 {
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_has_a_line_never_waits_for_a_reader() {
+    fn a_thread_with_a_line_never_waits_for_a_reader() {
         let (lines, sink) = (lines(), Sink::default());
         let stuck = sink.stuck.clone();
         let held = stuck.lock().unwrap();
@@ -260,14 +260,14 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_does_not_come_back_holds_up_nobody_after_the_end() {
+    fn a_reader_that_does_not_come_back_holds_up_no_thread_after_the_end() {
         let (lines, sink) = (lines(), Sink::default());
         let stuck = sink.stuck.clone();
         let held = stuck.lock().unwrap();
         let log_writer = LogWriter::start(lines, sink.clone());
         assert!(lines.take(b"before\n"));
         drop(log_writer);
-        assert!(lines.take(b"after\n"), "written by nobody");
+        assert!(lines.take(b"after\n"), "written by no thread");
         drop(held);
     }
 }

@@ -20,7 +20,7 @@ use log_writer::{Lines, Stderr};
 static LINES: Lines = Lines::new();
 
 /// Libraries that are chatty below warnings; a directive of the operator's own wins over these.
-/// actix reports every request it cannot parse as an error of ours: whoever sends rubbish would
+/// actix reports every request it cannot parse as an error of ours: a caller that sends rubbish would
 /// fill the log.
 const QUIET: &str = "actix_http=info,actix_http::h1::dispatcher=off,actix_server=warn,\
                      actix_web=info,sqlx=warn,rustls=warn,mio=warn";
@@ -32,7 +32,7 @@ pub enum Voice {
     People,
     /// JSON events.
     Machines,
-    /// Both: nobody chose, and the output is a pipe that either may be reading.
+    /// Both: the format is not set, and the output is a pipe that either may be reading.
     Both,
 }
 

@@ -21,7 +21,7 @@ pub const MAX_LINE: usize = 8;
 const LINE: char = '.';
 
 /// The id of a token that was exchanged for `parent`: it begins with that one's, so that the line is in
-/// the token and whoever revokes one revokes what came of it, without any table of who came from whom.
+/// the token, and revoking one revokes what came of it, without any table of who came from whom.
 #[must_use]
 pub fn child(parent: &str, own: Uuid) -> String {
     format!("{parent}{LINE}{own}")

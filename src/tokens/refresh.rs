@@ -1,4 +1,4 @@
-//! Refreshing: a genuine refresh token keeps its session going, whoever's door it comes to.
+//! Refreshing: a genuine refresh token keeps its session going, at `/v1` and at the token endpoint alike.
 
 use std::sync::Arc;
 

@@ -50,7 +50,7 @@ impl Clients {
         self.by_id.values().map(|client| client.metadata.id_token_alg)
     }
 
-    /// The longest life of anybody's access tokens, where the others say `others`.
+    /// The longest life of any client's access tokens, where the others say `others`.
     pub(in crate::app) fn longest_access_ttl(&self, others: TimeSpan) -> TimeSpan {
         let chosen = self.by_id.values().filter_map(|client| client.metadata.access_token_ttl);
         chosen.fold(others, TimeSpan::max)

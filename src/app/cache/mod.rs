@@ -209,7 +209,7 @@ impl App {
         self.caches.clients.load().longest_access_ttl(longest)
     }
 
-    /// Reads APIs, clients and keys again if somebody changed them. Called every second.
+    /// Reads APIs, clients and keys again if another process changed them. Called every second.
     ///
     /// # Errors
     /// When the database cannot be read; what is in memory stays in force.

@@ -59,7 +59,7 @@ pub async fn fit(link: &mut impl Link, seals: &Seals) -> Result<MasterKeyFit, Fa
     })
 }
 
-/// The key new values are to be sealed under, and nobody changes until the end of `tx`: the one the
+/// The key new values are to be sealed under, and that no other transaction changes until the end of `tx`: the one the
 /// database is sealed under, so that everything in it can be opened with one key.
 pub async fn in_force<'s>(tx: &mut Tx, seals: &'s Seals) -> Result<&'s SealKey, Fault> {
     meta::hold(tx, KEY_CHECK).await?;

@@ -33,7 +33,7 @@ impl TokenArgs {
     }
 }
 
-/// The token in what somebody pasted: a header's value, or a whole token response.
+/// The token in what the user pasted: a header's value, or a whole token response.
 fn bare(text: &str) -> Result<String, CommandError> {
     let text = text.trim();
     let text = match text.split_once(char::is_whitespace) {

@@ -35,7 +35,7 @@ pub enum Command {
   curl -s http://localhost:8484/v1/login -d @login.json -H 'content-type: application/json' \\
     | signet token inspect -
 
-Works offline and on anybody's tokens. A leading Bearer is dropped; of a JSON token response the
+Works offline and on tokens of every issuer. A leading Bearer is dropped; of a JSON token response the
 access token is taken.")]
     Inspect(TokenArgs),
     /// Verify an access token: signature, issuer, audience, time, session
@@ -136,7 +136,7 @@ fn opaque(token: &str) -> Option<(&'static str, &'static str)> {
 fn inspect(token: &str, output: Output) -> Result<(), CommandError> {
     if let Some((word, name)) = opaque(token) {
         startup_report::say(&format!(
-            "This is {name}. It is opaque by design: nothing in it is for anybody but Signet.\n"
+            "This is {name}. It is opaque by design: only Signet can read what is in it.\n"
         ));
         return Ok(output.object(&json!({ "kind": word, "opaque": true }))?);
     }
@@ -148,7 +148,7 @@ fn inspect(token: &str, output: Output) -> Result<(), CommandError> {
     Ok(output.object(&json!({ "header": header, "claims": claims }))?)
 }
 
-/// The parts of a JWS (RFC 7515 §7.1) that can be read by anybody.
+/// The parts of a JWS (RFC 7515 §7.1) that can be read without a key.
 fn decode(token: &str) -> Result<(Value, Value), CommandError> {
     let no_token = |why: String| {
         CommandError::new(

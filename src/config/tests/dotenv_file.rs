@@ -86,7 +86,7 @@ fn a_dotenv_others_can_write_is_refused() {
 }
 
 #[test]
-fn a_dotenv_of_somebody_else_is_refused() {
+fn a_dotenv_of_another_user_is_refused() {
     let judge = |owner, mode, me| dotenv::distrust(owner, mode, me, Path::new("/w/.env"));
     assert_eq!(judge(1000, 0o100_600, 1000), None);
     assert_eq!(judge(0, 0o100_644, 1000), None);

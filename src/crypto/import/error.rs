@@ -1,4 +1,4 @@
-//! Why a key cannot be imported, said so that somebody can act on it.
+//! Why a key cannot be imported, said so that the administrator can act on it.
 //!
 //! Owns the sentences. They hold names from the file, shortened and quoted, and nothing secret.
 

@@ -1,4 +1,4 @@
-//! From a private key somebody has, in whatever form, to one that can be sealed.
+//! From an administrator's private key, in any of its usual forms, to one that can be sealed.
 //!
 //! Owns which forms are taken and that what comes out is consistent: PEM, DER or JWK goes in,
 //! PKCS#8 that [`SigningKey::parse`] takes comes out. Does not seal, store or name keys. No copy

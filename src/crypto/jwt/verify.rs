@@ -87,14 +87,14 @@ impl<'de> Deserialize<'de> for Seconds {
     }
 }
 
-/// A claim that our tokens never have. Whoever adds `nbf` has to compare it with our clock; until
-/// then a token that is not valid yet must not pass because nobody looked (RFC 7519 §4.1.5).
+/// A claim that our tokens never have. Code that adds `nbf` has to compare it with our clock; until
+/// then a token that is not valid yet must not pass unchecked (RFC 7519 §4.1.5).
 #[derive(Default)]
 struct Absent;
 
 impl<'de> Deserialize<'de> for Absent {
     fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
-        Err(D::Error::custom("a claim nobody checks"))
+        Err(D::Error::custom("a claim that is not checked"))
     }
 }
 

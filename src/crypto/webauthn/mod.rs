@@ -69,7 +69,7 @@ pub enum Invalid {
     CrossOrigin,
     /// The credential is scoped to another RP ID.
     RpId,
-    /// Nobody touched the authenticator.
+    /// The user did not touch the authenticator.
     UserNotPresent,
     /// The authenticator did not verify its user.
     UserNotVerified,

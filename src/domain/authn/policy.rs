@@ -14,7 +14,7 @@ use super::{AssuranceLevel, Requirements, SecondFactorPolicy};
 text_enum! {
     /// Who needs a second factor.
     pub enum SecondFactor {
-        /// Users enrol none. Whoever has one is asked for it.
+        /// Users enrol none. A user who has one is asked for it.
         Off = "off",
         /// Users may enrol one.
         Optional = "optional",

@@ -1,6 +1,6 @@
 //! What the claims say: issuer, audience, times, and that every claim is there.
 //!
-//! Owns these five checks. They are answered also where nobody vouches for the claims: that a
+//! Owns these five checks. They are answered also where no valid signature vouches for the claims: that a
 //! token says it is another server's is worth knowing before its signature is.
 
 use serde_json::Value;

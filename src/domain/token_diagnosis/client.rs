@@ -1,6 +1,6 @@
 //! Clients a token relies on, and whether the token itself was revoked.
 //!
-//! Owns these two checks. Which clients a token relies on is said by whoever gathers the facts; the
+//! Owns these two checks. Which clients a token relies on is said by the code that gathers the facts; the
 //! built-in client is never among them.
 
 use crate::base::Timestamp;
@@ -10,7 +10,7 @@ use super::code::{Check, TokenCode};
 use super::evidence::{ReliedRows, Signed, StoredState};
 use super::report::{Checked, quoted};
 
-/// Whether the token was revoked by its id (RFC 7009); nobody wrote down when.
+/// Whether the token was revoked by its id (RFC 7009); the time is not recorded.
 pub(super) fn revocation(signed: &Signed) -> Checked {
     if signed.state.is_none() {
         return Checked::open(Check::Revocation);
@@ -22,7 +22,7 @@ pub(super) fn revocation(signed: &Signed) -> Checked {
     Checked::failed(Check::Revocation, TokenCode::TokenRevoked, detail)
 }
 
-/// Whether every client the token relies on is there. Without the session that may name one, nobody
+/// Whether every client the token relies on is there. Without the session that may name one, the answer
 /// can say.
 pub(super) fn client(state: &StoredState, of_client: bool, at: Timestamp) -> Checked {
     let mut notes = Vec::new();

@@ -80,7 +80,7 @@ pub struct Signed {
     pub accepted: bool,
     /// Whether the audience is a registered API, and was that API when the token was made.
     pub registered: bool,
-    /// What its session, user and clients say; none while nobody vouches for the claims that name
+    /// What its session, user and clients say; none while no valid signature vouches for the claims that name
     /// them.
     pub state: Option<StoredState>,
     /// Whether the token itself was revoked, which is asked only where its claims are vouched for.
@@ -127,7 +127,7 @@ impl Signed {
         self.anatomy.claims.as_ref()?.get(name).and_then(seconds)
     }
 
-    /// Whether it says that somebody acts in the subject's name (RFC 8693 §4.1).
+    /// Whether it names an actor (RFC 8693 §4.1).
     #[must_use]
     pub fn acts(&self) -> bool {
         self.anatomy
@@ -191,7 +191,7 @@ pub enum Holder {
     Known(Box<User>),
     /// One who is not; with the time of the deletion where the audit trail has it.
     Gone(Option<Timestamp>),
-    /// Nobody can say: the token names a session only, and that is not there; or it names no user.
+    /// Unknown: the token names a session only, and that is not there; or it names no user.
     #[default]
     Unnamed,
 }

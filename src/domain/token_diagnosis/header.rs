@@ -1,4 +1,4 @@
-//! What is checked before anybody believes a claim: form, header, type, key, signature.
+//! What is checked before any claim is believed: form, header, type, key, signature.
 //!
 //! Owns these six checks. Whether the signature fits was found out by `crypto`.
 
@@ -138,7 +138,7 @@ fn key(signed: &Signed, at: Timestamp) -> Checked {
         }
         KeyState::Retired => {
             let detail = format!(
-                "The key {name} was retired on {since}: nobody accepts what it signed any more."
+                "The key {name} was retired on {since}: what it signed is no longer accepted."
             );
             Checked::failed(Check::Key, TokenCode::KeyRetired, detail)
         }

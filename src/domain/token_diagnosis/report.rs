@@ -40,7 +40,7 @@ impl Checked {
         Self { check, ok: Some(false), code: Some(code), detail: Some(detail.into()) }
     }
 
-    /// Nobody can say.
+    /// Unknown.
     pub(super) const fn open(check: Check) -> Self {
         Self { check, ok: None, code: None, detail: None }
     }

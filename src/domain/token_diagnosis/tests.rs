@@ -219,7 +219,7 @@ fn one_thing_that_is_wrong_is_named_and_nothing_else() {
         }),
         (Check::Session, TokenCode::SessionMismatch, |s| claim(s, "client_id", json!("shop"))),
         (Check::Session, TokenCode::SessionMismatch, |s| {
-            // What is no object says of nobody that he acts.
+            // A value that is no object names no actor.
             claim(s, "act", json!("shop"));
             claim(s, "client_id", json!("shop"));
         }),
@@ -307,7 +307,7 @@ fn an_api_chooses_kind_and_secret() {
 }
 
 #[test]
-fn what_nobody_vouches_for_is_read_but_not_looked_up() {
+fn claims_without_a_valid_signature_are_read_but_not_looked_up() {
     let report = changed(NOW, |signed| {
         claim(signed, "iss", json!("https://other"));
         (signed.key, signed.signature) = (None, None);

@@ -31,7 +31,7 @@ const TABLE: &[Verifier] = &[
 const DROP_THE_SET: &str = "Cloudflare Zero Trust, ruby-jwt 3.2, json-jwt (Ruby), Authlib, \
                             JOSESwift 3.0, fusionauth-jwt 6.0";
 
-/// What whoever chooses `alg` should know, one sentence each; nothing for ES256 and RS256, which
+/// What the administrator who chooses `alg` should know, one sentence each; nothing for ES256 and RS256, which
 /// were chosen as defaults for what accepts them.
 #[must_use]
 pub fn warnings(alg: TokenAlg) -> Vec<String> {
@@ -43,7 +43,7 @@ pub fn warnings(alg: TokenAlg) -> Vec<String> {
              AWS API Gateway, jose createRemoteJWKSet and PyJWKClient. It must be given the shared \
              secret."
                 .to_owned(),
-            "HS256: whoever can verify these tokens can make them too.".to_owned(),
+            "HS256: a party that can verify these tokens can also make them.".to_owned(),
         ];
     }
     let mut warnings = Vec::new();

@@ -13,7 +13,7 @@ pub enum Learns {
     OnSight(TimeSpan),
     /// It fetches the set when its cache is over and at no other time.
     AfterCache(TimeSpan),
-    /// Somebody has to put the key there.
+    /// An administrator has to put the key there.
     ByHand,
 }
 

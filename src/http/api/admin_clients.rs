@@ -87,7 +87,7 @@ pub async fn update(
     Ok(HttpResponse::Ok().json(shape(&changed)))
 }
 
-/// A type, which nobody can have none of.
+/// A type, which every client has.
 fn client_type(body: &mut JsonFields) -> Option<ClientType> {
     match body.patch_word("type", TYPES) {
         None => None,

@@ -22,7 +22,7 @@ use crate::view;
 
 type Admin = Authenticated<Administrator>;
 
-/// The user an address names. What is no id names nobody.
+/// The user an address names. A text that is no id names no user.
 ///
 /// # Errors
 /// `not_found`.

@@ -1,4 +1,4 @@
-//! `/`: so that nobody who comes here is lost.
+//! `/`: where a visitor of the bare address finds the other pages.
 
 use actix_web::HttpResponse;
 use askama::Template;

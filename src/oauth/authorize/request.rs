@@ -1,7 +1,7 @@
 //! An authorization request on its way from a stranger's text to something that can be answered.
 //!
 //! Owns the two steps. First it is known where an answer may be sent ([`Addressed`]); until then all
-//! that is wrong is shown to the person and sent to nobody. Then everything else is checked, and what
+//! that is wrong is shown to the user and sent to no redirect URI. Then everything else is checked, and what
 //! is wrong goes back to the client.
 
 use std::sync::Arc;
@@ -303,7 +303,7 @@ async fn wishes(app: &App, params: &Params) -> Result<(AuthnRequest, RequestedCl
                 let message = "The key that signed id_token_hint is gone: ask without prompt=none.";
                 return Err(Refusal::oauth(OAuthError::LoginRequired, message).into());
             }
-            // Who is meant cannot be read any more, so whoever it is shows it.
+            // Who is meant cannot be read any more, so the user has to log in again.
             None => {
                 prompt.push(Prompt::Login);
                 None

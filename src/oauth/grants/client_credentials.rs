@@ -1,6 +1,6 @@
 //! `client_credentials`: a client asks for a token in its own name (RFC 6749 §4.4).
 //!
-//! Asks the database for nothing: whoever verifies the token needs its signature only. There is no
+//! Asks the database for nothing: a verifier of the token needs its signature only. There is no
 //! session, no refresh token and no ID token.
 
 use crate::domain::client::ClientType;

@@ -1,4 +1,4 @@
-//! `urn:ietf:params:oauth:grant-type:device_code`: a device asks whether somebody has allowed it
+//! `urn:ietf:params:oauth:grant-type:device_code`: a device asks whether a user has allowed it
 //! (RFC 8628 §3.4).
 
 use crate::base::id::SessionId;

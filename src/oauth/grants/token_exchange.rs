@@ -72,7 +72,7 @@ impl Grant for TokenExchange {
         if !own && !client.is_api(&subject.claims().aud) {
             return Err(refused("The subject token is neither this client's nor for it.").into());
         }
-        // Bound to a key: whoever passes it on must hold that key too.
+        // Bound to a key: the client that passes it on must hold that key too.
         let bound = subject.claims().cnf.as_ref().map(|cnf| cnf.jkt.clone());
         if own && bound.is_some() && bound != context.jkt() {
             return Err(refused("The subject token is bound to another key.").into());
@@ -128,7 +128,7 @@ async fn narrowed(
         return Ok(Narrowed { audience, scopes: grant::subset(target, asked) });
     }
     if matches!(subject, Source::SharedSecret(_)) {
-        let message = "A token under a shared secret is good at its own API only: whoever can check it \
+        let message = "A token under a shared secret is good at its own API only: a party that can check it \
                     can make it.";
         return Err(refused(message).into());
     }

@@ -48,7 +48,7 @@ impl SqliteDb {
     }
 }
 
-/// Moves what can be moved without waiting for anybody: how many pages the log had at the beginning, and
+/// Moves what can be moved without waiting for a reader or a writer: how many pages the log had at the beginning, and
 /// how many of them are in the file now.
 async fn passive(conn: &mut SqliteConnection) -> Result<(i64, i64), sqlx::Error> {
     let (_busy, pages, moved): (i64, i64, i64) =
@@ -75,7 +75,7 @@ impl Db {
             .pragma("wal_autocheckpoint", "0")
             // What a long reader made of the log is given back when the log begins anew.
             .pragma("journal_size_limit", "67108864")
-            // A whole list fits: else the thread of the connection waits for whoever takes its rows.
+            // A whole list fits: else the thread of the connection waits for the task that takes its rows.
             .row_buffer_size(1024)
             .disable_statement_logging();
         let write = PoolOptions::new()
@@ -108,7 +108,7 @@ impl Db {
     }
 
     /// Moves the write-ahead log into the database file, on a connection that commits nothing, and
-    /// nobody waits for it.
+    /// no request waits for it.
     ///
     /// What was committed meanwhile is left, so under a steady load the log would grow for ever. Once it
     /// is long, the writer's connection moves that rest between two transactions: few pages, and the
@@ -135,7 +135,7 @@ impl Db {
         };
         let (pages, moved) = outcome.await.map_err(failed("checkpointing"))?;
         drop(conn);
-        // Pages that somebody still reads stay: the log cannot begin anew, and the writer must not be the
+        // Pages that are still read stay: the log cannot begin anew, and the writer must not be the
         // one who moves all of them the moment that reader is gone.
         if pages > LONG && moved == pages {
             let mut conn = db.write.acquire().await.map_err(failed("checkpointing"))?;
@@ -144,7 +144,7 @@ impl Db {
         Ok(())
     }
 
-    /// Moves all of the write-ahead log into the database file and empties it. Waits for everybody who
+    /// Moves all of the write-ahead log into the database file and empties it. Waits for every connection that
     /// reads or writes: for the beginning and the end.
     ///
     /// # Errors

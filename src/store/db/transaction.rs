@@ -74,7 +74,7 @@ impl Tx {
     /// When it may not be; then nothing may be acknowledged.
     pub async fn commit(self) -> Result<(), Fault> {
         let deadline = self.deadline;
-        // A COMMIT is sent before anybody looks at the clock, and cannot be called back: work that
+        // A COMMIT is sent before the clock is looked at, and cannot be called back: work that
         // is already late would be reported as undone and stay.
         if Instant::now() >= deadline {
             self.rollback().await;

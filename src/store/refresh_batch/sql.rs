@@ -69,7 +69,7 @@ impl TryFrom<FoundRow> for Found {
 pub type FoundRows = HashMap<BranchId, Result<Found, Fault>>;
 
 /// Reads the rows of `ids` and holds them until the end of `tx`. Missing ones are absent; a row
-/// that does not decode is a fault of its own and spoils nobody else's.
+/// that does not decode is a fault of its own and spoils no other refresh.
 ///
 /// # Errors
 /// When the database cannot be read at all.
@@ -79,7 +79,7 @@ pub async fn read(tx: &mut Tx, ids: &[BranchId]) -> Result<FoundRows, Fault> {
 }
 
 /// Writes all `changes` in one statement. How many guards held: where that is not all of them,
-/// somebody else changed a row meanwhile, and all of it has to be taken back, read and decided again.
+/// another process changed a row meanwhile, and all of it has to be taken back, read and decided again.
 /// Which one it was is not worth its price, a row for each change that went well.
 ///
 /// # Errors
@@ -135,7 +135,7 @@ fn sqlite_changes(changes: &[Change]) -> String {
 
 /// Reading sessions and what their users are now. PostgreSQL locks the rows in the order of their ids:
 /// two batches that locked in different orders would deadlock. Only the session is locked, not the
-/// user, whom everybody else reads too.
+/// user, which every other request reads too.
 pub const READ: Reading = Reading {
     doing: "reading sessions to refresh",
     sqlite: lines_of_sessions!(

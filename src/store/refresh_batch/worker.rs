@@ -34,7 +34,7 @@ const MAX_BATCH: usize = 512;
 const MAX_PER_BRANCH: usize = 64;
 /// The most refreshes that may wait in all.
 const MAX_WAITING: usize = 16 * 1024;
-/// How often a refresh is decided again because somebody else changed the row meanwhile.
+/// How often a refresh is decided again because another process changed the row meanwhile.
 const MAX_ROUNDS: usize = 3;
 /// How often a batch is tried again after the database broke a deadlock.
 const MAX_DEADLOCKS: u32 = 5;
@@ -49,7 +49,7 @@ pub struct Presentation {
     pub now: Timestamp,
     /// By whom and from where, for the audit trail.
     pub origin: Origin,
-    /// Who presents it. A session of somebody else is left as it is.
+    /// Who presents it. A session of another party is left as it is.
     pub holder: Holder,
     /// How long the session lives from now on unless it is refreshed again.
     pub idle: TimeSpan,
@@ -68,7 +68,7 @@ pub enum Refreshed {
     Ended(Inactive),
     /// There is no such session (any more).
     Unknown,
-    /// It is somebody else's; nothing changed.
+    /// It belongs to another party; nothing changed.
     NotHolder,
     /// These scopes were requested and had not been requested with the session; nothing changed.
     ScopeExceeded(RequestedScopes),
@@ -179,7 +179,7 @@ impl Worker {
     }
 
     /// One transaction over the whole batch, tried again when it fell victim to a deadlock. None when
-    /// somebody else changed a row between reading and writing: nothing was changed, decide again.
+    /// another process changed a row between reading and writing: nothing was changed, decide again.
     async fn attempt(
         &self,
         presentations: &[&Presentation],
@@ -357,7 +357,7 @@ impl Worker {
         admitted
     }
 
-    /// What is left of the time of whoever waits longest.
+    /// The time left to the refresh that waits longest.
     fn patience(&self, jobs: &[Job]) -> Duration {
         let oldest = jobs.iter().map(|job| job.since.elapsed()).max().unwrap_or_default();
         self.db.deadlines().write().saturating_sub(oldest).max(Duration::from_millis(50))

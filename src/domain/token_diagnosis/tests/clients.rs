@@ -51,7 +51,7 @@ fn a_client_in_its_own_name_has_no_session_and_no_user() {
         signed.revoked = true;
     });
     fails_with(&revoked, Check::Revocation, TokenCode::TokenRevoked);
-    // Only where the subject is the client: everybody else has a session.
+    // Only where the subject is the client: every other subject has a session.
     let other = changed(NOW, |signed| {
         own(signed, Some(registered()));
         claim(signed, "sub", json!("blog"));
@@ -99,7 +99,7 @@ fn a_client_that_is_gone_or_disabled_has_no_good_tokens() {
         is_good(&note);
         let detail = note.of_check(Check::Client).unwrap().detail.clone().unwrap();
         assert!(detail.contains(&LATER.rfc3339()), "{detail}");
-        // Whoever has the name now is another one, if it came later than the token.
+        // The client that has the name now is another one, if it is newer than the token.
         is_good(&judged(
             NOW,
             Some(Registered { name_since: BEGAN + TimeSpan::from_millis(999), ..registered() }),
@@ -128,7 +128,7 @@ fn an_exchanged_token_is_of_its_user_whatever_it_is_for() {
     fails_with(&of_another, Check::Session, TokenCode::SessionMismatch);
     let ended = exchanged(|signed| session(signed).revoked = Some((NOW, EndReason::Logout)));
     fails_with(&ended, Check::Session, TokenCode::SessionEnded);
-    // A client has exchanged a token of its own session: nobody acts.
+    // A client has exchanged a token of its own session: there is no actor.
     let own = |client: &'static str| {
         changed(NOW, |signed| {
             claim(signed, "client_id", json!(client));

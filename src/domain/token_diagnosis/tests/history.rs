@@ -40,7 +40,7 @@ fn what_happened_later_was_not_so_before() {
     fails_with(&longer(retired), Check::Key, TokenCode::KeyRetired);
     fails_with(&longer(disabled), Check::User, TokenCode::UserDisabled);
     fails_with(&longer(password), Check::User, TokenCode::UserChanged);
-    // A deleted user took the session along: what it was then nobody knows.
+    // A deleted user took the session along: what it was then is unknown.
     let deleted = changed(NOW, |signed| {
         let state = signed.state.as_mut().unwrap();
         (state.session, state.user) = (None, Holder::Gone(Some(LATER)));

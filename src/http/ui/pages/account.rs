@@ -42,7 +42,7 @@ pub struct AccountPage<'a> {
     pub may_change_login: bool,
 }
 
-/// A place where somebody is signed in. Points in time are texts, such as `Locale::ago` makes.
+/// A place where a user is signed in. Points in time are texts, such as `Locale::ago` makes.
 pub struct SessionRow {
     /// Its id, which comes back as the field `id`.
     pub id: String,
