@@ -5,13 +5,14 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::base::id::{AuditId, UserId};
 use crate::domain::audit::{Event, EventKind};
-use crate::domain::audit_filter::{AuditFilter, DrivingIndex};
-use crate::domain::outcome::Failure;
+use crate::domain::audit_filter::{Actor, AuditFilter, DrivingIndex};
+use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::pagination::{Page, PageRequest};
 use crate::domain::permission::Action;
 use crate::domain::request_info::RequestInfo;
 use crate::store::audit::StoredEvent;
 use crate::store::audit_query::{self, IdRange};
+use crate::store::clients;
 use crate::text_enum;
 
 use super::authorization::authorize;
@@ -123,4 +124,35 @@ pub async fn user_named(app: &App, name: &str) -> Result<UserId, Failure> {
         return Ok(id);
     }
     Ok(resolve(app.clone(), name.to_owned()).await?.id)
+}
+
+/// Who caused events, by name: a user as in [`user_named`], a client by its `client_id`, an administration key by its
+/// id. Users, clients and keys that were deleted are found by their ids; a client with a name of its own is known as
+/// long as it is registered or an event names it.
+///
+/// # Errors
+/// `not_found` when the name is that of none; `conflict` as in [`resolve`].
+pub async fn actor_named(app: &App, name: &str) -> Result<Actor, Failure> {
+    let is_id = name.parse::<Uuid>().is_ok();
+    let user = match user_named(app, name).await {
+        Ok(user) => Some(user),
+        Err(Failure::Refused(refusal)) if refusal.code == Code::NotFound => None,
+        Err(failure) => return Err(failure),
+    };
+    let is_client = is_id || is_known_client(app, name).await?;
+    if user.is_none() && !is_client {
+        let message = "There is no such user, client or administration key.";
+        return Err(Refusal::new(Code::NotFound, message).into());
+    }
+    Ok(Actor { user, client_id: is_client.then(|| name.to_owned()), key: name.parse().ok() })
+}
+
+async fn is_known_client(app: &App, client_id: &str) -> Result<bool, Failure> {
+    let mut reader = app.db.reader().await?;
+    if clients::find(&mut reader, client_id).await?.is_some() {
+        return Ok(true);
+    }
+    let range = IdRange { before: Uuid::max(), from: AuditId::from_uuid(Uuid::nil()), limit: 1 };
+    let named = audit_query::next(&mut reader, &DrivingIndex::Client(client_id), range).await?.0;
+    Ok(!named.is_empty())
 }

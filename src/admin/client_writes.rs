@@ -87,7 +87,8 @@ pub(super) async fn record(
     kind: EventKind,
     stored: &StoredClient,
 ) -> Result<(), Failure> {
-    Ok(tx.record(&Event::new(kind).detail(&*stored.client.client_id)).await?)
+    let client_id = &*stored.client.client_id;
+    Ok(tx.record(&Event::new(kind).for_client(client_id).detail(client_id)).await?)
 }
 
 /// Makes the first secret of a client that authenticates with one; drops those of any other.

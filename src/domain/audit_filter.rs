@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use crate::base::Timestamp;
-use crate::base::id::{AuditId, SessionId, UserId};
+use crate::base::id::{AdminKeyId, AuditId, SessionId, UserId};
 
 use super::audit::EventKind;
 use super::failure_reason::FailureReason;
@@ -29,12 +29,23 @@ pub struct AuditFilter {
     pub address: Option<IpNet>,
     /// Events that name this client.
     pub client_id: Option<String>,
-    /// Events that this user caused.
-    pub actor: Option<UserId>,
+    /// Events that this user, client or administration key caused.
+    pub actor: Option<Actor>,
     /// Events that concern this session.
     pub session: Option<SessionId>,
     /// Events of this request.
     pub request_id: Option<String>,
+}
+
+/// Who caused events, as far as one name says it: an id can be that of a user, of a client and of an administration key.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Actor {
+    /// This user.
+    pub user: Option<UserId>,
+    /// This client, in its own name.
+    pub client_id: Option<String>,
+    /// A client with this administration key.
+    pub key: Option<AdminKeyId>,
 }
 
 /// What a filter looks at.
@@ -50,6 +61,10 @@ pub struct EventFacts<'a> {
     pub session: Option<SessionId>,
     /// The user who caused it.
     pub actor: Option<UserId>,
+    /// The client that caused it in its own name.
+    pub actor_client_id: Option<&'a str>,
+    /// The administration key that the client used.
+    pub actor_key_id: Option<AdminKeyId>,
     /// From where.
     pub address: Option<&'a str>,
     /// In which request.
@@ -96,7 +111,7 @@ impl AuditFilter {
             && is_near
             && is(self.user, event.user)
             && is(self.session, event.session)
-            && is(self.actor, event.actor)
+            && self.actor.as_ref().is_none_or(|actor| actor.caused(event))
             && is(self.reason.map(FailureReason::as_str), event.reason)
             && is(self.client_id.as_deref(), event.client_id)
             && is(self.request_id.as_deref(), Some(event.request_id))
@@ -128,6 +143,17 @@ impl AuditFilter {
             return DrivingIndex::Kinds(&self.kinds);
         }
         DrivingIndex::Time
+    }
+}
+
+impl Actor {
+    fn caused(&self, event: &EventFacts<'_>) -> bool {
+        fn is<T: PartialEq>(named: Option<T>, found: Option<T>) -> bool {
+            named.is_some() && named == found
+        }
+        is(self.user, event.actor)
+            || is(self.client_id.as_deref(), event.actor_client_id)
+            || is(self.key, event.actor_key_id)
     }
 }
 

@@ -22,6 +22,7 @@ use super::context::Context;
 use super::error::Problem;
 use super::json_members::{Members, holds_nul};
 use super::openapi::Operation;
+pub use super::params::Params;
 use super::read_only::ReadOnly;
 
 /// A JSON object, and what was found wrong with its fields so far.
@@ -292,6 +293,12 @@ impl FormFields {
         self.map.remove(field).unwrap_or_default()
     }
 
+    /// Its fields as parameters.
+    #[must_use]
+    pub fn into_params(self) -> Params {
+        Params::of(self.map)
+    }
+
     fn parse(body: &[u8]) -> Result<Self, Refusal> {
         Ok(Self { map: pairs(body)? })
     }
@@ -315,30 +322,9 @@ impl FromRequest for FormFields {
     }
 }
 
-/// The parameters of the query.
-pub struct Params(HashMap<String, String>);
-
-impl Params {
-    /// A parameter, if it is there.
-    #[must_use]
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
-    }
-}
-
-impl FromRequest for Params {
-    type Error = Problem;
-    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let context = Context::extract(request);
-        let params = pairs(request.query_string().as_bytes());
-        Box::pin(async move { context.await?.check(params).map(Self) })
-    }
-}
-
 /// Names and values in the form encoding. A name that is there twice is refused, because the two values
 /// could be read differently elsewhere.
-fn pairs(encoded: &[u8]) -> Result<HashMap<String, String>, Refusal> {
+pub(super) fn pairs(encoded: &[u8]) -> Result<HashMap<String, String>, Refusal> {
     let mut map = HashMap::new();
     for (name, value) in url::form_urlencoded::parse(encoded) {
         if !is_storable(&name) || (!is_storable(&value) && !HASHED.contains(&&*name)) {

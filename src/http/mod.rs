@@ -5,6 +5,8 @@
 
 mod accepted;
 pub mod api;
+mod audit_export;
+mod audit_params;
 mod body;
 mod client_ip;
 mod context;
@@ -19,6 +21,7 @@ mod json_members;
 mod middleware;
 mod oauth;
 pub mod openapi;
+mod params;
 mod read_only;
 mod request_ids;
 mod route;

@@ -176,7 +176,9 @@ async fn record(
     let parts: [&[u8]; 3] = [client_id.as_bytes(), address.as_bytes(), &minute];
     let fold = app.pseudonyms.of("audit/client.auth_failed", &parts);
     let mut event = Event::new(EventKind::ClientAuthFailed).folded(fold);
-    event.detail = named.map(|client| client.client_id.clone());
+    if let Some(client) = named {
+        event = event.for_client(&*client.client_id).detail(&*client.client_id);
+    }
     let info = RequestInfo::without_device(origin.clone(), now);
     app.transaction_or_nothing(&info, async |tx| Ok(tx.record(&event).await?)).await
 }

@@ -152,6 +152,8 @@ impl StoredEvent {
             user: self.user_id,
             session: self.session_id,
             actor: self.actor_id,
+            actor_client_id: self.actor_client_id.as_deref(),
+            actor_key_id: self.actor_key_id,
             address: self.address.as_deref(),
             request_id: &self.request_id,
             reason: self.reason.as_deref(),

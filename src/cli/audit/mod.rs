@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use ipnet::IpNet;
 use serde_json::{Value, json};
 
-use crate::admin::audit::{self, ExportFormat, user_named};
+use crate::admin::audit::{self, ExportFormat, actor_named, user_named};
 use crate::app::App;
 use crate::base::Timestamp;
 use crate::base::id::{SessionId, UserId};
@@ -35,6 +35,7 @@ pub enum Command {
   signet audit list --since 2h
   signet audit list --user ada@example.com --kind login.failed,login.throttled
   signet audit list --address 192.0.2.0/24 --reason wrong_password
+  signet audit list --actor deploy --since 1d
   signet audit list --since 2026-03-01T10:40:00Z --until 2026-03-01T10:45:00Z
   signet audit list -f --kind session.ended,sessions.ended
   signet audit list --since 30d -o csv >audit.csv
@@ -75,8 +76,8 @@ pub struct ListArgs {
     /// Events that name this client
     #[arg(long, value_name = "CLIENT_ID")]
     client: Option<String>,
-    /// Events that this user caused
-    #[arg(long, value_name = "LOGIN|EMAIL|ID")]
+    /// Events that this user, client or administration key caused
+    #[arg(long, value_name = "LOGIN|EMAIL|CLIENT_ID|ID")]
     actor: Option<String>,
     /// Events that concern this session
     #[arg(long, value_name = "SESSION_ID")]
@@ -121,7 +122,7 @@ impl Row for Shown {
             name(&self.user, event.user_id),
             text(&event.client_id),
             text(&event.address),
-            name(&self.actor, event.actor_id),
+            self.actor(),
             event.via.clone(),
             text(&event.detail),
             if event.times == 1 { String::new() } else { event.times.to_string() },
@@ -130,6 +131,21 @@ impl Row for Shown {
 
     fn json(&self) -> Value {
         view::audit::event(&self.event)
+    }
+}
+
+impl Shown {
+    /// Who caused it: the user, or the client with the key that it used.
+    fn actor(&self) -> String {
+        let event = &self.event;
+        match (&event.actor_client_id, event.actor_key_id) {
+            (Some(client), Some(key)) => format!("{client} (key {key})"),
+            (Some(client), None) => client.clone(),
+            (None, _) => {
+                let id = || event.actor_id.map(|id| id.to_string());
+                self.actor.clone().or_else(id).unwrap_or_default()
+            }
+        }
     }
 }
 
@@ -207,7 +223,10 @@ async fn filter(app: &App, args: &ListArgs) -> Result<AuditFilter, CommandError>
         until: at("--until", &args.until)?,
         address: args.address,
         client_id: args.client.clone(),
-        actor: user(&args.actor).await?,
+        actor: match &args.actor {
+            Some(name) => Some(actor_named(app, name).await.map_err(about("actor", name))?),
+            None => None,
+        },
         session: args.session,
         request_id: args.request.clone(),
     })

@@ -16,7 +16,6 @@ pub mod admin_token_why;
 pub mod admin_user_search;
 pub mod admin_user_why;
 pub mod admin_users;
-mod audit_params;
 pub mod email;
 pub mod factors;
 pub mod link;
@@ -61,7 +60,7 @@ fn page_request(params: &Params) -> Result<PageRequest, Refusal> {
 ///
 /// # Errors
 /// `validation_failed`, naming the parameter.
-fn time_param(
+pub(in crate::http) fn time_param(
     params: &Params,
     (name, message): (&'static str, &'static str),
     now: Timestamp,

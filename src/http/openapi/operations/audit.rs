@@ -87,7 +87,12 @@ macro_rules! filters {
                 "Events from this IP address, or from one of a network as in `192.0.2.0/24`.",
             ),
             Parameter::query("client", TEXT, "Events that name this client."),
-            Parameter::query("actor", TEXT, "Events that this user caused; in the forms of `user`."),
+            Parameter::query(
+                "actor",
+                TEXT,
+                "Events that this user (in the forms of `user`), this client (by its `client_id`) or this administration \
+                 key (by its id) caused.",
+            ),
             Parameter::query("session", UUID, "Events that concern this session."),
             Parameter::query("request", TEXT, "Events of the request with this id."),
         ]

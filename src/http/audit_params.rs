@@ -1,6 +1,6 @@
-//! The parameters that say which audit events are asked for.
+//! The parameters that say which audit events are asked for, at `/v1` and in the console.
 
-use crate::admin::audit::user_named;
+use crate::admin::audit::{actor_named, user_named};
 use crate::app::App;
 use crate::base::nearest_name::nearest_name;
 use crate::base::{Timestamp, id::UserId};
@@ -11,7 +11,7 @@ use crate::http::context::Context;
 use crate::http::error::Problem;
 use crate::http::extract::Params;
 
-use super::time_param;
+use super::api::{admin_sessions, time_param};
 
 const SINCE: (&str, &str) =
     ("since", "since is a time by RFC 3339, or how long ago, as in 2h or 30d.");
@@ -25,16 +25,20 @@ const UNTIL: (&str, &str) =
 pub async fn filter(context: &Context, params: &Params) -> Result<AuditFilter, Problem> {
     let now = context.now();
     let mut filter = context.check(without_users(params, now))?;
-    filter.user = match context.check(super::admin_sessions::user_param(params))? {
+    filter.user = match context.check(admin_sessions::user_param(params))? {
         Some(user) => Some(user),
-        None => user(context, params, "user").await?,
+        None => user(context, params).await?,
     };
-    filter.actor = user(context, params, "actor").await?;
+    if let Some(name) = params.get("actor") {
+        let (app, name): (App, String) = (context.app.clone(), name.to_owned());
+        let work = async move { actor_named(&app, &name).await };
+        filter.actor = Some(context.run(work).await?);
+    }
     Ok(filter)
 }
 
-async fn user(context: &Context, params: &Params, name: &str) -> Result<Option<UserId>, Problem> {
-    let Some(named) = params.get(name) else { return Ok(None) };
+async fn user(context: &Context, params: &Params) -> Result<Option<UserId>, Problem> {
+    let Some(named) = params.get("user") else { return Ok(None) };
     let (app, named): (App, String) = (context.app.clone(), named.to_owned());
     let work = async move { user_named(&app, &named).await };
     context.run(work).await.map(Some)
