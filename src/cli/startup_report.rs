@@ -41,6 +41,7 @@ pub(super) fn started(
                 "issuer": issuer,
                 "discovery": discovery(issuer),
                 "jwks_uri": jwks(issuer),
+                "console": console(&opened.app.config),
                 "metrics": bound.metrics_url(),
                 "hashing": hashing_facts(&opened.app.config),
                 "created": created_facts(&opened.created),
@@ -58,6 +59,11 @@ fn discovery(issuer: &str) -> String {
 
 fn jwks(issuer: &str) -> String {
     format!("{issuer}/.well-known/jwks.json")
+}
+
+/// The address of the web console, where there is one.
+fn console(config: &Config) -> Option<String> {
+    config.console.then(|| format!("{}/admin", config.issuer))
 }
 
 fn first_start(opened: &Opened, bound: &Bound) -> String {
@@ -86,6 +92,9 @@ fn first_start(opened: &Opened, bound: &Bound) -> String {
     text.push_str(&format!("Issuer     {issuer}\n"));
     text.push_str(&format!("Discovery  {}\n", discovery(issuer)));
     text.push_str(&format!("JWKS       {}\n", jwks(issuer)));
+    if let Some(url) = console(&app.config) {
+        text.push_str(&format!("Console    {url}\n"));
+    }
     if let Some(url) = bound.metrics_url() {
         text.push_str(&format!("Metrics    {url}\n"));
     }
@@ -99,8 +108,10 @@ fn first_start(opened: &Opened, bound: &Bound) -> String {
 }
 
 fn later_start(opened: &Opened, bound: &Bound) -> String {
+    let console = console(&opened.app.config);
+    let console = console.map_or_else(String::new, |url| format!("  Console  {url}"));
     format!(
-        "Signet {}  Listening  {}  Issuer  {}\n",
+        "Signet {}  Listening  {}  Issuer  {}{console}\n",
         env!("CARGO_PKG_VERSION"),
         bound.urls().join("  "),
         opened.app.issuer()

@@ -72,6 +72,9 @@ pub(super) fn config(read: &mut Reader<'_>) -> Option<Config> {
         ),
         login_change: read.fixed(&s::LOGIN_CHANGE, parse::switch("on", "off")),
         console: read.fixed(&s::CONSOLE, parse::switch("on", "off")),
+        console_networks: Some(
+            read.typed(&s::CONSOLE_NETWORKS, parse::networks).unwrap_or_default(),
+        ),
         password_policy: passwords::read(read),
         access_token_ttl: read
             .fixed(&s::ACCESS_TOKEN_TTL, parse::span(LEAST..=TimeSpan::from_days(1))),

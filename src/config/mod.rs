@@ -98,6 +98,8 @@ pub struct Config {
     pub login_change: bool,
     /// Whether there is a web console.
     pub console: bool,
+    /// The networks from which it can be used; none means every one.
+    pub console_networks: Vec<IpNet>,
     /// What new passwords must be like.
     pub password_policy: PasswordPolicy,
     /// Who needs a second factor, and from when.

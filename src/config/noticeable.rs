@@ -17,6 +17,8 @@ impl Config {
             ProxyHeader::Single(name) => name,
         };
         let argon2 = &self.argon2;
+        let console_networks: Vec<String> =
+            self.console_networks.iter().map(ToString::to_string).collect();
         BTreeMap::from([
             (s::ISSUER.name, self.issuer.clone()),
             (s::PROXY_HEADER.name, proxy_header.to_owned()),
@@ -32,6 +34,7 @@ impl Config {
             (s::REGISTRATION_DOMAINS.name, self.registration_domains.to_string()),
             (s::LOGIN_CHANGE.name, if self.login_change { "on" } else { "off" }.to_owned()),
             (s::CONSOLE.name, if self.console { "on" } else { "off" }.to_owned()),
+            (s::CONSOLE_NETWORKS.name, console_networks.join(",")),
             (s::SECOND_FACTOR.name, self.second_factor.second_factor.to_string()),
             (
                 s::SECOND_FACTOR_FROM.name,

@@ -72,7 +72,7 @@ fn without_any_setting_the_documented_defaults_are_in_force() {
     assert_eq!(config.registration, Registration::Closed);
     assert!(config.registration_domains.is_empty());
     assert!(!config.login_change);
-    assert!(config.console);
+    assert!(config.console && config.console_networks.is_empty());
     assert_eq!((config.password_policy.min_length, config.password_policy.denied.count()), (8, 0));
     assert_eq!(config.browser_session_persistent, PersistentSessions::Off);
     assert_eq!(config.access_token_ttl, TimeSpan::from_mins(10));
@@ -136,6 +136,7 @@ fn every_setting_can_be_changed() {
         ("SIGNET_REGISTRATION_DOMAINS", "Example.com, *.example.org"),
         ("SIGNET_LOGIN_CHANGE", "on"),
         ("SIGNET_CONSOLE", "off"),
+        ("SIGNET_CONSOLE_NETWORKS", "192.0.2.0/24, 2001:db8::1"),
         ("SIGNET_PASSWORD_MIN_LENGTH", "12"),
         ("SIGNET_BROWSER_SESSION_PERSISTENT", "ask"),
         ("SIGNET_SECOND_FACTOR", "admins"),
@@ -210,6 +211,8 @@ fn every_setting_can_be_changed() {
     assert_eq!(config.registration_domains.to_string(), "example.com,*.example.org");
     assert!(config.login_change);
     assert!(!config.console);
+    let networks: Vec<String> = config.console_networks.iter().map(ToString::to_string).collect();
+    assert_eq!(networks, ["192.0.2.0/24", "2001:db8::1/128"]);
     assert_eq!(config.password_policy.min_length, 12);
     assert_eq!(config.browser_session_persistent, PersistentSessions::Ask);
     let policy = config.second_factor;
