@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::app::App;
 use crate::base::{TimeSpan, Timestamp};
 use crate::domain::activity::{Count, OTHERS, Series, Width};
+use crate::domain::day_comparison::DAYS_BEFORE;
 use crate::domain::outcome::Failure;
 use crate::store::activity;
 use crate::text_enum;
@@ -72,6 +73,114 @@ pub async fn over(
     let from = until - TimeSpan::from_millis(width.span().millis() * steps);
     let counts = activity::counts(&mut app.db.reader().await?, series, width, from, until).await?;
     Ok(arranged(&counts, (from, until), width.span()))
+}
+
+/// What is compared from day to day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counted {
+    /// Log-ins that succeeded.
+    Logins,
+    /// Log-ins that did not.
+    Failures,
+    /// Refreshes that gave tokens.
+    Refreshes,
+    /// Access tokens issued.
+    Tokens,
+}
+
+/// How often something happened in the last 24 hours, and in the six times 24 hours before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DayOf {
+    /// What.
+    pub what: Counted,
+    /// In the last 24 hours; the present hour is counted as far as it has come.
+    pub day: i64,
+    /// In each of the days before, the latest first.
+    pub before: [i64; DAYS_BEFORE],
+}
+
+/// The last 24 hours and those before, for everything that is compared.
+///
+/// # Errors
+/// Only faults.
+pub async fn last_days(app: App, now: Timestamp) -> Result<Vec<DayOf>, Failure> {
+    app.write_activity().await?;
+    let until = Width::Hour.bucket(now) + Width::Hour.span();
+    let day = Width::Day.span().millis();
+    let days = i64::try_from(DAYS_BEFORE).unwrap_or_default() + 1;
+    let from = until - TimeSpan::from_millis(day * days);
+    let mut reader = app.db.reader().await?;
+    let mut found = Vec::new();
+    for (what, series) in [
+        (Counted::Logins, Series::Logins),
+        (Counted::Failures, Series::Logins),
+        (Counted::Refreshes, Series::Refreshes),
+        (Counted::Tokens, Series::TokensByApi),
+    ] {
+        let counts = activity::counts(&mut reader, series, Width::Hour, from, until).await?;
+        let mut of = DayOf { what, day: 0, before: [0; DAYS_BEFORE] };
+        for count in counts.iter().filter(|count| what.includes(&count.key)) {
+            // The last hour is 0 days ago.
+            let ago = (until - TimeSpan::from_millis(1)).millis() - count.bucket.millis();
+            match usize::try_from(ago / day).unwrap_or_default() {
+                0 => of.day += count.n,
+                ago => of.before.iter_mut().skip(ago - 1).take(1).for_each(|n| *n += count.n),
+            }
+        }
+        found.push(of);
+    }
+    Ok(found)
+}
+
+impl Counted {
+    fn includes(self, key: &str) -> bool {
+        match self {
+            Self::Logins => key == "ok",
+            Self::Failures => key != "ok",
+            Self::Refreshes => ["rotated", "resent", "superseded", "kept"].contains(&key),
+            Self::Tokens => true,
+        }
+    }
+}
+
+/// How many tokens a client was issued, and when.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ClientActivity {
+    /// How many in the last 24 hours.
+    pub last_day: i64,
+    /// The beginning of the hour in which the last one was issued, or of the day where it is longer ago; none where
+    /// there was none in 30 days.
+    pub last: Option<Timestamp>,
+}
+
+/// The tokens of a client. One that others have crowded out of a step is not counted there.
+///
+/// # Errors
+/// Only faults.
+pub async fn of_client(
+    app: App,
+    client_id: String,
+    now: Timestamp,
+) -> Result<ClientActivity, Failure> {
+    app.write_activity().await?;
+    let mut reader = app.db.reader().await?;
+    let mut found = ClientActivity::default();
+    for range in [Range::Day, Range::Month] {
+        let (width, steps) = range.steps();
+        let until = width.bucket(now) + width.span();
+        let from = until - TimeSpan::from_millis(width.span().millis() * steps);
+        let series = Series::TokensByClient;
+        let counts = activity::counts(&mut reader, series, width, from, until).await?;
+        let own = counts.iter().filter(|count| count.key == client_id);
+        if range == Range::Day {
+            found.last_day = own.clone().map(|count| count.n).sum();
+        }
+        found.last = own.map(|count| count.bucket).max();
+        if found.last.is_some() {
+            break;
+        }
+    }
+    Ok(found)
 }
 
 fn arranged(counts: &[Count], (from, until): (Timestamp, Timestamp), span: TimeSpan) -> Activity {

@@ -318,6 +318,18 @@ async fn clients_that_name(tx: &mut Tx, api: &str) -> Result<Vec<String>, Fault>
     Ok(clients.filter_map(warning).collect())
 }
 
+/// The clients that may get tokens for an API, or introspect them.
+///
+/// # Errors
+/// Only faults.
+pub async fn clients_of(app: App, identifier: String) -> Result<Vec<Client>, Failure> {
+    let all = clients::all(&mut app.db.reader().await?).await?;
+    let all = all.into_iter().map(|stored| stored.client);
+    let concerns =
+        |client: &Client| client.may_target_api(&identifier) || client.is_api(&identifier);
+    Ok(all.filter(concerns).collect())
+}
+
 /// Changes the API with this identifier or this row id. Its tokens look so from the next log-in or
 /// refresh on; those that exist stay as they are until they expire. Fields that equal the stored value are
 /// ignored. If none is left, nothing is written.

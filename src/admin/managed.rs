@@ -5,7 +5,7 @@
 
 use uuid::Uuid;
 
-use crate::app::AuditedTx;
+use crate::app::{App, AuditedTx};
 use crate::domain::outcome::{Code, Failure, Refusal, quotable};
 use crate::store::managed::{self, Managed};
 
@@ -24,6 +24,14 @@ pub(super) async fn guard(tx: &mut AuditedTx, object: Uuid) -> Result<(), Failur
 /// `managed_object`; faults.
 pub(super) async fn guard_secret(tx: &mut AuditedTx, object: Uuid) -> Result<(), Failure> {
     refuse_if(tx, object, |managed| managed.secret.is_some()).await
+}
+
+/// The file that manages an object, if one does.
+///
+/// # Errors
+/// Only faults.
+pub async fn of(app: App, object: Uuid) -> Result<Option<Managed>, Failure> {
+    Ok(managed::of_object(&mut app.db.reader().await?, object).await?)
 }
 
 async fn refuse_if(

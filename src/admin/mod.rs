@@ -6,6 +6,7 @@
 pub mod activity;
 pub mod admin_keys;
 pub mod apis;
+pub mod attention;
 pub mod audit;
 mod authorization;
 pub mod client_logo;
@@ -22,7 +23,7 @@ pub mod key_import;
 pub mod key_rotation;
 pub mod keys;
 pub mod mail;
-mod managed;
+pub mod managed;
 pub mod master_key;
 pub mod session_ends;
 mod session_selection;

@@ -27,10 +27,14 @@ pub enum FormResult {
     },
     /// It made a secret, which is shown once.
     Secret {
-        /// The client.
-        client_id: String,
+        /// What it belongs to: names and values that are shown with it.
+        facts: Vec<(&'static str, String)>,
+        /// What it is called.
+        name: &'static str,
         /// The secret.
         secret: Arc<Secret<String>>,
+        /// The path of the page to go on with.
+        path: String,
     },
 }
 

@@ -27,6 +27,7 @@ pub mod clock_offset;
 pub mod clock_skew;
 pub mod color;
 pub mod console_session;
+pub mod day_comparison;
 pub mod device_code;
 pub mod email_address;
 pub mod factor;

@@ -212,6 +212,23 @@ impl Locale {
         }
     }
 
+    /// How long until something is due, in the largest whole unit. The past is now: clocks differ.
+    #[must_use]
+    pub fn until(self, then: Timestamp, now: Timestamp) -> String {
+        let left = TimeSpan::from_millis(then.millis().saturating_sub(now.millis()));
+        let minutes = left.secs() / 60;
+        let (key, one, n) = match minutes {
+            i64::MIN..=0 => return self.t("time.now_due").to_owned(),
+            1..60 => ("time.in_minutes", "time.in_minutes.one", minutes),
+            60..1440 => ("time.in_hours", "time.in_hours.one", minutes / 60),
+            _ => ("time.in_days", "time.in_days.one", minutes / 1440),
+        };
+        match n {
+            1 => self.t(one).to_owned(),
+            _ => self.with(key, &[("n", &n.to_string())]),
+        }
+    }
+
     /// A point in time to the minute, as it is written in a sentence of this language, in UTC: the time zone of
     /// the reader is not known.
     #[must_use]
