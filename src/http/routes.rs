@@ -15,6 +15,10 @@ pub use super::openapi::Access;
 use super::openapi::operations;
 pub use super::route::Route;
 use super::route::{described, is_flow, method, routes};
+use super::ui::console;
+use super::ui::console::apis::{edit as api_form, one as api_page};
+use super::ui::console::clients::{action as client_action, admin_keys, admin_scopes};
+use super::ui::console::keys::{retire as retire_key, rotate as rotate_keys};
 use super::{api, fallback, health, oauth, ui, well_known};
 
 /// The largest body, in bytes.
@@ -151,42 +155,52 @@ routes! {
     "/account/security/remove" { POST Anyone ui::security::remove => page }
     "/account/security/recovery-codes" { POST Anyone ui::security::renew_codes => page }
     "/account/security/recovery-codes/file" { POST Anyone ui::security::codes_file => page }
-    "/admin" { GET Anyone ui::console::overview::get => page }
-    "/admin/search" { GET Anyone ui::console::search::get => page }
-    "/admin/users" { GET Anyone ui::console::users::list => page }
-    "/admin/users/{id}" { GET Anyone ui::console::users::show => page }
+    "/admin" { GET Anyone console::overview::get => page }
+    "/admin/search" { GET Anyone console::search::get => page }
+    "/admin/users" { GET Anyone console::users::list => page }
+    "/admin/users/{id}" { GET Anyone console::users::show => page }
     "/admin/users/{id}/{action}" {
-        GET Anyone ui::console::user_actions::get => page,
-        POST Anyone ui::console::user_actions::post => page,
+        GET Anyone console::user_actions::get => page,
+        POST Anyone console::user_actions::post => page,
     }
-    "/admin/sessions" { GET Anyone ui::console::sessions::list => page }
+    "/admin/sessions" { GET Anyone console::sessions::list => page }
     "/admin/sessions/{id}/end" {
-        GET Anyone ui::console::sessions::get_end => page,
-        POST Anyone ui::console::sessions::post_end => page,
+        GET Anyone console::sessions::get_end => page,
+        POST Anyone console::sessions::post_end => page,
     }
-    "/admin/clients" { GET Anyone ui::console::clients::list => page }
-    "/admin/clients/new" {
-        GET Anyone ui::console::new_client::get => page,
-        POST Anyone ui::console::new_client::post => page,
+    "/admin/clients" { GET Anyone console::clients::list => page }
+    "/admin/clients/new" { GET Anyone console::new_client::get => page, POST Anyone console::new_client::post => page }
+    "/admin/clients/{client_id}" { GET Anyone console::clients::show => page }
+    "/admin/clients/{client_id}/admin-scopes" {
+        GET Anyone admin_scopes::get => page,
+        POST Anyone admin_scopes::post => page,
     }
-    "/admin/clients/{client_id}" { GET Anyone ui::console::clients::show => page }
+    "/admin/clients/{client_id}/keys/new" {
+        GET Anyone admin_keys::get_new => page,
+        POST Anyone admin_keys::post_new => page,
+    }
+    "/admin/clients/{client_id}/keys/{key_id}/revoke" {
+        GET Anyone admin_keys::get_revoke => page,
+        POST Anyone admin_keys::post_revoke => page,
+    }
     "/admin/clients/{client_id}/{action}" {
-        GET Anyone ui::console::clients::get_action => page,
-        POST Anyone ui::console::clients::post_action => page,
+        GET Anyone client_action::get => page,
+        POST Anyone client_action::post => page,
     }
-    "/admin/apis" { GET Anyone ui::console::apis::list => page }
-    "/admin/keys" { GET Anyone ui::console::keys::list => page }
-    "/admin/keys/rotate" {
-        GET Anyone ui::console::keys::get_rotate => page,
-        POST Anyone ui::console::keys::post_rotate => page,
-    }
-    "/admin/keys/{kid}/retire" {
-        GET Anyone ui::console::keys::get_retire => page,
-        POST Anyone ui::console::keys::post_retire => page,
-    }
-    "/admin/audit" { GET Anyone ui::console::audit::list => page }
-    "/admin/health" { GET Anyone ui::console::health::get => page }
-    "/admin/settings" { GET Anyone ui::console::settings::get => page }
+    "/admin/apis" { GET Anyone console::apis::list => page }
+    "/admin/apis/new" { GET Anyone api_form::get_new => page, POST Anyone api_form::post_new => page }
+    "/admin/apis/{id}" { GET Anyone api_page::get => page }
+    "/admin/apis/{id}/edit" { GET Anyone api_form::get => page, POST Anyone api_form::post => page }
+    "/admin/apis/{id}/delete" { GET Anyone api_page::get_delete => page, POST Anyone api_page::post_delete => page }
+    "/admin/keys" { GET Anyone console::keys::list => page }
+    "/admin/keys/rotate" { GET Anyone rotate_keys::get => page, POST Anyone rotate_keys::post => page }
+    "/admin/keys/rotate-now" { GET Anyone rotate_keys::get_now => page, POST Anyone rotate_keys::post_now => page }
+    "/admin/keys/{kid}/retire" { GET Anyone retire_key::get => page, POST Anyone retire_key::post => page }
+    "/admin/keys/{kid}/retire-now" { GET Anyone retire_key::get_now => page, POST Anyone retire_key::post_now => page }
+    "/admin/audit" { GET Anyone console::audit::list => page }
+    "/admin/audit/export" { POST Anyone console::audit::post_export => page }
+    "/admin/health" { GET Anyone console::health::get => page }
+    "/admin/settings" { GET Anyone console::settings::get => page }
     "/setup/{token}" { GET Anyone ui::setup::get => page, POST Anyone ui::setup::post => page }
     "/assets/signet.css" { GET Anyone ui::assets::css => page }
     "/assets/console.css" { GET Anyone ui::assets::console_css => page }

@@ -1,131 +1,138 @@
 //! `/admin/audit`: what happened, and who did it.
 
-use std::collections::HashMap;
+use actix_web::{HttpRequest, HttpResponse};
 
-use actix_web::HttpResponse;
-
-use crate::admin::audit;
-use crate::base::id::UserId;
+use crate::admin::audit::{self, EventPage, ExportFormat};
 use crate::domain::audit_filter::AuditFilter;
+use crate::domain::outcome::Refusal;
 use crate::domain::pagination::PageRequest;
-use crate::domain::shell_word::option;
 use crate::http::context::Context;
 use crate::http::error::Problem;
-use crate::http::extract::Params;
-use crate::http::ui::pages::{Block, Cell, Choice, Section, Table};
-use crate::store::audit::StoredEvent;
+use crate::http::extract::{FormFields, Params};
+use crate::http::ui::pages::{Block, Choice, Section};
+use crate::http::ui::said;
+use crate::http::{audit_export, audit_params};
 
 use super::access::Action;
-use super::{Console, Content, count, enter, query};
+use super::audit_form::AuditQuery;
+pub(super) use super::event_table::users_of;
+use super::{Console, Content, enter, go_here, submitted};
 
-/// The list, of one user if the address names one.
+/// The list of the events that the address names.
 pub async fn list(context: Context, params: Result<Params, Problem>) -> HttpResponse {
     let console = match enter(context, Action::ReadAudit).await {
         Ok(console) => console,
         Err(answer) => return answer,
     };
     let outcome = match params {
+        Ok(params) if params.has_blank() || params.get("add").is_some() => {
+            Ok(console.tidy(&AuditQuery::of(&params.filled_in())))
+        }
         Ok(params) => console.audit(&params).await,
         Err(problem) => Err(problem),
     };
     outcome.unwrap_or_else(|problem| console.failed(&problem))
 }
 
+/// Downloads the events of the filters. The event that says so is recorded first.
+pub async fn post_export(
+    context: Context,
+    request: HttpRequest,
+    form: Result<FormFields, Problem>,
+) -> HttpResponse {
+    let (console, mut form) = match submitted(context, &request, form, Action::ExportAudit).await {
+        Ok(both) => both,
+        Err(answer) => return answer,
+    };
+    let format = form.take("format");
+    let outcome = console.export(&format, &form.into_params().filled_in()).await;
+    outcome.unwrap_or_else(|problem| console.failed(&problem))
+}
+
 impl Console {
+    /// To the address that has the filters which were filled in, and each kind once.
+    fn tidy(&self, set: &AuditQuery) -> HttpResponse {
+        let to = self.link("/admin/audit").with_query(&set.with(&[]));
+        self.used(go_here(HttpResponse::SeeOther(), &to))
+    }
+
     async fn audit(&self, params: &Params) -> Result<HttpResponse, Problem> {
-        let (context, locale) = (self.context(), self.locale());
-        let named = params.get("user").unwrap_or_default();
-        let user = match named {
-            "" => None,
-            id => Some(self.named_user(id).await?),
-        };
+        let set = AuditQuery::of(params);
+        let context = self.context();
         let after = params.get("after").unwrap_or_default();
         let request = PageRequest { after: PageRequest::cursor(after), ..PageRequest::default() };
-        let id = user.as_ref().map(|user| user.id);
-        let filter = AuditFilter { user: id, ..AuditFilter::default() };
-        let found = context.run(audit::list(context.app.clone(), filter, request)).await?.page;
-        let names = self.names(users_of(&found.data)).await?;
-        let mut table = self.event_table(&found.data, &names, found.next.is_some());
-        let page = |after: &str| {
-            self.link("/admin/audit").with_query(&query(&[("user", named), ("after", after)]))
-        };
-        table.newest = (!after.is_empty()).then(|| (page(""), locale.t("console.first_page")));
-        table.older = found.next.as_deref().map(|next| (page(next), locale.t("console.next_page")));
+        match audit_params::filter(context, params).await {
+            Ok(filter) => {
+                let work = audit::list(context.app.clone(), filter.clone(), request);
+                let found = context.run(work).await?;
+                self.audit_page(&set, &filter, (after, &found)).await
+            }
+            Err(problem) => Ok(self.audit_refused(&set, &problem)),
+        }
+    }
+
+    /// The form again, with what is wrong in it.
+    fn audit_refused(&self, set: &AuditQuery, problem: &Problem) -> HttpResponse {
+        let form = self.audit_form(set, Some(problem));
         let mut blocks = Vec::new();
-        if let Some(user) = &user {
-            let remove = locale.with("console.filter.remove", &[("filter", &user.login)]);
-            blocks.push(Block::Links(vec![
-                Choice::link(remove, self.link("/admin/audit")),
-                Choice::link(&user.login, self.user_link(user.id)),
-            ]));
+        if form.fields.iter().all(|field| field.error.is_none()) {
+            blocks.push(Block::Alert(said(self.locale(), problem).into_owned()));
+        }
+        blocks.push(Block::Form(form));
+        blocks.push(Block::Links(self.audit_filter_links(set, None)));
+        self.show_as(problem.head(), self.audit_content(set, blocks))
+    }
+
+    async fn audit_page(
+        &self,
+        set: &AuditQuery,
+        filter: &AuditFilter,
+        (after, found): (&str, &EventPage),
+    ) -> Result<HttpResponse, Problem> {
+        let locale = self.locale();
+        let EventPage { page, cut_off } = found;
+        let names = self.names(users_of(&page.data).chain(filter.user)).await?;
+        let mut table = self.event_table(&page.data, &names, page.next.is_some());
+        let to = |after: &str| self.link("/admin/audit").with_query(&set.with(&[("after", after)]));
+        table.newest = (!after.is_empty()).then(|| (to(""), locale.t("console.first_page")));
+        table.older = page.next.as_deref().map(|next| (to(next), locale.t("console.next_page")));
+        let login = filter.user.and_then(|id| names.get(&id));
+        let mut links = self.audit_filter_links(set, login.map(String::as_str));
+        if let (Some(id), Some(login)) = (filter.user, login) {
+            links.push(Choice::link(login, self.user_link(id)));
+        }
+        let mut blocks = vec![Block::Form(self.audit_form(set, None))];
+        if !links.is_empty() {
+            blocks.push(Block::Links(links));
+        }
+        if *cut_off {
+            let most = audit::MOST_EXAMINED.to_string();
+            blocks.push(Block::Text(locale.with("console.audit.cut_off", &[("n", &most)])));
         }
         blocks.push(Block::Table(table));
-        let of_user = user.map(|user| option("--user", &user.login)).unwrap_or_default();
-        Ok(self.show(Content {
+        if self.may(Action::ExportAudit) {
+            blocks.push(Block::Form(self.audit_export_form(set)));
+        }
+        Ok(self.show(self.audit_content(set, blocks)))
+    }
+
+    fn audit_content(&self, set: &AuditQuery, blocks: Vec<Block>) -> Content<'_> {
+        Content {
             menu: "/admin/audit",
-            title: locale.t("console.audit").to_owned(),
+            title: self.locale().t("console.audit").to_owned(),
             notice: None,
             search: String::new(),
-            same_as: format!("signet audit list{of_user}"),
+            same_as: format!("signet audit list{}", set.options()),
             sections: vec![Section { blocks, ..Section::default() }],
-        }))
-    }
-
-    /// Events as a table.
-    pub(super) fn event_table(
-        &self,
-        events: &[StoredEvent],
-        names: &HashMap<UserId, String>,
-        has_more: bool,
-    ) -> Table {
-        let locale = self.locale();
-        let user =
-            |id: Option<UserId>| id.map_or_else(Cell::default, |id| self.user_cell(names, id));
-        let actor = |event: &StoredEvent| match event.actor_id {
-            Some(id) => user(Some(id)),
-            None => Cell::text(event.actor_client_id.as_deref().unwrap_or(&event.via)),
-        };
-        let row = |event: &StoredEvent| {
-            let times = (event.times > 1).then(|| event.times.to_string());
-            let times = times.map(|n| locale.with("history.times", &[("n", &n)]));
-            let kind = Cell { note: times, ..Cell::code(&event.kind) };
-            vec![
-                Cell::text(locale.date_time(event.at)).noting(self.when(event.at)),
-                kind,
-                actor(event),
-                user(event.user_id),
-                Cell::text(event.address.clone().unwrap_or_default()),
-                Cell::text(event.client_id.clone().unwrap_or_default()),
-                Cell::text(details(event)).noting(&event.request_id),
-            ]
-        };
-        Table {
-            caption: locale
-                .with("console.events.caption", &[("n", &count(events.len(), has_more))]),
-            columns: [
-                "console.time",
-                "console.kind",
-                "console.who",
-                "console.whom",
-                "console.address",
-                "console.client",
-                "console.detail",
-            ]
-            .map(|key| locale.t(key))
-            .to_vec(),
-            rows: events.iter().map(row).collect(),
-            empty: locale.t("console.events.none").to_owned(),
-            ..Table::default()
         }
     }
-}
 
-/// The users that events name.
-pub(super) fn users_of(events: &[StoredEvent]) -> impl Iterator<Item = UserId> {
-    events.iter().flat_map(|event| [event.actor_id, event.user_id]).flatten()
-}
-
-/// Why an attempt failed, and what else there is to say.
-fn details(event: &StoredEvent) -> String {
-    [&event.reason, &event.detail].into_iter().flatten().cloned().collect::<Vec<_>>().join(" · ")
+    async fn export(&self, format: &str, params: &Params) -> Result<HttpResponse, Problem> {
+        let context = self.context();
+        let unknown = || Refusal::field("format", "unknown", "format is csv or ndjson.");
+        let format: ExportFormat = context.check(format.parse().map_err(|_| unknown()))?;
+        let filter = audit_params::filter(context, params).await?;
+        context.run(audit::begin_export(context.app.clone(), format, self.info())).await?;
+        Ok(self.used(audit_export::file(context.app.clone(), filter, format)))
+    }
 }

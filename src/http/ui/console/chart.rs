@@ -19,7 +19,7 @@ pub(super) fn of(
     (id, title): (&'static str, &'static str),
     activity: &Activity,
 ) -> Chart {
-    let names: Vec<String> = activity.keys.iter().map(|key| name(locale, key)).collect();
+    let names: Vec<String> = activity.keys.iter().map(|key| name(locale, id, key)).collect();
     let totals = activity.steps.iter().map(|step| step.counts.iter().sum::<i64>());
     let (most, all) = totals.fold((0, 0), |(most, all), n| (n.max(most), all + n));
     let values = [("all", &*all.to_string()), ("most", &most.to_string())];
@@ -53,9 +53,27 @@ pub(super) fn of(
     }
 }
 
-/// What a key is called. Results are words of ours, in every language the ones of the metrics.
-fn name(locale: Locale, key: &str) -> String {
-    if key == OTHERS { locale.t("console.chart.others").to_owned() } else { key.to_owned() }
+/// What a key of a chart is called: results in words, clients and APIs by their identifiers.
+fn name(locale: Locale, chart: &str, key: &str) -> String {
+    let result = match (chart, key) {
+        (_, OTHERS) => "console.chart.others",
+        ("logins", "ok") => "console.result.ok",
+        ("logins", "failed") => "console.result.failed",
+        ("logins", "factor_failed") => "console.result.factor_failed",
+        ("logins", "throttled") => "console.result.throttled",
+        ("refreshes", "rotated") => "console.result.rotated",
+        ("refreshes", "resent") => "console.result.resent",
+        ("refreshes", "superseded") => "console.result.superseded",
+        ("refreshes", "kept") => "console.result.kept",
+        ("refreshes", "widened") => "console.result.widened",
+        ("refreshes", "not_genuine") => "console.result.not_genuine",
+        ("refreshes", "expired") => "console.result.expired",
+        ("refreshes", "ended") => "console.result.ended",
+        ("refreshes", "reuse_detected") => "console.result.reuse_detected",
+        ("refreshes", "rollback_detected") => "console.result.rollback_detected",
+        _ => return key.to_owned(),
+    };
+    locale.t(result).to_owned()
 }
 
 /// The bars, each key upon the one before.

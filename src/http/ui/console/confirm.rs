@@ -11,11 +11,11 @@ use crate::app::FormResult;
 use crate::base::entropy::random;
 use crate::domain::outcome::Failure;
 use crate::http::error::Problem;
-use crate::http::ui::pages::{ClientSecretPage, ConfirmPage};
+use crate::http::ui::pages::ConfirmPage;
 use crate::http::ui::{page, said};
 use crate::identity::fresh_authentication;
 
-use super::{Console, client_path, sign_in};
+use super::{Console, sign_in};
 
 /// What is asked.
 pub(super) struct Question {
@@ -44,10 +44,7 @@ pub(super) struct Question {
 impl Console {
     /// The page.
     pub(super) async fn ask(&self, question: Question, refused: Option<&Problem>) -> HttpResponse {
-        let (context, here) = (self.context(), self.visited.here.clone());
-        let (app, now) = (context.app.clone(), context.now());
-        let work = async move { fresh_authentication::is_fresh_at(&app, here.into(), now).await };
-        let is_fresh = match context.run(work).await {
+        let is_fresh = match self.is_fresh().await {
             Ok(is_fresh) => is_fresh,
             Err(problem) => return self.failed(&problem),
         };
@@ -63,7 +60,7 @@ impl Console {
             typed: question.typed,
             options: question.options,
             cancel: self.link(&question.cancel),
-            sign_in: (!is_fresh).then(|| sign_in(context, &question.path)),
+            sign_in: (!is_fresh).then(|| sign_in(self.context(), &question.path)),
             error: refused.map(|problem| said(locale, problem).into_owned()),
         };
         self.used(page(head, &template))
@@ -71,14 +68,20 @@ impl Console {
 
     /// Refuses a form whose sign-in has become too old: its page asks for a new one, and goes on.
     pub(super) async fn require_fresh(&self, page: &str) -> Result<(), HttpResponse> {
-        let (context, here) = (self.context(), self.visited.here.clone());
-        let (app, now) = (context.app.clone(), context.now());
-        let work = async move { fresh_authentication::is_fresh_at(&app, here.into(), now).await };
-        match context.run(work).await {
+        match self.is_fresh().await {
             Ok(true) => Ok(()),
             Ok(false) => Err(self.go(page, "")),
             Err(problem) => Err(self.failed(&problem)),
         }
+    }
+
+    /// Whether the sign-in is recent enough for an action.
+    pub(super) async fn is_fresh(&self) -> Result<bool, Problem> {
+        let (context, here) = (self.context(), self.visited.here.clone());
+        let (app, now) = (context.app.clone(), context.now());
+        context
+            .run(async move { fresh_authentication::is_fresh_at(&app, here.into(), now).await })
+            .await
     }
 
     /// An id for a form, by which it is told when it is sent twice.
@@ -99,24 +102,5 @@ impl Console {
         let id = if form.is_empty() { self.form_id() } else { form };
         let form = format!("{} {id}", context.path());
         context.run(async move { app.idempotent_forms.once((user, form), now, work).await }).await
-    }
-
-    /// Where a form leads that did what it was for.
-    pub(super) fn answer(&self, result: FormResult) -> HttpResponse {
-        match result {
-            FormResult::Done { path, what } => self.go(&path, what),
-            FormResult::Secret { client_id, secret } => {
-                let mut console = self.frame("/admin/clients", String::new(), String::new());
-                console.frame = console.frame.shown_once();
-                let template = ClientSecretPage {
-                    console,
-                    title: self.locale().t("console.secret.title").to_owned(),
-                    client_id: &client_id,
-                    secret: secret.expose(),
-                    onwards: self.link(&client_path(&client_id)),
-                };
-                self.used(page(HttpResponse::Ok(), &template))
-            }
-        }
     }
 }

@@ -51,7 +51,7 @@ impl Console {
         }))
     }
 
-    fn process_table(&self, found: &Health) -> Table {
+    pub(super) fn process_table(&self, found: &Health) -> Table {
         let locale = self.locale();
         let rows = found.processes.iter().map(|process| {
             vec![

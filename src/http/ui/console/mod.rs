@@ -5,15 +5,21 @@
 
 mod access;
 pub mod apis;
+mod attention;
 pub mod audit;
+mod audit_form;
 mod chart;
 pub mod clients;
 mod confirm;
+mod edit;
+mod event_table;
 pub mod health;
 pub mod keys;
 pub mod new_client;
 pub mod overview;
 pub mod search;
+mod secret;
+mod session_form;
 pub mod sessions;
 pub mod settings;
 pub mod user_actions;
@@ -40,9 +46,9 @@ use crate::identity::account;
 use crate::identity::console_session;
 
 use super::account::{Visited, visited};
-use super::pages::{Cell, ConsoleFrame, ConsolePage, NavItem, Section};
+use super::pages::{Block, Cell, Choice, ConsoleFrame, ConsolePage, NavItem, Section};
 use super::render::go_here;
-use super::{Locale, error_page, page, stale_form};
+use super::{Locale, error_page, page, said, stale_form, title_of};
 
 use access::Action;
 
@@ -83,7 +89,7 @@ struct Content<'a> {
 
 /// Lets a user in who may do this. Others get the sign-in page, or are refused.
 async fn enter(context: Context, action: Action) -> Result<Console, HttpResponse> {
-    if !context.app.config.console {
+    if !context.app.config.console || !is_near(&context) {
         let refusal = Refusal::new(Code::NotFound, "There is nothing at this address.");
         return Err(error_page(&context, &context.problem(refusal.into())));
     }
@@ -109,6 +115,15 @@ async fn enter(context: Context, action: Action) -> Result<Console, HttpResponse
     }
     let csrf = account::token(&context.app, &visited.visit.visitor);
     Ok(Console { visited, csrf })
+}
+
+/// Whether the request comes from a network from which the console can be used. An address that is not known is of
+/// none.
+fn is_near(context: &Context) -> bool {
+    let networks = &context.app.config.console_networks;
+    let address = context.facts.address.map(|address| address.to_canonical());
+    networks.is_empty()
+        || address.is_some_and(|address| networks.iter().any(|network| network.contains(&address)))
 }
 
 /// Lets a user in who sends a form of the console.
@@ -250,9 +265,28 @@ impl Console {
         answer
     }
 
-    /// A problem as a page.
+    /// A problem as a page of the console, with the way back to the list that the address belongs to.
     fn failed(&self, problem: &Problem) -> HttpResponse {
-        error_page(self.context(), problem)
+        let (context, locale) = (self.context(), self.locale());
+        let path = context.path();
+        let below = |menu: &str| path == menu || path.starts_with(&format!("{menu}/"));
+        let entry = MENU.iter().rev().find(|(menu, ..)| below(menu)).unwrap_or(&MENU[0]);
+        let (menu, action, name) = *entry;
+        let mut blocks = vec![Block::Alert(said(locale, problem).into_owned())];
+        if self.may(action) {
+            blocks.push(Block::Links(vec![Choice::link(locale.t(name), self.link(menu))]));
+        }
+        self.show_as(
+            problem.head(),
+            Content {
+                menu,
+                title: locale.t(title_of(problem)).to_owned(),
+                notice: None,
+                search: String::new(),
+                same_as: String::new(),
+                sections: vec![Section { blocks, ..Section::default() }],
+            },
+        )
     }
 
     /// To another page of the console, which says what was done.
@@ -282,7 +316,10 @@ const DONE: &[(&str, &str)] = &[
     ("unlocked", "console.done.unlocked"),
     ("created", "console.done.created"),
     ("rotated", "console.done.rotated"),
+    ("rotated-now", "console.done.rotated_now"),
     ("retired", "console.done.retired"),
+    ("revoked", "console.done.revoked"),
+    ("saved", "console.done.saved"),
 ];
 
 /// The path of the page of a client: a `client_id` can have slashes.

@@ -3,6 +3,7 @@
 use actix_web::HttpResponse;
 
 use crate::admin::activity::{self, Range};
+use crate::admin::attention;
 use crate::domain::activity::Series;
 use crate::http::context::Context;
 use crate::http::error::Problem;
@@ -47,20 +48,34 @@ impl Console {
                 self.link("/admin").with_query(&format!("range={other}")),
             )
         });
-        let mut blocks = vec![Block::Links(ranges.collect())];
+        let mut sections = vec![self.day_section().await?];
+        if self.may(Action::ReadKeys) {
+            let work = attention::look(context.app.clone(), context.now());
+            let (found, health) = context.run(work).await?;
+            sections.insert(0, self.attention_section(&found));
+            sections.push(Section {
+                blocks: vec![Block::Table(self.process_table(&health))],
+                ..Section::default()
+            });
+        }
+        let place = sections.len() - usize::from(self.may(Action::ReadKeys));
+        let mut charts = Vec::new();
         for (series, id, title) in CHARTS {
             let work = activity::over(context.app.clone(), series, range, context.now());
             let found = context.run(work).await?;
-            blocks.push(Block::Chart(chart::of(locale, (id, locale.t(title)), &found)));
+            charts.push(chart::of(locale, (id, locale.t(title)), &found));
         }
-        blocks.push(Block::Text(locale.t("console.chart.delay").to_owned()));
+        let delay = Block::Text(locale.t("console.chart.delay").to_owned());
+        let heading = Some(locale.t("console.charts").to_owned());
+        let blocks = vec![Block::Links(ranges.collect()), Block::Charts(charts), delay];
+        sections.insert(place, Section { id: "charts", heading, blocks });
         Ok(self.show(Content {
             menu: "/admin",
             title: locale.t("console.overview").to_owned(),
             notice: None,
             search: String::new(),
             same_as: String::new(),
-            sections: vec![Section { id: "", heading: None, blocks }],
+            sections,
         }))
     }
 }

@@ -12,16 +12,19 @@ use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::pagination::{Page, PageRequest};
 use crate::domain::permission::TargetKind;
 use crate::domain::session::SessionFilter;
-use crate::domain::shell_word::{command, option};
+use crate::domain::shell_word::command;
+use crate::domain::user::User;
 use crate::http::context::Context;
 use crate::http::error::Problem;
 use crate::http::extract::{FormFields, Params};
 use crate::http::ui::pages::{Block, Cell, Choice, Section, Table};
+use crate::http::ui::said;
 use crate::identity::sessions::{self, LoggedIn};
 
 use super::access::Action;
 use super::confirm::Question;
-use super::{Console, Content, count, enter, query, submitted};
+use super::session_form::SessionQuery;
+use super::{Console, Content, count, enter, go_here, submitted};
 
 /// The list, of one user if the address names one.
 pub async fn list(context: Context, params: Result<Params, Problem>) -> HttpResponse {
@@ -30,6 +33,12 @@ pub async fn list(context: Context, params: Result<Params, Problem>) -> HttpResp
         Err(answer) => return answer,
     };
     let outcome = match params {
+        Ok(params) if params.has_blank() => {
+            // The address has the filters that were filled in.
+            let filled_in = SessionQuery::of(&params.filled_in()).with("");
+            let to = console.link("/admin/sessions").with_query(&filled_in);
+            Ok(console.used(go_here(HttpResponse::SeeOther(), &to)))
+        }
         Ok(params) => console.sessions(&params).await,
         Err(problem) => Err(problem),
     };
@@ -110,38 +119,80 @@ impl Console {
     }
 
     async fn sessions(&self, params: &Params) -> Result<HttpResponse, Problem> {
+        let set = SessionQuery::of(params);
+        match self.session_filter(&set).await {
+            Ok((filter, user)) => self.session_page(&set, &filter, user, params).await,
+            Err(problem) => {
+                let form = self.session_form(&set, Some(&problem));
+                let mut blocks = Vec::new();
+                if form.fields.iter().all(|field| field.error.is_none()) {
+                    blocks.push(Block::Alert(said(self.locale(), &problem).into_owned()));
+                }
+                blocks.push(Block::Form(form));
+                Ok(self.show_as(problem.head(), self.session_content(&set, None, blocks)))
+            }
+        }
+    }
+
+    async fn session_page(
+        &self,
+        set: &SessionQuery,
+        filter: &SessionFilter,
+        user: Option<User>,
+        params: &Params,
+    ) -> Result<HttpResponse, Problem> {
         let locale = self.locale();
-        let named = params.get("user").unwrap_or_default();
-        let user = match named {
-            "" => None,
-            id => Some(self.named_user(id).await?),
-        };
         let after = params.get("after").unwrap_or_default();
         let request = PageRequest { after: PageRequest::cursor(after), ..PageRequest::default() };
-        let id: Option<UserId> = user.as_ref().map(|user| user.id);
-        let found = self.sessions_of(id, request).await?;
+        let found = self.sessions_that(filter.clone(), request).await?;
         let names = self.names(found.data.iter().map(user_id)).await?;
-        let mut table = self.session_table(&found, &names, Some(named));
-        let first = self.link("/admin/sessions").with_query(&query(&[("user", named)]));
-        table.newest = (!after.is_empty()).then(|| (first, locale.t("console.first_page")));
-        let mut blocks = Vec::new();
-        if let Some(user) = &user {
-            let remove = locale.with("console.filter.remove", &[("filter", &user.login)]);
-            blocks.push(Block::Links(vec![
-                Choice::link(remove, self.link("/admin/sessions")),
-                Choice::link(&user.login, self.user_link(user.id)),
-            ]));
+        let mut table = self.session_table(&found, &names);
+        let to = |after: &str| self.link("/admin/sessions").with_query(&set.with(after));
+        table.newest = (!after.is_empty()).then(|| (to(""), locale.t("console.first_page")));
+        table.older = found.next.as_deref().map(|next| (to(next), locale.t("console.next_page")));
+        let mut blocks = vec![Block::Form(self.session_form(set, None))];
+        let mut links = self.session_filter_links(set, user.as_ref());
+        links.extend(user.as_ref().map(|user| Choice::link(&user.login, self.user_link(user.id))));
+        if !found.data.is_empty() {
+            links.extend(self.end_all_link(filter, user.as_ref()).await?);
+        }
+        if !links.is_empty() {
+            blocks.push(Block::Links(links));
+        }
+        if !found.data.is_empty() && self.may(Action::EndSessions) {
+            blocks.push(Block::Text(locale.t("console.sessions.end_how").to_owned()));
         }
         blocks.push(Block::Table(table));
-        let of_user = user.map(|user| option("--user", &user.login)).unwrap_or_default();
-        Ok(self.show(Content {
+        let mut content = self.session_content(set, user.as_ref(), blocks);
+        content.notice = self.notice(params);
+        Ok(self.show(content))
+    }
+
+    fn session_content(
+        &self,
+        set: &SessionQuery,
+        user: Option<&User>,
+        blocks: Vec<Block>,
+    ) -> Content<'_> {
+        Content {
             menu: "/admin/sessions",
-            title: locale.t("console.sessions").to_owned(),
-            notice: self.notice(params),
+            title: self.locale().t("console.sessions").to_owned(),
+            notice: None,
             search: String::new(),
-            same_as: format!("signet session list{of_user}"),
+            same_as: format!("signet session list{}", set.options(user)),
             sections: vec![Section { blocks, ..Section::default() }],
-        }))
+        }
+    }
+
+    /// A page of sessions and sign-ins of a filter.
+    async fn sessions_that(
+        &self,
+        filter: SessionFilter,
+        request: PageRequest,
+    ) -> Result<Page<LoggedIn>, Problem> {
+        let (app, now) = (self.context().app.clone(), self.now());
+        let work = async move { sessions::list(app, &filter, request, now).await };
+        self.context().run(work).await
     }
 
     /// A page of sessions and sign-ins, of one user if named.
@@ -150,18 +201,14 @@ impl Console {
         user: Option<UserId>,
         request: PageRequest,
     ) -> Result<Page<LoggedIn>, Problem> {
-        let (app, now) = (self.context().app.clone(), self.now());
-        let filter = SessionFilter { user, ..SessionFilter::default() };
-        let work = async move { sessions::list(app, &filter, request, now).await };
-        self.context().run(work).await
+        self.sessions_that(SessionFilter { user, ..SessionFilter::default() }, request).await
     }
 
-    /// Sessions as a table; with a way to the next page where `user` says of whom they are.
+    /// Sessions as a table.
     pub(super) fn session_table(
         &self,
         page: &Page<LoggedIn>,
         names: &HashMap<UserId, String>,
-        user: Option<&str>,
     ) -> Table {
         let locale = self.locale();
         let row = |row: &LoggedIn| {
@@ -207,11 +254,6 @@ impl Console {
             columns,
             rows: page.data.iter().map(row).collect(),
             empty: locale.t("console.sessions.none").to_owned(),
-            older: user.zip(page.next.as_deref()).map(|(user, next)| {
-                let query = query(&[("user", user), ("after", next)]);
-                let next = self.link("/admin/sessions").with_query(&query);
-                (next, locale.t("console.next_page"))
-            }),
             ..Table::default()
         }
     }

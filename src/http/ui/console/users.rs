@@ -181,7 +181,7 @@ impl Console {
                 id: "sessions",
                 heading: Some(locale.t("console.sessions").to_owned()),
                 blocks: vec![
-                    Block::Table(self.session_table(&found, &names, None)),
+                    Block::Table(self.session_table(&found, &names)),
                     Block::Links(vec![older]),
                 ],
             });

@@ -3,8 +3,8 @@
 use super::{Sample, World, sample};
 use crate::domain::shell_word::command;
 use crate::http::ui::pages::{
-    Bar, Block, Cell, Chart, Choice, ClientSecretPage, ConfirmPage, ConsoleFrame, ConsolePage,
-    Fact, Field, Form, NavItem, Section, State, Table,
+    Bar, Block, Cell, Chart, Choice, ConfirmPage, ConsoleFrame, ConsolePage, Fact, Field, Form,
+    NavItem, SecretPage, Section, State, Table,
 };
 use crate::http::ui::{Frame, policy};
 
@@ -45,7 +45,7 @@ pub(super) fn samples(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>
     };
     let overview = vec![
         Block::Links(vec![range, Choice::link(frame.t("console.range.30d"), frame.link("/admin"))]),
-        Block::Chart(chart(frame, world)),
+        Block::Charts(vec![chart(frame, world, "logins"), chart(frame, world, "refreshes")]),
         Block::Text(frame.t("console.chart.delay").to_owned()),
     ];
     let policy = || policy(false);
@@ -61,10 +61,11 @@ pub(super) fn samples(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>
         &shown(frame.t("console.client.new"), None, wizard),
         policy(),
     )?);
-    let secret = ClientSecretPage {
+    let secret = SecretPage {
         console: around(frame.shown_once(), world),
         title: frame.t("console.secret.title").to_owned(),
-        client_id: world.client,
+        facts: &[("client_id", world.client.to_owned())],
+        name: "client_secret",
         secret: world.typed,
         onwards: frame.link("/admin/clients/x"),
     };
@@ -150,7 +151,10 @@ fn table(frame: Frame<'_>, world: &World<'_>) -> Table {
             Cell::link(world.login, frame.link("/admin/users/x")).noting(world.typed),
             Cell::text(world.name),
             Cell::state(state, frame.t(key)),
-            Cell::text(world.device),
+            Cell {
+                more: vec![(world.name.to_owned(), frame.link("/admin/audit"))],
+                ..Cell::text(world.device)
+            },
         ]
     };
     Table {
@@ -172,11 +176,11 @@ fn table(frame: Frame<'_>, world: &World<'_>) -> Table {
     }
 }
 
-fn chart(frame: Frame<'_>, world: &World<'_>) -> Chart {
+fn chart(frame: Frame<'_>, world: &World<'_>, id: &'static str) -> Chart {
     let bar = |series, x, y, height| Bar { series, x, y, width: 27, height };
     let values = [("all", "12"), ("most", "7")];
     Chart {
-        id: "logins",
+        id,
         title: frame.t("console.chart.logins").to_owned(),
         summary: frame.locale.with("console.chart.summary", &values),
         width: 720,
@@ -209,7 +213,7 @@ fn question<'a>(frame: Frame<'a>, world: &World<'a>, is_stale: bool) -> ConfirmP
         action: to("/admin/users/x/delete"),
         form: world.typed.to_owned(),
         typed: Some(frame.with("console.confirm.type_login", "login", world.login)),
-        options: vec![("now", frame.t("console.key.rotate_now").to_owned())],
+        options: vec![("now", frame.t("console.client.revoke_old").to_owned())],
         cancel: to("/admin/users/x"),
         sign_in: is_stale.then(|| to("/login").with_query("to=console")),
         error: (!is_stale).then(|| world.typed.to_owned()),

@@ -75,8 +75,8 @@ pub enum Block {
     Facts(Vec<Fact>),
     /// A table.
     Table(Table),
-    /// A chart.
-    Chart(Chart),
+    /// Charts, beside each other where there is room.
+    Charts(Vec<Chart>),
     /// A form.
     Form(Form),
     /// Links to other pages.
@@ -100,6 +100,8 @@ pub struct Cell {
     pub href: Option<Link>,
     /// The id of what it names, or another remark below it.
     pub note: Option<String>,
+    /// Further links below it.
+    pub more: Vec<(String, Link)>,
     /// What kind of state it is.
     pub state: Option<State>,
     /// Whether it is written as in a program.
@@ -257,16 +259,18 @@ pub struct ConfirmPage<'a> {
 /// A secret that is shown once.
 #[derive(Template)]
 #[template(path = "console/secret.html")]
-pub struct ClientSecretPage<'a> {
+pub struct SecretPage<'a> {
     /// What is around it.
     pub console: ConsoleFrame<'a>,
     /// The heading.
     pub title: String,
-    /// The client.
-    pub client_id: &'a str,
+    /// What it belongs to: names and values.
+    pub facts: &'a [(&'static str, String)],
+    /// What it is called.
+    pub name: &'static str,
     /// The secret.
     pub secret: &'a str,
-    /// The page of the client.
+    /// The page to go on with.
     pub onwards: Link,
 }
 

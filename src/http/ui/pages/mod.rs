@@ -20,8 +20,8 @@ pub use account::{AccountPage, AppRow, Done, SessionRow};
 pub use answer::{ContinuePage, FormPostPage};
 pub use consent::{ClientCard, ConsentItem, ConsentPage};
 pub use console::{
-    Bar, Block, Cell, Chart, Choice, ClientSecretPage, ConfirmPage, ConsoleFrame, ConsolePage,
-    Fact, Field, Form, NavItem, Section, State, Table,
+    Bar, Block, Cell, Chart, Choice, ConfirmPage, ConsoleFrame, ConsolePage, Fact, Field, Form,
+    NavItem, SecretPage, Section, State, Table,
 };
 pub use device::{DeviceDonePage, DevicePage};
 pub use email::{EmailLinkDonePage, EmailLinkPage, EmailPage};

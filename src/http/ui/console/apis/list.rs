@@ -1,4 +1,4 @@
-//! `/admin/apis`: the resource servers.
+//! The list of the APIs.
 
 use actix_web::HttpResponse;
 
@@ -7,14 +7,13 @@ use crate::domain::pagination::PageRequest;
 use crate::http::context::Context;
 use crate::http::error::Problem;
 use crate::http::extract::Params;
-use crate::http::ui::pages::{Block, Cell, Section, Table};
+use crate::http::ui::console::access::Action;
+use crate::http::ui::console::{Console, Content, count, enter, query};
+use crate::http::ui::pages::{Block, Cell, Choice, Section, Table};
 use crate::store::apis::StoredApi;
 
-use super::access::Action;
-use super::{Console, Content, count, enter, query};
-
 /// The list.
-pub async fn list(context: Context, params: Result<Params, Problem>) -> HttpResponse {
+pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpResponse {
     let console = match enter(context, Action::ReadApis).await {
         Ok(console) => console,
         Err(answer) => return answer,
@@ -33,6 +32,11 @@ impl Console {
         let request = PageRequest { after: PageRequest::cursor(after), ..PageRequest::default() };
         let found = context.run(apis::list(context.app.clone(), request)).await?;
         let to = |query: String| self.link("/admin/apis").with_query(&query);
+        let mut blocks = Vec::new();
+        if self.may(Action::CreateApi) {
+            let new = Choice::action(locale.t("console.api.new"), self.link("/admin/apis/new"));
+            blocks.push(Block::Links(vec![new]));
+        }
         let mut table = self.api_table(&found.data, found.next.is_some());
         table.newest =
             (!after.is_empty()).then(|| (to(String::new()), locale.t("console.first_page")));
@@ -40,22 +44,30 @@ impl Console {
             .next
             .as_deref()
             .map(|next| (to(query(&[("after", next)])), locale.t("console.next_page")));
+        blocks.push(Block::Table(table));
         Ok(self.show(Content {
             menu: "/admin/apis",
             title: locale.t("console.apis").to_owned(),
-            notice: None,
+            notice: self.notice(params),
             search: String::new(),
             same_as: "signet api list".to_owned(),
-            sections: vec![Section { blocks: vec![Block::Table(table)], ..Section::default() }],
+            sections: vec![Section { blocks, ..Section::default() }],
         }))
     }
 
     /// APIs as a table.
-    pub(super) fn api_table(&self, apis: &[StoredApi], has_more: bool) -> Table {
+    pub(in crate::http::ui::console) fn api_table(
+        &self,
+        apis: &[StoredApi],
+        has_more: bool,
+    ) -> Table {
         let locale = self.locale();
         let row = |stored: &StoredApi| {
             vec![
-                Cell::code(&stored.api.identifier),
+                Cell::link(
+                    &stored.api.identifier,
+                    self.link(&format!("/admin/apis/{}", stored.id)),
+                ),
                 Cell::text(stored.api.scopes.to_string()),
                 Cell::text(self.when(stored.created_at)),
             ]

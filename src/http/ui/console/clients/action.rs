@@ -1,0 +1,299 @@
+//! What is done to an application after a question.
+
+use actix_web::web::Path;
+use actix_web::{HttpRequest, HttpResponse};
+
+use crate::admin::clients;
+use crate::admin::session_ends::{self, Call, Selection};
+use crate::app::{App, FormResult};
+use crate::domain::attributes::Role;
+use crate::domain::client::Client;
+use crate::domain::outcome::{Code, Failure, Refusal};
+use crate::domain::permission::TargetKind;
+use crate::domain::request_info::RequestInfo;
+use crate::domain::shell_word::{command, option};
+use crate::http::context::Context;
+use crate::http::error::Problem;
+use crate::http::extract::FormFields;
+use crate::http::ui::console::access::Action;
+use crate::http::ui::console::confirm::Question;
+use crate::http::ui::console::{Console, client_path, enter, secret, submitted};
+use crate::http::ui::error_page;
+use crate::text_enum;
+
+text_enum! {
+    /// Something that is done to a client.
+    pub(super) enum ClientAction {
+        /// Make a new secret.
+        RotateSecret = "rotate-secret",
+        /// Enable.
+        Enable = "enable",
+        /// Disable.
+        Disable = "disable",
+        /// End the sessions of its users.
+        EndSessions = "end-sessions",
+        /// Delete.
+        Delete = "delete",
+    }
+}
+
+impl ClientAction {
+    pub(super) const fn right(self) -> Action {
+        match self {
+            Self::RotateSecret => Action::RotateSecret,
+            Self::Enable => Action::EnableClient,
+            Self::Disable => Action::DisableClient,
+            Self::EndSessions => Action::EndSessions,
+            Self::Delete => Action::DeleteClient,
+        }
+    }
+
+    /// What it is done to, as far as it matters who does it. Sessions are those of any user.
+    pub(super) fn kind(self, client: &Client) -> TargetKind {
+        match self {
+            Self::EndSessions => TargetKind::of_user(Role::Admin),
+            _ => TargetKind::of_client(&client.metadata),
+        }
+    }
+
+    /// Whether a configuration file that manages the client keeps others from it.
+    pub(super) const fn is_guarded(self, has_managed_secret: bool) -> bool {
+        match self {
+            Self::EndSessions => false,
+            Self::RotateSecret => has_managed_secret,
+            Self::Enable | Self::Disable | Self::Delete => true,
+        }
+    }
+
+    pub(super) fn fits(self, client: &Client) -> bool {
+        match self {
+            Self::RotateSecret => client.metadata.auth_method.has_secret(),
+            Self::Enable => client.disabled_at.is_some(),
+            Self::Disable => client.disabled_at.is_none(),
+            Self::EndSessions | Self::Delete => true,
+        }
+    }
+
+    pub(super) const fn title(self) -> &'static str {
+        match self {
+            Self::RotateSecret => "console.client.rotate",
+            Self::Enable => "console.client.enable",
+            Self::Disable => "console.client.disable",
+            Self::EndSessions => "console.client.end_sessions",
+            Self::Delete => "console.client.delete",
+        }
+    }
+
+    const fn effects(self) -> &'static [&'static str] {
+        match self {
+            Self::RotateSecret => &["console.effect.rotate_secret"],
+            Self::Enable => &["console.effect.enable_client"],
+            Self::Disable => &["console.effect.disable_client"],
+            Self::EndSessions => &["console.effect.client_sessions", "console.effect.not_undone"],
+            Self::Delete => &["console.effect.delete_client", "console.effect.not_undone"],
+        }
+    }
+
+    /// What is said of the sessions that its users have, which are so many.
+    const fn on_sessions(self) -> Option<&'static str> {
+        match self {
+            Self::RotateSecret | Self::Enable => None,
+            Self::Disable => Some("console.effect.sessions_wait"),
+            Self::EndSessions | Self::Delete => Some("console.effect.sessions_end"),
+        }
+    }
+
+    /// The command that does the same.
+    fn command(self, client_id: &str) -> String {
+        match self {
+            Self::EndSessions => format!("signet session revoke{}", option("--client", client_id)),
+            _ => command(&format!("signet client {self}"), client_id, ""),
+        }
+    }
+
+    const fn done(self) -> &'static str {
+        match self {
+            Self::RotateSecret => "rotated",
+            Self::Enable => "enabled",
+            Self::Disable => "disabled",
+            Self::EndSessions => "ended",
+            Self::Delete => "deleted",
+        }
+    }
+}
+
+/// The question before an action.
+pub async fn get(context: Context, path: Path<(String, String)>) -> HttpResponse {
+    let (id, action) = path.into_inner();
+    let action = match known(&context, &action) {
+        Ok(action) => action,
+        Err(problem) => return error_page(&context, &problem),
+    };
+    let console = match enter(context, action.right()).await {
+        Ok(console) => console,
+        Err(answer) => return answer,
+    };
+    let outcome = match console.require_before(action) {
+        Ok(()) => console.client_question(action, &id).await,
+        Err(problem) => Err(problem),
+    };
+    match outcome {
+        Ok(question) => console.ask(question, None).await,
+        Err(problem) => console.failed(&problem),
+    }
+}
+
+/// The action.
+pub async fn post(
+    context: Context,
+    request: HttpRequest,
+    path: Path<(String, String)>,
+    form: Result<FormFields, Problem>,
+) -> HttpResponse {
+    let (id, action) = path.into_inner();
+    let action = match known(&context, &action) {
+        Ok(action) => action,
+        Err(problem) => return error_page(&context, &problem),
+    };
+    let (console, form) = match submitted(context, &request, form, action.right()).await {
+        Ok(both) => both,
+        Err(answer) => return answer,
+    };
+    let page = format!("{}/{action}", client_path(&id));
+    if let Err(answer) = console.require_fresh(&page).await {
+        return answer;
+    }
+    if let Err(problem) = console.require_before(action) {
+        return console.failed(&problem);
+    }
+    match console.named_client(id).await {
+        Ok(stored) => console.act_on_client(action, &stored.client, form).await,
+        Err(problem) if action == ClientAction::Delete && problem.code() == Code::NotFound => {
+            console.go("/admin/clients", action.done())
+        }
+        Err(problem) => console.failed(&problem),
+    }
+}
+
+/// The action that an address names.
+fn known(context: &Context, action: &str) -> Result<ClientAction, Problem> {
+    action.parse().map_err(|_| {
+        let refusal = Refusal::new(Code::NotFound, "There is nothing at this address.");
+        context.problem(refusal.into())
+    })
+}
+
+impl Console {
+    /// Refuses before the client is looked for: who may not end sessions of every user does not learn which clients
+    /// there are.
+    fn require_before(&self, action: ClientAction) -> Result<(), Problem> {
+        match action {
+            ClientAction::EndSessions => {
+                self.require_to(Action::EndSessions, TargetKind::of_user(Role::Admin))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn client_question(&self, action: ClientAction, id: &str) -> Result<Question, Problem> {
+        let client = self.named_client(id.to_owned()).await?.client;
+        self.require_to(action.right(), action.kind(&client))?;
+        self.question_about(action, &client).await
+    }
+
+    async fn question_about(
+        &self,
+        action: ClientAction,
+        client: &Client,
+    ) -> Result<Question, Problem> {
+        let (locale, id) = (self.locale(), &client.client_id);
+        let mut effects: Vec<String> =
+            action.effects().iter().map(|key| locale.t(key).to_owned()).collect();
+        if let Some(key) = action.on_sessions() {
+            let count = self.session_count(Selection::Client(id.clone())).await?;
+            effects.insert(0, locale.with(key, &[("count", &count)]));
+        }
+        let typed = locale.with("console.confirm.type_client", &[("client", id)]);
+        let revoke = locale.t("console.client.revoke_old").to_owned();
+        Ok(Question {
+            menu: "/admin/clients",
+            title: locale.t(action.title()).to_owned(),
+            target: format!("{} ({id})", client.metadata.name),
+            effects,
+            path: format!("{}/{action}", client_path(id)),
+            cancel: client_path(id),
+            form: self.form_id(),
+            typed: (action == ClientAction::Delete).then_some(typed),
+            options: match action {
+                ClientAction::RotateSecret => vec![("revoke_old", revoke)],
+                _ => Vec::new(),
+            },
+            same_as: action.command(id),
+        })
+    }
+
+    async fn ask_again(
+        &self,
+        action: ClientAction,
+        client: &Client,
+        refused: &Problem,
+    ) -> HttpResponse {
+        match self.question_about(action, client).await {
+            Ok(question) => self.ask(question, Some(refused)).await,
+            Err(problem) => self.failed(&problem),
+        }
+    }
+
+    async fn act_on_client(
+        &self,
+        action: ClientAction,
+        client: &Client,
+        mut form: FormFields,
+    ) -> HttpResponse {
+        if action == ClientAction::Delete && form.take("typed").trim() != client.client_id {
+            let message = "The client_id that was typed is another one.";
+            let refusal = Refusal::new(Code::ValidationFailed, message);
+            let problem = self.context().problem(refusal.into());
+            return self.ask_again(action, client, &problem).await;
+        }
+        let revoke_old = form.take("revoke_old") == "on";
+        let (app, info) = (self.context().app.clone(), self.info());
+        let work = carry_out(app, (action, revoke_old), client.client_id.clone(), info);
+        match self.once(form.take("form"), work).await {
+            Ok(result) => self.answer(result),
+            Err(problem) => self.ask_again(action, client, &problem).await,
+        }
+    }
+}
+
+async fn carry_out(
+    app: App,
+    (action, revoke_old): (ClientAction, bool),
+    id: String,
+    info: RequestInfo,
+) -> Result<FormResult, Failure> {
+    let path = match action {
+        ClientAction::Delete => "/admin/clients".to_owned(),
+        _ => client_path(&id),
+    };
+    match action {
+        ClientAction::RotateSecret => {
+            let changed = clients::rotate_secret(app, id.clone(), revoke_old, info).await?;
+            if let Some(secret) = changed.client_secret {
+                return Ok(secret::of_client(id, secret));
+            }
+        }
+        ClientAction::Enable => drop(clients::enable(app, id, info).await?),
+        ClientAction::Disable => drop(clients::disable(app, id, info).await?),
+        ClientAction::EndSessions => {
+            let which = Selection::Client(id.clone());
+            session_ends::end(app, Call { which, after: None, is_bounded: true }, info).await?;
+        }
+        ClientAction::Delete => match clients::delete(app, id, info).await {
+            // Another form was faster.
+            Err(Failure::Refused(refusal)) if refusal.code == Code::NotFound => {}
+            outcome => outcome?,
+        },
+    }
+    Ok(FormResult::Done { path, what: action.done() })
+}

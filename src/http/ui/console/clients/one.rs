@@ -1,0 +1,211 @@
+//! The page of one application.
+
+use actix_web::HttpResponse;
+use actix_web::web::Path;
+
+use crate::admin::{activity, clients, managed};
+use crate::domain::client::{Client, ClientMetadata, ClientType};
+use crate::domain::pagination::PageRequest;
+use crate::domain::permission::TargetKind;
+use crate::domain::session::SessionFilter;
+use crate::domain::shell_word::command;
+use crate::http::context::Context;
+use crate::http::error::Problem;
+use crate::http::extract::Params;
+use crate::http::ui::console::access::Action;
+use crate::http::ui::console::{Console, Content, client_path, count, enter, query};
+use crate::http::ui::pages::{Block, Cell, Choice, Fact, Section};
+use crate::identity::sessions;
+use crate::store::clients::StoredClient;
+use crate::store::managed::Managed;
+
+use super::action::ClientAction;
+
+/// The most sessions that are counted for a button.
+const MOST_COUNTED: i64 = 500;
+
+/// The page.
+pub async fn get(
+    context: Context,
+    id: Path<String>,
+    params: Result<Params, Problem>,
+) -> HttpResponse {
+    let console = match enter(context, Action::ReadClients).await {
+        Ok(console) => console,
+        Err(answer) => return answer,
+    };
+    let outcome = match params {
+        Ok(params) => console.client(&id, &params).await,
+        Err(problem) => Err(problem),
+    };
+    outcome.unwrap_or_else(|problem| console.failed(&problem))
+}
+
+impl Console {
+    pub(super) async fn named_client(&self, id: String) -> Result<StoredClient, Problem> {
+        self.context().run(clients::show(self.context().app.clone(), id)).await
+    }
+
+    async fn client(&self, id: &str, params: &Params) -> Result<HttpResponse, Problem> {
+        let (context, locale) = (self.context(), self.locale());
+        let stored = self.named_client(id.to_owned()).await?;
+        let client = &stored.client;
+        let managed = context.run(managed::of(context.app.clone(), stored.id)).await?;
+        let mut blocks = vec![Block::Facts(self.client_facts(&stored, managed.as_ref()).await?)];
+        if let Some(managed) = &managed {
+            blocks.push(Block::Text(self.managed_text(managed)));
+        }
+        blocks.push(Block::Links(self.client_actions(client, managed.as_ref()).await?));
+        let mut sections = vec![
+            Section { blocks, ..Section::default() },
+            Section {
+                id: "connect",
+                heading: Some(locale.t("console.client.connect").to_owned()),
+                blocks: vec![Block::Facts(self.connection(client))],
+            },
+        ];
+        sections.extend(self.admin_section(client, managed.is_some()).await?);
+        Ok(self.show(Content {
+            menu: "/admin/clients",
+            title: client.metadata.name.clone(),
+            notice: self.notice(params),
+            search: String::new(),
+            same_as: command("signet client show", &client.client_id, ""),
+            sections,
+        }))
+    }
+
+    async fn client_facts(
+        &self,
+        stored: &StoredClient,
+        managed: Option<&Managed>,
+    ) -> Result<Vec<Fact>, Problem> {
+        let (context, locale) = (self.context(), self.locale());
+        let Client { client_id, metadata, secrets, .. } = &stored.client;
+        let list = |items: &[String]| match items {
+            [] => Cell::text(locale.t("console.none")),
+            items => Cell::text(items.join(", ")),
+        };
+        let fact = |key: &str, value: Cell| Fact { name: locale.t(key), value };
+        let yes = |is: bool| locale.t(if is { "console.yes" } else { "console.no" });
+        let scopes = metadata.scopes.as_ref().map(ToString::to_string);
+        let work = activity::of_client(context.app.clone(), client_id.clone(), context.now());
+        let activity = context.run(work).await?;
+        let tokens = match activity.last {
+            None => Cell::text(locale.t("console.client.no_token")),
+            Some(last) => {
+                let day = activity.last_day.to_string();
+                let day = locale.with("console.client.tokens_of_day", &[("n", &day)]);
+                Cell::text(self.when(last)).noting(day)
+            }
+        };
+        let mut facts = vec![fact("console.state", self.client_state(&stored.client))];
+        if let Some(managed) = managed {
+            facts.push(fact("console.managed", Cell::text(&managed.source)));
+        }
+        facts.extend([
+            fact("console.client_id", Cell::code(client_id)),
+            fact("console.type", Cell::text(metadata.client_type.as_str())),
+            fact("console.client.last_token", tokens),
+            fact("console.auth_method", Cell::text(metadata.auth_method.as_str())),
+            fact("console.secrets", Cell::text(secrets.len().to_string())),
+            fact("console.redirect_uris", list(&metadata.redirect_uris)),
+            fact("console.grants", list(&metadata.grant_types)),
+            fact("console.apis", list(&metadata.audiences)),
+            fact(
+                "console.scopes",
+                Cell::text(scopes.unwrap_or_else(|| locale.t("console.scopes.all").to_owned())),
+            ),
+            fact("console.first_party", Cell::text(yes(metadata.first_party))),
+            fact("console.changed", Cell::text(locale.date_time(stored.updated_at))),
+        ]);
+        Ok(facts)
+    }
+
+    /// Whose the object is, and where to change it.
+    pub(in crate::http::ui::console) fn managed_text(&self, managed: &Managed) -> String {
+        let values =
+            [("kind", managed.kind.as_str()), ("name", &managed.name), ("source", &managed.source)];
+        self.locale().with("console.managed.why", &values)
+    }
+
+    async fn client_actions(
+        &self,
+        client: &Client,
+        managed: Option<&Managed>,
+    ) -> Result<Vec<Choice>, Problem> {
+        let (context, locale) = (self.context(), self.locale());
+        let path = client_path(&client.client_id);
+        let mut choices = Vec::new();
+        if self.may(Action::ReadAudit) {
+            let events = query(&[("client", &client.client_id)]);
+            let to = self.link("/admin/audit").with_query(&events);
+            choices.push(Choice::link(locale.t("console.events"), to));
+        }
+        if self.may(Action::ReadSessions) {
+            let all = query(&[("client", &client.client_id)]);
+            let to = self.link("/admin/sessions").with_query(&all);
+            choices.push(Choice::link(locale.t("console.sessions"), to));
+        }
+        let has_secret = managed.is_some_and(|managed| managed.secret.is_some());
+        let allowed = ClientAction::ALL.iter().filter(|action| {
+            self.may_to(action.right(), action.kind(client))
+                && action.fits(client)
+                && (managed.is_none() || !action.is_guarded(has_secret))
+        });
+        for action in allowed {
+            let to = self.link(&format!("{path}/{action}"));
+            let label = locale.t(action.title());
+            choices.push(match action {
+                ClientAction::EndSessions => {
+                    let client_id = Some(client.client_id.clone());
+                    let filter = SessionFilter { client_id, ..SessionFilter::default() };
+                    let (app, now) = (context.app.clone(), context.now());
+                    let request = PageRequest { after: None, limit: MOST_COUNTED };
+                    let work = async move { sessions::list(app, &filter, request, now).await };
+                    let found = context.run(work).await?;
+                    if found.data.is_empty() {
+                        continue;
+                    }
+                    let n = count(found.data.len(), found.next.is_some());
+                    Choice::danger(format!("{label} ({n})"), to)
+                }
+                ClientAction::Disable | ClientAction::Delete => Choice::danger(label, to),
+                ClientAction::Enable | ClientAction::RotateSecret => Choice::action(label, to),
+            });
+        }
+        Ok(choices)
+    }
+
+    /// What is entered in the application to connect it.
+    fn connection(&self, client: &Client) -> Vec<Fact> {
+        let (app, locale) = (&self.context().app, self.locale());
+        let Client { client_id, metadata, .. } = client;
+        let ClientMetadata { client_type, redirect_uris, .. } = metadata;
+        let fact = |name, value: &str| Fact { name, value: Cell::code(value) };
+        let discovery = format!("{}/.well-known/openid-configuration", app.issuer());
+        let mut facts = vec![
+            fact("issuer", app.issuer()),
+            fact(locale.t("console.client.discovery"), &discovery),
+            fact("client_id", client_id),
+        ];
+        if metadata.auth_method.has_secret() {
+            let note = Cell::text(locale.t("console.client.secret_hint"));
+            facts.push(Fact { name: "client_secret", value: note });
+        }
+        facts.extend(redirect_uris.iter().map(|uri| fact("redirect_uri", uri)));
+        let how = match client_type {
+            ClientType::Service => "console.client.how_service",
+            ClientType::Spa | ClientType::Native => "console.client.how_public",
+            ClientType::Web => "console.client.how_web",
+        };
+        facts
+            .push(Fact { name: locale.t("console.client.flow"), value: Cell::text(locale.t(how)) });
+        facts
+    }
+
+    /// What may be done with an administration client by this user.
+    pub(super) fn may_administer(&self, action: Action) -> bool {
+        self.may_to(action, TargetKind::AdminClient)
+    }
+}

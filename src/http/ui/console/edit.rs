@@ -1,0 +1,85 @@
+//! A form that makes or changes an object.
+//!
+//! Owns that what is wrong is said beside its field, that nothing typed is lost by that, and that a new sign-in is asked
+//! for before the form is filled in.
+
+use actix_web::HttpResponse;
+
+use crate::http::error::Problem;
+use crate::http::ui::pages::{Block, Choice, Field, Form, Section};
+use crate::http::ui::said;
+
+use super::{Console, Content, sign_in};
+
+/// What is filled in.
+pub(super) struct EditForm {
+    /// The path of the menu that it belongs to.
+    pub menu: &'static str,
+    /// The heading.
+    pub title: String,
+    /// What is said before the form.
+    pub lead: Option<String>,
+    /// The path that takes the form, and shows it.
+    pub path: String,
+    /// The path of the page where nothing is done.
+    pub cancel: String,
+    /// The value that tells a form that is sent twice; empty for a new form.
+    pub form: String,
+    /// The fields. Each has the name that the API gives it.
+    pub fields: Vec<Field>,
+    /// The text of the button.
+    pub submit: String,
+    /// The command that does the same.
+    pub same_as: String,
+}
+
+impl Console {
+    /// The page of the form, with what was wrong the last time.
+    pub(super) async fn edit(&self, form: EditForm, refused: Option<&Problem>) -> HttpResponse {
+        let is_fresh = match self.is_fresh().await {
+            Ok(is_fresh) => is_fresh,
+            Err(problem) => return self.failed(&problem),
+        };
+        let locale = self.locale();
+        let cancel = Choice::link(locale.t("console.confirm.cancel"), self.link(&form.cancel));
+        let mut blocks: Vec<Block> = form.lead.into_iter().map(Block::Text).collect();
+        if is_fresh {
+            let mut fields = form.fields;
+            for field in &mut fields {
+                let mut wrong = refused.into_iter().flat_map(Problem::fields);
+                let wrong = wrong.find(|wrong| wrong.field == field.name);
+                field.error = wrong.map(|wrong| locale.field(wrong).to_owned());
+            }
+            let is_shown = fields.iter().any(|field| field.error.is_some());
+            if let Some(problem) = refused.filter(|_| !is_shown) {
+                blocks.push(Block::Alert(said(locale, problem).into_owned()));
+            }
+            let id = if form.form.is_empty() { self.form_id() } else { form.form };
+            blocks.push(Block::Form(Form {
+                is_post: true,
+                action: self.link(&form.path).to_string(),
+                hidden: vec![("csrf", self.csrf.clone()), ("form", id)],
+                fields,
+                submit: form.submit,
+            }));
+            blocks.push(Block::Links(vec![cancel]));
+        } else {
+            let again = sign_in(self.context(), &form.path);
+            blocks.push(Block::Text(locale.t("console.confirm.stale").to_owned()));
+            let sign_in = Choice::action(locale.t("security.sign_in"), again);
+            blocks.push(Block::Links(vec![sign_in, cancel]));
+        }
+        let head = refused.map_or_else(HttpResponse::Ok, Problem::head);
+        self.show_as(
+            head,
+            Content {
+                menu: form.menu,
+                title: form.title,
+                notice: None,
+                search: String::new(),
+                same_as: form.same_as,
+                sections: vec![Section { blocks, ..Section::default() }],
+            },
+        )
+    }
+}

@@ -1,0 +1,135 @@
+//! Taking a key out of the published set: one that signs nothing, or any key at once.
+
+use actix_web::web::Path;
+use actix_web::{HttpRequest, HttpResponse};
+
+use crate::admin::key_rotation;
+use crate::admin::keys::PublicKey;
+use crate::app::FormResult;
+use crate::domain::outcome::{Code, Refusal};
+use crate::domain::shell_word::command;
+use crate::domain::signing_key::KeyState;
+use crate::http::context::Context;
+use crate::http::error::Problem;
+use crate::http::extract::FormFields;
+use crate::http::ui::console::access::Action;
+use crate::http::ui::console::confirm::Question;
+use crate::http::ui::console::{Console, enter, submitted};
+
+/// The question before a key that signs nothing is retired.
+pub async fn get(context: Context, kid: Path<String>) -> HttpResponse {
+    ask(context, &kid, false).await
+}
+
+/// Retires a key that signs nothing.
+pub async fn post(
+    context: Context,
+    request: HttpRequest,
+    kid: Path<String>,
+    form: Result<FormFields, Problem>,
+) -> HttpResponse {
+    retire(context, &request, (&kid, false), form).await
+}
+
+/// The question before any key is retired at once.
+pub async fn get_now(context: Context, kid: Path<String>) -> HttpResponse {
+    ask(context, &kid, true).await
+}
+
+/// Retires any key at once.
+pub async fn post_now(
+    context: Context,
+    request: HttpRequest,
+    kid: Path<String>,
+    form: Result<FormFields, Problem>,
+) -> HttpResponse {
+    retire(context, &request, (&kid, true), form).await
+}
+
+/// The path of the page that retires a key. Names of imported keys can have any printable character.
+pub(super) fn path(kid: &str, at_once: bool) -> String {
+    let mut path = String::from("/admin/keys/");
+    for byte in kid.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            path.push(char::from(byte));
+        } else {
+            path.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    path + if at_once { "/retire-now" } else { "/retire" }
+}
+
+async fn ask(context: Context, kid: &str, at_once: bool) -> HttpResponse {
+    match enter(context, Action::RetireKey).await {
+        Ok(console) => console.ask_to_retire((kid, at_once), None).await,
+        Err(answer) => answer,
+    }
+}
+
+async fn retire(
+    context: Context,
+    request: &HttpRequest,
+    (kid, at_once): (&str, bool),
+    form: Result<FormFields, Problem>,
+) -> HttpResponse {
+    let (console, mut form) = match submitted(context, request, form, Action::RetireKey).await {
+        Ok(both) => both,
+        Err(answer) => return answer,
+    };
+    if let Err(answer) = console.require_fresh(&path(kid, at_once)).await {
+        return answer;
+    }
+    let (app, info, name) = (console.context().app.clone(), console.info(), kid.to_owned());
+    let work = async move {
+        key_rotation::retire(app, name, at_once, info).await?;
+        Ok(FormResult::Done { path: "/admin/keys".to_owned(), what: "retired" })
+    };
+    match console.once(form.take("form"), work).await {
+        Ok(result) => console.answer(result),
+        Err(problem) => console.ask_to_retire((kid, at_once), Some(&problem)).await,
+    }
+}
+
+impl Console {
+    async fn ask_to_retire(
+        &self,
+        (kid, at_once): (&str, bool),
+        refused: Option<&Problem>,
+    ) -> HttpResponse {
+        let found = match self.signing_keys().await {
+            Ok(keys) => keys.into_iter().find(|key| key.kid == kid),
+            Err(problem) => return self.failed(&problem),
+        };
+        let none = || Refusal::new(Code::NotFound, "There is no such signing key.");
+        match self.context().check(found.ok_or_else(none)) {
+            Ok(key) => self.ask(self.retire_question(&key, at_once), refused).await,
+            Err(problem) => self.failed(&problem),
+        }
+    }
+
+    fn retire_question(&self, key: &PublicKey, at_once: bool) -> Question {
+        let locale = self.locale();
+        let mut effects = vec!["console.effect.retire"];
+        match key.state {
+            KeyState::Active => {
+                effects.extend(["console.effect.tokens_refused", "console.effect.other_signs"])
+            }
+            KeyState::Retiring => effects.push("console.effect.tokens_refused"),
+            KeyState::Published | KeyState::Retired => {}
+        }
+        effects.push("console.effect.not_undone");
+        let title = if at_once { "console.key.retire_now" } else { "console.key.retire" };
+        Question {
+            menu: "/admin/keys",
+            title: locale.t(title).to_owned(),
+            target: format!("{} ({})", key.kid, key.alg),
+            effects: effects.into_iter().map(|key| locale.t(key).to_owned()).collect(),
+            path: path(&key.kid, at_once),
+            cancel: "/admin/keys".to_owned(),
+            form: self.form_id(),
+            typed: None,
+            options: Vec::new(),
+            same_as: command("signet key retire", &key.kid, if at_once { " --now" } else { "" }),
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! A secret that is shown once, and what it belongs to.
+
+use std::sync::Arc;
+
+use actix_web::HttpResponse;
+
+use crate::app::FormResult;
+use crate::base::Secret;
+use crate::http::ui::page;
+use crate::http::ui::pages::SecretPage;
+
+use super::Console;
+
+/// The result of a form that made the secret of a client.
+pub(super) fn of_client(client_id: String, secret: Secret<String>) -> FormResult {
+    FormResult::Secret {
+        path: super::client_path(&client_id),
+        facts: vec![("client_id", client_id)],
+        name: "client_secret",
+        secret: Arc::new(secret),
+    }
+}
+
+impl Console {
+    /// Where a form leads that did what it was for.
+    pub(super) fn answer(&self, result: FormResult) -> HttpResponse {
+        match result {
+            FormResult::Done { path, what } => self.go(&path, what),
+            FormResult::Secret { facts, name, secret, path } => {
+                let menu = super::MENU.iter().map(|(path, ..)| *path);
+                let menu = menu.filter(|menu| path.starts_with(menu)).last().unwrap_or_default();
+                let mut console = self.frame(menu, String::new(), String::new());
+                console.frame = console.frame.shown_once();
+                let template = SecretPage {
+                    console,
+                    title: self.locale().t("console.secret.title").to_owned(),
+                    facts: &facts,
+                    name,
+                    secret: secret.expose(),
+                    onwards: self.link(&path),
+                };
+                self.used(page(HttpResponse::Ok(), &template))
+            }
+        }
+    }
+}
