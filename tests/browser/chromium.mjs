@@ -4,14 +4,14 @@ import { chromium } from "playwright-core";
 /** How many milliseconds a step may take before it is taken for hung; a busy machine is slow, not wrong. */
 export const patience = 120_000;
 
-/** A Chromium without background requests. */
-export const launch = () =>
+/** A Chromium without background requests, with further arguments. */
+export const launch = (more = []) =>
   chromium.launch({
     timeout: patience,
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     args: [
       "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-      "--disable-background-networking", "--disable-component-update", "--disable-sync",
+      "--disable-background-networking", "--disable-component-update", "--disable-sync", ...more,
     ],
   });
 

@@ -145,16 +145,16 @@ async fn a_form_that_is_sent_twice_acts_once() {
         }
         let page = root.get("/admin/clients/new?type=web").await;
         let (csrf, form) = (field(&page.is(200).text, "csrf"), field(&page.text, "form"));
-        let fields = [("csrf", &*csrf), ("form", &form), ("type", "web"), ("name", "Shop")];
-        let wrong = root.post("/admin/clients/new", &fields).await;
+        let fields = [("csrf", &*csrf), ("form", &form), ("name", "Shop")];
+        let wrong = root.post("/admin/clients/new?type=web", &fields).await;
         assert!(
             wrong.is(422).text.contains("aria-invalid") || wrong.text.contains("role=\"alert\"")
         );
-        let uris = [("uris", "https://shop.example.com/callback")];
+        let uris = [("redirect_uris", "https://shop.example.com/callback")];
         let fields: Vec<_> = fields.into_iter().chain(uris).collect();
         let (one, two) = tokio::join!(
-            root.post("/admin/clients/new", &fields),
-            root.post("/admin/clients/new", &fields)
+            root.post("/admin/clients/new?type=web", &fields),
+            root.post("/admin/clients/new?type=web", &fields)
         );
         let secret = |answer: &Answer| {
             let (_, rest) = answer.is(200).text.split_once("client_secret</dt><dd><code>").unwrap();

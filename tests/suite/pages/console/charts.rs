@@ -53,13 +53,13 @@ async fn charts_show_every_event_in_its_time() {
         let server = started(backend).await;
         let root = administrator(&server).await;
         let before = overview(&root, "24h").await;
-        let ok = total(&before, "logins", "ok");
+        let ok = total(&before, "logins", "Signed in");
         events(&server).await;
         for range in ["6h", "24h", "30d"] {
             let page = overview(&root, range).await;
-            assert_eq!(total(&page, "logins", "ok"), ok + 2, "{range}: {page}");
-            assert_eq!(total(&page, "logins", "failed"), 2, "{range}: {page}");
-            assert_eq!(total(&page, "refreshes", "rotated"), 1, "{range}: {page}");
+            assert_eq!(total(&page, "logins", "Signed in"), ok + 2, "{range}: {page}");
+            assert_eq!(total(&page, "logins", "Failed"), 2, "{range}: {page}");
+            assert_eq!(total(&page, "refreshes", "Renewed"), 1, "{range}: {page}");
             assert_eq!(total(&page, "clients", "signet"), total(&page, "apis", &server.base));
             assert!(total(&page, "clients", "signet") >= 3, "{range}: {page}");
             assert_eq!(table(&page, "logins").1.len(), 1, "{range}: {page}");
@@ -69,7 +69,7 @@ async fn charts_show_every_event_in_its_time() {
         let page = overview(&root, "6h").await;
         let (_, rows) = table(&page, "logins");
         assert_eq!(rows.len(), 2, "{rows:?}");
-        assert_eq!(total(&page, "logins", "failed"), 4);
+        assert_eq!(total(&page, "logins", "Failed"), 4);
     })
     .await;
 }
@@ -81,16 +81,16 @@ async fn charts_add_up_what_two_processes_counted() {
     one.create_administrator("root").await;
     one.register("ada").await;
     let root = administrator(&one).await;
-    let ok = total(&overview(&root, "24h").await, "logins", "ok");
+    let ok = total(&overview(&root, "24h").await, "logins", "Signed in");
     let both = async |server: &Server| {
         events(server).await;
         server.app.write_activity().await.unwrap();
     };
     tokio::join!(both(&one), both(&two));
     let page = overview(&root, "24h").await;
-    assert_eq!(total(&page, "logins", "ok"), ok + 4, "{page}");
-    assert_eq!(total(&page, "logins", "failed"), 4, "{page}");
-    assert_eq!(total(&page, "refreshes", "rotated"), 2, "{page}");
+    assert_eq!(total(&page, "logins", "Signed in"), ok + 4, "{page}");
+    assert_eq!(total(&page, "logins", "Failed"), 4, "{page}");
+    assert_eq!(total(&page, "refreshes", "Renewed"), 2, "{page}");
 }
 
 /// Two processes on one SQLite file are none; there, what a process counted before it stopped is there when it starts
@@ -105,5 +105,5 @@ async fn what_was_counted_outlives_a_stop() {
     let root = Person::new(&again, "root");
     let to = root.get("/admin").await.is(303).header("location").to_owned();
     super::sign_in(&root, &root.below_base(&to), "root").await;
-    assert_eq!(total(&overview(&root, "24h").await, "logins", "failed"), 2);
+    assert_eq!(total(&overview(&root, "24h").await, "logins", "Failed"), 2);
 }

@@ -1,9 +1,17 @@
 //! The web console, without a script: who gets in, what it shows, what it does.
 
 mod actions;
+mod apis;
+mod attention;
+mod audit;
 mod charts;
+mod clients;
 mod commands;
+mod keys;
+mod networks;
+mod pictures;
 mod rights;
+mod sessions;
 
 use signet::base::TimeSpan;
 

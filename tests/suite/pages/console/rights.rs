@@ -17,7 +17,7 @@ const USER_ACTIONS: [&str; 7] =
     ["unlock", "must-change", "end-sessions", "reset-factors", "enable", "disable", "delete"];
 
 /// A user with this role, made at the machine itself and signed in at the console.
-async fn with_role<'a>(server: &'a Server, login: &str, role: Role) -> Person<'a> {
+pub(super) async fn with_role<'a>(server: &'a Server, login: &str, role: Role) -> Person<'a> {
     let create = Create {
         login: login.to_owned(),
         password: Some(PASSWORD.to_owned()),

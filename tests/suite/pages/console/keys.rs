@@ -1,0 +1,72 @@
+//! Signing keys in the console: who holds which, and what is done in an emergency.
+
+use serde_json::json;
+use signet::base::TimeSpan;
+
+use super::{administrator, confirm, started};
+use crate::support::on_both;
+
+/// The page says which resource servers have not fetched the successor and so still use the key before, and when they
+/// last came; before any came it says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_says_who_still_uses_the_old_key() {
+    on_both("console: holders of keys", async |backend| {
+        let server = started(backend).await;
+        let root = administrator(&server).await;
+        let page = root.get("/admin/keys").await;
+        assert!(page.is(200).text.contains("No resource server seen yet"), "{}", page.text);
+        assert!(!page.text.contains("0 of 0"), "{}", page.text);
+        let admin = server.administrator("second").await;
+        for name in ["billing", "orders"] {
+            let body = json!({"client_id": name, "name": name, "type": "service"});
+            let made = server
+                .call_as(reqwest::Method::POST, "/v1/admin/clients", &admin.access, body)
+                .await;
+            made.is(201);
+            server.get(&format!("/.well-known/jwks.json?rs={name}")).await.is(200);
+        }
+        confirm(&root, "/admin/keys/rotate", &[]).await.is(303);
+        server.advance(TimeSpan::from_mins(4));
+        server.get("/.well-known/jwks.json?rs=orders").await.is(200);
+        let page = root.get("/admin/keys").await;
+        assert!(page.is(200).text.contains("1 of 2"), "{}", page.text);
+        let (_, who) = page.text.split_once("id=\"holders\"").unwrap();
+        let who = who.split_once("</section>").unwrap().0;
+        assert!(who.contains("billing (4 minutes ago)") && !who.contains("orders ("), "{who}");
+        server.get("/.well-known/jwks.json?rs=billing").await.is(200);
+        let page = root.get("/admin/keys").await;
+        let (_, who) = page.is(200).text.split_once("id=\"holders\"").unwrap();
+        assert!(who.contains("all 2 resource servers have fetched"), "{who}");
+    })
+    .await;
+}
+
+/// In an emergency keys are rotated and retired at once, each after a question with the command; a key that does not
+/// exist is unknown.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_replaced_at_once_in_an_emergency() {
+    on_both("console: emergency", async |backend| {
+        let server = started(backend).await;
+        let tokens = server.login("ada").await;
+        let root = administrator(&server).await;
+        let jwks = server.get("/.well-known/jwks.json").await.is(200).json();
+        let kid = jwks["keys"][0]["kid"].as_str().unwrap().to_owned();
+        let question = root.get("/admin/keys/rotate-now").await;
+        for text in ["signet key rotate --now", &kid, "Cancel"] {
+            assert!(question.is(200).text.contains(text), "{text}: {}", question.text);
+        }
+        let done = confirm(&root, "/admin/keys/rotate-now", &[]).await;
+        assert!(done.is(303).header("location").ends_with("/admin/keys?done=rotated-now"));
+        let retire = format!("/admin/keys/{kid}/retire");
+        let refused = confirm(&root, &retire, &[]).await;
+        assert!(refused.is(409).text.contains("role=\"alert\""), "{}", refused.text);
+        let question = root.get(&format!("{retire}-now")).await;
+        let command = format!("signet key retire {kid} --now");
+        assert!(question.is(200).text.contains(&command), "{}", question.text);
+        confirm(&root, &format!("{retire}-now"), &[]).await.is(303);
+        server.get_as("/v1/me", &tokens.access).await.is(401);
+        root.get("/admin/keys/unknown/retire").await.is(404);
+        root.get("/admin").await.is(200);
+    })
+    .await;
+}

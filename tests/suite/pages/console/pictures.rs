@@ -1,0 +1,176 @@
+//! The console of a server that has been used for a week, in a real browser.
+
+use reqwest::Method;
+use serde_json::json;
+use signet::base::TimeSpan;
+
+use crate::support::relying_party::{App, Person};
+use crate::support::scripts::{Browser, browser_script, output};
+use crate::support::server::{Options, PASSWORD, Tokens};
+use crate::support::{Backend, Server, require};
+
+/// The issuer, whose name is on every page.
+const ISSUER: &str = "http://id.example.com";
+const API: &str = "https://orders.example.com";
+
+/// The users: login and name.
+const USERS: [(&str, &str); 12] = [
+    ("ada@example.com", "Ada Lovelace"),
+    ("alan@example.com", "Alan Turing"),
+    ("barbara@example.com", "Barbara Liskov"),
+    ("donald@example.com", "Donald Knuth"),
+    ("edsger@example.com", "Edsger Dijkstra"),
+    ("frances@example.com", "Frances Allen"),
+    ("grace@example.com", "Grace Hopper"),
+    ("hedy@example.com", "Hedy Lamarr"),
+    ("john@example.com", "John Backus"),
+    ("katherine@example.com", "Katherine Johnson"),
+    ("margaret@example.com", "Margaret Hamilton"),
+    ("radia@example.com", "Radia Perlman"),
+];
+
+async fn call(server: &Server, root: &Tokens, path: &str, body: serde_json::Value) {
+    let answer = server.call_as(Method::POST, path, &root.access, body).await;
+    assert!((200..300).contains(&answer.status), "{path}: {}", answer.text);
+}
+
+/// A log-in from an address that a proxy names.
+async fn log_in(server: &Server, login: &str, password: &str, address: &str) {
+    let browser = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0";
+    let request = server.request(Method::POST, "/v1/login").header("x-real-ip", address);
+    let body = json!({"login": login, "password": password});
+    server.send(request.header("user-agent", browser).json(&body)).await;
+}
+
+/// Users, applications and an API, and a week in which they were used.
+async fn used_for_a_week(server: &Server) -> Vec<(&'static str, String)> {
+    let body = json!({"login": "root", "password": PASSWORD, "scope": "signet:admin"});
+    let root = Tokens::of(&server.post("/v1/login", body.clone()).await);
+    let mut ids = Vec::new();
+    for (login, name) in USERS {
+        let body = json!({"login": login, "name": name, "password": PASSWORD});
+        let made = server.call_as(Method::POST, "/v1/admin/users", &root.access, body).await;
+        ids.push(made.is(201).string("id"));
+    }
+    let scopes = json!(["orders:read", "orders:write"]);
+    call(server, &root, "/v1/admin/apis", json!({"identifier": API, "scopes": scopes})).await;
+    for (id, name, kind) in [
+        ("shop", "Shop", "web"),
+        ("shop-app", "Shop for phones", "native"),
+        ("back-office", "Back office", "spa"),
+        ("nightly", "Nightly job", "service"),
+    ] {
+        let mut client = json!({"client_id": id, "name": name, "type": kind, "audiences": [API]});
+        if kind == "service" {
+            client["admin_scopes"] = json!(["signet:users", "signet:read"]);
+        } else {
+            let uri = if kind == "native" {
+                "com.example.shop:/callback"
+            } else {
+                "https://shop.example.com/callback"
+            };
+            client["redirect_uris"] = json!([uri]);
+        }
+        call(server, &root, "/v1/admin/clients", client).await;
+    }
+    let key = json!({"name": "Import of new staff", "scopes": ["signet:users"], "expires_in": 1_555_200,
+                     "networks": ["192.0.2.0/24"]});
+    call(server, &root, "/v1/admin/clients/nightly/keys", key).await;
+    for hour in 0..7 * 24 {
+        count_hour(server, hour);
+        server.app.write_activity().await.unwrap();
+        server.advance(TimeSpan::from_mins(60));
+        if hour == 6 * 24 {
+            server.get("/.well-known/jwks.json?rs=shop").await.is(200);
+        }
+    }
+    for (place, (login, _)) in USERS.iter().enumerate() {
+        server.advance(TimeSpan::from_mins(7));
+        log_in(server, login, PASSWORD, &format!("192.0.2.{}", 10 + place)).await;
+        if place % 4 == 0 {
+            log_in(server, login, "not the password", "198.51.100.23").await;
+        }
+    }
+    let root = Tokens::of(&server.post("/v1/login", body).await);
+    call(server, &root, &format!("/v1/admin/users/{}/disable", ids[4]), json!(null)).await;
+    call(server, &root, "/v1/admin/keys/rotate", json!({})).await;
+    server.advance(TimeSpan::from_mins(3));
+    server.get(&format!("/.well-known/jwks.json?rs={API}")).await.is(200);
+    let shop = App {
+        id: "back-office".to_owned(),
+        secret: None,
+        redirect_uri: "https://shop.example.com/callback".to_owned(),
+    };
+    for (login, _) in &USERS[..3] {
+        let _ = shop.code(&Person::new(server, login), &[]).await;
+    }
+    let keys = server.get("/.well-known/jwks.json").await.is(200).json();
+    let kid = keys["keys"][0]["kid"].as_str().unwrap().to_owned();
+    vec![
+        ("overview", "/admin".to_owned()),
+        ("users", "/admin/users".to_owned()),
+        ("user", format!("/admin/users/{}", ids[0])),
+        ("sessions", "/admin/sessions".to_owned()),
+        ("clients", "/admin/clients".to_owned()),
+        ("client", "/admin/clients/nightly".to_owned()),
+        ("new-client", "/admin/clients/new?type=spa".to_owned()),
+        ("confirm", "/admin/clients/shop/delete".to_owned()),
+        ("apis", "/admin/apis".to_owned()),
+        ("keys", "/admin/keys".to_owned()),
+        ("emergency", format!("/admin/keys/{kid}/retire-now")),
+        ("audit", "/admin/audit?kind=login.failed%2Cclient.created%2Clogin.succeeded".to_owned()),
+        ("health", "/admin/health".to_owned()),
+        ("settings", "/admin/settings".to_owned()),
+    ]
+}
+
+/// What happens in an hour of the week: little at night, most before noon.
+fn count_hour(server: &Server, hour: i64) {
+    let by_hour =
+        [2, 1, 1, 1, 2, 4, 9, 18, 27, 31, 29, 26, 22, 27, 29, 26, 21, 17, 13, 10, 8, 6, 4, 3];
+    let most = by_hour[usize::try_from(hour % 24).unwrap_or_default()] + (hour * 7) % 5;
+    let now = server.now();
+    for n in 0..most {
+        server.app.count_login("ok");
+        for _ in 0..3 {
+            server.app.count_refresh("rotated");
+        }
+        if n % 9 == 0 {
+            server.app.count_login("failed");
+        }
+        if n % 17 == 0 {
+            server.app.count_refresh("resent");
+        }
+        for (client, every) in [("shop", 1), ("shop-app", 2), ("back-office", 4), ("nightly", 6)] {
+            if n % every == 0 {
+                server.app.count_issued(client, Some(API), now);
+            }
+        }
+        server.app.count_issued("signet", None, now);
+    }
+}
+
+/// Every page of the console, in both colour schemes, at 1280 and 320 pixels: without a finding of axe-core, without
+/// anything that the policy blocks, and not too wide. With `SIGNET_TEST_SCREENSHOTS=FOLDER` there is a picture of each.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_of_the_console_stands_up_to_a_browser() {
+    let Some(mut command) = browser_script(Browser::Chromium, "console.mjs") else { return };
+    let server = Options::on(Backend::Sqlite)
+        .with("SIGNET_ISSUER", ISSUER)
+        .with("SIGNET_INSECURE_HTTP", "true")
+        .with("SIGNET_TRUSTED_PROXIES", "127.0.0.1")
+        .with("SIGNET_PROXY_HEADER", "x-real-ip")
+        .start()
+        .await;
+    server.create_administrator("root").await;
+    let pages = used_for_a_week(&server).await;
+    let pages: Vec<_> =
+        pages.iter().map(|(name, path)| json!({"name": name, "path": path})).collect();
+    let port = url::Url::parse(&server.url("/")).unwrap().port().unwrap().to_string();
+    command.args([ISSUER, &port, "root", PASSWORD, &json!(pages).to_string()]);
+    if let Some(folder) = require::variable("SIGNET_TEST_SCREENSHOTS") {
+        std::fs::create_dir_all(&folder).unwrap();
+        command.arg(folder);
+    }
+    output(command).await;
+}
