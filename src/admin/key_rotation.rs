@@ -24,11 +24,20 @@ pub async fn facts(app: &App) -> Result<Vec<KeyFacts>, Fault> {
     Ok(stored.into_iter().map(|key| key.facts).collect())
 }
 
-/// One step in a transaction of its own. False when another process was first.
+/// One step that Signet takes by itself, in a transaction of its own. False when another process was first.
 ///
 /// # Errors
 /// When a key cannot be made or the database cannot be written.
-pub async fn carry_out(app: &App, change: &Change, info: &RequestInfo) -> Result<bool, Fault> {
+pub async fn carry_out(app: &App, change: &Change, now: Timestamp) -> Result<bool, Fault> {
+    match step(app, change, &RequestInfo::system(now)).await {
+        Ok(done) => Ok(done),
+        Err(Failure::Refused(_)) => Ok(false),
+        Err(Failure::Failed(fault)) => Err(fault),
+    }
+}
+
+/// One step in a transaction of its own. False when another process was first.
+async fn step(app: &App, change: &Change, info: &RequestInfo) -> Result<bool, Failure> {
     // Made before the transaction begins: it takes its time.
     let made = match change {
         Change::Publish(alg) => {
@@ -40,8 +49,8 @@ pub async fn carry_out(app: &App, change: &Change, info: &RequestInfo) -> Result
     match app.transaction_or_nothing(info, async |tx| write(tx, change, made.as_ref()).await).await
     {
         Ok(()) => Ok(true),
-        Err(Failure::Refused(_)) => Ok(false),
-        Err(Failure::Failed(fault)) => Err(fault),
+        Err(Failure::Refused(refusal)) if refusal.code == Code::Conflict => Ok(false),
+        Err(stop) => Err(stop),
     }
 }
 
@@ -162,7 +171,7 @@ pub async fn rotate(
         let waiting = |key: &&KeyFacts| key.alg == active.alg && key.state == KeyState::Published;
         let mut successor = before.iter().find(waiting).cloned();
         if successor.is_none() {
-            carry_out(&app, &Change::Publish(active.alg), &info).await?;
+            step(&app, &Change::Publish(active.alg), &info).await?;
             successor = facts(&app).await?.iter().find(waiting).cloned();
         }
         let successor = successor.ok_or_else(overtaken)?;
@@ -188,9 +197,10 @@ async fn sign_soon(
     let everywhere = successor.published_at + SPREADING <= app.now();
     let done = if everywhere {
         let (kid, predecessor) = (kid.clone(), Some(active.to_owned()));
-        carry_out(app, &Change::Activate { kid, predecessor, missed: 0 }, info).await?
+        step(app, &Change::Activate { kid, predecessor, missed: 0 }, info).await?
     } else {
         let ordered = app.transaction_or_nothing(info, async |tx| {
+            authorize(tx, Action::RotateKeys, &[]).await?;
             // The time is read again: generating the key took a while, and other processes can read the key
             // only since it was stored.
             let at = tx.app().now() + SPREADING;
@@ -210,10 +220,9 @@ async fn sign_soon(
 /// When the database cannot be read or written.
 pub async fn carry_out_orders(app: &App) -> Result<Vec<Change>, Fault> {
     let now = app.now();
-    let info = RequestInfo::system(now);
     let mut done = Vec::new();
     for change in ordered(now, &facts(app).await?) {
-        if carry_out(app, &change, &info).await? {
+        if carry_out(app, &change, now).await? {
             done.push(change);
         }
     }
@@ -297,5 +306,8 @@ fn no_key() -> Refusal {
 }
 
 fn overtaken() -> Refusal {
-    Refusal::new(Code::Conflict, "This key was changed meanwhile. Look again with signet key list.")
+    Refusal::new(
+        Code::Conflict,
+        "Another request changed this key at the same time. List the keys and try again.",
+    )
 }

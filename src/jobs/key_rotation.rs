@@ -7,7 +7,6 @@ use crate::app::App;
 use crate::base::TimeSpan;
 use crate::domain::key_rotation::{Change, Fetch, SPREADING, plan};
 use crate::domain::outcome::Fault;
-use crate::domain::request_info::RequestInfo;
 use crate::domain::signing_key::KeyState;
 use crate::store::keys;
 
@@ -39,10 +38,9 @@ pub async fn tick(app: &App) -> Result<Ticked, Fault> {
     }
     let known = verifiers::known(app, now).await?;
     let fetches: Vec<Fetch> = known.iter().map(|seen| Fetch(seen.last_fetch_at)).collect();
-    let info = RequestInfo::system(now);
     let mut done = Vec::new();
     for change in plan(now, &keys, &app.key_policy(), &fetches) {
-        if key_rotation::carry_out(app, &change, &info).await? {
+        if key_rotation::carry_out(app, &change, now).await? {
             announce(&change);
             done.push(change);
         }

@@ -4,6 +4,8 @@ mod helpdesk;
 mod keys;
 mod matrix;
 mod races;
+mod recovery_links;
+mod revoked_callers;
 mod roles;
 mod service_clients;
 

@@ -7,6 +7,8 @@ use signet::domain::user::Role;
 
 use super::{Place, client_path, user_path};
 use crate::support::on_both;
+use crate::support::second_factors::Authenticator;
+use crate::support::server::PASSWORD;
 
 const ROUNDS: usize = 8;
 const AT_ONCE: usize = 6;
@@ -64,6 +66,60 @@ async fn a_client_that_becomes_first_party_meanwhile_is_protected() {
                 protected.status
             );
         }
+    })
+    .await;
+}
+
+/// The helpdesk asks for a new password and for the removal of second factors of one account at the same time: one of the
+/// two is done, never both, and at least one.
+#[tokio::test(flavor = "multi_thread")]
+async fn password_and_factors_are_not_both_reset_at_once() {
+    on_both("helpdesk at once", async |backend| {
+        let place = Place::on(backend).await;
+        let hugo = place.administrator("hugo", Role::Helpdesk, "signet:users").await;
+        for round in 0..ROUNDS / 2 {
+            let login = format!("user{round}");
+            let path = user_path(place.user(&login, Role::User, Some(PASSWORD)).await);
+            Authenticator::enrol(&place.server, &place.server.login(&login).await).await;
+            let (recovery, factors) = (format!("{path}/recovery"), format!("{path}/factors"));
+            let call = async |method, path| {
+                place.call(&hugo.access, method, path, Value::Null).await.status
+            };
+            let (recovered, removed) = join(
+                join_all((0..AT_ONCE).map(|_| call(Method::POST, &recovery))),
+                join_all((0..AT_ONCE).map(|_| call(Method::DELETE, &factors))),
+            )
+            .await;
+            let did = |statuses: &[u16]| statuses.iter().any(|status| *status < 300);
+            assert!(did(&recovered) != did(&removed), "{recovered:?} {removed:?}");
+            let all = recovered.iter().chain(&removed);
+            assert!(all.clone().all(|status| *status < 300 || *status == 409), "{all:?}");
+        }
+    })
+    .await;
+}
+
+/// A client has at most 32 keys, also when several are made at the same time.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_has_no_more_than_32_keys() {
+    on_both("keys at once", async |backend| {
+        let place = Place::on(backend).await;
+        place.service("bot", &["signet:users"]).await;
+        let path = format!("{}/keys", client_path("bot"));
+        let make = async || {
+            let body = json!({"name": "Key", "scopes": ["signet:users"], "expires_in": 3600});
+            place.call(&place.root.access, Method::POST, &path, body).await
+        };
+        for _ in 0..30 {
+            make().await.is(201);
+        }
+        let answers = join_all((0..8).map(|_| make())).await;
+        let made = answers.iter().filter(|answer| answer.status == 201).count();
+        assert_eq!(made, 2);
+        for refused in answers.iter().filter(|answer| answer.status != 201) {
+            refused.is_problem(409, "conflict");
+        }
+        assert_eq!(place.events("admin_key.created").await.len(), 32);
     })
     .await;
 }
