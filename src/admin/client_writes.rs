@@ -8,7 +8,9 @@ use crate::app::{App, AuditedTx, MadeKey};
 use crate::base::{Secret, Timestamp, opaque_token};
 use crate::crypto::digest::token_hash;
 use crate::domain::audit::{Event, EventKind};
-use crate::domain::client::{BUILT_IN, Client, SecretHash, is_client_id};
+use crate::domain::client::{
+    AuthMethod, BUILT_IN, Client, ClientMetadata, SecretHash, is_client_id,
+};
 use crate::domain::identifier_namespace::{self, Clash};
 use crate::domain::outcome::{Code, Failure, FieldError, Refusal};
 use crate::domain::permission::Action;
@@ -89,6 +91,30 @@ pub(super) async fn record(
 ) -> Result<(), Failure> {
     let client_id = &*stored.client.client_id;
     Ok(tx.record(&Event::new(kind).for_client(client_id).detail(client_id)).await?)
+}
+
+/// Ends the credentials that a client had before it was given its first administration scopes: callers who may not give
+/// such scopes may have made them, and would administer. Secrets end, so that another one is made; public keys have to
+/// be named again with the change.
+///
+/// # Errors
+/// `validation_failed` when the client authenticates with keys and `names_keys` is false.
+pub(super) fn end_credentials_before_grant(
+    before: &ClientMetadata,
+    client: &mut Client,
+    names_keys: bool,
+) -> Result<(), Refusal> {
+    let metadata = &client.metadata;
+    if metadata.admin_scopes.is_empty() || !before.admin_scopes.is_empty() {
+        return Ok(());
+    }
+    if metadata.auth_method == AuthMethod::PrivateKeyJwt && !names_keys {
+        let message = "Name the client's keys again with its first administration scopes: the holder of a key that was \
+                       registered before would administer.";
+        return Err(Refusal::field("jwks", "required", message));
+    }
+    client.secrets.clear();
+    Ok(())
 }
 
 /// Makes the first secret of a client that authenticates with one; drops those of any other.

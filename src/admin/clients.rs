@@ -21,8 +21,8 @@ use crate::store::revocations::Revoked;
 use super::authorization::{authorize, authorize_on_client, grant_admin_scopes};
 pub use super::client_patch::Change;
 use super::client_writes::{
-    new_secret, not_found, record, refuse, register, remove, require_apis, settle_secrets,
-    unacceptable_name,
+    end_credentials_before_grant, new_secret, not_found, record, refuse, register, remove,
+    require_apis, settle_secrets, unacceptable_name,
 };
 use super::{key_rotation, managed};
 
@@ -137,8 +137,9 @@ pub async fn create(
     Ok(Changed { stored, client_secret, warnings })
 }
 
-/// Changes a client. Another method of authentication drops the secrets or makes the first one. Fields that
-/// equal the stored value are ignored. If none is left, nothing is written.
+/// Changes a client. Another method of authentication drops the secrets or makes the first one; the first
+/// administration scopes end the secrets and make another one. Fields that equal the stored value are ignored. If
+/// none is left, nothing is written.
 ///
 /// # Errors
 /// `not_found`; `managed_object`; `validation_failed` when a choice cannot be.
@@ -163,6 +164,7 @@ pub async fn update(
     // transaction begins, stored in it.
     let key = key_rotation::missing(&app, planned.id_token_alg, now).await?;
     let work = async |tx: &mut AuditedTx, stored: &mut StoredClient| {
+        let names_keys = change.jwks.is_some();
         let change = change.clone().without_unchanged(&stored.client.metadata);
         if change.is_empty() {
             return Ok((Vec::new(), None));
@@ -173,6 +175,7 @@ pub async fn update(
         require_apis(tx, change.audiences.as_deref(), change.resource_servers.as_deref()).await?;
         let before = std::mem::replace(&mut stored.client.metadata, settings);
         grant_admin_scopes(tx, Some(&before), &stored.client).await?;
+        end_credentials_before_grant(&before, &mut stored.client, names_keys)?;
         let client_secret = settle_secrets(&app, &mut stored.client, now);
         key_rotation::begin(tx, key.as_ref()).await?;
         let mut events = vec![EventKind::ClientUpdated];

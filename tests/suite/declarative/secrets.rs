@@ -77,6 +77,49 @@ async fn a_generated_secret_is_written_once() {
     .await;
 }
 
+/// The first administration scopes of a client end the secret from before: one that is to be generated is made anew and
+/// written down, one that a file refers to stays what the file says, and further scopes change neither.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_administration_scopes_end_a_secret_from_before() {
+    beside_a_server("apply: first grant", async |desk, caller| {
+        let bot = |scopes: &str, secret: &str| {
+            desk.write(
+                "bot.toml",
+                &format!(
+                    "[source]\nname = \"bots\"\n[[client]]\nclient_id = \"bot\"\ntype = \"service\"\n\
+                     admin_scopes = [{scopes}]\nclient_secret = {secret}\n"
+                ),
+            );
+        };
+        let generate = "{ generate = true }";
+        let made = |to: &str| {
+            let written = desk.read(to);
+            let written: serde_json::Value = serde_json::from_str(written.trim()).unwrap();
+            written["value"].as_str().unwrap().to_owned()
+        };
+        let status = async |secret: &str| {
+            let form = [
+                ("grant_type", "client_credentials"),
+                ("scope", "signet:users"),
+                ("client_id", "bot"),
+                ("client_secret", secret),
+            ];
+            caller.form("/oauth2/token", &form).await.status
+        };
+        bot("", generate);
+        desk.run(&["apply", "bot.toml", "--secrets-out", "first"]).ok();
+        bot("\"signet:users\"", generate);
+        desk.run(&["apply", "bot.toml"]).refused(2, &["--secrets-out"]);
+        desk.run(&["apply", "bot.toml", "--secrets-out", "second"]).ok();
+        until("the new secret", async || status(&made("second")).await == 200).await;
+        assert_eq!(status(&made("first")).await, 401);
+        bot("\"signet:users\", \"signet:read\"", generate);
+        desk.run(&["apply", "bot.toml"]).ok();
+        assert_eq!(status(&made("second")).await, 200);
+    })
+    .await;
+}
+
 /// A secret that is missing, too short, or written into the file itself is refused; so is a confidential client
 /// without one.
 #[tokio::test(flavor = "multi_thread")]

@@ -12,6 +12,7 @@ mod user;
 use std::collections::HashMap;
 use std::path::Path;
 
+use serde_json::json;
 use uuid::Uuid;
 
 use super::fields::{Field, Fields, Shape};
@@ -183,7 +184,10 @@ impl Wanted {
     /// What becomes of the secret of `live`; none where the file names no secret.
     pub fn secret_change(&self, live: Option<&Live>, app: &App) -> Option<SecretChange> {
         let declared = self.secret()?;
-        let stored = live.and_then(|live| live.secret.as_ref());
+        let generates = declared.reference == Reference::Generate;
+        // The first administration scopes end a secret from before.
+        let ends = |live: &&Live| generates && self.is_first_grant(live);
+        let stored = live.filter(|live| !ends(live)).and_then(|live| live.secret.as_ref());
         Some(match (stored, &declared.reference) {
             (Some(_), Reference::Generate) => SecretChange::Same,
             (None, Reference::Generate) => SecretChange::Generated,
@@ -193,6 +197,13 @@ impl Wanted {
             (Some(stored), _) if Some(stored) == self.mark(app).as_ref() => SecretChange::Same,
             (Some(_), _) => SecretChange::Changed,
         })
+    }
+
+    /// Whether this gives `live` its first administration scopes.
+    fn is_first_grant(&self, live: &Live) -> bool {
+        let gives =
+            |state: &State| state.get("admin_scopes").is_some_and(|scopes| *scopes != json!([]));
+        gives(&self.state()) && !gives(&live.state)
     }
 
     /// Makes the secret that is to be generated, so that it can be written down before it is stored.

@@ -4,7 +4,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use signet::admin::clients::{self, Change};
 use signet::base::TimeSpan;
+use signet::crypto::jwt::SigningKey;
 use signet::domain::client::ClientType;
+use signet::domain::signing_key::SigningAlg;
 use signet::domain::user::Role;
 
 use super::{CLIENTS, Place, USERS, by_form, client_path, user_path};
@@ -266,6 +268,59 @@ async fn the_scopes_of_a_client_are_read_again_with_the_change() {
         assert!(app.run_to_completion(work).await.is_err());
         let work = clients::delete(app.clone(), "bot".to_owned(), info);
         assert!(app.run_to_completion(work).await.is_err());
+    })
+    .await;
+}
+
+/// The first administration scopes of a client end the secret that it had: a caller who knew it, and may not give such
+/// scopes, administers nothing. The answer has another secret. Further scopes leave it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_from_before_the_first_grant_administers_nothing() {
+    on_both("secret before the grant", async |backend| {
+        let place = Place::on(backend).await;
+        let known = place.service("bot", &[]).await;
+        let path = client_path("bot");
+        let change = async |body: Value| {
+            place.call(&place.root.access, Method::PATCH, &path, body).await.is(200).json()
+        };
+        let granted = change(json!({"admin_scopes": ["signet:users"]})).await;
+        let fresh = granted["client_secret"].as_str().unwrap().to_owned();
+        let scope = [("scope", "signet:users")];
+        place.token_request("bot", &known, &scope).await.is(401);
+        place.token_request("bot", &fresh, &scope).await.is(200);
+        assert_eq!(place.events("client.secret_rotated").await.len(), 1);
+        let more = change(json!({"admin_scopes": ["signet:users", "signet:read"]})).await;
+        assert!(more.get("client_secret").is_none_or(Value::is_null), "{more}");
+        place.token_request("bot", &fresh, &scope).await.is(200);
+        // Without scopes it is an ordinary client again, whose secret others may have replaced.
+        change(json!({"admin_scopes": []})).await;
+        let again = change(json!({"admin_scopes": ["signet:read"]})).await;
+        assert_ne!(again["client_secret"], json!(fresh));
+        place.token_request("bot", &fresh, &[("scope", "signet:read")]).await.is(401);
+    })
+    .await;
+}
+
+/// A client that authenticates with keys is given its first administration scopes only together with its keys: one that
+/// was registered before might be another caller's.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_named_again_with_the_first_grant() {
+    on_both("keys before the grant", async |backend| {
+        let place = Place::on(backend).await;
+        let key = SigningKey::generate(SigningAlg::Es256).unwrap().key;
+        let jwks = json!({"keys": [key.public]});
+        let body = json!({"client_id": "bot", "name": "Bot", "type": "service",
+            "token_endpoint_auth_method": "private_key_jwt", "jwks": jwks});
+        place.call(&place.root.access, Method::POST, CLIENTS, body).await.is(201);
+        let change = async |body: Value| {
+            place.call(&place.root.access, Method::PATCH, &client_path("bot"), body).await
+        };
+        let refused = change(json!({"admin_scopes": ["signet:users"]})).await;
+        assert_eq!(refused.is(422).json()["errors"][0]["field"], "jwks");
+        let shown = place.server.get_as(&client_path("bot"), &place.root.access).await;
+        assert_eq!(shown.is(200).json()["admin_scopes"], json!([]));
+        change(json!({"admin_scopes": ["signet:users"], "jwks": jwks})).await.is(200);
+        change(json!({"admin_scopes": ["signet:users", "signet:read"]})).await.is(200);
     })
     .await;
 }
