@@ -10,7 +10,7 @@ use crate::base::TimeSpan;
 use crate::base::id::UserId;
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::network::network;
-use crate::domain::outcome::{Failure, Refusal};
+use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::permission::Action;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user::User;
@@ -39,10 +39,11 @@ pub fn parse_network(text: &str) -> Result<IpAddr, Refusal> {
 }
 
 /// Clears the counters of failed attempts at the password and the second factors of a user: those of one network, or
-/// of all.
+/// of all. What the network has failed with any account is cleared, too, if it was refused for that with this account
+/// lately, or if the caller may change protected targets: others could let a network that attacks other accounts go on.
 ///
 /// # Errors
-/// `not_found`.
+/// `not_found`; `conflict` when nothing is counted for the user from the network.
 pub async fn unlock(
     app: App,
     id: UserId,
@@ -54,14 +55,17 @@ pub async fn unlock(
         authorize_on_user(tx, Action::UnlockUser, &user).await?;
         match only {
             Some(address) => {
-                unlock::clear_network(tx, &user, address).await?;
-                unlock_network(tx, address).await?;
+                let counted = unlock::clear_network(tx, &user, address).await?;
+                let refused = was_refused(tx, id, address).await?;
+                if refused || tx.info().authority.is_full() {
+                    unlock_network(tx, address).await?;
+                } else if !counted {
+                    return Err(nothing_counted(address).into());
+                }
             }
             None => {
                 clear(tx, &user).await?;
-                let since = tx.info().now - REFUSED_WITHIN;
-                let refused = audit::refused_networks(tx, id, since, MOST_NETWORKS).await?;
-                for address in refused.iter().filter_map(|address| address.parse().ok()) {
+                for address in refused_addresses(tx, id).await? {
                     unlock_network(tx, address).await?;
                 }
             }
@@ -81,6 +85,27 @@ pub async fn unlock(
 pub(super) async fn clear(tx: &mut AuditedTx, user: &User) -> Result<(), Failure> {
     unlock::clear_passwords(tx, user.login_name()?.key()).await?;
     Ok(unlock::clear_second_factors(tx, user.id).await?)
+}
+
+/// The addresses that were refused lately with this account for what they failed with any.
+async fn refused_addresses(tx: &mut AuditedTx, id: UserId) -> Result<Vec<IpAddr>, Failure> {
+    let since = tx.info().now - REFUSED_WITHIN;
+    let refused = audit::refused_networks(tx, id, since, MOST_NETWORKS).await?;
+    Ok(refused.iter().filter_map(|address| address.parse().ok()).collect())
+}
+
+async fn was_refused(tx: &mut AuditedTx, id: UserId, address: IpAddr) -> Result<bool, Failure> {
+    let refused = refused_addresses(tx, id).await?;
+    Ok(refused.into_iter().any(|one| network(one) == network(address)))
+}
+
+fn nothing_counted(address: IpAddr) -> Refusal {
+    let message = format!(
+        "No failed attempts are counted for this user from the network {}. See the counters: GET \
+         /v1/admin/users/{{id}}/why, or signet user why LOGIN.",
+        network(address)
+    );
+    Refusal::new(Code::Conflict, "").with_message(message)
 }
 
 async fn unlock_network(tx: &mut AuditedTx, address: IpAddr) -> Result<(), Failure> {

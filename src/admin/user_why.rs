@@ -4,18 +4,24 @@
 use std::net::IpAddr;
 
 use crate::app::App;
+use crate::app::limits::Subject;
 use crate::base::id::UserId;
 use crate::base::nearest_name::distance;
 use crate::base::{TimeSpan, Timestamp};
+use crate::domain::audit::{Event, EventKind, Via};
 use crate::domain::login_name::LoginName;
-use crate::domain::outcome::{Failure, Fault};
+use crate::domain::outcome::{Failure, Fault, Refusal};
 use crate::domain::password::hash_cost;
+use crate::domain::permission::Action;
+use crate::domain::rate_limit::RateLimit;
+use crate::domain::request_info::RequestInfo;
 use crate::domain::sign_in_diagnosis::{
-    AccountFacts, FailedAttempts, Finding, Lock, Observed, StoredPassword, UnknownFacts, diagnose,
-    diagnose_unknown,
+    ADDRESS_REFILLS, AccountFacts, CountedFrom, FailedAttempts, Finding, Lock, Observed,
+    StoredPassword, UnknownFacts, diagnose, diagnose_unknown,
 };
 use crate::domain::user::User;
 use crate::identity::factors::{Overview, overview};
+use crate::identity::lockout::too_many;
 use crate::identity::{failed_attempts, sign_in_counters};
 use crate::store::audit::{self, StoredEvent};
 use crate::store::db::Reader;
@@ -53,6 +59,8 @@ pub struct UserReport {
     pub locks: Vec<Lock>,
     /// The last failures, newest first.
     pub failures: Vec<StoredEvent>,
+    /// Addresses that are refused at the moment, whatever the account.
+    pub limited: Vec<IpAddr>,
 }
 
 /// What is stored of an account.
@@ -85,11 +93,15 @@ pub async fn why(app: App, id: UserId, now: Timestamp) -> Result<UserReport, Fai
     of_account(&app, reader, found, now).await
 }
 
-/// Why `login`, a login or a verified e-mail address as a user types it, does not sign in.
+/// Why `login`, a login or a verified e-mail address as a user types it, does not sign in. A login that no account has
+/// is reported, too. Users type passwords into that field, and the answer tells whether a text was typed there: callers
+/// are limited and recorded, and see addresses only if they may read the audit trail.
 ///
 /// # Errors
-/// Only faults: a login that no account has is reported, too.
-pub async fn why_login(app: App, login: String, now: Timestamp) -> Result<UserReport, Failure> {
+/// `too_many_attempts`; faults.
+pub async fn why_login(app: App, login: String, info: RequestInfo) -> Result<UserReport, Failure> {
+    pace(&app, &info)?;
+    let now = info.now;
     let mut reader = app.db.reader().await?;
     let parsed = LoginName::parse(&login).ok();
     let key = match &parsed {
@@ -102,7 +114,7 @@ pub async fn why_login(app: App, login: String, now: Timestamp) -> Result<UserRe
     };
     match users::credential(&mut reader, &key).await? {
         Some(found) => of_account(&app, reader, found, now).await,
-        None => unknown(&app, reader, (login, key), now).await,
+        None => unknown(&app, reader, (login, key), info).await,
     }
 }
 
@@ -131,6 +143,9 @@ async fn of_account(
         must_change_password: user.must_change_password,
         lacks_second_factor: requires && !has_totp && !has_passkey,
         last_success: last_success.as_ref().map(|event| event.at),
+        last_address: last_success
+            .as_ref()
+            .and_then(|event| event.address.as_deref()?.parse().ok()),
     };
     let findings = diagnose(&facts, &observed, now);
     let factors = overview(app.clone(), user.id).await?;
@@ -142,25 +157,63 @@ async fn of_account(
         nearest: Vec::new(),
         locks: observed.locks,
         failures,
+        limited: observed.limited,
     })
+}
+
+/// Counts a question of a caller who has not the full right.
+fn pace(app: &App, info: &RequestInfo) -> Result<(), Refusal> {
+    let purpose = RateLimit::LoginLookup;
+    let subject = match (info.origin.actor, &info.origin.client) {
+        _ if !app.config.rate_limits || info.authority.is_full() => return Ok(()),
+        (Some(user), _) => Subject::of_user(purpose, user),
+        (None, Some(client)) => Subject::named(purpose, info.address(), &client.client_id),
+        (None, None) => return Ok(()),
+    };
+    app.address_limiter.take(subject).map_err(|wait| too_many(app, wait, purpose.as_str()))
+}
+
+/// Leaves out where attempts came from.
+fn without_addresses(observed: &mut Observed, events: &mut [StoredEvent]) {
+    events.iter_mut().for_each(|event| event.address = None);
+    observed.failures.iter_mut().for_each(|failure| failure.address = None);
+    for lock in &mut observed.locks {
+        if let CountedFrom::Network(network) = &mut lock.from {
+            *network = None;
+        }
+    }
+    observed.limited.clear();
 }
 
 async fn unknown(
     app: &App,
     mut reader: Reader,
     (login, key): (String, String),
-    now: Timestamp,
+    info: RequestInfo,
 ) -> Result<UserReport, Failure> {
-    let (observed, mut failures) = observe(app, &mut reader, (&key, None), now).await?;
+    let now = info.now;
+    let (mut observed, mut failures) = observe(app, &mut reader, (&key, None), now).await?;
+    if info.authority.require(Action::ReadAudit).is_err() {
+        without_addresses(&mut observed, &mut failures);
+    }
     let facts = UnknownFacts {
         former: login_names::login_of_former(&mut reader, &key).await?,
         unverified: email_owners::login_without_proof(&mut reader, &key).await?,
         nearest: nearest(&mut reader, &key).await?,
     };
-    let findings = diagnose_unknown(&login, &facts, &observed, now);
+    drop(reader);
+    if info.origin.via == Via::Http {
+        let event = Event::new(EventKind::LoginExplained);
+        let login_ref = failed_attempts::login_ref(app, &key);
+        app.transaction(&info, async |tx| {
+            Ok(tx.record(&event.clone().of_login(login_ref.clone())).await?)
+        })
+        .await?;
+    }
+    let findings = diagnose_unknown(&facts, &observed, now);
     failures.truncate(TOLD);
-    let (nearest, locks) = (facts.nearest, observed.locks);
-    Ok(UserReport { login, account: None, findings, nearest, locks, failures })
+    let (nearest, Observed { locks, limited, .. }) = (facts.nearest, observed);
+    Ok(UserReport { login, account: None, findings, nearest, locks, failures, limited })
 }
 
 async fn observe(
@@ -177,7 +230,26 @@ async fn observe(
     let locks = sign_in_counters::running(app, reader, (key, user), &addresses, now).await?;
     let shed = audit::shed_since(reader, now - OVERLOAD).await?;
     let failures = events.iter().map(failed).collect();
-    Ok((Observed { locks, failures, shed }, events))
+    let limited = limited_addresses(reader, now).await?;
+    Ok((Observed { locks, failures, shed, limited }, events))
+}
+
+/// The addresses that every process refuses, or one of them, once each.
+async fn limited_addresses(reader: &mut Reader, now: Timestamp) -> Result<Vec<IpAddr>, Fault> {
+    let cut = now - ADDRESS_REFILLS;
+    // A row stands for the refusals of a minute.
+    let since = cut - TimeSpan::from_mins(1);
+    let mut limited: Vec<IpAddr> = Vec::new();
+    for (address, at) in audit::addresses_refused(reader, since, READ).await? {
+        if let Ok(address) = address.parse()
+            && at >= cut
+            && !limited.contains(&address)
+            && limited.len() < TOLD
+        {
+            limited.push(address);
+        }
+    }
+    Ok(limited)
 }
 
 fn failed(event: &StoredEvent) -> FailedAttempts {

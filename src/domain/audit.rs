@@ -35,6 +35,8 @@ text_enum! {
         LoginShed = "login.shed",
         /// A password was right and nothing came of it; the detail says why.
         LoginRefused = "login.refused",
+        /// An administrator asked over HTTP why a login that no account has does not sign in.
+        LoginExplained = "login.explained",
         /// A code of a second factor was wrong; the detail is its method; folded likewise, by user.
         FactorFailed = "factor.failed",
         /// A second factor was added; the detail is its kind.

@@ -96,6 +96,8 @@ text_enum! {
         Revocation = "revocation",
         /// What users write who are signed in; counted by user.
         AuthenticatedWrite = "authenticated_write",
+        /// Questions why a login does not sign in, which tell what was typed as one; counted by the caller.
+        LoginLookup = "login_lookup",
         /// Authorization codes that a signed-in user gets without being asked; counted by user.
         UnattendedCode = "unattended_code",
     }
@@ -107,10 +109,11 @@ impl RateLimit {
     pub const fn bucket(self) -> Bucket {
         match self {
             Self::Login | Self::ClientAuth => Bucket::new(60, TimeSpan::from_secs(2)),
-            Self::Recovery => Bucket::new(30, TimeSpan::from_secs(10)),
+            Self::Recovery | Self::Registration | Self::LoginLookup => {
+                Bucket::new(30, TimeSpan::from_secs(10))
+            }
             // Wide: scanners of mail open a link again and again, and their users come from the same address.
             Self::Link => Bucket::new(200, TimeSpan::from_secs(1)),
-            Self::Registration => Bucket::new(30, TimeSpan::from_secs(10)),
             Self::Setup => Bucket::new(20, TimeSpan::from_secs(5)),
             Self::UserCode => Bucket::new(20, TimeSpan::from_secs(15)),
             // Wide, because an organisation of devices and people may come from one address.
@@ -140,6 +143,7 @@ impl RateLimit {
             | Self::DevicePoll
             | Self::Revocation
             | Self::AuthenticatedWrite
+            | Self::LoginLookup
             | Self::UnattendedCode => true,
         }
     }

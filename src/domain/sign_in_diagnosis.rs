@@ -5,9 +5,10 @@
 
 use std::net::IpAddr;
 
-use crate::base::Timestamp;
+use crate::base::{TimeSpan, Timestamp};
 use crate::text_enum;
 
+use super::network::network;
 use super::shell_word::{command, option};
 
 text_enum! {
@@ -132,6 +133,8 @@ pub struct AccountFacts {
     pub lacks_second_factor: bool,
     /// When its user last signed in.
     pub last_success: Option<Timestamp>,
+    /// From where.
+    pub last_address: Option<IpAddr>,
 }
 
 /// What is stored of a password.
@@ -165,10 +168,12 @@ pub struct Observed {
     pub failures: Vec<FailedAttempts>,
     /// Attempts at any account that were turned away by overload lately.
     pub shed: i64,
+    /// Addresses that are refused at the moment, whatever the account.
+    pub limited: Vec<IpAddr>,
 }
 
 /// How long ago an address was refused for its refusal to be a cause: its bucket refills within two minutes.
-const ADDRESS_REFILLS: i64 = 120;
+pub const ADDRESS_REFILLS: TimeSpan = TimeSpan::from_mins(2);
 
 /// The causes that keep the user of an account out.
 #[must_use]
@@ -196,7 +201,10 @@ pub fn diagnose(account: &AccountFacts, observed: &Observed, now: Timestamp) -> 
     found.extend(
         observed.locks.iter().filter(|lock| lock.is_closed()).map(|lock| locked(lock, login)),
     );
-    found.extend(address_limited(observed, login, now));
+    found.extend(
+        address_limited(observed, Some(login), now)
+            .or_else(|| used_address_limited(account, observed)),
+    );
     if account.must_change_password {
         found.push(Finding {
             cause: Cause::PasswordChangeRequired,
@@ -223,7 +231,6 @@ pub fn diagnose(account: &AccountFacts, observed: &Observed, now: Timestamp) -> 
 /// Why a login that no account has does not sign in.
 #[must_use]
 pub fn diagnose_unknown(
-    login: &str,
     unknown: &UnknownFacts,
     observed: &Observed,
     now: Timestamp,
@@ -253,7 +260,7 @@ pub fn diagnose_unknown(
             command("signet user update", owner, " --email-verified"),
         ));
     }
-    found.extend(address_limited(observed, login, now));
+    found.extend(address_limited(observed, None, now));
     found.extend(overloaded(observed));
     found
 }
@@ -288,20 +295,39 @@ fn locked(lock: &Lock, login: &str) -> Finding {
     finding(cause, message, command("signet user unlock", login, &network))
 }
 
-fn address_limited(observed: &Observed, login: &str, now: Timestamp) -> Option<Finding> {
+/// An address that was refused with this login. Only an account, named by `login`, is unlocked.
+fn address_limited(observed: &Observed, login: Option<&str>, now: Timestamp) -> Option<Finding> {
     let is_recent = |failure: &&FailedAttempts| {
-        failure.reason.as_deref() == Some("address")
-            && now.secs() - failure.last_at.secs() <= ADDRESS_REFILLS
+        failure.reason.as_deref() == Some("address") && now - failure.last_at <= ADDRESS_REFILLS
     };
     let failure = observed.failures.iter().find(is_recent)?;
-    let address = failure.address.as_deref().unwrap_or("an unknown address");
+    let named = failure.address.as_deref();
     let message = format!(
-        "The address {address} has failed too often, with this account or others, and is refused for a minute or two."
+        "{} has failed too often, with this account or others, and is refused for a minute or two.",
+        named.map_or_else(|| "An address".to_owned(), |address| format!("The address {address}"))
     );
+    let network = named.map(|address| option("--network", address)).unwrap_or_default();
+    let fix = login.map(|login| command("signet user unlock", login, &network));
+    Some(Finding { cause: Cause::AddressLimited, message, fix })
+}
+
+/// An address that the account was used from lately and that is refused for what it failed with others.
+fn used_address_limited(account: &AccountFacts, observed: &Observed) -> Option<Finding> {
+    let failed = observed.failures.iter().filter_map(|failure| failure.address.as_deref());
+    let mut used = failed.filter_map(|address| address.parse().ok()).chain(account.last_address);
+    let is_limited = |address: &IpAddr| {
+        observed.limited.iter().any(|limited| network(*limited) == network(*address))
+    };
+    let address = used.find(is_limited)?;
+    let message = format!(
+        "The address {address}, from which this login was used before, has failed too often with other accounts and is \
+         refused for a minute or two."
+    );
+    let network = option("--network", &address.to_string());
     Some(finding(
         Cause::AddressLimited,
         message,
-        command("signet user unlock", login, &option("--network", address)),
+        command("signet user unlock", &account.login, &network),
     ))
 }
 

@@ -11,6 +11,7 @@ fn account() -> AccountFacts {
         must_change_password: false,
         lacks_second_factor: false,
         last_success: None,
+        last_address: None,
     }
 }
 
@@ -45,6 +46,7 @@ fn an_account_that_signs_in_has_no_finding() {
         locks: vec![lock(Guarded::Password, network, 19)],
         failures: vec![failure("wrong_password", 800), failure("factor_failed", 900)],
         shed: 0,
+        limited: Vec::new(),
     };
     assert_eq!(causes(&signed_in, &observed), []);
 }
@@ -118,9 +120,31 @@ fn an_unknown_login_is_explained_by_what_is_near_it() {
         nearest: vec!["adam".to_owned()],
     };
     let observed = Observed { failures: vec![failure("no_such_user", 5)], ..Observed::default() };
-    let found = diagnose_unknown("ad am", &unknown, &observed, Timestamp::from_secs(1_000));
+    let found = diagnose_unknown(&unknown, &observed, Timestamp::from_secs(1_000));
     let causes: Vec<_> = found.iter().map(|finding| finding.cause).collect();
     assert_eq!(causes, [Cause::NoSuchUser, Cause::FormerLogin, Cause::UnverifiedAddress]);
     assert!(found[0].message.contains("tried 3 times"), "{}", found[0].message);
     assert_eq!(found[0].fix.as_deref(), Some("signet user why adam"));
+}
+
+#[test]
+fn an_address_that_is_refused_for_others_is_a_cause_where_the_account_was_used_from_it() {
+    let limited = vec!["192.0.2.7".parse().unwrap()];
+    let observed = Observed { limited, ..Observed::default() };
+    assert_eq!(causes(&account(), &observed), [], "whether the user is there is not known");
+    let last_address = "192.0.2.7".parse().ok();
+    let used = AccountFacts { last_address, ..account() };
+    assert_eq!(causes(&used, &observed), [Cause::AddressLimited]);
+    let found = diagnose(&used, &observed, Timestamp::from_secs(1_000)).remove(0);
+    assert_eq!(found.fix.unwrap(), "signet user unlock ada --network 192.0.2.7");
+}
+
+#[test]
+fn an_unknown_login_has_no_command_that_unlocks_it() {
+    let failure = FailedAttempts { address: None, ..failure("address", 999) };
+    let observed = Observed { failures: vec![failure], ..Observed::default() };
+    let found = diagnose_unknown(&UnknownFacts::default(), &observed, Timestamp::from_secs(1_000));
+    let limited = found.iter().find(|finding| finding.cause == Cause::AddressLimited).unwrap();
+    assert!(limited.message.starts_with("An address has failed"), "{}", limited.message);
+    assert_eq!(limited.fix, None);
 }

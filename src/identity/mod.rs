@@ -29,7 +29,7 @@ pub mod history;
 mod invitation;
 pub mod last_administrator;
 pub mod links;
-mod lockout;
+pub mod lockout;
 pub mod login;
 pub mod login_change;
 pub mod logout;

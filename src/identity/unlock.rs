@@ -25,19 +25,24 @@ pub async fn clear_passwords(tx: &mut AuditedTx, login_key: &str) -> Result<(), 
     login_limits::clear_account(tx, &name).await.map(drop)
 }
 
-/// Forgets the attempts at the password and the second factors of a user that came from the network of `address`.
+/// Forgets the attempts at the password and the second factors of a user that came from the network of `address`. False
+/// when none were counted.
 ///
 /// # Errors
 /// When the database cannot be written.
-pub async fn clear_network(tx: &mut AuditedTx, user: &User, address: IpAddr) -> Result<(), Fault> {
+pub async fn clear_network(
+    tx: &mut AuditedTx,
+    user: &User,
+    address: IpAddr,
+) -> Result<bool, Fault> {
     let app = tx.app();
     let login = user.login_name()?;
     let names = AttemptNames::new(&app, login.key(), Some(address));
-    login_limits::forgive(tx, &names.from_network).await?;
+    let mut any = login_limits::forgive(tx, &names.from_network).await?;
     for name in second_factor::names_of_network(&app, user.id, Some(address)) {
-        login_limits::forgive(tx, &name).await?;
+        any |= login_limits::forgive(tx, &name).await?;
     }
-    Ok(())
+    Ok(any)
 }
 
 /// Forgets what is counted and remembered under the login name of an account that is deleted: an account that is made

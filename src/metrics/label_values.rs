@@ -35,6 +35,7 @@ pub(super) const LIMITS: &[&str] = &[
     "device_poll",
     "revocation",
     "authenticated_write",
+    "login_lookup",
     "unattended_code",
     "email_confirmation",
     "registration",

@@ -227,7 +227,8 @@ pub async fn attempts(
         link,
         StoredEvent,
         "SELECT id, at, kind, via, actor_id, actor_client_id, actor_key_id, user_id, session_id, address, request_id, detail, times, last_at, \
-         reason, client_id FROM audit_events WHERE login_ref = $1 AND id >= $2 ORDER BY id DESC LIMIT $3",
+         reason, client_id FROM audit_events WHERE login_ref = $1 AND id >= $2 AND kind <> 'login.explained' \
+         ORDER BY id DESC LIMIT $3",
         login_ref,
         AuditId::earliest(since),
         limit
@@ -290,6 +291,27 @@ pub async fn refused_networks(
         limit
     )?;
     Ok(rows.into_iter().map(|(address,)| address).collect())
+}
+
+/// The addresses that were refused since `since` for what they failed with any account, with the time of the last
+/// refusal. Newest first, at most `limit` events.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn addresses_refused(
+    link: &mut impl Link,
+    since: Timestamp,
+    limit: i64,
+) -> Result<Vec<(String, Timestamp)>, Fault> {
+    fetch_all!(
+        link,
+        (String, Timestamp),
+        "SELECT address, coalesce(last_at, at) AS refused_at FROM audit_events WHERE id >= $1 AND \
+         kind = 'login.throttled' AND kind <> 'login.succeeded' AND reason = 'address' \
+         AND address IS NOT NULL ORDER BY id DESC LIMIT $2",
+        AuditId::earliest(since),
+        limit
+    )
 }
 
 /// The events since `since` that ended the sessions of every user. At most `limit`, newest first.

@@ -143,13 +143,13 @@ pub async fn forgive_both(tx: &mut Tx, one: &[u8], other: &[u8]) -> Result<(), F
     Ok(())
 }
 
-/// Forgets the attempts counted under `pseudonym`: the right password was given.
+/// Forgets the attempts counted under `pseudonym`: the right password was given. False when none were counted.
 ///
 /// # Errors
 /// When the database cannot be written.
-pub async fn forgive(tx: &mut Tx, pseudonym: &[u8]) -> Result<(), Fault> {
-    execute!(tx, "DELETE FROM login_limits WHERE pseudonym = $1", pseudonym)?;
-    Ok(())
+pub async fn forgive(tx: &mut Tx, pseudonym: &[u8]) -> Result<bool, Fault> {
+    let rows = execute!(tx, "DELETE FROM login_limits WHERE pseudonym = $1", pseudonym)?;
+    Ok(rows > 0)
 }
 
 /// Takes back one attempt counted under `pseudonym`.

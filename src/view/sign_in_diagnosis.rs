@@ -23,6 +23,7 @@ pub fn user_report(report: &UserReport) -> Value {
         "findings": report.findings.iter().map(finding).collect::<Vec<_>>(),
         "nearest": report.nearest,
         "locks": report.locks.iter().map(lock).collect::<Vec<_>>(),
+        "refused_addresses": report.limited,
         "failures": report.failures.iter().map(event).collect::<Vec<_>>(),
         "limits": limits(),
     })

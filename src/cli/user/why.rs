@@ -10,6 +10,8 @@ use crate::cli::exit::Exit;
 use crate::cli::output::{self, Format, Output};
 use crate::cli::relative_time::ago;
 use crate::cli::with_app::with_app;
+use crate::domain::request_info::RequestInfo;
+use crate::domain::shell_word::{command, option};
 use crate::domain::sign_in_diagnosis::{CountedFrom, Guarded, Lock, StoredPassword};
 use crate::store::audit::StoredEvent;
 use crate::view;
@@ -29,7 +31,8 @@ pub fn run(args: &WhyArgs, output: Output) -> Result<(), CommandError> {
         let report = match args.login.parse::<UserId>() {
             Ok(id) => app.run_to_completion(user_why::why(app.clone(), id, now)).await,
             Err(_) => {
-                let work = user_why::why_login(app.clone(), args.login.clone(), now);
+                let info = RequestInfo::cli(now);
+                let work = user_why::why_login(app.clone(), args.login.clone(), info);
                 app.run_to_completion(work).await
             }
         };
@@ -58,7 +61,15 @@ fn text(report: &UserReport, now: Timestamp) -> String {
         }
     }
     if report.is_good() {
-        text.push_str("\nNothing keeps this user from signing in.\n");
+        text.push_str("\nNothing that is known keeps this user from signing in.\n");
+    }
+    if report.account.is_some() && !report.limited.is_empty() {
+        let addresses: Vec<String> = report.limited.iter().map(ToString::to_string).collect();
+        text.push_str(&format!(
+            "\nRefused for a minute or two, whatever the account, because of failures: {}\nIf the user is there:\n  {}\n",
+            addresses.join(", "),
+            command("signet user unlock", &report.login, &option("--network", &addresses[0]))
+        ));
     }
     if !report.locks.is_empty() {
         text.push_str("\nCounters of failed attempts:\n");

@@ -35,11 +35,12 @@ pub async fn of_login(
     admin: Authenticated<Administrator>,
     params: Params,
 ) -> Result<HttpResponse, Problem> {
-    let context = admin.context;
+    let Authenticated { context, caller } = admin;
     let missing = || Refusal::field("login", "missing", "Name the login: ?login=ada.");
     let login = params.get("login").map(str::to_owned).ok_or_else(missing);
     let login = context.check(login)?;
-    let work = user_why::why_login(context.app.clone(), login, context.now());
+    let info = context.administration(&caller);
+    let work = user_why::why_login(context.app.clone(), login, info);
     let report = context.run(work).await?;
     Ok(HttpResponse::Ok().json(view::user_report(&report)))
 }

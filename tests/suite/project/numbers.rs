@@ -125,6 +125,7 @@ fn every_limit_is_documented_with_the_number_of_the_code() {
         ("polls of devices", bucket(RateLimit::DevicePoll)),
         ("tokens that public clients revoke", bucket(RateLimit::Revocation)),
         ("what a signed-in user writes", bucket(RateLimit::AuthenticatedWrite)),
+        ("questions why a login does not sign in", bucket(RateLimit::LoginLookup)),
         ("codes that a signed-in user gets", bucket(RateLimit::UnattendedCode)),
         ("login names reserved for one user", format!("{MOST_RESERVED}, each for 90 days")),
         ("live sessions of one user", format!("({})", spelt(sessions))),

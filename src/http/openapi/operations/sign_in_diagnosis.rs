@@ -3,6 +3,7 @@
 use super::audit::EVENT;
 use super::factors::FACTOR;
 use super::users::USER;
+use crate::domain::outcome::Code;
 use crate::domain::sign_in_diagnosis::Cause;
 use crate::http::openapi::operation::{Operation, Parameter, Tag, ok};
 use crate::http::openapi::schema::{
@@ -40,6 +41,11 @@ static USER_REPORT: Named = Named {
         required("findings", list(&FINDING)),
         required("nearest", TEXTS.about("Logins that are spelt nearly alike, of an unknown one.")),
         required("locks", list(&LOCK).about("The counters of failed attempts that are running.")),
+        required(
+            "refused_addresses",
+            TEXTS.about("Addresses that are refused at the moment, whatever the account. Of an unknown login: only for \
+                         callers who may read the audit trail."),
+        ),
         required("failures", list(&named(&EVENT)).about("The last ten failures, newest first.")),
         required(
             "limits",
@@ -98,4 +104,5 @@ pub static OF_LOGIN: Operation = Operation::new(
     TEXT,
     "The login or e-mail address as the user types it; no account needs to have it. Required.",
 )])
-.returns(&[ok(named(&USER_REPORT))]);
+.returns(&[ok(named(&USER_REPORT))])
+.fails_with(&[Code::TooManyAttempts]);

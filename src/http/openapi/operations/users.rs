@@ -238,13 +238,17 @@ pub static SEND_RECOVERY: Operation =
         )
         .path(ID)
         .returns(&[ok(named(&SENT_LINK))])
-        .conflicts("The user is disabled.");
+        .conflicts(
+            "The user is disabled; or the helpdesk has reset the second factors in the last 24 hours, or is not shown \
+             the link of a user without a verified address.",
+        );
 
 /// `POST /v1/admin/users/{id}/unlock`.
 pub static UNLOCK: Operation = Operation::new("unlockUser", Tag::Admin, "Unlock a user")
     .about(
         "Clears the counters of failed attempts at the password and the second factors: from every network, or from \
-         one. With one, all accounts may be tried from there again.",
+         one. With one, all accounts may be tried from there again, if it was refused with this user, or the caller has \
+         the full right.",
     )
     .path(ID)
     .body(
@@ -254,7 +258,10 @@ pub static UNLOCK: Operation = Operation::new("unlockUser", Tag::Admin, "Unlock 
         )]])
         .optional(),
     )
-    .returns(&[NO_CONTENT]);
+    .returns(&[NO_CONTENT])
+    .conflicts(
+        "Nothing is counted for the user from the network, and the caller has less than the full right.",
+    );
 
 /// `GET /v1/admin/users/{id}`.
 pub static SHOW: Operation =

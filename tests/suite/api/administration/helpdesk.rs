@@ -6,9 +6,9 @@ use signet::base::TimeSpan;
 use signet::domain::user::Role;
 
 use super::{Place, user_path};
-use crate::support::on_both;
 use crate::support::second_factors::Authenticator;
-use crate::support::server::PASSWORD;
+use crate::support::server::{Answer, Options, PASSWORD};
+use crate::support::{Backend, on_both};
 
 const SCOPES: &str = "signet:users signet:read";
 
@@ -127,6 +127,92 @@ async fn the_helpdesk_resets_password_or_factors_of_an_account_in_a_day() {
             let root = place.log_in("root", "signet:admin").await;
             assert!(call(&root.access, &first).await.status < 300, "an administrator may");
         }
+    })
+    .await;
+}
+
+/// A server whose limits count, behind a proxy that tells addresses.
+async fn limited(backend: Backend) -> Place {
+    let options = Options::on(backend).with("SIGNET_RATE_LIMITS", "on");
+    Place::with(options.with("SIGNET_TRUSTED_PROXIES", "127.0.0.1/32")).await
+}
+
+async fn log_in_from(place: &Place, address: &str, login: &str, password: &str) -> Answer {
+    let request = place.server.request(Method::POST, "/v1/login");
+    let body = json!({"login": login, "password": password});
+    place.server.send(request.header("x-forwarded-for", address).json(&body)).await
+}
+
+/// Asking why a login does not sign in tells what was typed as one. A caller without the full right may ask thirty times,
+/// then once in ten seconds; each question about an unknown login is an event; and where attempts came from is told to
+/// those only who may read the audit trail.
+#[tokio::test(flavor = "multi_thread")]
+async fn questions_about_unknown_logins_are_limited_and_recorded() {
+    on_both("questions about logins", async |backend| {
+        let place = limited(backend).await;
+        let hugo = place.administrator("hugo", Role::Helpdesk, "signet:users").await;
+        log_in_from(&place, "192.0.2.9", "hunter2", PASSWORD).await.is(401);
+        let ask = async |access: &str| {
+            place.server.get_as("/v1/admin/users/why?login=hunter2", access).await
+        };
+        let told = ask(&hugo.access).await;
+        assert!(told.is(200).text.contains("It was tried once"), "{}", told.text);
+        assert!(!told.text.contains("192.0.2"), "{}", told.text);
+        assert_eq!(told.json()["failures"][0]["address"], Value::Null);
+        for _ in 1..30 {
+            ask(&hugo.access).await.is(200);
+        }
+        let refused = ask(&hugo.access).await;
+        refused.is_problem(429, "too_many_attempts");
+        assert!(!refused.header("retry-after").is_empty());
+        let events = place.events("login.explained").await;
+        assert_eq!(events.len(), 30);
+        assert!(events.iter().all(|event| event["actor_id"] == hugo.claims()["sub"]));
+        assert!(!events.iter().any(|event| event.to_string().contains("hunter2")));
+        for _ in 0..31 {
+            let told = ask(&place.root.access).await;
+            assert_eq!(told.is(200).json()["failures"][0]["address"], "192.0.2.9");
+            assert!(told.text.contains("It was tried once"), "a question is no attempt");
+        }
+        // Questions about users that there are leave no event.
+        place.server.get_as("/v1/admin/users/why?login=hugo", &place.root.access).await.is(200);
+        assert_eq!(place.events("login.explained").await.len(), 61);
+    })
+    .await;
+}
+
+/// The helpdesk unlocks a network for a user from which attempts at that account are counted, and no other: else it could
+/// let a network go on that attacks other accounts. A full administrator can.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_helpdesk_unlocks_networks_that_concern_the_user() {
+    on_both("helpdesk and networks", async |backend| {
+        let place = limited(backend).await;
+        let hugo = place.administrator("hugo", Role::Helpdesk, "signet:users").await;
+        let path =
+            format!("{}/unlock", user_path(place.user("ada", Role::User, Some(PASSWORD)).await));
+        for login in ["bob", "eve", "joe"] {
+            for _ in 0..20 {
+                log_in_from(&place, "192.0.2.9", login, "wrong password").await.is(401);
+            }
+        }
+        let unlock = async |access: &str| {
+            place.call(access, Method::POST, &path, json!({"network": "192.0.2.9"})).await
+        };
+        let refused = unlock(&hugo.access).await;
+        refused.is_problem(409, "conflict");
+        assert!(refused.string("detail").contains("192.0.2.9"), "{}", refused.text);
+        log_in_from(&place, "192.0.2.9", "bob", PASSWORD).await.is(429);
+        assert!(place.events("user.unlocked").await.is_empty());
+        // Refused there, the user is helped.
+        log_in_from(&place, "192.0.2.9", "ada", PASSWORD).await.is(429);
+        unlock(&hugo.access).await.is(204);
+        log_in_from(&place, "192.0.2.9", "ada", PASSWORD).await.is(200);
+        // Counted attempts at the account itself end, and what others failed there stays.
+        log_in_from(&place, "198.51.100.7", "ada", "wrong password").await.is(401);
+        let body = json!({"network": "198.51.100.7"});
+        place.call(&hugo.access, Method::POST, &path, body.clone()).await.is(204);
+        place.call(&hugo.access, Method::POST, &path, body.clone()).await.is(409);
+        place.call(&place.root.access, Method::POST, &path, body).await.is(204);
     })
     .await;
 }

@@ -1,34 +1,55 @@
 //! The command at the foot of a page shows the same as the page.
 
-use std::process::Command;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
 
-use super::{administrator, id_of, started};
+use reqwest::Method;
+use serde_json::json;
+use signet::base::Timestamp;
+use signet::domain::sign_in_diagnosis::{
+    AccountFacts, CountedFrom, FailedAttempts, Guarded, Lock, Observed, StoredPassword,
+    UnknownFacts, diagnose, diagnose_unknown,
+};
+
+use super::{administrator, started};
+use crate::support::relying_party::form;
 use crate::support::server::Answer;
 use crate::support::{Backend, Server, on_both};
 
 /// The command that a page names.
 fn named(page: &Answer) -> String {
     let (_, rest) = page.is(200).text.split_once("Same as: <code>").unwrap();
-    rest.split_once("</code>").unwrap().0.replace("&#38;", "&")
+    let text = rest.split_once("</code>").unwrap().0;
+    let escapes = [("&#60;", "<"), ("&#62;", ">"), ("&#34;", "\""), ("&#39;", "'"), ("&#38;", "&")];
+    escapes.iter().fold(text.to_owned(), |text, (escape, plain)| text.replace(escape, plain))
 }
 
-/// What the command prints beside the running server.
-fn printed(server: &Server, command: &str) -> String {
-    let words: Vec<&str> = command.split_whitespace().collect();
-    let (program, arguments) = words.split_first().unwrap();
-    assert_eq!(*program, "signet");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_signet"));
-    command.env_clear().env("PATH", "/usr/bin:/bin").current_dir(server.dir.path());
-    command.env("SIGNET_DATA_DIR", server.dir.path().join("data"));
-    command.env("SIGNET_ISSUER", &server.base);
+/// Runs the command in a shell, beside the running server.
+fn run(server: &Server, command: &str) -> Output {
+    let programs = Path::new(env!("CARGO_BIN_EXE_signet")).parent().unwrap();
+    let mut shell = Command::new("/bin/sh");
+    shell.env_clear().env("PATH", format!("{}:/usr/bin:/bin", programs.display()));
+    shell.current_dir(server.dir.path());
+    shell.env("SIGNET_DATA_DIR", server.dir.path().join("data"));
+    shell.env("SIGNET_ISSUER", &server.base);
     if let Some(url) = &server.database_url {
-        command.env("SIGNET_DATABASE_URL", url);
+        shell.env("SIGNET_DATABASE_URL", url);
     }
-    let output = command.args(arguments).output().unwrap();
+    shell.args(["-c", command]).stdin(Stdio::null()).output().unwrap()
+}
+
+/// What the command prints.
+fn printed(server: &Server, command: &str) -> String {
+    assert!(command.starts_with("signet "), "{command}");
+    let output = run(server, command);
     let error = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{arguments:?}: {error}");
+    assert!(output.status.success(), "{command}: {error}");
     String::from_utf8(output.stdout).unwrap()
 }
+
+/// Logins that a shell or the command line could take for something else.
+const HOSTILE: [&str; 4] = ["-x", "--yes", "x|touch${IFS}pwn", "o'|touch${IFS}pwn|'"];
 
 /// Users, one user, applications, APIs, keys and settings: the command of each page is accepted and prints what the page
 /// shows.
@@ -37,7 +58,7 @@ async fn the_command_of_a_page_shows_the_same() {
     on_both("console: commands", async |backend: Backend| {
         let server = started(backend).await;
         let root = administrator(&server).await;
-        let ada = id_of(&root, "ada").await;
+        let ada = super::id_of(&root, "ada").await;
         let kid = {
             let keys = server.get("/.well-known/jwks.json").await.is(200).json();
             keys["keys"][0]["kid"].as_str().unwrap().to_owned()
@@ -60,4 +81,128 @@ async fn the_command_of_a_page_shows_the_same() {
         }
     })
     .await;
+}
+
+/// The command of each page of a user and of each question about one, pasted into a shell, is about that user alone,
+/// whatever characters the login has.
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_are_safe_to_paste_into_a_shell() {
+    on_both("console: hostile logins", async |backend: Backend| {
+        let server = started(backend).await;
+        let api = server.administrator("second").await;
+        let root = administrator(&server).await;
+        for login in HOSTILE {
+            let body = json!({ "login": login });
+            let made = server.call_as(Method::POST, "/v1/admin/users", &api.access, body).await;
+            let id = made.is(201).string("id");
+            let q = form([("q", login)]);
+            for page in [
+                format!("/admin/users/{id}"),
+                format!("/admin/users?{q}"),
+                format!("/admin/search?{q}"),
+                format!("/admin/sessions?user={id}"),
+                format!("/admin/audit?user={id}"),
+            ] {
+                let command = named(&root.get(&page).await);
+                let text = printed(&server, &command);
+                assert!(page.contains("sessions") || text.contains(&id), "{command}: {text}");
+            }
+            for action in [
+                "unlock",
+                "must-change",
+                "end-sessions",
+                "reset-factors",
+                "disable",
+                "enable",
+                "recovery",
+            ] {
+                let command = named(&root.get(&format!("/admin/users/{id}/{action}")).await);
+                assert!(command.contains("touch") || command.contains(login), "{command}");
+                printed(&server, &command);
+            }
+            let user = format!("/v1/admin/users/{id}");
+            let shown = server.get_as(&user, &api.access).await.is(200).json();
+            assert_eq!(shown["must_change_password"], true, "{shown}");
+            // Asks, and there is no terminal.
+            let command = named(&root.get(&format!("/admin/users/{id}/delete")).await);
+            let output = run(&server, &command);
+            let error = String::from_utf8_lossy(&output.stderr);
+            assert!(error.contains("--yes"), "{command}: {error}");
+            assert!(!server.dir.path().join("pwn").exists(), "{login}");
+        }
+        let users = server.get_as("/v1/admin/users", &api.access).await.is(200).json();
+        assert_eq!(users["data"].as_array().unwrap().len(), 3 + HOSTILE.len());
+    })
+    .await;
+}
+
+/// Each command of a diagnosis, pasted into a shell, is one call of `signet` with the login as one operand, which is not
+/// taken for an option.
+#[test]
+fn commands_of_a_diagnosis_are_safe_to_paste_into_a_shell() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = dir.path().join("signet");
+    std::fs::write(&program, "#!/bin/sh\nfor word; do printf '[%s]\\n' \"$word\"; done\n").unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    for login in HOSTILE {
+        let commands = commands_of_diagnoses(login);
+        assert!(commands.len() > 12, "{commands:?}");
+        for command in commands {
+            let mut shell = Command::new("/bin/sh");
+            shell.env_clear().env("PATH", format!("{}:/usr/bin:/bin", dir.path().display()));
+            let output = shell.args(["-c", &command]).current_dir(dir.path()).output().unwrap();
+            let text = String::from_utf8(output.stdout).unwrap();
+            assert!(output.status.success() && output.stderr.is_empty(), "{command}: {text}");
+            let words: Vec<&str> = text.lines().collect();
+            if words[0] == "[user]" {
+                let at = words.iter().position(|word| *word == format!("[{login}]"));
+                let at = at.unwrap_or_else(|| panic!("{command}: {text}"));
+                assert!(!login.starts_with('-') || words[at - 1] == "[--]", "{command}: {text}");
+            }
+            let files = std::fs::read_dir(dir.path()).unwrap().count();
+            assert_eq!(files, 1, "{command} made a file");
+        }
+    }
+}
+
+/// The commands of every cause of an account and of an unknown login.
+fn commands_of_diagnoses(login: &str) -> Vec<String> {
+    let now = Timestamp::from_secs(1_000);
+    let failure = |reason: &str| FailedAttempts {
+        last_at: now,
+        kind: "login.failed".to_owned(),
+        reason: Some(reason.to_owned()),
+        detail: None,
+        address: Some("192.0.2.7".to_owned()),
+        times: 3,
+    };
+    let lock = |guarded, from| Lock { guarded, from, tries: 20, limit: 20, until: now };
+    let observed = Observed {
+        locks: vec![
+            lock(Guarded::Password, CountedFrom::Network("192.0.2.7".parse().ok())),
+            lock(Guarded::Password, CountedFrom::Network(None)),
+            lock(Guarded::Password, CountedFrom::Strangers),
+            lock(Guarded::SecondFactor, CountedFrom::Strangers),
+        ],
+        failures: ["address", "wrong_password", "factor_failed"].map(failure).to_vec(),
+        shed: 1,
+        limited: Vec::new(),
+    };
+    let account = |password| AccountFacts {
+        login: login.to_owned(),
+        disabled_at: Some(now),
+        password,
+        must_change_password: true,
+        lacks_second_factor: true,
+        last_success: None,
+        last_address: None,
+    };
+    let own = || Some(login.to_owned());
+    let unknown =
+        UnknownFacts { former: own(), unverified: own(), nearest: own().into_iter().collect() };
+    let found = [StoredPassword::None, StoredPassword::Unreadable]
+        .into_iter()
+        .flat_map(|password| diagnose(&account(password), &observed, now))
+        .chain(diagnose_unknown(&unknown, &observed, now));
+    found.filter_map(|finding| finding.fix).collect()
 }
