@@ -23,7 +23,7 @@ use crate::identity::sessions;
 use crate::store::revocations::Revoked;
 use crate::store::session_generations::{self, LogoutWalk};
 use crate::store::sessions::end::Ending;
-use crate::store::{clients, users};
+use crate::store::{authorization_codes, clients, device_codes, users};
 
 use super::authorization::{authorize, authorize_on_user};
 pub use super::session_selection::{Count, Selection};
@@ -211,6 +211,16 @@ async fn tell_later(
 
 async fn end_before(app: App, call: Call, info: RequestInfo) -> Result<Outcome, Failure> {
     let mut count = Count::default();
+    if let (Selection::Before(before), None) = (&call.which, call.after) {
+        app.transaction(&info, async |tx| {
+            require_any_user(tx).await?;
+            // Approvals that no session has come of yet.
+            authorization_codes::void_issued_before(tx, *before, info.now).await?;
+            device_codes::void_issued_before(tx, *before).await?;
+            Ok(())
+        })
+        .await?;
+    }
     let mut walk = call.walk(&app, info.now);
     loop {
         let place = walk.place();

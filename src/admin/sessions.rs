@@ -63,7 +63,8 @@ pub async fn user_of_live(app: App, id: SessionId, now: Timestamp) -> Result<Use
     Ok(users::find(&mut reader, user).await?.ok_or_else(none)?)
 }
 
-/// Ends the sessions and the sign-ins at Signet's pages that rest on less than `level`. How many there were.
+/// Ends the sessions and the sign-ins at Signet's pages that rest on less than `level`, or only counts them. How many
+/// there were.
 ///
 /// Interrupted, it has ended a part, and may be run again.
 ///
@@ -72,6 +73,7 @@ pub async fn user_of_live(app: App, id: SessionId, now: Timestamp) -> Result<Use
 pub async fn revoke_below(
     app: App,
     level: AssuranceLevel,
+    dry_run: bool,
     info: RequestInfo,
 ) -> Result<u64, Failure> {
     let (mut after, mut ended) = (None, 0);
@@ -81,6 +83,10 @@ pub async fn revoke_below(
             sessions::list(app.clone(), &SessionFilter::default(), request, info.now).await?;
         let last = page.data.last().map(LoggedIn::id);
         for row in page.data.iter().filter(|row| row.acr() < level) {
+            if dry_run {
+                ended += 1;
+                continue;
+            }
             match revoke(app.clone(), SessionId::from_uuid(row.id()), info.clone()).await {
                 Ok(()) => ended += 1,
                 // It has ended meanwhile, perhaps with the sign-in that it belongs to.

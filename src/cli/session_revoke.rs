@@ -28,7 +28,7 @@ pub struct RevokeArgs {
     #[command(flatten)]
     which: Which,
     /// Count them, and end nothing
-    #[arg(long, conflicts_with = "below")]
+    #[arg(long)]
     dry_run: bool,
 }
 
@@ -70,9 +70,16 @@ pub fn revoke(args: &RevokeArgs, output: Output) -> Result<(), CommandError> {
     let RevokeArgs { which, dry_run } = args;
     with_app(async |app| {
         if let Some(level) = which.below {
-            let work = sessions::revoke_below(app.clone(), level, RequestInfo::cli(app.now()));
+            let info = RequestInfo::cli(app.now());
+            let work = sessions::revoke_below(app.clone(), level, *dry_run, info);
             let ended = app.run_to_completion(work).await?;
-            startup_report::say(&format!("Ended {ended} sessions and sign-ins below {level}\n"));
+            startup_report::say(&match dry_run {
+                // Those of a sign-in end with it and are counted here by themselves.
+                true => format!(
+                    "Would end {ended} sessions and sign-ins below {level}; nothing has ended\n"
+                ),
+                false => format!("Ended {ended} sessions and sign-ins below {level}\n"),
+            });
         } else if let Some(path) = &which.from {
             let done = |count| match dry_run {
                 true => format!("Would end {count} sessions and sign-ins; nothing has ended"),

@@ -3,7 +3,7 @@
 use crate::base::Timestamp;
 use crate::base::id::{SessionId, UserId};
 use crate::base::opaque_token::TokenHash;
-use crate::domain::authorization::Authorization;
+use crate::domain::authorization::{Authorization, CODE_LIFE};
 use crate::domain::outcome::Fault;
 use crate::{execute, fetch_optional};
 
@@ -129,6 +129,24 @@ pub async fn void(tx: &mut Tx, user: UserId, now: Timestamp) -> Result<u64, Faul
          WHERE user_id = $2 AND redeemed_at IS NULL AND expires_at > $1",
         now,
         user
+    )
+}
+
+/// Uses up the codes of every user that were issued before this time and that no client has redeemed yet.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn void_issued_before(
+    tx: &mut Tx,
+    before: Timestamp,
+    now: Timestamp,
+) -> Result<u64, Fault> {
+    execute!(
+        tx,
+        "UPDATE authorization_codes SET redeemed_at = $1 \
+         WHERE expires_at > $1 AND expires_at < $2 AND redeemed_at IS NULL",
+        now,
+        before + CODE_LIFE
     )
 }
 

@@ -156,6 +156,18 @@ pub async fn redeem(tx: &mut Tx, hash: &TokenHash) -> Result<Option<Authorizatio
     .transpose()
 }
 
+/// Forgets what users have allowed devices that asked before this time and have not fetched it yet.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn void_issued_before(tx: &mut Tx, before: Timestamp) -> Result<u64, Fault> {
+    execute!(
+        tx,
+        "DELETE FROM device_codes WHERE expires_at < $1 AND user_id IS NOT NULL",
+        before + LIFE
+    )
+}
+
 /// Forgets what a user has allowed devices of a client that have not fetched it yet.
 ///
 /// # Errors

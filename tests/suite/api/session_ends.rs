@@ -5,11 +5,12 @@ use serde_json::{Value, json};
 use signet::base::TimeSpan;
 use signet::jobs;
 
-use crate::support::relying_party::{App, Person};
-use crate::support::server::{Tokens, pair};
+use crate::support::relying_party::{App, Person, field};
+use crate::support::server::{Answer, PASSWORD, Tokens, pair};
 use crate::support::{Server, on_both};
 
 const END: &str = "/v1/admin/sessions/end";
+const DEVICE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 /// A server with an administrator, two users and two clients.
 struct Stage {
@@ -110,8 +111,7 @@ async fn everything_of_every_user_ends_with_one_row() {
         let mut of_shop = stage.tokens(&stage.shop, &browser).await;
         assert!(stage.client_lives(&stage.shop, &mut of_shop).await);
         assert!(stage.signed_in(&browser).await);
-        let body = json!({"login": "root", "password": crate::support::server::PASSWORD,
-            "scope": "signet:admin"});
+        let body = json!({"login": "root", "password": PASSWORD, "scope": "signet:admin"});
         let root = Tokens::of(&server.post("/v1/login", body).await);
         let events = server.events(&root, "sessions.ended").await;
         assert_eq!(events.len(), 1);
@@ -176,6 +176,86 @@ async fn the_sessions_of_a_client_end_and_no_others() {
         answer.is_problem(404, "not_found");
     })
     .await;
+}
+
+/// What users have approved for a client and no session has come of ends with its sessions: codes that were not redeemed,
+/// and devices that were approved. Those of other clients are redeemed.
+#[tokio::test(flavor = "multi_thread")]
+async fn approvals_of_a_client_end_with_its_sessions() {
+    on_both("end approvals of a client", async |backend| {
+        let stage = Stage::on(backend).await;
+        let server = &stage.server;
+        let device = json!({"type": "native", "grant_types": [DEVICE, "refresh_token"]});
+        let tv = App::register(server, &stage.root, device.clone()).await;
+        let radio = App::register(server, &stage.root, device).await;
+        let ada = Person::new(server, "ada");
+        let (of_shop, of_desk) =
+            (stage.shop.code(&ada, &[]).await, stage.desk.code(&ada, &[]).await);
+        let (of_tv, of_radio) =
+            (approved(server, &ada, &tv).await, approved(server, &ada, &radio).await);
+        for app in [&stage.shop, &tv] {
+            stage.end(json!({"client_id": app.id})).await;
+        }
+        let refused = stage.shop.redeem(server, &of_shop).await;
+        assert_eq!(refused.is(400).json()["error"], "invalid_grant");
+        let refused = poll(server, &tv, &of_tv).await;
+        assert_eq!(refused.is(400).json()["error"], "invalid_grant");
+        stage.desk.redeem(server, &of_desk).await.is(200);
+        poll(server, &radio, &of_radio).await.is(200);
+    })
+    .await;
+}
+
+/// What users approved before a time and no session has come of ends with the sessions of that time; what they approved
+/// later is redeemed.
+#[tokio::test(flavor = "multi_thread")]
+async fn approvals_from_before_a_time_end_with_its_sessions() {
+    on_both("end approvals by time", async |backend| {
+        let stage = Stage::on(backend).await;
+        let server = &stage.server;
+        let device = json!({"type": "native", "grant_types": [DEVICE, "refresh_token"]});
+        let tv = App::register(server, &stage.root, device).await;
+        let ada = Person::new(server, "ada");
+        let early = (stage.shop.code(&ada, &[]).await, approved(server, &ada, &tv).await);
+        server.advance(TimeSpan::from_secs(10));
+        let cut = server.now().rfc3339();
+        let bob = Person::new(server, "bob");
+        let late = (stage.shop.code(&bob, &[]).await, approved(server, &bob, &tv).await);
+        let dry = stage.end(json!({"before": cut, "dry_run": true})).await;
+        assert_eq!(dry["dry_run"], true);
+        let root = server.administrator("second").await;
+        let body = json!({"before": cut});
+        server.call_as(Method::POST, END, &root.access, body).await.is(200);
+        let refused = stage.shop.redeem(server, &early.0).await;
+        assert_eq!(refused.is(400).json()["error"], "invalid_grant");
+        let refused = poll(server, &tv, &early.1).await;
+        assert_eq!(refused.is(400).json()["error"], "invalid_grant");
+        stage.shop.redeem(server, &late.0).await.is(200);
+        poll(server, &tv, &late.1).await.is(200);
+    })
+    .await;
+}
+
+/// A device that the user has approved; its device code.
+async fn approved(server: &Server, person: &Person<'_>, app: &App) -> String {
+    let fields = [("scope", "openid")];
+    let begun = app.call(server, "/oauth2/device_authorization", &fields).await;
+    let user_code = begun.is(200).string("user_code");
+    let page = person.get("/device").await;
+    let flow = field(&page.is(200).text, "flow");
+    let mut page = person.post("/device", &[("flow", &flow), ("user_code", &user_code)]).await;
+    if page.text.contains(r#"action="/login""#) {
+        let answer = person.log_in(&page, PASSWORD).await;
+        page = person.get(answer.is(303).header("location")).await;
+    }
+    person.decide(&page, "allow").await.is(200);
+    begun.string("device_code")
+}
+
+/// A device asks for its tokens.
+async fn poll(server: &Server, app: &App, code: &str) -> Answer {
+    let fields = [("grant_type", DEVICE), ("device_code", code)];
+    app.call(server, "/oauth2/token", &fields).await
 }
 
 /// Ended in one process, refused at the next request in another.
