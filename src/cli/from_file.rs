@@ -2,6 +2,7 @@
 //!
 //! Owns reading the lines, the report and the exit code. A line that fails does not keep the others from being done.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
@@ -14,7 +15,8 @@ use super::startup_report;
 const MAX_LINE: u64 = 4_096;
 
 /// Does `work` for each line of `path` (`-`: standard input), without what surrounds it; empty lines and lines that
-/// begin with `#` are skipped. `done` says what has happened to the good ones, as in "12 lines: ended 11 sessions".
+/// begin with `#` are skipped, and so is, with a word about it, a line that equals an earlier one. `done` says what has
+/// happened to the good ones, as in "Ended 11 sessions".
 ///
 /// # Errors
 /// When the file cannot be read; exit code 6 when a line failed.
@@ -24,6 +26,7 @@ pub async fn each_line(
     mut work: impl AsyncFnMut(&str) -> Result<(), CommandError>,
 ) -> Result<(), CommandError> {
     let mut lines = open(path)?;
+    let mut seen: HashMap<String, u64> = HashMap::new();
     let (mut number, mut succeeded, mut failed) = (0_u64, 0_u64, 0_u64);
     while let Some(line) = next_line(&mut lines, path)? {
         number += 1;
@@ -31,6 +34,11 @@ pub async fn each_line(
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
+        if let Some(first) = seen.get(line) {
+            startup_report::say(&format!("line {number}: the same as line {first}; skipped\n"));
+            continue;
+        }
+        seen.insert(line.to_owned(), number);
         match work(line).await {
             Ok(()) => succeeded += 1,
             Err(error) => {
@@ -46,7 +54,7 @@ pub async fn each_line(
     let lines = if failed == 1 { "1 line".to_owned() } else { format!("{failed} lines") };
     Err(CommandError::new(
         Exit::SomeFailed,
-        format!("{lines} failed, see above; the other lines did not."),
+        format!("{lines} failed; the messages above say why. The other lines are not affected."),
     ))
 }
 

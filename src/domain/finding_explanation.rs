@@ -4,11 +4,12 @@
 //! shell, and no command registers a text that only a request has named without saying so.
 
 use super::api::Api;
-use super::client::{AuthMethod, Client};
+use super::client::{AuthMethod, Client, ClientType};
 use super::client_finding::{FindingCode, FindingKey};
+use super::permission::is_admin_scope;
 use super::redirect;
 use super::scope;
-use super::shell_word::quoted;
+use super::shell_word;
 use super::{oidc, outcome::quotable};
 
 /// A sentence about a finding, and the command or change that ends it, where one does.
@@ -58,7 +59,7 @@ pub fn explain(key: &FindingKey, client: &Client, apis: &[&Api]) -> Explanation 
             "An assertion (private_key_jwt) did not authenticate the client: it is signed with another \
              key, is expired or used, or names another audience. If the client has a new key, register it."
                 .to_owned(),
-            of.update("--jwks-file FILE"),
+            of.update(" --jwks-file FILE"),
         ),
         Ok(FindingCode::UnauthorizedClient) => of.grant(),
         Ok(FindingCode::InvalidScope) if is_word(&key.detail) => {
@@ -75,24 +76,23 @@ fn is_word(detail: &str) -> bool {
     !detail.is_empty() && detail.bytes().all(|b| b.is_ascii_graphic())
 }
 
-/// One option for each of `known` and for `new`.
+/// One option for each of `known` and for `new`, each after a space.
 fn options<'a>(
     option: &str,
     known: impl IntoIterator<Item = &'a str>,
     new: Option<&'a str>,
 ) -> String {
-    let words = known.into_iter().chain(new);
-    let all: Vec<String> = words.map(|word| format!("{option} {}", quoted(word))).collect();
-    all.join(" ")
+    known.into_iter().chain(new).map(|word| shell_word::option(option, word)).collect()
 }
 
 impl Explained<'_> {
     fn command(&self, verb: &str) -> String {
-        format!("signet client {verb} {}", quoted(&self.client.client_id))
+        shell_word::command(&format!("signet client {verb}"), &self.client.client_id, "")
     }
 
+    /// `options` begin with a space.
     fn update(&self, options: &str) -> String {
-        format!("{} {options}", self.command("update"))
+        shell_word::command("signet client update", &self.client.client_id, options)
     }
 
     /// The sentence that the client was answered with.
@@ -172,7 +172,7 @@ impl Explained<'_> {
                         "The client authenticated with {sent} and is registered for {registered}. \
                          Configure it for {registered}, or register what it sends."
                     ),
-                    self.update(&format!("--auth-method {sent}{file}")),
+                    self.update(&format!(" --auth-method {sent}{file}")),
                 )
             }
         }
@@ -226,6 +226,9 @@ impl Explained<'_> {
             self.apis.iter().copied().filter(|api| api.scopes.contains(name)).collect();
         let own = offering.iter().any(|api| self.client.may_target_api(&api.identifier));
         let remove = || "Remove it from the configuration of the client.".to_owned();
+        if is_admin_scope(name) {
+            return self.admin_scope(&did_not_get);
+        }
         if scope::is_reserved(name) {
             let message =
                 format!("{did_not_get}: scopes that begin with signet: are Signet's own.");
@@ -267,6 +270,35 @@ impl Explained<'_> {
         )
     }
 
+    /// A scope of administration, which a client has by itself and is granted alone.
+    fn admin_scope(&self, did_not_get: &str) -> Explanation {
+        let metadata = &self.client.metadata;
+        if metadata.client_type != ClientType::Service {
+            return Explanation::new(
+                format!(
+                    "{did_not_get}: scopes that begin with signet: are Signet's own, for service clients that \
+                     administer and for users who request them at /v1/login."
+                ),
+                "Remove it from the configuration of the client.".to_owned(),
+            );
+        }
+        if metadata.admin_scopes.contains(self.detail) {
+            return Explanation::new(
+                format!(
+                    "{did_not_get}: the client has it, and the request was for an API as well, or for another client's \
+                     user."
+                ),
+                "The client requests its signet: scopes alone, with grant_type=client_credentials and no other \
+                 resource."
+                    .to_owned(),
+            );
+        }
+        Explanation::new(
+            format!("{did_not_get}: it opens administration, and the client was not given it."),
+            self.update(&options("--admin-scope", metadata.admin_scopes.iter(), Some(self.detail))),
+        )
+    }
+
     /// A scope that no API offers. Where it is clear which API would, the command that lets it.
     fn unknown_scope(&self, did_not_get: &str) -> Explanation {
         let message = format!("{did_not_get}: no API offers it.");
@@ -283,10 +315,10 @@ impl Explained<'_> {
                 "{message} Remove it from the configuration of the client; or, if the API has such a scope, \
                  let it offer it."
             ),
-            format!(
-                "signet api set {} {}",
-                quoted(&api.identifier),
-                options("--scope", api.scopes.iter(), Some(self.detail))
+            shell_word::command(
+                "signet api set",
+                &api.identifier,
+                &options("--scope", api.scopes.iter(), Some(self.detail)),
             ),
         )
     }

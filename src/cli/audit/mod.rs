@@ -80,7 +80,7 @@ pub struct ListArgs {
     #[arg(long, value_name = "LOGIN|EMAIL|CLIENT_ID|ID")]
     actor: Option<String>,
     /// Events that concern this session
-    #[arg(long, value_name = "SESSION_ID")]
+    #[arg(long, value_name = "SESSION_ID", value_parser = of_session)]
     session: Option<SessionId>,
     /// Events of the request with this id
     #[arg(long, value_name = "REQUEST_ID")]
@@ -90,6 +90,12 @@ pub struct ListArgs {
     follow: bool,
     #[command(flatten)]
     paging: Paging,
+}
+
+fn of_session(text: &str) -> Result<SessionId, String> {
+    text.parse().map_err(|_| {
+        "this is no id of a session: a UUID, as signet session list shows it and tokens have it in sid".to_owned()
+    })
 }
 
 fn of_network(text: &str) -> Result<IpNet, String> {

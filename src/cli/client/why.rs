@@ -9,6 +9,7 @@ use crate::cli::relative_time::ago;
 use crate::cli::with_app::with_app;
 use crate::domain::client_finding::Finding;
 use crate::domain::finding_explanation::Explanation;
+use crate::domain::shell_word::command;
 use crate::view;
 
 use super::Named;
@@ -38,8 +39,9 @@ fn text(report: &ClientReport, now: Timestamp) -> String {
     }
     if let Some(at) = client.disabled_at {
         text.push_str(&format!(
-            "\nThe client was disabled {}; every request of it is refused.\n  signet client enable {id}\n",
-            ago(at, now)
+            "\nThe client was disabled {}; every request of it is refused.\n  {}\n",
+            ago(at, now),
+            command("signet client enable", id, "")
         ));
     }
     let updated_at = report.stored.updated_at;

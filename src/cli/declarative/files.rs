@@ -8,7 +8,6 @@ use serde_json::Value;
 
 use crate::admin::declarative::{Choices, Expected, InputFile, MAX_FILE};
 use crate::cli::error::CommandError;
-use crate::cli::exit::Exit;
 
 /// Reads files; `-` is standard input, once.
 pub fn read(paths: &[PathBuf]) -> Result<Vec<InputFile>, CommandError> {
@@ -38,7 +37,7 @@ fn input(name: String, folder: PathBuf, from: impl Read) -> Result<InputFile, Co
 }
 
 fn unreadable(name: &str, error: &io::Error) -> CommandError {
-    CommandError::new(Exit::Failed, format!("{name} cannot be read: {error}."))
+    CommandError::usage(format!("{name} cannot be read: {error}."))
 }
 
 /// The choices of a plan that was saved, and what it was made from.

@@ -192,14 +192,12 @@ fn run(
         }
         (None, Some(path)) if args.dry_run => {
             let plan = Plan::default();
-            let summary = |lines| format!("{}: nothing was changed", counted(lines));
+            let summary =
+                |lines| format!("Would {} {}; nothing was changed", work.verb(), counted(lines));
             each_line(path, summary, async |line| plan.line(&app, line, work, roles).await).await
         }
         (None, Some(path)) => {
-            let summary = |lines| match work {
-                Work::SetRoles => format!("{}: roles set", counted(lines)),
-                _ => format!("{}: {}", counted(lines), work.done().to_lowercase()),
-            };
+            let summary = |lines| format!("{} {}", work.done(), counted(lines));
             each_line(path, summary, async |line| {
                 let (named, own) = split(line, work)?;
                 let user = find(&app, named).await?;

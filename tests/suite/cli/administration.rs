@@ -23,7 +23,9 @@ fn service_clients_and_their_keys_are_managed() {
     assert_eq!(listed.one()["networks"], serde_json::json!(["192.0.2.0/24"]));
     let id = text(&made, "id");
     place.run(&["client", "key", "revoke", "bot", id]).ok();
-    place.run(&["client", "key", "revoke", "bot", id]).refused(3, &[id]);
+    // What it says to type next exists.
+    let advice = "signet client key list CLIENT_ID";
+    place.run(&["client", "key", "revoke", "bot", id]).refused(3, &[id, advice]);
     assert_eq!(place.run(&["client", "key", "list", "bot"]).ok().out, "");
     place.run(&["client", "key", "list", "nothing"]).refused(3, &["nothing"]);
     let none = place.run(&["client", "update", "bot", "--no-admin-scopes"]).ok().one();

@@ -26,7 +26,8 @@ use std::process::{Child, Command, Stdio};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::PATIENT;
+use crate::support::postgres::fresh_database;
+use crate::support::{Backend, PATIENT};
 
 const PASSWORD: &str = "plaid sofa under rain";
 const API: &str = "https://api.example.com";
@@ -59,6 +60,24 @@ impl Place {
         let settings = settings.into_iter().chain(PATIENT);
         let settings = settings.map(|(name, value)| (name, value.to_owned())).collect();
         Self { dir: tempfile::tempdir().unwrap(), settings }
+    }
+
+    /// Nothing in it yet, for a database of this kind.
+    pub async fn on(backend: Backend) -> Self {
+        match backend {
+            Backend::Sqlite => Self::empty(),
+            Backend::Postgres => {
+                let url = fresh_database().await.unwrap();
+                Self::empty().with("SIGNET_DATABASE_URL", &url)
+            }
+        }
+    }
+
+    /// Served once on a database of this kind.
+    pub async fn served_on(backend: Backend) -> Self {
+        let place = Self::on(backend).await;
+        drop(place.serve());
+        place
     }
 
     /// Served once, so that there is a database.

@@ -79,7 +79,7 @@ async fn mistakes_are_told_with_their_lines() {
     desk.run(&["plan", "x.json"]).refused(2, &["x.json:2: the key \"source\" is repeated"]);
     // All at once, of all files.
     desk.write("x.toml", "[source]\nname = \"a b\"\n[[api]]\nidentifer = \"x\"\n");
-    desk.run(&["apply", "x.toml", "x.json", "gone.toml"]).refused(1, &["gone.toml cannot be read"]);
+    desk.run(&["apply", "x.toml", "x.json", "gone.toml"]).refused(2, &["gone.toml cannot be read"]);
     desk.run(&["apply", "x.toml", "x.json"]).refused(
         2,
         &["x.toml:2: name of [source]", "x.toml:4: ", "did you mean identifier?", "x.json:2: "],
