@@ -5,7 +5,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::declarations::{Declaration, Declarations};
+use super::declarations::{Declaration, Declarations, MAX_TOLD};
 use super::impact;
 use super::kinds::{self, Live, Prepared, Wanted};
 use super::plan::{
@@ -101,16 +101,20 @@ async fn hashes(
     app: &App,
     declarations: &Declarations,
 ) -> Result<std::collections::HashMap<String, String>, Failure> {
-    let mut hashes = std::collections::HashMap::new();
+    let (mut hashes, mut refused) = (std::collections::HashMap::new(), Vec::new());
     for declared in &declarations.objects {
         let Some(Wanted::User(user)) = &declared.wanted else { continue };
         let found = users::credential(&mut app.db.reader().await?, &declared.name).await?;
         if found.is_some_and(|found| found.password_hash.is_some()) {
             continue;
         }
-        let hash = kinds::hash_password(app, user).await.map_err(|stop| located(declared, stop))?;
-        hashes.extend(hash.map(|hash| (declared.name.clone(), hash)));
+        match kinds::hash_password(app, user).await.map_err(|stop| located(declared, stop)) {
+            Ok(hash) => hashes.extend(hash.map(|hash| (declared.name.clone(), hash))),
+            Err(Failure::Refused(refusal)) => refused.push(refusal),
+            Err(stop) => return Err(stop),
+        }
     }
+    together(refused)?;
     Ok(hashes)
 }
 
@@ -147,15 +151,38 @@ async fn run(
     }
     let mut order: Vec<&Step<'_>> = steps.iter().collect();
     order.sort_by_key(|step| rank(&step.change));
+    let mut refused = Vec::new();
     for step in order {
         let outcome = carry_out(tx, step, prepared).await;
-        outcome.map_err(|stop| match step.declared {
+        let outcome = outcome.map_err(|stop| match step.declared {
             Some(declared) => located(declared, stop),
             None => named_stop(&step.change, stop),
-        })?;
+        });
+        match outcome {
+            Ok(()) => {}
+            // The others are tried to find what is wrong with them; all is taken back.
+            Err(Failure::Refused(refusal)) => refused.push(refusal),
+            Err(Failure::Failed(fault)) if refused.is_empty() => return Err(fault.into()),
+            // Perhaps a consequence of what was refused.
+            Err(Failure::Failed(_)) => break,
+        }
     }
+    together(refused)?;
     let changes = steps.into_iter().map(|step| step.change).collect();
     Ok(Plan { changes, files, objects })
+}
+
+/// One refusal that tells what several say, with the code of the first.
+fn together(refused: Vec<Refusal>) -> Result<(), Failure> {
+    let Some(first) = refused.first() else { return Ok(()) };
+    let code = first.code;
+    let told: Vec<String> =
+        refused.iter().take(MAX_TOLD).map(|refusal| refusal.message.to_string()).collect();
+    let more = match refused.len().saturating_sub(MAX_TOLD) {
+        0 => String::new(),
+        more => format!("\nand {more} more"),
+    };
+    Err(Refusal::new(code, "").with_message(told.join("\n") + &more).into())
 }
 
 /// What becomes of each object, decided while nothing else can change one.

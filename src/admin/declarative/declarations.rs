@@ -18,7 +18,7 @@ use crate::domain::outcome::quotable;
 /// The most objects of one run: more would hold the one writer of SQLite for too long.
 const MAX_OBJECTS: usize = 500;
 /// The most mistakes that are told.
-const MAX_TOLD: usize = 50;
+pub(super) const MAX_TOLD: usize = 50;
 
 /// Whether an object is to be there.
 const STATE: Field =

@@ -43,6 +43,31 @@ async fn a_plan_says_what_changes_and_changes_nothing() {
     .await;
 }
 
+/// What the database refuses is told together, each with its place, and nothing is applied.
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_of_several_objects_are_told_together() {
+    beside_a_server("plan: refusals", async |desk, _| {
+        desk.write(
+            "x.toml",
+            "[source]\nname = \"a\"\n[[client]]\nclient_id = \"one\"\ntype = \"spa\"\n\
+             redirect_uris = [\"https://one.example/cb\"]\naudiences = [\"urn:none\"]\n[[client]]\n\
+             client_id = \"two\"\ntype = \"spa\"\nredirect_uris = [\"https://two.example/cb\"]\n\
+             audiences = [\"urn:nothing\"]\n[[client]]\nclient_id = \"three\"\ntype = \"spa\"\n\
+             redirect_uris = [\"https://three.example/cb\"]\n",
+        );
+        for command in ["plan", "apply"] {
+            let ran = desk.run(&[command, "x.toml"]).refused(
+                2,
+                &["x.toml:7: audiences of client one", "x.toml:12: audiences of client two"],
+            );
+            assert!(!ran.err.contains("three"), "{}", ran.err);
+        }
+        assert_eq!(desk.run(&["client", "list"]).ok().out, "");
+        desk.run(&["plan", "gone.toml"]).refused(2, &["gone.toml cannot be read"]);
+    })
+    .await;
+}
+
 /// A plan that was saved is carried out only while files and objects are what they were: 5 otherwise, and nothing is
 /// changed. It brings its own choices.
 #[tokio::test(flavor = "multi_thread")]
