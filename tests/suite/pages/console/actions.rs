@@ -1,12 +1,16 @@
 //! What is done with the console: after a question, with a fresh sign-in, once.
 
+use std::collections::BTreeSet;
+
+use futures_util::future::join_all;
 use reqwest::Method;
+use serde_json::{Value, json};
 use signet::base::TimeSpan;
 
 use super::{administrator, confirm, id_of, sign_in, started};
 use crate::support::on_both;
 use crate::support::relying_party::{Person, field, form};
-use crate::support::server::{Answer, PASSWORD};
+use crate::support::server::{Answer, PASSWORD, pair};
 use crate::support::{Backend, Server};
 
 /// Posts a form with headers of a browser.
@@ -156,11 +160,7 @@ async fn a_form_that_is_sent_twice_acts_once() {
             root.post("/admin/clients/new?type=web", &fields),
             root.post("/admin/clients/new?type=web", &fields)
         );
-        let secret = |answer: &Answer| {
-            let (_, rest) = answer.is(200).text.split_once("client_secret</dt><dd><code>").unwrap();
-            rest.split_once('<').unwrap().0.to_owned()
-        };
-        assert_eq!(secret(&one), secret(&two));
+        assert_eq!(secret_of(&one), secret_of(&two));
         let second = server.administrator("second").await;
         let clients = server.get_as("/v1/admin/clients", &second.access).await;
         let clients = clients.is(200).json();
@@ -169,9 +169,9 @@ async fn a_form_that_is_sent_twice_acts_once() {
 
         let path = format!("/admin/clients/{id}");
         let shown = root.get(&path).await;
-        assert!(shown.is(200).text.contains("Shop") && !shown.text.contains(&secret(&one)));
+        assert!(shown.is(200).text.contains("Shop") && !shown.text.contains(&secret_of(&one)));
         let rotated = confirm(&root, &format!("{path}/rotate-secret"), &[]).await;
-        assert_ne!(secret(&rotated), secret(&one));
+        assert_ne!(secret_of(&rotated), secret_of(&one));
         confirm(&root, &format!("{path}/disable"), &[]).await.is(303);
         assert!(root.get(&path).await.is(200).text.contains("Disabled"));
         confirm(&root, &format!("{path}/enable"), &[]).await.is(303);
@@ -180,6 +180,85 @@ async fn a_form_that_is_sent_twice_acts_once() {
         root.get(&path).await.is(404);
     })
     .await;
+}
+
+/// A form that is sent eight times at the same moment acts once: one secret, one event, one application.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_that_is_sent_eight_times_at_once_acts_once() {
+    on_both("console: eight at once", async |backend| {
+        let server = started(backend).await;
+        let root = administrator(&server).await;
+        let page = root.get("/admin/clients/new?type=service").await;
+        let (csrf, form) = (field(&page.is(200).text, "csrf"), field(&page.text, "form"));
+        let fields = [("csrf", &*csrf), ("form", &form), ("type", "service"), ("name", "Bot")];
+        let made = join_all((0..8).map(|_| root.post("/admin/clients/new", &fields))).await;
+        let secrets: BTreeSet<String> = made.iter().map(secret_of).collect();
+        assert_eq!(secrets.len(), 1);
+        let second = server.administrator("second").await;
+        let clients = server.get_as("/v1/admin/clients", &second.access).await.is(200).json();
+        assert_eq!(clients["data"].as_array().unwrap().len(), 1, "{clients}");
+        let id = clients["data"][0]["client_id"].as_str().unwrap();
+
+        let path = format!("/admin/clients/{id}/rotate-secret");
+        let page = root.get(&path).await;
+        let (csrf, form) = (field(&page.is(200).text, "csrf"), field(&page.text, "form"));
+        let fields = [("csrf", &*csrf), ("form", &*form)];
+        let rotated = join_all((0..8).map(|_| root.post(&path, &fields))).await;
+        let rotated: BTreeSet<String> = rotated.iter().map(secret_of).collect();
+        assert_eq!(rotated.len(), 1);
+        assert!(rotated.is_disjoint(&secrets));
+        assert_eq!(server.events(&second, "client.created").await.len(), 1);
+        assert_eq!(server.events(&second, "client.secret_rotated").await.len(), 1);
+    })
+    .await;
+}
+
+/// Two processes that get the same form at the same moment keep what must not happen twice: keys are rotated once, a user
+/// is deleted once, and of two new secrets of a client both work.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_processes_that_get_the_same_form_agree() {
+    let Some((one, two)) = pair("console: two processes").await else { return };
+    one.create_administrator("root").await;
+    let ada = one.register("ada").await;
+    let api = one.administrator("second").await;
+    let body = json!({"client_id": "bot", "name": "Bot", "type": "service"});
+    one.call_as(Method::POST, "/v1/admin/clients", &api.access, body).await.is(201);
+    two.app.reload_if_changed().await.unwrap();
+    let here = administrator(&one).await;
+    let there = Person::new(&two, "root");
+    for (name, value) in here.cookies() {
+        there.set_cookie(&name, &value);
+    }
+    let both = async |path: &str, more: &[(&str, &str)]| {
+        let page = here.get(path).await;
+        let (csrf, form) = (field(&page.is(200).text, "csrf"), field(&page.text, "form"));
+        let fields = [("csrf", &*csrf), ("form", &*form)];
+        let fields: Vec<_> = fields.into_iter().chain(more.iter().copied()).collect();
+        tokio::join!(here.post(path, &fields), there.post(path, &fields))
+    };
+    let (first, second) = both("/admin/keys/rotate", &[]).await;
+    assert!(first.status == 303 || second.status == 303, "{} {}", first.text, second.text);
+    let keys = one.get_as("/v1/admin/keys", &api.access).await.is(200).json();
+    let published = |key: &&Value| key["state"] == "published";
+    let waiting: Vec<_> = keys["data"].as_array().unwrap().iter().filter(published).collect();
+    let algorithms: BTreeSet<_> = waiting.iter().map(|key| key["alg"].to_string()).collect();
+    assert_eq!(waiting.len(), algorithms.len(), "one successor of each algorithm: {keys}");
+    let (first, second) = both("/admin/clients/bot/rotate-secret", &[]).await;
+    for secret in [secret_of(&first), secret_of(&second)] {
+        let request = two.request(Method::POST, "/oauth2/introspect");
+        let request = request.basic_auth("bot", Some(&secret));
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        two.send(request.body("token=x")).await.is(200);
+    }
+    let (first, second) = both(&format!("/admin/users/{ada}/delete"), &[("typed", "ada")]).await;
+    assert_eq!((first.status, second.status), (303, 303), "{} {}", first.text, second.text);
+    assert_eq!(one.events(&api, "user.deleted").await.len(), 1);
+}
+
+/// The secret that a page shows.
+fn secret_of(answer: &Answer) -> String {
+    let (_, rest) = answer.is(200).text.split_once("client_secret</dt><dd><code>").unwrap();
+    rest.split_once('<').unwrap().0.to_owned()
 }
 
 /// A session is ended and keys are rotated with the console.

@@ -97,6 +97,16 @@ async fn helpdesk_helps_ordinary_users_only() {
             assert_eq!(posted(&hugo, &path(&admin, action)).await, 403, "{action}");
         }
         root.get("/admin").await.is(200);
+        // The same of one session: its question names the user, so it is refused as well.
+        let of_admin = server.administrator("adam").await;
+        let sid = of_admin.claims()["sid"].as_str().unwrap().to_owned();
+        let end = format!("/admin/sessions/{sid}/end");
+        let refused = hugo.get(&end).await;
+        assert!(!refused.is(403).text.contains("adam"), "{}", refused.text);
+        assert_eq!(posted(&hugo, &end).await, 403);
+        server.get_as("/v1/me", &of_admin.access).await.is(200);
+        let of_ada = server.login("ada").await.claims()["sid"].as_str().unwrap().to_owned();
+        hugo.get(&format!("/admin/sessions/{of_ada}/end")).await.is(200);
     })
     .await;
 }
