@@ -388,15 +388,22 @@ async fn why_a_user_was_logged_out_is_told_by_the_trail() {
                 began.rfc3339()
             );
             let found = walk(&server, &reader, &query, 50).await;
-            let names = |event: &Value| {
+            // Events that name the session, the user, or the client of the session and no user.
+            let names = |event: &&Value| {
                 event["session_id"] == sid
-                    || event["user_id"] == ada
-                    || event["client_id"] == "signet"
+                    || (event["user_id"] == ada && event["session_id"].is_null())
+                    || (event["user_id"].is_null() && event["client_id"] == "signet")
             };
-            let cause_found = found.iter().find(|event| names(event));
-            let event = cause_found.unwrap_or_else(|| panic!("{cause}: {found:#?}"));
+            let causes: Vec<&Value> = found.iter().filter(names).collect();
+            let [event] = causes.as_slice() else { panic!("{cause}: {found:#?}") };
             assert_eq!(event["kind"], kind, "{cause}");
             assert_eq!(event["detail"].as_str().unwrap_or_default(), detail, "{cause}");
+            let actor = match cause {
+                // A refresh token ended it, which is no sign-in.
+                "logout" => Value::Null,
+                _ => root.claims()["sub"].clone(),
+            };
+            assert_eq!(event["actor_id"], actor, "{cause}");
         }
     })
     .await;

@@ -88,17 +88,29 @@ async fn a_refused_start_fits_the_schema() {
 /// A server without a database logs failures, and those lines fit as well.
 #[tokio::test(flavor = "multi_thread")]
 async fn lines_about_failures_fit_the_schema() {
-    let launch = talkative(Backend::Sqlite).await.soon_gives_up();
+    on_both("lines about failures", async |backend| lines_about_failures(backend).await).await;
+}
+
+async fn lines_about_failures(backend: Backend) {
+    let launch = talkative(backend).await.soon_gives_up();
     let server = launch.start().await;
     // A statement that fails is a fault of the server's side.
-    let database = launch.database();
-    let options = format!("sqlite://{}", database.display());
-    let mut connection = sqlx::SqliteConnection::connect(&options).await.unwrap();
-    sqlx::query("DROP TABLE sessions").execute(&mut connection).await.unwrap();
+    match launch.setting("SIGNET_DATABASE_URL") {
+        Some(url) => postgres::execute(&url, "DROP TABLE sessions CASCADE").await,
+        None => {
+            let options = format!("sqlite://{}", launch.database().display());
+            let mut connection = sqlx::SqliteConnection::connect(&options).await.unwrap();
+            sqlx::query("DROP TABLE sessions").execute(&mut connection).await.unwrap();
+        }
+    }
     let account = json!({"login": "ada", "password": PASSWORD});
     server.caller().post("/v1/register", &account).await.is(201);
     server.caller().post("/v1/login", &account).await.is(500);
-    until("the failure is logged", async || server.log().contains("request failed")).await;
+    until("the failure and its request are logged", async || {
+        let log = server.log();
+        log.contains("request failed") && log.contains("\"status\":500")
+    })
+    .await;
     let log = server.log();
     let failed: Value =
         serde_json::from_str(log.lines().find(|line| line.contains("request failed")).unwrap())

@@ -114,12 +114,21 @@ async fn prometheus_scrapes_the_server_and_evaluates_the_alerts() {
         assert_eq!(build[0].0["version"], env!("CARGO_PKG_VERSION"));
         let all = prometheus.query("count({__name__=~\"signet_.*\"})").await[0].1;
         assert!(all > 500.0, "{all}");
-        let rules = prometheus.get("rules").await;
-        let rules = rules["groups"][0]["rules"].as_array().unwrap().clone();
-        assert!(rules.len() > 10, "{rules:?}");
-        for rule in rules {
+        let rules = async || {
+            let rules = prometheus.get("rules").await;
+            rules["groups"][0]["rules"].as_array().unwrap().clone()
+        };
+        // A rule has no health before its first evaluation.
+        until("the evaluation of each rule", async || {
+            let rules = rules().await;
+            rules.len() > 10 && rules.iter().all(|rule| rule["health"] != "unknown")
+        })
+        .await;
+        for rule in rules().await {
             assert_eq!(rule["health"], "ok", "{rule}");
-            assert_eq!(rule["alerts"], json!([]), "{rule}");
+            let alerts = rule["alerts"].as_array().unwrap();
+            // One that is pending on a slow machine ends by itself.
+            assert!(alerts.iter().all(|alert| alert["state"] != "firing"), "{rule}");
         }
     })
     .await;

@@ -19,6 +19,18 @@ use crate::support::server::{Answer, PASSWORD};
 /// Actions without a route of their own: what is given in the body of another action.
 const WITHOUT_ROUTE: &[Action] = &[Action::GrantAdminScopes];
 
+/// Changes that are allowed and that the targets of this test have nothing for. Every other allowed change is made.
+const NOT_DONE: &[(&str, &str, u16)] = &[
+    ("DELETE", "/v1/admin/users/{id}/factors/{factor_id}", 404),
+    ("POST", "/v1/admin/users/{id}/invite", 409),
+    ("POST", "/v1/admin/apis", 409),
+    ("PATCH", "/v1/admin/apis/{id}", 404),
+    ("DELETE", "/v1/admin/apis/{id}", 404),
+    ("POST", "/v1/admin/clients/{client_id}/keys", 409),
+    ("DELETE", "/v1/admin/clients/{client_id}/keys/{key_id}", 404),
+    ("POST", "/v1/admin/keys/{kid}/retire", 404),
+];
+
 /// A logo.
 const PICTURE: &[u8] = include_bytes!("../../../browser/photos.png");
 
@@ -227,9 +239,11 @@ async fn each_role_and_scope_may_do_what_the_table_says_to_each_kind_of_target()
                 let mut current = target(&place, object, *kind, number).await;
                 for caller in &callers {
                     let answer = send(&place, route, caller, &current).await;
-                    let refused = matches!(answer.status, 401 | 403);
                     if caller.may(action, *kind) {
-                        if refused || answer.status >= 500 {
+                        let expected = (route.method, route.path, answer.status);
+                        let reads_nothing = (route.method, answer.status) == ("GET", 404);
+                        let is_done = answer.status < 300 || reads_nothing;
+                        if !is_done && !NOT_DONE.contains(&expected) {
                             wrong.push(format!("{} {kind} {action}: {}", caller.name, answer.text));
                         }
                         if object != Object::None {
