@@ -3,23 +3,24 @@
 //! Owns how much is looked at for one page: a page may have fewer users than asked for and a cursor all the same. A
 //! search for words that no user has together would otherwise read every user of each word.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use uuid::Uuid;
 
 use crate::app::App;
 use crate::base::id::UserId;
 use crate::base::{TimeSpan, Timestamp};
+use crate::domain::login_name::LoginName;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::pagination::Page;
 use crate::domain::rate_limit::LONGEST_WINDOW;
-use crate::domain::user::Role;
+use crate::domain::user::{Role, User};
 use crate::domain::user_filter::{ListedUser, UserCursor, UserFilter};
 use crate::domain::user_words::{after_prefix, first_match};
 use crate::identity::sign_in_counters;
 use crate::store::db::Reader;
 use crate::store::user_search::{self, FoundUser, IdRange, WordRange};
-use crate::store::{login_limits, user_words};
+use crate::store::user_words;
 
 /// The most rows that are looked at for one page.
 const BUDGET: usize = 2_000;
@@ -143,24 +144,16 @@ impl Walk<'_> {
         &self,
         reader: &mut Reader,
         rows: &[FoundUser],
-    ) -> Result<Option<HashSet<String>>, Fault> {
+    ) -> Result<Option<HashMap<UserId, Timestamp>>, Fault> {
         if self.filter.locked.is_none() {
             return Ok(None);
         }
-        let names: HashMap<Vec<u8>, &str> = rows
-            .iter()
-            .map(|row| (sign_in_counters::account(self.app, &row.login_key), &*row.login_key))
-            .collect();
-        let accounts: Vec<Vec<u8>> = names.keys().cloned().collect();
-        let counters = login_limits::of_accounts(reader, &accounts, self.now).await?;
-        let closed = counters.iter().filter_map(|counter| {
-            let key = *names.get(&counter.account)?;
-            sign_in_counters::is_closed(self.app, key, counter).then(|| key.to_owned())
-        });
-        Ok(Some(closed.collect()))
+        let accounts: Vec<(UserId, &str)> =
+            rows.iter().map(|row| (row.listed.user.id, &*row.login_key)).collect();
+        sign_in_counters::closed_until(self.app, reader, &accounts, self.now).await.map(Some)
     }
 
-    fn is_wanted(&self, row: &FoundUser, closed: Option<&HashSet<String>>) -> bool {
+    fn is_wanted(&self, row: &FoundUser, closed: Option<&HashMap<UserId, Timestamp>>) -> bool {
         let words = &self.filter.words;
         // A user with two words of one beginning comes twice; the first counts.
         let is_first = self
@@ -168,10 +161,28 @@ impl Walk<'_> {
             .is_none_or(|word| first_match(&row.words, word) == Some(row.word.as_str()));
         let has_words = || words.iter().all(|word| first_match(&row.words, word).is_some());
         let is_locked = || {
-            closed.is_none_or(|closed| Some(closed.contains(&row.login_key)) == self.filter.locked)
+            let is = |closed: &HashMap<_, _>| closed.contains_key(&row.listed.user.id);
+            closed.is_none_or(|closed| Some(is(closed)) == self.filter.locked)
         };
         is_first && has_words() && is_locked() && self.filter.matches(&row.listed)
     }
+}
+
+/// Until when each of these users is kept out of some network by failed attempts; users who are not are not in it.
+///
+/// # Errors
+/// Only faults.
+pub async fn locked_until(
+    app: App,
+    users: Vec<User>,
+    now: Timestamp,
+) -> Result<HashMap<UserId, Timestamp>, Failure> {
+    let logins = users.iter().map(|user| Ok((user.id, user.login_name()?)));
+    let logins: Vec<(UserId, LoginName)> = logins.collect::<Result<_, Fault>>()?;
+    let accounts: Vec<(UserId, &str)> =
+        logins.iter().map(|(id, login)| (*id, login.key())).collect();
+    let mut reader = app.db.reader().await?;
+    Ok(sign_in_counters::closed_until(&app, &mut reader, &accounts, now).await?)
 }
 
 /// The id before this one.

@@ -3,6 +3,7 @@
 //! Owns how a counter is told from another: the database stores pseudonyms. Those of networks that are in the audit
 //! trail are computed and compared.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use crate::app::App;
@@ -11,14 +12,14 @@ use crate::base::id::UserId;
 use crate::domain::network::network;
 use crate::domain::outcome::Fault;
 use crate::domain::rate_limit::{
-    ACCOUNT_FROM_NETWORK, ACCOUNT_FROM_STRANGERS, RECOVERY_CODES, TOTP_FROM_NETWORK,
-    TOTP_FROM_NETWORK_A_DAY, TOTP_FROM_STRANGERS,
+    ACCOUNT_FROM_NETWORK, ACCOUNT_FROM_STRANGERS, LONGEST_WINDOW, RECOVERY_CODES,
+    TOTP_FROM_NETWORK, TOTP_FROM_NETWORK_A_DAY, TOTP_FROM_STRANGERS,
 };
 use crate::domain::sign_in_diagnosis::{CountedFrom, Guarded, Lock};
-use crate::store::{Link, login_limits};
+use crate::store::{Link, audit, login_limits};
 
 use super::attempt_names::AttemptNames;
-use super::{admission, second_factor};
+use super::{admission, failed_attempts, second_factor};
 
 /// The counters of the account named by `login_key`, and of the second factors of `user`. A counter of a network that
 /// is not among `addresses` is shown without it.
@@ -55,19 +56,72 @@ pub async fn running(
     Ok(locks)
 }
 
+/// Until when each of these accounts is closed to some network, after wrong passwords or wrong second factors; open
+/// ones are not in it.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn closed_until(
+    app: &App,
+    link: &mut impl Link,
+    accounts: &[(UserId, &str)],
+    now: Timestamp,
+) -> Result<HashMap<UserId, Timestamp>, Fault> {
+    let mut names = HashMap::new();
+    for &(user, key) in accounts {
+        names.insert(admission::account_name(app, key), (user, key, Guarded::Password));
+        names.insert(second_factor::account_name(app, user), (user, key, Guarded::SecondFactor));
+    }
+    let pseudonyms: Vec<Vec<u8>> = names.keys().cloned().collect();
+    let counters = login_limits::of_accounts(link, &pseudonyms, LEAST_LIMIT, now).await?;
+    let (mut closed, mut unclear) = (HashMap::new(), HashMap::new());
+    for counter in &counters {
+        let Some(&(user, key, guarded)) = names.get(&counter.account) else { continue };
+        match guarded {
+            Guarded::Password if !is_closed(app, key, counter) => {}
+            Guarded::SecondFactor if counter.tries < TOTP_FROM_NETWORK_A_DAY.tries => {
+                if counter.pseudonym != second_factor::name_of_strangers(app, user) {
+                    unclear.insert(user, key);
+                }
+            }
+            Guarded::Password | Guarded::SecondFactor => {
+                keep_later(&mut closed, user, counter.ends_at);
+            }
+        }
+    }
+    // The limits of second factors differ, and only its network tells which one a counter has. Few accounts have one.
+    for (user, key) in unclear {
+        let login_ref = failed_attempts::login_ref(app, key);
+        let since = now - LONGEST_WINDOW;
+        let events = audit::attempts(link, &login_ref, since, EVENTS).await?;
+        let addresses: Vec<IpAddr> =
+            events.iter().filter_map(|event| event.address.as_deref()?.parse().ok()).collect();
+        let locks = running(app, link, (key, Some(user)), &addresses, now).await?;
+        for lock in locks.iter().filter(|lock| lock.is_closed()) {
+            keep_later(&mut closed, user, lock.until);
+        }
+    }
+    Ok(closed)
+}
+
+/// The fewest tries at which a counter of an account can be closed.
+const LEAST_LIMIT: i64 = TOTP_FROM_NETWORK.tries;
+/// How many failures are read of an account: their networks name the counters.
+const EVENTS: i64 = 200;
+
+fn keep_later(closed: &mut HashMap<UserId, Timestamp>, user: UserId, until: Timestamp) {
+    let latest = closed.entry(user).or_insert(until);
+    *latest = until.max(*latest);
+}
+
 /// Whether a counter of the passwords of the account named by `login_key` closes it to some network.
-pub fn is_closed(app: &App, login_key: &str, counter: &login_limits::StoredCounter) -> bool {
+fn is_closed(app: &App, login_key: &str, counter: &login_limits::StoredCounter) -> bool {
     let strangers = AttemptNames::new(app, login_key, None).from_strangers;
     let limit = match counter.pseudonym == strangers {
         true => ACCOUNT_FROM_STRANGERS,
         false => ACCOUNT_FROM_NETWORK,
     };
     counter.tries >= limit.tries
-}
-
-/// The pseudonym under which the counters of an account are found.
-pub fn account(app: &App, login_key: &str) -> Vec<u8> {
-    admission::account_name(app, login_key)
 }
 
 struct KnownName {

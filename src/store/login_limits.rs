@@ -4,7 +4,7 @@
 
 use crate::base::{TimeSpan, Timestamp};
 use crate::domain::outcome::Fault;
-use crate::domain::rate_limit::{ACCOUNT_FROM_NETWORK, Limit};
+use crate::domain::rate_limit::Limit;
 use crate::{execute, fetch_all, fetch_optional};
 
 use super::db::{Conn, count_statement, with_deadline};
@@ -205,13 +205,14 @@ pub async fn of_account(
     )
 }
 
-/// The counters of these accounts that have counted many attempts: one statement, however many accounts there are.
+/// The counters of these accounts that have counted at least `least` attempts: one statement, however many accounts there are.
 ///
 /// # Errors
 /// When the database cannot be read.
 pub async fn of_accounts(
     link: &mut impl Link,
     accounts: &[Vec<u8>],
+    least: i64,
     now: Timestamp,
 ) -> Result<Vec<StoredCounter>, Fault> {
     count_statement();
@@ -225,7 +226,7 @@ pub async fn of_accounts(
             );
             let accounts: Vec<String> = accounts.iter().map(|name| hex(name)).collect();
             let accounts = serde_json::to_string(&accounts).unwrap_or_default();
-            let query = query.bind(accounts).bind(now).bind(ACCOUNT_FROM_NETWORK.tries);
+            let query = query.bind(accounts).bind(now).bind(least);
             with_deadline(deadline, doing, query.fetch_all(conn)).await?
         }
         Conn::Postgres(conn) => {
@@ -233,7 +234,7 @@ pub async fn of_accounts(
                 "SELECT account, pseudonym, tries, ends_at FROM login_limits \
                  WHERE account = ANY($1) AND ends_at > $2 AND tries >= $3",
             );
-            let query = query.bind(accounts).bind(now).bind(ACCOUNT_FROM_NETWORK.tries);
+            let query = query.bind(accounts).bind(now).bind(least);
             with_deadline(deadline, doing, query.fetch_all(conn)).await?
         }
     };

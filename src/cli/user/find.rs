@@ -8,7 +8,6 @@ use crate::app::App;
 use crate::base::Timestamp;
 use crate::cli::error::CommandError;
 use crate::cli::output::{Output, Row};
-use crate::cli::relative_time::ago;
 use crate::cli::startup_report;
 use crate::cli::value_parsers::{time, words};
 use crate::cli::with_app::with_app;
@@ -66,7 +65,9 @@ impl Row for ListedUser {
 
     fn cells(&self, now: Timestamp) -> Vec<String> {
         let mut cells = self.user.cells(now);
-        cells.push(self.last_login_at.map_or_else(String::new, |at| ago(at, now)));
+        // To the day: no more is stored.
+        let day = |at: Timestamp| at.rfc3339().chars().take(10).collect();
+        cells.push(self.last_login_at.map_or_else(String::new, day));
         cells
     }
 
