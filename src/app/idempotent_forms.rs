@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::base::id::UserId;
 use crate::base::{Secret, TimeSpan, Timestamp};
-use crate::domain::outcome::Failure;
+use crate::domain::outcome::{Failure, Refusal};
 
 /// How long a result is kept.
 const KEPT_FOR: TimeSpan = TimeSpan::from_mins(10);
@@ -36,6 +36,32 @@ pub enum FormResult {
         /// The path of the page to go on with.
         path: String,
     },
+    /// It made a link for a user, which is shown once.
+    UserLink(Arc<UserLink>),
+    /// It did something to several users.
+    ManyUsers(Arc<ManyUsers>),
+}
+
+/// A link that is handed to a user.
+pub struct UserLink {
+    /// The user.
+    pub user: UserId,
+    /// The login of the user.
+    pub login: String,
+    /// The link.
+    pub link: Secret<String>,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// Whether it is for the first password.
+    pub is_invitation: bool,
+}
+
+/// What was done to several users.
+pub struct ManyUsers {
+    /// The word of the action.
+    pub action: &'static str,
+    /// The users, and why one was refused.
+    pub outcomes: Vec<(UserId, String, Option<Refusal>)>,
 }
 
 type Slot = Arc<tokio::sync::Mutex<Option<FormResult>>>;

@@ -52,7 +52,7 @@ use activity::ActivityCounts;
 use cache::{Caches, VerifiedTokenCache};
 use client_findings::ClientFindings;
 use common_clock::CommonClock;
-pub use idempotent_forms::{FormResult, IdempotentForms};
+pub use idempotent_forms::{FormResult, IdempotentForms, ManyUsers, UserLink};
 use limits::{AddressLimiter, AttemptGate, Standing};
 use process::Process;
 use proxy_findings::ProxyFindings;

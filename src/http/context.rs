@@ -141,6 +141,12 @@ impl Context {
         self.uri.path()
     }
 
+    /// The query, as it was requested; empty without one.
+    #[must_use]
+    pub fn query(&self) -> &str {
+        self.uri.query().unwrap_or_default()
+    }
+
     /// The languages the browser prefers, as it says it.
     #[must_use]
     pub fn accept_language(&self) -> Option<&str> {

@@ -299,6 +299,11 @@ impl FormFields {
         Params::of(self.map)
     }
 
+    /// What follows `prefix` in the names of the fields that begin with it, in no order.
+    pub fn names_after<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a str> {
+        self.map.keys().filter_map(move |name| name.strip_prefix(prefix))
+    }
+
     fn parse(body: &[u8]) -> Result<Self, Refusal> {
         Ok(Self { map: pairs(body)? })
     }

@@ -19,6 +19,7 @@ use super::ui::console;
 use super::ui::console::apis::{edit as api_form, one as api_page};
 use super::ui::console::clients::{action as client_action, admin_keys, admin_scopes};
 use super::ui::console::keys::{retire as retire_key, rotate as rotate_keys};
+use super::ui::console::users;
 use super::{api, fallback, health, oauth, ui, well_known};
 
 /// The largest body, in bytes.
@@ -157,12 +158,15 @@ routes! {
     "/account/security/recovery-codes/file" { POST Anyone ui::security::codes_file => page }
     "/admin" { GET Anyone console::overview::get => page }
     "/admin/search" { GET Anyone console::search::get => page }
-    "/admin/users" { GET Anyone console::users::list => page }
-    "/admin/users/{id}" { GET Anyone console::users::show => page }
-    "/admin/users/{id}/{action}" {
-        GET Anyone console::user_actions::get => page,
-        POST Anyone console::user_actions::post => page,
-    }
+    "/admin/users" { GET Anyone users::list::get => page }
+    "/admin/users/new" { GET Anyone users::new::get => page, POST Anyone users::new::post => page }
+    "/admin/users/select" { POST Anyone users::bulk::select => page }
+    "/admin/users/selected" { GET Anyone users::bulk::get => page, POST Anyone users::bulk::post => page }
+    "/admin/users/{id}" { GET Anyone users::one::get => page }
+    "/admin/users/{id}/why" { GET Anyone users::why::of_user => page }
+    "/admin/users/{id}/token" { GET Anyone users::preview::get => page }
+    "/admin/users/{id}/{action}" { GET Anyone users::actions::get => page, POST Anyone users::actions::post => page }
+    "/admin/why" { GET Anyone users::why::of_login => page }
     "/admin/sessions" { GET Anyone console::sessions::list => page }
     "/admin/sessions/{id}/end" {
         GET Anyone console::sessions::get_end => page,

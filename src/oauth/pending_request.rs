@@ -68,8 +68,8 @@ text_enum! {
     }
 }
 
-/// The longest address of a page of the console that a sign-in returns to.
-const MAX_CONSOLE_PAGE: usize = 512;
+/// The longest address of a page of the console that a sign-in returns to: it can name a hundred users.
+const MAX_CONSOLE_PAGE: usize = 3_072;
 
 /// Whether `page` is the path of a page of the console, with or without a query.
 fn is_console_page(page: &str) -> bool {

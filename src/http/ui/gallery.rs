@@ -4,6 +4,7 @@
 //! break, markup where people type.
 
 mod console;
+mod console_users;
 mod email;
 mod own_data;
 mod recovery;
@@ -85,6 +86,7 @@ fn samples(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
     all.extend(email::of_account(frame, world)?);
     all.extend(own_data::of_account(frame, world)?);
     all.extend(console::samples(frame, world)?);
+    all.extend(console_users::samples(frame, world)?);
     all.extend(devices(frame, world)?);
     all.extend(signing_out(frame, world)?);
     all.extend(answers(frame, world)?);

@@ -97,6 +97,13 @@ pub fn error_page(context: &Context, problem: &Problem) -> HttpResponse {
     error(context, problem, None)
 }
 
+/// The same with a text of the page that it happened on.
+fn error_page_saying(context: &Context, problem: &Problem, text: &str) -> HttpResponse {
+    let frame = context.frame(None).shown_once();
+    let (title, request_id) = (frame.t(title_of(problem)), problem.request_id());
+    page(problem.head(), &ErrorPage { frame, title, text, request_id, restart: None })
+}
+
 /// The refusal of a form of the user's account that another sign-in, or none, was given.
 fn stale_form(context: &Context) -> HttpResponse {
     let message = "This page is too old. Go back and try again.";

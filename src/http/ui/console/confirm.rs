@@ -44,6 +44,17 @@ pub(super) struct Question {
 impl Console {
     /// The page.
     pub(super) async fn ask(&self, question: Question, refused: Option<&Problem>) -> HttpResponse {
+        self.ask_about(question, Vec::new(), Vec::new(), refused).await
+    }
+
+    /// The page for several targets, which its form names in fields that are not shown.
+    pub(super) async fn ask_about(
+        &self,
+        question: Question,
+        whom: Vec<String>,
+        hidden: Vec<(&'static str, String)>,
+        refused: Option<&Problem>,
+    ) -> HttpResponse {
         let is_fresh = match self.is_fresh().await {
             Ok(is_fresh) => is_fresh,
             Err(problem) => return self.failed(&problem),
@@ -54,8 +65,10 @@ impl Console {
             console: self.frame(question.menu, String::new(), question.same_as),
             title: question.title,
             target: question.target,
+            whom,
             effects: question.effects,
             action: self.link(&question.path),
+            hidden,
             form: question.form,
             typed: question.typed,
             options: question.options,

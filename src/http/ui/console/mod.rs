@@ -14,6 +14,7 @@ mod confirm;
 mod edit;
 mod event_table;
 pub mod health;
+mod ignored;
 pub mod keys;
 pub mod new_client;
 pub mod overview;
@@ -22,7 +23,6 @@ mod secret;
 mod session_form;
 pub mod sessions;
 pub mod settings;
-pub mod user_actions;
 pub mod users;
 
 use std::collections::HashMap;
@@ -37,6 +37,7 @@ use crate::base::id::UserId;
 use crate::domain::base_path::Link;
 use crate::domain::client;
 use crate::domain::outcome::{Code, Refusal};
+use crate::domain::permission::Denied;
 use crate::domain::request_info::RequestInfo;
 use crate::http::context::Context;
 use crate::http::cookie;
@@ -48,7 +49,7 @@ use crate::identity::console_session;
 use super::account::{Visited, visited};
 use super::pages::{Block, Cell, Choice, ConsoleFrame, ConsolePage, NavItem, Section};
 use super::render::go_here;
-use super::{Locale, error_page, page, said, stale_form, title_of};
+use super::{Locale, error_page, error_page_saying, page, said, stale_form, title_of};
 
 use access::Action;
 
@@ -110,8 +111,7 @@ async fn enter(context: Context, action: Action) -> Result<Console, HttpResponse
         return Err(go_here(HttpResponse::SeeOther(), &login));
     }
     if let Err(denied) = console_session::authority(here).require(action) {
-        let refusal = Refusal::from(denied);
-        return Err(error_page(context, &context.problem(refusal.into())));
+        return Err(forbidden(context, denied));
     }
     let csrf = account::token(&context.app, &visited.visit.visitor);
     Ok(Console { visited, csrf })
@@ -154,6 +154,22 @@ fn is_foreign(context: &Context, request: &HttpRequest) -> bool {
     let own = Url::parse(context.app.issuer()).ok().map(|url| url.origin().ascii_serialization());
     let origin = header(header::ORIGIN.as_str());
     site || origin.is_some_and(|origin| origin != "null" && Some(origin) != own.as_deref())
+}
+
+/// The page that says which role is missing, and who can grant it.
+fn forbidden(context: &Context, denied: Denied) -> HttpResponse {
+    let locale = context.locale(None);
+    let text = match denied {
+        // The scopes of the console are those of the role.
+        Denied::Scope(action) | Denied::Role(action) => {
+            let roles: Vec<&str> =
+                action.permission().all_roles().map(|role| role.as_str()).collect();
+            let values = [("roles", &*roles.join(", ")), ("action", action.as_str())];
+            locale.with("console.forbidden", &values)
+        }
+        denied => Refusal::from(denied).message.into_owned(),
+    };
+    error_page_saying(context, &context.problem(Refusal::from(denied).into()), &text)
 }
 
 /// The sign-in page, which leads back to `page`.
@@ -239,6 +255,7 @@ impl Console {
                     is_current: *path == menu,
                 })
                 .collect(),
+            ignored: self.ignored(),
             same_as,
             request_id: &context.facts.request_id,
         }
@@ -292,8 +309,19 @@ impl Console {
     /// To another page of the console, which says what was done.
     fn go(&self, path: &str, done: &str) -> HttpResponse {
         let to = self.link(path);
-        let to = if done.is_empty() { to } else { to.with_query(&format!("done={done}")) };
-        self.used(go_here(HttpResponse::SeeOther(), &to))
+        self.go_to(&if done.is_empty() { to } else { to.with_query(&format!("done={done}")) })
+    }
+
+    /// To another page of the console.
+    fn go_to(&self, to: &Link) -> HttpResponse {
+        self.used(go_here(HttpResponse::SeeOther(), to))
+    }
+
+    /// Refuses an action that this user may do to nothing.
+    fn require(&self, action: Action) -> Result<(), HttpResponse> {
+        console_session::authority(&self.visited.here)
+            .require(action)
+            .map_err(|denied| forbidden(self.context(), denied))
     }
 
     /// What the address says was done.
@@ -315,6 +343,9 @@ const DONE: &[(&str, &str)] = &[
     ("recovery", "console.done.recovery"),
     ("unlocked", "console.done.unlocked"),
     ("created", "console.done.created"),
+    ("created-not-invited", "console.done.created_not_invited"),
+    ("invited", "console.done.invited"),
+    ("none-ticked", "console.done.none_ticked"),
     ("rotated", "console.done.rotated"),
     ("rotated-now", "console.done.rotated_now"),
     ("retired", "console.done.retired"),

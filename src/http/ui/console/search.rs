@@ -10,7 +10,7 @@ use crate::http::extract::Params;
 use crate::http::ui::pages::{Block, Section};
 
 use super::access::Action;
-use super::users::find_command;
+use super::users::{Wanted, find_command};
 use super::{Console, Content, enter};
 
 /// What was found.
@@ -30,11 +30,16 @@ impl Console {
     async fn search(&self, q: &str) -> Result<HttpResponse, Problem> {
         let (context, locale) = (self.context(), self.locale());
         let mut sections = Vec::new();
-        let users = self.find_users(q, "").await?;
+        let wanted = Wanted::words(q);
+        let users = self.find_users(&wanted).await?;
+        let mut blocks = vec![Block::Table(self.user_table(&users, &wanted).await?)];
+        if users.data.is_empty() && users.next.is_none() && !q.is_empty() {
+            blocks.push(Block::Links(vec![self.why_link(q)]));
+        }
         sections.push(Section {
             id: "users",
             heading: Some(locale.t("console.users").to_owned()),
-            blocks: vec![Block::Table(self.user_table(&users, q, false))],
+            blocks,
         });
         // Clients and APIs are few, and in memory of every process; the first ones are enough here.
         let all = PageRequest { after: None, limit: MAX_LIMIT };

@@ -41,6 +41,8 @@ impl Console {
                 };
                 self.used(page(HttpResponse::Ok(), &template))
             }
+            FormResult::UserLink(made) => self.one_time_link(&made),
+            FormResult::ManyUsers(done) => self.bulk_outcomes(&done),
         }
     }
 }

@@ -75,7 +75,7 @@ pub(super) fn samples(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>
     Ok(all)
 }
 
-fn around<'a>(frame: Frame<'a>, world: &World<'a>) -> ConsoleFrame<'a> {
+pub(super) fn around<'a>(frame: Frame<'a>, world: &World<'a>) -> ConsoleFrame<'a> {
     let menu = ["console.overview", "console.users", "console.sessions", "console.clients"];
     ConsoleFrame {
         frame,
@@ -91,6 +91,7 @@ fn around<'a>(frame: Frame<'a>, world: &World<'a>) -> ConsoleFrame<'a> {
                 is_current: key == "console.users",
             })
             .into(),
+        ignored: None,
         same_as: command("signet user show", world.login, ""),
         request_id: "4be1f9d2c07d4a6f8f5e0d3b2a190817",
     }
@@ -145,7 +146,7 @@ fn wizard(frame: Frame<'_>, world: &World<'_>) -> Form {
     }
 }
 
-fn table(frame: Frame<'_>, world: &World<'_>) -> Table {
+pub(super) fn table(frame: Frame<'_>, world: &World<'_>) -> Table {
     let row = |state, key: &str| {
         vec![
             Cell::link(world.login, frame.link("/admin/users/x")).noting(world.typed),
@@ -200,17 +201,19 @@ fn chart(frame: Frame<'_>, world: &World<'_>, id: &'static str) -> Chart {
     }
 }
 
-fn question<'a>(frame: Frame<'a>, world: &World<'a>, is_stale: bool) -> ConfirmPage<'a> {
+pub(super) fn question<'a>(frame: Frame<'a>, world: &World<'a>, is_stale: bool) -> ConfirmPage<'a> {
     let to = |path: &str| frame.link(path);
     ConfirmPage {
         console: around(frame, world),
         title: frame.t("console.user.delete").to_owned(),
         target: world.login.to_owned(),
+        whom: Vec::new(),
         effects: vec![
             frame.t("console.effect.delete_user").to_owned(),
             frame.t("console.effect.not_undone").to_owned(),
         ],
         action: to("/admin/users/x/delete"),
+        hidden: Vec::new(),
         form: world.typed.to_owned(),
         typed: Some(frame.with("console.confirm.type_login", "login", world.login)),
         options: vec![("now", frame.t("console.client.revoke_old").to_owned())],

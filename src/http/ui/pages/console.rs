@@ -8,6 +8,8 @@ use askama::Template;
 use crate::domain::base_path::Link;
 use crate::http::ui::Frame;
 
+use super::console_users::Ticks;
+
 /// What is around every page of the console.
 pub struct ConsoleFrame<'a> {
     /// Language and brand.
@@ -24,6 +26,8 @@ pub struct ConsoleFrame<'a> {
     pub search: String,
     /// The menu.
     pub nav: Vec<NavItem>,
+    /// What the address asks for that the page does not know.
+    pub ignored: Option<String>,
     /// The command that does the same as this page.
     pub same_as: String,
     /// The id of the request, as in the log and the audit trail.
@@ -106,6 +110,8 @@ pub struct Cell {
     pub state: Option<State>,
     /// Whether it is written as in a program.
     pub is_code: bool,
+    /// Whether it stands out: a role that administers.
+    pub is_badge: bool,
 }
 
 /// How a state is to be taken.
@@ -134,8 +140,12 @@ pub struct Table {
     pub empty: String,
     /// The first page, where this is another one.
     pub newest: Option<(Link, &'static str)>,
+    /// The page before, where it is not the first.
+    pub previous: Option<(Link, &'static str)>,
     /// The next page.
     pub older: Option<(Link, &'static str)>,
+    /// Boxes before the rows, to do something to several at once.
+    pub ticks: Option<Ticks>,
 }
 
 /// A link to another page.
@@ -238,10 +248,14 @@ pub struct ConfirmPage<'a> {
     pub title: String,
     /// What it is done to.
     pub target: String,
+    /// Further names of what it is done to, or of what it is not done to.
+    pub whom: Vec<String>,
     /// What will happen, and what cannot be undone.
     pub effects: Vec<String>,
     /// Where the form is sent.
     pub action: Link,
+    /// Fields that are not shown.
+    pub hidden: Vec<(&'static str, String)>,
     /// The value of the hidden field `form`, by which a form that is sent twice is told.
     pub form: String,
     /// What has to be typed.

@@ -7,6 +7,7 @@ mod account;
 mod answer;
 mod consent;
 mod console;
+mod console_users;
 mod device;
 mod email;
 mod login;
@@ -23,6 +24,7 @@ pub use console::{
     Bar, Block, Cell, Chart, Choice, ConfirmPage, ConsoleFrame, ConsolePage, Fact, Field, Form,
     NavItem, SecretPage, Section, State, Table,
 };
+pub use console_users::{OneTimeLinkPage, Ticks};
 pub use device::{DeviceDonePage, DevicePage};
 pub use email::{EmailLinkDonePage, EmailLinkPage, EmailPage};
 pub use login::{EnrolPage, LoginPage, MailedCodePage, NewPasswordPage, PasskeyForm, VerifyPage};

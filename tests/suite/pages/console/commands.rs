@@ -12,8 +12,9 @@ use signet::domain::sign_in_diagnosis::{
     UnknownFacts, diagnose, diagnose_unknown,
 };
 
-use super::{administrator, started};
-use crate::support::relying_party::form;
+use super::bulk::tick;
+use super::{administrator, id_of, started};
+use crate::support::relying_party::{field, form};
 use crate::support::server::Answer;
 use crate::support::{Backend, Server, on_both};
 
@@ -205,4 +206,58 @@ fn commands_of_diagnoses(login: &str) -> Vec<String> {
         .flat_map(|password| diagnose(&account(password), &observed, now))
         .chain(diagnose_unknown(&unknown, &observed, now));
     found.filter_map(|finding| finding.fix).collect()
+}
+
+/// The pages about users: each filter, the diagnosis and the preview name a command that prints the same; the commands
+/// of questions about ticked users and of a new user do the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_commands_of_the_pages_about_users_do_the_same() {
+    on_both("console: commands about users", async |backend: Backend| {
+        let server = started(backend).await;
+        let root = administrator(&server).await;
+        server.register("o'hara").await;
+        let ada = id_of(&root, "ada").await;
+        for (page, shown, other) in [
+            ("/admin/users?q=ada", "ada", "root"),
+            ("/admin/users?state=active&role=admin", "root", "ada"),
+            ("/admin/users?q=o'hara", "o'hara", "ada"),
+        ] {
+            let page = root.get(page).await;
+            assert!(page.is(200).text.contains(&shown.replace('\'', "&#39;")), "{}", page.text);
+            let text = printed(&server, &named(&page));
+            let has = |login: &str| text.contains(&format!("\"login\":\"{login}\""));
+            assert!(has(shown) && !has(other), "{shown}: {text}");
+        }
+        for state in ["disabled", "locked", "must-change"] {
+            let page = root.get(&format!("/admin/users?state={state}")).await;
+            assert!(!printed(&server, &named(&page)).contains("\"ada\""), "{state}");
+        }
+        let why = named(&root.get(&format!("/admin/users/{ada}/why")).await);
+        assert!(printed(&server, &why).contains("\"good\":true"), "{why}");
+        let unknown = named(&root.get("/admin/why?login=adda").await);
+        assert_eq!(run(&server, &unknown).status.code(), Some(3), "{unknown}");
+        let preview = named(&root.get(&format!("/admin/users/{ada}/token")).await);
+        assert!(printed(&server, &preview).contains(&ada), "{preview}");
+
+        let hara = id_of(&root, "o%27hara").await;
+        for action in ["end-sessions", "unlock", "disable"] {
+            let to = tick(&root, action, &[&ada, &hara]).await;
+            let to = root.below_base(to.is(303).header("location"));
+            printed(&server, &named(&root.get(&to).await));
+        }
+        let disabled = printed(&server, "signet user find --disabled");
+        assert!(disabled.contains("ada") && disabled.contains("o'hara"), "{disabled}");
+
+        let page = root.get("/admin/users/new").await;
+        let (csrf, form) = (field(&page.is(200).text, "csrf"), field(&page.text, "form"));
+        let fields = [("csrf", &*csrf), ("form", &form), ("login", "ada"), ("name", "Ada K")];
+        let refused = root.post("/admin/users/new", &fields).await;
+        assert_ne!(refused.status, 200);
+        let (_, rest) = refused.text.split_once("Same as: <code>").unwrap();
+        let command = rest.split_once("</code>").unwrap().0.replace("&#39;", "'");
+        assert_eq!(command, "signet user create ada --invite --name 'Ada K'");
+        let made = printed(&server, &command.replace("create ada", "create ida"));
+        assert!(made.contains("/link/"), "{made}");
+    })
+    .await;
 }

@@ -4,6 +4,7 @@ mod actions;
 mod apis;
 mod attention;
 mod audit;
+mod bulk;
 mod charts;
 mod clients;
 mod commands;
@@ -12,6 +13,7 @@ mod networks;
 mod pictures;
 mod rights;
 mod sessions;
+mod users;
 
 use signet::base::TimeSpan;
 
@@ -60,7 +62,8 @@ async fn administrator(server: &Server) -> Person<'_> {
 /// The id of a user, from the list of the console.
 async fn id_of(root: &Person<'_>, login: &str) -> String {
     let page = root.get(&format!("/admin/users?q={login}")).await;
-    let (_, after) = page.is(200).text.split_once("href=\"/admin/users/").unwrap();
+    let (_, after) =
+        page.is(200).text.split_once("<th scope=\"row\"><a href=\"/admin/users/").unwrap();
     after.split_once('"').unwrap().0.to_owned()
 }
 

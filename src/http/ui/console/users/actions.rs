@@ -1,29 +1,34 @@
 //! `/admin/users/{id}/{action}`: what is done to a user, after a question.
 
+use std::sync::Arc;
+
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse};
 
-use crate::admin::{factors, invitations, session_ends, unlocking, users};
-use crate::app::{App, FormResult};
+use crate::admin::invitations::{self, SentLink};
+use crate::admin::{factors, session_ends, unlocking, users};
+use crate::app::{FormResult, UserLink};
 use crate::base::id::UserId;
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::permission::TargetKind;
-use crate::domain::request_info::RequestInfo;
 use crate::domain::shell_word::{command, option};
-use crate::domain::user::User;
+use crate::domain::user::{Role, User};
 use crate::http::context::Context;
 use crate::http::error::Problem;
 use crate::http::extract::FormFields;
+use crate::http::ui::console::access::Action;
+use crate::http::ui::console::confirm::Question;
+use crate::http::ui::console::{Console, enter, submitted};
+use crate::http::ui::pages::OneTimeLinkPage;
+use crate::http::ui::{error_page, page};
 use crate::text_enum;
-
-use super::access::Action;
-use super::confirm::Question;
-use super::{Console, enter, submitted};
 
 text_enum! {
     /// Something that is done to a user.
     pub(super) enum UserAction {
-        /// Send the mail for a new password.
+        /// Send a link for the first password.
+        Invite = "invite",
+        /// Send a link for a new password.
         Recovery = "recovery",
         /// Clear the counters of failed attempts.
         Unlock = "unlock",
@@ -46,6 +51,7 @@ impl UserAction {
     /// The right that it takes.
     pub(super) const fn right(self) -> Action {
         match self {
+            Self::Invite => Action::InviteUser,
             Self::Recovery => Action::SendRecovery,
             Self::Unlock => Action::UnlockUser,
             Self::MustChange => Action::UpdateUser,
@@ -63,7 +69,7 @@ impl UserAction {
             Self::Enable => user.disabled_at.is_some(),
             Self::Disable => user.disabled_at.is_none(),
             Self::MustChange => !user.must_change_password,
-            Self::Recovery => user.verified_email().is_some() && user.disabled_at.is_none(),
+            Self::Invite | Self::Recovery => user.disabled_at.is_none(),
             Self::Unlock | Self::EndSessions | Self::ResetFactors | Self::Delete => true,
         }
     }
@@ -76,6 +82,7 @@ impl UserAction {
     /// The key of its name.
     pub(super) const fn title(self) -> &'static str {
         match self {
+            Self::Invite => "console.user.invite",
             Self::Recovery => "console.user.recovery",
             Self::Unlock => "console.user.unlock",
             Self::MustChange => "console.user.must_change",
@@ -90,6 +97,7 @@ impl UserAction {
     /// The keys of what will happen.
     const fn effects(self) -> &'static [&'static str] {
         match self {
+            Self::Invite => &["console.effect.invite"],
             Self::Recovery => &["console.effect.recovery"],
             Self::Unlock => &["console.effect.unlock"],
             Self::MustChange => &["console.effect.must_change"],
@@ -108,6 +116,7 @@ impl UserAction {
     /// The word of the address that says it was done.
     const fn done(self) -> &'static str {
         match self {
+            Self::Invite => "invited",
             Self::Recovery => "recovery",
             Self::Unlock => "unlocked",
             Self::MustChange => "must-change",
@@ -122,6 +131,7 @@ impl UserAction {
     /// The command that does the same.
     fn command(self, login: &str) -> String {
         match self {
+            Self::Invite => command("signet user invite", login, ""),
             Self::Recovery => command("signet user recover", login, ""),
             Self::MustChange => command("signet user update", login, " --must-change-password"),
             Self::EndSessions => format!("signet session revoke{}", option("--user", login)),
@@ -138,7 +148,7 @@ pub async fn get(context: Context, path: Path<(String, String)>) -> HttpResponse
     let (id, action) = path.into_inner();
     let action = match known(&context, &action) {
         Ok(action) => action,
-        Err(problem) => return super::error_page(&context, &problem),
+        Err(problem) => return error_page(&context, &problem),
     };
     let console = match enter(context, action.right()).await {
         Ok(console) => console,
@@ -163,7 +173,7 @@ pub async fn post(
     let (id, action) = path.into_inner();
     let action = match known(&context, &action) {
         Ok(action) => action,
-        Err(problem) => return super::error_page(&context, &problem),
+        Err(problem) => return error_page(&context, &problem),
     };
     let (console, form) = match submitted(context, &request, form, action.right()).await {
         Ok(both) => both,
@@ -200,7 +210,7 @@ impl Console {
                 .name
                 .as_ref()
                 .map_or_else(|| user.login.clone(), |name| format!("{} ({name})", user.login)),
-            effects: action.effects().iter().map(|key| locale.t(key).to_owned()).collect(),
+            effects: self.effects(action, user),
             path: format!("/admin/users/{}/{action}", user.id),
             cancel: format!("/admin/users/{}", user.id),
             form: self.form_id(),
@@ -208,6 +218,49 @@ impl Console {
             options: Vec::new(),
             same_as: action.command(&user.login),
         }
+    }
+
+    /// What will happen.
+    fn effects(&self, action: UserAction, user: &User) -> Vec<String> {
+        let is_mailed = self.context().app.config.mail.is_some();
+        let keys = match action {
+            UserAction::Recovery if !is_mailed || user.verified_email().is_none() => {
+                &["console.effect.recovery_link"]
+            }
+            UserAction::Invite if !is_mailed || user.email.is_none() => {
+                &["console.effect.invite_link"]
+            }
+            _ => action.effects(),
+        };
+        keys.iter().map(|key| self.locale().t(key).to_owned()).collect()
+    }
+
+    /// Whether a link for a new password reaches the user: the helpdesk is not shown one that could be mailed.
+    pub(super) fn may_hand_over(&self, user: &User) -> bool {
+        let is_helpdesk = self.visited.here.user.role == Role::Helpdesk;
+        let is_mailed = self.context().app.config.mail.is_some();
+        !is_helpdesk || !is_mailed || user.verified_email().is_some()
+    }
+
+    /// A link that is shown once.
+    pub(in crate::http::ui::console) fn one_time_link(&self, made: &UserLink) -> HttpResponse {
+        let locale = self.locale();
+        let mut console = self.frame("/admin/users", String::new(), String::new());
+        console.frame = console.frame.shown_once();
+        let about = match made.is_invitation {
+            true => "console.link.invitation",
+            false => "console.link.recovery",
+        };
+        let until = locale.date_time(made.expires_at);
+        let template = OneTimeLinkPage {
+            console,
+            title: locale.with("console.link.title", &[("login", &made.login)]),
+            login: &made.login,
+            link: made.link.expose(),
+            about: locale.with(about, &[("when", &until)]),
+            onwards: self.user_link(made.user),
+        };
+        self.used(page(HttpResponse::Ok(), &template))
     }
 
     async fn act_on_user(
@@ -235,13 +288,21 @@ impl Console {
         user: &User,
     ) -> impl Future<Output = Result<FormResult, Failure>> + Send + use<> {
         let (app, id, info) = (self.context().app.clone(), user.id, self.info());
+        let login = user.login.clone();
         let path = match action {
             UserAction::Delete => "/admin/users".to_owned(),
             _ => format!("/admin/users/{id}"),
         };
         async move {
             match action {
-                UserAction::Recovery => recover(app, id, info).await,
+                UserAction::Invite => {
+                    let sent = invitations::invite(app, id, info).await?;
+                    return Ok(sent_to((id, login, true), path, sent));
+                }
+                UserAction::Recovery => {
+                    let sent = invitations::recover(app, id, info).await?;
+                    return Ok(sent_to((id, login, false), path, sent));
+                }
                 UserAction::Unlock => unlocking::unlock(app, id, None, info).await,
                 UserAction::MustChange => {
                     let must = users::Update {
@@ -265,11 +326,24 @@ impl Console {
     }
 }
 
-/// Mails the link. Without mail there would be a link to hand over, which the command line prints.
-async fn recover(app: App, id: UserId, info: RequestInfo) -> Result<(), Failure> {
-    if app.config.mail.is_none() {
-        let message = "Mail is off. Use `signet user recover`, which prints the link.";
-        return Err(Refusal::new(Code::Conflict, message).into());
+/// Where a form leads that sent a link to a user: back to the user, or to the link if it has to be handed over.
+pub(super) fn sent_to(
+    (user, login, is_invitation): (UserId, String, bool),
+    path: String,
+    sent: SentLink,
+) -> FormResult {
+    let SentLink { link, expires_at, .. } = sent;
+    match link {
+        Some(link) => FormResult::UserLink(Arc::new(UserLink {
+            user,
+            login,
+            link,
+            expires_at,
+            is_invitation,
+        })),
+        None => {
+            let what = if is_invitation { "invited" } else { UserAction::Recovery.done() };
+            FormResult::Done { path, what }
+        }
     }
-    invitations::recover(app, id, info).await.map(drop)
 }

@@ -1,0 +1,251 @@
+//! `/admin/users/select` and `/admin/users/selected`: what is done to the users whose rows are ticked.
+//!
+//! Owns that the ticked users are in the address of the question, so that it can be reloaded, and gone on with after a
+//! new sign-in. Each user is handled by the use case of a single one, with an outcome of their own.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use actix_web::{HttpRequest, HttpResponse};
+use uuid::Uuid;
+
+use crate::admin::{session_ends, unlocking, users};
+use crate::app::{App, FormResult, ManyUsers};
+use crate::domain::outcome::Failure;
+use crate::domain::permission::TargetKind;
+use crate::domain::request_info::RequestInfo;
+use crate::domain::shell_word::quoted;
+use crate::domain::user::User;
+use crate::http::context::Context;
+use crate::http::error::Problem;
+use crate::http::extract::{FormFields, Params};
+use crate::http::ui::console::access::Action;
+use crate::http::ui::console::confirm::Question;
+use crate::http::ui::console::{Console, enter, query, submitted};
+use crate::text_enum;
+
+use super::selection::{MAX_USERS, encode};
+
+/// What the name of a box begins with; the id of the user follows.
+pub(super) const PREFIX: &str = "user.";
+/// How many of them the question names.
+const MAX_NAMED: usize = 10;
+
+text_enum! {
+    /// Something that is done to several users.
+    pub(super) enum BulkAction {
+        /// Disable.
+        Disable = "disable",
+        /// Clear the counters of failed attempts.
+        Unlock = "unlock",
+        /// End every session.
+        EndSessions = "end-sessions",
+    }
+}
+
+impl BulkAction {
+    /// The right that it takes.
+    pub(super) const fn right(self) -> Action {
+        match self {
+            Self::Disable => Action::DisableUser,
+            Self::Unlock => Action::UnlockUser,
+            Self::EndSessions => Action::EndSessions,
+        }
+    }
+
+    /// The key of the text of its button.
+    pub(super) const fn short_title(self) -> &'static str {
+        match self {
+            Self::Disable => "console.bulk.disable",
+            Self::Unlock => "console.bulk.unlock",
+            Self::EndSessions => "console.bulk.end_sessions",
+        }
+    }
+
+    pub(super) const fn title(self) -> &'static str {
+        match self {
+            Self::Disable => "console.bulk.disable_title",
+            Self::Unlock => "console.bulk.unlock_title",
+            Self::EndSessions => "console.bulk.end_sessions_title",
+        }
+    }
+
+    const fn effects(self) -> &'static [&'static str] {
+        match self {
+            Self::Disable => &["console.bulk.effect.disable", "console.bulk.effect.sessions"],
+            Self::Unlock => &["console.bulk.effect.unlock"],
+            Self::EndSessions => &["console.bulk.effect.sessions", "console.effect.not_undone"],
+        }
+    }
+
+    /// The command that does the same.
+    fn command(self, users: &[User]) -> String {
+        let logins: String = users.iter().map(|user| format!(" {}", quoted(&user.login))).collect();
+        match self {
+            Self::Disable | Self::Unlock => {
+                format!("printf '%s\\n'{logins} | signet user {self} --from -")
+            }
+            Self::EndSessions => {
+                format!("for user in{logins}; do signet session revoke --user \"$user\"; done")
+            }
+        }
+    }
+}
+
+/// From the ticked rows to the question.
+pub async fn select(
+    context: Context,
+    request: HttpRequest,
+    form: Result<FormFields, Problem>,
+) -> HttpResponse {
+    let (console, mut form) = match submitted(context, &request, form, Action::ReadUsers).await {
+        Ok(both) => both,
+        Err(answer) => return answer,
+    };
+    let Ok(action) = form.take("action").parse::<BulkAction>() else {
+        return console.go("/admin/users", "");
+    };
+    if let Err(refused) = console.require(action.right()) {
+        return refused;
+    }
+    let ids: BTreeSet<Uuid> = form.names_after(PREFIX).filter_map(|id| id.parse().ok()).collect();
+    if ids.is_empty() {
+        return console.go("/admin/users", "none-ticked");
+    }
+    if ids.len() > MAX_USERS {
+        return console.failed(&console.too_many(ids.len()));
+    }
+    let query = query(&[("action", action.as_str()), ("users", &encode(&ids))]);
+    console.go_to(&console.link("/admin/users/selected").with_query(&query))
+}
+
+/// The question.
+pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpResponse {
+    let console = match enter(context, Action::ReadUsers).await {
+        Ok(console) => console,
+        Err(answer) => return answer,
+    };
+    let params = match params {
+        Ok(params) => params,
+        Err(problem) => return console.failed(&problem),
+    };
+    let Ok(action) = params.get("action").unwrap_or_default().parse::<BulkAction>() else {
+        return console.go("/admin/users", "");
+    };
+    if let Err(refused) = console.require(action.right()) {
+        return refused;
+    }
+    let ids = params.get("users").unwrap_or_default();
+    match console.selected(ids).await {
+        Ok(users) => console.ask_bulk(action, ids, &users, None).await,
+        Err(problem) => console.failed(&problem),
+    }
+}
+
+/// Does it to each of the users.
+pub async fn post(
+    context: Context,
+    request: HttpRequest,
+    form: Result<FormFields, Problem>,
+) -> HttpResponse {
+    let (console, mut form) = match submitted(context, &request, form, Action::ReadUsers).await {
+        Ok(both) => both,
+        Err(answer) => return answer,
+    };
+    let Ok(action) = form.take("action").parse::<BulkAction>() else {
+        return console.go("/admin/users", "");
+    };
+    if let Err(refused) = console.require(action.right()) {
+        return refused;
+    }
+    let ids = form.take("users");
+    let page = query(&[("action", action.as_str()), ("users", &ids)]);
+    if let Err(answer) = console.require_fresh(&format!("/admin/users/selected?{page}")).await {
+        return answer;
+    }
+    let users = match console.selected(&ids).await {
+        Ok(users) => users,
+        Err(problem) => return console.failed(&problem),
+    };
+    let (app, info) = (console.context().app.clone(), console.info());
+    let work = carry_out(app, action, users.clone(), info);
+    match console.once(form.take("form"), work).await {
+        Ok(result) => console.answer(result),
+        Err(problem) => console.ask_bulk(action, &ids, &users, Some(&problem)).await,
+    }
+}
+
+/// A user that is refused does not stop the others. A fault stops, and the same form may be sent
+/// again: what is done already is done again without effect.
+async fn carry_out(
+    app: App,
+    action: BulkAction,
+    mut users: Vec<User>,
+    info: RequestInfo,
+) -> Result<FormResult, Failure> {
+    // The caller's own account is last: its end would take away the right to handle the others.
+    users.sort_by_key(|user| Some(user.id) == info.origin.actor);
+    let mut outcomes = Vec::with_capacity(users.len());
+    for user in users {
+        let (app, id, info) = (app.clone(), user.id, info.clone());
+        let outcome = match action {
+            BulkAction::Disable => users::disable(app, id, info).await.map(drop),
+            BulkAction::Unlock => unlocking::unlock(app, id, None, info).await,
+            BulkAction::EndSessions => session_ends::end_all_of_user(app, id, info).await,
+        };
+        let refused = match outcome {
+            Ok(()) => None,
+            Err(Failure::Refused(refusal)) => Some(refusal),
+            Err(failed) => return Err(failed),
+        };
+        outcomes.push((id, user.login, refused));
+    }
+    Ok(FormResult::ManyUsers(Arc::new(ManyUsers { action: action.as_str(), outcomes })))
+}
+
+impl Console {
+    async fn ask_bulk(
+        &self,
+        action: BulkAction,
+        ids: &str,
+        users: &[User],
+        refused: Option<&Problem>,
+    ) -> HttpResponse {
+        let locale = self.locale();
+        let allowed = |user: &&User| self.may_to(action.right(), TargetKind::of_user(user.role));
+        let (whom, others): (Vec<&User>, Vec<&User>) = users.iter().partition(allowed);
+        let n = whom.len().to_string();
+        let mut named: Vec<String> =
+            whom.iter().take(MAX_NAMED).map(|user| user.login.clone()).collect();
+        if whom.len() > MAX_NAMED {
+            let more = (whom.len() - MAX_NAMED).to_string();
+            named.push(locale.with("console.bulk.more", &[("n", &more)]));
+        }
+        let mut effects: Vec<String> =
+            action.effects().iter().map(|key| locale.t(key).to_owned()).collect();
+        effects.extend(
+            others
+                .iter()
+                .map(|user| locale.with("console.bulk.will_be_refused", &[("login", &user.login)])),
+        );
+        let own = self.visited.here.user.id;
+        if action != BulkAction::Unlock && whom.iter().any(|user| user.id == own) {
+            effects.push(locale.t("console.bulk.own_account").to_owned());
+        }
+        let page = query(&[("action", action.as_str()), ("users", ids)]);
+        let question = Question {
+            menu: "/admin/users",
+            title: locale.t(action.title()).to_owned(),
+            target: locale.with("console.users.caption", &[("n", &n)]),
+            effects,
+            path: format!("/admin/users/selected?{page}"),
+            cancel: "/admin/users".to_owned(),
+            form: self.form_id(),
+            typed: None,
+            options: Vec::new(),
+            same_as: action.command(users),
+        };
+        let hidden = vec![("action", action.to_string()), ("users", ids.to_owned())];
+        self.ask_about(question, named, hidden, refused).await
+    }
+}

@@ -1,0 +1,50 @@
+//! Parts of the pages of the web console about users.
+
+use askama::Template;
+
+use crate::domain::base_path::Link;
+
+use super::ConsoleFrame;
+
+/// Boxes before the rows of a table, and the buttons for what is ticked.
+#[derive(Default)]
+pub struct Ticks {
+    /// Where the form is sent.
+    pub action: String,
+    /// The value of the hidden field `csrf`.
+    pub csrf: String,
+    /// What stands above the boxes.
+    pub heading: &'static str,
+    /// For each row, the name of its box and what the box is called.
+    pub boxes: Vec<(String, String)>,
+    /// What stands before the buttons.
+    pub label: &'static str,
+    /// The buttons: the value of the field `action`, and the text.
+    pub buttons: Vec<(&'static str, &'static str)>,
+}
+
+impl Ticks {
+    /// The box of a row.
+    #[must_use]
+    pub fn of_row(&self, row: &usize) -> Option<&(String, String)> {
+        self.boxes.get(*row)
+    }
+}
+
+/// A link that is shown once, to be handed to a user.
+#[derive(Template)]
+#[template(path = "console/link.html")]
+pub struct OneTimeLinkPage<'a> {
+    /// What is around it.
+    pub console: ConsoleFrame<'a>,
+    /// The heading.
+    pub title: String,
+    /// The login name of the user.
+    pub login: &'a str,
+    /// The link.
+    pub link: &'a str,
+    /// What it is for, and until when it can be used.
+    pub about: String,
+    /// The page of the user.
+    pub onwards: Link,
+}
