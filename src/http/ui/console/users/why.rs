@@ -107,7 +107,7 @@ impl Console {
             }));
         }
         let context = self.context();
-        let work = user_why::why_login(context.app.clone(), login.to_owned(), context.info());
+        let work = user_why::why_login(context.app.clone(), login.to_owned(), self.info());
         Ok(self.why_page(&context.run(work).await?, Some(form)))
     }
 
