@@ -317,11 +317,10 @@ impl Console {
         self.used(go_here(HttpResponse::SeeOther(), to))
     }
 
-    /// Refuses an action that this user may do to nothing.
-    fn require(&self, action: Action) -> Result<(), HttpResponse> {
-        console_session::authority(&self.visited.here)
-            .require(action)
-            .map_err(|denied| forbidden(self.context(), denied))
+    /// The page that refuses an action which this user may do to nothing.
+    fn refused(&self, action: Action) -> Option<HttpResponse> {
+        let denied = console_session::authority(&self.visited.here).require(action).err()?;
+        Some(forbidden(self.context(), denied))
     }
 
     /// What the address says was done.

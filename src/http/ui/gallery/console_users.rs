@@ -2,7 +2,6 @@
 
 use super::console::{around, question, table};
 use super::{Sample, World, sample};
-use crate::domain::permission::Action;
 use crate::http::ui::pages::{
     Block, Cell, Choice, ConfirmPage, ConsolePage, Field, Form, OneTimeLinkPage, Section, State,
     Table, Ticks,
@@ -36,8 +35,6 @@ pub(super) fn samples(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>
         about: frame.with("console.link.invitation", "when", world.name),
         onwards: frame.link("/admin/users/x"),
     };
-    let roles = [("roles", "admin, signet:auditor"), ("action", Action::ReadAudit.as_str())];
-    let forbidden = vec![Block::Alert(frame.locale.with("console.forbidden", &roles))];
     Ok(vec![
         sample("console-users", &list, policy())?,
         sample("console-why", &page(world.login.to_owned(), why(frame, world)), policy())?,
@@ -45,7 +42,6 @@ pub(super) fn samples(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>
         sample("console-outcome", &page(world.name.to_owned(), outcome), policy())?,
         sample("console-new-user", &new, policy())?,
         sample("console-link", &link, policy())?,
-        sample("console-role", &page(world.login.to_owned(), part(forbidden)), policy())?,
     ])
 }
 
@@ -107,7 +103,7 @@ fn why(frame: Frame<'_>, world: &World<'_>) -> Vec<Section> {
         },
         Section {
             id: "causes",
-            heading: Some(frame.t("console.why.causes").to_owned()),
+            heading: Some(frame.t("console.why.explain").to_owned()),
             blocks: vec![
                 Block::Table(causes),
                 Block::Table(Table {

@@ -105,7 +105,7 @@ pub async fn select(
     let Ok(action) = form.take("action").parse::<BulkAction>() else {
         return console.go("/admin/users", "");
     };
-    if let Err(refused) = console.require(action.right()) {
+    if let Some(refused) = console.refused(action.right()) {
         return refused;
     }
     let ids: BTreeSet<Uuid> = form.names_after(PREFIX).filter_map(|id| id.parse().ok()).collect();
@@ -132,7 +132,7 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpRespo
     let Ok(action) = params.get("action").unwrap_or_default().parse::<BulkAction>() else {
         return console.go("/admin/users", "");
     };
-    if let Err(refused) = console.require(action.right()) {
+    if let Some(refused) = console.refused(action.right()) {
         return refused;
     }
     let ids = params.get("users").unwrap_or_default();
@@ -155,7 +155,7 @@ pub async fn post(
     let Ok(action) = form.take("action").parse::<BulkAction>() else {
         return console.go("/admin/users", "");
     };
-    if let Err(refused) = console.require(action.right()) {
+    if let Some(refused) = console.refused(action.right()) {
         return refused;
     }
     let ids = form.take("users");

@@ -191,7 +191,7 @@ impl Console {
             ]
         };
         Table {
-            caption: locale.t("console.why.counters").to_owned(),
+            caption: format!("{}, {}", locale.t("console.why.counters"), locks.len()),
             columns: [
                 "console.why.counter",
                 "console.state",
@@ -223,7 +223,7 @@ impl Console {
             ]
         };
         Table {
-            caption: locale.t("console.why.failures").to_owned(),
+            caption: format!("{}, {}", locale.t("console.why.failures"), failures.len()),
             columns: [
                 "console.time",
                 "console.kind",
