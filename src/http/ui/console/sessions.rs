@@ -237,7 +237,7 @@ impl Console {
                 Cell::text(self.when(used)),
             ];
             if self.may(Action::EndSessions) {
-                cells.push(Cell::link(locale.t("account.end"), end).noting(id.to_string()));
+                cells.push(Cell::link(locale.t("console.session.end"), end).noting(id.to_string()));
             }
             cells
         };

@@ -4,9 +4,9 @@ use reqwest::Method;
 use serde_json::json;
 use signet::base::TimeSpan;
 
-use crate::support::relying_party::{App, Person};
+use crate::support::relying_party::{App, Person, Site};
 use crate::support::scripts::{Browser, browser_script, output};
-use crate::support::server::{Options, PASSWORD, Tokens};
+use crate::support::server::{Answer, Options, PASSWORD, Tokens};
 use crate::support::{Backend, Server, require};
 
 /// The issuer, whose name is on every page.
@@ -34,18 +34,41 @@ async fn call(server: &Server, root: &Tokens, path: &str, body: serde_json::Valu
     assert!((200..300).contains(&answer.status), "{path}: {}", answer.text);
 }
 
+/// What browsers of users send.
+const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0";
+
+/// The server as a browser behind a proxy asks it.
+struct Proxied<'a> {
+    server: &'a Server,
+    address: String,
+}
+
+impl Site for Proxied<'_> {
+    fn base(&self) -> &str {
+        &self.server.base
+    }
+
+    fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        let request = self.server.request(method, path).header("x-real-ip", &self.address);
+        request.header("user-agent", FIREFOX)
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
+        self.server.send(request).await
+    }
+}
+
 /// A log-in from an address that a proxy names.
-async fn log_in(server: &Server, login: &str, password: &str, address: &str) {
-    let browser = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0";
-    let request = server.request(Method::POST, "/v1/login").header("x-real-ip", address);
-    let body = json!({"login": login, "password": password});
-    server.send(request.header("user-agent", browser).json(&body)).await;
+async fn log_in(server: &Server, login: &str, password: &str, address: &str) -> Answer {
+    let site = Proxied { server, address: address.to_owned() };
+    let body = json!({"login": login, "password": password, "scope": "signet:admin"});
+    let body = if login == "root" { body } else { json!({"login": login, "password": password}) };
+    site.send(site.request(Method::POST, "/v1/login").json(&body)).await
 }
 
 /// Users, applications and an API, and a week in which they were used.
 async fn used_for_a_week(server: &Server) -> Vec<(&'static str, String)> {
-    let body = json!({"login": "root", "password": PASSWORD, "scope": "signet:admin"});
-    let root = Tokens::of(&server.post("/v1/login", body.clone()).await);
+    let root = Tokens::of(&log_in(server, "root", PASSWORD, "192.0.2.2").await);
     let mut ids = Vec::new();
     for (login, name) in USERS {
         let body = json!({"login": login, "name": name, "password": PASSWORD});
@@ -91,7 +114,7 @@ async fn used_for_a_week(server: &Server) -> Vec<(&'static str, String)> {
             log_in(server, login, "not the password", "198.51.100.23").await;
         }
     }
-    let root = Tokens::of(&server.post("/v1/login", body).await);
+    let root = Tokens::of(&log_in(server, "root", PASSWORD, "192.0.2.2").await);
     call(server, &root, &format!("/v1/admin/users/{}/disable", ids[4]), json!(null)).await;
     call(server, &root, "/v1/admin/keys/rotate", json!({})).await;
     server.advance(TimeSpan::from_mins(3));
@@ -101,8 +124,9 @@ async fn used_for_a_week(server: &Server) -> Vec<(&'static str, String)> {
         secret: None,
         redirect_uri: "https://shop.example.com/callback".to_owned(),
     };
-    for (login, _) in &USERS[..3] {
-        let _ = shop.code(&Person::new(server, login), &[]).await;
+    for (place, (login, _)) in USERS[..3].iter().enumerate() {
+        let site = Proxied { server, address: format!("203.0.113.{}", 40 + place) };
+        shop.tokens(&site, &Person::new(&site, login)).await;
     }
     let keys = server.get("/.well-known/jwks.json").await.is(200).json();
     let kid = keys["keys"][0]["kid"].as_str().unwrap().to_owned();
@@ -114,7 +138,7 @@ async fn used_for_a_week(server: &Server) -> Vec<(&'static str, String)> {
         ("clients", "/admin/clients".to_owned()),
         ("client", "/admin/clients/nightly".to_owned()),
         ("new-client", "/admin/clients/new?type=spa".to_owned()),
-        ("confirm", "/admin/clients/shop/delete".to_owned()),
+        ("confirm", "/admin/clients/back-office/delete".to_owned()),
         ("apis", "/admin/apis".to_owned()),
         ("keys", "/admin/keys".to_owned()),
         ("emergency", format!("/admin/keys/{kid}/retire-now")),
