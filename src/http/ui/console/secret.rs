@@ -27,8 +27,8 @@ impl Console {
         match result {
             FormResult::Done { path, what } => self.go(&path, what),
             FormResult::Secret { facts, name, secret, path } => {
-                let menu = super::MENU.iter().map(|(path, ..)| *path);
-                let menu = menu.filter(|menu| path.starts_with(menu)).last().unwrap_or_default();
+                let mut menus = super::MENU.iter().rev().map(|(menu, ..)| *menu);
+                let menu = menus.find(|menu| path.starts_with(*menu)).unwrap_or_default();
                 let mut console = self.frame(menu, String::new(), String::new());
                 console.frame = console.frame.shown_once();
                 let template = SecretPage {

@@ -167,7 +167,7 @@ impl Console {
             if found.iter().skip(place + 1).any(|later| is_public(&later)) {
                 continue;
             }
-            let before = found.iter().take(place).filter(is_public).next_back();
+            let before = found.iter().take(place).rfind(is_public);
             let Some(before) = before else {
                 let values = [("kid", &*newest.kid), ("alg", newest.alg.as_str())];
                 texts.push(locale.with("console.key.only", &values));
