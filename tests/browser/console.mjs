@@ -4,9 +4,10 @@
 // Usage: node console.mjs ORIGIN PORT LOGIN PASSWORD PAGES_JSON [SCREENSHOT_FOLDER]
 // PAGES_JSON is a list of {name, path}. The host of ORIGIN is looked for at PORT of this machine. With a folder there is
 // a picture of each page, light and 1280 pixels wide, and of the overview also dark.
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { launch, patience, watch } from "./chromium.mjs";
+import { smaller } from "./png.mjs";
 
 const [origin, port, login, password, json, folder] = process.argv.slice(2);
 const pages = JSON.parse(json);
@@ -15,6 +16,8 @@ const { hostname } = new URL(origin);
 
 const browser = await launch([
   `--host-resolver-rules=MAP ${hostname}:80 127.0.0.1:${port}`,
+  // Letters without coloured edges make smaller pictures.
+  "--disable-lcd-text",
   // Without TLS Chromium would ignore a header of each page, and say so on the console.
   `--unsafely-treat-insecure-origin-as-secure=${origin}`,
 ]);
@@ -57,7 +60,7 @@ for (const { name, path } of pages) {
       const isKept = width === 1280 && (colorScheme === "light" || name === "overview");
       if (folder && isKept) {
         const dark = colorScheme === "dark" ? "-dark" : "";
-        await page.screenshot({ path: `${folder}/console-${name}${dark}.png` });
+        writeFileSync(`${folder}/console-${name}${dark}.png`, smaller(await page.screenshot()));
       }
     }
   }

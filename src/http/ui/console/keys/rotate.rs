@@ -86,8 +86,7 @@ impl Console {
 
     async fn rotate_question(&self, at_once: bool) -> Result<Question, Problem> {
         let locale = self.locale();
-        let mut target = Vec::new();
-        let mut effects = Vec::new();
+        let (mut target, mut effects) = (Vec::new(), Vec::new());
         for key in self.signing_keys().await? {
             if key.state == KeyState::Active {
                 target.push(format!("{} ({})", key.kid, key.alg));
