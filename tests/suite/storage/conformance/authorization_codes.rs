@@ -3,7 +3,7 @@
 use signet::base::Timestamp;
 use signet::base::id::SessionId;
 use signet::base::opaque_token::TokenHash;
-use signet::domain::authorization::Authorization;
+use signet::domain::authorization::{Authorization, CODE_LIFE};
 use signet::execute;
 use signet::store::authorization_codes::{self, NewCode};
 use signet::store::{Db, consents, users};
@@ -201,6 +201,35 @@ async fn the_codes_of_one_user_that_are_under_way_can_be_voided() {
         assert_eq!(voided, 1, "the one that was redeemed keeps its session");
         assert_eq!(redeem(&db, &hash(2), session_id(2), after(3)).await, None);
         assert_eq!(gave(&db, &hash(2)).await, None);
+        assert_eq!(gave(&db, &hash(1)).await, Some(first));
+        assert!(redeem(&db, &hash(3), session_id(3), after(3)).await.is_some());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn codes_from_before_a_time_can_be_voided() {
+    on_both_stores("codes: void by time", async |db| {
+        let ada = user(&db, "ada").await;
+        let mine = authorization(ada);
+        for number in [1, 2, 3] {
+            let hash = hash(number);
+            // Issued a second apart.
+            let expires_at = after(number.into()) + CODE_LIFE;
+            let new = NewCode { hash: &hash, flow: &[number], authorization: &mine, expires_at };
+            let work = async |tx: &mut _| authorization_codes::insert(tx, &new).await;
+            assert!(commit(&db, work).await);
+        }
+        let first = session_id(1);
+        assert!(redeem(&db, &hash(1), first, after(3)).await.is_some());
+        let void = async |before, now| {
+            let work =
+                async |tx: &mut _| authorization_codes::void_issued_before(tx, before, now).await;
+            commit(&db, work).await
+        };
+        assert_eq!(void(after(1), after(3)).await, 0, "none was issued before");
+        assert_eq!(void(after(3), after(3)).await, 1, "the first was redeemed");
+        assert_eq!(redeem(&db, &hash(2), session_id(2), after(3)).await, None);
         assert_eq!(gave(&db, &hash(1)).await, Some(first));
         assert!(redeem(&db, &hash(3), session_id(3), after(3)).await.is_some());
     })

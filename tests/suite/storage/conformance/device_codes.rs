@@ -273,3 +273,24 @@ async fn what_a_user_allowed_devices_of_a_client_can_be_voided() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_users_allowed_devices_from_before_a_time_can_be_voided() {
+    on_both_stores("devices: void by time", async |db| {
+        let ada = user(&db, "ada").await;
+        for (number, code) in [(1, "BCDFGHJK"), (2, "LMNPQRST")] {
+            assert!(insert(&db, number, &device(code)).await);
+        }
+        assert!(decide(&db, "BCDFGHJK", ada, Some(&authorization(ada))).await);
+        let issued_at = device("BCDFGHJK").expires_at - device_code::LIFE;
+        let void = async |before| {
+            let work = async |tx: &mut _| device_codes::void_issued_before(tx, before).await;
+            commit(&db, work).await
+        };
+        assert_eq!(void(issued_at).await, 0, "it began at that moment");
+        let later = issued_at + TimeSpan::from_secs(1);
+        assert_eq!(void(later).await, 1, "the other one is allowed by no user yet");
+        assert!(redeem(&db, 1).await.is_none());
+    })
+    .await;
+}

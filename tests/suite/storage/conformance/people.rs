@@ -164,6 +164,10 @@ async fn attempts_are_found_by_login_user_and_kind() {
         assert_eq!(audit::shed_since(link, after(60)).await.unwrap(), 0);
         let networks = audit::refused_networks(link, ada, before, 5).await.unwrap();
         assert_eq!(networks, ["192.0.2.7"]);
+        let refused = audit::addresses_refused(link, before, 5).await.unwrap();
+        assert_eq!(refused, [("192.0.2.7".to_owned(), after(9))]);
+        assert!(audit::addresses_refused(link, after(60), 5).await.unwrap().is_empty());
+        assert!(audit::addresses_refused(link, before, 0).await.unwrap().is_empty());
         assert!(audit::last_success(link, ada, before).await.unwrap().is_some());
         assert!(audit::last_success(link, ada, after(60)).await.unwrap().is_none());
         let found = user_search::lately_failed(link, before, ALL).await.unwrap();
