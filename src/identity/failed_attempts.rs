@@ -1,8 +1,7 @@
 //! What the audit trail keeps of attempts to sign in that were not let in.
 //!
 //! Owns the pseudonym of the login that was typed and what folds into one row. The text that was typed is never
-//! stored: users type passwords into the field for the login. A login that an account has and one that no account
-//! has leave the same trace by the same statements.
+//! stored: users type passwords into the field for the login. Known and unknown logins leave the same trace.
 
 use crate::app::App;
 use crate::app::refusal_log::RefusedAttempt;

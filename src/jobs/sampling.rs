@@ -109,8 +109,7 @@ impl Part {
     }
 }
 
-/// How many known resource servers have fetched the keys since the newest one was published, and how many
-/// have not.
+/// How many known resource servers have fetched the keys since the newest one was published, and how many have not.
 async fn verifiers(app: &App) -> Result<[i64; 2], Fault> {
     let known = crate::admin::verifiers::known(app, app.now()).await?;
     let newest = app.keyring().facts.iter().map(|key| key.published_at).max();
