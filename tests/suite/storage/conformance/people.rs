@@ -191,11 +191,12 @@ async fn counters_are_found_by_their_accounts() {
         let found = login_limits::of_account(link, &[9; 32], NOW).await.unwrap();
         assert_eq!((found.len(), found[0].tries, &*found[0].pseudonym), (1, 20, &[1; 32][..]));
         let accounts = [vec![8; 32], vec![9; 32]];
-        let found = login_limits::of_accounts(link, &accounts, NOW).await.unwrap();
+        let found = login_limits::of_accounts(link, &accounts, 20, NOW).await.unwrap();
         assert_eq!((found.len(), &*found[0].account), (1, &[9; 32][..]));
+        assert!(login_limits::of_accounts(link, &accounts, 21, NOW).await.unwrap().is_empty());
         let over = after(3_600);
         assert!(login_limits::of_account(link, &[9; 32], over).await.unwrap().is_empty());
-        assert!(login_limits::of_accounts(link, &accounts, over).await.unwrap().is_empty());
+        assert!(login_limits::of_accounts(link, &accounts, 20, over).await.unwrap().is_empty());
     })
     .await;
 }
