@@ -40,7 +40,9 @@ async fn the_first_start_makes_everything_and_says_so_and_later_ones_are_short()
         assert_eq!(mode(&data.join(name)), 0o600, "{name}");
         first.until_logged(data.join(name).to_str().unwrap()).await;
     }
-    for word in ["Issuer     ", "Discovery  ", "JWKS       ", "Back up the master key"] {
+    for word in
+        ["Issuer     ", "Discovery  ", "JWKS       ", "Console    ", "Back up the master key"]
+    {
         first.until_logged(word).await;
     }
     // Each start prints a fresh link until there is an administrator.
@@ -78,7 +80,7 @@ async fn json_logs_are_nothing_but_json() {
     let log = server.log();
     let events: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let started = events.iter().find(|event| event["event"] == "started").unwrap();
-    for field in ["listen", "issuer", "discovery", "jwks_uri", "created"] {
+    for field in ["listen", "issuer", "discovery", "jwks_uri", "console", "created"] {
         assert!(!started[field].is_null(), "{field}: {started}");
     }
     assert!(events.iter().any(|event| event["event"] == "setup_required"));
