@@ -69,7 +69,7 @@ fn each_state_of_an_account_is_its_own_cause() {
 #[test]
 fn each_observation_is_its_own_cause_and_says_what_to_type() {
     let network = CountedFrom::Network("192.0.2.7".parse().ok());
-    let observed = |locks, failures, shed| Observed { locks, failures, shed };
+    let observed = |locks, failures, shed| Observed { locks, failures, shed, limited: Vec::new() };
     for (observed, cause, fix) in [
         (
             observed(vec![lock(Guarded::Password, network, 20)], vec![], 0),

@@ -32,11 +32,26 @@ const KNOWN: &[(&str, &[(&str, Values)])] = &[
     ("/admin/users/selected", &[("action", Any), ("users", Any)]),
     ("/admin/users/*/token", &[("audience", Any), ("scope", Any)]),
     ("/admin/why", &[("login", Any)]),
-    ("/admin/sessions", &[("user", Any), ("after", Any)]),
+    ("/admin/sessions", &[("user", Any), ("client", Any), ("since", Any), ("after", Any)]),
     ("/admin/clients", &[("after", Any)]),
     ("/admin/clients/new", &[("type", Any)]),
     ("/admin/apis", &[("after", Any)]),
-    ("/admin/audit", &[("user", Any), ("after", Any)]),
+    (
+        "/admin/audit",
+        &[
+            ("user", Any),
+            ("kind", Any),
+            ("reason", Any),
+            ("since", Any),
+            ("until", Any),
+            ("address", Any),
+            ("client", Any),
+            ("actor", Any),
+            ("session", Any),
+            ("request", Any),
+            ("after", Any),
+        ],
+    ),
 ];
 
 /// The most names that are said.
