@@ -60,7 +60,8 @@ impl Trace {
     #[must_use]
     pub fn sampled_at(self, share: f64) -> Self {
         let low = u64::from_be_bytes(*self.trace_id.last_chunk().unwrap_or(&[0; 8])) >> 1;
-        let sampled = (low as f64) < share * (1_u64 << 63) as f64;
+        // The largest ids are rounded up to 2^63.
+        let sampled = share >= 1.0 || (low as f64) < share * (1_u64 << 63) as f64;
         Self { sampled, ..self }
     }
 

@@ -42,7 +42,7 @@ impl SessionQuery {
     }
 
     /// The query of the address of the page behind `after`.
-    pub(super) fn with(&self, after: &str) -> String {
+    pub(super) fn page_behind(&self, after: &str) -> String {
         let own = self.set.iter().map(|(name, value)| (*name, &**value));
         query(&own.chain([("after", after)]).collect::<Vec<_>>())
     }

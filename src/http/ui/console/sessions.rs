@@ -35,7 +35,7 @@ pub async fn list(context: Context, params: Result<Params, Problem>) -> HttpResp
     let outcome = match params {
         Ok(params) if params.has_blank() => {
             // The address has the filters that were filled in.
-            let filled_in = SessionQuery::of(&params.filled_in()).with("");
+            let filled_in = SessionQuery::of(&params.filled_in()).page_behind("");
             let to = console.link("/admin/sessions").with_query(&filled_in);
             Ok(console.used(go_here(HttpResponse::SeeOther(), &to)))
         }
@@ -147,7 +147,7 @@ impl Console {
         let found = self.sessions_that(filter.clone(), request).await?;
         let names = self.names(found.data.iter().map(user_id)).await?;
         let mut table = self.session_table(&found, &names);
-        let to = |after: &str| self.link("/admin/sessions").with_query(&set.with(after));
+        let to = |after: &str| self.link("/admin/sessions").with_query(&set.page_behind(after));
         table.newest = (!after.is_empty()).then(|| (to(""), locale.t("console.first_page")));
         table.older = found.next.as_deref().map(|next| (to(next), locale.t("console.next_page")));
         let mut blocks = vec![Block::Form(self.session_form(set, None))];

@@ -82,11 +82,10 @@ impl BulkAction {
     fn command(self, users: &[User]) -> String {
         let logins: String = users.iter().map(|user| format!(" {}", quoted(&user.login))).collect();
         match self {
-            Self::Disable | Self::Unlock => {
-                format!("printf '%s\\n'{logins} | signet user {self} --from -")
-            }
+            Self::Disable => format!("printf '%s\\n'{logins} | signet user disable --from -"),
+            Self::Unlock => format!("printf '%s\\n'{logins} | signet user unlock --from -"),
             Self::EndSessions => {
-                format!("for user in{logins}; do signet session revoke --user \"$user\"; done")
+                format!("for user in{logins}; do signet session revoke --user=\"$user\"; done")
             }
         }
     }
