@@ -153,6 +153,7 @@ pub struct Config {
     /// Whether metrics about clients have a series for each.
     pub metrics_by_client: bool,
     /// Where spans are sent; none where they are not.
+    #[cfg_attr(not(feature = "otlp"), expect(dead_code, reason = "read by the feature"))]
     pub spans: Option<SpanSettings>,
     /// What is logged, in the directive syntax of `tracing-subscriber`'s `EnvFilter`.
     pub log: String,

@@ -11,6 +11,7 @@ use crate::base::Secret;
 
 /// Where spans go.
 #[derive(Debug, Clone)]
+#[cfg_attr(not(feature = "otlp"), expect(dead_code, reason = "read by the feature"))]
 pub struct SpanSettings {
     /// What they are posted to.
     pub endpoint: Url,

@@ -22,7 +22,7 @@ impl Console {
         };
         let block = match found.is_empty() {
             true => Block::Text(locale.t("console.attention.none").to_owned()),
-            false => Block::Table(table),
+            false => Block::table(table),
         };
         Section {
             id: "attention",
@@ -122,7 +122,7 @@ impl Console {
         Ok(Section {
             id: "day",
             heading: Some(locale.t("console.day").to_owned()),
-            blocks: vec![Block::Text(text), Block::Table(table)],
+            blocks: vec![Block::Text(text), Block::table(table)],
         })
     }
 }

@@ -109,7 +109,7 @@ impl Console {
             let most = audit::MOST_EXAMINED.to_string();
             blocks.push(Block::Text(locale.with("console.audit.cut_off", &[("n", &most)])));
         }
-        blocks.push(Block::Table(table));
+        blocks.push(Block::table(table));
         if self.may(Action::ExportAudit) {
             blocks.push(Block::Form(self.audit_export_form(set)));
         }

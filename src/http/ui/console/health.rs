@@ -44,7 +44,7 @@ impl Console {
             sections: vec![
                 Section { blocks: vec![Block::Facts(facts)], ..Section::default() },
                 Section {
-                    blocks: vec![Block::Table(self.process_table(&found))],
+                    blocks: vec![Block::table(self.process_table(&found))],
                     ..Section::default()
                 },
             ],

@@ -54,7 +54,7 @@ impl Console {
             let (found, health) = context.run(work).await?;
             sections.insert(0, self.attention_section(&found));
             sections.push(Section {
-                blocks: vec![Block::Table(self.process_table(&health))],
+                blocks: vec![Block::table(self.process_table(&health))],
                 ..Section::default()
             });
         }

@@ -32,7 +32,7 @@ impl Console {
         let mut sections = Vec::new();
         let wanted = Wanted::words(q);
         let users = self.find_users(&wanted).await?;
-        let mut blocks = vec![Block::Table(self.user_table(&users, &wanted).await?)];
+        let mut blocks = vec![Block::table(self.user_table(&users, &wanted).await?)];
         if users.data.is_empty() && users.next.is_none() && !q.is_empty() {
             blocks.push(Block::Links(vec![self.why_link(q)]));
         }
@@ -54,7 +54,7 @@ impl Console {
             sections.push(Section {
                 id: "clients",
                 heading: Some(locale.t("console.clients").to_owned()),
-                blocks: vec![Block::Table(self.client_table(&found, false))],
+                blocks: vec![Block::table(self.client_table(&found, false))],
             });
         }
         if self.may(Action::ReadApis) {
@@ -63,7 +63,7 @@ impl Console {
             sections.push(Section {
                 id: "apis",
                 heading: Some(locale.t("console.apis").to_owned()),
-                blocks: vec![Block::Table(self.api_table(&found.data, false))],
+                blocks: vec![Block::table(self.api_table(&found.data, false))],
             });
         }
         Ok(self.show(Content {

@@ -162,7 +162,7 @@ impl Console {
         if !found.data.is_empty() && self.may(Action::EndSessions) {
             blocks.push(Block::Text(locale.t("console.sessions.end_how").to_owned()));
         }
-        blocks.push(Block::Table(table));
+        blocks.push(Block::table(table));
         let mut content = self.session_content(set, user.as_ref(), blocks);
         content.notice = self.notice(params);
         Ok(self.show(content))

@@ -45,7 +45,7 @@ impl Console {
             search: String::new(),
             same_as: "signet config show".to_owned(),
             sections: vec![Section {
-                blocks: vec![how, Block::Table(table)],
+                blocks: vec![how, Block::table(table)],
                 ..Section::default()
             }],
         })

@@ -20,11 +20,11 @@ pub(super) fn samples(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>
     let list = vec![
         Block::Form(filter(frame, world)),
         Block::Links(vec![Choice::link(world.typed, frame.link("/admin/users"))]),
-        Block::Table(table(frame, world)),
+        Block::table(table(frame, world)),
     ];
     let empty = vec![
         Block::Alert(world.typed.to_owned()),
-        Block::Table(Table { empty: frame.t("console.users.none").to_owned(), ..Table::default() }),
+        Block::table(Table { empty: frame.t("console.users.none").to_owned(), ..Table::default() }),
         Block::Links(vec![Choice::link(frame.t("console.users"), frame.link("/admin/users"))]),
     ];
     let fact = |key: &str, value| Fact { name: frame.t(key), value };

@@ -21,7 +21,7 @@ pub(super) fn samples(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>
     let mut list = page(frame.t("console.users").to_owned(), part(list(frame, world)));
     list.console.ignored = Some(frame.with("console.ignored", "names", world.typed));
     let new = page(frame.t("console.user.new").to_owned(), part(new_user(frame, world)));
-    let outcome = part(vec![Block::Table(outcome(frame, world))]);
+    let outcome = part(vec![Block::table(outcome(frame, world))]);
     let mut bulk: ConfirmPage<'_> = question(frame, world, false);
     bulk.whom = vec![world.login.to_owned(), frame.with("console.bulk.more", "n", "41")];
     bulk.hidden = vec![("users", world.typed.to_owned())];
@@ -72,7 +72,7 @@ fn list(frame: Frame<'_>, world: &World<'_>) -> Vec<Block> {
     vec![
         Block::Links(vec![Choice::action(frame.t("console.user.new"), frame.link("/admin"))]),
         Block::Links(vec![Choice::link(remove, frame.link("/admin/users"))]),
-        Block::Table(table),
+        Block::table(table),
     ]
 }
 
@@ -105,8 +105,8 @@ fn why(frame: Frame<'_>, world: &World<'_>) -> Vec<Section> {
             id: "causes",
             heading: Some(frame.t("console.why.explain").to_owned()),
             blocks: vec![
-                Block::Table(causes),
-                Block::Table(Table {
+                Block::table(causes),
+                Block::table(Table {
                     empty: frame.t("console.why.no_counters").to_owned(),
                     ..Table::default()
                 }),

@@ -78,13 +78,20 @@ pub enum Block {
     /// Names and values.
     Facts(Vec<Fact>),
     /// A table.
-    Table(Table),
+    Table(Box<Table>),
     /// Charts, beside each other where there is room.
     Charts(Vec<Chart>),
     /// A form.
     Form(Form),
     /// Links to other pages.
     Links(Vec<Choice>),
+}
+
+impl Block {
+    /// A table.
+    pub fn table(table: Table) -> Self {
+        Self::Table(Box::new(table))
+    }
 }
 
 /// A name and its value.

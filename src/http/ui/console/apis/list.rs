@@ -44,7 +44,7 @@ impl Console {
             .next
             .as_deref()
             .map(|next| (to(query(&[("after", next)])), locale.t("console.next_page")));
-        blocks.push(Block::Table(table));
+        blocks.push(Block::table(table));
         Ok(self.show(Content {
             menu: "/admin/apis",
             title: locale.t("console.apis").to_owned(),

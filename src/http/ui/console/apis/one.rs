@@ -117,7 +117,7 @@ impl Console {
         let who = Section {
             id: "clients",
             heading: Some(locale.t("console.api.clients").to_owned()),
-            blocks: vec![Block::Table(self.table_of_clients(&clients, &stored.api.identifier))],
+            blocks: vec![Block::table(self.table_of_clients(&clients, &stored.api.identifier))],
         };
         Ok(self.show(Content {
             menu: "/admin/apis",

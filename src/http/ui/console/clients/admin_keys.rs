@@ -195,7 +195,7 @@ impl Console {
         let mut blocks = vec![Block::Facts(vec![Fact { name, value: shown }])];
         let keys = self.keys_of(&client.client_id).await?;
         if !keys.is_empty() || !scopes.is_empty() {
-            blocks.push(Block::Table(self.admin_key_table(&keys, &path)));
+            blocks.push(Block::table(self.admin_key_table(&keys, &path)));
         }
         let mut links = Vec::new();
         if !is_managed && self.may_administer(Action::GrantAdminScopes) {

@@ -38,7 +38,7 @@ impl Console {
                 Choice::action(locale.t("console.client.new"), self.link("/admin/clients/new"));
             blocks.push(Block::Links(vec![new]));
         }
-        blocks.push(Block::Table(self.client_table(&found, !after.is_empty())));
+        blocks.push(Block::table(self.client_table(&found, !after.is_empty())));
         Ok(self.show(Content {
             menu: "/admin/clients",
             title: locale.t("console.clients").to_owned(),

@@ -44,7 +44,7 @@ impl Console {
                 Choice::danger(locale.t("console.key.rotate_now"), to("/admin/keys/rotate-now")),
             ]));
         }
-        blocks.push(Block::Table(self.key_table(&found)));
+        blocks.push(Block::table(self.key_table(&found)));
         let who = Section {
             id: "holders",
             heading: Some(locale.t("console.key.who").to_owned()),

@@ -45,7 +45,7 @@ impl Console {
         let is_empty = found.data.is_empty() && found.next.is_none();
         let mut table = self.user_table(&found, &wanted).await?;
         table.ticks = self.ticks(&found);
-        blocks.push(Block::Table(table));
+        blocks.push(Block::table(table));
         if is_empty && !wanted.q.is_empty() {
             blocks.push(Block::Links(vec![self.why_link(&wanted.q)]));
         }

@@ -75,7 +75,7 @@ impl Console {
                 id: "sessions",
                 heading: Some(locale.t("console.sessions").to_owned()),
                 blocks: vec![
-                    Block::Table(self.session_table(&found, &names)),
+                    Block::table(self.session_table(&found, &names)),
                     Block::Links(vec![older]),
                 ],
             });
@@ -84,7 +84,7 @@ impl Console {
         sections.push(Section {
             id: "factors",
             heading: Some(locale.t("console.factors").to_owned()),
-            blocks: vec![Block::Table(self.factor_table(&found))],
+            blocks: vec![Block::table(self.factor_table(&found))],
         });
         if self.may(Action::ReadAudit) {
             let filter = AuditFilter { user: Some(user.id), ..AuditFilter::default() };
@@ -97,7 +97,7 @@ impl Console {
                 id: "events",
                 heading: Some(locale.t("console.events").to_owned()),
                 blocks: vec![
-                    Block::Table(self.event_table(&found.data, &names, found.next.is_some())),
+                    Block::table(self.event_table(&found.data, &names, found.next.is_some())),
                     Block::Links(vec![older]),
                 ],
             });

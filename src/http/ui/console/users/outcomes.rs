@@ -53,7 +53,7 @@ impl Console {
             search: String::new(),
             same_as: String::new(),
             sections: vec![Section {
-                blocks: vec![Block::Table(table), Block::Links(vec![back])],
+                blocks: vec![Block::table(table), Block::Links(vec![back])],
                 ..Section::default()
             }],
         })

@@ -65,7 +65,7 @@ impl Console {
                 for (part, title) in
                     [("header", "console.preview.header"), ("claims", "console.preview.claims")]
                 {
-                    blocks.push(Block::Table(self.members(&found[part], title)));
+                    blocks.push(Block::table(self.members(&found[part], title)));
                 }
                 HttpResponse::Ok()
             }

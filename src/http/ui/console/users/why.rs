@@ -117,7 +117,7 @@ impl Console {
         let mut blocks: Vec<Block> = form.map(Block::Form).into_iter().collect();
         match report.is_good() {
             true => blocks.push(Block::Text(locale.t("console.why.nothing").to_owned())),
-            false => blocks.push(Block::Table(self.causes(&report.findings))),
+            false => blocks.push(Block::table(self.causes(&report.findings))),
         }
         let mut links = user.map_or_else(Vec::new, |user| self.remedies(user, report));
         if let Some(user) = user {
@@ -131,7 +131,7 @@ impl Console {
         let part = |id, key: &str, table| Section {
             id,
             heading: Some(locale.t(key).to_owned()),
-            blocks: vec![Block::Table(table)],
+            blocks: vec![Block::table(table)],
         };
         self.show(Content {
             menu: "/admin/users",
