@@ -60,7 +60,7 @@ async fn events_are_filtered_by_address() {
             ("Kind: login.failed", "?user=ada&#38;kind=login.succeeded&#38;since=1h"),
             ("From: 1h", "?user=ada&#38;kind=login.failed%2Clogin.succeeded"),
         ] {
-            let link = format!("href=\"/admin/audit{rest}\">Without “{without}”");
+            let link = format!("href=\"/admin/audit{rest}\">Remove filter “{without}”");
             assert!(found.text.contains(&link), "{link}: {}", found.text);
         }
         let id = id_of(&root, "ada").await;

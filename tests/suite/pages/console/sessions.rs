@@ -30,7 +30,10 @@ async fn sessions_are_found_by_user_application_and_time() {
         let found = root.get("/admin/sessions?user=ada&since=1h").await;
         assert_eq!(rows(&found), 1, "{}", found.text);
         assert!(found.text.contains("signet session list --user ada --since 1h"), "{}", found.text);
-        assert!(found.text.contains("Without “User: ada”") && !found.text.contains("End all that"));
+        assert!(
+            found.text.contains("Remove filter “User: ada”")
+                && !found.text.contains("End all that")
+        );
         assert_eq!(rows(&root.get("/admin/sessions?client=signet").await), 2);
         let wrong = root.get("/admin/sessions?since=yesterday").await;
         assert!(wrong.is(422).text.contains("id=\"hint-since\""), "{}", wrong.text);
