@@ -129,6 +129,43 @@ impl Places<'_> {
     }
 }
 
+/// How long a request to the collector of spans may take.
+#[cfg(feature = "otlp")]
+const COLLECTOR: Duration = Duration::from_secs(10);
+
+/// A client for the collector of spans, whose address the operator has set. The thread that sends spans makes one
+/// request after the other.
+#[cfg(feature = "otlp")]
+#[derive(Debug, Clone)]
+pub struct CollectorClient(reqwest::Client);
+
+#[cfg(feature = "otlp")]
+impl CollectorClient {
+    /// A client.
+    ///
+    /// # Errors
+    /// In words for the log: without certificates of the system there can be none.
+    pub fn new() -> Result<Self, String> {
+        builder().timeout(COLLECTOR).build().map(Self).map_err(|error| error.to_string())
+    }
+
+    /// The status of the answer; its body is not read.
+    ///
+    /// # Errors
+    /// In words for the log, which hold nothing of the request.
+    pub async fn send<R>(&self, request: R) -> Result<u16, String>
+    where
+        R: TryInto<reqwest::Request, Error = reqwest::Error>,
+    {
+        let answer = match request.try_into() {
+            Ok(request) => self.0.execute(request).await,
+            Err(error) => Err(error),
+        };
+        let status = answer.map(|answer| answer.status().as_u16());
+        status.map_err(|error| error.without_url().to_string())
+    }
+}
+
 /// How long [`probe`] waits in all.
 const PROBE: Duration = Duration::from_secs(3);
 
@@ -165,7 +202,7 @@ pub async fn probe(url: &Url, address: Option<SocketAddr>) -> Result<u16, String
 }
 
 /// What every client has in common: no redirect is followed, no proxy of the environment is used.
-pub(crate) fn builder() -> reqwest::ClientBuilder {
+fn builder() -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .redirect(Policy::none())
         .no_proxy()
