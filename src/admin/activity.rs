@@ -153,7 +153,7 @@ pub struct ClientActivity {
     pub last: Option<Timestamp>,
 }
 
-/// The tokens of a client. One that others have crowded out of a step is not counted there.
+/// The tokens of a client. A step in which the client was folded into [`OTHERS`] counts none.
 ///
 /// # Errors
 /// Only faults.

@@ -1,4 +1,4 @@
-//! What an administrator should look at, as far as it can be told from a few cheap reads.
+//! Findings that need an administrator, from a few cheap reads.
 
 use crate::app::App;
 use crate::base::{TimeSpan, Timestamp};

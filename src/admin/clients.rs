@@ -175,7 +175,7 @@ pub async fn update(
         require_apis(tx, change.audiences.as_deref(), change.resource_servers.as_deref()).await?;
         let before = std::mem::replace(&mut stored.client.metadata, settings);
         grant_admin_scopes(tx, Some(&before), &stored.client).await?;
-        end_credentials_before_grant(&before, &mut stored.client, names_keys)?;
+        end_credentials_before_grant(tx, &before, &mut stored.client, names_keys).await?;
         let client_secret = settle_secrets(&app, &mut stored.client, now);
         key_rotation::begin(tx, key.as_ref()).await?;
         let mut events = vec![EventKind::ClientUpdated];

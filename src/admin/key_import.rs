@@ -46,7 +46,7 @@ pub async fn import(
     let now = info.now;
     let Imported { alg, kid, pkcs8 } = imported;
     if wanted == Use::Sign && !app.key_policy().wanted.contains(&alg) {
-        let message = "No API uses this algorithm: choose it for an API first, or take the key \
+        let message = "This algorithm is not in use: choose it for an API or a client first, or take the key \
                     over for verifying only.";
         return Err(Refusal::new(Code::Conflict, message).into());
     }

@@ -29,7 +29,7 @@ pub struct PublicKey {
     /// When it was made.
     #[serde(serialize_with = "as_rfc3339")]
     pub created_at: Timestamp,
-    /// Whether it signs access tokens of APIs that have chosen no other key.
+    /// Whether it signs access tokens for APIs that set no algorithm of their own.
     pub default: bool,
     /// What comes next and when, as far as that is planned.
     pub next: Option<NextStage>,

@@ -98,6 +98,7 @@ fn advice(refusal: &Refusal, noun: Option<&str>) -> Option<String> {
     let fixed = match refusal.code {
         // A conflict that names the command that helps needs no other advice.
         Code::Conflict if refusal.message.contains("signet ") => return None,
+        Code::NotFound if noun == Some("actor") => return None,
         Code::NotFound if noun == Some("administration key") => {
             "See the keys of the client:  signet client key list CLIENT_ID"
         }

@@ -141,7 +141,7 @@ text_enum! {
         ConsentRevoked = "consent.revoked",
         /// An authorization code was presented a second time; what it had given is over.
         CodeReuseDetected = "code.reuse_detected",
-        /// A client exchanged a token for another one of the same user.
+        /// A client exchanged a token for another one (RFC 8693).
         TokenExchanged = "token.exchanged",
         /// A token was revoked by its client.
         TokenRevoked = "token.revoked",
@@ -155,7 +155,7 @@ text_enum! {
         KeyPublished = "key.published",
         /// A signing key began to sign.
         KeyActivated = "key.activated",
-        /// A signing key signs no longer, because no API uses its algorithm.
+        /// A signing key signs no longer, because its algorithm is not in use.
         KeyStopped = "key.stopped",
         /// A signing key left the published set.
         KeyRetired = "key.retired",

@@ -1,7 +1,7 @@
 //! Whether the wall clock can be believed.
 //!
-//! Owns the comparison of the wall clock with a clock that only counts, and with the last time
-//! was recorded. What must not happen on a bad clock (keys that go, rows that are removed) asks
+//! Owns the comparison of the wall clock with a clock that only counts, and with the last recorded
+//! time. What must not happen on a bad clock (keys that go, rows that are removed) asks
 //! here first. Reads neither clock.
 
 use crate::base::{TimeSpan, Timestamp};

@@ -193,7 +193,7 @@ impl LoginName {
     /// the same and at least one of them goes beyond ASCII.
     ///
     /// Two ASCII logins are compared by normal form only. Their look-alikes (`user10`, `userlO`)
-    /// are ordinary names that people already have, and every keyboard can type them.
+    /// are ordinary names that people already have, and their owners type them correctly.
     #[cfg(test)]
     #[must_use]
     pub fn conflicts_with(&self, other: &Self) -> bool {

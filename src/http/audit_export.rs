@@ -1,6 +1,6 @@
 //! An export of the audit trail as a file, at `/v1` and in the console.
 //!
-//! Owns that it is read and sent a page at a time, and that one which cannot go on is not taken for a whole one.
+//! Owns that it is read and sent a page at a time, and that an interrupted export is not mistaken for a complete one.
 
 use std::fmt;
 

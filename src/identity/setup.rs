@@ -124,7 +124,7 @@ pub async fn complete(
     // A login that is taken must not use up the link, let alone close set-up.
     app.transaction_or_nothing(&info, async |tx| {
         // The link alone is no gate, there may be several; closing is, and the request that comes second
-        // waits there, before he holds anything the first might want.
+        // waits there, before it holds a lock that the first may need.
         if !setup_links::is_open_link(tx, &token_hash(&token), now).await? {
             return Err(refused_link(tx).await?.into());
         }

@@ -81,7 +81,7 @@ fn announce(change: &Change) {
             "a new key signs though known verifiers have not fetched it: see signet key list"
         ),
         Change::Stop { kid } => {
-            tracing::info!(kid, "a key signs no longer: no API uses its algorithm")
+            tracing::info!(kid, "a key signs no longer: its algorithm is not in use")
         }
         Change::Retire { kid } => tracing::info!(kid, "a key has left the published set"),
     }

@@ -1,6 +1,6 @@
-//! The way to the collector, as the exporter takes it.
+//! The HTTP client of the OpenTelemetry exporter.
 //!
-//! Owns what is logged when spans cannot be sent: the first failure of a row, and the first success after it.
+//! Owns what is logged when spans cannot be sent: the first failure of a series, and the first success after it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -27,7 +27,7 @@ pub async fn end_all(tx: &mut Tx) -> Result<i64, Fault> {
     row.map(|(generation,)| generation - 1).ok_or_else(missing)
 }
 
-/// Ends every session of a client, and what its users have approved and no session has come of. The generation that
+/// Ends every session of a client, and the approvals of its users that have not become sessions. The generation that
 /// ended.
 ///
 /// # Errors

@@ -115,7 +115,7 @@ pub fn retire(args: &RetireArgs) -> Result<(), CommandError> {
     })
 }
 
-/// Says what will come of it, and refuses where there is no terminal to ask at and `--yes` is missing.
+/// Prints the consequences; refuses without `--yes` if there is no terminal.
 fn sure(yes: bool, what: &str, lines: &[String]) -> Result<(), CommandError> {
     let asked = prompt::needs_terminal_or_yes(yes);
     let lines: String = lines.iter().map(|line| format!("  {line}\n")).collect();

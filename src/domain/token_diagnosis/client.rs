@@ -22,8 +22,8 @@ pub(super) fn revocation(signed: &Signed) -> Checked {
     Checked::failed(Check::Revocation, TokenCode::TokenRevoked, detail)
 }
 
-/// Whether every client the token relies on is there. Without the session that may name one, the answer
-/// can say.
+/// Whether every client the token relies on is there. Without the session that may name one, the
+/// answer is unknown.
 pub(super) fn client(state: &StoredState, of_client: bool, at: Timestamp) -> Checked {
     let mut notes = Vec::new();
     for relied in &state.clients {
