@@ -16,7 +16,7 @@ use crate::domain::outcome::{Code, Failure, FieldError, Refusal};
 use crate::domain::permission::Action;
 use crate::store::clients::{self, StoredClient};
 use crate::store::revocations::Revoked;
-use crate::store::{Tx, apis, verifiers};
+use crate::store::{Tx, admin_keys, apis, verifiers};
 
 use super::authorization::{authorize_on_client, grant_admin_scopes};
 use super::key_rotation;
@@ -94,16 +94,17 @@ pub(super) async fn record(
 }
 
 /// Ends the credentials that a client had before it was given its first administration scopes: callers who may not give
-/// such scopes may have made them, and would administer. Secrets end, so that another one is made; public keys have to
-/// be named again with the change.
+/// such scopes may have made them, and would administer. Secrets end, so that another one is made, and administration
+/// keys of an earlier grant; public keys have to be named again with the change.
 ///
 /// # Errors
-/// `validation_failed` when the client authenticates with keys and `names_keys` is false.
-pub(super) fn end_credentials_before_grant(
+/// `validation_failed` when the client authenticates with keys and `names_keys` is false; faults.
+pub(super) async fn end_credentials_before_grant(
+    tx: &mut Tx,
     before: &ClientMetadata,
     client: &mut Client,
     names_keys: bool,
-) -> Result<(), Refusal> {
+) -> Result<(), Failure> {
     let metadata = &client.metadata;
     if metadata.admin_scopes.is_empty() || !before.admin_scopes.is_empty() {
         return Ok(());
@@ -111,10 +112,10 @@ pub(super) fn end_credentials_before_grant(
     if metadata.auth_method == AuthMethod::PrivateKeyJwt && !names_keys {
         let message = "Name the client's keys again with its first administration scopes: the holder of a key that was \
                        registered before would administer.";
-        return Err(Refusal::field("jwks", "required", message));
+        return Err(Refusal::field("jwks", "required", message).into());
     }
     client.secrets.clear();
-    Ok(())
+    Ok(admin_keys::delete_of_client(tx, &client.client_id).await?)
 }
 
 /// Makes the first secret of a client that authenticates with one; drops those of any other.
@@ -153,6 +154,11 @@ pub(super) fn unacceptable_name(client_id: &str, issuer: &str) -> Option<FieldEr
     if !is_client_id(client_id) || client_id.contains(':') {
         let message = "A client_id is 1 to 128 letters, digits or characters out of - . _ ~ /.";
         return Some(FieldError { field, code: "malformed", message });
+    }
+    if client_id == "new" {
+        let message =
+            "The web console has the page of new clients at this name. Choose another client_id.";
+        return Some(FieldError { field, code: "reserved", message });
     }
     let clash = identifier_namespace::clash(client_id, issuer, [BUILT_IN])?;
     Some(FieldError { field, code: "reserved", message: clash.message() })

@@ -9,7 +9,6 @@ use uuid::Uuid;
 use crate::app::{App, AuditedTx};
 use crate::base::Timestamp;
 use crate::base::id::{NoticeId, UserId};
-use crate::domain::attributes::Role;
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::client::BUILT_IN;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
@@ -190,7 +189,7 @@ async fn end_all_of_client(app: App, client_id: &str, info: RequestInfo) -> Resu
 /// Refuses a caller who may not end the sessions of every user, whatever their role: asked before anything ends, the
 /// caller's own session among it.
 async fn require_any_user(tx: &mut AuditedTx) -> Result<(), Failure> {
-    authorize(tx, Action::EndSessions, &[TargetKind::of_user(Role::Admin)]).await
+    authorize(tx, Action::EndSessions, &[TargetKind::ANY_USER]).await
 }
 
 /// Writes down that the clients of what ended with a generation are to be told, if any wants to be.
@@ -214,7 +213,7 @@ async fn end_before(app: App, call: Call, info: RequestInfo) -> Result<Outcome, 
     if let (Selection::Before(before), None) = (&call.which, call.after) {
         app.transaction(&info, async |tx| {
             require_any_user(tx).await?;
-            // Approvals that no session has come of yet.
+            // Approvals that have not become sessions yet.
             authorization_codes::void_issued_before(tx, *before, info.now).await?;
             device_codes::void_issued_before(tx, *before).await?;
             Ok(())

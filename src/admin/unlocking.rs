@@ -30,17 +30,24 @@ const MOST_NETWORKS: i64 = 8;
 /// # Errors
 /// Refused when it is neither.
 pub fn parse_network(text: &str) -> Result<IpAddr, Refusal> {
-    let address = text.split_once('/').map_or(text, |(address, _)| address);
-    let parsed = address.parse::<IpAddr>().map(network);
-    parsed.map_err(|_| {
-        let message = "A network is an IP address, such as 192.0.2.7 or 2001:db8:1:2::.";
+    // What is counted together: an IPv4 address, and the /64 of an IPv6 address.
+    let parsed = match text.split_once('/') {
+        None => text.parse::<IpAddr>().ok(),
+        Some((address, bits)) => address.parse().ok().filter(|address: &IpAddr| {
+            bits == if address.to_canonical().is_ipv4() { "32" } else { "64" }
+        }),
+    };
+    parsed.map(network).ok_or_else(|| {
+        let message = "A network is an IP address, such as 192.0.2.7, or the /64 of an IPv6 address, such as \
+                       2001:db8:1:2::/64.";
         Refusal::field("network", "invalid", message)
     })
 }
 
 /// Clears the counters of failed attempts at the password and the second factors of a user: those of one network, or
 /// of all. What the network has failed with any account is cleared, too, if it was refused for that with this account
-/// lately, or if the caller may change protected targets: others could let a network that attacks other accounts go on.
+/// lately and is one that the account has signed in from, or if the caller may change protected targets: others could let a
+/// network that attacks other accounts go on.
 ///
 /// # Errors
 /// `not_found`; `conflict` when nothing is counted for the user from the network.
@@ -57,7 +64,9 @@ pub async fn unlock(
             Some(address) => {
                 let counted = unlock::clear_network(tx, &user, address).await?;
                 let refused = was_refused(tx, id, address).await?;
-                if refused || tx.info().authority.is_full() {
+                if tx.info().authority.is_full()
+                    || refused && unlock::knows_network(tx, &user, address).await?
+                {
                     unlock_network(tx, address).await?;
                 } else if !counted {
                     return Err(nothing_counted(address).into());
@@ -66,7 +75,11 @@ pub async fn unlock(
             None => {
                 clear(tx, &user).await?;
                 for address in refused_addresses(tx, id).await? {
-                    unlock_network(tx, address).await?;
+                    if tx.info().authority.is_full()
+                        || unlock::knows_network(tx, &user, address).await?
+                    {
+                        unlock_network(tx, address).await?;
+                    }
                 }
             }
         }
@@ -101,8 +114,9 @@ async fn was_refused(tx: &mut AuditedTx, id: UserId, address: IpAddr) -> Result<
 
 fn nothing_counted(address: IpAddr) -> Refusal {
     let message = format!(
-        "No failed attempts are counted for this user from the network {}. See the counters: GET \
-         /v1/admin/users/{{id}}/why, or signet user why LOGIN.",
+        "No failed attempts are counted for this user from the network {}, and the user has not signed in from it. See \
+         the counters: GET /v1/admin/users/{{id}}/why, or signet user why LOGIN. What the network failed at other \
+         accounts ends by itself, or is cleared by a user with the role admin.",
         network(address)
     );
     Refusal::new(Code::Conflict, "").with_message(message)

@@ -2,7 +2,7 @@
 //!
 //! Owns that a list names each user, also one with rows of many: an id alone tells a reader nothing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::app::App;
 use crate::base::id::UserId;
@@ -24,4 +24,18 @@ pub async fn of(app: App, mut ids: Vec<UserId>) -> Result<HashMap<UserId, String
         }
     }
     Ok(names)
+}
+
+/// Those of these users who have a role of Signet.
+///
+/// # Errors
+/// Only faults.
+pub async fn protected(app: App, ids: HashSet<UserId>) -> Result<HashSet<UserId>, Failure> {
+    let mut protected = HashSet::new();
+    let mut reader = app.db.reader().await?;
+    for id in ids {
+        let user = users::find(&mut reader, id).await?;
+        protected.extend(user.filter(|user| user.role.is_signets_own()).map(|user| user.id));
+    }
+    Ok(protected)
 }

@@ -12,8 +12,9 @@ use crate::domain::outcome::{Failure, Refusal};
 
 /// How long a result is kept.
 const KEPT_FOR: TimeSpan = TimeSpan::from_mins(10);
-/// The most results that are kept.
+/// The most results that are kept, and how many of them of one user.
 const MAX_KEPT: usize = 512;
+const MAX_OF_USER: usize = 32;
 
 /// What a form did.
 #[derive(Clone)]
@@ -97,8 +98,12 @@ impl IdempotentForms {
     fn slot(&self, key: (UserId, String), now: Timestamp) -> Slot {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.retain(|_, (at, _)| now < *at + KEPT_FOR);
-        if kept.len() >= MAX_KEPT && !kept.contains_key(&key) {
-            let oldest = kept.iter().min_by_key(|(_, (at, _))| *at).map(|(key, _)| key.clone());
+        let own = kept.keys().filter(|(user, _)| *user == key.0).count();
+        if (own >= MAX_OF_USER || kept.len() >= MAX_KEPT) && !kept.contains_key(&key) {
+            // A user with many forms displaces none of another user.
+            let may_go = |user: &UserId| own < MAX_OF_USER || *user == key.0;
+            let oldest = kept.iter().filter(|((user, _), _)| may_go(user));
+            let oldest = oldest.min_by_key(|(_, (at, _))| *at).map(|(key, _)| key.clone());
             if let Some(oldest) = oldest {
                 kept.remove(&oldest);
             }

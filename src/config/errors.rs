@@ -68,7 +68,7 @@ impl Wrong {
     }
 }
 
-/// `text` in quotes and on one line, shortened, and without what may be a password in a URL.
+/// `text` in quotes and on one line, shortened, and without what may be a password or a token in a URL.
 pub(super) fn quoted(text: &str) -> String {
     const LONGEST: usize = 120;
     let shown = match (text.find("://"), text.rfind('@')) {
@@ -76,6 +76,11 @@ pub(super) fn quoted(text: &str) -> String {
             format!("{}://[hidden]{}", &text[..scheme], &text[at..])
         }
         _ => text.to_owned(),
+    };
+    // Some services take a token in the query.
+    let shown = match shown.split_once('?') {
+        Some((url, _)) if url.starts_with("http") => format!("{url}?[hidden]"),
+        _ => shown,
     };
     let mut short: String = shown.chars().take(LONGEST).collect();
     if short.len() < shown.len() {

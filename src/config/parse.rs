@@ -203,14 +203,18 @@ pub(super) fn domains(text: &str) -> Result<DomainList, Wrong> {
     })
 }
 
+/// Whether a text can be the name of a header (`token`, RFC 9110 §5.6.2).
+pub(super) fn is_header_name(text: &str) -> bool {
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(is_token)
+}
+
 /// The name of the header in which trusted proxies send the client's address (RFC 9110 §5.1).
 pub(super) fn proxy_header(text: &str) -> Result<ProxyHeader, Wrong> {
     const ADVICE: &str = "Type x-forwarded-for, forwarded, or the name of a header that your proxy sets to \
                           one address, such as x-real-ip";
     let name = text.to_ascii_lowercase();
-    let is_token =
-        name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b));
-    if !is_token {
+    if !is_header_name(&name) {
         return Err(Wrong::new("is not the name of a header", ADVICE));
     }
     Ok(match name.as_str() {

@@ -5,6 +5,7 @@
 use url::Url;
 
 use super::errors::Wrong;
+use super::parse::is_header_name;
 use super::reader::Reader;
 use super::settings as s;
 use crate::base::Secret;
@@ -21,7 +22,7 @@ pub struct SpanSettings {
     pub sample: f64,
 }
 
-/// Reads the settings. No collector, no spans.
+/// Reads the settings. None without a collector.
 pub(super) fn read(read: &mut Reader<'_>) -> Option<SpanSettings> {
     let endpoint = read.typed(&s::OTLP_ENDPOINT, endpoint);
     let headers = read.typed(&s::OTLP_HEADERS, headers);
@@ -73,8 +74,7 @@ fn headers(text: &str) -> Result<Vec<(String, Secret<String>)>, Wrong> {
     let pairs = text.split(',').map(|pair| {
         let (name, value) = pair.split_once('=').ok_or_else(|| wrong("has a part without ="))?;
         let (name, value) = (name.trim(), value.trim());
-        let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-        if name.is_empty() || !name.bytes().all(token) {
+        if !is_header_name(name) {
             return Err(wrong("has a name that no header can have"));
         }
         if value.is_empty() || !value.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {

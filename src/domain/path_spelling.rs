@@ -121,6 +121,21 @@ fn check_segment(segment: &str, is_name: impl FnOnce() -> bool) -> Result<(), Sp
     }
 }
 
+/// `text` as one segment of a path or one value of a query: every byte that is not unreserved (RFC 3986 §2.3) is
+/// percent-encoded in upper case, a space as `%20`.
+#[must_use]
+pub fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if is_unreserved(byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
 /// RFC 3986 §2.3.
 const fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')

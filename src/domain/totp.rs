@@ -3,6 +3,7 @@
 //!
 //! Owns the numbers and the text forms. Computing and comparing codes is `crypto::totp`.
 
+use super::path_spelling::percent_encoded;
 use crate::base::{TimeSpan, Timestamp};
 
 /// The length of a secret in bytes (RFC 4226 §4, R6).
@@ -93,24 +94,9 @@ pub fn grouped(base32: &str) -> String {
 /// and are left out: several apps refuse or misread them.
 #[must_use]
 pub fn otpauth_uri(issuer: &str, login: &str, base32: &str) -> String {
-    // The colon separates issuer and account in the label.
+    // The colon separates issuer and account in the label. Apps show `+` as it is, so a space is `%20`.
     let issuer = percent_encoded(&issuer.replace(':', " "));
     format!("otpauth://totp/{issuer}:{}?secret={base32}&issuer={issuer}", percent_encoded(login))
-}
-
-/// Everything but unreserved characters (RFC 3986 §2.3) is encoded, a blank as `%20`: apps show `+` as it is.
-fn percent_encoded(text: &str) -> String {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push('%');
-            encoded.extend([byte >> 4, byte & 15].map(|half| char::from(HEX[usize::from(half)])));
-        }
-    }
-    encoded
 }
 
 #[cfg(test)]

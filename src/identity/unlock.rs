@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use crate::app::AuditedTx;
 use crate::base::id::UserId;
 use crate::domain::outcome::Fault;
+use crate::domain::rate_limit::KNOWN_NETWORK;
 use crate::domain::user::User;
 use crate::store::{known_networks, login_limits};
 
@@ -43,6 +44,20 @@ pub async fn clear_network(
         any |= login_limits::forgive(tx, &name).await?;
     }
     Ok(any)
+}
+
+/// Whether the user has signed in from the network of `address` lately.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn knows_network(
+    tx: &mut AuditedTx,
+    user: &User,
+    address: IpAddr,
+) -> Result<bool, Fault> {
+    let (app, now) = (tx.app(), tx.info().now);
+    let names = AttemptNames::new(&app, user.login_name()?.key(), Some(address));
+    known_networks::is_known(tx, &names.known, KNOWN_NETWORK, now).await
 }
 
 /// Forgets what is counted and remembered under the login name of an account that is deleted: an account that is made

@@ -74,7 +74,10 @@ const MAX_CONSOLE_PAGE: usize = 3_072;
 /// Whether `page` is the path of a page of the console, with or without a query.
 fn is_console_page(page: &str) -> bool {
     let rest = page.strip_prefix("/admin");
+    let path = page.split('?').next().unwrap_or_default().to_ascii_lowercase().replace("%2e", ".");
     page.len() <= MAX_CONSOLE_PAGE
+        // Browsers resolve these, and another application may be beside the console.
+        && !path.split('/').any(|segment| matches!(segment, "." | ".."))
         && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
         && page.bytes().all(|byte| byte.is_ascii_graphic() && !b"\\\"<>#".contains(&byte))
 }

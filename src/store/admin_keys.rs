@@ -148,3 +148,12 @@ pub async fn delete(tx: &mut Tx, client_id: &str, id: AdminKeyId) -> Result<bool
         execute!(tx, "DELETE FROM admin_keys WHERE id = $1 AND client_id = $2", id, client_id)?;
     Ok(rows == 1)
 }
+
+/// Removes all keys of a client.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn delete_of_client(tx: &mut Tx, client_id: &str) -> Result<(), Fault> {
+    execute!(tx, "DELETE FROM admin_keys WHERE client_id = $1", client_id)?;
+    Ok(())
+}

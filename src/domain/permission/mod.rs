@@ -100,6 +100,9 @@ text_enum! {
 }
 
 impl TargetKind {
+    /// What concerns users without regard to their roles, so that some may have one of Signet's.
+    pub const ANY_USER: Self = Self::SignetUser;
+
     /// The kind of a user with this role.
     #[must_use]
     pub const fn of_user(role: Role) -> Self {

@@ -269,7 +269,7 @@ impl Declared {
             _ => EventKind::ClientSecretRotated,
         };
         client.disabled_at = self.disabled.then(|| client.disabled_at.unwrap_or(now));
-        client_writes::end_credentials_before_grant(&old, client, true)?;
+        client_writes::end_credentials_before_grant(tx, &old, client, true).await?;
         self.settle_secret(client, now)?;
         grant_admin_scopes(tx, Some(&old), client).await?;
         stored.updated_at = now;
