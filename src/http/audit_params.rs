@@ -37,7 +37,11 @@ pub async fn filter(context: &Context, params: &Params) -> Result<AuditFilter, P
     Ok(filter)
 }
 
-async fn user(context: &Context, params: &Params) -> Result<Option<UserId>, Problem> {
+/// The user that is named by a login or an id.
+///
+/// # Errors
+/// `not_found` where no user has the login.
+pub async fn user(context: &Context, params: &Params) -> Result<Option<UserId>, Problem> {
     let Some(named) = params.get("user") else { return Ok(None) };
     let (app, named): (App, String) = (context.app.clone(), named.to_owned());
     let work = async move { user_named(&app, &named).await };

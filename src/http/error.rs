@@ -193,6 +193,12 @@ impl Problem {
         &self.fields
     }
 
+    /// What is wrong with names that came with the request.
+    #[must_use]
+    pub fn names(&self) -> &[NameError] {
+        &self.names
+    }
+
     /// When it makes sense to try again.
     #[must_use]
     pub const fn retry_after(&self) -> Option<TimeSpan> {

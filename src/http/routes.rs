@@ -173,7 +173,7 @@ routes! {
         POST Anyone console::sessions::post_end => page,
     }
     "/admin/clients" { GET Anyone console::clients::list => page }
-    "/admin/clients/new" { GET Anyone console::new_client::get => page, POST Anyone console::new_client::post => page }
+    "/admin/clients/new" { GET Anyone console::clients::new::get => page, POST Anyone console::clients::new::post => page }
     "/admin/clients/{client_id}" { GET Anyone console::clients::show => page }
     "/admin/clients/{client_id}/admin-scopes" {
         GET Anyone admin_scopes::get => page,
@@ -348,11 +348,11 @@ pub fn is_flow(path: &str) -> bool {
     TABLE.iter().any(|route| route.is_flow && route.path == path)
 }
 
-/// Whether the last of these segments of a path is the name of a client or an API, which may hold slashes.
+/// Whether one of these segments of a path is the name of a client or an API, which may hold slashes.
 /// All other variables are ids.
 #[must_use]
 pub fn ends_in_name(segments: &[&str]) -> bool {
-    matches!(segments, ["v1", "admin", "clients" | "apis", _])
+    matches!(segments, ["v1", "admin", "clients" | "apis", _] | ["admin", "clients", _, ..])
 }
 
 /// Whether a route gives every caller the same and changes nothing.

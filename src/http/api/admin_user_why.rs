@@ -4,6 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::web::Path;
 
 use crate::admin::user_why;
+use crate::domain::login_name::MAX_LOGIN_BYTES;
 use crate::domain::outcome::Refusal;
 use crate::http::context::Authenticated;
 use crate::http::error::Problem;
@@ -39,6 +40,8 @@ pub async fn of_login(
     let missing = || Refusal::field("login", "missing", "Name the login: ?login=ada.");
     let login = params.get("login").map(str::to_owned).ok_or_else(missing);
     let login = context.check(login)?;
+    let too_long = || Refusal::field("login", "too_long", "A login has at most 254 bytes.");
+    context.check((login.len() <= MAX_LOGIN_BYTES).then_some(()).ok_or_else(too_long))?;
     let info = context.administration(&caller);
     let work = user_why::why_login(context.app.clone(), login, info);
     let report = context.run(work).await?;

@@ -103,17 +103,18 @@ impl Console {
         URL_SAFE_NO_PAD.encode(id)
     }
 
-    /// Does what a form asks for, once. The id counts for the address of the form alone; a form without one is another
-    /// form each time.
+    /// Does what a form asks for, once. The id counts for the address of the form, the sign-in and the role alone; a form
+    /// without an id of ours is another form each time.
     pub(super) async fn once(
         &self,
         form: String,
         work: impl Future<Output = Result<FormResult, Failure>> + Send + 'static,
     ) -> Result<FormResult, Problem> {
-        let (context, user) = (self.context(), self.visited.here.user.id);
-        let (app, now) = (context.app.clone(), context.now());
-        let id = if form.is_empty() { self.form_id() } else { form };
-        let form = format!("{} {id}", context.path());
+        let (context, here) = (self.context(), &self.visited.here);
+        let (app, now, user) = (context.app.clone(), context.now(), here.user.id);
+        let own = self.form_id();
+        let id = if form.len() == own.len() { form } else { own };
+        let form = format!("{} {} {} {id}", context.path(), here.browser.id, here.user.role);
         context.run(async move { app.idempotent_forms.once((user, form), now, work).await }).await
     }
 }

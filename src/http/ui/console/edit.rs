@@ -5,6 +5,7 @@
 
 use actix_web::HttpResponse;
 
+use crate::domain::outcome::Refusal;
 use crate::http::error::Problem;
 use crate::http::ui::pages::{Block, Choice, Field, Form, Section};
 use crate::http::ui::said;
@@ -34,6 +35,32 @@ pub(super) struct EditForm {
 }
 
 impl Console {
+    /// A name that no object has, as a mistake in its field.
+    pub(super) fn unknown_name(&self, field: &'static str) -> Problem {
+        let refusal = Refusal::field(field, "no_such", "There is nothing of this name.");
+        self.context().problem(refusal.into())
+    }
+
+    /// Says beside each field what is wrong with it. What is wrong with none of them is said in the block, above the form.
+    /// `name` is under which name a field is refused.
+    pub(super) fn mark_errors(
+        &self,
+        fields: &mut [Field],
+        refused: Option<&Problem>,
+        name: impl Fn(&Field) -> &'static str,
+    ) -> Option<Block> {
+        let (locale, problem) = (self.locale(), refused?);
+        for field in &mut *fields {
+            let name = name(field);
+            let mut wrong = problem.fields().iter().filter(|wrong| wrong.field == name);
+            let mut unknown = problem.names().iter().filter(|wrong| wrong.name == name);
+            let of_field = wrong.next().map(|wrong| locale.field(wrong).to_owned());
+            field.error = of_field.or_else(|| unknown.next().map(|wrong| wrong.message.clone()));
+        }
+        let is_marked = fields.iter().any(|field| field.error.is_some());
+        (!is_marked).then(|| Block::Alert(said(locale, problem).into_owned()))
+    }
+
     /// The page of the form, with what was wrong the last time.
     pub(super) async fn edit(&self, form: EditForm, refused: Option<&Problem>) -> HttpResponse {
         let is_fresh = match self.is_fresh().await {
@@ -45,15 +72,7 @@ impl Console {
         let mut blocks: Vec<Block> = form.lead.into_iter().map(Block::Text).collect();
         if is_fresh {
             let mut fields = form.fields;
-            for field in &mut fields {
-                let mut wrong = refused.into_iter().flat_map(Problem::fields);
-                let wrong = wrong.find(|wrong| wrong.field == field.name);
-                field.error = wrong.map(|wrong| locale.field(wrong).to_owned());
-            }
-            let is_shown = fields.iter().any(|field| field.error.is_some());
-            if let Some(problem) = refused.filter(|_| !is_shown) {
-                blocks.push(Block::Alert(said(locale, problem).into_owned()));
-            }
+            blocks.extend(self.mark_errors(&mut fields, refused, |field| field.name));
             let id = if form.form.is_empty() { self.form_id() } else { form.form };
             blocks.push(Block::Form(Form {
                 is_post: true,

@@ -59,7 +59,9 @@ impl Console {
             let all = self.events_of("session", &session);
             more.extend(all.map(|to| (locale.t("console.events.session").to_owned(), to)));
         }
-        let request = self.events_of("request", &event.request_id);
+        // Commands and jobs have no request.
+        let request = Some(&*event.request_id).filter(|id| !id.is_empty());
+        let request = request.and_then(|id| self.events_of("request", id));
         more.extend(request.map(|to| (locale.t("console.events.request").to_owned(), to)));
         vec![
             Cell::text(locale.date_time(event.at)).noting(self.when(event.at)),

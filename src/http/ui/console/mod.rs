@@ -7,25 +7,23 @@ mod access;
 pub mod apis;
 mod attention;
 pub mod audit;
-mod audit_form;
 mod chart;
 pub mod clients;
 mod confirm;
 mod edit;
 mod event_table;
 pub mod health;
-mod ignored;
 pub mod keys;
-pub mod new_client;
 pub mod overview;
 pub mod search;
 mod secret;
-mod session_form;
 pub mod sessions;
 pub mod settings;
+mod unknown_params;
 pub mod users;
 
 use std::collections::HashMap;
+use std::str::FromStr;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
@@ -88,11 +86,10 @@ struct Content<'a> {
     sections: Vec<Section>,
 }
 
-/// Lets a user in who may do this. Others get the sign-in page, or are refused.
+/// Admits a user who may do this; redirects others to the sign-in page or refuses them.
 async fn enter(context: Context, action: Action) -> Result<Console, HttpResponse> {
-    if !context.app.config.console || !is_near(&context) {
-        let refusal = Refusal::new(Code::NotFound, "There is nothing at this address.");
-        return Err(error_page(&context, &context.problem(refusal.into())));
+    if !context.app.config.console || !is_allowed_network(&context) {
+        return Err(error_page(&context, &nothing_here(&context)));
     }
     let login = sign_in(&context, context.reloadable().unwrap_or("/admin"));
     // The page of the account would ask for a sign-in that leads back to it.
@@ -117,9 +114,18 @@ async fn enter(context: Context, action: Action) -> Result<Console, HttpResponse
     Ok(Console { visited, csrf })
 }
 
+fn nothing_here(context: &Context) -> Problem {
+    context.problem(Refusal::new(Code::NotFound, "There is nothing at this address.").into())
+}
+
+/// The action that an address names; others have no page.
+fn named_action<A: FromStr>(context: &Context, named: &str) -> Result<A, HttpResponse> {
+    named.parse().map_err(|_| error_page(context, &nothing_here(context)))
+}
+
 /// Whether the request comes from a network from which the console can be used. An address that is not known is of
 /// none.
-fn is_near(context: &Context) -> bool {
+fn is_allowed_network(context: &Context) -> bool {
     let networks = &context.app.config.console_networks;
     let address = context.facts.address.map(|address| address.to_canonical());
     networks.is_empty()
@@ -133,7 +139,7 @@ async fn submitted(
     form: Result<FormFields, Problem>,
     action: Action,
 ) -> Result<(Console, FormFields), HttpResponse> {
-    if is_foreign(&context, request) {
+    if is_cross_origin(&context, request) {
         return Err(stale_form(&context));
     }
     let mut form = form.map_err(|problem| error_page(&context, &problem))?;
@@ -148,7 +154,7 @@ async fn submitted(
 /// Whether a form was sent by a page of another origin, as far as the browser says. Our pages have the referrer policy
 /// `no-referrer`, under which browsers send `Origin: null` with their forms (Fetch, "append a request Origin header"):
 /// that says nothing, and the token of the form decides.
-fn is_foreign(context: &Context, request: &HttpRequest) -> bool {
+fn is_cross_origin(context: &Context, request: &HttpRequest) -> bool {
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
     let site = header("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none");
     let own = Url::parse(context.app.issuer()).ok().map(|url| url.origin().ascii_serialization());
@@ -255,7 +261,7 @@ impl Console {
                     is_current: *path == menu,
                 })
                 .collect(),
-            ignored: self.ignored(),
+            ignored: self.unknown_params(),
             same_as,
             request_id: &context.facts.request_id,
         }

@@ -7,10 +7,10 @@ use crate::domain::pagination::{MAX_LIMIT, PageRequest};
 use crate::http::context::Context;
 use crate::http::error::Problem;
 use crate::http::extract::Params;
-use crate::http::ui::pages::{Block, Section};
+use crate::http::ui::pages::{Block, Section, Table};
 
 use super::access::Action;
-use super::users::{Wanted, find_command};
+use super::users::{UserListQuery, find_command};
 use super::{Console, Content, enter};
 
 /// What was found.
@@ -30,7 +30,7 @@ impl Console {
     async fn search(&self, q: &str) -> Result<HttpResponse, Problem> {
         let (context, locale) = (self.context(), self.locale());
         let mut sections = Vec::new();
-        let wanted = Wanted::words(q);
+        let wanted = UserListQuery::words(q);
         let users = self.find_users(&wanted).await?;
         let mut blocks = vec![Block::table(self.user_table(&users, &wanted).await?)];
         if users.data.is_empty() && users.next.is_none() && !q.is_empty() {
@@ -54,7 +54,10 @@ impl Console {
             sections.push(Section {
                 id: "clients",
                 heading: Some(locale.t("console.clients").to_owned()),
-                blocks: vec![Block::table(self.client_table(&found, false))],
+                blocks: vec![Block::table(Table {
+                    empty: locale.t("console.search.none").to_owned(),
+                    ..self.client_table(&found, false)
+                })],
             });
         }
         if self.may(Action::ReadApis) {
@@ -63,7 +66,10 @@ impl Console {
             sections.push(Section {
                 id: "apis",
                 heading: Some(locale.t("console.apis").to_owned()),
-                blocks: vec![Block::table(self.api_table(&found.data, false))],
+                blocks: vec![Block::table(Table {
+                    empty: locale.t("console.search.none").to_owned(),
+                    ..self.api_table(&found.data, false)
+                })],
             });
         }
         Ok(self.show(Content {

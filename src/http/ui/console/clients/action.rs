@@ -6,7 +6,6 @@ use actix_web::{HttpRequest, HttpResponse};
 use crate::admin::clients;
 use crate::admin::session_ends::{self, Call, Selection};
 use crate::app::{App, FormResult};
-use crate::domain::attributes::Role;
 use crate::domain::client::Client;
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::permission::TargetKind;
@@ -17,8 +16,7 @@ use crate::http::error::Problem;
 use crate::http::extract::FormFields;
 use crate::http::ui::console::access::Action;
 use crate::http::ui::console::confirm::Question;
-use crate::http::ui::console::{Console, client_path, enter, secret, submitted};
-use crate::http::ui::error_page;
+use crate::http::ui::console::{Console, client_path, enter, named_action, secret, submitted};
 use crate::text_enum;
 
 text_enum! {
@@ -51,7 +49,7 @@ impl ClientAction {
     /// What it is done to, as far as it matters who does it. Sessions are those of any user.
     pub(super) fn kind(self, client: &Client) -> TargetKind {
         match self {
-            Self::EndSessions => TargetKind::of_user(Role::Admin),
+            Self::EndSessions => TargetKind::ANY_USER,
             _ => TargetKind::of_client(&client.metadata),
         }
     }
@@ -94,7 +92,7 @@ impl ClientAction {
         }
     }
 
-    /// What is said of the sessions that its users have, which are so many.
+    /// The text about the number of its sessions.
     const fn on_sessions(self) -> Option<&'static str> {
         match self {
             Self::RotateSecret | Self::Enable => None,
@@ -125,9 +123,9 @@ impl ClientAction {
 /// The question before an action.
 pub async fn get(context: Context, path: Path<(String, String)>) -> HttpResponse {
     let (id, action) = path.into_inner();
-    let action = match known(&context, &action) {
+    let action: ClientAction = match named_action(&context, &action) {
         Ok(action) => action,
-        Err(problem) => return error_page(&context, &problem),
+        Err(answer) => return answer,
     };
     let console = match enter(context, action.right()).await {
         Ok(console) => console,
@@ -151,9 +149,9 @@ pub async fn post(
     form: Result<FormFields, Problem>,
 ) -> HttpResponse {
     let (id, action) = path.into_inner();
-    let action = match known(&context, &action) {
+    let action: ClientAction = match named_action(&context, &action) {
         Ok(action) => action,
-        Err(problem) => return error_page(&context, &problem),
+        Err(answer) => return answer,
     };
     let (console, form) = match submitted(context, &request, form, action.right()).await {
         Ok(both) => both,
@@ -167,7 +165,13 @@ pub async fn post(
         return console.failed(&problem);
     }
     match console.named_client(id).await {
-        Ok(stored) => console.act_on_client(action, &stored.client, form).await,
+        Ok(stored) => {
+            let client = &stored.client;
+            match console.require_to(action.right(), action.kind(client)) {
+                Ok(()) => console.act_on_client(action, client, form).await,
+                Err(problem) => console.failed(&problem),
+            }
+        }
         Err(problem) if action == ClientAction::Delete && problem.code() == Code::NotFound => {
             console.go("/admin/clients", action.done())
         }
@@ -175,22 +179,12 @@ pub async fn post(
     }
 }
 
-/// The action that an address names.
-fn known(context: &Context, action: &str) -> Result<ClientAction, Problem> {
-    action.parse().map_err(|_| {
-        let refusal = Refusal::new(Code::NotFound, "There is nothing at this address.");
-        context.problem(refusal.into())
-    })
-}
-
 impl Console {
     /// Refuses before the client is looked for: who may not end sessions of every user does not learn which clients
     /// there are.
     fn require_before(&self, action: ClientAction) -> Result<(), Problem> {
         match action {
-            ClientAction::EndSessions => {
-                self.require_to(Action::EndSessions, TargetKind::of_user(Role::Admin))
-            }
+            ClientAction::EndSessions => self.require_to(Action::EndSessions, TargetKind::ANY_USER),
             _ => Ok(()),
         }
     }

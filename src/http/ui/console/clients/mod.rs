@@ -4,6 +4,7 @@ pub mod action;
 pub mod admin_keys;
 pub mod admin_scopes;
 mod list;
+pub mod new;
 mod one;
 
 pub use list::get as list;

@@ -96,7 +96,9 @@ impl Console {
             Some(last) => {
                 let day = activity.last_day.to_string();
                 let day = locale.with("console.client.tokens_of_day", &[("n", &day)]);
-                Cell::text(self.when(last)).noting(day)
+                let after = locale.date_time(last);
+                let after = locale.with("console.client.token_after", &[("when", &after)]);
+                Cell::text(after).noting(day)
             }
         };
         let mut facts = vec![fact("console.state", self.client_state(&stored.client))];
@@ -111,7 +113,7 @@ impl Console {
             fact("console.secrets", Cell::text(secrets.len().to_string())),
             fact("console.redirect_uris", list(&metadata.redirect_uris)),
             fact("console.grants", list(&metadata.grant_types)),
-            fact("console.apis", list(&metadata.audiences)),
+            fact("console.apis", self.apis_of(client_id, &metadata.audiences)),
             fact(
                 "console.scopes",
                 Cell::text(scopes.unwrap_or_else(|| locale.t("console.scopes.all").to_owned())),
@@ -120,6 +122,16 @@ impl Console {
             fact("console.changed", Cell::text(locale.date_time(stored.updated_at))),
         ]);
         Ok(facts)
+    }
+
+    /// The APIs of a client. Without one it gets no token for any, and the command that gives it one is named.
+    fn apis_of(&self, client_id: &str, apis: &[String]) -> Cell {
+        if !apis.is_empty() {
+            return Cell::text(apis.join(", "));
+        }
+        let give = command("signet client update", client_id, " --audience IDENTIFIER");
+        let note = self.locale().with("console.client.give_api", &[("command", &give)]);
+        Cell::text(self.locale().t("console.none")).noting(note)
     }
 
     /// Whose the object is, and where to change it.
@@ -194,6 +206,9 @@ impl Console {
             facts.push(Fact { name: "client_secret", value: note });
         }
         facts.extend(redirect_uris.iter().map(|uri| fact("redirect_uri", uri)));
+        let scopes = metadata.scopes.as_ref().map(ToString::to_string);
+        let scopes = scopes.unwrap_or_else(|| locale.t("console.scopes.all").to_owned());
+        facts.push(Fact { name: "scope", value: Cell::text(scopes) });
         let how = match client_type {
             ClientType::Service => "console.client.how_service",
             ClientType::Spa | ClientType::Native => "console.client.how_public",

@@ -7,6 +7,7 @@ use crate::admin::key_rotation;
 use crate::admin::keys::PublicKey;
 use crate::app::FormResult;
 use crate::domain::outcome::{Code, Refusal};
+use crate::domain::path_spelling::percent_encoded;
 use crate::domain::shell_word::command;
 use crate::domain::signing_key::KeyState;
 use crate::http::context::Context;
@@ -48,15 +49,8 @@ pub async fn post_now(
 
 /// The path of the page that retires a key. Names of imported keys can have any printable character.
 pub(super) fn path(kid: &str, at_once: bool) -> String {
-    let mut path = String::from("/admin/keys/");
-    for byte in kid.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            path.push(char::from(byte));
-        } else {
-            path.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    path + if at_once { "/retire-now" } else { "/retire" }
+    let action = if at_once { "retire-now" } else { "retire" };
+    format!("/admin/keys/{}/{action}", percent_encoded(kid))
 }
 
 async fn ask(context: Context, kid: &str, at_once: bool) -> HttpResponse {

@@ -6,6 +6,7 @@ use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse};
 
 use crate::admin::invitations::{self, SentLink};
+use crate::admin::session_ends::Selection;
 use crate::admin::{factors, session_ends, unlocking, users};
 use crate::app::{FormResult, UserLink};
 use crate::base::id::UserId;
@@ -18,9 +19,9 @@ use crate::http::error::Problem;
 use crate::http::extract::FormFields;
 use crate::http::ui::console::access::Action;
 use crate::http::ui::console::confirm::Question;
-use crate::http::ui::console::{Console, enter, submitted};
+use crate::http::ui::console::{Console, enter, named_action, submitted};
+use crate::http::ui::page;
 use crate::http::ui::pages::OneTimeLinkPage;
-use crate::http::ui::{error_page, page};
 use crate::text_enum;
 
 text_enum! {
@@ -101,16 +102,17 @@ impl UserAction {
             Self::Recovery => &["console.effect.recovery"],
             Self::Unlock => &["console.effect.unlock"],
             Self::MustChange => &["console.effect.must_change"],
-            Self::EndSessions => &["console.effect.sessions"],
+            Self::EndSessions => &["console.effect.not_undone"],
             Self::ResetFactors => &["console.effect.factors", "console.effect.not_undone"],
             Self::Enable => &["console.effect.enable"],
-            Self::Disable => &["console.effect.disable", "console.effect.sessions"],
-            Self::Delete => &[
-                "console.effect.delete_user",
-                "console.effect.sessions",
-                "console.effect.not_undone",
-            ],
+            Self::Disable => &["console.effect.disable"],
+            Self::Delete => &["console.effect.delete_user", "console.effect.not_undone"],
         }
+    }
+
+    /// Whether it ends every session of the user, which the question then counts.
+    const fn ends_sessions(self) -> bool {
+        matches!(self, Self::EndSessions | Self::Disable | Self::Delete)
     }
 
     /// The word of the address that says it was done.
@@ -146,9 +148,9 @@ impl UserAction {
 /// The question.
 pub async fn get(context: Context, path: Path<(String, String)>) -> HttpResponse {
     let (id, action) = path.into_inner();
-    let action = match known(&context, &action) {
+    let action: UserAction = match named_action(&context, &action) {
         Ok(action) => action,
-        Err(problem) => return error_page(&context, &problem),
+        Err(answer) => return answer,
     };
     let console = match enter(context, action.right()).await {
         Ok(console) => console,
@@ -156,7 +158,7 @@ pub async fn get(context: Context, path: Path<(String, String)>) -> HttpResponse
     };
     match console.named_user(&id).await {
         Ok(user) => match console.require_to(action.right(), TargetKind::of_user(user.role)) {
-            Ok(()) => console.ask(console.user_question(action, &user), None).await,
+            Ok(()) => console.ask_about_user(action, &user, None).await,
             Err(problem) => console.failed(&problem),
         },
         Err(problem) => console.failed(&problem),
@@ -171,9 +173,9 @@ pub async fn post(
     form: Result<FormFields, Problem>,
 ) -> HttpResponse {
     let (id, action) = path.into_inner();
-    let action = match known(&context, &action) {
+    let action: UserAction = match named_action(&context, &action) {
         Ok(action) => action,
-        Err(problem) => return error_page(&context, &problem),
+        Err(answer) => return answer,
     };
     let (console, form) = match submitted(context, &request, form, action.right()).await {
         Ok(both) => both,
@@ -183,7 +185,10 @@ pub async fn post(
         return answer;
     }
     match console.named_user(&id).await {
-        Ok(user) => console.act_on_user(action, &user, form).await,
+        Ok(user) => match console.require_to(action.right(), TargetKind::of_user(user.role)) {
+            Ok(()) => console.act_on_user(action, &user, form).await,
+            Err(problem) => console.failed(&problem),
+        },
         Err(problem) if action == UserAction::Delete && problem.code() == Code::NotFound => {
             console.go("/admin/users", action.done())
         }
@@ -191,33 +196,42 @@ pub async fn post(
     }
 }
 
-/// The action that an address names.
-fn known(context: &Context, action: &str) -> Result<UserAction, Problem> {
-    action.parse().map_err(|_| {
-        let refusal = Refusal::new(Code::NotFound, "There is nothing at this address.");
-        context.problem(refusal.into())
-    })
-}
-
 impl Console {
-    fn user_question(&self, action: UserAction, user: &User) -> Question {
+    async fn ask_about_user(
+        &self,
+        action: UserAction,
+        user: &User,
+        refused: Option<&Problem>,
+    ) -> HttpResponse {
+        match self.user_question(action, user).await {
+            Ok(question) => self.ask(question, refused).await,
+            Err(problem) => self.failed(&problem),
+        }
+    }
+
+    async fn user_question(&self, action: UserAction, user: &User) -> Result<Question, Problem> {
         let locale = self.locale();
+        let mut effects = self.effects(action, user);
+        if action.ends_sessions() {
+            let count = self.session_count(Selection::User(user.id)).await?;
+            effects.insert(0, locale.with("console.effect.sessions_end", &[("count", &count)]));
+        }
         let typed = locale.with("console.confirm.type_login", &[("login", &user.login)]);
-        Question {
+        Ok(Question {
             menu: "/admin/users",
             title: locale.t(action.title()).to_owned(),
             target: user
                 .name
                 .as_ref()
                 .map_or_else(|| user.login.clone(), |name| format!("{} ({name})", user.login)),
-            effects: self.effects(action, user),
+            effects,
             path: format!("/admin/users/{}/{action}", user.id),
             cancel: format!("/admin/users/{}", user.id),
             form: self.form_id(),
             typed: (action == UserAction::Delete).then_some(typed),
             options: Vec::new(),
             same_as: action.command(&user.login),
-        }
+        })
     }
 
     /// What will happen.
@@ -273,12 +287,12 @@ impl Console {
             let message = "The login name that was typed is another one.";
             let refusal = Refusal::new(Code::ValidationFailed, message);
             let problem = self.context().problem(refusal.into());
-            return self.ask(self.user_question(action, user), Some(&problem)).await;
+            return self.ask_about_user(action, user, Some(&problem)).await;
         }
         let done = self.once(form.take("form"), self.carry_out(action, user)).await;
         match done {
             Ok(result) => self.answer(result),
-            Err(problem) => self.ask(self.user_question(action, user), Some(&problem)).await,
+            Err(problem) => self.ask_about_user(action, user, Some(&problem)).await,
         }
     }
 

@@ -80,7 +80,12 @@ impl BulkAction {
 
     /// The command that does the same.
     fn command(self, users: &[User]) -> String {
-        let logins: String = users.iter().map(|user| format!(" {}", quoted(&user.login))).collect();
+        // A line that begins with # is a comment of the file.
+        let name = |user: &User| match user.login.starts_with('#') {
+            true => user.id.to_string(),
+            false => quoted(&user.login).into_owned(),
+        };
+        let logins: String = users.iter().map(|user| format!(" {}", name(user))).collect();
         match self {
             Self::Disable => format!("printf '%s\\n'{logins} | signet user disable --from -"),
             Self::Unlock => format!("printf '%s\\n'{logins} | signet user unlock --from -"),
@@ -101,12 +106,10 @@ pub async fn select(
         Ok(both) => both,
         Err(answer) => return answer,
     };
-    let Ok(action) = form.take("action").parse::<BulkAction>() else {
-        return console.go("/admin/users", "");
+    let action = match console.bulk_action(&form.take("action")) {
+        Ok(action) => action,
+        Err(answer) => return answer,
     };
-    if let Some(refused) = console.refused(action.right()) {
-        return refused;
-    }
     let ids: BTreeSet<Uuid> = form.names_after(PREFIX).filter_map(|id| id.parse().ok()).collect();
     if ids.is_empty() {
         return console.go("/admin/users", "none-ticked");
@@ -128,12 +131,10 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpRespo
         Ok(params) => params,
         Err(problem) => return console.failed(&problem),
     };
-    let Ok(action) = params.get("action").unwrap_or_default().parse::<BulkAction>() else {
-        return console.go("/admin/users", "");
+    let action = match console.bulk_action(params.get("action").unwrap_or_default()) {
+        Ok(action) => action,
+        Err(answer) => return answer,
     };
-    if let Some(refused) = console.refused(action.right()) {
-        return refused;
-    }
     let ids = params.get("users").unwrap_or_default();
     match console.selected(ids).await {
         Ok(users) => console.ask_bulk(action, ids, &users, None).await,
@@ -151,12 +152,10 @@ pub async fn post(
         Ok(both) => both,
         Err(answer) => return answer,
     };
-    let Ok(action) = form.take("action").parse::<BulkAction>() else {
-        return console.go("/admin/users", "");
+    let action = match console.bulk_action(&form.take("action")) {
+        Ok(action) => action,
+        Err(answer) => return answer,
     };
-    if let Some(refused) = console.refused(action.right()) {
-        return refused;
-    }
     let ids = form.take("users");
     let page = query(&[("action", action.as_str()), ("users", &ids)]);
     if let Err(answer) = console.require_fresh(&format!("/admin/users/selected?{page}")).await {
@@ -203,6 +202,12 @@ async fn carry_out(
 }
 
 impl Console {
+    /// The action that a form or an address names, if this user may do it to anyone.
+    fn bulk_action(&self, named: &str) -> Result<BulkAction, HttpResponse> {
+        let action: BulkAction = named.parse().map_err(|_| self.go("/admin/users", ""))?;
+        self.refused(action.right()).map_or(Ok(action), Err)
+    }
+
     async fn ask_bulk(
         &self,
         action: BulkAction,

@@ -3,10 +3,10 @@
 use crate::http::ui::console::Console;
 use crate::http::ui::pages::{Choice, Field, Form};
 
-use super::wanted::{ListedState, Wanted};
+use super::list_query::{ListedState, UserListQuery};
 
 impl Console {
-    pub(super) fn user_filters(&self, wanted: &Wanted) -> Form {
+    pub(super) fn user_filters(&self, wanted: &UserListQuery) -> Form {
         let locale = self.locale();
         let any = || (String::new(), locale.t("console.any").to_owned());
         let states = ListedState::ALL.iter();
@@ -40,10 +40,10 @@ impl Console {
     }
 
     /// For each filter a link to the list without it.
-    pub(super) fn without_filters(&self, wanted: &Wanted) -> Vec<Choice> {
+    pub(super) fn without_filters(&self, wanted: &UserListQuery) -> Vec<Choice> {
         let locale = self.locale();
-        let Wanted { q, state, role, .. } = wanted;
-        let without = |filter: &str, rest: Wanted| {
+        let UserListQuery { q, state, role, .. } = wanted;
+        let without = |filter: &str, rest: UserListQuery| {
             let label = locale.with("console.filter.remove", &[("filter", filter)]);
             let to = self.link("/admin/users");
             Choice::link(
@@ -54,11 +54,11 @@ impl Console {
                 },
             )
         };
-        let kept = |q: &str, state, role: &str| Wanted {
+        let kept = |q: &str, state, role: &str| UserListQuery {
             q: q.to_owned(),
             state,
             role: role.to_owned(),
-            ..Wanted::default()
+            ..UserListQuery::default()
         };
         let mut links = Vec::new();
         if !q.is_empty() {

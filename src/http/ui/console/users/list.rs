@@ -14,7 +14,7 @@ use crate::http::ui::console::{Console, Content, count, enter, query};
 use crate::http::ui::pages::{Block, Cell, Choice, Section, Table, Ticks};
 
 use super::bulk::BulkAction;
-use super::wanted::{Wanted, trail};
+use super::list_query::{UserListQuery, trail};
 
 /// The list.
 pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpResponse {
@@ -31,7 +31,7 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpRespo
 
 impl Console {
     async fn users(&self, params: &Params) -> Result<HttpResponse, Problem> {
-        let wanted = Wanted::of(params);
+        let wanted = UserListQuery::of(params);
         let found = self.find_users(&wanted).await?;
         let mut blocks = vec![Block::Form(self.user_filters(&wanted))];
         if self.may(Action::CreateUser) {
@@ -68,7 +68,7 @@ impl Console {
     /// A page of the users that are wanted.
     pub(in crate::http::ui::console) async fn find_users(
         &self,
-        wanted: &Wanted,
+        wanted: &UserListQuery,
     ) -> Result<Page<ListedUser>, Problem> {
         let after = UserCursor::parse(&wanted.after);
         let search = UserSearch { filter: wanted.filter(), after, limit: DEFAULT_LIMIT };
@@ -80,7 +80,7 @@ impl Console {
     pub(in crate::http::ui::console) async fn user_table(
         &self,
         page: &Page<ListedUser>,
-        wanted: &Wanted,
+        wanted: &UserListQuery,
     ) -> Result<Table, Problem> {
         let locale = self.locale();
         let users = page.data.iter().map(|listed| listed.user.clone()).collect();
@@ -157,7 +157,7 @@ impl Console {
 }
 
 /// What is said in place of a table without rows.
-fn none(wanted: &Wanted, has_more: bool) -> &'static str {
+fn none(wanted: &UserListQuery, has_more: bool) -> &'static str {
     match (has_more, wanted.is_filtered()) {
         (true, _) => "console.users.none_yet",
         (false, true) => "console.users.none",

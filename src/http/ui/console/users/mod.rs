@@ -7,14 +7,13 @@ pub mod bulk;
 mod causes;
 mod filters;
 pub mod list;
+mod list_query;
 pub mod new;
-mod new_form;
 pub mod one;
 mod outcomes;
 pub mod preview;
 mod selection;
 mod typed_user;
-mod wanted;
 pub mod why;
 
 use std::collections::HashMap;
@@ -29,7 +28,7 @@ use crate::http::ui::pages::{Cell, State};
 
 use super::Console;
 
-pub(super) use wanted::{Wanted, find_command};
+pub(super) use list_query::{UserListQuery, find_command, knows};
 
 impl Console {
     /// Until when users are kept out by failed attempts.

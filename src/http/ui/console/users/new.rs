@@ -10,23 +10,25 @@ use crate::admin::invitations;
 use crate::admin::users;
 use crate::app::FormResult;
 use crate::domain::permission::TargetKind;
-use crate::domain::user::User;
+use crate::domain::user::{Role, User};
 use crate::http::context::Context;
 use crate::http::error::Problem;
 use crate::http::extract::FormFields;
 use crate::http::ui::console::access::Action;
-use crate::http::ui::console::{enter, submitted};
+use crate::http::ui::console::edit::EditForm;
+use crate::http::ui::console::{Console, enter, submitted};
+use crate::http::ui::pages::Field;
 
 use super::actions::sent_to;
 use super::typed_user::Typed;
 
 /// The path of the page.
-pub(super) const PATH: &str = "/admin/users/new";
+const PATH: &str = "/admin/users/new";
 
 /// The form.
 pub async fn get(context: Context) -> HttpResponse {
     match enter(context, Action::CreateUser).await {
-        Ok(console) => console.new_user_form(&Typed::default(), None),
+        Ok(console) => console.edit(console.new_user_form(&Typed::default()), None).await,
         Err(answer) => answer,
     }
 }
@@ -46,10 +48,11 @@ pub async fn post(
         return answer;
     }
     let typed = Typed::of(&mut form);
-    if let Err(problem) =
+    let allowed = console.context().check(typed.check()).and_then(|()| {
         console.require_to(Action::CreateUser, TargetKind::of_user(typed.own_role()))
-    {
-        return console.new_user_form(&typed, Some(&problem));
+    });
+    if let Err(problem) = allowed {
+        return console.edit(console.new_user_form(&typed), Some(&problem)).await;
     }
     let (app, create, info) = (console.context().app.clone(), typed.create(), console.info());
     let made: Arc<Mutex<Option<User>>> = Arc::default();
@@ -68,6 +71,47 @@ pub async fn post(
         (Err(_), Some(user)) => {
             console.go(&format!("/admin/users/{}", user.id), "created-not-invited")
         }
-        (Err(problem), None) => console.new_user_form(&typed, Some(&problem)),
+        (Err(problem), None) => console.edit(console.new_user_form(&typed), Some(&problem)).await,
+    }
+}
+
+impl Console {
+    fn new_user_form(&self, typed: &Typed) -> EditForm {
+        let locale = self.locale();
+        let text = |name: &'static str, label: &str, hint: &str, value: &str| Field {
+            name,
+            label: locale.t(label),
+            hint: Some(locale.t(hint).to_owned()),
+            value: value.to_owned(),
+            ..Field::default()
+        };
+        let may_have = |role: &&Role| self.may_to(Action::CreateUser, TargetKind::of_user(**role));
+        let roles = Role::ALL.iter().filter(may_have);
+        let role = Field {
+            options: roles.map(|role| (role.to_string(), role.to_string())).collect(),
+            ..text("role", "console.role", "console.user.role_hint", typed.own_role().as_str())
+        };
+        // Where mail is on, the link is sent to the address.
+        let email_hint = match self.context().app.config.mail.is_some() {
+            true => "console.user.email_hint",
+            false => "console.user.email_hint_off",
+        };
+        EditForm {
+            menu: "/admin/users",
+            title: locale.t("console.user.new").to_owned(),
+            lead: Some(locale.t("console.user.new_intro").to_owned()),
+            path: PATH.to_owned(),
+            cancel: "/admin/users".to_owned(),
+            form: typed.form.clone(),
+            fields: vec![
+                text("login", "console.login", "console.user.login_hint", &typed.login),
+                text("name", "console.name", "console.user.name_hint", &typed.name),
+                text("email", "console.email", email_hint, &typed.email),
+                role,
+                text("roles", "console.roles", "console.user.roles_hint", &typed.roles),
+            ],
+            submit: locale.t("console.user.create").to_owned(),
+            same_as: typed.command(),
+        }
     }
 }

@@ -75,7 +75,7 @@ impl Console {
                 id: "sessions",
                 heading: Some(locale.t("console.sessions").to_owned()),
                 blocks: vec![
-                    Block::table(self.session_table(&found, &names)),
+                    Block::table(self.session_table(&found, &names).await?),
                     Block::Links(vec![older]),
                 ],
             });

@@ -2,6 +2,7 @@
 
 use crate::admin::users::Create;
 use crate::domain::attributes::Attributes;
+use crate::domain::outcome::Refusal;
 use crate::domain::shell_word::{command, option};
 use crate::domain::user::Role;
 use crate::domain::user_email::EmailChange;
@@ -33,6 +34,13 @@ impl Typed {
 
     pub(super) fn own_role(&self) -> Role {
         self.role.parse().unwrap_or(Role::User)
+    }
+
+    /// Refuses a role that Signet does not have. A form without the field makes an ordinary user.
+    pub(super) fn check(&self) -> Result<(), Refusal> {
+        let is_known = self.role.is_empty() || self.role.parse::<Role>().is_ok();
+        let message = "A role of Signet is user, admin, signet:auditor or signet:helpdesk.";
+        is_known.then_some(()).ok_or_else(|| Refusal::field("role", "unknown", message))
     }
 
     fn roles(&self) -> Vec<String> {

@@ -1,22 +1,24 @@
 //! `/admin/audit`: what happened, and who did it.
 
+mod filters;
+
 use actix_web::{HttpRequest, HttpResponse};
 
 use crate::admin::audit::{self, EventPage, ExportFormat};
 use crate::domain::audit_filter::AuditFilter;
-use crate::domain::outcome::Refusal;
+use crate::domain::outcome::{Code, Refusal};
 use crate::domain::pagination::PageRequest;
 use crate::http::context::Context;
 use crate::http::error::Problem;
 use crate::http::extract::{FormFields, Params};
-use crate::http::ui::pages::{Block, Choice, Section};
-use crate::http::ui::said;
+use crate::http::ui::pages::{Block, Choice, Field, Section};
 use crate::http::{audit_export, audit_params};
 
 use super::access::Action;
-use super::audit_form::AuditQuery;
 pub(super) use super::event_table::users_of;
 use super::{Console, Content, enter, go_here, submitted};
+use filters::AuditQuery;
+pub(super) use filters::knows;
 
 /// The list of the events that the address names.
 pub async fn list(context: Context, params: Result<Params, Problem>) -> HttpResponse {
@@ -67,18 +69,22 @@ impl Console {
                 let found = context.run(work).await?;
                 self.audit_page(&set, &filter, (after, &found)).await
             }
+            Err(problem) if problem.code() == Code::NotFound => {
+                let is_user = params.get("actor").is_none()
+                    || audit_params::user(context, params).await.is_err();
+                let field = if is_user { "user" } else { "actor" };
+                Ok(self.audit_refused(&set, &self.unknown_name(field)))
+            }
             Err(problem) => Ok(self.audit_refused(&set, &problem)),
         }
     }
 
     /// The form again, with what is wrong in it.
     fn audit_refused(&self, set: &AuditQuery, problem: &Problem) -> HttpResponse {
-        let form = self.audit_form(set, Some(problem));
-        let mut blocks = Vec::new();
-        if form.fields.iter().all(|field| field.error.is_none()) {
-            blocks.push(Block::Alert(said(self.locale(), problem).into_owned()));
-        }
-        blocks.push(Block::Form(form));
+        let mut form = self.audit_form(set);
+        let name = |field: &Field| if field.name == "add" { "kind" } else { field.name };
+        let alert = self.mark_errors(&mut form.fields, Some(problem), name);
+        let mut blocks: Vec<Block> = alert.into_iter().chain([Block::Form(form)]).collect();
         blocks.push(Block::Links(self.audit_filter_links(set, None)));
         self.show_as(problem.head(), self.audit_content(set, blocks))
     }
@@ -101,7 +107,7 @@ impl Console {
         if let (Some(id), Some(login)) = (filter.user, login) {
             links.push(Choice::link(login, self.user_link(id)));
         }
-        let mut blocks = vec![Block::Form(self.audit_form(set, None))];
+        let mut blocks = vec![Block::Form(self.audit_form(set))];
         if !links.is_empty() {
             blocks.push(Block::Links(links));
         }

@@ -11,9 +11,9 @@ use crate::http::error::Problem;
 use crate::http::extract::{FormFields, Params};
 use crate::http::ui::pages::{Block, Choice, Field, Section};
 
-use super::access::Action;
-use super::edit::EditForm;
-use super::{Console, Content, client_path, enter, secret, submitted};
+use crate::http::ui::console::access::Action;
+use crate::http::ui::console::edit::EditForm;
+use crate::http::ui::console::{Console, Content, client_path, enter, secret, submitted};
 
 /// What was typed.
 #[derive(Default)]

@@ -5,11 +5,10 @@
 use crate::domain::audit::EventKind;
 use crate::domain::failure_reason::FailureReason;
 use crate::domain::shell_word::option;
-use crate::http::error::Problem;
 use crate::http::extract::Params;
 use crate::http::ui::pages::{Choice, Field, Form};
 
-use super::{Console, query};
+use crate::http::ui::console::{Console, query};
 
 /// The filters: the parameter, the option of the command, and the keys of its name and of what to enter.
 const FILTERS: [(&str, &str, &str, &str); 10] = [
@@ -24,6 +23,11 @@ const FILTERS: [(&str, &str, &str, &str); 10] = [
     ("session", "--session", "console.session", "console.filter.session"),
     ("request", "--request", "console.request", "console.filter.request"),
 ];
+
+/// Whether the page reads a parameter.
+pub(in crate::http::ui::console) fn knows(name: &str, _: &str) -> bool {
+    matches!(name, "user_id" | "after") || FILTERS.iter().any(|(own, ..)| *own == name)
+}
 
 /// The filters of an address, those that are set.
 pub(super) struct AuditQuery {
@@ -96,8 +100,8 @@ impl Console {
         links
     }
 
-    /// The form of the filters, with what was wrong with one.
-    pub(super) fn audit_form(&self, set: &AuditQuery, refused: Option<&Problem>) -> Form {
+    /// The form of the filters.
+    pub(super) fn audit_form(&self, set: &AuditQuery) -> Form {
         let locale = self.locale();
         let choice = |first: &str, all: Vec<&str>| {
             let first = (String::new(), locale.t(first).to_owned());
@@ -105,14 +109,11 @@ impl Console {
             [first].into_iter().chain(all).collect::<Vec<_>>()
         };
         let fields = FILTERS.map(|(name, _, label, hint)| {
-            let of = refused
-                .and_then(|problem| problem.fields().iter().find(|wrong| wrong.field == name));
             let mut field = Field {
                 name,
                 label: locale.t(label),
                 value: set.value(name).to_owned(),
                 hint: (!hint.is_empty()).then(|| locale.t(hint).to_owned()),
-                error: of.map(|wrong| locale.field(wrong).to_owned()),
                 ..Field::default()
             };
             if name == "kind" {

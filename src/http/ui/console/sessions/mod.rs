@@ -1,11 +1,14 @@
 //! `/admin/sessions`: where users are signed in, and ending it.
 
-use std::collections::HashMap;
+mod filters;
+
+use std::collections::{HashMap, HashSet};
 
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse};
 
 use crate::admin::sessions as admin_sessions;
+use crate::admin::user_names;
 use crate::app::FormResult;
 use crate::base::id::{SessionId, UserId};
 use crate::domain::outcome::{Code, Failure, Refusal};
@@ -18,13 +21,13 @@ use crate::http::context::Context;
 use crate::http::error::Problem;
 use crate::http::extract::{FormFields, Params};
 use crate::http::ui::pages::{Block, Cell, Choice, Section, Table};
-use crate::http::ui::said;
 use crate::identity::sessions::{self, LoggedIn};
 
 use super::access::Action;
 use super::confirm::Question;
-use super::session_form::SessionQuery;
 use super::{Console, Content, count, enter, go_here, submitted};
+use filters::SessionQuery;
+pub(super) use filters::knows;
 
 /// The list, of one user if the address names one.
 pub async fn list(context: Context, params: Result<Params, Problem>) -> HttpResponse {
@@ -123,12 +126,9 @@ impl Console {
         match self.session_filter(&set).await {
             Ok((filter, user)) => self.session_page(&set, &filter, user, params).await,
             Err(problem) => {
-                let form = self.session_form(&set, Some(&problem));
-                let mut blocks = Vec::new();
-                if form.fields.iter().all(|field| field.error.is_none()) {
-                    blocks.push(Block::Alert(said(self.locale(), &problem).into_owned()));
-                }
-                blocks.push(Block::Form(form));
+                let mut form = self.session_form(&set);
+                let alert = self.mark_errors(&mut form.fields, Some(&problem), |field| field.name);
+                let blocks = alert.into_iter().chain([Block::Form(form)]).collect();
                 Ok(self.show_as(problem.head(), self.session_content(&set, None, blocks)))
             }
         }
@@ -146,11 +146,11 @@ impl Console {
         let request = PageRequest { after: PageRequest::cursor(after), ..PageRequest::default() };
         let found = self.sessions_that(filter.clone(), request).await?;
         let names = self.names(found.data.iter().map(user_id)).await?;
-        let mut table = self.session_table(&found, &names);
+        let mut table = self.session_table(&found, &names).await?;
         let to = |after: &str| self.link("/admin/sessions").with_query(&set.page_behind(after));
         table.newest = (!after.is_empty()).then(|| (to(""), locale.t("console.first_page")));
         table.older = found.next.as_deref().map(|next| (to(next), locale.t("console.next_page")));
-        let mut blocks = vec![Block::Form(self.session_form(set, None))];
+        let mut blocks = vec![Block::Form(self.session_form(set))];
         let mut links = self.session_filter_links(set, user.as_ref());
         links.extend(user.as_ref().map(|user| Choice::link(&user.login, self.user_link(user.id))));
         if !found.data.is_empty() {
@@ -204,13 +204,23 @@ impl Console {
         self.sessions_that(SessionFilter { user, ..SessionFilter::default() }, request).await
     }
 
+    /// The users of sessions that this user may not end.
+    async fn not_to_end(&self, page: &Page<LoggedIn>) -> Result<HashSet<UserId>, Problem> {
+        if self.may_to(Action::EndSessions, TargetKind::ANY_USER) {
+            return Ok(HashSet::new());
+        }
+        let (context, ids) = (self.context(), page.data.iter().map(user_id).collect());
+        context.run(user_names::protected(context.app.clone(), ids)).await
+    }
+
     /// Sessions as a table.
-    pub(super) fn session_table(
+    pub(super) async fn session_table(
         &self,
         page: &Page<LoggedIn>,
         names: &HashMap<UserId, String>,
-    ) -> Table {
+    ) -> Result<Table, Problem> {
         let locale = self.locale();
+        let not_to_end = self.not_to_end(page).await?;
         let row = |row: &LoggedIn| {
             let (id, device, user_id) = (row.id(), device(row), user_id(row));
             let (client, since, used) = match row {
@@ -237,7 +247,11 @@ impl Console {
                 Cell::text(self.when(used)),
             ];
             if self.may(Action::EndSessions) {
-                cells.push(Cell::link(locale.t("console.session.end"), end).noting(id.to_string()));
+                let cell = match not_to_end.contains(&user_id) {
+                    true => Cell::default(),
+                    false => Cell::link(locale.t("console.session.end"), end),
+                };
+                cells.push(cell.noting(id.to_string()));
             }
             cells
         };
@@ -249,13 +263,13 @@ impl Console {
         if self.may(Action::EndSessions) {
             columns.push(locale.t("console.session"));
         }
-        Table {
+        Ok(Table {
             caption: locale.with("console.sessions.caption", &[("n", &n)]),
             columns,
             rows: page.data.iter().map(row).collect(),
             empty: locale.t("console.sessions.none").to_owned(),
             ..Table::default()
-        }
+        })
     }
 }
 

@@ -5,8 +5,7 @@
 use crate::admin::session_ends::{self, Call, Selection};
 use crate::admin::time_bound::point_in_time;
 use crate::admin::user_lookup;
-use crate::domain::attributes::Role;
-use crate::domain::outcome::Refusal;
+use crate::domain::outcome::{Code, Refusal};
 use crate::domain::permission::TargetKind;
 use crate::domain::session::SessionFilter;
 use crate::domain::shell_word::option;
@@ -15,8 +14,8 @@ use crate::http::error::Problem;
 use crate::http::extract::Params;
 use crate::http::ui::pages::{Choice, Field, Form};
 
-use super::access::Action;
-use super::{Console, client_path, query};
+use crate::http::ui::console::access::Action;
+use crate::http::ui::console::{Console, client_path, query};
 
 /// The filters: the parameter, and the keys of its name and of what to enter.
 const FILTERS: [(&str, &str, &str); 3] = [
@@ -24,6 +23,11 @@ const FILTERS: [(&str, &str, &str); 3] = [
     ("client", "console.client", "console.filter.client"),
     ("since", "console.filter.since", "console.filter.time"),
 ];
+
+/// Whether the page reads a parameter.
+pub(in crate::http::ui::console) fn knows(name: &str, _: &str) -> bool {
+    name == "after" || FILTERS.iter().any(|(own, ..)| *own == name)
+}
 
 /// The filters of an address, those that are set.
 pub(super) struct SessionQuery {
@@ -73,7 +77,11 @@ impl Console {
             None => None,
             Some(name) => {
                 let work = user_lookup::resolve(context.app.clone(), name.to_owned());
-                Some(context.run(work).await?)
+                let found = context.run(work).await;
+                Some(found.map_err(|problem| match problem.code() {
+                    Code::NotFound => self.unknown_name("user"),
+                    _ => problem,
+                })?)
             }
         };
         let message = "since is a time by RFC 3339, or how long ago, as in 2h or 30d.";
@@ -87,21 +95,15 @@ impl Console {
         Ok((filter, user))
     }
 
-    /// The form of the filters, with what was wrong with one.
-    pub(super) fn session_form(&self, set: &SessionQuery, refused: Option<&Problem>) -> Form {
+    /// The form of the filters.
+    pub(super) fn session_form(&self, set: &SessionQuery) -> Form {
         let locale = self.locale();
-        let fields = FILTERS.map(|(name, label, hint)| {
-            let mut wrong = refused.into_iter().flat_map(Problem::fields);
-            Field {
-                name,
-                label: locale.t(label),
-                hint: Some(locale.t(hint).to_owned()),
-                value: set.value(name).unwrap_or_default().to_owned(),
-                error: wrong
-                    .find(|wrong| wrong.field == name)
-                    .map(|of| locale.field(of).to_owned()),
-                ..Field::default()
-            }
+        let fields = FILTERS.map(|(name, label, hint)| Field {
+            name,
+            label: locale.t(label),
+            hint: Some(locale.t(hint).to_owned()),
+            value: set.value(name).unwrap_or_default().to_owned(),
+            ..Field::default()
         });
         Form {
             action: self.link("/admin/sessions").to_string(),
@@ -143,7 +145,7 @@ impl Console {
             ),
             (None, Some(client_id), None) => (
                 Selection::Client(client_id.clone()),
-                TargetKind::of_user(Role::Admin),
+                TargetKind::ANY_USER,
                 format!("{}/end-sessions", client_path(client_id)),
             ),
             _ => return Ok(None),
@@ -158,7 +160,10 @@ impl Console {
 
     /// How many sessions and sign-ins a selection names, in words. Where there are very many, how many were counted
     /// with a plus.
-    pub(super) async fn session_count(&self, which: Selection) -> Result<String, Problem> {
+    pub(in crate::http::ui::console) async fn session_count(
+        &self,
+        which: Selection,
+    ) -> Result<String, Problem> {
         let (context, locale) = (self.context(), self.locale());
         let call = Call { which, after: None, is_bounded: true };
         let work = session_ends::count(context.app.clone(), call, context.now());

@@ -48,9 +48,17 @@ impl ListedState {
     }
 }
 
+/// Whether the list reads a parameter, and understands its value.
+pub(in crate::http::ui::console) fn knows(name: &str, value: &str) -> bool {
+    match name {
+        "state" => value.parse::<ListedState>().is_ok(),
+        _ => matches!(name, "q" | "role" | "after" | "trail"),
+    }
+}
+
 /// What an address asks for.
 #[derive(Default)]
-pub(in crate::http::ui::console) struct Wanted {
+pub(in crate::http::ui::console) struct UserListQuery {
     pub(super) q: String,
     pub(super) state: Option<ListedState>,
     pub(super) role: String,
@@ -59,7 +67,7 @@ pub(in crate::http::ui::console) struct Wanted {
     pub(super) trail: Vec<String>,
 }
 
-impl Wanted {
+impl UserListQuery {
     pub(super) fn of(params: &Params) -> Self {
         let text = |name: &str| params.get(name).unwrap_or_default().trim().to_owned();
         let cursors = text("trail");
@@ -131,7 +139,7 @@ impl Wanted {
 
 /// The cursors of the pages before the next one. The first page has the empty cursor, which is left out: another link
 /// leads there.
-pub(super) fn trail(wanted: &Wanted) -> Vec<String> {
+pub(super) fn trail(wanted: &UserListQuery) -> Vec<String> {
     let mut trail = wanted.trail.clone();
     if !wanted.after.is_empty() {
         trail.push(wanted.after.clone());
@@ -144,6 +152,6 @@ pub(super) fn trail(wanted: &Wanted) -> Vec<String> {
 pub(in crate::http::ui::console) fn find_command(q: &str) -> String {
     match q.trim().is_empty() {
         true => "signet user find".to_owned(),
-        false => Wanted::words(q).command(),
+        false => UserListQuery::words(q).command(),
     }
 }
