@@ -111,3 +111,55 @@ impl IdempotentForms {
         Arc::clone(&kept.entry(key).or_insert_with(|| (now, Slot::default())).1)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn user(number: u128) -> UserId {
+        UserId::from_uuid(Uuid::from_u128(number))
+    }
+
+    /// Whether the form is a new one, whose work is done.
+    async fn acts(forms: &IdempotentForms, user: UserId, form: usize, secs: i64) -> bool {
+        let mut is_done = false;
+        let work = async {
+            is_done = true;
+            Ok(FormResult::Done { path: String::new(), what: "done" })
+        };
+        let key = (user, form.to_string());
+        assert!(forms.once(key, Timestamp::from_secs(secs), work).await.is_ok());
+        is_done
+    }
+
+    #[tokio::test]
+    async fn a_user_with_many_forms_displaces_only_their_own() {
+        let forms = IdempotentForms::default();
+        let (ada, eve) = (user(1), user(2));
+        assert!(acts(&forms, ada, 0, 1).await);
+        for (form, secs) in (0..100).zip(2..) {
+            assert!(acts(&forms, eve, form, secs).await);
+        }
+        assert!(!acts(&forms, ada, 0, 102).await, "it is still known");
+        assert!(!acts(&forms, eve, 99, 102).await);
+        assert!(acts(&forms, eve, 0, 102).await, "the oldest was displaced");
+        for number in 3..3 + MAX_KEPT as u128 {
+            assert!(acts(&forms, user(number), 0, 103).await);
+        }
+        assert_eq!(forms.kept.lock().unwrap().len(), MAX_KEPT);
+        assert!(acts(&forms, ada, 0, 104).await, "the oldest of all was displaced");
+    }
+
+    #[tokio::test]
+    async fn a_form_is_forgotten_after_minutes_and_may_be_tried_again_when_it_failed() {
+        let forms = IdempotentForms::default();
+        let key = || (user(1), "form".to_owned());
+        let fails = async { Err(Refusal::new(crate::domain::outcome::Code::NotFound, "").into()) };
+        assert!(forms.once(key(), Timestamp::from_secs(1), fails).await.is_err());
+        assert!(acts(&forms, user(1), 0, 1).await);
+        assert!(!acts(&forms, user(1), 0, 600).await);
+        assert!(acts(&forms, user(1), 0, 601).await);
+    }
+}

@@ -233,6 +233,7 @@ fn every_error_that_is_translated_exists() {
             })
             || [
                 "missing",
+                "no_such",
                 "name.not_a_name",
                 "login.not_confirmed",
                 "login.not_verified",

@@ -150,6 +150,8 @@ fn a_collector_is_an_address_of_http() {
     ] {
         one(&[(endpoint, text)], endpoint, part);
     }
+    let refused = mistakes(&[(endpoint, "http://collector/?token=hunter2")])[0].to_string();
+    assert!(refused.contains("?[hidden]") && !refused.contains("hunter2"), "{refused}");
     for (text, part) in [
         ("Authorization", "a part without ="),
         ("A B=c", "a name that no header can have"),

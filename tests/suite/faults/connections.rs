@@ -11,7 +11,8 @@ use signet::server::RESERVED_DESCRIPTORS;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpSocket;
 
-use crate::support::process::{Launch, Process, until};
+use crate::support::ports::free_address;
+use crate::support::process::{Launch, PATIENCE, Process, until};
 use crate::support::require;
 use crate::support::server::{Options, PASSWORD};
 use crate::support::{Backend, Server};
@@ -151,7 +152,8 @@ async fn unread(address: &str, requests: &[u8]) -> tokio::net::TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
     let mut stream = socket.connect(address.parse().unwrap()).await.unwrap();
-    stream.write_all(requests).await.unwrap();
+    // A server that is quicker than this client closes the connection while it still writes.
+    let _ = stream.write_all(requests).await;
     stream
 }
 
@@ -268,17 +270,13 @@ async fn costs_little(requests: &[u8]) {
 /// connection keeps a scraper out.
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_of_the_metrics_that_do_not_read_keep_no_scraper_out() {
-    let metrics = {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        free.local_addr().unwrap().to_string()
-    };
+    let metrics = free_address().to_string();
     let server = Launch::new()
         .with("SIGNET_METRICS_LISTEN", &metrics)
         .with("SIGNET_TEST_UNREAD_MILLIS", "200")
         .start()
         .await;
-    let scraper =
-        reqwest::Client::builder().timeout(std::time::Duration::from_secs(2)).build().unwrap();
+    let scraper = reqwest::Client::builder().timeout(PATIENCE / 4).build().unwrap();
     let scrape = async || -> Option<String> {
         let answer = scraper.get(format!("http://{metrics}/metrics")).send().await.ok()?;
         answer.text().await.ok()
@@ -295,10 +293,9 @@ async fn clients_of_the_metrics_that_do_not_read_keep_no_scraper_out() {
         let numbers = text.lines().filter(of).filter_map(|line| line.rsplit(' ').next());
         numbers.map(|number| number.parse::<f64>().unwrap()).sum()
     };
-    until("most of them are closed", async || {
-        scrape().await.is_some_and(|text| closed(&text) >= 6.0)
+    until("those that do not read are closed", async || {
+        scrape().await.is_some_and(|text| closed(&text) >= 5.0)
     })
     .await;
-    assert!(scrape().await.is_some());
     drop(server);
 }

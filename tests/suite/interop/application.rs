@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
@@ -18,11 +17,6 @@ pub struct Registration {
     pub port: u16,
     /// Whether the library is told to send a challenge or a nonce, where its default is neither.
     pub protected: bool,
-}
-
-/// A port of the loopback interface where nothing listens now. The application takes it at once.
-pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// Killed when dropped; its errors are kept for the message of a failing test.

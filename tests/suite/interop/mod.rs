@@ -28,8 +28,9 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::support::Backend;
+use crate::support::ports::free_port;
 use crate::support::server::{Options, PASSWORD, Server, Tokens};
-use application::{Application, Registration, free_port};
+use application::{Application, Registration};
 use visitor::Visitor;
 
 const LOGIN: &str = "ada@example.com";

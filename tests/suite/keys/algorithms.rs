@@ -1,7 +1,6 @@
 //! Every algorithm and both profiles an API may choose, before the rules verifiers have.
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 
 use base64::Engine as _;
@@ -11,6 +10,7 @@ use serde_json::{Value, json};
 use signet::admin::keys;
 use signet::domain::token_rules::TokenAlg;
 
+use crate::support::ports::free_port;
 use crate::support::process::until;
 use crate::support::server::{Options, PASSWORD, Tokens};
 use crate::support::third_party_verifier::{AUDIENCE, ThirdPartyVerifier};
@@ -133,8 +133,7 @@ impl Haproxy {
         let dir = tempfile::tempdir().unwrap();
         let key = dir.path().join("signet.pem");
         std::fs::write(&key, pem).unwrap();
-        // Free a moment ago, which is as sure as it gets.
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let config = HAPROXY
             .replace("PORT", &port.to_string())
             .replace("ALG", alg)

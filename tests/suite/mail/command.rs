@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use super::{ADA, FROM};
 use crate::cli::{Place, Ran};
+use crate::support::ports::free_address;
 use crate::support::require;
 use crate::support::smtp_sink::{Behavior, Encryption, Sink, certificate};
 
@@ -46,7 +47,7 @@ async fn every_stage_is_shown_and_the_exit_code_says_what_to_do() {
         assert!(!ran.err.contains('\u{1b}'), "{}", ran.err);
     }
     // A port at which no program listens.
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let closed = free_address();
     let ran = test(place(&format!("smtp://{closed}?tls=none"))).await.code(75);
     assert!(ran.err.contains("cannot be reached"), "{}", ran.err);
     let silent = Sink::start().await;

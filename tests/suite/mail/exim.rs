@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use super::{ADA, FROM, all_delivered, queue_in};
 use crate::support::Backend;
+use crate::support::ports::free_port;
 use crate::support::process::until;
 use crate::support::require;
 use crate::support::server::Options;
@@ -99,7 +100,7 @@ fn messages(mailbox: &Path) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn exim_delivers_a_mail_that_is_read_back_from_the_mailbox() {
     let folder = tempfile::tempdir().unwrap();
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let Some(exim) = start(folder.path(), port) else {
         return require::missing("exim", "mail through a real mail server");
     };

@@ -1,7 +1,6 @@
 //! Strangers' client libraries: each knows the issuer's URL and its own credentials, finds the rest by
 //! itself, takes a person through the whole way and checks everything the way its author meant it.
 
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 
@@ -12,6 +11,7 @@ use reqwest::Method;
 use serde_json::{Map, Value, json};
 
 use crate::support::packages::{copy_of, have, run, venv};
+use crate::support::ports::free_port;
 use crate::support::scripts::{Browser, output, script};
 use crate::support::server::{Options, PASSWORD, Tokens};
 use crate::support::{Backend, Server, require};
@@ -38,7 +38,7 @@ impl Place {
             (format!("/v1/admin/users/{sub}"), json!({"email": LOGIN, "email_verified": true}));
         server.call_as(Method::PATCH, &path, &root.access, verified).await.is(200);
         // Nothing listens there but the page of the one test that has a browser.
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let origin = format!("http://localhost:{port}");
         let scenario = json!({
             "issuer": server.base, "login": LOGIN, "password": PASSWORD, "sub": sub, "api": API,

@@ -12,6 +12,7 @@ use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use prost::Message as _;
 use serde_json::{Value, json};
 
+use crate::support::ports::free_address;
 use crate::support::postgres;
 use crate::support::process::{Caller, Launch, Process};
 use crate::support::server::{Backend, PASSWORD, on_both};
@@ -220,7 +221,7 @@ async fn a_share_of_zero_leaves_the_choice_to_proxies() {
 async fn a_server_without_its_collector_serves() {
     on_both("spans: no collector", async |backend| {
         let refusing = Collector::start(503);
-        let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let closed = free_address();
         for address in [refusing.address(), format!("http://{closed}")] {
             let launch = launch(backend, &address).await;
             let server = launch.start().await;

@@ -1,10 +1,9 @@
 //! The whole way in real browsers: pages, policies, cookies and redirects as Chromium and Firefox see them.
 
-use std::net::TcpListener;
-
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::support::ports::free_port;
 use crate::support::scripts::{Browser, browser_script, output};
 use crate::support::server::{Options, PASSWORD};
 use crate::support::{Backend, require};
@@ -20,8 +19,7 @@ async fn people_log_in_for_clients_in_chromium() {
     let server = Options::on(Backend::Sqlite).real_clock().start().await;
     let root = server.administrator("root").await;
     server.register("ada@example.com").await;
-    // Free a moment ago; the application takes it at once.
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let made = async |client: Value| {
         let path = "/v1/admin/clients";
         let answer = server.call_as(Method::POST, path, &root.access, client).await;
@@ -53,8 +51,7 @@ async fn people_log_in_for_clients_in_firefox() {
     let server = Options::on(Backend::Sqlite).real_clock().start().await;
     let root = server.administrator("root").await;
     server.register("ada@example.com").await;
-    // Free a moment ago; the application takes it at once.
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let callbacks = ["localhost", "shop.localhost"].map(|host| format!("http://{host}:{port}/cb"));
     let mut clients = Vec::new();
     for kind in ["spa", "web"] {

@@ -8,6 +8,7 @@ use signet::crypto::jwt::SigningKey;
 use signet::domain::signing_key::SigningAlg;
 use signet::http::routes::TABLE;
 
+use crate::support::ports::free_port;
 use crate::support::process::Launch;
 use crate::support::relying_party::{
     App, FORM, Person, REDIRECT_URI, Site, VERIFIER, field, form, param, signed,
@@ -490,7 +491,7 @@ async fn metrics_name_routes_without_the_path() {
 #[tokio::test(flavor = "multi_thread")]
 async fn health_finds_a_server_below_a_path_and_the_set_up_link_leads_there() {
     for stripped in [false, true] {
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let launch = Launch::new()
             .with("SIGNET_LISTEN", &format!("127.0.0.1:{port}"))
             .with("SIGNET_ISSUER", ISSUER)

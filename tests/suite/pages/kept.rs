@@ -1,9 +1,8 @@
 //! Pages that a user keeps, as Chromium sees them.
 
-use std::net::TcpListener;
-
 use serde_json::json;
 
+use crate::support::ports::free_port;
 use crate::support::relying_party::App;
 use crate::support::scripts::{Browser, browser_script, output};
 use crate::support::server::{Options, PASSWORD};
@@ -16,10 +15,8 @@ use super::issuer_path::{administrator, register};
 /// path. With `SIGNET_TEST_SCREENSHOTS=FOLDER` there are pictures.
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_that_were_kept_begin_again_in_chromium() {
-    // Free a moment ago; the server and the application take them at once.
-    let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     for path in ["", "/auth"] {
-        let (port, app_port) = (free(), free());
+        let (port, app_port) = (free_port(), free_port());
         let issuer = format!("http://localhost:{port}{path}");
         let server = Options::on(Backend::Sqlite)
             .with("SIGNET_LISTEN", &format!("127.0.0.1:{port}"))

@@ -1,9 +1,8 @@
 //! Passkeys at the pages: what a script sends, without the script; and the whole way in Chromium.
 
-use std::net::TcpListener;
-
 use serde_json::{Value, json};
 
+use crate::support::ports::free_port;
 use crate::support::relying_party::{Person, field};
 use crate::support::scripts::{Browser, browser_script, output};
 use crate::support::server::{Answer, Options, PASSWORD};
@@ -154,8 +153,8 @@ async fn a_challenge_belongs_to_one_browser() {
 #[tokio::test(flavor = "multi_thread")]
 async fn passkeys_work_in_chromium() {
     let Some(mut command) = browser_script(Browser::Chromium, "passkeys.mjs") else { return };
-    // Free a moment ago; the server takes it at once. The RP ID has to be a name.
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    // The RP ID has to be a name.
+    let port = free_port();
     let issuer = format!("http://localhost:{port}");
     let server = Options::on(Backend::Sqlite)
         .with("SIGNET_LISTEN", &format!("127.0.0.1:{port}"))

@@ -2,11 +2,11 @@
 //!
 //! Owns the proxies and what is around the documented lines. What is tried is in `issuer_path`.
 
-use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
+use crate::support::ports::free_port;
 use crate::support::process::{Launch, until};
 use crate::support::{Backend, require};
 
@@ -45,10 +45,6 @@ fn documented(kind: &str) -> [String; 2] {
         assert!(lines.contains(UPSTREAM), "{lines}");
     }
     blocks.try_into().unwrap_or_else(|found: Vec<_>| panic!("{} blocks of {kind}", found.len()))
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 fn nginx(lines: &str, upstream: &str) -> Proxy {

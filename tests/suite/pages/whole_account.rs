@@ -1,7 +1,6 @@
 //! The life of an account in Chromium, from the sign-up to the deletion.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpListener;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
@@ -9,6 +8,7 @@ use signet::base::TimeSpan;
 use tokio::sync::mpsc;
 
 use crate::support::mailed::MailingServer;
+use crate::support::ports::free_port;
 use crate::support::scripts::{Browser, browser_script};
 use crate::support::second_factors::{code_of, secret_of};
 use crate::support::{Backend, postgres, require};
@@ -54,8 +54,8 @@ async fn converse(mut command: Command, mailing: &MailingServer) {
 
 async fn lives(backend: Backend, mode: &str, language: &str, width: &str) {
     let Some(mut command) = browser_script(Browser::Chromium, "account.mjs") else { return };
-    // Free a moment ago; the server takes it at once. The RP ID of passkeys has to be a name.
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    // The RP ID of passkeys has to be a name.
+    let port = free_port();
     let issuer = format!("http://localhost:{port}");
     let mailing = MailingServer::with(
         backend,

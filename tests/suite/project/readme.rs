@@ -1,6 +1,5 @@
 //! The README, run as it stands: one story, block after block.
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -9,6 +8,7 @@ use signet::config;
 
 use crate::cli::Place;
 use crate::support::packages::{copy_of, have, npm_ci, venv};
+use crate::support::ports::free_port;
 use crate::support::require;
 use crate::support::scripts::{Browser, output};
 
@@ -52,10 +52,6 @@ fn every_block_has_its_place_in_the_story() {
     assert!(block("elsewhere").starts_with("cargo run --release "));
     assert_eq!(block("start"), "SIGNET_REGISTRATION=open cargo run --release\n");
     assert_eq!(block("accounts-start"), format!("mkdir mail\n{MAILING} signet serve\n"));
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// The server of the story, its addresses in the place of those that the README has, and what its shell has

@@ -13,6 +13,7 @@ pub mod log_schema;
 pub mod mailed;
 pub mod packages;
 pub mod pgbouncer;
+pub mod ports;
 pub mod postgres;
 pub mod process;
 pub mod prometheus;

@@ -1,6 +1,5 @@
 //! Prometheus itself: `promtool`, and a server that scrapes one that is tested.
 
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -55,7 +54,7 @@ impl Prometheus {
             rules.display()
         );
         std::fs::write(dir.path().join("prometheus.yml"), config).unwrap();
-        let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        let listen = super::ports::free_address().to_string();
         let child = Command::new("prometheus")
             .current_dir(dir.path())
             .args(["--config.file=prometheus.yml", "--storage.tsdb.path=data"])

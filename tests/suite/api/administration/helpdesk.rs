@@ -181,15 +181,18 @@ async fn questions_about_unknown_logins_are_limited_and_recorded() {
     .await;
 }
 
-/// The helpdesk unlocks a network for a user from which attempts at that account are counted, and no other: else it could
-/// let a network go on that attacks other accounts. A full administrator can.
+/// The helpdesk unlocks a network for a user from which attempts at that account are counted, or that refused this user
+/// and is one that the user has signed in from, and no other: else it could let a network go on that attacks other
+/// accounts. A full administrator can.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_helpdesk_unlocks_networks_that_concern_the_user() {
     on_both("helpdesk and networks", async |backend| {
         let place = limited(backend).await;
         let hugo = place.administrator("hugo", Role::Helpdesk, "signet:users").await;
-        let path =
-            format!("{}/unlock", user_path(place.user("ada", Role::User, Some(PASSWORD)).await));
+        let ada = place.user("ada", Role::User, Some(PASSWORD)).await;
+        let eva = place.user("eva", Role::User, Some(PASSWORD)).await;
+        let [path, of_eva] = [ada, eva].map(|id| format!("{}/unlock", user_path(id)));
+        log_in_from(&place, "192.0.2.9", "ada", PASSWORD).await.is(200);
         for login in ["bob", "eve", "joe"] {
             for _ in 0..20 {
                 log_in_from(&place, "192.0.2.9", login, "wrong password").await.is(401);
@@ -203,7 +206,12 @@ async fn the_helpdesk_unlocks_networks_that_concern_the_user() {
         assert!(refused.string("detail").contains("192.0.2.9"), "{}", refused.text);
         log_in_from(&place, "192.0.2.9", "bob", PASSWORD).await.is(429);
         assert!(place.events("user.unlocked").await.is_empty());
-        // Refused there, the user is helped.
+        // A network that attacks is refused with every account that it tries, and helps itself with none.
+        log_in_from(&place, "192.0.2.9", "eva", PASSWORD).await.is(429);
+        let other = json!({"network": "192.0.2.9"});
+        place.call(&hugo.access, Method::POST, &of_eva, other).await.is(409);
+        log_in_from(&place, "192.0.2.9", "bob", PASSWORD).await.is(429);
+        // Refused where they sign in from, users are helped.
         log_in_from(&place, "192.0.2.9", "ada", PASSWORD).await.is(429);
         unlock(&hugo.access).await.is(204);
         log_in_from(&place, "192.0.2.9", "ada", PASSWORD).await.is(200);
@@ -213,6 +221,17 @@ async fn the_helpdesk_unlocks_networks_that_concern_the_user() {
         place.call(&hugo.access, Method::POST, &path, body.clone()).await.is(204);
         place.call(&hugo.access, Method::POST, &path, body.clone()).await.is(409);
         place.call(&place.root.access, Method::POST, &path, body).await.is(204);
+        // A network is what is counted together: one IPv4 address, or the /64 of an IPv6 address.
+        for network in ["0.0.0.0/0", "192.0.2.0/24", "2001:db8::/32", "192.0.2.9/64", "::/0", "x"] {
+            let refused =
+                place.call(&place.root.access, Method::POST, &path, json!({ "network": network }));
+            let refused = refused.await;
+            assert_eq!(refused.is(422).json()["errors"][0]["field"], "network", "{network}");
+        }
+        for network in ["192.0.2.9/32", "2001:db8::7", "2001:db8::/64"] {
+            let body = json!({ "network": network });
+            place.call(&place.root.access, Method::POST, &path, body).await.is(204);
+        }
     })
     .await;
 }

@@ -94,7 +94,10 @@ async fn a_key_ends_with_its_time_its_client_and_its_revocation() {
         };
         change(json!({"admin_scopes": []})).await.is(200);
         get(&long).await.is_problem(403, "insufficient_scope");
+        // The next grant is a first one, which ends what others may have made.
         change(json!({"admin_scopes": ["signet:users"]})).await.is(200);
+        get(&long).await.is_problem(401, "invalid_token");
+        let (_, long) = place.key("bot", "signet:users", LIFE).await;
         get(&long).await.is(200);
         let act = async |what: &str| {
             let path = format!("{}/{what}", client_path("bot"));

@@ -292,10 +292,20 @@ async fn a_secret_from_before_the_first_grant_administers_nothing() {
         let more = change(json!({"admin_scopes": ["signet:users", "signet:read"]})).await;
         assert!(more.get("client_secret").is_none_or(Value::is_null), "{more}");
         place.token_request("bot", &fresh, &scope).await.is(200);
-        // Without scopes it is an ordinary client again, whose secret others may have replaced.
+        let key = json!({"name": "Nightly", "scopes": ["signet:users"], "expires_in": 3600});
+        let keys = format!("{path}/keys");
+        let key = place.call(&place.root.access, Method::POST, &keys, key).await;
+        let key = key.is(201).string("key");
+        place.server.get_as("/v1/admin/users", &key).await.is(200);
+        // Without scopes it is an ordinary client again, whose secret others may have replaced. Keys of the earlier
+        // grant do not come back with the next one.
         change(json!({"admin_scopes": []})).await;
+        place.server.get_as("/v1/admin/users", &key).await.is(403);
         let again = change(json!({"admin_scopes": ["signet:read"]})).await;
         assert_ne!(again["client_secret"], json!(fresh));
+        place.server.get_as("/v1/admin/users", &key).await.is(401);
+        let left = place.server.get_as(&keys, &place.root.access).await.is(200).json();
+        assert_eq!(left["data"], json!([]));
         place.token_request("bot", &fresh, &[("scope", "signet:read")]).await.is(401);
     })
     .await;

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use rustix::process::Signal;
 
+use crate::support::ports::free_address;
 use crate::support::process::{Launch, Process, until};
 use crate::support::require;
 
@@ -41,10 +42,7 @@ async fn a_certificate_that_ends_soon_is_warned_of_at_the_start_and_on_reload() 
     if !make(&folder, 13) {
         return require::missing("openssl", "a certificate that ends soon");
     }
-    let metrics = {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        free.local_addr().unwrap().to_string()
-    };
+    let metrics = free_address().to_string();
     let launch = launch
         .with("SIGNET_TLS_CERT", folder.join("live.pem").to_str().unwrap())
         .with("SIGNET_TLS_KEY", folder.join("live.key").to_str().unwrap())

@@ -8,15 +8,9 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 
 use super::is_refused;
+use crate::support::ports::free_port;
 use crate::support::process::{Launch, until};
 use crate::support::require;
-
-/// Two ports that are free now.
-fn free_ports() -> (u16, u16) {
-    let bound = || TcpListener::bind("127.0.0.1:0").unwrap();
-    let (one, other) = (bound(), bound());
-    (one.local_addr().unwrap().port(), other.local_addr().unwrap().port())
-}
 
 async fn issuer(base: &str) -> Value {
     let url = format!("{base}/.well-known/openid-configuration");
@@ -26,7 +20,7 @@ async fn issuer(base: &str) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_default_issuer_and_the_setup_link_follow_the_first_port() {
-    let (port, other) = free_ports();
+    let (port, other) = (free_port(), free_port());
     let launch = Launch::new().without("SIGNET_ISSUER");
     let list = format!("127.0.0.1:{port},127.0.0.1:{other}");
     let server = launch.clone().with("SIGNET_LISTEN", &list).start().await;
@@ -105,7 +99,7 @@ async fn every_address_of_both_families_can_be_listened_on_at_one_port() {
         return;
     }
     for order in ["0.0.0.0:P,[::]:P", "[::]:P,0.0.0.0:P"] {
-        let (port, _) = free_ports();
+        let port = free_port();
         let list = order.replace('P', &port.to_string());
         let server = Launch::new().with("SIGNET_LISTEN", &list).start().await;
         for host in ["127.0.0.1", "[::1]"] {
@@ -115,7 +109,7 @@ async fn every_address_of_both_families_can_be_listened_on_at_one_port() {
         drop(server);
     }
     // Alone it takes both, as it did.
-    let (port, _) = free_ports();
+    let port = free_port();
     let alone = Launch::new().with("SIGNET_LISTEN", &format!("[::]:{port}")).start().await;
     for host in ["127.0.0.1", "[::1]"] {
         let health = reqwest::get(format!("http://{host}:{port}/health")).await.unwrap();

@@ -50,7 +50,7 @@ fn printed(server: &Server, command: &str) -> String {
 }
 
 /// Logins that a shell or the command line could take for something else.
-const HOSTILE: [&str; 4] = ["-x", "--yes", "x|touch${IFS}pwn", "o'|touch${IFS}pwn|'"];
+const HOSTILE: [&str; 5] = ["-x", "--yes", "#x", "x|touch${IFS}pwn", "o'|touch${IFS}pwn|'"];
 
 /// Users, one user, applications, APIs, keys and settings: the command of each page is accepted and prints what the page
 /// shows.

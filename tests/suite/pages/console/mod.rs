@@ -8,6 +8,7 @@ mod bulk;
 mod charts;
 mod clients;
 mod commands;
+mod forms;
 mod keys;
 mod networks;
 mod pictures;
@@ -105,6 +106,8 @@ async fn administrators_see_every_page_and_others_none() {
             "%2F%2Fevil.example%2Fadmin",
             "%2Fadmin@evil",
             "%2Faccount",
+            "%2Fadmin%2F..%2Faccount",
+            "%2Fadmin%2F%252e%252e%2Faccount",
         ] {
             let person = Person::new(&server, "root");
             let path = format!("/login?to=console&at={other}");

@@ -106,6 +106,9 @@ async fn helpdesk_helps_ordinary_users_only() {
         assert_eq!(posted(&hugo, &end).await, 403);
         server.get_as("/v1/me", &of_admin.access).await.is(200);
         let of_ada = server.login("ada").await.claims()["sid"].as_str().unwrap().to_owned();
+        let sessions = hugo.get("/admin/sessions").await;
+        assert!(sessions.is(200).text.contains(&format!("/admin/sessions/{of_ada}/end")));
+        assert!(sessions.text.contains(&sid) && !sessions.text.contains(&end), "{}", sessions.text);
         hugo.get(&format!("/admin/sessions/{of_ada}/end")).await.is(200);
     })
     .await;

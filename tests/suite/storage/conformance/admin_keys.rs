@@ -69,8 +69,12 @@ async fn a_key_is_found_by_its_hash_until_it_is_revoked_or_its_client_deleted() 
         assert!(delete("bot", one.id).await);
         assert!(!delete("bot", one.id).await);
         assert_eq!(by_hash(1).await, None);
-        commit(&db, async |tx| clients::delete(tx, "bot", after(9)).await).await;
+        commit(&db, async |tx| admin_keys::delete_of_client(tx, "bot").await).await;
         assert_eq!(by_hash(2).await, None);
+        assert!(by_hash(4).await.is_some(), "another client's stays");
+        assert!(insert(&three, 3).await);
+        commit(&db, async |tx| clients::delete(tx, "bot", after(9)).await).await;
+        assert_eq!(by_hash(3).await, None);
         assert_eq!(
             by_hash(4).await.map(|key| key.expires_at),
             Some(after(5) + TimeSpan::from_mins(1))
