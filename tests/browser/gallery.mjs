@@ -116,7 +116,6 @@ async function walk(page) {
       const { top, bottom } = element.getBoundingClientRect();
       return {
         right: element === window.stops[expected],
-        unmoved: element === window.stops[expected - 1],
         name: element.outerHTML.slice(0, 80),
         ring: outlineStyle === "solid" && parseFloat(outlineWidth) >= 3,
         inSight: bottom > 0 && top < innerHeight,
@@ -127,8 +126,11 @@ async function walk(page) {
     for (let tries = 1; !seen.right && tries <= 200; tries += 1) {
       await page.waitForTimeout(50);
       seen = await find();
-      // The key was lost where the focus has not moved.
-      if (!seen.right && seen.unmoved && tries % 20 === 0) await page.keyboard.press("Tab");
+      // The key was lost, or came twice: once more from the stop before.
+      if (!seen.right && tries % 20 === 0) {
+        await page.evaluate((before) => window.stops[before]?.focus(), stop - 1);
+        await page.keyboard.press("Tab");
+      }
     }
     expect(seen.right, `tab ${stop} leads to ${seen.name}`);
     expect(stop === 0 || seen.ring, `the focus on ${seen.name} cannot be seen`);

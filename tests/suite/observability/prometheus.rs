@@ -51,7 +51,8 @@ async fn promtool_accepts_every_line() {
 }
 
 /// The address of the metrics, by what the server printed at its start.
-fn metrics_of(server: &Process) -> String {
+async fn metrics_of(server: &Process) -> String {
+    server.until_logged("\"event\":\"started\"").await;
     let log = server.log();
     let events = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let mut started = events.filter(|event| event["event"] == "started");
@@ -72,7 +73,7 @@ async fn serving(backend: Backend) -> (Launch, Process) {
 async fn the_page_answers_head() {
     on_both("HEAD of the metrics", async |backend| {
         let (_launch, server) = serving(backend).await;
-        let (client, url) = (reqwest::Client::new(), metrics_of(&server));
+        let (client, url) = (reqwest::Client::new(), metrics_of(&server).await);
         let get = client.get(&url).send().await.unwrap();
         let head = client.head(&url).send().await.unwrap();
         assert_eq!((get.status().as_u16(), head.status().as_u16()), (200, 200));
@@ -95,7 +96,7 @@ async fn prometheus_scrapes_the_server_and_evaluates_the_alerts() {
     }
     on_both("a scrape", async |backend| {
         let (_launch, server) = serving(backend).await;
-        let url = metrics_of(&server);
+        let url = metrics_of(&server).await;
         let address = url.strip_prefix("http://").unwrap().strip_suffix("/metrics").unwrap();
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
         let prometheus =

@@ -257,7 +257,7 @@ async fn two_processes_that_get_the_same_form_agree() {
 }
 
 /// The secret that a page shows.
-fn secret_of(answer: &Answer) -> String {
+pub(super) fn secret_of(answer: &Answer) -> String {
     let (_, rest) = answer.is(200).text.split_once("client_secret</dt><dd><code>").unwrap();
     rest.split_once('<').unwrap().0.to_owned()
 }

@@ -72,7 +72,7 @@ async fn the_overview_says_whether_the_last_day_was_normal() {
         }
         let page = root.get("/admin").await;
         assert!(
-            page.is(200).text.contains("<p>Not like the six days before: Sign-ins"),
+            page.is(200).text.contains("<p>Unusual: Sign-ins. A value is unusual"),
             "{}",
             page.text
         );

@@ -90,7 +90,7 @@ async fn events_are_filtered_by_address() {
             assert!(!refused.text.contains("<table"), "{query}");
         }
         let unknown = root.get("/admin/audit?user=nobody").await;
-        assert!(unknown.is(404).text.contains("role=\"alert\""), "{}", unknown.text);
+        assert!(unknown.is(422).text.contains("role=\"alert\""), "{}", unknown.text);
         root.get("/admin/audit?kind=made.up").await.is(422);
     })
     .await;

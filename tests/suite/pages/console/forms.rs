@@ -23,7 +23,7 @@ async fn an_old_sign_in_is_renewed_before_a_form_is_filled_in() {
         for (path, filled) in [
             ("/admin/users/new", vec![("login", "ida")]),
             ("/admin/clients/bot/admin-scopes", vec![("admin_scopes", "signet:read")]),
-            ("/admin/apis/new", vec![("audience", "https://api.example.com"), ("name", "API")]),
+            ("/admin/apis/new", vec![("identifier", "https://api.example.com")]),
         ] {
             let fresh = root.get(path).await;
             let (csrf, form) = (field(&fresh.is(200).text, "csrf"), field(&fresh.text, "form"));
@@ -62,7 +62,7 @@ async fn a_kept_result_is_for_those_who_may_still_do_it() {
         let fields = [("csrf", &*csrf), ("form", &*form)];
         let once = gone.post(path, &fields).await;
         let twice = gone.post(path, &fields).await;
-        assert_eq!(once.is(200).text, twice.is(200).text);
+        assert_eq!(super::actions::secret_of(&once), super::actions::secret_of(&twice));
         let id = id_of(&administrator(&server).await, "gone").await;
         let user = format!("/v1/admin/users/{id}");
         let demoted = json!({"role": "signet:helpdesk"});
@@ -89,19 +89,19 @@ async fn mistakes_are_said_beside_their_field() {
         let refused = confirm(&root, "/admin/users/new", &fields).await;
         beside(&refused.is(422).text, "role");
         assert!(refused.text.contains("value=\"ida\""), "what was typed stays");
-        for (path, name, status) in [
-            ("/admin/audit?kind=login.faild", "add", 422),
-            ("/admin/audit?user=nemo", "user", 404),
-            ("/admin/audit?actor=nemo", "actor", 404),
-            ("/admin/sessions?user=nemo", "user", 404),
+        for (path, name) in [
+            ("/admin/audit?kind=login.faild", "add"),
+            ("/admin/audit?user=nemo", "user"),
+            ("/admin/audit?actor=nemo", "actor"),
+            ("/admin/sessions?user=nemo", "user"),
         ] {
             let refused = root.get(path).await;
-            beside(&refused.is(status).text, name);
+            beside(&refused.is(422).text, name);
         }
         let near = root.get("/admin/audit?kind=login.faild").await;
         assert!(near.text.contains("login.failed"), "the nearest kind is named: {}", near.text);
         let empty = root.get("/admin/audit?user=").await;
-        assert!(!empty.is(200).text.contains("are not known"), "{}", empty.text);
+        assert_eq!(root.below_base(empty.is(303).header("location")), "/admin/audit");
     })
     .await;
 }

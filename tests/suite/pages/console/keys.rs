@@ -36,7 +36,7 @@ async fn the_page_says_who_still_uses_the_old_key() {
         server.get("/.well-known/jwks.json?rs=billing").await.is(200);
         let page = root.get("/admin/keys").await;
         let (_, who) = page.is(200).text.split_once("id=\"holders\"").unwrap();
-        assert!(who.contains("all 2 resource servers have fetched"), "{who}");
+        assert!(who.contains("all 2 known resource servers have fetched"), "{who}");
     })
     .await;
 }
