@@ -67,7 +67,8 @@ fn document_describes_every_route_except_pages() {
         .iter()
         .filter(|route| !is_page(route.path))
         .map(|route| {
-            (route.method.to_owned(), route.path.to_owned(), route.access != Access::Anyone)
+            let (method, path) = route.described();
+            (method.to_owned(), path, route.access != Access::Anyone)
         })
         .collect();
     described.sort();
