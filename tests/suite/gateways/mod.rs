@@ -2,7 +2,9 @@
 
 mod decision;
 mod question;
+mod recipes;
 mod resource_metadata;
+mod service;
 
 use reqwest::Method;
 use serde_json::{Value, json};
