@@ -10,8 +10,9 @@ use signet::oauth::forward_auth::{Presented, check};
 use signet::store::db::counted;
 
 use super::{API, Place, QUESTION, proof, said};
-use crate::support::on_both;
+use crate::support::postgres::Cluster;
 use crate::support::server::{Options, PASSWORD, pair};
+use crate::support::{Backend, on_both, require};
 
 fn claims(token: &str) -> Value {
     json!(decode_unverified(token).claims.unwrap())
@@ -334,6 +335,36 @@ async fn roles_are_for_apis_that_ask_for_them() {
         assert!(refused.string("detail").contains("asks for the claim roles"), "{}", refused.text);
     })
     .await;
+}
+
+/// Garbage from the network of the gateway limits nothing: the gateway is one network for all of its clients.
+#[tokio::test(flavor = "multi_thread")]
+async fn garbage_of_one_client_limits_no_other() {
+    let options = Options::on(Backend::Sqlite).with("SIGNET_RATE_LIMITS", "on");
+    let place = Place::with(options).await;
+    let tokens = place.login(Some(API), "orders:read").await;
+    for _ in 0..500 {
+        place.ask_with(QUESTION, "x.y.z").await.is(401);
+    }
+    place.ask_with(QUESTION, &tokens.access).await.is(200);
+}
+
+/// Without its database Signet cannot decide, and says so with 503 and a time to try again; a token that does not verify
+/// is refused all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_its_database_nothing_is_decided() {
+    let Some(cluster) = Cluster::private().await else {
+        return require::missing("postgres", "questions of gateways without a database");
+    };
+    let url = cluster.fresh_database().await;
+    let place = Place::with(Options::on(Backend::Postgres).on_database(&url)).await;
+    let tokens = place.login(Some(API), "orders:read").await;
+    place.ask_with(QUESTION, &tokens.access).await.is(200);
+    cluster.stop_immediate().await;
+    let answer = place.ask_with(QUESTION, &tokens.access).await;
+    answer.is_problem(503, "unavailable");
+    assert!(!answer.header("retry-after").is_empty());
+    place.ask_with(QUESTION, "x.y.z").await.is(401);
 }
 
 /// One statement for a token that passes, none for what does not verify.
