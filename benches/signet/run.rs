@@ -15,7 +15,8 @@ use crate::process::{self, PASSWORD, Process, Site};
 use crate::report::{self, Row, say};
 use crate::seed::{Seeded, Size};
 use crate::work::{
-    Authorize, CodeFlow, Dice, Fetch, Form, Forms, Login, Paced, Refresh, WithToken, member,
+    AskedWith, Authorize, CodeFlow, Dice, Fetch, Form, Forms, Login, Paced, Refresh, WithToken,
+    member,
 };
 use crate::world::{self, Http, VERIFIER, World};
 use crate::{bare, cpu, peers, plot, replicas};
@@ -165,6 +166,7 @@ impl Bench<'_> {
         self.refresh(&server, &world, label)?;
         self.introspection(&server, &world, label)?;
         if label.is_empty() {
+            self.forward_auth(&server, &world)?;
             self.codes(&server, &world)?;
         }
         self.login(&server, &world, label)?;
@@ -274,6 +276,30 @@ impl Bench<'_> {
                     as Box<dyn Talk>
             };
             self.measure(&[server.target()], &work, times(connections, talk), Some("POST"))?;
+        }
+        Ok(())
+    }
+
+    /// The questions of a gateway: valid tokens of a thousand sessions, and what is no token.
+    fn forward_auth(&mut self, server: &Process, world: &World) -> Done {
+        let path = "/v1/forward-auth?audience=https://api.example.com&scope=read";
+        if !["forward-auth", "forward-auth, garbage"].iter().any(|work| self.wanted(work)) {
+            return Ok(());
+        }
+        let good = Arc::new(self.api_tokens(server, world)?);
+        let garbage: Vec<String> = good.iter().map(|token| format!("{token}x")).collect();
+        for (work, tokens, expects) in
+            [("forward-auth", good, 200), ("forward-auth, garbage", Arc::new(garbage), 401)]
+        {
+            for connections in [16, 64] {
+                let mut next = 0;
+                let talk = || {
+                    next += 37;
+                    let tokens = Arc::clone(&tokens);
+                    Box::new(AskedWith { path, tokens, next, expects }) as Box<dyn Talk>
+                };
+                self.measure(&[server.target()], work, times(connections, talk), Some("GET"))?;
+            }
         }
         Ok(())
     }

@@ -132,6 +132,26 @@ impl Talk for WithToken {
     }
 }
 
+/// Asks as a gateway with one of several tokens each time, and looks at the status alone.
+pub struct AskedWith {
+    pub path: &'static str,
+    pub tokens: Arc<Vec<String>>,
+    pub next: usize,
+    pub expects: u16,
+}
+
+impl Talk for AskedWith {
+    fn ask(&mut self, request: &mut Vec<u8>) -> bool {
+        self.next = (self.next + 1) % self.tokens.len();
+        let header = format!("authorization: Bearer {}\r\n", self.tokens[self.next]);
+        get(request, self.path, &header);
+        true
+    }
+    fn hear(&mut self, status: u16, _: &str, _: &[u8]) -> bool {
+        status == self.expects
+    }
+}
+
 /// Refreshes sessions, each time another one of its own, as their apps would: with the token it was
 /// given last.
 pub struct Refresh {

@@ -9,6 +9,7 @@ mod client_findings;
 mod clock_guard;
 mod common_clock;
 mod disconnect;
+mod gateway_warnings;
 mod idempotent_forms;
 mod jwks_fetch_log;
 mod keys;
@@ -49,9 +50,10 @@ use crate::store::session_loader::SessionLoader;
 use crate::store::{Db, meta};
 
 use activity::ActivityCounts;
-use cache::{Caches, VerifiedTokenCache};
+use cache::{Caches, IdentityTokenCache, VerifiedTokenCache};
 use client_findings::ClientFindings;
 use common_clock::CommonClock;
+use gateway_warnings::GatewayWarnings;
 pub use idempotent_forms::{FormResult, IdempotentForms, ManyUsers, UserLink};
 use limits::{AddressLimiter, AttemptGate, Standing};
 use process::Process;
@@ -102,6 +104,8 @@ pub struct AppState {
     pub session_loader: SessionLoader,
     /// Access tokens whose signature was verified recently.
     pub verified_tokens: VerifiedTokenCache,
+    /// Identity tokens for gateways that were made a moment ago.
+    pub identity_tokens: IdentityTokenCache,
     /// Rate limits by network, in memory.
     pub address_limiter: AddressLimiter,
     /// The standing of networks in the queue for password hashes.
@@ -110,6 +114,8 @@ pub struct AppState {
     pub attempt_gate: AttemptGate,
     /// What was noticed about the proxies before this server.
     pub proxy_findings: ProxyFindings,
+    /// When the operator was last warned of a gateway.
+    pub gateway_warnings: GatewayWarnings,
     /// What was wrong with requests of clients since it was last written down.
     pub client_findings: ClientFindings,
     /// Attempts to sign in that were refused and are not in the audit trail yet.

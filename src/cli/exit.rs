@@ -67,7 +67,9 @@ impl Exit {
             | Code::InsufficientUserAuthentication
             | Code::ReauthenticationRequired
             | Code::InvalidToken
+            | Code::ProofRequired
             | Code::InsufficientScope
+            | Code::RoleRequired
             | Code::Forbidden
             | Code::RegistrationClosed
             | Code::FeatureDisabled

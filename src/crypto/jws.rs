@@ -14,6 +14,7 @@ pub(super) struct Headers {
     at_jwt: String,
     jwt: String,
     logout: String,
+    identity: String,
 }
 
 impl Headers {
@@ -28,6 +29,7 @@ impl Headers {
             at_jwt: encoded(TokenType::AtJwt),
             jwt: encoded(TokenType::Jwt),
             logout: encoded(TokenType::LogoutJwt),
+            identity: encoded(TokenType::IdentityJwt),
         }
     }
 
@@ -42,6 +44,7 @@ impl Headers {
             TokenType::AtJwt => &self.at_jwt,
             TokenType::Jwt => &self.jwt,
             TokenType::LogoutJwt => &self.logout,
+            TokenType::IdentityJwt => &self.identity,
         };
         let payload = serde_json::to_vec(claims)
             .map_err(|error| Fault::internal("writing claims").with_source(error))?;

@@ -34,6 +34,7 @@ pub mod factor;
 pub mod failure_reason;
 pub mod fapi2;
 pub mod finding_explanation;
+pub mod forward_auth;
 pub mod grant;
 pub mod grant_type;
 pub mod helpdesk;

@@ -40,8 +40,12 @@ text_enum! {
         InsufficientUserAuthentication = "insufficient_user_authentication",
         /// No token, or one that is not good here.
         InvalidToken = "invalid_token",
+        /// The token is bound to a key, and no valid proof of it came with it.
+        ProofRequired = "proof_required",
         /// The token lacks a scope.
         InsufficientScope = "insufficient_scope",
+        /// The user has none of the roles that a gateway asks for.
+        RoleRequired = "role_required",
         /// The caller may not do that.
         Forbidden = "forbidden",
         /// A used-up refresh token: the session has just been ended.

@@ -136,6 +136,14 @@ pub fn percent_encoded(text: &str) -> String {
     encoded
 }
 
+/// What a segment of a path stands for; none where its encoding is malformed or not UTF-8.
+#[must_use]
+pub fn percent_decoded(segment: &str) -> Option<String> {
+    let bytes: Result<Vec<u8>, _> =
+        Bytes(segment.as_bytes()).map(|byte| byte.map(|byte| byte.value)).collect();
+    String::from_utf8(bytes.ok()?).ok()
+}
+
 /// RFC 3986 §2.3.
 const fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
@@ -249,6 +257,16 @@ mod tests {
         }
         for hidden in ["/apis/..%2Fusers", "/apis/a%2F..%2Fb", "/apis/a%2F."] {
             assert_eq!(check(hidden, in_name), Err(SpellingError::DotSegment), "{hidden}");
+        }
+    }
+
+    #[test]
+    fn what_is_encoded_is_decoded_to_the_same() {
+        for text in ["", "a b", "https://a.example/b?c=d&e+f", "Käse%"] {
+            assert_eq!(percent_decoded(&percent_encoded(text)).as_deref(), Some(text));
+        }
+        for malformed in ["%", "%4", "%zz", "%FF"] {
+            assert_eq!(percent_decoded(malformed), None, "{malformed}");
         }
     }
 

@@ -31,6 +31,8 @@ text_enum! {
         Jwt = "JWT",
         /// A notice to a client that a session has ended (OpenID Connect Back-Channel Logout §2.4).
         LogoutJwt = "logout+jwt",
+        /// Who makes a request, for the service behind a gateway; an access token nowhere.
+        IdentityJwt = "signet-identity+jwt",
     }
 }
 

@@ -45,7 +45,9 @@ impl Operations {
         methods: impl IntoIterator<Item = (&'static str, Option<&'static Operation>)>,
     ) -> Self {
         let described = methods.into_iter().filter_map(|(method, found)| Some((method, found?)));
-        Self(described.filter(|_| is_strict(path)).collect())
+        let strict =
+            |(_, operation): &(_, &Operation)| is_strict(path) && !operation.reads_own_query;
+        Self(described.filter(strict).collect())
     }
 
     fn of(&self, method: &Method) -> Option<&'static Operation> {

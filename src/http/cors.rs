@@ -11,6 +11,8 @@ use actix_web::http::header::{self, HeaderMap, HeaderValue};
 
 use crate::app::App;
 
+use super::path_kinds::is_for_gateways;
+
 /// Endpoints below `/oauth2` that scripts call.
 const OAUTH: &[&str] = &[
     "/oauth2/token",
@@ -24,7 +26,9 @@ const OAUTH: &[&str] = &[
 /// clients. A preflight names no client, so every client's origins count.
 pub fn origin(request: &ServiceRequest, app: &App) -> Option<HeaderValue> {
     let path = request.path();
-    if !OAUTH.contains(&path) && !path.starts_with("/v1/") {
+    // A preflight that is answered here would let a request pass a gateway without a token.
+    let is_for_scripts = path.starts_with("/v1/") && !is_for_gateways(path);
+    if !OAUTH.contains(&path) && !is_for_scripts {
         return None;
     }
     let origin = request.headers().get(header::ORIGIN)?;

@@ -45,6 +45,8 @@ enum Extra {
     Allow(String),
     /// What the caller needs to continue an authentication.
     Challenge(IssuedChallenge),
+    /// The challenge of the answer, in the place of that of its code.
+    WwwAuthenticate(String),
 }
 
 /// The status of a code.
@@ -58,6 +60,7 @@ pub const fn status(code: Code) -> StatusCode {
         | Code::PasswordChangeRequired
         | Code::ChallengeInvalid
         | Code::InvalidToken
+        | Code::ProofRequired
         | Code::MfaRequired
         | Code::MfaFailed
         | Code::EnrolmentRequired
@@ -67,6 +70,7 @@ pub const fn status(code: Code) -> StatusCode {
         | Code::SessionExpired
         | Code::RefreshTokenInvalid => StatusCode::UNAUTHORIZED,
         Code::InsufficientScope
+        | Code::RoleRequired
         | Code::Forbidden
         | Code::RegistrationClosed
         | Code::EmailNotVerified
@@ -161,6 +165,13 @@ impl Problem {
         self
     }
 
+    /// The same with this challenge (RFC 9110 §11.6.1).
+    #[must_use]
+    pub fn with_www_authenticate(mut self, challenge: String) -> Self {
+        self.extra = Some(Box::new(Extra::WwwAuthenticate(challenge)));
+        self
+    }
+
     /// The answer to a sign-in that waits for another step.
     #[must_use]
     pub fn pending(challenge: IssuedChallenge, request_id: &str) -> Self {
@@ -231,6 +242,9 @@ impl Problem {
     /// The challenge of every 401 and of a missing scope (RFC 6750 §3). All texts are our own and
     /// hold no quote or backslash.
     fn www_authenticate(&self) -> Option<String> {
+        if let Some(Extra::WwwAuthenticate(challenge)) = self.extra.as_deref() {
+            return Some(challenge.clone());
+        }
         let realm = r#"Bearer realm="signet""#;
         match self.code {
             _ if self.bare_challenge => Some(realm.to_owned()),

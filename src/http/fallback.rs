@@ -8,7 +8,7 @@ use crate::domain::outcome::{Code, Refusal};
 
 use super::context::Context;
 use super::error::Problem;
-use super::routes;
+use super::path_kinds;
 use super::ui;
 
 /// The answer to a path that does not exist.
@@ -39,7 +39,7 @@ pub fn refused(context: &Context, request: &HttpRequest, refusal: Refusal) -> Ht
 /// Renders a problem that no handler met, in the voice of the place.
 fn speak(context: &Context, request: &HttpRequest, problem: &Problem) -> HttpResponse {
     let path = request.path();
-    if routes::is_flow(path) {
+    if path_kinds::is_flow(path) {
         // Loading an address anew that takes only forms ends here.
         return ui::reloaded(context, request, problem);
     }

@@ -28,8 +28,8 @@ use super::context::{CallerIds, Context, Facts};
 use super::cors;
 use super::error::{ErrorCode, Problem};
 use super::fallback;
+use super::path_kinds;
 use super::request_ids::{REQUEST_ID, request_id, trace};
-use super::routes;
 use super::ui::{OwnAccount, open_to_application};
 
 /// The longest path and query, in bytes.
@@ -86,7 +86,7 @@ pub async fn handle(
     }
     add_headers(response.headers_mut(), &facts.request_id, app.issuer());
     let own = response.response().extensions().contains::<OwnAccount>();
-    if !own && routes::is_flow(response.request().path()) {
+    if !own && path_kinds::is_flow(response.request().path()) {
         open_to_application(response.headers_mut());
     }
     if app.is_draining() {
@@ -128,9 +128,14 @@ fn refuse_uri(uri: &Uri, base: &BasePath) -> Option<Refusal> {
     let is_name = |segments: &[&str]| {
         let served = base.served("");
         let own: Vec<&str> = served.split('/').skip(1).collect();
-        segments.strip_prefix(own.as_slice()).is_some_and(routes::ends_in_name)
+        segments.strip_prefix(own.as_slice()).is_some_and(path_kinds::ends_in_name)
     };
-    let checked = path_spelling::check(uri.path(), is_name);
+    let path = uri.path();
+    let own = base.served("").len();
+    let rest = path.get(own..).and_then(path_kinds::client_part).map_or(path.len(), |at| own + at);
+    let (fixed, rest) = path.split_at(rest);
+    let checked =
+        path_spelling::check(fixed, is_name).and_then(|()| path_spelling::check_free_rest(rest));
     checked.err().map(|error| Refusal::new(Code::MalformedRequest, error.message()))
 }
 
@@ -231,7 +236,7 @@ fn observe<B>(app: &App, response: &ServiceResponse<B>, facts: &Facts, started: 
     }
     // Verifiers and load balancers come by the second and change nothing; who fetched the keys is
     // counted elsewhere.
-    if status < 400 && routes::is_constant(route) { line!(debug) } else { line!(info) }
+    if status < 400 && path_kinds::is_constant(route) { line!(debug) } else { line!(info) }
 }
 
 fn known_method(method: &Method) -> &'static str {

@@ -22,6 +22,7 @@ mod middleware;
 mod oauth;
 pub mod openapi;
 mod params;
+mod path_kinds;
 mod read_only;
 mod request_ids;
 mod route;

@@ -10,7 +10,7 @@ use super::openapi::{Access, Operation};
 /// One route.
 #[derive(Debug, Clone, Copy)]
 pub struct Route {
-    /// The method.
+    /// The method; [`ANY`] for all of them.
     pub method: &'static str,
     /// The path pattern.
     pub path: &'static str,
@@ -20,6 +20,16 @@ pub struct Route {
     pub operation: Option<&'static Operation>,
     /// Whether it belongs to an authorization, device or log-out request.
     pub is_flow: bool,
+}
+
+impl Route {
+    /// Method and path as OpenAPI has them, which describes a route that takes every method once, and cannot say that a
+    /// variable is the rest of the path.
+    #[must_use]
+    pub fn described(&self) -> (&'static str, String) {
+        let method = if self.method == ANY { "GET" } else { self.method };
+        (method, self.path.replace(":.*}", "}"))
+    }
 }
 
 /// The description behind the arrow of a route. A page describes itself.
@@ -84,10 +94,13 @@ macro_rules! routes {
 
 pub(super) use {described, is_flow, routes};
 
+/// The method of a route that takes every method.
+pub const ANY: &str = "ANY";
+
 /// A guard for a method; GET also admits HEAD (RFC 9110 §9.3.2).
 pub(super) fn method(name: &'static str) -> impl Guard {
     guard::fn_guard(move |context| {
         let asked = context.head().method.as_str();
-        asked == name || (asked == "HEAD" && name == "GET")
+        asked == name || name == ANY || (asked == "HEAD" && name == "GET")
     })
 }

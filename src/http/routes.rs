@@ -44,6 +44,15 @@ routes! {
     }
 
     // What clients call.
+    "/v1/resource-metadata" {
+        GET Anyone well_known::resource_metadata => metadata::RESOURCE_METADATA,
+        OPTIONS Anyone well_known::preflight => metadata::RESOURCE_METADATA_PREFLIGHT,
+    }
+    "/v1/forward-auth" { ANY Anyone api::forward_auth::by_query => gateways::FORWARD_AUTH }
+    "/v1/ext-authz/{api_id}/{scopes}" { ANY Anyone api::forward_auth::by_path => gateways::EXT_AUTHZ }
+    "/v1/ext-authz/{api_id}/{scopes}/{rest:.*}" {
+        ANY Anyone api::forward_auth::by_path => gateways::EXT_AUTHZ_BELOW
+    }
     "/oauth2/token" { POST Anyone oauth::token => oauth::TOKEN }
     "/oauth2/introspect" { POST Anyone oauth::introspect => oauth::INTROSPECT }
     "/oauth2/revoke" { POST Anyone oauth::revoke => oauth::REVOKE }
@@ -338,37 +347,6 @@ routes! {
     "/v1/admin/tokens/why" { POST Admin(ExplainToken) api::admin_token_why::post => tokens::EXPLAIN }
     "/v1/admin/audit" { GET Admin(ReadAudit) api::admin_audit::list => audit::LIST }
     "/v1/admin/audit/export" { GET Admin(ExportAudit) api::admin_audit::export => audit::EXPORT }
-}
-
-/// Whether an authorization, device or log-out request passes through this path. Every response there, also
-/// one that no handler of the route has made, goes without the headers that would cut it off; see
-/// [`ui::open_to_application`].
-#[must_use]
-pub fn is_flow(path: &str) -> bool {
-    TABLE.iter().any(|route| route.is_flow && route.path == path)
-}
-
-/// Whether one of these segments of a path is the name of a client or an API, which may hold slashes.
-/// All other variables are ids.
-#[must_use]
-pub fn ends_in_name(segments: &[&str]) -> bool {
-    matches!(segments, ["v1", "admin", "clients" | "apis", _] | ["admin", "clients", _, ..])
-}
-
-/// Whether a route gives every caller the same and changes nothing.
-#[must_use]
-pub fn is_constant(route: &str) -> bool {
-    const CONSTANT: &[&str] = &[
-        "/.well-known/jwks.json",
-        "/.well-known/openid-configuration",
-        "/.well-known/oauth-authorization-server",
-        "/v1/openapi.json",
-        "/health",
-        "/ready",
-        "/ready/read",
-        "/favicon.ico",
-    ];
-    CONSTANT.contains(&route) || route.starts_with("/assets/")
 }
 
 /// The limits of the body readers.

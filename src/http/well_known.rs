@@ -13,11 +13,14 @@ use serde_json::json;
 use crate::base::TimeSpan;
 use crate::crypto::keyring::Document;
 use crate::domain::key_rotation;
+use crate::domain::outcome::{Code, Refusal};
 use crate::domain::signing_key::SigningAlg;
 use crate::oauth::metadata;
 
 use super::context::Context;
+use super::error::Problem;
 use super::etag::is_known;
+use super::extract::Params;
 use super::fallback;
 use super::openapi;
 use super::ui::Locale;
@@ -76,6 +79,26 @@ pub async fn webauthn(context: Context, request: HttpRequest) -> HttpResponse {
     let origins: Vec<&String> = party.origins.iter().filter(is_page).collect();
     let document = json!({ "origins": origins }).to_string().into_bytes();
     answer(&request, &Document::new(document), METADATA_AGE)
+}
+
+/// The metadata of an API as a protected resource (RFC 9728 §2).
+///
+/// # Errors
+/// `validation_failed` without `audience`, `not_found` for one that is no registered API.
+pub async fn resource_metadata(
+    context: Context,
+    params: Params,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let audience = params.get("audience").filter(|audience| !audience.is_empty());
+    let missing = || Refusal::field("audience", "missing", "Name an API: audience=IDENTIFIER.");
+    let audience = context.check(audience.ok_or_else(missing))?;
+    let found = context.app.audience_or_reload(Some(audience)).await;
+    let found = found.map_err(|fault| context.problem(fault.into()))?;
+    let unknown = || Refusal::new(Code::NotFound, "There is no API with this identifier.");
+    let found = context.check(found.ok_or_else(unknown))?;
+    let document = metadata::resource(context.app.issuer(), &found.target);
+    Ok(answer(&request, &Document::new(document.to_string().into_bytes()), METADATA_AGE))
 }
 
 /// The description of the HTTP API (OpenAPI 3.1).

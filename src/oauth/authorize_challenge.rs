@@ -25,7 +25,7 @@ use super::authorize::request::{AnswerTo, check};
 use super::challenge_steps::{Taken, Typed, first_factor, first_passkey, second_factor, typed};
 use super::client_auth::{self, Call};
 use super::code::issue_code;
-use super::dpop::{self, Purpose};
+use super::dpop::{self, Endpoint, Purpose};
 use super::findings::note_refusal;
 use super::par::NewRequest;
 use super::params::{Params, invalid};
@@ -73,7 +73,8 @@ pub async fn authorize_challenge(
         None => None,
         Some(proof) => {
             throttle_public(&app, client, RateLimit::Proof, &info.origin)?;
-            let purpose = Purpose { method: "POST", path: PATH, access_token: None };
+            let purpose =
+                Purpose { method: "POST", endpoint: Endpoint::Own(PATH), access_token: None };
             let proved = dpop::prove(&app, proof, purpose, now).await?;
             security_profile::check_proof(client, Some(&proved))?;
             Some(proved.as_str().to_owned())

@@ -17,13 +17,22 @@ use super::replay::{self, Counted};
 /// How old a proof may be, and how far its maker's clock may be ahead.
 const WINDOW: TimeSpan = TimeSpan::from_secs(60);
 
+/// The endpoint of a request with a proof.
+#[derive(Debug, Clone, Copy)]
+pub enum Endpoint<'a> {
+    /// A path of this server; its origin is the issuer's, whatever the request says.
+    Own(&'a str),
+    /// An address of a service behind a gateway.
+    Elsewhere(&'a str),
+}
+
 /// What a proof is for.
 #[derive(Debug, Clone, Copy)]
 pub struct Purpose<'a> {
     /// The method of the request.
     pub method: &'a str,
-    /// The path of the endpoint; its origin is the issuer's, whatever the request says.
-    pub path: &'a str,
+    /// The endpoint of the request.
+    pub endpoint: Endpoint<'a>,
     /// The access token that comes with it.
     pub access_token: Option<&'a str>,
 }
@@ -131,7 +140,10 @@ fn check<'a>(
         Some(time) => time.is_some_and(|secs| good(Timestamp::from_secs(secs))),
     };
     let good = typ == "dpop+jwt"
-        && http_uri::is_same_endpoint(htu, &format!("{issuer}{}", purpose.path))
+        && match purpose.endpoint {
+            Endpoint::Own(path) => http_uri::is_same_endpoint(htu, &format!("{issuer}{path}")),
+            Endpoint::Elsewhere(uri) => http_uri::is_same_endpoint(htu, uri),
+        }
         && jwt.text("htm") == Some(purpose.method)
         && iat >= now - WINDOW
         && iat <= now + WINDOW

@@ -5,6 +5,7 @@
 use serde_json::{Value, json};
 
 use crate::crypto::external_jwt::ED25519;
+use crate::domain::api::Target;
 use crate::domain::authn::AssuranceLevel;
 use crate::domain::claims::ID_TOKEN_CLAIMS;
 use crate::domain::client::AuthMethod;
@@ -33,9 +34,7 @@ pub fn document(issuer: &str, in_use: &[SigningAlg], pages: &Pages<'_>) -> Value
     let mut algs = in_use.to_vec();
     algs.sort_by_key(|alg| *alg != SigningAlg::Rs256);
     let at = |path: &str| format!("{issuer}{path}");
-    // What clients sign with: theirs may have the newer name of one algorithm.
-    let of_clients: Vec<&str> =
-        SigningAlg::ALL.iter().map(|alg| alg.as_str()).chain([ED25519]).collect();
+    let of_clients = algorithms_of_clients();
     let proved: Vec<_> =
         AuthMethod::ALL.iter().filter(|method| **method != AuthMethod::None).collect();
     let mut document = json!({
@@ -82,6 +81,28 @@ pub fn document(issuer: &str, in_use: &[SigningAlg], pages: &Pages<'_>) -> Value
         }
     }
     document
+}
+
+/// What clients sign with: theirs may have the newer name of one algorithm.
+fn algorithms_of_clients() -> Vec<&'static str> {
+    SigningAlg::ALL.iter().map(|alg| alg.as_str()).chain([ED25519]).collect()
+}
+
+/// The metadata of an API as a protected resource (RFC 9728 §2). `offline_access` is asked of the server, not of an
+/// API, and is not among its scopes.
+#[must_use]
+pub fn resource(issuer: &str, target: &Target) -> Value {
+    let (identifier, scopes) = match target {
+        Target::Issuer => (issuer, Vec::new()),
+        Target::Api(api) => (api.identifier.as_str(), api.scopes.iter().collect()),
+    };
+    json!({
+        "resource": identifier,
+        "authorization_servers": [issuer],
+        "scopes_supported": scopes,
+        "bearer_methods_supported": ["header"],
+        "dpop_signing_alg_values_supported": algorithms_of_clients(),
+    })
 }
 
 /// The claims that ID tokens and userinfo can say (OpenID Connect Discovery §3). Those of access tokens

@@ -15,6 +15,7 @@ pub mod device;
 pub mod dpop;
 pub mod end_session;
 mod findings;
+pub mod forward_auth;
 pub mod grant;
 pub mod grants;
 pub mod id_token_hint;

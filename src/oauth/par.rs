@@ -19,7 +19,7 @@ use crate::store::{Tx, pushed_requests};
 
 use super::authorize::request::address;
 use super::client_auth::{self, Call};
-use super::dpop::{self, Purpose};
+use super::dpop::{self, Endpoint, Purpose};
 use super::findings::note_refusal;
 use super::params::{Params, invalid};
 use super::rate_limits::throttle_public;
@@ -138,7 +138,7 @@ async fn bound(
     proof: &str,
     now: Timestamp,
 ) -> Result<Params, Failure> {
-    let purpose = Purpose { method: "POST", path: PATH, access_token: None };
+    let purpose = Purpose { method: "POST", endpoint: Endpoint::Own(PATH), access_token: None };
     let proved = dpop::prove(app, proof, purpose, now).await?;
     security_profile::check_proof(client, Some(&proved))?;
     if params.get(DPOP_JKT).is_some_and(|named| named != proved.as_str()) {

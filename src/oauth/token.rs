@@ -18,7 +18,7 @@ use crate::domain::request_info::RequestInfo;
 use crate::domain::user_agent::Device;
 
 use super::client_auth::{self, AuthenticatedClient, Call};
-use super::dpop::{self, Purpose};
+use super::dpop::{self, Endpoint, Purpose};
 use super::findings::note_refusal;
 use super::grant::{Authenticated, Grant, GrantContext, GrantVisitor};
 use super::params::Params;
@@ -184,7 +184,8 @@ pub(super) fn grant_not_allowed(client: &Client, grant: &str) -> Refusal {
     Refusal::oauth(OAuthError::UnauthorizedClient, "").with_message(message).with_finding([grant])
 }
 
-const DPOP_PURPOSE: Purpose<'static> = Purpose { method: "POST", path: PATH, access_token: None };
+const DPOP_PURPOSE: Purpose<'static> =
+    Purpose { method: "POST", endpoint: Endpoint::Own(PATH), access_token: None };
 
 /// The path of the endpoint.
 const PATH: &str = "/oauth2/token";

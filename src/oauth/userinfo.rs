@@ -10,7 +10,7 @@ use crate::domain::oidc::{self, OPENID};
 use crate::domain::outcome::{Failure, Refusal};
 use crate::domain::scope::Scopes;
 
-use super::dpop::{self, Purpose};
+use super::dpop::{self, Endpoint, Purpose};
 use super::security_profile;
 use crate::tokens::validate::{self, Source};
 
@@ -80,7 +80,7 @@ async fn prove(
     let proof = proof.ok_or_else(invalid_token)?;
     let purpose = Purpose {
         method: presented.method,
-        path: "/oauth2/userinfo",
+        endpoint: Endpoint::Own("/oauth2/userinfo"),
         access_token: Some(&presented.token),
     };
     let verified = dpop::verify(app, proof, purpose, now)?;

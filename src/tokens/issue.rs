@@ -264,6 +264,7 @@ impl UnsignedToken<'_> {
     }
 }
 
-const fn nothing_to_sign_with() -> Fault {
+/// There is no key of the algorithm that is needed.
+pub(super) const fn nothing_to_sign_with() -> Fault {
     Fault::internal("there is no key of the algorithm the audience asks for")
 }

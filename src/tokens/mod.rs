@@ -2,7 +2,9 @@
 //!
 //! A layer below the use cases: knows no endpoint, no grant and no page.
 
+pub mod identity;
 pub mod issue;
 pub mod lineage;
 pub mod refresh;
+pub mod rejection;
 pub mod validate;

@@ -11,6 +11,7 @@ mod api;
 mod cli;
 mod declarative;
 mod faults;
+mod gateways;
 mod interop;
 mod keys;
 mod mail;

@@ -49,6 +49,7 @@ impl Audience {
 pub(in crate::app) struct Audiences {
     issuer: Arc<Audience>,
     apis: HashMap<String, Arc<Audience>>,
+    by_id: HashMap<Uuid, Arc<Audience>>,
     /// The APIs by the normal form of their identifiers, where they have one.
     by_normal_form: HashMap<String, Vec<Arc<Audience>>>,
 }
@@ -56,7 +57,7 @@ pub(in crate::app) struct Audiences {
 impl Audiences {
     /// Reads the APIs and unseals their secrets.
     pub(in crate::app) async fn load(link: &mut impl Link, seals: &Seals) -> Result<Self, Fault> {
-        let mut apis = HashMap::new();
+        let (mut apis, mut by_id) = (HashMap::new(), HashMap::new());
         let mut by_normal_form: HashMap<String, Vec<Arc<Audience>>> = HashMap::new();
         for stored in store::apis::all(link).await? {
             let unreadable = || Fault::internal("the shared secret of an API cannot be unsealed");
@@ -75,10 +76,11 @@ impl Audiences {
             if let Some(normal) = http_uri::normal_identifier(&identifier) {
                 by_normal_form.entry(normal).or_default().push(Arc::clone(&audience));
             }
+            by_id.insert(stored.id, Arc::clone(&audience));
             apis.insert(identifier, audience);
         }
         let issuer = Arc::new(Audience::issuer());
-        Ok(Self { issuer, apis, by_normal_form })
+        Ok(Self { issuer, apis, by_id, by_normal_form })
     }
 
     /// The algorithms that were chosen for APIs.
@@ -101,6 +103,11 @@ impl Audiences {
             None => Some(Arc::clone(&self.issuer)),
             Some(identifier) => self.apis.get(identifier).cloned(),
         }
+    }
+
+    /// The API with this row id.
+    pub(in crate::app) fn of_id(&self, id: Uuid) -> Option<Arc<Audience>> {
+        self.by_id.get(&id).cloned()
     }
 
     /// Whether an API offers this scope.

@@ -4,6 +4,7 @@
 
 mod audiences;
 mod clients;
+mod token_cache;
 mod unknown;
 mod verified_tokens;
 
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use arc_swap::ArcSwap;
+use uuid::Uuid;
 
 use crate::base::{TimeSpan, Timestamp};
 use crate::config::Config;
@@ -32,7 +34,10 @@ use clients::Clients;
 
 pub use audiences::Audience;
 pub(super) use audiences::{new_secret, open_secret, rewrap, seal_secret};
-pub use verified_tokens::{VerifiedToken, VerifiedTokenCache};
+pub use token_cache::TokenCache;
+pub use verified_tokens::{
+    IdentityTokenCache, MadeIdentityToken, VerifiedToken, VerifiedTokenCache,
+};
 
 /// The readings in force.
 pub(super) struct Caches {
@@ -106,6 +111,18 @@ impl App {
         }
         self.reload_for_unknown().await?;
         Ok(self.audience(identifier))
+    }
+
+    /// The API with this row id, looking again before it says none.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn api_of_id_or_reload(&self, id: Uuid) -> Result<Option<Arc<Audience>>, Fault> {
+        if let Some(known) = self.caches.audiences.load().of_id(id) {
+            return Ok(Some(known));
+        }
+        self.reload_for_unknown().await?;
+        Ok(self.caches.audiences.load().of_id(id))
     }
 
     /// The API, or the issuer, that something is for which was given at `at`. None where the API was deleted

@@ -23,9 +23,10 @@ use super::relying_party::relying_party;
 use super::schema::longest_max_age;
 use super::{OpenError, Startup};
 use crate::app::activity::ActivityCounts;
-use crate::app::cache::{Caches, VerifiedTokenCache};
+use crate::app::cache::{Caches, IdentityTokenCache, VerifiedTokenCache};
 use crate::app::client_findings::ClientFindings;
 use crate::app::common_clock::CommonClock;
+use crate::app::gateway_warnings::GatewayWarnings;
 use crate::app::limits::{AddressLimiter, AttemptGate, Standing};
 use crate::app::process::Process;
 use crate::app::proxy_findings::ProxyFindings;
@@ -91,10 +92,12 @@ impl Startup {
             refresher,
             session_loader,
             verified_tokens: VerifiedTokenCache::default(),
+            identity_tokens: IdentityTokenCache::default(),
             address_limiter,
             standing,
             attempt_gate: AttemptGate::default(),
             proxy_findings: ProxyFindings::default(),
+            gateway_warnings: GatewayWarnings::default(),
             client_findings: ClientFindings::default(),
             refusal_log: RefusalLog::default(),
             activity: ActivityCounts::default(),

@@ -112,7 +112,8 @@ impl Signed {
     #[must_use]
     pub fn fitting_type(&self) -> Option<TokenType> {
         let found: TokenType = self.header("typ")?.parse().ok()?;
-        (found == self.expected_type || self.either_type).then_some(found)
+        let other = self.either_type && matches!(found, TokenType::AtJwt | TokenType::Jwt);
+        (found == self.expected_type || other).then_some(found)
     }
 
     /// A claim that is a text.

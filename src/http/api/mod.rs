@@ -18,6 +18,7 @@ pub mod admin_user_why;
 pub mod admin_users;
 pub mod email;
 pub mod factors;
+pub mod forward_auth;
 pub mod link;
 pub mod login;
 pub mod logout;

@@ -163,7 +163,7 @@ fn codes(operation: &Operation, route: &Route) -> Vec<Code> {
     // Every path can be spelt wrongly.
     wanted.push(Code::MalformedRequest);
     // Also where none is expected: what is there is refused.
-    if is_strict(route.path) {
+    if is_strict(route.path) && !operation.reads_own_query {
         wanted.extend([Code::PayloadTooLarge, Code::UnsupportedMediaType, Code::ValidationFailed]);
     }
     if operation.body.is_some_and(|body| !body.read_only.is_empty()) {
@@ -225,6 +225,10 @@ const fn meaning(code: Code) -> &'static str {
             "The sign-in is more than 5 minutes old, or lacks a factor that the account asks for."
         }
         Code::InvalidToken => "The access token is missing or invalid.",
+        Code::ProofRequired => {
+            "The access token is bound to a key (DPoP), and no valid proof of that key came with it."
+        }
+        Code::RoleRequired => "The user has none of the roles that the gateway asks for.",
         Code::InsufficientScope => {
             "The access token has none of the scopes that the operation needs."
         }

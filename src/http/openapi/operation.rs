@@ -23,6 +23,8 @@ text_enum! {
         Admin = "admin",
         /// Keys and metadata for verifiers and client libraries.
         Metadata = "metadata",
+        /// What gateways ask about requests.
+        Gateways = "gateways",
         /// OAuth 2.0 and OpenID Connect.
         OAuth = "oauth",
         /// Probes.
@@ -90,6 +92,9 @@ pub struct Operation {
     pub errors: &'static [Code],
     /// When `conflict` is answered.
     pub conflict: Option<&'static str>,
+    /// Whether the handler judges the query and leaves the body alone: what is wrong with either was written by the
+    /// operator of a gateway, or is not for this server.
+    pub reads_own_query: bool,
 }
 
 /// A variable of the path or a parameter of the query.
@@ -169,7 +174,14 @@ impl Operation {
             responses: &[],
             errors: &[],
             conflict: None,
+            reads_own_query: false,
         }
+    }
+
+    /// The handler judges the query and leaves the body alone.
+    pub const fn reads_own_query(mut self) -> Self {
+        self.reads_own_query = true;
+        self
     }
 
     /// What else a caller should know.

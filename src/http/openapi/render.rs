@@ -34,8 +34,8 @@ pub fn document(issuer: &str) -> Value {
     for route in TABLE {
         let Some(described) = route.operation else { continue };
         let operation = components.operation(route, described);
-        paths.entry(route.path).or_insert_with(|| json!({}))[route.method.to_ascii_lowercase()] =
-            operation;
+        let (method, path) = route.described();
+        paths.entry(path).or_insert_with(|| json!({}))[method.to_ascii_lowercase()] = operation;
     }
     let tags: Vec<Value> =
         Tag::ALL.iter().map(|tag| json!({ "name": tag, "description": about_tag(*tag) })).collect();
@@ -95,6 +95,7 @@ const fn about_tag(tag: Tag) -> &'static str {
             "Administration, for users with one of Signet's own roles and for service clients with administration scopes. Each operation names the roles and scopes that allow it."
         }
         Tag::Metadata => "Public keys and metadata, for verifiers and client libraries.",
+        Tag::Gateways => "Questions of gateways about the requests of their clients.",
         Tag::OAuth => "OAuth 2.0 and OpenID Connect, for registered clients.",
         Tag::Operation => "Probes for operators and load balancers.",
     }

@@ -1,7 +1,9 @@
 //! Public keys, metadata and probes: the same for every caller.
 
 use crate::domain::outcome::Code;
-use crate::http::openapi::operation::{NO_CONTENT, NOT_MODIFIED, Operation, Response, Tag, ok};
+use crate::http::openapi::operation::{
+    NO_CONTENT, NOT_MODIFIED, Operation, Parameter, Response, Tag, ok,
+};
 use crate::http::openapi::schema::{ANY_OBJECT, Schema, TEXT, TEXTS, list, object, required};
 
 /// `GET /v1/openapi.json`.
@@ -44,6 +46,30 @@ pub static RELATED_ORIGINS: Operation = Operation::new(
 )
 .returns(&[ok(object(&[required("origins", TEXTS)])), NOT_MODIFIED])
 .fails_with(&[Code::NotFound]);
+
+/// `GET /v1/resource-metadata`.
+pub static RESOURCE_METADATA: Operation =
+    Operation::new("resourceMetadata", Tag::Metadata, "Metadata of a registered API (RFC 9728)")
+        .about("Gateways map `/.well-known/oauth-protected-resource` of a service to it.")
+        .query(OF_API)
+        .returns(&[
+            ok(object(&[
+                required("resource", TEXT),
+                required("authorization_servers", TEXTS),
+                required("scopes_supported", TEXTS),
+                required("bearer_methods_supported", TEXTS),
+                required("dpop_signing_alg_values_supported", TEXTS),
+            ])),
+            NOT_MODIFIED,
+        ])
+        .fails_with(&[Code::NotFound]);
+
+/// `OPTIONS /v1/resource-metadata`.
+pub static RESOURCE_METADATA_PREFLIGHT: Operation =
+    preflight("resourceMetadataPreflight").query(OF_API);
+
+const OF_API: &[Parameter] =
+    &[Parameter::query("audience", TEXT, "The identifier of the API.").required()];
 
 /// `OPTIONS /.well-known/jwks.json`.
 pub static JWKS_PREFLIGHT: Operation = preflight("jwksPreflight");

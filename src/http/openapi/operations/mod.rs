@@ -12,6 +12,7 @@ pub mod client_report;
 pub mod clients;
 pub mod email;
 pub mod factors;
+pub mod gateways;
 pub mod keys;
 pub mod metadata;
 pub mod oauth;

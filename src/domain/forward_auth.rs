@@ -1,0 +1,111 @@
+//! What a gateway asks of a request before it passes it on, and how it is told who makes the request.
+//!
+//! Owns the names of the headers and the form of their values. Does not verify tokens.
+
+use std::fmt::Write as _;
+
+use super::scope::Scopes;
+
+/// The headers of an answer: the identity token; the subject of the access token, which is the user, or the client that
+/// speaks for itself; the `client_id`; the scopes, separated by spaces; the roles, separated by commas.
+///
+/// None has a character that a gateway or a web server takes for another one: CGI, WSGI and PHP read
+/// `X-A` and `X_A` as one name, so that a client could send the twin of a header that a gateway overwrites.
+pub const HEADERS: [&str; 5] =
+    ["signetidentity", "signetsubject", "signetclient", "signetscope", "signetroles"];
+
+/// What a request needs besides a valid token.
+#[derive(Debug, Clone, Default)]
+pub struct Requirement {
+    /// The scopes, all of which the token must have.
+    pub scopes: Scopes,
+    /// Roles, one of which the user must have; none are needed if there are none.
+    pub roles: Vec<String>,
+}
+
+/// What a token lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// One of the scopes.
+    Scope,
+    /// Each of the roles.
+    Role,
+}
+
+impl Requirement {
+    /// What a token with these scopes, of a user with these roles, lacks.
+    #[must_use]
+    pub fn missing(&self, scopes: &Scopes, roles: &[String]) -> Option<Missing> {
+        if !self.scopes.is_within(scopes) {
+            return Some(Missing::Scope);
+        }
+        let has_role = self.roles.is_empty() || self.roles.iter().any(|role| roles.contains(role));
+        (!has_role).then_some(Missing::Role)
+    }
+}
+
+/// Roles as the value of a header: separated by commas; what is not printable ASCII, a space, a comma or a percent
+/// sign is percent-encoded as UTF-8.
+#[must_use]
+pub fn role_list(roles: &[String]) -> String {
+    let mut list = String::new();
+    for role in roles {
+        if !list.is_empty() {
+            list.push(',');
+        }
+        for byte in role.bytes() {
+            if byte.is_ascii_graphic() && !matches!(byte, b',' | b'%') {
+                list.push(char::from(byte));
+            } else {
+                // Writing to a text does not fail.
+                let _ = write!(list, "%{byte:02X}");
+            }
+        }
+    }
+    list
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn roles(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn every_scope_and_one_role_are_needed() {
+        let needs = |scopes: &str, names: &[&str]| Requirement {
+            scopes: Scopes::parse(scopes).unwrap(),
+            roles: roles(names),
+        };
+        let held = Scopes::parse("read write").unwrap();
+        for (requirement, missing) in [
+            (needs("", &[]), None),
+            (needs("write read", &[]), None),
+            (needs("read", &["b", "a"]), None),
+            (needs("read delete", &["a"]), Some(Missing::Scope)),
+            (needs("", &["b", "A"]), Some(Missing::Role)),
+            (needs("delete", &["b"]), Some(Missing::Scope)),
+        ] {
+            assert_eq!(requirement.missing(&held, &roles(&["a"])), missing, "{requirement:?}");
+        }
+    }
+
+    #[test]
+    fn roles_are_one_line_that_splits_at_its_commas() {
+        assert_eq!(role_list(&[]), "");
+        assert_eq!(
+            role_list(&roles(&["signet:auditor", "a,b", "Käse 50%"])),
+            "signet:auditor,a%2Cb,K%C3%A4se%2050%25"
+        );
+        assert_eq!(role_list(&roles(&["x\r\nEvil: 1"])), "x%0D%0AEvil:%201");
+    }
+
+    #[test]
+    fn no_header_has_a_twin() {
+        for name in HEADERS {
+            assert!(name.bytes().all(|byte| byte.is_ascii_lowercase()), "{name}");
+        }
+    }
+}

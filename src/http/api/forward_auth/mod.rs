@@ -1,0 +1,158 @@
+//! `/v1/forward-auth` and `/v1/ext-authz`: a gateway asks whether a request of its client may pass.
+//!
+//! Owns how each answer is spelt for gateways and for the clients behind them.
+
+mod question;
+
+use std::sync::Arc;
+
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse};
+
+use crate::app::cache::Audience;
+use crate::domain::forward_auth::{HEADERS, Missing, role_list};
+use crate::domain::outcome::{Code, Fault, Refusal};
+use crate::domain::path_spelling::percent_encoded;
+use crate::domain::signing_key::SigningAlg;
+use crate::http::context::Context;
+use crate::http::error::Problem;
+use crate::oauth::forward_auth::{self, Denial, Identity, ROLES_CLAIM};
+
+use question::{Asked, Named};
+
+/// The question of a gateway that asks one address: its query names API, scopes and roles. Awaited on the HTTP thread:
+/// it only reads, and may be cut off.
+///
+/// # Errors
+/// See `docs/gateways.md`.
+pub async fn by_query(context: Context, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    answer(&context, &request, Asked::of_query(request.query_string())).await
+}
+
+/// The question of a gateway that adds path and query of the request to its own address: both are its client's and
+/// are ignored.
+///
+/// # Errors
+/// See `docs/gateways.md`.
+pub async fn by_path(context: Context, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    answer(&context, &request, Asked::of_path(context.path())).await
+}
+
+async fn answer(
+    context: &Context,
+    request: &HttpRequest,
+    asked: Result<Asked, String>,
+) -> Result<HttpResponse, Problem> {
+    let asked = asked.map_err(|message| misconfigured(context, message))?;
+    let audience = audience(context, &asked).await?;
+    let presented = question::presented(request, &context.app.config.trusted_proxies);
+    let presented = presented.map_err(|refusal| context.problem(refusal.into()))?;
+    let Some(presented) = presented else { return Err(no_token(context, &audience)) };
+    let (requirement, now) = (&asked.requirement, context.now());
+    let checked = forward_auth::check(&context.app, &audience, requirement, &presented, now).await;
+    match checked.map_err(|stop| context.problem(stop))? {
+        Ok(identity) => admitted(context, &identity),
+        Err(denial) => Err(denied(context, &audience, &asked, denial)),
+    }
+}
+
+/// The API that the operator named, whose services can be told roles if the operator asks for one.
+async fn audience(context: &Context, asked: &Asked) -> Result<Arc<Audience>, Problem> {
+    let app = &context.app;
+    let found = match &asked.api {
+        Named::Identifier(identifier) => app.audience_or_reload(Some(identifier)).await,
+        Named::Id(id) => app.api_of_id_or_reload(*id).await,
+    };
+    let Some(audience) = found.map_err(|fault| context.problem(fault.into()))? else {
+        let message = match &asked.api {
+            Named::Identifier(_) => {
+                "audience is not the identifier of a registered API. signet api list shows them."
+            }
+            Named::Id(_) => {
+                "The first segment behind /v1/ext-authz is not the id of an API. signet api list shows them."
+            }
+        };
+        return Err(misconfigured(context, message.to_owned()));
+    };
+    let asks = audience.target.rules().claims.iter().any(|claim| claim == ROLES_CLAIM);
+    if !asked.requirement.roles.is_empty() && !asks {
+        let message = "role needs an API that asks for the claim roles: signet api set IDENTIFIER --claim roles.";
+        return Err(misconfigured(context, message.to_owned()));
+    }
+    Ok(audience)
+}
+
+/// The answer to what the operator has to repair: the configuration of the gateway.
+fn misconfigured(context: &Context, message: String) -> Problem {
+    context.app.warn_of_gateway(&message);
+    context.problem(Refusal::new(Code::MalformedRequest, "").with_message(message).into())
+}
+
+fn no_token(context: &Context, audience: &Audience) -> Problem {
+    let challenge = format!("Bearer {}", resource_metadata(context, audience));
+    Problem::no_token(&context.facts.request_id).with_www_authenticate(challenge)
+}
+
+/// Where clients learn which server issues the tokens for the API (RFC 9728 §5.1).
+fn resource_metadata(context: &Context, audience: &Audience) -> String {
+    let identifier = percent_encoded(audience.target.audience().unwrap_or_default());
+    let issuer = context.app.issuer();
+    format!(r#"resource_metadata="{issuer}/v1/resource-metadata?audience={identifier}""#)
+}
+
+fn denied(context: &Context, audience: &Audience, asked: &Asked, denial: Denial) -> Problem {
+    let metadata = resource_metadata(context, audience);
+    let (code, message, challenge) = match denial {
+        Denial::Invalid(why) => invalid(why.as_str(), &metadata),
+        Denial::Ended => invalid("ended", &metadata),
+        Denial::ProofRequired => {
+            let algs: Vec<&str> = SigningAlg::ALL.iter().map(|alg| alg.as_str()).collect();
+            let message = "The access token is bound to a key. Send it as Authorization: DPoP TOKEN with a proof of that \
+                           key; the gateway has to be one of SIGNET_TRUSTED_PROXIES and to say for which request.";
+            let challenge = format!(
+                r#"DPoP error="invalid_token", error_description="proof_required", algs="{}", {metadata}"#,
+                algs.join(" ")
+            );
+            (Code::ProofRequired, message.to_owned(), Some(challenge))
+        }
+        Denial::Missing(Missing::Scope) => {
+            let scope = asked.requirement.scopes.to_string();
+            let message = format!("The access token does not have all of these scopes: {scope}.");
+            let challenge =
+                format!(r#"Bearer error="insufficient_scope", scope="{scope}", {metadata}"#);
+            (Code::InsufficientScope, message, Some(challenge))
+        }
+        Denial::Missing(Missing::Role) => {
+            let message = "The user has none of the roles that are needed here.".to_owned();
+            (Code::RoleRequired, message, None)
+        }
+    };
+    let problem = context.problem(Refusal::new(code, "").with_message(message).into());
+    match challenge {
+        Some(challenge) => problem.with_www_authenticate(challenge),
+        None => problem,
+    }
+}
+
+fn invalid(why: &str, metadata: &str) -> (Code, String, Option<String>) {
+    let message = format!("The access token is not valid here: {why}. See docs/token-codes.");
+    let challenge =
+        format!(r#"Bearer error="invalid_token", error_description="{why}", {metadata}"#);
+    (Code::InvalidToken, message, Some(challenge))
+}
+
+/// Every header is there, also where it is empty: a gateway overwrites with it what its client sent.
+fn admitted(context: &Context, identity: &Identity) -> Result<HttpResponse, Problem> {
+    let mut answer = HttpResponse::Ok();
+    let roles = role_list(&identity.roles);
+    let values =
+        [&*identity.token, &*identity.subject, &*identity.client_id, &*identity.scope, &*roles];
+    for (name, value) in HEADERS.into_iter().zip(values) {
+        let value = HeaderValue::from_str(value).map_err(|error| {
+            let fault = Fault::internal("a value for a gateway is no header").with_source(error);
+            context.problem(fault.into())
+        })?;
+        answer.insert_header((HeaderName::from_static(name), value));
+    }
+    Ok(answer.finish())
+}

@@ -1,0 +1,203 @@
+//! What a gateway asks, read from its request.
+//!
+//! Owns which parts are the operator's. Names that the operator wrote are judged strictly: one that was ignored could
+//! let requests pass that should not.
+
+use std::net::IpAddr;
+
+use actix_web::HttpRequest;
+use actix_web::http::header::{self, HeaderMap};
+use ipnet::IpNet;
+use uuid::Uuid;
+
+use crate::domain::forward_auth::Requirement;
+use crate::domain::outcome::{Code, Refusal, quotable};
+use crate::domain::path_spelling::percent_decoded;
+use crate::domain::scope::Scopes;
+use crate::oauth::forward_auth::{Presented, Proof};
+
+/// The most roles that an operator may name.
+const MAX_ROLES: usize = 16;
+
+/// What the operator asks.
+pub(super) struct Asked {
+    /// The API.
+    pub api: Named,
+    /// What else is needed.
+    pub requirement: Requirement,
+}
+
+/// How the operator named the API.
+pub(super) enum Named {
+    /// By its identifier.
+    Identifier(String),
+    /// By the id of its row.
+    Id(Uuid),
+}
+
+impl Asked {
+    /// Reads a query.
+    ///
+    /// # Errors
+    /// A sentence that names the parameter.
+    pub(super) fn of_query(query: &str) -> Result<Self, String> {
+        let (mut audience, mut scope, mut roles) = (None, None, Vec::new());
+        for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+            let single = match &*name {
+                "audience" => &mut audience,
+                "scope" => &mut scope,
+                "role" => {
+                    roles.push(value.into_owned());
+                    continue;
+                }
+                other => {
+                    let name = quotable(other);
+                    return Err(format!(
+                        "There is no parameter \"{name}\" here. Accepted are: audience, scope, role."
+                    ));
+                }
+            };
+            if single.replace(value.into_owned()).is_some() {
+                return Err(format!("The parameter {name} was sent more than once. Send it once."));
+            }
+        }
+        let audience = audience.filter(|audience| !audience.is_empty());
+        let audience = audience.ok_or(
+            "The parameter audience is missing: name the API, as in \
+             /v1/forward-auth?audience=https://api.example.com.",
+        )?;
+        if roles.len() > MAX_ROLES || roles.iter().any(String::is_empty) {
+            return Err(format!("role is the name of a role, at most {MAX_ROLES} times."));
+        }
+        let scopes =
+            scopes(&scope.unwrap_or_default(), "scope is a list of scopes, separated by spaces.")?;
+        Ok(Self { api: Named::Identifier(audience), requirement: Requirement { scopes, roles } })
+    }
+
+    /// Reads `/v1/ext-authz/{api_id}/{scopes}` and what follows, as it was requested.
+    ///
+    /// # Errors
+    /// A sentence that names the segment.
+    pub(super) fn of_path(path: &str) -> Result<Self, String> {
+        let mut segments = path.split('/').skip(3);
+        let (id, list) = (segments.next().unwrap_or_default(), segments.next().unwrap_or_default());
+        let id = Uuid::try_parse(id).ok().filter(|found| found.hyphenated().to_string() == id);
+        let id = id.ok_or("The first segment behind /v1/ext-authz is the id of an API, a UUID.")?;
+        let list = percent_decoded(list).unwrap_or_default();
+        let message = "The second segment behind /v1/ext-authz is a list of scopes, separated by \
+                       commas, or - for none.";
+        let scopes = match &*list {
+            "-" => Scopes::default(),
+            "" => return Err(message.to_owned()),
+            list => scopes(&list.replace(',', " "), message)?,
+        };
+        Ok(Self { api: Named::Id(id), requirement: Requirement { scopes, roles: Vec::new() } })
+    }
+}
+
+fn scopes(text: &str, message: &str) -> Result<Scopes, String> {
+    Scopes::parse(text).map_err(|_| message.to_owned())
+}
+
+/// The token of the request. None where there is none that this server could know.
+///
+/// # Errors
+/// When the request has several `Authorization` headers: gateway and service could read different ones.
+pub(super) fn presented(
+    request: &HttpRequest,
+    trusted: &[IpNet],
+) -> Result<Option<Presented>, Refusal> {
+    let headers = request.headers();
+    let mut sent = headers.get_all(header::AUTHORIZATION);
+    let Some(value) = sent.next() else { return Ok(None) };
+    if sent.next().is_some() {
+        let message = "The request has more than one Authorization header. Send one.";
+        return Err(Refusal::new(Code::MalformedRequest, message));
+    }
+    let value = value.to_str().unwrap_or_default();
+    let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
+    let token = token.trim_matches(' ').to_owned();
+    let as_bound = scheme.eq_ignore_ascii_case("dpop");
+    if token.is_empty() || !as_bound && !scheme.eq_ignore_ascii_case("bearer") {
+        return Ok(None);
+    }
+    let peer = request.peer_addr().map(|peer| peer.ip().to_canonical());
+    let is_trusted = |peer: IpAddr| trusted.iter().any(|network| network.contains(&peer));
+    let proof = if peer.is_some_and(is_trusted) { proof(headers) } else { None };
+    Ok(Some(Presented { token, as_bound, proof }))
+}
+
+/// The DPoP proof of the request and the request that it was made for, as the gateway tells it.
+fn proof(headers: &HeaderMap) -> Option<Proof> {
+    let one = |name: &str| {
+        let mut values = headers.get_all(name);
+        let value = values.next()?.to_str().ok()?;
+        values.next().is_none().then_some(value)
+    };
+    let scheme = one("x-forwarded-proto").filter(|scheme| matches!(*scheme, "http" | "https"))?;
+    let (host, uri) = (one("x-forwarded-host")?, one("x-forwarded-uri")?);
+    let is_plain = !host.is_empty() && !host.contains(['/', '@', '?', '#', ',', ' ']);
+    (is_plain && uri.starts_with('/')).then_some(())?;
+    Some(Proof {
+        proof: one("dpop")?.to_owned(),
+        method: one("x-forwarded-method")?.to_owned(),
+        uri: format!("{scheme}://{host}{uri}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_names_one_api_and_what_else_is_needed() {
+        let asked =
+            Asked::of_query("audience=https%3A%2F%2Fa&scope=r+w&role=x&role=y").ok().unwrap();
+        assert!(matches!(&asked.api, Named::Identifier(named) if named == "https://a"));
+        assert_eq!(asked.requirement.scopes.to_string(), "r w");
+        assert_eq!(asked.requirement.roles, ["x", "y"]);
+        for (query, part) in [
+            ("", "audience is missing"),
+            ("audience=", "audience is missing"),
+            ("scope=r", "audience is missing"),
+            ("audience=a&audience=a", "audience was sent more than once"),
+            ("audience=a&scope=r&scope=r", "scope was sent more than once"),
+            ("audience=a&scpoe=r", "no parameter \"scpoe\""),
+            ("audience=a&access_token=x", "no parameter \"access_token\""),
+            ("audience=a&scope=r%22", "scope is a list"),
+            ("audience=a&role=", "role is the name"),
+        ] {
+            let message = Asked::of_query(query).err().unwrap();
+            assert!(message.contains(part), "{query}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_path_names_an_api_by_its_id_and_ignores_the_rest() {
+        const ID: &str = "0198c0de-0000-7000-8000-000000000001";
+        let scopes = |path: &str| {
+            let asked = Asked::of_path(&format!("/v1/ext-authz/{path}"));
+            asked.map(|asked| asked.requirement.scopes.to_string())
+        };
+        for (path, found) in [
+            (format!("{ID}/-"), ""),
+            (format!("{ID}/-/orders/7"), ""),
+            (format!("{ID}/r,w:x/%61//b"), "r w:x"),
+            (format!("{ID}/https%3A%2F%2Fa%2Fr,a+b"), "https://a/r a+b"),
+        ] {
+            assert_eq!(scopes(&path).as_deref(), Ok(found), "{path}");
+        }
+        let upper = ID.to_uppercase();
+        for path in [
+            "x/-".to_owned(),
+            format!("{upper}/-"),
+            format!("{{{ID}}}/-"),
+            ID.replace('-', "") + "/-",
+            format!("{ID}/"),
+            format!("{ID}//r"),
+            format!("{ID}/r%22"),
+        ] {
+            assert!(scopes(&path).is_err(), "{path}");
+        }
+    }
+}

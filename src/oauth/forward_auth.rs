@@ -1,0 +1,150 @@
+//! Forward authentication: a gateway asks whether a request may pass, and who makes it.
+//!
+//! Owns the decision. It is taken from the token and from what the operator wrote into the configuration of the
+//! gateway, never from a header that describes the request, which a client could have sent; the one exception is a DPoP
+//! proof, whose method and address only a trusted proxy tells.
+
+use std::sync::Arc;
+
+use crate::app::App;
+use crate::app::cache::Audience;
+use crate::base::Timestamp;
+use crate::domain::forward_auth::{Missing, Requirement};
+use crate::domain::outcome::Failure;
+use crate::domain::scope::Scopes;
+use crate::domain::token_diagnosis::TokenCode;
+use crate::tokens::validate::{self, ActiveToken, Source, VerifyError};
+use crate::tokens::{identity, rejection};
+
+use super::dpop::{self, Endpoint, Purpose};
+use super::security_profile;
+
+/// The claim that an API asks for if its services are told the roles of users.
+pub const ROLES_CLAIM: &str = "roles";
+
+/// The token of a request, as the gateway passed it on.
+pub struct Presented {
+    /// The token.
+    pub token: String,
+    /// Whether it came as one that is bound to a key (`Authorization: DPoP`).
+    pub as_bound: bool,
+    /// The proof that came with it, if a trusted proxy says for which request it was made.
+    pub proof: Option<Proof>,
+}
+
+/// A DPoP proof and the request that it was made for.
+pub struct Proof {
+    /// The proof.
+    pub proof: String,
+    /// The method of the request.
+    pub method: String,
+    /// The address of the request.
+    pub uri: String,
+}
+
+/// Who makes the request.
+pub struct Identity {
+    /// The identity token.
+    pub token: Arc<str>,
+    /// The user, or the client that speaks for itself.
+    pub subject: String,
+    /// The client.
+    pub client_id: String,
+    /// The scopes of the access token.
+    pub scope: String,
+    /// The roles of the user, if the API asks for them.
+    pub roles: Vec<String>,
+}
+
+/// Why a request does not pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Denial {
+    /// The token does not verify.
+    Invalid(TokenCode),
+    /// The token is genuine, and its session, user or client is over, or it was revoked.
+    Ended,
+    /// The token is bound to a key, and no valid proof of that key came with it.
+    ProofRequired,
+    /// The token lacks what the operator asks for.
+    Missing(Missing),
+}
+
+/// Whether a request with this token may pass.
+///
+/// # Errors
+/// When that cannot be said at the moment.
+pub async fn check(
+    app: &App,
+    audience: &Audience,
+    requirement: &Requirement,
+    presented: &Presented,
+    now: Timestamp,
+) -> Result<Result<Identity, Denial>, Failure> {
+    let expected = audience.target.audience().unwrap_or(app.issuer());
+    let invalid = || Denial::Invalid(rejection::code_of(app, &presented.token, expected, now));
+    // Read once without the database: what does not verify costs no statement.
+    match validate::verify_signature(app, &presented.token, now).await {
+        Ok(verified) if verified.claims.aud == expected => {}
+        Err(VerifyError::Failed(fault)) => return Err(fault.into()),
+        Ok(_) => return Ok(Err(Denial::Invalid(TokenCode::WrongAudience))),
+        Err(VerifyError::Invalid | VerifyError::Expired(_)) => return Ok(Err(invalid())),
+    }
+    let Some(active) = validate::require_active(app, &presented.token, now).await? else {
+        return Ok(Err(Denial::Ended));
+    };
+    if !is_proved(app, presented, &active, now).await? {
+        return Ok(Err(Denial::ProofRequired));
+    }
+    let claims = active.claims();
+    let Ok(scopes) = Scopes::parse(&claims.scope) else { return Ok(Err(invalid())) };
+    let roles = roles_of(&active);
+    if let Some(missing) = requirement.missing(&scopes, &roles) {
+        return Ok(Err(Denial::Missing(missing)));
+    }
+    let token = identity::identity_token(app, &presented.token, &active, now)?;
+    Ok(Ok(Identity {
+        token,
+        subject: claims.sub.clone(),
+        client_id: claims.client_id.clone(),
+        scope: claims.scope.clone(),
+        roles,
+    }))
+}
+
+/// The roles of the user, where the API asks for them: else any client could learn them with a token of its own.
+fn roles_of(active: &Source<ActiveToken>) -> Vec<String> {
+    let asks = active.audience().target.rules().claims.iter().any(|claim| claim == ROLES_CLAIM);
+    match (active, active.session()) {
+        (Source::Issued(_), Some((_, user))) if asks => user.subject().token_roles(),
+        _ => Vec::new(),
+    }
+}
+
+/// Whether the holder of the key of a bound token makes the request. A token that is not bound cannot pretend to be.
+async fn is_proved(
+    app: &App,
+    presented: &Presented,
+    active: &Source<ActiveToken>,
+    now: Timestamp,
+) -> Result<bool, Failure> {
+    let Some(bound_to) = &active.claims().cnf else { return Ok(!presented.as_bound) };
+    let Some(proof) = presented.proof.as_ref().filter(|_| presented.as_bound) else {
+        return Ok(false);
+    };
+    let purpose = Purpose {
+        method: &proof.method,
+        endpoint: Endpoint::Elsewhere(&proof.uri),
+        access_token: Some(&presented.token),
+    };
+    let Ok(verified) = dpop::verify(app, &proof.proof, purpose, now) else { return Ok(false) };
+    if !verified.is_by(&bound_to.jkt) {
+        return Ok(false);
+    }
+    match verified.spend(app).await {
+        Ok(proved) => Ok(active
+            .client()
+            .is_none_or(|client| security_profile::check_proof(client, Some(&proved)).is_ok())),
+        Err(Failure::Refused(_)) => Ok(false),
+        Err(fault @ Failure::Failed(_)) => Err(fault),
+    }
+}

@@ -1,0 +1,103 @@
+//! Identity tokens: who makes a request, signed for the service behind a gateway.
+//!
+//! Owns what one says and that it is an access token nowhere: its `typ` is its own.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::app::App;
+use crate::app::cache::MadeIdentityToken;
+use crate::base::{TimeSpan, Timestamp};
+use crate::crypto::digest::token_hash;
+use crate::domain::claims::{TokenType, asked_by};
+use crate::domain::outcome::Fault;
+use crate::domain::token_rules::TokenAlg;
+
+use super::issue::nothing_to_sign_with;
+use super::validate::{ActiveToken, Source};
+
+/// How long one counts.
+const LIFE: TimeSpan = TimeSpan::from_secs(60);
+/// How long the same one is given for an access token.
+const REUSED_FOR: TimeSpan = TimeSpan::from_secs(20);
+
+/// The claims.
+#[derive(Serialize)]
+struct IdentityClaims<'a> {
+    iss: &'a str,
+    aud: &'a str,
+    sub: &'a str,
+    client_id: &'a str,
+    scope: &'a str,
+    exp: i64,
+    iat: i64,
+    /// The `jti` of the access token.
+    tok: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sid: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    act: Option<&'a Value>,
+    #[serde(flatten)]
+    asked: Map<String, Value>,
+}
+
+/// The identity token for `access_token`, which is `active` at `now`. The same one is given again for some seconds.
+///
+/// # Errors
+/// When there is nothing to sign with.
+pub fn identity_token(
+    app: &App,
+    access_token: &str,
+    active: &Source<ActiveToken>,
+    now: Timestamp,
+) -> Result<Arc<str>, Fault> {
+    let (version, hash) = (app.cache_version(), token_hash(access_token));
+    let known = app.identity_tokens.get(&hash, version);
+    // A clock that was put back makes what is cached older, not younger.
+    let usable =
+        |known: &MadeIdentityToken| known.made_at <= now && now < known.made_at + REUSED_FOR;
+    if let Some(known) = known.filter(usable) {
+        return Ok(known.token);
+    }
+    let token: Arc<str> = signed(app, active, now)?.into();
+    let made = MadeIdentityToken { token: Arc::clone(&token), made_at: now };
+    app.identity_tokens.keep(&hash, version, made);
+    Ok(token)
+}
+
+fn signed(app: &App, active: &Source<ActiveToken>, now: Timestamp) -> Result<String, Fault> {
+    let (claims, rules) = (active.claims(), active.audience().target.rules());
+    // What an API that shares a secret with this server could have made tells nothing about a user.
+    let asked = match (active, active.session()) {
+        (Source::Issued(_), Some((_, user))) => asked_by(rules, &user.subject()),
+        _ => Map::new(),
+    };
+    let now = app.claim_time(now).secs();
+    let identity = IdentityClaims {
+        iss: app.issuer(),
+        aud: &claims.aud,
+        sub: &claims.sub,
+        client_id: &claims.client_id,
+        scope: &claims.scope,
+        exp: claims.exp.min(now + LIFE.secs()),
+        iat: now,
+        tok: &claims.jti,
+        sid: claims.sid.as_deref(),
+        act: claims.act.as_ref(),
+        asked,
+    };
+    // Never with a secret that the API has: the service behind the gateway need not be the API.
+    let alg = match rules.alg(app.config.signing_alg) {
+        TokenAlg::Key(alg) => alg,
+        TokenAlg::SharedSecret => app.config.signing_alg,
+    };
+    let keyring = app.keyring();
+    let signer = keyring.signer(alg).ok_or_else(nothing_to_sign_with)?;
+    let began = Instant::now();
+    let signed = signer.sign(TokenType::IdentityJwt, &identity);
+    app.metrics.signed(TokenAlg::Key(alg), began.elapsed());
+    signed
+}

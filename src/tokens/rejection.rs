@@ -1,0 +1,71 @@
+//! Why a token does not verify, in one word, from what this process keeps in memory.
+//!
+//! The whole answer, with what the database knows, is `admin/token_diagnosis`. This one is for callers who present
+//! the token at every request: it asks no database, whatever was presented.
+
+use crate::app::App;
+use crate::base::Timestamp;
+use crate::crypto::jwt::{VerifyingKey, decode_unverified};
+use crate::domain::claims::TokenType;
+use crate::domain::token_diagnosis::{
+    self, Evidence, NamedKey, OpaqueKind, Presented, Signed, TokenCode,
+};
+use crate::domain::token_rules::TokenAlg;
+
+/// What is wrong with a token that did not verify for `audience`.
+#[must_use]
+pub fn code_of(app: &App, token: &str, audience: &str, now: Timestamp) -> TokenCode {
+    match OpaqueKind::of(token) {
+        Some(OpaqueKind::RefreshToken) => return TokenCode::RefreshToken,
+        Some(OpaqueKind::AuthorizationCode) => return TokenCode::AuthorizationCode,
+        Some(OpaqueKind::ClientSecret) => return TokenCode::ClientSecret,
+        Some(OpaqueKind::ApiKey) => return TokenCode::ApiKey,
+        None => {}
+    }
+    let evidence = Evidence {
+        issuer: app.issuer().to_owned(),
+        audience: Some(audience.to_owned()),
+        presented: Presented::Signed(Box::new(examined(app, token))),
+    };
+    let found = token_diagnosis::diagnose(&evidence, app.claim_time(now)).code;
+    // A token that the verifier refused for a reason that no check names.
+    found.unwrap_or(TokenCode::BadSignature)
+}
+
+fn examined(app: &App, token: &str) -> Signed {
+    let mut signed = Signed {
+        anatomy: decode_unverified(token),
+        expected_type: TokenType::AtJwt,
+        either_type: false,
+        key: None,
+        signature: None,
+        accepted: false,
+        registered: false,
+        state: None,
+        revoked: false,
+    };
+    let audience = signed.text("aud").and_then(|audience| app.audience(Some(audience)));
+    signed.registered = audience.is_some();
+    if let Some(audience) = &audience {
+        signed.expected_type = audience.target.rules().token_type();
+    }
+    let Some(kid) = signed.header("kid").map(str::to_owned) else { return signed };
+    let secret = audience.as_ref().and_then(|audience| audience.secret.as_ref());
+    if let Some(secret) = secret.filter(|secret| secret.kid() == kid) {
+        if signed.header("alg") == Some(TokenAlg::SharedSecret.as_str()) {
+            signed.signature = Some(secret.made(token));
+        }
+        signed.key = Some(NamedKey::SharedSecret);
+        return signed;
+    }
+    let keyring = app.keyring();
+    let Some(facts) = keyring.facts.iter().find(|facts| facts.kid == kid) else { return signed };
+    if signed.header("alg") == Some(facts.alg.as_str())
+        && let Some(key) = keyring.parsed(&kid)
+        && let Ok(key) = VerifyingKey::new(key.alg, &key.public)
+    {
+        signed.signature = Some(key.made(token));
+    }
+    signed.key = Some(NamedKey::Signing(Box::new(facts.clone())));
+    signed
+}

@@ -1,0 +1,256 @@
+//! The recipes of `deploy/gateways` with the real gateways.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use reqwest::Method;
+use rustix::process::{Pid, Signal};
+use serde_json::json;
+use signet::domain::forward_auth::HEADERS;
+
+use super::service::{Service, values};
+use super::{API, Place};
+use crate::support::packages::{copy_of, venv};
+use crate::support::ports::free_port;
+use crate::support::process::until;
+use crate::support::server::Options;
+use crate::support::{Backend, require};
+
+/// A gateway with a recipe.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Gateway {
+    Nginx,
+    Haproxy,
+    Caddy,
+    Traefik,
+    Envoy,
+}
+
+/// The ports of the recipes: the gateway, its second hop, Signet and both services.
+const PORTS: [&str; 5] =
+    ["127.0.0.1:8080", "127.0.0.1:8081", "127.0.0.1:8484", "127.0.0.1:9001", "127.0.0.1:9002"];
+
+impl Gateway {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Nginx => "nginx",
+            Self::Haproxy => "haproxy",
+            Self::Caddy => "caddy",
+            Self::Traefik => "traefik",
+            Self::Envoy => "envoy",
+        }
+    }
+
+    /// The program, if it can be had here.
+    fn program(self) -> Option<PathBuf> {
+        let found = match self {
+            Self::Nginx | Self::Haproxy | Self::Caddy => {
+                let version = if self == Self::Caddy { "version" } else { "-v" };
+                let output = Command::new(self.name()).arg(version).output();
+                output.is_ok_and(|output| output.status.success()).then(|| self.name().into())
+            }
+            Self::Traefik | Self::Envoy => {
+                let folder = copy_of("tests/gateways");
+                let venv = venv(&folder).then(|| folder.join(".venv"));
+                venv.and_then(|venv| match self {
+                    Self::Envoy => envoy(&venv),
+                    _ => Some(venv.join("bin/traefik")),
+                })
+            }
+        };
+        if found.is_none() {
+            require::missing(self.name(), &format!("{} is not here", self.name()));
+        }
+        found
+    }
+
+    fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::Nginx => &["-p", ".", "-c", "nginx.conf", "-e", "stderr"],
+            Self::Haproxy => &["-db", "-f", "haproxy.cfg"],
+            Self::Caddy => &["run", "--config", "Caddyfile"],
+            Self::Traefik => &["--configFile=traefik.yml"],
+            Self::Envoy => &["-c", "envoy.yaml", "--concurrency", "1", "--log-level", "error"],
+        }
+    }
+}
+
+fn envoy(venv: &Path) -> Option<PathBuf> {
+    let versions = std::fs::read_dir(venv.join("lib")).ok()?;
+    let program =
+        |version: std::fs::DirEntry| version.path().join("site-packages/envoy/_bin/envoy");
+    versions.filter_map(Result::ok).map(program).find(|program| program.exists())
+}
+
+/// A gateway that runs the files of its recipe, in which only the ports are others; it stops with its value.
+struct Running {
+    child: Child,
+    base: String,
+    _dir: tempfile::TempDir,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Asked first: nginx ends its workers itself.
+        let asked = rustix::process::kill_process(Pid::from_child(&self.child), Signal::TERM);
+        for _ in 0..200 {
+            if asked.is_ok() && self.child.try_wait().is_ok_and(|ended| ended.is_none()) {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+async fn start(gateway: Gateway, program: &Path, signet: &str, services: [u16; 2]) -> Running {
+    let dir = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let at = |port: u16| format!("127.0.0.1:{port}");
+    let own = [at(port), at(free_port()), signet.to_owned(), at(services[0]), at(services[1])];
+    let recipe = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/gateways").join(gateway.name());
+    for entry in std::fs::read_dir(recipe).unwrap() {
+        let entry = entry.unwrap();
+        let mut text = std::fs::read_to_string(entry.path()).unwrap();
+        for (place, own) in PORTS.iter().zip(&own) {
+            text = text.replace(place, own);
+            // As Envoy has it.
+            let apart = |address: &str| {
+                let (host, port) = address.split_once(':').unwrap();
+                format!("address: {host}, port_value: {port}}}")
+            };
+            text = text.replace(&apart(place), &apart(own));
+        }
+        std::fs::write(dir.path().join(entry.file_name()), text).unwrap();
+    }
+    let mut command = Command::new(program);
+    command.args(gateway.arguments()).current_dir(dir.path()).env("HOME", dir.path());
+    let child = command.stdout(Stdio::null()).spawn().unwrap();
+    let mut running = Running { child, base: format!("http://127.0.0.1:{port}"), _dir: dir };
+    let (child, base) = (&mut running.child, &running.base);
+    until("the gateway answers", async || {
+        assert!(child.try_wait().unwrap().is_none(), "{gateway:?} has ended");
+        reqwest::get(base).await.is_ok_and(|answer| answer.status() == 401)
+    })
+    .await;
+    running
+}
+
+/// Who makes a request is said by Signet alone, in every spelling of the headers; refusals reach the client with their
+/// challenge; the answer chooses the service; and without Signet no request passes.
+async fn guards(gateway: Gateway) {
+    let Some(program) = gateway.program() else { return };
+    let place = Place::with(Options::on(Backend::Sqlite).real_clock()).await;
+    let (service, billing) = (Service::start("service").await, Service::start("billing").await);
+    let signet = place.server.base.strip_prefix("http://").unwrap().to_owned();
+    let running = start(gateway, &program, &signet, [service.port, billing.port]).await;
+    service.take();
+    let client = reqwest::Client::new();
+    let ask = async |path: &str, token: Option<&str>, headers: &[(&str, &str)]| {
+        let request = client.get(format!("{}{path}", running.base));
+        let request = match token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        };
+        let request =
+            headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        let answer = request.send().await.unwrap();
+        let challenge = answer.headers().get("www-authenticate");
+        let challenge = challenge.map(|value| value.to_str().unwrap().to_owned());
+        (answer.status().as_u16(), challenge.unwrap_or_default(), answer.text().await.unwrap())
+    };
+    let good = place.login(Some(API), "orders:read").await.access;
+    let machine = place.service_token(None).await;
+
+    // A person and a machine go to their services, whatever the client says about itself.
+    for (token, name, subject) in
+        [(&good, "service", &*place.ada), (&machine, "billing", "billing")]
+    {
+        for spoofed in ["", "Signetclient", "SIGNETCLIENT", "signetclient", "sIgNeTcLiEnT"] {
+            let other = if name == "billing" { "shop" } else { "billing" };
+            let headers = [(spoofed, other)];
+            let headers = if spoofed.is_empty() { &[][..] } else { &headers };
+            let (status, _, text) = ask("/orders?x=y", Some(token), headers).await;
+            assert_eq!((status, &*text), (200, name), "{spoofed}");
+        }
+        let mut arrived = if name == "billing" { billing.take() } else { service.take() };
+        let last = arrived.pop().unwrap();
+        assert!(last[0].starts_with("GET /orders?x=y"), "{last:?}");
+        assert_eq!(values(&last, "signetsubject"), [subject]);
+        assert_eq!(values(&last, "signetscope"), ["orders:read"]);
+        assert_eq!(values(&last, "signetidentity")[0].split('.').count(), 3);
+        assert_eq!(values(&last, "authorization"), [format!("Bearer {token}")]);
+    }
+
+    // What a client sends under these names does not arrive, also where Signet's own value is empty.
+    for name in HEADERS {
+        let upper = name.to_uppercase();
+        let mixed = format!("S{}", &name[1..]);
+        for spelt in [name, &upper, &mixed] {
+            let twice = [(spelt, "evil-1"), (spelt, "evil-2")];
+            let (status, _, _) = ask("/orders", Some(&machine), &twice).await;
+            assert_eq!(status, 200, "{spelt}");
+            let arrived = billing.take().pop().unwrap();
+            let found = values(&arrived, name).join(" ");
+            assert!(!found.contains("evil"), "{spelt}: {arrived:?}");
+        }
+    }
+
+    // Refusals reach the client, and no service.
+    let path = format!("/v1/admin/users/{}", place.ada);
+    let narrow = place.login(Some(API), "orders:write").await.access;
+    let (status, challenge, _) = ask("/orders", None, &[]).await;
+    assert_eq!(status, 401);
+    assert!(challenge.starts_with("Bearer resource_metadata="), "{challenge}");
+    let (status, challenge, _) = ask("/orders", Some("x.y.z"), &[]).await;
+    assert_eq!(status, 401);
+    assert!(challenge.contains("error=\"invalid_token\""), "{challenge}");
+    let (status, challenge, _) = ask("/orders", Some(&narrow), &[]).await;
+    assert_eq!(status, 403);
+    assert!(
+        challenge.contains("error=\"insufficient_scope\", scope=\"orders:read\""),
+        "{challenge}"
+    );
+    for hidden in ["/orders?access_token=", "/.signet/..%2forders?access_token="] {
+        let (status, _, _) = ask(&format!("{hidden}{good}"), None, &[]).await;
+        assert!([400, 401].contains(&status), "{status}");
+    }
+    // After the user is disabled, the next request is refused.
+    let disable = format!("{path}/disable");
+    place.server.call_as(Method::POST, &disable, &place.root.access, json!(null)).await.is(200);
+    assert_eq!(ask("/orders", Some(&good), &[]).await.0, 401);
+
+    // Without Signet no request passes.
+    assert_eq!(ask("/orders", Some(&machine), &[]).await.0, 200);
+    billing.take();
+    drop(place);
+    let (status, _, _) = ask("/orders", Some(&machine), &[]).await;
+    assert!((500..600).contains(&status), "{status}");
+    assert!(service.take().is_empty() && billing.take().is_empty(), "no service is asked");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nginx_asks_before_it_passes_requests_on() {
+    guards(Gateway::Nginx).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn haproxy_asks_before_it_passes_requests_on() {
+    guards(Gateway::Haproxy).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn caddy_asks_before_it_passes_requests_on() {
+    guards(Gateway::Caddy).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn traefik_asks_before_it_passes_requests_on() {
+    guards(Gateway::Traefik).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn envoy_asks_before_it_passes_requests_on() {
+    guards(Gateway::Envoy).await;
+}
