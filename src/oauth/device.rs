@@ -22,10 +22,9 @@ use crate::domain::rate_limit::RateLimit;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user::User;
 use crate::identity::authentication::{IssuedChallenge, unmet_requirements};
-use crate::identity::browser_login::{self, BrowserCookies};
 use crate::identity::browser_step_up::{self, Lacking};
+use crate::identity::current_login::{BrowserCookies, CurrentLogin, current_login};
 use crate::identity::write_limit::UserWrite;
-use crate::store::browser_sessions::Found;
 use crate::store::device_codes;
 
 use super::authorize;
@@ -213,7 +212,7 @@ pub async fn decide(
         return Err(unknown().into());
     };
     let (device, client) = waiting(&app, &user_code, now).await?;
-    let found = browser_login::current_login(&app, &visitor, "", None, now).await?;
+    let found = current_login(&app, &visitor, now).await?;
     let Some(found) = found.filter(|found| flow.asked == Some(found.user.id)) else {
         return go_on(app, user_code, flow, visitor, now).await;
     };
@@ -287,7 +286,7 @@ pub(super) fn is_offered(app: &App, device: &DeviceCode) -> bool {
 async fn lacking(
     app: &App,
     client: &Client,
-    found: &Found,
+    found: &CurrentLogin,
     visitor: &BrowserCookies,
     now: Timestamp,
 ) -> Result<Lacking, Failure> {
@@ -303,7 +302,7 @@ async fn go_on(
     now: Timestamp,
 ) -> Result<DeviceStep, Failure> {
     let (device, client) = waiting(&app, &user_code, now).await?;
-    let Some(found) = browser_login::current_login(&app, &visitor, "", None, now).await? else {
+    let Some(found) = current_login(&app, &visitor, now).await? else {
         return Ok(DeviceStep::Login { flow: flow.seal(&app, &visitor)? });
     };
     match lacking(&app, &client, &found, &visitor, now).await? {

@@ -16,7 +16,8 @@ use crate::domain::outcome::{Failure, Fault};
 use crate::domain::redirect::RegisteredRedirect;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::session::EndReason;
-use crate::identity::browser_login::{self, BrowserCookies};
+use crate::identity::browser_login;
+use crate::identity::current_login::{BrowserCookies, current_login};
 use crate::store::sessions;
 use crate::store::sessions::end::Ending;
 
@@ -77,7 +78,7 @@ pub async fn begin(
     let now = info.now;
     // Of two values neither is meant: the user is asked, as without any.
     let params = if params.once().is_ok() { params } else { Params::default() };
-    let here = browser_login::current_login(&app, &visitor, "", None, now).await?;
+    let here = current_login(&app, &visitor, now).await?;
     // A hint that we did not sign, or whose key has left the published set, proves nothing; nor does
     // one of another user than the one who is logged in: every account has one (§2). Then the user is
     // asked, as without a hint.
@@ -143,7 +144,7 @@ pub async fn decide(
         Some(true) => {}
         Some(false) => return Ok(LogoutStep::Stay),
         None => {
-            let found = browser_login::current_login(&app, &visitor, "", None, now).await?;
+            let found = current_login(&app, &visitor, now).await?;
             let Some(found) = found else { return Ok(LogoutStep::NotLoggedIn { link: None }) };
             let client = match &aim.client_id {
                 Some(client_id) => app.client_or_reload(client_id).await?,
@@ -154,7 +155,7 @@ pub async fn decide(
             return Ok(LogoutStep::Ask(Box::new(view)));
         }
     }
-    if let Some(found) = browser_login::current_login(&app, &visitor, "", None, now).await? {
+    if let Some(found) = current_login(&app, &visitor, now).await? {
         let sub = found.user.id.to_string();
         end(app.clone(), None, Some(found.browser.id), &sub, info).await?;
     }

@@ -18,7 +18,7 @@ use crate::crypto::digest::{constant_time_eq, sha256_base64url};
 use crate::domain::authorization::Request;
 use crate::domain::outcome::{Code, Fault, Refusal};
 use crate::domain::validity::has_expired;
-use crate::identity::browser_login::BrowserCookies;
+use crate::identity::current_login::BrowserCookies;
 use crate::text_enum;
 
 /// Said where a page cannot be finished any more.

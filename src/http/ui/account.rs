@@ -14,8 +14,9 @@ use crate::http::context::Context;
 use crate::http::cookie::{self, Visit};
 use crate::http::error::Problem;
 use crate::http::extract::{FormFields, Params};
-use crate::identity::account::{self, Here, Overview, Part, Shown};
+use crate::identity::account::{self, Overview, Part, Shown};
 use crate::identity::browser_login::SignedInBrowser;
+use crate::identity::current_login::{CurrentLogin, current_login};
 use crate::identity::password::{self, Keep, PasswordChange};
 use crate::identity::profile::{self, ProfileChange};
 use crate::oauth::pending_request::AccountSection;
@@ -31,7 +32,7 @@ use super::{Locale, error_page, flow_error_page, page_with, policy, stale_form};
 pub(super) struct Visited {
     pub(super) context: Context,
     pub(super) visit: Visit,
-    pub(super) here: Here,
+    pub(super) here: CurrentLogin,
 }
 
 /// The page.
@@ -145,7 +146,7 @@ pub(super) async fn visited(
 ) -> Result<Visited, HttpResponse> {
     let visit = Visit::of(&context);
     let (app, visitor, now) = (context.app.clone(), visit.visitor.clone(), context.now());
-    match context.run(async move { account::here(&app, &visitor, now).await }).await {
+    match context.run(async move { Ok(current_login(&app, &visitor, now).await?) }).await {
         Ok(Some(here)) => Ok(Visited { context, visit, here }),
         Ok(None) => {
             let query = section.map(|section| format!("to={section}")).unwrap_or_default();
@@ -182,7 +183,7 @@ fn done(context: &Context, what: Done) -> Link {
 }
 
 impl Visited {
-    pub(super) fn parts(&self) -> (App, Here, RequestInfo) {
+    pub(super) fn parts(&self) -> (App, CurrentLogin, RequestInfo) {
         let info = self.context.request_info().by(self.here.user.id);
         (self.context.app.clone(), self.here.clone(), info)
     }

@@ -12,8 +12,9 @@ use crate::http::error::Problem;
 use crate::http::extract::{FormFields, Params};
 use crate::identity::account;
 use crate::identity::authentication::Entry;
-use crate::identity::browser_login::{self, BrowserCookies, SignInOutcome, SignedInBrowser};
+use crate::identity::browser_login::{self, SignInOutcome, SignedInBrowser};
 use crate::identity::browser_step_up::{self, Enrolment};
+use crate::identity::current_login::BrowserCookies;
 use crate::identity::totp_enrolment::{self, Confirmation, TotpSetup};
 
 use super::login::answered;

@@ -8,8 +8,8 @@ use crate::http::context::Context;
 use crate::http::cookie::{self, Visit};
 use crate::http::error::Problem;
 use crate::http::extract::{FormFields, Params};
-use crate::identity::account;
 use crate::identity::browser_login::{self, PasskeyAnswer, SignInOutcome, Typed};
+use crate::identity::current_login::current_login;
 use crate::oauth::pending_request::{Destination, PendingRequest, of_another_kind};
 use crate::oauth::restart::RestartOptions;
 
@@ -81,7 +81,7 @@ async fn own(
 /// The login name of the user who is signed in in this browser. Without it the user types it: no reason to fail.
 async fn signed_in_as(context: &Context, visit: &Visit) -> Option<String> {
     let (app, visitor, now) = (context.app.clone(), visit.visitor.clone(), context.now());
-    let here = context.run(async move { account::here(&app, &visitor, now).await }).await;
+    let here = context.run(async move { Ok(current_login(&app, &visitor, now).await?) }).await;
     Some(here.ok()??.user.login)
 }
 

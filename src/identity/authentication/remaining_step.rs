@@ -1,6 +1,6 @@
 //! What an authentication waits for, and how that is said.
 
-use crate::domain::authn::{Method, NextStep};
+use crate::domain::authn::{AuthnStep, Method};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Code, Refusal};
 
@@ -88,29 +88,29 @@ pub(super) fn waits_for_code(methods: &[Method]) -> bool {
 }
 
 /// The refusal of an entry for another step than the next one. The challenge stays valid.
-pub(super) fn another_entry(waits: &NextStep) -> Refusal {
+pub(super) fn another_entry(waits: &AuthnStep) -> Refusal {
     let missing = |field, message| Refusal::field(field, "missing", message);
     match waits {
-        NextStep::ChangePassword => {
+        AuthnStep::ChangePassword => {
             missing("new_password", "This challenge waits for a new password.")
         }
-        NextStep::Authenticate(methods) if methods.contains(&Method::Password) => {
+        AuthnStep::Authenticate(methods) if methods.contains(&Method::Password) => {
             missing("password", "This challenge waits for the password.")
         }
-        NextStep::Authenticate(methods) if methods.contains(&Method::MailedCode) => missing(
+        AuthnStep::Authenticate(methods) if methods.contains(&Method::MailedCode) => missing(
             "code",
             "This challenge waits for the code that was mailed: send it with the method mailed_code.",
         ),
-        NextStep::Authenticate(_) => {
+        AuthnStep::Authenticate(_) => {
             missing("code", "This challenge waits for a code of the second factor.")
         }
-        NextStep::Enrol { may_skip: true } => missing(
+        AuthnStep::Enrol { may_skip: true } => missing(
             "setup",
             "This challenge waits for setup and code of a second factor, or for skip.",
         ),
-        NextStep::Enrol { may_skip: false } => {
+        AuthnStep::Enrol { may_skip: false } => {
             missing("setup", "This challenge waits for setup and code of a second factor.")
         }
-        NextStep::Done(_) | NextStep::Refuse(_) => challenge_invalid(),
+        AuthnStep::Done(_) | AuthnStep::Refuse(_) => challenge_invalid(),
     }
 }

@@ -15,17 +15,16 @@ use crate::base::id::UserId;
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::authorization::{Authorization, Grantor, Request};
 use crate::domain::client::Client;
-use crate::domain::interaction::{self, ConsentPolicy, CurrentLogin, NextStep as Next};
+use crate::domain::interaction::{self, CheckedLogin, ConsentPolicy, NextStep as Next};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::scope::Scopes;
 use crate::domain::user::User;
 use crate::identity::authentication::{IssuedChallenge, unmet_requirements};
-use crate::identity::browser_login::{self, BrowserCookies};
 use crate::identity::browser_step_up::{self, Lacking};
+use crate::identity::current_login::{BrowserCookies, CurrentLogin, current_login_for};
 use crate::identity::write_limit::UserWrite;
-use crate::store::browser_sessions::Found;
 use crate::store::consents;
 
 use super::code::issue_code;
@@ -108,7 +107,7 @@ impl Checked {
     async fn lacking(
         &self,
         app: &App,
-        found: &Found,
+        found: &CurrentLogin,
         visitor: &BrowserCookies,
         now: Timestamp,
     ) -> Result<Lacking, Failure> {
@@ -253,9 +252,9 @@ async fn asked(
     visitor: &BrowserCookies,
     request: &Request,
     now: Timestamp,
-) -> Result<Option<Found>, Fault> {
-    browser_login::current_login(app, visitor, &request.client_id, request.audience.as_deref(), now)
-        .await
+) -> Result<Option<CurrentLogin>, Fault> {
+    let client = (&*request.client_id, request.audience.as_deref());
+    current_login_for(app, visitor, client, now).await
 }
 
 /// Everything that has to be allowed: the scopes, and those that cover single claims.
@@ -283,7 +282,7 @@ async fn go_on(
     };
     let client = Arc::clone(&addressed.client);
     let allowed = wanted(request);
-    let present = found.as_ref().map(|found| CurrentLogin {
+    let present = found.as_ref().map(|found| CheckedLogin {
         sub: found.user.id.to_string(),
         auth_time: found.browser.auth_time,
         is_enough: matches!(lacking, Lacking::Nothing),
@@ -342,7 +341,11 @@ async fn go_on(
 }
 
 /// Adds what was allowed to the stored consent. False when the consent covered all of it already.
-async fn remember(tx: &mut AuditedTx, found: &Found, request: &Request) -> Result<bool, Fault> {
+async fn remember(
+    tx: &mut AuditedTx,
+    found: &CurrentLogin,
+    request: &Request,
+) -> Result<bool, Fault> {
     let (app, now) = (tx.app(), tx.info().now);
     let (user, client_id) = (found.user.id, &*request.client_id);
     let (client, audience) = (app.client(client_id), request.audience.as_deref());
@@ -371,7 +374,11 @@ pub(super) async fn allowed(
     tx.record(&Event::new(EventKind::ConsentGranted).about(user).detail(client_id)).await
 }
 
-async fn issue(tx: &mut AuditedTx, checked: &Checked, found: &Found) -> Result<Answer, Failure> {
+async fn issue(
+    tx: &mut AuditedTx,
+    checked: &Checked,
+    found: &CurrentLogin,
+) -> Result<Answer, Failure> {
     let Checked { addressed, request, flow, .. } = checked;
     let app = tx.app();
     let audience = checked.audience(&app);
