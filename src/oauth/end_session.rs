@@ -24,6 +24,7 @@ use crate::store::sessions::end::Ending;
 use super::id_token_hint;
 use super::params::Params;
 use super::pending_request::{Destination, LogoutDestination, PendingRequest, of_another_kind};
+use super::sealed_request::SealedRequest;
 use crate::identity::logout_notices;
 
 /// The longest `state`, in bytes.
@@ -49,8 +50,8 @@ pub enum LogoutStep {
 
 /// What the page that asks needs to know.
 pub struct LogoutView {
-    /// The sealed flow.
-    pub flow: String,
+    /// The request.
+    pub sealed: SealedRequest,
     /// Who is logged in.
     pub login: String,
     /// The client that sent the user.
@@ -120,26 +121,26 @@ pub async fn begin(
         return_uri: redirect.map(|redirect| redirect.as_str().to_owned()),
         state,
     };
-    let flow = PendingRequest::begin(&app, Destination::Logout(Box::new(aim)), now)
-        .seal(&app, &visitor)?;
+    let request = PendingRequest::begin(&app, Destination::Logout(Box::new(aim)), now);
+    let sealed = SealedRequest::seal(&app, request, &visitor)?;
     let login = found.user.login;
-    Ok(LogoutStep::Ask(Box::new(LogoutView { flow, login, client })))
+    Ok(LogoutStep::Ask(Box::new(LogoutView { sealed, login, client })))
 }
 
 /// The user was asked and has decided, or has not: then they are asked once more.
 ///
 /// # Errors
-/// `forbidden` when it was begun in another browser.
+/// `forbidden` when the request is of another kind.
 pub async fn decide(
     app: App,
-    sealed: String,
+    sealed: SealedRequest,
     leave: Option<bool>,
     visitor: BrowserCookies,
     info: RequestInfo,
 ) -> Result<LogoutStep, Failure> {
     let now = info.now;
-    let flow = PendingRequest::open(&app, &sealed, &visitor, now)?;
-    let Destination::Logout(aim) = &flow.aim else { return Err(of_another_kind().into()) };
+    let request = &sealed.request;
+    let Destination::Logout(aim) = &request.aim else { return Err(of_another_kind().into()) };
     match leave {
         Some(true) => {}
         Some(false) => return Ok(LogoutStep::Stay),
@@ -150,8 +151,8 @@ pub async fn decide(
                 Some(client_id) => app.client_or_reload(client_id).await?,
                 None => None,
             };
-            let client = client.filter(|client| client.owned_name_at(flow.begun_at));
-            let view = LogoutView { flow: sealed, login: found.user.login, client };
+            let client = client.filter(|client| client.owned_name_at(request.begun_at));
+            let view = LogoutView { login: found.user.login, client, sealed: sealed.clone() };
             return Ok(LogoutStep::Ask(Box::new(view)));
         }
     }
@@ -159,7 +160,7 @@ pub async fn decide(
         let sub = found.user.id.to_string();
         end(app.clone(), None, Some(found.browser.id), &sub, info).await?;
     }
-    Ok(LogoutStep::Out { back: way_back(&app, aim, flow.begun_at).await?.map(Box::new) })
+    Ok(LogoutStep::Out { back: way_back(&app, aim, request.begun_at).await?.map(Box::new) })
 }
 
 /// Where the user who has confirmed goes, if the client that asked for it is still the same and the

@@ -24,8 +24,8 @@ use super::{ErrorPage, Frame, policy, policy_under_way};
 use crate::base::{TimeSpan, Timestamp};
 use crate::domain::base_path::Link;
 use crate::domain::outcome::{Code, FieldError};
-use crate::oauth::pending_request::STALE;
 use crate::oauth::restart::{Application, RestartOptions};
+use crate::oauth::sealed_request::STALE;
 
 /// A rendered page.
 #[derive(Debug, Clone, PartialEq, Eq)]

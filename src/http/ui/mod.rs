@@ -27,6 +27,7 @@ pub mod mailed_code;
 pub mod new_password;
 pub mod own_data;
 pub mod own_login;
+pub mod page_error;
 pub mod pages;
 pub mod passkeys;
 mod qr;
@@ -36,6 +37,7 @@ pub mod security;
 pub mod setup;
 pub mod signup;
 mod signup_account;
+mod under_way;
 pub mod verify;
 
 use std::borrow::Cow;
@@ -47,8 +49,8 @@ use askama::Template;
 use super::context::Context;
 use super::error::Problem;
 use crate::domain::outcome::{Code, Refusal};
-use crate::oauth::pending_request::STALE;
 use crate::oauth::restart::RestartOptions;
+use crate::oauth::sealed_request::STALE;
 
 pub use crate::i18n::Locale;
 #[cfg(feature = "test-support")]
