@@ -9,7 +9,6 @@ use crate::http::cookie::{self, Visit};
 use crate::http::error::Problem;
 use crate::http::extract::{FormFields, Params};
 use crate::identity::browser_login::{self, PasskeyAnswer, SignInOutcome, Typed};
-use crate::identity::current_login::current_login;
 use crate::oauth::pending_request::{Destination, PendingRequest};
 use crate::oauth::restart::RestartOptions;
 use crate::oauth::sealed_request::SealedRequest;
@@ -17,7 +16,7 @@ use crate::oauth::sealed_request::SealedRequest;
 use super::page_error::{OrErrorPage, PageResult};
 use super::render::{Login, go_here, onwards, page_of, sign_in_info};
 use super::under_way::{UnderWay, open, unusable};
-use super::{error_page, own_account, passkeys, recovery, said, signup};
+use super::{account, error_page, own_account, passkeys, recovery, said, signup};
 
 /// The sign-in page: without a client, or of the request in the address. The button of the page sends its form
 /// to such an address, so that a page with an error can be loaded again without its form.
@@ -75,9 +74,7 @@ async fn own(
 
 /// The login name of the user who is signed in in this browser. Without it the user types it: no reason to fail.
 async fn signed_in_as(context: &Context, visit: &Visit) -> Option<String> {
-    let (app, visitor, now) = (context.app.clone(), visit.visitor.clone(), context.now());
-    let here = context.run(async move { Ok(current_login(&app, &visitor, now).await?) }).await;
-    Some(here.ok()??.user.login)
+    Some(account::signed_in(context, visit).await.ok()??.user.login)
 }
 
 /// What was typed.
@@ -140,12 +137,12 @@ fn again(under_way: &UnderWay, (login, stay): (&str, bool), problem: &Problem) -
         return Err(under_way.failed(problem));
     }
     let UnderWay { context, visit, sealed, .. } = under_way;
-    let locale = under_way.frame().locale;
+    let frame = under_way.frame();
     let error = match problem.code() {
         // Of a passkey: the page was open for too long. It has a new challenge now.
-        Code::ChallengeInvalid => locale.t("passkey.expired").into(),
-        Code::MfaFailed => locale.t("passkey.wrong").into(),
-        _ => said(locale, problem),
+        Code::ChallengeInvalid => frame.t("passkey.expired").into(),
+        Code::MfaFailed => frame.t("passkey.wrong").into(),
+        _ => said(frame.locale, problem),
     };
     let page = Login { login, stay, error: Some(&error), ..Login::of(sealed) };
     Ok(page.show(context, visit, problem.head()))

@@ -38,13 +38,13 @@ use crate::domain::outcome::{Code, Refusal};
 use crate::domain::permission::Denied;
 use crate::domain::request_info::RequestInfo;
 use crate::http::context::Context;
-use crate::http::cookie;
+use crate::http::cookie::{self, Visit};
 use crate::http::error::Problem;
 use crate::http::extract::{FormFields, Params};
 use crate::identity::account;
 use crate::identity::console_session;
 
-use super::account::{Visited, visited};
+use super::account::{Visited, signed_in};
 use super::pages::{Block, Cell, Choice, ConsoleFrame, ConsolePage, NavItem, Section};
 use super::render::go_here;
 use super::{Locale, error_page, error_page_saying, page, said, stale_form, title_of};
@@ -93,13 +93,10 @@ async fn enter(context: Context, action: Action) -> Result<Console, HttpResponse
     }
     let login = sign_in(&context, context.reloadable().unwrap_or("/admin"));
     // The page of the account would ask for a sign-in that leads back to it.
-    let visited = match visited(context, None).await {
-        Ok(visited) => visited,
-        Err(answer) if answer.status().is_redirection() => {
-            return Err(go_here(HttpResponse::SeeOther(), &login));
-        }
-        Err(answer) => return Err(answer),
-    };
+    let visit = Visit::of(&context);
+    let here = signed_in(&context, &visit).await.map_err(HttpResponse::from)?;
+    let Some(here) = here else { return Err(go_here(HttpResponse::SeeOther(), &login)) };
+    let visited = Visited { context, visit, here };
     let Visited { context, here, .. } = &visited;
     let used_at = cookie::console_use(context)
         .and_then(|value| console_session::used_at(&context.app, here, value));
