@@ -19,6 +19,7 @@ use crate::domain::interaction::{self, AuthnRequest, ConsentPolicy, NextStep};
 use crate::domain::oidc::RequestedClaims;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::rate_limit::RateLimit;
+use crate::domain::refusal_reason::Reason;
 use crate::domain::request_info::RequestInfo;
 use crate::identity::browser_step_up::Lacking;
 use crate::identity::current_login::{BrowserCookies, CurrentLogin, current_login};
@@ -199,8 +200,7 @@ pub async fn decide(
             }
             return Ok(());
         }
-        let message = "This was decided already. Look at the device.";
-        Err(Refusal::new(Code::Conflict, message).into())
+        Err(Refusal::because(Code::Conflict, Reason::AlreadyDecided).into())
     })
     .await?;
     Ok(PageStep::DeviceDecided { allowed: allow, client })

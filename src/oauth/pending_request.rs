@@ -10,6 +10,7 @@ use crate::base::entropy::random;
 use crate::base::id::UserId;
 use crate::domain::authorization::Request;
 use crate::domain::outcome::{Code, Refusal};
+use crate::domain::refusal_reason::Reason;
 use crate::text_enum;
 
 /// A request that is under way.
@@ -97,7 +98,7 @@ pub struct LogoutDestination {
 /// The refusal of a form that came with a request it cannot answer.
 #[must_use]
 pub fn of_another_kind() -> Refusal {
-    Refusal::new(Code::Forbidden, "This form belongs to a different sign-in. Start again.")
+    Refusal::because(Code::Forbidden, Reason::OtherRequest)
 }
 
 impl PendingRequest {

@@ -15,14 +15,11 @@ use crate::app::sealed_state::{seal, unseal};
 use crate::base::{TimeSpan, Timestamp};
 use crate::crypto::digest::{constant_time_eq, sha256_base64url};
 use crate::domain::outcome::{Code, Fault, Refusal};
+use crate::domain::refusal_reason::Reason;
 use crate::domain::validity::has_expired;
 use crate::identity::current_login::BrowserCookies;
 
 use super::pending_request::{PendingRequest, of_another_kind};
-
-/// Said where a page cannot be finished any more.
-pub const STALE: &str = "This page is too old, or was opened in another browser. Go back to where you came \
-                         from and begin again.";
 
 /// How long a user may take.
 const LIFE: TimeSpan = TimeSpan::from_mins(60);
@@ -98,7 +95,10 @@ impl SealedRequest {
             Some(request) if is_here && !has_expired(request.begun_at + LIFE, LIFE, now) => {
                 Ok(Self { request, text })
             }
-            request => Err(UnusableRequest::new(Refusal::new(Code::Forbidden, STALE), request)),
+            request => Err(UnusableRequest::new(
+                Refusal::because(Code::Forbidden, Reason::StaleRequest),
+                request,
+            )),
         }
     }
 

@@ -205,9 +205,9 @@ impl Visited {
         let frame = self.context.frame(None);
         let locale = frame.locale;
         let error = problem.and_then(|problem| problem.fields().first());
-        let name_error = error.filter(|error| error.field == "name").map(|e| frame.locale.field(e));
+        let name_error = error.filter(|error| error.field == "name").map(|e| frame.field(e));
         let password_error =
-            error.filter(|error| error.field != "name").map(|e| (e.field, frame.locale.field(e)));
+            error.filter(|error| error.field != "name").map(|e| (e.field, frame.field(e)));
         let csrf = account::token(&self.context.app, &self.visit.visitor);
         let template = AccountPage {
             frame,

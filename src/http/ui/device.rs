@@ -16,7 +16,7 @@ use super::page_error::{OrErrorPage, PageError, PageResult};
 use super::pages::DevicePage;
 use super::render::{self, head};
 use super::under_way::open;
-use super::{flow_error_page, page, said};
+use super::{flow_error_page, page};
 
 /// The page, with the code in it if the address brought one; or the way back from the log-in page.
 pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResult {
@@ -85,7 +85,7 @@ fn ask(context: &Context, visit: &Visit, user_code: &str, problem: Option<&Probl
     let mut answer = head(problem);
     visit.keep(&context.app, &mut answer);
     let frame = context.frame(None);
-    let error = problem.map(|problem| said(frame.locale, problem));
+    let error = problem.map(|problem| frame.refusal(problem));
     let error = error.as_deref();
     Ok(page(answer, &DevicePage { frame, flow: &sealed.text, user_code, error }))
 }

@@ -111,7 +111,7 @@ impl Visited {
             has_mail: self.context.app.mailer.is_some(),
             is_fresh,
             typed: typed.address,
-            address_error: of("email").map(|error| frame.locale.field(error)),
+            address_error: of("email").map(|error| frame.field(error)),
             code_error: of("code").map(|_| frame.t("email.code_wrong")),
         };
         Ok(page(answer, &template))

@@ -18,12 +18,12 @@ use crate::identity::current_login::BrowserCookies;
 use crate::identity::totp_enrolment::{self, Confirmation, TotpSetup};
 
 use super::login::answered;
+use super::page;
 use super::page_error::PageResult;
 use super::pages::{Done, EnrolPage, RecoveryCodesPage};
 use super::qr::QrImage;
 use super::render::{go_here, head, onwards};
 use super::under_way::UnderWay;
-use super::{page, said};
 
 /// The page. Without a secret in the address it makes one and continues there, so that a reload shows the same
 /// one.
@@ -103,7 +103,7 @@ async fn show(
     let frame = under_way.frame();
     let errors = problem.map(Problem::fields).unwrap_or_default();
     let of = |field: &str| errors.iter().find(|error| error.field == field);
-    let error = problem.filter(|_| errors.is_empty()).map(|problem| said(frame.locale, problem));
+    let error = problem.filter(|_| errors.is_empty()).map(|problem| frame.refusal(problem));
     let client_name = under_way.client_name();
     let template = EnrolPage {
         frame,
@@ -117,7 +117,7 @@ async fn show(
         name,
         may_skip,
         error: error.as_deref(),
-        code_error: of("code").map(|error| frame.locale.field(error)),
+        code_error: of("code").map(|error| frame.field(error)),
         name_error: of("name").map(|_| frame.t("totp.name_error")),
         restart: &under_way.restart(),
     };

@@ -10,6 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::crypto::digest::constant_time_eq;
 use crate::domain::mailed_code::CodePurpose;
 use crate::domain::outcome::{Code, Refusal};
+use crate::domain::refusal_reason::Reason;
 use crate::http::context::Context;
 use crate::http::cookie::Visit;
 use crate::http::error::Problem;
@@ -93,8 +94,8 @@ impl Shown<'_> {
 
     /// The refusal of a form that another browser, or another page, was given.
     fn foreign(&self) -> HttpResponse {
-        let message = "This page is too old. Go back and try again.";
-        let problem = self.context.problem(Refusal::new(Code::Forbidden, message).into());
+        let refusal = Refusal::because(Code::Forbidden, Reason::StaleForm);
+        let problem = self.context.problem(refusal.into());
         error_page(self.context, &problem)
     }
 }

@@ -16,7 +16,7 @@ use crate::oauth::sealed_request::SealedRequest;
 use super::page_error::{OrErrorPage, PageResult};
 use super::render::{Login, go_here, onwards, page_of, sign_in_info};
 use super::under_way::{UnderWay, open, unusable};
-use super::{account, error_page, own_account, passkeys, recovery, said, signup};
+use super::{account, error_page, own_account, passkeys, recovery, signup};
 
 /// The sign-in page: without a client, or of the request in the address. The button of the page sends its form
 /// to such an address, so that a page with an error can be loaded again without its form.
@@ -142,7 +142,7 @@ fn again(under_way: &UnderWay, (login, stay): (&str, bool), problem: &Problem) -
         // Of a passkey: the page was open for too long. It has a new challenge now.
         Code::ChallengeInvalid => frame.t("passkey.expired").into(),
         Code::MfaFailed => frame.t("passkey.wrong").into(),
-        _ => said(frame.locale, problem),
+        _ => frame.refusal(problem),
     };
     let page = Login { login, stay, error: Some(&error), ..Login::of(sealed) };
     Ok(page.show(context, visit, problem.head()))

@@ -19,7 +19,7 @@ use super::page_error::{OrErrorPage, PageResult};
 use super::pages::{BackLink, LoggedOutPage, LogoutConfirmPage};
 use super::render::{Redirection, go, go_here, head, once_more, restart};
 use super::under_way::{open, unusable};
-use super::{page, said, stale_form};
+use super::{page, stale_form};
 
 /// A client, or any page, sends a browser.
 pub async fn get(context: Context, request: HttpRequest) -> PageResult {
@@ -87,7 +87,7 @@ fn show(
     Shown { ui_locales, refused }: Shown<'_>,
 ) -> HttpResponse {
     let frame = context.frame(ui_locales);
-    let error = refused.map(|problem| said(frame.locale, problem));
+    let error = refused.map(|problem| frame.refusal(problem));
     match step {
         LogoutStep::Ask(view) => {
             let client = view.client.as_ref();

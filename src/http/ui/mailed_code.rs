@@ -11,11 +11,11 @@ use crate::identity::authentication::Entry;
 use crate::identity::browser_step_up;
 
 use super::login::answered;
+use super::page;
 use super::page_error::PageResult;
 use super::pages::MailedCodePage;
 use super::render::{go_here, head};
 use super::under_way::UnderWay;
-use super::{page, said};
 
 const PAGE: &str = "/login/mailed-code";
 
@@ -74,7 +74,7 @@ async fn show(under_way: &UnderWay, was_sent_again: bool, problem: Option<&Probl
     let frame = under_way.frame();
     let error = problem.map(|problem| match problem.code() {
         Code::MfaFailed => frame.t("recover.wrong_code").into(),
-        _ => said(frame.locale, problem),
+        _ => frame.refusal(problem),
     });
     let client_name = under_way.client_name();
     let template = MailedCodePage {

@@ -14,7 +14,7 @@ use super::page_error::PageResult;
 use super::pages::NewPasswordPage;
 use super::render::head;
 use super::under_way::UnderWay;
-use super::{page_with, policy, said};
+use super::{page_with, policy};
 
 /// The page.
 pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResult {
@@ -49,7 +49,7 @@ async fn ask(under_way: &UnderWay, problem: Option<&Problem>) -> PageResult {
 
 fn show(under_way: &UnderWay, login: Option<&str>, problem: Option<&Problem>) -> HttpResponse {
     let frame = under_way.frame();
-    let error = problem.map(|problem| said(frame.locale, problem));
+    let error = problem.map(|problem| frame.refusal(problem));
     let client_name = under_way.client_name();
     let template = NewPasswordPage {
         frame,

@@ -16,7 +16,7 @@ use super::account::{Visited, submitted, visited};
 use super::page_error::{OrErrorPage, PageError, PageResult};
 use super::pages::{AccountDeletedPage, DeleteAccountPage, ExportPage};
 use super::render::go_here;
-use super::{error_page, page, said};
+use super::{error_page, page};
 
 /// The page of the export.
 pub async fn get_export(context: Context) -> PageResult {
@@ -91,7 +91,7 @@ impl Visited {
     ) -> PageResult {
         let is_fresh = self.is_fresh().await?;
         let frame = self.context.frame(None);
-        let error = problem.map(|problem| said(frame.locale, problem));
+        let error = problem.map(|problem| frame.refusal(problem));
         let template = DeleteAccountPage {
             frame,
             csrf: &self.csrf(),

@@ -80,7 +80,7 @@ impl Visited {
             login: &self.here.user.login,
             is_fresh,
             typed,
-            error: error.map(|error| frame.locale.field(error)),
+            error: error.map(|error| frame.field(error)),
         };
         Ok(page(answer, &template))
     }

@@ -168,7 +168,7 @@ pub(super) fn said<'a>(frame: &super::Frame<'_>, problem: &'a Problem) -> Cow<'a
     if is_about_code(problem) {
         return frame.t("recover.wrong_factor").into();
     }
-    super::said(frame.locale, problem)
+    frame.refusal(problem)
 }
 
 /// Whether the code of the second factor is what was wrong.
@@ -215,7 +215,7 @@ fn show_code(
     let frame = under_way.frame();
     let error = problem.map(|problem| match problem.code() {
         Code::MfaFailed => frame.t("recover.wrong_code").into(),
-        _ => super::said(frame.locale, problem),
+        _ => frame.refusal(problem),
     });
     let mut answer = head(problem);
     under_way.visit.keep(&under_way.context.app, &mut answer);

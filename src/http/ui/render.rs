@@ -29,7 +29,7 @@ use super::pages::{
     ClientCard, ConsentItem, ConsentPage, ContinuePage, DeviceDonePage, FormPostPage, LoginPage,
 };
 use super::under_way::open;
-use super::{Locale, flow_error_page, page, page_with, passkeys, policy, said};
+use super::{Locale, flow_error_page, page, page_with, passkeys, policy};
 
 /// The page or the answer of a step.
 pub fn step(context: &Context, visit: &Visit, step: PageStep) -> HttpResponse {
@@ -159,7 +159,7 @@ fn consent(
         let item = scope_item(context, frame.locale, scope, view.audience.as_deref());
         item.for_user(frame.locale, scope, &view.user)
     };
-    let error = refused.map(|problem| said(frame.locale, problem));
+    let error = refused.map(|problem| frame.refusal(problem));
     let (destination, user_code) = match &view.answer_to {
         AnswerTo::Client(place) => (shown(place), None),
         AnswerTo::Device(user_code) => ("", Some(&**user_code)),

@@ -26,7 +26,7 @@ use super::pages::{
 };
 use super::qr::QrImage;
 use super::render::{go_here, head};
-use super::{Frame, flow_error_page, page, page_with, policy, said};
+use super::{Frame, flow_error_page, page, page_with, policy};
 
 /// The page.
 pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResult {
@@ -216,7 +216,7 @@ impl Visited {
         let errors = problem.map(Problem::fields).unwrap_or_default();
         let of = |field: &str| errors.iter().find(|error| error.field == field);
         let error = problem.filter(|problem| problem.fields().is_empty());
-        let error = error.map(|problem| said(frame.locale, problem));
+        let error = error.map(|problem| frame.refusal(problem));
         let template = TotpSetupPage {
             frame,
             csrf: &self.csrf(),
@@ -226,7 +226,7 @@ impl Visited {
             qr: QrImage::of(&otpauth_uri),
             name,
             error: error.as_deref(),
-            code_error: of("code").map(|error| frame.locale.field(error)),
+            code_error: of("code").map(|error| frame.field(error)),
             name_error: of("name").map(|_| locale.t("totp.name_error")),
         };
         page(head(problem), &template)

@@ -87,7 +87,7 @@ fn again(context: &Context, token: &str, login: &str, problem: &Problem) -> Page
     }
     let frame = context.frame(None);
     let of = |field| problem.fields().iter().find(|e| e.field == field);
-    let error_of = |field| of(field).map(|error| frame.locale.field(error));
+    let error_of = |field| of(field).map(|error| frame.field(error));
     let template = SetupPage {
         frame,
         token,

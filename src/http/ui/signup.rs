@@ -20,12 +20,12 @@ use crate::identity::sign_up::{self, SignUpOutcome, SignUpRequest, WaitingSignUp
 use crate::oauth::restart::RestartOptions;
 
 use super::login::answered;
+use super::page;
 use super::page_error::{OrErrorPage, PageError, PageResult};
 use super::pages::{SignupCodePage, SignupEmailPage};
 use super::render::{go_here, head, onwards};
 use super::signup_account::{AccountFormView, Typed, can_be_corrected, read};
 use super::under_way::UnderWay;
-use super::{page, said};
 
 /// Says on the sign-in page that there is an account.
 pub(super) const DONE: &str = "created";
@@ -231,7 +231,7 @@ async fn sign_in(under_way: &UnderWay, login: String, password: &str) -> HttpRes
 
 fn show_email(under_way: &UnderWay, email: &str, problem: Option<&Problem>) -> HttpResponse {
     let frame = under_way.frame();
-    let error = problem.map(|problem| said(frame.locale, problem));
+    let error = problem.map(|problem| frame.refusal(problem));
     let client_name = under_way.client_name();
     let template = SignupEmailPage {
         frame,
@@ -254,7 +254,7 @@ fn show_code(
     let frame = under_way.frame();
     let error = problem.map(|problem| match problem.code() {
         Code::MfaFailed => frame.t("recover.wrong_code").into(),
-        _ => said(frame.locale, problem),
+        _ => frame.refusal(problem),
     });
     let client_name = under_way.client_name();
     let template = SignupCodePage {

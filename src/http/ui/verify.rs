@@ -14,7 +14,7 @@ use super::page_error::PageResult;
 use super::pages::{PasskeyForm, VerifyPage};
 use super::render::head;
 use super::under_way::UnderWay;
-use super::{page_with, passkeys, policy, said};
+use super::{page_with, passkeys, policy};
 
 /// The page.
 pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResult {
@@ -85,7 +85,7 @@ async fn show(under_way: &UnderWay, method: CodeMethod, wrong: Option<Wrong<'_>>
         (Code::MfaFailed, _) if by_passkey => frame.t("passkey.wrong").into(),
         (Code::MfaFailed, true) => frame.t("verify.wrong_recovery").into(),
         (Code::MfaFailed, false) => frame.t("verify.wrong").into(),
-        _ => said(frame.locale, problem),
+        _ => frame.refusal(problem),
     });
     let other = if is_recovery { CodeMethod::Totp } else { CodeMethod::RecoveryCode };
     let query = format!("flow={}&challenge={challenge}&method={}", sealed.text, other.method());

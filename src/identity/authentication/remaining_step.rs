@@ -3,6 +3,7 @@
 use crate::domain::authn::{AuthnStep, Method};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Code, Refusal};
+use crate::domain::refusal_reason::Reason;
 
 use super::challenge_invalid;
 
@@ -74,11 +75,9 @@ impl RemainingStep {
 /// The refusal of an account that has no factor of the level that is required.
 #[must_use]
 pub fn unmet_requirements() -> Refusal {
-    let message = "This needs a stronger sign-in than the account has factors for. Enrol a second factor, then \
-                   sign in again, or ask an administrator.";
     Refusal {
         oauth: Some(OAuthError::UnmetAuthenticationRequirements),
-        ..Refusal::new(Code::Forbidden, message)
+        ..Refusal::because(Code::Forbidden, Reason::UnmetRequirements)
     }
 }
 

@@ -11,6 +11,7 @@ use crate::base::opaque_token::TokenHash;
 use crate::domain::authn::{Attempt, AuthnStep, Factors, Method, Purpose, Requirements, next_step};
 use crate::domain::mailed_code::CodePurpose;
 use crate::domain::outcome::{Code, Failure, Refusal};
+use crate::domain::refusal_reason::Reason;
 use crate::domain::request_info::RequestInfo;
 use crate::identity::authenticate::account_state;
 use crate::identity::authentication::RemainingStep;
@@ -137,7 +138,5 @@ impl ProvedMailbox {
 
 /// The refusal of a recovery that no code can complete. Told to a caller who has proved the mailbox, and to no other.
 fn passkey_only() -> Refusal {
-    let message = "The second factor of this account is a passkey, and a recovery needs a code. Sign in with the \
-                   passkey. If you have lost it, ask an administrator to remove it, then begin again.";
-    Refusal::new(Code::Forbidden, message)
+    Refusal::because(Code::Forbidden, Reason::PasskeyOnly)
 }

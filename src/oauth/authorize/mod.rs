@@ -17,6 +17,7 @@ use crate::domain::authorization::{Authorization, Grantor, Request};
 use crate::domain::interaction::{self, ConsentPolicy, NextStep};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
+use crate::domain::refusal_reason::Reason;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::scope::Scopes;
 use crate::identity::browser_step_up::Lacking;
@@ -361,8 +362,7 @@ async fn issue(
     };
     let authorization = Authorization::of(request, grantor, &available);
     let Some(code) = issue_code(tx, &flow.id, &authorization).await? else {
-        let message = "This request was answered already. Go back to the application.";
-        return Err(Refusal::new(Code::Conflict, message).into());
+        return Err(Refusal::because(Code::Conflict, Reason::AlreadyAnswered).into());
     };
     Ok(Answer::code(app.issuer(), addressed, code))
 }

@@ -11,8 +11,8 @@ use crate::app::FormResult;
 use crate::base::entropy::random;
 use crate::domain::outcome::Failure;
 use crate::http::error::Problem;
+use crate::http::ui::page;
 use crate::http::ui::pages::ConfirmPage;
-use crate::http::ui::{page, said};
 use crate::identity::fresh_authentication;
 
 use super::{Console, sign_in};
@@ -59,7 +59,6 @@ impl Console {
             Ok(is_fresh) => is_fresh,
             Err(problem) => return self.failed(&problem),
         };
-        let locale = self.locale();
         let head = refused.map_or_else(HttpResponse::Ok, Problem::head);
         let template = ConfirmPage {
             console: self.frame(question.menu, String::new(), question.same_as),
@@ -74,7 +73,7 @@ impl Console {
             options: question.options,
             cancel: self.link(&question.cancel),
             sign_in: (!is_fresh).then(|| sign_in(self.context(), &question.path)),
-            error: refused.map(|problem| said(locale, problem).into_owned()),
+            error: refused.map(|problem| self.context().frame(None).refusal(problem).into_owned()),
         };
         self.used(page(head, &template))
     }

@@ -8,7 +8,6 @@ use actix_web::HttpResponse;
 use crate::domain::outcome::Refusal;
 use crate::http::error::Problem;
 use crate::http::ui::pages::{Block, Choice, Field, Form, Section};
-use crate::http::ui::said;
 
 use super::{Console, Content, sign_in};
 
@@ -49,16 +48,16 @@ impl Console {
         refused: Option<&Problem>,
         name: impl Fn(&Field) -> &'static str,
     ) -> Option<Block> {
-        let (locale, problem) = (self.locale(), refused?);
+        let (frame, problem) = (self.context().frame(None), refused?);
         for field in &mut *fields {
             let name = name(field);
             let mut wrong = problem.fields().iter().filter(|wrong| wrong.field == name);
             let mut unknown = problem.names().iter().filter(|wrong| wrong.name == name);
-            let of_field = wrong.next().map(|wrong| locale.field(wrong).to_owned());
+            let of_field = wrong.next().map(|wrong| frame.field(wrong).to_owned());
             field.error = of_field.or_else(|| unknown.next().map(|wrong| wrong.message.clone()));
         }
         let is_marked = fields.iter().any(|field| field.error.is_some());
-        (!is_marked).then(|| Block::Alert(said(locale, problem).into_owned()))
+        (!is_marked).then(|| Block::Alert(frame.refusal(problem).into_owned()))
     }
 
     /// The page of the form, with what was wrong the last time.

@@ -47,7 +47,7 @@ use crate::identity::console_session;
 use super::account::{Visited, signed_in};
 use super::pages::{Block, Cell, Choice, ConsoleFrame, ConsolePage, NavItem, Section};
 use super::render::go_here;
-use super::{Locale, error_page, error_page_saying, page, said, stale_form, title_of};
+use super::{Locale, error_page, error_page_saying, page, stale_form, title_of};
 
 use access::Action;
 
@@ -292,7 +292,8 @@ impl Console {
         let below = |menu: &str| path == menu || path.starts_with(&format!("{menu}/"));
         let entry = MENU.iter().rev().find(|(menu, ..)| below(menu)).unwrap_or(&MENU[0]);
         let (menu, action, name) = *entry;
-        let mut blocks = vec![Block::Alert(said(locale, problem).into_owned())];
+        let mut blocks =
+            vec![Block::Alert(self.context().frame(None).refusal(problem).into_owned())];
         if self.may(action) {
             blocks.push(Block::Links(vec![Choice::link(locale.t(name), self.link(menu))]));
         }

@@ -9,6 +9,7 @@ use crate::app::{App, FormResult};
 use crate::domain::client::Client;
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::permission::TargetKind;
+use crate::domain::refusal_reason::Reason;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::shell_word::{command, option};
 use crate::http::context::Context;
@@ -245,8 +246,7 @@ impl Console {
         mut form: FormFields,
     ) -> HttpResponse {
         if action == ClientAction::Delete && form.take("typed").trim() != client.client_id {
-            let message = "The client_id that was typed is another one.";
-            let refusal = Refusal::new(Code::ValidationFailed, message);
+            let refusal = Refusal::because(Code::ValidationFailed, Reason::ClientTypedWrong);
             let problem = self.context().problem(refusal.into());
             return self.ask_again(action, client, &problem).await;
         }

@@ -12,6 +12,7 @@ use crate::app::{FormResult, UserLink};
 use crate::base::id::UserId;
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::permission::TargetKind;
+use crate::domain::refusal_reason::Reason;
 use crate::domain::shell_word::{command, option};
 use crate::domain::user::{Role, User};
 use crate::http::context::Context;
@@ -284,8 +285,7 @@ impl Console {
         mut form: FormFields,
     ) -> HttpResponse {
         if action == UserAction::Delete && form.take("typed").trim() != user.login {
-            let message = "The login name that was typed is another one.";
-            let refusal = Refusal::new(Code::ValidationFailed, message);
+            let refusal = Refusal::because(Code::ValidationFailed, Reason::LoginTypedWrong);
             let problem = self.context().problem(refusal.into());
             return self.ask_about_user(action, user, Some(&problem)).await;
         }

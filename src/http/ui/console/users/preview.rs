@@ -12,7 +12,6 @@ use crate::http::extract::Params;
 use crate::http::ui::console::access::Action;
 use crate::http::ui::console::{Console, Content, enter};
 use crate::http::ui::pages::{Block, Cell, Choice, Field, Form, Section, Table};
-use crate::http::ui::said;
 use crate::identity::login::RequestedAccess;
 
 /// The preview, for the API and the scopes that the address names.
@@ -70,7 +69,8 @@ impl Console {
                 HttpResponse::Ok()
             }
             Err(problem) => {
-                blocks.push(Block::Alert(said(locale, &problem).into_owned()));
+                blocks
+                    .push(Block::Alert(self.context().frame(None).refusal(&problem).into_owned()));
                 problem.head()
             }
         };
