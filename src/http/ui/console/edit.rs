@@ -7,9 +7,10 @@ use actix_web::HttpResponse;
 
 use crate::domain::outcome::Refusal;
 use crate::http::error::Problem;
+use crate::http::ui::page_error::PageResult;
 use crate::http::ui::pages::{Block, Choice, Field, Form, Section};
 
-use super::{Console, Content, sign_in};
+use super::{Console, Content, OrPageOf, sign_in};
 
 /// What is filled in.
 pub(super) struct EditForm {
@@ -61,11 +62,8 @@ impl Console {
     }
 
     /// The page of the form, with what was wrong the last time.
-    pub(super) async fn edit(&self, form: EditForm, refused: Option<&Problem>) -> HttpResponse {
-        let is_fresh = match self.is_fresh().await {
-            Ok(is_fresh) => is_fresh,
-            Err(problem) => return self.failed(&problem),
-        };
+    pub(super) async fn edit(&self, form: EditForm, refused: Option<&Problem>) -> PageResult {
+        let is_fresh = self.is_fresh().await.or_page_of(self)?;
         let locale = self.locale();
         let cancel = Choice::link(locale.t("console.confirm.cancel"), self.link(&form.cancel));
         let mut blocks: Vec<Block> = form.lead.into_iter().map(Block::Text).collect();
@@ -88,7 +86,7 @@ impl Console {
             blocks.push(Block::Links(vec![sign_in, cancel]));
         }
         let head = refused.map_or_else(HttpResponse::Ok, Problem::head);
-        self.show_as(
+        Ok(self.show_as(
             head,
             Content {
                 menu: form.menu,
@@ -98,6 +96,6 @@ impl Console {
                 same_as: form.same_as,
                 sections: vec![Section { blocks, ..Section::default() }],
             },
-        )
+        ))
     }
 }
