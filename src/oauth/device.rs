@@ -30,7 +30,7 @@ use super::authorize;
 use super::client_auth::{self, Call};
 use super::findings::note_refusal;
 use super::grants;
-use super::page_step::{AnswerTo, ConsentView, PageStep, Present, log_in};
+use super::page_step::{AnswerTo, AssessedLogin, ConsentView, PageStep, log_in};
 use super::pending_request::{Destination, PendingRequest};
 use super::rate_limits::{throttle, throttle_public};
 use super::scope_narrowing::{NarrowedForUser, count_dropped, narrow_for_user, still_available};
@@ -161,10 +161,10 @@ pub async fn decide(
     let login = match login {
         // Denying needs no stronger sign-in.
         Some(login) if was_asked && !allow => login,
-        login => match present(&app, &client, login, &visitor, now).await? {
-            Some(Present { login, lacking: Lacking::Nothing }) if was_asked => login,
+        login => match assess(&app, &client, login, &visitor, now).await? {
+            Some(AssessedLogin { login, lacking: Lacking::Nothing }) if was_asked => login,
             // Signed in as another user or with fewer factors since the page was shown: ask again.
-            present => return next(&app, (request, device, client), present, &visitor, now),
+            assessed => return next(&app, (request, device, client), assessed, &visitor, now),
         },
     };
     let audience = app.audience_or_reload(device.asked.audience.as_deref()).await?;
@@ -237,15 +237,15 @@ fn user_code_of(request: &PendingRequest) -> Result<String, Refusal> {
 }
 
 /// A login, held against what a device of this client demands.
-async fn present(
+async fn assess(
     app: &App,
     client: &Client,
     login: Option<CurrentLogin>,
     visitor: &BrowserCookies,
     now: Timestamp,
-) -> Result<Option<Present>, Failure> {
+) -> Result<Option<AssessedLogin>, Failure> {
     let demand = AuthnRequest::default().demand(client.metadata.min_acr);
-    Present::of(app, login, demand, visitor, now).await
+    AssessedLogin::of(app, login, demand, visitor, now).await
 }
 
 async fn go_on(
@@ -256,24 +256,24 @@ async fn go_on(
 ) -> Result<PageStep, Failure> {
     let (device, client) = waiting(&app, user_code, now).await?;
     let login = current_login(&app, &visitor, now).await?;
-    let present = present(&app, &client, login, &visitor, now).await?;
-    next(&app, (request, device, client), present, &visitor, now)
+    let assessed = assess(&app, &client, login, &visitor, now).await?;
+    next(&app, (request, device, client), assessed, &visitor, now)
 }
 
 /// The step that the rule names for a device and the login in this browser. The user is always asked.
 fn next(
     app: &App,
     (mut request, device, client): (PendingRequest, DeviceCode, Arc<Client>),
-    present: Option<Present>,
+    assessed: Option<AssessedLogin>,
     visitor: &BrowserCookies,
     now: Timestamp,
 ) -> Result<PageStep, Failure> {
-    let facts = present.as_ref().map(|present| present.checked(false));
+    let facts = assessed.as_ref().map(|assessed| assessed.checked(false));
     let policy = ConsentPolicy { skip_consent: false, always_ask: true };
     let (wishes, begun) = (AuthnRequest::default(), request.begun_at);
-    match (interaction::next_step(&wishes, facts.as_ref(), policy, begun, now), present) {
-        (NextStep::StepUp, Some(present)) => present.step_up(app, request, visitor),
-        (NextStep::Consent, Some(Present { login, .. })) => {
+    match (interaction::next_step(&wishes, facts.as_ref(), policy, begun, now), assessed) {
+        (NextStep::StepUp, Some(assessed)) => assessed.step_up(app, request, visitor),
+        (NextStep::Consent, Some(AssessedLogin { login, .. })) => {
             request.asked = Some(login.user.id);
             Ok(PageStep::Consent(Box::new(ConsentView {
                 sealed: SealedRequest::seal(app, request, visitor)?,

@@ -85,12 +85,12 @@ impl PageStep {
 }
 
 /// The login in this browser, and what it lacks for a request.
-pub(super) struct Present {
+pub(super) struct AssessedLogin {
     pub(super) login: CurrentLogin,
     pub(super) lacking: Lacking,
 }
 
-impl Present {
+impl AssessedLogin {
     /// Holds a login against what a request demands.
     pub(super) async fn of(
         app: &App,

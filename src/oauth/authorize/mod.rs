@@ -27,7 +27,7 @@ use crate::store::consents;
 
 use super::code::issue_code;
 use super::findings::note_refusal;
-use super::page_step::{AnswerTo, ConsentView, PageStep, Present, log_in};
+use super::page_step::{AnswerTo, AssessedLogin, ConsentView, PageStep, log_in};
 use super::par::{self, Pushed};
 use super::params::Params;
 use super::pending_request::{Destination, PendingRequest, of_another_kind};
@@ -77,15 +77,15 @@ impl Checked {
     }
 
     /// The same, held against what this request demands.
-    async fn present(
+    async fn assess(
         &self,
         app: &App,
         login: Option<CurrentLogin>,
         visitor: &BrowserCookies,
         now: Timestamp,
-    ) -> Result<Option<Present>, Failure> {
+    ) -> Result<Option<AssessedLogin>, Failure> {
         let demand = self.request.wishes.demand(self.addressed.client.metadata.min_acr);
-        Present::of(app, login, demand, visitor, now).await
+        AssessedLogin::of(app, login, demand, visitor, now).await
     }
 
     /// Whether all that is asked for was allowed before, to this client and for this API.
@@ -180,12 +180,12 @@ pub async fn decide(
         let message = "The user denied the request.";
         return Ok(checked.refused(&app, OAuthError::AccessDenied, message));
     }
-    match checked.present(&app, login, &visitor, now).await? {
-        Some(Present { login, lacking: Lacking::Nothing }) if was_asked => {
+    match checked.assess(&app, login, &visitor, now).await? {
+        Some(AssessedLogin { login, lacking: Lacking::Nothing }) if was_asked => {
             allow_and_issue(&app, &checked, &login, info).await
         }
         // Logged out, or logged in as another user or with fewer factors, since the page was shown: ask again.
-        present => next(app, (checked, &audience, present), visitor, info).await,
+        assessed => next(app, (checked, &audience, assessed), visitor, info).await,
     }
 }
 
@@ -248,32 +248,32 @@ async fn go_on(
     let now = info.now;
     let Some(audience) = checked.audience(&app) else { return Ok(checked.without_api(&app)) };
     let login = checked.current_login(&app, &visitor, now).await?;
-    let present = checked.present(&app, login, &visitor, now).await?;
-    next(app, (checked, &audience, present), visitor, info).await
+    let assessed = checked.assess(&app, login, &visitor, now).await?;
+    next(app, (checked, &audience, assessed), visitor, info).await
 }
 
 /// The step that the rule names for a request, its API and the login in this browser.
 async fn next(
     app: App,
-    (checked, audience, present): (Checked, &Audience, Option<Present>),
+    (checked, audience, assessed): (Checked, &Audience, Option<AssessedLogin>),
     visitor: BrowserCookies,
     info: RequestInfo,
 ) -> Result<PageStep, Failure> {
     let Checked { addressed, request, flow, .. } = &checked;
     let facts =
-        present.as_ref().map(|found| found.checked(checked.has_consent(&found.login, audience)));
+        assessed.as_ref().map(|found| found.checked(checked.has_consent(&found.login, audience)));
     let policy = ConsentPolicy {
         skip_consent: addressed.client.metadata.skips_consent(),
         always_ask: addressed.client.is_unprovable(&addressed.redirect),
     };
     let begun = flow.begun_at;
     let next = interaction::next_step(&request.wishes, facts.as_ref(), policy, begun, info.now);
-    match (next, present) {
+    match (next, assessed) {
         (NextStep::Refuse(error), _) => {
             let message = "The user would have to be asked, and prompt is none.";
             Ok(checked.refused(&app, error, message))
         }
-        (NextStep::Issue, Some(Present { login, .. })) => {
+        (NextStep::Issue, Some(AssessedLogin { login, .. })) => {
             if login.browser.auth_time < begun
                 && let Err(refusal) = throttle_unattended(&app, login.user.id)
             {
@@ -283,7 +283,7 @@ async fn next(
                 app.transaction_or_nothing(&info, async |tx| issue(tx, &checked, &login).await);
             Ok(PageStep::Answer(Box::new(issued.await?)))
         }
-        (NextStep::Consent, Some(Present { login, .. })) => {
+        (NextStep::Consent, Some(AssessedLogin { login, .. })) => {
             let Checked { addressed, request, mut flow, .. } = checked;
             flow.asked = Some(login.user.id);
             Ok(PageStep::Consent(Box::new(ConsentView {
@@ -295,9 +295,9 @@ async fn next(
                 audience: request.audience,
             })))
         }
-        (NextStep::StepUp, Some(present)) => {
+        (NextStep::StepUp, Some(assessed)) => {
             let Checked { addressed, flow, .. } = checked;
-            let step = present.step_up(&app, flow, &visitor);
+            let step = assessed.step_up(&app, flow, &visitor);
             step.or_else(|stop| refuse(&app, &addressed, stop))
         }
         (NextStep::Login | NextStep::StepUp | NextStep::Issue | NextStep::Consent, _) => {
