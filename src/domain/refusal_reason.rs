@@ -11,6 +11,8 @@ text_enum! {
         AlreadyAnswered = "already_answered",
         /// A device was allowed or denied before.
         AlreadyDecided = "already_decided",
+        /// The identifier that an administrator typed is not that of the API.
+        ApiTypedWrong = "api_typed_wrong",
         /// An authenticator app is enrolled a second time.
         AppEnrolled = "app_enrolled",
         /// The client was deleted, or does not have the redirect URI any more, since its request began.
@@ -67,6 +69,7 @@ impl Reason {
                 "This request was answered already. Go back to the application."
             }
             Self::AlreadyDecided => "This was decided already. Look at the device.",
+            Self::ApiTypedWrong => "The identifier that was typed is another one.",
             Self::AppEnrolled => {
                 "This app is enrolled already. If you did not save your recovery codes, make new ones."
             }

@@ -8,6 +8,7 @@ use crate::app::FormResult;
 use crate::base::TimeSpan;
 use crate::domain::client::Client;
 use crate::domain::outcome::{Code, Failure, Refusal};
+use crate::domain::refusal_reason::Reason;
 use crate::domain::shell_word::command;
 use crate::http::context::Context;
 use crate::http::error::Problem;
@@ -54,8 +55,7 @@ pub async fn post_delete(
         stored => stored.or_page_of(&console)?,
     };
     if form.take("typed").trim() != stored.api.identifier {
-        let message = "The identifier that was typed is another one.";
-        let refusal = Refusal::new(Code::ValidationFailed, message);
+        let refusal = Refusal::because(Code::ValidationFailed, Reason::ApiTypedWrong);
         let problem = console.context().problem(refusal.into());
         return console.ask(console.delete_question(&stored), Some(&problem)).await;
     }
