@@ -1,6 +1,8 @@
 //! Ending one session, and those of a weak sign-in. `identity::sessions` lists them, `session_ends` ends those that have
 //! something in common.
 
+use uuid::Uuid;
+
 use crate::app::App;
 use crate::base::Timestamp;
 use crate::base::id::{BrowserId, SessionId};
@@ -61,6 +63,22 @@ pub async fn user_of_live(app: App, id: SessionId, now: Timestamp) -> Result<Use
     let none = || Refusal::new(Code::NotFound, "There is no such live session.");
     let user = browser_sessions::live_user(&mut reader, browser, now).await?.ok_or_else(none)?;
     Ok(users::find(&mut reader, user).await?.ok_or_else(none)?)
+}
+
+/// The session or sign-in that [`revoke`] would end, with its user.
+///
+/// # Errors
+/// `not_found` when there is none or it is over.
+pub async fn live(app: App, id: SessionId, now: Timestamp) -> Result<(User, LoggedIn), Failure> {
+    let user = user_of_live(app.clone(), id, now).await?;
+    let filter = SessionFilter { user: Some(user.id), ..SessionFilter::default() };
+    // A page ends before its cursor, and the newest of what is older than the next id is the session itself.
+    let next = Uuid::from_u128(id.uuid().as_u128().saturating_add(1));
+    let request = PageRequest { after: Some(next), limit: 1 };
+    let page = sessions::list(app, &filter, request, now).await?;
+    let found = page.data.into_iter().find(|row| row.id() == id.uuid());
+    let none = || Refusal::new(Code::NotFound, "There is no such live session.");
+    Ok((user, found.ok_or_else(none)?))
 }
 
 /// Ends the sessions and the sign-ins at Signet's pages that rest on less than `level`, or only counts them. How many

@@ -13,7 +13,7 @@ use crate::domain::outcome::Failure;
 use crate::http::error::Problem;
 use crate::http::ui::page;
 use crate::http::ui::page_error::{PageError, PageResult};
-use crate::http::ui::pages::ConfirmPage;
+use crate::http::ui::pages::{ConfirmPage, Fact};
 use crate::identity::fresh_authentication;
 
 use super::{Console, OrPageOf, sign_in};
@@ -26,6 +26,8 @@ pub(super) struct Question {
     pub title: String,
     /// What it is done to.
     pub target: String,
+    /// What is known about it: names and values.
+    pub facts: Vec<Fact>,
     /// What will happen, and what cannot be undone.
     pub effects: Vec<String>,
     /// The path of the page, which takes the form as well.
@@ -63,6 +65,7 @@ impl Console {
             title: question.title,
             target: question.target,
             whom,
+            facts: question.facts,
             effects: question.effects,
             action: self.link(&question.path),
             hidden,

@@ -208,6 +208,7 @@ pub(super) fn question<'a>(frame: Frame<'a>, world: &World<'a>, is_stale: bool) 
         title: frame.t("console.user.delete").to_owned(),
         target: world.login.to_owned(),
         whom: Vec::new(),
+        facts: Vec::new(),
         effects: vec![
             frame.t("console.effect.delete_user").to_owned(),
             frame.t("console.effect.not_undone").to_owned(),

@@ -257,6 +257,8 @@ pub struct ConfirmPage<'a> {
     pub target: String,
     /// Further names of what it is done to, or of what it is not done to.
     pub whom: Vec<String>,
+    /// What is known about it: names and values.
+    pub facts: Vec<Fact>,
     /// What will happen, and what cannot be undone.
     pub effects: Vec<String>,
     /// Where the form is sent.

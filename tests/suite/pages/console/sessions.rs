@@ -1,5 +1,6 @@
 //! The list of sessions: found by user, application and time, and ended together.
 
+use reqwest::Method;
 use serde_json::json;
 use signet::base::TimeSpan;
 use signet::domain::user::Role;
@@ -90,6 +91,47 @@ async fn all_sessions_of_an_application_end_after_a_count() {
             person.post(path, &[("csrf", &csrf), ("form", "x")]).await.is(403);
         }
         confirm(&root, path, &[]).await.is(303);
+    })
+    .await;
+}
+
+/// The list and the question before a session ends say whose session it is, of which application, for which API, on which
+/// device and since when. The question about a sign-in at Signet's pages says the same of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_question_about_a_session_says_whose_it_is() {
+    on_both("console: which session ends", async |backend| {
+        let server = started(backend).await;
+        let admin = server.administrator("second").await;
+        let api = "https://api.example.com/orders";
+        server
+            .call_as(Method::POST, "/v1/admin/apis", &admin.access, json!({ "identifier": api }))
+            .await
+            .is(201);
+        let client = json!({"type": "web", "client_id": "shop", "name": "Shop", "audiences": [api]});
+        let app = App::register(&server, &admin, client).await;
+        let ada = Person::new(&server, "ada");
+        let code = app.code(&ada, &[("resource", api)]).await;
+        app.redeem(&server, &code).await.is(200);
+        let root = administrator(&server).await;
+        let id = id_of(&root, "ada").await;
+        let list = root.get("/admin/sessions?user=ada").await;
+        assert_eq!(rows(&list), 2, "{}", list.text);
+        assert!(list.text.contains(api) && list.text.contains("API (audience)"), "{}", list.text);
+        let ends: Vec<&str> = list.text.split("href=\"/admin/sessions/").skip(1).collect();
+        let session = |rest: &str| format!("/admin/sessions/{}", rest.split_once('"').unwrap().0);
+        let pages: Vec<String> = ends.into_iter().map(session).collect();
+        let mut shown = Vec::new();
+        for path in pages {
+            let page = root.get(&path).await;
+            for text in ["ada", &*format!("href=\"/admin/users/{id}\""), "Begun", "Device"] {
+                assert!(page.is(200).text.contains(text), "{text}: {}", page.text);
+            }
+            shown.push(page.text);
+        }
+        let of_client = shown.iter().filter(|text| text.contains("/admin/clients/shop"));
+        let texts: Vec<_> = of_client.collect();
+        assert!(texts.len() == 1 && texts[0].contains(api) && texts[0].contains("Shop"));
+        root.get(&format!("/admin/sessions/{id}/end")).await.is(404);
     })
     .await;
 }

@@ -189,6 +189,7 @@ impl Console {
             menu: "/admin/apis",
             title: locale.t("console.api.delete").to_owned(),
             target: identifier.clone(),
+            facts: Vec::new(),
             effects: ["console.effect.delete_api", "console.effect.not_undone"]
                 .map(|key| locale.t(key).to_owned())
                 .to_vec(),

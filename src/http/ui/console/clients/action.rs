@@ -191,6 +191,7 @@ impl Console {
             menu: "/admin/clients",
             title: locale.t(action.title()).to_owned(),
             target: format!("{} ({id})", client.metadata.name),
+            facts: Vec::new(),
             effects,
             path: format!("{}/{action}", client_path(id)),
             cancel: client_path(id),

@@ -278,6 +278,7 @@ impl Console {
             menu: "/admin/clients",
             title: locale.t("console.admin_key.revoke").to_owned(),
             target: format!("{} ({})", key.name, key.id),
+            facts: Vec::new(),
             effects: ["console.effect.admin_key", "console.effect.not_undone"]
                 .map(|effect| locale.t(effect).to_owned())
                 .to_vec(),

@@ -107,6 +107,7 @@ impl Console {
             menu: "/admin/keys",
             title: locale.t(title).to_owned(),
             target: format!("{} ({})", key.kid, key.alg),
+            facts: Vec::new(),
             effects: effects.into_iter().map(|key| locale.t(key).to_owned()).collect(),
             path: path(&key.kid, at_once),
             cancel: "/admin/keys".to_owned(),

@@ -100,6 +100,7 @@ impl Console {
             menu: "/admin/keys",
             title: locale.t(title).to_owned(),
             target: target.join(", "),
+            facts: Vec::new(),
             effects,
             path: path(at_once).to_owned(),
             cancel: "/admin/keys".to_owned(),

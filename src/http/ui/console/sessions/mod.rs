@@ -10,6 +10,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use crate::admin::sessions as admin_sessions;
 use crate::admin::user_names;
 use crate::app::FormResult;
+use crate::base::Timestamp;
 use crate::base::id::{SessionId, UserId};
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::pagination::{Page, PageRequest};
@@ -21,7 +22,7 @@ use crate::http::context::Context;
 use crate::http::error::Problem;
 use crate::http::extract::{FormFields, Params};
 use crate::http::ui::page_error::PageResult;
-use crate::http::ui::pages::{Block, Cell, Choice, Section, Table};
+use crate::http::ui::pages::{Block, Cell, Choice, Fact, Section, Table};
 use crate::identity::sessions::{self, LoggedIn};
 
 use super::access::Action;
@@ -45,8 +46,7 @@ pub async fn list(context: Context, params: Result<Params, Problem>) -> PageResu
 /// The question whether to end one.
 pub async fn get_end(context: Context, id: Path<String>) -> PageResult {
     let console = enter(context, Action::EndSessions).await?;
-    console.require_session(&id).await.or_page_of(&console)?;
-    console.ask(console.session_question(&id), None).await
+    console.ask_about_session(&id, None).await
 }
 
 /// Ends one. One that is over already has ended.
@@ -71,34 +71,58 @@ pub async fn post_end(
     };
     match console.once(form.take("form"), work).await {
         Ok(result) => Ok(console.answer(result)),
-        Err(problem) => console.ask(console.session_question(&id), Some(&problem)).await,
+        Err(problem) => console.ask_about_session(&id, Some(&problem)).await,
     }
 }
 
 impl Console {
-    /// Refuses a session that is over, and one that this user may not end.
-    async fn require_session(&self, id: &str) -> Result<(), Problem> {
-        let unknown = || Refusal::new(Code::NotFound, "There is no such live session.");
-        let id = self.context().check(id.parse::<SessionId>().map_err(|_| unknown()))?;
-        let work =
-            admin_sessions::user_of_live(self.context().app.clone(), id, self.context().now());
-        let user = self.context().run(work).await?;
-        self.require_to(Action::EndSessions, TargetKind::of_user(user.role))
+    async fn ask_about_session(&self, id: &str, refused: Option<&Problem>) -> PageResult {
+        let (user, session) = self.session_to_end(id).await.or_page_of(self)?;
+        self.ask(self.session_question(&user, &session), refused).await
     }
 
-    fn session_question(&self, id: &str) -> Question {
-        let locale = self.locale();
+    /// A session with its user. Refuses one that is over, and one that this user may not end.
+    async fn session_to_end(&self, id: &str) -> Result<(User, LoggedIn), Problem> {
+        let unknown = || Refusal::new(Code::NotFound, "There is no such live session.");
+        let id = self.context().check(id.parse::<SessionId>().map_err(|_| unknown()))?;
+        let work = admin_sessions::live(self.context().app.clone(), id, self.context().now());
+        let (user, session) = self.context().run(work).await?;
+        self.require_to(Action::EndSessions, TargetKind::of_user(user.role))?;
+        Ok((user, session))
+    }
+
+    fn session_question(&self, user: &User, session: &LoggedIn) -> Question {
+        let (locale, id) = (self.locale(), session.id().to_string());
+        let (device, address) = device(session);
+        let login = match self.may(Action::ReadUsers) {
+            true => Cell::link(&user.login, self.user_link(user.id)),
+            false => Cell::text(&user.login),
+        };
+        let fact = |key: &str, value: Cell| Fact { name: locale.t(key), value };
+        let mut facts = vec![
+            fact("console.user", login.noting(user.id.to_string())),
+            fact("console.client", self.session_client(session)),
+            fact("console.device", Cell::text(device).noting(address)),
+            fact("console.session.begun", Cell::text(locale.date_time(begun(session)))),
+            fact("console.session", Cell::code(&id)),
+        ];
+        if let LoggedIn::Client(listed) = session
+            && let Some(audience) = &listed.session.audience
+        {
+            facts.insert(2, fact("console.session.api", Cell::text(audience)));
+        }
         Question {
             menu: "/admin/sessions",
             title: locale.t("console.session.end").to_owned(),
-            target: id.to_owned(),
+            target: user.login.clone(),
+            facts,
             effects: vec![locale.t("console.effect.session").to_owned()],
             path: format!("/admin/sessions/{id}/end"),
             cancel: "/admin/sessions".to_owned(),
             form: self.form_id(),
             typed: None,
             options: Vec::new(),
-            same_as: command("signet session revoke", id, ""),
+            same_as: command("signet session revoke", &id, ""),
         }
     }
 
@@ -194,6 +218,19 @@ impl Console {
         context.run(user_names::protected(context.app.clone(), ids)).await
     }
 
+    /// The application of a session, or that it is a sign-in at Signet's pages.
+    fn session_client(&self, row: &LoggedIn) -> Cell {
+        match row {
+            LoggedIn::Client(listed) => {
+                let client_id = &listed.session.client_id;
+                let name = self.visited.client_name(client_id);
+                let href = self.client_link(client_id);
+                Cell { href, ..Cell::text(name).noting(client_id) }
+            }
+            LoggedIn::Browser(..) => Cell::text(self.locale().t("account.browser")),
+        }
+    }
+
     /// Sessions as a table.
     pub(super) async fn session_table(
         &self,
@@ -204,27 +241,21 @@ impl Console {
         let not_to_end = self.not_to_end(page).await?;
         let row = |row: &LoggedIn| {
             let (id, device, user_id) = (row.id(), device(row), user_id(row));
-            let (client, since, used) = match row {
+            let (audience, used) = match row {
                 LoggedIn::Client(listed) => {
                     let session = &listed.session;
-                    let client = Cell {
-                        href: self.client_link(&session.client_id),
-                        ..Cell::text(self.visited.client_name(&session.client_id))
-                            .noting(&session.client_id)
-                    };
-                    (client, session.created_at, session.chain.answered_at)
+                    (session.audience.clone(), session.chain.answered_at)
                 }
-                LoggedIn::Browser(browser, _) => {
-                    (Cell::text(locale.t("account.browser")), browser.auth_time, browser.auth_time)
-                }
+                LoggedIn::Browser(browser, _) => (None, browser.auth_time),
             };
             let end = self.link(&format!("/admin/sessions/{id}/end"));
             let address = device.1;
             let mut cells = vec![
                 self.user_cell(names, user_id),
-                client.clone(),
+                self.session_client(row),
+                Cell::text(audience.unwrap_or_default()),
                 Cell::text(device.0).noting(address),
-                Cell::text(self.when(since)),
+                Cell::text(self.when(begun(row))),
                 Cell::text(self.when(used)),
             ];
             if self.may(Action::EndSessions) {
@@ -237,10 +268,16 @@ impl Console {
             cells
         };
         let n = count(page.data.len(), page.next.is_some());
-        let mut columns =
-            ["console.user", "console.client", "console.device", "console.since", "console.used"]
-                .map(|key| locale.t(key))
-                .to_vec();
+        let mut columns = [
+            "console.user",
+            "console.client",
+            "console.session.api",
+            "console.device",
+            "console.since",
+            "console.used",
+        ]
+        .map(|key| locale.t(key))
+        .to_vec();
         if self.may(Action::EndSessions) {
             columns.push(locale.t("console.session"));
         }
@@ -258,6 +295,13 @@ pub(super) fn user_id(row: &LoggedIn) -> UserId {
     match row {
         LoggedIn::Client(listed) => listed.session.user_id,
         LoggedIn::Browser(browser, _) => browser.user_id,
+    }
+}
+
+fn begun(row: &LoggedIn) -> Timestamp {
+    match row {
+        LoggedIn::Client(listed) => listed.session.created_at,
+        LoggedIn::Browser(browser, _) => browser.auth_time,
     }
 }
 

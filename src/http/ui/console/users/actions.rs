@@ -206,6 +206,7 @@ impl Console {
                 .name
                 .as_ref()
                 .map_or_else(|| user.login.clone(), |name| format!("{} ({name})", user.login)),
+            facts: Vec::new(),
             effects,
             path: format!("/admin/users/{}/{action}", user.id),
             cancel: format!("/admin/users/{}", user.id),

@@ -214,6 +214,7 @@ impl Console {
             menu: "/admin/users",
             title: locale.t(action.title()).to_owned(),
             target: locale.with("console.users.caption", &[("n", &n)]),
+            facts: Vec::new(),
             effects,
             path: format!("/admin/users/selected?{page}"),
             cancel: "/admin/users".to_owned(),
