@@ -3,11 +3,12 @@
 use serde_json::{Map, Value};
 
 use crate::app::{App, AuditedTx};
+use crate::base::Timestamp;
 use crate::base::id::UserId;
 use crate::crypto::password::{Lane, Requester};
 use crate::domain::attributes::{Attributes, ClaimsPatch, is_own_role, is_reserved_claim};
 use crate::domain::audit::EventKind;
-use crate::domain::outcome::{Code, Failure, Refusal};
+use crate::domain::outcome::{Code, Failure, FieldError, Refusal};
 use crate::domain::pagination::{Page, PageRequest};
 use crate::domain::permission::{Action, TargetKind};
 use crate::domain::request_info::RequestInfo;
@@ -169,6 +170,19 @@ pub async fn list(app: App, request: PageRequest) -> Result<Page<User>, Failure>
 pub async fn show(app: App, id: UserId) -> Result<User, Failure> {
     let found = users::find(&mut app.db.reader().await?, id).await?;
     Ok(found.ok_or_else(not_found)?)
+}
+
+/// All that is wrong with the fields of a user to be made, as far as it can be seen without the database and without the
+/// password; [`create`] refuses the first.
+#[must_use]
+pub fn mistakes(create: &Create, now: Timestamp) -> Vec<FieldError> {
+    let checks = [
+        parse_login(&create.login).map(drop),
+        check_name(create.name.as_deref()),
+        create.email.applied_to(None, now).map(drop).map_err(invalid_email),
+        check_attributes(create.attributes.clone()).map(drop),
+    ];
+    checks.into_iter().filter_map(Result::err).flat_map(|refusal| refusal.fields).collect()
 }
 
 /// Makes a user. The first administrator closes set-up for good.

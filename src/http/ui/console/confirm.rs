@@ -60,8 +60,10 @@ impl Console {
     ) -> PageResult {
         let is_fresh = self.is_fresh().await.or_page_of(self)?;
         let head = refused.map_or_else(HttpResponse::Ok, Problem::head);
+        // A command that was refused as a form is not offered.
+        let same_as = if refused.is_none() { question.same_as } else { String::new() };
         let template = ConfirmPage {
-            console: self.frame(question.menu, String::new(), question.same_as),
+            console: self.frame(question.menu, String::new(), same_as),
             title: question.title,
             target: question.target,
             whom,

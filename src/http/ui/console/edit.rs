@@ -93,7 +93,8 @@ impl Console {
                 title: form.title,
                 notice: None,
                 search: String::new(),
-                same_as: form.same_as,
+                // What was typed was refused: a command with it could do what the form did not.
+                same_as: if refused.is_none() { form.same_as } else { String::new() },
                 sections: vec![Section { blocks, ..Section::default() }],
             },
         ))

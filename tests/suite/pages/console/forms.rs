@@ -89,6 +89,16 @@ async fn mistakes_are_said_beside_their_field() {
         let refused = confirm(&root, "/admin/users/new", &fields).await;
         beside(&refused.is(422).text, "role");
         assert!(refused.text.contains("value=\"ida\""), "what was typed stays");
+        let all = [
+            ("login", ""),
+            ("email", "no address"),
+            ("roles", "signet:foo"),
+            ("role", "superadmin"),
+        ];
+        let refused = confirm(&root, "/admin/users/new", &all).await;
+        for (name, _) in all {
+            beside(&refused.is(422).text, name);
+        }
         for (path, name) in [
             ("/admin/audit?kind=login.faild", "add"),
             ("/admin/audit?user=nemo", "user"),

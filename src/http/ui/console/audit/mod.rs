@@ -77,7 +77,8 @@ impl Console {
         let alert = self.mark_errors(&mut form.fields, Some(problem), name);
         let mut blocks: Vec<Block> = alert.into_iter().chain([Block::Form(form)]).collect();
         blocks.push(Block::Links(self.audit_filter_links(set, None)));
-        self.show_as(problem.head(), self.audit_content(set, blocks))
+        let content = self.audit_content(set, blocks);
+        self.show_as(problem.head(), Content { same_as: String::new(), ..content })
     }
 
     async fn audit_page(

@@ -134,7 +134,9 @@ impl Console {
                 let mut form = self.session_form(&set);
                 let alert = self.mark_errors(&mut form.fields, Some(&problem), |field| field.name);
                 let blocks = alert.into_iter().chain([Block::Form(form)]).collect();
-                Ok(self.show_as(problem.head(), self.session_content(&set, None, blocks)))
+                let content = self.session_content(&set, None, blocks);
+                let same_as = String::new();
+                Ok(self.show_as(problem.head(), Content { same_as, ..content }))
             }
         }
     }

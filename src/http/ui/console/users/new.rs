@@ -42,9 +42,10 @@ pub async fn post(
     let (console, mut form) = submitted(context, &request, form, Action::CreateUser).await?;
     console.require_fresh(PATH).await?;
     let typed = Typed::of(&mut form);
-    let allowed = console.context().check(typed.check()).and_then(|()| {
-        console.require_to(Action::CreateUser, TargetKind::of_user(typed.own_role()))
-    });
+    let kind = TargetKind::of_user(typed.own_role());
+    let allowed = console
+        .require_to(Action::CreateUser, kind)
+        .and_then(|()| console.context().check(typed.check(console.now())));
     if let Err(problem) = allowed {
         return console.edit(console.new_user_form(&typed), Some(&problem)).await;
     }
@@ -105,7 +106,7 @@ impl Console {
                 text("roles", "console.roles", "console.user.roles_hint", &typed.roles),
             ],
             submit: locale.t("console.user.create").to_owned(),
-            same_as: typed.command(),
+            same_as: "signet user create LOGIN --invite".to_owned(),
         }
     }
 }

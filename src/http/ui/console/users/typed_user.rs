@@ -1,9 +1,9 @@
 //! What was typed about a new user.
 
-use crate::admin::users::Create;
+use crate::admin::users::{self, Create};
+use crate::base::Timestamp;
 use crate::domain::attributes::Attributes;
-use crate::domain::outcome::Refusal;
-use crate::domain::shell_word::{command, option};
+use crate::domain::outcome::{FieldError, Refusal};
 use crate::domain::user::Role;
 use crate::domain::user_email::EmailChange;
 use crate::http::extract::FormFields;
@@ -36,11 +36,15 @@ impl Typed {
         self.role.parse().unwrap_or(Role::User)
     }
 
-    /// Refuses a role that Signet does not have. A form without the field makes an ordinary user.
-    pub(super) fn check(&self) -> Result<(), Refusal> {
-        let is_known = self.role.is_empty() || self.role.parse::<Role>().is_ok();
-        let message = "A role of Signet is user, admin, signet:auditor or signet:helpdesk.";
-        is_known.then_some(()).ok_or_else(|| Refusal::field("role", "unknown", message))
+    /// Refuses all that is wrong at once; also a role that Signet does not have. A form without the field makes an
+    /// ordinary user.
+    pub(super) fn check(&self, now: Timestamp) -> Result<(), Refusal> {
+        let mut wrong = users::mistakes(&self.create(), now);
+        if !self.role.is_empty() && self.role.parse::<Role>().is_err() {
+            let message = "A role of Signet is user, admin, signet:auditor or signet:helpdesk.";
+            wrong.push(FieldError { field: "role", code: "unknown", message });
+        }
+        if wrong.is_empty() { Ok(()) } else { Err(Refusal::fields(wrong)) }
     }
 
     fn roles(&self) -> Vec<String> {
@@ -59,22 +63,5 @@ impl Typed {
             attributes: Attributes { roles: self.roles(), ..Attributes::default() },
             must_change_password: false,
         }
-    }
-
-    /// The command that does the same; of an empty form, one with a login to be replaced.
-    pub(super) fn command(&self) -> String {
-        let mut options = " --invite".to_owned();
-        for (name, value) in [("--name", &self.name), ("--email", &self.email)] {
-            if !value.is_empty() {
-                options.push_str(&option(name, value));
-            }
-        }
-        let own = self.own_role();
-        let own = (own != Role::User).then(|| own.to_string());
-        for role in own.into_iter().chain(self.roles()) {
-            options.push_str(&option("--role", &role));
-        }
-        let login = if self.login.is_empty() { "LOGIN" } else { &self.login };
-        command("signet user create", login, &options)
     }
 }
