@@ -6,7 +6,7 @@ use signet::domain::user::Role;
 use super::rights::with_role;
 use super::{administrator, confirm, started};
 use crate::support::on_both;
-use crate::support::relying_party::field;
+use crate::support::relying_party::{App, Person, field};
 
 /// An SPA has no secret: its registration ends at a page with everything that is entered in it. An application that
 /// does not exist is said to be unknown, with a way to the list.
@@ -117,6 +117,65 @@ async fn administration_keys_are_made_and_revoked() {
         confirm(&root, &revoke, &[]).await.is(303);
         server.get_as("/v1/admin/users", &key).await.is(401);
         root.get(&revoke).await.is(404);
+    })
+    .await;
+}
+
+/// What is entered in an application has values of `scope` that it may request: of its APIs, and of the user unless it is
+/// a service, whose form does not speak of consent either.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_connection_has_scopes_that_can_be_requested() {
+    on_both("console: scopes to enter", async |backend| {
+        let server = started(backend).await;
+        let admin = server.administrator("second").await;
+        let api = "https://orders.example.com";
+        let body = json!({"identifier": api, "scopes": ["orders:read", "orders:write"]});
+        server.call_as(reqwest::Method::POST, "/v1/admin/apis", &admin.access, body).await.is(201);
+        let root = administrator(&server).await;
+        let own = ["openid", "profile", "orders:read"];
+        for (id, kind, more, value) in [
+            ("shop", "web", json!(own), "openid profile orders:read"),
+            ("all", "spa", json!(null), "openid profile orders:read orders:write"),
+            ("bot", "service", json!(null), "<code>orders:read orders:write"),
+        ] {
+            let mut client = json!({"type": kind, "client_id": id, "name": id, "audiences": [api]});
+            if !more.is_null() {
+                client["scopes"] = more;
+            }
+            App::register(&server, &admin, client).await;
+            let page = root.get(&format!("/admin/clients/{id}")).await;
+            let (_, connect) = page.is(200).text.split_once("id=\"connect\"").unwrap();
+            assert!(connect.contains(value), "{id}: {connect}");
+            assert!(connect.contains(&format!("resource={api}")), "{id}: {connect}");
+            assert!(!connect.contains("All that its APIs"), "{id}: {connect}");
+        }
+        let hint = "asked for consent";
+        let form = root.get("/admin/clients/new?type=web").await;
+        assert!(form.is(200).text.contains(hint), "{}", form.text);
+        let form = root.get("/admin/clients/new?type=service").await;
+        assert!(!form.is(200).text.contains(hint), "{}", form.text);
+    })
+    .await;
+}
+
+/// The page of an application whose requests were refused says why the newest was, and names the command for all.
+#[tokio::test(flavor = "multi_thread")]
+async fn refused_requests_are_said_on_the_page_of_the_application() {
+    on_both("console: refused requests", async |backend| {
+        let server = started(backend).await;
+        let admin = server.administrator("second").await;
+        let app = App::register(&server, &admin, json!({"type": "web", "client_id": "shop"})).await;
+        let root = administrator(&server).await;
+        let command = "signet client why shop";
+        let page = root.get("/admin/clients/shop").await;
+        assert!(!page.is(200).text.contains(command), "{}", page.text);
+        let wrong = app.url(&[("redirect_uri", "https://elsewhere.example.com/cb")]);
+        assert_eq!(Person::new(&server, "ada").get(&wrong).await.status, 400);
+        server.app.write_client_findings().await.unwrap();
+        let page = root.get("/admin/clients/shop").await;
+        for text in [command, "Last refused or narrowed", "elsewhere.example.com"] {
+            assert!(page.is(200).text.contains(text), "{text}: {}", page.text);
+        }
     })
     .await;
 }

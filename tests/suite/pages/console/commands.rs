@@ -284,3 +284,21 @@ async fn a_refused_form_names_no_command() {
     })
     .await;
 }
+
+/// The page of an application that a configuration source manages names that source and no command that would be refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_managed_application_names_its_source() {
+    on_both("console: managed application", async |backend: Backend| {
+        let server = started(backend).await;
+        let root = administrator(&server).await;
+        let file = "[source]\nname = \"infra/prod\"\n[[client]]\nclient_id = \"shop\"\ntype = \"spa\"\n\
+                    redirect_uris = [\"https://x.example.com/\"]\n";
+        std::fs::write(server.dir.path().join("shop.toml"), file).unwrap();
+        printed(&server, "signet apply shop.toml");
+        let page = root.get("/admin/clients/shop").await;
+        let text = &page.is(200).text;
+        assert!(text.contains("change it in the files of infra/prod"), "{text}");
+        assert!(!text.contains("signet client update"), "{text}");
+    })
+    .await;
+}

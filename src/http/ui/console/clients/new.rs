@@ -107,7 +107,14 @@ impl Console {
         let mut fields = vec![Field {
             name: "name",
             label: locale.t("console.name"),
-            hint: Some(locale.t("console.client.name_hint").to_owned()),
+            hint: Some(
+                locale
+                    .t(match kind {
+                        ClientType::Service => "console.client.name_hint_service",
+                        _ => "console.client.name_hint",
+                    })
+                    .to_owned(),
+            ),
             value: typed.name,
             ..Field::default()
         }];

@@ -3,7 +3,8 @@
 use actix_web::HttpResponse;
 use actix_web::web::Path;
 
-use crate::admin::{activity, clients, managed};
+use crate::admin::{activity, client_why, clients, managed};
+use crate::domain::api::Target;
 use crate::domain::client::{Client, ClientMetadata, ClientType};
 use crate::domain::pagination::PageRequest;
 use crate::domain::permission::TargetKind;
@@ -58,6 +59,7 @@ impl Console {
                 blocks: vec![Block::Facts(self.connection(client))],
             },
         ];
+        sections.extend(self.refusals(&client.client_id).await?);
         sections.extend(self.admin_section(client, managed.is_some()).await?);
         Ok(self.show(Content {
             menu: "/admin/clients",
@@ -107,7 +109,7 @@ impl Console {
             fact("console.secrets", Cell::text(secrets.len().to_string())),
             fact("console.redirect_uris", list(&metadata.redirect_uris)),
             fact("console.grants", list(&metadata.grant_types)),
-            fact("console.apis", self.apis_of(client_id, &metadata.audiences)),
+            fact("console.apis", self.apis_of(client_id, &metadata.audiences, managed)),
             fact(
                 "console.scopes",
                 Cell::text(scopes.unwrap_or_else(|| locale.t("console.scopes.all").to_owned())),
@@ -118,14 +120,21 @@ impl Console {
         Ok(facts)
     }
 
-    /// The APIs of a client. Without one it gets no token for any, and the command that gives it one is named.
-    fn apis_of(&self, client_id: &str, apis: &[String]) -> Cell {
+    /// The APIs of a client. Without one it gets no token for any, and the command or the source that gives it one is
+    /// named.
+    fn apis_of(&self, client_id: &str, apis: &[String], managed: Option<&Managed>) -> Cell {
         if !apis.is_empty() {
             return Cell::text(apis.join(", "));
         }
+        let locale = self.locale();
         let give = command("signet client update", client_id, " --audience IDENTIFIER");
-        let note = self.locale().with("console.client.give_api", &[("command", &give)]);
-        Cell::text(self.locale().t("console.none")).noting(note)
+        let note = match managed {
+            Some(Managed { source, .. }) => {
+                locale.with("console.client.give_api_managed", &[("source", source)])
+            }
+            None => locale.with("console.client.give_api", &[("command", &give)]),
+        };
+        Cell::text(locale.t("console.none")).noting(note)
     }
 
     /// Whose the object is, and where to change it.
@@ -200,9 +209,7 @@ impl Console {
             facts.push(Fact { name: "client_secret", value: note });
         }
         facts.extend(redirect_uris.iter().map(|uri| fact("redirect_uri", uri)));
-        let scopes = metadata.scopes.as_ref().map(ToString::to_string);
-        let scopes = scopes.unwrap_or_else(|| locale.t("console.scopes.all").to_owned());
-        facts.push(Fact { name: "scope", value: Cell::text(scopes) });
+        facts.extend(self.scope_values(client));
         let how = match client_type {
             ClientType::Service => "console.client.how_service",
             ClientType::Spa | ClientType::Native => "console.client.how_public",
@@ -211,6 +218,51 @@ impl Console {
         facts
             .push(Fact { name: locale.t("console.client.flow"), value: Cell::text(locale.t(how)) });
         facts
+    }
+
+    /// Values of `scope` that the application may request: one for each of its APIs, which `resource` names.
+    fn scope_values(&self, client: &Client) -> Vec<Fact> {
+        let ClientMetadata { client_type, audiences, admin_scopes, .. } = &client.metadata;
+        let is_service = *client_type == ClientType::Service;
+        let of_user = ["openid", "profile"].map(str::to_owned).into_iter();
+        let of_user: Vec<String> = of_user
+            .filter(|scope| !is_service && client.may_request_scope(scope))
+            .chain(admin_scopes.iter().map(|scope| scope.to_string()))
+            .collect();
+        let value = |scopes: &[String]| Cell::code(scopes.join(" "));
+        let of_api = |identifier: &String| {
+            let known = self.context().app.audience(Some(identifier))?;
+            let Target::Api(api) = &known.target else { return None };
+            let own = api.scopes.iter().map(|scope| scope.to_string());
+            let own = own.filter(|scope| client.may_request_scope(scope));
+            let all: Vec<String> = of_user.iter().cloned().chain(own).collect();
+            let value = value(&all).noting(format!("resource={identifier}"));
+            (!all.is_empty()).then_some(Fact { name: "scope", value })
+        };
+        let of_apis: Vec<Fact> = audiences.iter().filter_map(of_api).collect();
+        match of_apis.is_empty() && !of_user.is_empty() {
+            true => vec![Fact { name: "scope", value: value(&of_user) }],
+            false => of_apis,
+        }
+    }
+
+    /// The newest request of the client that was refused or narrowed, and the command that lists all of them.
+    async fn refusals(&self, client_id: &str) -> Result<Option<Section>, Problem> {
+        let (context, locale) = (self.context(), self.locale());
+        let work = client_why::why(context.app.clone(), client_id.to_owned(), context.now());
+        let report = context.run(work).await?;
+        let Some((finding, explanation)) = report.findings.first() else { return Ok(None) };
+        let when = locale.date_time(finding.last_at);
+        let values = [("when", &*when), ("message", &*explanation.message)];
+        let all = command("signet client why", client_id, "");
+        Ok(Some(Section {
+            id: "refusals",
+            heading: Some(locale.t("console.client.refusals").to_owned()),
+            blocks: vec![
+                Block::Text(locale.with("console.client.refusal", &values)),
+                Block::Text(locale.with("console.client.refusals_all", &[("command", &all)])),
+            ],
+        }))
     }
 
     /// What may be done with an administration client by this user.
