@@ -4,8 +4,10 @@
 //! `setup_links::hold_administrators`, so that two changes at once do not each count on the administrator that the other
 //! takes away.
 
+use crate::app::App;
 use crate::base::id::UserId;
 use crate::domain::outcome::{Code, Failure, Refusal};
+use crate::domain::user::{Role, User};
 use crate::store::{Tx, users};
 
 /// Refuses to leave the server without an enabled administrator.
@@ -19,6 +21,17 @@ pub async fn keep_an_administrator(tx: &mut Tx, id: UserId) -> Result<(), Failur
         return Err(refusal().into());
     }
     Ok(())
+}
+
+/// Whether the server would be without an enabled administrator if this user were none. A hint: it holds nothing.
+///
+/// # Errors
+/// Only faults.
+pub async fn is_last(app: App, user: User) -> Result<bool, Failure> {
+    if user.role != Role::Admin || user.disabled_at.is_some() {
+        return Ok(false);
+    }
+    Ok(users::other_administrators(&mut app.db.reader().await?, user.id).await? == 0)
 }
 
 /// The refusal.

@@ -24,6 +24,7 @@ use crate::http::ui::console::{Console, OrPageOf, enter, named_action, submitted
 use crate::http::ui::page;
 use crate::http::ui::page_error::PageResult;
 use crate::http::ui::pages::OneTimeLinkPage;
+use crate::identity::last_administrator;
 use crate::text_enum;
 
 text_enum! {
@@ -150,7 +151,7 @@ impl UserAction {
 /// The question.
 pub async fn get(context: Context, path: Path<(String, String)>) -> PageResult {
     let (id, action) = path.into_inner();
-    let action: UserAction = named_action(&context, &action)?;
+    let action: UserAction = named_action(&context, &action).await?;
     let console = enter(context, action.right()).await?;
     let user = console.named_user(&id).await.or_page_of(&console)?;
     let right = console.require_to(action.right(), TargetKind::of_user(user.role));
@@ -166,7 +167,7 @@ pub async fn post(
     form: Result<FormFields, Problem>,
 ) -> PageResult {
     let (id, action) = path.into_inner();
-    let action: UserAction = named_action(&context, &action)?;
+    let action: UserAction = named_action(&context, &action).await?;
     let (console, form) = submitted(context, &request, form, action.right()).await?;
     console.require_fresh(&format!("/admin/users/{id}/{action}")).await?;
     let user = match console.named_user(&id).await {
@@ -197,6 +198,13 @@ impl Console {
         if action.ends_sessions() {
             let count = self.session_count(Selection::User(user.id)).await?;
             effects.insert(0, locale.with("console.effect.sessions_end", &[("count", &count)]));
+        }
+        if matches!(action, UserAction::Disable | UserAction::Delete) {
+            let context = self.context();
+            let work = last_administrator::is_last(context.app.clone(), user.clone());
+            if context.run(work).await? {
+                effects.insert(0, locale.t("console.effect.last_administrator").to_owned());
+            }
         }
         let typed = locale.with("console.confirm.type_login", &[("login", &user.login)]);
         Ok(Question {
