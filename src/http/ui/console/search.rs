@@ -1,26 +1,61 @@
-//! `/admin/search`: one box for users, clients and APIs.
+//! `/admin/search`: one box for users, clients and APIs. The id of a user leads to the user.
 
 use actix_web::HttpResponse;
 
-use crate::admin::{apis, clients};
+use crate::admin::{apis, clients, users};
+use crate::base::id::UserId;
+use crate::domain::client;
+use crate::domain::outcome::Code;
 use crate::domain::pagination::{MAX_LIMIT, PageRequest};
+use crate::domain::user::User;
 use crate::http::context::Context;
 use crate::http::error::Problem;
 use crate::http::extract::Params;
 use crate::http::ui::page_error::PageResult;
-use crate::http::ui::pages::{Block, Section, Table};
+use crate::http::ui::pages::{Block, Choice, Section, Table};
 
 use super::access::Action;
 use super::users::{UserListQuery, find_command};
-use super::{Console, Content, OrPageOf, enter_with};
+use super::{Console, Content, OrPageOf, enter_with, query};
 
 /// What was found.
 pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResult {
     let (console, params) = enter_with(context, Action::ReadUsers, params).await?;
-    console.search(params.get("q").unwrap_or_default().trim()).await.or_page_of(&console)
+    let q = params.get("q").unwrap_or_default().trim();
+    if let Some(found) = console.user_of_id(q).await.or_page_of(&console)? {
+        return Ok(console.go_to(&console.user_link(found.id)));
+    }
+    console.search(q).await.or_page_of(&console)
 }
 
 impl Console {
+    /// The user with this id: `sub` of tokens, and what services behind a gateway are told.
+    async fn user_of_id(&self, q: &str) -> Result<Option<User>, Problem> {
+        let Ok(id) = q.parse::<UserId>() else { return Ok(None) };
+        match self.context().run(users::show(self.context().app.clone(), id)).await {
+            Ok(user) => Ok(Some(user)),
+            Err(problem) if problem.code() == Code::NotFound => Ok(None),
+            Err(problem) => Err(problem),
+        }
+    }
+
+    /// To the search for a name that a filter did not find.
+    pub(super) fn search_links(&self, q: Option<&str>) -> Block {
+        let q = q.unwrap_or_default();
+        let to = self.link("/admin/search").with_query(&query(&[("q", q)]));
+        let label = self.locale().with("console.filter.search", &[("q", q)]);
+        Block::Links(vec![Choice::link(label, to)])
+    }
+
+    /// Says that a filter names no client, and leads to the search. One that was deleted can still be filtered for.
+    pub(super) fn no_client(&self, client_id: Option<&str>) -> Vec<Block> {
+        let unknown =
+            |id: &&str| *id != client::BUILT_IN && self.context().app.client(id).is_none();
+        let Some(id) = client_id.filter(unknown) else { return Vec::new() };
+        let text = self.locale().with("console.filter.no_client", &[("client", id)]);
+        vec![Block::Text(text), self.search_links(Some(id))]
+    }
+
     async fn search(&self, q: &str) -> Result<HttpResponse, Problem> {
         let (context, locale) = (self.context(), self.locale());
         let mut sections = Vec::new();

@@ -107,7 +107,8 @@ async fn the_question_about_a_session_says_whose_it_is() {
             .call_as(Method::POST, "/v1/admin/apis", &admin.access, json!({ "identifier": api }))
             .await
             .is(201);
-        let client = json!({"type": "web", "client_id": "shop", "name": "Shop", "audiences": [api]});
+        let client =
+            json!({"type": "web", "client_id": "shop", "name": "Shop", "audiences": [api]});
         let app = App::register(&server, &admin, client).await;
         let ada = Person::new(&server, "ada");
         let code = app.code(&ada, &[("resource", api)]).await;

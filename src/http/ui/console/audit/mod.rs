@@ -64,18 +64,25 @@ impl Console {
                 let is_user = params.get("actor").is_none()
                     || audit_params::user(context, params).await.is_err();
                 let field = if is_user { "user" } else { "actor" };
-                Ok(self.audit_refused(&set, &self.unknown_name(field)))
+                let search = self.search_links(params.get(field));
+                Ok(self.audit_refused(&set, &self.unknown_name(field), Some(search)))
             }
-            Err(problem) => Ok(self.audit_refused(&set, &problem)),
+            Err(problem) => Ok(self.audit_refused(&set, &problem, None)),
         }
     }
 
     /// The form again, with what is wrong in it.
-    fn audit_refused(&self, set: &AuditQuery, problem: &Problem) -> HttpResponse {
+    fn audit_refused(
+        &self,
+        set: &AuditQuery,
+        problem: &Problem,
+        search: Option<Block>,
+    ) -> HttpResponse {
         let mut form = self.audit_form(set);
         let name = |field: &Field| if field.name == "add" { "kind" } else { field.name };
         let alert = self.mark_errors(&mut form.fields, Some(problem), name);
         let mut blocks: Vec<Block> = alert.into_iter().chain([Block::Form(form)]).collect();
+        blocks.extend(search);
         blocks.push(Block::Links(self.audit_filter_links(set, None)));
         let content = self.audit_content(set, blocks);
         self.show_as(problem.head(), Content { same_as: String::new(), ..content })
@@ -106,6 +113,9 @@ impl Console {
         if *cut_off {
             let most = audit::MOST_EXAMINED.to_string();
             blocks.push(Block::Text(locale.with("console.audit.cut_off", &[("n", &most)])));
+        }
+        if page.data.is_empty() {
+            blocks.extend(self.no_client(filter.client_id.as_deref()));
         }
         blocks.push(Block::table(table));
         if self.may(Action::ExportAudit) {

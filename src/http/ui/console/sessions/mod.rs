@@ -133,7 +133,10 @@ impl Console {
             Err(problem) => {
                 let mut form = self.session_form(&set);
                 let alert = self.mark_errors(&mut form.fields, Some(&problem), |field| field.name);
-                let blocks = alert.into_iter().chain([Block::Form(form)]).collect();
+                let mut blocks: Vec<Block> = alert.into_iter().chain([Block::Form(form)]).collect();
+                if problem.fields().iter().any(|field| field.code == "no_such") {
+                    blocks.push(self.search_links(params.get("user")));
+                }
                 let content = self.session_content(&set, None, blocks);
                 let same_as = String::new();
                 Ok(self.show_as(problem.head(), Content { same_as, ..content }))
@@ -168,6 +171,9 @@ impl Console {
         }
         if !found.data.is_empty() && self.may(Action::EndSessions) {
             blocks.push(Block::Text(locale.t("console.sessions.end_how").to_owned()));
+        }
+        if found.data.is_empty() {
+            blocks.extend(self.no_client(filter.client_id.as_deref()));
         }
         blocks.push(Block::table(table));
         let mut content = self.session_content(set, user.as_ref(), blocks);
