@@ -14,7 +14,11 @@ use super::ui;
 /// The answer to a path that does not exist.
 pub async fn not_found(context: Context, request: HttpRequest) -> HttpResponse {
     let refusal = Refusal::new(Code::NotFound, "There is nothing at this address.");
-    speak(&context, &request, &context.problem(refusal.into()))
+    let problem = context.problem(refusal.into());
+    match request.path().starts_with("/admin/") {
+        true => ui::console::not_found(&context, &problem).await,
+        false => speak(&context, &request, &problem),
+    }
 }
 
 /// The answer to a path that exists, asked with a method that does not.

@@ -24,6 +24,7 @@ use crate::oauth::restart::RestartOptions;
 use crate::store::consents::Consent;
 
 use super::client_card::logo;
+use super::console;
 use super::page_error::{OrErrorPage, PageError, PageResult};
 use super::pages::{AccountPage, AppRow, Done, SessionRow};
 use super::render::{go_here, scope_item};
@@ -225,6 +226,7 @@ impl Visited {
             newest: shown != Shown::default(),
             apps: self.apps(&overview, locale),
             may_change_login: self.context.app.config.login_change,
+            has_console: console::is_open_to(&self.context, &self.here),
         };
         Ok(page_with(answer, &template, &policy(true)))
     }

@@ -254,6 +254,7 @@ fn accounts(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> 
         newest: false,
         apps: vec![],
         may_change_login: false,
+        has_console: false,
     };
     let full = AccountPage {
         name: Some(world.name),
@@ -270,6 +271,7 @@ fn accounts(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> 
         newest: true,
         apps: vec![app],
         may_change_login: true,
+        has_console: true,
         ..page(None, None)
     };
     let name = page(Some(wrong("name", "not_a_name")), None);
@@ -355,15 +357,18 @@ fn own(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
         login: world.login,
         login_json: quoted(world.login),
         access_token: &"eyJhbGciOiJFUzI1NiJ9.".repeat(16),
+        has_console: true,
     };
     let text = frame.locale.error((Code::NotFound, None), "");
     let request_id = "4be1f9d2c07d4a6f8f5e0d3b2a190817";
-    let error =
-        ErrorPage { frame, title: frame.t("failure.not_found"), text, request_id, restart: None };
+    let failure = |title, text, restart| {
+        let ways = None;
+        ErrorPage { frame, title, text, request_id, restart, ways }
+    };
+    let error = failure(frame.t("failure.not_found"), text, None);
     let stale = frame.locale.error((Code::Forbidden, Some(Reason::StaleRequest)), "");
     let title = frame.t("failure.expired");
-    let stale =
-        |restart| ErrorPage { frame, title, text: stale, request_id, restart: Some(restart) };
+    let stale = |restart| failure(title, stale, Some(restart));
     let both = RestartOptions { application: Some(application(world)), ..start_again(world) };
     let pushed = RestartOptions { start_again: None, ..both.clone() };
     let unknown = RestartOptions::default();

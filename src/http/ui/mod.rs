@@ -67,6 +67,15 @@ struct ErrorPage<'a> {
     text: &'a str,
     request_id: &'a str,
     restart: Option<&'a RestartOptions>,
+    ways: Option<SignedInWays>,
+}
+
+/// Where a signed-in user goes on from a page of the console that is not for them, or is not there.
+struct SignedInWays {
+    /// Whether the console is open to the user; otherwise their account is.
+    to_console: bool,
+    /// The value of the hidden field `csrf` of the form that signs out.
+    csrf: String,
 }
 
 /// Renders a template into an answer whose forms stay at this origin and which runs no script.
@@ -97,11 +106,19 @@ pub fn error_page(context: &Context, problem: &Problem) -> HttpResponse {
     error(context, problem, None)
 }
 
-/// The same with a text of the page that it happened on.
-fn error_page_saying(context: &Context, problem: &Problem, text: &str) -> HttpResponse {
+/// The same with a text of the page that it happened on, and the ways of a signed-in user.
+fn error_page_for(
+    context: &Context,
+    problem: &Problem,
+    text: &str,
+    ways: SignedInWays,
+) -> HttpResponse {
     let frame = context.frame(None).shown_once();
     let (title, request_id) = (frame.t(title_of(problem)), problem.request_id());
-    page(problem.head(), &ErrorPage { frame, title, text, request_id, restart: None })
+    page(
+        problem.head(),
+        &ErrorPage { frame, title, text, request_id, restart: None, ways: Some(ways) },
+    )
 }
 
 /// The refusal of a form of the user's account that another sign-in, or none, was given.
@@ -130,7 +147,7 @@ fn error(context: &Context, problem: &Problem, restart: Option<&RestartOptions>)
         _ => frame.refusal_of_request(problem).into(),
     };
     let (title, request_id) = (frame.t(title_of(problem)), problem.request_id());
-    page(problem.head(), &ErrorPage { frame, title, text: &text, request_id, restart })
+    page(problem.head(), &ErrorPage { frame, title, text: &text, request_id, restart, ways: None })
 }
 
 /// The key of the heading of an error page.

@@ -10,6 +10,7 @@ use crate::http::error::Problem;
 use crate::http::extract::FormFields;
 use crate::identity::setup;
 
+use super::console;
 use super::page_error::{OrErrorPage, PageResult};
 use super::{Frame, error_page, page, page_with, policy};
 
@@ -31,6 +32,7 @@ pub(super) struct FirstTokenPage<'a> {
     pub(super) login: &'a str,
     pub(super) login_json: String,
     pub(super) access_token: &'a str,
+    pub(super) has_console: bool,
 }
 
 /// The form. Opening it consumes nothing: link previews and impatient browsers do no harm.
@@ -68,6 +70,7 @@ pub async fn post(
         login: &user.login,
         login_json: quoted(&user.login),
         access_token: tokens.access_token(),
+        has_console: console::is_there(&context),
     };
     Ok(page(HttpResponse::Ok(), &template))
 }

@@ -21,6 +21,7 @@ pub mod sessions;
 pub mod settings;
 mod unknown_params;
 pub mod users;
+mod ways;
 
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -48,9 +49,12 @@ use super::account::{Visited, signed_in};
 use super::page_error::{OrErrorPage, PageError};
 use super::pages::{Block, Cell, Choice, ConsoleFrame, ConsolePage, NavItem, Section};
 use super::render::go_here;
-use super::{Locale, error_page, error_page_saying, page, stale_form, title_of};
+use super::{Locale, error_page, error_page_for, page, stale_form, title_of};
 
 use access::Action;
+pub use ways::not_found;
+use ways::ways_of;
+pub(super) use ways::{is_open_to, is_there};
 
 /// The pages of the menu: path, what it takes to see it, and the key of its name.
 const MENU: [(&str, Action, &str); 9] = [
@@ -89,7 +93,7 @@ struct Content<'a> {
 
 /// Admits a user who may do this; redirects others to the sign-in page or refuses them.
 async fn enter(context: Context, action: Action) -> Result<Console, PageError> {
-    if !context.app.config.console || !is_allowed_network(&context) {
+    if !is_there(&context) {
         return Err(error_page(&context, &nothing_here(&context)).into());
     }
     let login = sign_in(&context, context.reloadable().unwrap_or("/admin"));
@@ -107,7 +111,7 @@ async fn enter(context: Context, action: Action) -> Result<Console, PageError> {
         return Err(go_here(HttpResponse::SeeOther(), &login).into());
     }
     if let Err(denied) = console_session::authority(here).require(action) {
-        return Err(forbidden(context, denied).into());
+        return Err(forbidden(&visited, denied).into());
     }
     let csrf = account::token(&context.app, &visited.visit.visitor);
     Ok(Console { visited, csrf })
@@ -140,17 +144,11 @@ fn nothing_here(context: &Context) -> Problem {
 }
 
 /// The action that an address names; others have no page.
-fn named_action<A: FromStr>(context: &Context, named: &str) -> Result<A, PageError> {
-    named.parse().map_err(|_| error_page(context, &nothing_here(context)).into())
-}
-
-/// Whether the request comes from a network from which the console can be used. An address that is not known is of
-/// none.
-fn is_allowed_network(context: &Context) -> bool {
-    let networks = &context.app.config.console_networks;
-    let address = context.facts.address.map(|address| address.to_canonical());
-    networks.is_empty()
-        || address.is_some_and(|address| networks.iter().any(|network| network.contains(&address)))
+async fn named_action<A: FromStr>(context: &Context, named: &str) -> Result<A, PageError> {
+    match named.parse() {
+        Ok(action) => Ok(action),
+        Err(_) => Err(not_found(context, &nothing_here(context)).await.into()),
+    }
 }
 
 /// Lets a user in who sends a form of the console.
@@ -184,7 +182,8 @@ fn is_cross_origin(context: &Context, request: &HttpRequest) -> bool {
 }
 
 /// The page that says which role is missing, and who can grant it.
-fn forbidden(context: &Context, denied: Denied) -> HttpResponse {
+fn forbidden(visited: &Visited, denied: Denied) -> HttpResponse {
+    let context = &visited.context;
     let locale = context.locale(None);
     let text = match denied {
         // The scopes of the console are those of the role.
@@ -196,7 +195,8 @@ fn forbidden(context: &Context, denied: Denied) -> HttpResponse {
         }
         denied => Refusal::from(denied).message.into_owned(),
     };
-    error_page_saying(context, &context.problem(Refusal::from(denied).into()), &text)
+    let problem = context.problem(Refusal::from(denied).into());
+    error_page_for(context, &problem, &text, ways_of(context, &visited.visit, &visited.here))
 }
 
 /// The sign-in page, which leads back to `page`.
@@ -348,7 +348,7 @@ impl Console {
     /// Refuses an action which this user may do to nothing.
     fn require(&self, action: Action) -> Result<(), PageError> {
         let allowed = console_session::authority(&self.visited.here).require(action);
-        allowed.map_err(|denied| forbidden(self.context(), denied).into())
+        allowed.map_err(|denied| forbidden(&self.visited, denied).into())
     }
 
     /// What the address says was done.

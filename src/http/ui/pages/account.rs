@@ -40,6 +40,8 @@ pub struct AccountPage<'a> {
     pub apps: Vec<AppRow>,
     /// Whether the login name can be changed.
     pub may_change_login: bool,
+    /// Whether the web console is open to the user.
+    pub has_console: bool,
 }
 
 /// A place where a user is signed in. Points in time are texts, such as `Locale::ago` makes.

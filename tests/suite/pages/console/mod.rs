@@ -15,6 +15,7 @@ mod pictures;
 mod rights;
 mod sessions;
 mod users;
+mod ways;
 
 use signet::base::TimeSpan;
 

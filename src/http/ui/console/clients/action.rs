@@ -127,7 +127,7 @@ impl ClientAction {
 /// The question before an action.
 pub async fn get(context: Context, path: Path<(String, String)>) -> PageResult {
     let (id, action) = path.into_inner();
-    let action: ClientAction = named_action(&context, &action)?;
+    let action: ClientAction = named_action(&context, &action).await?;
     let console = enter(context, action.right()).await?;
     console.require_before(action).or_page_of(&console)?;
     let question = console.client_question(action, &id).await.or_page_of(&console)?;
@@ -142,7 +142,7 @@ pub async fn post(
     form: Result<FormFields, Problem>,
 ) -> PageResult {
     let (id, action) = path.into_inner();
-    let action: ClientAction = named_action(&context, &action)?;
+    let action: ClientAction = named_action(&context, &action).await?;
     let (console, form) = submitted(context, &request, form, action.right()).await?;
     let page = format!("{}/{action}", client_path(&id));
     console.require_fresh(&page).await?;

@@ -1,0 +1,53 @@
+//! Ways into the console, and out of its pages that are not there or not for the user.
+//!
+//! Owns for which requests there is a console at all, and to whom the way is shown.
+
+use actix_web::HttpResponse;
+
+use crate::http::context::Context;
+use crate::http::cookie::Visit;
+use crate::http::error::Problem;
+use crate::http::ui::account::signed_in;
+use crate::http::ui::{SignedInWays, error_page, error_page_for};
+use crate::identity::account;
+use crate::identity::console_session;
+use crate::identity::current_login::CurrentLogin;
+
+/// The answer to an address below `/admin` that has no page: for a signed-in user with the ways to go on.
+pub async fn not_found(context: &Context, problem: &Problem) -> HttpResponse {
+    let visit = Visit::of(context);
+    match signed_in(context, &visit).await {
+        Ok(Some(here)) => {
+            let ways = ways_of(context, &visit, &here);
+            error_page_for(context, problem, &context.frame(None).refusal(problem), ways)
+        }
+        Ok(None) | Err(_) => error_page(context, problem),
+    }
+}
+
+/// Where a signed-in user goes on.
+pub(super) fn ways_of(context: &Context, visit: &Visit, here: &CurrentLogin) -> SignedInWays {
+    SignedInWays {
+        to_console: is_open_to(context, here),
+        csrf: account::token(&context.app, &visit.visitor),
+    }
+}
+
+/// Whether there is a console at its addresses, for this request.
+pub(in crate::http::ui) fn is_there(context: &Context) -> bool {
+    context.app.config.console && is_allowed_network(context)
+}
+
+/// Whether the first page of the console is open to a user.
+pub(in crate::http::ui) fn is_open_to(context: &Context, here: &CurrentLogin) -> bool {
+    is_there(context) && console_session::authority(here).require(super::MENU[0].1).is_ok()
+}
+
+/// Whether the request comes from a network from which the console can be used. An address that is not known is of
+/// none.
+fn is_allowed_network(context: &Context) -> bool {
+    let networks = &context.app.config.console_networks;
+    let address = context.facts.address.map(|address| address.to_canonical());
+    networks.is_empty()
+        || address.is_some_and(|address| networks.iter().any(|network| network.contains(&address)))
+}
