@@ -47,6 +47,7 @@ pub fn is_constant(route: &str) -> bool {
     const CONSTANT: &[&str] = &[
         "/.well-known/jwks.json",
         "/.well-known/openid-configuration",
+        "/.well-known/revocations",
         "/.well-known/oauth-authorization-server",
         "/v1/openapi.json",
         "/health",

@@ -137,6 +137,7 @@ fn every_setting_can_be_changed() {
         ("SIGNET_LOGIN_CHANGE", "on"),
         ("SIGNET_CONSOLE", "off"),
         ("SIGNET_CONSOLE_NETWORKS", "192.0.2.0/24, 2001:db8::1"),
+        ("SIGNET_REVOCATION_FEED", "off"),
         ("SIGNET_PASSWORD_MIN_LENGTH", "12"),
         ("SIGNET_BROWSER_SESSION_PERSISTENT", "ask"),
         ("SIGNET_SECOND_FACTOR", "admins"),
@@ -226,7 +227,7 @@ fn every_setting_can_be_changed() {
     assert_eq!(config.argon2, Argon2Cost { memory_kib: 8, iterations: 3, parallelism: 1 });
     assert_eq!(config.hash_workers, 7);
     assert_eq!(config.hash_max_wait, TimeSpan::ZERO);
-    assert!(!config.rate_limits);
+    assert!(!config.rate_limits && !config.revocation_feed);
     assert!(config.proxy_strips_path);
     assert_eq!(config.passkeys.rp_id_old.as_deref(), Some("id.example.com"));
     let proxies: Vec<String> = config.trusted_proxies.iter().map(ToString::to_string).collect();
