@@ -2,7 +2,7 @@
 //! stored for clients and users that have not authenticated.
 //!
 //! Owns the sealed form. When it expires is `domain::validity`'s; what is sealed, and for which caller, is decided
-//! by `oauth::pending_request`, `oauth::authorize_challenge` and `identity::authentication`.
+//! by `oauth::sealed_request`, `oauth::authorize_challenge` and `identity::authentication`.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -33,6 +33,7 @@ use tokio::time::Instant;
 use crate::base::id::SessionId;
 use crate::domain::audit::Event;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
+use crate::domain::refusal_reason::Reason;
 use crate::domain::request_info::RequestInfo;
 use crate::store::db::Conn;
 use crate::store::error::{is_deadlock, is_missing_reference};
@@ -181,8 +182,7 @@ fn or_deleted(failure: Failure) -> Failure {
     match failure {
         Failure::Failed(fault) if is_missing_reference(&fault) => {
             tracing::warn!(%fault, "what a request was about is gone");
-            let message = "The account or the application has been deleted meanwhile. Begin again.";
-            Refusal::new(Code::Conflict, message).into()
+            Refusal::because(Code::Conflict, Reason::Deleted).into()
         }
         other => other,
     }

@@ -63,9 +63,9 @@ pub struct RequestedAcr {
     pub is_essential: bool,
 }
 
-/// Who is there.
+/// The login in this browser, checked against the request.
 #[derive(Debug, Clone)]
-pub struct CurrentLogin {
+pub struct CheckedLogin {
     /// The person.
     pub sub: String,
     /// When the person authenticated.
@@ -127,13 +127,13 @@ const SKEW: TimeSpan = TimeSpan::from_secs(10);
 #[must_use]
 pub fn next_step(
     request: &AuthnRequest,
-    current: Option<&CurrentLogin>,
+    current: Option<&CheckedLogin>,
     policy: ConsentPolicy,
     begun: Timestamp,
     now: Timestamp,
 ) -> NextStep {
     let silent = request.has(Prompt::None);
-    let login = |request: &AuthnRequest, current: &CurrentLogin| {
+    let login = |request: &AuthnRequest, current: &CheckedLogin| {
         let since = current.auth_time >= begun;
         let again = request.has(Prompt::Login) || request.has(Prompt::SelectAccount);
         let age = now.secs() - current.auth_time.secs();
@@ -174,9 +174,9 @@ mod tests {
         AuthnRequest { prompt: prompt.to_vec(), max_age, ..AuthnRequest::default() }
     }
 
-    fn current(auth_time: i64, consented: bool) -> CurrentLogin {
+    fn current(auth_time: i64, consented: bool) -> CheckedLogin {
         let sub = "ada".to_owned();
-        CurrentLogin { sub, auth_time: at(auth_time), is_enough: true, consented }
+        CheckedLogin { sub, auth_time: at(auth_time), is_enough: true, consented }
     }
 
     #[test]
@@ -253,14 +253,14 @@ mod tests {
         let [before, begun, after, now] =
             [100_100, 100_500, 100_600, 100_900].map(Timestamp::from_millis);
         for (auth_time, wanted) in [(before, NextStep::Login), (after, NextStep::Issue)] {
-            let current = CurrentLogin { auth_time, ..current(100, true) };
+            let current = CheckedLogin { auth_time, ..current(100, true) };
             assert_eq!(next_step(&request, Some(&current), PLAIN, begun, now), wanted);
         }
     }
 
     #[test]
     fn a_sign_in_that_is_not_enough_is_stepped_up() {
-        let weak = CurrentLogin { is_enough: false, ..current(50, true) };
+        let weak = CheckedLogin { is_enough: false, ..current(50, true) };
         let step = |prompt: &[Prompt], max_age| {
             next_step(&request(prompt, max_age), Some(&weak), PLAIN, at(100), at(110))
         };

@@ -63,6 +63,7 @@ pub mod rate_limit;
 pub mod recovery_code;
 pub mod redirect;
 pub mod refresh;
+pub mod refusal_reason;
 pub mod request_info;
 pub mod requested_scopes;
 pub mod scope;

@@ -8,6 +8,7 @@ use std::error::Error;
 use std::fmt;
 
 use super::oauth_error::OAuthError;
+use super::refusal_reason::Reason;
 use crate::base::TimeSpan;
 use crate::text_enum;
 
@@ -132,6 +133,8 @@ pub struct Refusal {
     pub code: Code,
     /// A sentence for people.
     pub message: Cow<'static, str>,
+    /// Why, where pages say it in the language of the user.
+    pub reason: Option<Reason>,
     /// The fields at fault.
     pub fields: Vec<FieldError>,
     /// The names at fault: of members and parameters that do not exist, or are there twice.
@@ -153,12 +156,21 @@ impl Refusal {
         Self {
             code,
             message,
+            reason: None,
             fields: Vec::new(),
             names: Vec::new(),
             retry_after: None,
             oauth: None,
             finding: Vec::new(),
         }
+    }
+
+    /// A refusal with a code and a reason, which says the sentence.
+    #[must_use]
+    pub const fn because(code: Code, reason: Reason) -> Self {
+        let mut refusal = Self::new(code, reason.message());
+        refusal.reason = Some(reason);
+        refusal
     }
 
     /// A refusal that names one field.
@@ -188,10 +200,19 @@ impl Refusal {
         refusal
     }
 
+    /// The same with a reason, which says the sentence.
+    #[must_use]
+    pub const fn oauth_because(error: OAuthError, reason: Reason) -> Self {
+        let mut refusal = Self::because(Code::MalformedRequest, reason);
+        refusal.oauth = Some(error);
+        refusal
+    }
+
     /// The same refusal with a text that names what is registered, or what the request said.
     #[must_use]
     pub fn with_message(mut self, message: String) -> Self {
         self.message = Cow::Owned(message);
+        self.reason = None;
         self
     }
 

@@ -13,7 +13,8 @@ use crate::app::App;
 use crate::base::opaque_token;
 use crate::crypto::digest::sha256_base64url;
 use crate::i18n::{self, Locale};
-use crate::identity::browser_login::{BrowserCookies, SignedInBrowser};
+use crate::identity::browser_login::SignedInBrowser;
+use crate::identity::current_login::BrowserCookies;
 
 use super::context::Context;
 

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::base::TimeSpan;
 use crate::domain::authn::AssuranceLevel;
 use crate::domain::outcome::{Code, Failure, FaultKind, FieldError, NameError, Refusal};
+use crate::domain::refusal_reason::Reason;
 use crate::domain::trace::Trace;
 use crate::identity::authentication::{IssuedChallenge, RemainingStep};
 use crate::identity::fresh_authentication::MAX_AGE;
@@ -29,6 +30,7 @@ pub struct ErrorCode(pub &'static str);
 pub struct Problem {
     code: Code,
     message: Cow<'static, str>,
+    reason: Option<Reason>,
     fields: Box<[FieldError]>,
     names: Box<[NameError]>,
     retry_after: Option<TimeSpan>,
@@ -135,6 +137,7 @@ impl Problem {
         Self {
             code: refusal.code,
             message: refusal.message,
+            reason: refusal.reason,
             fields: refusal.fields.into(),
             names: refusal.names.into(),
             retry_after: refusal.retry_after,
@@ -196,6 +199,12 @@ impl Problem {
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
+    }
+
+    /// Why, where pages say it in the language of the user.
+    #[must_use]
+    pub const fn reason(&self) -> Option<Reason> {
+        self.reason
     }
 
     /// The fields at fault.

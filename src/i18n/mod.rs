@@ -10,7 +10,8 @@ use std::sync::LazyLock;
 use crate::base::{TimeSpan, Timestamp};
 use crate::domain::outcome::{Code, FieldError};
 use crate::domain::password::PasswordError;
-use crate::domain::password_policy::{MIN_LENGTHS, RECOMMENDED_LENGTH, min_length_in};
+use crate::domain::password_policy::{MIN_LENGTHS, RECOMMENDED_LENGTH};
+use crate::domain::refusal_reason::Reason;
 
 /// The language that has every text, and in which pages are unless the browser asks for another one.
 const ENGLISH: (&str, &str) = ("en", include_str!("../../locales/en.json"));
@@ -20,9 +21,6 @@ const OTHERS: &[(&str, &str)] = &[("de", include_str!("../../locales/de.json"))]
 
 /// The cookie that holds the tag of the language that the user chose.
 pub const COOKIE: &str = "signet_lang";
-
-/// What the names of texts begin with that are sentences of the layers below.
-const SAID: &str = "said.";
 
 struct Language {
     tag: &'static str,
@@ -140,10 +138,13 @@ impl Locale {
         self.0.texts.get(key).map(String::as_str)
     }
 
-    /// `message`, which is English, in this language if it is among the texts; else the text of the code.
+    /// Why a request is refused: the text of the reason, else that of the code, else `message`, which is English.
     #[must_use]
-    pub fn error(self, code: Code, message: &str) -> &str {
-        self.said(message).or_else(|| self.find(&format!("error.{code}"))).unwrap_or(message)
+    pub fn error(self, (code, reason): (Code, Option<Reason>), message: &str) -> &str {
+        reason
+            .and_then(|reason| self.find(&format!("refusal.{reason}")))
+            .or_else(|| self.find(&format!("error.{code}")))
+            .unwrap_or(message)
     }
 
     /// The rules for a new password, with the fewest characters that it has.
@@ -173,21 +174,13 @@ impl Locale {
         self.with(key, &[("n", &n.to_string())])
     }
 
-    /// A sentence of the layers below, found by how it is said in English: they know no languages.
-    fn said(self, english: &str) -> Option<&'static str> {
-        let texts = LANGUAGES.english.texts.iter();
-        let mut said = texts.filter(|(key, _)| key.starts_with(SAID));
-        self.find(said.find(|(_, text)| *text == english)?.0)
-    }
-
-    /// What is wrong with a field. The rules of a password do not depend on which field it
-    /// came in.
+    /// What is wrong with a field, where a new password has at least `least` characters. The rules of a password do
+    /// not depend on which field it came in.
     #[must_use]
-    pub fn field(self, error: &FieldError) -> &'static str {
+    pub fn field(self, error: &FieldError, least: usize) -> &'static str {
         let FieldError { field, code, message } = error;
         let rules_of = if *field == "new_password" { "password" } else { field };
         if (rules_of, *code) == ("password", PasswordError::TooShort.code()) {
-            let least = min_length_in(message).unwrap_or(*MIN_LENGTHS.start());
             return TOO_SHORT.get(&(self.lang(), least)).map_or(message, String::as_str);
         }
         self.find(&format!("error.{rules_of}.{code}"))

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::*;
 use crate::domain::email_address::EmailAddressError;
 use crate::domain::login_name::LoginNameError;
+use crate::domain::oidc::is_scope;
 use crate::domain::password::PasswordError;
 
 fn chosen(ui: &str, cookie: &str, accept: &str) -> &'static str {
@@ -96,16 +97,17 @@ fn what_is_wrong_with_a_field_is_said_in_every_language() {
     let passwords = PasswordError::ALL.iter().map(|e| ("new_password", e.code(), e.message()));
     for (field, code, message) in logins.chain(passwords) {
         let error = FieldError { field, code, message };
-        assert_eq!(Locale::english().field(&error), message, "{field} {code}");
-        assert_ne!(german().field(&error), message, "{field} {code}");
+        let least = *MIN_LENGTHS.start();
+        assert_eq!(Locale::english().field(&error, least), message, "{field} {code}");
+        assert_ne!(german().field(&error, least), message, "{field} {code}");
     }
     let missing = FieldError { field: "any", code: "missing", message: "" };
-    assert_eq!(german().field(&missing), "Dieses Feld wird benötigt.");
+    assert_eq!(german().field(&missing, 8), "Dieses Feld wird benötigt.");
     let other = FieldError { field: "any", code: "odd", message: "As it is." };
-    assert_eq!(german().field(&other), "As it is.");
-    assert_eq!(german().error(Code::Conflict, "As it is."), "As it is.");
+    assert_eq!(german().field(&other, 8), "As it is.");
+    assert_eq!(german().error((Code::Conflict, None), "As it is."), "As it is.");
     assert_eq!(
-        german().error(Code::InvalidCredentials, ""),
+        german().error((Code::InvalidCredentials, None), ""),
         "Benutzername oder Passwort ist falsch."
     );
 }
@@ -151,104 +153,119 @@ fn every_language_says_the_same() {
     }
 }
 
+/// The sources below a folder that are no tests.
 fn collect(folder: &Path, text: &mut String) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap();
         if path.is_dir() {
             collect(&path, text);
-        } else if !name.ends_with("_tests.rs") {
+        } else if name != "tests.rs" && !name.ends_with("_tests.rs") {
             text.push_str(&std::fs::read_to_string(&path).unwrap());
         }
     }
 }
 
-/// The text of every template and of every source of this layer that is no test.
+/// Every template and every source that names a key.
 fn readers() -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut text = String::new();
-    collect(&root.join("templates"), &mut text);
-    collect(&root.join("src/http"), &mut text);
-    collect(&root.join("src/mail"), &mut text);
+    for folder in ["templates", "src/http", "src/mail", "src/i18n"] {
+        collect(&root.join(folder), &mut text);
+    }
     text
 }
 
-#[test]
-fn every_text_is_used_and_every_text_used_is_there() {
-    // The name of a language is read here.
-    let readers = readers() + "\"language.name\"";
-    for key in LANGUAGES.english.texts.keys() {
-        // Errors and scopes are looked up by what they are called, times by how much there is.
-        let by_name = ["error.", "password.hint", "scope.", "time.", SAID]
-            .iter()
-            .any(|start| key.starts_with(start));
-        assert!(by_name || readers.contains(&format!("\"{key}\"")), "{key} is used nowhere");
+/// Whether a key is made from a name: of an error, a reason or a scope.
+fn is_made(key: &str) -> bool {
+    match key.split_once('.') {
+        Some(("error", rest)) => is_error(rest),
+        Some(("refusal", rest)) => rest.parse::<Reason>().is_ok(),
+        Some(("scope", rest)) => is_scope(rest.strip_suffix(".detail").unwrap_or(rest)),
+        _ => key == "password.hint_long",
     }
-    let mut used = 0;
+}
+
+/// A key is a word and words behind points; file names are none.
+fn is_key(literal: &str) -> bool {
+    let is_word = |word: &str| {
+        let mut bytes = word.bytes();
+        bytes.next().is_some_and(|first| first.is_ascii_lowercase())
+            && bytes.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+    };
+    literal.contains('.') && !literal.ends_with(".html") && literal.split('.').all(is_word)
+}
+
+#[test]
+fn every_text_is_used() {
+    let readers = readers();
+    let texts = LANGUAGES.english.texts.keys();
+    let unused: Vec<&String> =
+        texts.filter(|key| !is_made(key) && !readers.contains(&format!("\"{key}\""))).collect();
+    assert_eq!(unused, Vec::<&String>::new());
+}
+
+/// Every literal that begins as a key does, whether it is looked up at once or is part of a table.
+#[test]
+fn every_key_that_is_named_has_a_text() {
+    let texts = &LANGUAGES.english.texts;
+    let first = |key: &str| key.split('.').next().unwrap_or_default().to_owned();
+    let begins: BTreeSet<String> = texts.keys().map(|key| first(key)).collect();
+    let readers = readers();
+    let named: BTreeSet<&str> =
+        readers.split('"').filter(|part| is_key(part) && begins.contains(&first(part))).collect();
+    let unknown: Vec<_> = named.iter().filter(|key| !texts.contains_key(**key)).collect();
+    assert_eq!(unknown, Vec::<&&str>::new());
+    assert!(named.len() > 500, "{}", named.len());
     for call in [".t(\"", ".with(\""] {
         for part in readers.split(call).skip(1) {
             let key = part.split('"').next().unwrap();
-            assert!(LANGUAGES.english.texts.contains_key(key), "there is no text {key}");
-            used += 1;
+            assert!(texts.contains_key(key), "there is no text {key}");
         }
     }
-    assert!(used > 80, "{used}");
 }
 
-/// Messages of the layers below are found by their English text: each is still written there.
+/// In English a page says what an answer to an API request says.
 #[test]
-fn every_sentence_that_is_translated_is_said_somewhere() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut sources = String::new();
-    for folder in ["app", "oauth", "http/ui", "identity"] {
-        collect(&root.join(folder), &mut sources);
+fn every_reason_is_said_in_every_language() {
+    for reason in Reason::ALL {
+        let text = |locale: Locale| locale.find(&format!("refusal.{reason}"));
+        assert_eq!(text(Locale::english()), Some(reason.message()), "{reason}");
+        let others = Locale::all().skip(1);
+        for locale in others {
+            let said = locale.error((Code::Conflict, Some(*reason)), reason.message());
+            assert_eq!(Some(said), text(locale), "{} {reason}", locale.lang());
+            assert_ne!(said, reason.message(), "{} {reason}", locale.lang());
+        }
     }
-    // A literal may go on in the next line.
-    let mut parts = sources.split("\\\n");
-    let first = parts.next().unwrap().to_owned();
-    let sources = parts.fold(first, |text, part| text + part.trim_start());
-    let mut checked = 0;
-    for (key, text) in LANGUAGES.english.texts.iter().filter(|(key, _)| key.starts_with(SAID)) {
-        assert!(sources.contains(&format!("\"{text}\"")), "{key}: {text}");
-        assert_ne!(german().error(Code::MalformedRequest, text), text, "{key}");
-        checked += 1;
-    }
-    assert!(checked > 10, "{checked}");
 }
 
-/// No error is translated that cannot happen.
-#[test]
-fn every_error_that_is_translated_exists() {
-    let known = |rest: &str| {
-        Code::ALL.iter().any(|code| code.as_str() == rest)
-            || rest.strip_prefix("login.").is_some_and(|code| {
-                code == "taken" || LoginNameError::ALL.iter().any(|error| error.code() == code)
-            })
-            || rest
-                .strip_prefix("password.")
-                .is_some_and(|code| PasswordError::ALL.iter().any(|error| error.code() == code))
-            || rest.strip_prefix("email.").is_some_and(|code| {
-                code == "unchanged"
-                    || EmailAddressError::ALL.iter().any(|error| error.code() == code)
-            })
-            || [
-                "missing",
-                "no_such",
-                "name.not_a_name",
-                "login.not_confirmed",
-                "login.not_verified",
-                "login.not_an_address",
-                "terms_accepted.not_accepted",
-                "code.wrong",
-                "current_password.wrong",
-                "password.unchanged",
-                "password.too_short_long",
-                "decision.unknown",
-                "user_code.unknown",
-            ]
-            .contains(&rest)
-    };
-    for key in LANGUAGES.english.texts.keys() {
-        assert!(key.strip_prefix("error.").is_none_or(known), "{key}");
-    }
+/// Whether an error of this name can happen: its code, or a field and what is wrong with it.
+fn is_error(rest: &str) -> bool {
+    Code::ALL.iter().any(|code| code.as_str() == rest)
+        || rest.strip_prefix("login.").is_some_and(|code| {
+            code == "taken" || LoginNameError::ALL.iter().any(|error| error.code() == code)
+        })
+        || rest
+            .strip_prefix("password.")
+            .is_some_and(|code| PasswordError::ALL.iter().any(|error| error.code() == code))
+        || rest.strip_prefix("email.").is_some_and(|code| {
+            code == "unchanged" || EmailAddressError::ALL.iter().any(|error| error.code() == code)
+        })
+        || [
+            "missing",
+            "no_such",
+            "name.not_a_name",
+            "login.not_confirmed",
+            "login.not_verified",
+            "login.not_an_address",
+            "terms_accepted.not_accepted",
+            "code.wrong",
+            "current_password.wrong",
+            "password.unchanged",
+            "password.too_short_long",
+            "decision.unknown",
+            "user_code.unknown",
+        ]
+        .contains(&rest)
 }

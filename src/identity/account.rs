@@ -18,9 +18,7 @@ use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::pagination::{Page, PageRequest};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::session::{EndReason, Listed, SessionFilter};
-use crate::domain::user::User;
 use crate::domain::user_agent::Device;
-use crate::identity::browser_login::{BrowserCookies, SignedInBrowser};
 use crate::store::consents::Consent;
 use crate::store::sessions::end::{self, Ending};
 use crate::store::{
@@ -28,20 +26,10 @@ use crate::store::{
     sessions, users,
 };
 
-use super::browser_login;
+use super::browser_login::{self, SignedInBrowser};
+use super::current_login::{BrowserCookies, CurrentLogin, session_hash};
 use super::logout_notices::{self, Fate, everything_of};
 use super::write_limit::UserWrite;
-
-/// A user who is signed in in this browser.
-///
-/// Only [`here`] makes one.
-#[derive(Debug, Clone)]
-pub struct Here {
-    /// The user as stored now.
-    pub user: User,
-    /// The log-in.
-    pub browser: BrowserSession,
-}
 
 /// Everything that hangs on an account.
 pub struct Overview {
@@ -55,29 +43,16 @@ pub struct Overview {
     pub recovery_codes: Option<i64>,
 }
 
-/// Who is logged in in this browser.
-///
-/// # Errors
-/// Only faults.
-pub async fn here(
-    app: &App,
-    visitor: &BrowserCookies,
-    now: Timestamp,
-) -> Result<Option<Here>, Failure> {
-    let found = browser_login::current_login(app, visitor, "", None, now).await?;
-    Ok(found.map(|found| Here { user: found.user, browser: found.browser }))
-}
-
 /// Another cookie for the sign-in in this browser, which ends when it would have ended; and what it is stored as.
 #[must_use]
 pub fn another_cookie(
     app: &App,
-    here: &Here,
+    here: &CurrentLogin,
     visitor: &BrowserCookies,
     now: Timestamp,
 ) -> (SignedInBrowser, TokenHash) {
     let cookie = opaque_token::generate(BROWSER_SESSION, &*app.entropy);
-    let hash = browser_login::session_hash(app, &cookie, &visitor.browser);
+    let hash = session_hash(app, &cookie, &visitor.browser);
     let BrowserSession { expires_at, persistent, .. } = here.browser;
     let stays = app.config.browser_session_persistent.outlives_browser(persistent);
     let kept_for = stays.then(|| expires_at - now);
@@ -131,7 +106,7 @@ const ON_A_PAGE: i64 = 50;
 /// Only faults.
 pub async fn overview(
     app: App,
-    here: Here,
+    here: CurrentLogin,
     shown: Shown,
     now: Timestamp,
 ) -> Result<Overview, Failure> {
@@ -171,7 +146,12 @@ pub async fn overview(
 ///
 /// # Errors
 /// `not_found`.
-pub async fn end_one(app: App, here: Here, id: String, info: RequestInfo) -> Result<(), Failure> {
+pub async fn end_one(
+    app: App,
+    here: CurrentLogin,
+    id: String,
+    info: RequestInfo,
+) -> Result<(), Failure> {
     let now = info.now;
     let not_found = || Refusal::new(Code::NotFound, "There is no such session.");
     let id: SessionId = id.parse().map_err(|_| not_found())?;
@@ -198,7 +178,7 @@ pub async fn end_one(app: App, here: Here, id: String, info: RequestInfo) -> Res
 /// `not_found` when this log-in has ended meanwhile; too many writes.
 pub async fn end_others(
     app: App,
-    here: Here,
+    here: CurrentLogin,
     cookie: TokenHash,
     info: RequestInfo,
 ) -> Result<(), Failure> {
@@ -226,7 +206,7 @@ pub async fn end_others(
 /// `not_found` when it was allowed nothing; too many writes.
 pub async fn remove_app(
     app: App,
-    here: Here,
+    here: CurrentLogin,
     client_id: String,
     info: RequestInfo,
 ) -> Result<(), Failure> {

@@ -7,9 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::{App, AuditedTx};
 use crate::base::id::BrowserId;
-use crate::base::opaque_token::{self, BROWSER_SESSION, TokenHash};
+use crate::base::opaque_token::{self, BROWSER_SESSION};
 use crate::base::{Secret, TimeSpan, Timestamp};
-use crate::crypto::digest::token_hash;
 use crate::crypto::password::Lane;
 use crate::crypto::webauthn::AssertionResponse;
 use crate::domain::audit::{Event, EventKind};
@@ -20,7 +19,7 @@ use crate::domain::password::Password;
 use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::session::EndReason;
-use crate::store::browser_sessions::{self, Found};
+use crate::store::browser_sessions;
 use crate::store::sessions::end::{self, Ending, OfBrowser};
 
 use super::admission::{self, Admission};
@@ -31,52 +30,11 @@ use super::authentication::{
 };
 use super::browser_limit;
 use super::browser_step_up::step_up;
+use super::current_login::{BrowserCookies, current_login, session_hash};
 use super::logout_notices;
 
 /// Tells the audit events of the pages from those of other places.
 pub(super) const PLACE: &str = "browser";
-
-/// The cookies of a browser.
-#[derive(Debug, Clone, Default)]
-pub struct BrowserCookies {
-    /// What tells this browser from every other, logged in or not.
-    pub browser: String,
-    /// The log-in, if there is one.
-    pub session: Option<String>,
-}
-
-/// Who is logged in with this cookie, and what they have allowed `client_id` at `audience`.
-///
-/// # Errors
-/// When the database cannot be read.
-pub async fn current_login(
-    app: &App,
-    cookies: &BrowserCookies,
-    client_id: &str,
-    audience: Option<&str>,
-    now: Timestamp,
-) -> Result<Option<Found>, Fault> {
-    let Some(cookie) = &cookies.session else { return Ok(None) };
-    if !opaque_token::is_well_formed(opaque_token::BROWSER_SESSION, cookie) {
-        return Ok(None);
-    }
-    let mut reader = app.db.reader().await?;
-    let hash = session_hash(app, cookie, &cookies.browser);
-    let found = browser_sessions::find(&mut reader, &hash, client_id, audience).await?;
-    Ok(found.filter(|found| found.browser.is_live(&found.user, now)))
-}
-
-/// What the value of a session cookie is stored as.
-///
-/// Below a path that cookie cannot have the prefix `__Host-`, so another host of the domain can set it. It
-/// counts only together with the cookie of the browser it was issued with, which has the prefix: an
-/// attacker cannot plant a session of their own in the browser of a user.
-pub(super) fn session_hash(app: &App, cookie: &str, browser: &str) -> TokenHash {
-    if app.base_path.is_root() {
-        return token_hash(cookie);
-    }
-    token_hash(&format!("{cookie}.{browser}"))
-}
 
 /// What the user types into the page.
 pub struct Typed {
@@ -275,7 +233,7 @@ async fn admission(
     let now = info.now;
     let admission = admission::of(app, info.address(), now).await?;
     if admission.lane == Lane::Stranger
-        && let Some(found) = current_login(app, visitor, "", None, now).await?
+        && let Some(found) = current_login(app, visitor, now).await?
     {
         return Ok(Admission::authenticated(found.user.id));
     }
@@ -341,7 +299,7 @@ async fn accept(
 /// # Errors
 /// Unavailable when it cannot be made durable.
 pub async fn sign_out(app: App, visitor: BrowserCookies, info: RequestInfo) -> Result<(), Failure> {
-    let Some(found) = current_login(&app, &visitor, "", None, info.now).await? else {
+    let Some(found) = current_login(&app, &visitor, info.now).await? else {
         return Ok(());
     };
     let info = info.by(found.user.id);

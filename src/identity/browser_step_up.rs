@@ -6,7 +6,7 @@ use crate::app::{App, AuditedTx};
 use crate::base::Timestamp;
 use crate::base::id::BrowserId;
 use crate::domain::audit::{Event, EventKind};
-use crate::domain::authn::{Authentication, Demand, Method, NextStep, Refused};
+use crate::domain::authn::{Authentication, AuthnStep, Demand, Method, Refused};
 use crate::domain::browser_session::BrowserSession;
 use crate::domain::outcome::Failure;
 use crate::domain::request_info::RequestInfo;
@@ -18,7 +18,8 @@ use super::authenticate::account_state;
 use super::authentication::{
     Channel, Completed, IssuedChallenge, Progress, RemainingStep, challenge_invalid,
 };
-use super::browser_login::{BrowserAim, BrowserCookies, PLACE, Pending, session_hash};
+use super::browser_login::{BrowserAim, PLACE, Pending};
+use super::current_login::{BrowserCookies, CurrentLogin, session_hash};
 use super::totp_enrolment::TotpSetup;
 
 /// The second factor that a sign-in at the pages waits to be enrolled.
@@ -110,12 +111,12 @@ pub enum Lacking {
 /// When the database cannot be read.
 pub async fn lacking(
     app: &App,
-    found: &Found,
+    current: &CurrentLogin,
     demand: Demand,
     visitor: &BrowserCookies,
     now: Timestamp,
 ) -> Result<Lacking, Failure> {
-    let Found { user, browser, .. } = found;
+    let CurrentLogin { user, browser, .. } = current;
     let factors = browser.authentication().factors();
     let requirements = app.config.second_factor.requirements(user.role, &demand);
     if factors.acr() >= requirements.level() {
@@ -126,15 +127,15 @@ pub async fn lacking(
     let progress = Progress::step_up(user, browser.user_epoch, factors, demand);
     let account = account_state(&credential);
     let step = match progress.next_step(app, (&credential.user, &account), now) {
-        NextStep::Done(_) | NextStep::Enrol { may_skip: true } => return Ok(Lacking::Nothing),
-        NextStep::Refuse(Refused::UnmetRequirements) => return Ok(Lacking::Unmet),
-        NextStep::Refuse(Refused::AccountChanged) => return Err(challenge_invalid().into()),
-        NextStep::Authenticate(methods) if methods.contains(&Method::Password) => {
+        AuthnStep::Done(_) | AuthnStep::Enrol { may_skip: true } => return Ok(Lacking::Nothing),
+        AuthnStep::Refuse(Refused::UnmetRequirements) => return Ok(Lacking::Unmet),
+        AuthnStep::Refuse(Refused::AccountChanged) => return Err(challenge_invalid().into()),
+        AuthnStep::Authenticate(methods) if methods.contains(&Method::Password) => {
             return Ok(Lacking::SignIn);
         }
-        NextStep::Authenticate(methods) => RemainingStep::Factor(methods),
-        NextStep::ChangePassword => RemainingStep::NewPassword,
-        NextStep::Enrol { may_skip } => RemainingStep::Enrol { may_skip },
+        AuthnStep::Authenticate(methods) => RemainingStep::Factor(methods),
+        AuthnStep::ChangePassword => RemainingStep::NewPassword,
+        AuthnStep::Enrol { may_skip } => RemainingStep::Enrol { may_skip },
     };
     // A request in an address sends no mail: the page of a mailed code asks first.
     let pending = Pending::begin(app, progress, BrowserAim::StepUp(Some(browser.id)), now);

@@ -11,6 +11,7 @@ use crate::domain::authn::{Factors, Method};
 use crate::domain::factor::{Factor, FactorKind, NAME_RULE, is_name};
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::recovery_code::{CODES, RecoveryCode};
+use crate::domain::refusal_reason::Reason;
 use crate::domain::request_info::RequestInfo;
 use crate::store::{Tx, browser_sessions, factors, recovery_codes, sessions, users};
 
@@ -103,8 +104,7 @@ pub async fn renew_recovery_codes(
         }
         require_fresh(tx, &signed_in, info.now).await?;
         if factors::of_user(tx, user).await?.is_empty() {
-            let message = "Recovery codes replace a second factor, and this account has none. Enrol one first.";
-            return Err(Refusal::new(Code::Conflict, message).into());
+            return Err(Refusal::because(Code::Conflict, Reason::NoRecoveryCodes).into());
         }
         write.take(&signed_in.user)?;
         replace_codes(tx, user, &codes).await?;
@@ -180,9 +180,7 @@ pub async fn remove(
         write.take(&signed_in.user)?;
         let is_last = remove_factor(tx, user, id).await?;
         if is_last && app.config.second_factor.is_required(signed_in.user.role, now) {
-            let message = "A second factor is required of this account, so the last one cannot be removed. Add \
-                           another one first.";
-            return Err(Refusal::new(Code::Conflict, message).into());
+            return Err(Refusal::because(Code::Conflict, Reason::LastFactor).into());
         }
         let epoch = users::raise_epoch(tx, user, now).await?.ok_or_else(invalid_token)?;
         let left = without_factor(signed_in.stored_factors, factor.kind, is_last);

@@ -7,14 +7,14 @@
 use crate::app::App;
 use crate::base::id::UserId;
 use crate::base::{TimeSpan, Timestamp};
-use crate::domain::authn::{Attempt, Factors, NextStep, Purpose, Requirements, next_step};
+use crate::domain::authn::{Attempt, AuthnStep, Factors, Purpose, Requirements, next_step};
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::user::User;
 use crate::store::{Link, users};
 
-use super::account::Here;
 use super::authenticate::account_state;
 use super::bearer::{Caller, invalid_token};
+use super::current_login::CurrentLogin;
 use super::password::Keep;
 
 /// How long ago a user may have authenticated.
@@ -46,8 +46,8 @@ impl From<Caller> for SignedIn {
     }
 }
 
-impl From<Here> for SignedIn {
-    fn from(Here { user, browser }: Here) -> Self {
+impl From<CurrentLogin> for SignedIn {
+    fn from(CurrentLogin { user, browser, .. }: CurrentLogin) -> Self {
         let keep = Keep::Browser(browser.id);
         let factors = browser.authentication().factors();
         Self { user, keep, epoch: browser.user_epoch, factors, stored_factors: factors }
@@ -106,9 +106,9 @@ pub async fn require_fresh_user(
     let attempt = Attempt { purpose: Purpose::StepUp, epoch, factors };
     let requirements = Requirements { max_age: Some(MAX_AGE), ..Requirements::BASIC };
     match next_step(&attempt, &account, &requirements, now) {
-        NextStep::Done(_) => Ok(()),
-        NextStep::Refuse(_) => Err(invalid_token().into()),
-        NextStep::Authenticate(_) | NextStep::ChangePassword | NextStep::Enrol { .. } => {
+        AuthnStep::Done(_) => Ok(()),
+        AuthnStep::Refuse(_) => Err(invalid_token().into()),
+        AuthnStep::Authenticate(_) | AuthnStep::ChangePassword | AuthnStep::Enrol { .. } => {
             let message = "This needs a sign-in of the last 5 minutes, with every factor of the account. Step the \
                            session up at /v1/step-up, or sign in again; then repeat the request.";
             Err(Refusal::new(Code::ReauthenticationRequired, message).into())

@@ -16,6 +16,7 @@ pub mod browser_login;
 pub mod browser_step_up;
 pub mod console_session;
 pub mod continue_login;
+pub mod current_login;
 pub mod deletion;
 pub mod email;
 pub mod email_change;

@@ -20,6 +20,7 @@ use crate::domain::authenticators::authenticator_name;
 use crate::domain::factor::{Factor, FactorKind};
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::passkey::{MAX_PASSKEYS, SETUP_LIFE};
+use crate::domain::refusal_reason::Reason;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::validity::has_expired;
 use crate::store::passkeys::{self, NewPasskey};
@@ -200,7 +201,5 @@ fn not_made() -> Refusal {
 }
 
 fn too_many() -> Refusal {
-    let message = "This passkey is stored already, or the account has 10 passkeys, which is the most. Remove one \
-                   first.";
-    Refusal::new(Code::Conflict, message)
+    Refusal::because(Code::Conflict, Reason::PasskeysFull)
 }

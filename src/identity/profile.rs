@@ -9,9 +9,8 @@ use crate::domain::user::{NAME_RULE, User, is_display_name};
 use crate::i18n::Locale;
 use crate::store::{user_language, users};
 
-use super::account;
 use super::bearer::invalid_token;
-use super::browser_login::BrowserCookies;
+use super::current_login::{BrowserCookies, current_login};
 use super::write_limit::UserWrite;
 
 /// Checks a display name.
@@ -122,7 +121,7 @@ pub async fn choose_language(
     chosen: Locale,
     info: RequestInfo,
 ) -> Result<(), Failure> {
-    let Some(here) = account::here(&app, &visitor, info.now).await? else { return Ok(()) };
+    let Some(here) = current_login(&app, &visitor, info.now).await? else { return Ok(()) };
     let (user, info) = (here.user.id, info.by(here.user.id));
     let change = ProfileChange { language: Some(Some(chosen)), ..ProfileChange::default() };
     update(app, user, change, info).await.map(drop)

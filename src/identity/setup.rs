@@ -17,6 +17,7 @@ use crate::domain::client;
 use crate::domain::grant;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::rate_limit::RateLimit;
+use crate::domain::refusal_reason::Reason;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::scope::Scopes;
 use crate::domain::user::{Role, User};
@@ -162,10 +163,7 @@ fn invalid_link() -> Refusal {
 }
 
 fn used_link() -> Refusal {
-    let message = "Set-up is complete: this server has an administrator. Sign in with that account. If the \
-                   password is lost, an operator sets a new one on the server: signet user set-password \
-                   LOGIN";
-    Refusal::new(Code::SetupLinkInvalid, message)
+    Refusal::because(Code::SetupLinkInvalid, Reason::SetupComplete)
 }
 
 fn closed() -> Refusal {

@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::base::TimeSpan;
 use crate::base::id::SessionId;
 use crate::domain::audit::{Event, EventKind};
-use crate::domain::authn::{AssuranceLevel, Demand, NextStep, Refused};
+use crate::domain::authn::{AssuranceLevel, AuthnStep, Demand, Refused};
 use crate::domain::claims::AccessTokenGrant;
 use crate::domain::outcome::Failure;
 use crate::domain::request_info::RequestInfo;
@@ -59,16 +59,16 @@ pub async fn step_up(
     let (user, account) = (&credential.user, account_state(&credential));
     let progress = Progress::step_up(user, session.user_epoch, factors, demand);
     let step = match progress.next_step(&app, (user, &account), now) {
-        NextStep::Done(_) => {
+        AuthnStep::Done(_) => {
             is_current?;
             let tokens = token_of(&app, &session, user, &info)?;
             return Ok(LoginOutcome::Tokens(LoginTokens::plain(tokens)));
         }
-        NextStep::Authenticate(methods) => RemainingStep::Factor(methods),
-        NextStep::Enrol { may_skip } => RemainingStep::Enrol { may_skip },
-        NextStep::Refuse(Refused::UnmetRequirements) => return Err(unmet_requirements().into()),
+        AuthnStep::Authenticate(methods) => RemainingStep::Factor(methods),
+        AuthnStep::Enrol { may_skip } => RemainingStep::Enrol { may_skip },
+        AuthnStep::Refuse(Refused::UnmetRequirements) => return Err(unmet_requirements().into()),
         // A password that has to be changed has ended every session.
-        NextStep::ChangePassword | NextStep::Refuse(Refused::AccountChanged) => {
+        AuthnStep::ChangePassword | AuthnStep::Refuse(Refused::AccountChanged) => {
             return Err(invalid_token().into());
         }
     };

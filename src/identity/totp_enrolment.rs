@@ -14,6 +14,7 @@ use crate::domain::audit::{Event, EventKind};
 use crate::domain::factor::{Factor, FactorKind};
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::recovery_code::RecoveryCode;
+use crate::domain::refusal_reason::Reason;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::totp::{self, MAX_SECRETS, SETUP_LIFE, TimeStep};
 use crate::domain::user::User;
@@ -259,12 +260,9 @@ async fn is_enrolled(link: &mut impl Link, user: UserId, id: FactorId) -> Result
 }
 
 fn enrolled_already() -> Refusal {
-    let message =
-        "This app is enrolled already. If you did not save your recovery codes, make new ones.";
-    Refusal::new(Code::Conflict, message)
+    Refusal::because(Code::Conflict, Reason::AppEnrolled)
 }
 
 fn too_many() -> Refusal {
-    let message = "The account has 3 authenticator apps, which is the most. Remove one first.";
-    Refusal::new(Code::Conflict, message)
+    Refusal::because(Code::Conflict, Reason::TotpFull)
 }

@@ -15,26 +15,26 @@ use crate::domain::device_code::{
     show_user_code,
 };
 use crate::domain::grant::AvailableScopes;
-use crate::domain::interaction::AuthnRequest;
+use crate::domain::interaction::{self, AuthnRequest, ConsentPolicy, NextStep};
 use crate::domain::oidc::RequestedClaims;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::rate_limit::RateLimit;
+use crate::domain::refusal_reason::Reason;
 use crate::domain::request_info::RequestInfo;
-use crate::domain::user::User;
-use crate::identity::authentication::{IssuedChallenge, unmet_requirements};
-use crate::identity::browser_login::{self, BrowserCookies};
-use crate::identity::browser_step_up::{self, Lacking};
+use crate::identity::browser_step_up::Lacking;
+use crate::identity::current_login::{BrowserCookies, CurrentLogin, current_login};
 use crate::identity::write_limit::UserWrite;
-use crate::store::browser_sessions::Found;
 use crate::store::device_codes;
 
 use super::authorize;
 use super::client_auth::{self, Call};
 use super::findings::note_refusal;
 use super::grants;
+use super::page_step::{AnswerTo, AssessedLogin, ConsentView, PageStep, log_in};
 use super::pending_request::{Destination, PendingRequest};
 use super::rate_limits::{throttle, throttle_public};
 use super::scope_narrowing::{NarrowedForUser, count_dropped, narrow_for_user, still_available};
+use super::sealed_request::SealedRequest;
 use super::token::{ClientRequest, grant_not_allowed};
 
 /// The path of the endpoint.
@@ -42,58 +42,6 @@ const PATH: &str = "/oauth2/device_authorization";
 
 /// How often a user code is made anew when it is in use already.
 const MAX_TRIES: u32 = 5;
-
-/// What the page that asks needs to know.
-pub struct DeviceView {
-    /// The sealed flow.
-    pub flow: String,
-    /// The client on the device.
-    pub client: Arc<Client>,
-    /// Who is asked.
-    pub user: User,
-    /// What it asked for.
-    pub asked: DeviceAsk,
-    /// The code as people read it.
-    pub user_code: String,
-}
-
-/// What happens next.
-pub enum DeviceStep {
-    /// The person authenticates first.
-    Login {
-        /// The sealed flow.
-        flow: String,
-    },
-    /// The person completes what the sign-in lacks.
-    StepUp {
-        /// The sealed flow.
-        flow: String,
-        /// The step.
-        challenge: Box<IssuedChallenge>,
-    },
-    /// The person is asked.
-    Consent(Box<DeviceView>),
-    /// The person has decided.
-    Done {
-        /// What was decided.
-        allowed: bool,
-        /// The client on the device.
-        client: Arc<Client>,
-    },
-}
-
-impl DeviceStep {
-    /// The sealed flow of a step that has a page to be loaded again.
-    #[must_use]
-    pub fn flow(&self) -> Option<&str> {
-        match self {
-            Self::Login { flow } => Some(flow),
-            Self::Consent(view) => Some(&view.flow),
-            // The page of the step has an address of its own.
-            Self::StepUp { .. } | Self::Done { .. } => None,
-        }
-    }
-}
 
 /// A device asks for a code (RFC 8628 §3.1).
 ///
@@ -171,12 +119,13 @@ pub async fn typed(
     user_code: String,
     visitor: BrowserCookies,
     info: RequestInfo,
-) -> Result<DeviceStep, Failure> {
+) -> Result<PageStep, Failure> {
     let now = info.now;
     throttle(&app, RateLimit::UserCode, &info.origin)?;
     let user_code = parse_user_code(&user_code).ok_or_else(unknown)?;
-    let flow = PendingRequest::begin(&app, Destination::Device(Some(user_code.clone())), now);
-    go_on(app, user_code, flow, visitor, now).await
+    let aim = Destination::Device(Some(user_code.clone()));
+    let request = PendingRequest::begin(&app, aim, now);
+    go_on(app, (request, &user_code), visitor, now).await
 }
 
 /// The user's return from the sign-in page.
@@ -185,15 +134,12 @@ pub async fn typed(
 /// As [`typed`].
 pub async fn resume(
     app: App,
-    sealed: String,
+    request: PendingRequest,
     visitor: BrowserCookies,
     now: Timestamp,
-) -> Result<DeviceStep, Failure> {
-    let flow = PendingRequest::open(&app, &sealed, &visitor, now)?;
-    let Destination::Device(Some(user_code)) = flow.aim.clone() else {
-        return Err(unknown().into());
-    };
-    go_on(app, user_code, flow, visitor, now).await
+) -> Result<PageStep, Failure> {
+    let user_code = user_code_of(&request)?;
+    go_on(app, (request, &user_code), visitor, now).await
 }
 
 /// The user's decision on a device.
@@ -202,36 +148,36 @@ pub async fn resume(
 /// As [`typed`]; `conflict` if the request was already decided; too many writes.
 pub async fn decide(
     app: App,
-    sealed: String,
+    request: PendingRequest,
     allow: bool,
     visitor: BrowserCookies,
     info: RequestInfo,
-) -> Result<DeviceStep, Failure> {
+) -> Result<PageStep, Failure> {
     let now = info.now;
-    let flow = PendingRequest::open(&app, &sealed, &visitor, now)?;
-    let Destination::Device(Some(user_code)) = flow.aim.clone() else {
-        return Err(unknown().into());
-    };
+    let user_code = user_code_of(&request)?;
     let (device, client) = waiting(&app, &user_code, now).await?;
-    let found = browser_login::current_login(&app, &visitor, "", None, now).await?;
-    let Some(found) = found.filter(|found| flow.asked == Some(found.user.id)) else {
-        return go_on(app, user_code, flow, visitor, now).await;
+    let login = current_login(&app, &visitor, now).await?;
+    let was_asked = login.as_ref().is_some_and(|login| request.asked == Some(login.user.id));
+    let login = match login {
+        // Denying needs no stronger sign-in.
+        Some(login) if was_asked && !allow => login,
+        login => match assess(&app, &client, login, &visitor, now).await? {
+            Some(AssessedLogin { login, lacking: Lacking::Nothing }) if was_asked => login,
+            // Signed in as another user or with fewer factors since the page was shown: ask again.
+            assessed => return next(&app, (request, device, client), assessed, &visitor, now),
+        },
     };
-    // Signed in anew with fewer factors.
-    if allow && !matches!(lacking(&app, &client, &found, &visitor, now).await?, Lacking::Nothing) {
-        return go_on(app, user_code, flow, visitor, now).await;
-    }
     let audience = app.audience_or_reload(device.asked.audience.as_deref()).await?;
     let available = still_available(&client, audience.as_deref(), &device.asked.scopes);
     let AvailableScopes { granted, dropped } = available.ok_or_else(unknown)?;
     let authorization = Authorization {
         client_id: client.client_id.clone(),
-        user_id: found.user.id,
-        user_epoch: found.user.session_epoch,
+        user_id: login.user.id,
+        user_epoch: login.user.session_epoch,
         // A device outlives the browser session in which the user allowed it.
         browser: None,
-        auth_time: found.browser.auth_time,
-        factors: found.browser.factors,
+        auth_time: login.browser.auth_time,
+        factors: login.browser.factors,
         scopes: granted.scopes().clone(),
         dropped: device.asked.dropped.with(dropped.iter()),
         audience: device.asked.audience.clone(),
@@ -243,22 +189,21 @@ pub async fn decide(
         by_consent: false,
         pushed: false,
     };
-    let info = info.by(found.user.id);
+    let info = info.by(login.user.id);
     let write = UserWrite::new(&app);
     app.transaction_or_nothing(&info, async |tx| {
         let given = allow.then_some(&authorization);
-        if device_codes::decide(tx, &user_code, found.user.id, given, now).await? {
+        if device_codes::decide(tx, &user_code, login.user.id, given, now).await? {
             if allow {
-                write.take(&found.user)?;
-                authorize::allowed(tx, found.user.id, &client.client_id).await?;
+                write.take(&login.user)?;
+                authorize::allowed(tx, login.user.id, &client.client_id).await?;
             }
             return Ok(());
         }
-        let message = "This was decided already. Look at the device.";
-        Err(Refusal::new(Code::Conflict, message).into())
+        Err(Refusal::because(Code::Conflict, Reason::AlreadyDecided).into())
     })
     .await?;
-    Ok(DeviceStep::Done { allowed: allow, client })
+    Ok(PageStep::DeviceDecided { allowed: allow, client })
 }
 
 /// The device that waits with this code, and its client.
@@ -283,44 +228,62 @@ pub(super) fn is_offered(app: &App, device: &DeviceCode) -> bool {
     app.audience_given_at(device.asked.audience.as_deref(), device.begun_at()).is_some()
 }
 
-/// What a sign-in lacks for a device of this client.
-async fn lacking(
+/// The code of the device that a request leads to.
+fn user_code_of(request: &PendingRequest) -> Result<String, Refusal> {
+    match &request.aim {
+        Destination::Device(Some(user_code)) => Ok(user_code.clone()),
+        _ => Err(unknown()),
+    }
+}
+
+/// A login, held against what a device of this client demands.
+async fn assess(
     app: &App,
     client: &Client,
-    found: &Found,
+    login: Option<CurrentLogin>,
     visitor: &BrowserCookies,
     now: Timestamp,
-) -> Result<Lacking, Failure> {
+) -> Result<Option<AssessedLogin>, Failure> {
     let demand = AuthnRequest::default().demand(client.metadata.min_acr);
-    browser_step_up::lacking(app, found, demand, visitor, now).await
+    AssessedLogin::of(app, login, demand, visitor, now).await
 }
 
 async fn go_on(
     app: App,
-    user_code: String,
-    mut flow: PendingRequest,
+    (request, user_code): (PendingRequest, &str),
     visitor: BrowserCookies,
     now: Timestamp,
-) -> Result<DeviceStep, Failure> {
-    let (device, client) = waiting(&app, &user_code, now).await?;
-    let Some(found) = browser_login::current_login(&app, &visitor, "", None, now).await? else {
-        return Ok(DeviceStep::Login { flow: flow.seal(&app, &visitor)? });
-    };
-    match lacking(&app, &client, &found, &visitor, now).await? {
-        Lacking::Nothing => {}
-        Lacking::SignIn => return Ok(DeviceStep::Login { flow: flow.seal(&app, &visitor)? }),
-        Lacking::Step(challenge) => {
-            let flow = flow.seal(&app, &visitor)?;
-            return Ok(DeviceStep::StepUp { flow, challenge: Box::new(challenge) });
+) -> Result<PageStep, Failure> {
+    let (device, client) = waiting(&app, user_code, now).await?;
+    let login = current_login(&app, &visitor, now).await?;
+    let assessed = assess(&app, &client, login, &visitor, now).await?;
+    next(&app, (request, device, client), assessed, &visitor, now)
+}
+
+/// The step that the rule names for a device and the login in this browser. The user is always asked.
+fn next(
+    app: &App,
+    (mut request, device, client): (PendingRequest, DeviceCode, Arc<Client>),
+    assessed: Option<AssessedLogin>,
+    visitor: &BrowserCookies,
+    now: Timestamp,
+) -> Result<PageStep, Failure> {
+    let facts = assessed.as_ref().map(|assessed| assessed.checked(false));
+    let policy = ConsentPolicy { skip_consent: false, always_ask: true };
+    let (wishes, begun) = (AuthnRequest::default(), request.begun_at);
+    match (interaction::next_step(&wishes, facts.as_ref(), policy, begun, now), assessed) {
+        (NextStep::StepUp, Some(assessed)) => assessed.step_up(app, request, visitor),
+        (NextStep::Consent, Some(AssessedLogin { login, .. })) => {
+            request.asked = Some(login.user.id);
+            Ok(PageStep::Consent(Box::new(ConsentView {
+                sealed: SealedRequest::seal(app, request, visitor)?,
+                client,
+                user: login.user,
+                scopes: device.asked.scopes,
+                audience: device.asked.audience,
+                answer_to: AnswerTo::Device(show_user_code(&device.user_code)),
+            })))
         }
-        Lacking::Unmet => return Err(unmet_requirements().into()),
+        _ => log_in(app, request, visitor),
     }
-    flow.asked = Some(found.user.id);
-    Ok(DeviceStep::Consent(Box::new(DeviceView {
-        flow: flow.seal(&app, &visitor)?,
-        client,
-        user: found.user,
-        asked: device.asked,
-        user_code: show_user_code(&user_code),
-    })))
 }

@@ -16,13 +16,15 @@ use crate::domain::outcome::{Failure, Fault};
 use crate::domain::redirect::RegisteredRedirect;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::session::EndReason;
-use crate::identity::browser_login::{self, BrowserCookies};
+use crate::identity::browser_login;
+use crate::identity::current_login::{BrowserCookies, current_login};
 use crate::store::sessions;
 use crate::store::sessions::end::Ending;
 
 use super::id_token_hint;
 use super::params::Params;
 use super::pending_request::{Destination, LogoutDestination, PendingRequest, of_another_kind};
+use super::sealed_request::SealedRequest;
 use crate::identity::logout_notices;
 
 /// The longest `state`, in bytes.
@@ -48,8 +50,8 @@ pub enum LogoutStep {
 
 /// What the page that asks needs to know.
 pub struct LogoutView {
-    /// The sealed flow.
-    pub flow: String,
+    /// The request.
+    pub sealed: SealedRequest,
     /// Who is logged in.
     pub login: String,
     /// The client that sent the user.
@@ -77,7 +79,7 @@ pub async fn begin(
     let now = info.now;
     // Of two values neither is meant: the user is asked, as without any.
     let params = if params.once().is_ok() { params } else { Params::default() };
-    let here = browser_login::current_login(&app, &visitor, "", None, now).await?;
+    let here = current_login(&app, &visitor, now).await?;
     // A hint that we did not sign, or whose key has left the published set, proves nothing; nor does
     // one of another user than the one who is logged in: every account has one (§2). Then the user is
     // asked, as without a hint.
@@ -119,46 +121,46 @@ pub async fn begin(
         return_uri: redirect.map(|redirect| redirect.as_str().to_owned()),
         state,
     };
-    let flow = PendingRequest::begin(&app, Destination::Logout(Box::new(aim)), now)
-        .seal(&app, &visitor)?;
+    let request = PendingRequest::begin(&app, Destination::Logout(Box::new(aim)), now);
+    let sealed = SealedRequest::seal(&app, request, &visitor)?;
     let login = found.user.login;
-    Ok(LogoutStep::Ask(Box::new(LogoutView { flow, login, client })))
+    Ok(LogoutStep::Ask(Box::new(LogoutView { sealed, login, client })))
 }
 
 /// The user was asked and has decided, or has not: then they are asked once more.
 ///
 /// # Errors
-/// `forbidden` when it was begun in another browser.
+/// `forbidden` when the request is of another kind.
 pub async fn decide(
     app: App,
-    sealed: String,
+    sealed: SealedRequest,
     leave: Option<bool>,
     visitor: BrowserCookies,
     info: RequestInfo,
 ) -> Result<LogoutStep, Failure> {
     let now = info.now;
-    let flow = PendingRequest::open(&app, &sealed, &visitor, now)?;
-    let Destination::Logout(aim) = &flow.aim else { return Err(of_another_kind().into()) };
+    let request = &sealed.request;
+    let Destination::Logout(aim) = &request.aim else { return Err(of_another_kind().into()) };
     match leave {
         Some(true) => {}
         Some(false) => return Ok(LogoutStep::Stay),
         None => {
-            let found = browser_login::current_login(&app, &visitor, "", None, now).await?;
+            let found = current_login(&app, &visitor, now).await?;
             let Some(found) = found else { return Ok(LogoutStep::NotLoggedIn { link: None }) };
             let client = match &aim.client_id {
                 Some(client_id) => app.client_or_reload(client_id).await?,
                 None => None,
             };
-            let client = client.filter(|client| client.owned_name_at(flow.begun_at));
-            let view = LogoutView { flow: sealed, login: found.user.login, client };
+            let client = client.filter(|client| client.owned_name_at(request.begun_at));
+            let view = LogoutView { login: found.user.login, client, sealed: sealed.clone() };
             return Ok(LogoutStep::Ask(Box::new(view)));
         }
     }
-    if let Some(found) = browser_login::current_login(&app, &visitor, "", None, now).await? {
+    if let Some(found) = current_login(&app, &visitor, now).await? {
         let sub = found.user.id.to_string();
         end(app.clone(), None, Some(found.browser.id), &sub, info).await?;
     }
-    Ok(LogoutStep::Out { back: way_back(&app, aim, flow.begun_at).await?.map(Box::new) })
+    Ok(LogoutStep::Out { back: way_back(&app, aim, request.begun_at).await?.map(Box::new) })
 }
 
 /// Where the user who has confirmed goes, if the client that asked for it is still the same and the

@@ -12,8 +12,9 @@ use crate::crypto::digest::token_hash;
 use crate::domain::authorization::{PUSHED_REQUEST_LIFE, Request};
 use crate::domain::client::Client;
 use crate::domain::oauth_error::OAuthError;
-use crate::domain::outcome::{Code, Failure, Fault, Refusal};
+use crate::domain::outcome::{Failure, Fault, Refusal};
 use crate::domain::rate_limit::RateLimit;
+use crate::domain::refusal_reason::Reason;
 use crate::domain::request_info::RequestInfo;
 use crate::store::{Tx, pushed_requests};
 
@@ -159,12 +160,8 @@ pub(super) async fn resolve(
     let Some(name) = params.get("request_uri").filter(|name| name.starts_with(PREFIX)) else {
         return Ok(None);
     };
-    let message = "The request the application had announced is unknown or over. Go back to it and \
-                begin again.";
-    let refused = || Refusal {
-        oauth: Some(OAuthError::InvalidRequestUri),
-        ..Refusal::new(Code::MalformedRequest, message)
-    };
+    let refused =
+        || Refusal::oauth_because(OAuthError::InvalidRequestUri, Reason::PushedRequestOver);
     let client_id = params.get("client_id").ok_or_else(refused)?;
     let hash = token_hash(name);
     let stored = pushed_requests::find(&mut app.db.reader().await?, &hash, client_id, now).await?;

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Refusal, quotable};
+use crate::domain::refusal_reason::Reason;
 use crate::domain::text::is_storable;
 
 /// The most parameters of one request; the standards together have some forty.
@@ -48,7 +49,7 @@ impl Params {
         let mut params = Self::default();
         for (count, (name, value)) in url::form_urlencoded::parse(encoded).enumerate() {
             if count == MAX_PARAMS {
-                return Err(invalid("There are too many parameters."));
+                return Err(invalid_because(Reason::TooManyParameters));
             }
             if !is_storable(&name) || (!is_storable(&value) && !HASHED.contains(&&*name)) {
                 let message = format!("The parameter {} contains U+0000.", quotable(&name));
@@ -127,9 +128,14 @@ impl Params {
     pub fn once(&self) -> Result<(), Refusal> {
         match self.repeated.is_empty() {
             true => Ok(()),
-            false => Err(invalid("A parameter was sent twice.")),
+            false => Err(invalid_because(Reason::RepeatedParameter)),
         }
     }
+}
+
+/// The refusal of a request for a reason that pages say in the language of the user.
+const fn invalid_because(reason: Reason) -> Refusal {
+    Refusal::oauth_because(OAuthError::InvalidRequest, reason)
 }
 
 /// The refusal of a request that is not as it should be.

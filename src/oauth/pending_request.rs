@@ -1,32 +1,17 @@
-//! A request that is under way in one browser, sealed and handed to that browser.
+//! A request that is under way in one browser: of a client, of a device, or for the user's own account.
 //!
-//! Owns the sealing: the text can be used only together with the cookie of the browser it was made for, so
-//! a request cannot be finished in another browser, forged or altered, and nothing is stored for clients
-//! and users that have not authenticated. That it is finished once is guarded where it is finished.
+//! Owns what it says and where it leads. How a browser keeps it is `sealed_request`'s.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
-use crate::app::sealed_state::{seal, unseal};
+use crate::base::Timestamp;
 use crate::base::entropy::random;
 use crate::base::id::UserId;
-use crate::base::{TimeSpan, Timestamp};
-use crate::crypto::digest::{constant_time_eq, sha256_base64url};
 use crate::domain::authorization::Request;
-use crate::domain::outcome::{Code, Fault, Refusal};
-use crate::domain::validity::has_expired;
-use crate::identity::browser_login::BrowserCookies;
+use crate::domain::outcome::{Code, Refusal};
+use crate::domain::refusal_reason::Reason;
 use crate::text_enum;
-
-/// Said where a page cannot be finished any more.
-pub const STALE: &str = "This page is too old, or was opened in another browser. Go back to where you came \
-                         from and begin again.";
-
-/// How long a user may take.
-const LIFE: TimeSpan = TimeSpan::from_mins(60);
 
 /// A request that is under way.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -82,14 +67,6 @@ fn is_console_page(page: &str) -> bool {
         && page.bytes().all(|byte| byte.is_ascii_graphic() && !b"\\\"<>#".contains(&byte))
 }
 
-/// What is sealed.
-#[derive(Serialize, Deserialize)]
-struct Sealed<F> {
-    /// The hash of the browser's cookie.
-    browser: String,
-    flow: F,
-}
-
 /// Where it leads.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Destination {
@@ -121,7 +98,7 @@ pub struct LogoutDestination {
 /// The refusal of a form that came with a request it cannot answer.
 #[must_use]
 pub fn of_another_kind() -> Refusal {
-    Refusal::new(Code::Forbidden, "This form belongs to a different sign-in. Start again.")
+    Refusal::because(Code::Forbidden, Reason::OtherRequest)
 }
 
 impl PendingRequest {
@@ -151,57 +128,42 @@ impl PendingRequest {
         Self { section, ..self }
     }
 
-    /// The text for this browser.
-    ///
-    /// # Errors
-    /// Only when the crypto library fails.
-    pub fn seal(&self, app: &App, visitor: &BrowserCookies) -> Result<String, Fault> {
-        let sealed = seal(app, PURPOSE, &Sealed { browser: hash(visitor), flow: self }, 1)?;
-        Ok(URL_SAFE_NO_PAD.encode(sealed))
-    }
-
-    /// Opens a text that was made for this browser.
-    ///
-    /// # Errors
-    /// `forbidden` when it was not, was altered, or is too old: nothing may be done on its word.
-    pub fn open(
-        app: &App,
-        sealed: &str,
-        visitor: &BrowserCookies,
-        now: Timestamp,
-    ) -> Result<Self, Refusal> {
-        let refused = || Refusal::new(Code::Forbidden, STALE);
-        if visitor.browser.is_empty() {
-            return Err(refused());
+    /// The authorization request that it is, if it is one.
+    #[must_use]
+    pub fn authorization(&self) -> Option<&Request> {
+        match &self.aim {
+            Destination::Authorize(request) => Some(request),
+            Destination::Device(_) | Destination::Account | Destination::Logout(_) => None,
         }
-        let here = hash(visitor);
-        let flow = match read::<Sealed<Self>>(app, sealed, PURPOSE) {
-            Some(Sealed { browser, flow }) => {
-                Some(flow).filter(|_| constant_time_eq(browser.as_bytes(), here.as_bytes()))
-            }
-            None => read(app, sealed, &format!("{OLD_PURPOSE}{here}")),
-        };
-        let flow = flow.ok_or_else(refused)?;
-        if has_expired(flow.begun_at + LIFE, LIFE, now) { Err(refused()) } else { Ok(flow) }
     }
 
-    /// What a text says, whichever browser it was made for and however old it is. Only for telling a user
-    /// how to begin again: nothing may be done on its word.
-    pub(super) fn peek(app: &App, sealed: &str) -> Option<Self> {
-        read::<Sealed<Self>>(app, sealed, PURPOSE).map(|sealed| sealed.flow)
+    /// The languages that the client named.
+    #[must_use]
+    pub fn ui_locales(&self) -> Option<&str> {
+        self.authorization()?.ui_locales.as_deref()
     }
-}
 
-const PURPOSE: &str = "flow/v2";
+    /// Whether it leads to the user's own account.
+    #[must_use]
+    pub const fn is_own_account(&self) -> bool {
+        matches!(self.aim, Destination::Account)
+    }
 
-/// With the hash of the browser's cookie behind it, the purpose until version 0.1.0. A process of that
-/// version may still serve the same users.
-const OLD_PURPOSE: &str = "flow/v1/";
+    /// Whether it leads to a device, of which a user has typed the code or is to type it.
+    #[must_use]
+    pub const fn is_device(&self) -> bool {
+        matches!(self.aim, Destination::Device(_))
+    }
 
-fn read<T: DeserializeOwned>(app: &App, text: &str, purpose: &str) -> Option<T> {
-    unseal(app, purpose, &URL_SAFE_NO_PAD.decode(text).ok()?)
-}
+    /// Whether a client or a device asks for it.
+    #[must_use]
+    pub const fn is_asked_for(&self) -> bool {
+        matches!(self.aim, Destination::Authorize(_) | Destination::Device(_))
+    }
 
-fn hash(visitor: &BrowserCookies) -> String {
-    sha256_base64url(visitor.browser.as_bytes())
+    /// Whether a user signs in for it.
+    #[must_use]
+    pub const fn needs_sign_in(&self) -> bool {
+        !matches!(self.aim, Destination::Logout(_))
+    }
 }

@@ -6,11 +6,13 @@
 
 use crate::app::App;
 use crate::domain::client::Client;
+use crate::domain::outcome::Refusal;
 
 use super::authorize::request::MAX_UI_LOCALES;
 use super::params::Params;
 use super::pending_request::{Destination, PendingRequest};
 use super::repeated_request::{authorization_request, log_out};
+use super::sealed_request::UnusableRequest;
 
 /// How a user can begin again from a page; neither way where there is only the user's own account.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -91,11 +93,11 @@ impl RestartOptions {
         }
     }
 
-    /// From a sealed request, also one that was sealed for another browser or has expired. None
-    /// of the ways where it cannot be read.
+    /// From a sealed request that cannot be used, with its refusal. None of the ways where it cannot be read.
     #[must_use]
-    pub fn of_sealed(app: &App, sealed: &str) -> Self {
-        PendingRequest::peek(app, sealed).map(|flow| Self::of(app, &flow)).unwrap_or_default()
+    pub fn of_unusable(app: &App, unusable: UnusableRequest) -> (Refusal, Self) {
+        let (refusal, request) = unusable.parts();
+        (refusal, request.map(|request| Self::of(app, &request)).unwrap_or_default())
     }
 
     /// From a request that was refused before it was known where its answer goes: the home page of the client,

@@ -117,9 +117,9 @@ impl Requirements {
     }
 }
 
-/// What happens next.
+/// What an authentication needs next.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NextStep {
+pub enum AuthnStep {
     /// The user completes one of these factors.
     Authenticate(Vec<Method>),
     /// The user chooses a new password.
@@ -151,26 +151,26 @@ pub fn next_step(
     account: &AccountState,
     requirements: &Requirements,
     now: Timestamp,
-) -> NextStep {
+) -> AuthnStep {
     if inactive_user(account.user, Some(attempt.epoch)).next().is_some() {
-        return NextStep::Refuse(Refused::AccountChanged);
+        return AuthnStep::Refuse(Refused::AccountChanged);
     }
     let fresh = attempt.factors.only(|factor| counts(attempt.purpose, factor, requirements, now));
     if let Some(methods) = first_factor(attempt.purpose, &fresh, account) {
-        return NextStep::Authenticate(methods);
+        return AuthnStep::Authenticate(methods);
     }
     let second = second_factor(attempt.purpose, &fresh, account, requirements, now);
     match second {
-        Missing::Complete(methods) => return NextStep::Authenticate(methods),
-        Missing::Unmet => return NextStep::Refuse(Refused::UnmetRequirements),
+        Missing::Complete(methods) => return AuthnStep::Authenticate(methods),
+        Missing::Unmet => return AuthnStep::Refuse(Refused::UnmetRequirements),
         Missing::Enrol { .. } | Missing::Enough => {}
     }
     if attempt.purpose == Purpose::Recover || account.must_change_password {
-        return NextStep::ChangePassword;
+        return AuthnStep::ChangePassword;
     }
     match second {
-        Missing::Enrol { may_skip } => NextStep::Enrol { may_skip },
-        _ => NextStep::Done(fresh),
+        Missing::Enrol { may_skip } => AuthnStep::Enrol { may_skip },
+        _ => AuthnStep::Done(fresh),
     }
 }
 

@@ -24,7 +24,7 @@ fn step(
     methods: &[Method],
     account: AccountState,
     requirements: Requirements,
-) -> NextStep {
+) -> AuthnStep {
     let attempt = Attempt { purpose, epoch: 0, factors: completed(methods) };
     next_step(&attempt, &account, &requirements, NOW)
 }
@@ -55,12 +55,12 @@ fn required(from: Timestamp) -> Requirements {
     Requirements { policy: SecondFactorPolicy::Required { from }, ..Requirements::BASIC }
 }
 
-fn authenticate(methods: &[Method]) -> NextStep {
-    NextStep::Authenticate(methods.to_vec())
+fn authenticate(methods: &[Method]) -> AuthnStep {
+    AuthnStep::Authenticate(methods.to_vec())
 }
 
-fn done(methods: &[Method]) -> NextStep {
-    NextStep::Done(completed(methods))
+fn done(methods: &[Method]) -> AuthnStep {
+    AuthnStep::Done(completed(methods))
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn a_sign_in_asks_for_what_the_account_and_the_request_want() {
             &[Password],
             plain(),
             demanding(Multi, true),
-            NextStep::Refuse(Refused::UnmetRequirements),
+            AuthnStep::Refuse(Refused::UnmetRequirements),
         ),
         (
             "as far as it goes",
@@ -141,23 +141,23 @@ fn a_sign_in_asks_for_what_the_account_and_the_request_want() {
             &[Password, Totp],
             with_totp(),
             demanding(PhishingResistant, true),
-            NextStep::Refuse(Refused::UnmetRequirements),
+            AuthnStep::Refuse(Refused::UnmetRequirements),
         ),
         (
             "before the date",
             &[Password],
             plain(),
             required(ago(-1)),
-            NextStep::Enrol { may_skip: true },
+            AuthnStep::Enrol { may_skip: true },
         ),
         (
             "from the date on",
             &[Password],
             plain(),
             required(NOW),
-            NextStep::Enrol { may_skip: false },
+            AuthnStep::Enrol { may_skip: false },
         ),
-        ("essential", &[Password], plain(), essential, NextStep::Enrol { may_skip: false }),
+        ("essential", &[Password], plain(), essential, AuthnStep::Enrol { may_skip: false }),
         (
             "a thief of the password does not enrol",
             &[Password],
@@ -170,14 +170,14 @@ fn a_sign_in_asks_for_what_the_account_and_the_request_want() {
             &[Password],
             AccountState { has_verified_email: true, ..plain() },
             required(ago(-1)),
-            NextStep::Enrol { may_skip: true },
+            AuthnStep::Enrol { may_skip: true },
         ),
         (
             "the owner does",
             &[Password, MailedCode],
             AccountState { has_verified_email: true, ..plain() },
             required(ago(1)),
-            NextStep::Enrol { may_skip: false },
+            AuthnStep::Enrol { may_skip: false },
         ),
         ("policy met", &[Passkey], with_passkey(), required(ago(1)), done(&[Passkey])),
         (
@@ -192,7 +192,7 @@ fn a_sign_in_asks_for_what_the_account_and_the_request_want() {
             &[Password, Totp],
             AccountState { must_change_password: true, ..with_totp() },
             Requirements::BASIC,
-            NextStep::ChangePassword,
+            AuthnStep::ChangePassword,
         ),
     ] {
         assert_eq!(step(Purpose::SignIn, methods, account, requirements), wanted, "{what}");
@@ -205,12 +205,12 @@ fn a_recovery_begins_with_the_mailbox_and_skips_no_second_factor() {
         |methods: &[Method], account| step(Purpose::Recover, methods, account, Requirements::BASIC);
     assert_eq!(recover(&[], plain()), authenticate(&[MailedCode]));
     assert_eq!(recover(&[Totp], with_totp()), authenticate(&[MailedCode]));
-    assert_eq!(recover(&[MailedCode], plain()), NextStep::ChangePassword);
+    assert_eq!(recover(&[MailedCode], plain()), AuthnStep::ChangePassword);
     assert_eq!(recover(&[MailedCode], with_totp()), authenticate(&[Totp, RecoveryCode]));
-    assert_eq!(recover(&[MailedCode, Totp], with_totp()), NextStep::ChangePassword);
+    assert_eq!(recover(&[MailedCode, Totp], with_totp()), AuthnStep::ChangePassword);
     // Who has nothing to enrol with does so at the next sign-in.
     let policy = step(Purpose::Recover, &[MailedCode], plain(), required(ago(1)));
-    assert_eq!(policy, NextStep::ChangePassword);
+    assert_eq!(policy, AuthnStep::ChangePassword);
 }
 
 #[test]
@@ -220,14 +220,14 @@ fn old_factors_do_not_count() {
         next_step(&Attempt { purpose, epoch: 0, factors }, &plain(), &requirements, NOW)
     };
     let basic = Requirements::BASIC;
-    assert_eq!(next(Purpose::SignIn, at(599), basic), NextStep::Done(at(599)));
+    assert_eq!(next(Purpose::SignIn, at(599), basic), AuthnStep::Done(at(599)));
     assert_eq!(next(Purpose::SignIn, at(600), basic), authenticate(&[Password]));
-    assert_eq!(next(Purpose::StepUp, at(9_000), basic), NextStep::Done(at(9_000)));
+    assert_eq!(next(Purpose::StepUp, at(9_000), basic), AuthnStep::Done(at(9_000)));
     let young = Requirements { max_age: Some(TimeSpan::from_secs(60)), ..basic };
-    assert_eq!(next(Purpose::StepUp, at(60), young), NextStep::Done(at(60)));
+    assert_eq!(next(Purpose::StepUp, at(60), young), AuthnStep::Done(at(60)));
     assert_eq!(next(Purpose::StepUp, at(61), young), authenticate(&[Password]));
     let since = Requirements { since: Some(ago(5)), ..basic };
-    assert_eq!(next(Purpose::StepUp, at(5), since), NextStep::Done(at(5)));
+    assert_eq!(next(Purpose::StepUp, at(5), since), AuthnStep::Done(at(5)));
     assert_eq!(next(Purpose::StepUp, at(6), since), authenticate(&[Password]));
 }
 
@@ -241,7 +241,7 @@ fn a_step_up_enrols_only_after_the_password_or_a_mailed_code() {
     let next = |secs, requirements| of(plain(), Factors::password(ago(secs)), requirements);
     let essential = Requirements { required: Multi, ..required(ago(-1)) };
     for requirements in [required(ago(1)), essential] {
-        assert_eq!(next(599, requirements), NextStep::Enrol { may_skip: false });
+        assert_eq!(next(599, requirements), AuthnStep::Enrol { may_skip: false });
         for secs in [600, 9_000, -11] {
             assert_eq!(next(secs, requirements), authenticate(&[Password]));
         }
@@ -250,16 +250,16 @@ fn a_step_up_enrols_only_after_the_password_or_a_mailed_code() {
     let old = Factors::password(ago(9_000));
     assert_eq!(of(verified, old, required(ago(1))), authenticate(&[MailedCode]));
     let mailed = old.with(MailedCode, ago(1));
-    assert_eq!(of(verified, mailed, required(ago(1))), NextStep::Enrol { may_skip: false });
+    assert_eq!(of(verified, mailed, required(ago(1))), AuthnStep::Enrol { may_skip: false });
     // What can be put off waits for the next sign-in.
-    assert_eq!(of(verified, old, required(ago(-1))), NextStep::Done(old));
-    assert_eq!(next(599, required(ago(-1))), NextStep::Enrol { may_skip: true });
-    assert_eq!(next(600, required(ago(-1))), NextStep::Done(Factors::password(ago(600))));
+    assert_eq!(of(verified, old, required(ago(-1))), AuthnStep::Done(old));
+    assert_eq!(next(599, required(ago(-1))), AuthnStep::Enrol { may_skip: true });
+    assert_eq!(next(600, required(ago(-1))), AuthnStep::Done(Factors::password(ago(600))));
 }
 
 #[test]
 fn an_account_that_changed_since_the_first_factor_is_refused() {
-    let refused = NextStep::Refuse(Refused::AccountChanged);
+    let refused = AuthnStep::Refuse(Refused::AccountChanged);
     let later = UserState { session_epoch: 1, disabled_at: None };
     let disabled = UserState { session_epoch: 0, disabled_at: Some(ago(1)) };
     for account in
@@ -348,13 +348,13 @@ proptest! {
         for choice in choices {
             let attempt = Attempt { purpose: Purpose::SignIn, epoch: 0, factors };
             match next_step(&attempt, &account, &requirements, NOW) {
-                NextStep::Authenticate(methods) => {
+                AuthnStep::Authenticate(methods) => {
                     prop_assert!(!methods.is_empty());
                     let method = *choice.get(&methods);
                     prop_assert_eq!(factors.completed(method), None);
                     factors = factors.with(method, NOW);
                 }
-                NextStep::Done(done) => {
+                AuthnStep::Done(done) => {
                     let level = done.level().unwrap();
                     prop_assert!(!account.must_change_password);
                     let reachable = account.has_totp || account.has_recovery_codes || account.has_passkey;
@@ -367,7 +367,7 @@ proptest! {
                     prop_assert!(level >= requirements.required);
                     return Ok(());
                 }
-                NextStep::ChangePassword | NextStep::Enrol { .. } | NextStep::Refuse(_) => return Ok(()),
+                AuthnStep::ChangePassword | AuthnStep::Enrol { .. } | AuthnStep::Refuse(_) => return Ok(()),
             }
         }
         prop_assert!(false, "still not done");

@@ -14,8 +14,9 @@ use crate::http::context::Context;
 use crate::http::cookie::{self, Visit};
 use crate::http::error::Problem;
 use crate::http::extract::{FormFields, Params};
-use crate::identity::account::{self, Here, Overview, Part, Shown};
+use crate::identity::account::{self, Overview, Part, Shown};
 use crate::identity::browser_login::SignedInBrowser;
+use crate::identity::current_login::{CurrentLogin, current_login};
 use crate::identity::password::{self, Keep, PasswordChange};
 use crate::identity::profile::{self, ProfileChange};
 use crate::oauth::pending_request::AccountSection;
@@ -23,25 +24,23 @@ use crate::oauth::restart::RestartOptions;
 use crate::store::consents::Consent;
 
 use super::client_card::logo;
+use super::page_error::{OrErrorPage, PageError, PageResult};
 use super::pages::{AccountPage, AppRow, Done, SessionRow};
 use super::render::{go_here, scope_item};
-use super::{Locale, error_page, flow_error_page, page_with, policy, stale_form};
+use super::{Locale, flow_error_page, page_with, policy, stale_form};
 
 /// A signed-in user on the account page.
 pub(super) struct Visited {
     pub(super) context: Context,
     pub(super) visit: Visit,
-    pub(super) here: Here,
+    pub(super) here: CurrentLogin,
 }
 
 /// The page.
-pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpResponse {
+pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResult {
     let done = params.as_ref().ok().and_then(|params| params.get("done")?.parse::<Done>().ok());
     let shown = params.as_ref().map(shown).unwrap_or_default();
-    match visited(context, None).await {
-        Ok(visited) => visited.show(done, None, shown, HttpResponse::Ok()).await,
-        Err(answer) => answer,
-    }
+    visited(context, None).await?.show(done, None, shown, HttpResponse::Ok()).await
 }
 
 /// Which parts of its lists an address of the page names. A cursor that is none of ours is the beginning.
@@ -63,11 +62,8 @@ pub async fn change_password(context: Context) -> HttpResponse {
 }
 
 /// A new name, or none.
-pub async fn post_profile(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
-    let (visited, mut form) = match submitted(context, form).await {
-        Ok(both) => both,
-        Err(answer) => return answer,
-    };
+pub async fn post_profile(context: Context, form: Result<FormFields, Problem>) -> PageResult {
+    let (visited, mut form) = submitted(context, form).await?;
     let name = Some(form.take("name")).filter(|name| !name.trim().is_empty());
     let (app, here, info) = visited.parts();
     let work = profile::update(app, here.user.id, ProfileChange::of_name(name), info);
@@ -76,11 +72,8 @@ pub async fn post_profile(context: Context, form: Result<FormFields, Problem>) -
 }
 
 /// A new password.
-pub async fn post_password(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
-    let (visited, mut form) = match submitted(context, form).await {
-        Ok(both) => both,
-        Err(answer) => return answer,
-    };
+pub async fn post_password(context: Context, form: Result<FormFields, Problem>) -> PageResult {
+    let (visited, mut form) = submitted(context, form).await?;
     let context = &visited.context;
     let (current, new) = (form.take("current_password"), form.take("new_password"));
     let current = match parse_password("current_password", &current) {
@@ -97,15 +90,12 @@ pub async fn post_password(context: Context, form: Result<FormFields, Problem>) 
     if let Err(problem) = context.run(password::change(app, here.user, change, info)).await {
         return visited.after(Done::Password, Err(problem)).await;
     }
-    with_cookie(context, Done::Password, &signed_in)
+    Ok(with_cookie(context, Done::Password, &signed_in))
 }
 
 /// The end of one session.
-pub async fn post_end(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
-    let (visited, mut form) = match submitted(context, form).await {
-        Ok(both) => both,
-        Err(answer) => return answer,
-    };
+pub async fn post_end(context: Context, form: Result<FormFields, Problem>) -> PageResult {
+    let (visited, mut form) = submitted(context, form).await?;
     let (app, here, info) = visited.parts();
     let work = account::end_one(app, here, form.take("id"), info);
     let done = visited.context.run(work).await;
@@ -113,25 +103,19 @@ pub async fn post_end(context: Context, form: Result<FormFields, Problem>) -> Ht
 }
 
 /// The end of all others.
-pub async fn post_end_others(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
-    let (visited, _) = match submitted(context, form).await {
-        Ok(both) => both,
-        Err(answer) => return answer,
-    };
+pub async fn post_end_others(context: Context, form: Result<FormFields, Problem>) -> PageResult {
+    let (visited, _) = submitted(context, form).await?;
     let (app, here, info) = visited.parts();
     let (signed_in, hash) = account::another_cookie(&app, &here, &visited.visit.visitor, info.now);
     match visited.context.run(account::end_others(app, here, hash, info)).await {
-        Ok(()) => with_cookie(&visited.context, Done::Others, &signed_in),
+        Ok(()) => Ok(with_cookie(&visited.context, Done::Others, &signed_in)),
         Err(problem) => visited.after(Done::Others, Err(problem)).await,
     }
 }
 
 /// The end of what an application was allowed.
-pub async fn post_remove(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
-    let (visited, mut form) = match submitted(context, form).await {
-        Ok(both) => both,
-        Err(answer) => return answer,
-    };
+pub async fn post_remove(context: Context, form: Result<FormFields, Problem>) -> PageResult {
+    let (visited, mut form) = submitted(context, form).await?;
     let (app, here, info) = visited.parts();
     let work = account::remove_app(app, here, form.take("client_id"), info);
     let done = visited.context.run(work).await;
@@ -142,29 +126,35 @@ pub async fn post_remove(context: Context, form: Result<FormFields, Problem>) ->
 pub(super) async fn visited(
     context: Context,
     section: Option<AccountSection>,
-) -> Result<Visited, HttpResponse> {
+) -> Result<Visited, PageError> {
     let visit = Visit::of(&context);
+    let Some(here) = signed_in(&context, &visit).await? else {
+        let query = section.map(|section| format!("to={section}")).unwrap_or_default();
+        let login = context.link("/login").with_query(&query);
+        return Err(go_here(HttpResponse::SeeOther(), &login).into());
+    };
+    Ok(Visited { context, visit, here })
+}
+
+/// The user who is signed in in this browser.
+pub(super) async fn signed_in(
+    context: &Context,
+    visit: &Visit,
+) -> Result<Option<CurrentLogin>, PageError> {
     let (app, visitor, now) = (context.app.clone(), visit.visitor.clone(), context.now());
-    match context.run(async move { account::here(&app, &visitor, now).await }).await {
-        Ok(Some(here)) => Ok(Visited { context, visit, here }),
-        Ok(None) => {
-            let query = section.map(|section| format!("to={section}")).unwrap_or_default();
-            let login = context.link("/login").with_query(&query);
-            Err(go_here(HttpResponse::SeeOther(), &login))
-        }
-        Err(problem) => Err(error_page(&context, &problem)),
-    }
+    let work = async move { Ok(current_login(&app, &visitor, now).await?) };
+    context.run(work).await.or_error_page(context)
 }
 
 /// A form that this page gave to this browser.
 pub(super) async fn submitted(
     context: Context,
     form: Result<FormFields, Problem>,
-) -> Result<(Visited, FormFields), HttpResponse> {
-    let mut form = form.map_err(|problem| error_page(&context, &problem))?;
+) -> Result<(Visited, FormFields), PageError> {
+    let mut form = form.or_error_page(&context)?;
     let visit = Visit::of(&context);
     if !account::is_token(&context.app, &visit.visitor, &form.take("csrf")) {
-        return Err(stale_form(&context));
+        return Err(stale_form(&context).into());
     }
     Ok((visited(context, None).await?, form))
 }
@@ -182,18 +172,18 @@ fn done(context: &Context, what: Done) -> Link {
 }
 
 impl Visited {
-    pub(super) fn parts(&self) -> (App, Here, RequestInfo) {
+    pub(super) fn parts(&self) -> (App, CurrentLogin, RequestInfo) {
         let info = self.context.request_info().by(self.here.user.id);
         (self.context.app.clone(), self.here.clone(), info)
     }
 
     /// What comes after a form: the page anew, so that it can be loaded again; or the page with what
     /// was wrong.
-    async fn after(self, what: Done, outcome: Result<(), Problem>) -> HttpResponse {
+    async fn after(self, what: Done, outcome: Result<(), Problem>) -> PageResult {
         match outcome {
-            Ok(()) => go_here(HttpResponse::SeeOther(), &done(&self.context, what)),
+            Ok(()) => Ok(go_here(HttpResponse::SeeOther(), &done(&self.context, what))),
             Err(problem) if problem.fields().is_empty() => {
-                flow_error_page(&self.context, &problem, &RestartOptions::default())
+                Err(flow_error_page(&self.context, &problem, &RestartOptions::default()).into())
             }
             Err(problem) => {
                 let head = problem.head();
@@ -208,19 +198,16 @@ impl Visited {
         problem: Option<&Problem>,
         shown: Shown,
         answer: HttpResponseBuilder,
-    ) -> HttpResponse {
+    ) -> PageResult {
         let (app, here, info) = self.parts();
         let work = account::overview(app, here, shown, info.now);
-        let overview = match self.context.run(work).await {
-            Ok(overview) => overview,
-            Err(problem) => return error_page(&self.context, &problem),
-        };
+        let overview = self.context.run(work).await.or_error_page(&self.context)?;
         let frame = self.context.frame(None);
         let locale = frame.locale;
         let error = problem.and_then(|problem| problem.fields().first());
-        let name_error = error.filter(|error| error.field == "name").map(|e| locale.field(e));
+        let name_error = error.filter(|error| error.field == "name").map(|e| frame.field(e));
         let password_error =
-            error.filter(|error| error.field != "name").map(|e| (e.field, locale.field(e)));
+            error.filter(|error| error.field != "name").map(|e| (e.field, frame.field(e)));
         let csrf = account::token(&self.context.app, &self.visit.visitor);
         let template = AccountPage {
             frame,
@@ -239,7 +226,7 @@ impl Visited {
             apps: self.apps(&overview, locale),
             may_change_login: self.context.app.config.login_change,
         };
-        page_with(answer, &template, &policy(true))
+        Ok(page_with(answer, &template, &policy(true)))
     }
 
     fn sessions(&self, overview: &Overview, locale: Locale) -> Vec<SessionRow> {

@@ -1,9 +1,9 @@
 //! `/oauth2/authorize`: a client sends a user (OpenID Connect Core §3.1.2).
 
+use actix_web::HttpRequest;
 use actix_web::http::Method;
-use actix_web::{HttpRequest, HttpResponse};
 
-use crate::domain::outcome::{Code, Failure, Refusal};
+use crate::domain::outcome::{Code, Refusal};
 use crate::http::body::Body;
 use crate::http::context::Context;
 use crate::http::cookie::Visit;
@@ -12,62 +12,53 @@ use crate::oauth::authorize;
 use crate::oauth::params::{Params, invalid};
 use crate::oauth::restart::{RefusedRequest, RestartOptions};
 
+use super::page_error::{OrErrorPage, PageResult};
 use super::render::{once_more, step};
+use super::under_way::{open, unusable};
 use super::{error_page, flow_error_page};
 
 /// A request in the address, or the way back from the log-in page.
-pub async fn get(context: Context, request: HttpRequest) -> HttpResponse {
+pub async fn get(context: Context, request: HttpRequest) -> PageResult {
     // A request for the head alone must not use up a code.
     if request.method() == Method::HEAD {
         let refusal = Refusal::new(Code::MethodNotAllowed, "Ask with GET or POST.");
         let problem = context.problem(refusal.into()).allowing("GET, POST".to_owned());
-        return error_page(&context, &problem);
+        return Err(error_page(&context, &problem).into());
     }
-    answer(context, Params::parse(request.query_string().as_bytes()).map_err(Failure::from)).await
+    answer(context, Params::parse(request.query_string().as_bytes())).await
 }
 
 /// A request in a form, which from another site comes without cookies.
-pub async fn post(context: Context, request: HttpRequest, body: Body) -> HttpResponse {
-    if !is_form(&request) {
-        let refusal = invalid("The request is a form.");
-        return error_page(&context, &context.problem(refusal.into()));
-    }
-    let body = match body.0 {
-        Ok(body) => body,
-        Err(refusal) => return error_page(&context, &context.problem(refusal.into())),
-    };
+pub async fn post(context: Context, request: HttpRequest, body: Body) -> PageResult {
+    let body = if is_form(&request) { body.0 } else { Err(invalid("The request is a form.")) };
+    let body = context.check(body).or_error_page(&context)?;
     let params = Params::parse(&body);
     let here = context.link("/oauth2/authorize");
     if let Ok(params) = &params
         && let Some(answer) = once_more(&request, &Visit::of(&context), here, params, body.len())
     {
-        return answer;
+        return Ok(answer);
     }
-    answer(context, params.map_err(Failure::from)).await
+    answer(context, params).await
 }
 
-async fn answer(context: Context, params: Result<Params, Failure>) -> HttpResponse {
+async fn answer(context: Context, params: Result<Params, Refusal>) -> PageResult {
     let visit = Visit::of(&context);
     let (app, visitor, info) = (context.app.clone(), visit.visitor.clone(), context.request_info());
-    let params = match params {
-        Ok(params) => params,
-        Err(stop) => {
-            return flow_error_page(&context, &context.problem(stop), &RestartOptions::default());
-        }
-    };
-    if let Some(flow) = params.text("flow") {
-        let restart = RestartOptions::of_sealed(&app, &flow);
-        return match context.run(authorize::resume(app, flow, visitor, info)).await {
-            Ok(done) => step(&context, &visit, done),
-            Err(problem) => flow_error_page(&context, &problem, &restart),
-        };
-    }
-    let request = RefusedRequest::of(&params);
-    match context.run(authorize::begin(app, params, visitor, info)).await {
-        Ok(done) => step(&context, &visit, done),
-        Err(problem) => {
+    let params = context.check(params).or_restart_page(&context, &RestartOptions::default())?;
+    let done = if let Some(flow) = params.text("flow") {
+        let sealed = open(&context, &visit, flow);
+        let request = sealed.map_err(|error| unusable(&context, error))?.request;
+        let restart = RestartOptions::of(&app, &request);
+        let work = authorize::resume(app, request, visitor, info);
+        context.run(work).await.or_restart_page(&context, &restart)?
+    } else {
+        let request = RefusedRequest::of(&params);
+        let begun = context.run(authorize::begin(app, params, visitor, info)).await;
+        begun.map_err(|problem| {
             let restart = RestartOptions::of_refused(&context.app, request);
             flow_error_page(&context, &problem, &restart)
-        }
-    }
+        })?
+    };
+    Ok(step(&context, &visit, done))
 }

@@ -5,7 +5,7 @@
 use crate::domain::base_path::Link;
 use crate::domain::client::Client;
 use crate::http::context::Context;
-use crate::oauth::pending_request::{Destination, PendingRequest};
+use crate::oauth::pending_request::PendingRequest;
 
 use super::pages::ClientCard;
 
@@ -14,10 +14,10 @@ pub fn logo(context: &Context, client: &Client) -> Option<Link> {
     client.metadata.logo.as_ref().map(|logo| context.link(&logo.path()))
 }
 
-/// The logo of the client that a flow leads to.
-pub fn logo_of(context: &Context, flow: &PendingRequest) -> Option<Link> {
-    let Destination::Authorize(request) = &flow.aim else { return None };
-    logo(context, context.app.client(&request.client_id).as_deref()?)
+/// The logo of the client that a request leads to.
+pub fn logo_of(context: &Context, request: &PendingRequest) -> Option<Link> {
+    let client_id = &request.authorization()?.client_id;
+    logo(context, context.app.client(client_id).as_deref()?)
 }
 
 impl<'a> ClientCard<'a> {

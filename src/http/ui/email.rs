@@ -12,9 +12,10 @@ use crate::oauth::pending_request::AccountSection;
 use crate::oauth::restart::RestartOptions;
 
 use super::account::{Visited, submitted, visited};
+use super::page_error::{OrErrorPage, PageResult};
 use super::pages::{Done, EmailPage};
 use super::render::go_here;
-use super::{error_page, flow_error_page, page};
+use super::{flow_error_page, page};
 
 /// What was typed, and what is wrong with it.
 #[derive(Default)]
@@ -24,20 +25,17 @@ struct Typed<'a> {
 }
 
 /// The page.
-pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpResponse {
+pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResult {
     let done = params.ok().and_then(|params| params.get("done")?.parse::<Done>().ok());
-    match visited(context, Some(AccountSection::Email)).await {
-        Ok(visited) => visited.show_email(done, Typed::default(), HttpResponse::Ok()).await,
-        Err(answer) => answer,
-    }
+    visited(context, Some(AccountSection::Email))
+        .await?
+        .show_email(done, Typed::default(), HttpResponse::Ok())
+        .await
 }
 
 /// Sends a code to the address that was typed, to the stored one, or once more to the one that waits.
-pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
-    let (visited, mut form) = match submitted(context, form).await {
-        Ok(both) => both,
-        Err(answer) => return answer,
-    };
+pub async fn post(context: Context, form: Result<FormFields, Problem>) -> PageResult {
+    let (visited, mut form) = submitted(context, form).await?;
     let address = form.take("email");
     let (app, here, info) = visited.parts();
     let work = email_change::request(app, here.into(), address.clone(), info);
@@ -46,11 +44,8 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpRe
 }
 
 /// Takes the code.
-pub async fn verify(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
-    let (visited, mut form) = match submitted(context, form).await {
-        Ok(both) => both,
-        Err(answer) => return answer,
-    };
+pub async fn verify(context: Context, form: Result<FormFields, Problem>) -> PageResult {
+    let (visited, mut form) = submitted(context, form).await?;
     let (app, here, info) = visited.parts();
     let work = email_change::confirm(app, here.into(), form.take("code"), info);
     let done = visited.context.run(work).await;
@@ -58,11 +53,8 @@ pub async fn verify(context: Context, form: Result<FormFields, Problem>) -> Http
 }
 
 /// Gives the change up. One that has ended meanwhile is given up as well.
-pub async fn cancel(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
-    let (visited, _) = match submitted(context, form).await {
-        Ok(both) => both,
-        Err(answer) => return answer,
-    };
+pub async fn cancel(context: Context, form: Result<FormFields, Problem>) -> PageResult {
+    let (visited, _) = submitted(context, form).await?;
     let (app, here, info) = visited.parts();
     let done = match visited.context.run(email_change::cancel(app, here.user.id, info)).await {
         Err(problem) if problem.code() == Code::NotFound => Ok(()),
@@ -73,24 +65,19 @@ pub async fn cancel(context: Context, form: Result<FormFields, Problem>) -> Http
 
 impl Visited {
     /// What comes after a form: the page anew, or with what was wrong.
-    async fn after_email(
-        self,
-        what: Done,
-        address: &str,
-        done: Result<(), Problem>,
-    ) -> HttpResponse {
+    async fn after_email(self, what: Done, address: &str, done: Result<(), Problem>) -> PageResult {
         let here = self.context.link("/account/email");
         match done {
             Ok(()) => {
                 let to = here.with_query(&format!("done={what}"));
-                go_here(HttpResponse::SeeOther(), &to)
+                Ok(go_here(HttpResponse::SeeOther(), &to))
             }
             // The page says so and offers a new sign-in.
             Err(problem) if problem.code() == Code::ReauthenticationRequired => {
-                go_here(HttpResponse::SeeOther(), &here)
+                Ok(go_here(HttpResponse::SeeOther(), &here))
             }
             Err(problem) if problem.fields().is_empty() => {
-                flow_error_page(&self.context, &problem, &RestartOptions::default())
+                Err(flow_error_page(&self.context, &problem, &RestartOptions::default()).into())
             }
             Err(problem) => {
                 let typed = Typed { address, problem: Some(&problem) };
@@ -104,13 +91,11 @@ impl Visited {
         done: Option<Done>,
         typed: Typed<'_>,
         answer: HttpResponseBuilder,
-    ) -> HttpResponse {
+    ) -> PageResult {
         let (app, here, info) = self.parts();
         let work = email_change::overview(app, here.into(), info.now);
-        let EmailOverview { pending, is_fresh } = match self.context.run(work).await {
-            Ok(overview) => overview,
-            Err(problem) => return error_page(&self.context, &problem),
-        };
+        let overview = self.context.run(work).await.or_error_page(&self.context)?;
+        let EmailOverview { pending, is_fresh } = overview;
         let frame = self.context.frame(None);
         let locale = frame.locale;
         let of = |field: &str| typed.problem?.fields().iter().find(|error| error.field == field);
@@ -126,9 +111,9 @@ impl Visited {
             has_mail: self.context.app.mailer.is_some(),
             is_fresh,
             typed: typed.address,
-            address_error: of("email").map(|error| locale.field(error)),
+            address_error: of("email").map(|error| frame.field(error)),
             code_error: of("code").map(|_| frame.t("email.code_wrong")),
         };
-        page(answer, &template)
+        Ok(page(answer, &template))
     }
 }

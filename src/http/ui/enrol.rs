@@ -12,72 +12,65 @@ use crate::http::error::Problem;
 use crate::http::extract::{FormFields, Params};
 use crate::identity::account;
 use crate::identity::authentication::Entry;
-use crate::identity::browser_login::{self, BrowserCookies, SignInOutcome, SignedInBrowser};
+use crate::identity::browser_login::{SignInOutcome, SignedInBrowser};
 use crate::identity::browser_step_up::{self, Enrolment};
+use crate::identity::current_login::BrowserCookies;
 use crate::identity::totp_enrolment::{self, Confirmation, TotpSetup};
 
 use super::login::answered;
-use super::new_password::UnderWay;
+use super::page;
+use super::page_error::PageResult;
 use super::pages::{Done, EnrolPage, RecoveryCodesPage};
 use super::qr::QrImage;
-use super::render::{self, aim, go_here, head, onwards};
-use super::{page, said};
+use super::render::{go_here, head, onwards};
+use super::under_way::UnderWay;
 
 /// The page. Without a secret in the address it makes one and continues there, so that a reload shows the same
 /// one.
-pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpResponse {
-    let (under_way, params) = match UnderWay::of_address(context, params) {
-        Ok(both) => both,
-        Err(answer) => return *answer,
-    };
-    let answer = match params.get("setup") {
-        Some(setup) => {
-            let name = under_way.context.frame(None).t("totp.default_name");
-            show(&under_way, setup.to_owned(), name, None).await
+pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResult {
+    let (under_way, params) = UnderWay::of_address(context, params)?;
+    let page = async {
+        match params.get("setup") {
+            Some(setup) => {
+                let name = under_way.context.frame(None).t("totp.default_name");
+                show(&under_way, setup.to_owned(), name, None).await
+            }
+            None => begin(&under_way).await,
         }
-        None => begin(&under_way).await,
     };
-    under_way.finished(answer)
+    under_way.finish(page).await
 }
 
-async fn begin(under_way: &UnderWay) -> HttpResponse {
-    let UnderWay { context, visit, sealed, challenge, .. } = under_way;
+async fn begin(under_way: &UnderWay) -> PageResult {
+    let UnderWay { context, visit, sealed, challenge } = under_way;
     let (app, visitor) = (context.app.clone(), visit.visitor.clone());
     let info = context.request_info();
     let work = browser_step_up::begin_enrolment(app, challenge.clone(), visitor, info);
-    match context.run(work).await {
-        Ok(TotpSetup { setup, .. }) => {
-            // Base64url: nothing in it needs escaping.
-            let query = format!("flow={sealed}&challenge={challenge}&setup={setup}");
-            let to = context.link("/login/enrol").with_query(&query);
-            go_here(HttpResponse::SeeOther(), &to)
-        }
-        Err(problem) => under_way.failed(&problem),
-    }
+    let begun = context.run(work).await.map_err(|problem| under_way.failed(&problem))?;
+    // Base64url: nothing in it needs escaping.
+    let query = format!("flow={}&challenge={challenge}&setup={}", sealed.text, begun.setup);
+    let to = context.link("/login/enrol").with_query(&query);
+    Ok(go_here(HttpResponse::SeeOther(), &to))
 }
 
 /// The first code, or the choice to do it another time.
-pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
-    let (under_way, mut form) = match UnderWay::of_form(context, form) {
-        Ok(both) => both,
-        Err(answer) => return *answer,
-    };
-    let UnderWay { context, visit, flow, sealed, challenge } = &under_way;
+pub async fn post(context: Context, form: Result<FormFields, Problem>) -> PageResult {
+    let (under_way, form) = UnderWay::of_form(context, form)?;
+    under_way.finish(enrol(&under_way, form)).await
+}
+
+async fn enrol(under_way: &UnderWay, mut form: FormFields) -> PageResult {
     let (setup, code, name) = (form.take("setup"), form.take("code"), form.take("name"));
     let entry = if form.take("decision") == "skip" {
         Entry::PutOff
     } else {
         Entry::Totp(Confirmation { setup: setup.clone(), code, name: Some(name.clone()) })
     };
-    let (app, visitor) = (context.app.clone(), visit.visitor.clone());
-    let step = (challenge.clone(), entry);
-    let info = render::sign_in_info(context, flow);
-    let work = browser_login::continue_sign_in(app, step, visitor, info);
-    let answer = match context.run(work).await {
+    match under_way.advance(entry).await {
         Ok(SignInOutcome::SignedIn(signed_in)) if !signed_in.recovery_codes.is_empty() => {
-            show_codes(&under_way, &signed_in)
+            Ok(show_codes(under_way, &signed_in))
         }
-        Ok(outcome) => answered(context, flow, sealed, &outcome),
+        Ok(outcome) => Ok(answered(&under_way.context, &under_way.sealed, &outcome)),
         // The page once more, where the user can correct what was wrong.
         Err(problem)
             if matches!(
@@ -85,11 +78,10 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpRe
                 Code::ValidationFailed | Code::TooManyAttempts | Code::Unavailable
             ) =>
         {
-            show(&under_way, setup, &name, Some(&problem)).await
+            show(under_way, setup, &name, Some(&problem)).await
         }
-        Err(problem) => under_way.failed(&problem),
-    };
-    under_way.finished(answer)
+        Err(problem) => Err(under_way.failed(&problem)),
+    }
 }
 
 async fn show(
@@ -97,28 +89,25 @@ async fn show(
     setup: String,
     name: &str,
     problem: Option<&Problem>,
-) -> HttpResponse {
-    let UnderWay { context, visit, flow, sealed, challenge } = under_way;
+) -> PageResult {
+    let UnderWay { context, visit, sealed, challenge } = under_way;
     let (app, visitor) = (context.app.clone(), visit.visitor.clone());
     let info = context.request_info();
     let work = browser_step_up::enrolment(app, challenge.clone(), visitor, info);
-    let Enrolment { user, may_skip } = match context.run(work).await {
-        Ok(enrolment) => enrolment,
-        Err(problem) => return under_way.failed(&problem),
-    };
+    let enrolment = context.run(work).await.map_err(|problem| under_way.failed(&problem))?;
+    let Enrolment { user, may_skip } = enrolment;
     let shown = totp_enrolment::shown_again(&context.app, &user, setup, context.now());
-    let TotpSetup { setup, secret, otpauth_uri } = match context.check(shown) {
-        Ok(shown) => shown,
-        Err(_) => return begin(under_way).await,
+    let Ok(TotpSetup { setup, secret, otpauth_uri }) = context.check(shown) else {
+        return begin(under_way).await;
     };
-    let (client_name, ui_locales) = aim(context, flow);
-    let frame = context.frame(ui_locales.as_deref());
+    let frame = under_way.frame();
     let errors = problem.map(Problem::fields).unwrap_or_default();
     let of = |field: &str| errors.iter().find(|error| error.field == field);
-    let error = problem.filter(|_| errors.is_empty()).map(|problem| said(frame.locale, problem));
+    let error = problem.filter(|_| errors.is_empty()).map(|problem| frame.refusal(problem));
+    let client_name = under_way.client_name();
     let template = EnrolPage {
         frame,
-        flow: sealed,
+        flow: &sealed.text,
         challenge,
         client_name: client_name.as_deref(),
         setup: &setup,
@@ -128,26 +117,25 @@ async fn show(
         name,
         may_skip,
         error: error.as_deref(),
-        code_error: of("code").map(|error| frame.locale.field(error)),
+        code_error: of("code").map(|error| frame.field(error)),
         name_error: of("name").map(|_| frame.t("totp.name_error")),
-        restart: &render::restart(context, sealed),
+        restart: &under_way.restart(),
     };
     let mut answer = head(problem);
     visit.keep(&context.app, &mut answer);
-    page(answer, &template)
+    Ok(page(answer, &template))
 }
 
 /// The recovery codes, this once. The user is signed in already: the next page is that of the request.
 fn show_codes(under_way: &UnderWay, signed_in: &SignedInBrowser) -> HttpResponse {
-    let UnderWay { context, visit, flow, sealed, .. } = under_way;
+    let UnderWay { context, visit, sealed, .. } = under_way;
     let SignedInBrowser { cookie, recovery_codes, .. } = signed_in;
     let session = Some(cookie.expose().clone());
     let csrf = account::token(
         &context.app,
         &BrowserCookies { browser: visit.visitor.browser.clone(), session },
     );
-    let (_, ui_locales) = aim(context, flow);
-    let frame = context.frame(ui_locales.as_deref()).shown_once();
+    let frame = under_way.frame().shown_once();
     let mut answer = HttpResponse::Ok();
     cookie::log_in(&context.app, &mut answer, signed_in);
     let template = RecoveryCodesPage {
@@ -155,7 +143,7 @@ fn show_codes(under_way: &UnderWay, signed_in: &SignedInBrowser) -> HttpResponse
         csrf: &csrf,
         notice: Some(Done::FactorAdded.text(frame.locale)),
         codes: recovery_codes.iter().map(RecoveryCode::text).collect(),
-        onwards: onwards(context, flow, sealed),
+        onwards: onwards(context, sealed),
     };
     page(answer, &template)
 }

@@ -24,7 +24,7 @@ use super::{ErrorPage, Frame, policy, policy_under_way};
 use crate::base::{TimeSpan, Timestamp};
 use crate::domain::base_path::Link;
 use crate::domain::outcome::{Code, FieldError};
-use crate::oauth::pending_request::STALE;
+use crate::domain::refusal_reason::Reason;
 use crate::oauth::restart::{Application, RestartOptions};
 
 /// A rendered page.
@@ -101,7 +101,7 @@ fn sample<T: Template>(name: &'static str, template: &T, policy: String) -> Resu
 
 fn signing_in(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
     let policy = || policy_under_way(true);
-    let error = frame.locale.error(Code::InvalidCredentials, "");
+    let error = frame.locale.error((Code::InvalidCredentials, None), "");
     let restart = start_again(world);
     let logo = logo(frame);
     let first = LoginPage {
@@ -146,7 +146,7 @@ fn signing_in(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String
         error,
         restart: first.restart,
     };
-    let refused = new_password(Some(frame.locale.field(&unchanged)));
+    let refused = new_password(Some(frame.field(&unchanged)));
     Ok(vec![
         sample("login", &first, policy())?,
         sample("login-refused", &again, policy())?,
@@ -205,7 +205,7 @@ fn consenting(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String
     let many = ConsentPage { client: card, ..page(asked, None, None) };
     let device = page(vec![own("openid"), own("profile")], Some(world.typed), None);
     let undecided = FieldError { field: "decision", code: "unknown", message: "" };
-    let refused = page(vec![own("openid")], None, Some(frame.locale.field(&undecided)));
+    let refused = page(vec![own("openid")], None, Some(frame.field(&undecided)));
     Ok(vec![
         sample("consent", &many, policy_under_way(false))?,
         sample("consent-identity", &page(vec![], None, None), policy_under_way(false))?,
@@ -237,7 +237,7 @@ fn accounts(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> 
         scopes: vec![frame.t("scope.profile").to_owned(), "albums:read".to_owned()],
         since: ago(TimeSpan::from_days(12)),
     };
-    let wrong = |field, code| frame.locale.field(&FieldError { field, code, message: "" });
+    let wrong = |field, code| frame.field(&FieldError { field, code, message: "" });
     let page = |name_error, password_error| AccountPage {
         frame,
         csrf: world.typed,
@@ -309,7 +309,7 @@ fn signing_out(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, Strin
         error,
         restart: &again,
     };
-    let refused = confirm(Some(frame.locale.field(&undecided)));
+    let refused = confirm(Some(frame.field(&undecided)));
     let back = BackLink { location: world.callback, client_name: world.client };
     let done = LoggedOutPage { frame, back: Some(back) };
     Ok(vec![
@@ -346,7 +346,7 @@ fn own(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
         login_error,
         password_error,
     };
-    let wrong = |field, code| frame.locale.field(&FieldError { field, code, message: "" });
+    let wrong = |field, code| frame.field(&FieldError { field, code, message: "" });
     let login_error = Some(wrong("login", "taken"));
     let password_error = Some(wrong("password", "common_password"));
     let token = FirstTokenPage {
@@ -356,18 +356,18 @@ fn own(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
         login_json: quoted(world.login),
         access_token: &"eyJhbGciOiJFUzI1NiJ9.".repeat(16),
     };
-    let text = frame.locale.error(Code::NotFound, "");
+    let text = frame.locale.error((Code::NotFound, None), "");
     let request_id = "4be1f9d2c07d4a6f8f5e0d3b2a190817";
     let error =
         ErrorPage { frame, title: frame.t("failure.not_found"), text, request_id, restart: None };
-    let stale = frame.locale.error(Code::Forbidden, STALE);
+    let stale = frame.locale.error((Code::Forbidden, Some(Reason::StaleRequest)), "");
     let title = frame.t("failure.expired");
     let stale =
         |restart| ErrorPage { frame, title, text: stale, request_id, restart: Some(restart) };
     let both = RestartOptions { application: Some(application(world)), ..start_again(world) };
     let pushed = RestartOptions { start_again: None, ..both.clone() };
     let unknown = RestartOptions::default();
-    let text = frame.locale.error(Code::LinkInvalid, "");
+    let text = frame.locale.error((Code::LinkInvalid, None), "");
     let link = |restart| ErrorPage { text, restart: Some(restart), ..stale(&unknown) };
     let replaced =
         RestartOptions { sign_in: true, ..RestartOptions::repeating("/recover", Vec::new()) };

@@ -13,26 +13,24 @@ use crate::identity::history;
 use crate::oauth::pending_request::AccountSection;
 
 use super::account::{Visited, visited};
+use super::page_error::{OrErrorPage, PageResult};
 use super::pages::{HistoryPage, HistoryRow};
-use super::{Locale, error_page, page};
+use super::{Locale, page};
 
 /// The page. A cursor that is none of ours is the beginning.
-pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpResponse {
+pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResult {
     let after = params.ok().and_then(|params| PageRequest::cursor(params.get("after")?));
-    match visited(context, Some(AccountSection::History)).await {
-        Ok(visited) => visited.show_history(PageRequest { after, ..PageRequest::default() }).await,
-        Err(answer) => answer,
-    }
+    visited(context, Some(AccountSection::History))
+        .await?
+        .show_history(PageRequest { after, ..PageRequest::default() })
+        .await
 }
 
 impl Visited {
-    async fn show_history(self, request: PageRequest) -> HttpResponse {
+    async fn show_history(self, request: PageRequest) -> PageResult {
         let (app, here, info) = self.parts();
         let work = history::page(app, here.user.id, request, info.now);
-        let found = match self.context.run(work).await {
-            Ok(found) => found,
-            Err(problem) => return error_page(&self.context, &problem),
-        };
+        let found = self.context.run(work).await.or_error_page(&self.context)?;
         let frame = self.context.frame(None);
         // Cursors are base64url: nothing in them needs escaping.
         let older = |next: String| {
@@ -46,7 +44,7 @@ impl Visited {
             older: found.next.map(older),
             newest: request.after.is_some(),
         };
-        page(HttpResponse::Ok(), &template)
+        Ok(page(HttpResponse::Ok(), &template))
     }
 
     fn history_row(&self, row: &SignIn, locale: Locale, now: Timestamp) -> HistoryRow {

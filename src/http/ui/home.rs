@@ -7,7 +7,8 @@ use crate::domain::outcome::Failure;
 use crate::http::context::Context;
 use crate::identity::setup;
 
-use super::{Frame, error_page, page};
+use super::page_error::{OrErrorPage, PageResult};
+use super::{Frame, page};
 
 #[derive(Template)]
 #[template(path = "home.html")]
@@ -20,15 +21,11 @@ pub(super) struct HomePage<'a> {
 }
 
 /// What this server is, and what to do when it has no administrator yet.
-pub async fn get(context: Context) -> HttpResponse {
+pub async fn get(context: Context) -> PageResult {
     let app = context.app.clone();
-    match context.run(async move { setup::is_open(&app).await.map_err(Failure::from) }).await {
-        Ok(needs_setup) => {
-            let frame = context.frame(None);
-            let issuer = (!frame.brand.is_own()).then_some(context.app.issuer());
-            let template = HomePage { frame, issuer, needs_setup };
-            page(HttpResponse::Ok(), &template)
-        }
-        Err(problem) => error_page(&context, &problem),
-    }
+    let is_open = async move { setup::is_open(&app).await.map_err(Failure::from) };
+    let needs_setup = context.run(is_open).await.or_error_page(&context)?;
+    let frame = context.frame(None);
+    let issuer = (!frame.brand.is_own()).then_some(context.app.issuer());
+    Ok(page(HttpResponse::Ok(), &HomePage { frame, issuer, needs_setup }))
 }

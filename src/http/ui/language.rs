@@ -12,21 +12,18 @@ use crate::http::extract::FormFields;
 use crate::i18n::Locale;
 use crate::identity::profile;
 
-use super::error_page;
+use super::page_error::{OrErrorPage, PageResult};
 use super::render::go_here;
 
 /// Keeps the choice.
-pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
-    let mut form = match form {
-        Ok(form) => form,
-        Err(problem) => return error_page(&context, &problem),
-    };
+pub async fn post(context: Context, form: Result<FormFields, Problem>) -> PageResult {
+    let mut form = form.or_error_page(&context)?;
     let (lang, back) = (form.take("lang"), form.take("back"));
-    let Some(locale) = Locale::of_tag(&lang) else {
+    let locale = Locale::of_tag(&lang).ok_or_else(|| {
         let message = "The pages do not exist in this language.";
-        let refusal = Refusal::field("lang", "unknown", message);
-        return error_page(&context, &context.problem(refusal.into()));
-    };
+        Refusal::field("lang", "unknown", message)
+    });
+    let locale = context.check(locale).or_error_page(&context)?;
     // Mail to a user who is signed in here follows the choice. The page does in any case.
     let (app, visitor, info) =
         (context.app.clone(), Visit::of(&context).visitor, context.request_info());
@@ -37,7 +34,7 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpRe
     let back = if is_own_page(&back) { &*back } else { "/" };
     let mut answer = HttpResponse::SeeOther();
     cookie::choose_language(&context.app, &mut answer, locale);
-    go_here(answer, &context.link(back))
+    Ok(go_here(answer, &context.link(back)))
 }
 
 /// Whether this is a path of this server. `//host` and `/\host` are addresses of other servers to a browser.

@@ -2,10 +2,13 @@
 //!
 //! Owns what `base.html` reads. A page struct holds one and adds what is its own.
 
+use std::borrow::Cow;
+
 use crate::config::Brand;
 use crate::domain::base_path::{BasePath, Link};
+use crate::domain::outcome::{Code, FieldError};
 use crate::http::context::Context;
-
+use crate::http::error::Problem;
 use crate::i18n::Locale;
 
 /// The language and the brand of a page, and where its links lead.
@@ -42,7 +45,31 @@ impl Frame<'_> {
         self.locale.password_hint(self.min_password)
     }
 
-    /// The same for a page that shows once what the server does not have again: a choice of the language would lose
+    /// What is wrong with a field.
+    #[must_use]
+    pub fn field(&self, error: &FieldError) -> &'static str {
+        self.locale.field(error, self.min_password)
+    }
+
+    /// What is wrong with a request: with a field, with how long to wait, or else with the request.
+    #[must_use]
+    pub fn refusal<'a>(&self, problem: &'a Problem) -> Cow<'a, str> {
+        match (problem.fields().first(), problem.retry_after()) {
+            (Some(field), _) => self.field(field).into(),
+            (None, Some(wait)) if problem.code() == Code::TooManyAttempts => {
+                self.locale.wait(wait).into()
+            }
+            (None, _) => self.refusal_of_request(problem).into(),
+        }
+    }
+
+    /// The same without the fields, for a page that does not have them.
+    #[must_use]
+    pub fn refusal_of_request<'a>(&self, problem: &'a Problem) -> &'a str {
+        self.locale.error((problem.code(), problem.reason()), problem.message())
+    }
+
+    /// The frame of a page that shows once what the server does not have again: a choice of the language would lose
     /// it.
     #[must_use]
     pub const fn shown_once(self) -> Self {

@@ -10,6 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::crypto::digest::constant_time_eq;
 use crate::domain::mailed_code::CodePurpose;
 use crate::domain::outcome::{Code, Refusal};
+use crate::domain::refusal_reason::Reason;
 use crate::http::context::Context;
 use crate::http::cookie::Visit;
 use crate::http::error::Problem;
@@ -18,6 +19,7 @@ use crate::identity::links::{self, LinkEntry, LinkView};
 use crate::oauth::restart::RestartOptions;
 
 use super::email_link;
+use super::page_error::{OrErrorPage, PageError, PageResult};
 use super::pages::ChoosePasswordPage;
 use super::recovery::{DONE, can_be_corrected, entry, is_about_code, said};
 use super::render::go_here;
@@ -26,12 +28,10 @@ use super::signup_account::{self, AccountFormView, Typed};
 use super::{error_page, flow_error_page, page_with, policy};
 
 /// What the link is for, with the form that redeems it.
-pub async fn get(context: Context, token: Path<String>) -> HttpResponse {
+pub async fn get(context: Context, token: Path<String>) -> PageResult {
     let visit = Visit::of(&context);
-    match view(&context, &token).await {
-        Ok(view) => show(&Shown { context: &context, visit: &visit, token: &token }, &view, None),
-        Err(problem) => gone(&context, &token, &problem).await,
-    }
+    let view = view(&context, &token).await?;
+    Ok(show(&Shown { context: &context, visit: &visit, token: &token }, &view, None))
 }
 
 /// Redeems the link, with the form of its page only.
@@ -39,15 +39,12 @@ pub async fn post(
     context: Context,
     token: Path<String>,
     form: Result<FormFields, Problem>,
-) -> HttpResponse {
-    let mut form = match form {
-        Ok(form) => form,
-        Err(problem) => return error_page(&context, &problem),
-    };
+) -> PageResult {
+    let mut form = form.or_error_page(&context)?;
     let visit = Visit::of(&context);
     let shown = Shown { context: &context, visit: &visit, token: &token };
     if !constant_time_eq(form.take("csrf").as_bytes(), shown.csrf().as_bytes()) {
-        return shown.foreign();
+        return Err(shown.foreign().into());
     }
     let (app, info) = (context.app.clone(), context.request_info());
     let account = signup_account::read(&mut form);
@@ -55,27 +52,29 @@ pub async fn post(
     let entry = LinkEntry { account: Some(account), ..entry(&mut form) };
     let redeemed = links::redeem(app, token.to_string(), entry, info);
     match context.run(redeemed).await {
-        Ok(view) if view.is_confirmation() => email_link::done(&context, &view),
+        Ok(view) if view.is_confirmation() => Ok(email_link::done(&context, &view)),
         Ok(view) => {
             let notice = if view.purpose == CodePurpose::Signup { signup::DONE } else { DONE };
             let to = context.link("/login").with_query(&format!("notice={notice}"));
-            go_here(HttpResponse::SeeOther(), &to)
+            Ok(go_here(HttpResponse::SeeOther(), &to))
         }
         Err(problem)
             if can_be_corrected(&problem) || signup_account::can_be_corrected(&problem) =>
         {
-            match view(&context, &token).await {
-                Ok(view) => show(&shown, &view, Some((&typed, &problem))),
-                Err(problem) => gone(&context, &token, &problem).await,
-            }
+            let view = view(&context, &token).await?;
+            Ok(show(&shown, &view, Some((&typed, &problem))))
         }
-        Err(problem) => gone(&context, &token, &problem).await,
+        Err(problem) => Err(gone(&context, &token, &problem).await),
     }
 }
 
-async fn view(context: &Context, token: &str) -> Result<LinkView, Problem> {
+/// What the link is for; where it cannot be used, the page that says so.
+async fn view(context: &Context, token: &str) -> Result<LinkView, PageError> {
     let looked = links::look(context.app.clone(), token.to_owned(), context.request_info());
-    context.run(looked).await
+    match context.run(looked).await {
+        Ok(view) => Ok(view),
+        Err(problem) => Err(gone(context, token, &problem).await),
+    }
 }
 
 /// A link in the browser that opened it.
@@ -95,8 +94,8 @@ impl Shown<'_> {
 
     /// The refusal of a form that another browser, or another page, was given.
     fn foreign(&self) -> HttpResponse {
-        let message = "This page is too old. Go back and try again.";
-        let problem = self.context.problem(Refusal::new(Code::Forbidden, message).into());
+        let refusal = Refusal::because(Code::Forbidden, Reason::StaleForm);
+        let problem = self.context.problem(refusal.into());
         error_page(self.context, &problem)
     }
 }
@@ -147,9 +146,9 @@ fn show(shown: &Shown<'_>, view: &LinkView, refused: Option<(&Typed, &Problem)>)
 }
 
 /// A link that cannot be used, with the ways on: a new one, and the sign-in of a user who has used this one before.
-async fn gone(context: &Context, token: &str, problem: &Problem) -> HttpResponse {
+async fn gone(context: &Context, token: &str, problem: &Problem) -> PageError {
     if !matches!(problem.code(), Code::LinkInvalid | Code::Forbidden) {
-        return error_page(context, problem);
+        return error_page(context, problem).into();
     }
     let may_repeat = context.app.mailer.is_some() && problem.code() == Code::LinkInvalid;
     let looked = links::expired_purpose(context.app.clone(), token.to_owned());
@@ -164,5 +163,5 @@ async fn gone(context: &Context, token: &str, problem: &Problem) -> HttpResponse
         }
     };
     let ways = page.map(|page| RestartOptions::repeating(page, Vec::new())).unwrap_or_default();
-    flow_error_page(context, problem, &RestartOptions { sign_in: true, ..ways })
+    flow_error_page(context, problem, &RestartOptions { sign_in: true, ..ways }).into()
 }

@@ -15,30 +15,23 @@ use crate::oauth::params::{Params, invalid};
 use crate::oauth::restart::RestartOptions;
 
 use super::consent::decision;
+use super::page_error::{OrErrorPage, PageResult};
 use super::pages::{BackLink, LoggedOutPage, LogoutConfirmPage};
 use super::render::{Redirection, go, go_here, head, once_more, restart};
-use super::{error_page, flow_error_page, page, said, stale_form};
+use super::under_way::{open, unusable};
+use super::{page, stale_form};
 
 /// A client, or any page, sends a browser.
-pub async fn get(context: Context, request: HttpRequest) -> HttpResponse {
-    let params = Params::parse(request.query_string().as_bytes());
-    begin(context, params).await
+pub async fn get(context: Context, request: HttpRequest) -> PageResult {
+    begin(context, Params::parse(request.query_string().as_bytes())).await
 }
 
 /// The same in a form, which from another site comes without cookies; or the decision of a user who was
 /// asked.
-pub async fn post(context: Context, request: HttpRequest, body: Body) -> HttpResponse {
-    if !is_form(&request) {
-        return begin(context, Err(invalid("The request is a form."))).await;
-    }
-    let body = match body.0 {
-        Ok(body) => body,
-        Err(refusal) => return begin(context, Err(refusal)).await,
-    };
-    let params = match Params::parse(&body) {
-        Ok(params) => params,
-        Err(refusal) => return begin(context, Err(refusal)).await,
-    };
+pub async fn post(context: Context, request: HttpRequest, body: Body) -> PageResult {
+    let body = if is_form(&request) { body.0 } else { Err(invalid("The request is a form.")) };
+    let body = context.check(body).or_error_page(&context)?;
+    let params = context.check(Params::parse(&body)).or_error_page(&context)?;
     let visit = Visit::of(&context);
     let Some(flow) = params.text("flow") else {
         // A hint says whose session it is without a cookie, and stays out of addresses, which are logged.
@@ -46,22 +39,19 @@ pub async fn post(context: Context, request: HttpRequest, body: Body) -> HttpRes
         let again =
             once_more(&request, &visit, context.link("/oauth2/logout"), &params, body.len());
         return match again.filter(|_| asks) {
-            Some(answer) => answer,
+            Some(answer) => Ok(answer),
             None => begin(context, Ok(params)).await,
         };
     };
-    let decision = decision(params.get("decision").unwrap_or_default());
+    let sealed = open(&context, &visit, flow).map_err(|error| unusable(&context, error))?;
+    let restart = RestartOptions::of(&context.app, &sealed.request);
+    let decision = context.check(decision(params.get("decision").unwrap_or_default()));
+    let leave = decision.as_ref().ok().copied();
     let (app, visitor) = (context.app.clone(), visit.visitor.clone());
-    let restart = RestartOptions::of_sealed(&app, &flow);
-    let (leave, refused) = match decision {
-        Ok(leave) => (Some(leave), None),
-        Err(refusal) => (None, Some(context.problem(refusal.into()))),
-    };
-    let work = end_session::decide(app, flow, leave, visitor, context.request_info());
-    match context.run(work).await {
-        Ok(step) => show(&context, &visit, step, Shown::again(&restart, refused.as_ref())),
-        Err(problem) => flow_error_page(&context, &problem, &restart),
-    }
+    let work = end_session::decide(app, sealed, leave, visitor, context.request_info());
+    let step = context.run(work).await.or_restart_page(&context, &restart)?;
+    let refused = decision.err();
+    Ok(show(&context, &visit, step, Shown::again(&restart, refused.as_ref())))
 }
 
 /// How a step is shown.
@@ -79,22 +69,15 @@ impl<'a> Shown<'a> {
     }
 }
 
-async fn begin(context: Context, params: Result<Params, Refusal>) -> HttpResponse {
+async fn begin(context: Context, params: Result<Params, Refusal>) -> PageResult {
     let visit = Visit::of(&context);
-    let params = match params {
-        Ok(params) => params,
-        Err(refusal) => return error_page(&context, &context.problem(refusal.into())),
-    };
+    let params = context.check(params).or_error_page(&context)?;
     let ui_locales = params.text("ui_locales").filter(|tags| tags.len() <= 256);
     let (app, visitor) = (context.app.clone(), visit.visitor.clone());
     let work = end_session::begin(app, params, visitor, context.request_info());
-    match context.run(work).await {
-        Ok(step) => {
-            let shown = Shown { ui_locales: ui_locales.as_deref(), refused: None };
-            show(&context, &visit, step, shown)
-        }
-        Err(problem) => error_page(&context, &problem),
-    }
+    let step = context.run(work).await.or_error_page(&context)?;
+    let shown = Shown { ui_locales: ui_locales.as_deref(), refused: None };
+    Ok(show(&context, &visit, step, shown))
 }
 
 fn show(
@@ -104,17 +87,17 @@ fn show(
     Shown { ui_locales, refused }: Shown<'_>,
 ) -> HttpResponse {
     let frame = context.frame(ui_locales);
-    let error = refused.map(|problem| said(frame.locale, problem));
+    let error = refused.map(|problem| frame.refusal(problem));
     match step {
         LogoutStep::Ask(view) => {
             let client = view.client.as_ref();
             let template = LogoutConfirmPage {
                 frame,
-                flow: &view.flow,
+                flow: &view.sealed.text,
                 login: Some(&view.login),
                 client_name: client.map(|client| client.metadata.name.as_str()),
                 error: error.as_deref(),
-                restart: &restart(context, &view.flow),
+                restart: &restart(context, &view.sealed),
             };
             let mut answer = head(refused);
             visit.keep(&context.app, &mut answer);
@@ -150,18 +133,14 @@ fn out(
 }
 
 /// Out, from one's own account.
-pub async fn own(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
-    let mut form = match form {
-        Ok(form) => form,
-        Err(problem) => return error_page(&context, &problem),
-    };
+pub async fn own(context: Context, form: Result<FormFields, Problem>) -> PageResult {
+    let mut form = form.or_error_page(&context)?;
     let visit = Visit::of(&context);
     if !account::is_token(&context.app, &visit.visitor, &form.take("csrf")) {
-        return stale_form(&context);
+        return Err(stale_form(&context).into());
     }
     let (app, visitor) = (context.app.clone(), visit.visitor.clone());
-    match context.run(browser_login::sign_out(app, visitor, context.request_info())).await {
-        Ok(()) => out(&context, &visit, None, None),
-        Err(problem) => error_page(&context, &problem),
-    }
+    let work = browser_login::sign_out(app, visitor, context.request_info());
+    context.run(work).await.or_error_page(&context)?;
+    Ok(out(&context, &visit, None, None))
 }

@@ -27,6 +27,7 @@ pub mod mailed_code;
 pub mod new_password;
 pub mod own_data;
 pub mod own_login;
+pub mod page_error;
 pub mod pages;
 pub mod passkeys;
 mod qr;
@@ -36,9 +37,8 @@ pub mod security;
 pub mod setup;
 pub mod signup;
 mod signup_account;
+mod under_way;
 pub mod verify;
-
-use std::borrow::Cow;
 
 use actix_web::http::header;
 use actix_web::{HttpResponse, HttpResponseBuilder};
@@ -47,7 +47,7 @@ use askama::Template;
 use super::context::Context;
 use super::error::Problem;
 use crate::domain::outcome::{Code, Refusal};
-use crate::oauth::pending_request::STALE;
+use crate::domain::refusal_reason::Reason;
 use crate::oauth::restart::RestartOptions;
 
 pub use crate::i18n::Locale;
@@ -106,8 +106,7 @@ fn error_page_saying(context: &Context, problem: &Problem, text: &str) -> HttpRe
 
 /// The refusal of a form of the user's account that another sign-in, or none, was given.
 fn stale_form(context: &Context) -> HttpResponse {
-    let message = "This page is too old. Go back and try again.";
-    let refusal = Refusal::new(Code::Forbidden, message);
+    let refusal = Refusal::because(Code::Forbidden, Reason::StaleForm);
     flow_error_page(context, &context.problem(refusal.into()), &RestartOptions::default())
 }
 
@@ -125,10 +124,10 @@ fn error(context: &Context, problem: &Problem, restart: Option<&RestartOptions>)
     let ui_locales = restart.and_then(|restart| restart.ui_locales.as_deref());
     // The choice of a language would repeat the address, which may be what is wrong.
     let frame = context.frame(ui_locales).shown_once();
+    // Fields are not on this page.
     let text = match problem.fields() {
-        [] => said(frame.locale, problem),
-        // The field is not on this page.
-        _ => frame.locale.error(problem.code(), problem.message()).into(),
+        [] => frame.refusal(problem),
+        _ => frame.refusal_of_request(problem).into(),
     };
     let (title, request_id) = (frame.t(title_of(problem)), problem.request_id());
     page(problem.head(), &ErrorPage { frame, title, text: &text, request_id, restart })
@@ -141,18 +140,9 @@ fn title_of(problem: &Problem) -> &'static str {
         Code::LinkInvalid | Code::SetupLinkInvalid => "failure.link",
         Code::TooManyAttempts => "failure.limit",
         Code::ChallengeInvalid | Code::SessionExpired => "failure.expired",
-        Code::Forbidden if problem.message() == STALE => "failure.expired",
+        Code::Forbidden if problem.reason() == Some(Reason::StaleRequest) => "failure.expired",
         Code::Internal => "failure.internal",
         Code::Unavailable => "failure.unavailable",
         _ => "failure.title",
-    }
-}
-
-/// What is wrong, in the language of the page: with a field, with how long to wait, or else with the request.
-fn said(locale: Locale, problem: &Problem) -> Cow<'_, str> {
-    match (problem.fields().first(), problem.retry_after()) {
-        (Some(field), _) => locale.field(field).into(),
-        (None, Some(wait)) if problem.code() == Code::TooManyAttempts => locale.wait(wait).into(),
-        (None, _) => locale.error(problem.code(), problem.message()).into(),
     }
 }

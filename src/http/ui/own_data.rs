@@ -13,56 +13,41 @@ use crate::oauth::pending_request::AccountSection;
 use crate::view;
 
 use super::account::{Visited, submitted, visited};
+use super::page_error::{OrErrorPage, PageError, PageResult};
 use super::pages::{AccountDeletedPage, DeleteAccountPage, ExportPage};
 use super::render::go_here;
-use super::{error_page, page, said};
+use super::{error_page, page};
 
 /// The page of the export.
-pub async fn get_export(context: Context) -> HttpResponse {
-    let visited = match visited(context, Some(AccountSection::Export)).await {
-        Ok(visited) => visited,
-        Err(answer) => return answer,
-    };
-    let is_fresh = match visited.is_fresh().await {
-        Ok(is_fresh) => is_fresh,
-        Err(answer) => return answer,
-    };
+pub async fn get_export(context: Context) -> PageResult {
+    let visited = visited(context, Some(AccountSection::Export)).await?;
+    let is_fresh = visited.is_fresh().await?;
     let frame = visited.context.frame(None);
-    page(HttpResponse::Ok(), &ExportPage { frame, csrf: &visited.csrf(), is_fresh })
+    Ok(page(HttpResponse::Ok(), &ExportPage { frame, csrf: &visited.csrf(), is_fresh }))
 }
 
 /// The export, as a file.
-pub async fn post_export(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
-    let (visited, _) = match submitted(context, form).await {
-        Ok(both) => both,
-        Err(answer) => return answer,
-    };
+pub async fn post_export(context: Context, form: Result<FormFields, Problem>) -> PageResult {
+    let (visited, _) = submitted(context, form).await?;
     let (app, here, info) = visited.parts();
-    match visited.context.run(export::export(app, here.into(), info)).await {
-        Ok(export) => HttpResponse::Ok()
-            .insert_header((header::CONTENT_DISPOSITION, "attachment; filename=\"account.json\""))
-            .json(view::export(&export)),
-        Err(problem) if problem.code() == Code::ReauthenticationRequired => {
-            go_here(HttpResponse::SeeOther(), &visited.context.link("/account/export"))
-        }
-        Err(problem) => error_page(&visited.context, &problem),
-    }
+    let export = visited.context.run(export::export(app, here.into(), info)).await;
+    let export = export.map_err(|problem| visited.stale_or(&problem, "/account/export"))?;
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CONTENT_DISPOSITION, "attachment; filename=\"account.json\""))
+        .json(view::export(&export)))
 }
 
 /// The page of the deletion.
-pub async fn get_delete(context: Context) -> HttpResponse {
-    match visited(context, Some(AccountSection::Delete)).await {
-        Ok(visited) => visited.show_delete(None, HttpResponse::Ok()).await,
-        Err(answer) => answer,
-    }
+pub async fn get_delete(context: Context) -> PageResult {
+    visited(context, Some(AccountSection::Delete))
+        .await?
+        .show_delete(None, HttpResponse::Ok())
+        .await
 }
 
 /// Deletes the account.
-pub async fn post_delete(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
-    let (visited, mut form) = match submitted(context, form).await {
-        Ok(both) => both,
-        Err(answer) => return answer,
-    };
+pub async fn post_delete(context: Context, form: Result<FormFields, Problem>) -> PageResult {
+    let (visited, mut form) = submitted(context, form).await?;
     let (app, here, info) = visited.parts();
     let work = deletion::delete_own(app, here.into(), form.take("login"), info);
     match visited.context.run(work).await {
@@ -70,10 +55,7 @@ pub async fn post_delete(context: Context, form: Result<FormFields, Problem>) ->
             let Visited { context, visit, .. } = &visited;
             let mut answer = HttpResponse::Ok();
             cookie::log_out(&context.app, visit, &mut answer);
-            page(answer, &AccountDeletedPage { frame: context.frame(None) })
-        }
-        Err(problem) if problem.code() == Code::ReauthenticationRequired => {
-            go_here(HttpResponse::SeeOther(), &visited.context.link("/account/delete"))
+            Ok(page(answer, &AccountDeletedPage { frame: context.frame(None) }))
         }
         Err(problem)
             if matches!(problem.code(), Code::ValidationFailed | Code::LastAdministrator) =>
@@ -81,30 +63,35 @@ pub async fn post_delete(context: Context, form: Result<FormFields, Problem>) ->
             let head = problem.head();
             visited.show_delete(Some(&problem), head).await
         }
-        Err(problem) => error_page(&visited.context, &problem),
+        Err(problem) => Err(visited.stale_or(&problem, "/account/delete")),
     }
 }
 
 impl Visited {
     /// Whether the sign-in is fresh enough for what needs a fresh authentication.
-    pub(super) async fn is_fresh(&self) -> Result<bool, HttpResponse> {
+    pub(super) async fn is_fresh(&self) -> Result<bool, PageError> {
         let (app, here, info) = self.parts();
         let work =
             async move { fresh_authentication::is_fresh_at(&app, here.into(), info.now).await };
-        self.context.run(work).await.map_err(|problem| error_page(&self.context, &problem))
+        self.context.run(work).await.or_error_page(&self.context)
+    }
+
+    /// A refusal. Where the sign-in is too old, `page` says so and offers a new one.
+    fn stale_or(&self, problem: &Problem, page: &str) -> PageError {
+        if problem.code() == Code::ReauthenticationRequired {
+            return go_here(HttpResponse::SeeOther(), &self.context.link(page)).into();
+        }
+        error_page(&self.context, problem).into()
     }
 
     async fn show_delete(
         self,
         problem: Option<&Problem>,
         answer: HttpResponseBuilder,
-    ) -> HttpResponse {
-        let is_fresh = match self.is_fresh().await {
-            Ok(is_fresh) => is_fresh,
-            Err(answer) => return answer,
-        };
+    ) -> PageResult {
+        let is_fresh = self.is_fresh().await?;
         let frame = self.context.frame(None);
-        let error = problem.map(|problem| said(frame.locale, problem));
+        let error = problem.map(|problem| frame.refusal(problem));
         let template = DeleteAccountPage {
             frame,
             csrf: &self.csrf(),
@@ -112,6 +99,6 @@ impl Visited {
             is_fresh,
             error: error.as_deref(),
         };
-        page(answer, &template)
+        Ok(page(answer, &template))
     }
 }

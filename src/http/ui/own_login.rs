@@ -11,31 +11,25 @@ use crate::identity::profile::ProfileChange;
 use crate::oauth::pending_request::AccountSection;
 
 use super::account::{Visited, submitted, visited};
+use super::page_error::{OrErrorPage, PageError, PageResult};
 use super::pages::{Done, OwnLoginPage};
 use super::render::go_here;
 use super::{error_page, page};
 
 /// The page.
-pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpResponse {
-    if let Some(answer) = not_allowed(&context) {
-        return answer;
-    }
+pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResult {
+    require_allowed(&context)?;
     let done = params.ok().and_then(|params| params.get("done")?.parse::<Done>().ok());
-    match visited(context, Some(AccountSection::Login)).await {
-        Ok(visited) => visited.show_login(done, ("", None), HttpResponse::Ok()).await,
-        Err(answer) => answer,
-    }
+    visited(context, Some(AccountSection::Login))
+        .await?
+        .show_login(done, ("", None), HttpResponse::Ok())
+        .await
 }
 
 /// Another login name.
-pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
-    if let Some(answer) = not_allowed(&context) {
-        return answer;
-    }
-    let (visited, mut form) = match submitted(context, form).await {
-        Ok(both) => both,
-        Err(answer) => return answer,
-    };
+pub async fn post(context: Context, form: Result<FormFields, Problem>) -> PageResult {
+    require_allowed(&context)?;
+    let (visited, mut form) = submitted(context, form).await?;
     let typed = form.take("login");
     let (app, here, info) = visited.parts();
     let work =
@@ -44,13 +38,15 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpRe
     match visited.context.run(work).await {
         Ok(_) => {
             let to = page.with_query(&format!("done={}", Done::LoginChanged));
-            go_here(HttpResponse::SeeOther(), &to)
+            Ok(go_here(HttpResponse::SeeOther(), &to))
         }
         // The page says so and offers a new sign-in.
         Err(problem) if problem.code() == Code::ReauthenticationRequired => {
-            go_here(HttpResponse::SeeOther(), &page)
+            Ok(go_here(HttpResponse::SeeOther(), &page))
         }
-        Err(problem) if problem.fields().is_empty() => error_page(&visited.context, &problem),
+        Err(problem) if problem.fields().is_empty() => {
+            Err(error_page(&visited.context, &problem).into())
+        }
         Err(problem) => {
             let head = problem.head();
             visited.show_login(None, (&typed, Some(&problem)), head).await
@@ -58,11 +54,13 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpRe
     }
 }
 
-/// The answer where no user changes the login name.
-fn not_allowed(context: &Context) -> Option<HttpResponse> {
-    let Refusal { message, .. } = login_change::require_allowed(&context.app).err()?;
-    let refusal = Refusal::new(Code::FeatureDisabled, "").with_message(message.into_owned());
-    Some(error_page(context, &context.problem(refusal.into())))
+/// That users change their login names; otherwise the page that says so.
+fn require_allowed(context: &Context) -> Result<(), PageError> {
+    let allowed = login_change::require_allowed(&context.app).map_err(|refusal| {
+        let message = refusal.message.into_owned();
+        Refusal::new(Code::FeatureDisabled, "").with_message(message)
+    });
+    context.check(allowed).or_error_page(context)
 }
 
 impl Visited {
@@ -71,11 +69,8 @@ impl Visited {
         done: Option<Done>,
         (typed, problem): (&str, Option<&Problem>),
         answer: HttpResponseBuilder,
-    ) -> HttpResponse {
-        let is_fresh = match self.is_fresh().await {
-            Ok(is_fresh) => is_fresh,
-            Err(answer) => return answer,
-        };
+    ) -> PageResult {
+        let is_fresh = self.is_fresh().await?;
         let frame = self.context.frame(None);
         let error = problem.and_then(|problem| problem.fields().first());
         let template = OwnLoginPage {
@@ -85,8 +80,8 @@ impl Visited {
             login: &self.here.user.login,
             is_fresh,
             typed,
-            error: error.map(|error| frame.locale.field(error)),
+            error: error.map(|error| frame.field(error)),
         };
-        page(answer, &template)
+        Ok(page(answer, &template))
     }
 }

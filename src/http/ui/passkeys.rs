@@ -1,6 +1,5 @@
 //! Passkeys on pages: the forms that a script shows, and what comes back from them.
 
-use actix_web::HttpResponse;
 use serde_json::Value;
 
 use crate::crypto::webauthn::{AssertionResponse, RegistrationResponse};
@@ -17,6 +16,7 @@ use crate::identity::factors::{self, Overview};
 use crate::identity::passkey_enrolment::{self, AddedPasskey, PasskeySetup};
 
 use super::account::{Visited, submitted};
+use super::page_error::PageResult;
 use super::pages::{Done, FactorRow, PasskeyForm, Passkeys};
 
 /// The form of the sign-in page; none where there are no passkeys.
@@ -42,46 +42,39 @@ pub(super) fn assertion(form: &mut FormFields) -> Option<Result<AssertionRespons
 }
 
 /// Adds a passkey to one's own account.
-pub async fn add(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
-    let (visited, mut form) = match submitted(context, form).await {
-        Ok(both) => both,
-        Err(answer) => return answer,
-    };
+pub async fn add(context: Context, form: Result<FormFields, Problem>) -> PageResult {
+    let (visited, mut form) = submitted(context, form).await?;
     let (challenge, credential) = (form.take("challenge"), form.take("credential"));
     let value: Value = serde_json::from_str(&credential).unwrap_or_default();
     let Some(response) = RegistrationResponse::read(&value) else {
-        return visited.done(Done::PasskeyRefused);
+        return Ok(visited.done(Done::PasskeyRefused));
     };
     let asks_second = form.take("second_factor") == "on";
     let added = AddedPasskey { challenge, response, name: None, asks_second };
     let (app, here, info) = visited.parts();
     let work = passkey_enrolment::add_passkey(app, here.into(), added, info);
     match visited.context.run(work).await {
-        Ok(enrolled) if enrolled.recovery_codes.is_empty() => visited.done(Done::PasskeyAdded),
-        Ok(enrolled) => visited.show_codes(Some(Done::PasskeyAdded), &enrolled.recovery_codes),
+        Ok(enrolled) if enrolled.recovery_codes.is_empty() => Ok(visited.done(Done::PasskeyAdded)),
+        Ok(enrolled) => Ok(visited.show_codes(Some(Done::PasskeyAdded), &enrolled.recovery_codes)),
         Err(problem) if matches!(problem.code(), Code::ValidationFailed | Code::Conflict) => {
-            visited.done(Done::PasskeyRefused)
+            Ok(visited.done(Done::PasskeyRefused))
         }
-        Err(problem) => visited.failed(&problem),
+        Err(problem) => Err(visited.failed(&problem)),
     }
 }
 
 /// Renames a factor.
-pub async fn rename(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
-    let (visited, mut form) = match submitted(context, form).await {
-        Ok(both) => both,
-        Err(answer) => return answer,
-    };
-    let id = match visited.context.check(factor_id(&form.take("id"))) {
-        Ok(id) => id,
-        Err(problem) => return visited.failed(&problem),
-    };
+pub async fn rename(context: Context, form: Result<FormFields, Problem>) -> PageResult {
+    let (visited, mut form) = submitted(context, form).await?;
+    let id = visited.check(factor_id(&form.take("id")))?;
     let name = Some(form.take("name"));
     let (app, here, info) = visited.parts();
     match visited.context.run(factors::rename(app, here.into(), id, name, info)).await {
-        Ok(_) => visited.done(Done::FactorRenamed),
-        Err(problem) if problem.code() == Code::ValidationFailed => visited.done(Done::NameRefused),
-        Err(problem) => visited.failed(&problem),
+        Ok(_) => Ok(visited.done(Done::FactorRenamed)),
+        Err(problem) if problem.code() == Code::ValidationFailed => {
+            Ok(visited.done(Done::NameRefused))
+        }
+        Err(problem) => Err(visited.failed(&problem)),
     }
 }
 

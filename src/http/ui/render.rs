@@ -18,50 +18,50 @@ use crate::http::cookie::Visit;
 use crate::http::error::Problem;
 use crate::identity::authentication::{IssuedChallenge, RemainingStep};
 use crate::oauth::authorize::response::Answer;
-use crate::oauth::authorize::{ConsentView, LoginView, Step};
-use crate::oauth::device::DeviceStep;
+use crate::oauth::page_step::{AnswerTo, ConsentView, PageStep};
 use crate::oauth::params::Params;
 use crate::oauth::pending_request::{AccountSection, Destination, PendingRequest};
 use crate::oauth::restart::RestartOptions;
+use crate::oauth::sealed_request::SealedRequest;
 
-use super::client_card::logo;
+use super::client_card::logo_of;
 use super::pages::{
     ClientCard, ConsentItem, ConsentPage, ContinuePage, DeviceDonePage, FormPostPage, LoginPage,
 };
-use super::{Locale, flow_error_page, page, page_with, passkeys, policy, said};
+use super::under_way::open;
+use super::{Locale, flow_error_page, page, page_with, passkeys, policy};
 
-/// What comes of an authorization request.
-pub fn step(context: &Context, visit: &Visit, step: Step) -> HttpResponse {
-    match step {
-        Step::Login(view) => {
-            let LoginView { flow, client, request } = *view;
-            let login = Login {
-                flow: &flow,
-                login: request.login_hint.as_deref().unwrap_or_default(),
-                client_name: Some(&client.metadata.name),
-                client_logo: logo(context, &client),
-                ui_locales: request.ui_locales.as_deref(),
-                stay: false,
-                error: None,
-            };
-            login.show(context, visit, HttpResponse::Ok())
-        }
-        Step::MissingFactor(view) => step_up(context, visit, &view.flow, &view.challenge),
-        Step::Consent(view) => consent(context, visit, &view, None),
-        Step::Done(answer) => done(context, visit, &answer),
-    }
+/// The page or the answer of a step.
+pub fn step(context: &Context, visit: &Visit, step: PageStep) -> HttpResponse {
+    step_after(context, visit, step, None)
 }
 
-/// To the page of the step that a sign-in waits for.
-fn step_up(
+/// The same after a decision that is refused: where the user is still to be asked, what is wrong stands above the
+/// buttons.
+pub fn step_after(
     context: &Context,
     visit: &Visit,
-    sealed: &str,
-    pending: &IssuedChallenge,
+    step: PageStep,
+    refused: Option<&Problem>,
 ) -> HttpResponse {
-    let mut answer = HttpResponse::SeeOther();
-    visit.keep(&context.app, &mut answer);
-    go_here(answer, &page_of(context, sealed, pending))
+    match step {
+        PageStep::Login(sealed) => {
+            let hint = sealed.request.authorization().and_then(|it| it.login_hint.as_deref());
+            let login = Login { login: hint.unwrap_or_default(), ..Login::of(&sealed) };
+            login.show(context, visit, HttpResponse::Ok())
+        }
+        PageStep::StepUp(view) => {
+            let mut answer = HttpResponse::SeeOther();
+            visit.keep(&context.app, &mut answer);
+            go_here(answer, &page_of(context, &view.sealed, &view.challenge))
+        }
+        PageStep::Consent(view) => consent(context, visit, &view, refused),
+        PageStep::Answer(answer) => done(context, visit, &answer),
+        PageStep::DeviceDecided { allowed, client } => {
+            let (frame, client_name) = (context.frame(None).shown_once(), &client.metadata.name);
+            page(HttpResponse::Ok(), &DeviceDonePage { frame, allowed, client_name })
+        }
+    }
 }
 
 /// The path of the page of a step.
@@ -75,33 +75,17 @@ pub fn path_of(step: &RemainingStep) -> &'static str {
 }
 
 /// The page of the step that a sign-in waits for.
-pub fn page_of(context: &Context, sealed: &str, pending: &IssuedChallenge) -> Link {
-    context
-        .link(path_of(&pending.step))
-        .with_query(&format!("flow={sealed}&challenge={}", pending.challenge))
-}
-
-/// The same after a decision that is refused: where the user is still to be asked, what is wrong stands above the
-/// buttons.
-pub fn step_again(context: &Context, visit: &Visit, next: Step, refused: &Problem) -> HttpResponse {
-    match next {
-        Step::Consent(view) => consent(context, visit, &view, Some(refused)),
-        other => step(context, visit, other),
-    }
+pub fn page_of(context: &Context, sealed: &SealedRequest, pending: &IssuedChallenge) -> Link {
+    let query = format!("flow={}&challenge={}", sealed.text, pending.challenge);
+    context.link(path_of(&pending.step)).with_query(&query)
 }
 
 /// What the log-in page shows.
 pub struct Login<'a> {
-    /// The sealed flow.
-    pub flow: &'a str,
+    /// The request.
+    pub sealed: &'a SealedRequest,
     /// The login to begin with.
     pub login: &'a str,
-    /// The client that asked.
-    pub client_name: Option<&'a str>,
-    /// Its logo.
-    pub client_logo: Option<Link>,
-    /// The languages the client named.
-    pub ui_locales: Option<&'a str>,
     /// Whether "stay signed in" is ticked, where the page has it.
     pub stay: bool,
     /// Why the last try did not work.
@@ -109,17 +93,9 @@ pub struct Login<'a> {
 }
 
 impl<'a> Login<'a> {
-    /// The page of a flow that no client is named for.
-    pub const fn of_flow(flow: &'a str) -> Self {
-        Self {
-            flow,
-            login: "",
-            client_name: None,
-            client_logo: None,
-            ui_locales: None,
-            stay: false,
-            error: None,
-        }
+    /// The page of a request, without a login name.
+    pub const fn of(sealed: &'a SealedRequest) -> Self {
+        Self { sealed, login: "", stay: false, error: None }
     }
 
     /// The page.
@@ -140,24 +116,27 @@ impl<'a> Login<'a> {
         mut answer: HttpResponseBuilder,
         notice: Option<&str>,
     ) -> HttpResponse {
-        let frame = context.frame(self.ui_locales);
-        let with_flow = |path| context.link(path).with_query(&format!("flow={}", self.flow));
+        let SealedRequest { request, text } = self.sealed;
+        let frame = context.frame(request.ui_locales());
+        let with_flow = |path| context.link(path).with_query(&format!("flow={text}"));
         let signs_up =
             matches!(context.app.config.registration, Registration::Open | Registration::Verified);
+        let client_name = client_name(context, request);
+        let client_logo = logo_of(context, request);
         let template = LoginPage {
             frame,
             notice: notice.map(|key| frame.t(key)),
             recover: context.app.mailer.is_some().then(|| with_flow("/recover")),
             sign_up: signs_up.then(|| with_flow("/signup")),
-            flow: self.flow,
+            flow: text,
             login: self.login,
-            client_name: self.client_name,
-            client_logo: self.client_logo.as_ref(),
+            client_name: client_name.as_deref(),
+            client_logo: client_logo.as_ref(),
             stay: (context.app.config.browser_session_persistent == PersistentSessions::Ask)
                 .then_some(self.stay),
             passkey: passkeys::sign_in_form(context, visit),
             error: self.error,
-            restart: &restart(context, self.flow),
+            restart: &restart(context, self.sealed),
         };
         visit.keep(&context.app, &mut answer);
         page_with(answer, &template, &policy(true))
@@ -175,33 +154,36 @@ fn consent(
     view: &ConsentView,
     refused: Option<&Problem>,
 ) -> HttpResponse {
-    let request = &view.request;
-    let frame = context.frame(request.ui_locales.as_deref());
+    let frame = context.frame(view.sealed.request.ui_locales());
     let item = |scope: &str| {
-        let item = scope_item(context, frame.locale, scope, request.audience.as_deref());
+        let item = scope_item(context, frame.locale, scope, view.audience.as_deref());
         item.for_user(frame.locale, scope, &view.user)
     };
-    let error = refused.map(|problem| said(frame.locale, problem));
+    let error = refused.map(|problem| frame.refusal(problem));
+    let (destination, user_code) = match &view.answer_to {
+        AnswerTo::Client(place) => (shown(place), None),
+        AnswerTo::Device(user_code) => ("", Some(&**user_code)),
+    };
     let template = ConsentPage {
         frame,
-        flow: &view.flow,
+        flow: &view.sealed.text,
         client: ClientCard::of(context, &view.client),
-        destination: shown(&view.destination),
+        destination,
         login: &view.user.login,
         items: view.scopes.iter().map(item).collect(),
-        is_device: false,
-        user_code: None,
+        is_device: user_code.is_some(),
+        user_code,
         error: error.as_deref(),
-        restart: &restart(context, &view.flow),
+        restart: &restart(context, &view.sealed),
     };
     let mut answer = head(refused);
     visit.keep(&context.app, &mut answer);
     page(answer, &template)
 }
 
-/// What a page of `flow` offers to a user who cannot finish it.
-pub fn restart(context: &Context, flow: &str) -> RestartOptions {
-    RestartOptions::of_sealed(&context.app, flow).nearest()
+/// What a page of a request offers to a user who cannot finish it.
+pub fn restart(context: &Context, sealed: &SealedRequest) -> RestartOptions {
+    RestartOptions::of(&context.app, &sealed.request).nearest()
 }
 
 /// A place as people read it: a host, or a scheme.
@@ -277,14 +259,14 @@ pub fn once_more(
     again.then(|| go_here(HttpResponse::SeeOther(), &to.with_query(&params.encoded())))
 }
 
-/// The page after a successful sign-in, or wherever `flow` goes on. `sealed` is the same, as the browser has it.
-pub fn onwards(context: &Context, flow: &PendingRequest, sealed: &str) -> Link {
-    let flow_of = format!("flow={sealed}");
-    match flow.aim {
-        Destination::Authorize(_) => context.link("/oauth2/authorize").with_query(&flow_of),
-        Destination::Device(_) => context.link("/device").with_query(&flow_of),
-        Destination::Account | Destination::Logout(_) => context.link(match flow.section {
-            Some(AccountSection::Console) => flow.console.as_deref().unwrap_or("/admin"),
+/// The page after a successful sign-in, or wherever a request goes on.
+pub fn onwards(context: &Context, SealedRequest { request, text }: &SealedRequest) -> Link {
+    let flow = format!("flow={text}");
+    match request.aim {
+        Destination::Authorize(_) => context.link("/oauth2/authorize").with_query(&flow),
+        Destination::Device(_) => context.link("/device").with_query(&flow),
+        Destination::Account | Destination::Logout(_) => context.link(match request.section {
+            Some(AccountSection::Console) => request.console.as_deref().unwrap_or("/admin"),
             None => "/account",
             Some(AccountSection::Security) => "/account/security",
             Some(AccountSection::Email) => "/account/email",
@@ -300,67 +282,21 @@ pub fn onwards(context: &Context, flow: &PendingRequest, sealed: &str) -> Link {
 /// the address names one of this browser.
 pub fn reloaded(context: &Context, request: &HttpRequest, problem: &Problem) -> HttpResponse {
     let params = Params::parse(request.query_string().as_bytes()).unwrap_or_default();
-    let Some(sealed) = params.text("flow") else {
+    let Some(text) = params.text("flow") else {
         return flow_error_page(context, problem, &RestartOptions::default());
     };
-    let visitor = Visit::of(context).visitor;
-    match PendingRequest::open(&context.app, &sealed, &visitor, context.now()) {
-        Ok(flow) if problem.code() == Code::MethodNotAllowed && request.method() == Method::GET => {
-            go_here(HttpResponse::SeeOther(), &onwards(context, &flow, &sealed))
+    let restart = match open(context, &Visit::of(context), text) {
+        Ok(sealed) if is_loaded_anew(request, problem) => {
+            return go_here(HttpResponse::SeeOther(), &onwards(context, &sealed));
         }
-        _ => {
-            let restart = RestartOptions::of_sealed(&context.app, &sealed);
-            flow_error_page(context, problem, &restart)
-        }
-    }
+        Ok(sealed) => RestartOptions::of(&context.app, &sealed.request),
+        Err(unusable) => RestartOptions::of_unusable(&context.app, unusable).1,
+    };
+    flow_error_page(context, problem, &restart)
 }
 
-/// What comes of a code that a user typed.
-pub fn device(context: &Context, visit: &Visit, step: DeviceStep) -> HttpResponse {
-    device_again(context, visit, step, None)
-}
-
-/// The same after a decision that is refused, as [`step_again`].
-pub fn device_again(
-    context: &Context,
-    visit: &Visit,
-    step: DeviceStep,
-    refused: Option<&Problem>,
-) -> HttpResponse {
-    let frame = context.frame(None);
-    match step {
-        DeviceStep::Login { flow } => {
-            Login::of_flow(&flow).show(context, visit, HttpResponse::Ok())
-        }
-        DeviceStep::StepUp { flow, challenge } => step_up(context, visit, &flow, &challenge),
-        DeviceStep::Consent(view) => {
-            let audience = view.asked.audience.as_deref();
-            let item = |scope: &str| {
-                let item = scope_item(context, frame.locale, scope, audience);
-                item.for_user(frame.locale, scope, &view.user)
-            };
-            let error = refused.map(|problem| said(frame.locale, problem));
-            let template = ConsentPage {
-                frame,
-                flow: &view.flow,
-                client: ClientCard::of(context, &view.client),
-                destination: "",
-                login: &view.user.login,
-                items: view.asked.scopes.iter().map(item).collect(),
-                is_device: true,
-                user_code: Some(&view.user_code),
-                error: error.as_deref(),
-                restart: &restart(context, &view.flow),
-            };
-            let mut answer = head(refused);
-            visit.keep(&context.app, &mut answer);
-            page(answer, &template)
-        }
-        DeviceStep::Done { allowed, client } => {
-            let (frame, client_name) = (frame.shown_once(), &client.metadata.name);
-            page(HttpResponse::Ok(), &DeviceDonePage { frame, allowed, client_name })
-        }
-    }
+fn is_loaded_anew(request: &HttpRequest, problem: &Problem) -> bool {
+    problem.code() == Code::MethodNotAllowed && request.method() == Method::GET
 }
 
 /// What a scope that was asked for together with `audience` means.
@@ -378,18 +314,14 @@ pub fn scope_item(
     ConsentItem::of_api(scope, identifier, description)
 }
 
-/// What the log-in page says about where a flow leads: the client and its languages.
-pub fn aim(context: &Context, flow: &PendingRequest) -> (Option<String>, Option<String>) {
-    let Destination::Authorize(request) = &flow.aim else { return (None, None) };
-    let client = context.app.client(&request.client_id);
-    (client.map(|client| client.metadata.name.clone()), request.ui_locales.clone())
+/// What the client is called that a request leads to.
+pub fn client_name(context: &Context, request: &PendingRequest) -> Option<String> {
+    let client = context.app.client(&request.authorization()?.client_id)?;
+    Some(client.metadata.name.clone())
 }
 
 /// The request of a step of a sign-in, with the client that the sign-in is for.
-pub fn sign_in_info(context: &Context, flow: &PendingRequest) -> RequestInfo {
-    let client_id = match &flow.aim {
-        Destination::Authorize(request) => Some(request.client_id.clone()),
-        Destination::Device(_) | Destination::Account | Destination::Logout(_) => None,
-    };
+pub fn sign_in_info(context: &Context, request: &PendingRequest) -> RequestInfo {
+    let client_id = request.authorization().map(|request| request.client_id.clone());
     context.request_info().for_client(client_id)
 }

@@ -5,7 +5,7 @@ use actix_web::http::header;
 
 use crate::base::id::FactorId;
 use crate::domain::factor::FactorKind;
-use crate::domain::outcome::Code;
+use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::recovery_code::{CODES, RecoveryCode};
 use crate::domain::totp;
 use crate::http::api::factors::factor_id;
@@ -20,118 +20,87 @@ use crate::oauth::pending_request::AccountSection;
 use crate::oauth::restart::RestartOptions;
 
 use super::account::{Visited, submitted, visited};
+use super::page_error::{OrErrorPage, PageError, PageResult};
 use super::pages::{
     Done, FactorRow, RecoveryCodesPage, RemoveFactorPage, SecurityPage, TotpSetupPage,
 };
 use super::qr::QrImage;
 use super::render::{go_here, head};
-use super::{Frame, error_page, flow_error_page, page, page_with, policy, said};
+use super::{Frame, flow_error_page, page, page_with, policy};
 
 /// The page.
-pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpResponse {
+pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResult {
     let done = params.ok().and_then(|params| params.get("done")?.parse::<Done>().ok());
-    match visited(context, Some(AccountSection::Security)).await {
-        Ok(visited) => visited.show_factors(done).await,
-        Err(answer) => answer,
-    }
+    visited(context, Some(AccountSection::Security)).await?.show_factors(done).await
 }
 
 /// Begins to enrol an authenticator app. The secret is sealed into the address of the next page, so that a
 /// reload shows the same one.
-pub async fn begin_totp(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
-    let (visited, _) = match submitted(context, form).await {
-        Ok(both) => both,
-        Err(answer) => return answer,
-    };
+pub async fn begin_totp(context: Context, form: Result<FormFields, Problem>) -> PageResult {
+    let (visited, _) = submitted(context, form).await?;
     let (app, here, info) = visited.parts();
-    let begun = visited.context.run(totp_enrolment::begin_totp(app, here.into(), info.now)).await;
-    match begun {
-        Ok(TotpSetup { setup, .. }) => {
-            // Base64url: nothing in it needs escaping.
-            let query = format!("setup={setup}");
-            let to = visited.context.link("/account/security/totp").with_query(&query);
-            go_here(HttpResponse::SeeOther(), &to)
-        }
-        Err(problem) => visited.failed(&problem),
-    }
+    let work = totp_enrolment::begin_totp(app, here.into(), info.now);
+    let TotpSetup { setup, .. } = visited.run(work).await?;
+    // Base64url: nothing in it needs escaping.
+    let query = format!("setup={setup}");
+    let to = visited.context.link("/account/security/totp").with_query(&query);
+    Ok(go_here(HttpResponse::SeeOther(), &to))
 }
 
 /// The secret that is being enrolled.
-pub async fn setup(context: Context, params: Result<Params, Problem>) -> HttpResponse {
+pub async fn setup(context: Context, params: Result<Params, Problem>) -> PageResult {
     let setup = params.ok().and_then(|params| params.get("setup").map(str::to_owned));
-    let visited = match visited(context, Some(AccountSection::Security)).await {
-        Ok(visited) => visited,
-        Err(answer) => return answer,
-    };
+    let visited = visited(context, Some(AccountSection::Security)).await?;
     let name = visited.context.frame(None).t("totp.default_name");
-    visited.show_setup(setup.unwrap_or_default(), name, None)
+    Ok(visited.show_setup(setup.unwrap_or_default(), name, None))
 }
 
 /// Enrols it.
-pub async fn confirm_totp(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
-    let (visited, mut form) = match submitted(context, form).await {
-        Ok(both) => both,
-        Err(answer) => return answer,
-    };
+pub async fn confirm_totp(context: Context, form: Result<FormFields, Problem>) -> PageResult {
+    let (visited, mut form) = submitted(context, form).await?;
     let (setup, code, name) = (form.take("setup"), form.take("code"), form.take("name"));
     let confirmation = Confirmation { setup: setup.clone(), code, name: Some(name.clone()) };
     let (app, here, info) = visited.parts();
     let work = totp_enrolment::confirm_totp(app, here.into(), confirmation, info);
     match visited.context.run(work).await {
-        Ok(enrolled) if enrolled.recovery_codes.is_empty() => visited.done(Done::FactorAdded),
-        Ok(enrolled) => visited.show_codes(Some(Done::FactorAdded), &enrolled.recovery_codes),
+        Ok(enrolled) if enrolled.recovery_codes.is_empty() => Ok(visited.done(Done::FactorAdded)),
+        Ok(enrolled) => Ok(visited.show_codes(Some(Done::FactorAdded), &enrolled.recovery_codes)),
         // The page once more, where the user can correct what was wrong.
         Err(problem)
             if !problem.fields().is_empty()
                 || matches!(problem.code(), Code::TooManyAttempts | Code::Unavailable) =>
         {
-            visited.show_setup(setup, &name, Some(&problem))
+            Ok(visited.show_setup(setup, &name, Some(&problem)))
         }
-        Err(problem) => visited.failed(&problem),
+        Err(problem) => Err(visited.failed(&problem)),
     }
 }
 
 /// Removes a factor. Before the only one, the user is asked once more.
-pub async fn remove(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
-    let (visited, mut form) = match submitted(context, form).await {
-        Ok(both) => both,
-        Err(answer) => return answer,
-    };
-    let id = match visited.context.check(factor_id(&form.take("id"))) {
-        Ok(id) => id,
-        Err(problem) => return visited.failed(&problem),
-    };
+pub async fn remove(context: Context, form: Result<FormFields, Problem>) -> PageResult {
+    let (visited, mut form) = submitted(context, form).await?;
+    let id = visited.check(factor_id(&form.take("id")))?;
     if form.take("confirmed").is_empty()
         && let Some(question) = visited.is_sure(id).await
     {
-        return question;
+        return Ok(question);
     }
     let (app, here, info) = visited.parts();
-    match visited.context.run(factors::remove(app, here.into(), id, info)).await {
-        Ok(()) => visited.done(Done::FactorRemoved),
-        Err(problem) => visited.failed(&problem),
-    }
+    visited.run(factors::remove(app, here.into(), id, info)).await?;
+    Ok(visited.done(Done::FactorRemoved))
 }
 
 /// Replaces the recovery codes.
-pub async fn renew_codes(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
-    let (visited, _) = match submitted(context, form).await {
-        Ok(both) => both,
-        Err(answer) => return answer,
-    };
+pub async fn renew_codes(context: Context, form: Result<FormFields, Problem>) -> PageResult {
+    let (visited, _) = submitted(context, form).await?;
     let (app, here, info) = visited.parts();
-    match visited.context.run(factors::renew_recovery_codes(app, here.into(), info)).await {
-        Ok(codes) => visited.show_codes(None, &codes),
-        Err(problem) => visited.failed(&problem),
-    }
+    let codes = visited.run(factors::renew_recovery_codes(app, here.into(), info)).await?;
+    Ok(visited.show_codes(None, &codes))
 }
 
 /// The recovery codes of the page as a text file. They come from the form: the server does not have them.
-pub async fn codes_file(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
-    let (visited, mut form) = match submitted(context, form).await {
-        Ok(both) => both,
-        Err(answer) => return answer,
-    };
+pub async fn codes_file(context: Context, form: Result<FormFields, Problem>) -> PageResult {
+    let (visited, mut form) = submitted(context, form).await?;
     let typed = form.take("codes");
     let codes = typed.split_ascii_whitespace().take(CODES).filter_map(RecoveryCode::parse);
     let frame = visited.context.frame(None);
@@ -142,10 +111,10 @@ pub async fn codes_file(context: Context, form: Result<FormFields, Problem>) -> 
         text.push_str(&code.text());
         text.push_str("\r\n");
     }
-    HttpResponse::Ok()
+    Ok(HttpResponse::Ok()
         .content_type("text/plain; charset=utf-8")
         .insert_header((header::CONTENT_DISPOSITION, "attachment; filename=\"recovery-codes.txt\""))
-        .body(text)
+        .body(text))
 }
 
 impl Visited {
@@ -155,12 +124,26 @@ impl Visited {
         go_here(HttpResponse::SeeOther(), &to)
     }
 
+    /// Runs a use case of the page.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Failure>> + Send + 'static,
+    ) -> Result<T, PageError> {
+        self.context.run(work).await.map_err(|problem| self.failed(&problem))
+    }
+
+    /// What a form of the page says, if it can be read.
+    pub(super) fn check<T>(&self, parsed: Result<T, Refusal>) -> Result<T, PageError> {
+        self.context.check(parsed).map_err(|problem| self.failed(&problem))
+    }
+
     /// A refusal. Where the sign-in is too old, the page says so and offers a new one.
-    pub(super) fn failed(&self, problem: &Problem) -> HttpResponse {
+    pub(super) fn failed(&self, problem: &Problem) -> PageError {
         if problem.code() == Code::ReauthenticationRequired {
-            return go_here(HttpResponse::SeeOther(), &self.context.link("/account/security"));
+            let page = self.context.link("/account/security");
+            return go_here(HttpResponse::SeeOther(), &page).into();
         }
-        flow_error_page(&self.context, problem, &RestartOptions::default())
+        flow_error_page(&self.context, problem, &RestartOptions::default()).into()
     }
 
     /// The question whether the only second factor is to be removed; none where it is another one, or where the
@@ -183,14 +166,11 @@ impl Visited {
         })
     }
 
-    async fn show_factors(self, done: Option<Done>) -> HttpResponse {
+    async fn show_factors(self, done: Option<Done>) -> PageResult {
         let (app, here, info) = self.parts();
         let now = info.now;
         let work = factors::own_overview(app, here.into(), now);
-        let (overview, is_fresh) = match self.context.run(work).await {
-            Ok(found) => found,
-            Err(problem) => return error_page(&self.context, &problem),
-        };
+        let (overview, is_fresh) = self.context.run(work).await.or_error_page(&self.context)?;
         let second_factor = self.context.app.config.second_factor;
         let is_required = second_factor.is_required(self.here.user.role, now);
         let frame = self.context.frame(None);
@@ -218,7 +198,7 @@ impl Visited {
             recovery_codes: overview.recovery_codes.to_string(),
             passkeys,
         };
-        page_with(HttpResponse::Ok(), &template, &policy(script))
+        Ok(page_with(HttpResponse::Ok(), &template, &policy(script)))
     }
 
     fn show_setup(&self, setup: String, name: &str, problem: Option<&Problem>) -> HttpResponse {
@@ -236,7 +216,7 @@ impl Visited {
         let errors = problem.map(Problem::fields).unwrap_or_default();
         let of = |field: &str| errors.iter().find(|error| error.field == field);
         let error = problem.filter(|problem| problem.fields().is_empty());
-        let error = error.map(|problem| said(locale, problem));
+        let error = error.map(|problem| frame.refusal(problem));
         let template = TotpSetupPage {
             frame,
             csrf: &self.csrf(),
@@ -246,7 +226,7 @@ impl Visited {
             qr: QrImage::of(&otpauth_uri),
             name,
             error: error.as_deref(),
-            code_error: of("code").map(|error| locale.field(error)),
+            code_error: of("code").map(|error| frame.field(error)),
             name_error: of("name").map(|_| locale.t("totp.name_error")),
         };
         page(head(problem), &template)

@@ -10,6 +10,7 @@ use crate::http::error::Problem;
 use crate::http::extract::FormFields;
 use crate::identity::setup;
 
+use super::page_error::{OrErrorPage, PageResult};
 use super::{Frame, error_page, page, page_with, policy};
 
 #[derive(Template)]
@@ -33,18 +34,13 @@ pub(super) struct FirstTokenPage<'a> {
 }
 
 /// The form. Opening it consumes nothing: link previews and impatient browsers do no harm.
-pub async fn get(context: Context, token: Path<String>) -> HttpResponse {
+pub async fn get(context: Context, token: Path<String>) -> PageResult {
     let checked = setup::check_link(context.app.clone(), token.to_string(), context.request_info());
-    match context.run(checked).await {
-        Ok(()) => {
-            let frame = context.frame(None);
-            let (login_error, password_error) = (None, None);
-            let template =
-                SetupPage { frame, token: &token, login: "", login_error, password_error };
-            page_with(HttpResponse::Ok(), &template, &policy(true))
-        }
-        Err(problem) => error_page(&context, &problem),
-    }
+    context.run(checked).await.or_error_page(&context)?;
+    let frame = context.frame(None);
+    let (login_error, password_error) = (None, None);
+    let template = SetupPage { frame, token: &token, login: "", login_error, password_error };
+    Ok(page_with(HttpResponse::Ok(), &template, &policy(true)))
 }
 
 /// Makes the administrator and shows the first token.
@@ -52,11 +48,8 @@ pub async fn post(
     context: Context,
     token: Path<String>,
     form: Result<FormFields, Problem>,
-) -> HttpResponse {
-    let mut form = match form {
-        Ok(form) => form,
-        Err(problem) => return error_page(&context, &problem),
-    };
+) -> PageResult {
+    let mut form = form.or_error_page(&context)?;
     let login = form.take("login");
     let work = setup::complete(
         context.app.clone(),
@@ -65,19 +58,18 @@ pub async fn post(
         form.take("password"),
         context.request_info(),
     );
-    match context.run(work).await {
-        Ok((user, tokens)) => {
-            let template = FirstTokenPage {
-                frame: context.frame(None).shown_once(),
-                issuer: context.app.issuer(),
-                login: &user.login,
-                login_json: quoted(&user.login),
-                access_token: tokens.access_token(),
-            };
-            page(HttpResponse::Ok(), &template)
-        }
-        Err(problem) => again(&context, &token, &login, &problem),
-    }
+    let (user, tokens) = match context.run(work).await {
+        Ok(made) => made,
+        Err(problem) => return again(&context, &token, &login, &problem),
+    };
+    let template = FirstTokenPage {
+        frame: context.frame(None).shown_once(),
+        issuer: context.app.issuer(),
+        login: &user.login,
+        login_json: quoted(&user.login),
+        access_token: tokens.access_token(),
+    };
+    Ok(page(HttpResponse::Ok(), &template))
 }
 
 /// A login as a string literal that means the same in JSON, JavaScript and Python, and may stand
@@ -87,15 +79,15 @@ pub(super) fn quoted(login: &str) -> String {
 }
 
 /// The form once more, with what was wrong beside the field and the login kept.
-fn again(context: &Context, token: &str, login: &str, problem: &Problem) -> HttpResponse {
+fn again(context: &Context, token: &str, login: &str, problem: &Problem) -> PageResult {
     let correctable =
         matches!(problem.code(), Code::ValidationFailed | Code::WeakPassword | Code::LoginTaken);
     if !correctable {
-        return error_page(context, problem);
+        return Err(error_page(context, problem).into());
     }
     let frame = context.frame(None);
     let of = |field| problem.fields().iter().find(|e| e.field == field);
-    let error_of = |field| of(field).map(|error| frame.locale.field(error));
+    let error_of = |field| of(field).map(|error| frame.field(error));
     let template = SetupPage {
         frame,
         token,
@@ -103,5 +95,5 @@ fn again(context: &Context, token: &str, login: &str, problem: &Problem) -> Http
         login_error: error_of("login"),
         password_error: error_of("password"),
     };
-    page_with(problem.head(), &template, &policy(true))
+    Ok(page_with(problem.head(), &template, &policy(true)))
 }

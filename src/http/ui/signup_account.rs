@@ -11,7 +11,7 @@ use crate::identity::sign_up::{AccountForm, Terms};
 use crate::oauth::restart::RestartOptions;
 
 use super::pages::{AccountErrors, SignupAccountPage};
-use super::{Frame, page_with, policy, said};
+use super::{Frame, page_with, policy};
 
 /// What was typed, without the password.
 #[derive(Default)]
@@ -109,12 +109,12 @@ pub(super) fn can_be_corrected(problem: &Problem) -> bool {
 fn errors<'a>(frame: &Frame<'_>, problem: Option<&'a Problem>) -> AccountErrors<'a> {
     let Some(problem) = problem else { return AccountErrors::default() };
     let wrong = |field: &str| problem.fields().iter().find(|wrong| wrong.field == field);
-    let text = |field: &str| wrong(field).map(|wrong| frame.locale.field(wrong));
+    let text = |field: &str| wrong(field).map(|wrong| frame.field(wrong));
     AccountErrors {
         login: text("login"),
         password: text("password"),
         name: text("name"),
         terms: text("terms_accepted"),
-        other: problem.fields().is_empty().then(|| said(frame.locale, problem)),
+        other: problem.fields().is_empty().then(|| frame.refusal(problem)),
     }
 }

@@ -1,40 +1,36 @@
 //! `/login/verify`: a user whose first step was right adds their second factor, and continues with the request that led
 //! to the sign-in.
 
-use actix_web::HttpResponse;
-
 use crate::domain::outcome::Code;
 use crate::domain::recovery_code::RecoveryCode;
 use crate::http::context::Context;
 use crate::http::error::Problem;
 use crate::http::extract::{FormFields, Params};
 use crate::identity::authentication::{Entry, Waiting};
-use crate::identity::browser_login;
 use crate::identity::second_factor::{CodeMethod, TypedCode};
 
 use super::login::answered;
-use super::new_password::UnderWay;
+use super::page_error::PageResult;
 use super::pages::{PasskeyForm, VerifyPage};
-use super::render::{self, aim};
-use super::{page_with, passkeys, policy, said};
+use super::render::head;
+use super::under_way::UnderWay;
+use super::{page_with, passkeys, policy};
 
 /// The page.
-pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpResponse {
-    let (under_way, params) = match UnderWay::of_address(context, params) {
-        Ok(both) => both,
-        Err(answer) => return *answer,
-    };
-    let answer = show(&under_way, method(params.get("method").unwrap_or_default()), None).await;
-    under_way.finished(answer)
+pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResult {
+    let (under_way, params) = UnderWay::of_address(context, params)?;
+    let method = method(params.get("method").unwrap_or_default());
+    under_way.finish(show(&under_way, method, None)).await
 }
 
 /// The code.
-pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpResponse {
-    let (under_way, mut form) = match UnderWay::of_form(context, form) {
-        Ok(both) => both,
-        Err(answer) => return *answer,
-    };
-    let UnderWay { context, visit, flow, sealed, challenge } = &under_way;
+pub async fn post(context: Context, form: Result<FormFields, Problem>) -> PageResult {
+    let (under_way, form) = UnderWay::of_form(context, form)?;
+    under_way.finish(check(&under_way, form)).await
+}
+
+async fn check(under_way: &UnderWay, mut form: FormFields) -> PageResult {
+    let context = &under_way.context;
     let method = method(&form.take("method"));
     // A recovery code in the field for the code of an app is one all the same.
     let typed = form.take("code");
@@ -45,31 +41,20 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> HttpRe
         Some(Ok(response)) => Entry::Passkey(response),
         Some(Err(refusal)) => {
             let problem = context.problem(refusal.into());
-            let answer = show(&under_way, method, Some(Wrong(&problem, true)));
-            return under_way.finished(answer.await);
+            return show(under_way, method, Some(Wrong(&problem, true))).await;
         }
     };
     let by_passkey = matches!(entry, Entry::Passkey(_));
-    let (app, visitor) = (context.app.clone(), visit.visitor.clone());
-    let step = (challenge.clone(), entry);
-    let info = render::sign_in_info(context, flow);
-    let work = browser_login::continue_sign_in(app, step, visitor, info);
-    let answer = match context.run(work).await {
-        Ok(outcome) => answered(context, flow, sealed, &outcome),
+    match under_way.advance(entry).await {
+        Ok(outcome) => Ok(answered(context, &under_way.sealed, &outcome)),
         Err(problem) => match problem.code() {
             // The page once more, where the user can correct what was wrong.
             Code::MfaFailed | Code::TooManyAttempts | Code::Unavailable => {
-                show(&under_way, method, Some(Wrong(&problem, by_passkey))).await
+                show(under_way, method, Some(Wrong(&problem, by_passkey))).await
             }
-            // The form of another step.
-            Code::ValidationFailed => match under_way.waiting(PAGE).await {
-                Ok(_) => under_way.failed(&problem),
-                Err(answer) => *answer,
-            },
-            _ => under_way.failed(&problem),
+            _ => Err(under_way.not_taken(PAGE, &problem).await),
         },
-    };
-    under_way.finished(answer)
+    }
 }
 
 /// The kind of code that the page asks for: of an app, unless the user asked for the other one.
@@ -86,32 +71,28 @@ const PAGE: &str = "/login/verify";
 /// What was refused, and whether it was a passkey.
 struct Wrong<'a>(&'a Problem, bool);
 
-async fn show(under_way: &UnderWay, method: CodeMethod, wrong: Option<Wrong<'_>>) -> HttpResponse {
-    let mut answer =
-        wrong.as_ref().map_or_else(HttpResponse::Ok, |Wrong(problem, _)| problem.head());
-    let UnderWay { context, visit, flow, sealed, challenge } = under_way;
-    let Waiting { user, step, public_key } = match under_way.waiting(PAGE).await {
-        Ok(waiting) => waiting,
-        Err(answer) => return *answer,
-    };
+async fn show(under_way: &UnderWay, method: CodeMethod, wrong: Option<Wrong<'_>>) -> PageResult {
+    let Waiting { user, step, public_key } = under_way.waiting(PAGE).await?;
+    let UnderWay { context, visit, sealed, challenge } = under_way;
     let has = |method: CodeMethod| step.methods().contains(&method.method());
     // An account that has one kind of code is asked for that one.
     let method = [method, CodeMethod::RecoveryCode].into_iter().find(|kind| has(*kind));
     let method = method.unwrap_or(CodeMethod::Totp);
-    let (client_name, ui_locales) = aim(context, flow);
-    let frame = context.frame(ui_locales.as_deref());
+    let frame = under_way.frame();
+    let mut answer = head(wrong.as_ref().map(|Wrong(problem, _)| *problem));
     let is_recovery = method == CodeMethod::RecoveryCode;
     let error = wrong.map(|Wrong(problem, by_passkey)| match (problem.code(), is_recovery) {
         (Code::MfaFailed, _) if by_passkey => frame.t("passkey.wrong").into(),
         (Code::MfaFailed, true) => frame.t("verify.wrong_recovery").into(),
         (Code::MfaFailed, false) => frame.t("verify.wrong").into(),
-        _ => said(frame.locale, problem),
+        _ => frame.refusal(problem),
     });
     let other = if is_recovery { CodeMethod::Totp } else { CodeMethod::RecoveryCode };
-    let query = format!("flow={sealed}&challenge={challenge}&method={}", other.method());
+    let query = format!("flow={}&challenge={challenge}&method={}", sealed.text, other.method());
+    let client_name = under_way.client_name();
     let template = VerifyPage {
         frame,
-        flow: sealed,
+        flow: &sealed.text,
         challenge,
         client_name: client_name.as_deref(),
         login: Some(&user.login),
@@ -124,9 +105,9 @@ async fn show(under_way: &UnderWay, method: CodeMethod, wrong: Option<Wrong<'_>>
             options: options.to_string(),
         }),
         error: error.as_deref(),
-        restart: &render::restart(context, sealed),
+        restart: &under_way.restart(),
     };
     visit.keep(&context.app, &mut answer);
     let script = template.passkey.is_some();
-    page_with(answer, &template, &policy(script))
+    Ok(page_with(answer, &template, &policy(script)))
 }

@@ -1,7 +1,7 @@
 //! The step in which a user enrols a second factor, where a policy requires one.
 
 use crate::app::App;
-use crate::domain::authn::NextStep;
+use crate::domain::authn::AuthnStep;
 use crate::domain::outcome::Failure;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user::User;
@@ -21,7 +21,7 @@ impl<A> PendingAuthentication<A> {
         let credential = read_anew(app, &self.progress, None).await?;
         let account = account_state(&credential);
         match self.progress.next_step(app, (&credential.user, &account), info.now) {
-            NextStep::Enrol { may_skip } => Ok((credential.user, may_skip)),
+            AuthnStep::Enrol { may_skip } => Ok((credential.user, may_skip)),
             other => Err(another_entry(&other).into()),
         }
     }

@@ -27,7 +27,7 @@ use crate::base::{Secret, Timestamp};
 use crate::crypto::password::Slot;
 use crate::crypto::webauthn::AssertionResponse;
 use crate::domain::audit::{Event, EventKind};
-use crate::domain::authn::{AccountState, Demand, Factors, Method, NextStep, Purpose, Refused};
+use crate::domain::authn::{AccountState, AuthnStep, Demand, Factors, Method, Purpose, Refused};
 use crate::domain::failure_reason::{FailureReason, SealedReason};
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::password::Password;
@@ -175,7 +175,7 @@ impl AuthenticatedUser {
             Ok(Begun::Pending(Box::new(FirstFactor { progress, step, authenticated })))
         };
         let why = match progress.next_step(app, (&self.user, &self.account), now) {
-            NextStep::Done(factors) => {
+            AuthnStep::Done(factors) => {
                 let Self { user, right, .. } = self;
                 return Ok(Begun::Completed(Box::new(Completed {
                     user,
@@ -184,15 +184,15 @@ impl AuthenticatedUser {
                     how: How::AtOnce(right),
                 })));
             }
-            NextStep::Authenticate(methods) => {
+            AuthnStep::Authenticate(methods) => {
                 return pending(RemainingStep::Factor(methods), self);
             }
-            NextStep::ChangePassword => return pending(RemainingStep::NewPassword, self),
-            NextStep::Enrol { may_skip } => {
+            AuthnStep::ChangePassword => return pending(RemainingStep::NewPassword, self),
+            AuthnStep::Enrol { may_skip } => {
                 return pending(RemainingStep::Enrol { may_skip }, self);
             }
-            NextStep::Refuse(Refused::AccountChanged) => "account_changed",
-            NextStep::Refuse(Refused::UnmetRequirements) => {
+            AuthnStep::Refuse(Refused::AccountChanged) => "account_changed",
+            AuthnStep::Refuse(Refused::UnmetRequirements) => {
                 return app
                     .transaction(info, async |tx| {
                         let why = "unmet_requirements";
@@ -265,24 +265,24 @@ pub async fn advance(app: &App, step: Step, info: &RequestInfo) -> Result<Advanc
     let waits = progress.next_step(app, (&credential.user, &account), now);
     let mut taken = Taken { progress, account, new_password: None, recovery_codes: Vec::new() };
     match (waits, entry) {
-        (NextStep::ChangePassword, Entry::NewPassword(typed)) => {
+        (AuthnStep::ChangePassword, Entry::NewPassword(typed)) => {
             let hash = new_password::hash(app, slots, &credential, &typed).await;
             taken.new_password = Some(hash.map_err(|failure| counted(app, info, failure))?);
             taken.account.must_change_password = false;
         }
-        (NextStep::Authenticate(methods), Entry::Code(code)) if waits_for_code(&methods) => {
+        (AuthnStep::Authenticate(methods), Entry::Code(code)) if waits_for_code(&methods) => {
             let check = async |tx: &mut AuditedTx| check_code(tx, &credential.user, &code).await;
             let checked = app.transaction(info, check).await;
             taken.complete(checked.map_err(|failure| counted(app, info, failure))?, now);
         }
-        (NextStep::Authenticate(methods), Entry::Password(typed))
+        (AuthnStep::Authenticate(methods), Entry::Password(typed))
             if methods.contains(&Method::Password) =>
         {
             let counted_everywhere = password::check(app, slots, &credential, typed, info).await?;
             taken.progress = Progress { is_counted: true, counted_everywhere, ..taken.progress };
             taken.complete(Method::Password, now);
         }
-        (NextStep::Authenticate(methods), Entry::Passkey(response))
+        (AuthnStep::Authenticate(methods), Entry::Passkey(response))
             if methods.contains(&Method::Passkey) =>
         {
             let assertion = Assertion { challenge: passkey_challenge, response };
@@ -290,20 +290,20 @@ pub async fn advance(app: &App, step: Step, info: &RequestInfo) -> Result<Advanc
             checked.map_err(|failure| counted(app, info, failure))?;
             taken.complete(Method::Passkey, now);
         }
-        (NextStep::Authenticate(methods), Entry::MailedCode(typed))
+        (AuthnStep::Authenticate(methods), Entry::MailedCode(typed))
             if methods.contains(&Method::MailedCode) =>
         {
             let check = mailbox::check(app, &credential.user, single_use.as_ref(), &typed, info);
             check.await.map_err(|failure| counted(app, info, failure))?;
             taken.complete(Method::MailedCode, now);
         }
-        (NextStep::Enrol { .. }, Entry::Totp(confirmation)) => {
+        (AuthnStep::Enrol { .. }, Entry::Totp(confirmation)) => {
             let enrolled = enrolment::confirm(app, &credential.user, confirmation, info).await?;
             taken.recovery_codes = enrolled.recovery_codes;
             taken.account.has_totp = true;
             taken.complete(Method::Totp, now);
         }
-        (NextStep::Enrol { may_skip: true }, Entry::PutOff) => taken.progress.put_off = true,
+        (AuthnStep::Enrol { may_skip: true }, Entry::PutOff) => taken.progress.put_off = true,
         (waits, _) => return Err(another_entry(&waits).into()),
     }
     conclude(app, taken, (credential, single_use), info).await
@@ -318,7 +318,7 @@ async fn conclude(
 ) -> Result<Advanced, Failure> {
     let now = info.now;
     let step = match progress.next_step(app, (&credential.user, &account), now) {
-        NextStep::Done(factors) => {
+        AuthnStep::Done(factors) => {
             let Progress { purpose, is_counted, counted_everywhere, .. } = progress;
             let continued =
                 Continued { purpose, is_counted, counted_everywhere, single_use, new_password };
@@ -329,11 +329,11 @@ async fn conclude(
                 how: How::Continued(continued),
             })));
         }
-        NextStep::Authenticate(methods) => RemainingStep::Factor(methods),
-        NextStep::ChangePassword => RemainingStep::NewPassword,
-        NextStep::Enrol { may_skip } => RemainingStep::Enrol { may_skip },
-        NextStep::Refuse(Refused::AccountChanged) => return Err(challenge_invalid().into()),
-        NextStep::Refuse(Refused::UnmetRequirements) => return Err(unmet_requirements().into()),
+        AuthnStep::Authenticate(methods) => RemainingStep::Factor(methods),
+        AuthnStep::ChangePassword => RemainingStep::NewPassword,
+        AuthnStep::Enrol { may_skip } => RemainingStep::Enrol { may_skip },
+        AuthnStep::Refuse(Refused::AccountChanged) => return Err(challenge_invalid().into()),
+        AuthnStep::Refuse(Refused::UnmetRequirements) => return Err(unmet_requirements().into()),
     };
     // A hash is not sealed into a challenge, so a new password that is not the last step is stored at once.
     let epoch = match new_password {

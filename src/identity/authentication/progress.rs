@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::base::Timestamp;
 use crate::base::id::UserId;
 use crate::domain::authn::{
-    AccountState, Attempt, Demand, Factors, Method, NextStep, Purpose, Requirements,
+    AccountState, Attempt, AuthnStep, Demand, Factors, Method, Purpose, Requirements,
     SecondFactorPolicy, next_step,
 };
 use crate::domain::user::User;
@@ -79,7 +79,7 @@ impl Progress {
         app: &App,
         (user, account): (&User, &AccountState),
         now: Timestamp,
-    ) -> NextStep {
+    ) -> AuthnStep {
         let Self { purpose, epoch, factors, .. } = *self;
         let attempt = Attempt { purpose, epoch, factors };
         let requirements = app.config.second_factor.requirements(user.role, &self.demand);
@@ -87,7 +87,7 @@ impl Progress {
         let has_verified_email = account.has_verified_email && app.config.mail.is_some();
         let account = &AccountState { has_verified_email, ..*account };
         match next_step(&attempt, account, &requirements, now) {
-            NextStep::Enrol { may_skip: true } if self.put_off => {
+            AuthnStep::Enrol { may_skip: true } if self.put_off => {
                 let policy = SecondFactorPolicy::IfEnrolled;
                 next_step(&attempt, account, &Requirements { policy, ..requirements }, now)
             }

@@ -1,8 +1,9 @@
 //! What an authentication waits for, and how that is said.
 
-use crate::domain::authn::{Method, NextStep};
+use crate::domain::authn::{AuthnStep, Method};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Code, Refusal};
+use crate::domain::refusal_reason::Reason;
 
 use super::challenge_invalid;
 
@@ -74,11 +75,9 @@ impl RemainingStep {
 /// The refusal of an account that has no factor of the level that is required.
 #[must_use]
 pub fn unmet_requirements() -> Refusal {
-    let message = "This needs a stronger sign-in than the account has factors for. Enrol a second factor, then \
-                   sign in again, or ask an administrator.";
     Refusal {
         oauth: Some(OAuthError::UnmetAuthenticationRequirements),
-        ..Refusal::new(Code::Forbidden, message)
+        ..Refusal::because(Code::Forbidden, Reason::UnmetRequirements)
     }
 }
 
@@ -88,29 +87,29 @@ pub(super) fn waits_for_code(methods: &[Method]) -> bool {
 }
 
 /// The refusal of an entry for another step than the next one. The challenge stays valid.
-pub(super) fn another_entry(waits: &NextStep) -> Refusal {
+pub(super) fn another_entry(waits: &AuthnStep) -> Refusal {
     let missing = |field, message| Refusal::field(field, "missing", message);
     match waits {
-        NextStep::ChangePassword => {
+        AuthnStep::ChangePassword => {
             missing("new_password", "This challenge waits for a new password.")
         }
-        NextStep::Authenticate(methods) if methods.contains(&Method::Password) => {
+        AuthnStep::Authenticate(methods) if methods.contains(&Method::Password) => {
             missing("password", "This challenge waits for the password.")
         }
-        NextStep::Authenticate(methods) if methods.contains(&Method::MailedCode) => missing(
+        AuthnStep::Authenticate(methods) if methods.contains(&Method::MailedCode) => missing(
             "code",
             "This challenge waits for the code that was mailed: send it with the method mailed_code.",
         ),
-        NextStep::Authenticate(_) => {
+        AuthnStep::Authenticate(_) => {
             missing("code", "This challenge waits for a code of the second factor.")
         }
-        NextStep::Enrol { may_skip: true } => missing(
+        AuthnStep::Enrol { may_skip: true } => missing(
             "setup",
             "This challenge waits for setup and code of a second factor, or for skip.",
         ),
-        NextStep::Enrol { may_skip: false } => {
+        AuthnStep::Enrol { may_skip: false } => {
             missing("setup", "This challenge waits for setup and code of a second factor.")
         }
-        NextStep::Done(_) | NextStep::Refuse(_) => challenge_invalid(),
+        AuthnStep::Done(_) | AuthnStep::Refuse(_) => challenge_invalid(),
     }
 }

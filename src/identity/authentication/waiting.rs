@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::app::App;
 use crate::base::Timestamp;
-use crate::domain::authn::{Method, NextStep};
+use crate::domain::authn::{AuthnStep, Method};
 use crate::domain::outcome::Failure;
 use crate::domain::user::User;
 use crate::identity::authenticate::account_state;
@@ -36,10 +36,10 @@ pub async fn waiting(
     let credential = read_anew(app, progress, single_use).await?;
     let account = account_state(&credential);
     let step = match progress.next_step(app, (&credential.user, &account), now) {
-        NextStep::Authenticate(methods) => RemainingStep::Factor(methods),
-        NextStep::ChangePassword => RemainingStep::NewPassword,
-        NextStep::Enrol { may_skip } => RemainingStep::Enrol { may_skip },
-        NextStep::Done(_) | NextStep::Refuse(_) => return Err(challenge_invalid().into()),
+        AuthnStep::Authenticate(methods) => RemainingStep::Factor(methods),
+        AuthnStep::ChangePassword => RemainingStep::NewPassword,
+        AuthnStep::Enrol { may_skip } => RemainingStep::Enrol { may_skip },
+        AuthnStep::Done(_) | AuthnStep::Refuse(_) => return Err(challenge_invalid().into()),
     };
     let asks_passkey =
         matches!(&step, RemainingStep::Factor(methods) if methods.contains(&Method::Passkey));

@@ -8,9 +8,10 @@ use crate::app::{App, AuditedTx};
 use crate::base::Timestamp;
 use crate::base::id::UserId;
 use crate::base::opaque_token::TokenHash;
-use crate::domain::authn::{Attempt, Factors, Method, NextStep, Purpose, Requirements, next_step};
+use crate::domain::authn::{Attempt, AuthnStep, Factors, Method, Purpose, Requirements, next_step};
 use crate::domain::mailed_code::CodePurpose;
 use crate::domain::outcome::{Code, Failure, Refusal};
+use crate::domain::refusal_reason::Reason;
 use crate::domain::request_info::RequestInfo;
 use crate::identity::authenticate::account_state;
 use crate::identity::authentication::RemainingStep;
@@ -65,7 +66,7 @@ impl ProvedMailbox {
         let attempt =
             Attempt { purpose: Purpose::Recover, epoch: self.epoch, factors: self.factors };
         match next_step(&attempt, &account_state(credential), &Requirements::BASIC, now) {
-            NextStep::Authenticate(methods) if !methods.contains(&Method::MailedCode) => {
+            AuthnStep::Authenticate(methods) if !methods.contains(&Method::MailedCode) => {
                 // A passkey signs in without a password, and is no way to a new one.
                 let codes = methods.into_iter().filter(|method| *method != Method::Passkey);
                 let codes: Vec<Method> = codes.collect();
@@ -75,7 +76,7 @@ impl ProvedMailbox {
                     Ok(RemainingStep::Factor(codes))
                 }
             }
-            NextStep::ChangePassword => Ok(RemainingStep::NewPassword),
+            AuthnStep::ChangePassword => Ok(RemainingStep::NewPassword),
             _ => Err(gone()),
         }
     }
@@ -137,7 +138,5 @@ impl ProvedMailbox {
 
 /// The refusal of a recovery that no code can complete. Told to a caller who has proved the mailbox, and to no other.
 fn passkey_only() -> Refusal {
-    let message = "The second factor of this account is a passkey, and a recovery needs a code. Sign in with the \
-                   passkey. If you have lost it, ask an administrator to remove it, then begin again.";
-    Refusal::new(Code::Forbidden, message)
+    Refusal::because(Code::Forbidden, Reason::PasskeyOnly)
 }

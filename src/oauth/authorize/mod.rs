@@ -14,79 +14,32 @@ use crate::base::Timestamp;
 use crate::base::id::UserId;
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::authorization::{Authorization, Grantor, Request};
-use crate::domain::client::Client;
-use crate::domain::interaction::{self, ConsentPolicy, CurrentLogin, NextStep as Next};
+use crate::domain::interaction::{self, ConsentPolicy, NextStep};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
+use crate::domain::refusal_reason::Reason;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::scope::Scopes;
-use crate::domain::user::User;
-use crate::identity::authentication::{IssuedChallenge, unmet_requirements};
-use crate::identity::browser_login::{self, BrowserCookies};
-use crate::identity::browser_step_up::{self, Lacking};
+use crate::identity::browser_step_up::Lacking;
+use crate::identity::current_login::{BrowserCookies, CurrentLogin, current_login_for};
 use crate::identity::write_limit::UserWrite;
-use crate::store::browser_sessions::Found;
 use crate::store::consents;
 
 use super::code::issue_code;
 use super::findings::note_refusal;
+use super::page_step::{AnswerTo, AssessedLogin, ConsentView, PageStep, log_in};
 use super::par::{self, Pushed};
 use super::params::Params;
 use super::pending_request::{Destination, PendingRequest, of_another_kind};
 use super::rate_limits::throttle_unattended;
 use super::scope_narrowing::{count_dropped, still_available, withdrawn};
+use super::sealed_request::SealedRequest;
 
 use request::{Addressed, address};
 use response::Answer;
 
 /// The path of the endpoint.
 const PATH: &str = "/oauth2/authorize";
-
-/// What happens next.
-pub enum Step {
-    /// The user authenticates.
-    Login(Box<LoginView>),
-    /// The user completes what the sign-in lacks.
-    MissingFactor(Box<StepUpView>),
-    /// The user is asked for consent.
-    Consent(Box<ConsentView>),
-    /// The client is answered.
-    Done(Box<Answer>),
-}
-
-/// What the log-in page needs to know.
-pub struct LoginView {
-    /// The sealed flow.
-    pub flow: String,
-    /// The client.
-    pub client: Arc<Client>,
-    /// What the request says.
-    pub request: Request,
-}
-
-/// What a page for a further step needs to know.
-pub struct StepUpView {
-    /// The sealed flow.
-    pub flow: String,
-    /// The step.
-    pub challenge: IssuedChallenge,
-}
-
-/// What the page that asks needs to know.
-pub struct ConsentView {
-    /// The sealed flow.
-    pub flow: String,
-    /// The client.
-    pub client: Arc<Client>,
-    /// What the request says.
-    pub request: Request,
-    /// Who is asked.
-    pub user: User,
-    /// The scopes to be allowed, those of single claims included.
-    pub scopes: Scopes,
-    /// Where the answer will go, for the page's policy.
-    pub destination: String,
-}
 
 /// A request of which it is known where its answer goes and what it asks for.
 struct Checked {
@@ -98,22 +51,60 @@ struct Checked {
 }
 
 impl Checked {
+    /// An authorization request that is under way.
+    async fn again(app: &App, flow: PendingRequest) -> Result<Self, Failure> {
+        let request = flow.authorization().ok_or_else(of_another_kind)?.clone();
+        let addressed = Addressed::again(app, &request, flow.begun_at).await?;
+        let made = flow.begun_at;
+        Ok(Self { addressed, request, flow, made })
+    }
+
     /// The API that was requested, or the issuer. None where the API was deleted since, also when another
     /// one is registered under its identifier: what the user saw or allowed was not about that one.
     fn audience(&self, app: &App) -> Option<Arc<Audience>> {
         app.audience_given_at(self.request.audience.as_deref(), self.made)
     }
 
-    /// What a sign-in lacks for this request.
-    async fn lacking(
+    /// The user who is signed in in this browser, with what they have allowed the client.
+    async fn current_login(
         &self,
         app: &App,
-        found: &Found,
         visitor: &BrowserCookies,
         now: Timestamp,
-    ) -> Result<Lacking, Failure> {
+    ) -> Result<Option<CurrentLogin>, Fault> {
+        let client = (&*self.request.client_id, self.request.audience.as_deref());
+        current_login_for(app, visitor, client, now).await
+    }
+
+    /// The same, held against what this request demands.
+    async fn assess(
+        &self,
+        app: &App,
+        login: Option<CurrentLogin>,
+        visitor: &BrowserCookies,
+        now: Timestamp,
+    ) -> Result<Option<AssessedLogin>, Failure> {
         let demand = self.request.wishes.demand(self.addressed.client.metadata.min_acr);
-        browser_step_up::lacking(app, found, demand, visitor, now).await
+        AssessedLogin::of(app, login, demand, visitor, now).await
+    }
+
+    /// Whether all that is asked for was allowed before, to this client and for this API.
+    fn has_consent(&self, login: &CurrentLogin, audience: &Audience) -> bool {
+        login.consented.as_ref().is_some_and(|consented| {
+            wanted(&self.request).is_within(&consented.scopes)
+                && self.addressed.client.owned_name_at(consented.at)
+                && audience.owned_name_at(consented.at)
+        })
+    }
+
+    /// Answers the client that its request is refused.
+    fn refused(&self, app: &App, error: OAuthError, message: impl Into<String>) -> PageStep {
+        refused(app, &self.addressed, error, message)
+    }
+
+    /// The answer where the API was deleted.
+    fn without_api(&self, app: &App) -> PageStep {
+        self.refused(app, OAuthError::InvalidTarget, "The API has been deleted.")
     }
 }
 
@@ -126,7 +117,7 @@ pub async fn begin(
     params: Params,
     visitor: BrowserCookies,
     info: RequestInfo,
-) -> Result<Step, Failure> {
+) -> Result<PageStep, Failure> {
     let now = info.now;
     if let Some(Pushed { request, at, id }) = par::resolve(&app, &params, now).await? {
         let addressed = Addressed::again(&app, &request, at).await?;
@@ -157,105 +148,90 @@ pub async fn begin(
 /// The user comes back from the log-in page.
 ///
 /// # Errors
-/// As [`begin`]; `forbidden` when it was begun in another browser.
+/// As [`begin`]; `forbidden` when the request is of another kind.
 pub async fn resume(
     app: App,
-    sealed: String,
+    request: PendingRequest,
     visitor: BrowserCookies,
     info: RequestInfo,
-) -> Result<Step, Failure> {
-    let now = info.now;
-    let flow = PendingRequest::open(&app, &sealed, &visitor, now)?;
-    let Destination::Authorize(request) = flow.aim.clone() else {
-        return Err(of_another_kind().into());
-    };
-    let addressed = Addressed::again(&app, &request, flow.begun_at).await?;
-    let made = flow.begun_at;
-    go_on(app, Checked { addressed, request: *request, flow, made }, visitor, info).await
+) -> Result<PageStep, Failure> {
+    let checked = Checked::again(&app, request).await?;
+    go_on(app, checked, visitor, info).await
 }
 
 /// The user has decided.
 ///
 /// # Errors
-/// `forbidden` when it was begun in another browser or another user was asked; `conflict` when the
-/// request was answered already; too many writes.
+/// `forbidden` when the request is of another kind; `conflict` when it was answered already; too many writes.
 pub async fn decide(
     app: App,
-    sealed: String,
+    request: PendingRequest,
     allow: bool,
     visitor: BrowserCookies,
     info: RequestInfo,
-) -> Result<Step, Failure> {
+) -> Result<PageStep, Failure> {
     let now = info.now;
-    let flow = PendingRequest::open(&app, &sealed, &visitor, now)?;
-    let Destination::Authorize(request) = flow.aim.clone() else {
-        return Err(of_another_kind().into());
-    };
-    let addressed = Addressed::again(&app, &request, flow.begun_at).await?;
-    let found = asked(&app, &visitor, &request, now).await?;
-    let made = flow.begun_at;
-    let checked = Checked { addressed, request: *request, flow, made };
-    if checked.audience(&app).is_none() {
-        // Nothing is remembered for an API that the user was not asked about.
-        return go_on(app, checked, visitor, info).await;
-    }
-    let Some(found) = found.filter(|found| checked.flow.asked == Some(found.user.id)) else {
-        // Logged out, or logged in as another user, since the page was shown: ask again.
-        return go_on(app, checked, visitor, info).await;
-    };
-    if !allow {
+    let checked = Checked::again(&app, request).await?;
+    // Nothing is remembered for an API that the user was not asked about.
+    let Some(audience) = checked.audience(&app) else { return Ok(checked.without_api(&app)) };
+    let login = checked.current_login(&app, &visitor, now).await?;
+    let was_asked = login.as_ref().is_some_and(|login| checked.flow.asked == Some(login.user.id));
+    if was_asked && !allow {
         let message = "The user denied the request.";
-        let addressed = &checked.addressed;
-        let answer = Answer::refused(app.issuer(), addressed, OAuthError::AccessDenied, message);
-        return Ok(Step::Done(Box::new(answer)));
+        return Ok(checked.refused(&app, OAuthError::AccessDenied, message));
     }
-    // Signed in anew with fewer factors.
-    if !matches!(checked.lacking(&app, &found, &visitor, now).await?, Lacking::Nothing) {
-        return go_on(app, checked, visitor, info).await;
+    match checked.assess(&app, login, &visitor, now).await? {
+        Some(AssessedLogin { login, lacking: Lacking::Nothing }) if was_asked => {
+            allow_and_issue(&app, &checked, &login, info).await
+        }
+        // Logged out, or logged in as another user or with fewer factors, since the page was shown: ask again.
+        assessed => next(app, (checked, &audience, assessed), visitor, info).await,
     }
-    let info = info.by(found.user.id);
-    let write = UserWrite::new(&app);
+}
+
+/// Remembers what the user has allowed, and answers with a code.
+async fn allow_and_issue(
+    app: &App,
+    checked: &Checked,
+    login: &CurrentLogin,
+    info: RequestInfo,
+) -> Result<PageStep, Failure> {
+    let info = info.by(login.user.id);
+    let write = UserWrite::new(app);
     let answer = app
         .transaction_or_nothing(&info, async |tx| {
-            let Checked { addressed, request, .. } = &checked;
+            let Checked { addressed, request, .. } = checked;
             // Consent for a client that cannot be proven is not remembered; the audit event is written anyway.
             let is_new = addressed.client.is_unprovable(&addressed.redirect)
-                || remember(tx, &found, request).await?;
+                || remember(tx, login, request).await?;
             if is_new {
-                write.take(&found.user)?;
-                allowed(tx, found.user.id, &request.client_id).await?;
+                write.take(&login.user)?;
+                allowed(tx, login.user.id, &request.client_id).await?;
             }
-            issue(tx, &checked, &found).await
+            issue(tx, checked, login).await
         })
         .await?;
-    Ok(Step::Done(Box::new(answer)))
+    Ok(PageStep::Answer(Box::new(answer)))
 }
 
 /// A refusal goes back to the client; a fault does not.
-fn refuse(app: &App, addressed: &Addressed, stop: Failure) -> Result<Step, Failure> {
+fn refuse(app: &App, addressed: &Addressed, stop: Failure) -> Result<PageStep, Failure> {
     match stop {
         Failure::Refused(refusal) => {
             let error = refusal.oauth.unwrap_or(OAuthError::InvalidRequest);
-            Ok(Step::Done(Box::new(Answer::refused(
-                app.issuer(),
-                addressed,
-                error,
-                refusal.message,
-            ))))
+            Ok(refused(app, addressed, error, refusal.message))
         }
         failed => Err(failed),
     }
 }
 
-/// The user signed in in this browser, and the consent for `request`.
-async fn asked(
+fn refused(
     app: &App,
-    visitor: &BrowserCookies,
-    request: &Request,
-    now: Timestamp,
-) -> Result<Option<Found>, Fault> {
-    browser_login::current_login(app, visitor, &request.client_id, request.audience.as_deref(), now)
-        .await
+    addressed: &Addressed,
+    error: OAuthError,
+    message: impl Into<String>,
+) -> PageStep {
+    PageStep::Answer(Box::new(Answer::refused(app.issuer(), addressed, error, message)))
 }
 
 /// Everything that has to be allowed: the scopes, and those that cover single claims.
@@ -268,83 +244,76 @@ async fn go_on(
     checked: Checked,
     visitor: BrowserCookies,
     info: RequestInfo,
-) -> Result<Step, Failure> {
+) -> Result<PageStep, Failure> {
     let now = info.now;
+    let Some(audience) = checked.audience(&app) else { return Ok(checked.without_api(&app)) };
+    let login = checked.current_login(&app, &visitor, now).await?;
+    let assessed = checked.assess(&app, login, &visitor, now).await?;
+    next(app, (checked, &audience, assessed), visitor, info).await
+}
+
+/// The step that the rule names for a request, its API and the login in this browser.
+async fn next(
+    app: App,
+    (checked, audience, assessed): (Checked, &Audience, Option<AssessedLogin>),
+    visitor: BrowserCookies,
+    info: RequestInfo,
+) -> Result<PageStep, Failure> {
     let Checked { addressed, request, flow, .. } = &checked;
-    let Some(audience) = checked.audience(&app) else {
-        let (error, message) = (OAuthError::InvalidTarget, "The API has been deleted.");
-        let answer = Answer::refused(app.issuer(), addressed, error, message);
-        return Ok(Step::Done(Box::new(answer)));
+    let facts =
+        assessed.as_ref().map(|found| found.checked(checked.has_consent(&found.login, audience)));
+    let policy = ConsentPolicy {
+        skip_consent: addressed.client.metadata.skips_consent(),
+        always_ask: addressed.client.is_unprovable(&addressed.redirect),
     };
-    let found = asked(&app, &visitor, request, now).await?;
-    let lacking = match &found {
-        Some(found) => checked.lacking(&app, found, &visitor, now).await?,
-        None => Lacking::Nothing,
-    };
-    let client = Arc::clone(&addressed.client);
-    let allowed = wanted(request);
-    let present = found.as_ref().map(|found| CurrentLogin {
-        sub: found.user.id.to_string(),
-        auth_time: found.browser.auth_time,
-        is_enough: matches!(lacking, Lacking::Nothing),
-        consented: found.consented.as_ref().is_some_and(|consented| {
-            allowed.is_within(&consented.scopes)
-                && client.owned_name_at(consented.at)
-                && audience.owned_name_at(consented.at)
-        }),
-    });
-    let manner = ConsentPolicy {
-        skip_consent: client.metadata.skips_consent(),
-        always_ask: client.is_unprovable(&addressed.redirect),
-    };
-    let destination = addressed.redirect.source();
-    match (
-        interaction::next_step(&request.wishes, present.as_ref(), manner, flow.begun_at, now),
-        found,
-    ) {
-        (Next::Refuse(error), _) => {
+    let begun = flow.begun_at;
+    let next = interaction::next_step(&request.wishes, facts.as_ref(), policy, begun, info.now);
+    match (next, assessed) {
+        (NextStep::Refuse(error), _) => {
             let message = "The user would have to be asked, and prompt is none.";
-            Ok(Step::Done(Box::new(Answer::refused(app.issuer(), addressed, error, message))))
+            Ok(checked.refused(&app, error, message))
         }
-        (Next::Issue, Some(found)) => {
-            if found.browser.auth_time < flow.begun_at
-                && let Err(refusal) = throttle_unattended(&app, found.user.id)
+        (NextStep::Issue, Some(AssessedLogin { login, .. })) => {
+            if login.browser.auth_time < begun
+                && let Err(refusal) = throttle_unattended(&app, login.user.id)
             {
                 return refuse(&app, addressed, refusal.into());
             }
             let issued =
-                app.transaction_or_nothing(&info, async |tx| issue(tx, &checked, &found).await);
-            Ok(Step::Done(Box::new(issued.await?)))
+                app.transaction_or_nothing(&info, async |tx| issue(tx, &checked, &login).await);
+            Ok(PageStep::Answer(Box::new(issued.await?)))
         }
-        (Next::Consent, Some(found)) => {
-            let Checked { request, mut flow, .. } = checked;
-            flow.asked = Some(found.user.id);
-            let flow = flow.seal(&app, &visitor)?;
-            let user = found.user;
-            let view = ConsentView { flow, client, request, user, scopes: allowed, destination };
-            Ok(Step::Consent(Box::new(view)))
+        (NextStep::Consent, Some(AssessedLogin { login, .. })) => {
+            let Checked { addressed, request, mut flow, .. } = checked;
+            flow.asked = Some(login.user.id);
+            Ok(PageStep::Consent(Box::new(ConsentView {
+                sealed: SealedRequest::seal(&app, flow, &visitor)?,
+                answer_to: AnswerTo::Client(addressed.redirect.source()),
+                client: addressed.client,
+                user: login.user,
+                scopes: wanted(&request),
+                audience: request.audience,
+            })))
         }
-        (Next::StepUp, Some(_)) if !matches!(lacking, Lacking::SignIn) => match lacking {
-            Lacking::Step(challenge) => {
-                let flow = checked.flow.seal(&app, &visitor)?;
-                Ok(Step::MissingFactor(Box::new(StepUpView { flow, challenge })))
-            }
-            Lacking::Nothing | Lacking::SignIn | Lacking::Unmet => {
-                refuse(&app, &checked.addressed, unmet_requirements().into())
-            }
-        },
-        (Next::Login | Next::StepUp | Next::Issue | Next::Consent, _) => {
-            let Checked { request, flow, .. } = checked;
-            let flow = flow.seal(&app, &visitor)?;
-            Ok(Step::Login(Box::new(LoginView { flow, client, request })))
+        (NextStep::StepUp, Some(assessed)) => {
+            let Checked { addressed, flow, .. } = checked;
+            let step = assessed.step_up(&app, flow, &visitor);
+            step.or_else(|stop| refuse(&app, &addressed, stop))
+        }
+        (NextStep::Login | NextStep::StepUp | NextStep::Issue | NextStep::Consent, _) => {
+            log_in(&app, checked.flow, &visitor)
         }
     }
 }
 
 /// Adds what was allowed to the stored consent. False when the consent covered all of it already.
-async fn remember(tx: &mut AuditedTx, found: &Found, request: &Request) -> Result<bool, Fault> {
+async fn remember(
+    tx: &mut AuditedTx,
+    login: &CurrentLogin,
+    request: &Request,
+) -> Result<bool, Fault> {
     let (app, now) = (tx.app(), tx.info().now);
-    let (user, client_id) = (found.user.id, &*request.client_id);
+    let (user, client_id) = (login.user.id, &*request.client_id);
     let (client, audience) = (app.client(client_id), request.audience.as_deref());
     let before = consents::find(tx, user, client_id, audience).await?.filter(|consent| {
         app.audience_given_at(audience, consent.updated_at).is_some()
@@ -371,7 +340,11 @@ pub(super) async fn allowed(
     tx.record(&Event::new(EventKind::ConsentGranted).about(user).detail(client_id)).await
 }
 
-async fn issue(tx: &mut AuditedTx, checked: &Checked, found: &Found) -> Result<Answer, Failure> {
+async fn issue(
+    tx: &mut AuditedTx,
+    checked: &Checked,
+    login: &CurrentLogin,
+) -> Result<Answer, Failure> {
     let Checked { addressed, request, flow, .. } = checked;
     let app = tx.app();
     let audience = checked.audience(&app);
@@ -381,16 +354,15 @@ async fn issue(tx: &mut AuditedTx, checked: &Checked, found: &Found) -> Result<A
         return Ok(Answer::refused(app.issuer(), addressed, OAuthError::InvalidScope, message));
     };
     let grantor = Grantor {
-        user: &found.user,
-        browser: Some(found.browser.id),
-        authentication: found.browser.authentication(),
+        user: &login.user,
+        browser: Some(login.browser.id),
+        authentication: login.browser.authentication(),
         by_consent: !addressed.client.metadata.skips_consent()
             && !addressed.client.is_unprovable(&addressed.redirect),
     };
     let authorization = Authorization::of(request, grantor, &available);
     let Some(code) = issue_code(tx, &flow.id, &authorization).await? else {
-        let message = "This request was answered already. Go back to the application.";
-        return Err(Refusal::new(Code::Conflict, message).into());
+        return Err(Refusal::because(Code::Conflict, Reason::AlreadyAnswered).into());
     };
     Ok(Answer::code(app.issuer(), addressed, code))
 }

@@ -16,9 +16,10 @@ use crate::domain::client_finding::{FindingCode, redirect_detail};
 use crate::domain::interaction::{AuthnRequest, Prompt, RequestedAcr, ResponseMode};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::oidc::{OPENID, RequestedClaims};
-use crate::domain::outcome::{Code, Failure, Refusal};
+use crate::domain::outcome::{Failure, Refusal};
 use crate::domain::pkce;
 use crate::domain::redirect::RegisteredRedirect;
+use crate::domain::refusal_reason::Reason;
 use crate::oauth::findings::note_code;
 use crate::oauth::grants::AUTHORIZATION_CODE;
 use crate::oauth::id_token_hint;
@@ -51,11 +52,8 @@ pub struct Addressed {
 
 /// The refusal of a request that no client can be told about. The same for a client that is unknown and one
 /// that is disabled.
-fn unanswerable(message: &'static str) -> Refusal {
-    Refusal {
-        oauth: Some(OAuthError::InvalidRequest),
-        ..Refusal::new(Code::MalformedRequest, message)
-    }
+fn unanswerable(reason: Reason) -> Refusal {
+    Refusal::oauth_because(OAuthError::InvalidRequest, reason)
 }
 
 /// Finds out where the answer to a request to `endpoint` goes.
@@ -68,30 +66,15 @@ pub async fn address(
     endpoint: &'static str,
 ) -> Result<Addressed, Failure> {
     if params.is_repeated("client_id") || params.is_repeated("redirect_uri") {
-        let message = "The application sent client_id or redirect_uri twice. Report this to the people \
-                       who run it.";
-        return Err(unanswerable(message).into());
+        return Err(unanswerable(Reason::ClientTwice).into());
     }
-    let unknown = || {
-        unanswerable(
-            "The application that sent you here is not registered here. Report this to the people who run \
-             it.",
-        )
-    };
+    let unknown = || unanswerable(Reason::ClientUnknown);
     let client_id = params.get("client_id").ok_or_else(unknown)?;
     let client = app.client_or_reload(client_id).await?.ok_or_else(unknown)?;
-    let asked = params.get("redirect_uri").ok_or_else(|| {
-        unanswerable(
-            "The application did not say where to send you back to (redirect_uri). Report this to the \
-             people who run it.",
-        )
-    })?;
+    let asked = params.get("redirect_uri").ok_or_else(|| unanswerable(Reason::NoRedirect))?;
     let redirect = client.redirect(asked).ok_or_else(|| {
         note_code(app, &client, endpoint, (FindingCode::RedirectUri, &redirect_detail(asked)));
-        unanswerable(
-            "The application asked to send you to an address it has not registered \
-             (redirect_uri). Nothing was sent there. Report this to the people who run it.",
-        )
+        unanswerable(Reason::WrongRedirect)
     })?;
     let mode = params.get("response_mode").and_then(|mode| mode.parse().ok());
     let state = params.text("state").filter(|state| state.len() <= MAX_STATE);
@@ -107,12 +90,7 @@ impl Addressed {
     /// Refused for the person to see, when the client is gone or has moved, or is another one by now
     /// than when the request was made.
     pub async fn again(app: &App, request: &Request, made: Timestamp) -> Result<Self, Failure> {
-        let gone = || {
-            unanswerable(
-                "The application that sent you here is not registered any more. Go back to it and begin \
-                 again; if that does not help, report this to the people who run it.",
-            )
-        };
+        let gone = || unanswerable(Reason::ClientGone);
         let client = app.client_or_reload(&request.client_id).await?;
         let client = client.filter(|client| client.owned_name_at(made)).ok_or_else(gone)?;
         let redirect = client.redirect(&request.redirect_uri).ok_or_else(gone)?;

@@ -13,8 +13,9 @@ use signet::domain::browser_session::BrowserSession;
 use signet::domain::request_info::RequestInfo;
 use signet::domain::scope::Scopes;
 use signet::domain::user_agent::Device;
-use signet::identity::browser_login::BrowserCookies;
-use signet::oauth::authorize::{self, Step};
+use signet::identity::current_login::BrowserCookies;
+use signet::oauth::authorize;
+use signet::oauth::page_step::PageStep;
 use signet::oauth::params::Params;
 use signet::oauth::token::{ClientRequest, token_endpoint};
 use signet::oauth::userinfo;
@@ -79,7 +80,7 @@ async fn a_warm_flow_asks_once_for_each_step() {
         let info = RequestInfo::system(now);
         let (step, statements) =
             counted(authorize::begin(app.clone(), params, visitor, info)).await;
-        let Ok(Step::Done(answer)) = step else { panic!("not answered at once") };
+        let Ok(PageStep::Answer(answer)) = step else { panic!("not answered at once") };
         // Who is there and what they allowed; the code; the codes beyond the limit.
         assert_eq!(statements, 3);
 

@@ -11,11 +11,12 @@ use crate::app::FormResult;
 use crate::base::entropy::random;
 use crate::domain::outcome::Failure;
 use crate::http::error::Problem;
+use crate::http::ui::page;
+use crate::http::ui::page_error::{PageError, PageResult};
 use crate::http::ui::pages::ConfirmPage;
-use crate::http::ui::{page, said};
 use crate::identity::fresh_authentication;
 
-use super::{Console, sign_in};
+use super::{Console, OrPageOf, sign_in};
 
 /// What is asked.
 pub(super) struct Question {
@@ -43,7 +44,7 @@ pub(super) struct Question {
 
 impl Console {
     /// The page.
-    pub(super) async fn ask(&self, question: Question, refused: Option<&Problem>) -> HttpResponse {
+    pub(super) async fn ask(&self, question: Question, refused: Option<&Problem>) -> PageResult {
         self.ask_about(question, Vec::new(), Vec::new(), refused).await
     }
 
@@ -54,12 +55,8 @@ impl Console {
         whom: Vec<String>,
         hidden: Vec<(&'static str, String)>,
         refused: Option<&Problem>,
-    ) -> HttpResponse {
-        let is_fresh = match self.is_fresh().await {
-            Ok(is_fresh) => is_fresh,
-            Err(problem) => return self.failed(&problem),
-        };
-        let locale = self.locale();
+    ) -> PageResult {
+        let is_fresh = self.is_fresh().await.or_page_of(self)?;
         let head = refused.map_or_else(HttpResponse::Ok, Problem::head);
         let template = ConfirmPage {
             console: self.frame(question.menu, String::new(), question.same_as),
@@ -74,17 +71,16 @@ impl Console {
             options: question.options,
             cancel: self.link(&question.cancel),
             sign_in: (!is_fresh).then(|| sign_in(self.context(), &question.path)),
-            error: refused.map(|problem| said(locale, problem).into_owned()),
+            error: refused.map(|problem| self.context().frame(None).refusal(problem).into_owned()),
         };
-        self.used(page(head, &template))
+        Ok(self.used(page(head, &template)))
     }
 
     /// Refuses a form whose sign-in has become too old: its page asks for a new one, and goes on.
-    pub(super) async fn require_fresh(&self, page: &str) -> Result<(), HttpResponse> {
-        match self.is_fresh().await {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(self.go(page, "")),
-            Err(problem) => Err(self.failed(&problem)),
+    pub(super) async fn require_fresh(&self, page: &str) -> Result<(), PageError> {
+        match self.is_fresh().await.or_page_of(self)? {
+            true => Ok(()),
+            false => Err(self.go(page, "").into()),
         }
     }
 

@@ -7,10 +7,10 @@ use actix_web::HttpResponse;
 
 use crate::domain::outcome::Refusal;
 use crate::http::error::Problem;
+use crate::http::ui::page_error::PageResult;
 use crate::http::ui::pages::{Block, Choice, Field, Form, Section};
-use crate::http::ui::said;
 
-use super::{Console, Content, sign_in};
+use super::{Console, Content, OrPageOf, sign_in};
 
 /// What is filled in.
 pub(super) struct EditForm {
@@ -49,24 +49,21 @@ impl Console {
         refused: Option<&Problem>,
         name: impl Fn(&Field) -> &'static str,
     ) -> Option<Block> {
-        let (locale, problem) = (self.locale(), refused?);
+        let (frame, problem) = (self.context().frame(None), refused?);
         for field in &mut *fields {
             let name = name(field);
             let mut wrong = problem.fields().iter().filter(|wrong| wrong.field == name);
             let mut unknown = problem.names().iter().filter(|wrong| wrong.name == name);
-            let of_field = wrong.next().map(|wrong| locale.field(wrong).to_owned());
+            let of_field = wrong.next().map(|wrong| frame.field(wrong).to_owned());
             field.error = of_field.or_else(|| unknown.next().map(|wrong| wrong.message.clone()));
         }
         let is_marked = fields.iter().any(|field| field.error.is_some());
-        (!is_marked).then(|| Block::Alert(said(locale, problem).into_owned()))
+        (!is_marked).then(|| Block::Alert(frame.refusal(problem).into_owned()))
     }
 
     /// The page of the form, with what was wrong the last time.
-    pub(super) async fn edit(&self, form: EditForm, refused: Option<&Problem>) -> HttpResponse {
-        let is_fresh = match self.is_fresh().await {
-            Ok(is_fresh) => is_fresh,
-            Err(problem) => return self.failed(&problem),
-        };
+    pub(super) async fn edit(&self, form: EditForm, refused: Option<&Problem>) -> PageResult {
+        let is_fresh = self.is_fresh().await.or_page_of(self)?;
         let locale = self.locale();
         let cancel = Choice::link(locale.t("console.confirm.cancel"), self.link(&form.cancel));
         let mut blocks: Vec<Block> = form.lead.into_iter().map(Block::Text).collect();
@@ -89,7 +86,7 @@ impl Console {
             blocks.push(Block::Links(vec![sign_in, cancel]));
         }
         let head = refused.map_or_else(HttpResponse::Ok, Problem::head);
-        self.show_as(
+        Ok(self.show_as(
             head,
             Content {
                 menu: form.menu,
@@ -99,6 +96,6 @@ impl Console {
                 same_as: form.same_as,
                 sections: vec![Section { blocks, ..Section::default() }],
             },
-        )
+        ))
     }
 }

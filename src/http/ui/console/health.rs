@@ -5,18 +5,16 @@ use actix_web::HttpResponse;
 use crate::admin::health::{self, Health};
 use crate::http::context::Context;
 use crate::http::error::Problem;
+use crate::http::ui::page_error::PageResult;
 use crate::http::ui::pages::{Block, Cell, Fact, Section, State, Table};
 
 use super::access::Action;
-use super::{Console, Content, enter};
+use super::{Console, Content, OrPageOf, enter};
 
 /// The page.
-pub async fn get(context: Context) -> HttpResponse {
-    let console = match enter(context, Action::ReadKeys).await {
-        Ok(console) => console,
-        Err(answer) => return answer,
-    };
-    console.health().await.unwrap_or_else(|problem| console.failed(&problem))
+pub async fn get(context: Context) -> PageResult {
+    let console = enter(context, Action::ReadKeys).await?;
+    console.health().await.or_page_of(&console)
 }
 
 impl Console {

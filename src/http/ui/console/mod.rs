@@ -38,16 +38,17 @@ use crate::domain::outcome::{Code, Refusal};
 use crate::domain::permission::Denied;
 use crate::domain::request_info::RequestInfo;
 use crate::http::context::Context;
-use crate::http::cookie;
+use crate::http::cookie::{self, Visit};
 use crate::http::error::Problem;
 use crate::http::extract::{FormFields, Params};
 use crate::identity::account;
 use crate::identity::console_session;
 
-use super::account::{Visited, visited};
+use super::account::{Visited, signed_in};
+use super::page_error::{OrErrorPage, PageError};
 use super::pages::{Block, Cell, Choice, ConsoleFrame, ConsolePage, NavItem, Section};
 use super::render::go_here;
-use super::{Locale, error_page, error_page_saying, page, said, stale_form, title_of};
+use super::{Locale, error_page, error_page_saying, page, stale_form, title_of};
 
 use access::Action;
 
@@ -87,31 +88,51 @@ struct Content<'a> {
 }
 
 /// Admits a user who may do this; redirects others to the sign-in page or refuses them.
-async fn enter(context: Context, action: Action) -> Result<Console, HttpResponse> {
+async fn enter(context: Context, action: Action) -> Result<Console, PageError> {
     if !context.app.config.console || !is_allowed_network(&context) {
-        return Err(error_page(&context, &nothing_here(&context)));
+        return Err(error_page(&context, &nothing_here(&context)).into());
     }
     let login = sign_in(&context, context.reloadable().unwrap_or("/admin"));
     // The page of the account would ask for a sign-in that leads back to it.
-    let visited = match visited(context, None).await {
-        Ok(visited) => visited,
-        Err(answer) if answer.status().is_redirection() => {
-            return Err(go_here(HttpResponse::SeeOther(), &login));
-        }
-        Err(answer) => return Err(answer),
+    let visit = Visit::of(&context);
+    let Some(here) = signed_in(&context, &visit).await? else {
+        return Err(go_here(HttpResponse::SeeOther(), &login).into());
     };
+    let visited = Visited { context, visit, here };
     let Visited { context, here, .. } = &visited;
     let used_at = cookie::console_use(context)
         .and_then(|value| console_session::used_at(&context.app, here, value));
     let is_open = console_session::is_open(here, used_at, context.now());
     if !is_open || !console_session::has_factors(&context.app, here, context.now()) {
-        return Err(go_here(HttpResponse::SeeOther(), &login));
+        return Err(go_here(HttpResponse::SeeOther(), &login).into());
     }
     if let Err(denied) = console_session::authority(here).require(action) {
-        return Err(forbidden(context, denied));
+        return Err(forbidden(context, denied).into());
     }
     let csrf = account::token(&context.app, &visited.visit.visitor);
     Ok(Console { visited, csrf })
+}
+
+/// The same for a page that has parameters.
+async fn enter_with(
+    context: Context,
+    action: Action,
+    params: Result<Params, Problem>,
+) -> Result<(Console, Params), PageError> {
+    let console = enter(context, action).await?;
+    let params = params.or_page_of(&console)?;
+    Ok((console, params))
+}
+
+/// Turns a problem into a page of the console.
+trait OrPageOf<T> {
+    fn or_page_of(self, console: &Console) -> Result<T, PageError>;
+}
+
+impl<T> OrPageOf<T> for Result<T, Problem> {
+    fn or_page_of(self, console: &Console) -> Result<T, PageError> {
+        self.map_err(|problem| console.failed(&problem).into())
+    }
 }
 
 fn nothing_here(context: &Context) -> Problem {
@@ -119,8 +140,8 @@ fn nothing_here(context: &Context) -> Problem {
 }
 
 /// The action that an address names; others have no page.
-fn named_action<A: FromStr>(context: &Context, named: &str) -> Result<A, HttpResponse> {
-    named.parse().map_err(|_| error_page(context, &nothing_here(context)))
+fn named_action<A: FromStr>(context: &Context, named: &str) -> Result<A, PageError> {
+    named.parse().map_err(|_| error_page(context, &nothing_here(context)).into())
 }
 
 /// Whether the request comes from a network from which the console can be used. An address that is not known is of
@@ -138,15 +159,15 @@ async fn submitted(
     request: &HttpRequest,
     form: Result<FormFields, Problem>,
     action: Action,
-) -> Result<(Console, FormFields), HttpResponse> {
+) -> Result<(Console, FormFields), PageError> {
     if is_cross_origin(&context, request) {
-        return Err(stale_form(&context));
+        return Err(stale_form(&context).into());
     }
-    let mut form = form.map_err(|problem| error_page(&context, &problem))?;
+    let mut form = form.or_error_page(&context)?;
     let console = enter(context, action).await?;
     let Visited { context, visit, .. } = &console.visited;
     if !account::is_token(&context.app, &visit.visitor, &form.take("csrf")) {
-        return Err(stale_form(context));
+        return Err(stale_form(context).into());
     }
     Ok((console, form))
 }
@@ -295,7 +316,8 @@ impl Console {
         let below = |menu: &str| path == menu || path.starts_with(&format!("{menu}/"));
         let entry = MENU.iter().rev().find(|(menu, ..)| below(menu)).unwrap_or(&MENU[0]);
         let (menu, action, name) = *entry;
-        let mut blocks = vec![Block::Alert(said(locale, problem).into_owned())];
+        let mut blocks =
+            vec![Block::Alert(self.context().frame(None).refusal(problem).into_owned())];
         if self.may(action) {
             blocks.push(Block::Links(vec![Choice::link(locale.t(name), self.link(menu))]));
         }
@@ -323,10 +345,10 @@ impl Console {
         self.used(go_here(HttpResponse::SeeOther(), to))
     }
 
-    /// The page that refuses an action which this user may do to nothing.
-    fn refused(&self, action: Action) -> Option<HttpResponse> {
-        let denied = console_session::authority(&self.visited.here).require(action).err()?;
-        Some(forbidden(self.context(), denied))
+    /// Refuses an action which this user may do to nothing.
+    fn require(&self, action: Action) -> Result<(), PageError> {
+        let allowed = console_session::authority(&self.visited.here).require(action);
+        allowed.map_err(|denied| forbidden(self.context(), denied).into())
     }
 
     /// What the address says was done.

@@ -8,10 +8,11 @@ use crate::domain::activity::Series;
 use crate::http::context::Context;
 use crate::http::error::Problem;
 use crate::http::extract::Params;
+use crate::http::ui::page_error::PageResult;
 use crate::http::ui::pages::{Block, Choice, Section};
 
 use super::access::Action;
-use super::{Console, Content, chart, enter};
+use super::{Console, Content, OrPageOf, chart, enter};
 
 /// The charts of the page: series, id and the key of the heading.
 const CHARTS: [(Series, &str, &str); 4] = [
@@ -22,16 +23,11 @@ const CHARTS: [(Series, &str, &str); 4] = [
 ];
 
 /// The page. A range that does not exist is a day.
-pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpResponse {
+pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResult {
     let params = params.ok();
     let range = params.as_ref().and_then(|params| params.get("range")?.parse().ok());
-    match enter(context, Action::ReadUsers).await {
-        Ok(console) => match console.overview(range.unwrap_or(Range::Day)).await {
-            Ok(answer) => answer,
-            Err(problem) => console.failed(&problem),
-        },
-        Err(answer) => answer,
-    }
+    let console = enter(context, Action::ReadUsers).await?;
+    console.overview(range.unwrap_or(Range::Day)).await.or_page_of(&console)
 }
 
 impl Console {

@@ -7,23 +7,17 @@ use crate::domain::pagination::{MAX_LIMIT, PageRequest};
 use crate::http::context::Context;
 use crate::http::error::Problem;
 use crate::http::extract::Params;
+use crate::http::ui::page_error::PageResult;
 use crate::http::ui::pages::{Block, Section, Table};
 
 use super::access::Action;
 use super::users::{UserListQuery, find_command};
-use super::{Console, Content, enter};
+use super::{Console, Content, OrPageOf, enter_with};
 
 /// What was found.
-pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpResponse {
-    let console = match enter(context, Action::ReadUsers).await {
-        Ok(console) => console,
-        Err(answer) => return answer,
-    };
-    let outcome = match params {
-        Ok(params) => console.search(params.get("q").unwrap_or_default().trim()).await,
-        Err(problem) => Err(problem),
-    };
-    outcome.unwrap_or_else(|problem| console.failed(&problem))
+pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResult {
+    let (console, params) = enter_with(context, Action::ReadUsers, params).await?;
+    console.search(params.get("q").unwrap_or_default().trim()).await.or_page_of(&console)
 }
 
 impl Console {

@@ -4,17 +4,16 @@ use actix_web::HttpResponse;
 
 use crate::config::{Origin, Shown};
 use crate::http::context::Context;
+use crate::http::ui::page_error::PageResult;
 use crate::http::ui::pages::{Block, Cell, Section, State, Table};
 
 use super::access::Action;
 use super::{Console, Content, enter};
 
 /// The list.
-pub async fn get(context: Context) -> HttpResponse {
-    match enter(context, Action::ReadKeys).await {
-        Ok(console) => console.settings(),
-        Err(answer) => answer,
-    }
+pub async fn get(context: Context) -> PageResult {
+    let console = enter(context, Action::ReadKeys).await?;
+    Ok(console.settings())
 }
 
 impl Console {

@@ -21,7 +21,7 @@ pub(super) fn of_account(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Samp
         code_error: None,
     };
     let (login, new) = (Some(world.login), Some("ada.lovelace@example.org"));
-    let field = |field, code| Some(frame.locale.field(&FieldError { field, code, message: "" }));
+    let field = |field, code| Some(frame.field(&FieldError { field, code, message: "" }));
     let sent =
         EmailPage { notice: Some(Done::EmailSent.text(frame.locale)), ..page(login, true, new) };
     let wrong =

@@ -21,7 +21,7 @@ pub(super) fn of_account(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Samp
         error,
     };
     let taken = FieldError { field: "login", code: "taken", message: "" };
-    let taken = login(true, world.typed, Some(frame.locale.field(&taken)));
+    let taken = login(true, world.typed, Some(frame.field(&taken)));
     let changed = Some(Done::LoginChanged.text(frame.locale));
     let export = |is_fresh| ExportPage { frame, csrf: world.typed, is_fresh };
     let delete = |is_fresh, error| DeleteAccountPage {
@@ -32,8 +32,8 @@ pub(super) fn of_account(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Samp
         error,
     };
     let other = FieldError { field: "login", code: "not_confirmed", message: "" };
-    let other = delete(true, Some(frame.locale.field(&other)));
-    let last = delete(true, Some(frame.locale.error(Code::LastAdministrator, "")));
+    let other = delete(true, Some(frame.field(&other)));
+    let last = delete(true, Some(frame.locale.error((Code::LastAdministrator, None), "")));
     let policy = || policy(false);
     all.extend([
         sample("own-login", &OwnLoginPage { notice: changed, ..login(true, "", None) }, policy())?,

@@ -57,7 +57,7 @@ pub(super) fn samples(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>
         sample("recover-password", &password(false, None), policy_under_way(true))?,
         sample(
             "recover-password-refused",
-            &password(false, Some(frame.locale.field(&short))),
+            &password(false, Some(frame.field(&short))),
             policy_under_way(true),
         )?,
         sample("recover-factor", &password(true, None), policy_under_way(true))?,

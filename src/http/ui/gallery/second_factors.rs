@@ -88,7 +88,7 @@ pub(super) fn enrolling(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sampl
         name_error: None,
         restart: &restart,
     };
-    let wrong = frame.locale.field(&FieldError { field: "code", code: "wrong", message: "" });
+    let wrong = frame.field(&FieldError { field: "code", code: "wrong", message: "" });
     let limited = frame.locale.wait(TimeSpan::from_mins(15));
     let policy = || policy_under_way(false);
     Ok(vec![
@@ -144,7 +144,7 @@ pub(super) fn of_account(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Samp
     let required = SecurityPage { may_remove_last: false, may_add: false, ..page(true, one) };
     let secret = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
     let uri = totp::otpauth_uri(world.client, world.login, secret);
-    let wrong = |field| frame.locale.field(&FieldError { field, code: "wrong", message: "" });
+    let wrong = |field| frame.field(&FieldError { field, code: "wrong", message: "" });
     let setup = |code_error, name_error| TotpSetupPage {
         frame,
         csrf: world.typed,

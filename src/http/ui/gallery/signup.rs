@@ -40,7 +40,7 @@ pub(super) fn samples(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>
         sign_in: frame.link("/login").with_query("flow=F"),
         restart: &restart,
     };
-    let wrong = |field, code| Some(frame.locale.field(&FieldError { field, code, message: "" }));
+    let wrong = |field, code| Some(frame.field(&FieldError { field, code, message: "" }));
     let refused = SignupAccountPage {
         name: world.name,
         errors: AccountErrors {
@@ -59,7 +59,7 @@ pub(super) fn samples(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>
         ..account(None, AccountErrors::default())
     };
     let busy = AccountErrors {
-        other: Some(frame.locale.error(Code::Unavailable, "").into()),
+        other: Some(frame.locale.error((Code::Unavailable, None), "").into()),
         ..AccountErrors::default()
     };
     let link = SignupAccountPage {
@@ -70,7 +70,7 @@ pub(super) fn samples(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>
         restart: &RestartOptions::default(),
         ..account(Some(world.login), busy)
     };
-    let foreign = frame.locale.error(Code::DomainNotAllowed, "");
+    let foreign = frame.locale.error((Code::DomainNotAllowed, None), "");
     let policy = || policy_under_way(false);
     let with_script = || policy_under_way(true);
     Ok(vec![

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use actix_web::HttpRequest;
 use actix_web::web::Path;
-use actix_web::{HttpRequest, HttpResponse};
 
 use crate::admin::apis::{self, Change, Changed};
 use crate::app::FormResult;
@@ -18,7 +18,8 @@ use crate::http::error::Problem;
 use crate::http::extract::FormFields;
 use crate::http::ui::console::access::Action;
 use crate::http::ui::console::edit::EditForm;
-use crate::http::ui::console::{Console, enter, submitted};
+use crate::http::ui::console::{Console, OrPageOf, enter, submitted};
+use crate::http::ui::page_error::PageResult;
 use crate::http::ui::pages::Field;
 use crate::store::apis::StoredApi;
 
@@ -109,11 +110,8 @@ impl Typed {
 }
 
 /// The form of a new API.
-pub async fn get_new(context: Context) -> HttpResponse {
-    let console = match enter(context, Action::CreateApi).await {
-        Ok(console) => console,
-        Err(answer) => return answer,
-    };
+pub async fn get_new(context: Context) -> PageResult {
+    let console = enter(context, Action::CreateApi).await?;
     let typed = Typed {
         identifier: String::new(),
         scopes: String::new(),
@@ -131,30 +129,18 @@ pub async fn post_new(
     context: Context,
     request: HttpRequest,
     form: Result<FormFields, Problem>,
-) -> HttpResponse {
-    let (console, form) = match submitted(context, &request, form, Action::CreateApi).await {
-        Ok(both) => both,
-        Err(answer) => return answer,
-    };
-    if let Err(answer) = console.require_fresh("/admin/apis/new").await {
-        return answer;
-    }
+) -> PageResult {
+    let (console, form) = submitted(context, &request, form, Action::CreateApi).await?;
+    console.require_fresh("/admin/apis/new").await?;
     console.save_api(None, Typed::of(form)).await
 }
 
 /// The form of a change.
-pub async fn get(context: Context, id: Path<String>) -> HttpResponse {
-    let console = match enter(context, Action::UpdateApi).await {
-        Ok(console) => console,
-        Err(answer) => return answer,
-    };
-    match console.named_api(&id).await {
-        Ok(stored) => {
-            let typed = Typed::now(&stored.api);
-            console.edit(console.api_form(Some(&stored), typed), None).await
-        }
-        Err(problem) => console.failed(&problem),
-    }
+pub async fn get(context: Context, id: Path<String>) -> PageResult {
+    let console = enter(context, Action::UpdateApi).await?;
+    let stored = console.named_api(&id).await.or_page_of(&console)?;
+    let typed = Typed::now(&stored.api);
+    console.edit(console.api_form(Some(&stored), typed), None).await
 }
 
 /// Changes an API.
@@ -163,18 +149,11 @@ pub async fn post(
     request: HttpRequest,
     id: Path<String>,
     form: Result<FormFields, Problem>,
-) -> HttpResponse {
-    let (console, form) = match submitted(context, &request, form, Action::UpdateApi).await {
-        Ok(both) => both,
-        Err(answer) => return answer,
-    };
-    if let Err(answer) = console.require_fresh(&format!("/admin/apis/{id}/edit")).await {
-        return answer;
-    }
-    match console.named_api(&id).await {
-        Ok(stored) => console.save_api(Some(&stored), Typed::of(form)).await,
-        Err(problem) => console.failed(&problem),
-    }
+) -> PageResult {
+    let (console, form) = submitted(context, &request, form, Action::UpdateApi).await?;
+    console.require_fresh(&format!("/admin/apis/{id}/edit")).await?;
+    let stored = console.named_api(&id).await.or_page_of(&console)?;
+    console.save_api(Some(&stored), Typed::of(form)).await
 }
 
 /// Where a change leads: to the API, or to the secret that was made for it.
@@ -192,7 +171,7 @@ fn saved(changed: Changed, what: &'static str) -> FormResult {
 }
 
 impl Console {
-    async fn save_api(&self, stored: Option<&StoredApi>, typed: Typed) -> HttpResponse {
+    async fn save_api(&self, stored: Option<&StoredApi>, typed: Typed) -> PageResult {
         let change = self.context().check(typed.change(stored.map(|stored| &stored.api)));
         let outcome = match change {
             Ok(change) => {
@@ -212,7 +191,7 @@ impl Console {
             Err(problem) => Err(problem),
         };
         match outcome {
-            Ok(result) => self.answer(result),
+            Ok(result) => Ok(self.answer(result)),
             Err(problem) => self.edit(self.api_form(stored, typed), Some(&problem)).await,
         }
     }

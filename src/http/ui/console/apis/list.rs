@@ -8,21 +8,15 @@ use crate::http::context::Context;
 use crate::http::error::Problem;
 use crate::http::extract::Params;
 use crate::http::ui::console::access::Action;
-use crate::http::ui::console::{Console, Content, count, enter, query};
+use crate::http::ui::console::{Console, Content, OrPageOf, count, enter_with, query};
+use crate::http::ui::page_error::PageResult;
 use crate::http::ui::pages::{Block, Cell, Choice, Section, Table};
 use crate::store::apis::StoredApi;
 
 /// The list.
-pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpResponse {
-    let console = match enter(context, Action::ReadApis).await {
-        Ok(console) => console,
-        Err(answer) => return answer,
-    };
-    let outcome = match params {
-        Ok(params) => console.apis(&params).await,
-        Err(problem) => Err(problem),
-    };
-    outcome.unwrap_or_else(|problem| console.failed(&problem))
+pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResult {
+    let (console, params) = enter_with(context, Action::ReadApis, params).await?;
+    console.apis(&params).await.or_page_of(&console)
 }
 
 impl Console {

@@ -8,13 +8,17 @@ use crate::app::FormResult;
 use crate::base::TimeSpan;
 use crate::domain::client::Client;
 use crate::domain::outcome::{Code, Failure, Refusal};
+use crate::domain::refusal_reason::Reason;
 use crate::domain::shell_word::command;
 use crate::http::context::Context;
 use crate::http::error::Problem;
 use crate::http::extract::{FormFields, Params};
 use crate::http::ui::console::access::Action;
 use crate::http::ui::console::confirm::Question;
-use crate::http::ui::console::{Console, Content, client_path, enter, submitted};
+use crate::http::ui::console::{
+    Console, Content, OrPageOf, client_path, enter, enter_with, submitted,
+};
+use crate::http::ui::page_error::PageResult;
 use crate::http::ui::pages::{Block, Cell, Choice, Fact, Section, Table};
 use crate::store::apis::StoredApi;
 use crate::store::managed::Managed;
@@ -24,28 +28,16 @@ pub async fn get(
     context: Context,
     id: Path<String>,
     params: Result<Params, Problem>,
-) -> HttpResponse {
-    let console = match enter(context, Action::ReadApis).await {
-        Ok(console) => console,
-        Err(answer) => return answer,
-    };
-    let outcome = match params {
-        Ok(params) => console.api(&id, &params).await,
-        Err(problem) => Err(problem),
-    };
-    outcome.unwrap_or_else(|problem| console.failed(&problem))
+) -> PageResult {
+    let (console, params) = enter_with(context, Action::ReadApis, params).await?;
+    console.api(&id, &params).await.or_page_of(&console)
 }
 
 /// The question before an API is removed.
-pub async fn get_delete(context: Context, id: Path<String>) -> HttpResponse {
-    let console = match enter(context, Action::DeleteApi).await {
-        Ok(console) => console,
-        Err(answer) => return answer,
-    };
-    match console.named_api(&id).await {
-        Ok(stored) => console.ask(console.delete_question(&stored), None).await,
-        Err(problem) => console.failed(&problem),
-    }
+pub async fn get_delete(context: Context, id: Path<String>) -> PageResult {
+    let console = enter(context, Action::DeleteApi).await?;
+    let stored = console.named_api(&id).await.or_page_of(&console)?;
+    console.ask(console.delete_question(&stored), None).await
 }
 
 /// Removes an API.
@@ -54,23 +46,16 @@ pub async fn post_delete(
     request: HttpRequest,
     id: Path<String>,
     form: Result<FormFields, Problem>,
-) -> HttpResponse {
-    let (console, mut form) = match submitted(context, &request, form, Action::DeleteApi).await {
-        Ok(both) => both,
-        Err(answer) => return answer,
-    };
-    if let Err(answer) = console.require_fresh(&format!("/admin/apis/{id}/delete")).await {
-        return answer;
-    }
+) -> PageResult {
+    let (console, mut form) = submitted(context, &request, form, Action::DeleteApi).await?;
+    console.require_fresh(&format!("/admin/apis/{id}/delete")).await?;
     let done = || FormResult::Done { path: "/admin/apis".to_owned(), what: "deleted" };
     let stored = match console.named_api(&id).await {
-        Ok(stored) => stored,
-        Err(problem) if problem.code() == Code::NotFound => return console.answer(done()),
-        Err(problem) => return console.failed(&problem),
+        Err(problem) if problem.code() == Code::NotFound => return Ok(console.answer(done())),
+        stored => stored.or_page_of(&console)?,
     };
     if form.take("typed").trim() != stored.api.identifier {
-        let message = "The identifier that was typed is another one.";
-        let refusal = Refusal::new(Code::ValidationFailed, message);
+        let refusal = Refusal::because(Code::ValidationFailed, Reason::ApiTypedWrong);
         let problem = console.context().problem(refusal.into());
         return console.ask(console.delete_question(&stored), Some(&problem)).await;
     }
@@ -84,7 +69,7 @@ pub async fn post_delete(
         Ok(done())
     };
     match console.once(form.take("form"), work).await {
-        Ok(result) => console.answer(result),
+        Ok(result) => Ok(console.answer(result)),
         Err(problem) => console.ask(console.delete_question(&stored), Some(&problem)).await,
     }
 }

@@ -11,29 +11,23 @@ use crate::domain::pagination::PageRequest;
 use crate::http::context::Context;
 use crate::http::error::Problem;
 use crate::http::extract::{FormFields, Params};
+use crate::http::ui::page_error::PageResult;
 use crate::http::ui::pages::{Block, Choice, Field, Section};
 use crate::http::{audit_export, audit_params};
 
 use super::access::Action;
 pub(super) use super::event_table::users_of;
-use super::{Console, Content, enter, go_here, submitted};
+use super::{Console, Content, OrPageOf, enter_with, go_here, submitted};
 use filters::AuditQuery;
 pub(super) use filters::knows;
 
 /// The list of the events that the address names.
-pub async fn list(context: Context, params: Result<Params, Problem>) -> HttpResponse {
-    let console = match enter(context, Action::ReadAudit).await {
-        Ok(console) => console,
-        Err(answer) => return answer,
-    };
-    let outcome = match params {
-        Ok(params) if params.has_blank() || params.get("add").is_some() => {
-            Ok(console.tidy(&AuditQuery::of(&params.filled_in())))
-        }
-        Ok(params) => console.audit(&params).await,
-        Err(problem) => Err(problem),
-    };
-    outcome.unwrap_or_else(|problem| console.failed(&problem))
+pub async fn list(context: Context, params: Result<Params, Problem>) -> PageResult {
+    let (console, params) = enter_with(context, Action::ReadAudit, params).await?;
+    if params.has_blank() || params.get("add").is_some() {
+        return Ok(console.tidy(&AuditQuery::of(&params.filled_in())));
+    }
+    console.audit(&params).await.or_page_of(&console)
 }
 
 /// Downloads the events of the filters. The event that says so is recorded first.
@@ -41,14 +35,11 @@ pub async fn post_export(
     context: Context,
     request: HttpRequest,
     form: Result<FormFields, Problem>,
-) -> HttpResponse {
-    let (console, mut form) = match submitted(context, &request, form, Action::ExportAudit).await {
-        Ok(both) => both,
-        Err(answer) => return answer,
-    };
+) -> PageResult {
+    let (console, mut form) = submitted(context, &request, form, Action::ExportAudit).await?;
     let format = form.take("format");
     let outcome = console.export(&format, &form.into_params().filled_in()).await;
-    outcome.unwrap_or_else(|problem| console.failed(&problem))
+    outcome.or_page_of(&console)
 }
 
 impl Console {

@@ -1,7 +1,7 @@
 //! What is done to an application after a question.
 
+use actix_web::HttpRequest;
 use actix_web::web::Path;
-use actix_web::{HttpRequest, HttpResponse};
 
 use crate::admin::clients;
 use crate::admin::session_ends::{self, Call, Selection};
@@ -9,6 +9,7 @@ use crate::app::{App, FormResult};
 use crate::domain::client::Client;
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::permission::TargetKind;
+use crate::domain::refusal_reason::Reason;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::shell_word::{command, option};
 use crate::http::context::Context;
@@ -16,7 +17,10 @@ use crate::http::error::Problem;
 use crate::http::extract::FormFields;
 use crate::http::ui::console::access::Action;
 use crate::http::ui::console::confirm::Question;
-use crate::http::ui::console::{Console, client_path, enter, named_action, secret, submitted};
+use crate::http::ui::console::{
+    Console, OrPageOf, client_path, enter, named_action, secret, submitted,
+};
+use crate::http::ui::page_error::PageResult;
 use crate::text_enum;
 
 text_enum! {
@@ -121,24 +125,13 @@ impl ClientAction {
 }
 
 /// The question before an action.
-pub async fn get(context: Context, path: Path<(String, String)>) -> HttpResponse {
+pub async fn get(context: Context, path: Path<(String, String)>) -> PageResult {
     let (id, action) = path.into_inner();
-    let action: ClientAction = match named_action(&context, &action) {
-        Ok(action) => action,
-        Err(answer) => return answer,
-    };
-    let console = match enter(context, action.right()).await {
-        Ok(console) => console,
-        Err(answer) => return answer,
-    };
-    let outcome = match console.require_before(action) {
-        Ok(()) => console.client_question(action, &id).await,
-        Err(problem) => Err(problem),
-    };
-    match outcome {
-        Ok(question) => console.ask(question, None).await,
-        Err(problem) => console.failed(&problem),
-    }
+    let action: ClientAction = named_action(&context, &action)?;
+    let console = enter(context, action.right()).await?;
+    console.require_before(action).or_page_of(&console)?;
+    let question = console.client_question(action, &id).await.or_page_of(&console)?;
+    console.ask(question, None).await
 }
 
 /// The action.
@@ -147,36 +140,21 @@ pub async fn post(
     request: HttpRequest,
     path: Path<(String, String)>,
     form: Result<FormFields, Problem>,
-) -> HttpResponse {
+) -> PageResult {
     let (id, action) = path.into_inner();
-    let action: ClientAction = match named_action(&context, &action) {
-        Ok(action) => action,
-        Err(answer) => return answer,
-    };
-    let (console, form) = match submitted(context, &request, form, action.right()).await {
-        Ok(both) => both,
-        Err(answer) => return answer,
-    };
+    let action: ClientAction = named_action(&context, &action)?;
+    let (console, form) = submitted(context, &request, form, action.right()).await?;
     let page = format!("{}/{action}", client_path(&id));
-    if let Err(answer) = console.require_fresh(&page).await {
-        return answer;
-    }
-    if let Err(problem) = console.require_before(action) {
-        return console.failed(&problem);
-    }
-    match console.named_client(id).await {
-        Ok(stored) => {
-            let client = &stored.client;
-            match console.require_to(action.right(), action.kind(client)) {
-                Ok(()) => console.act_on_client(action, client, form).await,
-                Err(problem) => console.failed(&problem),
-            }
-        }
+    console.require_fresh(&page).await?;
+    console.require_before(action).or_page_of(&console)?;
+    let client = match console.named_client(id).await {
         Err(problem) if action == ClientAction::Delete && problem.code() == Code::NotFound => {
-            console.go("/admin/clients", action.done())
+            return Ok(console.go("/admin/clients", action.done()));
         }
-        Err(problem) => console.failed(&problem),
-    }
+        stored => stored.or_page_of(&console)?.client,
+    };
+    console.require_to(action.right(), action.kind(&client)).or_page_of(&console)?;
+    console.act_on_client(action, &client, form).await
 }
 
 impl Console {
@@ -231,11 +209,9 @@ impl Console {
         action: ClientAction,
         client: &Client,
         refused: &Problem,
-    ) -> HttpResponse {
-        match self.question_about(action, client).await {
-            Ok(question) => self.ask(question, Some(refused)).await,
-            Err(problem) => self.failed(&problem),
-        }
+    ) -> PageResult {
+        let question = self.question_about(action, client).await.or_page_of(self)?;
+        self.ask(question, Some(refused)).await
     }
 
     async fn act_on_client(
@@ -243,10 +219,9 @@ impl Console {
         action: ClientAction,
         client: &Client,
         mut form: FormFields,
-    ) -> HttpResponse {
+    ) -> PageResult {
         if action == ClientAction::Delete && form.take("typed").trim() != client.client_id {
-            let message = "The client_id that was typed is another one.";
-            let refusal = Refusal::new(Code::ValidationFailed, message);
+            let refusal = Refusal::because(Code::ValidationFailed, Reason::ClientTypedWrong);
             let problem = self.context().problem(refusal.into());
             return self.ask_again(action, client, &problem).await;
         }
@@ -254,7 +229,7 @@ impl Console {
         let (app, info) = (self.context().app.clone(), self.info());
         let work = carry_out(app, (action, revoke_old), client.client_id.clone(), info);
         match self.once(form.take("form"), work).await {
-            Ok(result) => self.answer(result),
+            Ok(result) => Ok(self.answer(result)),
             Err(problem) => self.ask_again(action, client, &problem).await,
         }
     }

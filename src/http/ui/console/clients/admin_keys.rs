@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use actix_web::HttpRequest;
 use actix_web::web::Path;
-use actix_web::{HttpRequest, HttpResponse};
 
 use crate::admin::admin_keys;
 use crate::app::FormResult;
@@ -21,7 +21,8 @@ use crate::http::extract::FormFields;
 use crate::http::ui::console::access::Action;
 use crate::http::ui::console::confirm::Question;
 use crate::http::ui::console::edit::EditForm;
-use crate::http::ui::console::{Console, client_path, enter, submitted};
+use crate::http::ui::console::{Console, OrPageOf, client_path, enter, submitted};
+use crate::http::ui::page_error::PageResult;
 use crate::http::ui::pages::{Block, Cell, Choice, Fact, Field, Section, State, Table};
 
 /// A bound that no life that is allowed reaches, so that none overflows.
@@ -37,24 +38,17 @@ struct Typed {
 }
 
 /// The form of a new key.
-pub async fn get_new(context: Context, id: Path<String>) -> HttpResponse {
-    let console = match enter(context, Action::CreateAdminKey).await {
-        Ok(console) => console,
-        Err(answer) => return answer,
+pub async fn get_new(context: Context, id: Path<String>) -> PageResult {
+    let console = enter(context, Action::CreateAdminKey).await?;
+    let stored = console.named_client(id.into_inner()).await.or_page_of(&console)?;
+    let typed = Typed {
+        name: String::new(),
+        scopes: stored.client.metadata.admin_scopes.to_string(),
+        days: "90".to_owned(),
+        networks: String::new(),
+        form: String::new(),
     };
-    match console.named_client(id.into_inner()).await {
-        Ok(stored) => {
-            let typed = Typed {
-                name: String::new(),
-                scopes: stored.client.metadata.admin_scopes.to_string(),
-                days: "90".to_owned(),
-                networks: String::new(),
-                form: String::new(),
-            };
-            console.edit(console.key_form(&stored.client, typed), None).await
-        }
-        Err(problem) => console.failed(&problem),
-    }
+    console.edit(console.key_form(&stored.client, typed), None).await
 }
 
 /// Makes the key. The secret is in this answer alone.
@@ -63,21 +57,13 @@ pub async fn post_new(
     request: HttpRequest,
     id: Path<String>,
     form: Result<FormFields, Problem>,
-) -> HttpResponse {
+) -> PageResult {
     let right = Action::CreateAdminKey;
-    let (console, mut form) = match submitted(context, &request, form, right).await {
-        Ok(both) => both,
-        Err(answer) => return answer,
-    };
+    let (console, mut form) = submitted(context, &request, form, right).await?;
     let id = id.into_inner();
     let path = client_path(&id);
-    if let Err(answer) = console.require_fresh(&format!("{path}/keys/new")).await {
-        return answer;
-    }
-    let client = match console.named_client(id.clone()).await {
-        Ok(stored) => stored.client,
-        Err(problem) => return console.failed(&problem),
-    };
+    console.require_fresh(&format!("{path}/keys/new")).await?;
+    let client = console.named_client(id.clone()).await.or_page_of(&console)?.client;
     let typed = Typed {
         name: form.take("name").trim().to_owned(),
         scopes: form.take("scopes"),
@@ -105,22 +91,17 @@ pub async fn post_new(
         })
     };
     match console.once(typed.form.clone(), work).await {
-        Ok(result) => console.answer(result),
+        Ok(result) => Ok(console.answer(result)),
         Err(problem) => console.edit(console.key_form(&client, typed), Some(&problem)).await,
     }
 }
 
 /// The question before a key is revoked.
-pub async fn get_revoke(context: Context, path: Path<(String, String)>) -> HttpResponse {
-    let console = match enter(context, Action::RevokeAdminKey).await {
-        Ok(console) => console,
-        Err(answer) => return answer,
-    };
+pub async fn get_revoke(context: Context, path: Path<(String, String)>) -> PageResult {
+    let console = enter(context, Action::RevokeAdminKey).await?;
     let (id, key) = path.into_inner();
-    match console.named_key(&id, &key).await {
-        Ok(key) => console.ask(console.revoke_question(&key), None).await,
-        Err(problem) => console.failed(&problem),
-    }
+    let key = console.named_key(&id, &key).await.or_page_of(&console)?;
+    console.ask(console.revoke_question(&key), None).await
 }
 
 /// Revokes a key. One that is revoked already looks the same.
@@ -129,22 +110,14 @@ pub async fn post_revoke(
     request: HttpRequest,
     path: Path<(String, String)>,
     form: Result<FormFields, Problem>,
-) -> HttpResponse {
+) -> PageResult {
     let right = Action::RevokeAdminKey;
-    let (console, mut form) = match submitted(context, &request, form, right).await {
-        Ok(both) => both,
-        Err(answer) => return answer,
-    };
+    let (console, mut form) = submitted(context, &request, form, right).await?;
     let (id, key) = path.into_inner();
     let path = client_path(&id);
-    if let Err(answer) = console.require_fresh(&format!("{path}/keys/{key}/revoke")).await {
-        return answer;
-    }
+    console.require_fresh(&format!("{path}/keys/{key}/revoke")).await?;
     let parsed = key.parse::<AdminKeyId>().map_err(|_| admin_keys::no_key());
-    let key = match console.context().check(parsed) {
-        Ok(key) => key,
-        Err(problem) => return console.failed(&problem),
-    };
+    let key = console.context().check(parsed).or_page_of(&console)?;
     let (app, info) = (console.context().app.clone(), console.info());
     let work = async move {
         match admin_keys::revoke(app, id, key, info).await {
@@ -153,10 +126,8 @@ pub async fn post_revoke(
         }
         Ok(FormResult::Done { path, what: "revoked" })
     };
-    match console.once(form.take("form"), work).await {
-        Ok(result) => console.answer(result),
-        Err(problem) => console.failed(&problem),
-    }
+    let result = console.once(form.take("form"), work).await.or_page_of(&console)?;
+    Ok(console.answer(result))
 }
 
 impl Console {

@@ -1,7 +1,7 @@
 //! The administration scopes of a service client.
 
+use actix_web::HttpRequest;
 use actix_web::web::Path;
-use actix_web::{HttpRequest, HttpResponse};
 
 use crate::admin::clients::{self, Change};
 use crate::app::FormResult;
@@ -13,22 +13,16 @@ use crate::http::error::Problem;
 use crate::http::extract::FormFields;
 use crate::http::ui::console::access::Action;
 use crate::http::ui::console::edit::EditForm;
-use crate::http::ui::console::{Console, client_path, enter, secret, submitted};
+use crate::http::ui::console::{Console, OrPageOf, client_path, enter, secret, submitted};
+use crate::http::ui::page_error::PageResult;
 use crate::http::ui::pages::Field;
 
 /// The form.
-pub async fn get(context: Context, id: Path<String>) -> HttpResponse {
-    let console = match enter(context, Action::GrantAdminScopes).await {
-        Ok(console) => console,
-        Err(answer) => return answer,
-    };
-    match console.service_client(id.into_inner()).await {
-        Ok(client) => {
-            let scopes = client.metadata.admin_scopes.to_string();
-            console.edit(console.scopes_form(&client, scopes, String::new()), None).await
-        }
-        Err(problem) => console.failed(&problem),
-    }
+pub async fn get(context: Context, id: Path<String>) -> PageResult {
+    let console = enter(context, Action::GrantAdminScopes).await?;
+    let client = console.service_client(id.into_inner()).await.or_page_of(&console)?;
+    let scopes = client.metadata.admin_scopes.to_string();
+    console.edit(console.scopes_form(&client, scopes, String::new()), None).await
 }
 
 /// Gives the client the scopes that were typed, and no others.
@@ -37,21 +31,13 @@ pub async fn post(
     request: HttpRequest,
     id: Path<String>,
     form: Result<FormFields, Problem>,
-) -> HttpResponse {
+) -> PageResult {
     let action = Action::GrantAdminScopes;
-    let (console, mut form) = match submitted(context, &request, form, action).await {
-        Ok(both) => both,
-        Err(answer) => return answer,
-    };
+    let (console, mut form) = submitted(context, &request, form, action).await?;
     let id = id.into_inner();
     let path = client_path(&id);
-    if let Err(answer) = console.require_fresh(&format!("{path}/admin-scopes")).await {
-        return answer;
-    }
-    let client = match console.service_client(id.clone()).await {
-        Ok(client) => client,
-        Err(problem) => return console.failed(&problem),
-    };
+    console.require_fresh(&format!("{path}/admin-scopes")).await?;
+    let client = console.service_client(id.clone()).await.or_page_of(&console)?;
     let (typed, form) = (form.take("admin_scopes"), form.take("form"));
     let scopes = typed.split_whitespace().map(str::to_owned).collect();
     let change = Change { admin_scopes: Some(scopes), ..Change::default() };
@@ -64,7 +50,7 @@ pub async fn post(
         })
     };
     match console.once(form.clone(), work).await {
-        Ok(result) => console.answer(result),
+        Ok(result) => Ok(console.answer(result)),
         Err(problem) => {
             console.edit(console.scopes_form(&client, typed, form), Some(&problem)).await
         }

@@ -9,6 +9,7 @@ use crate::domain::outcome::Failure;
 use crate::http::context::Context;
 use crate::http::error::Problem;
 use crate::http::extract::{FormFields, Params};
+use crate::http::ui::page_error::PageResult;
 use crate::http::ui::pages::{Block, Choice, Field, Section};
 
 use crate::http::ui::console::access::Action;
@@ -24,15 +25,12 @@ struct Typed {
 }
 
 /// The types to choose from, or the form of one of them.
-pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpResponse {
-    let console = match enter(context, Action::CreateClient).await {
-        Ok(console) => console,
-        Err(answer) => return answer,
-    };
+pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResult {
+    let console = enter(context, Action::CreateClient).await?;
     let chosen = params.as_ref().ok().and_then(|params| params.get("type")?.parse().ok());
     match chosen {
         Some(kind) => console.edit(console.client_form(kind, Typed::default()), None).await,
-        None => console.client_types(),
+        None => Ok(console.client_types()),
     }
 }
 
@@ -42,16 +40,11 @@ pub async fn post(
     request: HttpRequest,
     params: Result<Params, Problem>,
     form: Result<FormFields, Problem>,
-) -> HttpResponse {
-    let (console, mut form) = match submitted(context, &request, form, Action::CreateClient).await {
-        Ok(both) => both,
-        Err(answer) => return answer,
-    };
+) -> PageResult {
+    let (console, mut form) = submitted(context, &request, form, Action::CreateClient).await?;
     let chosen = params.as_ref().ok().and_then(|params| params.get("type")?.parse().ok());
-    let Some(kind) = chosen else { return console.client_types() };
-    if let Err(answer) = console.require_fresh(&form_path(kind)).await {
-        return answer;
-    }
+    let Some(kind) = chosen else { return Ok(console.client_types()) };
+    console.require_fresh(&form_path(kind)).await?;
     let typed = Typed {
         name: form.take("name"),
         uris: form.take("redirect_uris"),
@@ -73,7 +66,7 @@ pub async fn post(
         })
     };
     match console.once(typed.form.clone(), work).await {
-        Ok(result) => console.answer(result),
+        Ok(result) => Ok(console.answer(result)),
         Err(problem) => console.edit(console.client_form(kind, typed), Some(&problem)).await,
     }
 }

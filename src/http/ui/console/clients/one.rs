@@ -13,7 +13,8 @@ use crate::http::context::Context;
 use crate::http::error::Problem;
 use crate::http::extract::Params;
 use crate::http::ui::console::access::Action;
-use crate::http::ui::console::{Console, Content, client_path, count, enter, query};
+use crate::http::ui::console::{Console, Content, OrPageOf, client_path, count, enter_with, query};
+use crate::http::ui::page_error::PageResult;
 use crate::http::ui::pages::{Block, Cell, Choice, Fact, Section};
 use crate::identity::sessions;
 use crate::store::clients::StoredClient;
@@ -29,16 +30,9 @@ pub async fn get(
     context: Context,
     id: Path<String>,
     params: Result<Params, Problem>,
-) -> HttpResponse {
-    let console = match enter(context, Action::ReadClients).await {
-        Ok(console) => console,
-        Err(answer) => return answer,
-    };
-    let outcome = match params {
-        Ok(params) => console.client(&id, &params).await,
-        Err(problem) => Err(problem),
-    };
-    outcome.unwrap_or_else(|problem| console.failed(&problem))
+) -> PageResult {
+    let (console, params) = enter_with(context, Action::ReadClients, params).await?;
+    console.client(&id, &params).await.or_page_of(&console)
 }
 
 impl Console {

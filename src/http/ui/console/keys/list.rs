@@ -8,22 +8,16 @@ use crate::http::context::Context;
 use crate::http::error::Problem;
 use crate::http::extract::Params;
 use crate::http::ui::console::access::Action;
-use crate::http::ui::console::{Console, Content, enter};
+use crate::http::ui::console::{Console, Content, OrPageOf, enter_with};
+use crate::http::ui::page_error::PageResult;
 use crate::http::ui::pages::{Block, Cell, Choice, Section, State, Table};
 
 use super::retire;
 
 /// The list.
-pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpResponse {
-    let console = match enter(context, Action::ReadKeys).await {
-        Ok(console) => console,
-        Err(answer) => return answer,
-    };
-    let outcome = match params {
-        Ok(params) => console.keys(&params).await,
-        Err(problem) => Err(problem),
-    };
-    outcome.unwrap_or_else(|problem| console.failed(&problem))
+pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResult {
+    let (console, params) = enter_with(context, Action::ReadKeys, params).await?;
+    console.keys(&params).await.or_page_of(&console)
 }
 
 impl Console {

@@ -1,7 +1,7 @@
 //! Taking a key out of the published set: one that signs nothing, or any key at once.
 
+use actix_web::HttpRequest;
 use actix_web::web::Path;
-use actix_web::{HttpRequest, HttpResponse};
 
 use crate::admin::key_rotation;
 use crate::admin::keys::PublicKey;
@@ -15,10 +15,11 @@ use crate::http::error::Problem;
 use crate::http::extract::FormFields;
 use crate::http::ui::console::access::Action;
 use crate::http::ui::console::confirm::Question;
-use crate::http::ui::console::{Console, enter, submitted};
+use crate::http::ui::console::{Console, OrPageOf, enter, submitted};
+use crate::http::ui::page_error::PageResult;
 
 /// The question before a key that signs nothing is retired.
-pub async fn get(context: Context, kid: Path<String>) -> HttpResponse {
+pub async fn get(context: Context, kid: Path<String>) -> PageResult {
     ask(context, &kid, false).await
 }
 
@@ -28,12 +29,12 @@ pub async fn post(
     request: HttpRequest,
     kid: Path<String>,
     form: Result<FormFields, Problem>,
-) -> HttpResponse {
+) -> PageResult {
     retire(context, &request, (&kid, false), form).await
 }
 
 /// The question before any key is retired at once.
-pub async fn get_now(context: Context, kid: Path<String>) -> HttpResponse {
+pub async fn get_now(context: Context, kid: Path<String>) -> PageResult {
     ask(context, &kid, true).await
 }
 
@@ -43,7 +44,7 @@ pub async fn post_now(
     request: HttpRequest,
     kid: Path<String>,
     form: Result<FormFields, Problem>,
-) -> HttpResponse {
+) -> PageResult {
     retire(context, &request, (&kid, true), form).await
 }
 
@@ -53,11 +54,9 @@ pub(super) fn path(kid: &str, at_once: bool) -> String {
     format!("/admin/keys/{}/{action}", percent_encoded(kid))
 }
 
-async fn ask(context: Context, kid: &str, at_once: bool) -> HttpResponse {
-    match enter(context, Action::RetireKey).await {
-        Ok(console) => console.ask_to_retire((kid, at_once), None).await,
-        Err(answer) => answer,
-    }
+async fn ask(context: Context, kid: &str, at_once: bool) -> PageResult {
+    let console = enter(context, Action::RetireKey).await?;
+    console.ask_to_retire((kid, at_once), None).await
 }
 
 async fn retire(
@@ -65,21 +64,16 @@ async fn retire(
     request: &HttpRequest,
     (kid, at_once): (&str, bool),
     form: Result<FormFields, Problem>,
-) -> HttpResponse {
-    let (console, mut form) = match submitted(context, request, form, Action::RetireKey).await {
-        Ok(both) => both,
-        Err(answer) => return answer,
-    };
-    if let Err(answer) = console.require_fresh(&path(kid, at_once)).await {
-        return answer;
-    }
+) -> PageResult {
+    let (console, mut form) = submitted(context, request, form, Action::RetireKey).await?;
+    console.require_fresh(&path(kid, at_once)).await?;
     let (app, info, name) = (console.context().app.clone(), console.info(), kid.to_owned());
     let work = async move {
         key_rotation::retire(app, name, at_once, info).await?;
         Ok(FormResult::Done { path: "/admin/keys".to_owned(), what: "retired" })
     };
     match console.once(form.take("form"), work).await {
-        Ok(result) => console.answer(result),
+        Ok(result) => Ok(console.answer(result)),
         Err(problem) => console.ask_to_retire((kid, at_once), Some(&problem)).await,
     }
 }
@@ -89,16 +83,12 @@ impl Console {
         &self,
         (kid, at_once): (&str, bool),
         refused: Option<&Problem>,
-    ) -> HttpResponse {
-        let found = match self.signing_keys().await {
-            Ok(keys) => keys.into_iter().find(|key| key.kid == kid),
-            Err(problem) => return self.failed(&problem),
-        };
+    ) -> PageResult {
+        let keys = self.signing_keys().await.or_page_of(self)?;
+        let found = keys.into_iter().find(|key| key.kid == kid);
         let none = || Refusal::new(Code::NotFound, "There is no such signing key.");
-        match self.context().check(found.ok_or_else(none)) {
-            Ok(key) => self.ask(self.retire_question(&key, at_once), refused).await,
-            Err(problem) => self.failed(&problem),
-        }
+        let key = self.context().check(found.ok_or_else(none)).or_page_of(self)?;
+        self.ask(self.retire_question(&key, at_once), refused).await
     }
 
     fn retire_question(&self, key: &PublicKey, at_once: bool) -> Question {

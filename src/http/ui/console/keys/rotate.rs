@@ -1,6 +1,6 @@
 //! Replacing the keys that sign: as verifiers fetch them, or at once.
 
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::HttpRequest;
 
 use crate::admin::key_rotation;
 use crate::app::FormResult;
@@ -10,10 +10,11 @@ use crate::http::error::Problem;
 use crate::http::extract::FormFields;
 use crate::http::ui::console::access::Action;
 use crate::http::ui::console::confirm::Question;
-use crate::http::ui::console::{Console, enter, submitted};
+use crate::http::ui::console::{Console, OrPageOf, enter, submitted};
+use crate::http::ui::page_error::PageResult;
 
 /// The question before successors are published.
-pub async fn get(context: Context) -> HttpResponse {
+pub async fn get(context: Context) -> PageResult {
     ask(context, false).await
 }
 
@@ -22,12 +23,12 @@ pub async fn post(
     context: Context,
     request: HttpRequest,
     form: Result<FormFields, Problem>,
-) -> HttpResponse {
+) -> PageResult {
     rotate(context, &request, form, false).await
 }
 
 /// The question before successors sign at once.
-pub async fn get_now(context: Context) -> HttpResponse {
+pub async fn get_now(context: Context) -> PageResult {
     ask(context, true).await
 }
 
@@ -36,7 +37,7 @@ pub async fn post_now(
     context: Context,
     request: HttpRequest,
     form: Result<FormFields, Problem>,
-) -> HttpResponse {
+) -> PageResult {
     rotate(context, &request, form, true).await
 }
 
@@ -44,11 +45,9 @@ const fn path(at_once: bool) -> &'static str {
     if at_once { "/admin/keys/rotate-now" } else { "/admin/keys/rotate" }
 }
 
-async fn ask(context: Context, at_once: bool) -> HttpResponse {
-    match enter(context, Action::RotateKeys).await {
-        Ok(console) => console.ask_rotation(at_once, None).await,
-        Err(answer) => answer,
-    }
+async fn ask(context: Context, at_once: bool) -> PageResult {
+    let console = enter(context, Action::RotateKeys).await?;
+    console.ask_rotation(at_once, None).await
 }
 
 async fn rotate(
@@ -56,14 +55,9 @@ async fn rotate(
     request: &HttpRequest,
     form: Result<FormFields, Problem>,
     at_once: bool,
-) -> HttpResponse {
-    let (console, mut form) = match submitted(context, request, form, Action::RotateKeys).await {
-        Ok(both) => both,
-        Err(answer) => return answer,
-    };
-    if let Err(answer) = console.require_fresh(path(at_once)).await {
-        return answer;
-    }
+) -> PageResult {
+    let (console, mut form) = submitted(context, request, form, Action::RotateKeys).await?;
+    console.require_fresh(path(at_once)).await?;
     let (app, info) = (console.context().app.clone(), console.info());
     let work = async move {
         key_rotation::rotate(app, None, at_once, info).await?;
@@ -71,17 +65,15 @@ async fn rotate(
         Ok(FormResult::Done { path: "/admin/keys".to_owned(), what })
     };
     match console.once(form.take("form"), work).await {
-        Ok(result) => console.answer(result),
+        Ok(result) => Ok(console.answer(result)),
         Err(problem) => console.ask_rotation(at_once, Some(&problem)).await,
     }
 }
 
 impl Console {
-    async fn ask_rotation(&self, at_once: bool, refused: Option<&Problem>) -> HttpResponse {
-        match self.rotate_question(at_once).await {
-            Ok(question) => self.ask(question, refused).await,
-            Err(problem) => self.failed(&problem),
-        }
+    async fn ask_rotation(&self, at_once: bool, refused: Option<&Problem>) -> PageResult {
+        let question = self.rotate_question(at_once).await.or_page_of(self)?;
+        self.ask(question, refused).await
     }
 
     async fn rotate_question(&self, at_once: bool) -> Result<Question, Problem> {

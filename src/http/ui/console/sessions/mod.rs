@@ -20,44 +20,33 @@ use crate::domain::user::User;
 use crate::http::context::Context;
 use crate::http::error::Problem;
 use crate::http::extract::{FormFields, Params};
+use crate::http::ui::page_error::PageResult;
 use crate::http::ui::pages::{Block, Cell, Choice, Section, Table};
 use crate::identity::sessions::{self, LoggedIn};
 
 use super::access::Action;
 use super::confirm::Question;
-use super::{Console, Content, count, enter, go_here, submitted};
+use super::{Console, Content, OrPageOf, count, enter, enter_with, go_here, submitted};
 use filters::SessionQuery;
 pub(super) use filters::knows;
 
 /// The list, of one user if the address names one.
-pub async fn list(context: Context, params: Result<Params, Problem>) -> HttpResponse {
-    let console = match enter(context, Action::ReadSessions).await {
-        Ok(console) => console,
-        Err(answer) => return answer,
-    };
-    let outcome = match params {
-        Ok(params) if params.has_blank() => {
-            // The address has the filters that were filled in.
-            let filled_in = SessionQuery::of(&params.filled_in()).page_behind("");
-            let to = console.link("/admin/sessions").with_query(&filled_in);
-            Ok(console.used(go_here(HttpResponse::SeeOther(), &to)))
-        }
-        Ok(params) => console.sessions(&params).await,
-        Err(problem) => Err(problem),
-    };
-    outcome.unwrap_or_else(|problem| console.failed(&problem))
+pub async fn list(context: Context, params: Result<Params, Problem>) -> PageResult {
+    let (console, params) = enter_with(context, Action::ReadSessions, params).await?;
+    if params.has_blank() {
+        // The address has the filters that were filled in.
+        let filled_in = SessionQuery::of(&params.filled_in()).page_behind("");
+        let to = console.link("/admin/sessions").with_query(&filled_in);
+        return Ok(console.used(go_here(HttpResponse::SeeOther(), &to)));
+    }
+    console.sessions(&params).await.or_page_of(&console)
 }
 
 /// The question whether to end one.
-pub async fn get_end(context: Context, id: Path<String>) -> HttpResponse {
-    let console = match enter(context, Action::EndSessions).await {
-        Ok(console) => console,
-        Err(answer) => return answer,
-    };
-    match console.require_session(&id).await {
-        Ok(()) => console.ask(console.session_question(&id), None).await,
-        Err(problem) => console.failed(&problem),
-    }
+pub async fn get_end(context: Context, id: Path<String>) -> PageResult {
+    let console = enter(context, Action::EndSessions).await?;
+    console.require_session(&id).await.or_page_of(&console)?;
+    console.ask(console.session_question(&id), None).await
 }
 
 /// Ends one. One that is over already has ended.
@@ -66,20 +55,12 @@ pub async fn post_end(
     request: HttpRequest,
     id: Path<String>,
     form: Result<FormFields, Problem>,
-) -> HttpResponse {
-    let (console, mut form) = match submitted(context, &request, form, Action::EndSessions).await {
-        Ok(both) => both,
-        Err(answer) => return answer,
-    };
-    if let Err(answer) = console.require_fresh(&format!("/admin/sessions/{id}/end")).await {
-        return answer;
-    }
+) -> PageResult {
+    let (console, mut form) = submitted(context, &request, form, Action::EndSessions).await?;
+    console.require_fresh(&format!("/admin/sessions/{id}/end")).await?;
     let unknown = || Refusal::new(Code::NotFound, "There is no such live session.");
     let parsed = id.parse::<SessionId>().map_err(|_| unknown());
-    let session = match console.context().check(parsed) {
-        Ok(session) => session,
-        Err(problem) => return console.failed(&problem),
-    };
+    let session = console.context().check(parsed).or_page_of(&console)?;
     let (app, info) = (console.context().app.clone(), console.info());
     let work = async move {
         match admin_sessions::revoke(app, session, info).await {
@@ -89,7 +70,7 @@ pub async fn post_end(
         Ok(FormResult::Done { path: "/admin/sessions".to_owned(), what: "ended" })
     };
     match console.once(form.take("form"), work).await {
-        Ok(result) => console.answer(result),
+        Ok(result) => Ok(console.answer(result)),
         Err(problem) => console.ask(console.session_question(&id), Some(&problem)).await,
     }
 }

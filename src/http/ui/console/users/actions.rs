@@ -12,6 +12,7 @@ use crate::app::{FormResult, UserLink};
 use crate::base::id::UserId;
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::permission::TargetKind;
+use crate::domain::refusal_reason::Reason;
 use crate::domain::shell_word::{command, option};
 use crate::domain::user::{Role, User};
 use crate::http::context::Context;
@@ -19,8 +20,9 @@ use crate::http::error::Problem;
 use crate::http::extract::FormFields;
 use crate::http::ui::console::access::Action;
 use crate::http::ui::console::confirm::Question;
-use crate::http::ui::console::{Console, enter, named_action, submitted};
+use crate::http::ui::console::{Console, OrPageOf, enter, named_action, submitted};
 use crate::http::ui::page;
+use crate::http::ui::page_error::PageResult;
 use crate::http::ui::pages::OneTimeLinkPage;
 use crate::text_enum;
 
@@ -146,23 +148,14 @@ impl UserAction {
 }
 
 /// The question.
-pub async fn get(context: Context, path: Path<(String, String)>) -> HttpResponse {
+pub async fn get(context: Context, path: Path<(String, String)>) -> PageResult {
     let (id, action) = path.into_inner();
-    let action: UserAction = match named_action(&context, &action) {
-        Ok(action) => action,
-        Err(answer) => return answer,
-    };
-    let console = match enter(context, action.right()).await {
-        Ok(console) => console,
-        Err(answer) => return answer,
-    };
-    match console.named_user(&id).await {
-        Ok(user) => match console.require_to(action.right(), TargetKind::of_user(user.role)) {
-            Ok(()) => console.ask_about_user(action, &user, None).await,
-            Err(problem) => console.failed(&problem),
-        },
-        Err(problem) => console.failed(&problem),
-    }
+    let action: UserAction = named_action(&context, &action)?;
+    let console = enter(context, action.right()).await?;
+    let user = console.named_user(&id).await.or_page_of(&console)?;
+    let right = console.require_to(action.right(), TargetKind::of_user(user.role));
+    right.or_page_of(&console)?;
+    console.ask_about_user(action, &user, None).await
 }
 
 /// The answer. What has been done already is not done again, and looks the same.
@@ -171,29 +164,20 @@ pub async fn post(
     request: HttpRequest,
     path: Path<(String, String)>,
     form: Result<FormFields, Problem>,
-) -> HttpResponse {
+) -> PageResult {
     let (id, action) = path.into_inner();
-    let action: UserAction = match named_action(&context, &action) {
-        Ok(action) => action,
-        Err(answer) => return answer,
-    };
-    let (console, form) = match submitted(context, &request, form, action.right()).await {
-        Ok(both) => both,
-        Err(answer) => return answer,
-    };
-    if let Err(answer) = console.require_fresh(&format!("/admin/users/{id}/{action}")).await {
-        return answer;
-    }
-    match console.named_user(&id).await {
-        Ok(user) => match console.require_to(action.right(), TargetKind::of_user(user.role)) {
-            Ok(()) => console.act_on_user(action, &user, form).await,
-            Err(problem) => console.failed(&problem),
-        },
+    let action: UserAction = named_action(&context, &action)?;
+    let (console, form) = submitted(context, &request, form, action.right()).await?;
+    console.require_fresh(&format!("/admin/users/{id}/{action}")).await?;
+    let user = match console.named_user(&id).await {
         Err(problem) if action == UserAction::Delete && problem.code() == Code::NotFound => {
-            console.go("/admin/users", action.done())
+            return Ok(console.go("/admin/users", action.done()));
         }
-        Err(problem) => console.failed(&problem),
-    }
+        user => user.or_page_of(&console)?,
+    };
+    let right = console.require_to(action.right(), TargetKind::of_user(user.role));
+    right.or_page_of(&console)?;
+    console.act_on_user(action, &user, form).await
 }
 
 impl Console {
@@ -202,11 +186,9 @@ impl Console {
         action: UserAction,
         user: &User,
         refused: Option<&Problem>,
-    ) -> HttpResponse {
-        match self.user_question(action, user).await {
-            Ok(question) => self.ask(question, refused).await,
-            Err(problem) => self.failed(&problem),
-        }
+    ) -> PageResult {
+        let question = self.user_question(action, user).await.or_page_of(self)?;
+        self.ask(question, refused).await
     }
 
     async fn user_question(&self, action: UserAction, user: &User) -> Result<Question, Problem> {
@@ -282,16 +264,15 @@ impl Console {
         action: UserAction,
         user: &User,
         mut form: FormFields,
-    ) -> HttpResponse {
+    ) -> PageResult {
         if action == UserAction::Delete && form.take("typed").trim() != user.login {
-            let message = "The login name that was typed is another one.";
-            let refusal = Refusal::new(Code::ValidationFailed, message);
+            let refusal = Refusal::because(Code::ValidationFailed, Reason::LoginTypedWrong);
             let problem = self.context().problem(refusal.into());
             return self.ask_about_user(action, user, Some(&problem)).await;
         }
         let done = self.once(form.take("form"), self.carry_out(action, user)).await;
         match done {
-            Ok(result) => self.answer(result),
+            Ok(result) => Ok(self.answer(result)),
             Err(problem) => self.ask_about_user(action, user, Some(&problem)).await,
         }
     }

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::HttpRequest;
 use uuid::Uuid;
 
 use crate::admin::{session_ends, unlocking, users};
@@ -21,7 +21,8 @@ use crate::http::error::Problem;
 use crate::http::extract::{FormFields, Params};
 use crate::http::ui::console::access::Action;
 use crate::http::ui::console::confirm::Question;
-use crate::http::ui::console::{Console, enter, query, submitted};
+use crate::http::ui::console::{Console, OrPageOf, enter_with, query, submitted};
+use crate::http::ui::page_error::{PageError, PageResult};
 use crate::text_enum;
 
 use super::selection::{MAX_USERS, encode};
@@ -101,45 +102,27 @@ pub async fn select(
     context: Context,
     request: HttpRequest,
     form: Result<FormFields, Problem>,
-) -> HttpResponse {
-    let (console, mut form) = match submitted(context, &request, form, Action::ReadUsers).await {
-        Ok(both) => both,
-        Err(answer) => return answer,
-    };
-    let action = match console.bulk_action(&form.take("action")) {
-        Ok(action) => action,
-        Err(answer) => return answer,
-    };
+) -> PageResult {
+    let (console, mut form) = submitted(context, &request, form, Action::ReadUsers).await?;
+    let action = console.bulk_action(&form.take("action"))?;
     let ids: BTreeSet<Uuid> = form.names_after(PREFIX).filter_map(|id| id.parse().ok()).collect();
     if ids.is_empty() {
-        return console.go("/admin/users", "none-ticked");
+        return Ok(console.go("/admin/users", "none-ticked"));
     }
     if ids.len() > MAX_USERS {
-        return console.failed(&console.too_many(ids.len()));
+        return Err(console.failed(&console.too_many(ids.len())).into());
     }
     let query = query(&[("action", action.as_str()), ("users", &encode(&ids))]);
-    console.go_to(&console.link("/admin/users/selected").with_query(&query))
+    Ok(console.go_to(&console.link("/admin/users/selected").with_query(&query)))
 }
 
 /// The question.
-pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpResponse {
-    let console = match enter(context, Action::ReadUsers).await {
-        Ok(console) => console,
-        Err(answer) => return answer,
-    };
-    let params = match params {
-        Ok(params) => params,
-        Err(problem) => return console.failed(&problem),
-    };
-    let action = match console.bulk_action(params.get("action").unwrap_or_default()) {
-        Ok(action) => action,
-        Err(answer) => return answer,
-    };
+pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResult {
+    let (console, params) = enter_with(context, Action::ReadUsers, params).await?;
+    let action = console.bulk_action(params.get("action").unwrap_or_default())?;
     let ids = params.get("users").unwrap_or_default();
-    match console.selected(ids).await {
-        Ok(users) => console.ask_bulk(action, ids, &users, None).await,
-        Err(problem) => console.failed(&problem),
-    }
+    let users = console.selected(ids).await.or_page_of(&console)?;
+    console.ask_bulk(action, ids, &users, None).await
 }
 
 /// Does it to each of the users.
@@ -147,28 +130,17 @@ pub async fn post(
     context: Context,
     request: HttpRequest,
     form: Result<FormFields, Problem>,
-) -> HttpResponse {
-    let (console, mut form) = match submitted(context, &request, form, Action::ReadUsers).await {
-        Ok(both) => both,
-        Err(answer) => return answer,
-    };
-    let action = match console.bulk_action(&form.take("action")) {
-        Ok(action) => action,
-        Err(answer) => return answer,
-    };
+) -> PageResult {
+    let (console, mut form) = submitted(context, &request, form, Action::ReadUsers).await?;
+    let action = console.bulk_action(&form.take("action"))?;
     let ids = form.take("users");
     let page = query(&[("action", action.as_str()), ("users", &ids)]);
-    if let Err(answer) = console.require_fresh(&format!("/admin/users/selected?{page}")).await {
-        return answer;
-    }
-    let users = match console.selected(&ids).await {
-        Ok(users) => users,
-        Err(problem) => return console.failed(&problem),
-    };
+    console.require_fresh(&format!("/admin/users/selected?{page}")).await?;
+    let users = console.selected(&ids).await.or_page_of(&console)?;
     let (app, info) = (console.context().app.clone(), console.info());
     let work = carry_out(app, action, users.clone(), info);
     match console.once(form.take("form"), work).await {
-        Ok(result) => console.answer(result),
+        Ok(result) => Ok(console.answer(result)),
         Err(problem) => console.ask_bulk(action, &ids, &users, Some(&problem)).await,
     }
 }
@@ -203,9 +175,10 @@ async fn carry_out(
 
 impl Console {
     /// The action that a form or an address names, if this user may do it to anyone.
-    fn bulk_action(&self, named: &str) -> Result<BulkAction, HttpResponse> {
+    fn bulk_action(&self, named: &str) -> Result<BulkAction, PageError> {
         let action: BulkAction = named.parse().map_err(|_| self.go("/admin/users", ""))?;
-        self.refused(action.right()).map_or(Ok(action), Err)
+        self.require(action.right())?;
+        Ok(action)
     }
 
     async fn ask_bulk(
@@ -214,7 +187,7 @@ impl Console {
         ids: &str,
         users: &[User],
         refused: Option<&Problem>,
-    ) -> HttpResponse {
+    ) -> PageResult {
         let locale = self.locale();
         let allowed = |user: &&User| self.may_to(action.right(), TargetKind::of_user(user.role));
         let (whom, others): (Vec<&User>, Vec<&User>) = users.iter().partition(allowed);

@@ -10,23 +10,17 @@ use crate::http::context::Context;
 use crate::http::error::Problem;
 use crate::http::extract::Params;
 use crate::http::ui::console::access::Action;
-use crate::http::ui::console::{Console, Content, count, enter, query};
+use crate::http::ui::console::{Console, Content, OrPageOf, count, enter_with, query};
+use crate::http::ui::page_error::PageResult;
 use crate::http::ui::pages::{Block, Cell, Choice, Section, Table, Ticks};
 
 use super::bulk::BulkAction;
 use super::list_query::{UserListQuery, trail};
 
 /// The list.
-pub async fn get(context: Context, params: Result<Params, Problem>) -> HttpResponse {
-    let console = match enter(context, Action::ReadUsers).await {
-        Ok(console) => console,
-        Err(answer) => return answer,
-    };
-    let outcome = match params {
-        Ok(params) => console.users(&params).await,
-        Err(problem) => Err(problem),
-    };
-    outcome.unwrap_or_else(|problem| console.failed(&problem))
+pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResult {
+    let (console, params) = enter_with(context, Action::ReadUsers, params).await?;
+    console.users(&params).await.or_page_of(&console)
 }
 
 impl Console {

@@ -4,7 +4,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::HttpRequest;
 
 use crate::admin::invitations;
 use crate::admin::users;
@@ -17,6 +17,7 @@ use crate::http::extract::FormFields;
 use crate::http::ui::console::access::Action;
 use crate::http::ui::console::edit::EditForm;
 use crate::http::ui::console::{Console, enter, submitted};
+use crate::http::ui::page_error::PageResult;
 use crate::http::ui::pages::Field;
 
 use super::actions::sent_to;
@@ -26,11 +27,9 @@ use super::typed_user::Typed;
 const PATH: &str = "/admin/users/new";
 
 /// The form.
-pub async fn get(context: Context) -> HttpResponse {
-    match enter(context, Action::CreateUser).await {
-        Ok(console) => console.edit(console.new_user_form(&Typed::default()), None).await,
-        Err(answer) => answer,
-    }
+pub async fn get(context: Context) -> PageResult {
+    let console = enter(context, Action::CreateUser).await?;
+    console.edit(console.new_user_form(&Typed::default()), None).await
 }
 
 /// Makes the user and the link. If the link cannot be made, the user is there all the same, and the page of the user
@@ -39,14 +38,9 @@ pub async fn post(
     context: Context,
     request: HttpRequest,
     form: Result<FormFields, Problem>,
-) -> HttpResponse {
-    let (console, mut form) = match submitted(context, &request, form, Action::CreateUser).await {
-        Ok(both) => both,
-        Err(answer) => return answer,
-    };
-    if let Err(answer) = console.require_fresh(PATH).await {
-        return answer;
-    }
+) -> PageResult {
+    let (console, mut form) = submitted(context, &request, form, Action::CreateUser).await?;
+    console.require_fresh(PATH).await?;
     let typed = Typed::of(&mut form);
     let allowed = console.context().check(typed.check()).and_then(|()| {
         console.require_to(Action::CreateUser, TargetKind::of_user(typed.own_role()))
@@ -67,9 +61,9 @@ pub async fn post(
     let outcome = console.once(typed.form.clone(), work).await;
     let made = made.lock().unwrap_or_else(PoisonError::into_inner).take();
     match (outcome, made) {
-        (Ok(result), _) => console.answer(result),
+        (Ok(result), _) => Ok(console.answer(result)),
         (Err(_), Some(user)) => {
-            console.go(&format!("/admin/users/{}", user.id), "created-not-invited")
+            Ok(console.go(&format!("/admin/users/{}", user.id), "created-not-invited"))
         }
         (Err(problem), None) => console.edit(console.new_user_form(&typed), Some(&problem)).await,
     }

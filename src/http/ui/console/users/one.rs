@@ -21,7 +21,8 @@ use crate::http::extract::Params;
 use crate::http::ui::console::access::Action;
 use crate::http::ui::console::audit::users_of;
 use crate::http::ui::console::sessions::user_id;
-use crate::http::ui::console::{Console, Content, enter, query};
+use crate::http::ui::console::{Console, Content, OrPageOf, enter_with, query};
+use crate::http::ui::page_error::PageResult;
 use crate::http::ui::pages::{Block, Cell, Choice, Fact, Section, Table};
 
 use super::actions::UserAction;
@@ -34,16 +35,9 @@ pub async fn get(
     context: Context,
     id: Path<String>,
     params: Result<Params, Problem>,
-) -> HttpResponse {
-    let console = match enter(context, Action::ReadUsers).await {
-        Ok(console) => console,
-        Err(answer) => return answer,
-    };
-    let outcome = match params {
-        Ok(params) => console.user(&id, &params).await,
-        Err(problem) => Err(problem),
-    };
-    outcome.unwrap_or_else(|problem| console.failed(&problem))
+) -> PageResult {
+    let (console, params) = enter_with(context, Action::ReadUsers, params).await?;
+    console.user(&id, &params).await.or_page_of(&console)
 }
 
 impl Console {

@@ -17,9 +17,9 @@ impl Console {
         let row = |(id, login, refused): &(UserId, String, Option<Refusal>)| {
             let (state, why) = match refused {
                 None => (Cell::state(State::Good, locale.t("console.bulk.done")), String::new()),
-                Some(Refusal { code, message, .. }) => (
+                Some(Refusal { code, reason, message, .. }) => (
                     Cell::state(State::Alarm, locale.t("console.bulk.refused")),
-                    locale.error(*code, message).to_owned(),
+                    locale.error((*code, *reason), message).to_owned(),
                 ),
             };
             vec![Cell::link(login, self.user_link(id)), state, Cell::text(why)]

@@ -10,9 +10,9 @@ use crate::http::context::Context;
 use crate::http::error::Problem;
 use crate::http::extract::Params;
 use crate::http::ui::console::access::Action;
-use crate::http::ui::console::{Console, Content, enter};
+use crate::http::ui::console::{Console, Content, OrPageOf, enter_with};
+use crate::http::ui::page_error::PageResult;
 use crate::http::ui::pages::{Block, Cell, Choice, Field, Form, Section, Table};
-use crate::http::ui::said;
 use crate::identity::login::RequestedAccess;
 
 /// The preview, for the API and the scopes that the address names.
@@ -20,16 +20,9 @@ pub async fn get(
     context: Context,
     id: Path<String>,
     params: Result<Params, Problem>,
-) -> HttpResponse {
-    let console = match enter(context, Action::PreviewToken).await {
-        Ok(console) => console,
-        Err(answer) => return answer,
-    };
-    let outcome = match params {
-        Ok(params) => console.preview(&id, &params).await,
-        Err(problem) => Err(problem),
-    };
-    outcome.unwrap_or_else(|problem| console.failed(&problem))
+) -> PageResult {
+    let (console, params) = enter_with(context, Action::PreviewToken, params).await?;
+    console.preview(&id, &params).await.or_page_of(&console)
 }
 
 impl Console {
@@ -70,7 +63,8 @@ impl Console {
                 HttpResponse::Ok()
             }
             Err(problem) => {
-                blocks.push(Block::Alert(said(locale, &problem).into_owned()));
+                blocks
+                    .push(Block::Alert(self.context().frame(None).refusal(&problem).into_owned()));
                 problem.head()
             }
         };

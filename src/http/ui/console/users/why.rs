@@ -13,7 +13,8 @@ use crate::http::context::Context;
 use crate::http::error::Problem;
 use crate::http::extract::Params;
 use crate::http::ui::console::access::Action;
-use crate::http::ui::console::{Console, Content, enter, query};
+use crate::http::ui::console::{Console, Content, OrPageOf, enter, enter_with, query};
+use crate::http::ui::page_error::PageResult;
 use crate::http::ui::pages::{Block, Cell, Choice, Field, Form, Section, State, Table};
 use crate::store::audit::StoredEvent;
 
@@ -24,32 +25,20 @@ use super::causes::{ending, title};
 const MAX_LOGIN: usize = 254;
 
 /// The diagnosis of a user.
-pub async fn of_user(context: Context, id: Path<String>) -> HttpResponse {
-    let console = match enter(context, Action::ReadUsers).await {
-        Ok(console) => console,
-        Err(answer) => return answer,
-    };
-    let outcome = async {
-        let user = console.named_user(&id).await?;
-        let context = console.context();
-        let work = user_why::why(context.app.clone(), user.id, context.now());
-        Ok(console.why_page(&context.run(work).await?, None))
-    };
-    outcome.await.unwrap_or_else(|problem: Problem| console.failed(&problem))
+pub async fn of_user(context: Context, id: Path<String>) -> PageResult {
+    let console = enter(context, Action::ReadUsers).await?;
+    let user = console.named_user(&id).await.or_page_of(&console)?;
+    let context = console.context();
+    let work = user_why::why(context.app.clone(), user.id, context.now());
+    let report = context.run(work).await.or_page_of(&console)?;
+    Ok(console.why_page(&report, None))
 }
 
 /// The diagnosis of a login that is typed, whether an account has it or not.
-pub async fn of_login(context: Context, params: Result<Params, Problem>) -> HttpResponse {
-    let console = match enter(context, Action::ReadUsers).await {
-        Ok(console) => console,
-        Err(answer) => return answer,
-    };
-    let login = params.map(|params| params.get("login").unwrap_or_default().trim().to_owned());
-    let outcome = match login {
-        Ok(login) => console.why_of_login(&login).await,
-        Err(problem) => Err(problem),
-    };
-    outcome.unwrap_or_else(|problem| console.failed(&problem))
+pub async fn of_login(context: Context, params: Result<Params, Problem>) -> PageResult {
+    let (console, params) = enter_with(context, Action::ReadUsers, params).await?;
+    let login = params.get("login").unwrap_or_default().trim();
+    console.why_of_login(login).await.or_page_of(&console)
 }
 
 impl Console {

@@ -1,0 +1,83 @@
+//! The user who is signed in in a browser, by the cookies of a request.
+//!
+//! Owns when a session cookie counts. What a sign-in changes is `browser_login`'s.
+
+use crate::app::App;
+use crate::base::Timestamp;
+use crate::base::opaque_token::{self, TokenHash};
+use crate::crypto::digest::token_hash;
+use crate::domain::browser_session::BrowserSession;
+use crate::domain::outcome::Fault;
+use crate::domain::user::User;
+use crate::store::browser_sessions::{self, Consented};
+
+/// The cookies of a browser.
+#[derive(Debug, Clone, Default)]
+pub struct BrowserCookies {
+    /// What tells this browser from every other, logged in or not.
+    pub browser: String,
+    /// The log-in, if there is one.
+    pub session: Option<String>,
+}
+
+/// A user who is signed in in this browser.
+///
+/// Only [`current_login`] and [`current_login_for`] make one.
+#[derive(Debug, Clone)]
+pub struct CurrentLogin {
+    /// The user as stored now.
+    pub user: User,
+    /// The sign-in.
+    pub browser: BrowserSession,
+    /// What the user has allowed the client that was named, if one was.
+    pub consented: Option<Consented>,
+}
+
+/// The user who is signed in in this browser.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn current_login(
+    app: &App,
+    cookies: &BrowserCookies,
+    now: Timestamp,
+) -> Result<Option<CurrentLogin>, Fault> {
+    current_login_for(app, cookies, ("", None), now).await
+}
+
+/// The same, with what the user has allowed a client at an audience.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn current_login_for(
+    app: &App,
+    cookies: &BrowserCookies,
+    (client_id, audience): (&str, Option<&str>),
+    now: Timestamp,
+) -> Result<Option<CurrentLogin>, Fault> {
+    let Some(cookie) = &cookies.session else { return Ok(None) };
+    if !opaque_token::is_well_formed(opaque_token::BROWSER_SESSION, cookie) {
+        return Ok(None);
+    }
+    let mut reader = app.db.reader().await?;
+    let hash = session_hash(app, cookie, &cookies.browser);
+    let found = browser_sessions::find(&mut reader, &hash, client_id, audience).await?;
+    let found = found.filter(|found| found.browser.is_live(&found.user, now));
+    Ok(found.map(|found| CurrentLogin {
+        user: found.user,
+        browser: found.browser,
+        consented: found.consented,
+    }))
+}
+
+/// What the value of a session cookie is stored as.
+///
+/// Below a path that cookie cannot have the prefix `__Host-`, so another host of the domain can set it. It
+/// counts only together with the cookie of the browser it was issued with, which has the prefix: an
+/// attacker cannot plant a session of their own in the browser of a user.
+pub(super) fn session_hash(app: &App, cookie: &str, browser: &str) -> TokenHash {
+    if app.base_path.is_root() {
+        return token_hash(cookie);
+    }
+    token_hash(&format!("{cookie}.{browser}"))
+}

@@ -1,0 +1,152 @@
+//! What a user is shown on the way to an answer: the same steps for a client that sends a user and for a device.
+//!
+//! Owns what each page needs to know. Which step it is, `domain::interaction` decides.
+
+use std::sync::Arc;
+
+use crate::app::App;
+use crate::base::Timestamp;
+use crate::domain::authn::Demand;
+use crate::domain::client::Client;
+use crate::domain::interaction::CheckedLogin;
+use crate::domain::outcome::Failure;
+use crate::domain::scope::Scopes;
+use crate::domain::user::User;
+use crate::identity::authentication::{IssuedChallenge, unmet_requirements};
+use crate::identity::browser_step_up::{self, Lacking};
+use crate::identity::current_login::{BrowserCookies, CurrentLogin};
+
+use super::authorize::response::Answer;
+use super::pending_request::PendingRequest;
+use super::sealed_request::SealedRequest;
+
+/// What happens next.
+pub enum PageStep {
+    /// The user authenticates.
+    Login(Box<SealedRequest>),
+    /// The user completes what the sign-in lacks.
+    StepUp(Box<StepUpView>),
+    /// The user is asked for consent.
+    Consent(Box<ConsentView>),
+    /// The client is answered.
+    Answer(Box<Answer>),
+    /// The user has decided on a device.
+    DeviceDecided {
+        /// What was decided.
+        allowed: bool,
+        /// The client on the device.
+        client: Arc<Client>,
+    },
+}
+
+/// What a page for a further step needs to know.
+pub struct StepUpView {
+    /// The request.
+    pub sealed: SealedRequest,
+    /// The step.
+    pub challenge: IssuedChallenge,
+}
+
+/// What the page that asks needs to know.
+pub struct ConsentView {
+    /// The request.
+    pub sealed: SealedRequest,
+    /// The client.
+    pub client: Arc<Client>,
+    /// Who is asked.
+    pub user: User,
+    /// The scopes to be allowed, those of single claims included.
+    pub scopes: Scopes,
+    /// The API that they belong to.
+    pub audience: Option<String>,
+    /// Where the answer goes.
+    pub answer_to: AnswerTo,
+}
+
+/// Where an answer goes.
+pub enum AnswerTo {
+    /// To a client, at this place.
+    Client(String),
+    /// To a device that shows this code.
+    Device(String),
+}
+
+impl PageStep {
+    /// The request of a step whose page has an address that names the request alone.
+    #[must_use]
+    pub fn request(&self) -> Option<&SealedRequest> {
+        match self {
+            Self::Login(sealed) => Some(sealed),
+            Self::Consent(view) => Some(&view.sealed),
+            // The page of the step has an address of its own.
+            Self::StepUp(_) | Self::Answer(_) | Self::DeviceDecided { .. } => None,
+        }
+    }
+}
+
+/// The login in this browser, and what it lacks for a request.
+pub(super) struct AssessedLogin {
+    pub(super) login: CurrentLogin,
+    pub(super) lacking: Lacking,
+}
+
+impl AssessedLogin {
+    /// Holds a login against what a request demands.
+    pub(super) async fn of(
+        app: &App,
+        login: Option<CurrentLogin>,
+        demand: Demand,
+        visitor: &BrowserCookies,
+        now: Timestamp,
+    ) -> Result<Option<Self>, Failure> {
+        let Some(login) = login else { return Ok(None) };
+        let lacking = browser_step_up::lacking(app, &login, demand, visitor, now).await?;
+        Ok(Some(Self { login, lacking }))
+    }
+
+    pub(super) const fn is_enough(&self) -> bool {
+        matches!(self.lacking, Lacking::Nothing)
+    }
+
+    /// The login as the rule knows it.
+    pub(super) fn checked(&self, consented: bool) -> CheckedLogin {
+        CheckedLogin {
+            sub: self.login.user.id.to_string(),
+            auth_time: self.login.browser.auth_time,
+            is_enough: self.is_enough(),
+            consented,
+        }
+    }
+
+    /// The step that adds what the login lacks.
+    ///
+    /// # Errors
+    /// `insufficient_user_authentication` when the account has no factor that would be enough; faults.
+    pub(super) fn step_up(
+        self,
+        app: &App,
+        request: PendingRequest,
+        visitor: &BrowserCookies,
+    ) -> Result<PageStep, Failure> {
+        match self.lacking {
+            Lacking::Step(challenge) => {
+                let sealed = SealedRequest::seal(app, request, visitor)?;
+                Ok(PageStep::StepUp(Box::new(StepUpView { sealed, challenge })))
+            }
+            Lacking::SignIn => log_in(app, request, visitor),
+            Lacking::Nothing | Lacking::Unmet => Err(unmet_requirements().into()),
+        }
+    }
+}
+
+/// The step of a user who signs in.
+///
+/// # Errors
+/// Only faults.
+pub(super) fn log_in(
+    app: &App,
+    request: PendingRequest,
+    visitor: &BrowserCookies,
+) -> Result<PageStep, Failure> {
+    Ok(PageStep::Login(Box::new(SealedRequest::seal(app, request, visitor)?)))
+}

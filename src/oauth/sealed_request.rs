@@ -1,0 +1,137 @@
+//! A request that is under way, sealed and handed to the browser it was begun in.
+//!
+//! Owns the sealing: the text can be used only together with the cookie of the browser it was made for, so
+//! a request cannot be finished in another browser, forged or altered, and nothing is stored for clients
+//! and users that have not authenticated. That it is finished once is guarded where it is finished. A text is
+//! opened once for each HTTP request; what it says goes on as a [`SealedRequest`].
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::app::App;
+use crate::app::sealed_state::{seal, unseal};
+use crate::base::{TimeSpan, Timestamp};
+use crate::crypto::digest::{constant_time_eq, sha256_base64url};
+use crate::domain::outcome::{Code, Fault, Refusal};
+use crate::domain::refusal_reason::Reason;
+use crate::domain::validity::has_expired;
+use crate::identity::current_login::BrowserCookies;
+
+use super::pending_request::{PendingRequest, of_another_kind};
+
+/// How long a user may take.
+const LIFE: TimeSpan = TimeSpan::from_mins(60);
+
+const PURPOSE: &str = "flow/v2";
+
+/// With the hash of the browser's cookie behind it, the purpose until version 0.1.0. A process of that
+/// version may still serve the same users.
+const OLD_PURPOSE: &str = "flow/v1/";
+
+/// A request that is under way in this browser, and the text that the browser has of it.
+#[derive(Debug, Clone)]
+pub struct SealedRequest {
+    /// The request.
+    pub request: PendingRequest,
+    /// The text, as forms and addresses carry it.
+    pub text: String,
+}
+
+/// A text that cannot be used: altered, too old, of another browser or of another kind.
+#[derive(Debug)]
+pub struct UnusableRequest(Box<Unusable>);
+
+#[derive(Debug)]
+struct Unusable {
+    refusal: Refusal,
+    /// What the text says, if it can be read. Only for telling a user how to begin again: nothing may be
+    /// done on its word.
+    request: Option<PendingRequest>,
+}
+
+/// What is sealed.
+#[derive(Serialize, Deserialize)]
+struct Envelope<F> {
+    /// The hash of the browser's cookie.
+    browser: String,
+    flow: F,
+}
+
+impl SealedRequest {
+    /// Seals a request for this browser.
+    ///
+    /// # Errors
+    /// Only when the crypto library fails.
+    pub fn seal(
+        app: &App,
+        request: PendingRequest,
+        visitor: &BrowserCookies,
+    ) -> Result<Self, Fault> {
+        let sealed = seal(app, PURPOSE, &Envelope { browser: hash(visitor), flow: &request }, 1)?;
+        Ok(Self { request, text: URL_SAFE_NO_PAD.encode(sealed) })
+    }
+
+    /// Opens a text that was made for this browser.
+    ///
+    /// # Errors
+    /// `forbidden` when it was not, was altered, or is too old: nothing may be done on its word.
+    pub fn open(
+        app: &App,
+        text: String,
+        visitor: &BrowserCookies,
+        now: Timestamp,
+    ) -> Result<Self, UnusableRequest> {
+        let here = hash(visitor);
+        let (request, is_here) = match read::<Envelope<PendingRequest>>(app, &text, PURPOSE) {
+            Some(Envelope { browser, flow }) => {
+                (Some(flow), constant_time_eq(browser.as_bytes(), here.as_bytes()))
+            }
+            None => (read(app, &text, &format!("{OLD_PURPOSE}{here}")), true),
+        };
+        let is_here = is_here && !visitor.browser.is_empty();
+        match request {
+            Some(request) if is_here && !has_expired(request.begun_at + LIFE, LIFE, now) => {
+                Ok(Self { request, text })
+            }
+            request => Err(UnusableRequest::new(
+                Refusal::because(Code::Forbidden, Reason::StaleRequest),
+                request,
+            )),
+        }
+    }
+
+    /// The same request, if its form is one that it can answer.
+    ///
+    /// # Errors
+    /// `forbidden` when it is of another kind.
+    pub fn require(
+        self,
+        fits: impl FnOnce(&PendingRequest) -> bool,
+    ) -> Result<Self, UnusableRequest> {
+        if fits(&self.request) {
+            return Ok(self);
+        }
+        Err(UnusableRequest::new(of_another_kind(), Some(self.request)))
+    }
+}
+
+impl UnusableRequest {
+    fn new(refusal: Refusal, request: Option<PendingRequest>) -> Self {
+        Self(Box::new(Unusable { refusal, request }))
+    }
+
+    /// The refusal, and what the text says.
+    pub(super) fn parts(self) -> (Refusal, Option<PendingRequest>) {
+        (self.0.refusal, self.0.request)
+    }
+}
+
+fn read<T: DeserializeOwned>(app: &App, text: &str, purpose: &str) -> Option<T> {
+    unseal(app, purpose, &URL_SAFE_NO_PAD.decode(text).ok()?)
+}
+
+fn hash(visitor: &BrowserCookies) -> String {
+    sha256_base64url(visitor.browser.as_bytes())
+}
