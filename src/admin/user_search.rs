@@ -59,7 +59,7 @@ pub async fn search(
     }
     let wanted = usize::try_from(limit).unwrap_or(1);
     let mut walk = Walk { app: &app, filter: &filter, now, cursor: after.unwrap_or_default() };
-    let (mut data, mut examined, mut chunk) = (Vec::new(), 0, limit + 1);
+    let (mut data, mut examined, mut chunk) = (Vec::new(), 0, walk.first_chunk(limit));
     loop {
         let rows = walk.read(&mut reader, chunk).await?;
         let is_last =
@@ -95,6 +95,12 @@ impl Walk<'_> {
     fn driving_word(&self) -> Option<&str> {
         let longest = self.filter.words.iter().max_by_key(|word| word.chars().count());
         longest.map(String::as_str)
+    }
+
+    /// How many rows are read first. Those with a failure are gathered from events by each reading: all at once.
+    fn first_chunk(&self, limit: i64) -> i64 {
+        let is_gathered = self.filter.locked == Some(true) && self.driving_word().is_none();
+        if is_gathered { i64::try_from(BUDGET).unwrap_or(limit + 1) } else { limit + 1 }
     }
 
     async fn read(&self, reader: &mut Reader, limit: i64) -> Result<Vec<FoundUser>, Fault> {
