@@ -9,6 +9,7 @@ mod charts;
 mod clients;
 mod commands;
 mod keys;
+mod many_users;
 mod networks;
 mod pictures;
 mod rights;
