@@ -158,7 +158,7 @@ async fn a_plan_shows_how_the_tokens_of_a_user_change() {
             desk.run(&["plan", "changed.toml", "--sample-user", "BOB", "-o", "table"]).ok().out;
         for line in [
             "alg: \"ES256\" -> \"EdDSA\"",
-            "lifetime: 300 -> 120",
+            "lifetime: 600 -> 120",
             "roles: [\"support\"] -> [\"desk\"]",
             "scope: \"orders:read orders:write\" -> \"orders:read\"",
         ] {

@@ -119,6 +119,7 @@ fn nothing_here(context: &Context) -> Problem {
 }
 
 /// The action that an address names; others have no page.
+#[expect(clippy::result_large_err, reason = "the handler returns the answer as it is")]
 fn named_action<A: FromStr>(context: &Context, named: &str) -> Result<A, HttpResponse> {
     named.parse().map_err(|_| error_page(context, &nothing_here(context)))
 }

@@ -203,6 +203,7 @@ async fn carry_out(
 
 impl Console {
     /// The action that a form or an address names, if this user may do it to anyone.
+    #[expect(clippy::result_large_err, reason = "the handler returns the answer as it is")]
     fn bulk_action(&self, named: &str) -> Result<BulkAction, HttpResponse> {
         let action: BulkAction = named.parse().map_err(|_| self.go("/admin/users", ""))?;
         self.refused(action.right()).map_or(Ok(action), Err)
