@@ -14,7 +14,7 @@ use crate::domain::session::{EndReason, SessionFilter};
 use crate::domain::user::User;
 use crate::identity::browser_login::end_browser;
 use crate::identity::logout_notices;
-use crate::identity::sessions::{self, LoggedIn};
+use crate::identity::sessions;
 use crate::store::sessions::end::Ending;
 use crate::store::{self, browser_sessions, users};
 
@@ -81,7 +81,7 @@ pub async fn revoke_below(
         let request = PageRequest { after, limit: SESSIONS_AT_ONCE };
         let page =
             sessions::list(app.clone(), &SessionFilter::default(), request, info.now).await?;
-        let last = page.data.last().map(LoggedIn::id);
+        after = page.position();
         for row in page.data.iter().filter(|row| row.acr() < level) {
             if dry_run {
                 ended += 1;
@@ -94,9 +94,8 @@ pub async fn revoke_below(
                 Err(failure) => return Err(failure),
             }
         }
-        match (page.next, last) {
-            (Some(_), Some(last)) => after = Some(last),
-            _ => return Ok(ended),
+        if after.is_none() {
+            return Ok(ended);
         }
     }
 }

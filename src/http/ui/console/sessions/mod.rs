@@ -237,6 +237,8 @@ impl Console {
             cells
         };
         let n = count(page.data.len(), page.next.is_some());
+        let none =
+            if page.next.is_some() { "console.sessions.none_yet" } else { "console.sessions.none" };
         let mut columns =
             ["console.user", "console.client", "console.device", "console.since", "console.used"]
                 .map(|key| locale.t(key))
@@ -248,7 +250,7 @@ impl Console {
             caption: locale.with("console.sessions.caption", &[("n", &n)]),
             columns,
             rows: page.data.iter().map(row).collect(),
-            empty: locale.t("console.sessions.none").to_owned(),
+            empty: locale.t(none).to_owned(),
             ..Table::default()
         })
     }
