@@ -34,6 +34,15 @@ pub struct Args {
     /// One, two and four processes over that database, in place of everything else.
     #[arg(long, requires = "database_url")]
     pub processes: bool,
+    /// What administrators do on a server with many users, in place of everything else.
+    #[arg(long, conflicts_with_all = ["scale", "peers", "processes"])]
+    pub administration: bool,
+    /// How many users and sessions that server has.
+    #[arg(long, default_value_t = 1_000_000, requires = "administration")]
+    pub users: u64,
+    /// Fail where an administrator waits for longer than promised.
+    #[arg(long, requires = "administration")]
+    pub check: bool,
     /// A setting of the server in place of its default, such as SIGNET_LOG=warn.
     #[arg(long, value_name = "NAME=VALUE")]
     pub set: Vec<String>,

@@ -4,6 +4,8 @@
 //!     cargo bench --bench signet -- --quick   shorter turns
 //!     cargo bench --bench signet -- --scale   with ten million sessions, two minutes more
 //!     cargo bench --bench signet -- --database-url postgres://… --processes
+//!     cargo bench --bench signet -- --administration   searches, the console and the end of all sessions at a
+//!                                             million users; --check fails where one takes too long
 //!     cargo bench --bench signet -- --peers   with oidc-provider beside it (Node.js and npm)
 //!
 //! Starts the real binary on a fresh database, drives it over loopback and prints each rate beside a
@@ -17,6 +19,7 @@
     reason = "rates and shares, rounded anyway"
 )]
 
+mod administration;
 mod args;
 mod bare;
 mod bench;

@@ -40,6 +40,11 @@ impl Process {
         self.child.id()
     }
 
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> io::Result<bool> {
+        Ok(self.child.try_wait()?.is_some())
+    }
+
     /// As the driver knows it.
     pub fn target(&self) -> Target {
         Target { address: self.address, pid: self.pid() }

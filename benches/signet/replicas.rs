@@ -29,7 +29,7 @@ pub fn measure(bench: &mut Bench<'_>, dir: &Path, url: &str) -> Done {
             .with("SIGNET_MASTER_KEY", &key)
             .with("SIGNET_ISSUER", "http://localhost:8080"))
     };
-    let size = Size { users: 1_000, sessions: LIVE };
+    let size = Size { users: 1_000, sessions: LIVE, is_searched: false };
     let world = bench.runtime.block_on(world::make(&site(0)?, size))?;
     let mut used = 0;
     for processes in PROCESSES {

@@ -19,10 +19,13 @@ use crate::work::{
     member,
 };
 use crate::world::{self, Http, VERIFIER, World};
-use crate::{bare, cpu, peers, plot, replicas};
+use crate::{administration, bare, cpu, peers, plot, replicas};
 
 /// Measures everything that was asked for.
 pub fn run(args: &Args) -> Done {
+    if args.administration {
+        return administration::measure(args);
+    }
     let seconds =
         |whole: u64, quick: u64| Duration::from_millis(if args.quick { quick } else { whole });
     let plan = Plan { warm: seconds(1500, 400), measure: seconds(6000, 1500) };
@@ -48,7 +51,7 @@ pub fn run(args: &Args) -> Done {
         bench.peers()?;
     }
     let dir = tempfile::tempdir()?;
-    let size = Size { users: 1_000, sessions: LIVE };
+    let size = Size { users: 1_000, sessions: LIVE, is_searched: false };
     let mut facts = match (&args.database_url, args.processes) {
         (Some(url), true) => {
             replicas::measure(&mut bench, dir.path(), url)?;
@@ -58,7 +61,8 @@ pub fn run(args: &Args) -> Done {
     };
     if args.scale {
         let dir = tempfile::tempdir()?;
-        let size = Size { users: args.sessions / 10, sessions: args.sessions };
+        let (users, sessions) = (args.sessions / 10, args.sessions);
+        let size = Size { users, sessions, is_searched: false };
         say(&format!("writing {} users and {} sessions", size.users, size.sessions))?;
         facts.extend(bench.at_size(
             dir.path(),
@@ -439,7 +443,7 @@ fn times(count: usize, mut talk: impl FnMut() -> Box<dyn Talk>) -> Vec<Box<dyn T
 }
 
 /// The hidden field that carries a page's request on.
-fn flow(page: &str) -> Done<String> {
+pub fn flow(page: &str) -> Done<String> {
     let rest = page.split_once("name=\"flow\" value=\"").ok_or("no form on the page")?.1;
     Ok(rest.split_once('"').ok_or("no form on the page")?.0.to_owned())
 }

@@ -16,8 +16,10 @@ use signet::base::id::BranchId;
 use signet::config::{Config, Source};
 use signet::crypto::password::{Lane, Requester};
 use signet::crypto::random::SystemEntropy;
+use signet::domain::client::BUILT_IN;
 use signet::domain::login_name::LoginName;
 use signet::domain::password::Password;
+use signet::domain::user_words::{SearchedText, words_of};
 use sqlx::{Connection as _, Executor as _};
 use uuid::Uuid;
 
@@ -33,6 +35,8 @@ pub struct Size {
     pub users: u64,
     /// How many sessions.
     pub sessions: u64,
+    /// Whether users have names, addresses, words by which they are found, and events.
+    pub is_searched: bool,
 }
 
 /// Rows written at a time: large enough to be quick, small enough to show progress.
@@ -83,8 +87,8 @@ fn session_id(at: i64, number: u64) -> Uuid {
     Uuid::from_bytes(bytes)
 }
 
-/// Fills the database of `site`, which no server has open.
-pub async fn seed(site: &Site, size: Size) -> Result<Seeded, Box<dyn Error>> {
+/// Fills the database of `site`, which no server has open. Half of the sessions are those of `client_id`.
+pub async fn seed(site: &Site, size: Size, client_id: &str) -> Result<Seeded, Box<dyn Error>> {
     let settings = site.all();
     let pairs: Vec<(&str, &str)> =
         settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
@@ -103,18 +107,25 @@ pub async fn seed(site: &Site, size: Size) -> Result<Seeded, Box<dyn Error>> {
     // The newest session is from just now.
     let at = SystemClock.now().millis() - i64::try_from(size.sessions.max(size.users) / 1000)? - 10;
     let mut rows = Rows::open(&app).await?;
-    let total = size.users + FOR_API + size.sessions;
+    let searched = if size.is_searched { size.users } else { 0 };
+    let total = size.users + FOR_API + size.sessions + searched;
     let mut progress = Progress::new(total);
     for from in (0..size.users).step_by(STEP as usize) {
         let to = (from + STEP).min(size.users);
         rows.users(TimeSpan::of(at, from, to), &hash).await?;
         progress.add(to - from);
     }
-    rows.sessions(TimeSpan::of(at, 0, FOR_API), Some(API), size.users).await?;
+    rows.sessions(TimeSpan::of(at, 0, FOR_API), Some(API), (BUILT_IN, size.users)).await?;
     progress.add(FOR_API);
     for from in (0..size.sessions).step_by(STEP as usize) {
         let to = (from + STEP).min(size.sessions);
-        rows.sessions(TimeSpan::of(at, FOR_API + from, FOR_API + to), None, size.users).await?;
+        let span = TimeSpan::of(at, FOR_API + from, FOR_API + to);
+        rows.sessions(span, None, (client_id, size.users)).await?;
+        progress.add(to - from);
+    }
+    for from in (0..size.users).step_by(STEP as usize).filter(|_| size.is_searched) {
+        let to = (from + STEP).min(size.users);
+        rows.searched(TimeSpan::of(at, from, to)).await?;
         progress.add(to - from);
     }
     rows.settle().await?;
@@ -184,7 +195,7 @@ impl Rows {
         &mut self,
         span: TimeSpan,
         audience: Option<&str>,
-        users: u64,
+        (client_id, users): (&str, u64),
     ) -> Result<(), Box<dyn Error>> {
         let TimeSpan { at, from, to } = span;
         let (users, scope) = (users.cast_signed(), audience.map_or("", |_| "read"));
@@ -192,7 +203,7 @@ impl Rows {
             ($conn:expr, $sessions:expr, $devices:expr) => {{
                 let mut tx = $conn.begin().await?;
                 let sessions = sqlx::query($sessions).bind(at).bind(from).bind(to);
-                let sessions = sessions.bind(users).bind(audience).bind(scope);
+                let sessions = sessions.bind(users).bind(audience).bind(scope).bind(client_id);
                 sessions.execute(&mut *tx).await?;
                 sqlx::query($devices).bind(at).bind(from).bind(to).execute(&mut *tx).await?;
                 tx.commit().await?;
@@ -201,6 +212,36 @@ impl Rows {
         match self {
             Self::Sqlite(conn) => write!(conn, SQLITE_SESSIONS, SQLITE_DEVICES),
             Self::Postgres(conn) => write!(conn, POSTGRES_SESSIONS, POSTGRES_DEVICES),
+        }
+        Ok(())
+    }
+
+    /// What makes users worth searching for: a name and an address, the words of them, the event of a log-in, and
+    /// some that are disabled, must change their password or have failed to log in.
+    async fn searched(&mut self, span: TimeSpan) -> Result<(), Box<dyn Error>> {
+        let TimeSpan { at, from, to } = span;
+        let words = words_of(SearchedText {
+            login: "person137",
+            login_key: "person137",
+            name: Some("Given7 Family17"),
+            email: Some("person137@example.com"),
+            email_key: Some("person137@example.com"),
+        });
+        let written =
+            ["com", "example", "family17", "given7", "person137", "person137@example.com"];
+        assert_eq!(words, written);
+        macro_rules! write {
+            ($conn:expr, $statements:expr) => {{
+                let mut tx = $conn.begin().await?;
+                for statement in $statements {
+                    sqlx::query(statement).bind(at).bind(from).bind(to).execute(&mut *tx).await?;
+                }
+                tx.commit().await?;
+            }};
+        }
+        match self {
+            Self::Sqlite(conn) => write!(conn, SQLITE_SEARCHED),
+            Self::Postgres(conn) => write!(conn, POSTGRES_SEARCHED),
         }
         Ok(())
     }
@@ -241,7 +282,8 @@ WITH RECURSIVE n(i) AS (SELECT $2 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $3
 INSERT INTO sessions (id, user_id, client_id, audience, scope, current, answered_at, supersedes, \
 created_at, idle_expires_at, expires_at, user_epoch, auth_time) \
 SELECT unhex(printf('%012x7%03xb%015x', $1 + i / 1000, i % 1000, i)), \
-unhex(printf('%012x7%03xb%015x', $1 + (i % $4) / 1000, (i % $4) % 1000, i % $4)), 'signet', $5, $6, 0, \
+unhex(printf('%012x7%03xb%015x', $1 + (i % $4) / 1000, (i % $4) % 1000, i % $4)), \
+CASE i % 2 WHEN 0 THEN $7 ELSE 'signet' END, $5, $6, 0, \
 $1 + i / 1000, 0, $1 + i / 1000, $1 + i / 1000 + 2592000000, $1 + i / 1000 + 15552000000, 0, \
 $1 + i / 1000 FROM n";
 
@@ -270,7 +312,7 @@ created_at, idle_expires_at, expires_at, user_epoch, auth_time) \
 SELECT (lpad(to_hex($1 + i / 1000), 12, '0') || '7' || lpad(to_hex(i % 1000), 3, '0') || 'b' || \
 lpad(to_hex(i), 15, '0'))::uuid, \
 (lpad(to_hex($1 + (i % $4) / 1000), 12, '0') || '7' || lpad(to_hex((i % $4) % 1000), 3, '0') || 'b' || \
-lpad(to_hex(i % $4), 15, '0'))::uuid, 'signet', $5, $6, 0, \
+lpad(to_hex(i % $4), 15, '0'))::uuid, CASE i % 2 WHEN 0 THEN $7 ELSE 'signet' END, $5, $6, 0, \
 $1 + i / 1000, 0, $1 + i / 1000, $1 + i / 1000 + 2592000000, $1 + i / 1000 + 15552000000, 0, \
 $1 + i / 1000 FROM generate_series($2::bigint, $3::bigint - 1) AS i";
 
@@ -280,6 +322,48 @@ SELECT (lpad(to_hex($1 + i / 1000), 12, '0') || '7' || lpad(to_hex(i % 1000), 3,
 lpad(to_hex(i), 15, '0'))::uuid, \
 'Mozilla/5.0 (X11; Linux x86_64; rv:142.0) Gecko/20100101 Firefox/142.0', '192.0.2.7' \
 FROM generate_series($2::bigint, $3::bigint - 1) AS i";
+
+/// Names, words, events. Numbers $2 up to $3; each user has given name and family name in common with many others.
+const SQLITE_SEARCHED: [&str; 3] = [
+    "WITH RECURSIVE n(i) AS (SELECT $2 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $3) \
+     UPDATE users SET name = 'Given' || (i % 10) || ' Family' || (i % 20), \
+     email = 'person' || i || '@example.com', email_key = 'person' || i || '@example.com', \
+     disabled_at = CASE WHEN i % 1000 = 1 THEN $1 END, must_change_password = i % 1000 = 2, last_login_at = $1 \
+     FROM n WHERE id = unhex(printf('%012x7%03xb%015x', $1 + i / 1000, i % 1000, i))",
+    "WITH RECURSIVE n(i) AS (SELECT $2 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $3), \
+     who(i, id) AS (SELECT i, unhex(printf('%012x7%03xb%015x', $1 + i / 1000, i % 1000, i)) FROM n) \
+     INSERT INTO user_words (word, user_id) SELECT word, id FROM ( \
+     SELECT 'person' || i AS word, id FROM who UNION ALL SELECT 'person' || i || '@example.com', id FROM who \
+     UNION ALL SELECT 'example', id FROM who UNION ALL SELECT 'com', id FROM who \
+     UNION ALL SELECT 'given' || (i % 10), id FROM who UNION ALL SELECT 'family' || (i % 20), id FROM who) \
+     ORDER BY word, id",
+    "WITH RECURSIVE n(i) AS (SELECT $2 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $3) \
+     INSERT INTO audit_events (id, at, kind, via, user_id, session_id, address, request_id, times, client_id, reason) \
+     SELECT unhex(printf('%012x7%03xa%015x', $1 + i / 1000, i % 1000, i)), $1 + i / 1000, \
+     CASE i % 20 WHEN 3 THEN 'login.failed' ELSE 'login.succeeded' END, 'http', \
+     unhex(printf('%012x7%03xb%015x', $1 + i / 1000, i % 1000, i)), NULL, '192.0.2.' || (i % 250), 'r', 1, 'signet', \
+     CASE i % 20 WHEN 3 THEN 'wrong_password' END FROM n",
+];
+
+const POSTGRES_SEARCHED: [&str; 3] = [
+    "UPDATE users SET name = 'Given' || (i % 10) || ' Family' || (i % 20), \
+     email = 'person' || i || '@example.com', email_key = 'person' || i || '@example.com', \
+     disabled_at = CASE WHEN i % 1000 = 1 THEN $1::bigint END, must_change_password = i % 1000 = 2, last_login_at = $1 \
+     FROM generate_series($2::bigint, $3::bigint - 1) AS i WHERE id = (lpad(to_hex($1 + i / 1000), 12, '0') || '7' \
+     || lpad(to_hex(i % 1000), 3, '0') || 'b' || lpad(to_hex(i), 15, '0'))::uuid",
+    "INSERT INTO user_words (word, user_id) SELECT word, id FROM ( \
+     SELECT i, (lpad(to_hex($1::bigint + i / 1000), 12, '0') || '7' || lpad(to_hex(i % 1000), 3, '0') || 'b' \
+     || lpad(to_hex(i), 15, '0'))::uuid AS id FROM generate_series($2::bigint, $3::bigint - 1) AS i) AS who \
+     CROSS JOIN LATERAL (VALUES ('person' || i), ('person' || i || '@example.com'), ('example'), ('com'), \
+     ('given' || (i % 10)), ('family' || (i % 20))) AS words(word)",
+    "INSERT INTO audit_events (id, at, kind, via, user_id, session_id, address, request_id, times, client_id, reason) \
+     SELECT (lpad(to_hex($1::bigint + i / 1000), 12, '0') || '7' || lpad(to_hex(i % 1000), 3, '0') || 'a' \
+     || lpad(to_hex(i), 15, '0'))::uuid, $1 + i / 1000, \
+     CASE i % 20 WHEN 3 THEN 'login.failed' ELSE 'login.succeeded' END, 'http', \
+     (lpad(to_hex($1 + i / 1000), 12, '0') || '7' || lpad(to_hex(i % 1000), 3, '0') || 'b' \
+     || lpad(to_hex(i), 15, '0'))::uuid, NULL, '192.0.2.' || (i % 250), 'r', 1, 'signet', \
+     CASE i % 20 WHEN 3 THEN 'wrong_password' END FROM generate_series($2::bigint, $3::bigint - 1) AS i",
+];
 
 /// One line on stderr that says how far it is, where it takes long.
 struct Progress {

@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
 use serde_json::{Value, json};
+use signet::domain::client::BUILT_IN;
 
 use crate::process::{ADMIN, PASSWORD, Process, Site};
 use crate::seed::{self, API, Seeded, Size};
@@ -55,7 +56,7 @@ pub async fn make(site: &Site, size: Size) -> Result<World> {
     let service = (text(&service, "client_id")?, text(&service, "client_secret")?);
     let spa = text(&spa, "client_id")?;
     server.stop()?;
-    let seeded = seed::seed(site, size).await?;
+    let seeded = seed::seed(site, size, if size.is_searched { &spa } else { BUILT_IN }).await?;
     Ok(World { service, spa, seeded })
 }
 
@@ -81,7 +82,7 @@ impl Http {
         Self { client, base: format!("http://{}", server.address) }
     }
 
-    /// Sends JSON, wants JSON and success.
+    /// Sends JSON, or nothing where it is null; wants JSON and success.
     pub async fn json(
         &self,
         method: Method,
@@ -89,7 +90,10 @@ impl Http {
         token: Option<&str>,
         body: &Value,
     ) -> Result<Value> {
-        let mut request = self.client.request(method, format!("{}{path}", self.base)).json(body);
+        let mut request = self.client.request(method, format!("{}{path}", self.base));
+        if !body.is_null() {
+            request = request.json(body);
+        }
         if let Some(token) = token {
             request = request.bearer_auth(token);
         }
@@ -119,11 +123,13 @@ impl Http {
                 .body(form),
         };
         let response = request.header("cookie", cookies).send().await?;
-        let mut all = cookies.to_owned();
+        let mut all: Vec<String> = cookies.split("; ").map(str::to_owned).collect();
         for set in response.headers().get_all("set-cookie") {
             let pair = set.to_str()?.split(';').next().unwrap_or_default();
-            all = format!("{all}; {pair}");
+            let name = pair.split('=').next();
+            all.retain(|kept| !kept.is_empty() && kept.split('=').next() != name);
+            all.push(pair.to_owned());
         }
-        Ok((response, all))
+        Ok((response, all.join("; ")))
     }
 }

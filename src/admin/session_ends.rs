@@ -22,6 +22,7 @@ use crate::identity::sessions;
 use crate::store::revocations::Revoked;
 use crate::store::session_generations::{self, LogoutWalk};
 use crate::store::sessions::end::Ending;
+use crate::store::sessions::list::MOST_EXAMINED;
 use crate::store::{authorization_codes, clients, device_codes, users};
 
 use super::authorization::{authorize, authorize_on_user};
@@ -36,8 +37,19 @@ pub struct Call {
     pub which: Selection,
     /// Where an earlier call has stopped.
     pub after: Option<Position>,
-    /// Whether the call stops after some work, as one that serves a request must.
-    pub is_bounded: bool,
+    /// Where it stops.
+    pub bound: Bound,
+}
+
+/// How much a call does before it stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bound {
+    /// All there is.
+    None,
+    /// As much as one that serves a request may.
+    Request,
+    /// As much as a page may that only names the number.
+    Page,
 }
 
 /// What came of a call.
@@ -55,12 +67,24 @@ const ROWS: i64 = 500;
 const AT_ONCE: i64 = 100;
 /// The most rows that a bounded call reads.
 const MOST_ROWS: u64 = 50_000;
+/// The most sessions that are counted for a page.
+const MOST_SHOWN: u64 = 1_000;
 /// The most sessions that a bounded call ends one by one.
 const MOST_ENDED: u64 = 1_000;
 
 impl Call {
     fn is_full(&self, count: Count, examined: u64) -> bool {
-        self.is_bounded && (examined >= MOST_ROWS || count.sessions + count.sign_ins >= MOST_ENDED)
+        let is_bounded = self.bound != Bound::None;
+        is_bounded && (examined >= MOST_ROWS || count.sessions + count.sign_ins >= MOST_ENDED)
+    }
+
+    /// The most rows that are read to count sessions.
+    const fn most_rows(&self) -> u64 {
+        match self.bound {
+            Bound::None => u64::MAX,
+            Bound::Request => MOST_ROWS,
+            Bound::Page => MOST_SHOWN,
+        }
     }
 
     fn after(&self, stage: Stage) -> Option<Uuid> {
@@ -90,17 +114,20 @@ pub async fn count(app: App, call: Call, now: Timestamp) -> Result<Outcome, Fail
         Selection::Client(client_id) => {
             require_client(&app, client_id).await?;
             let filter = SessionFilter { client_id: Some(client_id.clone()), ..Default::default() };
-            let mut after = call.after(Stage::OfClient);
+            let (mut after, mut examined) = (call.after(Stage::OfClient), 0);
             loop {
                 let request = PageRequest { after, limit: ROWS };
                 let page = sessions::list(app.clone(), &filter, request, now).await?;
                 count.add(&page.data);
-                let Some(last) = page.next.and_then(|_| page.data.last()) else {
+                // A page that is not full is one for which as many rows were read as for any.
+                let is_full = page.data.len() as u64 == ROWS.unsigned_abs();
+                examined += if is_full { ROWS } else { MOST_EXAMINED }.unsigned_abs();
+                let Some(last) = page.position() else {
                     return Ok(Outcome { count: Some(count), next: None });
                 };
-                after = Some(last.id());
-                if call.is_bounded && count.sessions >= MOST_ROWS {
-                    let next = Position { stage: Stage::OfClient, after: last.id() };
+                after = Some(last);
+                if examined >= call.most_rows() {
+                    let next = Position { stage: Stage::OfClient, after: last };
                     return Ok(Outcome { count: Some(count), next: Some(next) });
                 }
             }
@@ -114,7 +141,7 @@ pub async fn count(app: App, call: Call, now: Timestamp) -> Result<Outcome, Fail
                         Found::SignIn(_) => count.sign_ins += 1,
                     }
                 }
-                if call.is_bounded && walk.examined >= MOST_ROWS {
+                if walk.examined >= call.most_rows() {
                     break;
                 }
             }
@@ -342,8 +369,10 @@ async fn count_of_user(
         let request = PageRequest { after, limit: ROWS };
         let page = sessions::list(app.clone(), &filter, request, now).await?;
         count.add(&page.data);
-        let Some(last) = page.next.and_then(|_| page.data.last()) else { return Ok(()) };
-        after = Some(last.id());
+        after = page.position();
+        if after.is_none() {
+            return Ok(());
+        }
     }
 }
 

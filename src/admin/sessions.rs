@@ -99,7 +99,7 @@ pub async fn revoke_below(
         let request = PageRequest { after, limit: SESSIONS_AT_ONCE };
         let page =
             sessions::list(app.clone(), &SessionFilter::default(), request, info.now).await?;
-        let last = page.data.last().map(LoggedIn::id);
+        after = page.position();
         for row in page.data.iter().filter(|row| row.acr() < level) {
             if dry_run {
                 ended += 1;
@@ -112,9 +112,8 @@ pub async fn revoke_below(
                 Err(failure) => return Err(failure),
             }
         }
-        match (page.next, last) {
-            (Some(_), Some(last)) => after = Some(last),
-            _ => return Ok(ended),
+        if after.is_none() {
+            return Ok(ended);
         }
     }
 }

@@ -1,15 +1,19 @@
 //! Looking at access tokens: those that exist, and those a log-in would get.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use crate::app::App;
+use crate::app::cache::Audience;
 use crate::base::Timestamp;
 use crate::base::id::UserId;
 use crate::domain::claims::AccessTokenGrant;
-use crate::domain::outcome::{Code, Failure, Refusal};
+use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::session::EndReason;
 use crate::domain::token_diagnosis::{self, Presented, Signed, TokenCode};
-use crate::identity::login::{self, RequestedAccess};
+use crate::domain::user::User;
+use crate::identity::login::{self, CheckedLoginRequest, RequestedAccess};
 use crate::tokens::issue;
 
 use super::{token_diagnosis as diagnosis, users};
@@ -138,6 +142,29 @@ fn problem(
         }
         _ => Problem::NotOurs,
     }
+}
+
+/// Header, without the name of a key, and claims of the access token that a log-in of `user` would get for `audience`
+/// with every scope of it: by its rules, which need not be in force. None where the log-in would get none.
+///
+/// # Errors
+/// Only faults.
+pub fn sample(
+    app: &App,
+    user: &User,
+    audience: &Arc<Audience>,
+    now: Timestamp,
+) -> Result<Option<Value>, Fault> {
+    if user.disabled_at.is_some() {
+        return Ok(None);
+    }
+    let request = CheckedLoginRequest::of_everything(Arc::clone(audience));
+    let Ok(session) = request.session(app, user, now) else { return Ok(None) };
+    let entitled = AccessTokenGrant::of(&session);
+    let (audience, subject) = (Arc::clone(audience), || Ok(user.subject()));
+    let mut draft = issue::draft_for(app, audience, &entitled, subject, (NEW_EACH_TIME, now))?;
+    draft.claims.sid = Some(NEW_EACH_TIME.to_owned());
+    Ok(Some(json!({ "header": draft.form(), "claims": draft.claims })))
 }
 
 /// What stands for a value that is new in every token.

@@ -8,7 +8,7 @@ use crate::base::id::UserId;
 use crate::domain::login_name::LoginName;
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::user::User;
-use crate::store::{email_owners, users};
+use crate::store::{Link, email_owners, users};
 
 use super::users::not_found;
 
@@ -17,10 +17,17 @@ use super::users::not_found;
 /// # Errors
 /// `not_found`; `conflict` where it is the login of one user and the address of another.
 pub async fn resolve(app: App, name: String) -> Result<User, Failure> {
-    let mut reader = app.db.reader().await?;
-    if let Ok(login) = LoginName::parse(&name) {
-        let by_login = users::credential(&mut reader, login.key()).await?;
-        let owner = email_owners::owner_of(&mut reader, login.key()).await?;
+    resolve_in(&mut app.db.reader().await?, &name).await
+}
+
+/// The same, by what `link` reads: within a transaction, what it has written.
+///
+/// # Errors
+/// As [`resolve`].
+pub(super) async fn resolve_in(link: &mut impl Link, name: &str) -> Result<User, Failure> {
+    if let Ok(login) = LoginName::parse(name) {
+        let by_login = users::credential(link, login.key()).await?;
+        let owner = email_owners::owner_of(link, login.key()).await?;
         match (by_login, owner) {
             (Some(found), Some(owner)) if found.user.id != owner => {
                 let message = format!(
@@ -31,11 +38,11 @@ pub async fn resolve(app: App, name: String) -> Result<User, Failure> {
             }
             (Some(found), _) => return Ok(found.user),
             (None, Some(owner)) => {
-                return Ok(users::find(&mut reader, owner).await?.ok_or_else(not_found)?);
+                return Ok(users::find(link, owner).await?.ok_or_else(not_found)?);
             }
             (None, None) => {}
         }
     }
     let Ok(id) = name.parse::<UserId>() else { return Err(not_found().into()) };
-    Ok(users::find(&mut reader, id).await?.ok_or_else(not_found)?)
+    Ok(users::find(link, id).await?.ok_or_else(not_found)?)
 }

@@ -24,6 +24,8 @@ use crate::store::user_words;
 
 /// The most rows that are looked at for one page.
 const BUDGET: usize = 2_000;
+/// The same where they are gathered from events, and the counters of each are looked up.
+const GATHERED: usize = 1_000;
 /// How many are read at once when the first reading was not enough.
 const CHUNK: i64 = 250;
 /// How long ago a failure may be that keeps a user out.
@@ -59,7 +61,7 @@ pub async fn search(
     }
     let wanted = usize::try_from(limit).unwrap_or(1);
     let mut walk = Walk { app: &app, filter: &filter, now, cursor: after.unwrap_or_default() };
-    let (mut data, mut examined, mut chunk) = (Vec::new(), 0, limit + 1);
+    let (mut data, mut examined, mut chunk) = (Vec::new(), 0, walk.first_chunk(limit));
     loop {
         let rows = walk.read(&mut reader, chunk).await?;
         let is_last =
@@ -72,7 +74,8 @@ pub async fn search(
             if walk.is_wanted(&row, closed.as_ref()) {
                 data.push(row.listed);
             }
-            if (data.len() == wanted && !(is_last && at + 1 == count)) || examined >= BUDGET {
+            if (data.len() == wanted && !(is_last && at + 1 == count)) || examined >= walk.budget()
+            {
                 return Ok(Page { data, next: Some(walk.cursor.encode()) });
             }
         }
@@ -95,6 +98,23 @@ impl Walk<'_> {
     fn driving_word(&self) -> Option<&str> {
         let longest = self.filter.words.iter().max_by_key(|word| word.chars().count());
         longest.map(String::as_str)
+    }
+
+    /// Whether users with a failure are gathered from events. Each reading gathers them anew.
+    fn is_gathered(&self) -> bool {
+        let filter = self.filter;
+        filter.locked == Some(true) && filter.login_key.is_none() && filter.words.is_empty()
+    }
+
+    /// The most rows that are looked at.
+    fn budget(&self) -> usize {
+        if self.is_gathered() { GATHERED } else { BUDGET }
+    }
+
+    /// How many rows are read first.
+    fn first_chunk(&self, limit: i64) -> i64 {
+        let all = i64::try_from(GATHERED).unwrap_or(limit);
+        if self.is_gathered() { all } else { limit + 1 }
     }
 
     async fn read(&self, reader: &mut Reader, limit: i64) -> Result<Vec<FoundUser>, Fault> {
@@ -124,7 +144,7 @@ impl Walk<'_> {
             until: until.unwrap_or(Uuid::max()),
             limit,
         };
-        if filter.locked == Some(true) {
+        if self.is_gathered() {
             return user_search::lately_failed(reader, self.now - FAILED_WITHIN, range).await;
         }
         if filter.role.as_deref() == Some(Role::Admin.as_str()) {

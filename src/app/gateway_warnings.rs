@@ -1,26 +1,31 @@
 //! Warnings about the configuration of gateways, for the operator who looks for the reason of refused requests.
 //!
-//! Every request of a gateway that is set up wrongly is refused alike, so that one line a minute is enough.
+//! Every request of a gateway that is set up wrongly is refused alike, so that one line a minute is enough for each
+//! mistake.
 
+use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use crate::base::TimeSpan;
 
 use super::App;
 
-/// How often one is logged.
+/// How often the same one is logged.
 const REPEAT: TimeSpan = TimeSpan::from_mins(1);
+/// The most that are logged in that time: callers without a token can cause them.
+const MAX_WARNINGS: usize = 8;
 
-/// When the last one was logged.
+/// When each warning was logged, by its text.
 #[derive(Debug, Default)]
-pub struct GatewayWarnings(Mutex<Option<TimeSpan>>);
+pub struct GatewayWarnings(Mutex<HashMap<String, TimeSpan>>);
 
 impl GatewayWarnings {
-    fn is_due(&self, now: TimeSpan) -> bool {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let due = last.is_none_or(|last| now - last >= REPEAT);
+    fn is_due(&self, message: &str, now: TimeSpan) -> bool {
+        let mut logged = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        logged.retain(|_, at| now - *at < REPEAT);
+        let due = logged.len() < MAX_WARNINGS && !logged.contains_key(message);
         if due {
-            *last = Some(now);
+            logged.insert(message.to_owned(), now);
         }
         due
     }
@@ -29,7 +34,7 @@ impl GatewayWarnings {
 impl App {
     /// Logs what is wrong with the question of a gateway.
     pub fn warn_of_gateway(&self, message: &str) {
-        if self.gateway_warnings.is_due(self.clock.counted()) {
+        if self.gateway_warnings.is_due(message, self.clock.counted()) {
             tracing::warn!(
                 event = "gateway_question",
                 "the question of a gateway cannot be answered, and its clients are refused: {message}"
@@ -43,10 +48,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_a_minute_is_logged() {
+    fn each_is_logged_once_a_minute_and_few_in_all() {
         let warnings = GatewayWarnings::default();
         let at = TimeSpan::from_secs;
-        let due = [0, 1, 59, 60, 61, 200].map(|secs| warnings.is_due(at(secs)));
+        let due = [0, 1, 59, 60, 61, 200].map(|secs| warnings.is_due("a", at(secs)));
         assert_eq!(due, [true, false, false, true, false, true]);
+        assert!(warnings.is_due("b", at(200)));
+        let logged =
+            (0..100).filter(|number| warnings.is_due(&number.to_string(), at(201))).count();
+        assert_eq!(logged, MAX_WARNINGS - 2);
+        assert!(warnings.is_due("c", at(261)));
     }
 }

@@ -19,6 +19,7 @@ mod password_hashing;
 mod process;
 mod proxy_findings;
 pub mod refusal_log;
+pub mod revocation_feed;
 pub mod sealed_state;
 pub mod startup;
 mod transaction;
@@ -59,6 +60,7 @@ use limits::{AddressLimiter, AttemptGate, Standing};
 use process::Process;
 use proxy_findings::ProxyFindings;
 use refusal_log::RefusalLog;
+use revocation_feed::RevocationFeed;
 
 #[cfg(feature = "test-support")]
 pub use jwks_fetch_log::MAX_UNKNOWN_OF_NETWORK;
@@ -114,6 +116,8 @@ pub struct AppState {
     pub attempt_gate: AttemptGate,
     /// What was noticed about the proxies before this server.
     pub proxy_findings: ProxyFindings,
+    /// The feed of revocations, as it was signed last.
+    pub revocation_feed: RevocationFeed,
     /// When the operator was last warned of a gateway.
     pub gateway_warnings: GatewayWarnings,
     /// What was wrong with requests of clients since it was last written down.

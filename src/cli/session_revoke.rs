@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::admin::session_ends::{self, Call, Count, Selection};
+use crate::admin::session_ends::{self, Bound, Call, Count, Selection};
 use crate::admin::sessions;
 use crate::app::App;
 use crate::base::id::SessionId;
@@ -120,7 +120,7 @@ async fn many(app: &App, which: &Which, dry_run: bool, output: Output) -> Result
         (_, Some(user)) => ("user", user.as_str()),
         _ => ("session", ""),
     };
-    let call = Call { which: selection, after: None, is_bounded: false };
+    let call = Call { which: selection, after: None, bound: Bound::None };
     // Not as a unit of work, which has to end within seconds.
     if dry_run {
         let outcome = session_ends::count(app.clone(), call, app.now()).await;

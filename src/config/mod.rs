@@ -100,6 +100,8 @@ pub struct Config {
     pub console: bool,
     /// The networks from which it can be used; none means every one.
     pub console_networks: Vec<IpNet>,
+    /// Whether services that verify tokens offline are told what ended.
+    pub revocation_feed: bool,
     /// What new passwords must be like.
     pub password_policy: PasswordPolicy,
     /// Who needs a second factor, and from when.

@@ -165,6 +165,9 @@ settings! {
         CONSOLE_NETWORKS = "SIGNET_CONSOLE_NETWORKS", secret: false,
             Derived { says: "empty, every network", sample: "10.0.0.0/8,192.0.2.7" },
             "Networks or addresses from which the web console can be used; /v1/admin is not affected.";
+        REVOCATION_FEED = "SIGNET_REVOCATION_FEED", secret: false,
+            Fixed("on"),
+            "`off`: services that verify tokens offline are not told what ended.";
         PASSWORD_MIN_LENGTH = "SIGNET_PASSWORD_MIN_LENGTH", secret: false,
             Fixed("8"),
             "Fewest characters of a new password: 8 to 64.";

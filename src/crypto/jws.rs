@@ -15,6 +15,7 @@ pub(super) struct Headers {
     jwt: String,
     logout: String,
     identity: String,
+    revocations: String,
 }
 
 impl Headers {
@@ -30,6 +31,7 @@ impl Headers {
             jwt: encoded(TokenType::Jwt),
             logout: encoded(TokenType::LogoutJwt),
             identity: encoded(TokenType::IdentityJwt),
+            revocations: encoded(TokenType::RevocationsJwt),
         }
     }
 
@@ -45,6 +47,7 @@ impl Headers {
             TokenType::Jwt => &self.jwt,
             TokenType::LogoutJwt => &self.logout,
             TokenType::IdentityJwt => &self.identity,
+            TokenType::RevocationsJwt => &self.revocations,
         };
         let payload = serde_json::to_vec(claims)
             .map_err(|error| Fault::internal("writing claims").with_source(error))?;

@@ -55,6 +55,7 @@ const RESERVED: &[&str] = &[
     "events",
     "entitlements",
     "token_use",
+    "tok",
 ];
 
 /// Whether `name` may name a claim at all: 1 to 64 characters out of `a-z A-Z 0-9 _ - . : /`.

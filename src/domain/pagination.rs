@@ -60,4 +60,23 @@ impl<T> Page<T> {
         let next = if more { rows.last().map(|row| PageRequest::cursor_of(id(row))) } else { None };
         Self { data: rows, next }
     }
+
+    /// Makes a page of `rows`, which are newest first, where nothing older than `until` was looked at: all were looked at if
+    /// there is none. Of more than `limit` the first ones are the page.
+    pub fn cut_at(
+        mut rows: Vec<T>,
+        limit: i64,
+        until: Option<Uuid>,
+        id: impl Fn(&T) -> Uuid,
+    ) -> Self {
+        rows.retain(|row| until.is_none_or(|until| id(row) >= until));
+        let page = Self::cut(rows, limit, id);
+        Self { next: page.next.or_else(|| until.map(PageRequest::cursor_of)), ..page }
+    }
+
+    /// The row from which on the next page begins; none at the end.
+    #[must_use]
+    pub fn position(&self) -> Option<Uuid> {
+        self.next.as_deref().and_then(PageRequest::cursor)
+    }
 }

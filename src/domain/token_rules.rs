@@ -31,6 +31,8 @@ text_enum! {
         Jwt = "JWT",
         /// A notice to a client that a session has ended (OpenID Connect Back-Channel Logout §2.4).
         LogoutJwt = "logout+jwt",
+        /// What ended before its tokens expired, for services that verify them offline.
+        RevocationsJwt = "revocations+jwt",
         /// Who makes a request, for the service behind a gateway; an access token nowhere.
         IdentityJwt = "signet-identity+jwt",
     }

@@ -26,7 +26,8 @@ pub fn client_part(path: &str) -> Option<usize> {
 /// Whether a gateway asks here about a request of its own client, whose headers may have come with it.
 #[must_use]
 pub fn is_for_gateways(path: &str) -> bool {
-    path == "/v1/forward-auth" || path.starts_with(EXT_AUTHZ)
+    // Also what an operator misspelt: a gateway takes every 2xx for a permission.
+    path.starts_with("/v1/forward-auth") || path.starts_with("/v1/ext-authz")
 }
 
 /// Whether one of these segments of a path is the name of a client or an API, which may hold slashes.
@@ -47,6 +48,7 @@ pub fn is_constant(route: &str) -> bool {
     const CONSTANT: &[&str] = &[
         "/.well-known/jwks.json",
         "/.well-known/openid-configuration",
+        "/.well-known/revocations",
         "/.well-known/oauth-authorization-server",
         "/v1/openapi.json",
         "/health",

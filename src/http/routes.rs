@@ -38,6 +38,10 @@ routes! {
         GET Anyone well_known::discovery => metadata::DISCOVERY,
         OPTIONS Anyone well_known::preflight => metadata::DISCOVERY_PREFLIGHT,
     }
+    "/.well-known/revocations" {
+        GET Anyone well_known::revocations => metadata::REVOCATIONS,
+        OPTIONS Anyone well_known::preflight => metadata::REVOCATIONS_PREFLIGHT,
+    }
     "/.well-known/oauth-authorization-server" {
         GET Anyone well_known::discovery => metadata::OAUTH_METADATA,
         OPTIONS Anyone well_known::preflight => metadata::OAUTH_METADATA_PREFLIGHT,

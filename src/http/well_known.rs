@@ -16,6 +16,7 @@ use crate::domain::key_rotation;
 use crate::domain::outcome::{Code, Refusal};
 use crate::domain::signing_key::SigningAlg;
 use crate::oauth::metadata;
+use crate::tokens::revocation_feed;
 
 use super::context::Context;
 use super::error::Problem;
@@ -27,6 +28,8 @@ use super::ui::Locale;
 
 /// The metadata and the description change with a new version only.
 const METADATA_AGE: TimeSpan = TimeSpan::from_mins(5);
+/// How long caches between here and a verifier may delay what ended.
+const FEED_AGE: TimeSpan = TimeSpan::from_secs(5);
 
 /// The public keys (RFC 7517 §5). A resource server that fetches them is counted, under the name it gives itself as
 /// `?rs=NAME`; every other parameter is ignored.
@@ -60,6 +63,7 @@ pub async fn discovery(
         languages: &languages,
         policy_uri: brand.privacy_url.as_deref(),
         tos_uri: brand.terms_url.as_deref(),
+        revocation_feed: context.app.config.revocation_feed,
     };
     let document = metadata::document(context.app.issuer(), &in_use, &pages);
     let document = Document::new(document.to_string().into_bytes());
@@ -101,6 +105,21 @@ pub async fn resource_metadata(
     Ok(answer(&request, &Document::new(document.to_string().into_bytes()), METADATA_AGE))
 }
 
+/// What ended before its tokens expired, for services that verify them offline.
+///
+/// # Errors
+/// `not_found` where the feed is switched off; `unavailable` where it cannot be read.
+pub async fn revocations(context: Context, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    if !context.app.config.revocation_feed {
+        let refusal = Refusal::new(Code::NotFound, "There is nothing at this address.");
+        return Err(context.problem(refusal.into()));
+    }
+    let feed = revocation_feed::current(&context.app, context.now()).await;
+    let feed = feed.map_err(|fault| context.problem(fault.into()))?;
+    let caching = format!("public, max-age={}", FEED_AGE.secs());
+    Ok(answer_as("application/jwt", caching, &request, &feed))
+}
+
 /// The description of the HTTP API (OpenAPI 3.1).
 pub async fn openapi(
     context: Context,
@@ -136,6 +155,15 @@ pub async fn preflight() -> HttpResponse {
 fn answer(request: &HttpRequest, document: &Document, age: TimeSpan) -> HttpResponse {
     let caching =
         format!("public, max-age={}, stale-while-revalidate=60, stale-if-error=86400", age.secs());
+    answer_as("application/json", caching, request, document)
+}
+
+fn answer_as(
+    media: &'static str,
+    caching: String,
+    request: &HttpRequest,
+    document: &Document,
+) -> HttpResponse {
     let known = is_known(request, &document.etag);
     let status = if known { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
     let mut answer = HttpResponse::build(status);
@@ -147,5 +175,5 @@ fn answer(request: &HttpRequest, document: &Document, age: TimeSpan) -> HttpResp
     if known {
         return answer.finish();
     }
-    answer.content_type("application/json").body(document.body.clone())
+    answer.content_type(media).body(document.body.clone())
 }

@@ -193,6 +193,16 @@ pub async fn request(app: &App, asked: &RequestedAccess) -> Result<CheckedLoginR
 }
 
 impl CheckedLoginRequest {
+    /// What the built-in client asks for if it wants every scope of an API.
+    #[must_use]
+    pub fn of_everything(audience: Arc<Audience>) -> Self {
+        let scopes = match &audience.target {
+            Target::Issuer => Scopes::default(),
+            Target::Api(api) => api.scopes.clone(),
+        };
+        Self { client_id: client::BUILT_IN.to_owned(), audience, scopes }
+    }
+
     /// The client that the log-in is for.
     pub(super) fn client_id(&self) -> &str {
         &self.client_id

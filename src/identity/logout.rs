@@ -2,9 +2,10 @@
 
 use crate::app::App;
 use crate::base::Timestamp;
+use crate::crypto::jwt::decode_unverified;
 use crate::crypto::keyring::TokenProblem;
 use crate::domain::claims::VerifiedClaims;
-use crate::domain::outcome::{Failure, Refusal};
+use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::request_info::RequestInfo;
 use crate::domain::session::EndReason;
 use crate::store::sessions::{self, end::Ending};
@@ -66,6 +67,17 @@ fn of_access_token(app: &App, token: &str, now: Timestamp) -> Result<VerifiedCla
     match app.keyring().verify_access(token, issuer, issuer, now) {
         Ok(claims) => Ok(claims),
         Err(TokenProblem::Expired(claims)) => Ok(*claims),
+        Err(TokenProblem::Invalid) if is_for_api(app, token) => Err(Refusal::new(
+            Code::InvalidToken,
+            "The access token is for an API. Send refresh_token, or an access token that was made without an audience.",
+        )),
         Err(TokenProblem::Invalid) => Err(invalid_token()),
     }
+}
+
+/// Whether a token says that it is for a registered API; for the text of a refusal only.
+fn is_for_api(app: &App, token: &str) -> bool {
+    let claims = decode_unverified(token).claims;
+    let aud = claims.as_ref().and_then(|claims| claims.get("aud")).and_then(|aud| aud.as_str());
+    aud.is_some_and(|aud| app.audience(Some(aud)).is_some())
 }

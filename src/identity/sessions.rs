@@ -60,7 +60,8 @@ pub enum Which {
     All,
 }
 
-/// A page of live sessions and of sign-ins at Signet's pages that `filter` names, newest first.
+/// A page of live sessions and of sign-ins at Signet's pages that `filter` names, newest first. It may have fewer than
+/// asked for, or none, and a cursor all the same.
 ///
 /// # Errors
 /// Only faults.
@@ -72,15 +73,17 @@ pub async fn list(
 ) -> Result<Page<LoggedIn>, Failure> {
     let mut reader = app.db.reader().await?;
     let all = PageRequest { limit: request.limit + 1, ..request };
-    let sessions = sessions::list::page(&mut reader, filter, all, now).await?.data;
+    let sessions = sessions::list::page(&mut reader, filter, all, now).await?;
+    let mut until = sessions.position();
     let mut rows: Vec<LoggedIn> =
-        sessions.into_iter().map(|listed| LoggedIn::Client(Box::new(listed))).collect();
+        sessions.data.into_iter().map(|listed| LoggedIn::Client(Box::new(listed))).collect();
     if filter.client_id.is_none() {
-        let browsers = browser_sessions::list::page(&mut reader, filter, all, now).await?.data;
-        rows.extend(browsers.into_iter().map(|(row, device)| LoggedIn::Browser(row, device)));
+        let browsers = browser_sessions::list::page(&mut reader, filter, all, now).await?;
+        until = until.max(browsers.position());
+        rows.extend(browsers.data.into_iter().map(|(row, device)| LoggedIn::Browser(row, device)));
     }
     rows.sort_by_key(|row| std::cmp::Reverse(row.id()));
-    Ok(Page::cut(rows, request.limit, LoggedIn::id))
+    Ok(Page::cut_at(rows, request.limit, until, LoggedIn::id))
 }
 
 /// Ends one of the caller's sessions, or a sign-in at Signet's pages with the sessions that belong to it.

@@ -89,9 +89,9 @@ pub async fn check(
         Ok(_) => return Ok(Err(Denial::Invalid(TokenCode::WrongAudience))),
         Err(VerifyError::Invalid | VerifyError::Expired(_)) => return Ok(Err(invalid())),
     }
-    let Some(active) = validate::require_active(app, &presented.token, now).await? else {
-        return Ok(Err(Denial::Ended));
-    };
+    let active = validate::require_active(app, &presented.token, now).await?;
+    // A statement that the API has made up itself is not signed by this server.
+    let Some(active) = active.and_then(Source::issued) else { return Ok(Err(Denial::Ended)) };
     if !is_proved(app, presented, &active, now).await? {
         return Ok(Err(Denial::ProofRequired));
     }
@@ -112,10 +112,10 @@ pub async fn check(
 }
 
 /// The roles of the user, where the API asks for them: else any client could learn them with a token of its own.
-fn roles_of(active: &Source<ActiveToken>) -> Vec<String> {
+fn roles_of(active: &ActiveToken) -> Vec<String> {
     let asks = active.audience().target.rules().claims.iter().any(|claim| claim == ROLES_CLAIM);
-    match (active, active.session()) {
-        (Source::Issued(_), Some((_, user))) if asks => user.subject().token_roles(),
+    match active.session() {
+        Some((_, user)) if asks => user.subject().token_roles(),
         _ => Vec::new(),
     }
 }
@@ -124,7 +124,7 @@ fn roles_of(active: &Source<ActiveToken>) -> Vec<String> {
 async fn is_proved(
     app: &App,
     presented: &Presented,
-    active: &Source<ActiveToken>,
+    active: &ActiveToken,
     now: Timestamp,
 ) -> Result<bool, Failure> {
     let Some(bound_to) = &active.claims().cnf else { return Ok(!presented.as_bound) };

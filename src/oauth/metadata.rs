@@ -24,6 +24,8 @@ pub struct Pages<'a> {
     pub policy_uri: Option<&'a str>,
     /// The operator's terms of service.
     pub tos_uri: Option<&'a str>,
+    /// Whether there is a feed of revocations.
+    pub revocation_feed: bool,
 }
 
 /// The metadata document of `issuer`, which signs with `in_use`.
@@ -75,6 +77,9 @@ pub fn document(issuer: &str, in_use: &[SigningAlg], pages: &Pages<'_>) -> Value
         "backchannel_logout_session_supported": true,
         "ui_locales_supported": pages.languages,
     });
+    if pages.revocation_feed {
+        document["signet_revocations_uri"] = json!(at("/.well-known/revocations"));
+    }
     for (name, uri) in [("op_policy_uri", pages.policy_uri), ("op_tos_uri", pages.tos_uri)] {
         if let Some(uri) = uri {
             document[name] = json!(uri);

@@ -63,6 +63,9 @@ impl Acceptor {
         let peer = io.peer_addr()?;
         let refused = || io::Error::other("there is no room for this connection");
         let seat = self.connections.admit(peer).ok_or_else(refused)?;
+        // An answer is written in pieces. The last one would wait until the client has acknowledged those before it
+        // (Nagle's algorithm), which clients put off for 40 ms.
+        io.set_nodelay(true)?;
         let stream = ClientStream::new(io, seat, self.deadlines.unread());
         let paced = |transport| Paced::new(transport, WRITE_BUFFER, self.deadlines.request_head());
         let Some(tls) = self.tls else {

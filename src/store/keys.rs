@@ -36,6 +36,26 @@ struct KeyRow {
     created_at: Timestamp,
 }
 
+/// The retired keys that may have signed tokens which have not expired at `now`, with `leeway` for other clocks: they
+/// were withdrawn in an emergency.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn withdrawn(
+    link: &mut impl Link,
+    now: Timestamp,
+    leeway: TimeSpan,
+) -> Result<Vec<String>, Fault> {
+    let rows: Vec<(String,)> = fetch_all!(
+        link,
+        (String,),
+        "SELECT kid FROM signing_keys WHERE state = 'retired' AND activated_at IS NOT NULL \
+         AND state_at + longest_ttl > $1 ORDER BY kid",
+        now - leeway
+    )?;
+    Ok(rows.into_iter().map(|(kid,)| kid).collect())
+}
+
 /// Every signing key, oldest first.
 ///
 /// # Errors

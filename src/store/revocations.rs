@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use crate::base::id::SessionId;
 use crate::base::{TimeSpan, Timestamp};
 use crate::domain::outcome::Fault;
-use crate::execute;
+use crate::{execute, fetch_all};
 
 use super::Tx;
-use super::db::{Conn, Link as _, count_statement, with_deadline};
+use super::db::{Conn, Link, count_statement, with_deadline};
 
 /// How much longer than the last token a row is kept: the clocks of verifiers differ from ours.
 pub const LEEWAY: TimeSpan = TimeSpan::from_secs(60);
@@ -24,6 +24,36 @@ pub enum Revoked<'a> {
     Api(&'a str),
     /// Every token that was issued until now.
     Everything,
+}
+
+/// A row that counts.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct StoredRevocation {
+    /// `sid`, `jti`, `client_id`, `aud` or `all`.
+    pub kind: String,
+    /// The id or the name; empty for `all`.
+    pub value: String,
+    /// Where tokens of a name are concerned: the latest `iat` of those that are, in seconds.
+    pub cut_iat: Option<i64>,
+    /// When it may be forgotten.
+    pub until: Timestamp,
+}
+
+/// The rows that count at `now`, the ones to be forgotten first at the front.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn counting(
+    link: &mut impl Link,
+    now: Timestamp,
+) -> Result<Vec<StoredRevocation>, Fault> {
+    fetch_all!(
+        link,
+        StoredRevocation,
+        "SELECT kind, value, cut_iat, until FROM revocations WHERE until > $1 \
+         ORDER BY until, kind, value",
+        now
+    )
 }
 
 /// Writes a revocation. `until` is when the last token it concerns expires.

@@ -12,8 +12,8 @@ use super::user_words::SearchedColumns;
 use super::users::UserRow;
 use super::{Link, Tx};
 
-/// The most audit events that are searched for locked users.
-const FAILURES: i64 = 20_000;
+/// The most audit events of a kind that are searched for locked users.
+const FAILURES: i64 = 2_000;
 
 /// A user as a search reads them.
 pub struct FoundUser {
@@ -136,7 +136,8 @@ pub async fn must_change(link: &mut impl Link, range: IdRange) -> Result<Vec<Fou
     )?)
 }
 
-/// Users with failed attempts since `since`, in the order of their ids: of the newest events.
+/// Users with failed attempts since `since`, in the order of their ids: of the newest events of each kind, which are found
+/// one kind at a time because the index has them in that order.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -151,9 +152,14 @@ pub async fn lately_failed(
         "SELECT id, login, name, role, roles, groups, claims, email, email_verified_at, \
          session_epoch + (SELECT generation FROM session_generation WHERE id = 1) AS session_epoch, disabled_at, \
          created_at, updated_at, must_change_password, login_key, email_key, last_login_at, password_hash, \
-         '' AS word FROM users WHERE id IN (SELECT lately.user_id FROM (SELECT user_id FROM audit_events \
-         WHERE kind IN ('login.failed', 'login.throttled', 'factor.failed') AND kind <> 'login.succeeded' \
-         AND id >= $1 ORDER BY id DESC LIMIT $2) AS lately) AND id > $3 AND id < $4 ORDER BY id LIMIT $5",
+         '' AS word FROM users WHERE id IN ( \
+         SELECT user_id FROM (SELECT user_id FROM audit_events WHERE kind = 'login.failed' \
+         AND kind <> 'login.succeeded' AND id >= $1 ORDER BY id DESC LIMIT $2) AS lately_failed \
+         UNION SELECT user_id FROM (SELECT user_id FROM audit_events WHERE kind = 'login.throttled' \
+         AND kind <> 'login.succeeded' AND id >= $1 ORDER BY id DESC LIMIT $2) AS lately_throttled \
+         UNION SELECT user_id FROM (SELECT user_id FROM audit_events WHERE kind = 'factor.failed' \
+         AND kind <> 'login.succeeded' AND id >= $1 ORDER BY id DESC LIMIT $2) AS lately_missed) \
+         AND id > $3 AND id < $4 ORDER BY id LIMIT $5",
         AuditId::earliest(since),
         FAILURES,
         range.after,
@@ -198,18 +204,23 @@ pub struct WordRange<'a> {
 /// # Errors
 /// When the database cannot be read.
 pub async fn by_word(link: &mut impl Link, range: WordRange<'_>) -> Result<Vec<FoundUser>, Fault> {
+    // One lower bound: of two, PostgreSQL takes the pair as the start of its scan, also where that is the beginning of
+    // the index. No user has the id of zeros.
+    let (after_word, after_user) = match range.after_word < range.from {
+        true => (range.from, UserId::from_uuid(Uuid::nil())),
+        false => (range.after_word, range.after_user),
+    };
     found(fetch_all!(
         link,
         Row,
         "SELECT id, login, name, role, roles, groups, claims, email, email_verified_at, \
          session_epoch + (SELECT generation FROM session_generation WHERE id = 1) AS session_epoch, disabled_at, \
          created_at, updated_at, must_change_password, login_key, email_key, last_login_at, password_hash, word \
-         FROM user_words CROSS JOIN users WHERE users.id = user_words.user_id AND word >= $1 AND word < $2 \
-         AND (word, user_id) > ($3, $4) ORDER BY word, user_id LIMIT $5",
-        range.from,
+         FROM user_words CROSS JOIN users WHERE users.id = user_words.user_id AND word < $1 \
+         AND (word, user_id) > ($2, $3) ORDER BY word, user_id LIMIT $4",
         range.until,
-        range.after_word,
-        range.after_user,
+        after_word,
+        after_user,
         range.limit
     )?)
 }

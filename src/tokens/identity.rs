@@ -17,7 +17,7 @@ use crate::domain::outcome::Fault;
 use crate::domain::token_rules::TokenAlg;
 
 use super::issue::nothing_to_sign_with;
-use super::validate::{ActiveToken, Source};
+use super::validate::ActiveToken;
 
 /// How long one counts.
 const LIFE: TimeSpan = TimeSpan::from_secs(60);
@@ -41,7 +41,7 @@ struct IdentityClaims<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     act: Option<&'a Value>,
     #[serde(flatten)]
-    asked: Map<String, Value>,
+    asked: &'a Map<String, Value>,
 }
 
 /// The identity token for `access_token`, which is `active` at `now`. The same one is given again for some seconds.
@@ -51,30 +51,36 @@ struct IdentityClaims<'a> {
 pub fn identity_token(
     app: &App,
     access_token: &str,
-    active: &Source<ActiveToken>,
+    active: &ActiveToken,
     now: Timestamp,
 ) -> Result<Arc<str>, Fault> {
+    let rules = active.audience().target.rules();
+    let asked = match active.session() {
+        Some((_, user)) => asked_by(rules, &user.subject()),
+        None => Map::new(),
+    };
     let (version, hash) = (app.cache_version(), token_hash(access_token));
     let known = app.identity_tokens.get(&hash, version);
     // A clock that was put back makes what is cached older, not younger.
-    let usable =
-        |known: &MadeIdentityToken| known.made_at <= now && now < known.made_at + REUSED_FOR;
+    let usable = |known: &MadeIdentityToken| {
+        known.made_at <= now && now < known.made_at + REUSED_FOR && *known.asked == asked
+    };
     if let Some(known) = known.filter(usable) {
         return Ok(known.token);
     }
-    let token: Arc<str> = signed(app, active, now)?.into();
-    let made = MadeIdentityToken { token: Arc::clone(&token), made_at: now };
+    let token: Arc<str> = signed(app, active, &asked, now)?.into();
+    let made = MadeIdentityToken { token: Arc::clone(&token), made_at: now, asked: asked.into() };
     app.identity_tokens.keep(&hash, version, made);
     Ok(token)
 }
 
-fn signed(app: &App, active: &Source<ActiveToken>, now: Timestamp) -> Result<String, Fault> {
+fn signed(
+    app: &App,
+    active: &ActiveToken,
+    asked: &Map<String, Value>,
+    now: Timestamp,
+) -> Result<String, Fault> {
     let (claims, rules) = (active.claims(), active.audience().target.rules());
-    // What an API that shares a secret with this server could have made tells nothing about a user.
-    let asked = match (active, active.session()) {
-        (Source::Issued(_), Some((_, user))) => asked_by(rules, &user.subject()),
-        _ => Map::new(),
-    };
     let now = app.claim_time(now).secs();
     let identity = IdentityClaims {
         iss: app.issuer(),
@@ -89,7 +95,6 @@ fn signed(app: &App, active: &Source<ActiveToken>, now: Timestamp) -> Result<Str
         act: claims.act.as_ref(),
         asked,
     };
-    // Never with a secret that the API has: the service behind the gateway need not be the API.
     let alg = match rules.alg(app.config.signing_alg) {
         TokenAlg::Key(alg) => alg,
         TokenAlg::SharedSecret => app.config.signing_alg,

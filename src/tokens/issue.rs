@@ -135,6 +135,20 @@ pub fn draft<'a>(
     now: Timestamp,
 ) -> Result<UnsignedToken<'a>, Failure> {
     let audience = app.audience(entitled.audience).ok_or_else(invalid_target)?;
+    Ok(draft_for(app, audience, entitled, subject, (jti, now))?)
+}
+
+/// The same for an audience that need not be the one in force: a plan shows what it will be.
+///
+/// # Errors
+/// Only faults.
+pub fn draft_for<'a>(
+    app: &'a App,
+    audience: Arc<Audience>,
+    entitled: &AccessTokenGrant<'a>,
+    subject: impl FnOnce() -> Result<Subject, Fault>,
+    (jti, now): (&'a str, Timestamp),
+) -> Result<UnsignedToken<'a>, Fault> {
     let rules = audience.target.rules();
     let life = rules.access_ttl.or(entitled.life).unwrap_or(app.lifetimes.access);
     // A token that was exchanged for another ends by that one's claims, others by a stored time.
@@ -227,6 +241,12 @@ impl Tokens {
 }
 
 impl UnsignedToken<'_> {
+    /// The header it would have, without the name of the key.
+    #[must_use]
+    pub fn form(&self) -> Value {
+        json!({ "alg": self.alg.as_str(), "typ": self.token_type })
+    }
+
     /// The header it would have.
     ///
     /// # Errors

@@ -7,4 +7,5 @@ pub mod issue;
 pub mod lineage;
 pub mod refresh;
 pub mod rejection;
+pub mod revocation_feed;
 pub mod validate;

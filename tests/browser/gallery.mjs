@@ -123,7 +123,7 @@ async function walk(page) {
     }, stop);
     // A page that leads to an application on the device may be asked to while the key is pressed.
     let seen = await find();
-    for (let tries = 1; !seen.right && tries <= 200; tries += 1) {
+    for (let tries = 1; !seen.right && tries <= 1200; tries += 1) {
       await page.waitForTimeout(50);
       seen = await find();
       // The key was lost, or came twice: once more from the stop before.

@@ -11,7 +11,8 @@ core.register_action("signet", { "http-req" }, function(txn)
       headers["authorization"][index + 1] = sent[index]
     end
   end
-  local answer = core.httpclient():get({ url = question, headers = headers, timeout = 1500 })
+  -- HAProxy tries four times in all, so that a request waits for 2 s at most.
+  local answer = core.httpclient():get({ url = question, headers = headers, timeout = 500 })
   local function header(name)
     local values = answer and answer.headers and answer.headers[name]
     return values and values[0] or ""

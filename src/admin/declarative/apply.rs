@@ -12,6 +12,7 @@ use super::plan::{
     Action, Change, Found, Plan, decide, digest_of_files, digest_of_objects, leave_out, left_out,
 };
 use super::references::Reference;
+use super::sample;
 use crate::admin::key_rotation;
 use crate::app::{App, AuditedTx};
 use crate::domain::audit::{Event, EventKind};
@@ -28,6 +29,8 @@ pub struct Choices {
     pub prune: bool,
     /// Take over objects that another source, or none, manages.
     pub adopt: bool,
+    /// The user whose tokens a plan shows.
+    pub sample_user: Option<String>,
     /// The plan that is carried out: files and objects must be what they were.
     pub expected: Option<Expected>,
 }
@@ -54,7 +57,16 @@ pub async fn plan(
     let prepared = Prepared { hashes: hashes(app, declarations).await?, ..Prepared::default() };
     let planned = Mutex::new(None);
     let run = app.run_or_nothing(info, async |tx| {
-        let plan = run(tx, declarations, choices, &prepared).await?;
+        let sampled = choices.sample_user.as_deref();
+        let before = match sampled {
+            Some(name) => sample::read(tx, name).await?,
+            None => None,
+        };
+        let mut plan = run(tx, declarations, choices, &prepared).await?;
+        if let Some(name) = sampled {
+            let after = sample::read(tx, name).await?;
+            plan.sample = Some(sample::compare(name, before, after)?);
+        }
         *planned.lock().unwrap_or_else(PoisonError::into_inner) = Some(plan);
         // Takes everything back.
         Err::<(), Failure>(Refusal::new(Code::Conflict, "This was a plan.").into())
@@ -169,7 +181,7 @@ async fn run(
     }
     together(refused)?;
     let changes = steps.into_iter().map(|step| step.change).collect();
-    Ok(Plan { changes, files, objects })
+    Ok(Plan { changes, files, objects, sample: None })
 }
 
 /// One refusal that tells what several say, with the code of the first.

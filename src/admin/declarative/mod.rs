@@ -16,6 +16,7 @@ mod json_document;
 mod kinds;
 mod plan;
 mod references;
+mod sample;
 mod schema;
 mod toml_document;
 
@@ -31,6 +32,7 @@ pub use export::{export, toml};
 pub use impact::Impact;
 pub use kinds::SecretChange;
 pub use plan::{Action, Change, Plan};
+pub use sample::SampleToken;
 pub use schema::schema;
 
 /// What is said where a secret is to be generated and there is no place to write it to.

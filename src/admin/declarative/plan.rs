@@ -9,6 +9,7 @@ use super::declarations::{Declaration, Declarations};
 use super::impact::Impact;
 use super::kinds::{Live, SecretChange};
 use super::references::Reference;
+use super::sample::SampleToken;
 use crate::app::App;
 use crate::crypto::digest::sha256_base64url;
 use crate::domain::managed::{Difference, ManagedKind, State, differences};
@@ -71,6 +72,8 @@ pub struct Plan {
     pub files: String,
     /// A hash of the objects as they were.
     pub objects: String,
+    /// The tokens of the sample user that change; none where no user was named.
+    pub sample: Option<Vec<SampleToken>>,
 }
 
 impl Plan {

@@ -110,6 +110,13 @@ impl Audiences {
         self.by_id.get(&id).cloned()
     }
 
+    /// The issuer, and all APIs in the order of their identifiers.
+    pub(in crate::app) fn all(&self) -> Vec<Arc<Audience>> {
+        let mut apis: Vec<_> = self.apis.values().cloned().collect();
+        apis.sort_unstable_by(|one, other| one.target.audience().cmp(&other.target.audience()));
+        std::iter::once(Arc::clone(&self.issuer)).chain(apis).collect()
+    }
+
     /// Whether an API offers this scope.
     pub(in crate::app) fn is_offered(&self, scope: &str) -> bool {
         self.apis.values().any(|api| api.target.offers(scope))

@@ -26,7 +26,7 @@ use crate::domain::outcome::Fault;
 use crate::domain::rate_limit::RateLimit;
 use crate::domain::signing_key::SigningAlg;
 use crate::store::db::Reader;
-use crate::store::{meta, unlocked_networks};
+use crate::store::{Link, meta, unlocked_networks};
 
 use super::{App, keys};
 use audiences::Audiences;
@@ -156,6 +156,17 @@ impl App {
         }
         self.reload_for_unknown().await?;
         Ok(self.audience_named(named))
+    }
+
+    /// Whom tokens can be for by what `link` reads: within a transaction, what it has written.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn stored_audiences(
+        &self,
+        link: &mut impl Link,
+    ) -> Result<Vec<Arc<Audience>>, Fault> {
+        Ok(Audiences::load(link, &self.seal).await?.all())
     }
 
     /// Whether any registered API offers this scope.

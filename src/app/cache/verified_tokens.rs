@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde_json::{Map, Value};
+
 use crate::base::Timestamp;
 use crate::domain::claims::VerifiedClaims;
 
@@ -30,6 +32,8 @@ pub struct MadeIdentityToken {
     pub token: Arc<str>,
     /// When it was made.
     pub made_at: Timestamp,
+    /// What it says about the user: one that says anything else by now is not given again.
+    pub asked: Arc<Map<String, Value>>,
 }
 
 /// Identity tokens that gateways are given: a signature for each of their requests would cost the most of it.

@@ -31,6 +31,7 @@ use crate::app::limits::{AddressLimiter, AttemptGate, Standing};
 use crate::app::process::Process;
 use crate::app::proxy_findings::ProxyFindings;
 use crate::app::refusal_log::RefusalLog;
+use crate::app::revocation_feed::RevocationFeed;
 use crate::app::{App, AppState, IdempotentForms, JwksFetchLog, keys, write_probe};
 
 impl Startup {
@@ -98,6 +99,7 @@ impl Startup {
             attempt_gate: AttemptGate::default(),
             proxy_findings: ProxyFindings::default(),
             gateway_warnings: GatewayWarnings::default(),
+            revocation_feed: RevocationFeed::default(),
             client_findings: ClientFindings::default(),
             refusal_log: RefusalLog::default(),
             activity: ActivityCounts::default(),

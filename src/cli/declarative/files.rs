@@ -54,5 +54,6 @@ pub fn saved_plan(path: &Path) -> Result<Choices, CommandError> {
             "{name} is no plan.\n  Save one with:  signet plan FILE -o json > {name}"
         )));
     };
-    Ok(Choices { prune, adopt, expected: Some(Expected { files, objects }) })
+    let expected = Some(Expected { files, objects });
+    Ok(Choices { prune, adopt, expected, ..Choices::default() })
 }

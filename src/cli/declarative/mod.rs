@@ -42,6 +42,9 @@ pub struct PlanArgs {
     files: Files,
     #[command(flatten)]
     allowed: Allowed,
+    /// Show how the access tokens of this user change: those of a log-in with every scope of an API
+    #[arg(long, value_name = "USER")]
+    sample_user: Option<String>,
     /// Exit with 7 if something is to be changed
     #[arg(long)]
     exit_code: bool,
@@ -98,7 +101,7 @@ pub fn plan(args: &PlanArgs, output: Output) -> Result<(), CommandError> {
     with_app(async |app| {
         let mut declarations = declarative::read(&app, &inputs).map_err(mistakes)?;
         declarations.generate(&app);
-        let choices = args.allowed.choices();
+        let choices = Choices { sample_user: args.sample_user.clone(), ..args.allowed.choices() };
         let plan = planned(&app, &Arc::new(declarations), &choices).await?;
         PlanOutput { plan: &plan, choices: &choices }.write(output)?;
         startup_report::say(&plan_output::summary("Plan", &plan));
@@ -192,7 +195,7 @@ pub fn drift(args: &DriftArgs, output: Output) -> Result<(), CommandError> {
 
 impl Allowed {
     fn choices(&self) -> Choices {
-        Choices { prune: self.prune, adopt: self.adopt, expected: None }
+        Choices { prune: self.prune, adopt: self.adopt, ..Choices::default() }
     }
 }
 

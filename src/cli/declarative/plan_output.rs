@@ -2,12 +2,16 @@
 
 use serde_json::{Value, json};
 
-use crate::admin::declarative::{Action, Change, Choices, Drift, Impact, Plan, SecretChange};
+use crate::admin::declarative::{
+    Action, Change, Choices, Drift, Impact, Plan, SampleToken, SecretChange,
+};
 use crate::base::Timestamp;
 use crate::cli::output::Row;
 use crate::cli::relative_time::ago;
-use crate::domain::managed::Difference;
+use crate::domain::managed::{Difference, State, differences};
 
+/// Claims that say when a token was made, and which one it is.
+const MOMENTARY: [&str; 6] = ["iat", "nbf", "exp", "auth_time", "jti", "sid"];
 /// The longest value that is shown to people, in characters; JSON has all of it.
 const MAX_SHOWN: usize = 100;
 
@@ -22,22 +26,37 @@ pub struct PlanOutput<'a> {
 impl PlanOutput<'_> {
     /// For programs, and to be carried out later.
     pub fn json(&self) -> Value {
-        let Plan { changes, files, objects } = self.plan;
+        let Plan { changes, files, objects, sample } = self.plan;
         let shown = changes.iter().filter(|change| change.action != Action::Unchanged);
-        json!({
+        let mut plan = json!({
             "files": files,
             "objects": objects,
             "prune": self.choices.prune,
             "adopt": self.choices.adopt,
             "changes": shown.map(change).collect::<Vec<_>>(),
             "unchanged": count(self.plan, Action::Unchanged),
-        })
+        });
+        if let Some(sample) = sample {
+            plan["sample"] = json!({
+                "user": self.choices.sample_user,
+                "tokens": sample.iter().map(token).collect::<Vec<_>>(),
+            });
+        }
+        plan
     }
 
     /// For people.
     pub fn text(&self) -> String {
         let shown = self.plan.changes.iter().filter(|change| change.action != Action::Unchanged);
-        shown.map(lines).collect()
+        let changes: String = shown.map(lines).collect();
+        let user = self.choices.sample_user.as_deref().unwrap_or_default();
+        let sample = self.plan.sample.as_deref().map_or_else(String::new, |sample| {
+            if sample.is_empty() {
+                return format!("tokens    of {user} stay as they are\n");
+            }
+            sample.iter().map(|sample| token_lines(user, sample)).collect()
+        });
+        changes + &sample
     }
 }
 
@@ -81,6 +100,52 @@ fn change(change: &Change) -> Value {
         "adopted_from": taken_from.as_ref().and_then(Option::as_ref),
         "ends": impact.map(|Impact { sessions, consents }| json!({ "sessions": sessions, "consents": consents })),
     })
+}
+
+fn token(sample: &SampleToken) -> Value {
+    let SampleToken { audience, before, after } = sample;
+    json!({ "audience": audience, "before": before, "after": after })
+}
+
+/// What differs between two tokens.
+fn token_lines(user: &str, sample: &SampleToken) -> String {
+    let SampleToken { audience, before, after } = sample;
+    let audience = audience.as_deref().unwrap_or("Signet itself");
+    let mut text = format!("token     of {user} for {audience}\n");
+    let (Some(before), Some(after)) = (before, after) else {
+        let (word, token) = match after {
+            Some(after) => ("new", members(after)),
+            None => ("none any more", State::new()),
+        };
+        text.push_str(&format!("          {word}\n"));
+        for (name, value) in &token {
+            text.push_str(&format!("          {name} = {}\n", shown(Some(value))));
+        }
+        return text;
+    };
+    for found in differences(&members(before), &members(after)) {
+        let value =
+            |value: Option<&Value>| value.map_or("(none)".to_owned(), |value| shown(Some(value)));
+        let (before, after) = (value(found.before.as_ref()), value(found.after.as_ref()));
+        text.push_str(&format!("          {}: {before} -> {after}\n", found.field));
+    }
+    text
+}
+
+/// The members of header and claims of a token that people compare: a lifetime in place of times, and no ids.
+fn members(token: &Value) -> State {
+    let seconds = |name: &str| token["claims"][name].as_i64().unwrap_or_default();
+    let lifetime = json!(seconds("exp") - seconds("iat"));
+    let parts = [token["header"].as_object(), token["claims"].as_object()];
+    let mut members: State = parts
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|(name, _)| !MOMENTARY.contains(&name.as_str()))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    members.insert("lifetime".to_owned(), lifetime);
+    members
 }
 
 fn difference(found: &Difference) -> Value {

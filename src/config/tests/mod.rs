@@ -137,6 +137,7 @@ fn every_setting_can_be_changed() {
         ("SIGNET_LOGIN_CHANGE", "on"),
         ("SIGNET_CONSOLE", "off"),
         ("SIGNET_CONSOLE_NETWORKS", "192.0.2.0/24, 2001:db8::1"),
+        ("SIGNET_REVOCATION_FEED", "off"),
         ("SIGNET_PASSWORD_MIN_LENGTH", "12"),
         ("SIGNET_BROWSER_SESSION_PERSISTENT", "ask"),
         ("SIGNET_SECOND_FACTOR", "admins"),
@@ -226,14 +227,13 @@ fn every_setting_can_be_changed() {
     assert_eq!(config.argon2, Argon2Cost { memory_kib: 8, iterations: 3, parallelism: 1 });
     assert_eq!(config.hash_workers, 7);
     assert_eq!(config.hash_max_wait, TimeSpan::ZERO);
-    assert!(!config.rate_limits);
+    assert!(!config.rate_limits && !config.revocation_feed);
     assert!(config.proxy_strips_path);
     assert_eq!(config.passkeys.rp_id_old.as_deref(), Some("id.example.com"));
     let proxies: Vec<String> = config.trusted_proxies.iter().map(ToString::to_string).collect();
     assert_eq!(proxies, ["10.0.0.0/8", "192.0.2.7/32", "2001:db8::/32"]);
     assert_eq!(config.proxy_header, ProxyHeader::Single("x-real-ip".to_owned()));
     assert_eq!(config.metrics_listen, MetricsListen::Set("127.0.0.1:9484".parse().unwrap()));
-    assert!(config.metrics_by_client);
     let spans = config.spans.as_ref().unwrap();
     assert_eq!(spans.endpoint.as_str(), "https://collector.example/otlp/v1/traces");
     let headers: Vec<_> =
@@ -249,7 +249,7 @@ fn every_setting_can_be_changed() {
     let tls = config.tls.unwrap();
     assert_eq!(tls.cert, Path::new("/srv/tls/a.crt"));
     assert_eq!(tls.key, Path::new("/tls/a.key"));
-    assert!(config.insecure_http);
+    assert!(config.insecure_http && config.metrics_by_client);
     assert_eq!(load(&[("SIGNET_METRICS_LISTEN", "off")]).metrics_listen, MetricsListen::Off);
 }
 

@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::web::Path;
 
-use crate::admin::session_ends::{self, Call, Position, Selection};
+use crate::admin::session_ends::{self, Bound, Call, Position, Selection};
 use crate::admin::sessions;
 use crate::admin::time_bound::point_in_time;
 use crate::base::Timestamp;
@@ -66,7 +66,7 @@ pub async fn end(admin: Admin, mut body: JsonFields) -> Result<HttpResponse, Pro
     context.check(body.finish())?;
     let missing = "Say which with one of all, user_id, client_id, before, role and group.";
     let which = context.check(which.ok_or_else(|| Refusal::field("all", "missing", missing)))?;
-    let (app, call) = (context.app.clone(), Call { which, after, is_bounded: true });
+    let (app, call) = (context.app.clone(), Call { which, after, bound: Bound::Request });
     let outcome = match dry_run {
         true => context.run(session_ends::count(app, call, now)).await?,
         false => {

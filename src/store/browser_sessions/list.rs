@@ -9,9 +9,10 @@ use crate::domain::outcome::Fault;
 use crate::domain::pagination::{Page, PageRequest};
 use crate::domain::session::SessionFilter;
 use crate::domain::user_agent::Device;
-use crate::fetch_all;
 use crate::store::Link;
 use crate::store::attributes::factors;
+use crate::store::sessions::list::MOST_EXAMINED;
+use crate::{fetch_all, fetch_optional};
 
 #[derive(sqlx::FromRow)]
 struct ListedRow {
@@ -27,7 +28,8 @@ struct ListedRow {
     address: Option<String>,
 }
 
-/// A page of live sign-ins and their devices, newest first; of one user if named.
+/// A page of live sign-ins and their devices, newest first; of one user if named. It may have fewer than asked for, or
+/// none, and a cursor all the same.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -39,6 +41,20 @@ pub async fn page(
 ) -> Result<Page<(BrowserSession, Device)>, Fault> {
     let (before, limit) = (request.after.unwrap_or(Uuid::max()), request.limit + 1);
     let since = filter.since.map_or(BrowserId::from_uuid(Uuid::nil()), BrowserId::earliest);
+    // As for sessions.
+    let until = match filter.user {
+        Some(_) => None,
+        None => fetch_optional!(
+            link,
+            (Uuid,),
+            "SELECT id FROM browser_sessions WHERE id < $1 AND id >= $2 ORDER BY id DESC LIMIT 1 OFFSET $3",
+            before,
+            since,
+            MOST_EXAMINED - 1
+        )?
+        .map(|(id,)| id),
+    };
+    let since = until.map_or(since, BrowserId::from_uuid);
     // Two statements, as for sessions: each is found by its index.
     let rows = match filter.user {
         None => fetch_all!(
@@ -85,5 +101,5 @@ pub async fn page(
         Ok((browser, device))
     });
     let listed = listed.collect::<Result<_, Fault>>()?;
-    Ok(Page::cut(listed, request.limit, |(browser, _)| browser.id.uuid()))
+    Ok(Page::cut_at(listed, request.limit, until, |(browser, _)| browser.id.uuid()))
 }

@@ -8,9 +8,9 @@ use crate::domain::outcome::Fault;
 use crate::domain::pagination::{Page, PageRequest};
 use crate::domain::session::{Listed, Session, SessionFilter};
 use crate::domain::user_agent::Device;
-use crate::fetch_all;
 use crate::store::Link;
 use crate::store::session_row::SessionRow;
+use crate::{fetch_all, fetch_optional};
 
 #[derive(sqlx::FromRow)]
 struct ListedRow {
@@ -32,7 +32,12 @@ impl TryFrom<ListedRow> for Listed {
     }
 }
 
-/// A page of live sessions that `filter` names, newest first.
+/// The most sessions that are looked at for one page, unless a user is named: of one user there are few. Where many have
+/// ended and are stored still, a page would otherwise read all of them.
+pub const MOST_EXAMINED: i64 = 10_000;
+
+/// A page of live sessions that `filter` names, newest first. It may have fewer than asked for, or none, and a cursor all
+/// the same.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -44,6 +49,8 @@ pub async fn page(
 ) -> Result<Page<Listed>, Fault> {
     let (before, limit) = (request.after.unwrap_or(Uuid::max()), request.limit + 1);
     let since = filter.since.map_or(SessionId::from_uuid(Uuid::nil()), SessionId::earliest);
+    let until = last_examined(link, filter, before, since).await?;
+    let since = until.map_or(since, SessionId::from_uuid);
     // A statement for each way to find them: in one that means either, neither database sees that the sessions
     // of a user, or of a client, are found by an index.
     let rows = match (filter.user, filter.client_id.as_deref()) {
@@ -157,5 +164,38 @@ pub async fn page(
         ),
     }?;
     let rows = rows.into_iter().map(Listed::try_from).collect::<Result<Vec<_>, _>>()?;
-    Ok(Page::cut(rows, request.limit, |listed| listed.session.id.uuid()))
+    Ok(Page::cut_at(rows, request.limit, until, |listed| listed.session.id.uuid()))
+}
+
+/// The last session that is looked at for a page, where there are more.
+async fn last_examined(
+    link: &mut impl Link,
+    filter: &SessionFilter,
+    before: Uuid,
+    since: SessionId,
+) -> Result<Option<Uuid>, Fault> {
+    let row = match (filter.user, filter.client_id.as_deref()) {
+        (Some(_), _) => return Ok(None),
+        (None, None) => fetch_optional!(
+            link,
+            (Uuid,),
+            "SELECT coalesce(s.sid, s.id) FROM sessions s WHERE coalesce(s.sid, s.id) < $1 \
+             AND coalesce(s.sid, s.id) >= $2 ORDER BY coalesce(s.sid, s.id) DESC LIMIT 1 OFFSET $3",
+            before,
+            since,
+            MOST_EXAMINED - 1
+        ),
+        (None, Some(client)) => fetch_optional!(
+            link,
+            (Uuid,),
+            "SELECT coalesce(s.sid, s.id) FROM sessions s WHERE s.client_id = $1 \
+             AND coalesce(s.sid, s.id) < $2 AND coalesce(s.sid, s.id) >= $3 \
+             ORDER BY coalesce(s.sid, s.id) DESC LIMIT 1 OFFSET $4",
+            client,
+            before,
+            since,
+            MOST_EXAMINED - 1
+        ),
+    }?;
+    Ok(row.map(|(id,)| id))
 }

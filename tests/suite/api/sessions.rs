@@ -4,6 +4,9 @@ use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::json;
 use signet::base::TimeSpan;
+use signet::base::id::SessionId;
+use signet::crypto::random::SystemEntropy;
+use signet::execute;
 
 use crate::support::server::{PASSWORD, Tokens};
 use crate::support::{Server, on_both};
@@ -244,6 +247,55 @@ async fn administrators_see_and_end_anybodys_sessions() {
             let path = format!("/v1/admin/sessions{bad}");
             server.get_as(&path, &root.access).await.is_problem(422, "validation_failed");
         }
+    })
+    .await;
+}
+
+/// Many sessions that have ended and are stored still do not hold up a list: after 10,000 of them a page ends, with a
+/// cursor behind which the others are. A list of one user is not cut.
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_end_after_many_ended_sessions() {
+    on_both("ended sessions", async |backend| {
+        let server = Server::start(backend).await;
+        let root = server.administrator("root").await;
+        server.register("ada").await;
+        let ada = server.login("ada").await;
+        let of = |tokens: &Tokens| SessionId::from_uuid(tokens.claims()["sid"].as_str().unwrap().parse().unwrap());
+        server.advance(TimeSpan::from_mins(1));
+        let mut tx = server.app.db.begin().await.unwrap();
+        for _ in 0..10_010 {
+            // As the row is once everything of its user has ended.
+            execute!(
+                &mut tx,
+                "INSERT INTO sessions (id, user_id, client_id, audience, scope, current, answered_at, supersedes, \
+                 created_at, idle_expires_at, expires_at, user_epoch, auth_time) \
+                 SELECT $1, user_id, client_id, audience, scope, current, answered_at, supersedes, created_at, \
+                 idle_expires_at, expires_at, user_epoch - 1, auth_time FROM sessions WHERE id = $2",
+                SessionId::new(server.now(), &SystemEntropy),
+                of(&ada)
+            )
+            .unwrap();
+        }
+        tx.commit().await.unwrap();
+        let live = [&ada, &root].map(|tokens| of(tokens).to_string());
+        for query in ["limit=200", "limit=200&client_id=signet"] {
+            let path = format!("/v1/admin/sessions?{query}");
+            let page = server.get_as(&path, &root.access).await.is(200).json();
+            assert_eq!(page["data"], json!([]), "{query}");
+            let path = format!("{path}&after={}", page["next"].as_str().unwrap());
+            let page = server.get_as(&path, &root.access).await.is(200).json();
+            let ids: Vec<&str> = page["data"].as_array().unwrap().iter().map(|row| row["id"].as_str().unwrap()).collect();
+            assert_eq!(ids, live, "{query}");
+            assert_eq!(page["next"], json!(null), "{query}");
+        }
+        let mine = server.get_as("/v1/sessions", &ada.access).await.is(200).json();
+        assert_eq!(mine["data"].as_array().unwrap().len(), 1);
+        assert_eq!(mine["next"], json!(null));
+        // What walks through the list goes on behind such a page.
+        let body = json!({"client_id": "signet", "dry_run": true});
+        let path = "/v1/admin/sessions/end";
+        let counted = server.call_as(Method::POST, path, &root.access, body).await.is(200).json();
+        assert_eq!((&counted["sessions"], &counted["next"]), (&json!(2), &json!(null)));
     })
     .await;
 }

@@ -100,3 +100,91 @@ async fn a_saved_plan_is_refused_when_files_or_objects_moved() {
     })
     .await;
 }
+
+/// A plan shows the access tokens of a user before and after, as previews show them, for each audience where they
+/// differ, and changes nothing. What a plan cannot show is refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_shows_how_the_tokens_of_a_user_change() {
+    beside_a_server("plan: sample user", async |desk, _| {
+        let empty = desk.everything();
+        let plan = ["plan", "shop.toml", "--sample-user", "bob"];
+        let sample = |name: &str, user: &str| {
+            desk.run(&["plan", name, "--sample-user", user]).ok().json()["sample"].clone()
+        };
+        let created = sample("shop.toml", "bob");
+        assert_eq!(created["user"], "bob");
+        let of_api = created["tokens"].as_array().unwrap();
+        let of_api = of_api.iter().find(|token| token["audience"] == API).unwrap();
+        assert_eq!(of_api["before"], json!(null), "the user does not exist yet");
+        assert_eq!(of_api["after"]["claims"]["scope"], "orders:read orders:write");
+        assert_eq!(of_api["after"]["claims"]["roles"], json!(["support"]));
+        let text = desk.run(&[&plan[..], &["-o", "table"]].concat()).ok().out;
+        assert!(text.contains(&format!("token     of bob for {API}\n          new\n")), "{text}");
+        assert_eq!(desk.everything(), empty);
+        let refused = [&plan[..3], &["nobody"]].concat();
+        desk.run(&refused).refused(3, &["There is no user nobody, and no file declares one."]);
+        desk.run(&["apply", "shop.toml"]).ok();
+
+        let same = desk.run(&plan).ok();
+        assert_eq!(same.json()["sample"]["tokens"], json!([]));
+        let text = desk.run(&[&plan[..], &["-o", "table"]].concat()).ok().out;
+        assert_eq!(text, "tokens    of bob stay as they are\n");
+        assert!(desk.run(&plan[..2]).ok().json().get("sample").is_none(), "nobody was named");
+
+        let changed = SHOP
+            .replace(
+                ", \"orders:write\" = \"\" }",
+                " }\naccess_token_ttl = \"2m\"\nsigning_alg = \"EdDSA\"",
+            )
+            .replace("roles = [\"support\"]", "roles = [\"desk\"]");
+        desk.write("changed.toml", &changed);
+        let tokens = sample("changed.toml", "bob")["tokens"].clone();
+        assert_eq!(tokens.as_array().unwrap().len(), 1, "the issuer's tokens stay: {tokens}");
+        let (before, after) = (&tokens[0]["before"], &tokens[0]["after"]);
+        assert_eq!(before["header"], json!({"alg": "ES256", "typ": "at+jwt"}));
+        // The key of the algorithm is made when the file is applied.
+        assert_eq!(after["header"], json!({"alg": "EdDSA", "typ": "at+jwt"}));
+        let preview =
+            ["token", "preview", "bob", "--audience", API, "--scope", "orders:read orders:write"];
+        let preview = desk.run(&preview).ok().json();
+        for claim in ["iss", "sub", "aud", "client_id", "scope", "roles", "acr"] {
+            assert_eq!(before["claims"][claim], preview["claims"][claim], "{claim}");
+        }
+        let changes =
+            ["scope", "roles"].map(|claim| (&before["claims"][claim], &after["claims"][claim]));
+        assert_eq!(changes[0], (&json!("orders:read orders:write"), &json!("orders:read")));
+        assert_eq!(changes[1], (&json!(["support"]), &json!(["desk"])));
+        let text =
+            desk.run(&["plan", "changed.toml", "--sample-user", "BOB", "-o", "table"]).ok().out;
+        for line in [
+            "alg: \"ES256\" -> \"EdDSA\"",
+            "lifetime: 600 -> 120",
+            "roles: [\"support\"] -> [\"desk\"]",
+            "scope: \"orders:read orders:write\" -> \"orders:read\"",
+        ] {
+            assert!(text.contains(&format!("\n          {line}\n")), "{line}: {text}");
+        }
+        assert!(!text.contains("jti") && !text.contains("exp:"), "{text}");
+        // An address names its user, and another user has tokens of their own.
+        assert_eq!(
+            sample("changed.toml", "ada@example.com")["tokens"].as_array().unwrap().len(),
+            1
+        );
+
+        desk.write(
+            "disabled.toml",
+            &SHOP.replace("login = \"bob\"", "login = \"bob\"\ndisabled = true"),
+        );
+        let tokens = sample("disabled.toml", "bob")["tokens"].clone();
+        assert_eq!(tokens.as_array().unwrap().len(), 2, "the API and the issuer");
+        assert!(tokens.as_array().unwrap().iter().all(|token| token["after"].is_null()));
+        let text =
+            desk.run(&["plan", "disabled.toml", "--sample-user", "bob", "-o", "table"]).ok().out;
+        assert!(
+            text.contains("token     of bob for Signet itself\n          none any more\n"),
+            "{text}"
+        );
+        assert!(desk.run(&["plan", "shop.toml"]).ok().err.contains("No changes."));
+    })
+    .await;
+}

@@ -240,3 +240,22 @@ async fn a_disk_that_fails_for_a_while_needs_no_restart() {
     }
     is_sound(&launch).await;
 }
+
+/// An answer in several pieces does not wait for the client: each connection has TCP_NODELAY, without which the last
+/// piece is sent when the client has acknowledged those before it.
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_do_not_wait_for_acknowledgements() {
+    if let Some(why) = cannot_trace() {
+        return require::missing("strace", &why);
+    }
+    let launch = Launch::new();
+    let trace = launch.dir.path().join("trace");
+    let mut strace = vec!["strace", "-D", "-f", "--seccomp-bpf", "-q", "-o"];
+    strace.extend([trace.to_str().unwrap(), "-e", "trace=setsockopt"]);
+    let server = launch.clone().through(&strace).start().await;
+    let caller = server.caller();
+    let request = caller.client.get(format!("{}/health", caller.base));
+    caller.try_send(request).await.unwrap().is(200);
+    let traced = || std::fs::read_to_string(&trace).unwrap_or_default();
+    until("the option of a connection", async || traced().contains("TCP_NODELAY, [1]")).await;
+}

@@ -21,7 +21,11 @@ async fn a_wrong_question_names_its_parameter() {
         for (path, part) in [
             ("/v1/forward-auth".to_owned(), "audience is missing"),
             (issuer, "not the identifier of a registered API"),
-            ("/v1/forward-auth?audience=https://other.example".to_owned(), "not the identifier"),
+            (
+                "/v1/forward-auth?audience=https://other.example".to_owned(),
+                "is \"https://other.example\", which is not the identifier",
+            ),
+            (format!("{QUESTION}&scope=orders:raed"), "does not offer the scope orders:raed"),
             (
                 format!("{QUESTION}&audience=https://api.example.com"),
                 "audience was sent more than once",
@@ -67,6 +71,14 @@ async fn every_method_is_judged_by_its_token() {
         place.server.app.reload_if_changed().await.unwrap();
         let bearer = format!("Bearer {token}");
         let path = format!("/v1/ext-authz/{}/-/orders", place.api);
+        for misspelt in ["/v1/forward-auth/", "/v1/forward-authz", "/v1/ext-authz", "/v1/forward-auth;x"] {
+            let preflight = [
+                ("origin", "https://shop.example.com"),
+                ("access-control-request-method", "GET"),
+            ];
+            let answer = place.ask(Method::OPTIONS, misspelt, &preflight).await;
+            assert_eq!(answer.status, 404, "{misspelt}: {}", answer.text);
+        }
         for question in [QUESTION, &path] {
             for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"] {
                 let method: Method = method.parse().unwrap();

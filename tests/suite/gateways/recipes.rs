@@ -197,6 +197,22 @@ async fn guards(gateway: Gateway) {
         }
     }
 
+    // Headers that the client names in Connection arrive all the same, and no stream is opened past the gateway.
+    for options in [
+        "Signetidentity, Signetclient, Signetroles, Signetsubject, Signetscope",
+        "Upgrade, HTTP2-Settings",
+    ] {
+        let headers =
+            [("connection", options), ("upgrade", "h2c"), ("http2-settings", "AAMAAABkAAQAAP__")];
+        let (status, _, text) = ask("/orders", Some(&machine), &headers).await;
+        assert_eq!((status, &*text), (200, "billing"), "{options}");
+        let arrived = billing.take().pop().unwrap();
+        assert_eq!(values(&arrived, "signetclient"), ["billing"], "{arrived:?}");
+        assert!(values(&arrived, "upgrade").is_empty(), "{arrived:?}");
+        let named = values(&arrived, "connection").join(" ").to_lowercase();
+        assert!(!named.contains("signet"), "{arrived:?}");
+    }
+
     // Refusals reach the client, and no service.
     let path = format!("/v1/admin/users/{}", place.ada);
     let narrow = place.login(Some(API), "orders:write").await.access;

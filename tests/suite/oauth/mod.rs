@@ -31,6 +31,7 @@ mod oidc;
 mod redemption;
 mod refresh_grant;
 mod replaced_api;
+mod revocation_feed;
 mod scope_errors;
 mod set_back_clock;
 mod statement_budget;

@@ -135,3 +135,20 @@ async fn postgresql_scans_and_sorts_nothing() {
     let (plan, remarks) = postgres_remarks(&pool, unindexed).await;
     assert_eq!(remarks, ["Seq Scan sessions"], "{plan:#}");
 }
+
+/// A pair that is compared with a cursor is the only lower bound of a scan. Of two, PostgreSQL begins at the pair, and
+/// where that is the beginning of the index it reads all of it, which no plan shows.
+#[test]
+fn a_pair_is_the_only_lower_bound() {
+    let mut pairs = 0;
+    for Found { place, sql, .. } in statements() {
+        for (before, _) in sql.match_indices(") > ($").map(|(at, _)| sql.split_at(at)) {
+            let Some((_, pair)) = before.rsplit_once('(') else { continue };
+            let first = pair.split(',').next().unwrap().trim();
+            let other = [format!(" {first} >= $"), format!(" {first} > $")];
+            assert!(!other.iter().any(|bound| sql.contains(bound)), "{place}: {sql}");
+            pairs += 1;
+        }
+    }
+    assert!(pairs > 0, "the search for users has one");
+}

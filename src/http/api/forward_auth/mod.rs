@@ -11,7 +11,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use crate::app::cache::Audience;
 use crate::domain::forward_auth::{HEADERS, Missing, role_list};
-use crate::domain::outcome::{Code, Fault, Refusal};
+use crate::domain::outcome::{Code, Fault, Refusal, quotable};
 use crate::domain::path_spelling::percent_encoded;
 use crate::domain::signing_key::SigningAlg;
 use crate::http::context::Context;
@@ -65,15 +65,32 @@ async fn audience(context: &Context, asked: &Asked) -> Result<Arc<Audience>, Pro
     };
     let Some(audience) = found.map_err(|fault| context.problem(fault.into()))? else {
         let message = match &asked.api {
-            Named::Identifier(_) => {
-                "audience is not the identifier of a registered API. signet api list shows them."
-            }
-            Named::Id(_) => {
-                "The first segment behind /v1/ext-authz is not the id of an API. signet api list shows them."
-            }
+            Named::Identifier(identifier) => format!(
+                "audience is \"{}\", which is not the identifier of a registered API. signet api list shows them.",
+                quotable(identifier)
+            ),
+            Named::Id(id) => format!(
+                "The first segment behind /v1/ext-authz is {id}, which is not the id of an API. signet api list shows \
+                 them."
+            ),
         };
-        return Err(misconfigured(context, message.to_owned()));
+        return Err(misconfigured(context, message));
     };
+    // Signed by Signet, a statement that the API has made up would be worth more than it is.
+    if audience.secret.is_some() {
+        let message = "The API shares a secret with this server and could make its tokens itself. Give it a key: signet api \
+                       set IDENTIFIER --signing-alg ES256.";
+        return Err(misconfigured(context, message.to_owned()));
+    }
+    if let Some(unknown) =
+        asked.requirement.scopes.iter().find(|scope| !audience.target.offers(scope))
+    {
+        let message = format!(
+            "The API does not offer the scope {unknown}, so that no token has it. Correct the question, or the API: signet \
+             api set IDENTIFIER --scope {unknown}."
+        );
+        return Err(misconfigured(context, message));
+    }
     let asks = audience.target.rules().claims.iter().any(|claim| claim == ROLES_CLAIM);
     if !asked.requirement.roles.is_empty() && !asks {
         let message = "role needs an API that asks for the claim roles: signet api set IDENTIFIER --claim roles.";
@@ -104,7 +121,12 @@ fn denied(context: &Context, audience: &Audience, asked: &Asked, denial: Denial)
     let metadata = resource_metadata(context, audience);
     let (code, message, challenge) = match denial {
         Denial::Invalid(why) => invalid(why.as_str(), &metadata),
-        Denial::Ended => invalid("ended", &metadata),
+        Denial::Ended => {
+            let message = "The access token is not valid here: its session, its user or its client is over, or it was \
+                           revoked. signet token why says which.";
+            let (code, _, challenge) = invalid("ended", &metadata);
+            (code, message.to_owned(), challenge)
+        }
         Denial::ProofRequired => {
             let algs: Vec<&str> = SigningAlg::ALL.iter().map(|alg| alg.as_str()).collect();
             let message = "The access token is bound to a key. Send it as Authorization: DPoP TOKEN with a proof of that \

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::domain::forward_auth::Requirement;
 use crate::domain::outcome::{Code, Refusal, quotable};
-use crate::domain::path_spelling::percent_decoded;
+use crate::domain::path_spelling::{self, percent_decoded};
 use crate::domain::scope::Scopes;
 use crate::oauth::forward_auth::{Presented, Proof};
 
@@ -69,6 +69,9 @@ impl Asked {
         if roles.len() > MAX_ROLES || roles.iter().any(String::is_empty) {
             return Err(format!("role is the name of a role, at most {MAX_ROLES} times."));
         }
+        if scope.as_deref().is_some_and(|scope: &str| scope.trim().is_empty()) {
+            return Err("The parameter scope is empty. Name a scope, or leave it out.".to_owned());
+        }
         let scopes =
             scopes(&scope.unwrap_or_default(), "scope is a list of scopes, separated by spaces.")?;
         Ok(Self { api: Named::Identifier(audience), requirement: Requirement { scopes, roles } })
@@ -88,7 +91,7 @@ impl Asked {
                        commas, or - for none.";
         let scopes = match &*list {
             "-" => Scopes::default(),
-            "" => return Err(message.to_owned()),
+            list if list.split(',').any(str::is_empty) => return Err(message.to_owned()),
             list => scopes(&list.replace(',', " "), message)?,
         };
         Ok(Self { api: Named::Id(id), requirement: Requirement { scopes, roles: Vec::new() } })
@@ -137,7 +140,10 @@ fn proof(headers: &HeaderMap) -> Option<Proof> {
     let scheme = one("x-forwarded-proto").filter(|scheme| matches!(*scheme, "http" | "https"))?;
     let (host, uri) = (one("x-forwarded-host")?, one("x-forwarded-uri")?);
     let is_plain = !host.is_empty() && !host.contains(['/', '@', '?', '#', ',', ' ']);
-    (is_plain && uri.starts_with('/')).then_some(())?;
+    // A service could resolve a path that leaves another one than the proof was compared with.
+    let path = uri.split(['?', '#']).next().unwrap_or_default();
+    let is_unambiguous = path_spelling::check_free_rest(path).is_ok();
+    (is_plain && is_unambiguous && uri.starts_with('/')).then_some(())?;
     Some(Proof {
         proof: one("dpop")?.to_owned(),
         method: one("x-forwarded-method")?.to_owned(),
@@ -165,6 +171,8 @@ mod tests {
             ("audience=a&scpoe=r", "no parameter \"scpoe\""),
             ("audience=a&access_token=x", "no parameter \"access_token\""),
             ("audience=a&scope=r%22", "scope is a list"),
+            ("audience=a&scope=", "scope is empty"),
+            ("audience=a&scope=%20", "scope is empty"),
             ("audience=a&role=", "role is the name"),
         ] {
             let message = Asked::of_query(query).err().unwrap();
@@ -195,6 +203,8 @@ mod tests {
             ID.replace('-', "") + "/-",
             format!("{ID}/"),
             format!("{ID}//r"),
+            format!("{ID}/,/r"),
+            format!("{ID}/r,,w/r"),
             format!("{ID}/r%22"),
         ] {
             assert!(scopes(&path).is_err(), "{path}");

@@ -47,6 +47,22 @@ pub static RELATED_ORIGINS: Operation = Operation::new(
 .returns(&[ok(object(&[required("origins", TEXTS)])), NOT_MODIFIED])
 .fails_with(&[Code::NotFound]);
 
+/// `GET /.well-known/revocations`.
+pub static REVOCATIONS: Operation = Operation::new(
+    "revocations",
+    Tag::Metadata,
+    "What ended before its tokens expired, for services that verify offline",
+)
+.about("A JWT of the type `revocations+jwt`. `docs/revocation-feed.md` explains it.")
+.returns(&[FEED, NOT_MODIFIED])
+.fails_with(&[Code::NotFound]);
+
+/// `OPTIONS /.well-known/revocations`.
+pub static REVOCATIONS_PREFLIGHT: Operation = preflight("revocationsPreflight");
+
+const FEED: Response =
+    Response { status: 200, description: "The feed, as `application/jwt`.", schema: None };
+
 /// `GET /v1/resource-metadata`.
 pub static RESOURCE_METADATA: Operation =
     Operation::new("resourceMetadata", Tag::Metadata, "Metadata of a registered API (RFC 9728)")

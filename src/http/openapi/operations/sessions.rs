@@ -62,7 +62,11 @@ static ENDED_SESSIONS: Named = Named {
 
 /// `GET /v1/admin/sessions`.
 pub static LIST: Operation = Operation::new("listSessions", Tag::Admin, "List live sessions")
-    .about("Sessions of clients and sign-ins at the pages, of all users or of one, newest first.")
+    .about(
+        "Sessions of clients and sign-ins at the pages, of all users or of one, newest first. At most 10,000 are \
+         looked at for one page: where many have ended, it has fewer than asked for, or none, and a `next` that \
+         goes on.",
+    )
     .query(&[
         LIMIT,
         AFTER,

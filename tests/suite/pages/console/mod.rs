@@ -10,6 +10,7 @@ mod clients;
 mod commands;
 mod forms;
 mod keys;
+mod many_users;
 mod networks;
 mod pictures;
 mod rights;

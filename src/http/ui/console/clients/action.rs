@@ -4,7 +4,7 @@ use actix_web::HttpRequest;
 use actix_web::web::Path;
 
 use crate::admin::clients;
-use crate::admin::session_ends::{self, Call, Selection};
+use crate::admin::session_ends::{self, Bound, Call, Selection};
 use crate::app::{App, FormResult};
 use crate::domain::client::Client;
 use crate::domain::outcome::{Code, Failure, Refusal};
@@ -257,7 +257,8 @@ async fn carry_out(
         ClientAction::Disable => drop(clients::disable(app, id, info).await?),
         ClientAction::EndSessions => {
             let which = Selection::Client(id.clone());
-            session_ends::end(app, Call { which, after: None, is_bounded: true }, info).await?;
+            session_ends::end(app, Call { which, after: None, bound: Bound::Request }, info)
+                .await?;
         }
         ClientAction::Delete => match clients::delete(app, id, info).await {
             // Another form was faster.

@@ -2,7 +2,7 @@
 //!
 //! Owns that the filters are in the address of the page, and which of them name something that can be ended at once.
 
-use crate::admin::session_ends::{self, Call, Selection};
+use crate::admin::session_ends::{self, Bound, Call, Selection};
 use crate::admin::time_bound::point_in_time;
 use crate::admin::user_lookup;
 use crate::domain::outcome::{Code, Refusal};
@@ -165,7 +165,7 @@ impl Console {
         which: Selection,
     ) -> Result<String, Problem> {
         let (context, locale) = (self.context(), self.locale());
-        let call = Call { which, after: None, is_bounded: true };
+        let call = Call { which, after: None, bound: Bound::Page };
         let work = session_ends::count(context.app.clone(), call, context.now());
         let outcome = context.run(work).await?;
         let count = outcome.count.unwrap_or_default();

@@ -276,6 +276,8 @@ impl Console {
             cells
         };
         let n = count(page.data.len(), page.next.is_some());
+        let none =
+            if page.next.is_some() { "console.sessions.none_yet" } else { "console.sessions.none" };
         let mut columns = [
             "console.user",
             "console.client",
@@ -293,7 +295,7 @@ impl Console {
             caption: locale.with("console.sessions.caption", &[("n", &n)]),
             columns,
             rows: page.data.iter().map(row).collect(),
-            empty: locale.t("console.sessions.none").to_owned(),
+            empty: locale.t(none).to_owned(),
             ..Table::default()
         })
     }

@@ -1,0 +1,208 @@
+//! The feed of revocations, which services that verify access tokens offline fetch.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use signet::base::TimeSpan;
+use signet::crypto::jwt::{UnverifiedHeader, VerifyingKey, decode_unverified};
+
+use crate::support::relying_party::App;
+use crate::support::server::{Answer, Options, PASSWORD, Tokens, pair};
+use crate::support::{Backend, Server, on_both};
+
+const FEED: &str = "/.well-known/revocations";
+const API: &str = "https://api.example.com";
+
+/// The claims of the feed a second later, when no process may serve what it read before.
+async fn feed(server: &Server) -> Value {
+    server.advance(TimeSpan::from_secs(1));
+    claims(&server.get(FEED).await)
+}
+
+fn claims(answer: &Answer) -> Value {
+    json!(decode_unverified(&answer.is(200).text).claims.unwrap())
+}
+
+fn sid(tokens: &Tokens) -> String {
+    tokens.claims()["sid"].as_str().unwrap().to_owned()
+}
+
+fn has(feed: &Value, kind: &str, value: &str) -> bool {
+    feed[kind].get(value).is_some()
+}
+
+/// The feed is a JWT of its own type under a published key, open to every origin, for five seconds in caches, and the same
+/// bytes while nothing changes.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_feed_is_a_signed_document_of_its_own_type() {
+    on_both("feed: form", async |backend| {
+        let server = Server::start(backend).await;
+        let answer = server.get(FEED).await;
+        let said = claims(&answer);
+        assert_eq!(answer.header("content-type"), "application/jwt");
+        assert_eq!(answer.header("cache-control"), "public, max-age=5");
+        assert_eq!(answer.header("access-control-allow-origin"), "*");
+        assert_eq!(said["iss"], json!(server.base));
+        assert_eq!(said["exp"].as_i64().unwrap() - said["iat"].as_i64().unwrap(), 60);
+        assert_eq!((&said["poll"], &said["covers"]), (&json!(10), &json!(600)));
+        for (member, empty) in
+            [("sid", json!({})), ("jti", json!({})), ("cut", json!([])), ("kid", json!([]))]
+        {
+            assert_eq!(said[member], empty, "{member}");
+        }
+        let header = UnverifiedHeader::read(&answer.text).unwrap();
+        assert_eq!(header.typ, "revocations+jwt");
+        let keys = server.app.keyring();
+        let key = keys.parsed(&header.kid).unwrap();
+        assert!(VerifyingKey::new(key.alg, &key.public).unwrap().made(&answer.text));
+
+        // The same bytes for five seconds, then with a new time.
+        for secs in [0, 1, 3] {
+            server.advance(TimeSpan::from_secs(secs));
+            assert_eq!(server.get(FEED).await.text, answer.text);
+        }
+        let known =
+            server.request(Method::GET, FEED).header("if-none-match", answer.header("etag"));
+        server.send(known).await.is(304);
+        server.advance(TimeSpan::from_secs(1));
+        assert_eq!(
+            claims(&server.get(FEED).await)["iat"],
+            json!(said["iat"].as_i64().unwrap() + 5)
+        );
+        server.send(server.request(Method::OPTIONS, FEED)).await.is(204);
+        let discovery = server.get("/.well-known/openid-configuration").await.is(200).json();
+        assert_eq!(discovery["signet_revocations_uri"], json!(server.url(FEED)));
+        // It is no access token.
+        server.get_as("/v1/me", &answer.text).await.is(401);
+        server.get_as("/oauth2/userinfo", &answer.text).await.is(401);
+    })
+    .await;
+}
+
+/// A session that ends is listed by its id until its last token has expired everywhere; the session that goes on, a
+/// refused log-out and a changed role are not.
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_that_ended_are_listed_until_their_tokens_expired() {
+    on_both("feed: sessions", async |backend| {
+        let server = Server::start(backend).await;
+        let root = server.administrator("root").await;
+        let ada = server.register("ada").await;
+        let (one, two) = (server.login("ada").await, server.login("ada").await);
+        server.post("/v1/logout", json!({"refresh_token": "srt_x"})).await;
+        let other = format!("/v1/sessions/{}", sid(&root));
+        server.call_as(Method::DELETE, &other, &one.access, Value::Null).await.is(404);
+        let user = format!("/v1/admin/users/{ada}");
+        server.call_as(Method::PATCH, &user, &root.access, json!({"roles": ["x"]})).await.is(200);
+        assert_eq!(feed(&server).await["sid"], json!({}));
+        let body = json!({"current_password": PASSWORD, "new_password": "another good one"});
+        server.call_as(Method::POST, "/v1/password", &two.access, body).await.is(204);
+        let said = feed(&server).await;
+        assert!(has(&said, "sid", &sid(&one)) && !has(&said, "sid", &sid(&two)), "{said}");
+        let until = said["sid"][sid(&one)].as_i64().unwrap();
+        let last = one.claims()["exp"].as_i64().unwrap();
+        assert!((last + 60..=last + 62).contains(&until), "{until} {last}");
+        server.advance(TimeSpan::from_secs(until - server.now().secs() - 3));
+        assert!(has(&feed(&server).await, "sid", &sid(&one)));
+        server.advance(TimeSpan::from_secs(2));
+        assert_eq!(feed(&server).await["sid"], json!({}));
+    })
+    .await;
+}
+
+/// A revoked access token is listed by its `jti`; clients and APIs that are gone cut off every token from before.
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_clients_and_apis_are_listed() {
+    on_both("feed: tokens and cuts", async |backend| {
+        let server = Server::start(backend).await;
+        let root = server.administrator("root").await;
+        let post = async |path: &str, body: Value| {
+            server.call_as(Method::POST, path, &root.access, body).await
+        };
+        let api = post("/v1/admin/apis", json!({"identifier": API})).await;
+        api.is(201);
+        let app = App::register(
+            &server,
+            &root,
+            json!({"type": "service", "client_id": "bot", "audiences": [API]}),
+        )
+        .await;
+        server.app.reload_if_changed().await.unwrap();
+        let secret = app.secret.clone().unwrap();
+        let form = async |path: &str, form: String| {
+            let form = format!("client_id=bot&client_secret={secret}&{form}");
+            let request = server.request(Method::POST, path);
+            let request = request.header("content-type", "application/x-www-form-urlencoded");
+            server.send(request.body(form)).await
+        };
+        let token = form("/oauth2/token", "grant_type=client_credentials".to_owned()).await;
+        let token = token.is(200).string("access_token");
+        form("/oauth2/revoke", format!("token={token}")).await.is(200);
+        let jti = decode_unverified(&token).claims.unwrap()["jti"].as_str().unwrap().to_owned();
+        let said = feed(&server).await;
+        assert!(has(&said, "jti", &jti), "{said}");
+        assert_eq!((&said["sid"], &said["cut"]), (&json!({}), &json!([])));
+
+        let at = server.now().secs();
+        post("/v1/admin/clients/bot/disable", Value::Null).await.is(200);
+        let path = format!("/v1/admin/apis/{}", API.replace(':', "%3A").replace('/', "%2F"));
+        server.call_as(Method::DELETE, &path, &root.access, Value::Null).await.is(204);
+        let said = feed(&server).await;
+        let cut = |name: &str, value: &str| {
+            let found = said["cut"].as_array().unwrap().iter().find(|cut| cut[name] == value);
+            found.unwrap_or_else(|| panic!("{name}: {said}")).clone()
+        };
+        for entry in [cut("client_id", "bot"), cut("aud", API)] {
+            assert!((at..=at + 1).contains(&entry["iat"].as_i64().unwrap()), "{entry}");
+            assert!(entry["until"].as_i64().unwrap() > at + 600, "{entry}");
+        }
+        let everything = json!({"all": true});
+        let ended = post("/v1/admin/sessions/end", everything).await;
+        assert!([200, 204].contains(&ended.status), "{}", ended.text);
+        let said = feed(&server).await;
+        let all =
+            said["cut"].as_array().unwrap().iter().find(|cut| cut.as_object().unwrap().len() == 2);
+        assert!(all.is_some(), "{said}");
+    })
+    .await;
+}
+
+/// A key that is retired in an emergency is named, and the feed that names it is signed by another.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_withdrawn_key_is_named() {
+    on_both("feed: keys", async |backend| {
+        let server = Server::start(backend).await;
+        let root = server.administrator("root").await;
+        let kid = UnverifiedHeader::read(&server.get(FEED).await.text).unwrap().kid;
+        let post = async |path: &str, body: Value| {
+            server.call_as(Method::POST, path, &root.access, body).await
+        };
+        post("/v1/admin/keys/rotate", json!({"now": true})).await.is(200);
+        server.advance(TimeSpan::from_secs(7));
+        let retired = post(&format!("/v1/admin/keys/{kid}/retire"), json!({"now": true})).await;
+        retired.is(204);
+        let said = feed(&server).await;
+        assert_eq!(said["kid"], json!([kid]));
+        let signed = UnverifiedHeader::read(&server.get(FEED).await.text).unwrap();
+        assert_ne!(signed.kid, kid);
+    })
+    .await;
+}
+
+/// What one process ends is in the feed of another a second later.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_process_lists_what_any_has_ended() {
+    let Some((one, two)) = pair("feed: two processes").await else { return };
+    one.register("ada").await;
+    let tokens = one.login("ada").await;
+    assert!(!has(&feed(&two).await, "sid", &sid(&tokens)));
+    one.post("/v1/logout", json!({"refresh_token": tokens.refresh})).await.is(204);
+    assert!(has(&feed(&two).await, "sid", &sid(&tokens)));
+}
+
+/// Switched off, there is no feed, and the metadata name none.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_feed_can_be_switched_off() {
+    let server = Options::on(Backend::Sqlite).with("SIGNET_REVOCATION_FEED", "off").start().await;
+    server.get(FEED).await.is_problem(404, "not_found");
+    let discovery = server.get("/.well-known/openid-configuration").await.is(200).json();
+    assert!(discovery.get("signet_revocations_uri").is_none());
+}
