@@ -255,6 +255,8 @@ fn is_error(rest: &str) -> bool {
         || [
             "missing",
             "no_such",
+            "user.no_such",
+            "actor.no_such",
             "name.not_a_name",
             "login.not_confirmed",
             "login.not_verified",

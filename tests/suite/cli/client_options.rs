@@ -296,7 +296,7 @@ async fn why_says_what_was_wrong_with_requests_and_what_to_type() {
     let people = place.run(&["client", "why", "shop", "-o", "table"]).code(7).out;
     assert!(people.contains("signet client update shop --redirect-uri"), "{people}");
     assert!(people.contains("/oauth2/authorize: ") && people.contains(", first "), "{people}");
-    assert!(!people.contains("1 times"), "{people}");
+    assert!(!people.contains(" 1 times"), "{people}");
     let report = place.run(&["client", "why", "shop"]).code(7).one();
     assert_eq!(report["findings"][0]["code"], "redirect_uri_not_registered");
     // The command that is shown, as it is shown, ends it.
