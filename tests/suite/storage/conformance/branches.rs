@@ -257,6 +257,15 @@ async fn a_cut_moves_forward_only_and_goes_when_its_tokens_have_expired() {
                 ("jti".to_owned(), None, until(2)),
             ]
         );
+        let counting = async |at| {
+            let rows = revocations::counting(&mut reader(&db).await, after(at)).await.unwrap();
+            rows.into_iter().map(|row| (row.kind, row.cut_iat)).collect::<Vec<_>>()
+        };
+        let client = ("client_id".to_owned(), Some(secs(20)));
+        let (aud, jti) = (("aud".to_owned(), Some(secs(1))), ("jti".to_owned(), None));
+        assert_eq!(counting(61).await, [aud, jti, client.clone()]);
+        assert_eq!(counting(62).await, [client]);
+        assert!(counting(160).await.is_empty());
         let removed = async |before, step| {
             commit(&db, async |tx| housekeeping::revocations(tx, before, step).await).await
         };

@@ -68,6 +68,30 @@ async fn signing_keys_of_every_kind_come_back_oldest_first() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_withdrawn_until_its_last_token_has_expired() {
+    on_both_stores("keys: withdrawn", async |db| {
+        for (kid, state) in [
+            ("active", KeyState::Active),
+            ("retired", KeyState::Retired),
+            ("unused", KeyState::Retired),
+        ] {
+            let mut key = in_state(kid, SigningAlg::Es256, state, after(100));
+            key.facts.activated_at = (kid != "unused").then_some(NOW);
+            key.facts.longest_ttl = TimeSpan::from_secs(600);
+            insert(&db, &key).await;
+        }
+        let withdrawn = async |at: i64| {
+            let leeway = TimeSpan::from_secs(60);
+            keys::withdrawn(&mut reader(&db).await, after(at), leeway).await.unwrap()
+        };
+        assert_eq!(withdrawn(100).await, ["retired"]);
+        assert_eq!(withdrawn(762).await, ["retired"]);
+        assert!(withdrawn(763).await.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_published_key_is_ordered_to_sign_once() {
     on_both_stores("keys: orders", async |db| {
         let mut waiting = in_state("waiting", SigningAlg::Es256, KeyState::Published, NOW);
