@@ -10,7 +10,7 @@ use super::openapi::{Access, Operation};
 /// One route.
 #[derive(Debug, Clone, Copy)]
 pub struct Route {
-    /// The method; [`ANY`] for all of them.
+    /// The method; `ANY` for all of them.
     pub method: &'static str,
     /// The path pattern.
     pub path: &'static str,

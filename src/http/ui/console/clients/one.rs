@@ -220,15 +220,14 @@ impl Console {
         facts
     }
 
-    /// Values of `scope` that the application may request: one for each of its APIs, which `resource` names.
+    /// Values of `scope` that the application may request: one for each of its APIs, which `resource` names,
+    /// and one for administration.
     fn scope_values(&self, client: &Client) -> Vec<Fact> {
         let ClientMetadata { client_type, audiences, admin_scopes, .. } = &client.metadata;
         let is_service = *client_type == ClientType::Service;
         let of_user = ["openid", "profile"].map(str::to_owned).into_iter();
-        let of_user: Vec<String> = of_user
-            .filter(|scope| !is_service && client.may_request_scope(scope))
-            .chain(admin_scopes.iter().map(|scope| scope.to_string()))
-            .collect();
+        let of_user: Vec<String> =
+            of_user.filter(|scope| !is_service && client.may_request_scope(scope)).collect();
         let value = |scopes: &[String]| Cell::code(scopes.join(" "));
         let of_api = |identifier: &String| {
             let known = self.context().app.audience(Some(identifier))?;
@@ -239,11 +238,16 @@ impl Console {
             let value = value(&all).noting(format!("resource={identifier}"));
             (!all.is_empty()).then_some(Fact { name: "scope", value })
         };
-        let of_apis: Vec<Fact> = audiences.iter().filter_map(of_api).collect();
-        match of_apis.is_empty() && !of_user.is_empty() {
-            true => vec![Fact { name: "scope", value: value(&of_user) }],
-            false => of_apis,
+        let mut values: Vec<Fact> = audiences.iter().filter_map(of_api).collect();
+        if values.is_empty() && !of_user.is_empty() {
+            values.push(Fact { name: "scope", value: value(&of_user) });
         }
+        // Tokens for administration are for the server itself, and for no API.
+        if !admin_scopes.is_empty() {
+            let scopes: Vec<String> = admin_scopes.iter().map(|scope| scope.to_string()).collect();
+            values.push(Fact { name: "scope", value: value(&scopes) });
+        }
+        values
     }
 
     /// The newest request of the client that was refused or narrowed, and the command that lists all of them.
