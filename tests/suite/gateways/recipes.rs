@@ -83,7 +83,18 @@ fn envoy(venv: &Path) -> Option<PathBuf> {
     versions.filter_map(Result::ok).map(program).find(|program| program.exists())
 }
 
-/// A gateway that runs the files of its recipe, in which only the ports are others; it stops with its value.
+/// How long the gateways wait, and how long they do here: a busy machine is slow, not wrong.
+const WAITS: [(&str, &str); 7] = [
+    ("proxy_connect_timeout 1s", "proxy_connect_timeout 30s"),
+    ("proxy_read_timeout 2s", "proxy_read_timeout 60s"),
+    ("timeout connect 1s", "timeout connect 30s"),
+    ("timeout = 500", "timeout = 15000"),
+    ("response_header_timeout 2s", "response_header_timeout 60s"),
+    ("connect_timeout: 1s", "connect_timeout: 30s"),
+    ("timeout: 2s", "timeout: 60s"),
+];
+
+/// A gateway that runs the files of its recipe, in which only ports and waits are others; it stops with its value.
 struct Running {
     child: Child,
     base: String,
@@ -113,6 +124,9 @@ async fn start(gateway: Gateway, program: &Path, signet: &str, services: [u16; 2
     for entry in std::fs::read_dir(recipe).unwrap() {
         let entry = entry.unwrap();
         let mut text = std::fs::read_to_string(entry.path()).unwrap();
+        for (wait, longer) in WAITS {
+            text = text.replace(wait, longer);
+        }
         for (place, own) in PORTS.iter().zip(&own) {
             text = text.replace(place, own);
             // As Envoy has it.
