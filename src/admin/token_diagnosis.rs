@@ -9,7 +9,7 @@ use crate::base::id::UserId;
 use crate::crypto::hs256::SharedSecret;
 use crate::crypto::jwt::{Expected, UnverifiedHeader, VerifyingKey, decode_unverified};
 use crate::domain::audit::EventKind;
-use crate::domain::claims::{TokenType, VerifiedClaims};
+use crate::domain::claims::VerifiedClaims;
 use crate::domain::client::is_client_id;
 use crate::domain::liveness::made_at_the_latest;
 use crate::domain::outcome::{Failure, Fault};
@@ -67,17 +67,7 @@ async fn opaque(app: &App, kind: OpaqueKind, token: &str) -> Result<Opaque, Faul
 }
 
 async fn signed(app: &App, token: &str) -> Result<Signed, Fault> {
-    let mut signed = Signed {
-        anatomy: decode_unverified(token),
-        expected_type: TokenType::AtJwt,
-        either_type: false,
-        key: None,
-        signature: None,
-        accepted: false,
-        registered: false,
-        state: None,
-        revoked: false,
-    };
+    let mut signed = Signed::of(decode_unverified(token));
     let audience = signed.text("aud").and_then(|audience| app.audience(Some(audience)));
     let made = signed.time("iat").map_or(i64::MAX, Timestamp::secs);
     signed.registered =

@@ -37,7 +37,7 @@ impl App {
         if self.gateway_warnings.is_due(message, self.clock.counted()) {
             tracing::warn!(
                 event = "gateway_question",
-                "the question of a gateway cannot be answered, and its clients are refused: {message}"
+                "the question of a gateway cannot be answered: {message}"
             );
         }
     }

@@ -165,6 +165,12 @@ impl RuleError {
 }
 
 impl TokenRules {
+    /// Whether tokens carry the claim of this name.
+    #[must_use]
+    pub fn has_claim(&self, name: &str) -> bool {
+        self.claims.iter().any(|claim| claim == name)
+    }
+
     /// The rules of APIs that chose nothing, and of tokens for Signet itself.
     pub const DEFAULT: Self = Self {
         signing_alg: None,

@@ -113,7 +113,7 @@ pub async fn check(
 
 /// The roles of the user, where the API asks for them: else any client could learn them with a token of its own.
 fn roles_of(active: &ActiveToken) -> Vec<String> {
-    let asks = active.audience().target.rules().claims.iter().any(|claim| claim == ROLES_CLAIM);
+    let asks = active.audience().target.rules().has_claim(ROLES_CLAIM);
     match active.session() {
         Some((_, user)) if asks => user.subject().token_roles(),
         _ => Vec::new(),

@@ -43,7 +43,7 @@ pub struct StoredRevocation {
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn counting(
+pub async fn unexpired(
     link: &mut impl Link,
     now: Timestamp,
 ) -> Result<Vec<StoredRevocation>, Fault> {

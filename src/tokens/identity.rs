@@ -3,7 +3,6 @@
 //! Owns what one says and that it is an access token nowhere: its `typ` is its own.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -16,7 +15,7 @@ use crate::domain::claims::{TokenType, asked_by};
 use crate::domain::outcome::Fault;
 use crate::domain::token_rules::TokenAlg;
 
-use super::issue::nothing_to_sign_with;
+use super::issue::sign_with_key;
 use super::validate::ActiveToken;
 
 /// How long one counts.
@@ -99,10 +98,5 @@ fn signed(
         TokenAlg::Key(alg) => alg,
         TokenAlg::SharedSecret => app.config.signing_alg,
     };
-    let keyring = app.keyring();
-    let signer = keyring.signer(alg).ok_or_else(nothing_to_sign_with)?;
-    let began = Instant::now();
-    let signed = signer.sign(TokenType::IdentityJwt, &identity);
-    app.metrics.signed(TokenAlg::Key(alg), began.elapsed());
-    signed
+    sign_with_key(app, alg, TokenType::IdentityJwt, &identity)
 }

@@ -21,6 +21,7 @@ use crate::domain::claims::{
 use crate::domain::client::Client;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::session::Session;
+use crate::domain::signing_key::SigningAlg;
 use crate::domain::token_rules::TokenAlg;
 
 use super::lineage;
@@ -212,11 +213,8 @@ impl Tokens {
             at_hash: at_hash(&self.access_token),
             asked,
         };
-        let (keyring, alg) = (app.keyring(), client.metadata.id_token_alg);
-        let signer = keyring.signer(alg).ok_or_else(nothing_to_sign_with)?;
-        let began = Instant::now();
-        self.id_token = Some(signer.sign(TokenType::Jwt, &claims)?);
-        app.metrics.signed(TokenAlg::Key(alg), began.elapsed());
+        self.id_token =
+            Some(sign_with_key(app, client.metadata.id_token_alg, TokenType::Jwt, &claims)?);
         Ok(self)
     }
 
@@ -284,7 +282,24 @@ impl UnsignedToken<'_> {
     }
 }
 
-/// There is no key of the algorithm that is needed.
-pub(super) const fn nothing_to_sign_with() -> Fault {
+/// `claims` as a token of this kind under the key that signs with `alg` now; the time it takes is measured.
+///
+/// # Errors
+/// When no key of the algorithm signs, or the crypto library fails.
+pub(super) fn sign_with_key(
+    app: &App,
+    alg: SigningAlg,
+    token_type: TokenType,
+    claims: &impl Serialize,
+) -> Result<String, Fault> {
+    let keyring = app.keyring();
+    let signer = keyring.signer(alg).ok_or_else(nothing_to_sign_with)?;
+    let began = Instant::now();
+    let signed = signer.sign(token_type, claims);
+    app.metrics.signed(TokenAlg::Key(alg), began.elapsed());
+    signed
+}
+
+const fn nothing_to_sign_with() -> Fault {
     Fault::internal("there is no key of the algorithm the audience asks for")
 }

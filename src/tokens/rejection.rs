@@ -6,7 +6,6 @@
 use crate::app::App;
 use crate::base::Timestamp;
 use crate::crypto::jwt::{VerifyingKey, decode_unverified};
-use crate::domain::claims::TokenType;
 use crate::domain::token_diagnosis::{
     self, Evidence, NamedKey, OpaqueKind, Presented, Signed, TokenCode,
 };
@@ -33,17 +32,7 @@ pub fn code_of(app: &App, token: &str, audience: &str, now: Timestamp) -> TokenC
 }
 
 fn examined(app: &App, token: &str) -> Signed {
-    let mut signed = Signed {
-        anatomy: decode_unverified(token),
-        expected_type: TokenType::AtJwt,
-        either_type: false,
-        key: None,
-        signature: None,
-        accepted: false,
-        registered: false,
-        state: None,
-        revoked: false,
-    };
+    let mut signed = Signed::of(decode_unverified(token));
     let audience = signed.text("aud").and_then(|audience| app.audience(Some(audience)));
     signed.registered = audience.is_some();
     if let Some(audience) = &audience {

@@ -4,7 +4,6 @@
 //! an entry and never takes one back, so that no order of feeds matters.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -15,11 +14,10 @@ use crate::base::{TimeSpan, Timestamp};
 use crate::crypto::keyring::Document;
 use crate::domain::claims::TokenType;
 use crate::domain::outcome::Fault;
-use crate::domain::token_rules::TokenAlg;
 use crate::store::keys;
 use crate::store::revocations::{self, LEEWAY};
 
-use super::issue::nothing_to_sign_with;
+use super::issue::sign_with_key;
 
 /// How long a feed counts as recent.
 const LIFE: TimeSpan = TimeSpan::from_secs(60);
@@ -72,7 +70,7 @@ pub async fn current(app: &App, now: Timestamp) -> Result<Document, Fault> {
 async fn read(app: &App, now: Timestamp) -> Result<FeedContent, Fault> {
     let mut reader = app.db.reader().await?;
     Ok(FeedContent {
-        rows: revocations::counting(&mut reader, now).await?,
+        rows: revocations::unexpired(&mut reader, now).await?,
         keys: keys::withdrawn(&mut reader, now, LEEWAY).await?,
         covers: app.longest_access_ttl().secs(),
     })
@@ -100,13 +98,7 @@ fn sign(app: &App, content: &FeedContent, now: Timestamp) -> Result<String, Faul
             name => claims.cut.push(cut(name, row.cut_iat, &row.value, until)),
         }
     }
-    let alg = app.config.signing_alg;
-    let keyring = app.keyring();
-    let signer = keyring.signer(alg).ok_or_else(nothing_to_sign_with)?;
-    let began = Instant::now();
-    let signed = signer.sign(TokenType::RevocationsJwt, &claims);
-    app.metrics.signed(TokenAlg::Key(alg), began.elapsed());
-    signed
+    sign_with_key(app, app.config.signing_alg, TokenType::RevocationsJwt, &claims)
 }
 
 /// An entry that concerns every token with a claim of this value, or every token at all.

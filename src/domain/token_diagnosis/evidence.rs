@@ -108,6 +108,22 @@ impl NamedKey {
 }
 
 impl Signed {
+    /// A text of which nothing has been checked yet.
+    #[must_use]
+    pub const fn of(anatomy: TokenStructure) -> Self {
+        Self {
+            anatomy,
+            expected_type: TokenType::AtJwt,
+            either_type: false,
+            key: None,
+            signature: None,
+            accepted: false,
+            registered: false,
+            state: None,
+            revoked: false,
+        }
+    }
+
     /// The `typ` in the header, if a token for this audience may have it.
     #[must_use]
     pub fn fitting_type(&self) -> Option<TokenType> {

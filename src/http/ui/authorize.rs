@@ -13,8 +13,8 @@ use crate::oauth::params::{Params, invalid};
 use crate::oauth::restart::{RefusedRequest, RestartOptions};
 
 use super::page_error::{OrErrorPage, PageResult};
+use super::pending_page::{open, unusable};
 use super::render::{once_more, step};
-use super::under_way::{open, unusable};
 use super::{error_page, flow_error_page};
 
 /// A request in the address, or the way back from the log-in page.

@@ -9,8 +9,8 @@ use crate::oauth::consent;
 use crate::oauth::restart::RestartOptions;
 
 use super::page_error::{OrErrorPage, PageResult};
+use super::pending_page::{open, unusable};
 use super::render;
-use super::under_way::{open, unusable};
 
 /// What was decided.
 pub async fn post(context: Context, form: Result<FormFields, Problem>) -> PageResult {

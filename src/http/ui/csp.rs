@@ -22,7 +22,7 @@ pub fn policy(script: bool) -> String {
 /// The policy of such a page while a request of a client is under way.
 #[cfg(feature = "test-support")]
 #[must_use]
-pub fn policy_under_way(script: bool) -> String {
+pub fn policy_pending_page(script: bool) -> String {
     policy(script).replace(FORMS_STAY, "")
 }
 
@@ -54,7 +54,7 @@ pub fn open_to_application(headers: &mut HeaderMap) {
 
 #[cfg(test)]
 mod tests {
-    use super::{policy, policy_under_way};
+    use super::{policy, policy_pending_page};
 
     #[test]
     fn a_page_may_use_this_origin_and_nothing_else() {
@@ -62,7 +62,7 @@ mod tests {
                     base-uri 'none'";
         assert_eq!(policy(false), format!("{base}; form-action 'self'"));
         assert_eq!(policy(true), format!("{base}; script-src 'self'; form-action 'self'"));
-        assert_eq!(policy_under_way(false), base);
-        assert_eq!(policy_under_way(true), format!("{base}; script-src 'self'"));
+        assert_eq!(policy_pending_page(false), base);
+        assert_eq!(policy_pending_page(true), format!("{base}; script-src 'self'"));
     }
 }

@@ -14,8 +14,8 @@ use crate::oauth::sealed_request::{SealedRequest, UnusableRequest};
 
 use super::page_error::{OrErrorPage, PageError, PageResult};
 use super::pages::DevicePage;
+use super::pending_page::open;
 use super::render::{self, head};
-use super::under_way::open;
 use super::{flow_error_page, page};
 
 /// The page, with the code in it if the address brought one; or the way back from the log-in page.

@@ -21,32 +21,32 @@ use super::login::answered;
 use super::page;
 use super::page_error::PageResult;
 use super::pages::{Done, EnrolPage, RecoveryCodesPage};
+use super::pending_page::PendingPage;
 use super::qr::QrImage;
 use super::render::{go_here, head, onwards};
-use super::under_way::UnderWay;
 
 /// The page. Without a secret in the address it makes one and continues there, so that a reload shows the same
 /// one.
 pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResult {
-    let (under_way, params) = UnderWay::of_address(context, params)?;
+    let (pending_page, params) = PendingPage::of_address(context, params)?;
     let page = async {
         match params.get("setup") {
             Some(setup) => {
-                let name = under_way.context.frame(None).t("totp.default_name");
-                show(&under_way, setup.to_owned(), name, None).await
+                let name = pending_page.context.frame(None).t("totp.default_name");
+                show(&pending_page, setup.to_owned(), name, None).await
             }
-            None => begin(&under_way).await,
+            None => begin(&pending_page).await,
         }
     };
-    under_way.finish(page).await
+    pending_page.finish(page).await
 }
 
-async fn begin(under_way: &UnderWay) -> PageResult {
-    let UnderWay { context, visit, sealed, challenge } = under_way;
+async fn begin(pending_page: &PendingPage) -> PageResult {
+    let PendingPage { context, visit, sealed, challenge } = pending_page;
     let (app, visitor) = (context.app.clone(), visit.visitor.clone());
     let info = context.request_info();
     let work = browser_step_up::begin_enrolment(app, challenge.clone(), visitor, info);
-    let begun = context.run(work).await.map_err(|problem| under_way.failed(&problem))?;
+    let begun = context.run(work).await.map_err(|problem| pending_page.failed(&problem))?;
     // Base64url: nothing in it needs escaping.
     let query = format!("flow={}&challenge={challenge}&setup={}", sealed.text, begun.setup);
     let to = context.link("/login/enrol").with_query(&query);
@@ -55,22 +55,22 @@ async fn begin(under_way: &UnderWay) -> PageResult {
 
 /// The first code, or the choice to do it another time.
 pub async fn post(context: Context, form: Result<FormFields, Problem>) -> PageResult {
-    let (under_way, form) = UnderWay::of_form(context, form)?;
-    under_way.finish(enrol(&under_way, form)).await
+    let (pending_page, form) = PendingPage::of_form(context, form)?;
+    pending_page.finish(enrol(&pending_page, form)).await
 }
 
-async fn enrol(under_way: &UnderWay, mut form: FormFields) -> PageResult {
+async fn enrol(pending_page: &PendingPage, mut form: FormFields) -> PageResult {
     let (setup, code, name) = (form.take("setup"), form.take("code"), form.take("name"));
     let entry = if form.take("decision") == "skip" {
         Entry::PutOff
     } else {
         Entry::Totp(Confirmation { setup: setup.clone(), code, name: Some(name.clone()) })
     };
-    match under_way.advance(entry).await {
+    match pending_page.advance(entry).await {
         Ok(SignInOutcome::SignedIn(signed_in)) if !signed_in.recovery_codes.is_empty() => {
-            Ok(show_codes(under_way, &signed_in))
+            Ok(show_codes(pending_page, &signed_in))
         }
-        Ok(outcome) => Ok(answered(&under_way.context, &under_way.sealed, &outcome)),
+        Ok(outcome) => Ok(answered(&pending_page.context, &pending_page.sealed, &outcome)),
         // The page once more, where the user can correct what was wrong.
         Err(problem)
             if matches!(
@@ -78,33 +78,33 @@ async fn enrol(under_way: &UnderWay, mut form: FormFields) -> PageResult {
                 Code::ValidationFailed | Code::TooManyAttempts | Code::Unavailable
             ) =>
         {
-            show(under_way, setup, &name, Some(&problem)).await
+            show(pending_page, setup, &name, Some(&problem)).await
         }
-        Err(problem) => Err(under_way.failed(&problem)),
+        Err(problem) => Err(pending_page.failed(&problem)),
     }
 }
 
 async fn show(
-    under_way: &UnderWay,
+    pending_page: &PendingPage,
     setup: String,
     name: &str,
     problem: Option<&Problem>,
 ) -> PageResult {
-    let UnderWay { context, visit, sealed, challenge } = under_way;
+    let PendingPage { context, visit, sealed, challenge } = pending_page;
     let (app, visitor) = (context.app.clone(), visit.visitor.clone());
     let info = context.request_info();
     let work = browser_step_up::enrolment(app, challenge.clone(), visitor, info);
-    let enrolment = context.run(work).await.map_err(|problem| under_way.failed(&problem))?;
+    let enrolment = context.run(work).await.map_err(|problem| pending_page.failed(&problem))?;
     let Enrolment { user, may_skip } = enrolment;
     let shown = totp_enrolment::shown_again(&context.app, &user, setup, context.now());
     let Ok(TotpSetup { setup, secret, otpauth_uri }) = context.check(shown) else {
-        return begin(under_way).await;
+        return begin(pending_page).await;
     };
-    let frame = under_way.frame();
+    let frame = pending_page.frame();
     let errors = problem.map(Problem::fields).unwrap_or_default();
     let of = |field: &str| errors.iter().find(|error| error.field == field);
     let error = problem.filter(|_| errors.is_empty()).map(|problem| frame.refusal(problem));
-    let client_name = under_way.client_name();
+    let client_name = pending_page.client_name();
     let template = EnrolPage {
         frame,
         flow: &sealed.text,
@@ -119,7 +119,7 @@ async fn show(
         error: error.as_deref(),
         code_error: of("code").map(|error| frame.field(error)),
         name_error: of("name").map(|_| frame.t("totp.name_error")),
-        restart: &under_way.restart(),
+        restart: &pending_page.restart(),
     };
     let mut answer = head(problem);
     visit.keep(&context.app, &mut answer);
@@ -127,15 +127,15 @@ async fn show(
 }
 
 /// The recovery codes, this once. The user is signed in already: the next page is that of the request.
-fn show_codes(under_way: &UnderWay, signed_in: &SignedInBrowser) -> HttpResponse {
-    let UnderWay { context, visit, sealed, .. } = under_way;
+fn show_codes(pending_page: &PendingPage, signed_in: &SignedInBrowser) -> HttpResponse {
+    let PendingPage { context, visit, sealed, .. } = pending_page;
     let SignedInBrowser { cookie, recovery_codes, .. } = signed_in;
     let session = Some(cookie.expose().clone());
     let csrf = account::token(
         &context.app,
         &BrowserCookies { browser: visit.visitor.browser.clone(), session },
     );
-    let frame = under_way.frame().shown_once();
+    let frame = pending_page.frame().shown_once();
     let mut answer = HttpResponse::Ok();
     cookie::log_in(&context.app, &mut answer, signed_in);
     let template = RecoveryCodesPage {

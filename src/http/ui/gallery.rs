@@ -20,7 +20,7 @@ use super::pages::{
     NewPasswordPage, PasskeyForm, SessionRow,
 };
 use super::setup::{FirstTokenPage, SetupPage, quoted};
-use super::{ErrorPage, Frame, policy, policy_under_way};
+use super::{ErrorPage, Frame, policy, policy_pending_page};
 use crate::base::{TimeSpan, Timestamp};
 use crate::domain::base_path::Link;
 use crate::domain::outcome::{Code, FieldError};
@@ -100,7 +100,7 @@ fn sample<T: Template>(name: &'static str, template: &T, policy: String) -> Resu
 }
 
 fn signing_in(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
-    let policy = || policy_under_way(true);
+    let policy = || policy_pending_page(true);
     let error = frame.locale.error((Code::InvalidCredentials, None), "");
     let restart = start_again(world);
     let logo = logo(frame);
@@ -207,10 +207,10 @@ fn consenting(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String
     let undecided = FieldError { field: "decision", code: "unknown", message: "" };
     let refused = page(vec![own("openid")], None, Some(frame.field(&undecided)));
     Ok(vec![
-        sample("consent", &many, policy_under_way(false))?,
-        sample("consent-identity", &page(vec![], None, None), policy_under_way(false))?,
-        sample("consent-device", &device, policy_under_way(false))?,
-        sample("consent-refused", &refused, policy_under_way(false))?,
+        sample("consent", &many, policy_pending_page(false))?,
+        sample("consent-identity", &page(vec![], None, None), policy_pending_page(false))?,
+        sample("consent-device", &device, policy_pending_page(false))?,
+        sample("consent-refused", &refused, policy_pending_page(false))?,
     ])
 }
 
@@ -291,7 +291,7 @@ fn devices(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
     let done = |allowed| DeviceDonePage { frame, allowed, client_name: world.client };
     let error = frame.locale.wait(TimeSpan::from_mins(5));
     let error = Some(&*error);
-    let policy = || policy_under_way(false);
+    let policy = || policy_pending_page(false);
     Ok(vec![
         sample("device", &page("", None), policy())?,
         sample("device-refused", &page(world.typed, error), policy())?,
@@ -315,13 +315,13 @@ fn signing_out(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, Strin
     let back = BackLink { location: world.callback, client_name: world.client };
     let done = LoggedOutPage { frame, back: Some(back) };
     Ok(vec![
-        sample("logout", &confirm(None), policy_under_way(false))?,
-        sample("logout-refused", &refused, policy_under_way(false))?,
-        sample("logged-out", &done, policy_under_way(false))?,
+        sample("logout", &confirm(None), policy_pending_page(false))?,
+        sample("logout-refused", &refused, policy_pending_page(false))?,
+        sample("logged-out", &done, policy_pending_page(false))?,
         sample(
             "logged-out-nowhere",
             &LoggedOutPage { frame, back: None },
-            policy_under_way(false),
+            policy_pending_page(false),
         )?,
     ])
 }
@@ -333,8 +333,8 @@ fn answers(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
     let uri = "com.example.photos:/callback?code=x";
     let go_on = ContinuePage { frame, uri, destination: "com.example.photos" };
     Ok(vec![
-        sample("form-post", &form, policy_under_way(true))?,
-        sample("continue", &go_on, policy_under_way(false))?,
+        sample("form-post", &form, policy_pending_page(true))?,
+        sample("continue", &go_on, policy_pending_page(false))?,
     ])
 }
 
@@ -386,11 +386,11 @@ fn own(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
         sample("setup-refused", &setup(world.login, login_error, password_error), script())?,
         sample("first-token", &token, policy())?,
         sample("error", &error, policy())?,
-        sample("stale", &stale(&both), policy_under_way(false))?,
-        sample("stale-pushed", &stale(&pushed), policy_under_way(false))?,
-        sample("stale-unknown", &stale(&unknown), policy_under_way(false))?,
-        sample("link-used", &link(&replaced), policy_under_way(false))?,
-        sample("link-used-without-mail", &link(&handed_over), policy_under_way(false))?,
+        sample("stale", &stale(&both), policy_pending_page(false))?,
+        sample("stale-pushed", &stale(&pushed), policy_pending_page(false))?,
+        sample("stale-unknown", &stale(&unknown), policy_pending_page(false))?,
+        sample("link-used", &link(&replaced), policy_pending_page(false))?,
+        sample("link-used-without-mail", &link(&handed_over), policy_pending_page(false))?,
     ])
 }
 

@@ -14,8 +14,8 @@ use crate::oauth::restart::RestartOptions;
 use crate::oauth::sealed_request::SealedRequest;
 
 use super::page_error::{OrErrorPage, PageResult};
+use super::pending_page::{PendingPage, open, unusable};
 use super::render::{Login, go_here, onwards, page_of, sign_in_info};
-use super::under_way::{UnderWay, open, unusable};
 use super::{account, error_page, own_account, passkeys, recovery, signup};
 
 /// The sign-in page: without a client, or of the request in the address. The button of the page sends its form
@@ -79,12 +79,12 @@ async fn signed_in_as(context: &Context, visit: &Visit) -> Option<String> {
 
 /// What was typed.
 pub async fn post(context: Context, form: Result<FormFields, Problem>) -> PageResult {
-    let (under_way, form) = UnderWay::of_form(context, form)?;
-    under_way.finish(signed_in(&under_way, form)).await
+    let (pending_page, form) = PendingPage::of_form(context, form)?;
+    pending_page.finish(signed_in(&pending_page, form)).await
 }
 
-async fn signed_in(under_way: &UnderWay, mut form: FormFields) -> PageResult {
-    let UnderWay { context, visit, sealed, .. } = under_way;
+async fn signed_in(pending_page: &PendingPage, mut form: FormFields) -> PageResult {
+    let PendingPage { context, visit, sealed, .. } = pending_page;
     let (login, typed) = (form.take("login"), form.take("password"));
     let stay = form.take("stay") == "on";
     let (app, visitor) = (context.app.clone(), visit.visitor.clone());
@@ -92,7 +92,7 @@ async fn signed_in(under_way: &UnderWay, mut form: FormFields) -> PageResult {
     let signed_in = match (passkeys::assertion(&mut form), password("password", &typed)) {
         (Some(Err(refusal)), _) | (None, Err(refusal)) => Err(context.problem(refusal.into())),
         (Some(Ok(response)), _) => {
-            let step = PasskeyAnswer { challenge: under_way.challenge.clone(), response, stay };
+            let step = PasskeyAnswer { challenge: pending_page.challenge.clone(), response, stay };
             context.run(browser_login::sign_in_with_passkey(app, step, visitor, info)).await
         }
         (None, Ok(password)) => {
@@ -102,7 +102,7 @@ async fn signed_in(under_way: &UnderWay, mut form: FormFields) -> PageResult {
     };
     match signed_in {
         Ok(outcome) => Ok(answered(context, sealed, &outcome)),
-        Err(problem) => again(under_way, (&login, stay), &problem),
+        Err(problem) => again(pending_page, (&login, stay), &problem),
     }
 }
 
@@ -123,7 +123,7 @@ pub(super) fn answered(
 }
 
 /// The page once more, with what was wrong, and the login name and "stay signed in" kept.
-fn again(under_way: &UnderWay, (login, stay): (&str, bool), problem: &Problem) -> PageResult {
+fn again(pending_page: &PendingPage, (login, stay): (&str, bool), problem: &Problem) -> PageResult {
     let correctable = matches!(
         problem.code(),
         Code::InvalidCredentials
@@ -134,10 +134,10 @@ fn again(under_way: &UnderWay, (login, stay): (&str, bool), problem: &Problem) -
             | Code::Unavailable
     );
     if !correctable {
-        return Err(under_way.failed(problem));
+        return Err(pending_page.failed(problem));
     }
-    let UnderWay { context, visit, sealed, .. } = under_way;
-    let frame = under_way.frame();
+    let PendingPage { context, visit, sealed, .. } = pending_page;
+    let frame = pending_page.frame();
     let error = match problem.code() {
         // Of a passkey: the page was open for too long. It has a new challenge now.
         Code::ChallengeInvalid => frame.t("passkey.expired").into(),

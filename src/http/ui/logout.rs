@@ -17,8 +17,8 @@ use crate::oauth::restart::RestartOptions;
 use super::consent::decision;
 use super::page_error::{OrErrorPage, PageResult};
 use super::pages::{BackLink, LoggedOutPage, LogoutConfirmPage};
+use super::pending_page::{open, unusable};
 use super::render::{Redirection, go, go_here, head, once_more, restart};
-use super::under_way::{open, unusable};
 use super::{page, stale_form};
 
 /// A client, or any page, sends a browser.

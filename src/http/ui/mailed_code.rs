@@ -14,28 +14,28 @@ use super::login::answered;
 use super::page;
 use super::page_error::PageResult;
 use super::pages::MailedCodePage;
+use super::pending_page::PendingPage;
 use super::render::{go_here, head};
-use super::under_way::UnderWay;
 
 const PAGE: &str = "/login/mailed-code";
 
 /// The page. Sends nothing: a request in an address that an attacker made must not fill a mailbox.
 pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResult {
-    let (under_way, params) = UnderWay::of_address(context, params)?;
-    under_way.finish(show(&under_way, params.get("sent").is_some(), None)).await
+    let (pending_page, params) = PendingPage::of_address(context, params)?;
+    pending_page.finish(show(&pending_page, params.get("sent").is_some(), None)).await
 }
 
 /// The code, or the wish for another mail.
 pub async fn post(context: Context, form: Result<FormFields, Problem>) -> PageResult {
-    let (under_way, form) = UnderWay::of_form(context, form)?;
-    under_way.finish(submit(&under_way, form)).await
+    let (pending_page, form) = PendingPage::of_form(context, form)?;
+    pending_page.finish(submit(&pending_page, form)).await
 }
 
-async fn submit(under_way: &UnderWay, mut form: FormFields) -> PageResult {
+async fn submit(pending_page: &PendingPage, mut form: FormFields) -> PageResult {
     let answer = if form.take("decision") == "send" {
-        send(under_way).await
+        send(pending_page).await
     } else {
-        check(under_way, form.take("code")).await
+        check(pending_page, form.take("code")).await
     };
     let problem = match answer {
         Ok(answer) => return Ok(answer),
@@ -44,39 +44,43 @@ async fn submit(under_way: &UnderWay, mut form: FormFields) -> PageResult {
     match problem.code() {
         // The page once more, where the user can correct what was wrong; or the page of another step.
         Code::MfaFailed | Code::TooManyAttempts | Code::Unavailable => {
-            show(under_way, false, Some(&problem)).await
+            show(pending_page, false, Some(&problem)).await
         }
-        _ => Err(under_way.not_taken(PAGE, &problem).await),
+        _ => Err(pending_page.not_taken(PAGE, &problem).await),
     }
 }
 
-async fn check(under_way: &UnderWay, typed: String) -> Result<HttpResponse, Problem> {
-    let outcome = under_way.advance(Entry::MailedCode(Secret::new(typed))).await?;
-    Ok(answered(&under_way.context, &under_way.sealed, &outcome))
+async fn check(pending_page: &PendingPage, typed: String) -> Result<HttpResponse, Problem> {
+    let outcome = pending_page.advance(Entry::MailedCode(Secret::new(typed))).await?;
+    Ok(answered(&pending_page.context, &pending_page.sealed, &outcome))
 }
 
 /// Sends another code. Always a redirect: loading the next page again sends nothing.
-async fn send(under_way: &UnderWay) -> Result<HttpResponse, Problem> {
-    let UnderWay { context, visit, sealed, challenge } = under_way;
+async fn send(pending_page: &PendingPage) -> Result<HttpResponse, Problem> {
+    let PendingPage { context, visit, sealed, challenge } = pending_page;
     let (app, visitor) = (context.app.clone(), visit.visitor.clone());
-    let work = browser_step_up::send_code(app, challenge.clone(), visitor, under_way.info());
+    let work = browser_step_up::send_code(app, challenge.clone(), visitor, pending_page.info());
     context.run(work).await?;
     let query = format!("flow={}&challenge={challenge}&sent=1", sealed.text);
     Ok(go_here(HttpResponse::SeeOther(), &context.link(PAGE).with_query(&query)))
 }
 
-async fn show(under_way: &UnderWay, was_sent_again: bool, problem: Option<&Problem>) -> PageResult {
-    let waiting = under_way.waiting(PAGE).await?;
-    let UnderWay { context, visit, sealed, challenge } = under_way;
+async fn show(
+    pending_page: &PendingPage,
+    was_sent_again: bool,
+    problem: Option<&Problem>,
+) -> PageResult {
+    let waiting = pending_page.waiting(PAGE).await?;
+    let PendingPage { context, visit, sealed, challenge } = pending_page;
     let (app, visitor) = (context.app.clone(), visit.visitor.clone());
     let sent = browser_step_up::has_sent_code(app, challenge.clone(), visitor, context.now());
-    let is_sent = context.run(sent).await.map_err(|problem| under_way.failed(&problem))?;
-    let frame = under_way.frame();
+    let is_sent = context.run(sent).await.map_err(|problem| pending_page.failed(&problem))?;
+    let frame = pending_page.frame();
     let error = problem.map(|problem| match problem.code() {
         Code::MfaFailed => frame.t("recover.wrong_code").into(),
         _ => frame.refusal(problem),
     });
-    let client_name = under_way.client_name();
+    let client_name = pending_page.client_name();
     let template = MailedCodePage {
         frame,
         flow: &sealed.text,
@@ -86,7 +90,7 @@ async fn show(under_way: &UnderWay, was_sent_again: bool, problem: Option<&Probl
         is_sent,
         notice: (is_sent && was_sent_again).then(|| frame.t("mailed_code.again")),
         error: error.as_deref(),
-        restart: &under_way.restart(),
+        restart: &pending_page.restart(),
     };
     let mut answer = head(problem);
     visit.keep(&context.app, &mut answer);

@@ -30,6 +30,7 @@ pub mod own_login;
 pub mod page_error;
 pub mod pages;
 pub mod passkeys;
+mod pending_page;
 mod qr;
 pub mod recovery;
 mod render;
@@ -37,7 +38,6 @@ pub mod security;
 pub mod setup;
 pub mod signup;
 mod signup_account;
-mod under_way;
 pub mod verify;
 
 use actix_web::http::header;
@@ -52,7 +52,7 @@ use crate::oauth::restart::RestartOptions;
 
 pub use crate::i18n::Locale;
 #[cfg(feature = "test-support")]
-use csp::policy_under_way;
+use csp::policy_pending_page;
 pub use csp::{OwnAccount, open_to_application, own_account, policy};
 #[cfg(feature = "test-support")]
 pub use gallery::{Sample, gallery};
@@ -67,11 +67,11 @@ struct ErrorPage<'a> {
     text: &'a str,
     request_id: &'a str,
     restart: Option<&'a RestartOptions>,
-    ways: Option<SignedInWays>,
+    ways: Option<SignedInLinks>,
 }
 
 /// Where a signed-in user goes on from a page of the console that is not for them, or is not there.
-struct SignedInWays {
+struct SignedInLinks {
     /// Whether the console is open to the user; otherwise their account is.
     to_console: bool,
     /// The value of the hidden field `csrf` of the form that signs out.
@@ -111,7 +111,7 @@ fn error_page_for(
     context: &Context,
     problem: &Problem,
     text: &str,
-    ways: SignedInWays,
+    ways: SignedInLinks,
 ) -> HttpResponse {
     let frame = context.frame(None).shown_once();
     let (title, request_id) = (frame.t(title_of(problem)), problem.request_id());

@@ -12,55 +12,59 @@ use crate::identity::authentication::Entry;
 use super::login::answered;
 use super::page_error::PageResult;
 use super::pages::NewPasswordPage;
+use super::pending_page::PendingPage;
 use super::render::head;
-use super::under_way::UnderWay;
 use super::{page_with, policy};
 
 /// The page.
 pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResult {
-    let (under_way, _) = UnderWay::of_address(context, params)?;
-    under_way.finish(ask(&under_way, None)).await
+    let (pending_page, _) = PendingPage::of_address(context, params)?;
+    pending_page.finish(ask(&pending_page, None)).await
 }
 
 /// The new password.
 pub async fn post(context: Context, form: Result<FormFields, Problem>) -> PageResult {
-    let (under_way, form) = UnderWay::of_form(context, form)?;
-    under_way.finish(change(&under_way, form)).await
+    let (pending_page, form) = PendingPage::of_form(context, form)?;
+    pending_page.finish(change(&pending_page, form)).await
 }
 
 const PAGE: &str = "/login/password";
 
-async fn change(under_way: &UnderWay, mut form: FormFields) -> PageResult {
-    match under_way.advance(Entry::NewPassword(form.take("new_password"))).await {
-        Ok(outcome) => Ok(answered(&under_way.context, &under_way.sealed, &outcome)),
+async fn change(pending_page: &PendingPage, mut form: FormFields) -> PageResult {
+    match pending_page.advance(Entry::NewPassword(form.take("new_password"))).await {
+        Ok(outcome) => Ok(answered(&pending_page.context, &pending_page.sealed, &outcome)),
         // The page once more, where the user can correct what was wrong.
         Err(problem) => match problem.code() {
-            Code::WeakPassword | Code::TooManyAttempts => ask(under_way, Some(&problem)).await,
-            Code::Unavailable => Ok(show(under_way, None, Some(&problem))),
-            _ => Err(under_way.not_taken(PAGE, &problem).await),
+            Code::WeakPassword | Code::TooManyAttempts => ask(pending_page, Some(&problem)).await,
+            Code::Unavailable => Ok(show(pending_page, None, Some(&problem))),
+            _ => Err(pending_page.not_taken(PAGE, &problem).await),
         },
     }
 }
 
-async fn ask(under_way: &UnderWay, problem: Option<&Problem>) -> PageResult {
-    let waiting = under_way.waiting(PAGE).await?;
-    Ok(show(under_way, Some(&waiting.user.login), problem))
+async fn ask(pending_page: &PendingPage, problem: Option<&Problem>) -> PageResult {
+    let waiting = pending_page.waiting(PAGE).await?;
+    Ok(show(pending_page, Some(&waiting.user.login), problem))
 }
 
-fn show(under_way: &UnderWay, login: Option<&str>, problem: Option<&Problem>) -> HttpResponse {
-    let frame = under_way.frame();
+fn show(
+    pending_page: &PendingPage,
+    login: Option<&str>,
+    problem: Option<&Problem>,
+) -> HttpResponse {
+    let frame = pending_page.frame();
     let error = problem.map(|problem| frame.refusal(problem));
-    let client_name = under_way.client_name();
+    let client_name = pending_page.client_name();
     let template = NewPasswordPage {
         frame,
-        flow: &under_way.sealed.text,
-        challenge: &under_way.challenge,
+        flow: &pending_page.sealed.text,
+        challenge: &pending_page.challenge,
         client_name: client_name.as_deref(),
         login,
         error: error.as_deref(),
-        restart: &under_way.restart(),
+        restart: &pending_page.restart(),
     };
     let mut answer = head(problem);
-    under_way.visit.keep(&under_way.context.app, &mut answer);
+    pending_page.visit.keep(&pending_page.context.app, &mut answer);
     page_with(answer, &template, &policy(true))
 }

@@ -22,8 +22,8 @@ use crate::oauth::restart::RestartOptions;
 
 use super::page_error::{OrErrorPage, PageError, PageResult};
 use super::pages::{ChoosePasswordPage, RecoverCodePage, RecoverPage};
+use super::pending_page::PendingPage;
 use super::render::head;
-use super::under_way::UnderWay;
 use super::{page, page_with, policy};
 
 /// Says on the sign-in page that the password is a new one.
@@ -33,108 +33,109 @@ pub(super) const DONE: &str = "recovered";
 pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResult {
     let params = params.or_restart_page(&context, &RestartOptions::default())?;
     context.check(require_mail(&context.app)).or_error_page(&context)?;
-    let under_way = UnderWay::of_address_or_new(context, &params)?;
+    let pending_page = PendingPage::of_address_or_new(context, &params)?;
     let page = async {
         // Another mail is asked for: with the address that was typed, until it is another one.
-        let typed = match under_way.challenge.is_empty() {
+        let typed = match pending_page.challenge.is_empty() {
             true => None,
-            false => waiting(&under_way).await.ok().and_then(|waiting| waiting.address),
+            false => waiting(&pending_page).await.ok().and_then(|waiting| waiting.address),
         };
-        Ok(show_form(&under_way, &typed.unwrap_or_default(), None))
+        Ok(show_form(&pending_page, &typed.unwrap_or_default(), None))
     };
-    under_way.finish(page).await
+    pending_page.finish(page).await
 }
 
 /// The address.
 pub async fn post(context: Context, form: Result<FormFields, Problem>) -> PageResult {
-    let (under_way, form) = UnderWay::of_form(context, form)?;
-    under_way.finish(request(&under_way, form)).await
+    let (pending_page, form) = PendingPage::of_form(context, form)?;
+    pending_page.finish(request(&pending_page, form)).await
 }
 
-async fn request(under_way: &UnderWay, mut form: FormFields) -> PageResult {
+async fn request(pending_page: &PendingPage, mut form: FormFields) -> PageResult {
     let email = form.take("email");
-    let (app, browser) = app_and_browser(under_way);
-    let (typed, info) = (email.clone(), under_way.info());
+    let (app, browser) = app_and_browser(pending_page);
+    let (typed, info) = (email.clone(), pending_page.info());
     let work = async move { recovery::request(app, typed, Channel::Browser(&browser), info).await };
-    match under_way.context.run(work).await {
-        Ok(IssuedChallenge { challenge, .. }) => Ok(under_way.to("/recover/code", &challenge)),
+    match pending_page.context.run(work).await {
+        Ok(IssuedChallenge { challenge, .. }) => Ok(pending_page.to("/recover/code", &challenge)),
         Err(problem) => match problem.code() {
             Code::ValidationFailed | Code::TooManyAttempts | Code::Unavailable => {
-                Ok(show_form(under_way, &email, Some(&problem)))
+                Ok(show_form(pending_page, &email, Some(&problem)))
             }
-            _ => Err(failed(under_way, &problem)),
+            _ => Err(failed(pending_page, &problem)),
         },
     }
 }
 
 /// The form for the mailed code.
 pub async fn get_code(context: Context, params: Result<Params, Problem>) -> PageResult {
-    let (under_way, _) = UnderWay::of_address(context, params)?;
+    let (pending_page, _) = PendingPage::of_address(context, params)?;
     let page = async {
-        let waiting = waiting(&under_way).await?;
+        let waiting = waiting(&pending_page).await?;
         if is_mailed(&waiting) {
-            return Ok(show_code(&under_way, &waiting, None));
+            return Ok(show_code(&pending_page, &waiting, None));
         }
-        Ok(under_way.to("/recover/password", &under_way.challenge))
+        Ok(pending_page.to("/recover/password", &pending_page.challenge))
     };
-    under_way.finish(page).await
+    pending_page.finish(page).await
 }
 
 /// The mailed code.
 pub async fn post_code(context: Context, form: Result<FormFields, Problem>) -> PageResult {
-    let (under_way, form) = UnderWay::of_form(context, form)?;
-    under_way.finish(check_code(&under_way, form)).await
+    let (pending_page, form) = PendingPage::of_form(context, form)?;
+    pending_page.finish(check_code(&pending_page, form)).await
 }
 
-async fn check_code(under_way: &UnderWay, mut form: FormFields) -> PageResult {
+async fn check_code(pending_page: &PendingPage, mut form: FormFields) -> PageResult {
     let entry = Entry::MailedCode(Secret::new(form.take("code")));
-    let (app, browser) = app_and_browser(under_way);
-    let (step, info) = ((under_way.challenge.clone(), entry), under_way.context.request_info());
+    let (app, browser) = app_and_browser(pending_page);
+    let (step, info) =
+        ((pending_page.challenge.clone(), entry), pending_page.context.request_info());
     let work = async move { recovery::advance(app, step, Channel::Browser(&browser), info).await };
-    match under_way.context.run(work).await {
+    match pending_page.context.run(work).await {
         Ok(RecoveryOutcome::Pending(next)) => {
-            Ok(under_way.to("/recover/password", &next.challenge))
+            Ok(pending_page.to("/recover/password", &next.challenge))
         }
-        Ok(RecoveryOutcome::Done) => Ok(under_way.to_login(DONE)),
+        Ok(RecoveryOutcome::Done) => Ok(pending_page.to_login(DONE)),
         Err(problem) => match problem.code() {
             Code::MfaFailed | Code::TooManyAttempts | Code::Unavailable => {
-                Ok(show_code(under_way, &waiting(under_way).await?, Some(&problem)))
+                Ok(show_code(pending_page, &waiting(pending_page).await?, Some(&problem)))
             }
-            _ => Err(failed(under_way, &problem)),
+            _ => Err(failed(pending_page, &problem)),
         },
     }
 }
 
 /// The form for the new password.
 pub async fn get_password(context: Context, params: Result<Params, Problem>) -> PageResult {
-    let (under_way, _) = UnderWay::of_address(context, params)?;
+    let (pending_page, _) = PendingPage::of_address(context, params)?;
     let page = async {
-        let waiting = waiting(&under_way).await?;
+        let waiting = waiting(&pending_page).await?;
         if is_mailed(&waiting) {
-            return Ok(under_way.to("/recover/code", &under_way.challenge));
+            return Ok(pending_page.to("/recover/code", &pending_page.challenge));
         }
-        Ok(show_password(&under_way, &waiting, None))
+        Ok(show_password(&pending_page, &waiting, None))
     };
-    under_way.finish(page).await
+    pending_page.finish(page).await
 }
 
 /// The new password, with a code of the second factor where the account has one.
 pub async fn post_password(context: Context, form: Result<FormFields, Problem>) -> PageResult {
-    let (under_way, form) = UnderWay::of_form(context, form)?;
-    under_way.finish(change_password(&under_way, form)).await
+    let (pending_page, form) = PendingPage::of_form(context, form)?;
+    pending_page.finish(change_password(&pending_page, form)).await
 }
 
-async fn change_password(under_way: &UnderWay, mut form: FormFields) -> PageResult {
-    let (app, browser) = app_and_browser(under_way);
+async fn change_password(pending_page: &PendingPage, mut form: FormFields) -> PageResult {
+    let (app, browser) = app_and_browser(pending_page);
     let (last, info) =
-        ((under_way.challenge.clone(), entry(&mut form)), under_way.context.request_info());
+        ((pending_page.challenge.clone(), entry(&mut form)), pending_page.context.request_info());
     let work = async move { recovery::finish(app, last, Channel::Browser(&browser), info).await };
-    match under_way.context.run(work).await {
-        Ok(()) => Ok(under_way.to_login(DONE)),
+    match pending_page.context.run(work).await {
+        Ok(()) => Ok(pending_page.to_login(DONE)),
         Err(problem) if can_be_corrected(&problem) => {
-            Ok(show_password(under_way, &waiting(under_way).await?, Some(&problem)))
+            Ok(show_password(pending_page, &waiting(pending_page).await?, Some(&problem)))
         }
-        Err(problem) => Err(failed(under_way, &problem)),
+        Err(problem) => Err(failed(pending_page, &problem)),
     }
 }
 
@@ -177,78 +178,78 @@ pub(super) fn is_about_code(problem: &Problem) -> bool {
 }
 
 /// A page that cannot go on. A recovery that is over begins again, for the same request.
-fn failed(under_way: &UnderWay, problem: &Problem) -> PageError {
-    under_way.failed_or_over(problem, "/recover")
+fn failed(pending_page: &PendingPage, problem: &Problem) -> PageError {
+    pending_page.failed_or_over(problem, "/recover")
 }
 
 fn is_mailed(waiting: &WaitingRecovery) -> bool {
     waiting.step.methods() == [Method::MailedCode]
 }
 
-fn app_and_browser(UnderWay { context, visit, .. }: &UnderWay) -> (App, String) {
+fn app_and_browser(PendingPage { context, visit, .. }: &PendingPage) -> (App, String) {
     (context.app.clone(), visit.visitor.browser.clone())
 }
 
 /// The recovery, if it waits for another step; otherwise the page that says why not.
-async fn waiting(under_way: &UnderWay) -> Result<WaitingRecovery, PageError> {
-    let (app, browser) = app_and_browser(under_way);
-    let (challenge, now) = (under_way.challenge.clone(), under_way.context.now());
+async fn waiting(pending_page: &PendingPage) -> Result<WaitingRecovery, PageError> {
+    let (app, browser) = app_and_browser(pending_page);
+    let (challenge, now) = (pending_page.challenge.clone(), pending_page.context.now());
     let work =
         async move { recovery::waits_for(app, challenge, Channel::Browser(&browser), now).await };
-    under_way.context.run(work).await.map_err(|problem| failed(under_way, &problem))
+    pending_page.context.run(work).await.map_err(|problem| failed(pending_page, &problem))
 }
 
-fn show_form(under_way: &UnderWay, email: &str, problem: Option<&Problem>) -> HttpResponse {
-    let frame = under_way.frame();
+fn show_form(pending_page: &PendingPage, email: &str, problem: Option<&Problem>) -> HttpResponse {
+    let frame = pending_page.frame();
     let error = problem.map(|problem| said(&frame, problem));
-    let (flow, back) = (&under_way.sealed.text, under_way.with_flow("/login"));
+    let (flow, back) = (&pending_page.sealed.text, pending_page.with_flow("/login"));
     let mut answer = head(problem);
-    under_way.visit.keep(&under_way.context.app, &mut answer);
+    pending_page.visit.keep(&pending_page.context.app, &mut answer);
     page(answer, &RecoverPage { frame, flow, email, error: error.as_deref(), back })
 }
 
 fn show_code(
-    under_way: &UnderWay,
+    pending_page: &PendingPage,
     waiting: &WaitingRecovery,
     problem: Option<&Problem>,
 ) -> HttpResponse {
-    let frame = under_way.frame();
+    let frame = pending_page.frame();
     let error = problem.map(|problem| match problem.code() {
         Code::MfaFailed => frame.t("recover.wrong_code").into(),
         _ => frame.refusal(problem),
     });
     let mut answer = head(problem);
-    under_way.visit.keep(&under_way.context.app, &mut answer);
+    pending_page.visit.keep(&pending_page.context.app, &mut answer);
     let template = RecoverCodePage {
         frame,
-        flow: &under_way.sealed.text,
-        challenge: &under_way.challenge,
+        flow: &pending_page.sealed.text,
+        challenge: &pending_page.challenge,
         address: waiting.address.as_deref(),
         error: error.as_deref(),
-        again: under_way.with_challenge("/recover"),
+        again: pending_page.with_challenge("/recover"),
     };
     page(answer, &template)
 }
 
 fn show_password(
-    under_way: &UnderWay,
+    pending_page: &PendingPage,
     waiting: &WaitingRecovery,
     problem: Option<&Problem>,
 ) -> HttpResponse {
-    let UnderWay { context, visit, sealed, challenge } = under_way;
-    let frame = under_way.frame();
+    let PendingPage { context, visit, sealed, challenge } = pending_page;
+    let frame = pending_page.frame();
     let error = problem.map(|problem| said(&frame, problem));
     let template = ChoosePasswordPage {
         frame,
         title: frame.t("new_password.title"),
         intro: frame.t("recover.password_intro"),
-        action: under_way.with_challenge("/recover/password"),
+        action: pending_page.with_challenge("/recover/password"),
         hidden: vec![("flow", &sealed.text), ("challenge", challenge)],
         login: waiting.login.as_deref(),
         asks_code: !waiting.step.methods().is_empty(),
         error: error.as_deref(),
         is_code_wrong: problem.is_some_and(is_about_code),
-        restart: &under_way.restart(),
+        restart: &pending_page.restart(),
     };
     let mut answer = head(problem);
     visit.keep(&context.app, &mut answer);

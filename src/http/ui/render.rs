@@ -28,7 +28,7 @@ use super::client_card::logo_of;
 use super::pages::{
     ClientCard, ConsentItem, ConsentPage, ContinuePage, DeviceDonePage, FormPostPage, LoginPage,
 };
-use super::under_way::open;
+use super::pending_page::open;
 use super::{Locale, flow_error_page, page, page_with, passkeys, policy};
 
 /// The page or the answer of a step.

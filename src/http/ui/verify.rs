@@ -12,25 +12,25 @@ use crate::identity::second_factor::{CodeMethod, TypedCode};
 use super::login::answered;
 use super::page_error::PageResult;
 use super::pages::{PasskeyForm, VerifyPage};
+use super::pending_page::PendingPage;
 use super::render::head;
-use super::under_way::UnderWay;
 use super::{page_with, passkeys, policy};
 
 /// The page.
 pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResult {
-    let (under_way, params) = UnderWay::of_address(context, params)?;
+    let (pending_page, params) = PendingPage::of_address(context, params)?;
     let method = method(params.get("method").unwrap_or_default());
-    under_way.finish(show(&under_way, method, None)).await
+    pending_page.finish(show(&pending_page, method, None)).await
 }
 
 /// The code.
 pub async fn post(context: Context, form: Result<FormFields, Problem>) -> PageResult {
-    let (under_way, form) = UnderWay::of_form(context, form)?;
-    under_way.finish(check(&under_way, form)).await
+    let (pending_page, form) = PendingPage::of_form(context, form)?;
+    pending_page.finish(check(&pending_page, form)).await
 }
 
-async fn check(under_way: &UnderWay, mut form: FormFields) -> PageResult {
-    let context = &under_way.context;
+async fn check(pending_page: &PendingPage, mut form: FormFields) -> PageResult {
+    let context = &pending_page.context;
     let method = method(&form.take("method"));
     // A recovery code in the field for the code of an app is one all the same.
     let typed = form.take("code");
@@ -41,18 +41,18 @@ async fn check(under_way: &UnderWay, mut form: FormFields) -> PageResult {
         Some(Ok(response)) => Entry::Passkey(response),
         Some(Err(refusal)) => {
             let problem = context.problem(refusal.into());
-            return show(under_way, method, Some(Wrong(&problem, true))).await;
+            return show(pending_page, method, Some(Wrong(&problem, true))).await;
         }
     };
     let by_passkey = matches!(entry, Entry::Passkey(_));
-    match under_way.advance(entry).await {
-        Ok(outcome) => Ok(answered(context, &under_way.sealed, &outcome)),
+    match pending_page.advance(entry).await {
+        Ok(outcome) => Ok(answered(context, &pending_page.sealed, &outcome)),
         Err(problem) => match problem.code() {
             // The page once more, where the user can correct what was wrong.
             Code::MfaFailed | Code::TooManyAttempts | Code::Unavailable => {
-                show(under_way, method, Some(Wrong(&problem, by_passkey))).await
+                show(pending_page, method, Some(Wrong(&problem, by_passkey))).await
             }
-            _ => Err(under_way.not_taken(PAGE, &problem).await),
+            _ => Err(pending_page.not_taken(PAGE, &problem).await),
         },
     }
 }
@@ -71,14 +71,18 @@ const PAGE: &str = "/login/verify";
 /// What was refused, and whether it was a passkey.
 struct Wrong<'a>(&'a Problem, bool);
 
-async fn show(under_way: &UnderWay, method: CodeMethod, wrong: Option<Wrong<'_>>) -> PageResult {
-    let Waiting { user, step, public_key } = under_way.waiting(PAGE).await?;
-    let UnderWay { context, visit, sealed, challenge } = under_way;
+async fn show(
+    pending_page: &PendingPage,
+    method: CodeMethod,
+    wrong: Option<Wrong<'_>>,
+) -> PageResult {
+    let Waiting { user, step, public_key } = pending_page.waiting(PAGE).await?;
+    let PendingPage { context, visit, sealed, challenge } = pending_page;
     let has = |method: CodeMethod| step.methods().contains(&method.method());
     // An account that has one kind of code is asked for that one.
     let method = [method, CodeMethod::RecoveryCode].into_iter().find(|kind| has(*kind));
     let method = method.unwrap_or(CodeMethod::Totp);
-    let frame = under_way.frame();
+    let frame = pending_page.frame();
     let mut answer = head(wrong.as_ref().map(|Wrong(problem, _)| *problem));
     let is_recovery = method == CodeMethod::RecoveryCode;
     let error = wrong.map(|Wrong(problem, by_passkey)| match (problem.code(), is_recovery) {
@@ -89,7 +93,7 @@ async fn show(under_way: &UnderWay, method: CodeMethod, wrong: Option<Wrong<'_>>
     });
     let other = if is_recovery { CodeMethod::Totp } else { CodeMethod::RecoveryCode };
     let query = format!("flow={}&challenge={challenge}&method={}", sealed.text, other.method());
-    let client_name = under_way.client_name();
+    let client_name = pending_page.client_name();
     let template = VerifyPage {
         frame,
         flow: &sealed.text,
@@ -105,7 +109,7 @@ async fn show(under_way: &UnderWay, method: CodeMethod, wrong: Option<Wrong<'_>>
             options: options.to_string(),
         }),
         error: error.as_deref(),
-        restart: &under_way.restart(),
+        restart: &pending_page.restart(),
     };
     visit.keep(&context.app, &mut answer);
     let script = template.passkey.is_some();

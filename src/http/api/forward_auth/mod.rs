@@ -18,7 +18,7 @@ use crate::http::context::Context;
 use crate::http::error::Problem;
 use crate::oauth::forward_auth::{self, Denial, Identity, ROLES_CLAIM};
 
-use question::{Asked, Named};
+use question::{ApiName, Question};
 
 /// The question of a gateway that asks one address: its query names API, scopes and roles. Awaited on the HTTP thread:
 /// it only reads, and may be cut off.
@@ -26,7 +26,7 @@ use question::{Asked, Named};
 /// # Errors
 /// See `docs/gateways.md`.
 pub async fn by_query(context: Context, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    answer(&context, &request, Asked::of_query(request.query_string())).await
+    answer(&context, &request, Question::of_query(request.query_string())).await
 }
 
 /// The question of a gateway that adds path and query of the request to its own address: both are its client's and
@@ -35,13 +35,13 @@ pub async fn by_query(context: Context, request: HttpRequest) -> Result<HttpResp
 /// # Errors
 /// See `docs/gateways.md`.
 pub async fn by_path(context: Context, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    answer(&context, &request, Asked::of_path(context.path())).await
+    answer(&context, &request, Question::of_path(context.path())).await
 }
 
 async fn answer(
     context: &Context,
     request: &HttpRequest,
-    asked: Result<Asked, String>,
+    asked: Result<Question, String>,
 ) -> Result<HttpResponse, Problem> {
     let asked = asked.map_err(|message| misconfigured(context, message))?;
     let audience = audience(context, &asked).await?;
@@ -57,19 +57,19 @@ async fn answer(
 }
 
 /// The API that the operator named, whose services can be told roles if the operator asks for one.
-async fn audience(context: &Context, asked: &Asked) -> Result<Arc<Audience>, Problem> {
+async fn audience(context: &Context, asked: &Question) -> Result<Arc<Audience>, Problem> {
     let app = &context.app;
     let found = match &asked.api {
-        Named::Identifier(identifier) => app.audience_or_reload(Some(identifier)).await,
-        Named::Id(id) => app.api_of_id_or_reload(*id).await,
+        ApiName::Identifier(identifier) => app.audience_or_reload(Some(identifier)).await,
+        ApiName::Id(id) => app.api_of_id_or_reload(*id).await,
     };
     let Some(audience) = found.map_err(|fault| context.problem(fault.into()))? else {
         let message = match &asked.api {
-            Named::Identifier(identifier) => format!(
+            ApiName::Identifier(identifier) => format!(
                 "audience is \"{}\", which is not the identifier of a registered API. signet api list shows them.",
                 quotable(identifier)
             ),
-            Named::Id(id) => format!(
+            ApiName::Id(id) => format!(
                 "The first segment behind /v1/ext-authz is {id}, which is not the id of an API. signet api list shows \
                  them."
             ),
@@ -91,7 +91,7 @@ async fn audience(context: &Context, asked: &Asked) -> Result<Arc<Audience>, Pro
         );
         return Err(misconfigured(context, message));
     }
-    let asks = audience.target.rules().claims.iter().any(|claim| claim == ROLES_CLAIM);
+    let asks = audience.target.rules().has_claim(ROLES_CLAIM);
     if !asked.requirement.roles.is_empty() && !asks {
         let message = "role needs an API that asks for the claim roles: signet api set IDENTIFIER --claim roles.";
         return Err(misconfigured(context, message.to_owned()));
@@ -117,7 +117,7 @@ fn resource_metadata(context: &Context, audience: &Audience) -> String {
     format!(r#"resource_metadata="{issuer}/v1/resource-metadata?audience={identifier}""#)
 }
 
-fn denied(context: &Context, audience: &Audience, asked: &Asked, denial: Denial) -> Problem {
+fn denied(context: &Context, audience: &Audience, asked: &Question, denial: Denial) -> Problem {
     let metadata = resource_metadata(context, audience);
     let (code, message, challenge) = match denial {
         Denial::Invalid(why) => invalid(why.as_str(), &metadata),

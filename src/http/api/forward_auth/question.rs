@@ -20,22 +20,22 @@ use crate::oauth::forward_auth::{Presented, Proof};
 const MAX_ROLES: usize = 16;
 
 /// What the operator asks.
-pub(super) struct Asked {
+pub(super) struct Question {
     /// The API.
-    pub api: Named,
+    pub api: ApiName,
     /// What else is needed.
     pub requirement: Requirement,
 }
 
 /// How the operator named the API.
-pub(super) enum Named {
+pub(super) enum ApiName {
     /// By its identifier.
     Identifier(String),
     /// By the id of its row.
     Id(Uuid),
 }
 
-impl Asked {
+impl Question {
     /// Reads a query.
     ///
     /// # Errors
@@ -74,7 +74,7 @@ impl Asked {
         }
         let scopes =
             scopes(&scope.unwrap_or_default(), "scope is a list of scopes, separated by spaces.")?;
-        Ok(Self { api: Named::Identifier(audience), requirement: Requirement { scopes, roles } })
+        Ok(Self { api: ApiName::Identifier(audience), requirement: Requirement { scopes, roles } })
     }
 
     /// Reads `/v1/ext-authz/{api_id}/{scopes}` and what follows, as it was requested.
@@ -94,7 +94,7 @@ impl Asked {
             list if list.split(',').any(str::is_empty) => return Err(message.to_owned()),
             list => scopes(&list.replace(',', " "), message)?,
         };
-        Ok(Self { api: Named::Id(id), requirement: Requirement { scopes, roles: Vec::new() } })
+        Ok(Self { api: ApiName::Id(id), requirement: Requirement { scopes, roles: Vec::new() } })
     }
 }
 
@@ -158,8 +158,8 @@ mod tests {
     #[test]
     fn a_query_names_one_api_and_what_else_is_needed() {
         let asked =
-            Asked::of_query("audience=https%3A%2F%2Fa&scope=r+w&role=x&role=y").ok().unwrap();
-        assert!(matches!(&asked.api, Named::Identifier(named) if named == "https://a"));
+            Question::of_query("audience=https%3A%2F%2Fa&scope=r+w&role=x&role=y").ok().unwrap();
+        assert!(matches!(&asked.api, ApiName::Identifier(named) if named == "https://a"));
         assert_eq!(asked.requirement.scopes.to_string(), "r w");
         assert_eq!(asked.requirement.roles, ["x", "y"]);
         for (query, part) in [
@@ -175,7 +175,7 @@ mod tests {
             ("audience=a&scope=%20", "scope is empty"),
             ("audience=a&role=", "role is the name"),
         ] {
-            let message = Asked::of_query(query).err().unwrap();
+            let message = Question::of_query(query).err().unwrap();
             assert!(message.contains(part), "{query}: {message}");
         }
     }
@@ -184,7 +184,7 @@ mod tests {
     fn a_path_names_an_api_by_its_id_and_ignores_the_rest() {
         const ID: &str = "0198c0de-0000-7000-8000-000000000001";
         let scopes = |path: &str| {
-            let asked = Asked::of_path(&format!("/v1/ext-authz/{path}"));
+            let asked = Question::of_path(&format!("/v1/ext-authz/{path}"));
             asked.map(|asked| asked.requirement.scopes.to_string())
         };
         for (path, found) in [

@@ -14,6 +14,7 @@ mod edit;
 mod event_table;
 pub mod health;
 pub mod keys;
+mod navigation;
 pub mod overview;
 pub mod search;
 mod secret;
@@ -21,10 +22,8 @@ pub mod sessions;
 pub mod settings;
 mod unknown_params;
 pub mod users;
-mod ways;
 
 use std::collections::HashMap;
-use std::str::FromStr;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
@@ -35,7 +34,7 @@ use crate::base::Timestamp;
 use crate::base::id::UserId;
 use crate::domain::base_path::Link;
 use crate::domain::client;
-use crate::domain::outcome::{Code, Refusal};
+use crate::domain::outcome::Refusal;
 use crate::domain::permission::Denied;
 use crate::domain::request_info::RequestInfo;
 use crate::http::context::Context;
@@ -52,9 +51,9 @@ use super::render::go_here;
 use super::{Locale, error_page, error_page_for, page, stale_form, title_of};
 
 use access::Action;
-pub use ways::not_found;
-use ways::ways_of;
-pub(super) use ways::{is_open_to, is_there};
+pub use navigation::not_found;
+pub(super) use navigation::{is_open_to, is_there};
+use navigation::{named_action, nothing_here, signed_in_links};
 
 /// The pages of the menu: path, what it takes to see it, and the key of its name.
 const MENU: [(&str, Action, &str); 9] = [
@@ -139,18 +138,6 @@ impl<T> OrPageOf<T> for Result<T, Problem> {
     }
 }
 
-fn nothing_here(context: &Context) -> Problem {
-    context.problem(Refusal::new(Code::NotFound, "There is nothing at this address.").into())
-}
-
-/// The action that an address names; others have no page.
-async fn named_action<A: FromStr>(context: &Context, named: &str) -> Result<A, PageError> {
-    match named.parse() {
-        Ok(action) => Ok(action),
-        Err(_) => Err(not_found(context, &nothing_here(context)).await.into()),
-    }
-}
-
 /// Lets a user in who sends a form of the console.
 async fn submitted(
     context: Context,
@@ -196,7 +183,12 @@ fn forbidden(visited: &Visited, denied: Denied) -> HttpResponse {
         denied => Refusal::from(denied).message.into_owned(),
     };
     let problem = context.problem(Refusal::from(denied).into());
-    error_page_for(context, &problem, &text, ways_of(context, &visited.visit, &visited.here))
+    error_page_for(
+        context,
+        &problem,
+        &text,
+        signed_in_links(context, &visited.visit, &visited.here),
+    )
 }
 
 /// The sign-in page, which leads back to `page`.

@@ -4,7 +4,7 @@ use super::{Sample, World, sample, start_again};
 use crate::base::TimeSpan;
 use crate::domain::outcome::FieldError;
 use crate::http::ui::pages::{ChoosePasswordPage, RecoverCodePage, RecoverPage};
-use crate::http::ui::{Frame, policy, policy_under_way};
+use crate::http::ui::{Frame, policy, policy_pending_page};
 use crate::oauth::restart::RestartOptions;
 
 pub(super) fn samples(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
@@ -48,23 +48,23 @@ pub(super) fn samples(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>
     let limited = frame.locale.wait(TimeSpan::from_mins(15));
     let wrong = frame.t("recover.wrong_code");
     let wrong_factor = frame.t("recover.wrong_factor");
-    let policy_here = || policy_under_way(false);
+    let policy_here = || policy_pending_page(false);
     Ok(vec![
         sample("recover", &form("", None), policy_here())?,
         sample("recover-refused", &form(world.login, Some(&limited)), policy_here())?,
         sample("recover-code", &code(None), policy_here())?,
         sample("recover-code-refused", &code(Some(wrong)), policy_here())?,
-        sample("recover-password", &password(false, None), policy_under_way(true))?,
+        sample("recover-password", &password(false, None), policy_pending_page(true))?,
         sample(
             "recover-password-refused",
             &password(false, Some(frame.field(&short))),
-            policy_under_way(true),
+            policy_pending_page(true),
         )?,
-        sample("recover-factor", &password(true, None), policy_under_way(true))?,
+        sample("recover-factor", &password(true, None), policy_pending_page(true))?,
         sample(
             "recover-factor-refused",
             &password(true, Some(wrong_factor)),
-            policy_under_way(true),
+            policy_pending_page(true),
         )?,
         sample("link", &link, policy(true))?,
     ])

@@ -9,7 +9,7 @@ use crate::http::ui::pages::{
     RemoveFactorPage, SecurityPage, TotpSetupPage, VerifyPage,
 };
 use crate::http::ui::qr::QrImage;
-use crate::http::ui::{Frame, policy, policy_under_way};
+use crate::http::ui::{Frame, policy, policy_pending_page};
 
 /// The page for a code at the sign-in.
 pub(super) fn verifying(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
@@ -31,12 +31,12 @@ pub(super) fn verifying(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sampl
     let form = || Some(PasskeyForm { challenge: world.typed.to_owned(), options: "{}".to_owned() });
     let either = VerifyPage { passkey: form(), ..page(false, None) };
     let alone = VerifyPage { has_code: false, other: None, passkey: form(), ..page(false, None) };
-    let policy = || policy_under_way(false);
+    let policy = || policy_pending_page(false);
     let (wrong, wrong_code) = (frame.t("verify.wrong"), frame.t("verify.wrong_recovery"));
     Ok(vec![
         sample("verify", &page(false, None), policy())?,
-        sample("verify-passkey", &either, policy_under_way(true))?,
-        sample("verify-passkey-only", &alone, policy_under_way(true))?,
+        sample("verify-passkey", &either, policy_pending_page(true))?,
+        sample("verify-passkey-only", &alone, policy_pending_page(true))?,
         sample("verify-refused", &page(false, Some(wrong)), policy())?,
         sample("verify-recovery", &page(true, None), policy())?,
         sample("verify-recovery-refused", &page(true, Some(wrong_code)), policy())?,
@@ -57,7 +57,7 @@ pub(super) fn mailed_code(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sam
         error,
         restart: &restart,
     };
-    let policy = || policy_under_way(false);
+    let policy = || policy_pending_page(false);
     let (again, wrong) = (frame.t("mailed_code.again"), frame.t("recover.wrong_code"));
     Ok(vec![
         sample("mailed-code", &page(true, None, None), policy())?,
@@ -90,7 +90,7 @@ pub(super) fn enrolling(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sampl
     };
     let wrong = frame.field(&FieldError { field: "code", code: "wrong", message: "" });
     let limited = frame.locale.wait(TimeSpan::from_mins(15));
-    let policy = || policy_under_way(false);
+    let policy = || policy_pending_page(false);
     Ok(vec![
         sample("enrol", &page(false, None, None), policy())?,
         sample("enrol-refused", &page(false, None, Some(wrong)), policy())?,

@@ -3,7 +3,7 @@
 use super::{Sample, World, sample, start_again};
 use crate::domain::outcome::{Code, FieldError};
 use crate::http::ui::pages::{AccountErrors, SignupAccountPage, SignupCodePage, SignupEmailPage};
-use crate::http::ui::{Frame, policy_under_way};
+use crate::http::ui::{Frame, policy_pending_page};
 use crate::oauth::restart::RestartOptions;
 
 pub(super) fn samples(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
@@ -71,8 +71,8 @@ pub(super) fn samples(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>
         ..account(Some(world.login), busy)
     };
     let foreign = frame.locale.error((Code::DomainNotAllowed, None), "");
-    let policy = || policy_under_way(false);
-    let with_script = || policy_under_way(true);
+    let policy = || policy_pending_page(false);
+    let with_script = || policy_pending_page(true);
     Ok(vec![
         sample("signup-email", &form("", None), policy())?,
         sample("signup-email-refused", &form(world.login, Some(foreign)), policy())?,

@@ -11,12 +11,12 @@ mod commands;
 mod forms;
 mod keys;
 mod many_users;
+mod navigation;
 mod networks;
 mod pictures;
 mod rights;
 mod sessions;
 mod users;
-mod ways;
 
 use signet::base::TimeSpan;
 

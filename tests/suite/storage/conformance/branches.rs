@@ -258,7 +258,7 @@ async fn a_cut_moves_forward_only_and_goes_when_its_tokens_have_expired() {
             ]
         );
         let counting = async |at| {
-            let rows = revocations::counting(&mut reader(&db).await, after(at)).await.unwrap();
+            let rows = revocations::unexpired(&mut reader(&db).await, after(at)).await.unwrap();
             rows.into_iter().map(|row| (row.kind, row.cut_iat)).collect::<Vec<_>>()
         };
         let client = ("client_id".to_owned(), Some(secs(20)));

@@ -23,7 +23,7 @@ use super::render::{client_name, go_here, path_of, sign_in_info};
 use super::{Frame, flow_error_page, own_account};
 
 /// A sign-in that waits for another step, in the browser that it was begun in.
-pub(super) struct UnderWay {
+pub(super) struct PendingPage {
     pub(super) context: Context,
     pub(super) visit: Visit,
     pub(super) sealed: SealedRequest,
@@ -57,7 +57,7 @@ fn refused(context: &Context, refusal: Refusal, restart: &RestartOptions) -> Pag
     flow_error_page(context, &context.problem(refusal.into()), restart).into()
 }
 
-impl UnderWay {
+impl PendingPage {
     /// The one that the address of a page names.
     pub(super) fn of_address(
         context: Context,

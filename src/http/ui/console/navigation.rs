@@ -2,13 +2,17 @@
 //!
 //! Owns for which requests there is a console at all, and to whom the way is shown.
 
+use std::str::FromStr;
+
 use actix_web::HttpResponse;
 
+use crate::domain::outcome::{Code, Refusal};
 use crate::http::context::Context;
 use crate::http::cookie::Visit;
 use crate::http::error::Problem;
 use crate::http::ui::account::signed_in;
-use crate::http::ui::{SignedInWays, error_page, error_page_for};
+use crate::http::ui::page_error::PageError;
+use crate::http::ui::{SignedInLinks, error_page, error_page_for};
 use crate::identity::account;
 use crate::identity::console_session;
 use crate::identity::current_login::CurrentLogin;
@@ -18,7 +22,7 @@ pub async fn not_found(context: &Context, problem: &Problem) -> HttpResponse {
     let visit = Visit::of(context);
     match signed_in(context, &visit).await {
         Ok(Some(here)) => {
-            let ways = ways_of(context, &visit, &here);
+            let ways = signed_in_links(context, &visit, &here);
             error_page_for(context, problem, &context.frame(None).refusal(problem), ways)
         }
         Ok(None) | Err(_) => error_page(context, problem),
@@ -26,8 +30,12 @@ pub async fn not_found(context: &Context, problem: &Problem) -> HttpResponse {
 }
 
 /// Where a signed-in user goes on.
-pub(super) fn ways_of(context: &Context, visit: &Visit, here: &CurrentLogin) -> SignedInWays {
-    SignedInWays {
+pub(super) fn signed_in_links(
+    context: &Context,
+    visit: &Visit,
+    here: &CurrentLogin,
+) -> SignedInLinks {
+    SignedInLinks {
         to_console: is_open_to(context, here),
         csrf: account::token(&context.app, &visit.visitor),
     }
@@ -50,4 +58,20 @@ fn is_allowed_network(context: &Context) -> bool {
     let address = context.facts.address.map(|address| address.to_canonical());
     networks.is_empty()
         || address.is_some_and(|address| networks.iter().any(|network| network.contains(&address)))
+}
+
+/// The refusal of an address that has no page.
+pub(super) fn nothing_here(context: &Context) -> Problem {
+    context.problem(Refusal::new(Code::NotFound, "There is nothing at this address.").into())
+}
+
+/// The action that an address names; others have no page.
+pub(super) async fn named_action<A: FromStr>(
+    context: &Context,
+    named: &str,
+) -> Result<A, PageError> {
+    match named.parse() {
+        Ok(action) => Ok(action),
+        Err(_) => Err(not_found(context, &nothing_here(context)).await.into()),
+    }
 }
