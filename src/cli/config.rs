@@ -139,8 +139,7 @@ fn say_registration(config: &Config) {
         }
     };
     startup_report::say(&format!("{who}\n"));
-    let has_sign_up = matches!(config.registration, Registration::Open | Registration::Verified);
-    if !has_sign_up && !domains.is_empty() {
+    if !config.registration.takes_anyone() && !domains.is_empty() {
         let registration = config.registration;
         startup_report::say(&format!(
             "note: SIGNET_REGISTRATION_DOMAINS has no effect with SIGNET_REGISTRATION={registration}.\n"

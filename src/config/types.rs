@@ -22,6 +22,14 @@ text_enum! {
     }
 }
 
+impl Registration {
+    /// Whether a user can create an account without an invitation.
+    #[must_use]
+    pub const fn takes_anyone(self) -> bool {
+        matches!(self, Self::Open | Self::Verified)
+    }
+}
+
 text_enum! {
     /// Whether a sign-in at the pages outlives the browser that it was made in.
     pub enum PersistentSessions {

@@ -22,6 +22,8 @@ text_enum! {
         Consent = "consent",
         /// The person chooses an account.
         SelectAccount = "select_account",
+        /// The person creates an account (Initiating User Registration via OpenID Connect 1.0).
+        Create = "create",
     }
 }
 
@@ -101,7 +103,9 @@ pub enum NextStep {
 }
 
 impl AuthnRequest {
-    fn has(&self, prompt: Prompt) -> bool {
+    /// Whether the client sent this value of `prompt`.
+    #[must_use]
+    pub fn has(&self, prompt: Prompt) -> bool {
         self.prompt.contains(&prompt)
     }
 
@@ -135,7 +139,9 @@ pub fn next_step(
     let silent = request.has(Prompt::None);
     let login = |request: &AuthnRequest, current: &CheckedLogin| {
         let since = current.auth_time >= begun;
-        let again = request.has(Prompt::Login) || request.has(Prompt::SelectAccount);
+        let again = [Prompt::Login, Prompt::SelectAccount, Prompt::Create]
+            .into_iter()
+            .any(|prompt| request.has(prompt));
         let age = now.secs() - current.auth_time.secs();
         // None is `prompt=login` by another name, also within the second of the log-in.
         // A sign-in of the future was made before the clock was set back: how old it is cannot be known.

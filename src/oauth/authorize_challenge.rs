@@ -216,6 +216,11 @@ async fn begin(
         let message = "The user has to authenticate, and prompt is none.";
         return Err(Refusal::oauth(OAuthError::LoginRequired, message).into());
     }
+    if request.wishes.has(Prompt::Create) {
+        let message = "prompt=create is not supported at this endpoint: send the user to \
+                       /oauth2/authorize, where an account can be created.";
+        return Err(invalid(message).into());
+    }
     if request.dpop_jkt.is_some() && jkt.is_some() && request.dpop_jkt != jkt {
         return Err(dpop::refused().into());
     }

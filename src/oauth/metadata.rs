@@ -24,6 +24,8 @@ pub struct Pages<'a> {
     pub policy_uri: Option<&'a str>,
     /// The operator's terms of service.
     pub tos_uri: Option<&'a str>,
+    /// Whether a user can create an account there.
+    pub sign_up: bool,
     /// Whether there is a feed of revocations.
     pub revocation_feed: bool,
 }
@@ -39,6 +41,7 @@ pub fn document(issuer: &str, in_use: &[SigningAlg], pages: &Pages<'_>) -> Value
     let of_clients = algorithms_of_clients();
     let proved: Vec<_> =
         AuthMethod::ALL.iter().filter(|method| **method != AuthMethod::None).collect();
+    let prompts = Prompt::ALL.iter().filter(|it| pages.sign_up || **it != Prompt::Create);
     let mut document = json!({
         "issuer": issuer,
         "authorization_endpoint": at("/oauth2/authorize"),
@@ -56,7 +59,7 @@ pub fn document(issuer: &str, in_use: &[SigningAlg], pages: &Pages<'_>) -> Value
         "response_modes_supported": ResponseMode::ALL,
         "grant_types_supported": grants::NAMES,
         "subject_types_supported": ["public"],
-        "prompt_values_supported": Prompt::ALL,
+        "prompt_values_supported": prompts.collect::<Vec<_>>(),
         "acr_values_supported": AssuranceLevel::ALL,
         "code_challenge_methods_supported": [pkce::METHOD],
         "token_endpoint_auth_methods_supported": AuthMethod::ALL,

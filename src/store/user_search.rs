@@ -137,7 +137,8 @@ pub async fn must_change(link: &mut impl Link, range: IdRange) -> Result<Vec<Fou
 }
 
 /// Users with failed attempts since `since`, in the order of their ids: of the newest events of each kind, which are found
-/// one kind at a time because the index has them in that order.
+/// one kind at a time because the index has them in that order. Their ids come first, which the index holds by itself:
+/// asked for the users at once, PostgreSQL reads and sorts every event of the kind.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -153,12 +154,13 @@ pub async fn lately_failed(
          session_epoch + (SELECT generation FROM session_generation WHERE id = 1) AS session_epoch, disabled_at, \
          created_at, updated_at, must_change_password, login_key, email_key, last_login_at, password_hash, \
          '' AS word FROM users WHERE id IN ( \
-         SELECT user_id FROM (SELECT user_id FROM audit_events WHERE kind = 'login.failed' \
+         SELECT user_id FROM audit_events WHERE id IN ( \
+         SELECT id FROM (SELECT id FROM audit_events WHERE kind = 'login.failed' \
          AND kind <> 'login.succeeded' AND id >= $1 ORDER BY id DESC LIMIT $2) AS lately_failed \
-         UNION SELECT user_id FROM (SELECT user_id FROM audit_events WHERE kind = 'login.throttled' \
+         UNION ALL SELECT id FROM (SELECT id FROM audit_events WHERE kind = 'login.throttled' \
          AND kind <> 'login.succeeded' AND id >= $1 ORDER BY id DESC LIMIT $2) AS lately_throttled \
-         UNION SELECT user_id FROM (SELECT user_id FROM audit_events WHERE kind = 'factor.failed' \
-         AND kind <> 'login.succeeded' AND id >= $1 ORDER BY id DESC LIMIT $2) AS lately_missed) \
+         UNION ALL SELECT id FROM (SELECT id FROM audit_events WHERE kind = 'factor.failed' \
+         AND kind <> 'login.succeeded' AND id >= $1 ORDER BY id DESC LIMIT $2) AS lately_missed)) \
          AND id > $3 AND id < $4 ORDER BY id LIMIT $5",
         AuditId::earliest(since),
         FAILURES,

@@ -153,7 +153,8 @@ fn error(context: &Context, problem: &Problem, restart: Option<&RestartOptions>)
 /// The key of the heading of an error page.
 fn title_of(problem: &Problem) -> &'static str {
     match problem.code() {
-        Code::NotFound | Code::MethodNotAllowed | Code::UriTooLong => "failure.not_found",
+        Code::NotFound | Code::UriTooLong => "failure.not_found",
+        Code::MethodNotAllowed => "failure.form_only",
         Code::LinkInvalid | Code::SetupLinkInvalid => "failure.link",
         Code::TooManyAttempts => "failure.limit",
         Code::ChallengeInvalid | Code::SessionExpired => "failure.expired",

@@ -6,9 +6,9 @@
 use actix_web::http::{Method, header};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 
-use crate::config::{PersistentSessions, Registration};
+use crate::config::PersistentSessions;
 use crate::domain::base_path::Link;
-use crate::domain::interaction::ResponseMode;
+use crate::domain::interaction::{Prompt, ResponseMode};
 use crate::domain::oidc;
 use crate::domain::outcome::Code;
 use crate::domain::redirect::RegisteredRedirect;
@@ -45,6 +45,12 @@ pub fn step_after(
     refused: Option<&Problem>,
 ) -> HttpResponse {
     match step {
+        PageStep::Login(sealed) if asks_to_sign_up(context, &sealed.request) => {
+            let mut answer = HttpResponse::SeeOther();
+            visit.keep(&context.app, &mut answer);
+            let query = format!("flow={}", sealed.text);
+            go_here(answer, &context.link("/signup").with_query(&query))
+        }
         PageStep::Login(sealed) => {
             let hint = sealed.request.authorization().and_then(|it| it.login_hint.as_deref());
             let login = Login { login: hint.unwrap_or_default(), ..Login::of(&sealed) };
@@ -62,6 +68,12 @@ pub fn step_after(
             page(HttpResponse::Ok(), &DeviceDonePage { frame, allowed, client_name })
         }
     }
+}
+
+/// Whether the client wants the user to create an account, and the user can.
+fn asks_to_sign_up(context: &Context, request: &PendingRequest) -> bool {
+    let is_asked = request.authorization().is_some_and(|it| it.wishes.has(Prompt::Create));
+    is_asked && context.app.config.registration.takes_anyone()
 }
 
 /// The path of the page of a step.
@@ -119,8 +131,7 @@ impl<'a> Login<'a> {
         let SealedRequest { request, text } = self.sealed;
         let frame = context.frame(request.ui_locales());
         let with_flow = |path| context.link(path).with_query(&format!("flow={text}"));
-        let signs_up =
-            matches!(context.app.config.registration, Registration::Open | Registration::Verified);
+        let signs_up = context.app.config.registration.takes_anyone();
         let client_name = client_name(context, request);
         let client_logo = logo_of(context, request);
         let template = LoginPage {

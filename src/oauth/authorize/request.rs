@@ -252,7 +252,11 @@ async fn wishes(app: &App, params: &Params) -> Result<(AuthnRequest, RequestedCl
     let words = params.get("prompt").unwrap_or_default().split(' ').filter(|word| !word.is_empty());
     let prompt = words.map(str::parse).collect::<Result<Vec<Prompt>, _>>();
     let mut prompt =
-        prompt.map_err(|_| invalid("prompt is none, login, consent or select_account."))?;
+        prompt.map_err(|_| invalid("prompt is none, login, consent, select_account or create."))?;
+    if prompt.contains(&Prompt::Create) && !app.config.registration.takes_anyone() {
+        let message = "prompt=create is not supported: users cannot sign up at this server.";
+        return Err(invalid(message).into());
+    }
     if prompt.contains(&Prompt::None) && prompt.len() > 1 {
         return Err(invalid("prompt=none goes with no other prompt.").into());
     }

@@ -9,7 +9,7 @@ use crate::support::mailed::MailingServer;
 use crate::support::relying_party::{App, Person, field};
 use crate::support::scripts::{Browser, browser_script, output};
 use crate::support::server::{Answer, Backend, Options, PASSWORD};
-use crate::support::{on_both, require};
+use crate::support::{Server, on_both, require};
 
 const NEW: &str = "new@example.org";
 const TERMS: (&str, &str) = ("SIGNET_TERMS_URL", "https://example.com/terms");
@@ -303,6 +303,41 @@ async fn where_no_address_is_asked_for_the_page_makes_the_account() {
         // The address is optional, and can follow.
         bob.get("/account/email").await.is(200);
         bob.get("/signup/code").await.is(403);
+    })
+    .await;
+}
+
+/// `prompt=create` (Initiating User Registration via OpenID Connect 1.0).
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_begins_with_the_sign_up_page() {
+    on_both("pages: prompt=create", async |backend| {
+        let place = place(backend, "open", &[]).await;
+        let client =
+            App::register(&place.server, &place.root, json!({"type": "spa", "name": "Shop"})).await;
+        let metadata = place.server.get("/.well-known/openid-configuration").await.json();
+        assert!(metadata["prompt_values_supported"].as_array().unwrap().contains(&json!("create")));
+        let create = client.url(&[("prompt", "create")]);
+        let eve = Person::new(&place.server, "eve");
+        let page = follow(&eve, &eve.get(&create).await).await;
+        place.server.advance(TimeSpan::from_secs(3));
+        let flow = field(&page.text, "flow");
+        let fields = [("flow", &*flow), ("login", "eve"), ("password", PASSWORD)];
+        let done = eve.post("/signup", &fields).await;
+        let code = eve.go_on(done).await.said("code");
+        client.redeem(&place.server, &code).await.is(200);
+        // A user who is signed in creates another account; one who has an account already signs in instead.
+        place.server.advance(TimeSpan::from_secs(60));
+        let page = follow(&eve, &eve.get(&create).await).await;
+        let login = eve.get(&eve.below_base(&link(&page, "Sign in"))).await;
+        assert!(login.is(200).text.contains("name=\"password\""), "{}", login.text);
+
+        let closed = Options::on(backend).with("SIGNET_REGISTRATION", "closed").start().await;
+        let root = closed.administrator("root").await;
+        let client = App::register(&closed, &root, json!({"type": "spa", "name": "Shop"})).await;
+        let metadata = closed.get("/.well-known/openid-configuration").await.json();
+        assert!(!metadata["prompt_values_supported"].as_array().unwrap().contains(&json!("create")));
+        let refused = Person::new(&closed, "bob").get(&client.url(&[("prompt", "create")])).await;
+        assert!(refused.is(303).header("location").contains("error=invalid_request"), "{refused:?}");
     })
     .await;
 }
