@@ -62,7 +62,7 @@ pub fn run(command: &Command) -> Result<(), CommandError> {
     let Some(mailer) = Mailer::new(&config) else {
         return Err(CommandError::new(Exit::Configuration, "mail is off.").and(
             "Set SIGNET_SMTP_URL, such as smtps://USER@smtp.example.com, SIGNET_SMTP_PASSWORD\n\
-             and SIGNET_MAIL_FROM; docs/operating.md has the forms.",
+             and SIGNET_MAIL_FROM; docs/mail.md has the forms.",
         ));
     };
     if *queue { queue_test(to, *language) } else { send_test(&config, &mailer, &to, *language) }

@@ -1,7 +1,7 @@
 //! Settings that this version reads differently from the one before it.
 //!
-//! Owns the list, for `signet config check`. The same lines are in the table of `docs/operating.md`, section
-//! "Upgrading"; a test compares them.
+//! Owns the list, for `signet config check`. The same lines are in the table of `docs/upgrading.md`;
+//! a test compares them.
 
 use super::{Loaded, LogFormat, Origin, ProxyHeader, settings as s};
 

@@ -74,7 +74,7 @@ settings! {
             "Addresses to serve on, comma separated; port 0 lets the system choose.";
         PROXY_STRIPS_PATH = "SIGNET_PROXY_STRIPS_PATH", secret: false,
             Fixed("false"),
-            "`true` if a proxy takes the path of SIGNET_ISSUER off requests; see docs/operating.md.";
+            "`true` if a proxy takes the path of SIGNET_ISSUER off requests; see docs/proxies.md.";
         INSECURE_HTTP = "SIGNET_INSECURE_HTTP", secret: false,
             Fixed("false"),
             "`true` accepts a plain-http issuer that is not loopback.";
@@ -249,7 +249,7 @@ settings! {
     "Mail" {
         SMTP_URL = "SIGNET_SMTP_URL", secret: true,
             Derived { says: "none, no mail is sent", sample: "" },
-            "smtps://USER@HOST:465, smtp://USER@HOST:587 (STARTTLS) or file:/DIR; see docs/operating.md.";
+            "smtps://USER@HOST:465, smtp://USER@HOST:587 (STARTTLS) or file:/DIR; see docs/mail.md.";
         SMTP_PASSWORD = "SIGNET_SMTP_PASSWORD", secret: true,
             Derived { says: "none, the SMTP server asks for none", sample: "" },
             "Password of the user in SIGNET_SMTP_URL.";

@@ -77,7 +77,7 @@ fn unknown_reason(_: &str) -> Refusal {
     Refusal::field(
         "reason",
         "unknown",
-        "There is no such reason. See the audit trail in docs/operating.md.",
+        "There is no such reason. docs/administration.md lists the reasons of failed attempts.",
     )
 }
 

@@ -1,4 +1,4 @@
-//! The numbers in `docs/operating.md` are those of the code.
+//! The numbers in `docs/limits.md` are those of the code.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ use crate::support::server::config;
 
 /// The table of limits: what is limited, and how.
 fn documented() -> BTreeMap<String, String> {
-    let text = include_str!("../../../docs/operating.md");
+    let text = include_str!("../../../docs/limits.md");
     let (_, section) = text.split_once("\n## Limits\n").unwrap();
     let (section, _) = section.split_once("\n## ").unwrap();
     let rows = section.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |"));
@@ -169,14 +169,14 @@ fn the_upgrade_table_of_the_changelog_is_that_of_the_documentation() {
         let rows = text.lines().skip_while(|line| !line.starts_with("| what changes |"));
         rows.take_while(|line| line.starts_with('|')).map(str::to_owned).collect()
     };
-    let documented = table("docs/operating.md");
+    let documented = table("docs/upgrading.md");
     assert!(documented.len() > 50, "{} rows", documented.len());
     // Links start at the folder of the document.
     let linked = |row: &String| {
         let mut parts = row.split("](");
         let start = parts.next().unwrap_or_default().to_owned();
         parts.fold(start, |row, part| match part.split_once(".md") {
-            _ if part.starts_with('#') => format!("{row}](docs/operating.md{part}"),
+            _ if part.starts_with('#') => format!("{row}](docs/upgrading.md{part}"),
             Some((name, _)) if name.chars().all(|c| c.is_ascii_lowercase() || c == '-') => {
                 format!("{row}](docs/{part}")
             }
