@@ -61,10 +61,9 @@ pub async fn create(
             authorize(tx, Action::CreateAdminKey, &[TargetKind::AdminClient]).await?;
             let of_client = &client.metadata.admin_scopes;
             if of_client.is_empty() {
-                return Err(conflict(
-                    "The client has no administration scopes. Give it some first: signet client update CLIENT_ID \
-                     --admin-scope SCOPE.",
-                ));
+                let message = "The client has no administration scopes. Give it some first: signet client update \
+                               CLIENT_ID --admin-scope SCOPE.";
+                return Err(Refusal::new(Code::Conflict, message).advising().into());
             }
             let (scopes, networks) = new.checked(of_client).map_err(Refusal::fields)?;
             let key = AdminKey {

@@ -92,10 +92,9 @@ async fn make(tx: &mut AuditedTx, id: UserId, wanted: Wanted) -> Result<SentLink
         return Err(conflict("The user is disabled. Enable the user first."));
     }
     if purpose == CodePurpose::Invite && found.password_hash.is_some() {
-        return Err(conflict(
-            "The user has a password. Send a link to choose a new one instead: \
-             POST /v1/admin/users/{id}/recovery, or signet user recover LOGIN.",
-        ));
+        let message = "The user has a password. Send a link to choose a new one instead: \
+                       POST /v1/admin/users/{id}/recovery, or signet user recover LOGIN.";
+        return Err(Refusal::new(Code::Conflict, message).advising().into());
     }
     if purpose == CodePurpose::Reset {
         pace_helpdesk(tx, id, Reset::Password).await?;

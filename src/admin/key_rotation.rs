@@ -262,7 +262,7 @@ pub async fn retire(
         KeyState::Active | KeyState::Retiring if !at_once => {
             let message = "Tokens it signed are still valid and would be refused. It retires by itself \
                         when they have expired. To retire it now: signet key retire KID --now.";
-            return Err(Refusal::new(Code::Conflict, message).into());
+            return Err(Refusal::new(Code::Conflict, message).advising().into());
         }
         KeyState::Active | KeyState::Published | KeyState::Retiring => {}
     }

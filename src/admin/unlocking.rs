@@ -119,7 +119,7 @@ fn nothing_counted(address: IpAddr) -> Refusal {
          accounts ends by itself, or is cleared by a user with the role admin.",
         network(address)
     );
-    Refusal::new(Code::Conflict, "").with_message(message)
+    Refusal::new(Code::Conflict, "").with_message(message).advising()
 }
 
 async fn unlock_network(tx: &mut AuditedTx, address: IpAddr) -> Result<(), Failure> {

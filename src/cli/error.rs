@@ -96,8 +96,7 @@ pub fn about<'a>(noun: &'a str, name: &'a str) -> impl FnOnce(Failure) -> Comman
 /// What to type next, where that can be said.
 fn advice(refusal: &Refusal, noun: Option<&str>) -> Option<String> {
     let fixed = match refusal.code {
-        // A conflict that names the command that helps needs no other advice.
-        Code::Conflict if refusal.message.contains("signet ") => return None,
+        Code::Conflict if refusal.advises => return None,
         Code::NotFound if noun == Some("actor") => return None,
         Code::NotFound if noun == Some("administration key") => {
             "See the keys of the client:  signet client key list CLIENT_ID"
@@ -184,6 +183,14 @@ mod tests {
     }
 
     #[test]
+    fn general_advice_follows_only_where_the_message_has_none() {
+        let text = |refusal: Refusal| about("key", "k")(refusal.into()).text();
+        let refusal = Refusal::new(Code::Conflict, "This needs signet key retire --now.");
+        assert!(text(refusal.clone()).ends_with("See what there is:  signet key list"));
+        assert_eq!(text(refusal.advising()), "key \"k\": This needs signet key retire --now.");
+    }
+
+    #[test]
     fn every_field_at_fault_is_listed() {
         let refusal = Refusal::field("login", "empty", "A login is not empty.");
         let failure = CommandError::from(Failure::from(refusal));
@@ -192,14 +199,14 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_went_away_is_no_failure() {
+    fn a_closed_output_is_no_failure() {
         let failure = CommandError::from(io::Error::from(io::ErrorKind::BrokenPipe));
         assert_eq!((failure.exit, failure.texts.len()), (Exit::Ok, 0));
         assert_eq!(CommandError::from(io::Error::other("full")).exit, Exit::Failed);
     }
 
     #[test]
-    fn what_passes_is_seventy_five() {
+    fn temporary_failures_exit_with_75() {
         assert_eq!(CommandError::from(Fault::unavailable("waiting")).exit, Exit::TryAgain);
         assert_eq!(CommandError::from(Fault::internal("thinking")).exit, Exit::Failed);
     }

@@ -143,6 +143,8 @@ pub struct Refusal {
     pub retry_after: Option<TimeSpan>,
     /// What it is called where OAuth is spoken.
     pub oauth: Option<OAuthError>,
+    /// Whether the message itself names the command or the request that helps.
+    pub advises: bool,
     /// What a finding about the client says in place of a message that quotes the request: scopes, an API, a
     /// grant, or a sentence of ours.
     pub finding: Vec<String>,
@@ -161,6 +163,7 @@ impl Refusal {
             names: Vec::new(),
             retry_after: None,
             oauth: None,
+            advises: false,
             finding: Vec::new(),
         }
     }
@@ -220,6 +223,14 @@ impl Refusal {
     #[must_use]
     pub fn with_finding<T: Into<String>>(mut self, finding: impl IntoIterator<Item = T>) -> Self {
         self.finding = finding.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Marks the message as one that names the command or the request that helps: the command line then adds no
+    /// general advice.
+    #[must_use]
+    pub const fn advising(mut self) -> Self {
+        self.advises = true;
         self
     }
 

@@ -7,6 +7,8 @@ use crate::text_enum;
 text_enum! {
     /// A reason that pages say in the language of the user.
     pub enum Reason {
+        /// The target is a client with administration scopes.
+        AdminClient = "admin_client",
         /// A request has its answer, and another one is asked for.
         AlreadyAnswered = "already_answered",
         /// A device was allowed or denied before.
@@ -25,6 +27,10 @@ text_enum! {
         ClientTypedWrong = "client_typed_wrong",
         /// The user or the client of a request was deleted meanwhile.
         Deleted = "deleted",
+        /// The target is a first-party client.
+        FirstPartyClient = "first_party_client",
+        /// The target is for callers with the full right.
+        ForAdministrators = "for_administrators",
         /// The factor is the last one of an account that needs one.
         LastFactor = "last_factor",
         /// The login name that an administrator typed is not that of the user.
@@ -39,6 +45,8 @@ text_enum! {
         PasskeyOnly = "passkey_only",
         /// A passkey is stored already, or there is no room for another one.
         PasskeysFull = "passkeys_full",
+        /// The target is a user with one of Signet's own roles.
+        ProtectedUser = "protected_user",
         /// A pushed authorization request is unknown or has expired.
         PushedRequestOver = "pushed_request_over",
         /// A parameter stands twice in a request.
@@ -55,6 +63,8 @@ text_enum! {
         TooManyParameters = "too_many_parameters",
         /// The account has no factor of the level that is required.
         UnmetRequirements = "unmet_requirements",
+        /// Only a user can do it, not a client.
+        UserRequired = "user_required",
         /// The redirect URI is not registered.
         WrongRedirect = "wrong_redirect",
     }
@@ -65,6 +75,10 @@ impl Reason {
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {
+            Self::AdminClient => {
+                "This client has administration scopes. Only a user with the role admin and the scope \
+                 signet:admin, a client with that scope, or the command line may change it."
+            }
             Self::AlreadyAnswered => {
                 "This request was answered already. Go back to the application."
             }
@@ -88,6 +102,14 @@ impl Reason {
             Self::Deleted => {
                 "The account or the application has been deleted meanwhile. Begin again."
             }
+            Self::FirstPartyClient => {
+                "This is a first-party client. Only a user with the role admin and the scope \
+                 signet:admin, a client with that scope, or the command line may change it."
+            }
+            Self::ForAdministrators => {
+                "Only a user with the role admin and the scope signet:admin, a client with that \
+                 scope, or the command line may change it."
+            }
             Self::LastFactor => {
                 "A second factor is required of this account, so the last one cannot be removed. Add another \
                  one first."
@@ -109,6 +131,11 @@ impl Reason {
                 "This passkey is stored already, or the account has 10 passkeys, which is the most. Remove \
                  one first."
             }
+            Self::ProtectedUser => {
+                "This user has one of Signet's own roles (admin, signet:auditor, signet:helpdesk). \
+                 Only a user with the role admin and the scope signet:admin, a client with that \
+                 scope, or the command line may change it."
+            }
             Self::PushedRequestOver => {
                 "The request the application had announced is unknown or over. Go back to it and begin again."
             }
@@ -129,6 +156,10 @@ impl Reason {
             Self::UnmetRequirements => {
                 "This needs a stronger sign-in than the account has factors for. Enrol a second factor, then \
                  sign in again, or ask an administrator."
+            }
+            Self::UserRequired => {
+                "A client cannot do this. It requires a user with the role admin who has just signed \
+                 in, or the command line."
             }
             Self::WrongRedirect => {
                 "The application asked to send you to an address it has not registered (redirect_uri). \

@@ -15,7 +15,7 @@ use crate::domain::scope::{self, RequestedScopes, Scopes};
 
 use super::client_target::{names_own_apis, target_of_client};
 use super::params::Params;
-use super::target::{invalid_target, is_invalid_target, named_target, only_api, own_api};
+use super::target::{TargetError, invalid_target, named_target, only_api, own_api};
 
 /// The longest `scope` of a client that speaks for itself, in bytes.
 const MAX_SCOPE_TEXT: usize = 4 * 1024;
@@ -103,10 +103,10 @@ pub async fn narrow_for_client(
             return administration(client, &requested);
         }
         Ok(named) => target_of_client(client, named.as_deref())?,
-        Err(failure) if is_invalid_target(&failure) => {
-            return Err(names_own_apis(client).with_finding(params.targets().take(1)).into());
+        Err(TargetError::Unknown(target)) => {
+            return Err(names_own_apis(client).with_finding([target]).into());
         }
-        Err(failure) => return Err(failure),
+        Err(error) => return Err(error.into()),
     };
     let known = app.audience_or_reload(Some(&audience)).await?.ok_or_else(invalid_target)?;
     let requested = match (params.get("scope"), &known.target) {

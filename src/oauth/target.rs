@@ -16,22 +16,44 @@ use crate::domain::scope::RequestedScopes;
 
 use super::params::Params;
 
+/// Why the targets that a request names give no audience.
+pub(super) enum TargetError {
+    /// No API has this identifier.
+    Unknown(String),
+    /// They are more than one API.
+    Several,
+    /// The registered APIs could not be read.
+    Failed(Fault),
+}
+
+impl From<TargetError> for Failure {
+    fn from(error: TargetError) -> Self {
+        match error {
+            TargetError::Unknown(target) => invalid_target().with_finding([target]).into(),
+            TargetError::Several => {
+                let message = "One token is for one API. Request a token for each.";
+                Refusal::oauth(OAuthError::InvalidTarget, message).into()
+            }
+            TargetError::Failed(fault) => fault.into(),
+        }
+    }
+}
+
 /// The target a request names, if it names one.
 ///
 /// # Errors
-/// `invalid_target` when it is unknown or there are two; faults when it has to be looked up.
+/// [`TargetError`], which is `invalid_target` unless it is a fault.
 pub(super) async fn named_target(
     app: &App,
     params: &Params,
-) -> Result<Option<Arc<Audience>>, Failure> {
+) -> Result<Option<Arc<Audience>>, TargetError> {
     let mut named: Option<Arc<Audience>> = None;
     for target in params.targets() {
-        let unknown = || invalid_target().with_finding([target]);
-        let known = app.audience_named_or_reload(target).await?.ok_or_else(unknown)?;
-        // One token is for one API: with two audiences either could play it against the other.
+        let known = app.audience_named_or_reload(target).await.map_err(TargetError::Failed)?;
+        let known = known.ok_or_else(|| TargetError::Unknown(target.to_owned()))?;
+        // With two audiences, each API could present the token to the other.
         if named.is_some_and(|named| named.target.audience() != known.target.audience()) {
-            let message = "One token is for one API. Ask for each by itself.";
-            return Err(Refusal::oauth(OAuthError::InvalidTarget, message).into());
+            return Err(TargetError::Several);
         }
         named = Some(known);
     }
@@ -83,14 +105,8 @@ pub(super) fn names_only(app: &App, params: &Params, audience: Option<&str>) -> 
     })
 }
 
-const INVALID_TARGET: &str = "The API is not registered, or not for this client.";
-
 /// The refusal of an API that is unknown, or not for this client.
 pub(super) fn invalid_target() -> Refusal {
-    Refusal::oauth(OAuthError::InvalidTarget, INVALID_TARGET)
-}
-
-/// Whether this is that refusal.
-pub(super) fn is_invalid_target(failure: &Failure) -> bool {
-    matches!(failure, Failure::Refused(refusal) if refusal.message == INVALID_TARGET)
+    let message = "The API is not registered, or not for this client.";
+    Refusal::oauth(OAuthError::InvalidTarget, message)
 }

@@ -9,6 +9,7 @@ use super::attributes::Role;
 use super::authn::Factors;
 use super::client::ClientMetadata;
 use super::outcome::{Code, Refusal};
+use super::refusal_reason::Reason;
 use super::scope::{self, Scopes};
 use crate::text_enum;
 
@@ -131,14 +132,13 @@ impl TargetKind {
         }
     }
 
-    const fn protection(self) -> &'static str {
+    /// Why only the full right reaches it.
+    const fn protection(self) -> Reason {
         match self {
-            Self::Ordinary => "This is for administrators.",
-            Self::SignetUser => {
-                "This concerns a user with one of Signet's own roles (admin, signet:auditor, signet:helpdesk)."
-            }
-            Self::AdminClient => "This concerns a client with administration scopes.",
-            Self::FirstPartyClient => "This concerns a first-party client.",
+            Self::Ordinary => Reason::ForAdministrators,
+            Self::SignetUser => Reason::ProtectedUser,
+            Self::AdminClient => Reason::AdminClient,
+            Self::FirstPartyClient => Reason::FirstPartyClient,
         }
     }
 }
@@ -169,16 +169,8 @@ impl From<Denied> for Refusal {
                 let roles = list(action.permission().all_roles().map(Role::as_str));
                 Self::new(Code::Forbidden, "").with_message(format!("This needs the role {roles}."))
             }
-            Denied::Target(kind) => Self::new(Code::Forbidden, "").with_message(format!(
-                "{} Only a user with the role admin and the scope signet:admin, a client with that scope, or the \
-                 command line may change it.",
-                kind.protection()
-            )),
-            Denied::Client(_) => Self::new(
-                Code::Forbidden,
-                "A client cannot do this: it needs a user with the role admin who has just signed in, or the \
-                 command line.",
-            ),
+            Denied::Target(kind) => Self::because(Code::Forbidden, kind.protection()),
+            Denied::Client(_) => Self::because(Code::Forbidden, Reason::UserRequired),
         }
     }
 }

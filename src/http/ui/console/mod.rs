@@ -180,7 +180,10 @@ fn forbidden(visited: &Visited, denied: Denied) -> HttpResponse {
             let values = [("roles", &*roles.join(", ")), ("action", action.as_str())];
             locale.with("console.forbidden", &values)
         }
-        denied => Refusal::from(denied).message.into_owned(),
+        denied => {
+            let refusal = Refusal::from(denied);
+            locale.error((refusal.code, refusal.reason), &refusal.message).to_owned()
+        }
     };
     let problem = context.problem(Refusal::from(denied).into());
     error_page_for(
