@@ -11,7 +11,7 @@ use crate::store::activity;
 use crate::text_enum;
 
 /// The most keys that are told apart; all further ones are counted together.
-const MOST_KEYS: usize = 5;
+const MAX_KEYS: usize = 5;
 
 text_enum! {
     /// Which time is looked at.
@@ -90,7 +90,7 @@ pub enum Counted {
 
 /// How often something happened in the last 24 hours, and in the six times 24 hours before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DayOf {
+pub struct DayActivity {
     /// What.
     pub what: Counted,
     /// In the last 24 hours; the present hour is counted as far as it has come.
@@ -103,7 +103,7 @@ pub struct DayOf {
 ///
 /// # Errors
 /// Only faults.
-pub async fn last_days(app: App, now: Timestamp) -> Result<Vec<DayOf>, Failure> {
+pub async fn last_days(app: App, now: Timestamp) -> Result<Vec<DayActivity>, Failure> {
     app.write_activity().await?;
     let until = Width::Hour.bucket(now) + Width::Hour.span();
     let day = Width::Day.span().millis();
@@ -118,16 +118,16 @@ pub async fn last_days(app: App, now: Timestamp) -> Result<Vec<DayOf>, Failure> 
         (Counted::Tokens, Series::TokensByApi),
     ] {
         let counts = activity::counts(&mut reader, series, Width::Hour, from, until).await?;
-        let mut of = DayOf { what, day: 0, before: [0; DAYS_BEFORE] };
+        let mut activity = DayActivity { what, day: 0, before: [0; DAYS_BEFORE] };
         for count in counts.iter().filter(|count| what.includes(&count.key)) {
             // The last hour is 0 days ago.
             let ago = (until - TimeSpan::from_millis(1)).millis() - count.bucket.millis();
             match usize::try_from(ago / day).unwrap_or_default() {
-                0 => of.day += count.n,
-                ago => of.before.iter_mut().skip(ago - 1).take(1).for_each(|n| *n += count.n),
+                0 => activity.day += count.n,
+                ago => activity.before.iter_mut().skip(ago - 1).take(1).for_each(|n| *n += count.n),
             }
         }
-        found.push(of);
+        found.push(activity);
     }
     Ok(found)
 }
@@ -190,7 +190,7 @@ fn arranged(counts: &[Count], (from, until): (Timestamp, Timestamp), span: TimeS
     }
     let mut keys: Vec<&str> = totals.keys().copied().collect();
     keys.sort_by_key(|key| std::cmp::Reverse(totals.get(key).copied().unwrap_or_default()));
-    keys.truncate(MOST_KEYS);
+    keys.truncate(MAX_KEYS);
     let named: BTreeSet<&str> = keys.iter().copied().collect();
     if counts.iter().any(|count| !named.contains(&*count.key)) {
         keys.push(OTHERS);

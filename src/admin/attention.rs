@@ -15,7 +15,7 @@ const MAIL_PATIENCE: TimeSpan = TimeSpan::from_mins(10);
 /// How long before its end a key is mentioned.
 const EXPIRES_SOON: TimeSpan = TimeSpan::from_days(14);
 /// More mails are not counted.
-const MOST_MAILS: i64 = 1_000;
+const MAX_MAILS: i64 = 1_000;
 
 /// Something to look at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,8 +67,8 @@ pub enum Finding {
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn look(app: App, now: Timestamp) -> Result<(Vec<Finding>, Health), Failure> {
-    let health = health::look(app.clone(), now).await?;
+pub async fn collect(app: App, now: Timestamp) -> Result<(Vec<Finding>, Health), Failure> {
+    let health = health::collect(app.clone(), now).await?;
     let mut found = of_health(&health);
     for key in keys::list(app.clone(), now).await? {
         let waits = key.next.is_some_and(|next| next.waits_for_verifiers);
@@ -79,7 +79,7 @@ pub async fn look(app: App, now: Timestamp) -> Result<(Vec<Finding>, Health), Fa
     let mut reader = app.db.reader().await?;
     let since = mails::oldest(&mut reader).await?.map(|id| id.made_at());
     if let Some(since) = since.filter(|since| *since + MAIL_PATIENCE < now) {
-        let n = mails::waiting(&mut reader, MOST_MAILS).await?;
+        let n = mails::waiting(&mut reader, MAX_MAILS).await?;
         found.push(Finding::Mails { n, since });
     }
     for stored in clients::all(&mut reader).await? {

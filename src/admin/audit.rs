@@ -19,7 +19,7 @@ use super::authorization::authorize;
 use super::user_lookup::resolve;
 
 /// The most rows that are examined for one page.
-pub const MOST_EXAMINED: usize = 20_000;
+pub const MAX_EXAMINED: usize = 20_000;
 /// The rows that are read at once where a filter may leave some out.
 const ROWS: i64 = 500;
 
@@ -29,7 +29,7 @@ pub struct EventPage {
     /// The events, and where the next page begins. A page with fewer events than were asked for, or none, may be
     /// followed by another.
     pub page: Page<StoredEvent>,
-    /// Whether the page ends early, because [`MOST_EXAMINED`] rows were examined.
+    /// Whether the page ends early, because [`MAX_EXAMINED`] rows were examined.
     pub cut_off: bool,
 }
 
@@ -69,15 +69,15 @@ pub async fn list(
             if filter.matches(&event.facts()) {
                 found.push(event);
             }
-            if found.len() == wanted || examined == MOST_EXAMINED {
+            if found.len() == wanted || examined == MAX_EXAMINED {
                 break;
             }
         }
-        if found.len() == wanted || (is_all && examined < MOST_EXAMINED) {
+        if found.len() == wanted || (is_all && examined < MAX_EXAMINED) {
             let page = Page::cut(found, request.limit, |event| event.id.uuid());
             return Ok(EventPage { page, cut_off: false });
         }
-        if examined == MOST_EXAMINED {
+        if examined == MAX_EXAMINED {
             let page = Page { data: found, next: Some(PageRequest::cursor_of(before)) };
             return Ok(EventPage { page, cut_off: true });
         }

@@ -23,11 +23,11 @@ pub struct Health {
     pub processes: Vec<StoredProcess>,
 }
 
-/// Looks.
+/// Reads the state of the database, the keys, the clock and the processes.
 ///
 /// # Errors
 /// When the database cannot be read at all.
-pub async fn look(app: App, now: Timestamp) -> Result<Health, Failure> {
+pub async fn collect(app: App, now: Timestamp) -> Result<Health, Failure> {
     let reads = app.read_probe().await.is_ok();
     Ok(Health {
         reads,

@@ -22,7 +22,7 @@ use crate::identity::sessions;
 use crate::store::revocations::Revoked;
 use crate::store::session_generations::{self, LogoutWalk};
 use crate::store::sessions::end::Ending;
-use crate::store::sessions::list::MOST_EXAMINED;
+use crate::store::sessions::list::MAX_EXAMINED;
 use crate::store::{authorization_codes, clients, device_codes, users};
 
 use super::authorization::{authorize, authorize_on_user};
@@ -66,24 +66,24 @@ const ROWS: i64 = 500;
 /// The users that are read, and the sessions that end in one transaction, so that no log-in waits for all of them.
 const AT_ONCE: i64 = 100;
 /// The most rows that a bounded call reads.
-const MOST_ROWS: u64 = 50_000;
+const MAX_ROWS: u64 = 50_000;
 /// The most sessions that are counted for a page.
-const MOST_SHOWN: u64 = 1_000;
+const MAX_SHOWN: u64 = 1_000;
 /// The most sessions that a bounded call ends one by one.
-const MOST_ENDED: u64 = 1_000;
+const MAX_ENDED: u64 = 1_000;
 
 impl Call {
     fn is_full(&self, count: Count, examined: u64) -> bool {
         let is_bounded = self.bound != Bound::None;
-        is_bounded && (examined >= MOST_ROWS || count.sessions + count.sign_ins >= MOST_ENDED)
+        is_bounded && (examined >= MAX_ROWS || count.sessions + count.sign_ins >= MAX_ENDED)
     }
 
     /// The most rows that are read to count sessions.
     const fn most_rows(&self) -> u64 {
         match self.bound {
             Bound::None => u64::MAX,
-            Bound::Request => MOST_ROWS,
-            Bound::Page => MOST_SHOWN,
+            Bound::Request => MAX_ROWS,
+            Bound::Page => MAX_SHOWN,
         }
     }
 
@@ -121,7 +121,7 @@ pub async fn count(app: App, call: Call, now: Timestamp) -> Result<Outcome, Fail
                 count.add(&page.data);
                 // A page that is not full is one for which as many rows were read as for any.
                 let is_full = page.data.len() as u64 == ROWS.unsigned_abs();
-                examined += if is_full { ROWS } else { MOST_EXAMINED }.unsigned_abs();
+                examined += if is_full { ROWS } else { MAX_EXAMINED }.unsigned_abs();
                 let Some(last) = page.position() else {
                     return Ok(Outcome { count: Some(count), next: None });
                 };

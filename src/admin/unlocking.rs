@@ -23,7 +23,7 @@ use super::users::not_found;
 /// How long ago a network may have been refused for its failures to be unlocked with the account.
 const REFUSED_WITHIN: TimeSpan = TimeSpan::from_mins(15);
 /// The most networks that are unlocked with an account.
-const MOST_NETWORKS: i64 = 8;
+const MAX_NETWORKS: i64 = 8;
 
 /// Reads an address, or a network in the form that Signet shows: an address without the bits of the host.
 ///
@@ -103,7 +103,7 @@ pub(super) async fn clear(tx: &mut AuditedTx, user: &User) -> Result<(), Failure
 /// The addresses that were refused lately with this account for what they failed with any.
 async fn refused_addresses(tx: &mut AuditedTx, id: UserId) -> Result<Vec<IpAddr>, Failure> {
     let since = tx.info().now - REFUSED_WITHIN;
-    let refused = audit::refused_networks(tx, id, since, MOST_NETWORKS).await?;
+    let refused = audit::refused_networks(tx, id, since, MAX_NETWORKS).await?;
     Ok(refused.iter().filter_map(|address| address.parse().ok()).collect())
 }
 

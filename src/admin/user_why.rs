@@ -100,7 +100,7 @@ pub async fn why(app: App, id: UserId, now: Timestamp) -> Result<UserReport, Fai
 /// # Errors
 /// `too_many_attempts`; faults.
 pub async fn why_login(app: App, login: String, info: RequestInfo) -> Result<UserReport, Failure> {
-    pace(&app, &info)?;
+    limit_lookups(&app, &info)?;
     let now = info.now;
     let mut reader = app.db.reader().await?;
     let parsed = LoginName::parse(&login).ok();
@@ -162,7 +162,7 @@ async fn of_account(
 }
 
 /// Counts a question of a caller who has not the full right.
-fn pace(app: &App, info: &RequestInfo) -> Result<(), Refusal> {
+fn limit_lookups(app: &App, info: &RequestInfo) -> Result<(), Refusal> {
     let purpose = RateLimit::LoginLookup;
     let subject = match (info.origin.actor, &info.origin.client) {
         _ if !app.config.rate_limits || info.authority.is_full() => return Ok(()),

@@ -40,7 +40,7 @@ pub enum FormResult {
     /// It made a link for a user, which is shown once.
     UserLink(Arc<UserLink>),
     /// It did something to several users.
-    ManyUsers(Arc<ManyUsers>),
+    Bulk(Arc<BulkResult>),
 }
 
 /// A link that is handed to a user.
@@ -58,7 +58,7 @@ pub struct UserLink {
 }
 
 /// What was done to several users.
-pub struct ManyUsers {
+pub struct BulkResult {
     /// The word of the action.
     pub action: &'static str,
     /// The users, and why one was refused.

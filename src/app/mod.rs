@@ -55,7 +55,7 @@ use cache::{Caches, IdentityTokenCache, VerifiedTokenCache};
 use client_findings::ClientFindings;
 use common_clock::CommonClock;
 use gateway_warnings::GatewayWarnings;
-pub use idempotent_forms::{FormResult, IdempotentForms, ManyUsers, UserLink};
+pub use idempotent_forms::{FormResult, IdempotentForms, BulkResult, UserLink};
 use limits::{AddressLimiter, AttemptGate, Standing};
 use process::Process;
 use proxy_findings::ProxyFindings;

@@ -29,7 +29,7 @@ const TEN_MINUTES: TimeSpan = TimeSpan::from_mins(10);
 /// The least time a key signs.
 const HOUR: TimeSpan = TimeSpan::from_mins(60);
 /// Most memory one hash may take: 4 GiB.
-const MOST_MEMORY_KIB: u32 = 4 * 1024 * 1024;
+const MAX_MEMORY_KIB: u32 = 4 * 1024 * 1024;
 
 /// Evaluates every field, so that every mistake is met, and only then asks whether all are there.
 macro_rules! gather {
@@ -163,7 +163,7 @@ fn second_factor(read: &mut Reader<'_>) -> Option<ServerPolicy> {
 
 fn argon2(read: &mut Reader<'_>) -> Option<Argon2Cost> {
     gather!(Argon2Cost {
-        memory_kib: read.fixed(&s::ARGON2_MEMORY_KIB, parse::kib(8..=MOST_MEMORY_KIB)),
+        memory_kib: read.fixed(&s::ARGON2_MEMORY_KIB, parse::kib(8..=MAX_MEMORY_KIB)),
         iterations: read.fixed(&s::ARGON2_ITERATIONS, parse::whole(1..=64)),
         parallelism: read.fixed(&s::ARGON2_PARALLELISM, parse::whole(1..=16)),
     })

@@ -1,7 +1,7 @@
 //! What is stored about a user, as the user may have it (GDPR articles 15 and 20).
 //!
 //! Owns what is in it: no password hash, no key or secret of a factor, no code and no token. A list ends after
-//! [`MOST_ROWS`] rows, the newest first.
+//! [`MAX_ROWS`] rows, the newest first.
 
 use crate::app::App;
 use crate::base::Timestamp;
@@ -24,7 +24,7 @@ use super::sessions::{self, LoggedIn};
 use super::write_limit::UserWrite;
 
 /// The most rows of one list.
-pub const MOST_ROWS: usize = 10_000;
+pub const MAX_ROWS: usize = 10_000;
 
 /// Everything about a user.
 pub struct Export {
@@ -101,9 +101,9 @@ impl<T> Rows<T> {
         Self { rows: Vec::new(), next: Some(first) }
     }
 
-    /// Which page is read next; none at the end, and after [`MOST_ROWS`].
+    /// Which page is read next; none at the end, and after [`MAX_ROWS`].
     const fn next(&self) -> Option<PageRequest> {
-        if self.rows.len() < MOST_ROWS { self.next } else { None }
+        if self.rows.len() < MAX_ROWS { self.next } else { None }
     }
 
     fn add(&mut self, page: Page<T>) {

@@ -79,7 +79,7 @@ pub async fn sign_up(
 ///
 /// # Errors
 /// `link_invalid`, the same for every reason; too many requests.
-pub async fn look(app: App, token: String, info: RequestInfo) -> Result<LinkView, Failure> {
+pub async fn view(app: App, token: String, info: RequestInfo) -> Result<LinkView, Failure> {
     let code = found(&app, &token, &info).await?;
     let purpose = code.purpose;
     match purpose {
@@ -149,7 +149,7 @@ pub async fn redeem(
 
 async fn found(app: &App, token: &str, info: &RequestInfo) -> Result<UsableCode, Failure> {
     throttle(app, info)?;
-    let found = mailed_codes::look(app, token, info).await?;
+    let found = mailed_codes::find_by_link(app, token, info).await?;
     Ok(found.ok_or_else(link_invalid)?)
 }
 

@@ -24,7 +24,7 @@ use super::register::{login_taken, parse_login};
 use super::write_limit::UserWrite;
 
 /// How many names are reserved for one user: without a bound, users could take names away from others.
-pub const MOST_RESERVED: i64 = 3;
+pub const MAX_RESERVED: i64 = 3;
 
 /// Changes the login name, and what else of the profile came with it: both or neither. The name that is stored already is
 /// a success that writes nothing of it.
@@ -61,7 +61,7 @@ pub async fn change(
         let is_new = before.key() != new.key();
         if is_new && !login_names::is_own(tx, id, &new).await? {
             let (reserved, first_end) = login_names::reserved_for(tx, id, now).await?;
-            if reserved >= MOST_RESERVED {
+            if reserved >= MAX_RESERVED {
                 let wait = first_end.map_or(TimeSpan::ZERO, |end| end - now);
                 return Err(too_many(&app, wait, "login_change").into());
             }

@@ -11,7 +11,7 @@ use crate::domain::outcome::Fault;
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn look(app: &App) -> Result<(), Fault> {
+pub async fn compare(app: &App) -> Result<(), Fault> {
     let found = drift(app).await?;
     for (source, objects) in found.by_source.iter().filter(|(_, objects)| **objects > 0) {
         tracing::warn!(

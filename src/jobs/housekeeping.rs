@@ -1,6 +1,6 @@
 //! Housekeeping: what is not needed any more goes, a few milliseconds at a time.
 //!
-//! Owns how long things are kept when they are over, and the pace: SQLite has one writer, so that a
+//! Owns how long things are kept when they are over, and the size: SQLite has one writer, so that a
 //! transaction which holds it for longer than a moment delays every other one. One transaction is one step of one kind
 //! of thing; the next step comes after a pause that is longer than the step was.
 
@@ -37,9 +37,9 @@ const KEEP_PROVIDER: TimeSpan = TimeSpan::from_mins(60);
 const KEEP_RUBBISH: TimeSpan = TimeSpan::from_mins(5);
 
 /// The most rows one step removes, or walks through.
-pub const MOST_ROWS: i64 = 500;
+pub const MAX_ROWS: i64 = 500;
 /// The fewest: below, a step costs little more than its commit.
-const LEAST_ROWS: i64 = 20;
+const MIN_ROWS: i64 = 20;
 /// What the first step of a run takes on.
 const FIRST_ROWS: i64 = 100;
 /// How long the statement of a step is meant to take.
@@ -243,9 +243,9 @@ async fn record(
 
 /// How many rows the next step of a kind takes on, by how long the last one took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Pace(i64);
+pub(super) struct BatchSize(i64);
 
-impl Pace {
+impl BatchSize {
     /// Of the first step of a run.
     pub(super) const FIRST: Self = Self(FIRST_ROWS);
 
@@ -259,7 +259,7 @@ impl Pace {
         let took = i64::try_from(took.as_micros()).unwrap_or(i64::MAX).max(1);
         let target = i64::try_from(TARGET.as_micros()).unwrap_or(i64::MAX);
         let fitting = self.0.saturating_mul(target) / took;
-        Self(fitting.clamp(self.0 / 2, self.0 * 2).clamp(LEAST_ROWS, MOST_ROWS))
+        Self(fitting.clamp(self.0 / 2, self.0 * 2).clamp(MIN_ROWS, MAX_ROWS))
     }
 }
 
@@ -273,16 +273,16 @@ pub async fn housekeep(app: &App, now: Timestamp) -> Result<Removed, Fault> {
     if !app.clock_is_steady().await? {
         return Ok(removed);
     }
-    let mut open: Vec<(Kind, Pace)> = Kind::ALL.map(|kind| (kind, Pace::FIRST)).to_vec();
+    let mut open: Vec<(Kind, BatchSize)> = Kind::ALL.map(|kind| (kind, BatchSize::FIRST)).to_vec();
     while !open.is_empty() {
         let mut left = Vec::new();
-        for (kind, pace) in open {
+        for (kind, size) in open {
             if app.is_draining() {
                 return Ok(removed);
             }
             let mut tx = app.db.begin().await?;
             let began = Instant::now();
-            let step = kind.remove(app, &mut tx, now, pace.0).await?;
+            let step = kind.remove(app, &mut tx, now, size.0).await?;
             // Without the commit: waiting for the disk is the same for one row and for many.
             let took = began.elapsed();
             tx.commit().await?;
@@ -293,7 +293,7 @@ pub async fn housekeep(app: &App, now: Timestamp) -> Result<Removed, Fault> {
                 pause(began.elapsed()).await;
             }
             if step.is_full {
-                left.push((kind, pace.after(took)));
+                left.push((kind, size.after(took)));
             }
         }
         open = left;
@@ -315,13 +315,13 @@ pub async fn sweep(app: &App, now: Timestamp) -> Result<Removed, Fault> {
     let before = now - KEEP_SESSIONS;
     // A younger one cannot have been idle for so long.
     let until = BranchId::earliest(before - app.lifetimes.idle);
-    let (mut at, mut pace) = (BranchId::from_uuid(uuid::Uuid::nil()), Pace::FIRST);
+    let (mut at, mut size) = (BranchId::from_uuid(uuid::Uuid::nil()), BatchSize::FIRST);
     while !app.is_draining() {
         let began = Instant::now();
         let page = {
             let mut reader = app.db.reader().await?;
             // Each may leave an event.
-            store::walk_sessions(&mut reader, at, until, pace.0 / 2).await?
+            store::walk_sessions(&mut reader, at, until, size.0 / 2).await?
         };
         let over: Vec<BranchId> =
             page.iter().filter(|(_, idle)| *idle < before).map(|(id, _)| *id).collect();
@@ -334,10 +334,10 @@ pub async fn sweep(app: &App, now: Timestamp) -> Result<Removed, Fault> {
             app.metrics.count_removed(Kind::Sessions.name(), step.removed);
         }
         match page.last() {
-            Some((last, _)) if page.len() as u64 == (pace.0 / 2).unsigned_abs() => at = *last,
+            Some((last, _)) if page.len() as u64 == (size.0 / 2).unsigned_abs() => at = *last,
             _ => break,
         }
-        pace = pace.after(began.elapsed());
+        size = size.after(began.elapsed());
         pause(began.elapsed()).await;
     }
     Ok(removed)
@@ -361,17 +361,17 @@ mod tests {
     #[test]
     fn a_step_becomes_as_large_as_its_time_allows() {
         let millis = Duration::from_millis;
-        let mut pace = Pace::FIRST;
+        let mut size = BatchSize::FIRST;
         // A row takes 20 microseconds: 200 take what a step is meant to.
         for _ in 0..5 {
-            pace = pace.after(Duration::from_micros(20) * u32::try_from(pace.0).unwrap());
+            size = size.after(Duration::from_micros(20) * u32::try_from(size.0).unwrap());
         }
-        assert_eq!(pace, Pace(200));
-        assert_eq!(pace.after(millis(0)), Pace(400));
-        assert_eq!(pace.after(millis(1)), Pace(400));
-        assert_eq!(pace.after(millis(5)), Pace(160));
-        assert_eq!(pace.after(millis(10_000)), Pace(100));
-        assert_eq!(Pace(LEAST_ROWS).after(Duration::MAX), Pace(LEAST_ROWS));
-        assert_eq!(Pace(MOST_ROWS).after(millis(0)), Pace(MOST_ROWS));
+        assert_eq!(size, BatchSize(200));
+        assert_eq!(size.after(millis(0)), BatchSize(400));
+        assert_eq!(size.after(millis(1)), BatchSize(400));
+        assert_eq!(size.after(millis(5)), BatchSize(160));
+        assert_eq!(size.after(millis(10_000)), BatchSize(100));
+        assert_eq!(BatchSize(MIN_ROWS).after(Duration::MAX), BatchSize(MIN_ROWS));
+        assert_eq!(BatchSize(MAX_ROWS).after(millis(0)), BatchSize(MAX_ROWS));
     }
 }

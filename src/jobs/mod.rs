@@ -24,12 +24,12 @@ pub use backchannel_logout::{
     deliver as deliver_logout_notices, write_next as write_logout_notices,
 };
 #[cfg(feature = "test-support")]
-pub use config_drift::look as look_for_drift;
+pub use config_drift::compare as compare_drift;
 pub use heartbeat::leave;
 #[cfg(feature = "test-support")]
 pub use heartbeat::{beat, compare_settings};
 #[cfg(feature = "test-support")]
-pub use housekeeping::{MOST_ROWS, Removed};
+pub use housekeeping::{MAX_ROWS, Removed};
 pub use housekeeping::{housekeep, sweep};
 pub use login_retention::prune_logins;
 #[cfg(feature = "test-support")]
@@ -124,7 +124,7 @@ pub fn start(app: &App) {
         app.clone(),
         DRIFT,
         "looking for drift of the configuration",
-        config_drift::look,
+        config_drift::compare,
     ));
     tokio::spawn(every(app.clone(), SWEEP, "removing idle sessions", async |app: &App| {
         sweep(app, app.now()).await.map(drop)

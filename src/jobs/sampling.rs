@@ -19,7 +19,7 @@ const PART: i64 = 5000;
 const PAUSE: Duration = Duration::from_millis(2);
 const PAUSE_TIMES: u32 = 4;
 /// More logout notices are not counted one by one.
-const MOST_NOTICES: i64 = 100_000;
+const MAX_NOTICES: i64 = 100_000;
 
 /// Reads what costs little: sizes, hash classes, queues in the database, known resource servers.
 ///
@@ -28,7 +28,7 @@ const MOST_NOTICES: i64 = 100_000;
 pub async fn sample(app: &App) -> Result<(), Fault> {
     let sizes = app.db.sizes().await?;
     let mut reader = app.db.reader().await?;
-    let notices = sampled_counts::count_notices(&mut reader, MOST_NOTICES).await?;
+    let notices = sampled_counts::count_notices(&mut reader, MAX_NOTICES).await?;
     let mut classes = BTreeMap::new();
     for cost in password_costs::count_by_class(&mut reader).await? {
         *classes.entry(cost.class).or_default() += cost.users;

@@ -25,7 +25,7 @@ use tokio_rustls::server::TlsStream;
 use crate::base::Deadlines;
 
 use super::connections::Connections;
-use super::pace::Paced;
+use super::pipelining::PipelineLimit;
 use super::pieces::InPieces;
 use super::stream::{ClientStream, Evicted};
 
@@ -59,7 +59,7 @@ impl Acceptor {
     async fn open(
         self,
         io: TcpStream,
-    ) -> Result<(Paced<Transport>, Option<SocketAddr>), DispatchError> {
+    ) -> Result<(PipelineLimit<Transport>, Option<SocketAddr>), DispatchError> {
         let peer = io.peer_addr()?;
         let refused = || io::Error::other("there is no room for this connection");
         let seat = self.connections.admit(peer).ok_or_else(refused)?;
@@ -67,15 +67,15 @@ impl Acceptor {
         // (Nagle's algorithm), which clients put off for 40 ms.
         io.set_nodelay(true)?;
         let stream = ClientStream::new(io, seat, self.deadlines.unread());
-        let paced = |transport| Paced::new(transport, WRITE_BUFFER, self.deadlines.request_head());
+        let limited = |transport| PipelineLimit::new(transport, WRITE_BUFFER, self.deadlines.request_head());
         let Some(tls) = self.tls else {
-            return Ok((paced(Transport::Plain(stream)), Some(peer)));
+            return Ok((limited(Transport::Plain(stream)), Some(peer)));
         };
         let bounded = |tls: &mut rustls::ServerConnection| tls.set_buffer_limit(Some(WRITE_BUFFER));
         let handshake = tls.accept_with(stream, bounded);
         let late = |_| io::Error::from(io::ErrorKind::TimedOut);
         let stream = timeout(self.deadlines.request_head(), handshake).await.map_err(late)??;
-        Ok((paced(Transport::Tls(Box::new(stream))), Some(peer)))
+        Ok((limited(Transport::Tls(Box::new(stream))), Some(peer)))
     }
 }
 

@@ -9,7 +9,7 @@ mod descriptors;
 mod framing;
 mod idle_order;
 mod listen;
-mod pace;
+mod pipelining;
 mod pieces;
 mod stream;
 mod tls;

@@ -50,7 +50,7 @@ enum Manner {
 /// # Errors
 /// What a start would be refused with.
 pub fn exposure(config: &Config) -> Result<Exposure, OpenError> {
-    look(config, Manner::Tell)
+    inspect(config, Manner::Tell)
 }
 
 /// Takes away what others can do with the files that Signet makes.
@@ -58,10 +58,10 @@ pub fn exposure(config: &Config) -> Result<Exposure, OpenError> {
 /// # Errors
 /// When master key or database can be read or replaced by every user, and this cannot be changed.
 pub(super) fn narrow(config: &Config) -> Result<Exposure, OpenError> {
-    look(config, Manner::Narrow)
+    inspect(config, Manner::Narrow)
 }
 
-fn look(config: &Config, manner: Manner) -> Result<Exposure, OpenError> {
+fn inspect(config: &Config, manner: Manner) -> Result<Exposure, OpenError> {
     let mut found = Exposure::default();
     let (mut narrowed, mut group) = (Vec::new(), Vec::new());
     for file in own_files(config) {

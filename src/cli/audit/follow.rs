@@ -38,7 +38,7 @@ pub(super) async fn follow(
     let (mut seen, mut is_first, mut is_lost) = (Seen::default(), true, false);
     let mut list = output.list();
     loop {
-        match look(app, &filter, &mut seen, is_first).await {
+        match poll(app, &filter, &mut seen, is_first).await {
             Ok(new) => {
                 list.rows(&named(app, new, logins).await?)?;
                 (is_first, is_lost) = (false, false);
@@ -56,7 +56,7 @@ pub(super) async fn follow(
 }
 
 /// What has happened since the last look, oldest first.
-async fn look(
+async fn poll(
     app: &App,
     filter: &AuditFilter,
     seen: &mut Seen,

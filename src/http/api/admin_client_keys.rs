@@ -48,7 +48,7 @@ pub async fn create(
     }
     let networks = body.strings("networks");
     context.check(body.finish())?;
-    let life = TimeSpan::from_secs(life.unwrap_or_default().clamp(0, MOST_SECONDS));
+    let life = TimeSpan::from_secs(life.unwrap_or_default().clamp(0, MAX_SECONDS));
     let new = NewAdminKey { name, scopes, life, networks };
     let info = context.administration(&caller);
     let work = admin_keys::create(context.app.clone(), id.into_inner(), new, info);
@@ -57,7 +57,7 @@ pub async fn create(
 }
 
 /// A bound that no life that is allowed reaches, so that none overflows.
-const MOST_SECONDS: i64 = 1 << 40;
+const MAX_SECONDS: i64 = 1 << 40;
 
 /// Revokes a key.
 ///

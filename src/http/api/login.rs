@@ -180,7 +180,7 @@ pub async fn step_up(
         })
     });
     let max_age = match body.patch_integer("max_age").flatten() {
-        Some(age) if !(0..=MOST_SECONDS).contains(&age) => {
+        Some(age) if !(0..=MAX_SECONDS).contains(&age) => {
             body.note("max_age", "out_of_range", "max_age is a number of seconds, 0 or more.")
         }
         age => age.map(TimeSpan::from_secs),
@@ -196,7 +196,7 @@ pub async fn step_up(
 }
 
 /// The longest `max_age`, in seconds.
-const MOST_SECONDS: i64 = u32::MAX as i64;
+const MAX_SECONDS: i64 = u32::MAX as i64;
 
 const METHODS: &str =
     "A method is totp, recovery_code or mailed_code with a code, and passkey with a credential.";

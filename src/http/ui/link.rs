@@ -70,7 +70,7 @@ pub async fn post(
 
 /// What the link is for; where it cannot be used, the page that says so.
 async fn view(context: &Context, token: &str) -> Result<LinkView, PageError> {
-    let looked = links::look(context.app.clone(), token.to_owned(), context.request_info());
+    let looked = links::view(context.app.clone(), token.to_owned(), context.request_info());
     match context.run(looked).await {
         Ok(view) => Ok(view),
         Err(problem) => Err(gone(context, token, &problem).await),

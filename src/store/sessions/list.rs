@@ -34,7 +34,7 @@ impl TryFrom<ListedRow> for Listed {
 
 /// The most sessions that are looked at for one page, unless a user is named: of one user there are few. Where many have
 /// ended and are stored still, a page would otherwise read all of them.
-pub const MOST_EXAMINED: i64 = 10_000;
+pub const MAX_EXAMINED: i64 = 10_000;
 
 /// A page of live sessions that `filter` names, newest first. It may have fewer than asked for, or none, and a cursor all
 /// the same.
@@ -183,7 +183,7 @@ async fn last_examined(
              AND coalesce(s.sid, s.id) >= $2 ORDER BY coalesce(s.sid, s.id) DESC LIMIT 1 OFFSET $3",
             before,
             since,
-            MOST_EXAMINED - 1
+            MAX_EXAMINED - 1
         ),
         (None, Some(client)) => fetch_optional!(
             link,
@@ -194,7 +194,7 @@ async fn last_examined(
             client,
             before,
             since,
-            MOST_EXAMINED - 1
+            MAX_EXAMINED - 1
         ),
     }?;
     Ok(row.map(|(id,)| id))

@@ -13,7 +13,7 @@ use signet::domain::rate_limit::{
     TOTP_FROM_NETWORK_A_DAY, TOTP_FROM_STRANGERS,
 };
 use signet::http::routes::MAX_BODY;
-use signet::identity::login_change::MOST_RESERVED;
+use signet::identity::login_change::MAX_RESERVED;
 use signet::identity::logout_notices::BATCH;
 use signet::server::RESERVED_DESCRIPTORS;
 
@@ -127,7 +127,7 @@ fn every_limit_is_documented_with_the_number_of_the_code() {
         ("what a signed-in user writes", bucket(RateLimit::AuthenticatedWrite)),
         ("questions why a login does not sign in", bucket(RateLimit::LoginLookup)),
         ("codes that a signed-in user gets", bucket(RateLimit::UnattendedCode)),
-        ("login names reserved for one user", format!("{MOST_RESERVED}, each for 90 days")),
+        ("login names reserved for one user", format!("{MAX_RESERVED}, each for 90 days")),
         ("live sessions of one user", format!("({})", spelt(sessions))),
         ("networks, users or clients remembered", spelt(MAX_NETWORKS)),
         ("names of resource servers", format!("{} in all", spelt(MAX_UNKNOWN))),

@@ -42,7 +42,7 @@ impl Console {
                 self.used(page(HttpResponse::Ok(), &template))
             }
             FormResult::UserLink(made) => self.one_time_link(&made),
-            FormResult::ManyUsers(done) => self.bulk_outcomes(&done),
+            FormResult::Bulk(done) => self.bulk_outcomes(&done),
         }
     }
 }

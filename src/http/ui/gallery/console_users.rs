@@ -4,7 +4,7 @@ use super::console::{around, question, table};
 use super::{Sample, World, sample};
 use crate::http::ui::pages::{
     Block, Cell, Choice, ConfirmPage, ConsolePage, Field, Form, OneTimeLinkPage, Section, State,
-    Table, Ticks,
+    Table, RowSelection,
 };
 use crate::http::ui::{Frame, policy};
 
@@ -56,7 +56,7 @@ fn list(frame: Frame<'_>, world: &World<'_>) -> Vec<Block> {
     ]);
     table.previous = Some((frame.link("/admin/users"), frame.t("console.previous_page")));
     let label = frame.with("console.users.tick", "login", world.login);
-    table.ticks = Some(Ticks {
+    table.selection = Some(RowSelection {
         action: frame.link("/admin/users/select").to_string(),
         csrf: world.typed.to_owned(),
         heading: frame.t("console.users.select"),

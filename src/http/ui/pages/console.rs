@@ -8,7 +8,7 @@ use askama::Template;
 use crate::domain::base_path::Link;
 use crate::http::ui::Frame;
 
-use super::console_users::Ticks;
+use super::console_users::RowSelection;
 
 /// What is around every page of the console.
 pub struct ConsoleFrame<'a> {
@@ -152,7 +152,7 @@ pub struct Table {
     /// The next page.
     pub older: Option<(Link, &'static str)>,
     /// Boxes before the rows, to do something to several at once.
-    pub ticks: Option<Ticks>,
+    pub selection: Option<RowSelection>,
 }
 
 /// A link to another page.

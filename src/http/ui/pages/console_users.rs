@@ -8,7 +8,7 @@ use super::ConsoleFrame;
 
 /// Boxes before the rows of a table, and the buttons for what is ticked.
 #[derive(Default)]
-pub struct Ticks {
+pub struct RowSelection {
     /// Where the form is sent.
     pub action: String,
     /// The value of the hidden field `csrf`.
@@ -23,7 +23,7 @@ pub struct Ticks {
     pub buttons: Vec<(&'static str, &'static str)>,
 }
 
-impl Ticks {
+impl RowSelection {
     /// The box of a row.
     #[must_use]
     pub fn of_row(&self, row: &usize) -> Option<&(String, String)> {

@@ -24,7 +24,7 @@ pub use console::{
     Bar, Block, Cell, Chart, Choice, ConfirmPage, ConsoleFrame, ConsolePage, Fact, Field, Form,
     NavItem, SecretPage, Section, State, Table,
 };
-pub use console_users::{OneTimeLinkPage, Ticks};
+pub use console_users::{OneTimeLinkPage, RowSelection};
 pub use device::{DeviceDonePage, DevicePage};
 pub use email::{EmailLinkDonePage, EmailLinkPage, EmailPage};
 pub use login::{EnrolPage, LoginPage, MailedCodePage, NewPasswordPage, PasskeyForm, VerifyPage};

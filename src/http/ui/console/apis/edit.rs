@@ -47,8 +47,8 @@ impl Typed {
         }
     }
 
-    /// What an API is now.
-    fn now(api: &Api) -> Self {
+    /// The present values of an API.
+    fn of_stored(api: &Api) -> Self {
         let line = |scope: &str| match api.scope_descriptions.get(scope) {
             Some(text) => format!("{scope}={text}"),
             None => scope.to_owned(),
@@ -139,7 +139,7 @@ pub async fn post_new(
 pub async fn get(context: Context, id: Path<String>) -> PageResult {
     let console = enter(context, Action::UpdateApi).await?;
     let stored = console.named_api(&id).await.or_page_of(&console)?;
-    let typed = Typed::now(&stored.api);
+    let typed = Typed::of_stored(&stored.api);
     console.edit(console.api_form(Some(&stored), typed), None).await
 }
 

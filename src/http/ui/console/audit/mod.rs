@@ -111,7 +111,7 @@ impl Console {
             blocks.push(Block::Links(links));
         }
         if *cut_off {
-            let most = audit::MOST_EXAMINED.to_string();
+            let most = audit::MAX_EXAMINED.to_string();
             blocks.push(Block::Text(locale.with("console.audit.cut_off", &[("n", &most)])));
         }
         if page.data.is_empty() {

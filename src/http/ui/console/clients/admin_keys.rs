@@ -26,7 +26,7 @@ use crate::http::ui::page_error::PageResult;
 use crate::http::ui::pages::{Block, Cell, Choice, Fact, Field, Section, State, Table};
 
 /// A bound that no life that is allowed reaches, so that none overflows.
-const MOST_DAYS: i64 = 1 << 20;
+const MAX_DAYS: i64 = 1 << 20;
 
 /// What was typed.
 struct Typed {
@@ -72,7 +72,7 @@ pub async fn post_new(
         form: form.take("form"),
     };
     // What is no number is no life, which is refused with the others.
-    let days = typed.days.trim().parse::<i64>().unwrap_or_default().clamp(0, MOST_DAYS);
+    let days = typed.days.trim().parse::<i64>().unwrap_or_default().clamp(0, MAX_DAYS);
     let words = |text: &str| text.split_whitespace().map(str::to_owned).collect();
     let new = NewAdminKey {
         name: typed.name.clone(),

@@ -24,7 +24,7 @@ use crate::store::managed::Managed;
 use super::action::ClientAction;
 
 /// The most sessions that are counted for a button.
-const MOST_COUNTED: i64 = 500;
+const MAX_COUNTED: i64 = 500;
 
 /// The page.
 pub async fn get(
@@ -176,7 +176,7 @@ impl Console {
                     let client_id = Some(client.client_id.clone());
                     let filter = SessionFilter { client_id, ..SessionFilter::default() };
                     let (app, now) = (context.app.clone(), context.now());
-                    let request = PageRequest { after: None, limit: MOST_COUNTED };
+                    let request = PageRequest { after: None, limit: MAX_COUNTED };
                     let work = async move { sessions::list(app, &filter, request, now).await };
                     let found = context.run(work).await?;
                     if found.data.is_empty() {

@@ -10,7 +10,7 @@ use actix_web::HttpRequest;
 use uuid::Uuid;
 
 use crate::admin::{session_ends, unlocking, users};
-use crate::app::{App, FormResult, ManyUsers};
+use crate::app::{App, FormResult, BulkResult};
 use crate::domain::outcome::Failure;
 use crate::domain::permission::TargetKind;
 use crate::domain::request_info::RequestInfo;
@@ -170,7 +170,7 @@ async fn carry_out(
         };
         outcomes.push((id, user.login, refused));
     }
-    Ok(FormResult::ManyUsers(Arc::new(ManyUsers { action: action.as_str(), outcomes })))
+    Ok(FormResult::Bulk(Arc::new(BulkResult { action: action.as_str(), outcomes })))
 }
 
 impl Console {

@@ -12,10 +12,10 @@ use crate::http::extract::Params;
 use crate::http::ui::console::access::Action;
 use crate::http::ui::console::{Console, Content, OrPageOf, count, enter_with, query};
 use crate::http::ui::page_error::PageResult;
-use crate::http::ui::pages::{Block, Cell, Choice, Section, Table, Ticks};
+use crate::http::ui::pages::{Block, Cell, Choice, Section, Table, RowSelection};
 
 use super::bulk::BulkAction;
-use super::list_query::{UserListQuery, trail};
+use super::list_query::{UserListQuery, with_current};
 
 /// The list.
 pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResult {
@@ -38,7 +38,7 @@ impl Console {
         }
         let is_empty = found.data.is_empty() && found.next.is_none();
         let mut table = self.user_table(&found, &wanted).await?;
-        table.ticks = self.ticks(&found);
+        table.selection = self.selection(&found);
         blocks.push(Block::table(table));
         if is_empty && !wanted.q.is_empty() {
             blocks.push(Block::Links(vec![self.why_link(&wanted.q)]));
@@ -96,8 +96,8 @@ impl Console {
             true => "console.users.matching",
             false => "console.users.caption",
         };
-        let of = |after: &str, trail: &[String]| {
-            self.link("/admin/users").with_query(&wanted.at(after, trail))
+        let of = |after: &str, previous: &[String]| {
+            self.link("/admin/users").with_query(&wanted.at(after, previous))
         };
         let is_later = !wanted.after.is_empty();
         Ok(Table {
@@ -116,19 +116,19 @@ impl Console {
             empty: locale.t(none(wanted, page.next.is_some())).to_owned(),
             newest: is_later.then(|| (of("", &[]), locale.t("console.first_page"))),
             previous: wanted
-                .trail
+                .previous
                 .split_last()
                 .map(|(before, earlier)| (of(before, earlier), locale.t("console.previous_page"))),
             older: page.next.as_deref().map(|next| {
-                let trail = trail(wanted);
-                (of(next, &trail), locale.t("console.next_page"))
+                let previous = with_current(wanted);
+                (of(next, &previous), locale.t("console.next_page"))
             }),
             ..Table::default()
         })
     }
 
     /// Boxes to tick, where this user may do something to several users at once.
-    fn ticks(&self, page: &Page<ListedUser>) -> Option<Ticks> {
+    fn selection(&self, page: &Page<ListedUser>) -> Option<RowSelection> {
         let locale = self.locale();
         let buttons: Vec<_> = BulkAction::ALL
             .iter()
@@ -139,7 +139,7 @@ impl Console {
             let label = locale.with("console.users.tick", &[("login", &user.login)]);
             (format!("{}{}", super::bulk::PREFIX, user.id), label)
         };
-        (!buttons.is_empty()).then(|| Ticks {
+        (!buttons.is_empty()).then(|| RowSelection {
             action: self.link("/admin/users/select").to_string(),
             csrf: self.csrf.clone(),
             heading: locale.t("console.users.select"),

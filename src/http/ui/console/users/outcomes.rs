@@ -2,7 +2,7 @@
 
 use actix_web::HttpResponse;
 
-use crate::app::ManyUsers;
+use crate::app::BulkResult;
 use crate::base::id::UserId;
 use crate::domain::outcome::Refusal;
 use crate::http::ui::console::{Console, Content};
@@ -12,7 +12,7 @@ use super::bulk::BulkAction;
 
 impl Console {
     /// What was done, user by user.
-    pub(in crate::http::ui::console) fn bulk_outcomes(&self, done: &ManyUsers) -> HttpResponse {
+    pub(in crate::http::ui::console) fn bulk_outcomes(&self, done: &BulkResult) -> HttpResponse {
         let locale = self.locale();
         let row = |(id, login, refused): &(UserId, String, Option<Refusal>)| {
             let (state, why) = match refused {

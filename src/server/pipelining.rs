@@ -31,7 +31,7 @@ const RELEASE: Duration = Duration::from_secs(10);
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// A stream that limits pipelined requests.
-pub(super) struct Paced<T> {
+pub(super) struct PipelineLimit<T> {
     io: T,
     /// A write of fewer bytes is the end of an answer.
     write_buffer: usize,
@@ -53,7 +53,7 @@ pub(super) struct Paced<T> {
     release: Option<Pin<Box<Sleep>>>,
 }
 
-impl<T> Paced<T> {
+impl<T> PipelineLimit<T> {
     /// Hands on what `io` reads.
     pub(super) fn new(io: T, write_buffer: usize, head_time: Duration) -> Self {
         Self {
@@ -159,7 +159,7 @@ impl<T> Paced<T> {
     }
 }
 
-impl<T: AsyncRead + Evicted + Unpin> AsyncRead for Paced<T> {
+impl<T: AsyncRead + Evicted + Unpin> AsyncRead for PipelineLimit<T> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -208,7 +208,7 @@ impl<T: AsyncRead + Evicted + Unpin> AsyncRead for Paced<T> {
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Paced<T> {
+impl<T: AsyncWrite + Unpin> AsyncWrite for PipelineLimit<T> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -232,5 +232,5 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Paced<T> {
 }
 
 #[cfg(test)]
-#[path = "pace_tests.rs"]
+#[path = "pipelining_tests.rs"]
 mod tests;
