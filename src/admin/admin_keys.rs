@@ -1,7 +1,7 @@
 //! Administration keys of service clients.
 //!
-//! Owns making, listing and revoking them. The secret is shown once and stored as a hash. What a key may be is
-//! `domain::admin_key`, when it works `identity::administrator`.
+//! Owns making, listing and revoking them. The secret is shown once and stored as a hash. The rules for a key are
+//! in `domain::admin_key`; `identity::administrator` authenticates with one.
 
 use crate::app::{App, AuditedTx};
 use crate::base::id::AdminKeyId;
@@ -83,12 +83,12 @@ pub async fn create(
             Ok(key)
         })
         .await?;
-    // Holding the client has raised the version of what is cached.
+    // `clients::hold` has raised the version of the cached clients.
     app.reload_if_changed().await?;
     Ok(Created { key, secret: Secret::new(secret) })
 }
 
-/// Revokes a key: from the next request on it is refused.
+/// Revokes a key. It is refused from the next request on.
 ///
 /// # Errors
 /// `not_found`; `forbidden`.
@@ -108,7 +108,7 @@ pub async fn revoke(
     .await
 }
 
-/// The refusal of an id that is none of a key.
+/// The refusal of an id that no key has.
 #[must_use]
 pub fn no_key() -> Refusal {
     Refusal::new(Code::NotFound, "The client has no such administration key.")

@@ -20,7 +20,7 @@ use super::user_lookup::resolve;
 
 /// The most rows that are examined for one page.
 pub const MAX_EXAMINED: usize = 20_000;
-/// The rows that are read at once where a filter may leave some out.
+/// The rows per statement, where the filter may drop some of them.
 const ROWS: i64 = 500;
 
 /// A page of events, newest first.
@@ -98,7 +98,7 @@ fn leaves_none_out(filter: &AuditFilter, index: &DrivingIndex<'_>) -> bool {
     rest == AuditFilter::default()
 }
 
-/// Records that events leave the server in a file, before the first of them does.
+/// Records an export before its first event is sent.
 ///
 /// # Errors
 /// Only faults.
@@ -127,11 +127,11 @@ pub async fn user_named(app: &App, name: &str) -> Result<UserId, Failure> {
 }
 
 /// Who caused events, by name: a user as in [`user_named`], a client by its `client_id`, an administration key by its
-/// id. Users, clients and keys that were deleted are found by their ids; a client with a name of its own is known as
-/// long as it is registered or an event names it.
+/// id. Users, clients and keys that were deleted are found by their ids; a client with a chosen `client_id` is known
+/// as long as it is registered or an event names it.
 ///
 /// # Errors
-/// `not_found` when the name is that of none; `conflict` as in [`resolve`].
+/// `not_found` when no user, client or key has the name; `conflict` as in [`resolve`].
 pub async fn actor_named(app: &App, name: &str) -> Result<Actor, Failure> {
     let is_id = name.parse::<Uuid>().is_ok();
     let user = match user_named(app, name).await {

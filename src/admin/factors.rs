@@ -1,5 +1,4 @@
-//! The second factors of users: what an administrator sees of them, and removing them for a user who has lost
-//! theirs.
+//! The second factors of users: listing them, and removing them for users who have lost theirs.
 
 use crate::app::App;
 use crate::base::id::{FactorId, UserId};
@@ -24,8 +23,8 @@ pub async fn list(app: App, id: UserId) -> Result<Overview, Failure> {
     own::overview(app, id).await
 }
 
-/// Removes all factors and recovery codes of a user, and ends everything the user has: the password alone
-/// signs in afterwards. Without any, nothing happens. Whether there were any.
+/// Removes all factors and recovery codes of a user and ends all sessions: the password alone signs in afterwards.
+/// Returns whether there were any.
 ///
 /// # Errors
 /// `not_found`; `forbidden`; `conflict` when the helpdesk has just sent the user a link to a new password.
@@ -47,7 +46,7 @@ pub async fn reset(app: App, id: UserId, info: RequestInfo) -> Result<bool, Fail
     .await
 }
 
-/// Removes one factor of a user, and ends everything the user has. With the last one the recovery codes go.
+/// Removes one factor of a user and ends all sessions. Recovery codes are removed with the last factor.
 ///
 /// # Errors
 /// `not_found`.

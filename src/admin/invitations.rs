@@ -1,7 +1,7 @@
-//! Links that administrators have made for users: invitations, new passwords. And unlocking an account.
+//! Links that administrators create for users: invitations and new passwords.
 //!
-//! Owns who may be sent which link, and whether it is mailed or handed over. What a link does is
-//! `identity::invitation` and `identity::recovery`. A link that is handed over proves no address.
+//! Owns which user may get which link, and whether it is mailed or handed over. `identity::invitation` and
+//! `identity::recovery` redeem links. A link that is handed over does not verify an address.
 
 use crate::app::{App, AuditedTx, outbox};
 use crate::base::id::UserId;
@@ -23,16 +23,16 @@ use super::users::not_found;
 
 /// A link that was made.
 pub struct SentLink {
-    /// The address it was mailed to; none where it was not.
+    /// The address it was mailed to, if it was mailed.
     pub mailed_to: Option<String>,
     /// The link, where it was not mailed.
     pub link: Option<Secret<String>>,
-    /// When it ends.
+    /// When it expires.
     pub expires_at: Timestamp,
 }
 
-/// Invites a user without a password to choose one. The link of an earlier invitation is void. Where mail is on and the
-/// user has an address, it is mailed there, and accepting it verifies the address.
+/// Invites a user without a password to choose one. The link of an earlier invitation becomes void. If mail is set up
+/// and the user has an address, the link is mailed there, and accepting it verifies the address.
 ///
 /// # Errors
 /// `not_found`; `conflict` when the user has a password or is disabled; unavailable when too many mails wait.
@@ -62,7 +62,7 @@ pub async fn recover(app: App, id: UserId, info: RequestInfo) -> Result<SentLink
     send(&app, id, &info, wanted).await
 }
 
-/// A link that is wanted.
+/// A link to be created.
 #[derive(Clone, Copy)]
 struct Wanted {
     action: Action,
@@ -131,8 +131,8 @@ async fn make(tx: &mut AuditedTx, id: UserId, wanted: Wanted) -> Result<SentLink
     }
 }
 
-/// Where a link is mailed to; nowhere where mail is off. An invitation is how an address is verified, a new password
-/// goes to a verified one only.
+/// The address that a link is mailed to, if mail is set up. An invitation verifies the address; a link for a new
+/// password is only mailed to a verified one.
 fn address(app: &App, user: &User, purpose: CodePurpose) -> Option<EmailAddress> {
     app.mailer.as_ref()?;
     let address = match purpose {

@@ -36,13 +36,13 @@ pub async fn set(
 /// Whether the roles may be given to a user.
 ///
 /// # Errors
-/// What is wrong with them.
+/// Why they are invalid.
 pub fn check(change: &RoleChange) -> Result<(), Refusal> {
     let roles = change.roles.clone();
     users::check_attributes(Attributes { roles, ..Attributes::default() }).map(drop)
 }
 
-/// How many enabled administrators there are besides one.
+/// The number of enabled administrators besides this user.
 ///
 /// # Errors
 /// Only faults.

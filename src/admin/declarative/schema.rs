@@ -1,4 +1,4 @@
-//! The JSON Schema of a file, for editors and pipelines, made of the same lists of keys that files are read by.
+//! The JSON Schema of a file, for editors and pipelines, generated from the lists of keys that the parser uses.
 
 use serde_json::{Map, Value, json};
 

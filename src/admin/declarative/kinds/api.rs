@@ -63,7 +63,7 @@ pub const FIELDS: &[Field] = &[
     },
 ];
 
-/// What a file wants an API to be.
+/// The desired state of an API.
 pub struct Declared {
     api: Api,
     /// Its shared secret.
@@ -180,7 +180,7 @@ impl Declared {
         apis::store(tx, &stored, key).await
     }
 
-    /// Gives the API the secret that the file refers to. One that is to be generated is made once.
+    /// Gives the API the secret that the file refers to. A generated secret is created once.
     async fn settle_secret(
         &self,
         tx: &mut AuditedTx,

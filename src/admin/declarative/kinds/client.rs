@@ -1,4 +1,4 @@
-//! Clients in a file: `[[client]]`. The logo of a client is not declared: it is left as it is.
+//! Clients in a file: `[[client]]`. The logo of a client cannot be declared and is left unchanged.
 
 use serde_json::Value;
 
@@ -117,7 +117,7 @@ pub const FIELDS: &[Field] = &[
     key(SECRET, Shape::Secret { generate: true }, "Its secret, of at least 32 characters."),
 ];
 
-/// What a file wants a client to be.
+/// The desired state of a client.
 pub struct Declared {
     client_id: String,
     metadata: ClientMetadata,
@@ -165,7 +165,7 @@ pub fn read(client_id: &str, fields: &mut Fields<'_>, reading: &Reading<'_>) -> 
     })
 }
 
-/// Everything that a single change of a client can say too.
+/// The settings that a single change of a client also has.
 fn change(fields: &mut Fields<'_>, reading: &Reading<'_>) -> Change {
     let jwks = keys(fields, reading);
     Change {
@@ -199,7 +199,7 @@ fn change(fields: &mut Fields<'_>, reading: &Reading<'_>) -> Change {
     }
 }
 
-/// Its public keys: as they are, or in a file beside this one.
+/// Its public keys: inline, or in a separate file.
 fn keys(fields: &mut Fields<'_>, reading: &Reading<'_>) -> Option<Value> {
     let given = fields.json("jwks")?;
     let Some(path) = given.get("file").and_then(Value::as_str) else { return Some(given) };
@@ -246,7 +246,7 @@ impl Declared {
         client_writes::register(tx, &stored, key).await
     }
 
-    /// Changes the client, with one event: what ends its access is named before what does not.
+    /// Changes the client, with one event: disabling it takes precedence over other changes.
     pub async fn update(&self, tx: &mut AuditedTx, prepared: &Prepared) -> Result<(), Failure> {
         let now = tx.info().now;
         let gone = || Fault::unavailable("a client was deleted at this moment");
@@ -280,7 +280,7 @@ impl Declared {
         client_writes::store(tx, &stored, event, key).await
     }
 
-    /// Gives the client the secret that the file refers to. The one before stays good until the next change.
+    /// Gives the client the secret that the file refers to. The previous secret stays valid until the next change.
     fn settle_secret(&self, client: &mut Client, now: Timestamp) -> Result<(), Refusal> {
         if !self.metadata.auth_method.has_secret() {
             client.secrets.clear();
