@@ -1,5 +1,4 @@
-//! What the operator should know about the proxies before this server: counted always, logged once and
-//! then once a day for as long as it goes on.
+//! Findings about the proxies in front of this server. Each is counted, and logged at most once a day.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -17,7 +16,7 @@ text_enum! {
     pub enum ProxyFinding {
         /// The proxy sent no header that names the client.
         Missing = "missing",
-        /// The proxy named the client by something that is no address.
+        /// The proxy named the client by something that is not an address.
         Unreadable = "unreadable",
         /// Every address the proxy named is a trusted proxy's.
         OnlyProxies = "only_proxies",

@@ -1,6 +1,6 @@
 //! Typed, time-ordered identifiers (UUIDv7, RFC 9562 §5.7).
 //!
-//! Owns their form. An id is public and guessable to within its random bits: never use one as a secret.
+//! An id is public and partly predictable: never use one as a secret.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -47,10 +47,10 @@ pub enum AuditEvent {}
 
 /// A user's id: the `sub` of every token, opaque and never an e-mail address.
 pub type UserId = Id<User>;
-/// A session's id: the `sid` of every token it gave out.
+/// A session's id: the `sid` of all its tokens.
 pub type SessionId = Id<Session>;
-/// The id of a refresh branch: one line of refresh tokens, of which a session has one or several. Never
-/// shown; refresh tokens hold it.
+/// The id of a refresh branch: one chain of refresh tokens, of which a session has at least one. It is only
+/// contained in refresh tokens.
 pub type BranchId = Id<Branch>;
 /// The id of a log-in at Signet's own pages in one browser.
 pub type BrowserId = Id<Browser>;
@@ -68,7 +68,7 @@ pub type AdminKeyId = Id<AdminKey>;
 pub type AuditId = Id<AuditEvent>;
 
 impl<K> Id<K> {
-    /// A new id that sorts after those made in earlier milliseconds.
+    /// A new id that sorts after those from earlier milliseconds.
     #[must_use]
     pub fn new(now: Timestamp, entropy: &dyn Entropy) -> Self {
         let millis = u64::try_from(now.millis()).unwrap_or(0);

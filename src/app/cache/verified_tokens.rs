@@ -1,4 +1,4 @@
-//! What is kept of access tokens between two requests with the same one.
+//! The caches of verified access tokens and of the identity tokens made from them.
 
 use std::sync::Arc;
 
@@ -9,12 +9,12 @@ use crate::domain::claims::VerifiedClaims;
 
 use super::{Audience, TokenCache};
 
-/// An access token with a valid signature. Whether its session is active is not known yet.
+/// An access token with a valid signature. Its session has not been checked.
 #[derive(Clone)]
 pub struct VerifiedToken {
-    /// What it says.
+    /// Its claims.
     pub claims: Arc<VerifiedClaims>,
-    /// Whom it is for.
+    /// Its audience.
     pub audience: Arc<Audience>,
 }
 
@@ -32,9 +32,9 @@ pub struct MadeIdentityToken {
     pub token: Arc<str>,
     /// When it was made.
     pub made_at: Timestamp,
-    /// What it says about the user: one that says anything else by now is not given again.
+    /// The claims about the user. If they have changed, the token is not reused.
     pub asked: Arc<Map<String, Value>>,
 }
 
-/// Identity tokens that gateways are given: a signature for each of their requests would cost the most of it.
+/// Identity tokens for gateways. Otherwise a signature would be the largest cost of each of their requests.
 pub type IdentityTokenCache = TokenCache<MadeIdentityToken>;

@@ -1,4 +1,4 @@
-//! The master key of a start: found, made once, or refused.
+//! The master key of a start: found, created once, or refused.
 
 use crate::base::{Secret, Timestamp};
 use crate::crypto::seal::Seals;
@@ -8,7 +8,7 @@ use super::{Created, OpenError, Startup, data_dir};
 use crate::app::keys::FirstKeys;
 
 impl Startup {
-    /// The master key, if there is one; nothing where a server is to make it.
+    /// The master key, if there is one; `None` if a server is to create it.
     pub(super) fn find_master_key(
         &self,
         sealed: bool,
@@ -70,7 +70,7 @@ impl Startup {
     ) -> Result<(), OpenError> {
         let first = FirstKeys::make(seal.newest(), &*self.entropy, now)?;
         let mut tx = db.begin().await?;
-        // Two replicas may start on one empty database; the row decides whose keys it gets.
+        // Two replicas may start on one empty database. The row decides whose keys are stored.
         if first.store(&mut tx, now).await? {
             created.signing_keys = first.names();
         }

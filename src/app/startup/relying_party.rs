@@ -1,6 +1,6 @@
 //! The relying party that passkeys are for.
 //!
-//! Owns the RP ID that the database remembers from the first passkey on: with another one none of them can be used.
+//! Owns the RP ID, which is stored with the first passkey: under another one, no stored passkey works.
 
 use crate::config::Config;
 use crate::crypto::webauthn::RelyingParty;
@@ -14,7 +14,7 @@ use crate::app::App;
 /// The row with the RP ID of the stored passkeys.
 const RP_ID: &str = "rp_id";
 
-/// The relying party of an issuer; none where there are no passkeys.
+/// The relying party of an issuer; `None` if passkeys are off.
 ///
 /// # Errors
 /// When the stored passkeys are for another RP ID, unless that is confirmed; faults.
@@ -68,7 +68,7 @@ async fn check_stored(config: &Config, db: &Db, id: &str) -> Result<(), OpenErro
 }
 
 impl App {
-    /// Remembers the RP ID of the passkey that is stored in this transaction.
+    /// Stores the RP ID of the passkey that is stored in this transaction.
     ///
     /// # Errors
     /// Unavailable when another process uses another RP ID.
