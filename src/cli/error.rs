@@ -1,7 +1,7 @@
-//! A command that did not succeed: its exit code and what is said about it.
+//! A failed command: its exit code and its message.
 //!
-//! Owns how refusals, faults and bad settings read on a terminal: what is wrong, what was found,
-//! what to type. Everything goes to stderr and begins with `error: `.
+//! Owns the text of refusals, faults and invalid settings on a terminal: what is wrong, what was found, what to do.
+//! Everything goes to stderr and begins with `error: `.
 
 use std::io;
 use std::process::ExitCode;
@@ -13,11 +13,11 @@ use crate::domain::outcome::{Code, Failure, Fault, FaultKind, Refusal};
 use super::exit::Exit;
 use super::startup_report;
 
-/// Why a command did not succeed.
+/// Why a command failed.
 #[derive(Debug)]
 pub struct CommandError {
     exit: Exit,
-    /// One for each thing that is wrong; none when there is nothing to say, or its reader has gone.
+    /// One text per problem; none when everything has been reported, or the reader is gone.
     texts: Vec<String>,
 }
 
@@ -32,7 +32,7 @@ impl CommandError {
         Self::new(Exit::Usage, text)
     }
 
-    /// A failure of which everything has been said as data.
+    /// A failure that the command's output already reports.
     pub const fn told(exit: Exit) -> Self {
         Self { exit, texts: Vec::new() }
     }
@@ -47,30 +47,30 @@ impl CommandError {
         self
     }
 
-    /// What is said, in one text.
+    /// All texts in one.
     pub fn text(&self) -> String {
         self.texts.join("; ")
     }
 
-    /// Says it and gives the exit code.
+    /// Prints the texts and returns the exit code.
     pub fn say(self) -> ExitCode {
         let texts: Vec<String> = self.texts.iter().map(|text| format!("error: {text}\n")).collect();
         startup_report::say(&texts.join("\n"));
         self.exit.into()
     }
 
-    /// A use case that stopped while working on something that was named on the command line.
+    /// The failure of a use case on an object that was named on the command line.
     fn about(stop: Failure, subject: Option<(&str, &str)>) -> Self {
         let refusal = match stop {
             Failure::Refused(refusal) => refusal,
             Failure::Failed(fault) => return fault.into(),
         };
         let message = match refusal.code {
-            // The message of this one points into the body of an HTTP answer.
+            // Its message refers to the body of an HTTP answer.
             Code::ValidationFailed => "This is not acceptable.",
             _ => &*refusal.message,
         };
-        // Quoted with escapes: what was typed must not be able to steer the terminal.
+        // Quoted with escapes: an argument must not control the terminal.
         let mut text = match subject {
             Some((noun, name)) => format!("{noun} {name:?}: {message}"),
             None => message.to_owned(),
@@ -88,12 +88,12 @@ impl CommandError {
     }
 }
 
-/// Adds to whatever a use case stops with what it was about, as `("user", "ada")`.
+/// Adds the object, such as `("user", "ada")`, to the failure of a use case.
 pub fn about<'a>(noun: &'a str, name: &'a str) -> impl FnOnce(Failure) -> CommandError + use<'a> {
     move |stop| CommandError::about(stop, Some((noun, name)))
 }
 
-/// What to type next, where that can be said.
+/// The command to run next, if there is one.
 fn advice(refusal: &Refusal, noun: Option<&str>) -> Option<String> {
     let fixed = match refusal.code {
         Code::Conflict if refusal.advises => return None,
@@ -156,7 +156,7 @@ impl From<ConfigErrors> for CommandError {
 }
 
 impl From<io::Error> for CommandError {
-    /// An output that cannot be written. A reader that has seen enough (`| head`) is no failure.
+    /// An output that cannot be written. A closed pipe (`| head`) is not a failure.
     fn from(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe {
             return Self { exit: Exit::Ok, texts: Vec::new() };

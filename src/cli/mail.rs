@@ -1,7 +1,6 @@
 //! `signet mail`: testing whether mail can be delivered.
 //!
-//! Owns what each stage of a delivery is called for people. The delivery itself is `mail`, the outbox
-//! `admin::mail`.
+//! Owns the names of the stages of a delivery. The delivery itself is in `mail`, the outbox in `admin::mail`.
 
 use clap::Subcommand;
 
@@ -25,21 +24,22 @@ use super::with_app::{runtime, with_app};
 /// What to do with mail.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Send a test message and show each stage; exit 0 if it was accepted, 75 to try again, 78 to repair
+    /// Send a test message and show each stage; exit 0 if it was accepted, 75 for a temporary failure, 78 if
+    /// something must be repaired
     ///
-    /// Sends with the settings of this shell, without a server and its database. That the mail server accepts
-    /// a message does not mean that it arrives: look into the mailbox.
+    /// Sends with the settings of this shell, without a server and its database. An accepted message may still not
+    /// arrive: check the mailbox.
     #[command(after_help = "Examples:
   signet mail test ada@example.com
   signet mail test ada@example.com --language de
   signet mail test ada@example.com --queue")]
     Test {
-        /// Where to send it
+        /// The address to send it to
         address: String,
         /// The language of the message
         #[arg(long, value_name = "LANGUAGE", default_value = "en", value_parser = language)]
         language: Locale,
-        /// Write it into the outbox instead, from which a running server delivers it
+        /// Write it into the outbox instead, for a running server to deliver
         #[arg(long)]
         queue: bool,
     },
@@ -94,7 +94,7 @@ fn send_test(
     runtime()?.block_on(mailer.send(&message, &report)).map_err(|error| explain(&error))
 }
 
-/// A stage that is done.
+/// A completed stage.
 const fn done(stage: Stage) -> &'static str {
     match stage {
         Stage::Resolve => "the name of the mail server was resolved",
@@ -108,7 +108,7 @@ const fn done(stage: Stage) -> &'static str {
     }
 }
 
-/// A failure, and what to look at.
+/// A failure, and what to check.
 fn failed(error: &SendError) -> (&'static str, &'static str) {
     let passes = error.code.is_some_and(|code| (400..500).contains(&code));
     match error.stage {
@@ -174,7 +174,7 @@ fn failed(error: &SendError) -> (&'static str, &'static str) {
 
 fn explain(error: &SendError) -> CommandError {
     let (what, advice) = failed(error);
-    // A temporary failure passes; anything else is to be repaired.
+    // A temporary failure may pass; anything else must be repaired.
     let exit = if error.needs_operator { Exit::Configuration } else { Exit::TryAgain };
     CommandError::new(exit, format!("{what}: {}.", escaped(&error.to_string()))).and(advice)
 }

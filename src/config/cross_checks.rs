@@ -1,6 +1,6 @@
-//! What settings must agree on with each other.
+//! Consistency between settings.
 //!
-//! Owns the rules that need more than one value. Single values have been checked before.
+//! Owns the rules that involve several values. Single values have been checked before.
 
 use super::reader::Reader;
 use super::types::{MetricsListen, Registration};

@@ -1,6 +1,6 @@
 //! The text of `.env.example`, generated so that it cannot drift from the setting list.
 //!
-//! Owns the page's wording; names, defaults and meanings come from the list.
+//! Owns the introduction; names, defaults and meanings come from the list.
 
 use super::settings::{Fallback, SETTINGS, Setting};
 
@@ -51,7 +51,7 @@ fn entry(setting: &Setting) -> String {
             sample
         }
     };
-    // Outside of quotes a # would begin a comment, and a blank would end the value.
+    // Outside of quotes, # begins a comment and a blank ends the value.
     let quote = if value.contains(['#', ' ']) { "'" } else { "" };
     text.push_str(&format!("#{name}={quote}{value}{quote}\n"));
     text

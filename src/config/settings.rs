@@ -1,9 +1,9 @@
-//! The one list of settings: name, default, meaning, secrecy.
+//! The list of settings: name, default, meaning, secrecy.
 //!
-//! Owns what exists. Parsing, the unknown-name check, `config show` and `.env.example` all read
-//! this list and hold no second copy of a name or a default. Knows nothing of types or of values.
+//! Parsing, the check for unknown names, `config show` and `.env.example` all use this list, so that no name or
+//! default exists twice.
 
-/// One setting as people meet it.
+/// A setting as operators see it.
 #[derive(Debug)]
 pub struct Setting {
     /// The environment variable.
@@ -23,7 +23,7 @@ pub struct Setting {
 pub enum Fallback {
     /// This text, parsed as if the operator had typed it.
     Fixed(&'static str),
-    /// Something worked out, or nothing at all.
+    /// A derived value, or none.
     Derived {
         /// The default in words.
         says: &'static str,
@@ -56,7 +56,7 @@ macro_rules! settings {
             };
         )+)+
 
-        /// Every setting, in the order people read them.
+        /// Every setting, in the order of the documentation.
         pub static SETTINGS: &[&Setting] = &[$($(&$ident),+),+];
     };
 }

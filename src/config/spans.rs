@@ -1,4 +1,4 @@
-//! The settings of spans: which collector gets them, and of how many requests.
+//! The settings of spans: the collector and the sampled fraction.
 //!
 //! Owns the forms of the address and of the headers. Connects to nothing.
 
@@ -14,11 +14,11 @@ use crate::base::Secret;
 #[derive(Debug, Clone)]
 #[cfg_attr(not(feature = "otlp"), expect(dead_code, reason = "read by the feature"))]
 pub struct SpanSettings {
-    /// What they are posted to.
+    /// The URL to which they are posted.
     pub endpoint: Url,
-    /// Headers that the collector asks for.
+    /// Headers that the collector requires.
     pub headers: Vec<(String, Secret<String>)>,
-    /// The share of the traces begun here that are sent, from 0 to 1.
+    /// The fraction of locally started traces that are sent, from 0 to 1.
     pub sample: f64,
 }
 
@@ -85,7 +85,7 @@ fn headers(text: &str) -> Result<Vec<(String, Secret<String>)>, Wrong> {
     pairs.collect()
 }
 
-/// A share, from 0 to 1.
+/// A fraction, from 0 to 1.
 fn share(text: &str) -> Result<f64, Wrong> {
     let share: Option<f64> = text.parse().ok();
     share.filter(|share| (0.0..=1.0).contains(share)).ok_or_else(|| {

@@ -1,6 +1,6 @@
-//! The shapes of those settings that are more than a number, a text or a length of time.
+//! The types of settings other than numbers, texts and lengths of time.
 //!
-//! Owns plain data only. How a text becomes one of these is decided in the parsing modules.
+//! Plain data only. The parsers are in other modules.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,21 +9,21 @@ use crate::base::Secret;
 use crate::text_enum;
 
 text_enum! {
-    /// Who can create an account without an administrator.
+    /// Who can create an account.
     pub enum Registration {
-        /// No one; administrators create users.
+        /// Only administrators.
         Closed = "closed",
-        /// Everyone who can reach the server.
+        /// Also anyone who can reach the server.
         Open = "open",
-        /// Everyone who receives mail at an address that is no other user's.
+        /// Also anyone who receives mail at an address that no other user has.
         Verified = "verified",
-        /// Users whom an administrator has invited by mail.
+        /// Also users whom an administrator has invited by mail.
         Invite = "invite",
     }
 }
 
 text_enum! {
-    /// Whether a sign-in at the pages outlives the browser that it was made in.
+    /// Whether a sign-in at the pages outlives the browser session.
     pub enum PersistentSessions {
         /// The cookie ends with the browser.
         Off = "off",
@@ -53,17 +53,17 @@ text_enum! {
         Auto = "auto",
         /// For people.
         Pretty = "pretty",
-        /// One JSON object a line.
+        /// One JSON object per line.
         Json = "json",
     }
 }
 
 text_enum! {
-    /// Whether a start may make a database.
+    /// Whether a start may create a database.
     pub enum NewDatabase {
-        /// A first start makes one.
+        /// A first start creates one.
         Allowed = "allowed",
-        /// There must be one: a start that finds none has lost it.
+        /// There must be one: if a start finds none, it was lost.
         Never = "never",
     }
 }
@@ -93,7 +93,7 @@ pub enum ProxyHeader {
 /// Where metrics are served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MetricsListen {
-    /// Not set: try this address, and do without metrics when it is busy.
+    /// Not set: try this address, and run without metrics if it is busy.
     Default(SocketAddr),
     /// Chosen: a busy address is an error.
     Set(SocketAddr),

@@ -1,13 +1,13 @@
-//! Managed objects that were changed elsewhere, for the metrics and the log.
+//! Drift of managed objects, for the metrics and the log.
 
 use crate::admin::declarative::drift;
 use crate::app::App;
 use crate::domain::outcome::Fault;
 
-// Every server counts for itself: the gauge of each is true, and there is no leader to lose.
+// Every server counts for itself, so no leader is needed.
 
-/// Compares every managed object with what the files said, sets the gauge of each source and warns of those that have
-/// drifted. Changes nothing.
+/// Compares every managed object with what was applied, sets the gauge of each source, and logs a warning for sources
+/// with drift. Changes nothing.
 ///
 /// # Errors
 /// When the database cannot be read.

@@ -1,7 +1,7 @@
-//! `SIGNET_AUDIT_LOGIN_RETENTION`: events of successful log-ins go before the others.
+//! `SIGNET_AUDIT_LOGIN_RETENTION`: removes events of successful log-ins before others.
 //!
-//! There are more of them than of all others. The walk reads without the writer, a page at a time, and takes it for
-//! one page's removals only, so that nothing waits for longer than that.
+//! They are most of the events. The walk reads pages without the writer, and takes it for the removals of one page
+//! at a time.
 
 use std::time::Instant;
 
@@ -13,10 +13,10 @@ use crate::store::login_retention as store;
 
 use super::housekeeping::{BatchSize, Removed, pause};
 
-/// Removes the log-ins that are older than they are kept. Nothing while the clock is not believed.
+/// Removes log-in events that are older than the retention. Does nothing while the clock is not trusted.
 ///
 /// # Errors
-/// When the database cannot be read or written; the next run goes on from there.
+/// When the database cannot be read or written. The next run continues.
 pub async fn prune_logins(app: &App, now: Timestamp) -> Result<Removed, Fault> {
     let mut removed = Removed::default();
     if !app.clock_is_steady().await? {

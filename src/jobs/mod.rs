@@ -1,7 +1,6 @@
-//! What happens by itself: checkpoints, reloading, housekeeping.
+//! Background jobs: checkpoints, cache reloads, housekeeping and others.
 //!
-//! Owns when; what is done is defined elsewhere. Each job is a loop on the storage runtime that
-//! survives its own failures.
+//! Owns their schedule. Each job is a loop on the storage runtime that survives its own failures.
 
 mod backchannel_logout;
 mod config_drift;
@@ -38,37 +37,37 @@ pub use mail::deliver as deliver_mail;
 pub use sampling::{count, sample};
 pub use user_words::complete as complete_user_words;
 
-/// How often the write-ahead log is folded into the database file.
+/// How often the write-ahead log is checkpointed.
 const CHECKPOINT: Duration = Duration::from_millis(250);
-/// How often the cache version is looked at.
+/// How often the cache version is checked.
 const RELOAD: Duration = Duration::from_secs(1);
-/// How often this process says that it runs, and follows the clock of the database.
+/// The interval of the heartbeat, which also follows the clock of the database.
 const BEAT: Duration = Duration::from_secs(10);
-/// How often its settings are compared with those of the others.
+/// How often the settings of the processes are compared.
 const COMPARE: Duration = Duration::from_secs(60);
-/// How often the plan of the signing keys is looked at.
+/// How often the plan of key rotation is checked.
 const KEYS: Duration = Duration::from_secs(10);
-/// How often decoys follow the costs of password hashes that are stored.
+/// How often decoys are adapted to the stored hashes.
 const DECOYS: Duration = Duration::from_secs(10);
-/// How often the outbox is looked at.
+/// How often the outbox of logout notices is checked.
 const NOTICES: Duration = Duration::from_secs(1);
-/// How often the outbox of mail is looked at.
+/// How often the outbox of mail is checked.
 const MAIL: Duration = Duration::from_secs(1);
-/// How often findings about requests of clients are written down.
+/// How often findings about requests of clients are stored.
 const FINDINGS: Duration = Duration::from_secs(2);
-/// How often refused attempts to sign in are written down.
+/// How often refused sign-in attempts are stored.
 const REFUSALS: Duration = Duration::from_secs(1);
 /// How often sizes and queues in the database are read for the metrics.
 const SAMPLE: Duration = Duration::from_secs(30);
 /// How often users and sessions are counted for the metrics.
 const COUNT: Duration = Duration::from_secs(5 * 60);
-/// How often what happened is added to the counts that charts show.
+/// How often event counts for charts are stored.
 const ACTIVITY: Duration = Duration::from_secs(60);
 /// How often housekeeping runs when the last run found nothing to do.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
-/// How often managed objects are compared with what configuration files said.
+/// How often drift is counted.
 const DRIFT: Duration = Duration::from_secs(5 * 60);
-/// How often the sessions are walked through for those that have been idle for too long.
+/// How often idle sessions are searched for.
 const SWEEP: Duration = Duration::from_secs(30 * 60);
 
 /// Starts every job on the current runtime. They end with it.
@@ -150,7 +149,7 @@ where
         tokio::time::sleep(pause).await;
         match job(&app).await {
             Ok(()) => failing = false,
-            // Said once when it begins to fail, not every second.
+            // Logged once when it begins to fail, not every second.
             Err(fault) if !failing => {
                 failing = true;
                 tracing::warn!(%fault, "{what} failed; it will be tried again");

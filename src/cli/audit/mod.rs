@@ -1,4 +1,4 @@
-//! `signet audit`: what has happened.
+//! `signet audit`: the audit trail.
 
 mod follow;
 
@@ -57,14 +57,14 @@ pub struct ListArgs {
     /// Events that concern this user
     #[arg(long, value_name = "LOGIN|EMAIL|ID")]
     user: Option<String>,
-    /// Events of these kinds, with commas between them: signet audit kinds
+    /// Events of these kinds, separated by commas; signet audit kinds lists them
     #[arg(long, value_name = "KIND", value_delimiter = ',', hide_possible_values = true,
           value_parser = words(EventKind::ALL, EventKind::as_str))]
     kind: Vec<EventKind>,
     /// Failures for this reason
     #[arg(long, value_name = "REASON", value_parser = words(FailureReason::ALL, FailureReason::as_str))]
     reason: Option<FailureReason>,
-    /// Events from this time on (2026-03-01T12:00:00Z), or from so long ago on (2h, 30d)
+    /// Events since this time (2026-03-01T12:00:00Z), or this long ago (2h, 30d)
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
     /// Events before this time, or longer ago than this
@@ -85,7 +85,7 @@ pub struct ListArgs {
     /// Events of the request with this id
     #[arg(long, value_name = "REQUEST_ID")]
     request: Option<String>,
-    /// Show the last events, then each one as it happens
+    /// Show the last events, then new ones as they occur
     #[arg(short, long, conflicts_with_all = ["until", "limit", "after"])]
     follow: bool,
     #[command(flatten)]
@@ -104,7 +104,7 @@ fn of_network(text: &str) -> Result<IpNet, String> {
     })
 }
 
-/// An event, and the logins of its users where people will read it.
+/// An event, with the logins of its users in tables.
 struct Shown {
     event: StoredEvent,
     user: Option<String>,
@@ -141,7 +141,7 @@ impl Row for Shown {
 }
 
 impl Shown {
-    /// Who caused it: the user, or the client with the key that it used.
+    /// The user who caused it, or the client with the key that it used.
     fn actor(&self) -> String {
         let event = &self.event;
         match (&event.actor_client_id, event.actor_key_id) {
@@ -177,7 +177,7 @@ pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
     }
 }
 
-/// A line each, also in a pipe, so that they can be looked through; JSON where it was asked for.
+/// One kind per line, also in a pipe, so that they can be searched; JSON if requested.
 fn kinds(output: Output) -> Result<(), CommandError> {
     let rows: Vec<Kind> = EventKind::ALL.iter().copied().map(Kind).collect();
     if output.chosen().is_none() {
@@ -192,7 +192,7 @@ fn kinds(output: Output) -> Result<(), CommandError> {
 fn list(args: &ListArgs, output: Output) -> Result<(), CommandError> {
     with_app(async |app| {
         let filter = filter(&app, args).await?;
-        // JSON is the wire's and has ids only; looking logins up would be for nothing.
+        // JSON has ids only, so logins are looked up only for tables.
         let mut logins = (output.format() == Format::Table).then(HashMap::new);
         if args.follow {
             return follow::follow(&app, filter, output, &mut logins).await;

@@ -25,7 +25,7 @@ use super::Named;
 /// What to do with administration keys.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make a key with which a service client calls /v1/admin
+    /// Create a key with which a service client calls /v1/admin
     #[command(after_help = "Examples:
   signet client key create bot --name Nightly --scope signet:users --expires 90d
   signet client key create bot --name Nightly --scope signet:users --expires 90d --network 192.0.2.0/24
@@ -38,7 +38,7 @@ key is sent whole with every request.")]
   signet client key list bot
   signet client key list bot -o ndjson | jq -r '[.id, .last_used_at] | @tsv'")]
     List(ListArgs),
-    /// Revoke a key; it is refused from the next request on
+    /// Revoke a key, from the next request on
     #[command(after_help = "Examples:
   signet client key revoke bot 019b1c3e-7c1a-7d3e-9f0e-2f5b8a3c4d5e")]
     Revoke(RevokeArgs),
@@ -52,14 +52,14 @@ pub struct CreateArgs {
     /// What the key is for
     #[arg(long)]
     name: String,
-    /// An administration scope of the client that the key has; may be given several times
+    /// An administration scope of the client that the key gets; may be given several times
     #[arg(long = "scope", value_name = "SCOPE", value_parser = names(admin_scope), required = true)]
     scopes: Vec<Names>,
-    /// How long the key lives, at most 365d
+    /// Lifetime of the key, at most 365d
     #[arg(long, value_name = "TIME", value_parser = life)]
     expires: TimeSpan,
-    /// An address or a network that it works from, such as 192.0.2.0/24; may be given several times
-    /// (default: everywhere)
+    /// An address or a network from which the key works, such as 192.0.2.0/24; may be given several times (default:
+    /// any)
     #[arg(long = "network", value_name = "CIDR")]
     networks: Vec<String>,
 }

@@ -1,4 +1,4 @@
-//! `signet client`: the applications tokens are given to.
+//! `signet client`: the applications that get tokens.
 
 mod keys;
 mod logo;
@@ -59,7 +59,7 @@ A logo is uploaded afterwards:  signet client update ID --logo FILE")]
   signet client show shop
   signet client show shop -o json | jq .redirect_uris")]
     Show(Named),
-    /// Say why requests of a client were refused, or scopes left out, in the last 30 days
+    /// Explain why requests of a client were refused, or scopes left out, in the last 30 days
     #[command(after_help = "Examples:
   signet client why shop
   signet client why shop -o json | jq -r '.findings[].message'
@@ -79,7 +79,7 @@ A running server writes down within some seconds what it has found. Exit code 7:
 
 Each option given replaces all it says; what is not given stays.")]
     Update(Box<UpdateArgs>),
-    /// Disable a client; it gets nothing from now on
+    /// Disable a client; all its requests are refused
     #[command(after_help = "Examples:
   signet client disable shop")]
     Disable(ChangeArgs),
@@ -87,17 +87,17 @@ Each option given replaces all it says; what is not given stays.")]
     #[command(after_help = "Examples:
   signet client enable shop")]
     Enable(ChangeArgs),
-    /// Make a new secret; the one before stays good until the next rotation
+    /// Create a new secret; the previous one stays valid until the next rotation
     #[command(after_help = "Examples:
   signet client rotate-secret shop
   signet client rotate-secret shop --revoke-old      the old one may be known to others
 
 Give the client the new secret, then run it with --revoke-old or leave it: two are good at a time.")]
     RotateSecret(RotateArgs),
-    /// Make, list and revoke administration keys of a service client
+    /// Create, list and revoke administration keys of a service client
     #[command(subcommand)]
     Key(keys::Command),
-    /// Delete a client and what people allowed it
+    /// Delete a client and the consents of its users
     #[command(after_help = "Examples:
   signet client delete shop --yes
 
@@ -105,7 +105,7 @@ The same client_id registered again is another client.")]
     Delete(DeleteArgs),
 }
 
-/// A client that is named.
+/// A client as an argument.
 #[derive(Debug, Args)]
 pub struct Named {
     /// The client's client_id
@@ -116,13 +116,14 @@ pub struct Named {
 /// `signet client create`.
 #[derive(Debug, Args)]
 pub struct CreateArgs {
-    /// The name people see when they are asked
+    /// The name that users see
     #[arg(long)]
     name: String,
-    /// What kind of application it is: in a browser, on a server, on devices, without a user
+    /// The type of application: in a browser (spa), on a server (web), on a device (native), without a user
+    /// (service)
     #[arg(long = "type", value_name = "TYPE", value_parser = words(ClientType::ALL, ClientType::as_str))]
     client_type: ClientType,
-    /// Its name on the wire (default: a new UUID)
+    /// Its client_id (default: a new UUID)
     #[arg(long, value_name = "CLIENT_ID")]
     client_id: Option<String>,
     #[command(flatten)]
@@ -131,13 +132,13 @@ pub struct CreateArgs {
     flags: Flags,
 }
 
-/// What an operator says about applications of their own.
+/// The options for an operator's own applications.
 #[derive(Debug, Args)]
 pub struct Flags {
-    /// Do not ask users for consent: the application is the operator's own
+    /// Do not ask users for consent, because the application is the operator's own
     #[arg(long, value_name = "true|false", num_args = 0..=1, default_missing_value = "true")]
     skip_consent: Option<bool>,
-    /// Let it log users in at /v1/login with their passwords; implies --skip-consent (web and native)
+    /// Allow it to log users in at /v1/login with their passwords; implies --skip-consent (web and native)
     #[arg(long, value_name = "true|false", num_args = 0..=1, default_missing_value = "true")]
     first_party: Option<bool>,
 }
@@ -147,7 +148,7 @@ pub struct Flags {
 pub struct UpdateArgs {
     #[command(flatten)]
     named: Named,
-    /// The name people see when they are asked
+    /// The name that users see
     #[arg(long)]
     name: Option<String>,
     /// What kind of application it is
@@ -191,7 +192,7 @@ pub struct ChangeArgs {
 pub struct DeleteArgs {
     #[command(flatten)]
     named: Named,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
@@ -229,14 +230,14 @@ pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
 }
 
 impl Flags {
-    /// `change`, and these besides.
+    /// `change` with these options.
     fn with(&self, change: Change) -> Change {
         Change { skip_consent: self.skip_consent, first_party: self.first_party, ..change }
     }
 }
 
 impl Named {
-    /// The client, as it is now.
+    /// The client as it is stored.
     async fn find(&self, app: &App) -> Result<StoredClient, CommandError> {
         app.run_to_completion(clients::show(app.clone(), self.client_id.clone()))
             .await
@@ -321,7 +322,7 @@ fn done(verb: &str, stored: &StoredClient, output: Output) -> Result<(), Command
     Ok(output.one(stored)?)
 }
 
-/// One line about what was done to whom.
+/// One line that reports what was done.
 fn said(verb: &str, stored: &StoredClient) -> String {
     format!("{verb} client {} ({})\n", stored.client.metadata.name, stored.client.client_id)
 }

@@ -1,4 +1,4 @@
-//! How clients read on a terminal and in a pipe.
+//! Clients as output.
 
 use serde_json::Value;
 
@@ -40,7 +40,7 @@ impl Row for StoredClient {
     }
 }
 
-/// A client with a secret that is shown this once.
+/// A client with a secret that is shown only once.
 struct WithSecret<'a>(&'a Changed);
 
 impl Row for WithSecret<'_> {
@@ -56,8 +56,7 @@ impl Row for WithSecret<'_> {
     }
 }
 
-/// Writes all there is to know about a client: on a terminal one setting a line. What is wrong with its
-/// keys goes to stderr.
+/// Writes all settings of a client, one per line on a terminal. Warnings about its keys go to stderr.
 pub fn show(stored: &StoredClient, output: Output) -> Result<(), CommandError> {
     warn(&clients::key_warnings(&stored.client));
     if output.format() != Format::Table {
@@ -70,8 +69,8 @@ pub fn show(stored: &StoredClient, output: Output) -> Result<(), CommandError> {
     Ok(output::write(&Table::new(&["setting", "value"]).lines(&rows))?)
 }
 
-/// The value of a setting as people read it. A list that is absent means everything, an empty one nothing:
-/// each is said in words.
+/// The value of a setting for people. An absent list means everything and an empty one nothing; both are spelled
+/// out.
 pub(super) fn setting(name: &str, value: &Value) -> String {
     match (name, value) {
         ("scopes", Value::Null) => "(all that its APIs offer)".to_owned(),
@@ -84,7 +83,7 @@ pub(super) fn setting(name: &str, value: &Value) -> String {
     }
 }
 
-/// A value that is there.
+/// A present value.
 fn cell(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
@@ -95,7 +94,7 @@ fn cell(value: &Value) -> String {
     }
 }
 
-/// Writes a client that was changed, with its secret if one was made.
+/// Writes a changed client, with its secret if a new one was created.
 pub fn changed(changed: &Changed, output: Output) -> Result<(), CommandError> {
     warn(&changed.warnings);
     if changed.client_secret.is_none() {
@@ -105,7 +104,7 @@ pub fn changed(changed: &Changed, output: Output) -> Result<(), CommandError> {
     Ok(output.one(&WithSecret(changed))?)
 }
 
-/// Writes a client that was just registered, and says how to go on.
+/// Writes a new client and the next steps.
 pub fn registered(changed: &Changed, issuer: &str, output: Output) -> Result<(), CommandError> {
     let client = &changed.stored.client;
     startup_report::say(&format!(
@@ -130,7 +129,7 @@ fn warn(warnings: &[String]) {
     }
 }
 
-/// What the application has to be told.
+/// The values for the application's configuration.
 fn sheet(changed: &Changed, issuer: &str) -> String {
     let mut sheet = format!("client_id      {}\n", changed.stored.client.client_id);
     if let Some(secret) = &changed.client_secret {

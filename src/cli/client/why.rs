@@ -1,4 +1,4 @@
-//! `signet client why`: what was wrong with requests of a client, one finding a paragraph.
+//! `signet client why`: findings about requests of a client, one per paragraph.
 
 use crate::admin::client_why::{self, ClientReport};
 use crate::base::Timestamp;
@@ -15,7 +15,7 @@ use crate::view;
 use super::Named;
 use super::rows::setting;
 
-/// Says why requests of the client were refused or narrowed.
+/// Prints why requests of the client were refused or narrowed.
 pub fn run(named: &Named, output: Output) -> Result<(), CommandError> {
     with_app(async |app| {
         let now = app.now();

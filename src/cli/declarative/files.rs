@@ -1,4 +1,4 @@
-//! Finding the files that a command names.
+//! Reads the files of a command.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -40,7 +40,7 @@ fn unreadable(name: &str, error: &io::Error) -> CommandError {
     CommandError::usage(format!("{name} cannot be read: {error}."))
 }
 
-/// The choices of a plan that was saved, and what it was made from.
+/// The options of a saved plan, and the hashes that it was made from.
 pub fn saved_plan(path: &Path) -> Result<Choices, CommandError> {
     let name = path.display().to_string();
     let file = File::open(path).map_err(|error| unreadable(&name, &error))?;

@@ -28,7 +28,7 @@ pub enum Command {
   signet key list
   signet key list -o ndjson | jq -r 'select(.default) | .kid'")]
     List,
-    /// Replace the key that signs by a new one
+    /// Replace the signing key with a new one
     #[command(after_help = "Examples:
   signet key rotate                    publish a successor now; it signs in a day
   signet key rotate --alg RS256
@@ -37,14 +37,14 @@ pub enum Command {
 Keys rotate by themselves (SIGNET_KEY_ROTATION); this begins it early. Tokens that are out stay good
 either way. With --now verifiers that have not seen the new key refuse its tokens until they have.")]
     Rotate(rotation::RotateArgs),
-    /// Take a key out of the published set
+    /// Remove a key from the published set
     #[command(after_help = "Examples:
   signet key retire KID                only a key that signs nothing yet
   signet key retire KID --now --yes    a stolen key: its tokens are refused
 
 A key that was replaced goes by itself when the last token it signed has expired.")]
     Retire(rotation::RetireArgs),
-    /// Take over a private key from elsewhere
+    /// Import a private key from another issuer
     #[command(after_help = "Examples:
   signet key import old-issuer.pem --kid 2024-01              tokens it signed stay good for a day
   signet key import old-issuer.pem --kid 2024-01 --for 30d
@@ -88,7 +88,7 @@ pub struct ExportArgs {
 pub enum ExportFormat {
     /// A JSON Web Key Set (RFC 7517)
     Jwks,
-    /// One SubjectPublicKeyInfo a key (RFC 7468)
+    /// One SubjectPublicKeyInfo per key (RFC 7468)
     Pem,
 }
 
@@ -141,7 +141,7 @@ pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
     }
 }
 
-/// Names the verifiers that lack a published key.
+/// Lists the verifiers that lack a published key.
 fn missing(all: &[PublicKey], now: Timestamp) -> String {
     let mut text = String::new();
     for key in all {
@@ -177,7 +177,7 @@ fn export(args: &ExportArgs) -> Result<(), CommandError> {
                 exported(args, keys::published(&app)?)?.into_iter().map(|key| key.pem).collect()
             }
         };
-        // Both forms are ASCII: nothing of them is escaped.
+        // Both forms are ASCII, so nothing is escaped.
         Ok(output::write(&format!("{}\n", text.trim_end()))?)
     })
 }

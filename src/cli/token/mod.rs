@@ -1,7 +1,7 @@
-//! `signet token`: what is in a token, is it good, and what would be in one?
+//! `signet token`: decoding, verifying and previewing tokens.
 //!
-//! `inspect` only decodes and needs no database; `verify` and `preview` ask the use case, and so does
-//! `why`, which has a file of its own. None of them uses a token up, makes one, or prints one.
+//! `inspect` only decodes and needs no database. `verify`, `preview` and `why`, which has its own file, call use
+//! cases. None of them consumes, issues or prints a token.
 
 mod input;
 mod why;
@@ -46,7 +46,7 @@ access token is taken.")]
 Prints the claims and exits 0, or prints the reason and exits 7. Without --audience a token is good
 for Signet itself or for any registered API.")]
     Verify(VerifyArgs),
-    /// Say of any token why it is good or not: every check, also what only the issuer knows
+    /// Explain why a token is valid or not: every check, including those that only the issuer can make
     #[command(after_help = "Examples:
   signet token why eyJhbGciOi... --audience https://api.example.com
   pbpaste | signet token why - --at 2026-11-18T11:06:40Z
@@ -83,7 +83,7 @@ pub struct PreviewArgs {
     /// The API the token would be for; without it, Signet itself
     #[arg(long, value_name = "AUDIENCE")]
     audience: Option<String>,
-    /// The scopes the log-in would ask for, separated by spaces
+    /// The scopes the log-in would request, separated by spaces
     #[arg(long, value_name = "SCOPES")]
     scope: Option<String>,
 }
@@ -121,7 +121,7 @@ fn preview(args: &PreviewArgs, output: Output) -> Result<(), CommandError> {
     })
 }
 
-/// What the prefix of an opaque secret says it is, as a word and a name.
+/// The kind of an opaque secret by its prefix, as a word and a name.
 fn opaque(token: &str) -> Option<(&'static str, &'static str)> {
     [
         ("srt_", "refresh_token", "a refresh token"),
@@ -177,7 +177,7 @@ fn decode(token: &str) -> Result<(Value, Value), CommandError> {
     Ok((object("header", header)?, object("payload", claims)?))
 }
 
-/// The times in the claims as people read them.
+/// The times in the claims, in readable form.
 fn times(claims: &Value, now: Timestamp) -> String {
     let line = |(claim, name): (&str, &str)| {
         let at = claims.get(claim).and_then(Value::as_i64).map(Timestamp::from_secs)?;

@@ -1,6 +1,6 @@
-//! `signet user disable`, `enable`, `delete`, `unlock` and `set-roles`: of one user, or of each line of a file.
+//! `signet user disable`, `enable`, `delete`, `unlock` and `set-roles`, for one user or for each line of a file.
 //!
-//! Owns what a dry run says. It changes nothing, and predicts what a run would refuse.
+//! A dry run changes nothing, and predicts the refusals of a run.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
@@ -24,24 +24,24 @@ use crate::domain::user::{Role, User};
 
 use super::find;
 
-/// The user that a command is for, or a file that names bulk.
+/// The user of a command, or a file with users.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub struct Target {
     /// The user's login, verified e-mail address, or id
     #[arg(value_name = "LOGIN|EMAIL|ID")]
     user: Option<String>,
-    /// A file with a user on each line; - is standard input. Lines that begin with # are skipped
+    /// A file with one user per line; - is standard input. Lines that begin with # are skipped
     #[arg(long, value_name = "FILE")]
     from: Option<PathBuf>,
 }
 
-/// A command for one user or for bulk.
+/// A command for one user or a file of users.
 #[derive(Debug, Args)]
 pub struct BulkArgs {
     #[command(flatten)]
     target: Target,
-    /// Say what would be done, and change nothing
+    /// Print what would be done, and change nothing
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
@@ -49,7 +49,7 @@ pub struct BulkArgs {
 }
 
 impl BulkArgs {
-    /// Refuses a dry run of one user, whose command asks or can be undone.
+    /// Refuses a dry run for one user, whose command asks for confirmation or can be undone.
     fn check(&self) -> Result<(), CommandError> {
         if self.dry_run && self.target.from.is_none() {
             return Err(CommandError::usage("--dry-run goes with --from FILE."));
@@ -63,7 +63,7 @@ impl BulkArgs {
 pub struct DeleteArgs {
     #[command(flatten)]
     bulk: BulkArgs,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long)]
     yes: bool,
 }
@@ -217,7 +217,7 @@ fn done(work: &Work, user: &User) {
     startup_report::say(&format!("{} user {} ({})\n", work.done(), user.login, user.id));
 }
 
-/// The user of a line, and the roles that it names for this user.
+/// The user of a line, and the roles after it.
 fn split<'a>(line: &'a str, work: &Work) -> Result<(&'a str, Option<RoleChange>), CommandError> {
     let (named, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
     match (work, rest.trim()) {
@@ -267,7 +267,7 @@ fn no_roles() -> CommandError {
 /// What a run would have done so far.
 #[derive(Default)]
 struct Plan {
-    /// Administrators that would not be any more.
+    /// Administrators that a run would remove.
     gone: RefCell<HashSet<UserId>>,
     deleted: RefCell<HashSet<UserId>>,
     others: Cell<i64>,

@@ -52,7 +52,7 @@ The first administrator, however it is made, closes set-up for good.")]
   signet user list --limit 20
   signet user list -o ndjson | jq -r 'select(.disabled) | .login'")]
     List(Paging),
-    /// Find users by words of login, name or e-mail address, and by what they are
+    /// Find users by words of the login, name or e-mail address, and by state
     #[command(after_help = "Examples:
   signet user find ada
   signet user find love ada
@@ -108,7 +108,7 @@ The counters of failed attempts are cleared.")]
 
 On a line of the file, roles may follow the user, with commas between them: ada support,billing")]
     SetRoles(bulk::SetRolesArgs),
-    /// Delete a user with everything it has
+    /// Delete a user and everything that belongs to it
     #[command(after_help = "Examples:
   signet user delete mallory
   signet user delete mallory --yes
@@ -144,7 +144,7 @@ Mails a link that is valid for 7 days; without mail or an address, prints it. An
 
 Mails a link that is valid for 24 hours to the verified address; without mail or one, prints it.")]
     Recover(Named),
-    /// Say why a user cannot sign in
+    /// Explain why a user cannot sign in
     #[command(after_help = "Examples:
   signet user why ada
   signet user why ada@example.com -o json
@@ -164,7 +164,7 @@ Exit codes: 0 nothing keeps the user out, 3 no such user, 7 a cause was found.")
     Unlock(bulk::UnlockArgs),
 }
 
-/// A user that is named.
+/// A user as an argument.
 #[derive(Debug, Args)]
 pub struct Named {
     /// The user's login, verified e-mail address, or id
@@ -179,13 +179,13 @@ pub struct CreateArgs {
     login: String,
     #[command(flatten)]
     given: Given,
-    /// The name to show
+    /// The display name
     #[arg(long)]
     name: Option<String>,
     /// The e-mail address
     #[arg(long, value_name = "ADDRESS")]
     email: Option<String>,
-    /// You know that the user receives mail at the address
+    /// Mark the address as verified, because you know that the user receives mail there
     #[arg(long, requires = "email")]
     email_verified: bool,
     #[command(flatten)]
@@ -196,7 +196,7 @@ pub struct CreateArgs {
     /// Create it without a password, and send a link with which the user chooses one
     #[arg(long, conflicts_with_all = ["password_file", "no_password", "must_change_password"])]
     invite: bool,
-    /// The first sign-in asks for a new password
+    /// Require a new password at the first sign-in
     #[arg(long, conflicts_with = "no_password")]
     must_change_password: bool,
 }
@@ -206,7 +206,7 @@ pub struct CreateArgs {
 pub struct UpdateArgs {
     #[command(flatten)]
     named: Named,
-    /// The name to show
+    /// The display name
     #[arg(long, conflicts_with = "no_name")]
     name: Option<String>,
     /// Remove the name
@@ -215,7 +215,8 @@ pub struct UpdateArgs {
     /// The e-mail address
     #[arg(long, value_name = "ADDRESS", conflicts_with = "no_email")]
     email: Option<String>,
-    /// You know that the user receives mail at the address; =false says that you do not
+    /// Mark the address as verified, because you know that the user receives mail there; =false marks it as
+    /// unverified
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     email_verified: Option<bool>,
     /// Remove the e-mail address
@@ -225,7 +226,7 @@ pub struct UpdateArgs {
     given: Given,
     #[command(flatten)]
     removed: Removed,
-    /// Whether the next sign-in asks for a new password
+    /// Whether the next sign-in requires a new password
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     must_change_password: Option<bool>,
     #[command(flatten)]
@@ -239,19 +240,19 @@ pub struct SetPasswordArgs {
     named: Named,
     #[command(flatten)]
     password: PasswordArgs,
-    /// The user may keep this password: the next sign-in does not ask for another one
+    /// Do not require a new password at the next sign-in
     #[arg(long)]
     permanent: bool,
 }
 
 impl Named {
-    /// The user, as it is now.
+    /// The user as it is stored.
     pub async fn find(&self, app: &App) -> Result<User, CommandError> {
         find(app, &self.user).await
     }
 }
 
-/// The user with this login, verified e-mail address or id, as it is now.
+/// The user with this login, verified e-mail address or id.
 pub async fn find(app: &App, name: &str) -> Result<User, CommandError> {
     app.run_to_completion(user_lookup::resolve(app.clone(), name.to_owned()))
         .await

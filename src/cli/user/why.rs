@@ -1,4 +1,4 @@
-//! `signet user why`: what keeps a user from signing in, one cause a paragraph.
+//! `signet user why`: why a user cannot sign in, one cause per paragraph.
 
 use clap::Args;
 
@@ -24,7 +24,7 @@ pub struct WhyArgs {
     login: String,
 }
 
-/// Says why a login does not sign in.
+/// Prints why a login does not sign in.
 pub fn run(args: &WhyArgs, output: Output) -> Result<(), CommandError> {
     with_app(async |app| {
         let now = app.now();

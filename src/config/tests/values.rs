@@ -56,7 +56,7 @@ fn an_issuer_that_is_recommended_is_accepted() {
         let text = mistakes(&[("SIGNET_ISSUER", bad)])[0].to_string();
         let advice = text.rsplit_once("Type ").unwrap().1;
         match advice.split([',', ' ', '\n']).next().unwrap() {
-            // A path that cannot be is not spelled in another way: the operator chooses another.
+            // No other spelling of an invalid path is suggested: the operator must choose another path.
             "a" | "another" => assert!(advice.contains("/auth"), "{text}"),
             issuer => assert_eq!(load(&[("SIGNET_ISSUER", issuer)]).issuer, issuer, "{text}"),
         }
@@ -183,7 +183,7 @@ fn settings_must_agree() {
     load(&[(memory, "32"), (lanes, "4")]);
     one(&[(memory, "31"), (lanes, "4")], memory, "SIGNET_ARGON2_MEMORY_KIB=32 or more");
     one(&[(memory, "8"), (lanes, "17")], lanes, "from 1 to 16");
-    // The default stands in for the wrong one; complaining about that would only confuse.
+    // The default replaces the wrong value, so a mistake about it would only confuse.
     one(&[(idle, "200d"), (max, "1y")], max, "unknown unit");
 }
 

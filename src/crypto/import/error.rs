@@ -1,6 +1,6 @@
-//! Why a key cannot be imported, said so that the administrator can act on it.
+//! Why a key cannot be imported, with advice for the administrator.
 //!
-//! Owns the sentences. They hold names from the file, shortened and quoted, and nothing secret.
+//! The messages contain names from the file, shortened and quoted, and nothing secret.
 
 use std::error::Error;
 use std::fmt;
@@ -10,9 +10,9 @@ use std::fmt;
 pub enum ImportError {
     /// Neither PEM nor DER nor JSON.
     NotAKey,
-    /// It begins like a key and does not end like one.
+    /// It begins like a key but is damaged.
     Damaged {
-        /// What it begins like.
+        /// The form that it begins like.
         form: &'static str,
     },
     /// A member of a JWK is missing or of a wrong form (RFC 7518 §6).
@@ -32,7 +32,7 @@ pub enum ImportError {
         /// How many.
         found: usize,
     },
-    /// A private key of a kind we do not sign with, or in a form we do not read.
+    /// A private key of an unsupported kind or form.
     Unsupported {
         /// What it is.
         found: String,
@@ -44,16 +44,16 @@ pub enum ImportError {
     },
     /// RSA with primes that can be found from the public key (CVE-2017-15361).
     Roca,
-    /// The key is for another algorithm than was asked for or than it says itself.
+    /// The key is for another algorithm than was requested or than it declares.
     Algorithm {
-        /// What was asked for, or what the JWK says.
+        /// The requested algorithm, or that of the JWK.
         asked: String,
-        /// What the key is.
+        /// The algorithm of the key.
         found: String,
     },
     /// Its JWK says that it is not for signing (RFC 7517 §4.2, §4.3).
     NotForSigning,
-    /// Its `kid` cannot be a name here.
+    /// Its `kid` is not acceptable.
     Name,
     /// The parts do not belong together, or are not those of a key.
     Inconsistent,
@@ -134,7 +134,7 @@ impl fmt::Display for ImportError {
 
 impl Error for ImportError {}
 
-/// A word from the file: short, and unable to pass for something else on a terminal.
+/// A word from the file, shortened and safe for a terminal.
 fn quoted(word: &str) -> String {
     let short: String = word.chars().take(32).collect();
     let plain = short.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');

@@ -1,4 +1,4 @@
-//! What is no private key we can sign with, and what is said about it.
+//! Refused keys and their messages.
 
 use super::*;
 
@@ -6,7 +6,7 @@ use super::*;
 fn a_key_cut_anywhere_is_refused() {
     for forms in Forms::all() {
         for (form, text) in forms.texts() {
-            // The last newline of a PEM file carries nothing.
+            // The last newline of a PEM file is optional.
             for length in 0..text.trim_ascii_end().len() {
                 let outcome = import(&text[..length], forms.asked());
                 assert!(outcome.is_err(), "{} {form}, {length} bytes", forms.alg);
