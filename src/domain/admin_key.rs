@@ -1,6 +1,6 @@
 //! Administration keys: secrets with which a service client calls `/v1/admin` without asking for a token first.
 //!
-//! Owns what a key may be and when it works. Which scopes are left of it is decided with its client.
+//! Owns the rules for a key and when it works. Its present scopes also depend on its client.
 
 use std::net::IpAddr;
 
@@ -30,11 +30,11 @@ pub struct AdminKey {
     pub id: AdminKeyId,
     /// The client it belongs to.
     pub client_id: String,
-    /// What it is for, in words.
+    /// Its purpose, in words.
     pub name: String,
-    /// Its scopes, which were within those of the client when it was made.
+    /// Its scopes, which were among those of the client when it was created.
     pub scopes: Scopes,
-    /// The networks that it works from; empty means all.
+    /// The networks from which it works; empty means all.
     pub networks: Vec<IpNet>,
     /// When it was made.
     pub created_at: Timestamp,
@@ -89,10 +89,10 @@ impl AdminKey {
     }
 }
 
-/// A key to be made, as it was asked for.
+/// A requested key.
 #[derive(Debug, Clone)]
 pub struct NewAdminKey {
-    /// What it is for.
+    /// Its purpose.
     pub name: String,
     /// Its scopes.
     pub scopes: Vec<String>,

@@ -1,7 +1,7 @@
-//! Which settings of a client fit together.
+//! The consistency of a client's settings.
 //!
-//! Owns every refusal of settings that needs neither the database nor a crypto library. All fields at
-//! fault are named at once.
+//! Owns every check of settings that needs neither the database nor a crypto library. All invalid fields are
+//! reported at once.
 
 use super::client::{AuthMethod, ClientMetadata, ClientType, PkcePolicy};
 use super::grant_type::{self, GrantInfo};
@@ -18,7 +18,7 @@ use crate::base::TimeSpan;
 const MAX_LIST: usize = 64;
 
 impl ClientMetadata {
-    /// Everything that cannot be, field by field. `grants` are those that exist.
+    /// All invalid fields. `grants` are the existing grants.
     #[must_use]
     pub fn problems(&self, grants: &[GrantInfo]) -> Vec<FieldError> {
         let mut found = Found(Vec::new());

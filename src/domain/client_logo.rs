@@ -1,7 +1,8 @@
-//! Logos of clients: which pictures are accepted.
+//! Logos of clients.
 //!
-//! Owns the kinds, told by the content, and the limits. Raster pictures only: an SVG is a document. Width and height
-//! are read from the head of the file, so that a small file cannot become a huge picture in a browser.
+//! Owns the accepted kinds, recognised by content, and the limits. Raster pictures only, because an SVG is a
+//! document. Width and height are read from the file, so that a small file cannot become a huge picture in a
+//! browser.
 
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +32,7 @@ text_enum! {
 pub struct ClientLogo {
     /// The hash of the file, in base64url: another picture has another address.
     pub hash: String,
-    /// What it is.
+    /// Its media type.
     pub media_type: ImageType,
 }
 
@@ -65,7 +66,7 @@ impl LogoError {
         }
     }
 
-    /// A sentence that says what is accepted.
+    /// A sentence about what is accepted.
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {
@@ -78,7 +79,7 @@ impl LogoError {
     }
 }
 
-/// What a file is, if it is accepted as a logo.
+/// The kind of a file, if it is accepted as a logo.
 ///
 /// # Errors
 /// [`LogoError`].

@@ -1,4 +1,4 @@
-//! Registered clients: what a type begins with, what is refused, and what stored ones say.
+//! Tests of registered clients: defaults of types, refusals, and stored rows.
 
 use serde_json::Value;
 

@@ -1,6 +1,6 @@
 //! How long the web console stays open after a sign-in.
 //!
-//! Owns the two limits. They are shorter than those of a sign-in at the pages: a browser that is left open must not
+//! Owns the two limits, which are shorter than those of a sign-in at the pages, so that an abandoned browser cannot
 //! administer for a day.
 
 use crate::base::{TimeSpan, Timestamp};

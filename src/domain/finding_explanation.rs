@@ -1,7 +1,7 @@
-//! What a finding about a client means, and the command that ends it as the client is registered now.
+//! Explains a finding about a client, with the command that fixes it for the present registration.
 //!
-//! Callers without credentials cause findings, so their texts are theirs: every word of a command is quoted for a
-//! shell, and no command registers a text that only a request has named without saying so.
+//! Unauthenticated callers can cause findings, so their texts are untrusted: every word of a command is quoted for
+//! a shell, and the explanation says when a command would register a text that only a request has named.
 
 use super::api::Api;
 use super::client::{AuthMethod, Client, ClientType};
@@ -12,12 +12,12 @@ use super::scope;
 use super::shell_word;
 use super::{oidc, outcome::quotable};
 
-/// A sentence about a finding, and the command or change that ends it, where one does.
+/// A sentence about a finding, and the command or change that fixes it, if any.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explanation {
-    /// What was wrong.
+    /// The problem.
     pub message: String,
-    /// What to do: a command that can be pasted into a shell, or a sentence.
+    /// The fix: a command that can be pasted into a shell, or a sentence.
     pub fix: Option<String>,
 }
 
@@ -27,7 +27,7 @@ impl Explanation {
     }
 }
 
-/// What an explanation is made from.
+/// The data for an explanation.
 struct Explained<'a> {
     detail: &'a str,
     code: &'a str,
@@ -35,7 +35,7 @@ struct Explained<'a> {
     apis: &'a [&'a Api],
 }
 
-/// Explains a finding of `client` as it is registered now; `apis` are those that are registered.
+/// Explains a finding for the present registration of `client`; `apis` are the registered APIs.
 #[must_use]
 pub fn explain(key: &FindingKey, client: &Client, apis: &[&Api]) -> Explanation {
     let of = Explained { detail: &key.detail, code: &key.code, client, apis };
@@ -71,7 +71,7 @@ pub fn explain(key: &FindingKey, client: &Client, apis: &[&Api]) -> Explanation 
     }
 }
 
-/// Whether a detail is a name of a request rather than a sentence of ours.
+/// Whether a detail is a name from a request rather than a fixed sentence.
 fn is_word(detail: &str) -> bool {
     !detail.is_empty() && detail.bytes().all(|b| b.is_ascii_graphic())
 }
@@ -217,7 +217,7 @@ impl Explained<'_> {
         )
     }
 
-    /// A scope that the client did not get; `outcome` says what became of the request.
+    /// A scope that the client did not get; `outcome` describes the result of the request.
     fn scope(&self, outcome: &str) -> Explanation {
         let metadata = &self.client.metadata;
         let name = self.detail;
@@ -270,7 +270,7 @@ impl Explained<'_> {
         )
     }
 
-    /// A scope of administration, which a client has by itself and is granted alone.
+    /// An administration scope, which clients get only for themselves and not together with others.
     fn admin_scope(&self, did_not_get: &str) -> Explanation {
         let metadata = &self.client.metadata;
         if metadata.client_type != ClientType::Service {
@@ -299,7 +299,7 @@ impl Explained<'_> {
         )
     }
 
-    /// A scope that no API offers. Where it is clear which API would, the command that lets it.
+    /// A scope that no API offers, with the command that adds it if the API is clear.
     fn unknown_scope(&self, did_not_get: &str) -> Explanation {
         let message = format!("{did_not_get}: no API offers it.");
         let own = |api: &&&Api| self.client.metadata.audiences.contains(&api.identifier);

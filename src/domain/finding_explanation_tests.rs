@@ -156,7 +156,7 @@ fn a_service_client_without_an_administration_scope_is_given_it_by_a_command() {
     );
     let has = explain(&key(FindingCode::InvalidScope, "signet:read"), &bot, &[]);
     assert!(has.fix.unwrap().contains("alone"));
-    // What begins alike and is no scope of administration has no command.
+    // A similar prefix that is not an administration scope has no command.
     let none = explain(&key(FindingCode::InvalidScope, "signet:other"), &bot, &[]);
     assert!(none.fix.unwrap().starts_with("Remove it"));
 }

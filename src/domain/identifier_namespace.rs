@@ -1,8 +1,7 @@
-//! Who may bear which name: an identifier is a client's, an API's or the issuer's, never two of
-//! them.
+//! The shared namespace of identifiers: each belongs to a client, an API or the issuer, never to two of them.
 //!
-//! Owns that one rule. The `aud` of an ID token is a client, that of an access token an API or the
-//! issuer: as long as no name is both, neither token passes for the other, whatever its `typ`.
+//! The `aud` of an ID token is a client, that of an access token an API or the issuer. As long as no name is both,
+//! neither token passes for the other, whatever its `typ`.
 
 use super::http_uri;
 
@@ -41,8 +40,8 @@ pub fn clash<'a>(
     issuer: &str,
     others: impl IntoIterator<Item = &'a str>,
 ) -> Option<Clash> {
-    // Compared without the last slash, and in every spelling that a request may have for it: people
-    // add and drop the slash, and some verifiers do too.
+    // Compared without the last slash and in every equivalent spelling, because operators and some verifiers add or
+    // drop the slash.
     if name.trim_end_matches('/') == issuer.trim_end_matches('/')
         || http_uri::may_mean(name, issuer)
     {

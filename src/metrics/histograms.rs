@@ -64,7 +64,7 @@ impl ClosedHistograms {
         self.note(position, u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
     }
 
-    /// Notes a number of a histogram without a label.
+    /// Records a number in a histogram without a label.
     pub fn observe_number(&self, number: usize) {
         self.note(0, u64::try_from(number).unwrap_or(u64::MAX));
     }
@@ -82,7 +82,7 @@ impl Series {
         let bounds = of.bounds.iter().map(|bound| *bound as f64 / of.steps_per_unit);
         let counts = self.buckets.iter().map(|count| count.load(Ordering::Relaxed));
         let buckets: Vec<(f64, u64)> = bounds.chain([f64::INFINITY]).zip(counts).collect();
-        // Not counted apart, so that the sum of the buckets cannot differ from it.
+        // Computed from the buckets, so that it cannot differ from their sum.
         let count = buckets.iter().map(|(_, count)| count).sum();
         let sum = self.sum.load(Ordering::Relaxed) as f64 / of.steps_per_unit;
         encoder.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)
