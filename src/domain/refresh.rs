@@ -82,7 +82,7 @@ pub enum Answer {
     Resend,
     /// The previous token after the window, successor never used: a sibling replaces it.
     Supersede,
-    /// The live token of a client whose tokens do not rotate: the same again.
+    /// The live token of a client whose tokens do not rotate: it is returned again.
     Keep,
 }
 
@@ -104,18 +104,18 @@ pub enum Alarm {
 pub enum Decision {
     /// Store `next`, answer with the token of `next.current`.
     Answered {
-        /// Which of the three good cases it was.
+        /// Which of the successful cases it is.
         answer: Answer,
         /// The chain to store.
         next: Chain,
     },
     /// Revoke the session.
     Alarmed(Alarm),
-    /// The session was already over; nothing changes.
+    /// The session has already ended; nothing changes.
     Dead(Inactive),
 }
 
-/// Decides about the genuine token with counter `presented` of the session that `standing` is about.
+/// Decides about the genuine token with counter `presented`, given the `standing` of its session.
 ///
 /// The window runs from the last *answer*, not from the rotation: otherwise a single tab that only
 /// retries could log itself out at the window's edge. A clock that stepped back counts as no time
@@ -132,7 +132,7 @@ pub fn decide(
         Err(inactive) => return Decision::Dead(inactive),
     };
     let Some(following) = chain.current.checked_add(1) else {
-        // Four thousand million refreshes: let the session run out rather than wrap around.
+        // After 2^32 refreshes the session ends, rather than wrapping around.
         return Decision::Dead(Inactive::Expired(Limit::Absolute));
     };
     let elapsed = (now - chain.answered_at).max(TimeSpan::ZERO);
@@ -171,9 +171,9 @@ pub fn decide(
     }
 }
 
-/// Decides about the genuine token with counter `presented` of a client whose refresh tokens do not
-/// rotate. None when it is not the live token: it is from before the client was held to its profile, or
-/// from a restored database. The token is bound to the client and its key, so that it raises no alarm.
+/// Decides about the genuine token with counter `presented` of a client whose refresh tokens do not rotate. `None`
+/// when it is not the live token: it is from before the client had its profile, or from a restored database. The
+/// token is bound to the client and its key, so this raises no alarm.
 #[must_use]
 pub fn decide_unrotated(
     standing: Result<ActiveSession<&Session>, Inactive>,

@@ -1,15 +1,15 @@
-//! Why a request is refused, where the code of the error does not say it.
+//! Reasons of refusals, where the error code is not specific enough.
 //!
-//! Owns what each reason says in English. The translations are texts of the key `refusal.` and the name of the reason.
+//! Owns the English text of each reason. Its translations have the key `refusal.REASON`.
 
 use crate::text_enum;
 
 text_enum! {
-    /// A reason that pages say in the language of the user.
+    /// A reason with a text in every language.
     pub enum Reason {
         /// The target is a client with administration scopes.
         AdminClient = "admin_client",
-        /// A request has its answer, and another one is asked for.
+        /// A request is answered a second time.
         AlreadyAnswered = "already_answered",
         /// A device was allowed or denied before.
         AlreadyDecided = "already_decided",
@@ -17,7 +17,7 @@ text_enum! {
         ApiTypedWrong = "api_typed_wrong",
         /// An authenticator app is enrolled a second time.
         AppEnrolled = "app_enrolled",
-        /// The client was deleted, or does not have the redirect URI any more, since its request began.
+        /// The client was deleted, or lost the redirect URI, after its request began.
         ClientGone = "client_gone",
         /// A request names its client or its redirect URI twice.
         ClientTwice = "client_twice",
@@ -39,25 +39,25 @@ text_enum! {
         NoRecoveryCodes = "no_recovery_codes",
         /// A request names no redirect URI.
         NoRedirect = "no_redirect",
-        /// A form comes with a request that it cannot answer.
+        /// A form belongs to another request.
         OtherRequest = "other_request",
         /// A recovery needs a code, and the account has a passkey alone.
         PasskeyOnly = "passkey_only",
-        /// A passkey is stored already, or there is no room for another one.
+        /// A passkey is stored already, or the account has the maximum number.
         PasskeysFull = "passkeys_full",
         /// The target is a user with one of Signet's own roles.
         ProtectedUser = "protected_user",
         /// A pushed authorization request is unknown or has expired.
         PushedRequestOver = "pushed_request_over",
-        /// A parameter stands twice in a request.
+        /// A parameter is repeated in a request.
         RepeatedParameter = "repeated_parameter",
         /// The first administrator exists.
         SetupComplete = "setup_complete",
-        /// A form is not one that this browser was given for this sign-in.
+        /// A form was not issued to this browser for this sign-in.
         StaleForm = "stale_form",
-        /// A request under way has expired, or is of another browser.
+        /// A pending request has expired, or belongs to another browser.
         StaleRequest = "stale_request",
-        /// There is no room for another authenticator app.
+        /// The account has the maximum number of authenticator apps.
         TotpFull = "totp_full",
         /// A request has more parameters than are read.
         TooManyParameters = "too_many_parameters",
@@ -71,7 +71,7 @@ text_enum! {
 }
 
 impl Reason {
-    /// What is wrong and what to do, in English: the answer to an API request.
+    /// What is wrong and what to do, in English, for the answer to an API request.
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {

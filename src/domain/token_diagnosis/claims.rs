@@ -1,7 +1,7 @@
-//! What the claims say: issuer, audience, times, and that every claim is there.
+//! The checks of claims: issuer, audience, times, and completeness.
 //!
-//! Owns these five checks. They are answered also where no valid signature vouches for the claims: that a
-//! token says it is another server's is worth knowing before its signature is.
+//! Owns these five checks. They are also made without a valid signature, because it is useful to know that a token
+//! claims to be from another server.
 
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ use super::code::{Check, TokenCode};
 use super::evidence::{Evidence, Signed, seconds};
 use super::report::{Checked, quoted};
 
-/// What a claim must be.
+/// The type of a claim.
 #[derive(Clone, Copy)]
 enum Form {
     Text,
@@ -20,8 +20,7 @@ enum Form {
     Time,
 }
 
-/// The claims every access token has: those of RFC 9068 §2.2, and `scope` and `sid`, without which
-/// it is for nothing and belongs to no session. One of a client has no `sid`.
+/// The claims of every access token: those of RFC 9068 §2.2, `scope`, and `sid` unless the client acts for itself.
 const CLAIMS: [(&str, Form); 9] = [
     ("iss", Form::Text),
     ("sub", Form::Text),

@@ -1,6 +1,6 @@
-//! What is checked before any claim is believed: form, header, type, key, signature.
+//! The checks before any claim is trusted: form, header, type, key, signature.
 //!
-//! Owns these six checks. Whether the signature fits was found out by `crypto`.
+//! Owns these six checks. `crypto` has verified the signature.
 
 use crate::base::Timestamp;
 use crate::domain::signing_key::KeyState;
@@ -10,7 +10,7 @@ use super::code::{Check, TokenCode};
 use super::evidence::{Flaw, NamedKey, Signed};
 use super::report::{Checked, quoted};
 
-/// What a header of ours has.
+/// The members of a header.
 const HEADER: [&str; 3] = ["alg", "kid", "typ"];
 /// The most unexpected names that are listed.
 const NAMED: usize = 5;

@@ -1,7 +1,6 @@
-//! Opaque secrets: what they are, and for a refresh token whether it is ours and of what use.
+//! Opaque secrets: their kind, and for a refresh token whether it is genuine and usable.
 //!
-//! Owns what is said of what is no access token at all. Using a refresh token up is `refresh`;
-//! here nothing is changed.
+//! Owns the report about texts that are not access tokens. A refresh token is not consumed.
 
 use crate::base::Timestamp;
 
@@ -68,7 +67,7 @@ fn refresh_token(genuine: Option<&Genuine>, at: Timestamp) -> [Checked; 4] {
     [genuine, user, session, client]
 }
 
-/// What the checks of a refresh token come to.
+/// The conclusion about a refresh token.
 fn summary(report: &Report) -> String {
     let rest = report.checks.iter().filter(|checked| checked.check != Check::Form);
     let failed = rest.clone().find(|checked| checked.ok == Some(false));

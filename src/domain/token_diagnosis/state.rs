@@ -1,8 +1,8 @@
-//! What only the issuer knows: the user, the session, the API.
+//! The checks that only the issuer can make: user, session, API.
 //!
-//! Owns these three checks, and what the rows of today say about another time. The user comes
-//! before the session: a session that went with its user is no mystery of its own. What a client
-//! says in its own name has neither.
+//! Owns these three checks, and how today's rows are interpreted for another time. The user comes before the
+//! session, because a session that was deleted with its user needs no separate explanation. A token of a client
+//! that acts for itself has neither.
 
 use crate::base::Timestamp;
 use crate::domain::audit::EventKind;
@@ -41,7 +41,7 @@ pub(super) fn checks(facts: &Evidence, signed: &Signed, at: Timestamp) -> Vec<Ch
     checks
 }
 
-/// The same for what names nothing but its session.
+/// The same for a token that names only its session.
 pub(super) fn of_session(state: &StoredState, at: Timestamp) -> [Checked; 3] {
     [user(state, at), session(state, None, at), client(state, false, at)]
 }
@@ -86,7 +86,7 @@ fn user(state: &StoredState, at: Timestamp) -> Checked {
                     );
                     return failed(TokenCode::UserChanged, detail);
                 }
-                // The note about disabling has said it already.
+                // The note about disabling already says this.
                 Some(raise) if raise.why == EventKind::UserDisabled && !notes.is_empty() => {}
                 Some(raise) => notes.push(format!(
                     "{} since, on {}; the session was not ended by it yet.",
@@ -101,19 +101,18 @@ fn user(state: &StoredState, at: Timestamp) -> Checked {
     Checked::noted(Check::User, &notes)
 }
 
-/// What is said where no event can be found that ended a session of an older epoch.
+/// The message if no event is found that ended a session of an older epoch.
 const NO_RAISE: &str = "Everything the user had was ended after the session began: by a new \
                         password, a log-out everywhere or the loss of a role. The audit trail does \
                         not say when.";
 
-/// What ended a session that is `epochs` behind its user, if that can be told: of the events that
-/// raised the epoch, the one that left the session's behind.
+/// The event that ended a session that is `epochs` behind its user, if it can be determined: the first raise after
+/// the session's epoch.
 fn raised(state: &StoredState, epochs: i64) -> Option<EpochRaise> {
     let behind = usize::try_from(epochs).ok()?;
     let began = state.session.as_ref()?.created_at;
     let newest = state.raises.get(..behind)?;
-    // An event that may not have raised it leaves the count in doubt, unless there were no more
-    // events than there are epochs.
+    // An event that may not have raised it makes the count uncertain, unless there are no more events than epochs.
     let since = state.raises.iter().filter(|raise| raise.at >= began).count();
     if newest.iter().all(|raise| raise.certain) || since == behind {
         return newest.last().copied();
@@ -121,7 +120,7 @@ fn raised(state: &StoredState, epochs: i64) -> Option<EpochRaise> {
     None
 }
 
-/// What happened to the user, as the beginning of a sentence.
+/// The event of the user, as the beginning of a sentence.
 const fn happened(why: EventKind) -> &'static str {
     match why {
         EventKind::PasswordChanged => "The password was changed",
@@ -198,9 +197,9 @@ impl<'a> Claimed<'a> {
     }
 }
 
-/// Whether the claims came from this session. Of a token for the issuer itself the audience is the
-/// issuer the token names, whatever this server is called by now. A client may exchange a token of its
-/// sessions for one for another API; where another client did, the token says who acts (RFC 8693).
+/// Whether the claims are from this session. For the issuer itself, the audience is the issuer that the token
+/// names, even if this server has another name now. A client may exchange a token of its sessions for another API;
+/// if another client did, the token names the actor (RFC 8693).
 fn belongs(session: &Session, claimed: &Claimed<'_>) -> bool {
     if claimed.sub != Some(session.user_id.to_string().as_str()) {
         return false;
@@ -236,7 +235,7 @@ fn api(facts: &Evidence, signed: &Signed) -> Checked {
     if found == facts.issuer || signed.registered {
         return Checked::passed(Check::Api);
     }
-    // Without an audience to look for this has failed already, under the audience.
+    // Without a requested audience, the audience check has already failed.
     if facts.audience.is_none() {
         return Checked::open(Check::Api);
     }
