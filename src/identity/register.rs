@@ -20,8 +20,7 @@ pub fn parse_login(raw: &str) -> Result<LoginName, Refusal> {
     LoginName::parse(raw).map_err(|error| Refusal::field("login", error.code(), error.message()))
 }
 
-/// Parses a password for storage by the rules of the server, naming the field it came in: the one check of every
-/// way in which a password is set.
+/// Parses a new password by the rules of the server, naming its field. Every way to set a password uses this check.
 ///
 /// # Errors
 /// `weak_password`, naming the field.
@@ -39,8 +38,8 @@ pub fn parse_password(
     })
 }
 
-/// Parses a new password of `user` in the same way. It is neither the login name nor the verified address, which signs
-/// in as well.
+/// Parses a new password of `user` in the same way. It may be neither the login name nor the verified address, which
+/// signs in as well.
 ///
 /// # Errors
 /// `weak_password`, naming the field; faults.
@@ -65,10 +64,10 @@ pub fn login_taken() -> Refusal {
     Refusal { fields, ..Refusal::new(Code::LoginTaken, message) }
 }
 
-/// Makes an account without a proof of an address.
+/// Creates an account without a verified address.
 ///
 /// # Errors
-/// Refused when this is not allowed, the login is taken or not one, or the password is weak.
+/// Refused when this is not allowed, the login is taken or invalid, or the password is weak.
 pub async fn register(app: App, form: AccountForm, info: RequestInfo) -> Result<User, Failure> {
     sign_up::require(&app, Registration::Open)?;
     sign_up::throttle(&app, &info)?;

@@ -1,4 +1,4 @@
-//! What an authentication waits for, and how that is said.
+//! The next step of an authentication, and its text.
 
 use crate::domain::authn::{AuthnStep, Method};
 use crate::domain::oauth_error::OAuthError;
@@ -7,7 +7,7 @@ use crate::domain::refusal_reason::Reason;
 
 use super::challenge_invalid;
 
-/// What an authentication waits for.
+/// The next step of an authentication.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RemainingStep {
     /// The user completes one of these factors.
@@ -16,7 +16,7 @@ pub enum RemainingStep {
     NewPassword,
     /// The user enrols a second factor.
     Enrol {
-        /// Whether the user may put it off.
+        /// Whether the user may postpone it.
         may_skip: bool,
     },
 }
@@ -32,7 +32,7 @@ impl RemainingStep {
         }
     }
 
-    /// What the user has to do, as a sentence.
+    /// What the user must do, as a sentence.
     #[must_use]
     pub fn message(&self) -> &'static str {
         match self {
@@ -55,13 +55,13 @@ impl RemainingStep {
         matches!(self, Self::Factor(methods) if *methods == [Method::MailedCode])
     }
 
-    /// Whether a code of an authenticator app or a recovery code is among what can be entered.
+    /// Whether a code of an authenticator app or a recovery code is accepted.
     #[must_use]
     pub fn is_code(&self) -> bool {
         matches!(self, Self::Factor(methods) if waits_for_code(methods))
     }
 
-    /// The factors of which one is next, or can be enrolled; none where no factor is.
+    /// The possible next factors, or those that can be enrolled; empty for other steps.
     #[must_use]
     pub fn methods(&self) -> &[Method] {
         match self {
