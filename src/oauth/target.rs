@@ -1,7 +1,6 @@
 //! Which API a request means: by `resource` or `audience` (RFC 8707), or by the scopes it requests.
 //!
-//! Owns the comparison of a name with what a code or token was issued for. Which spellings name an API
-//! is `domain::http_uri`.
+//! Owns the comparison with the target of a code or token. Equivalent spellings are in `domain::http_uri`.
 
 use std::sync::Arc;
 
@@ -75,7 +74,7 @@ pub(super) fn own_api(client: &Client, api: &str) -> Result<String, Refusal> {
 /// The only API of `client`, if it offers one of the scopes that are requested.
 ///
 /// # Errors
-/// When it has to be looked up and cannot be.
+/// Faults of the lookup.
 pub(super) async fn only_api(
     app: &App,
     client: &Client,
@@ -96,10 +95,10 @@ pub(super) async fn only_api(
     Ok(is_offered.then(|| only.clone()))
 }
 
-/// Whether every target that `params` name is `audience`; none means the issuer itself.
+/// Whether every target that `params` name is `audience`; `None` means the issuer itself.
 pub(super) fn names_only(app: &App, params: &Params, audience: Option<&str>) -> bool {
     params.targets().all(|named| {
-        // Without a look at the registered APIs where the spelling is the same.
+        // An identical spelling needs no lookup.
         Some(named) == audience
             || app.audience_named(named).is_some_and(|known| known.target.audience() == audience)
     })

@@ -33,14 +33,14 @@ use super::stream::{ClientStream, Evicted};
 const DISCONNECT: Duration = Duration::from_secs(5);
 /// How long an idle connection is kept.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
-/// How many bytes of answers are gathered before they are written; also what TLS gathers. With one more
-/// piece of a body it fits into 16 KiB.
+/// How many bytes of answers are buffered before a write; also for TLS. With one more piece of a body it fits into
+/// 16 KiB.
 const WRITE_BUFFER: usize = 12 * 1024 - 512;
 
 /// How connections are served.
 #[derive(Clone)]
 pub(super) struct Acceptor {
-    /// Who is admitted.
+    /// The admission of connections.
     pub connections: Arc<Connections>,
     /// TLS, where it is spoken.
     pub tls: Option<TlsAcceptor>,
@@ -55,7 +55,7 @@ enum Transport {
 }
 
 impl Acceptor {
-    /// Admits a connection and makes its TLS handshake.
+    /// Admits a connection and performs its TLS handshake.
     async fn open(
         self,
         io: TcpStream,
@@ -63,8 +63,8 @@ impl Acceptor {
         let peer = io.peer_addr()?;
         let refused = || io::Error::other("there is no room for this connection");
         let seat = self.connections.admit(peer).ok_or_else(refused)?;
-        // An answer is written in pieces. The last one would wait until the client has acknowledged those before it
-        // (Nagle's algorithm), which clients put off for 40 ms.
+        // An answer is written in pieces. With Nagle's algorithm the last one would wait for the acknowledgement of
+        // the others, which clients delay by 40 ms.
         io.set_nodelay(true)?;
         let stream = ClientStream::new(io, seat, self.deadlines.unread());
         let limited = |transport| PipelineLimit::new(transport, WRITE_BUFFER, self.deadlines.request_head());
@@ -112,8 +112,8 @@ where
             .keep_alive(KEEP_ALIVE)
             .client_request_timeout(acceptor.deadlines.request_head())
             .client_disconnect_timeout(DISCONNECT)
-            // A client that closes its side has gone. It cannot be told from one that has nothing more to
-            // send, which is rare.
+            // A client that closes its sending side counts as disconnected. A client that merely has nothing more
+            // to send cannot be distinguished, but is rare.
             .h1_allow_half_closed(false)
             .h1_write_buffer_size(WRITE_BUFFER)
             .local_addr(address);
@@ -121,7 +121,7 @@ where
             .into_factory()
             .map(|response| response.into().map_body(|_, body| InPieces::new(body)))
             .map_err(|error| error.into().error_response());
-        // Nothing is derived from the host or the scheme that this configuration tells.
+        // The host and the scheme in this configuration are not used.
         let application = map_config(application, |()| AppConfig::default());
         fn_service(move |io: TcpStream| acceptor.clone().open(io)).and_then(http.h1(application))
     })

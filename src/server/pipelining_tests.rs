@@ -1,10 +1,10 @@
-//! What the HTTP layer is handed at a time.
+//! Tests of what the HTTP layer gets at a time.
 
 use std::task::Waker;
 
 use super::*;
 
-/// Reads what it was given, all at once where there is room.
+/// Returns the given bytes, all at once if there is room.
 struct Sent {
     bytes: Vec<u8>,
     evicted: bool,
@@ -55,7 +55,7 @@ fn limited(text: &str) -> PipelineLimit<Sent> {
     PipelineLimit::new(sent(text), 100, Duration::from_secs(60))
 }
 
-/// What the HTTP layer reads before it looks at it: until nothing is ready.
+/// What the HTTP layer reads before it processes it: until nothing is ready.
 fn look(limited: &mut PipelineLimit<Sent>, room: usize) -> String {
     let mut cx = Context::from_waker(Waker::noop());
     let mut all = Vec::new();

@@ -37,14 +37,13 @@ impl Tls {
         Ok(Self { files: files.clone(), current })
     }
 
-    /// Reads them again; what was read before stays when they are not good.
+    /// Reloads them; the previous ones stay in use if the new ones are invalid.
     pub fn reload(&self) -> Result<(), String> {
         self.current.0.store(Arc::new(read(&self.files)?));
         Ok(())
     }
 
-    /// The first and the last moment at which every certificate of the chain is valid; nothing where one
-    /// cannot be read.
+    /// The period in which every certificate of the chain is valid; `None` if one cannot be read.
     pub fn validity(&self) -> Option<(Timestamp, Timestamp)> {
         let current = self.current.0.load();
         let mut all = current.cert.iter().map(|der| certificate::validity(der));

@@ -1,8 +1,7 @@
 //! `urn:ietf:params:oauth:grant-type:token-exchange`: a token for another (RFC 8693).
 //!
-//! Two uses: a client makes its own token smaller, or an API that was called asks for a token with
-//! which to call the next one. Then the new token says who acts (`act`). Nothing lives longer than
-//! the token it came from, and everything dies with that token's session.
+//! Two uses: a client narrows its own token, or an API that was called requests a token for calling the next one.
+//! In the second case the new token names the actor (`act`). No token outlives the subject token or its session.
 
 use serde_json::{Value, json};
 
@@ -21,7 +20,7 @@ use crate::store::audit;
 use crate::tokens::lineage;
 use crate::tokens::validate::{self, ActiveToken, Source};
 
-/// The only kind of token that comes and goes.
+/// The only supported type of subject and issued token.
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 /// How many may have acted one after the other.
@@ -72,7 +71,7 @@ impl Grant for TokenExchange {
         if !own && !client.is_api(&subject.claims().aud) {
             return Err(refused("The subject token is neither this client's nor for it.").into());
         }
-        // Bound to a key: the client that passes it on must hold that key too.
+        // Bound to a key: the client must hold that key.
         let bound = subject.claims().cnf.as_ref().map(|cnf| cnf.jkt.clone());
         if own && bound.is_some() && bound != context.jkt() {
             return Err(refused("The subject token is bound to another key.").into());
@@ -104,9 +103,8 @@ fn refused(message: &'static str) -> Refusal {
     Refusal::oauth(OAuthError::InvalidGrant, message)
 }
 
-/// For the API the token was for: nothing but what it had. For the next one that an API calls: what it
-/// may have there, which an administrator said when he allowed it that API. An application does not
-/// get from one API to another this way: it would allow itself what its user was not asked about.
+/// For the same API: at most its scopes. For the next API that an API calls: what an administrator has allowed it
+/// there. An application cannot get from one API to another this way, because its user did not consent to that.
 async fn narrowed(
     context: &GrantContext<'_>,
     subject: &Source<ActiveToken>,
@@ -134,7 +132,7 @@ async fn narrowed(
     }
     let own = subject.claims().client_id == client.client_id;
     if own && subject.session().is_some() && !client.is_api(&subject.claims().aud) {
-        // Its user was asked about the API the token is for. For another one it asks again.
+        // The user consented to the API of the token. Another one needs a new request.
         let message = "The token is for another API. Ask its user at the authorization endpoint.";
         return Err(Refusal::oauth(OAuthError::InvalidTarget, message).into());
     }
@@ -146,8 +144,7 @@ async fn narrowed(
     Ok(narrowed)
 }
 
-/// Who acts: the actor named, else the client where it is not its own token; those who acted before
-/// are kept inside (RFC 8693 §4.1).
+/// The actor: the named one, or the client if it is not its own token. Previous actors are nested (RFC 8693 §4.1).
 fn act(
     subject: &ActiveToken,
     actor: Option<String>,
