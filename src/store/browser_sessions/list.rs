@@ -28,8 +28,8 @@ struct ListedRow {
     address: Option<String>,
 }
 
-/// A page of live sign-ins and their devices, newest first; of one user if named. It may have fewer than asked for, or
-/// none, and a cursor all the same.
+/// A page of live sign-ins and their devices, newest first; of one user if named. It may have fewer than requested,
+/// or none, and still have a cursor.
 ///
 /// # Errors
 /// When the database cannot be read.
