@@ -1,5 +1,5 @@
-//! The answers to what no route takes, in the voice of the place: problem+json for the API, RFC 6749 errors below
-//! `/oauth2`, a page for people.
+//! The responses to requests without a route, in the format of the path: problem+json for the API, RFC 6749 errors
+//! below `/oauth2`, otherwise a page.
 
 use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
 use serde_json::json;
@@ -21,7 +21,7 @@ pub async fn not_found(context: Context, request: HttpRequest) -> HttpResponse {
     }
 }
 
-/// The answer to a path that exists, asked with a method that does not.
+/// The response to an existing path with an unsupported method.
 pub fn method_not_allowed(
     (context, request): (Context, HttpRequest),
     methods: &[&str],
@@ -44,7 +44,7 @@ pub fn refused(context: &Context, request: &HttpRequest, refusal: Refusal) -> Ht
 fn speak(context: &Context, request: &HttpRequest, problem: &Problem) -> HttpResponse {
     let path = request.path();
     if path_kinds::is_flow(path) {
-        // Loading an address anew that takes only forms ends here.
+        // Reloading an address that only takes forms ends here.
         return ui::reloaded(context, request, problem);
     }
     if path.starts_with("/oauth2/") || path == "/oauth2" {

@@ -1,7 +1,7 @@
-//! The errors an operation answers with.
+//! The errors that an operation can return.
 //!
-//! Owns which errors follow from access, body and parameters, and what each of them means in
-//! general. Which status a code has is decided in `http::error`.
+//! Owns which errors follow from access, body and parameters, and the general meaning of each. The status of a code
+//! is defined in `http::error`.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use super::operation::{Access, ErrorFormat, Operation, Security};
 use super::operations::FORCE;
 use super::schema::{BOOLEAN, INTEGER, Named, TEXT, list, object, optional, required};
 
-/// The body of an error below `/v1`, and wherever no other form is prescribed.
+/// The body of an error below `/v1`, and of other paths without a prescribed form.
 pub static PROBLEM: Named = Named {
     name: "Problem",
     schema: object(&[
@@ -79,7 +79,7 @@ pub struct ErrorResponse {
 /// to one.
 const SHARED: usize = 2;
 
-/// What the endpoints below `/oauth2` may answer: status, name and meaning.
+/// The errors of the endpoints below `/oauth2`: status, name and meaning.
 const OAUTH: &[(u16, &str, &str)] = &[
     (400, "BadRequest", "The request is invalid; `error` says why."),
     (401, "Unauthorized", "Client authentication failed, or the access token is invalid."),
@@ -160,9 +160,9 @@ fn codes(operation: &Operation, route: &Route) -> Vec<Code> {
             Code::InsufficientUserAuthentication,
         ]);
     }
-    // Every path can be spelt wrongly.
+    // Every path can be malformed.
     wanted.push(Code::MalformedRequest);
-    // Also where none is expected: what is there is refused.
+    // Also where no body is expected, because a body is then refused.
     if is_strict(route.path) && !operation.reads_own_query {
         wanted.extend([Code::PayloadTooLarge, Code::UnsupportedMediaType, Code::ValidationFailed]);
     }
@@ -181,7 +181,7 @@ fn codes(operation: &Operation, route: &Route) -> Vec<Code> {
     Code::ALL.iter().copied().filter(|code| wanted.contains(code)).collect()
 }
 
-/// What a code means in general.
+/// The general meaning of a code.
 const fn meaning(code: Code) -> &'static str {
     match code {
         Code::MalformedRequest => {

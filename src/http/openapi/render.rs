@@ -1,7 +1,7 @@
 //! From descriptions to the OpenAPI 3.1 document.
 //!
-//! Owns the layout of the document. What several operations share is listed under `components` when
-//! it is first met, and referred to by name.
+//! Owns the layout of the document. Parts that several operations share are added to `components` when they first
+//! occur, and are referred to by name.
 
 use serde_json::{Map, Value, json};
 
@@ -325,7 +325,7 @@ impl Components {
     }
 }
 
-/// What `next` of a page says.
+/// The description of a page's `next`.
 const NEXT: &str = "The value of `after` for the next page; null on the last page.";
 
 fn typed(types: &[&str], nullable: bool) -> Object {
@@ -349,7 +349,7 @@ fn keyword(keyword: &Keyword) -> (String, Value) {
     (name.to_owned(), value)
 }
 
-/// What a caller needs for an action.
+/// The scopes and roles that an action requires, as text.
 fn needs(action: Action) -> String {
     let quoted = |texts: Vec<&'static str>| {
         texts.iter().map(|text| format!("`{text}`")).collect::<Vec<_>>().join(", ")

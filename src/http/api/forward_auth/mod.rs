@@ -20,8 +20,8 @@ use crate::oauth::forward_auth::{self, Denial, Identity, ROLES_CLAIM};
 
 use question::{ApiName, Question};
 
-/// The question of a gateway that asks one address: its query names API, scopes and roles. Awaited on the HTTP thread:
-/// it only reads, and may be cut off.
+/// The question of a gateway that asks one address: its query names API, scopes and roles. Awaited on the HTTP
+/// thread: it only reads, and may be cancelled.
 ///
 /// # Errors
 /// See `docs/gateways.md`.

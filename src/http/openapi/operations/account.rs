@@ -21,7 +21,7 @@ use crate::http::openapi::schema::{
 pub static SHOW: Operation =
     Operation::new("me", Tag::Account, "Show the caller").returns(&[ok(named(&USER))]);
 
-/// What a `PATCH` of the caller's own account may repeat and not change.
+/// The read-only members of a `PATCH` of the caller's own account.
 const READ_ONLY: &[ReadOnlyMember] = &[
     ReadOnlyMember::new("id", UUID, NEVER_CHANGES),
     ReadOnlyMember::new("email", TEXT.nullable(), OWN_EMAIL),

@@ -78,7 +78,7 @@ const TTL: Schema = INTEGER.with(&[Keyword::Minimum(1), Keyword::Maximum(86400)]
 const ID: &[Parameter] =
     &[Parameter::path("id", TEXT, "The API's `id`, or its percent-encoded `identifier`.")];
 
-/// What both registering and changing an API may set.
+/// The members that registering and changing an API share.
 const SETTINGS: &[Member] = &[
     optional("scopes", TEXTS.nullable()),
     optional(
@@ -97,7 +97,7 @@ const SETTINGS: &[Member] = &[
     optional("claims", TEXTS.nullable()),
 ];
 
-/// What a `PATCH` of an API may repeat and not change.
+/// The read-only members of a `PATCH` of an API.
 const READ_ONLY: &[ReadOnlyMember] = &[
     ReadOnlyMember::new("id", UUID, NEVER_CHANGES),
     ReadOnlyMember::new(

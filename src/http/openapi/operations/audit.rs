@@ -58,7 +58,7 @@ static EVENTS: Named = Named {
     ]),
 };
 
-/// The parameters that say which events.
+/// The parameters that select events.
 macro_rules! filters {
     ($($further:expr),+) => {
         &[

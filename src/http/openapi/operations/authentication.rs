@@ -14,10 +14,10 @@ use crate::http::openapi::schema::{
 /// A refresh token, as it is issued.
 const REFRESH_TOKEN: Schema = TEXT.with(&[Keyword::Pattern("^srt_[A-Za-z0-9_-]{56}$")]);
 
-/// Has the form of a refresh token, and was never issued.
+/// An example in the form of a refresh token, which was never issued.
 const EXAMPLE_TOKEN: &str = "srt_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
-/// Begins like a challenge, and was never issued.
+/// An example with the beginning of a challenge, which was never issued.
 const EXAMPLE_CHALLENGE: &str = "sch_AAAA";
 
 static TOKENS: Named = Named {
@@ -32,7 +32,7 @@ static TOKENS: Named = Named {
     ]),
 };
 
-/// What the last step of a log-in or of a step-up gives.
+/// The response to the last step of a sign-in or of a step-up.
 static CONTINUED: Named = Named {
     name: "ContinuedTokens",
     schema: object(&[
@@ -50,7 +50,7 @@ static CONTINUED: Named = Named {
     ]),
 };
 
-/// An access token of a session that goes on.
+/// An access token of a session that continues.
 static ACCESS_TOKEN: Named = Named {
     name: "AccessToken",
     schema: object(&[

@@ -90,7 +90,7 @@ const SESSION_TTL: Schema =
 pub(super) const ID: &[Parameter] =
     &[Parameter::path("client_id", TEXT, "The client's `client_id`, percent-encoded.")];
 
-/// What both registering and changing a client may set.
+/// The members that registering and changing a client share.
 const METADATA: &[Member] = &[
     optional(
         "token_endpoint_auth_method",
@@ -214,7 +214,7 @@ const METADATA: &[Member] = &[
     optional("admin_scopes", ADMIN_SCOPES.nullable()),
 ];
 
-/// What a `PATCH` of a client may repeat and not change.
+/// The read-only members of a `PATCH` of a client.
 const READ_ONLY: &[ReadOnlyMember] = &[
     ReadOnlyMember::new(
         "client_id",

@@ -145,7 +145,7 @@ pub static ADD_PASSKEY: Operation = Operation::new("addPasskey", Tag::Account, "
 
 const ID: &[Parameter] = &[Parameter::path("id", TEXT, "The factor's `id`.")];
 
-/// What a `PATCH` of a factor may repeat and not change.
+/// The read-only members of a `PATCH` of a factor.
 const READ_ONLY: &[ReadOnlyMember] = &[
     ReadOnlyMember::new("id", UUID, NEVER_CHANGES),
     ReadOnlyMember::new("kind", KIND, NEVER_CHANGES),

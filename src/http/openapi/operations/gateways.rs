@@ -1,4 +1,4 @@
-//! What gateways ask: whether a request of a client may pass.
+//! Decisions for gateways: whether a request of a client may pass.
 
 use crate::domain::outcome::Code;
 use crate::http::openapi::operation::{Operation, Parameter, Response, Security, Tag};

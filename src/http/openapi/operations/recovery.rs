@@ -6,7 +6,7 @@ use crate::domain::outcome::Code;
 use crate::http::openapi::operation::{Body, NO_CONTENT, Operation, Tag, accepted};
 use crate::http::openapi::schema::{INTEGER, Named, TEXT, named, object, optional, required};
 
-/// Has the form of the token of a link, and was never made.
+/// An example in the form of a link's token, which was never issued.
 const EXAMPLE_TOKEN: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 static CHALLENGE: Named = Named {

@@ -1,4 +1,4 @@
-//! Making an account: at once, or with a mailed code.
+//! Sign-up: at once, or with a mailed code.
 
 use serde_json::json;
 

@@ -81,7 +81,7 @@ pub(super) const ROLE: Schema = texts_of!(Role);
 
 const ID: &[Parameter] = &[Parameter::path("id", TEXT, "The user's `id`.")];
 
-/// What both creating and changing a user may set.
+/// The members that creating and changing a user share.
 const ATTRIBUTES: &[Member] = &[
     optional("name", TEXT.nullable()),
     optional(
@@ -120,7 +120,7 @@ const ATTRIBUTES: &[Member] = &[
 const CLAIM: Schema =
     Schema::new(Kind::Types(&["string", "integer", "boolean", "array"], Some(&TEXT))).nullable();
 
-/// What a `PATCH` of a user may repeat and not change.
+/// The read-only members of a `PATCH` of a user.
 const READ_ONLY: &[ReadOnlyMember] = &[
     ReadOnlyMember::new("id", UUID, NEVER_CHANGES),
     ReadOnlyMember::new(
@@ -137,7 +137,7 @@ const READ_ONLY: &[ReadOnlyMember] = &[
 
 const HOW_TO_DISABLE: &str = "POST /v1/admin/users/{id}/disable disables a user, POST /v1/admin/users/{id}/enable enables one.";
 
-/// What lists of users are narrowed by.
+/// The filters of lists of users.
 const SEARCH: &[Parameter] = &[
     LIMIT,
     AFTER,
