@@ -1,4 +1,4 @@
-//! The parameters that say which audit events are asked for, at `/v1` and in the console.
+//! The parameters that select audit events, at `/v1` and in the console.
 
 use crate::admin::audit::{actor_named, user_named};
 use crate::app::App;
@@ -18,10 +18,10 @@ const SINCE: (&str, &str) =
 const UNTIL: (&str, &str) =
     ("until", "until is a time by RFC 3339, or how long ago, as in 2h or 30d.");
 
-/// The filter that the parameters make.
+/// The filter from the parameters.
 ///
 /// # Errors
-/// `validation_failed`, naming the parameter; `not_found` where a user is named by a login that none has.
+/// `validation_failed`, naming the parameter; `not_found` for an unknown login.
 pub async fn filter(context: &Context, params: &Params) -> Result<AuditFilter, Problem> {
     let now = context.now();
     let mut filter = context.check(without_users(params, now))?;

@@ -98,7 +98,7 @@ fn the_header_that_is_set_is_the_only_one_that_counts() {
         );
         assert_eq!(found("10.0.0.1", &others, &header), unknown(ProxyFinding::Missing));
     }
-    // A proxy that adds instead of replacing: what the client sent before it changes nothing.
+    // A proxy that appends instead of replacing: the header of the client changes nothing.
     for headers in [
         vec![("x-real-ip", "192.0.2.1, 198.51.100.7")],
         vec![("x-real-ip", "192.0.2.1"), ("x-real-ip", "198.51.100.7")],

@@ -12,7 +12,7 @@ use crate::http::extract::Params;
 use crate::identity::administrator::Administrator;
 use crate::view;
 
-/// A page of events, newest first, those that the parameters name.
+/// A page of the events that match the parameters, newest first.
 ///
 /// # Errors
 /// See `docs/errors.md`.

@@ -26,7 +26,7 @@ pub async fn list(admin: Admin, id: Path<String>, params: Params) -> Result<Http
     Ok(HttpResponse::Ok().json(view::page(&page, view::admin_key)))
 }
 
-/// Makes a key; says its secret this once.
+/// Creates a key. Only this response contains its secret.
 ///
 /// # Errors
 /// See `docs/errors.md`.
@@ -56,7 +56,7 @@ pub async fn create(
     Ok(HttpResponse::Created().json(view::created_admin_key(&created)))
 }
 
-/// A bound that no life that is allowed reaches, so that none overflows.
+/// Above every allowed lifetime, and small enough that no sum overflows.
 const MAX_SECONDS: i64 = 1 << 40;
 
 /// Revokes a key.

@@ -31,7 +31,7 @@ pub fn user_param(params: &Params) -> Result<Option<UserId>, Refusal> {
         .transpose()
 }
 
-/// A page of live sessions and sign-ins at the pages, those that the parameters name.
+/// A page of the active sessions and browser sign-ins that match the parameters.
 ///
 /// # Errors
 /// See `docs/errors.md`.
@@ -50,7 +50,7 @@ pub async fn list(admin: Admin, params: Params) -> Result<HttpResponse, Problem>
     Ok(HttpResponse::Ok().json(view::page(&page, view::logged_in_of_any_user)))
 }
 
-/// Ends the sessions that one member of the body names, or counts them.
+/// Ends or counts the sessions that one member of the body selects.
 ///
 /// # Errors
 /// See `docs/errors.md`.
@@ -77,7 +77,7 @@ pub async fn end(admin: Admin, mut body: JsonFields) -> Result<HttpResponse, Pro
     Ok(HttpResponse::Ok().json(view::ended_sessions(&outcome, dry_run)))
 }
 
-/// The one selection that a body makes. None when it makes none, or what is wrong was noted.
+/// The one selection in a body. `None` if there is none; errors are noted.
 fn selection(body: &mut JsonFields, now: Timestamp) -> Option<Selection> {
     let user = body.optional_string("user_id").and_then(|text| match text.parse() {
         Ok(user) => Some(Selection::User(user)),
@@ -104,7 +104,7 @@ fn selection(body: &mut JsonFields, now: Timestamp) -> Option<Selection> {
     first
 }
 
-/// What is said of a time that cannot be read.
+/// The error of a time that cannot be parsed.
 const SINCE: (&str, &str) =
     ("since", "since is a time by RFC 3339, or how long ago, as in 2h or 30d.");
 const BEFORE: &str = "before is a time by RFC 3339, or how long ago, as in 2h or 30d.";

@@ -32,7 +32,7 @@ pub async fn list(
     Ok(HttpResponse::Ok().json(view::page(&page, view::listed_user)))
 }
 
-/// What was wrong with the parameters.
+/// The errors of the parameters.
 struct Reading<'a> {
     params: &'a Params,
     wrong: Vec<FieldError>,

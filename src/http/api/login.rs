@@ -71,9 +71,9 @@ pub async fn passkey(context: Context, mut body: JsonFields) -> Result<HttpRespo
     Ok(HttpResponse::Ok().json(view::passkey_challenge(&challenge, expires_in, &public_key)))
 }
 
-/// What the user entered: a code, by its method or by its form; what a passkey has signed; the password; a new
-/// password; a secret that is enrolled with its first code; or nothing, to put the enrolment off. Eight digits are a
-/// mailed code where one can be asked for.
+/// The entry of the user: a code, told by its method or by its form; the assertion of a passkey; the password; a new
+/// password; a secret to enrol, with its first code; or nothing, to postpone the enrolment. Eight digits are a
+/// mailed code where mailed codes are possible.
 fn entry(body: &mut JsonFields, is_recovery: bool) -> Entry {
     if let Some(credential) = body.patch_value("credential").filter(|value| !value.is_null()) {
         return with_passkey(body, &credential);
@@ -186,7 +186,7 @@ pub async fn step_up(
         age => age.map(TimeSpan::from_secs),
     };
     context.check(body.finish())?;
-    // Without either: what changes of the account need.
+    // Without either, the default is the maximum age that changes of the account require.
     let max_age = if level.is_none() { max_age.or(Some(MAX_AGE)) } else { max_age };
     let info = context.request_info_of(&caller);
     let request = StepUpRequest { level, max_age };
@@ -220,7 +220,7 @@ fn with_passkey(body: &mut JsonFields, credential: &Value) -> Entry {
     Entry::Passkey(response)
 }
 
-/// What is said about a credential that is not one.
+/// The error of a malformed assertion.
 const NOT_AN_ASSERTION: &str =
     "This is not the JSON of an assertion (WebAuthn, AuthenticationResponseJSON).";
 
@@ -253,7 +253,7 @@ fn asked(body: &mut JsonFields) -> RequestedAccess {
     }
 }
 
-/// A password to compare: only its size can be wrong, and that is said before anything is hashed.
+/// A password to compare: only its size can be invalid, which is refused before anything is hashed.
 ///
 /// # Errors
 /// `validation_failed`, naming the field.

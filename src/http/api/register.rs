@@ -1,7 +1,7 @@
-//! `POST /v1/register` and `POST /v1/register/complete`: a user makes an account.
+//! `POST /v1/register` and `POST /v1/register/complete`: users sign up.
 //!
-//! Owns which members are read: with `SIGNET_REGISTRATION=verified` an address comes first, and the account with its
-//! mailed code or link.
+//! Owns which members are read: with `SIGNET_REGISTRATION=verified` the address comes first, and the account is
+//! created with the mailed code or link.
 
 use actix_web::HttpResponse;
 use serde_json::json;
@@ -37,7 +37,7 @@ async fn at_once(context: Context, mut body: JsonFields) -> Result<HttpResponse,
         login: Some(body.string("login")),
         password: body.string("password"),
         name: None,
-        // The application may have asked in its own way.
+        // The application may have obtained the consent itself.
         terms: body.optional_bool("terms_accepted").map_or(Terms::NotAsked, Terms::of),
     };
     if body.optional_string("email").is_some() {

@@ -1,6 +1,6 @@
-//! `/v1/forward-auth` and `/v1/ext-authz`: a gateway asks whether a request of its client may pass.
+//! `/v1/forward-auth` and `/v1/ext-authz`: decide for a gateway whether a client's request may pass.
 //!
-//! Owns how each answer is spelt for gateways and for the clients behind them.
+//! Owns the form of each answer for gateways and for the clients behind them.
 
 mod question;
 
@@ -20,8 +20,8 @@ use crate::oauth::forward_auth::{self, Denial, Identity, ROLES_CLAIM};
 
 use question::{ApiName, Question};
 
-/// The question of a gateway that asks one address: its query names API, scopes and roles. Awaited on the HTTP
-/// thread: it only reads, and may be cancelled.
+/// For gateways that call one fixed address: its query names API, scopes and roles. Awaited on the HTTP thread: it
+/// only reads, and may be cancelled.
 ///
 /// # Errors
 /// See `docs/gateways.md`.
@@ -56,7 +56,7 @@ async fn answer(
     }
 }
 
-/// The API that the operator named, whose services can be told roles if the operator asks for one.
+/// The API that the operator named. Fails if a role is required and the tokens of the API contain no roles.
 async fn audience(context: &Context, asked: &Question) -> Result<Arc<Audience>, Problem> {
     let app = &context.app;
     let found = match &asked.api {
@@ -76,7 +76,7 @@ async fn audience(context: &Context, asked: &Question) -> Result<Arc<Audience>, 
         };
         return Err(misconfigured(context, message));
     };
-    // Signed by Signet, a statement that the API has made up would be worth more than it is.
+    // An API with a secret could forge such a token; Signet's answer would lend the forgery credibility.
     if audience.secret.is_some() {
         let message = "The API shares a secret with this server and could make its tokens itself. Give it a key: signet api \
                        set IDENTIFIER --signing-alg ES256.";
@@ -99,7 +99,7 @@ async fn audience(context: &Context, asked: &Question) -> Result<Arc<Audience>, 
     Ok(audience)
 }
 
-/// The answer to what the operator has to repair: the configuration of the gateway.
+/// The answer to an error in the configuration of the gateway, which the operator has to correct.
 fn misconfigured(context: &Context, message: String) -> Problem {
     context.app.warn_of_gateway(&message);
     context.problem(Refusal::new(Code::MalformedRequest, "").with_message(message).into())
@@ -163,7 +163,7 @@ fn invalid(why: &str, metadata: &str) -> (Code, String, Option<String>) {
     (Code::InvalidToken, message, Some(challenge))
 }
 
-/// Every header is there, also where it is empty: a gateway overwrites with it what its client sent.
+/// Every header is present, even if empty: the gateway overwrites the header of its client with it.
 fn admitted(context: &Context, identity: &Identity) -> Result<HttpResponse, Problem> {
     let mut answer = HttpResponse::Ok();
     let roles = role_list(&identity.roles);

@@ -1,4 +1,4 @@
-//! What needs attention, in words and with the way to it; and whether the last day was like the days before.
+//! The findings that need attention, each with a link; and a comparison of the last day with the days before.
 
 use crate::admin::activity::{self, DayActivity};
 use crate::admin::attention::Finding;
@@ -9,7 +9,7 @@ use crate::http::ui::pages::{Block, Cell, Section, State, Table};
 use super::{Console, client_path};
 
 impl Console {
-    /// The section of what needs attention.
+    /// The section of findings that need attention.
     pub(super) fn attention_section(&self, found: &[Finding]) -> Section {
         let locale = self.locale();
         let table = Table {
@@ -75,7 +75,7 @@ impl Console {
         vec![Cell::state(State::Alarm, text), place]
     }
 
-    /// The section that says whether the last day was like the six before, with the numbers.
+    /// The section that compares the last day with the six before.
     pub(super) async fn day_section(&self) -> Result<Section, Problem> {
         let (context, locale) = (self.context(), self.locale());
         let days = context.run(activity::last_days(context.app.clone(), context.now())).await?;

@@ -8,7 +8,7 @@ use crate::http::ui::pages::{
 };
 use crate::http::ui::{Frame, policy};
 
-/// The list with boxes, why a user cannot sign in, several users at once, and a new user.
+/// Samples of the list with check boxes, the diagnosis of a user, bulk actions, and a new user.
 pub(super) fn samples(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
     let policy = || policy(false);
     let page = |title: String, sections| ConsolePage {

@@ -23,7 +23,7 @@ use crate::http::ui::page_error::PageResult;
 use crate::http::ui::pages::Field;
 use crate::store::apis::StoredApi;
 
-/// What was typed.
+/// The entries of the form.
 struct Typed {
     identifier: String,
     scopes: String,
@@ -65,7 +65,7 @@ impl Typed {
         }
     }
 
-    /// The change that it asks for. A line of the scopes that is a scope of the API as a whole is that scope.
+    /// The requested change. A line of the scopes that is, as a whole, a scope of the API stands for that scope.
     fn change(&self, before: Option<&Api>) -> Result<Change, Refusal> {
         let (mut scopes, mut descriptions) = (Vec::new(), BTreeMap::new());
         for line in self.scopes.lines().map(str::trim).filter(|line| !line.is_empty()) {
@@ -156,7 +156,7 @@ pub async fn post(
     console.save_api(Some(&stored), Typed::of(form)).await
 }
 
-/// Where a change leads: to the API, or to the secret that was made for it.
+/// The page after a change: the API, or the secret that was created for it.
 fn saved(changed: Changed, what: &'static str) -> FormResult {
     let path = format!("/admin/apis/{}", changed.stored.id);
     match changed.shared_secret {

@@ -53,13 +53,13 @@ impl Console {
         }))
     }
 
-    /// To the page that says why a login does not sign in.
+    /// The form that leads to the page why a login cannot sign in.
     pub(in crate::http::ui::console) fn why_link(&self, login: &str) -> Choice {
         let to = self.link("/admin/why").with_query(&query(&[("login", login)]));
         Choice::link(self.locale().with("console.why.ask", &[("login", login)]), to)
     }
 
-    /// A page of the users that are wanted.
+    /// A page of the users that match.
     pub(in crate::http::ui::console) async fn find_users(
         &self,
         wanted: &UserListQuery,
@@ -80,7 +80,7 @@ impl Console {
         let users = page.data.iter().map(|listed| listed.user.clone()).collect();
         let locked = self.locked_until(users).await?;
         let row = |ListedUser { user, last_login_at, .. }: &ListedUser| {
-            // To the day: no more is stored.
+            // Only the day is stored.
             let last = last_login_at.map(|at| at.rfc3339().chars().take(10).collect());
             vec![
                 Cell::link(&user.login, self.user_link(user.id)).noting(user.id.to_string()),
@@ -127,7 +127,7 @@ impl Console {
         })
     }
 
-    /// Boxes to tick, where this user may do something to several users at once.
+    /// Check boxes, if this user may do something to several users at once.
     fn selection(&self, page: &Page<ListedUser>) -> Option<RowSelection> {
         let locale = self.locale();
         let buttons: Vec<_> = BulkAction::ALL
@@ -150,7 +150,7 @@ impl Console {
     }
 }
 
-/// What is said in place of a table without rows.
+/// The text that replaces a table without rows.
 fn none(wanted: &UserListQuery, has_more: bool) -> &'static str {
     match (has_more, wanted.is_filtered()) {
         (true, _) => "console.users.none_yet",

@@ -1,6 +1,6 @@
-//! Which users a list shows, as its address says it.
+//! The query of a list of users, from its address.
 //!
-//! Owns the filters of the list, how its pages follow one another, and the command that lists the same.
+//! Owns the filters of the list, its paging, and the equivalent command.
 
 use crate::domain::shell_word::{option, quoted};
 use crate::domain::user_filter::UserFilter;
@@ -11,7 +11,7 @@ use crate::text_enum;
 
 /// The cursors of earlier pages that an address carries, at most.
 const MAX_PREVIOUS: usize = 20;
-/// What stands between them: no character of a cursor.
+/// The separator of cursors; no cursor contains it.
 const SEPARATOR: char = '.';
 
 text_enum! {
@@ -56,7 +56,7 @@ pub(in crate::http::ui::console) fn knows(name: &str, value: &str) -> bool {
     }
 }
 
-/// What an address asks for.
+/// The query in an address.
 #[derive(Default)]
 pub(in crate::http::ui::console) struct UserListQuery {
     pub(super) q: String,
@@ -137,8 +137,8 @@ impl UserListQuery {
     }
 }
 
-/// The cursors of the pages before the next one. The first page has the empty cursor, which is left out: another link
-/// leads there.
+/// The cursors of the pages before the next one. The first page has the empty cursor, which is left out because it
+/// has its own link.
 pub(super) fn with_current(wanted: &UserListQuery) -> Vec<String> {
     let mut previous = wanted.previous.clone();
     if !wanted.after.is_empty() {

@@ -1,4 +1,4 @@
-//! What became of several users: each of them with an outcome of their own.
+//! The outcome of a bulk action for each user.
 
 use actix_web::HttpResponse;
 
@@ -11,7 +11,7 @@ use crate::http::ui::pages::{Block, Cell, Choice, Section, State, Table};
 use super::bulk::BulkAction;
 
 impl Console {
-    /// What was done, user by user.
+    /// The page with the outcome for each user.
     pub(in crate::http::ui::console) fn bulk_outcomes(&self, done: &BulkResult) -> HttpResponse {
         let locale = self.locale();
         let row = |(id, login, refused): &(UserId, String, Option<Refusal>)| {
@@ -25,7 +25,7 @@ impl Console {
             vec![Cell::link(login, self.user_link(id)), state, Cell::text(why)]
         };
         let (mut rows, mut refused) = (Vec::new(), 0_usize);
-        // Those that are to be looked at come first.
+        // Outcomes that need attention come first.
         for outcome in done.outcomes.iter().filter(|(_, _, refused)| refused.is_some()) {
             rows.push(row(outcome));
             refused += 1;
