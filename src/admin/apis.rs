@@ -164,7 +164,7 @@ pub(super) fn refused(error: ApiError) -> Refusal {
 }
 
 fn taken() -> Refusal {
-    Refusal::new(Code::Conflict, "An API with this identifier exists already.")
+    Refusal::new(Code::Conflict, "An API with this identifier already exists.")
 }
 
 fn not_found() -> Refusal {

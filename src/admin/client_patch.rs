@@ -29,7 +29,7 @@ use crate::oauth::grants;
 pub struct Change {
     /// The name people see.
     pub name: Option<String>,
-    /// What kind of application it is.
+    /// The kind of application.
     pub client_type: Option<ClientType>,
     /// The one method by which it authenticates, or the default of its type.
     pub auth_method: Option<Option<AuthMethod>>,
@@ -74,7 +74,7 @@ pub struct Change {
     pub id_token_alg: Option<Option<SigningAlg>>,
     /// Which claims its ID tokens contain; the default is the fewest.
     pub id_token_claims: Option<Option<IdTokenClaims>>,
-    /// The least assurance level of its users' sign-ins.
+    /// The minimum assurance level of its users' sign-ins.
     pub min_acr: Option<Option<AssuranceLevel>>,
     /// Whether users are not asked for consent.
     pub skip_consent: Option<bool>,
@@ -275,8 +275,8 @@ impl Change {
         }
         if client.gets_no_token() && (created || self.audiences.is_some()) {
             warnings.push(format!(
-                "A service without an audience gets no token: client_credentials is answered \
-                 invalid_target. Add one:  signet client update {} --audience IDENTIFIER",
+                "A service without an audience gets no token: client_credentials returns invalid_target. Add one:  \
+                 signet client update {} --audience IDENTIFIER",
                 client.client_id
             ));
         }
@@ -285,8 +285,8 @@ impl Change {
         for uri in lists.into_iter().flatten().flatten().filter(short) {
             let scheme = uri.split(':').next().unwrap_or_default();
             let warning = format!(
-                "{scheme}: any app can claim this scheme. Use a domain of yours turned round, such \
-                 as com.example.app (RFC 8252 §7.1)."
+                "{scheme}: any app can claim this scheme. Use your domain in reverse order, such as com.example.app \
+                 (RFC 8252 §7.1)."
             );
             if !warnings.contains(&warning) {
                 warnings.push(warning);

@@ -21,7 +21,7 @@ pub struct ClientReport {
 }
 
 impl ClientReport {
-    /// Whether there is nothing to do. Findings from before the last change of the client are listed but do not
+    /// Whether there are no findings. Findings from before the last change of the client are listed but do not
     /// count, because the change may have fixed them.
     #[must_use]
     pub fn is_good(&self) -> bool {

@@ -26,7 +26,7 @@ pub(super) fn not_found() -> Refusal {
 }
 
 fn taken() -> Refusal {
-    Refusal::new(Code::Conflict, "A client with this client_id exists already.")
+    Refusal::new(Code::Conflict, "A client with this client_id already exists.")
 }
 
 /// Registers a client, with the key that its ID tokens are signed with if there was none.
@@ -110,8 +110,8 @@ pub(super) async fn end_credentials_before_grant(
         return Ok(());
     }
     if metadata.auth_method == AuthMethod::PrivateKeyJwt && !names_keys {
-        let message = "Name the client's keys again with its first administration scopes: the holder of a key that was \
-                       registered before would administer.";
+        let message = "Send the client's keys again with its first administration scopes: otherwise the holder of a \
+                       key that was registered before could administer.";
         return Err(Refusal::field("jwks", "required", message).into());
     }
     client.secrets.clear();
@@ -152,12 +152,12 @@ pub(super) fn unacceptable_name(client_id: &str, issuer: &str) -> Option<FieldEr
     // A colon separates name and secret in a Basic header, and libraries do not encode it. Clients from an older
     // version may have one and keep it.
     if !is_client_id(client_id) || client_id.contains(':') {
-        let message = "A client_id is 1 to 128 letters, digits or characters out of - . _ ~ /.";
+        let message = "A client_id is 1 to 128 letters, digits or characters from - . _ ~ /.";
         return Some(FieldError { field, code: "malformed", message });
     }
     if client_id == "new" {
         let message =
-            "The web console has the page of new clients at this name. Choose another client_id.";
+            "The web console reserves this name for the page of new clients. Choose another client_id.";
         return Some(FieldError { field, code: "reserved", message });
     }
     let clash = identifier_namespace::clash(client_id, issuer, [BUILT_IN])?;
@@ -181,7 +181,7 @@ pub(super) async fn require_apis(
     audiences: Option<&[String]>,
     resource_servers: Option<&[String]>,
 ) -> Result<(), Failure> {
-    let message = "This is no registered API: signet api create.";
+    let message = "This is not a registered API: signet api create.";
     let mut wrong = Vec::new();
     for (field, chosen) in [("audiences", audiences), ("serves", resource_servers)] {
         for identifier in chosen.unwrap_or_default() {

@@ -33,7 +33,7 @@ pub struct New {
     pub client_id: Option<String>,
     /// The name people see.
     pub name: String,
-    /// What kind of application it is.
+    /// The kind of application.
     pub client_type: ClientType,
 }
 

@@ -103,8 +103,8 @@ async fn make(tx: &mut AuditedTx, id: UserId, wanted: Wanted) -> Result<SentLink
     let to = address(&app, &found.user, purpose);
     if to.is_none() && app.mailer.is_some() && tx.info().authority.is_helpdesk() {
         return Err(conflict(
-            "The user has no verified e-mail address to send the link to, and the helpdesk is not shown it. Ask an \
-             administrator.",
+            "The user has no verified e-mail address to send the link to, and the helpdesk may not see the link. Ask \
+             an administrator.",
         ));
     }
     let stored = CodeContent { address: to.as_ref().map(|to| to.delivery().to_owned()) };

@@ -68,8 +68,8 @@ pub async fn import(
         // One algorithm per key (RFC 8725 §3.1), whatever its `kid`.
         let same = |key: &StoredKey| key.public_jwk == stored.public_jwk && key.facts.alg != alg;
         if present.iter().any(same) {
-            let message = "This key is here already, for another algorithm. One key signs with one: \
-                        make a key of its own for this one.";
+            let message = "This key already exists for another algorithm, and a key signs with one algorithm only: \
+                           create a separate key.";
             return Err(Refusal::new(Code::Conflict, message).into());
         }
         if wanted == Use::Sign {
@@ -81,7 +81,7 @@ pub async fn import(
             }
         }
         if !keys::insert_signing_key(tx, &stored).await? {
-            return Err(Refusal::new(Code::Conflict, "A key of this name is there already.").into());
+            return Err(Refusal::new(Code::Conflict, "A key with this name already exists.").into());
         }
         tx.record(&Event::new(EventKind::KeyImported).detail(&*stored.facts.kid)).await?;
         Ok(())

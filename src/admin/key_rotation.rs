@@ -257,11 +257,11 @@ pub async fn retire(
     let key = all.iter().find(|key| key.kid == kid).ok_or_else(no_key)?;
     match key.state {
         KeyState::Retired => {
-            return Err(Refusal::new(Code::Conflict, "This key is retired already.").into());
+            return Err(Refusal::new(Code::Conflict, "This key is already retired.").into());
         }
         KeyState::Active | KeyState::Retiring if !at_once => {
-            let message = "Tokens it signed are still valid and would be refused. It retires by itself \
-                        when they have expired. To retire it now: signet key retire KID --now.";
+            let message = "Tokens it signed are still valid and would be refused. It is retired automatically when \
+                           they have expired. To retire it now: signet key retire KID --now.";
             return Err(Refusal::new(Code::Conflict, message).advising().into());
         }
         KeyState::Active | KeyState::Published | KeyState::Retiring => {}

@@ -36,5 +36,5 @@ pub async fn rewrap(app: App, info: RequestInfo) -> Result<Rewrapped, Failure> {
 }
 
 fn no_old_key() -> Refusal {
-    Refusal::new(Code::Conflict, "The database is sealed under this master key already.")
+    Refusal::new(Code::Conflict, "The database is already sealed under this master key.")
 }

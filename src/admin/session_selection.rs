@@ -8,7 +8,7 @@ use crate::identity::sessions::LoggedIn;
 /// Which sessions and sign-ins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Selection {
-    /// Everything of every user.
+    /// Everything of all users.
     Everyone,
     /// Everything of a user.
     User(UserId),

@@ -27,7 +27,7 @@ use super::authorization::authorize_on_user;
 /// `not_found` when there is none or it is over.
 pub async fn revoke(app: App, id: SessionId, info: RequestInfo) -> Result<(), Failure> {
     let now = info.now;
-    let none = || Refusal::new(Code::NotFound, "There is no such live session.");
+    let none = || Refusal::new(Code::NotFound, "There is no such active session.");
     app.transaction_or_nothing(&info, async |tx| {
         let ended = tx.end_session(id, Ending::of(EndReason::EndedByAdmin)).await?;
         let browser = BrowserId::from_uuid(id.uuid());
@@ -59,7 +59,7 @@ pub async fn user_of_live(app: App, id: SessionId, now: Timestamp) -> Result<Use
         return Ok(user);
     }
     let browser = BrowserId::from_uuid(id.uuid());
-    let none = || Refusal::new(Code::NotFound, "There is no such live session.");
+    let none = || Refusal::new(Code::NotFound, "There is no such active session.");
     let user = browser_sessions::live_user(&mut reader, browser, now).await?.ok_or_else(none)?;
     Ok(users::find(&mut reader, user).await?.ok_or_else(none)?)
 }
@@ -76,7 +76,7 @@ pub async fn live(app: App, id: SessionId, now: Timestamp) -> Result<(User, Logg
     let request = PageRequest { after: Some(next), limit: 1 };
     let page = sessions::list(app, &filter, request, now).await?;
     let found = page.data.into_iter().find(|row| row.id() == id.uuid());
-    let none = || Refusal::new(Code::NotFound, "There is no such live session.");
+    let none = || Refusal::new(Code::NotFound, "There is no such active session.");
     Ok((user, found.ok_or_else(none)?))
 }
 

@@ -115,8 +115,7 @@ async fn was_refused(tx: &mut AuditedTx, id: UserId, address: IpAddr) -> Result<
 fn nothing_counted(address: IpAddr) -> Refusal {
     let message = format!(
         "No failed attempts are counted for this user from the network {}, and the user has not signed in from it. See \
-         the counters: GET /v1/admin/users/{{id}}/why, or signet user why LOGIN. What the network failed at other \
-         accounts ends by itself, or is cleared by a user with the role admin.",
+         the counters: GET /v1/admin/users/{{id}}/why, or signet user why LOGIN. Failed attempts of the network at other accounts expire, or are cleared by a user with the role admin.",
         network(address)
     );
     Refusal::new(Code::Conflict, "").with_message(message).advising()

@@ -55,7 +55,7 @@ pub async fn search(
     let UserSearch { filter, after, limit } = search;
     let mut reader = app.db.reader().await?;
     if !filter.words.is_empty() && !user_words::are_complete(&mut reader).await? {
-        let message = "The words of users are still being written after the upgrade. Filters without words work.";
+        let message = "The search index of users is still being built after the upgrade. Filters without words work.";
         let refusal = Refusal::new(Code::Unavailable, message);
         return Err(refusal.retry_after(TimeSpan::from_secs(5)).into());
     }

@@ -60,7 +60,7 @@ pub struct Update {
     pub groups: Option<Vec<String>>,
     /// Some custom claims.
     pub claims: Option<ClaimsPatch>,
-    /// Whether the next sign-in begins with a new password.
+    /// Whether the user must choose a new password at the next sign-in.
     pub must_change_password: Option<bool>,
 }
 

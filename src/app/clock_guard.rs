@@ -35,9 +35,8 @@ impl App {
                 event = "clock_jumped",
                 seconds = by.secs(),
                 last_tick = written.map(Timestamp::rfc3339),
-                "the clock is not where it should be: it jumped, or this server was off for more \
-                 than an hour. Key rotation and housekeeping wait until it has run evenly for an \
-                 hour; if it is wrong, set it right"
+                "the clock jumped, or this server was off for more than an hour. Key rotation and housekeeping wait \
+                 until it has run evenly for an hour; if it is wrong, correct it"
             );
         }
         let steady = verdict == Verdict::Steady;

@@ -100,8 +100,8 @@ fn warn(offset: TimeSpan) {
     tracing::warn!(
         event = "clock_offset",
         milliseconds = offset.millis(),
-        "the clock of the database is {} s {} that of this machine. Stored times follow the database; \
-         set the clocks right (NTP)",
+        "the clock of the database is {} s {} that of this machine. Stored times follow the database; synchronize \
+         the clocks (NTP)",
         clock_offset::length(offset).secs(),
         if offset < TimeSpan::ZERO { "behind" } else { "ahead of" }
     );

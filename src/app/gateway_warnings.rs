@@ -36,7 +36,7 @@ impl App {
         if self.gateway_warnings.is_due(message, self.clock.counted()) {
             tracing::warn!(
                 event = "gateway_question",
-                "the question of a gateway cannot be answered: {message}"
+                "the request of a gateway cannot be decided: {message}"
             );
         }
     }

@@ -98,7 +98,7 @@ pub async fn require_room(app: &App) -> Result<(), Failure> {
     if waiting < MAX_WAITING {
         return Ok(());
     }
-    let message = "Too many mails wait to be delivered. Try again later.";
+    let message = "Too many mails are waiting for delivery. Try again later.";
     Err(Refusal::new(Code::Unavailable, message).retry_after(FULL_FOR).into())
 }
 

@@ -155,7 +155,7 @@ impl App {
         // Overload is reported by the counter, not by a log line for each request.
         Refusal::new(
             Code::Unavailable,
-            "Too many passwords are checked just now. Try again shortly.",
+            "Too many passwords are being checked at the moment. Try again shortly.",
         )
         .retry_after(TimeSpan::from_millis(wait))
     }

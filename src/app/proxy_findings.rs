@@ -31,7 +31,7 @@ impl ProxyFinding {
     const fn message(self) -> &'static str {
         match self {
             Self::Missing => {
-                "a trusted proxy does not say which client it speaks for: set up X-Forwarded-For there, \
+                "a trusted proxy does not name its client: set up X-Forwarded-For there, \
                  or name the header it sends in SIGNET_PROXY_HEADER. Until then no limit by address \
                  applies to its clients"
             }
@@ -41,8 +41,7 @@ impl ProxyFinding {
             }
             Self::OnlyProxies => {
                 "a trusted proxy names a trusted proxy as its client. No limit by address applies to such \
-                 requests; SIGNET_TRUSTED_PROXIES may be too wide, or a proxy does not say which client it \
-                 speaks for"
+                 requests; SIGNET_TRUSTED_PROXIES may be too wide, or a proxy does not name its client"
             }
             Self::OnlyForwarded => {
                 "a trusted proxy sends Forwarded and no X-Forwarded-For. Forwarded is used; set \

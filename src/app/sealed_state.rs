@@ -22,7 +22,7 @@ pub fn seal(
     padding: usize,
 ) -> Result<Vec<u8>, Fault> {
     let mut plain = serde_json::to_vec(value)
-        .map_err(|error| Fault::internal("writing a request under way").with_source(error))?;
+        .map_err(|error| Fault::internal("writing a pending request").with_source(error))?;
     // JSON may end with white space.
     plain.resize(plain.len().next_multiple_of(padding), b' ');
     app.seal.newest().seal(purpose, &plain)

@@ -44,7 +44,7 @@ compared byte for byte. A running server knows the API within seconds.")]
   signet api set https://api.example.com --signing-alg default --access-token-ttl default
   signet api set https://api.example.com --new-secret
 
-Each option given replaces all it says; what is not given stays. In force for the next log-in or
+Each option replaces the whole value; other values stay. Applies to the next log-in or
 refresh; tokens that exist stay as they are until they expire.")]
     Set(SetArgs),
     /// List APIs, oldest first
@@ -60,7 +60,7 @@ refresh; tokens that exist stay as they are until they expire.")]
     #[command(after_help = "Examples:
   signet api delete https://api.example.com --yes
 
-Access tokens that were made for it before go on being valid until they expire; its sessions end at
+Access tokens issued for it stay valid until they expire; its sessions end at
 their next refresh.")]
     Delete(DeleteArgs),
 }
@@ -276,7 +276,7 @@ fn set(args: &SetArgs, output: Output) -> Result<(), CommandError> {
     let change = args.change();
     if change.is_empty() {
         return Err(CommandError::usage(
-            "nothing to change.\n  Say what:  --scope  --signing-alg  --token-profile  \
+            "nothing to change.\n  Options:  --scope  --signing-alg  --token-profile  \
              --access-token-ttl  --claim  --no-scopes  --no-claims  --new-secret",
         ));
     }
@@ -296,7 +296,7 @@ fn done(verb: &str, changed: &Changed, output: Output) -> Result<(), CommandErro
     if changed.shared_secret.is_none() {
         return Ok(output.one(&changed.stored)?);
     }
-    startup_report::say("Keep the shared secret now: it will not be shown again.\n");
+    startup_report::say("Copy the shared secret now: it cannot be shown again.\n");
     Ok(output.one(&WithSecret(changed))?)
 }
 

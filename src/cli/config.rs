@@ -159,24 +159,24 @@ fn say_second_factor(config: &Config) {
     let who = match second_factor {
         SecondFactor::Off => {
             startup_report::say(
-                "Users enrol no second factor; those who have one are asked for it.\n",
+                "Users cannot enrol second factors; those who have one still need it.\n",
             );
             return;
         }
         SecondFactor::Optional => {
-            startup_report::say("A second factor is up to each user.\n");
+            startup_report::say("Second factors are optional for users.\n");
             return;
         }
         SecondFactor::Admins => "Administrators need",
         SecondFactor::Required => "All users need",
     };
     let from = match from {
-        Some(from) => format!("may put it off until {from}"),
+        Some(from) => format!("may postpone it until {from}"),
         None => "enrol one at the next sign-in".to_owned(),
     };
     startup_report::say(&format!(
-        "{who} a second factor; those without one {from}. Sessions of before go on: signet session revoke \
-         --below mfa ends them. The command line needs none: signet user reset-factors helps an administrator \
+        "{who} a second factor; those without one {from}. Existing sessions continue: signet session revoke --below \
+         mfa ends them. The command line needs no second factor: signet user reset-factors helps an administrator \
          who has lost theirs.\n"
     ));
 }

@@ -20,7 +20,7 @@ pub enum Command {
     #[command(after_help = "Examples:
   systemctl stop signet && signet db compact; systemctl start signet
 
-Only for SQLite, whose file never shrinks by itself: deleted rows leave room that new ones take. It needs
+Only for SQLite, whose file never shrinks by itself: new rows reuse the space of deleted ones. It needs
 free room of twice the size of the database, beside it and in the directory for temporary files.")]
     Compact,
 }

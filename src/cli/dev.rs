@@ -50,8 +50,8 @@ fn demo(mut config: Config, args: &DevArgs) -> Result<(), Refused> {
         return Err(Refused::new(
             78,
             format!(
-                "signet dev serves on loopback only, SIGNET_LISTEN names {address}.\n  Its \
-                 password is printed. Use signet serve, or a loopback address."
+                "signet dev serves on loopback only, SIGNET_LISTEN names {address}.\n  It prints its password. Use \
+                 signet serve, or a loopback address."
             ),
         ));
     }
@@ -114,7 +114,7 @@ fn demo(mut config: Config, args: &DevArgs) -> Result<(), Refused> {
     startup_report::say("Press Ctrl+C to stop.\n");
     let served = serve::serve_until_stopped(runtime, interrupts, opened, bound);
     if let Err(error) = directory.close() {
-        tracing::warn!(%error, "the temporary directory stays");
+        tracing::warn!(%error, "the temporary directory was not removed");
     }
     served
 }

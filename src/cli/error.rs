@@ -102,12 +102,12 @@ fn advice(refusal: &Refusal, noun: Option<&str>) -> Option<String> {
             "See the keys of the client:  signet client key list CLIENT_ID"
         }
         Code::NotFound | Code::Conflict => {
-            return noun.map(|noun| format!("See what there is:  signet {noun} list"));
+            return noun.map(|noun| format!("List them:  signet {noun} list"));
         }
-        Code::LoginTaken => "Choose another login, or see what there is:  signet user list",
-        Code::EmailTaken => "See whose it is:  signet user show ADDRESS",
+        Code::LoginTaken => "Choose another login, or list the users:  signet user list",
+        Code::EmailTaken => "See its user:  signet user show ADDRESS",
         Code::LastAdministrator => {
-            "Make another one:  signet user create LOGIN --role admin\n  \
+            "Create another one:  signet user create LOGIN --role admin\n  \
              or promote one:    signet user update LOGIN --role admin"
         }
         Code::SetupClosed => {
@@ -177,7 +177,7 @@ mod tests {
         assert_eq!(
             failure.texts,
             [
-                "user \"a\\u{1b}[2J\": There is no such user.\n  See what there is:  signet user list"
+                "user \"a\\u{1b}[2J\": There is no such user.\n  List them:  signet user list"
             ]
         );
     }
@@ -186,7 +186,7 @@ mod tests {
     fn general_advice_follows_only_where_the_message_has_none() {
         let text = |refusal: Refusal| about("key", "k")(refusal.into()).text();
         let refusal = Refusal::new(Code::Conflict, "This needs signet key retire --now.");
-        assert!(text(refusal.clone()).ends_with("See what there is:  signet key list"));
+        assert!(text(refusal.clone()).ends_with("List them:  signet key list"));
         assert_eq!(text(refusal.advising()), "key \"k\": This needs signet key retire --now.");
     }
 

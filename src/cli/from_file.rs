@@ -53,7 +53,7 @@ pub async fn each_line(
     let lines = if failed == 1 { "1 line".to_owned() } else { format!("{failed} lines") };
     Err(CommandError::new(
         Exit::SomeFailed,
-        format!("{lines} failed; the messages above say why. The other lines are not affected."),
+        format!("{lines} failed; see the messages above. The other lines are not affected."),
     ))
 }
 

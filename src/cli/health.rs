@@ -81,7 +81,7 @@ fn at_url(text: &str) -> Result<Question, CommandError> {
     };
     let mut known = (host.trim_matches(['[', ']']), port).to_socket_addrs().into_iter().flatten();
     if known.next().is_none() {
-        return Err(CommandError::new(Exit::Unreachable, format!("the host {host} is not known.")));
+        return Err(CommandError::new(Exit::Unreachable, format!("the host {host} is unknown.")));
     }
     let path = if url.path() == "/" { "/health" } else { url.path() };
     let shown = format!("http://{host}:{port}{path}");

@@ -102,7 +102,7 @@ fn shown(
                 Some(_) => format!("The user has {lacking}"),
             };
             startup_report::say(&format!(
-                "{why}. Hand this link to {login} ({user}): it works once, and sets the password of the account\n"
+                "{why}. Hand this link to {login} ({user}): it works once and sets the password of the account\n"
             ));
         }
     }

@@ -48,7 +48,7 @@ pub enum Command {
 fn language(tag: &str) -> Result<Locale, String> {
     Locale::all().find(|locale| locale.lang() == tag).ok_or_else(|| {
         let all: Vec<&str> = Locale::all().map(Locale::lang).collect();
-        format!("there are no texts in this language; type {}", all.join(" or "))
+        format!("this language is not supported; choose {}", all.join(" or "))
     })
 }
 
@@ -119,23 +119,23 @@ fn failed(error: &SendError) -> (&'static str, &'static str) {
         ),
         Stage::Authenticate if error.code.is_none() => (
             "the mail server did not answer the authentication",
-            "The connection works. Look into the log of the mail server, then try again.",
+            "The connection works. See the log of the mail server, then try again.",
         ),
         Stage::Authenticate if passes => (
             "the mail server cannot check the user and the password now",
-            "Try again; if that does not help, look into the log of the mail server.",
+            "Try again; if it fails again, see the log of the mail server.",
         ),
         Stage::Sender if passes => (
             "the mail server does not accept the sender now",
-            "Try again later: the reply announces a failure that passes.",
+            "Try again later: the reply announces a temporary failure.",
         ),
         Stage::Recipient if passes => (
             "the mail server does not accept the recipient now",
-            "Try again later: the reply announces a failure that passes, such as greylisting.",
+            "Try again later: the reply announces a temporary failure, such as greylisting.",
         ),
         Stage::Message if passes => (
             "the mail server does not accept the message now",
-            "Try again later: the reply announces a failure that passes.",
+            "Try again later: the reply announces a temporary failure.",
         ),
         Stage::Resolve => {
             ("the name of the mail server cannot be resolved", "Check the host in SIGNET_SMTP_URL.")
@@ -159,7 +159,7 @@ fn failed(error: &SendError) -> (&'static str, &'static str) {
         ),
         Stage::Sender => (
             "the mail server refused the sender",
-            "Check SIGNET_MAIL_FROM, and who may send as it.",
+            "Check SIGNET_MAIL_FROM, and whether the user may send as it.",
         ),
         Stage::Recipient => (
             "the mail server refused the recipient",
@@ -167,7 +167,7 @@ fn failed(error: &SendError) -> (&'static str, &'static str) {
         ),
         Stage::Message => (
             "the message was not accepted",
-            "The reply of the mail server, or the error of the directory, says why.",
+            "See the reply of the mail server, or the error of the directory.",
         ),
     }
 }

@@ -31,7 +31,7 @@ pub enum Command {
     #[command(after_help = "Examples:
   signet migrate up
 
-signet serve does the same at its start. Back the database up first: there is no way down.")]
+signet serve does the same at its start. Back up the database first: there are no down migrations.")]
     Up,
 }
 

@@ -60,9 +60,9 @@ use output::{Format, Output};
 
 Settings come from the environment and from .env:  signet config example
 
-Exit codes: 0 ok, 1 failed, 2 usage or an unacceptable value, 3 not found, 4 not allowed, 5 conflict,
+Exit codes: 0 ok, 1 failed, 2 usage or invalid value, 3 not found, 4 not allowed, 5 conflict,
 6 some rows failed, 7 a check found problems, 69 port busy or unreachable, 75 try again,
-78 bad configuration."
+78 invalid configuration."
 )]
 struct Cli {
     /// How to write data (default: table on a terminal, else ndjson)
@@ -80,8 +80,8 @@ enum Command {
   signet serve
   SIGNET_ISSUER=https://auth.example.com SIGNET_LISTEN=0.0.0.0:8484 signet serve
 
-The first start makes ./data with database, master key and signing keys, and prints a one-time link
-for the first administrator. Where a master key is there and no database, something was lost: the start
+The first start creates ./data with database, master key and signing keys, and prints a one-time link
+for the first administrator. If a master key exists but no database, something was lost: the start
 is refused, unless --new-database is given once. Stop it with Ctrl+C or SIGTERM.")]
     Serve(serve::ServeArgs),
     /// Start a temporary demo on loopback, with a user and an API; it is deleted when it stops
@@ -89,9 +89,9 @@ is refused, unless --new-database is given once. Stop it with Ctrl+C or SIGTERM.
   signet dev
   signet dev --apply signet.toml
 
-With --apply the server has what the files declare, in the place of the user and the API of the demo: stable
+With --apply, the server has the objects of the files instead of the user and the API of the demo: stable
 client ids, and secrets and passwords from the environment, for the tests of an application. A user alice, an
-administrator, is made where the files declare none.")]
+administrator, is created unless the files declare one.")]
     Dev(dev::DevArgs),
     /// Check whether a server is running; exit 0 if so, 69 if not
     #[command(after_help = "Examples:
@@ -136,7 +136,7 @@ For the health check of a container:  HEALTHCHECK CMD [\"signet\", \"health\"]")
   signet plan signet.toml -o json > plan.json
   signet plan apis.toml clients.toml --prune --exit-code
 
-Changes nothing. Exit code 7 with --exit-code: something is to be changed.")]
+Changes nothing. Exit code 7 with --exit-code: there are changes to apply.")]
     Plan(declarative::PlanArgs),
     /// Apply configuration files to APIs, clients and users
     #[command(after_help = "Examples:
@@ -146,8 +146,8 @@ Changes nothing. Exit code 7 with --exit-code: something is to be changed.")]
   signet apply signet.toml --secrets-out secrets.ndjson
   generate-config | signet apply -
 
-Everything or nothing, in one transaction. What another source manages is not touched; what the files leave out
-is deleted with --prune only. Exit code 5: an object belongs to another source, or the plan is outdated.")]
+All or nothing, in one transaction. Objects of other sources are not changed; objects that the files leave out
+are deleted only with --prune. Exit code 5: an object belongs to another source, or the plan is outdated.")]
     Apply(declarative::ApplyArgs),
     /// Print the stored objects as a configuration file
     #[command(after_help = "Examples:
@@ -155,14 +155,14 @@ is deleted with --prune only. Exit code 5: an object belongs to another source, 
   signet export --source infra/prod -o json
   signet export --schema > signet.schema.json
 
-Secrets are references: to what the file that was applied names, else to variables of the environment.")]
+Secrets are references: those of the applied file, else to environment variables.")]
     Export(declarative::ExportArgs),
     /// List objects that were changed since configuration files were applied
     #[command(after_help = "Examples:
   signet drift
   signet drift --source infra/prod -o ndjson | jq -r .name
 
-Exit code 7: something has drifted. signet apply takes it back.")]
+Exit code 7: objects have drifted. signet apply reverts them.")]
     Drift(declarative::DriftArgs),
     /// Work on the database file while no server is running
     #[command(subcommand)]

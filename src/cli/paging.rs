@@ -53,8 +53,8 @@ impl Paging {
 fn cursor(text: &str) -> Result<Uuid, CommandError> {
     PageRequest::cursor(text).or_else(|| Uuid::try_parse(text).ok()).ok_or_else(|| {
         CommandError::usage(format!(
-            "--after {text:?} is no cursor.\n  Use the one printed below a list made with --limit, \
-             or the id of its last row."
+            "--after {text:?} is not a cursor.\n  Use the one printed below a list with --limit, or the id of its \
+             last row."
         ))
     })
 }

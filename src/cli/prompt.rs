@@ -45,7 +45,7 @@ impl PasswordArgs {
             Some(path) => Ok(PasswordSource::File(path.clone())),
             None if io::stdin().is_terminal() => Ok(PasswordSource::Terminal),
             None => Err(CommandError::usage(
-                "there is no terminal to ask for the password at.\n  Give it in a file, or in a \
+                "there is no terminal to enter the password.\n  Give it in a file, or in a \
                  pipe:  --password-file FILE   --password-file -",
             )),
         }
@@ -136,7 +136,7 @@ pub fn needs_terminal_or_yes(yes: bool) -> Result<(), CommandError> {
         return Ok(());
     }
     Err(CommandError::usage(
-        "there is no terminal to ask at whether you are sure.\n  Confirm it:  --yes",
+        "there is no terminal to confirm this.\n  Confirm it with:  --yes",
     ))
 }
 

@@ -82,7 +82,7 @@ impl From<BindError> for Refused {
                 Self::new(
                     69,
                     format!(
-                        "port {port} is already in use ({ip}).\n  Stop what listens there, or choose \
+                        "port {port} is already in use ({ip}).\n  Stop the program that listens there, or choose \
                          another port: {setting}={address}"
                     ),
                 )
@@ -90,7 +90,7 @@ impl From<BindError> for Refused {
             BindError::Refused(setting, address, error) => Self::new(
                 78,
                 format!(
-                    "{address} cannot be listened on: {error}.\n  Name an address of this machine \
+                    "cannot listen on {address}: {error}.\n  Name an address of this machine \
                      in {setting}; ports below 1024 need the privilege to bind them."
                 ),
             ),
@@ -141,8 +141,8 @@ pub(super) fn bind(config: &mut Config) -> Result<Bound, Refused> {
         config.issuer = default_issuer(port, config.tls.is_some());
         tracing::warn!(
             issuer = config.issuer,
-            "the system chose the port, and the issuer follows it: at the next start it is another one, \
-             and tokens of this one are refused. Set SIGNET_ISSUER"
+            "the system chose the port, which is part of the issuer: the next start will have another issuer and \
+             refuse these tokens. Set SIGNET_ISSUER"
         );
     }
     Ok(bound)
@@ -234,7 +234,7 @@ async fn first_administrator(app: &App) -> Result<Option<crate::base::Secret<Str
                 text.push_str(&format!("\n  {}: {}", field.field, field.message));
             }
             let what = "SIGNET_BOOTSTRAP_ADMIN_LOGIN and SIGNET_BOOTSTRAP_ADMIN_PASSWORD";
-            Refused::new(78, format!("{what} do not make an administrator: {text}"))
+            Refused::new(78, format!("{what} cannot create an administrator: {text}"))
         }
         Failure::Failed(fault) => Refused::new(1, fault.to_string()),
     };
@@ -272,8 +272,8 @@ async fn first_administrator(app: &App) -> Result<Option<crate::base::Secret<Str
 fn warn(app: &App) {
     if app.config.master_key_old.is_some() {
         tracing::warn!(
-            "SIGNET_MASTER_KEY_OLD is set: signet key rewrap seals everything under the new master \
-             key; then it can go"
+            "SIGNET_MASTER_KEY_OLD is set: signet key rewrap seals everything under the new master key; then remove \
+             the setting"
         );
     }
     if !app.config.rate_limits {

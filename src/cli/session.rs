@@ -37,7 +37,7 @@ pub enum Command {
   signet session list -o ndjson | jq -r 'select(.kind == \"browser\") | .address'
 
 A sign-in at Signet's pages is one browser in which a user is logged in; its client is \"(browser)\".
-It belongs to no client: with --client, sessions of the client are listed and no sign-ins.")]
+It belongs to no client: --client lists only sessions of the client, no sign-ins.")]
     List(ListArgs),
     /// End sessions and sign-ins: one, or all that match an option
     #[command(after_help = "Examples:
@@ -46,11 +46,11 @@ It belongs to no client: with --client, sessions of the client are listed and no
   signet session revoke --client shop
   signet session revoke --before 2026-03-01T12:00:00Z
   signet session revoke --role support --dry-run
-  signet session revoke --from ids.txt         a session's id on each line
-  signet session revoke --all                  after a restore: everyone signs in again
+  signet session revoke --from ids.txt         one session id per line
+  signet session revoke --all                  after a restore: all users sign in again
   signet session revoke --below mfa            after a second factor became required
 
---client ends sessions of the client; sign-ins at Signet's pages go on. The others end both.
+--client ends sessions of the client but no sign-ins at Signet's pages. The others end both.
 Signet refuses the tokens at the next request. An API that verifies tokens offline accepts an access
 token until it expires.")]
     Revoke(RevokeArgs),

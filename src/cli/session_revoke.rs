@@ -101,7 +101,7 @@ pub fn revoke(args: &RevokeArgs, output: Output) -> Result<(), CommandError> {
 /// Ends one, or checks whether it could.
 async fn one(app: &App, name: &str, dry_run: bool) -> Result<(), CommandError> {
     // A text that is not an id matches no session.
-    let none = || Refusal::new(Code::NotFound, "There is no such live session.");
+    let none = || Refusal::new(Code::NotFound, "There is no such active session.");
     let id = name.parse::<SessionId>().map_err(|_| about("session", name)(none().into()))?;
     let info = RequestInfo::cli(app.now());
     let done = match dry_run {

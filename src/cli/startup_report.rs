@@ -100,8 +100,8 @@ fn first_start(opened: &Opened, bound: &Bound) -> String {
     }
     if created.master_key.is_some() {
         text.push_str(
-            "\nBack up the master key, apart from the database: without it nothing sealed in the \
-             database\ncan be read again, and with both in one place a thief has everything.\n",
+            "\nBack up the master key, separately from the database: without it nothing sealed in the database\ncan \
+             be read again, and an attacker who gets both can read everything.\n",
         );
     }
     text

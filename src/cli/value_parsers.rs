@@ -60,8 +60,7 @@ pub fn time_or_default(
 pub fn time(option: &str, text: &str, now: Timestamp) -> Result<Timestamp, CommandError> {
     point_in_time(text, now).ok_or_else(|| {
         CommandError::usage(format!(
-            "{option} {text:?} is not a time.\n  Type one by RFC 3339 (2026-03-01T12:00:00Z), or how long ago \
-             (2h, 30d)."
+            "{option} {text:?} is not a time.\n  Use RFC 3339 (2026-03-01T12:00:00Z), or how long ago (2h, 30d)."
         ))
     })
 }

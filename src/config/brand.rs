@@ -193,7 +193,7 @@ fn accent(text: &str, paper: Color, called: &str) -> Result<Color, Wrong> {
     Err(Wrong::new(
         format!("has a contrast of {contrast:.2}:1 on the {called} page"),
         format!(
-            "Type a colour with at least {READABLE}:1, which people can read; the nearest is {}",
+            "Type a colour with at least {READABLE}:1, to be readable; the nearest is {}",
             color.readable_on(paper)
         ),
     ))
@@ -215,7 +215,7 @@ fn logo(path: &Path) -> Result<Logo, Wrong> {
         return Err(wrong("is larger than 256 KiB".to_owned()));
     }
     let kind = LogoType::of(&bytes);
-    let kind = kind.ok_or_else(|| wrong("is none of these kinds of picture".to_owned()))?;
+    let kind = kind.ok_or_else(|| wrong("is not an image of these types".to_owned()))?;
     Ok(Logo { kind, bytes: bytes.into() })
 }
 

@@ -40,7 +40,7 @@ impl Loaded {
         if config.log_format == LogFormat::Json {
             found.push((
                 s::LOG_FORMAT.name,
-                "json now prints nothing but JSON: the set-up link is in the event setup_required"
+                "json now prints only JSON: the set-up link is in the event setup_required"
                     .to_owned(),
             ));
         }

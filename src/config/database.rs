@@ -48,7 +48,7 @@ fn sqlite(source: &Source, path: &str) -> Result<Database, Wrong> {
     }
     if path.starts_with(":memory:") {
         return Err(Wrong::new(
-            "asks for a database in memory, which no session survives",
+            "names an in-memory database, which would lose everything at exit",
             such_as,
         ));
     }

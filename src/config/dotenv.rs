@@ -94,13 +94,13 @@ pub(super) fn distrust(owner: u32, mode: u32, me: u32, path: &Path) -> Option<(S
     if owner != me && owner != 0 {
         return Some((
             format!("it belongs to user {owner}, and Signet runs as user {me}"),
-            format!("If you trust what it says, type: chown {me} '{path}'"),
+            format!("If you trust its content, type: chown {me} '{path}'"),
         ));
     }
     (mode & 0o022 != 0).then(|| {
         (
             format!("its mode is {:04o}, so group or others can write it", mode & 0o7777),
-            format!("If you trust what it says, type: chmod 600 '{path}'"),
+            format!("If you trust its content, type: chmod 600 '{path}'"),
         )
     })
 }
@@ -116,7 +116,7 @@ fn parse(path: &Path, text: &str, result: &mut DotEnv) {
         if name.trim().starts_with("SIGNET_") && value.starts_with('#') {
             result.mistakes.push(Mistake {
                 subject: format!("{}, line {} ({})", path.display(), number + 1, name.trim()),
-                found: "the value begins with #, which begins a comment".to_owned(),
+                found: "the value begins with #, the start of a comment".to_owned(),
                 advice: "Quote the value ('#...'), or put a space before the comment".to_owned(),
             });
         }

@@ -37,7 +37,7 @@ pub(super) fn parse(text: &str) -> Result<String, Wrong> {
         return Err(Wrong::new("has a path with other characters", PLAIN));
     }
     let because = if !url.username().is_empty() || url.password().is_some() {
-        "holds a user name or password"
+        "contains a user name or password"
     } else if url.query().is_some() {
         "has a query"
     } else if url.fragment().is_some() {

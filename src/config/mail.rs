@@ -136,13 +136,13 @@ pub(super) fn read(read: &mut Reader<'_>) -> Option<MailSettings> {
     read.require(
         &[&s::SMTP_PASSWORD, &s::SMTP_URL],
         has_user || password.is_none(),
-        "there is a password and no user to authenticate as",
+        "there is a password but no user",
         format!("Type the user in {}: smtps://USER@HOST", s::SMTP_URL.name),
     );
     read.require(
         &[&s::SMTP_PASSWORD, &s::SMTP_URL],
         !has_user || password.is_some(),
-        "there is a user and no password to authenticate with",
+        "there is a user but no password",
         format!("Type the password in {}", s::SMTP_PASSWORD.name),
     );
     let ((mut route, user), from) = read.together((&s::SMTP_URL, url), (&s::MAIL_FROM, from))?;
@@ -175,7 +175,7 @@ fn route(text: &str) -> Result<(MailRoute, Option<String>), Wrong> {
         ));
     }
     if !matches!(url.path(), "" | "/") || url.fragment().is_some() {
-        return wrong("has something behind the port");
+        return wrong("has characters after the port");
     }
     // The parser does not normalise the host of a URL with another scheme than http.
     let host = url.host_str().unwrap_or_default();
@@ -183,7 +183,7 @@ fn route(text: &str) -> Result<(MailRoute, Option<String>), Wrong> {
     let tls = match url.query() {
         None => encrypted,
         Some("tls=none") if encrypted == SmtpTls::StartTls => SmtpTls::None,
-        Some(_) => return wrong("has a parameter other than ?tls=none behind smtp://"),
+        Some(_) => return wrong("has a parameter other than ?tls=none"),
     };
     if tls == SmtpTls::None && !is_loopback(&host) {
         return Err(Wrong::new(

@@ -154,7 +154,7 @@ pub(super) fn addresses(text: &str) -> Result<Vec<SocketAddr>, Wrong> {
     let mut all: Vec<SocketAddr> = Vec::new();
     for part in items(text) {
         let address = part.parse().map_err(|_| {
-            Wrong::new(format!("holds {}, not an IP address with a port", quoted(part)), ADVICE)
+            Wrong::new(format!("contains {}, which is not an IP address with a port", quoted(part)), ADVICE)
         })?;
         // Port 0 twice means two free ports; any other duplicate cannot be bound.
         if all.contains(&address) && address.port() != 0 {
@@ -221,7 +221,7 @@ pub(super) fn proxy_header(text: &str) -> Result<ProxyHeader, Wrong> {
         "forwarded" => ProxyHeader::Forwarded,
         "host" | "authorization" | "cookie" | "connection" | "user-agent" | "via"
         | "x-forwarded-host" | "x-forwarded-proto" | "x-forwarded-port" => {
-            return Err(Wrong::new("never holds the address of a client", ADVICE));
+            return Err(Wrong::new("never contains the address of a client", ADVICE));
         }
         _ => ProxyHeader::Single(name),
     })
@@ -234,8 +234,8 @@ pub(super) fn master_key(text: &str) -> Result<Secret<[u8; 32]>, Wrong> {
     key.map(Secret::new).ok_or_else(|| {
         Wrong::new(
             "is not 32 bytes in base64url without padding (43 characters)",
-            "Type the key you kept; a new one is made by: \
-             openssl rand -base64 32 | tr '+/' '-_' | tr -d '='",
+            "Type the key from your backup; create a new one with: openssl rand -base64 32 | tr '+/' '-_' | tr -d \
+             '='",
         )
     })
 }
@@ -253,7 +253,7 @@ pub(super) fn log(text: &str) -> Result<String, Wrong> {
         let level = part.rsplit_once('=').map_or(part, |(_, level)| level);
         if !LEVELS.iter().any(|known| known.eq_ignore_ascii_case(level)) {
             return Err(Wrong::new(
-                format!("holds {}, which names no level", quoted(part)),
+                format!("contains {}, which is not a level", quoted(part)),
                 "Type off, error, warn, info, debug or trace, or directives such as info,sqlx=warn",
             ));
         }

@@ -30,7 +30,7 @@ pub(super) fn read(read: &mut Reader<'_>) -> Option<SpanSettings> {
     read.require(
         &[&s::OTLP_HEADERS, &s::OTLP_ENDPOINT],
         !read.is_set(&s::OTLP_HEADERS) || read.is_set(&s::OTLP_ENDPOINT),
-        "there is no collector to send these headers to",
+        "these headers need a collector",
         format!("Set {} too, or remove the headers", s::OTLP_ENDPOINT.name),
     );
     Some(SpanSettings {
@@ -46,13 +46,13 @@ fn endpoint(text: &str) -> Result<Url, Wrong> {
     let wrong = |because| Wrong::new(because, ADVICE);
     if cfg!(not(feature = "otlp")) {
         return Err(Wrong::new(
-            "this binary cannot use: it was built without the feature otlp",
+            "needs the feature otlp, which this binary does not have",
             "Build it with cargo build --release --features otlp, or remove the setting",
         ));
     }
     let mut url = Url::parse(text).map_err(|_| wrong("is not a URL"))?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-        return Err(wrong("is not an address of HTTP"));
+        return Err(wrong("is not an http or https URL"));
     }
     if url.query().is_some()
         || url.fragment().is_some()
@@ -75,7 +75,7 @@ fn headers(text: &str) -> Result<Vec<(String, Secret<String>)>, Wrong> {
         let (name, value) = pair.split_once('=').ok_or_else(|| wrong("has a part without ="))?;
         let (name, value) = (name.trim(), value.trim());
         if !is_header_name(name) {
-            return Err(wrong("has a name that no header can have"));
+            return Err(wrong("has an invalid header name"));
         }
         if value.is_empty() || !value.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
             return Err(wrong("has a value that is empty or not ASCII"));

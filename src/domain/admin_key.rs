@@ -58,7 +58,7 @@ impl Unusable {
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {
-            Self::Expired => "The administration key has expired. Make another one.",
+            Self::Expired => "The administration key has expired. Create another one.",
             Self::Network => "The administration key cannot be used from this address.",
         }
     }
@@ -114,7 +114,7 @@ impl NewAdminKey {
             note("name", "malformed", NAME_RULE);
         }
         if self.life < MIN_LIFE || self.life > MAX_LIFE {
-            note("expires_in", "out_of_range", "The life of a key is 1 minute to 365 days.");
+            note("expires_in", "out_of_range", "The lifetime of a key is 1 minute to 365 days.");
         }
         let scopes = Scopes::parse(&self.scopes.join(" ")).unwrap_or_default();
         if self.scopes.is_empty() {
@@ -125,7 +125,7 @@ impl NewAdminKey {
             note(
                 "scopes",
                 "not_allowed",
-                "The scopes of a key are among the administration scopes of its client.",
+                "The scopes of a key must be among the administration scopes of its client.",
             );
         }
         let networks: Option<Vec<IpNet>> = self.networks.iter().map(|text| network(text)).collect();

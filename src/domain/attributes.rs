@@ -192,11 +192,10 @@ impl AttributeError {
                 "Up to 64 groups of 1 to 128 visible characters each, without control characters."
             }
             Self::ClaimName => {
-                "The name of a claim has 1 to 64 characters out of a-z A-Z 0-9 _ - . : /."
+                "The name of a claim has 1 to 64 characters from a-z A-Z 0-9 _ - . : /."
             }
             Self::ReservedClaim => {
-                "The name of a claim is none that tokens have already, and does not begin with \
-                 signet."
+                "The name of a claim must not be one that tokens already have, and must not begin with signet."
             }
             Self::ClaimType => {
                 "A claim is a text without control characters, a whole number of up to 53 bits, \

@@ -37,7 +37,7 @@ pub const MAX_SECRETS: usize = 2;
 pub struct ClientMetadata {
     /// The name that users see.
     pub name: String,
-    /// What kind of application it is.
+    /// The kind of application.
     #[serde(rename = "type")]
     pub client_type: ClientType,
     /// How it authenticates.
@@ -69,7 +69,7 @@ pub struct ClientMetadata {
     /// Its logo.
     #[serde(default)]
     pub logo: Option<ClientLogo>,
-    /// Where answers may be sent.
+    /// The addresses that responses may be sent to.
     #[serde(default)]
     pub redirect_uris: Vec<String>,
     /// The URIs to which users may return after logging out.
@@ -87,7 +87,7 @@ pub struct ClientMetadata {
     /// The scopes it may request; `None` means all that its audiences offer.
     #[serde(default)]
     pub scopes: Option<Scopes>,
-    /// The APIs its tokens may be for.
+    /// The APIs that it may get tokens for.
     #[serde(default)]
     pub audiences: Vec<String>,
     /// The APIs that this client implements: it may introspect and exchange their tokens.
@@ -97,10 +97,10 @@ pub struct ClientMetadata {
     /// The lifetime of its access tokens, if the API sets none.
     #[serde(default)]
     pub access_token_ttl: Option<TimeSpan>,
-    /// When its sessions end unless refreshed.
+    /// The time after which its sessions end unless refreshed.
     #[serde(default)]
     pub refresh_idle_ttl: Option<TimeSpan>,
-    /// When its sessions end in any case.
+    /// The maximum lifetime of its sessions.
     #[serde(default)]
     pub refresh_max_ttl: Option<TimeSpan>,
     /// The signing algorithm of its ID tokens.
@@ -109,7 +109,7 @@ pub struct ClientMetadata {
     /// Which claims about the user its ID tokens contain.
     #[serde(default = "IdTokenClaims::of_old_row")]
     pub id_token_claims: IdTokenClaims,
-    /// The least assurance level of its users' sign-ins.
+    /// The minimum assurance level of its users' sign-ins.
     #[serde(default)]
     pub min_acr: Option<AssuranceLevel>,
     /// Whether users are not asked for consent, because the client is the operator's own. Read by

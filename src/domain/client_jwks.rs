@@ -63,10 +63,10 @@ impl KeyError {
         match self {
             Self::Form => r#"Send public keys as a JWK set, {"keys":[...]}, or a list of JWKs."#,
             Self::Private => {
-                "This is a private key. Send the public half only, and make a new pair: this one \
-                 has left its owner."
+                "This is a private key. Send only the public key, and create a new pair: this private key is no \
+                 longer secret."
             }
-            Self::Unreadable => "A key lacks a member of its type or has one that cannot be.",
+            Self::Unreadable => "A key lacks a required member or has an invalid one.",
             Self::Unfit => {
                 "A key is for ES256, ES384, EdDSA (Ed25519), RS256 or PS256; RSA has 2048 to 8192 \
                  bits."
@@ -75,11 +75,11 @@ impl KeyError {
             Self::Kid => "A kid is 1 to 255 printable ASCII characters.",
             Self::SameKid => "Each kid names one key.",
             Self::TwoAlgorithms => {
-                "One key is for one algorithm: register another key for the other one."
+                "A key is for one algorithm only: register another key for the other one."
             }
             Self::Weak => {
                 "This RSA key has the ROCA weakness (CVE-2017-15361): its private half can be \
-                 computed from the public one. Make a new pair with other software."
+                 computed from the public one. Create a new pair with other software."
             }
             Self::TooMany => "At most 16 keys.",
         }

@@ -72,7 +72,7 @@ impl LogoError {
         match self {
             Self::TooLarge => "A logo is a file of at most 64 KiB.",
             Self::NotAnImage => {
-                "A logo is a PNG, JPEG or WebP file; what it is called does not matter."
+                "A logo is a PNG, JPEG or WebP file. The type is detected from its content, not its name."
             }
             Self::Dimensions => "A logo is 1 to 1024 pixels wide and high.",
         }

@@ -33,10 +33,10 @@ impl EmailAddressError {
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {
-            Self::Empty => "Type an e-mail address.",
-            Self::Invalid => "This is not an e-mail address, such as ada@example.com.",
+            Self::Empty => "Enter an e-mail address.",
+            Self::Invalid => "This is not a valid e-mail address. Example: ada@example.com.",
             Self::Unsupported => {
-                "Mail can only be sent to addresses whose part before the @ sign is ASCII."
+                "Messages can only be sent to addresses with ASCII characters before the @ sign."
             }
         }
     }

@@ -49,8 +49,8 @@ pub fn explain(key: &FindingKey, client: &Client, apis: &[&Api]) -> Explanation 
         Ok(FindingCode::ScopeUnknown | FindingCode::ScopeNotGranted) => of.scope("was left out"),
         Ok(FindingCode::RedirectUri) => of.redirect_uri(),
         Ok(FindingCode::WrongSecret) => Explanation::new(
-            "The client sent a secret that is not one of its own. Set the secret that it was given; if that \
-             is lost, make a new one."
+            "The client sent a secret that is not one of its own. Configure the secret that was issued to it; if \
+             that is lost, create a new one."
                 .to_owned(),
             of.command("rotate-secret"),
         ),
@@ -156,8 +156,8 @@ impl Explained<'_> {
                 None,
             ),
             (AuthMethod::None, _) => Explanation::new(
-                "The client sent its client_id and no secret. Set the secret that it was given; if that is \
-                 lost, make a new one."
+                "The client sent its client_id and no secret. Configure the secret that was issued to it; if that is \
+                 lost, create a new one."
                     .to_owned(),
                 self.command("rotate-secret"),
             ),
@@ -205,13 +205,13 @@ impl Explained<'_> {
         }
         if self.client.may_target_api(self.detail) {
             let message =
-                format!("A request named the API \"{named}\". It may have tokens by now.");
+                format!("A request named the API \"{named}\". The client may get tokens for it by now.");
             return Explanation::new(message, None);
         }
         let known = metadata.audiences.iter().map(String::as_str);
         Explanation::new(
             format!(
-                "A request named the API \"{named}\", and the client may have no tokens for that API."
+                "A request named the API \"{named}\", but the client may not get tokens for that API."
             ),
             self.update(&options("--audience", known, Some(self.detail))),
         )
@@ -248,13 +248,13 @@ impl Explained<'_> {
             );
         }
         let Some(api) = offering.first() else {
-            let message = format!("{did_not_get}. The client may have it by now.");
+            let message = format!("{did_not_get}. The client may request it by now.");
             return Explanation::new(message, self.command("show"));
         };
         if own {
             return Explanation::new(
                 format!(
-                    "{did_not_get}: the API {} offers it, and the request was for another API or for none.",
+                    "{did_not_get}: the API {} offers it, but the request was for another API or for none.",
                     api.identifier
                 ),
                 format!("The client sends resource={} with such requests.", api.identifier),
@@ -263,7 +263,7 @@ impl Explained<'_> {
         let known = metadata.audiences.iter().map(String::as_str);
         Explanation::new(
             format!(
-                "{did_not_get}: the API {} offers it, and the client may have no tokens for that API.",
+                "{did_not_get}: the API {} offers it, but the client may not get tokens for that API.",
                 api.identifier
             ),
             self.update(&options("--audience", known, Some(&api.identifier))),
@@ -285,8 +285,7 @@ impl Explained<'_> {
         if metadata.admin_scopes.contains(self.detail) {
             return Explanation::new(
                 format!(
-                    "{did_not_get}: the client has it, and the request was for an API as well, or for another client's \
-                     user."
+                    "{did_not_get}: the client has it, but the request was also for an API, or for a user."
                 ),
                 "The client requests its signet: scopes alone, with grant_type=client_credentials and no other \
                  resource."
@@ -294,7 +293,7 @@ impl Explained<'_> {
             );
         }
         Explanation::new(
-            format!("{did_not_get}: it opens administration, and the client was not given it."),
+            format!("{did_not_get}: it grants administration, and the client does not have it."),
             self.update(&options("--admin-scope", metadata.admin_scopes.iter(), Some(self.detail))),
         )
     }
@@ -312,8 +311,8 @@ impl Explained<'_> {
         };
         Explanation::new(
             format!(
-                "{message} Remove it from the configuration of the client; or, if the API has such a scope, \
-                 let it offer it."
+                "{message} Remove it from the configuration of the client; or, if the API should have such a scope, \
+                 add it to the API."
             ),
             shell_word::command(
                 "signet api set",

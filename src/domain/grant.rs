@@ -85,7 +85,7 @@ impl ScopeError {
                 quotable(scope)
             ),
             Self::NothingLeft(scopes) => format!(
-                "None of the requested scopes exists there and is allowed for this client: {}",
+                "None of the requested scopes exists at this API and is allowed for this client: {}",
                 quotable(scopes.as_str())
             ),
             Self::TooMany => "More than 64 scopes would be granted. Request fewer.".to_owned(),

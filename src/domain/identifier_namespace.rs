@@ -21,12 +21,11 @@ impl Clash {
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {
-            Self::Issuer => "The issuer's own address names nothing else.",
-            Self::Taken => "A name is a client's or an API's, never both.",
+            Self::Issuer => "The address of the issuer cannot be used as a name.",
+            Self::Taken => "A client and an API cannot have the same name.",
             Self::LookAlike => {
                 "An API exists whose identifier differs only in the case of scheme or host, the \
-                 default port or a slash at the end. Requests could not tell the two apart: use the \
-                 API that exists, or another identifier."
+                 default port or a slash at the end. Requests could not distinguish the two: use the existing API, or another identifier."
             }
         }
     }

@@ -68,25 +68,25 @@ impl LoginNameError {
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {
-            Self::Empty => "Type a login: a username or an e-mail address.",
+            Self::Empty => "Enter a user name or an e-mail address.",
             Self::TooLong => {
                 "A login has at most 254 bytes, and at most 64 characters before the @ sign."
             }
             Self::HiddenCharacter => {
                 "A login cannot contain spaces, line breaks, control or invisible characters."
             }
-            Self::ForbiddenCharacter => "The login contains a character that logins cannot have.",
+            Self::ForbiddenCharacter => "The login contains a character that is not allowed.",
             Self::MisplacedDot => {
                 "A login cannot start or end with a dot, nor have two in a row before the @ sign."
             }
             Self::MixedDirection => {
                 "A login cannot mix left-to-right and right-to-left writing in one part."
             }
-            Self::SeveralAts => "A login has at most one @ sign: give one single address.",
-            Self::EmptyLocalPart => "Something must stand before the @ sign.",
-            Self::InvalidDomain => "What follows the @ sign is not a valid domain name.",
+            Self::SeveralAts => "A login has at most one @ sign. Enter a single address.",
+            Self::EmptyLocalPart => "The part before the @ sign is missing.",
+            Self::InvalidDomain => "The part after the @ sign is not a valid domain name.",
             Self::AddressLiteral => {
-                "What follows the @ sign must be a domain name, not an IP address."
+                "A domain name must follow the @ sign, not an IP address."
             }
         }
     }

@@ -12,7 +12,7 @@ const MAX_SOURCE: usize = 64;
 
 /// The message for an invalid name of a source.
 pub const SOURCE_RULE: &str =
-    "The name of a source has 1 to 64 letters, digits or characters out of - . _ /.";
+    "The name of a source has 1 to 64 letters, digits or characters from - . _ /.";
 
 text_enum! {
     /// A kind of object that a file can declare.

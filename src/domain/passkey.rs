@@ -30,9 +30,9 @@ impl Unavailable {
     #[must_use]
     pub const fn reason(self) -> &'static str {
         match self {
-            Self::Address => "has an IP address in the place of a domain name",
+            Self::Address => "has an IP address instead of a domain name",
             Self::SingleLabel => "has a host name without a domain",
-            Self::PlainHttp => "is plain http, where browsers offer no passkeys",
+            Self::PlainHttp => "is plain http, for which browsers offer no passkeys",
         }
     }
 }

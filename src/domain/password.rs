@@ -53,10 +53,10 @@ impl PasswordError {
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {
-            Self::TooShort => "Use a password of at least 8 characters; 15 or more are good.",
+            Self::TooShort => "Use at least 8 characters; 15 or more are recommended.",
             Self::TooLong => "A password has at most 1,024 bytes.",
-            Self::Common => "This password is among the first that an attacker would try.",
-            Self::IsLogin => "The password must not be the login or the name in its address.",
+            Self::Common => "This is one of the passwords that attackers try first. Choose another one.",
+            Self::IsLogin => "The password must not be the login, or the name part of its address.",
             Self::Denied => {
                 "This password is on the list of passwords that this server does not accept. Choose another one."
             }

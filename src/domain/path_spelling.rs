@@ -39,7 +39,7 @@ impl SpellingError {
             Self::LowerCase => "Write percent-encoding in the path in upper case, such as %2F.",
             Self::Slash => "The path has an encoded slash, %2F, in its fixed part. Send /.",
             Self::Backslash => "The path has a backslash. Send /.",
-            Self::DotSegment => "The path has a segment . or .. in it. Send the path it leads to.",
+            Self::DotSegment => "The path contains a segment . or .. : send the resolved path.",
             Self::EmptySegment => "The path has two slashes in a row. Send one.",
             Self::Control => "The path has an encoded control character, such as %00.",
         }

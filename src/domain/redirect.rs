@@ -69,12 +69,12 @@ impl UriError {
                 "Name an absolute URI of printable ASCII, at most 2048 characters, such as \
                  https://app.example.com/callback."
             }
-            Self::Fragment => "A URI to send answers to has no fragment (#).",
+            Self::Fragment => "A redirect URI must not have a fragment (#).",
             Self::Ambiguous => {
-                "Leave out user names, wildcards, backslashes and dot segments: the URI is \
-                 compared letter by letter."
+                "Leave out user names, wildcards, backslashes and dot segments: the URI is compared character by \
+                 character."
             }
-            Self::Scheme => "This scheme is no place to send an answer to.",
+            Self::Scheme => "This scheme is not allowed for a redirect URI.",
             Self::PlainHttp => {
                 "Plain http is for this machine only: use https, or http://localhost, \
                  http://NAME.localhost, http://127.0.0.1 or http://[::1]."

@@ -80,27 +80,26 @@ impl Reason {
                  signet:admin, a client with that scope, or the command line may change it."
             }
             Self::AlreadyAnswered => {
-                "This request was answered already. Go back to the application."
+                "This request was already answered. Go back to the application."
             }
-            Self::AlreadyDecided => "This was decided already. Look at the device.",
-            Self::ApiTypedWrong => "The identifier that was typed is another one.",
+            Self::AlreadyDecided => "This request was already decided. Continue on the device.",
+            Self::ApiTypedWrong => "The typed identifier is not that of this API.",
             Self::AppEnrolled => {
-                "This app is enrolled already. If you did not save your recovery codes, make new ones."
+                "This app is already enrolled. If you did not save your recovery codes, create new ones."
             }
             Self::ClientGone => {
-                "The application that sent you here is not registered any more. Go back to it and begin \
-                 again; if that does not help, report this to the people who run it."
+                "The application that sent you here is no longer registered. Go back to it and start again; if that \
+                 does not help, tell its operators."
             }
             Self::ClientTwice => {
-                "The application sent client_id or redirect_uri twice. Report this to the people who run it."
+                "The application sent client_id or redirect_uri twice. Tell its operators."
             }
             Self::ClientUnknown => {
-                "The application that sent you here is not registered here. Report this to the people who run \
-                 it."
+                "The application that sent you here is not registered. Tell its operators."
             }
-            Self::ClientTypedWrong => "The client_id that was typed is another one.",
+            Self::ClientTypedWrong => "The typed client_id is not that of this application.",
             Self::Deleted => {
-                "The account or the application has been deleted meanwhile. Begin again."
+                "The account or the application was deleted in the meantime. Start again."
             }
             Self::FirstPartyClient => {
                 "This is a first-party client. Only a user with the role admin and the scope \
@@ -111,25 +110,22 @@ impl Reason {
                  scope, or the command line may change it."
             }
             Self::LastFactor => {
-                "A second factor is required of this account, so the last one cannot be removed. Add another \
-                 one first."
+                "This account needs a second factor, so the last one cannot be removed. Add another one first."
             }
-            Self::LoginTypedWrong => "The login name that was typed is another one.",
+            Self::LoginTypedWrong => "The typed login name is not that of this user.",
             Self::NoRecoveryCodes => {
-                "Recovery codes replace a second factor, and this account has none. Enrol one first."
+                "Recovery codes replace a second factor, but this account has none. Enrol one first."
             }
             Self::NoRedirect => {
-                "The application did not say where to send you back to (redirect_uri). Report this to the \
-                 people who run it."
+                "The application did not specify the address to return to (redirect_uri). Tell its operators."
             }
             Self::OtherRequest => "This form belongs to a different sign-in. Start again.",
             Self::PasskeyOnly => {
-                "The second factor of this account is a passkey, and a recovery needs a code. Sign in with \
-                 the passkey. If you have lost it, ask an administrator to remove it, then begin again."
+                "The second factor of this account is a passkey, but a password reset needs a code. Sign in with the \
+                 passkey. If you have lost it, ask an administrator to remove it, then start again."
             }
             Self::PasskeysFull => {
-                "This passkey is stored already, or the account has 10 passkeys, which is the most. Remove \
-                 one first."
+                "This passkey is already stored, or the account has the maximum of 10 passkeys. Remove one first."
             }
             Self::ProtectedUser => {
                 "This user has one of Signet's own roles (admin, signet:auditor, signet:helpdesk). \
@@ -137,7 +133,8 @@ impl Reason {
                  scope, or the command line may change it."
             }
             Self::PushedRequestOver => {
-                "The request the application had announced is unknown or over. Go back to it and begin again."
+                "The pushed request of the application is unknown or has expired. Go back to the application and \
+                 start again."
             }
             Self::RepeatedParameter => "A parameter was sent twice.",
             Self::SetupComplete => {
@@ -146,15 +143,14 @@ impl Reason {
             }
             Self::StaleForm => "This page is too old. Go back and try again.",
             Self::StaleRequest => {
-                "This page is too old, or was opened in another browser. Go back to where you came from and \
-                 begin again."
+                "This page is too old, or was opened in another browser. Go back to the application and start again."
             }
             Self::TotpFull => {
-                "The account has 3 authenticator apps, which is the most. Remove one first."
+                "The account has the maximum of 3 authenticator apps. Remove one first."
             }
             Self::TooManyParameters => "There are too many parameters.",
             Self::UnmetRequirements => {
-                "This needs a stronger sign-in than the account has factors for. Enrol a second factor, then \
+                "This requires a stronger sign-in than the factors of the account allow. Enrol a second factor, then \
                  sign in again, or ask an administrator."
             }
             Self::UserRequired => {
@@ -162,8 +158,8 @@ impl Reason {
                  in, or the command line."
             }
             Self::WrongRedirect => {
-                "The application asked to send you to an address it has not registered (redirect_uri). \
-                 Nothing was sent there. Report this to the people who run it."
+                "The application requested a return to an address that is not registered (redirect_uri). Nothing was \
+                 sent there. Tell its operators."
             }
         }
     }

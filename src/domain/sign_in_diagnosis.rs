@@ -28,7 +28,7 @@ text_enum! {
         HashUnreadable = "hash_unreadable",
         /// Too many wrong passwords from one network.
         LockedFromNetwork = "locked_from_network",
-        /// Too many wrong passwords from networks that the account does not know.
+        /// Too many wrong passwords from networks that the account has not used.
         LockedFromStrangers = "locked_from_strangers",
         /// Too many wrong codes of a second factor.
         SecondFactorLocked = "second_factor_locked",
@@ -56,7 +56,7 @@ pub struct Finding {
     pub cause: Cause,
     /// Its explanation, in one or two sentences.
     pub message: String,
-    /// The command that ends it.
+    /// The command that resolves it.
     pub fix: Option<String>,
 }
 
@@ -89,7 +89,7 @@ pub struct Lock {
     pub tries: i64,
     /// The limit.
     pub limit: i64,
-    /// When the counter begins anew.
+    /// When the counter is reset.
     pub until: Timestamp,
 }
 
@@ -127,7 +127,7 @@ pub struct AccountFacts {
     pub disabled_at: Option<Timestamp>,
     /// Whether it has a password, and whether its hash can be read.
     pub password: StoredPassword,
-    /// Whether the next sign-in begins with a new password.
+    /// Whether the user must choose a new password at the next sign-in.
     pub must_change_password: bool,
     /// Whether the server requires a second factor that the account does not have.
     pub lacks_second_factor: bool,
@@ -181,7 +181,7 @@ pub fn diagnose(account: &AccountFacts, observed: &Observed, now: Timestamp) -> 
     let login = &*account.login;
     let mut found = Vec::new();
     if let Some(at) = account.disabled_at {
-        let message = format!("The account is disabled since {}.", at.rfc3339());
+        let message = format!("The account has been disabled since {}.", at.rfc3339());
         found.push(finding(Cause::Disabled, message, command("signet user enable", login, "")));
     }
     match &account.password {
@@ -208,7 +208,8 @@ pub fn diagnose(account: &AccountFacts, observed: &Observed, now: Timestamp) -> 
     if account.must_change_password {
         found.push(Finding {
             cause: Cause::PasswordChangeRequired,
-            message: "The next sign-in begins with a new password. Pages ask for it; an application that signs in at \
+            message: "The user must choose a new password at the next sign-in. Pages ask for it; an application that \
+                      signs in at \
                       /v1/login gets 401 password_change_required and sends the new one to /v1/login/continue."
                 .to_owned(),
             fix: Some(command("signet user update", login, " --must-change-password false")),
@@ -242,21 +243,22 @@ pub fn diagnose_unknown(
         message.push_str(&format!(" It was tried {}.", times(tries)));
     }
     if !unknown.nearest.is_empty() {
-        message.push_str(&format!(" Spelt nearly alike: {}.", unknown.nearest.join(", ")));
+        message.push_str(&format!(" Similar login name: {}.", unknown.nearest.join(", ")));
     }
     let fix = unknown.nearest.first().map(|login| command("signet user why", login, ""));
     found.push(Finding { cause: Cause::NoSuchUser, message, fix });
     if let Some(now_called) = &unknown.former {
         found.push(finding(
             Cause::FormerLogin,
-            format!("It was the login of {now_called}, who has changed it."),
+            format!("This was the login of {now_called}, who has changed it."),
             command("signet user why", now_called, ""),
         ));
     }
     if let Some(owner) = &unknown.unverified {
         found.push(finding(
             Cause::UnverifiedAddress,
-            format!("It is the e-mail address of {owner}, not verified: only a verified address signs in."),
+            format!("This is the unverified e-mail address of {owner}: only a verified address can be used to sign \
+                     in."),
             command("signet user update", owner, " --email-verified"),
         ));
     }
@@ -281,7 +283,7 @@ fn locked(lock: &Lock, login: &str) -> Finding {
         }
         CountedFrom::Network(None) => ("from one network".to_owned(), String::new()),
         CountedFrom::Strangers => {
-            ("from networks that the account does not know".to_owned(), String::new())
+            ("from networks that the account has not used".to_owned(), String::new())
         }
     };
     let cause = match (guarded, from) {

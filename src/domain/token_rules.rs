@@ -150,15 +150,15 @@ impl RuleError {
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {
-            Self::AccessTtl => "Access tokens live from 1 second to 24 hours, in whole seconds.",
+            Self::AccessTtl => "The lifetime of access tokens is 1 second to 24 hours, in whole seconds.",
             Self::AccessTtlInWindow => {
-                "Access tokens live at least twice as long as SIGNET_REFRESH_RETRY_WINDOW."
+                "The lifetime of access tokens is at least twice SIGNET_REFRESH_RETRY_WINDOW."
             }
             Self::ClaimName => {
-                "Name claims that every user has (roles, groups) and up to 32 custom ones, each 1 to 64 \
-                 characters out of a-z A-Z 0-9 _ - . : /."
+                "List claims that every user has (roles, groups) and up to 32 custom ones, each 1 to 64 \
+                 characters from a-z A-Z 0-9 _ - . : /."
             }
-            Self::ReservedClaim => "Tokens have this claim already, or it is reserved.",
+            Self::ReservedClaim => "Tokens already have this claim, or it is reserved.",
         }
     }
 }

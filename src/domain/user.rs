@@ -39,7 +39,7 @@ pub struct User {
     pub updated_at: Timestamp,
     /// Rises whenever everything the user has must end.
     pub session_epoch: i64,
-    /// Whether the next sign-in begins with a new password.
+    /// Whether the user must choose a new password at the next sign-in.
     pub must_change_password: bool,
 }
 

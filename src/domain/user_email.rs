@@ -98,7 +98,7 @@ impl EmailChangeError {
     pub const fn message(self) -> &'static str {
         match self {
             Self::Address(error) => error.message(),
-            Self::NoAddress => "The user has no e-mail address that could be verified. Set email.",
+            Self::NoAddress => "The user has no e-mail address to verify. Set email.",
         }
     }
 }

@@ -49,9 +49,9 @@ pub struct UserFilter {
     pub disabled: Option<bool>,
     /// Whether failed attempts keep the user out of some network.
     pub locked: Option<bool>,
-    /// Whether the next sign-in begins with a new password.
+    /// Whether the user must choose a new password at the next sign-in.
     pub must_change_password: Option<bool>,
-    /// What is stored of the password.
+    /// The kind of the stored password hash.
     pub password_class: Option<PasswordClass>,
     /// Made at this time or later.
     pub created_since: Option<Timestamp>,
@@ -68,7 +68,7 @@ pub struct ListedUser {
     pub user: User,
     /// The day of the last sign-in, if one was recorded.
     pub last_login_at: Option<Timestamp>,
-    /// What is stored of the password.
+    /// The kind of the stored password hash.
     pub password_class: PasswordClass,
 }
 

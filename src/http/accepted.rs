@@ -192,7 +192,7 @@ impl Names {
             _ => {
                 let known: Vec<&str> = known.collect();
                 match known.is_empty() {
-                    true => format!("There is no {noun} \"{quoted}\" here: none is accepted."),
+                    true => format!("Unknown {noun} \"{quoted}\": none is accepted."),
                     false => format!(
                         "There is no {noun} \"{quoted}\" here. Accepted are: {}.",
                         known.join(", ")

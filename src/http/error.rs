@@ -124,12 +124,12 @@ impl Problem {
                 );
                 match code {
                     Code::Unavailable => {
-                        Refusal::new(code, "This cannot be done just now. Try again shortly.")
+                        Refusal::new(code, "This is not possible at the moment. Try again shortly.")
                             .retry_after(RETRY_UNAVAILABLE)
                     }
                     _ => Refusal::new(
                         code,
-                        "Something failed on our side. Quote the request_id when you report it.",
+                        "An internal error occurred. Include the request_id when you report it.",
                     ),
                 }
             }

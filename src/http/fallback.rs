@@ -13,7 +13,7 @@ use super::ui;
 
 /// The answer to a path that does not exist.
 pub async fn not_found(context: Context, request: HttpRequest) -> HttpResponse {
-    let refusal = Refusal::new(Code::NotFound, "There is nothing at this address.");
+    let refusal = Refusal::new(Code::NotFound, "This address does not exist.");
     let problem = context.problem(refusal.into());
     match request.path().starts_with("/admin/") {
         true => ui::console::not_found(&context, &problem).await,
@@ -30,7 +30,7 @@ pub fn method_not_allowed(
     if methods.contains(&"GET") {
         allow.push_str(", HEAD");
     }
-    let refusal = Refusal::new(Code::MethodNotAllowed, "This address does not take this method.");
+    let refusal = Refusal::new(Code::MethodNotAllowed, "This address does not support this method.");
     let problem = context.problem(refusal.into()).allowing(allow);
     std::future::ready(speak(&context, &request, &problem))
 }

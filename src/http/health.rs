@@ -78,7 +78,7 @@ pub fn metrics_text(app: &App) -> String {
         Reading::with("signet_build_info", "Version and commit", [(version_labels(), 1.0)]),
         Reading::by(
             "signet_ready",
-            "Whether this server may get traffic, by what that depends on",
+            "Whether this server is ready, by dependency",
             "check",
             [
                 ("database", app.metrics.database_works()),
@@ -99,7 +99,7 @@ pub fn metrics_text(app: &App) -> String {
         ),
         Reading::gauge(
             "signet_clock_believed",
-            "Whether keys rotate: 0 after a jump",
+            "Whether keys rotate: 0 after a clock jump",
             app.clock_was_steady(),
         ),
         Reading::gauge(
@@ -124,7 +124,7 @@ pub fn metrics_text(app: &App) -> String {
         ),
         Reading::counter(
             "signet_log_lines_lost",
-            "Log lines that were left out because they came faster than they were read",
+            "Log lines that were dropped because they were written faster than they were read",
             LOST_LOG_LINES.load(Ordering::Relaxed),
         ),
     ];

@@ -95,7 +95,7 @@ pub async fn resource_metadata(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let audience = params.get("audience").filter(|audience| !audience.is_empty());
-    let missing = || Refusal::field("audience", "missing", "Name an API: audience=IDENTIFIER.");
+    let missing = || Refusal::field("audience", "missing", "Send the API: audience=IDENTIFIER.");
     let audience = context.check(audience.ok_or_else(missing))?;
     let found = context.app.audience_or_reload(Some(audience)).await;
     let found = found.map_err(|fault| context.problem(fault.into()))?;
@@ -111,7 +111,7 @@ pub async fn resource_metadata(
 /// `not_found` if the feed is disabled; `unavailable` if it cannot be read.
 pub async fn revocations(context: Context, request: HttpRequest) -> Result<HttpResponse, Problem> {
     if !context.app.config.revocation_feed {
-        let refusal = Refusal::new(Code::NotFound, "There is nothing at this address.");
+        let refusal = Refusal::new(Code::NotFound, "This address does not exist.");
         return Err(context.problem(refusal.into()));
     }
     let feed = revocation_feed::current(&context.app, context.now()).await;

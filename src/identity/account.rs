@@ -183,7 +183,7 @@ pub async fn end_others(
     info: RequestInfo,
 ) -> Result<(), Failure> {
     let now = info.now;
-    let gone = || Refusal::new(Code::NotFound, "You were logged out meanwhile.");
+    let gone = || Refusal::new(Code::NotFound, "You were logged out in the meantime.");
     let user = here.user.id;
     UserWrite::new(&app).take(&here.user)?;
     app.transaction(&info, async |tx| {
@@ -222,7 +222,7 @@ pub async fn remove_app(
         let (inner, context) = tx.for_ending();
         let ended = end::end_sessions_of_client(inner, user, &client_id, reason, &context).await?;
         if !forgot && ended.is_empty() {
-            let message = "This application was not allowed anything.";
+            let message = "This application has no access.";
             return Err(Refusal::new(Code::NotFound, message).into());
         }
         logout_notices::tell(&app, tx, &ended, now).await?;

@@ -55,7 +55,7 @@ pub(super) struct Attempted<'a> {
 /// The one answer to a wrong login name, a wrong password and a disabled user.
 #[must_use]
 pub fn invalid_credentials() -> Refusal {
-    Refusal::new(Code::InvalidCredentials, "The login or the password is not right.")
+    Refusal::new(Code::InvalidCredentials, "The login or the password is wrong.")
 }
 
 /// Checks a password.

@@ -97,7 +97,7 @@ fn purpose_of(user: &User, new: &NewEmail) -> Result<CodePurpose, Refusal> {
     match &user.email {
         Some(stored) if !is_same(&stored.address, new) => Ok(CodePurpose::Change),
         Some(UserEmail { verified_at: Some(_), .. }) => {
-            let message = "This is the verified e-mail address of the account already.";
+            let message = "This is already the verified e-mail address of the account.";
             Err(Refusal::field("email", "unchanged", message))
         }
         Some(UserEmail { verified_at: None, .. }) => Ok(CodePurpose::Verify),
@@ -197,7 +197,7 @@ pub async fn confirm(
 
 fn wrong_code() -> Refusal {
     let message = "The code is wrong or has expired, was replaced by a newer one, was tried 5 times, or was requested \
-                   in another session. Check the mail; if this goes on, request a new code.";
+                   in another session. Check the mail; if this happens again, request a new code.";
     Refusal::field("code", "wrong", message)
 }
 
@@ -252,7 +252,7 @@ pub async fn cancel(app: App, user: UserId, info: RequestInfo) -> Result<(), Fai
         if void_pending(tx, user).await? {
             return Ok(());
         }
-        let message = "No e-mail address waits for its confirmation.";
+        let message = "No e-mail address is waiting for confirmation.";
         Err(Refusal::new(Code::NotFound, message).into())
     })
     .await

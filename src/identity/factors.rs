@@ -28,7 +28,7 @@ pub struct Overview {
     pub factors: Vec<Factor>,
     /// How many recovery codes were not used yet.
     pub recovery_codes: i64,
-    /// Whether a second factor follows the password.
+    /// Whether a second factor is required after the password.
     pub asks_second: bool,
 }
 

@@ -37,6 +37,6 @@ pub async fn is_last(app: App, user: User) -> Result<bool, Failure> {
 /// The refusal.
 #[must_use]
 pub fn refusal() -> Refusal {
-    let message = "This is the last enabled administrator. Make another one first.";
+    let message = "This is the last enabled administrator. Create another one first.";
     Refusal::new(Code::LastAdministrator, message)
 }

@@ -164,7 +164,7 @@ pub async fn request(app: &App, asked: &RequestedAccess) -> Result<CheckedLoginR
     let target = audience.target.audience();
     if let Some(client) = client.as_deref().filter(|client| !client.may_target(target)) {
         let message = format!(
-            "This client may get no tokens for this API. To replace its APIs (repeat the option for each): \
+            "This client may not get tokens for this API. To replace its APIs (repeat the option for each): \
              signet client update {} --audience IDENTIFIER.",
             client.client_id
         );
@@ -246,7 +246,7 @@ async fn first_party(app: &App, client_id: Option<&str>) -> Result<Option<Arc<Cl
     let refused = |message| Failure::from(Refusal::new(Code::InvalidClient, message));
     match app.client_or_reload(asked).await? {
         Some(client) if !client.is_public() => Err(refused(
-            "This client authenticates, which it cannot do here: it logs users in at /oauth2/authorize. An \
+            "This client has to authenticate, which is not possible here: it logs users in at /oauth2/authorize. An \
              application that collects passwords itself is registered as a client of the type native \
              with first_party.",
         )),
@@ -262,7 +262,7 @@ async fn first_party(app: &App, client_id: Option<&str>) -> Result<Option<Arc<Cl
             );
             Err(Refusal::new(Code::InvalidClient, "").with_message(message).into())
         }
-        None => Err(refused("There is no client of this client_id.")),
+        None => Err(refused("There is no client with this client_id.")),
     }
 }
 

@@ -90,7 +90,7 @@ pub fn require_allowed(app: &App) -> Result<(), Refusal> {
     if app.config.login_change {
         return Ok(());
     }
-    let message = "Users do not change their login name on this server: an operator sets SIGNET_LOGIN_CHANGE=on.";
+    let message = "Users do not change their login name on this server: an operator can set SIGNET_LOGIN_CHANGE=on.";
     let fields = vec![FieldError { field: "login", code: Code::ReadOnly.as_str(), message }];
     Err(Refusal { fields, ..Refusal::new(Code::ReadOnly, message) })
 }

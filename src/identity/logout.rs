@@ -69,7 +69,8 @@ fn of_access_token(app: &App, token: &str, now: Timestamp) -> Result<VerifiedCla
         Err(TokenProblem::Expired(claims)) => Ok(*claims),
         Err(TokenProblem::Invalid) if is_for_api(app, token) => Err(Refusal::new(
             Code::InvalidToken,
-            "The access token is for an API. Send refresh_token, or an access token that was made without an audience.",
+            "The access token is for an API. Send refresh_token, or an access token that was issued without an \
+             audience.",
         )),
         Err(TokenProblem::Invalid) => Err(invalid_token()),
     }

@@ -99,7 +99,8 @@ pub fn link_address(app: &App, token: &str) -> String {
 /// The refusal of a link that is unknown, expired, used, replaced or void.
 #[must_use]
 pub fn link_invalid() -> Refusal {
-    let message = "This link has expired, was used or replaced, or was not made by this server. Request a new one.";
+    let message = "This link has expired, was already used or replaced, or does not belong to this server. Request a \
+                   new one.";
     Refusal::new(Code::LinkInvalid, message)
 }
 
@@ -111,8 +112,8 @@ pub fn require_mail(app: &App) -> Result<(), Refusal> {
     if app.mailer.is_some() {
         return Ok(());
     }
-    let message = "This server sends no mail: an operator sets SIGNET_SMTP_URL. Until then, an administrator \
-                   helps.";
+    let message = "This server does not send mail: an operator can set SIGNET_SMTP_URL. Until then, ask an \
+                   administrator.";
     Err(Refusal::new(Code::FeatureDisabled, message))
 }
 

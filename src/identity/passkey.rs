@@ -48,7 +48,7 @@ pub(super) struct Judged {
 /// The one refusal of an assertion.
 fn refused() -> Refusal {
     let message =
-        "The passkey was not accepted: it is unknown here, or it answers another challenge.";
+        "The passkey was not accepted: it is unknown, or it belongs to another challenge.";
     Refusal::new(Code::MfaFailed, message)
 }
 

@@ -119,7 +119,7 @@ fn open(
     };
     opened().ok_or_else(|| {
         let message =
-            "This challenge has expired, was used, or was issued to another user. Begin again.";
+            "This challenge has expired, was already used, or was issued to another user. Start again.";
         Refusal::field("challenge", "invalid", message)
     })
 }
@@ -195,8 +195,8 @@ pub async fn add_passkey(
 }
 
 fn not_made() -> Refusal {
-    let message = "The response is not valid for this challenge, or the authenticator did not verify its user. \
-                   Begin again, with an authenticator that asks for a PIN, a fingerprint or a face.";
+    let message = "The response is not valid for this challenge, or the authenticator did not verify its user. Start \
+                   again, with an authenticator that asks for a PIN, a fingerprint or a face.";
     Refusal::field("credential", "invalid", message)
 }
 

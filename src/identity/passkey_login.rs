@@ -37,7 +37,7 @@ pub async fn passkey_options(
     let pending = Pending::open(&app, &challenge, Channel::Api, now)?;
     let Waiting { public_key, .. } = pending.waiting(&app, Channel::Api, now).await?;
     let public_key = public_key.ok_or_else(|| {
-        let message = "This log-in does not wait for a passkey, or the account has none.";
+        let message = "This log-in does not expect a passkey, or the account has none.";
         Refusal::field("challenge", "invalid", message)
     })?;
     let expires_in = pending.expires_in(Channel::Api, now);

@@ -129,9 +129,9 @@ pub async fn change(
 /// The refusal of a new password that is the present one.
 #[must_use]
 pub(super) fn unchanged() -> Refusal {
-    let message = "This is the present password. Choose another one.";
+    let message = "This is your current password. Choose another one.";
     let fields = vec![FieldError { field: "new_password", code: "unchanged", message }];
-    Refusal { fields, ..Refusal::new(Code::WeakPassword, "This password is not acceptable.") }
+    Refusal { fields, ..Refusal::new(Code::WeakPassword, "This password is not allowed.") }
 }
 
 /// The refusal of a wrong password, on the field it was typed into.

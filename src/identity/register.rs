@@ -32,7 +32,7 @@ pub fn parse_password(
 ) -> Result<Password, Refusal> {
     let policy = &app.config.password_policy;
     policy.accept(raw, login).map_err(|error| {
-        let message = "This password is not acceptable.";
+        let message = "This password is not allowed.";
         let fields = vec![FieldError { field, code: error.code(), message: policy.message(error) }];
         Refusal { fields, ..Refusal::new(Code::WeakPassword, message) }
     })
@@ -59,7 +59,7 @@ pub fn parse_password_of(
 /// The refusal of a login that exists, or looks like one that does.
 #[must_use]
 pub fn login_taken() -> Refusal {
-    let message = "This login exists already, or looks like one that does.";
+    let message = "This login already exists, or looks like an existing one.";
     let fields = vec![FieldError { field: "login", code: "taken", message }];
     Refusal { fields, ..Refusal::new(Code::LoginTaken, message) }
 }

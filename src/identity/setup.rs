@@ -158,7 +158,7 @@ fn throttle_link(app: &App, info: &RequestInfo) -> Result<(), Refusal> {
 fn invalid_link() -> Refusal {
     Refusal::new(
         Code::SetupLinkInvalid,
-        "This set-up link has expired or was not made by this server.",
+        "This set-up link has expired or does not belong to this server.",
     )
 }
 
@@ -167,5 +167,5 @@ fn used_link() -> Refusal {
 }
 
 fn closed() -> Refusal {
-    Refusal::new(Code::SetupClosed, "Set-up is closed: an administrator exists already.")
+    Refusal::new(Code::SetupClosed, "Set-up is closed: there is already an administrator.")
 }

@@ -136,7 +136,7 @@ fn open(app: &App, user: UserId, setup: &str, now: Timestamp) -> Result<OpenedSe
         (!has_expired(begun_at + SETUP_LIFE, SETUP_LIFE, now)).then_some(OpenedSetup { id, secret })
     };
     opened().ok_or_else(|| {
-        let message = "This setup has expired, or was issued to another user. Begin again.";
+        let message = "This setup has expired, or was issued to another user. Start again.";
         Refusal::field("setup", "invalid", message)
     })
 }
@@ -248,7 +248,7 @@ pub(super) fn check_offered(app: &App) -> Result<(), Refusal> {
 }
 
 fn wrong_code() -> Refusal {
-    let message = "The code is wrong. Type the one that the app shows now; if it stays wrong, check that the \
+    let message = "The code is wrong. Enter the one that the app shows now; if it is refused again, check that the \
                    clock of the device is right.";
     Refusal::field("code", "wrong", message)
 }

@@ -135,7 +135,7 @@ async fn run(app: App, queues: Queues, client_id: String) {
                 break;
             }
             Err(fault) => {
-                tracing::warn!(%fault, client_id, "telling a client of log-outs failed; later again");
+                tracing::warn!(%fault, client_id, "a logout notice to a client failed; it will be retried");
                 rest = Some(app.clock.counted() + REST);
                 break;
             }
@@ -265,7 +265,7 @@ async fn record_delivery(
         Err(why) if notice.tries >= MAX_TRIES => {
             tracing::warn!(
                 client_id = notice.client_id, why, %trace_id, %span_id,
-                "a client was not told of a log-out"
+                "a client was not notified of a log-out"
             );
             logout_notices::remove(&mut tx, notice.id).await?;
             let event = Event::new(EventKind::LogoutNoticeFailed)
@@ -277,7 +277,7 @@ async fn record_delivery(
         Err(why) => {
             tracing::info!(
                 client_id = notice.client_id, why, %trace_id, %span_id,
-                "telling of a log-out failed"
+                "a logout notice failed"
             );
             logout_notices::put_off(&mut tx, notice.id, now + pause(notice.tries), now).await?;
         }

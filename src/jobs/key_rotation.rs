@@ -79,11 +79,11 @@ fn announce(change: &Change) {
         Change::Activate { kid, missed, .. } => tracing::warn!(
             kid,
             missed,
-            "a new key signs though known verifiers have not fetched it: see signet key list"
+            "a new key signs although known verifiers have not fetched it: see signet key list"
         ),
         Change::Stop { kid } => {
-            tracing::info!(kid, "a key signs no longer: its algorithm is not in use")
+            tracing::info!(kid, "a key no longer signs: its algorithm is not in use")
         }
-        Change::Retire { kid } => tracing::info!(kid, "a key has left the published set"),
+        Change::Retire { kid } => tracing::info!(kid, "a key was removed from the published set"),
     }
 }

@@ -180,11 +180,11 @@ async fn record(app: &App, mail: &TakenMail, outcome: Outcome) -> Result<(), Fau
         }
         Outcome::Expired => {
             tracing::warn!(mail = %id, kind, tries = mail.tries - 1, "a mail was given up");
-            let detail = format!("{kind}: not delivered in {} tries", mail.tries - 1);
+            let detail = format!("{kind}: not delivered in {} attempts", mail.tries - 1);
             ("failed", Some(Event::new(EventKind::MailFailed).detail(detail)))
         }
         Outcome::Deferred(why) => {
-            tracing::warn!(mail = %id, kind, tries = mail.tries, why, "a mail waits for another try");
+            tracing::warn!(mail = %id, kind, tries = mail.tries, why, "a mail waits for another attempt");
             let until = next_try(mail.tries, now, mail.expires_at);
             mails::put_off(&mut tx, id, until, now).await?;
             ("deferred", None)

@@ -96,14 +96,14 @@ pub fn start(app: &App) {
     tokio::spawn(every(
         app.clone(),
         NOTICES,
-        "telling clients of log-outs",
+        "sending logout notices",
         async move |app: &App| backchannel_logout::begin(app, &queues).await.map(drop),
     ));
     tokio::spawn(every(app.clone(), MAIL, "delivering mail", mail::deliver));
     tokio::spawn(every(
         app.clone(),
         FINDINGS,
-        "writing findings about clients",
+        "storing findings about clients",
         async |app: &App| app.write_client_findings().await,
     ));
     tokio::spawn(every(app.clone(), REFUSALS, "writing refused attempts", async |app: &App| {
@@ -112,7 +112,7 @@ pub fn start(app: &App) {
     tokio::spawn(user_words::write_until_complete(app.clone()));
     tokio::spawn(at_start_and_every(app.clone(), SAMPLE, "sampling", sampling::sample));
     tokio::spawn(at_start_and_every(app.clone(), COUNT, "counting", sampling::count));
-    tokio::spawn(every(app.clone(), ACTIVITY, "writing counts for charts", async |app: &App| {
+    tokio::spawn(every(app.clone(), ACTIVITY, "storing counts for charts", async |app: &App| {
         app.write_activity().await
     }));
     tokio::spawn(every(app.clone(), HOUSEKEEPING, "housekeeping", async |app: &App| {
@@ -122,7 +122,7 @@ pub fn start(app: &App) {
     tokio::spawn(at_start_and_every(
         app.clone(),
         DRIFT,
-        "looking for drift of the configuration",
+        "checking the configuration for drift",
         config_drift::compare,
     ));
     tokio::spawn(every(app.clone(), SWEEP, "removing idle sessions", async |app: &App| {
@@ -135,7 +135,7 @@ where
     F: AsyncFn(&App) -> Result<(), Fault>,
 {
     if let Err(fault) = job(&app).await {
-        tracing::warn!(%fault, "{what} failed; it will be tried again");
+        tracing::warn!(%fault, "{what} failed; it will be retried");
     }
     every(app, pause, what, job).await;
 }
@@ -152,7 +152,7 @@ where
             // Logged once when it begins to fail, not every second.
             Err(fault) if !failing => {
                 failing = true;
-                tracing::warn!(%fault, "{what} failed; it will be tried again");
+                tracing::warn!(%fault, "{what} failed; it will be retried");
             }
             Err(_) => {}
         }

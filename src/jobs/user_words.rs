@@ -27,7 +27,7 @@ pub async fn write_until_complete(app: App) {
             }
             Err(fault) => {
                 if !is_failing {
-                    tracing::warn!(%fault, "writing the words of users failed; it will be tried again");
+                    tracing::warn!(%fault, "building the search index of users failed; it will be retried");
                 }
                 is_failing = true;
                 tokio::time::sleep(AGAIN).await;

@@ -114,7 +114,7 @@ impl Relay<'_> {
         if self.server.tls == SmtpTls::StartTls {
             progress.enter(Stage::Tls);
             if !connection.can_starttls() {
-                let text = "the server does not offer STARTTLS, and nothing is sent without it";
+                let text = "the server does not offer STARTTLS, which is required";
                 return Err(SendError::local(Stage::Tls, text).needs_operator());
             }
             let upgraded = connection.starttls(self.tls_parameters()?, self.hello);

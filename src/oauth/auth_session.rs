@@ -56,8 +56,8 @@ pub(super) struct AuthSession {
 
 /// The refusal of an `auth_session` that is unknown, expired, altered, or was issued to another client or key.
 pub(super) fn invalid_session() -> Refusal {
-    let message = "auth_session is unknown, expired or used, or was issued to another client or for another \
-                DPoP key. Begin again without it.";
+    let message = "auth_session is unknown, expired or used, or was issued to another client or for another DPoP \
+                   key. Start again without it.";
     Refusal::oauth(OAuthError::InvalidSession, message)
 }
 

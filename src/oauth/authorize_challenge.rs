@@ -106,7 +106,7 @@ pub async fn authorize_challenge(
             second_factor(&app, *progress, (&session.id, entry), &info).await
         }
         (None, None) if code.is_some() => {
-            return Err(invalid("code comes after login and password, or with them.").into());
+            return Err(invalid("code must follow login and password, or be sent with them.").into());
         }
         (None, None) => {
             let Some(response) = credential else {
@@ -164,7 +164,7 @@ fn check_client(client: &Client) -> Result<(), Refusal> {
             return refused("A client of type spa signs users in at /oauth2/authorize.".to_owned());
         }
         ClientType::Service => {
-            return refused("A client of type service signs no users in.".to_owned());
+            return refused("A client of type service cannot sign users in.".to_owned());
         }
         ClientType::Web | ClientType::Native => {}
     }
@@ -212,7 +212,7 @@ async fn begin(
         return Err(invalid(message).into());
     }
     if request.wishes.prompt.contains(&Prompt::None) {
-        let message = "The user has to authenticate, and prompt is none.";
+        let message = "The user has to authenticate, but prompt is none.";
         return Err(Refusal::oauth(OAuthError::LoginRequired, message).into());
     }
     if request.dpop_jkt.is_some() && jkt.is_some() && request.dpop_jkt != jkt {

@@ -78,7 +78,7 @@ pub(super) fn typed(params: &Params) -> Result<Typed, Refusal> {
         (Some(_), None) => return Err(invalid("password is missing.")),
     };
     if credential.is_some() && (credentials.is_some() || code.is_some()) {
-        return Err(invalid("credential comes alone: without login, password and code."));
+        return Err(invalid("credential must be sent alone: without login, password and code."));
     }
     Ok(Typed { credentials, code, credential })
 }

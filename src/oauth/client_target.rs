@@ -34,8 +34,7 @@ pub(super) fn names_own_apis(client: &Client) -> Refusal {
     let add = format!("signet client update {id} --audience IDENTIFIER");
     let message = if own.is_empty() {
         format!(
-            "This client may get tokens for no API, and a token of a client is always for one. Add \
-             one: {add}."
+            "This client may not get tokens for any API, but a token of a client is always for one. Add one: {add}."
         )
     } else {
         let more = if own.len() > MAX_LISTED { ", and others" } else { "" };

@@ -106,7 +106,7 @@ pub async fn authorize(app: App, request: ClientRequest, now: Timestamp) -> Resu
 /// The refusal of a code that a user typed.
 fn unknown() -> Refusal {
     let message =
-        "There is no device waiting with this code. Check it, or begin again on the device.";
+        "No device is waiting with this code. Check the code, or start again on the device.";
     Refusal::field("user_code", "unknown", message)
 }
 

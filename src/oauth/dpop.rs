@@ -61,7 +61,7 @@ impl Thumbprint {
 /// The refusal of a proof.
 #[must_use]
 pub fn refused() -> Refusal {
-    Refusal::oauth(OAuthError::InvalidDpopProof, "The DPoP proof is not good for this request.")
+    Refusal::oauth(OAuthError::InvalidDpopProof, "The DPoP proof is not valid for this request.")
 }
 
 /// Checks a proof and consumes it.

@@ -12,7 +12,7 @@ use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Failure, Refusal};
 
 /// The text in place of a message that quotes the request.
-const QUOTES_THE_REQUEST: &str = "The error_description of the response says what was wrong.";
+const QUOTES_THE_REQUEST: &str = "See the error_description of the response.";
 
 /// Records the refusal of a request of `client`, if it is a finding.
 pub(super) fn note_refusal<T>(

@@ -39,7 +39,7 @@ pub async fn introspect(
     .await?;
     let client = client.client();
     if client.is_public() {
-        let message = "Only a client that authenticates may ask about tokens.";
+        let message = "Only a client that authenticates may introspect tokens.";
         return Err(Refusal::oauth(OAuthError::InvalidClient, message).into());
     }
     let token = params.required("token", "token is missing.")?;

@@ -77,7 +77,7 @@ pub async fn push(app: App, request: ClientRequest, now: Timestamp) -> Result<St
     .await?;
     throttle_public(&app, client.client(), RateLimit::PushedRequest, &info.origin)?;
     if params.get("request_uri").is_some() {
-        return Err(invalid("A pushed request has no request_uri.").into());
+        return Err(invalid("A pushed request must not have a request_uri.").into());
     }
     let client_id = client.client().client_id.clone();
     let params = params.without(PROOFS).with("client_id", &client_id);

@@ -51,7 +51,8 @@ pub(super) fn throttle_unattended(app: &App, user: UserId) -> Result<(), Refusal
     }
     app.address_limiter.take(Subject::of_user(purpose, user)).map_err(|wait| {
         Metrics::count(&app.metrics.limited, purpose.as_str());
-        let message = "This user gets too many codes without being asked. Wait ten seconds before the next request.";
+        let message = "Too many authorization codes for this user without interaction. Wait ten seconds before the \
+                       next request.";
         Refusal::oauth(OAuthError::TemporarilyUnavailable, message).retry_after(wait)
     })
 }

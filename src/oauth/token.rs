@@ -56,7 +56,7 @@ pub async fn token_endpoint(
         Ok(name) => {
             let pipeline = Pipeline { app: &app, request, now };
             grants::visit(&name, pipeline).await.unwrap_or_else(|| {
-                let message = "There is no such grant here; discovery lists those there are.";
+                let message = "This grant is not supported; see grant_types_supported in the discovery document.";
                 Err(Refusal::oauth(OAuthError::UnsupportedGrantType, message).into())
             })
         }

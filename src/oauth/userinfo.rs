@@ -54,7 +54,7 @@ pub async fn userinfo(app: App, presented: Presented, now: Timestamp) -> Result<
     let scopes =
         Scopes::parse(&token.claims().scope).map_err(|_| invalid_token())?.only(may_request_scope);
     if !scopes.contains(OPENID) {
-        let message = "The access token was not made with the scope openid.";
+        let message = "The access token does not have the scope openid.";
         return Err(Refusal::oauth(OAuthError::InsufficientScope, message).into());
     }
     let mut said = json!({ "sub": user.id });

@@ -61,7 +61,7 @@ impl Acceptor {
         io: TcpStream,
     ) -> Result<(PipelineLimit<Transport>, Option<SocketAddr>), DispatchError> {
         let peer = io.peer_addr()?;
-        let refused = || io::Error::other("there is no room for this connection");
+        let refused = || io::Error::other("the limit of connections is reached");
         let seat = self.connections.admit(peer).ok_or_else(refused)?;
         // An answer is written in pieces. With Nagle's algorithm the last one would wait for the acknowledgement of
         // the others, which clients delay by 40 ms.

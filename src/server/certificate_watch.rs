@@ -44,8 +44,8 @@ pub(super) async fn reload_on_hangup(app: App, tls: Option<Tls>) {
     let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
     while hangup.recv().await.is_some() {
         match tls.as_ref().map(Tls::reload) {
-            None => tracing::info!("SIGHUP: without TLS there is no certificate to read again"),
-            Some(Ok(())) => tracing::info!("certificate and key were read again"),
+            None => tracing::info!("SIGHUP: without TLS there is no certificate to reload"),
+            Some(Ok(())) => tracing::info!("certificate and key were reloaded"),
             Some(Err(error)) => tracing::error!(error, "the old certificate stays in use"),
         }
         if let Some(tls) = &tls {

@@ -166,7 +166,7 @@ impl Connections {
                 budget = self.budget,
                 %address,
                 why = why.as_str(),
-                "connections are closed or turned away to make room"
+                "connections are closed or refused because of the limit"
             );
         }
     }

@@ -128,7 +128,7 @@ pub async fn run(app: App, bound: Bound, mut stop: impl AsyncFnMut() + 'static) 
         if !delay.is_zero() {
             tracing::info!(
                 ?delay,
-                "stopping: not ready any more, the sockets close after the delay"
+                "stopping: no longer ready, the sockets close after the delay"
             );
             tokio::select! {
                 () = tokio::time::sleep(delay) => {}

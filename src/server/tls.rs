@@ -69,7 +69,7 @@ fn read(files: &TlsFiles) -> Result<CertifiedKey, String> {
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|error| format!("the certificate {cert} cannot be read: {error}"))?;
     if chain.is_empty() {
-        return Err(format!("{cert} holds no certificate in PEM"));
+        return Err(format!("{cert} does not contain a PEM certificate"));
     }
     let private = PrivateKeyDer::from_pem_file(&files.key)
         .map_err(|error| format!("the key {key} cannot be read: {error}"))?;
@@ -82,6 +82,6 @@ fn read(files: &TlsFiles) -> Result<CertifiedKey, String> {
             drop(default_provider().install_default());
             Ok(certified)
         }
-        Err(_) => Err(format!("{key} is not the key of the certificate in {cert}")),
+        Err(_) => Err(format!("{key} does not belong to the certificate in {cert}")),
     }
 }

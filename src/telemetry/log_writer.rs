@@ -105,7 +105,7 @@ impl Lines {
                 LOST_LOG_LINES.fetch_add(lost, Ordering::Relaxed);
                 tracing::warn!(
                     lost,
-                    "log lines were left out: they came faster than they were read"
+                    "log lines were dropped: they were written faster than they were read"
                 );
             }
         }

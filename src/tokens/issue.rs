@@ -301,5 +301,5 @@ pub(super) fn sign_with_key(
 }
 
 const fn nothing_to_sign_with() -> Fault {
-    Fault::internal("there is no key of the algorithm the audience asks for")
+    Fault::internal("there is no key of the algorithm that the audience requires")
 }

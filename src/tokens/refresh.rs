@@ -17,7 +17,7 @@ use crate::store::refresh_batch::{Presentation, Refreshed};
 use crate::store::sessions::end::{Ending, end_branch};
 
 /// The detail of a finding about a refresh that requests more than its session has.
-const WIDENED: &str = "A refresh requested a scope that the session was not begun with.";
+const WIDENED: &str = "A refresh requested a scope that the session does not have.";
 
 /// A refresh token and who presents it.
 pub struct Presented<'a> {
@@ -80,7 +80,7 @@ pub async fn present(
         Refreshed::ScopeExceeded(more) => {
             count("widened");
             let message = format!(
-                "The scope has more than was requested when the session began: {}",
+                "The scope exceeds that of the session: {}",
                 quotable(more.as_str())
             );
             let refusal = Refusal::oauth(OAuthError::InvalidScope, "").with_message(message);
@@ -144,5 +144,5 @@ async fn without_api(app: &App, session: &Session, info: RequestInfo) -> Result<
 /// The refusal of a token without a live session.
 #[must_use]
 pub fn invalid() -> Refusal {
-    Refusal::new(Code::RefreshTokenInvalid, "This is not a refresh token of a live session.")
+    Refusal::new(Code::RefreshTokenInvalid, "This is not a refresh token of an active session.")
 }

@@ -153,7 +153,7 @@ async fn run(
     let (files, objects) = (digest_of_files(&app, declarations), digest_of_objects(named));
     if let Some(expected) = &choices.expected {
         let moved = match (expected.files == files, expected.objects == objects) {
-            (false, _) => Some("The files are not what they were when the plan was made."),
+            (false, _) => Some("The files have changed since the plan was made."),
             (_, false) => Some("Objects have changed since the plan was made."),
             (true, true) => None,
         };
@@ -310,7 +310,7 @@ async fn remember(tx: &mut AuditedTx, change: &Change, wanted: &Wanted) -> Resul
     let app = tx.app();
     let live = kinds::live(&mut **tx, &app, change.kind, &change.name).await?;
     let Some(live) = live else {
-        return Err(Fault::internal("an object that was applied is not there").into());
+        return Err(Fault::internal("an applied object is missing").into());
     };
     let row = Managed {
         kind: change.kind,

@@ -132,7 +132,7 @@ fn read_file(
     for Entry { key, line, node } in entries {
         match (key.as_str(), node.tree) {
             ("source", Tree::Table(entries)) => source = source_of(entries, line, wrong),
-            ("source", _) => wrong.push(Mistake::new(line, "source is a table: [source]")),
+            ("source", _) => wrong.push(Mistake::new(line, "source must be a table: [source]")),
             (key, tree) => match (key.parse::<ManagedKind>(), tree) {
                 (Ok(kind), Tree::List(items)) => tables.push((kind, items)),
                 (Ok(kind), Tree::Table(_)) => {
@@ -228,8 +228,8 @@ fn unknown_table(key: &str, tree: &Tree) -> String {
                  the server is started. See: signet config example"
             )
         }
-        "role" => "roles are not registered: name them in the roles of a [[user]], and in the claims of the [[api]] whose \
-                   tokens carry them"
+        "role" => "roles are not registered: list them in the roles of a [[user]], and add roles to the claims of an \
+         [[api]] whose tokens carry them"
             .to_owned(),
         "template" | "mail_template" => {
             "the texts of mail are part of Signet and cannot be replaced by a file".to_owned()
@@ -252,7 +252,7 @@ fn refuse_repeated(found: &Declarations, mistakes: &mut Mistakes) {
         let (kind, name) = (declared.kind.as_str(), declared.name.as_str());
         match seen.get(&(kind, name)) {
             Some(first) => mistakes.0.push(format!(
-                "{}: {kind} {} is declared in {} already",
+                "{}: {kind} {} is already declared in {}",
                 declared.place(""),
                 quotable(name),
                 first.place("")

@@ -24,7 +24,7 @@ pub async fn count(app: &App, changes: &mut [Change], now: Timestamp) {
     for change in changes.iter_mut().filter(|change| ends(change)) {
         match count_one(app, change, now).await {
             Ok(found) => change.impact = found,
-            Err(fault) => tracing::warn!(%fault, "what ends with a change was not counted"),
+            Err(fault) => tracing::warn!(%fault, "the effects of a change were not counted"),
         }
     }
 }

@@ -54,7 +54,7 @@ impl Reference {
         let Tree::Table(entries) = &node.tree else {
             let hint = match node.tree {
                 Tree::Text(_) => {
-                    ". A secret is never in the file: replace it, it may have been seen"
+                    ". A secret must never be in the file: replace it, because it may be compromised"
                 }
                 _ => "",
             };
@@ -117,7 +117,7 @@ impl Reference {
     pub fn secret(self, folder: &Path) -> DeclaredSecret {
         let value = self.text(folder).and_then(|value| match value {
             Some(secret) if !is_secret(secret.expose()) => Err(format!(
-                "a secret has {MIN_SECRET} to {MAX_SECRET} printable ASCII characters without spaces. Make one: \
+                "a secret has {MIN_SECRET} to {MAX_SECRET} printable ASCII characters without spaces. Create one: \
                  openssl rand -hex 32"
             )),
             value => Ok(value),

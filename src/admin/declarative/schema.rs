@@ -14,7 +14,7 @@ pub fn schema() -> Value {
         "source".to_owned(),
         json!({
             "type": "object",
-            "description": "Which configuration this is. Objects belong to the source that declares them.",
+            "description": "The name of this configuration. Objects belong to the source that declares them.",
             "properties": { "name": { "type": "string", "pattern": "^[A-Za-z0-9._/-]{1,64}$" } },
             "required": ["name"],
             "additionalProperties": false,

@@ -55,7 +55,7 @@ impl App {
     /// # Errors
     /// On the command line, before a server has created the key.
     pub fn recovery_code_mac(&self, user: UserId, code: &RecoveryCode) -> Result<Vec<u8>, Fault> {
-        let no_key = || Fault::internal("the key for codes was not made yet");
+        let no_key = || Fault::internal("the key for codes does not exist yet");
         let key = self.code_key.as_ref().ok_or_else(no_key)?;
         Ok(key.mac("recovery-code/v1", &[user.uuid().as_bytes(), code.bytes()]))
     }

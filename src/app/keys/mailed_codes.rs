@@ -55,7 +55,7 @@ impl App {
         link_hash: &TokenHash,
         code: &MailedCode,
     ) -> Result<Vec<u8>, Fault> {
-        let no_key = || Fault::internal("the key for codes was not made yet");
+        let no_key = || Fault::internal("the key for codes does not exist yet");
         let key = self.code_key.as_ref().ok_or_else(no_key)?;
         let parts: [&[u8]; 3] = [purpose.as_str().as_bytes(), link_hash.digest(), code.digits()];
         Ok(key.mac("mailed-code/v1", &parts))

@@ -26,8 +26,8 @@ pub struct Compacted {
 pub async fn compact(config: &Config) -> Result<Compacted, OpenError> {
     let Database::Sqlite(path) = &config.database else {
         return Err(OpenError::Configuration(
-            "SIGNET_DATABASE_URL names a PostgreSQL database, and this is for SQLite.\n  PostgreSQL gives \
-             room back by itself; ask its VACUUM."
+            "SIGNET_DATABASE_URL names a PostgreSQL database, and this is for SQLite.\n  PostgreSQL reuses space by \
+             itself; to shrink files, use VACUUM."
                 .to_owned(),
         ));
     };

@@ -70,8 +70,8 @@ pub async fn connect(config: &Config) -> Result<Db, OpenError> {
     };
     if !path.exists() {
         return Err(OpenError::Configuration(format!(
-            "there is no database at {}.\n  Only `signet serve` and `signet dev` make one. Run \
-             this where the server runs, or set SIGNET_DATA_DIR to its data directory.",
+            "there is no database at {}.\n  Only `signet serve` and `signet dev` create one. Run this where the \
+             server runs, or set SIGNET_DATA_DIR to its data directory.",
             path.display()
         )));
     }
@@ -92,7 +92,7 @@ fn refuse_damaged_header(path: &Path) -> Result<(), OpenError> {
         Err(_) => Ok(()),
         Ok(()) if found == *MAGIC => Ok(()),
         Ok(()) => Err(OpenError::Configuration(format!(
-            "the database {} is damaged or is no SQLite database: its first page is not SQLite's.\n  \
+            "the database {} is damaged or is not a SQLite database: its first page is invalid.\n  \
              Stop every signet that uses it and restore the newest backup.",
             path.display()
         ))),
@@ -108,7 +108,7 @@ pub(in crate::app) async fn connect_or_create(config: &Config) -> Result<(Db, bo
         Database::Postgres(_) => false,
         Database::Sqlite(path) => data_dir::create_database(path).map_err(|error| {
             OpenError::of_file(
-                &format!("the database {} cannot be made", path.display()),
+                &format!("the database {} cannot be created", path.display()),
                 &error,
                 "Check the directory, or name another file in SIGNET_DATABASE_URL.",
             )

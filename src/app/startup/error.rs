@@ -42,7 +42,7 @@ impl OpenError {
 }
 
 /// The advice for a full disk.
-pub(super) const MAKE_ROOM: &str = "Make room and start again; nothing is lost.";
+pub(super) const MAKE_ROOM: &str = "Free some space and start again; no data are lost.";
 
 /// Whether there is no space: on the disk, within a quota, or within a limit of the process.
 pub(super) fn is_full(error: &io::Error) -> bool {

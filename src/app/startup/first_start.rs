@@ -67,8 +67,8 @@ impl Startup {
             return Ok(());
         }
         Err(OpenError::Configuration(format!(
-            "the database {} is {}, but {} is there.\n  Restore the newest backup. To begin anew \
-             instead, remove the database's files.",
+            "the database {} is {}, but {} is there.\n  Restore the newest backup. To start over instead, remove the \
+             database's files.",
             path.display(),
             if path.exists() { "empty" } else { "missing" },
             log.display()
@@ -86,7 +86,7 @@ impl Startup {
         OpenError::Configuration(format!(
             "{found}, but the master key {} of an earlier start is there.\n  If the database is lost, \
              restore the newest backup; check that its volume is mounted and that SIGNET_DATA_DIR and \
-             SIGNET_DATABASE_URL are right.\n  To begin anew with this key, type once:  signet serve \
+             SIGNET_DATABASE_URL are right.\n  To start over with this key, run once:  signet serve \
              --new-database",
             key.display()
         ))
@@ -94,16 +94,16 @@ impl Startup {
 
     fn database_exists(&self) -> OpenError {
         OpenError::Conflict(format!(
-            "--new-database was given, but {} exists.\n  Start without it. To begin anew, move the \
-             database away first.",
+            "--new-database was given, but {} exists.\n  Start without it. To start over, move the database away \
+             first.",
             self.describe_database()
         ))
     }
 
     fn new_database_forbidden(&self) -> OpenError {
         OpenError::Configuration(format!(
-            "there is no database of Signet yet ({}), and SIGNET_NEW_DATABASE=never forbids to make \
-             one.\n  If there was one, restore the newest backup, and check that its volume is mounted. \
+            "there is no database of Signet yet ({}), and SIGNET_NEW_DATABASE=never forbids creating one.\n  If \
+             there was one, restore the newest backup, and check that its volume is mounted. \
              For a first start set SIGNET_NEW_DATABASE=allowed.",
             self.describe_database()
         ))

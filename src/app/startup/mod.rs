@@ -210,9 +210,9 @@ impl Startup {
         }
         let made = data_dir::create(dir).map_err(|error| {
             OpenError::of_file(
-                &format!("the data directory {} cannot be made", dir.display()),
+                &format!("the data directory {} cannot be created", dir.display()),
                 &error,
-                "Make it, or name another one in SIGNET_DATA_DIR.",
+                "Create it, or name another one in SIGNET_DATA_DIR.",
             )
         })?;
         if made {

@@ -97,8 +97,8 @@ fn inspect(config: &Config, manner: Manner) -> Result<Exposure, OpenError> {
     if !narrowed.is_empty() {
         let tense = if manner == Manner::Tell { "will be" } else { "was" };
         found.warnings.push(format!(
-            "every user of this machine had access to {}: this {tense} taken away. What was read before \
-             may have to be replaced: signet key rewrap",
+            "every user of this machine had access to {}: this {tense} revoked. Keys that may have been read should \
+             be replaced: signet key rewrap",
             narrowed.join(", ")
         ));
     }

@@ -55,8 +55,8 @@ async fn check_stored(config: &Config, db: &Db, id: &str) -> Result<(), OpenErro
     }
     if config.passkeys.rp_id_old.as_deref() != Some(&*stored) {
         return Err(OpenError::Configuration(format!(
-            "the passkeys of this database are bound to {stored}, and this start would use {id}: none of them could \
-             be used any more.\n  Set SIGNET_RP_ID={stored}, if the issuer still belongs to that domain. To give \
+            "the passkeys of this database are bound to {stored}, and this start would use {id}: none of them would \
+             work.\n  Set SIGNET_RP_ID={stored}, if the issuer still belongs to that domain. To give \
              the passkeys up, so that users add new ones: SIGNET_RP_ID_OLD={stored}"
         )));
     }

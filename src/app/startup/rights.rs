@@ -14,7 +14,7 @@ pub(super) fn missing_rights(facts: Option<ServerFacts>, fault: &Fault) -> OpenE
     let role = quoted(&role);
     let Some(schema) = schema.map(|schema| quoted(&schema)) else {
         return OpenError::Configuration(format!(
-            "the role {role} may use no schema of the database in SIGNET_DATABASE_URL: {fault}.\n  As \
+            "the role {role} may not use any schema of the database in SIGNET_DATABASE_URL: {fault}.\n  As \
              a superuser, type one of\n    GRANT USAGE, CREATE ON SCHEMA public TO {role};\n    \
              CREATE SCHEMA AUTHORIZATION {role};"
         ));
@@ -22,7 +22,7 @@ pub(super) fn missing_rights(facts: Option<ServerFacts>, fault: &Fault) -> OpenE
     let text = fault.to_string();
     if text.contains("for schema") {
         return OpenError::Configuration(format!(
-            "the role {role} may not make tables in the schema {schema}: {fault}.\n  As the owner of \
+            "the role {role} may not create tables in the schema {schema}: {fault}.\n  As the owner of \
              the database, type\n    GRANT USAGE, CREATE ON SCHEMA {schema} TO {role};\n  or run \
              `signet migrate up` once as a role that may, and let {role} read and write the tables."
         ));

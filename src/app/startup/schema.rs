@@ -23,7 +23,7 @@ fn refuse_encoding(facts: &ServerFacts) -> Result<(), OpenError> {
     }
     Err(OpenError::Configuration(format!(
         "the PostgreSQL database in SIGNET_DATABASE_URL has the encoding {}, and Signet needs UTF8.\n  \
-         Make another one and name it in SIGNET_DATABASE_URL:  CREATE DATABASE name OWNER role \
+         Create another one and name it in SIGNET_DATABASE_URL:  CREATE DATABASE name OWNER role \
          ENCODING 'UTF8' TEMPLATE template0;",
         facts.encoding
     )))

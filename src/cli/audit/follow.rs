@@ -45,7 +45,7 @@ pub(super) async fn follow(
             }
             Err(Failure::Failed(fault)) if fault.kind == FaultKind::Unavailable && !is_first => {
                 if !is_lost {
-                    startup_report::say(&format!("warning: {fault}; trying again\n"));
+                    startup_report::say(&format!("warning: {fault}; retrying\n"));
                 }
                 is_lost = true;
             }

@@ -94,13 +94,14 @@ pub struct ListArgs {
 
 fn of_session(text: &str) -> Result<SessionId, String> {
     text.parse().map_err(|_| {
-        "this is no id of a session: a UUID, as signet session list shows it and tokens have it in sid".to_owned()
+        "this is not the id of a session: a UUID, as signet session list shows it and tokens have it in \
+         sid".to_owned()
     })
 }
 
 fn of_network(text: &str) -> Result<IpNet, String> {
     network(text).ok_or_else(|| {
-        "this is no IP address, and no network as in 192.0.2.0/24 or 2001:db8::/32".to_owned()
+        "this is neither an IP address nor a network such as 192.0.2.0/24 or 2001:db8::/32".to_owned()
     })
 }
 

@@ -30,7 +30,7 @@ pub enum Command {
   signet client key create bot --name Nightly --scope signet:users --expires 90d
   signet client key create bot --name Nightly --scope signet:users --expires 90d --network 192.0.2.0/24
 
-The key is printed this once. Prefer private_key_jwt with the client_credentials grant where the program can sign: a
+The key is printed only once. Prefer private_key_jwt with the client_credentials grant where the program can sign: a
 key is sent whole with every request.")]
     Create(CreateArgs),
     /// List the keys of a client, oldest first
@@ -150,7 +150,7 @@ fn create(args: &CreateArgs, output: Output) -> Result<(), CommandError> {
         let (client_id, info) = (args.named.client_id.clone(), RequestInfo::cli(app.now()));
         let work = admin_keys::create(app.clone(), client_id, new, info);
         let created = app.run_to_completion(work).await.map_err(args.named.about())?;
-        startup_report::say("Keep the key now: it cannot be read again.\n");
+        startup_report::say("Copy the key now: it cannot be shown again.\n");
         Ok(output.one(&created)?)
     })
 }

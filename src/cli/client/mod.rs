@@ -44,8 +44,8 @@ pub enum Command {
     --jwks-file public.json
   signet client create --name Joiner --type service --admin-scope signet:users
 
-web and service clients get a secret, which is printed this once. spa and native clients keep none:
-they prove with PKCE that it is they who began.
+web and service clients get a secret, which is printed only once. spa and native clients have none:
+PKCE protects their authorization codes.
 
 A logo is uploaded afterwards:  signet client update ID --logo FILE")]
     Create(Box<CreateArgs>),
@@ -64,7 +64,7 @@ A logo is uploaded afterwards:  signet client update ID --logo FILE")]
   signet client why shop
   signet client why shop -o json | jq -r '.findings[].message'
 
-A running server writes down within some seconds what it has found. Exit code 7: something was found.")]
+A running server stores its findings within seconds. Exit code 7: there are findings.")]
     Why(Named),
     /// Change a client
     #[command(after_help = "Examples:
@@ -77,7 +77,7 @@ A running server writes down within some seconds what it has found. Exit code 7:
   signet client update shop --pkce optional            its library sends no challenge and no nonce
   signet client update desk --first-party true         users may type their passwords into it
 
-Each option given replaces all it says; what is not given stays.")]
+Each option replaces the whole value; other values stay.")]
     Update(Box<UpdateArgs>),
     /// Disable a client; all its requests are refused
     #[command(after_help = "Examples:
@@ -90,9 +90,9 @@ Each option given replaces all it says; what is not given stays.")]
     /// Create a new secret; the previous one stays valid until the next rotation
     #[command(after_help = "Examples:
   signet client rotate-secret shop
-  signet client rotate-secret shop --revoke-old      the old one may be known to others
+  signet client rotate-secret shop --revoke-old      the old one may be compromised
 
-Give the client the new secret, then run it with --revoke-old or leave it: two are good at a time.")]
+Give the client the new secret. Two secrets are valid at a time; --revoke-old revokes the old one.")]
     RotateSecret(RotateArgs),
     /// Create, list and revoke administration keys of a service client
     #[command(subcommand)]
@@ -101,7 +101,7 @@ Give the client the new secret, then run it with --revoke-old or leave it: two a
     #[command(after_help = "Examples:
   signet client delete shop --yes
 
-The same client_id registered again is another client.")]
+A client registered with the same client_id later is a different client.")]
     Delete(DeleteArgs),
 }
 
@@ -273,7 +273,7 @@ fn update(args: &UpdateArgs, output: Output) -> Result<(), CommandError> {
     let logo = args.logo.change()?;
     if change.is_empty() && logo.is_none() {
         return Err(CommandError::usage(
-            "nothing to change.\n  See what can be:  signet client update --help",
+            "nothing to change.\n  See the options:  signet client update --help",
         ));
     }
     with_app(async |app| {
@@ -297,7 +297,7 @@ fn rotate_secret(args: &RotateArgs, output: Output) -> Result<(), CommandError> 
         startup_report::say(&said("New secret of", &changed.stored));
         startup_report::say(match changed.stored.client.secrets.len() {
             1 => "It is the only one.\n",
-            _ => "The one before stays good until the next rotation.\n",
+            _ => "The previous one stays valid until the next rotation.\n",
         });
         rows::changed(&changed, output)
     })

@@ -231,14 +231,13 @@ fn read(from: impl Read, name: &str) -> Result<Value, CommandError> {
     from.take(MAX_JWKS + 1).read_to_end(&mut bytes).map_err(|error| unreadable(name, &error))?;
     if u64::try_from(bytes.len()).is_ok_and(|length| length > MAX_JWKS) {
         return Err(CommandError::usage(format!(
-            "{name} is larger than 64 KiB: no set of public keys."
+            "{name} is larger than 64 KiB, the limit for public keys."
         )));
     }
     // The library's error may quote the text, and users may pick a wrong file.
     serde_json::from_slice(&bytes).map_err(|_| {
         CommandError::usage(format!(
-            "{name} holds no JSON.\n  Public keys are given as a JWK set; PEM is turned into one by \
-             any JOSE tool."
+            "{name} does not contain JSON.\n  Give the public keys as a JWK set; JOSE tools convert PEM to it."
         ))
     })
 }

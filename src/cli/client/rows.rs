@@ -13,7 +13,7 @@ use crate::domain::client::{AuthMethod, Client, ClientType};
 use crate::store::clients::StoredClient;
 use crate::view;
 
-const KEEP_IT: &str = "Keep the secret now: it cannot be read again.\n";
+const KEEP_IT: &str = "Copy the secret now: it cannot be shown again.\n";
 
 impl Row for StoredClient {
     const HEAD: &'static [&'static str] =
@@ -153,19 +153,19 @@ fn next_step(client: &Client, issuer: &str) -> String {
     let id = &client.client_id;
     let mut text = match (client.metadata.client_type, client.metadata.auth_method) {
         (ClientType::Service, AuthMethod::Basic) => format!(
-            "Next: let it ask for a token\n  curl -u {id}:CLIENT_SECRET {issuer}/oauth2/token \
+            "Next: let it request a token\n  curl -u {id}:CLIENT_SECRET {issuer}/oauth2/token \
              -d grant_type=client_credentials\n"
         ),
         (ClientType::Service, _) => {
-            format!("Next: let it ask for a token at {issuer}/oauth2/token\n  {proof}\n")
+            format!("Next: let it request a token at {issuer}/oauth2/token\n  {proof}\n")
         }
         _ => format!(
-            "Next: give this to the OpenID Connect library of the application.\n  {proof}\n"
+            "Next: configure the OpenID Connect library of the application with this.\n  {proof}\n"
         ),
     };
     if client.metadata.audiences.is_empty() && client.metadata.client_type != ClientType::Service {
         text.push_str(&format!(
-            "Its tokens are for no API yet:  signet client update {id} --audience IDENTIFIER\n"
+            "It gets no tokens for APIs yet:  signet client update {id} --audience IDENTIFIER\n"
         ));
     }
     text

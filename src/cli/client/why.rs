@@ -59,7 +59,7 @@ fn text(report: &ClientReport, now: Timestamp) -> String {
         ));
     }
     if !before.is_empty() {
-        text.push_str("\nSeen before the last change of the client, which may have ended it:\n");
+        text.push_str("\nSeen before the last change of the client, which may have fixed it:\n");
     }
     for (finding, explanation) in before {
         text.push_str(&paragraph(finding, explanation, now));

@@ -35,7 +35,7 @@ pub async fn apply(app: &App, paths: &[PathBuf], what: &str) -> Result<(), Refus
                 if fault.kind == FaultKind::Unavailable
                     && begun.elapsed() < app.config.database_wait.std() =>
             {
-                tracing::debug!(%fault, "applying configuration files is tried again");
+                tracing::debug!(%fault, "applying configuration files again");
             }
             Err(Failure::Failed(fault)) => {
                 let code = if fault.kind == FaultKind::Unavailable { 75 } else { 1 };

@@ -77,7 +77,7 @@ pub fn import(args: &ImportArgs, output: Output) -> Result<(), CommandError> {
         startup_report::say(&match wanted {
             Use::Sign => format!("{} key {} signs from now on\n", taken.alg, taken.kid),
             Use::Verify(_) => format!(
-                "{} key {} is published for the tokens it signed; it signs nothing here\n",
+                "{} key {} is published to verify the tokens it signed; it signs no new tokens\n",
                 taken.alg, taken.kid
             ),
         });

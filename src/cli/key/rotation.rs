@@ -99,7 +99,7 @@ pub fn retire(args: &RetireArgs) -> Result<(), CommandError> {
     if args.now {
         sure(
             args.yes,
-            "Its tokens are refused where the keys are fetched again, and until then:",
+            "Verifiers refuse its tokens after their next fetch of the keys, and until then:",
             &caching::of_a_missing_key(),
         )?;
     }

@@ -55,7 +55,7 @@ fn bare(text: &str) -> Result<String, CommandError> {
         .or_else(|| member("refresh_token"))
         .ok_or_else(|| {
             CommandError::usage(
-                "this is no token response: it has no access_token.\n  Pass the token itself.",
+                "this token response has no access_token.\n  Pass the token itself.",
             )
         })
 }

@@ -64,7 +64,7 @@ fn lines(report: &Report) -> String {
     }
     match report.code {
         Some(code) => text.push_str(&format!(
-            "\nNot good ({code}): {}\nWhat to do:  docs/token-codes/{code}.md\n",
+            "\nNot valid ({code}): {}\nWhat to do:  docs/token-codes/{code}.md\n",
             report.message
         )),
         None => text.push_str(&format!("\n{}\n", report.message)),

@@ -140,14 +140,14 @@ pub fn delete(args: &DeleteArgs, output: Output) -> Result<(), CommandError> {
     }
     match &bulk.target.from {
         Some(path) if !bulk.dry_run => {
-            prompt::confirm(&format!("Delete every user of {} for good?", path.display()), *yes)?;
+            prompt::confirm(&format!("Permanently delete every user in {}?", path.display()), *yes)?;
             run(bulk, &Work::Delete, None, output)
         }
         Some(_) => run(bulk, &Work::Delete, None, output),
         None => with_app(async |app| {
             let named = bulk.target.user.as_deref().unwrap_or_default();
             let user = find(&app, named).await?;
-            let question = format!("Delete user {} ({}) for good?", user.login, user.id);
+            let question = format!("Permanently delete user {} ({})?", user.login, user.id);
             prompt::confirm(&question, *yes)?;
             one(&app, &user, &Work::Delete, None, bulk.force).await?;
             done(&Work::Delete, &user);
@@ -226,7 +226,7 @@ fn split<'a>(line: &'a str, work: &Work) -> Result<(&'a str, Option<RoleChange>)
             let (role, roles) = RoleArgs::parse(roles)?;
             Ok((named, Some(RoleChange { role, roles })))
         }
-        _ => Err(CommandError::usage(format!("{line:?} names more than a user."))),
+        _ => Err(CommandError::usage(format!("{line:?} contains more than a user."))),
     }
 }
 
@@ -261,7 +261,7 @@ async fn one(
 }
 
 fn no_roles() -> CommandError {
-    CommandError::usage("no roles: name them behind the user, or with --role.")
+    CommandError::usage("no roles: name them after the user, or with --role.")
 }
 
 /// What a run would have done so far.

@@ -142,7 +142,7 @@ fn filter(args: &FindArgs, words: Vec<String>, now: Timestamp) -> Result<UserFil
 fn cursor(text: &str) -> Result<UserCursor, CommandError> {
     UserCursor::parse(text).ok_or_else(|| {
         let text = format!(
-            "--after {text:?} is no cursor.\n  Use the one printed below a list made with --limit."
+            "--after {text:?} is not a cursor.\n  Use the one printed below a list with --limit."
         );
         CommandError::usage(text)
     })

@@ -144,7 +144,7 @@ fn a_collector_is_an_address_of_http() {
     }
     for (text, part) in [
         ("127.0.0.1:4318", "is not a URL"),
-        ("grpc://127.0.0.1:4317", "is not an address of HTTP"),
+        ("grpc://127.0.0.1:4317", "is not an http or https URL"),
         ("http://u:hunter2@collector", "has a user"),
         ("http://collector/?a=b", "has a user, a query"),
     ] {

@@ -72,11 +72,11 @@ impl ImportError {
     #[must_use]
     pub fn message(&self) -> String {
         match self {
-            Self::NotAKey => "This is no private key that can be read: it is neither PEM nor DER \
-                              nor a JWK. Give the file that holds the private key itself."
+            Self::NotAKey => "This is not a readable private key: it is neither PEM nor DER nor a JWK. Give the file \
+                              that contains the private key itself."
                 .to_owned(),
             Self::Damaged { form } => format!(
-                "The key is damaged or cut off: it begins like {form} and does not end like it. \
+                "The key is damaged or truncated: it begins like {form} but does not end like it. \
                  Copy the whole file again."
             ),
             Self::Member { name } => format!(
@@ -88,11 +88,11 @@ impl ImportError {
                                 example with: openssl pkey -in KEY -out DECRYPTED"
                 .to_owned(),
             Self::Public { found } => format!(
-                "There is no private key, only {found}. Give the file that holds the private half."
+                "There is no private key, only {found}. Give the file that contains the private key."
             ),
             Self::Several { found } => format!(
-                "There are {found} private keys, and one is imported at a time. Give a file that \
-                 holds one of them."
+                "There are {found} private keys, but only one can be imported at a time. Give a file with one of \
+                 them."
             ),
             Self::Unsupported { found } => format!(
                 "This is {found}, which cannot be used here. Give an RSA key, a key on P-256 or \
@@ -100,27 +100,25 @@ impl ImportError {
             ),
             Self::Roca => {
                 "The RSA key has the ROCA weakness (CVE-2017-15361): its private half can \
-                 be computed from the public one. Make a new key and replace this one everywhere."
+                 be computed from the public one. Create a new key and replace this one everywhere."
                     .to_owned()
             }
             Self::SmallRsa { bits } => format!(
-                "The RSA key has {bits} bits, and verifiers refuse less than 2048. Make a new key \
-                 and publish it to those who verify."
+                "The RSA key has {bits} bits, and verifiers refuse less than 2048. Create a new key and publish it \
+                 to them."
             ),
             Self::Algorithm { asked, found } => format!(
-                "The algorithm {asked} does not go with the key, which is {found}. Leave the \
-                 algorithm out, or give the key that belongs to it."
+                "The algorithm {asked} does not match the key, which is {found}. Omit the algorithm, or give a \
+                 matching key."
             ),
-            Self::NotForSigning => "The JWK says in use or key_ops that the key is not for \
-                                    signing. Give a key that is, or remove the member if it is \
-                                    wrong."
+            Self::NotForSigning => "The members use or key_ops of the JWK exclude signing. Give a signing key, or \
+                                    remove the member if it is wrong."
                 .to_owned(),
-            Self::Name => "The kid of the JWK cannot be a name here: it must have 1 to 255 \
-                           printable ASCII characters. Change it where the key is published, too."
+            Self::Name => "The kid of the JWK is invalid: it must have 1 to 255 printable ASCII characters. Change \
+                           it where the key is published, too."
                 .to_owned(),
-            Self::Inconsistent => "The parts of the key do not belong together, such as a public \
-                                   half that is not of this private one. Export the key again \
-                                   from where it is in use."
+            Self::Inconsistent => "The parts of the key do not match; for example, the public key does not belong to \
+                                   the private key. Export the key again."
                 .to_owned(),
         }
     }

@@ -108,7 +108,7 @@ impl VerifyingKey {
     /// When the key is of another kind or size than the algorithm's.
     pub fn new(alg: SigningAlg, jwk: &PublicJwk) -> Result<Self, Fault> {
         if !jwk.fits(alg) {
-            return Err(Fault::internal("a public key is not of its algorithm's kind"));
+            return Err(Fault::internal("a public key does not match its algorithm"));
         }
         let key = match jwk {
             PublicJwk::Rsa { n, e } => DecodingKey::from_rsa_components(n, e),

@@ -48,8 +48,8 @@ fn one(relied: &ReliedRows, at: Timestamp) -> Result<Option<String>, (TokenCode,
         None => Ok(None),
         Some(Inactive::ClientReplaced { since }) => {
             let detail = format!(
-                "The client named {name} was registered only on {since}: the token is of another one \
-                 that had the name before.",
+                "The client named {name} was registered only on {since}: the token belongs to an earlier client with \
+                 the same name.",
             );
             Err((TokenCode::ClientUnknown, detail))
         }
@@ -58,7 +58,7 @@ fn one(relied: &ReliedRows, at: Timestamp) -> Result<Option<String>, (TokenCode,
             Err((TokenCode::ClientDisabled, detail))
         }
         Some(Inactive::ClientDisabled { since }) => {
-            Ok(Some(format!("The client {name} was disabled since, on {since}.")))
+            Ok(Some(format!("The client {name} was disabled later, on {since}.")))
         }
         Some(_) => {
             let detail = format!("There is no client named {name} (any more).");

@@ -67,8 +67,8 @@ impl Report {
         let first = checks.iter().find(|check| check.ok == Some(false));
         let message = match first.and_then(|check| check.detail.clone()) {
             Some(detail) => detail,
-            None if good => format!("The token is good as of {at}."),
-            None => "Whether the token is good cannot be said.".to_owned(),
+            None if good => format!("The token is valid as of {at}."),
+            None => "Whether the token is valid cannot be determined.".to_owned(),
         };
         Self { good, at, code: first.and_then(|check| check.code), message, checks }
     }

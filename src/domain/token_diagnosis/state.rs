@@ -54,7 +54,7 @@ fn user(state: &StoredState, at: Timestamp) -> Checked {
         Holder::Gone(Some(gone)) if at < *gone => {
             return Checked::noted(
                 Check::User,
-                &[format!("The user was deleted since, on {gone}.")],
+                &[format!("The user was deleted later, on {gone}.")],
             );
         }
         Holder::Gone(Some(gone)) => {
@@ -75,12 +75,12 @@ fn user(state: &StoredState, at: Timestamp) -> Checked {
                 return failed(TokenCode::UserDisabled, detail);
             }
             Inactive::UserDisabled { since } => {
-                notes.push(format!("The user was disabled since, on {since}."));
+                notes.push(format!("The user was disabled later, on {since}."));
             }
             Inactive::UserChanged { epochs } => match raised(state, epochs) {
                 Some(raise) if at >= raise.at => {
                     let detail = format!(
-                        "{} on {}, which ended the sessions there were.",
+                        "{} on {}, which ended all sessions.",
                         happened(raise.why),
                         raise.at
                     );
@@ -89,7 +89,7 @@ fn user(state: &StoredState, at: Timestamp) -> Checked {
                 // The note about disabling already says this.
                 Some(raise) if raise.why == EventKind::UserDisabled && !notes.is_empty() => {}
                 Some(raise) => notes.push(format!(
-                    "{} since, on {}; the session was not ended by it yet.",
+                    "{} later, on {}; the session had not ended by then.",
                     happened(raise.why),
                     raise.at
                 )),
@@ -102,9 +102,8 @@ fn user(state: &StoredState, at: Timestamp) -> Checked {
 }
 
 /// The message if no event is found that ended a session of an older epoch.
-const NO_RAISE: &str = "Everything the user had was ended after the session began: by a new \
-                        password, a log-out everywhere or the loss of a role. The audit trail does \
-                        not say when.";
+const NO_RAISE: &str = "All sessions of the user were ended after this one began: by a new password, a log-out \
+                        everywhere or the loss of a role. The audit trail does not contain the time.";
 
 /// The event that ended a session that is `epochs` behind its user, if it can be determined: the first raise after
 /// the session's epoch.
@@ -135,12 +134,12 @@ fn session(state: &StoredState, claimed: Option<&Claimed<'_>>, at: Timestamp) ->
     let Some(session) = &state.session else {
         let detail = match &state.user {
             Holder::Gone(Some(gone)) if at < *gone => {
-                "The session went with its user: whether it was alive then cannot be said any more."
+                "The session was deleted with its user: its state at that time is no longer known."
             }
             Holder::Gone(_) => return Checked::open(Check::Session),
             Holder::Known(_) | Holder::Unnamed => {
-                "There is no such session: its row was removed some time after its end, went with \
-                 its user, or was lost with a restored backup."
+                "There is no such session: its row was removed some time after its end, was deleted with its user, \
+                 or was lost with a restored backup."
             }
         };
         return failed(TokenCode::SessionUnknown, detail.to_owned());
@@ -164,7 +163,7 @@ fn session(state: &StoredState, claimed: Option<&Claimed<'_>>, at: Timestamp) ->
                     return failed(TokenCode::SessionEnded, detail);
                 }
                 notes.push(format!(
-                    "The session was alive then; it was ended on {ended}: {why} ({reason})."
+                    "The session was active then; it was ended on {ended}: {why} ({reason})."
                 ));
             }
             Inactive::Expired(Limit::Absolute) => {
@@ -215,15 +214,15 @@ fn belongs(session: &Session, claimed: &Claimed<'_>) -> bool {
 const fn reason_in_words(reason: EndReason) -> &'static str {
     match reason {
         EndReason::Logout => "its owner logged out",
-        EndReason::EndedByUser => "its owner ended it from another session",
+        EndReason::EndedByUser => "the user ended it from another session",
         EndReason::EndedByAdmin => "an administrator ended it",
         EndReason::PasswordChanged => "the password was changed",
-        EndReason::ReuseDetected => "a used-up refresh token was presented",
+        EndReason::ReuseDetected => "a used refresh token was presented again",
         EndReason::ApiDeleted => "the API it was for was deleted",
-        EndReason::ConsentRevoked => "its owner took back what its client was allowed",
+        EndReason::ConsentRevoked => "the user removed the access of its client",
         EndReason::CodeReused => "the authorization code it came from was presented twice",
         EndReason::TokenRevoked => "its client revoked a token of it",
-        EndReason::RollbackDetected => "a refresh token from the future was presented",
+        EndReason::RollbackDetected => "a refresh token newer than the database was presented",
         EndReason::SessionLimit => {
             "its user opened more sessions than SIGNET_MAX_SESSIONS_PER_USER allows"
         }
@@ -239,7 +238,7 @@ fn api(facts: &Evidence, signed: &Signed) -> Checked {
     if facts.audience.is_none() {
         return Checked::open(Check::Api);
     }
-    let note = "It is not registered here (any more): no new tokens are made for it, and this one \
-                stays as good as it is until it expires.";
+    let note = "It is not registered here (any more): no new tokens are issued for it, and this one stays valid \
+                until it expires.";
     Checked::noted(Check::Api, &[note.to_owned()])
 }

@@ -42,7 +42,7 @@ pub fn warnings(alg: TokenAlg) -> Vec<String> {
              AWS API Gateway, jose createRemoteJWKSet and PyJWKClient. It must be given the shared \
              secret."
                 .to_owned(),
-            "HS256: a party that can verify these tokens can also make them.".to_owned(),
+            "HS256: a party that can verify these tokens can also forge them.".to_owned(),
         ];
     }
     let mut warnings = Vec::new();

@@ -80,7 +80,7 @@ pub fn of_a_sudden_key() -> Vec<String> {
 pub fn of_a_missing_key() -> Vec<String> {
     let sentence = |habit: &Habit| {
         let text = if habit.keeps >= TimeSpan::from_days(365) {
-            "accepts its tokens until it is restarted or told".to_owned()
+            "accepts its tokens until it is restarted or reconfigured".to_owned()
         } else {
             format!("accepts its tokens for up to {}", minutes(habit.keeps))
         };

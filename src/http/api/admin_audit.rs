@@ -27,7 +27,7 @@ pub async fn list(
     Ok(HttpResponse::Ok().json(view::audit::page(&page)))
 }
 
-/// All events that the parameters name, newest first, as a file. It is read and sent a page at a time.
+/// All events that match the parameters, newest first, as a file. It is read and sent a page at a time.
 ///
 /// # Errors
 /// See `docs/errors.md`.

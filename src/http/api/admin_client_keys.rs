@@ -43,7 +43,7 @@ pub async fn create(
         body.note::<()>(
             "expires_in",
             "missing",
-            "Say how many seconds the key lives: at most 31536000 (365 days).",
+            "Send the lifetime of the key in seconds: at most 31536000 (365 days).",
         );
     }
     let networks = body.strings("networks");

@@ -20,7 +20,7 @@ type Admin = Authenticated<Administrator>;
 
 const TYPES: &str = "A type is spa, web, native or service.";
 const METHODS: &str = "A method is none, client_secret_basic, client_secret_post or \
-                       private_key_jwt, or null for what the type starts with.";
+                       private_key_jwt, or null for the default of the type.";
 const POLICIES: &str = "A policy is required, nonce or optional, or null for the default.";
 const AUDIENCES: &str = "The audience of assertions is issuer or endpoint, or null for issuer.";
 const PROFILES: &str = "A security profile is fapi2, or null for none.";

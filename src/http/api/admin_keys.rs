@@ -69,6 +69,6 @@ fn algorithm(body: &mut JsonFields) -> Option<SigningAlg> {
     let text = body.optional_string("alg")?;
     match text.parse() {
         Ok(alg) => Some(alg),
-        Err(_) => body.note("alg", "unknown", "alg is the name of a signature algorithm."),
+        Err(_) => body.note("alg", "unknown", "alg must be the name of a signature algorithm."),
     }
 }

@@ -24,7 +24,7 @@ type Admin = Authenticated<Administrator>;
 /// # Errors
 /// `validation_failed`.
 pub fn user_param(params: &Params) -> Result<Option<UserId>, Refusal> {
-    let message = "user_id is the id of a user.";
+    let message = "user_id must be the id of a user.";
     params
         .get("user_id")
         .map(|text| text.parse().map_err(|_| Refusal::field("user_id", "not_an_id", message)))
@@ -61,10 +61,10 @@ pub async fn end(admin: Admin, mut body: JsonFields) -> Result<HttpResponse, Pro
     let which = selection(&mut body, now);
     let after = body.optional_string("after").and_then(|text| match Position::parse(&text) {
         Some(position) => Some(position),
-        None => body.note("after", "not_a_cursor", "after is the next of the answer before."),
+        None => body.note("after", "not_a_cursor", "after must be the next of the previous response."),
     });
     context.check(body.finish())?;
-    let missing = "Say which with one of all, user_id, client_id, before, role and group.";
+    let missing = "Select sessions with one of all, user_id, client_id, before, role and group.";
     let which = context.check(which.ok_or_else(|| Refusal::field("all", "missing", missing)))?;
     let (app, call) = (context.app.clone(), Call { which, after, bound: Bound::Request });
     let outcome = match dry_run {
@@ -81,7 +81,7 @@ pub async fn end(admin: Admin, mut body: JsonFields) -> Result<HttpResponse, Pro
 fn selection(body: &mut JsonFields, now: Timestamp) -> Option<Selection> {
     let user = body.optional_string("user_id").and_then(|text| match text.parse() {
         Ok(user) => Some(Selection::User(user)),
-        Err(_) => body.note("user_id", "not_an_id", "user_id is the id of a user."),
+        Err(_) => body.note("user_id", "not_an_id", "user_id must be the id of a user."),
     });
     let before = body.optional_string("before").and_then(|text| match point_in_time(&text, now) {
         Some(at) => Some(Selection::Before(at)),
@@ -98,7 +98,7 @@ fn selection(body: &mut JsonFields, now: Timestamp) -> Option<Selection> {
     let mut named = named.into_iter().flatten();
     let first = named.next();
     if named.next().is_some() {
-        let message = "Name one of all, user_id, client_id, before, role and group, not several.";
+        let message = "Send only one of all, user_id, client_id, before, role and group.";
         return body.note("all", "ambiguous", message);
     }
     first
@@ -106,8 +106,8 @@ fn selection(body: &mut JsonFields, now: Timestamp) -> Option<Selection> {
 
 /// The error of a time that cannot be parsed.
 const SINCE: (&str, &str) =
-    ("since", "since is a time by RFC 3339, or how long ago, as in 2h or 30d.");
-const BEFORE: &str = "before is a time by RFC 3339, or how long ago, as in 2h or 30d.";
+    ("since", "since must be a time (RFC 3339), or how long ago, such as 2h or 30d.");
+const BEFORE: &str = "before must be a time (RFC 3339), or how long ago, such as 2h or 30d.";
 
 /// Ends one session.
 ///
@@ -115,7 +115,7 @@ const BEFORE: &str = "before is a time by RFC 3339, or how long ago, as in 2h or
 /// See `docs/errors.md`.
 pub async fn delete(admin: Admin, id: Path<String>) -> Result<HttpResponse, Problem> {
     let Authenticated { context, caller } = admin;
-    let none = |_| Refusal::new(Code::NotFound, "There is no such live session.");
+    let none = |_| Refusal::new(Code::NotFound, "There is no such active session.");
     let id = context.check(id.parse().map_err(none))?;
     let info = context.administration(&caller);
     context.run(sessions::revoke(context.app.clone(), id, info)).await?;
@@ -129,7 +129,7 @@ pub async fn delete(admin: Admin, id: Path<String>) -> Result<HttpResponse, Prob
 pub async fn delete_of_user(admin: Admin, params: Params) -> Result<HttpResponse, Problem> {
     let Authenticated { context, caller } = admin;
     let user = context.check(user_param(&params))?;
-    let missing = || Refusal::field("user_id", "missing", "Say whose sessions to end.");
+    let missing = || Refusal::field("user_id", "missing", "Select the sessions to end.");
     let user = context.check(user.ok_or_else(missing))?;
     let info = context.administration(&caller);
     let work = session_ends::end_all_of_user(context.app.clone(), user, info);

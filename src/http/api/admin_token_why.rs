@@ -38,7 +38,7 @@ fn at(body: &mut JsonFields) -> Option<Timestamp> {
         None => body.note(
             "at",
             "not_a_time",
-            "at is a text: a time by RFC 3339, or seconds since 1970 as digits.",
+            "at must be a string: a time (RFC 3339), or seconds since 1970 as digits.",
         ),
     }
 }

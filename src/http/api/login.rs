@@ -105,7 +105,7 @@ fn entry(body: &mut JsonFields, is_recovery: bool) -> Entry {
         return Entry::Totp(Confirmation { setup, code: code.unwrap_or_default(), name });
     }
     if name.is_some() {
-        body.note::<()>("name", "unexpected", "A name belongs to a setup.");
+        body.note::<()>("name", "unexpected", "name is only allowed together with setup.");
     }
     if let Some(typed) = typed {
         match Password::for_verification(&typed) {
@@ -134,7 +134,7 @@ fn entry(body: &mut JsonFields, is_recovery: bool) -> Entry {
         }),
         (None, Some(new_password)) => {
             if method.is_some() {
-                body.note::<()>("method", "unexpected", "A method belongs to a code.");
+                body.note::<()>("method", "unexpected", "method is only allowed together with code or credential.");
             }
             Entry::NewPassword(new_password)
         }
@@ -143,7 +143,7 @@ fn entry(body: &mut JsonFields, is_recovery: bool) -> Entry {
             Entry::NewPassword(String::new())
         }
         (None, None) => {
-            let message = "Send what the challenge waits for: a code, a credential, a password, a new_password \
+            let message = "Send what the challenge expects: a code, a credential, a password, a new_password \
                            or a setup.";
             body.note::<()>("code", "missing", message);
             Entry::NewPassword(String::new())
@@ -181,7 +181,7 @@ pub async fn step_up(
     });
     let max_age = match body.patch_integer("max_age").flatten() {
         Some(age) if !(0..=MAX_SECONDS).contains(&age) => {
-            body.note("max_age", "out_of_range", "max_age is a number of seconds, 0 or more.")
+            body.note("max_age", "out_of_range", "max_age must be a number of seconds, 0 or more.")
         }
         age => age.map(TimeSpan::from_secs),
     };
@@ -207,11 +207,11 @@ fn with_passkey(body: &mut JsonFields, credential: &Value) -> Entry {
     }
     for other in ["code", "password", "new_password", "setup", "name"] {
         if body.optional_string(other).is_some() {
-            body.note::<()>(other, "unexpected", "A credential comes alone.");
+            body.note::<()>(other, "unexpected", "credential must be sent alone.");
         }
     }
     if body.optional_bool("skip") == Some(true) {
-        body.note::<()>("skip", "unexpected", "A credential comes alone.");
+        body.note::<()>("skip", "unexpected", "credential must be sent alone.");
     }
     let Some(response) = AssertionResponse::read(credential) else {
         body.note::<()>("credential", "invalid", NOT_AN_ASSERTION);

@@ -51,7 +51,7 @@ fn page_request(params: &Params) -> Result<PageRequest, Refusal> {
     let after = match params.get("after") {
         None => None,
         Some(text) => Some(PageRequest::cursor(text).ok_or_else(|| {
-            Refusal::field("after", "not_a_cursor", "after is the next of a page before.")
+            Refusal::field("after", "not_a_cursor", "after must be the next of the previous page.")
         })?),
     };
     Ok(PageRequest { after, limit })

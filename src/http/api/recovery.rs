@@ -37,9 +37,9 @@ pub(super) async fn advance(
         RecoveryOutcome::Done => Ok(HttpResponse::NoContent().finish()),
         RecoveryOutcome::Pending(challenge) => {
             let (code, message) = if challenge.step.methods().is_empty() {
-                (Code::PasswordChangeRequired, "The recovery waits for the new password.")
+                (Code::PasswordChangeRequired, "The recovery expects the new password.")
             } else {
-                (Code::MfaRequired, "The recovery waits for a code of one of the methods.")
+                (Code::MfaRequired, "The recovery expects a code of one of the methods.")
             };
             Err(context.problem(Refusal::new(code, message).into()).continued_with(challenge))
         }

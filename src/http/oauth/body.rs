@@ -40,7 +40,7 @@ impl FromRequest for EndpointRequest {
             let read = async {
                 if !is_form {
                     return Err(invalid(
-                        "The body is a form: Content-Type: application/x-www-form-urlencoded.",
+                        "The body must be a form: Content-Type: application/x-www-form-urlencoded.",
                     ));
                 }
                 let body = body.await?;

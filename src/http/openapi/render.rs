@@ -90,12 +90,12 @@ pub fn document(issuer: &str) -> Value {
 const fn about_tag(tag: Tag) -> &'static str {
     match tag {
         Tag::LogIn => "Register, log in, refresh tokens and log out, without OAuth.",
-        Tag::Account => "The account of the user whose access token is sent.",
+        Tag::Account => "The account of the user to whom the access token belongs.",
         Tag::Admin => {
             "Administration, for users with one of Signet's own roles and for service clients with administration scopes. Each operation names the roles and scopes that allow it."
         }
         Tag::Metadata => "Public keys and metadata, for verifiers and client libraries.",
-        Tag::Gateways => "Questions of gateways about the requests of their clients.",
+        Tag::Gateways => "Decisions for gateways about requests of their clients.",
         Tag::OAuth => "OAuth 2.0 and OpenID Connect, for registered clients.",
         Tag::Operation => "Probes for operators and load balancers.",
     }
@@ -159,7 +159,7 @@ impl Components {
             let rendered = &mut schema["properties"][known.name()];
             rendered["readOnly"] = json!(true);
             rendered["description"] =
-                json!(format!("Accepted when it equals the present value. {}", known.changed_by));
+                json!(format!("Accepted if it equals the current value. {}", known.changed_by));
         }
         if body.media == Media::Json {
             schema.insert("additionalProperties".to_owned(), json!(false));

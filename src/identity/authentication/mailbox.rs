@@ -93,7 +93,7 @@ pub(super) async fn check(
 }
 
 fn wrong_code() -> Refusal {
-    let message = "The code is wrong, expired, or was replaced by a newer one. After five tries, sign in again.";
+    let message = "The code is wrong, expired, or was replaced by a newer one. After five attempts, sign in again.";
     Refusal::new(Code::MfaFailed, message)
 }
 
@@ -125,7 +125,7 @@ impl<A> PendingAuthentication<A> {
     ) -> Result<(), Failure> {
         let Waiting { step, .. } = self.waiting(app, channel, info.now).await?;
         if !step.is_mailed_code() {
-            let message = "This challenge does not wait for a mailed code.";
+            let message = "This challenge does not expect a mailed code.";
             return Err(Refusal::field("challenge", "unexpected", message).into());
         }
         send(app, &self.progress, &self.single_use(channel), info).await

@@ -125,8 +125,7 @@ pub struct SingleUse {
 /// and of one whose account has changed since.
 #[must_use]
 pub fn challenge_invalid() -> Refusal {
-    let message = "The challenge is invalid, expired or already used, or the account has changed since. Begin \
-                   again.";
+    let message = "The challenge is invalid, expired or already used, or the account has changed since. Start again.";
     Refusal::new(Code::ChallengeInvalid, message)
 }
 

@@ -299,7 +299,8 @@ fn bound_to(channel: Channel<'_>) -> String {
 }
 
 fn wrong_code() -> Refusal {
-    let message = "The code is wrong, expired, or was replaced by a newer one. After five tries, request a new one.";
+    let message = "The code is wrong, expired, or was replaced by a newer one. After five attempts, request a new \
+                   one.";
     Refusal::new(Code::MfaFailed, message)
 }
 

@@ -91,7 +91,7 @@ impl NewAccount {
         let login = parse_login(form.login.as_deref().unwrap_or_default())?;
         if !app.config.registration_domains.is_empty() {
             let address = EmailAddress::parse(login.raw()).map_err(|_| {
-                let message = "An account needs an e-mail address as the login here.";
+                let message = "Here the login must be an e-mail address.";
                 Refusal::field("login", "not_an_address", message)
             })?;
             require_domain(app, "login", &address)?;
@@ -113,7 +113,7 @@ impl NewAccount {
         let terms = app.config.brand.terms_url.as_ref();
         let terms = match (terms, form.terms) {
             (Some(_), Terms::Refused) => {
-                let message = "An account needs your consent to the terms of service.";
+                let message = "To create an account, accept the terms of service.";
                 return Err(Refusal::field("terms_accepted", "not_accepted", message));
             }
             (Some(url), Terms::Accepted) => Some(url.clone()),

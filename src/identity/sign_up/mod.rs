@@ -70,10 +70,10 @@ pub fn require(app: &App, wanted: Registration) -> Result<(), Refusal> {
         (is, wanted) if is == wanted => return Ok(()),
         (Registration::Closed, _) => "Registration is closed.",
         (Registration::Invite, _) => {
-            "Accounts are made by invitation. Ask an administrator for one."
+            "Accounts are created by invitation. Ask an administrator for one."
         }
         (Registration::Open | Registration::Verified, _) => {
-            let message = "This server registers users in another way: see SIGNET_REGISTRATION.";
+            let message = "This endpoint does not match SIGNET_REGISTRATION of this server.";
             return Err(Refusal::new(Code::FeatureDisabled, message));
         }
     };
@@ -200,7 +200,7 @@ pub async fn complete(
         (Some(link), _) => ProvenAddress { link, email },
         (None, Some(code)) => check_code(&app, &pending, code.expose(), &info).await?,
         (None, None) => {
-            let message = "This challenge waits for the code that was mailed.";
+            let message = "This challenge expects the mailed code.";
             return Err(Refusal::field("code", "missing", message).into());
         }
     };
@@ -291,6 +291,7 @@ impl ProvenAddress {
 }
 
 fn wrong_code() -> Refusal {
-    let message = "The code is wrong, expired, or was replaced by a newer one. After five tries, request a new one.";
+    let message = "The code is wrong, expired, or was replaced by a newer one. After five attempts, request a new \
+                   one.";
     Refusal::new(Code::MfaFailed, message)
 }

@@ -271,7 +271,7 @@ async fn next(
     let next = interaction::next_step(&request.wishes, facts.as_ref(), policy, begun, info.now);
     match (next, assessed) {
         (NextStep::Refuse(error), _) => {
-            let message = "The user would have to be asked, and prompt is none.";
+            let message = "The user has to decide, but prompt is none.";
             Ok(checked.refused(&app, error, message))
         }
         (NextStep::Issue, Some(AssessedLogin { login, .. })) => {

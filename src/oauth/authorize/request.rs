@@ -143,12 +143,12 @@ pub(in crate::oauth) async fn check(
         }
     }
     if !client.may_use(AUTHORIZATION_CODE) {
-        let message = "The client may not log people in.";
+        let message = "The client may not log users in.";
         let refusal = Refusal::oauth(OAuthError::UnauthorizedClient, message);
         return Err(refusal.with_finding([AUTHORIZATION_CODE]).into());
     }
     if params.get("response_mode").is_some_and(|mode| mode.parse::<ResponseMode>().is_err()) {
-        return Err(invalid("response_mode is query, fragment or form_post.").into());
+        return Err(invalid("response_mode must be query, fragment or form_post.").into());
     }
     if params.get("state").is_some_and(|state| state.len() > MAX_STATE) {
         return Err(invalid("state is longer than 3072 bytes.").into());
@@ -193,12 +193,12 @@ const UNSUPPORTED: &[(&str, OAuthError, &str)] = &[
     (
         "request",
         OAuthError::RequestNotSupported,
-        "Send the parameters themselves, or push them (RFC 9126); there are no request objects.",
+        "Request objects are not supported. Send the parameters themselves, or push them (RFC 9126).",
     ),
     (
         "request_uri",
         OAuthError::RequestUriNotSupported,
-        "Only a request that was pushed here has a request_uri.",
+        "request_uri must be one that /oauth2/par returned.",
     ),
     (
         "registration",
@@ -214,7 +214,7 @@ fn challenge(params: &Params) -> Result<Option<String>, Refusal> {
     let Some(challenge) = params.get("code_challenge") else {
         return match method {
             None => Ok(None),
-            Some(_) => Err(invalid("code_challenge_method is there, code_challenge is missing.")),
+            Some(_) => Err(invalid("code_challenge_method is present, but code_challenge is missing.")),
         };
     };
     // Without a method `plain` is meant (RFC 7636 §4.3), which is not supported.
@@ -250,15 +250,15 @@ async fn wishes(app: &App, params: &Params) -> Result<(AuthnRequest, RequestedCl
     let words = params.get("prompt").unwrap_or_default().split(' ').filter(|word| !word.is_empty());
     let prompt = words.map(str::parse).collect::<Result<Vec<Prompt>, _>>();
     let mut prompt =
-        prompt.map_err(|_| invalid("prompt is none, login, consent or select_account."))?;
+        prompt.map_err(|_| invalid("prompt must be none, login, consent or select_account."))?;
     if prompt.contains(&Prompt::None) && prompt.len() > 1 {
-        return Err(invalid("prompt=none goes with no other prompt.").into());
+        return Err(invalid("prompt=none excludes other prompts.").into());
     }
     let max_age = match params.get("max_age") {
         None => None,
         Some(text) => {
             let age =
-                text.parse::<u32>().map_err(|_| invalid("max_age is a number of seconds."))?;
+                text.parse::<u32>().map_err(|_| invalid("max_age must be a number of seconds."))?;
             Some(TimeSpan::from_secs(i64::from(age)))
         }
     };
@@ -276,7 +276,7 @@ async fn wishes(app: &App, params: &Params) -> Result<(AuthnRequest, RequestedCl
                 return Err(invalid("id_token_hint is not an ID token of this issuer.").into());
             }
             None if prompt.contains(&Prompt::None) => {
-                let message = "The key that signed id_token_hint is gone: ask without prompt=none.";
+                let message = "The key that signed id_token_hint was removed: send the request without prompt=none.";
                 return Err(Refusal::oauth(OAuthError::LoginRequired, message).into());
             }
             // The user of the hint can no longer be determined, so the user must log in again.
@@ -310,7 +310,7 @@ fn requested_acr(
     let is_essential = claim.as_ref().is_some_and(|claim| claim.is_essential);
     let claimed = claim.and_then(|claim| least(&mut claim.values.iter().map(String::as_str)));
     if is_essential && claimed.is_none() {
-        let message = "claims requests an acr as essential, and none of its values is supported: see \
+        let message = "claims requests an essential acr, but none of its values is supported: see \
                        acr_values_supported in the discovery document.";
         return Err(Refusal::oauth(OAuthError::UnmetAuthenticationRequirements, message));
     }

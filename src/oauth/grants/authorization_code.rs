@@ -69,27 +69,26 @@ impl Wrong {
             Self::Spent => "The authorization code is unknown, expired or already used.",
             Self::Client => "The authorization code was issued to another client.",
             Self::RedirectUri => {
-                "redirect_uri is not the one that the authorization request named."
+                "redirect_uri differs from that of the authorization request."
             }
             Self::Verifier => {
                 "code_verifier does not match the code_challenge of the authorization request."
             }
             Self::NoChallenge => {
-                "The authorization request had no code_challenge, so that a code_verifier cannot match: it \
-                 was lost on the way, or the client did not send it."
+                "The authorization request had no code_challenge, so a code_verifier cannot match: it was lost in \
+                 transit, or the client did not send it."
             }
             Self::NeedsChallenge => {
-                "The authorization request had no code_challenge, which this client has to send. Begin again."
+                "The authorization request had no code_challenge, which this client has to send. Start again."
             }
             Self::NotPushed => {
-                "The authorization request was not pushed (RFC 9126), which this client has to do. Begin \
-                 again."
+                "The authorization request was not pushed (RFC 9126), as this client must. Start again."
             }
             Self::Key => "The authorization code is bound to a DPoP key that was not proved.",
-            Self::Target => "The client may not have tokens for this API any more.",
+            Self::Target => "The client may no longer get tokens for this API.",
             Self::Replaced => "The API that the code was issued for has been deleted.",
             Self::Ended => {
-                "The user has signed out, withdrawn the consent or changed the password meanwhile."
+                "The user has signed out, withdrawn the consent or changed the password in the meantime."
             }
         };
         Refusal::oauth(OAuthError::InvalidGrant, message)

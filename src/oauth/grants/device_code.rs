@@ -63,15 +63,15 @@ impl Grant for DeviceCode {
         match poll {
             Poll::Allowed => {}
             Poll::Pending => {
-                let message = "The user has not decided yet. Ask again after the interval.";
+                let message = "The user has not decided yet. Poll again after the interval.";
                 return Err(wait(OAuthError::AuthorizationPending, message));
             }
             Poll::SlowDown => {
-                let message = "Too early. Add five seconds to the interval.";
+                let message = "Polling too fast. Add five seconds to the interval.";
                 return Err(wait(OAuthError::SlowDown, message));
             }
             Poll::Expired => {
-                let message = "The device code's time is over. Begin again.";
+                let message = "The device code has expired. Start again.";
                 return Err(wait(OAuthError::ExpiredToken, message));
             }
             Poll::Denied => {
@@ -91,6 +91,6 @@ impl Grant for DeviceCode {
 }
 
 fn refused() -> Refusal {
-    let message = "The device code is unknown, used, or another client's.";
+    let message = "The device code is unknown, already used, or was issued to another client.";
     Refusal::oauth(OAuthError::InvalidGrant, message)
 }

@@ -50,14 +50,14 @@ impl Grant for TokenExchange {
         }
         let actor_token = params.text("actor_token");
         if actor_token.is_some() != params.get("actor_token_type").is_some() {
-            return Err(invalid("actor_token and actor_token_type go together."));
+            return Err(invalid("actor_token and actor_token_type must be sent together."));
         }
         if actor_token.is_some() && !is_access("actor_token_type") {
             return Err(invalid("actor_token_type is not that of an access token."));
         }
         let wanted = params.get("requested_token_type");
         if wanted.is_some_and(|wanted| wanted != ACCESS_TOKEN && wanted != JWT) {
-            return Err(invalid("Only an access token can be asked for."));
+            return Err(invalid("Only an access token can be requested."));
         }
         Ok(Self { subject_token, actor_token })
     }
@@ -65,11 +65,11 @@ impl Grant for TokenExchange {
     async fn authorize(self, context: &mut GrantContext<'_>) -> Result<GrantOutcome, Failure> {
         let (app, now) = (context.app, context.now);
         let subject = validate::require_active(app, &self.subject_token, now).await?;
-        let subject = subject.ok_or_else(|| refused("The subject token is not good."))?;
+        let subject = subject.ok_or_else(|| refused("The subject token is not valid."))?;
         let client = context.client();
         let own = subject.claims().client_id == client.client_id;
         if !own && !client.is_api(&subject.claims().aud) {
-            return Err(refused("The subject token is neither this client's nor for it.").into());
+            return Err(refused("The subject token was neither issued to this client nor for its API.").into());
         }
         // Bound to a key: the client must hold that key.
         let bound = subject.claims().cnf.as_ref().map(|cnf| cnf.jkt.clone());
@@ -82,12 +82,12 @@ impl Grant for TokenExchange {
                 let actor = validate::require_active(app, token, now).await?;
                 let actor = actor.and_then(Source::issued);
                 let actor = actor.filter(|actor| actor.claims().client_id == client.client_id);
-                let actor = actor.ok_or_else(|| refused("The actor token is not good."))?;
+                let actor = actor.ok_or_else(|| refused("The actor token is not valid."))?;
                 Some(actor.claims().sub.clone())
             }
         };
         if lineage::generations(&subject.claims().jti) >= lineage::MAX_LINE {
-            return Err(refused("The subject token was exchanged too often already.").into());
+            return Err(refused("The subject token was exchanged too often.").into());
         }
         let narrowed = narrowed(context, &subject).await?;
         let act = act(&subject, actor, &client.client_id)?;
@@ -126,19 +126,20 @@ async fn narrowed(
         return Ok(Narrowed { audience, scopes: grant::subset(target, asked) });
     }
     if matches!(subject, Source::SharedSecret(_)) {
-        let message = "A token under a shared secret is good at its own API only: a party that can check it \
-                    can make it.";
+        let message = "A token signed with a shared secret is valid only at its own API: a party that can verify it \
+                       can forge it.";
         return Err(refused(message).into());
     }
     let own = subject.claims().client_id == client.client_id;
     if own && subject.session().is_some() && !client.is_api(&subject.claims().aud) {
         // The user consented to the API of the token. Another one needs a new request.
-        let message = "The token is for another API. Ask its user at the authorization endpoint.";
+        let message = "The token is for another API. Request the user's authorization at the authorization endpoint.";
         return Err(Refusal::oauth(OAuthError::InvalidTarget, message).into());
     }
     let narrowed = scope_narrowing::narrow_for_client(app, client, params).await?;
     if narrowed.audience.is_none() {
-        let message = "A token cannot be exchanged for one that administers. Use the client_credentials grant.";
+        let message = "A token cannot be exchanged for one with administration scopes. Use the client_credentials \
+                       grant.";
         return Err(Refusal::oauth(OAuthError::InvalidTarget, message).into());
     }
     Ok(narrowed)
@@ -164,7 +165,7 @@ fn act(
         inner = act.get("act");
     }
     if depth >= MAX_ACTORS {
-        return Err(refused("Too many have acted in the subject's name already."));
+        return Err(refused("The chain of actors (act) of the token is too long."));
     }
     let mut act = json!({ "sub": who, "client_id": client_id });
     if let Some(before) = before {

@@ -250,14 +250,14 @@ impl Db {
         match self {
             Self::Sqlite(db) => {
                 if let Err(error) = self.empty_log().await {
-                    tracing::warn!(%error, "the write-ahead log stays; the next start reads it");
+                    tracing::warn!(%error, "the write-ahead log remains; the next start reads it");
                 }
                 db.read.close().await;
                 db.write.close().await;
             }
             Self::Postgres(db) => {
                 if tokio::time::timeout(GOODBYE_WAIT, db.pool.close()).await.is_err() {
-                    tracing::warn!("the database does not answer; its connections are just left");
+                    tracing::warn!("the database does not answer; its connections are abandoned");
                 }
             }
         }

@@ -92,7 +92,7 @@ impl Shared {
                 connections = count,
                 wanted = self.most,
                 reason,
-                "PostgreSQL allows no more connections; Signet works with those it has. Raise the \
+                "PostgreSQL allows no more connections; Signet continues with those it has. Raise the \
                  limit of the role, the database or the server, or lower \
                  SIGNET_DATABASE_CONNECTIONS"
             );

@@ -156,7 +156,7 @@ impl Worker {
                 Err(fault) => {
                     // Not the disk, a lock or the connection: one row spoils the statement for
                     // all. Give each its own transaction, once.
-                    tracing::error!(%fault, "a batch of refreshes failed; going one by one");
+                    tracing::error!(%fault, "a batch of refreshes failed; retrying one by one");
                     for job in jobs {
                         self.serve_alone(job).await;
                     }
@@ -164,7 +164,7 @@ impl Worker {
                 }
             }
         }
-        refuse(jobs, &Fault::unavailable("the session kept changing meanwhile"));
+        refuse(jobs, &Fault::unavailable("the session kept changing concurrently"));
     }
 
     async fn serve_alone(&self, job: Job) {
@@ -172,7 +172,7 @@ impl Worker {
         let result = match self.attempt(&[&job.presentation], patience).await {
             Ok(outcomes) => outcomes
                 .and_then(|mut outcomes| outcomes.pop())
-                .unwrap_or_else(|| Err(Fault::unavailable("the session kept changing meanwhile"))),
+                .unwrap_or_else(|| Err(Fault::unavailable("the session kept changing concurrently"))),
             Err(fault) => Err(fault),
         };
         drop(job.reply.send(result));

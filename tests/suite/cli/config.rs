@@ -42,7 +42,7 @@ fn what_is_generated_is_what_is_documented() {
     let good = place.run(&["config", "check"]).ok();
     let said = "Mail is off: SIGNET_SMTP_URL and SIGNET_MAIL_FROM are not set.\n\
                 Administrators create the accounts.\n\
-                A second factor is up to each user.\nThe settings are good.\n";
+                Second factors are optional for users.\nThe settings are good.\n";
     assert_eq!((good.out.as_str(), good.err.as_str()), ("", said));
 
     let idle = Place::empty()

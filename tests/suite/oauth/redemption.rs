@@ -164,7 +164,7 @@ async fn a_client_with_a_credential_is_told_what_is_wrong_and_a_public_one_is_no
                 "The authorization code is unknown, expired or already used."
             }
             "client" => "The authorization code was issued to another client.",
-            "redirect_uri" => "redirect_uri is not the one that the authorization request named.",
+            "redirect_uri" => "redirect_uri differs from that of the authorization request.",
             _ => "code_verifier does not match the code_challenge of the authorization request.",
         };
         assert_eq!(text, wanted, "{what}");

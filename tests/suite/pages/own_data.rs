@@ -142,6 +142,6 @@ async fn history_shows_a_first_step_only_where_nothing_followed() {
     assert!(location.ends_with("/account/history"), "{location}");
     let page = ada.get("/account/history").await;
     let shown = |text: &str| page.text.matches(text).count();
-    assert_eq!(shown("First of several steps passed"), 1, "{}", page.text);
+    assert_eq!(shown("First step of several completed"), 1, "{}", page.text);
     assert_eq!((shown("Signed in"), shown("Password + Code from an app")), (2, 1), "{}", page.text);
 }

@@ -117,7 +117,7 @@ async fn by_link(place: &MailingServer, ada: &Person<'_>) {
     let undo = place.newest().await;
     assert_eq!(undo.to, ADA);
     let page = elsewhere.get(&undo.path()).await;
-    assert!(page.is(200).text.contains("Take the change back"), "{}", page.text);
+    assert!(page.is(200).text.contains("Undo the change"), "{}", page.text);
     let csrf = field(&page.text, "csrf");
     let done = elsewhere.post(&undo.path(), &[("csrf", &csrf)]).await;
     assert!(done.is(200).text.contains("/recover"), "{}", done.text);

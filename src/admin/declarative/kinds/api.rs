@@ -39,17 +39,17 @@ pub const FIELDS: &[Field] = &[
     Field {
         name: "signing_alg",
         shape: Shape::Word(|| TokenAlg::all().map(TokenAlg::as_str).collect()),
-        meaning: "What its tokens are signed with; the server's default otherwise.",
+        meaning: "The signature algorithm of its tokens. Default: that of the server.",
     },
     Field {
         name: "token_profile",
         shape: Shape::Word(|| TokenProfile::ALL.iter().map(|word| word.as_str()).collect()),
-        meaning: "Which conventions its tokens follow; rfc9068 otherwise.",
+        meaning: "The profile of its tokens. Default: rfc9068.",
     },
     Field {
         name: "access_token_ttl",
         shape: Shape::Span,
-        meaning: "How long its access tokens live; as long as the server says otherwise.",
+        meaning: "The lifetime of its access tokens. Default: that of the server.",
     },
     Field {
         name: "claims",

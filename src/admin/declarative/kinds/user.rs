@@ -37,12 +37,12 @@ pub const FIELDS: &[Field] = &[
     Field {
         name: "email_verified",
         shape: Shape::Flag,
-        meaning: "Whether the user is known to receive mail there.",
+        meaning: "Whether the address is verified.",
     },
     Field {
         name: "role",
         shape: Shape::Word(roles),
-        meaning: "What the user may do at Signet itself; user otherwise.",
+        meaning: "The user's role in Signet itself. Default: user.",
     },
     Field { name: "roles", shape: Shape::Texts, meaning: "The application roles." },
     Field { name: "groups", shape: Shape::Texts, meaning: "The groups." },
@@ -51,7 +51,7 @@ pub const FIELDS: &[Field] = &[
     Field {
         name: SECRET,
         shape: Shape::Secret { generate: false },
-        meaning: "The first password; one that the user has is never replaced.",
+        meaning: "The first password; an existing password is never replaced.",
     },
 ];
 

@@ -70,7 +70,7 @@ async fn audience(context: &Context, asked: &Question) -> Result<Arc<Audience>, 
                 quotable(identifier)
             ),
             ApiName::Id(id) => format!(
-                "The first segment behind /v1/ext-authz is {id}, which is not the id of an API. signet api list shows \
+                "The first segment after /v1/ext-authz is {id}, which is not the id of an API. signet api list shows \
                  them."
             ),
         };
@@ -78,7 +78,8 @@ async fn audience(context: &Context, asked: &Question) -> Result<Arc<Audience>, 
     };
     // An API with a secret could forge such a token; Signet's answer would lend the forgery credibility.
     if audience.secret.is_some() {
-        let message = "The API shares a secret with this server and could make its tokens itself. Give it a key: signet api \
+        let message = "The API shares a secret with this server and could forge its tokens. Use a key instead: \
+                       signet api \
                        set IDENTIFIER --signing-alg ES256.";
         return Err(misconfigured(context, message.to_owned()));
     }
@@ -86,14 +87,15 @@ async fn audience(context: &Context, asked: &Question) -> Result<Arc<Audience>, 
         asked.requirement.scopes.iter().find(|scope| !audience.target.offers(scope))
     {
         let message = format!(
-            "The API does not offer the scope {unknown}, so that no token has it. Correct the question, or the API: signet \
+            "The API does not offer the scope {unknown}, so no token has it. Correct the configuration of the \
+             gateway, or of the API: signet \
              api set IDENTIFIER --scope {unknown}."
         );
         return Err(misconfigured(context, message));
     }
     let asks = audience.target.rules().has_claim(ROLES_CLAIM);
     if !asked.requirement.roles.is_empty() && !asks {
-        let message = "role needs an API that asks for the claim roles: signet api set IDENTIFIER --claim roles.";
+        let message = "role requires an API with the claim roles: signet api set IDENTIFIER --claim roles.";
         return Err(misconfigured(context, message.to_owned()));
     }
     Ok(audience)
@@ -122,15 +124,15 @@ fn denied(context: &Context, audience: &Audience, asked: &Question, denial: Deni
     let (code, message, challenge) = match denial {
         Denial::Invalid(why) => invalid(why.as_str(), &metadata),
         Denial::Ended => {
-            let message = "The access token is not valid here: its session, its user or its client is over, or it was \
-                           revoked. signet token why says which.";
+            let message = "The access token is not valid here: its session has ended, its user or client is disabled \
+                           or deleted, or it was revoked. See: signet token why.";
             let (code, _, challenge) = invalid("ended", &metadata);
             (code, message.to_owned(), challenge)
         }
         Denial::ProofRequired => {
             let algs: Vec<&str> = SigningAlg::ALL.iter().map(|alg| alg.as_str()).collect();
             let message = "The access token is bound to a key. Send it as Authorization: DPoP TOKEN with a proof of that \
-                           key; the gateway has to be one of SIGNET_TRUSTED_PROXIES and to say for which request.";
+                           key; the gateway has to be one of SIGNET_TRUSTED_PROXIES and to forward method and URL of the request.";
             let challenge = format!(
                 r#"DPoP error="invalid_token", error_description="proof_required", algs="{}", {metadata}"#,
                 algs.join(" ")
@@ -145,7 +147,7 @@ fn denied(context: &Context, audience: &Audience, asked: &Question, denial: Deni
             (Code::InsufficientScope, message, Some(challenge))
         }
         Denial::Missing(Missing::Role) => {
-            let message = "The user has none of the roles that are needed here.".to_owned();
+            let message = "The user has none of the required roles.".to_owned();
             (Code::RoleRequired, message, None)
         }
     };

@@ -53,7 +53,7 @@ impl Question {
                 other => {
                     let name = quotable(other);
                     return Err(format!(
-                        "There is no parameter \"{name}\" here. Accepted are: audience, scope, role."
+                        "Unknown parameter \"{name}\". Accepted are: audience, scope, role."
                     ));
                 }
             };
@@ -67,13 +67,13 @@ impl Question {
              /v1/forward-auth?audience=https://api.example.com.",
         )?;
         if roles.len() > MAX_ROLES || roles.iter().any(String::is_empty) {
-            return Err(format!("role is the name of a role, at most {MAX_ROLES} times."));
+            return Err(format!("role must be the name of a role, at most {MAX_ROLES} times."));
         }
         if scope.as_deref().is_some_and(|scope: &str| scope.trim().is_empty()) {
             return Err("The parameter scope is empty. Name a scope, or leave it out.".to_owned());
         }
         let scopes =
-            scopes(&scope.unwrap_or_default(), "scope is a list of scopes, separated by spaces.")?;
+            scopes(&scope.unwrap_or_default(), "scope must be a list of scopes, separated by spaces.")?;
         Ok(Self { api: ApiName::Identifier(audience), requirement: Requirement { scopes, roles } })
     }
 
@@ -85,10 +85,10 @@ impl Question {
         let mut segments = path.split('/').skip(3);
         let (id, list) = (segments.next().unwrap_or_default(), segments.next().unwrap_or_default());
         let id = Uuid::try_parse(id).ok().filter(|found| found.hyphenated().to_string() == id);
-        let id = id.ok_or("The first segment behind /v1/ext-authz is the id of an API, a UUID.")?;
+        let id = id.ok_or("The first segment after /v1/ext-authz must be the id of an API, a UUID.")?;
         let list = percent_decoded(list).unwrap_or_default();
-        let message = "The second segment behind /v1/ext-authz is a list of scopes, separated by \
-                       commas, or - for none.";
+        let message = "The second segment after /v1/ext-authz must be a list of scopes, separated by commas, or - \
+                       for none.";
         let scopes = match &*list {
             "-" => Scopes::default(),
             list if list.split(',').any(str::is_empty) => return Err(message.to_owned()),

@@ -20,7 +20,7 @@ static API: Named = Named {
         required("scopes", TEXTS),
         required(
             "scope_descriptions",
-            ANY_OBJECT.about("What scopes mean in words, by their names; shown to users who consent."),
+            ANY_OBJECT.about("Descriptions of scopes by their names; shown to users on the consent page."),
         ),
         required(
             "signing_alg",
@@ -60,13 +60,12 @@ static CHANGED_API: Named = Named {
             optional(
                 "shared_secret",
                 TEXT.about(
-                    "The key of HS256: 32 bytes in base64url. Only in the answer to the request \
-                     that created it.",
+                    "The key of HS256: 32 bytes in base64url. Only in the response to the request that created it.",
                 ),
             ),
             required(
                 "warnings",
-                TEXTS.about("What to consider, such as verifiers that lack the algorithm."),
+                TEXTS.about("Warnings, such as verifiers that lack the algorithm."),
             ),
         ]),
     ]),
@@ -84,8 +83,8 @@ const SETTINGS: &[Member] = &[
     optional(
         "scope_descriptions",
         ANY_OBJECT.nullable().about(
-            "Descriptions of scopes by their names, up to 200 characters each. Others stay as they are; null \
-             removes one.",
+            "Descriptions of scopes by their names, up to 200 characters each. Others do not change; null removes \
+             one.",
         ),
     ),
     optional("signing_alg", one_of(|| TokenAlg::all().map(TokenAlg::as_str).collect()).nullable()),

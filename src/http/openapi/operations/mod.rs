@@ -35,7 +35,7 @@ const LIMIT: Parameter = Parameter::query(
         Keyword::Maximum(MAX_LIMIT),
         Keyword::Default(DEFAULT_LIMIT),
     ]),
-    "How many items the page has at most.",
+    "The maximum number of items of the page.",
 )
 .shared("Limit");
 
@@ -51,7 +51,8 @@ const USER_ID: Parameter =
 pub const FORCE: Parameter = Parameter::query(
     "force",
     BOOLEAN,
-    "true: also where a configuration file manages the object. The next time the file is applied takes the change back.",
+    "true: even if a configuration file manages the object. The next time the file is applied, the change is \
+     reverted.",
 )
 .shared("Force");
 

@@ -37,7 +37,7 @@ pub(super) struct EditForm {
 impl Console {
     /// A name that no object has, as a mistake in its field.
     pub(super) fn unknown_name(&self, field: &'static str) -> Problem {
-        let refusal = Refusal::field(field, "no_such", "There is nothing of this name.");
+        let refusal = Refusal::field(field, "no_such", "There is no object with this name.");
         self.context().problem(refusal.into())
     }
 

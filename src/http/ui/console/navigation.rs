@@ -61,7 +61,7 @@ fn is_allowed_network(context: &Context) -> bool {
 
 /// The refusal of an address that has no page.
 pub(super) fn nothing_here(context: &Context) -> Problem {
-    context.problem(Refusal::new(Code::NotFound, "There is nothing at this address.").into())
+    context.problem(Refusal::new(Code::NotFound, "This address does not exist.").into())
 }
 
 /// The action that an address names; others have no page.

@@ -285,7 +285,7 @@ fn forms_have_the_fields_they_promise() {
         ("logged-out", &["href=\"https://photos.example.com/callback\""]),
         ("form-post", &["action=\"https://photos.example.com/callback\"", "name=\"state\""]),
         ("continue", &["content=\"0;url=com.example.photos:/callback?code=x\""]),
-        ("error", &["4be1f9d2c07d4a6f8f5e0d3b2a190817", "There is nothing at this address."]),
+        ("error", &["4be1f9d2c07d4a6f8f5e0d3b2a190817", "This address does not exist."]),
     ] {
         for part in parts {
             assert!(html(page).contains(part), "{page} has no {part}: {}", html(page));

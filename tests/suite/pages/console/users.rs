@@ -177,7 +177,7 @@ async fn a_user_page_says_why_the_user_cannot_sign_in() {
         let none = root.get("/admin/search?q=adda").await;
         assert!(none.is(200).text.contains("/admin/why?login=adda"), "{}", none.text);
         let unknown = root.get("/admin/why?login=adda").await;
-        for wanted in ["No such user", "Spelt nearly alike: ada"] {
+        for wanted in ["No such user", "Similar login name: ada"] {
             assert!(unknown.is(200).text.contains(wanted), "{wanted}: {}", unknown.text);
         }
         let long = "x".repeat(300);

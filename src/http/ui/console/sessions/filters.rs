@@ -84,7 +84,7 @@ impl Console {
                 })?)
             }
         };
-        let message = "since is a time by RFC 3339, or how long ago, as in 2h or 30d.";
+        let message = "since must be a time (RFC 3339), or how long ago, such as 2h or 30d.";
         let not_a_time = || Refusal::field("since", "not_a_time", message);
         let since = |text| point_in_time(text, self.now()).ok_or_else(not_a_time);
         let filter = SessionFilter {

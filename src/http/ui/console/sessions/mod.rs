@@ -58,7 +58,7 @@ pub async fn post_end(
 ) -> PageResult {
     let (console, mut form) = submitted(context, &request, form, Action::EndSessions).await?;
     console.require_fresh(&format!("/admin/sessions/{id}/end")).await?;
-    let unknown = || Refusal::new(Code::NotFound, "There is no such live session.");
+    let unknown = || Refusal::new(Code::NotFound, "There is no such active session.");
     let parsed = id.parse::<SessionId>().map_err(|_| unknown());
     let session = console.context().check(parsed).or_page_of(&console)?;
     let (app, info) = (console.context().app.clone(), console.info());
@@ -83,7 +83,7 @@ impl Console {
 
     /// A session with its user. Refuses an ended session, and one that this user may not end.
     async fn session_to_end(&self, id: &str) -> Result<(User, LoggedIn), Problem> {
-        let unknown = || Refusal::new(Code::NotFound, "There is no such live session.");
+        let unknown = || Refusal::new(Code::NotFound, "There is no such active session.");
         let id = self.context().check(id.parse::<SessionId>().map_err(|_| unknown()))?;
         let work = admin_sessions::live(self.context().app.clone(), id, self.context().now());
         let (user, session) = self.context().run(work).await?;
