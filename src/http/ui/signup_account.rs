@@ -50,7 +50,7 @@ pub(super) struct AccountFormView<'a> {
     pub(super) address: Option<&'a str>,
     /// For users who have an account.
     pub(super) sign_in: Link,
-    /// How to begin again.
+    /// The links to restart.
     pub(super) restart: &'a RestartOptions,
 }
 

@@ -65,7 +65,7 @@ pub(super) struct State {
 /// How many connections the server allowed last.
 pub(super) struct Allowed {
     pub(super) count: usize,
-    /// When a further connection is tried again.
+    /// When to try to open a further connection.
     pub(super) until: Instant,
     /// Its error.
     pub(super) reason: String,

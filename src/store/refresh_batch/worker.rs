@@ -36,7 +36,7 @@ const MAX_PER_BRANCH: usize = 64;
 const MAX_WAITING: usize = 16 * 1024;
 /// How often a refresh is decided again because of concurrent changes.
 const MAX_ROUNDS: usize = 3;
-/// How often a batch is tried again after the database broke a deadlock.
+/// The number of retries of a batch after the database broke a deadlock.
 const MAX_DEADLOCKS: u32 = 5;
 
 /// A genuine token was presented.

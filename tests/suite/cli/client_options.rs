@@ -197,7 +197,7 @@ fn public_keys_come_from_files_and_pipes() {
     let id = text(&piped, "client_id");
     let back = ["client", "update", id, "--auth-method", "client_secret_basic"];
     let back = place.run(&back).ok();
-    assert!(back.err.contains("cannot be read again"), "{}", back.err);
+    assert!(back.err.contains("cannot be shown again"), "{}", back.err);
     assert_eq!(back.one()["jwks"], Value::Null);
     assert!(text(&back.one(), "client_secret").starts_with("scs_"));
     let away = ["client", "update", id, "--auth-method", "private_key_jwt"];

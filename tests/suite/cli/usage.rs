@@ -114,7 +114,7 @@ fn no_colour_reaches_a_pipe_and_every_help_has_an_example() {
         assert!(!help.out.contains('\u{1b}'), "{args:?}");
         assert!(help.out.contains("Examples:\n  signet "), "{args:?}: {}", help.out);
     }
-    assert!(place.run(&["--help"]).out.contains("78 bad configuration"));
+    assert!(place.run(&["--help"]).out.contains("78 invalid configuration"));
     let wrong = place.run(&["usr"]).refused(2, &["usr", "user"]);
     assert!(!wrong.err.contains('\u{1b}'));
 }

@@ -53,7 +53,7 @@ async fn one_mail_says_that_the_limit_of_codes_was_reached() {
         log_in_with(&server, "ada", &wrong).await.is_problem(429, "too_many_attempts");
         assert_eq!(subjects(&server, &sink, ADA).await, [ADDED, LIMIT]);
         let mail = last_mail(&server, &sink).await;
-        assert!(mail.contains("had passed the step before"), "{mail}");
+        assert!(mail.contains("had completed the first step"), "{mail}");
         // The next window is told anew.
         server.advance(TimeSpan::from_mins(16));
         let wrong = app.wrong_code(&server);

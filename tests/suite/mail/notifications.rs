@@ -123,15 +123,15 @@ async fn the_owner_of_a_verified_address_learns_of_every_change_of_factors() {
             (4, "You have 4 recovery codes left."),
             (3, "You have 3 recovery codes left. Create new ones: "),
             (2, "You have 2 recovery codes left. Create new ones: "),
-            (1, "You have one recovery code left. Make new ones: "),
-            (0, "You have no recovery codes left. Make new ones: "),
+            (1, "You have one recovery code left. Create new ones: "),
+            (0, "You have no recovery codes left. Create new ones: "),
         ] {
             log_in_with(&server, "ada", codes[left].as_str().unwrap()).await.is(200);
             expected.push("A recovery code of your account was used");
             assert_eq!(subjects(&server, &sink, ADA).await, expected);
             let mail = last_mail(&server, &sink).await;
             assert!(mail.contains(said), "{mail}");
-            assert_eq!(mail.contains("Make new ones"), left <= 3, "{mail}");
+            assert_eq!(mail.contains("Create new ones"), left <= 3, "{mail}");
         }
 
         let tokens = app.log_in(&server, "ada").await;

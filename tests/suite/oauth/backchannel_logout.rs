@@ -98,7 +98,7 @@ async fn clients_are_told_that_a_session_has_ended() {
     server.call_as(Method::PATCH, &path, &root.access, silent).await.is(200);
     assert_eq!(ada.visit(&app.url(&[("prompt", "none")])).await.said("error"), "login_required");
 
-    // Nobody answers at all: tried again, with pauses, and given up with an event.
+    // Without any response, the notice is retried with pauses, then abandoned with an event.
     let gone = json!({"backchannel_logout_uri": "http://127.0.0.1:9/"});
     let path = format!("/v1/admin/clients/{}", app.id);
     server.call_as(Method::PATCH, &path, &root.access, gone).await.is(200);

@@ -110,7 +110,7 @@ async fn the_set_up_form_explains_in_german_too() {
     for (login, password, text) in [
         ("a<b>", PASSWORD, "Der Benutzername enthält ein Zeichen, das hier nicht erlaubt ist."),
         ("ada", "short", "Verwenden Sie mindestens 8 Zeichen"),
-        ("ada", "password1", "Dieses Passwort gehört zu den ersten"),
+        ("ada", "password1", "Dieses Passwort gehört zu denen"),
     ] {
         let answer = submit(&server, path, &[("login", login), ("password", password)]).await;
         assert!(answer.is(422).text.contains(text), "{}", answer.text);

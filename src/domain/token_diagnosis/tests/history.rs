@@ -78,9 +78,9 @@ fn the_event_that_left_the_session_behind_is_found() {
     let role = told(1, vec![raise(20, profile), raise(-5, password)]);
     assert!(role.contains("role was taken away on") && role.contains(&at(20)), "{role}");
     let doubt = told(1, vec![raise(20, profile), raise(10, password)]);
-    assert!(doubt.contains("does not say when"), "{doubt}");
+    assert!(doubt.contains("does not contain the time"), "{doubt}");
     for behind in [2, -1] {
-        assert!(told(behind, vec![raise(20, all)]).contains("does not say when"));
+        assert!(told(behind, vec![raise(20, all)]).contains("does not contain the time"));
     }
 }
 
@@ -109,16 +109,16 @@ fn an_opaque_secret_is_named_for_what_it_is() {
         assert_eq!((report.good, report.code), (false, Some(TokenCode::RefreshToken)));
         let detail = report.of_check(Check::Genuine).unwrap().detail.clone().unwrap();
         assert!(detail.contains(word), "{detail}");
-        assert!(report.message.contains("genuine, and its session is alive"), "{report:#?}");
+        assert!(report.message.contains("genuine, and its session is active"), "{report:#?}");
     }
     let mut over = state();
     over.session.as_mut().unwrap().revoked = Some((NOW, EndReason::ReuseDetected));
     let report = judged("srt_x", Some(Genuine { counter: 3, state: over }));
-    assert!(report.message.contains("its session is over"), "{}", report.message);
+    assert!(report.message.contains("its session has ended"), "{}", report.message);
     assert_eq!(report.of_check(Check::Session).unwrap().code, Some(TokenCode::SessionEnded));
     let report = judged("srt_x", Some(Genuine { counter: 3, state: clients::through(None) }));
     assert_eq!(report.of_check(Check::Client).unwrap().code, Some(TokenCode::ClientUnknown));
-    assert!(report.message.contains("of no use to its client"), "{}", report.message);
+    assert!(report.message.contains("its client cannot use it"), "{}", report.message);
     let lost = StoredState::default();
     let report = judged("srt_x", Some(Genuine { counter: 3, state: lost }));
     for open in [Check::User, Check::Client] {

@@ -29,7 +29,7 @@ pub struct ConsentPage<'a> {
     pub user_code: Option<&'a str>,
     /// The error of the decision, in the language of the page.
     pub error: Option<&'a str>,
-    /// How to begin again.
+    /// The links to restart.
     pub restart: &'a RestartOptions,
 }
 

@@ -34,7 +34,7 @@ pub struct LoginPage<'a> {
     pub recover: Option<Link>,
     /// The link to sign up; `None` if users cannot sign up.
     pub sign_up: Option<Link>,
-    /// How to begin again.
+    /// The links to restart.
     pub restart: &'a RestartOptions,
 }
 
@@ -63,7 +63,7 @@ pub struct NewPasswordPage<'a> {
     pub login: Option<&'a str>,
     /// Why the last try did not work, in the language of the page.
     pub error: Option<&'a str>,
-    /// How to begin again.
+    /// The links to restart.
     pub restart: &'a RestartOptions,
 }
 
@@ -97,7 +97,7 @@ pub struct EnrolPage<'a> {
     pub code_error: Option<&'a str>,
     /// The error of the name.
     pub name_error: Option<&'a str>,
-    /// How to begin again.
+    /// The links to restart.
     pub restart: &'a RestartOptions,
 }
 
@@ -127,7 +127,7 @@ pub struct VerifyPage<'a> {
     pub passkey: Option<PasskeyForm>,
     /// Why the last code was refused, in the language of the page.
     pub error: Option<&'a str>,
-    /// How to begin again.
+    /// The links to restart.
     pub restart: &'a RestartOptions,
 }
 
@@ -151,7 +151,7 @@ pub struct MailedCodePage<'a> {
     pub notice: Option<&'a str>,
     /// Why the last code was refused, in the language of the page.
     pub error: Option<&'a str>,
-    /// How to begin again.
+    /// The links to restart.
     pub restart: &'a RestartOptions,
 }
 

@@ -19,7 +19,7 @@ pub struct LogoutConfirmPage<'a> {
     pub client_name: Option<&'a str>,
     /// The error of the decision, in the language of the page.
     pub error: Option<&'a str>,
-    /// How to begin again.
+    /// The links to restart.
     pub restart: &'a RestartOptions,
 }
 

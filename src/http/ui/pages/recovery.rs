@@ -64,6 +64,6 @@ pub struct ChoosePasswordPage<'a> {
     pub error: Option<&'a str>,
     /// Whether that is about the code, not about the password.
     pub is_code_wrong: bool,
-    /// How to begin again.
+    /// The links to restart.
     pub restart: &'a RestartOptions,
 }

@@ -74,7 +74,7 @@ pub struct SignupAccountPage<'a> {
     pub errors: AccountErrors<'a>,
     /// For users who have an account.
     pub sign_in: Link,
-    /// How to begin again.
+    /// The links to restart.
     pub restart: &'a RestartOptions,
 }
 

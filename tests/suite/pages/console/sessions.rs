@@ -33,7 +33,7 @@ async fn sessions_are_found_by_user_application_and_time() {
         assert!(found.text.contains("signet session list --user ada --since 1h"), "{}", found.text);
         assert!(
             found.text.contains("Remove filter “User: ada”")
-                && !found.text.contains("End all that")
+                && !found.text.contains("End all matches")
         );
         assert_eq!(rows(&root.get("/admin/sessions?client=signet").await), 2);
         let wrong = root.get("/admin/sessions?since=yesterday").await;
