@@ -90,7 +90,7 @@ pub enum Counted {
 /// A count for the last 24 hours and for each of the six days before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DayActivity {
-    /// What is counted.
+    /// The counted events.
     pub what: Counted,
     /// In the last 24 hours, including the current, incomplete hour.
     pub day: i64,

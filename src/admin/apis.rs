@@ -30,7 +30,7 @@ pub struct Change {
     pub scopes: Option<Vec<String>>,
     /// New descriptions by scope; `None` removes one.
     pub scope_descriptions: BTreeMap<String, Option<String>>,
-    /// What its tokens are signed with, or the server's default.
+    /// The signature algorithm of its tokens, or the server's default.
     pub signing_alg: Option<Option<TokenAlg>>,
     /// Which conventions its tokens follow.
     pub token_profile: Option<TokenProfile>,
@@ -49,7 +49,7 @@ pub struct Changed {
     pub stored: StoredApi,
     /// A new shared secret. It cannot be read later.
     pub shared_secret: Option<Secret<String>>,
-    /// What the administrator who chose the algorithm should know.
+    /// Warnings for the administrator who chose the algorithm.
     pub warnings: Vec<String>,
 }
 

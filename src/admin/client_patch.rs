@@ -27,7 +27,7 @@ use crate::oauth::grants;
 /// is a second `Option`, its `None` restores the default.
 #[derive(Debug, Clone, Default)]
 pub struct Change {
-    /// The name people see.
+    /// The displayed name.
     pub name: Option<String>,
     /// The kind of application.
     pub client_type: Option<ClientType>,
@@ -70,7 +70,7 @@ pub struct Change {
     pub refresh_idle_ttl: Option<Option<TimeSpan>>,
     /// The absolute lifetime of its sessions.
     pub refresh_max_ttl: Option<Option<TimeSpan>>,
-    /// What its ID tokens are signed with, or RS256.
+    /// The signature algorithm of its ID tokens, or RS256.
     pub id_token_alg: Option<Option<SigningAlg>>,
     /// Which claims its ID tokens contain; the default is the fewest.
     pub id_token_claims: Option<Option<IdTokenClaims>>,

@@ -31,7 +31,7 @@ use super::{key_rotation, managed};
 pub struct New {
     /// Its `client_id`; without one it gets a new UUID.
     pub client_id: Option<String>,
-    /// The name people see.
+    /// The displayed name.
     pub name: String,
     /// The kind of application.
     pub client_type: ClientType,
@@ -44,7 +44,7 @@ pub struct Changed {
     pub stored: StoredClient,
     /// A new secret. It cannot be read later.
     pub client_secret: Option<Secret<String>>,
-    /// What the administrator who made the choice should know.
+    /// Warnings for the administrator.
     pub warnings: Vec<String>,
 }
 
@@ -66,7 +66,7 @@ pub async fn show(app: App, client_id: String) -> Result<StoredClient, Failure> 
     Ok(found.ok_or_else(not_found)?)
 }
 
-/// What an administrator should know about the stored keys of a client.
+/// Warnings about the stored keys of a client.
 #[must_use]
 pub fn key_warnings(client: &Client) -> Vec<String> {
     let (id, keys) = (&client.client_id, &client.metadata.jwks);

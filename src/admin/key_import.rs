@@ -12,7 +12,7 @@ use crate::domain::request_info::RequestInfo;
 use crate::domain::signing_key::{KeyState, SigningAlg};
 use crate::store::keys::{self, StoredKey};
 
-/// What an imported key is for.
+/// The purpose of an imported key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Use {
     /// Verifying: tokens that another issuer signed with it stay valid for this time. It signs nothing new.

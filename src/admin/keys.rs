@@ -19,7 +19,7 @@ use super::verifiers::{self, write_verifiers};
 pub struct PublicKey {
     /// Its `kid`.
     pub kid: String,
-    /// What it signs with.
+    /// Its signature algorithm.
     pub alg: SigningAlg,
     /// Its state.
     pub state: KeyState,
@@ -40,7 +40,7 @@ pub struct PublicKey {
 /// The next stage of a key.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct NextStage {
-    /// What happens: `successor`, `active` or `retired`.
+    /// The next state: `successor`, `active` or `retired`.
     pub what: &'static str,
     /// The earliest time.
     #[serde(serialize_with = "as_rfc3339")]
@@ -136,7 +136,7 @@ fn holders(key: &KeyFacts, seen: &[SeenVerifier]) -> Holders {
 /// A key as it is published.
 #[derive(Debug, Clone)]
 pub struct Published {
-    /// What it signs with.
+    /// Its signature algorithm.
     pub alg: SigningAlg,
     /// Its entry in the JWKS.
     pub jwk: Value,

@@ -7,7 +7,7 @@ use crate::domain::audit::{Event, EventKind};
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::request_info::RequestInfo;
 
-/// What rewrapping did.
+/// The result of rewrapping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rewrapped {
     /// Everything is sealed under the new master key now.

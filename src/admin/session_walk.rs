@@ -13,7 +13,7 @@ use crate::store::sessions::walk;
 /// The rows per statement.
 const ROWS: i64 = 500;
 
-/// What is walked through.
+/// The rows to walk through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
     /// Sign-ins at the pages. They come first, because their sessions end with them.

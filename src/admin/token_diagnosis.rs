@@ -216,7 +216,7 @@ async fn relied(
     Ok(ReliedRows { client_id: client_id.to_owned(), since, found })
 }
 
-/// What ended the session's epoch, as far as the audit trail goes back.
+/// The event that ended the session's epoch, as far as the audit trail goes back.
 async fn raises(
     reader: &mut impl Link,
     session: &Session,

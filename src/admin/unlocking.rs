@@ -1,4 +1,4 @@
-//! Unlocks users whom failed attempts have locked out.
+//! Unlocks users who are locked out by failed attempts.
 //!
 //! The counters of the account are cleared in the database at once. Those of a network are in the memory of each
 //! process, which clears them when it next reads changes.

@@ -13,7 +13,7 @@ use super::users::{self, Update};
 /// All roles of a user.
 #[derive(Debug, Clone)]
 pub struct RoleChange {
-    /// What the user may do at Signet itself.
+    /// The user's role in Signet itself.
     pub role: Role,
     /// The application roles.
     pub roles: Vec<String>,

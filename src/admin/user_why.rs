@@ -1,5 +1,4 @@
-//! Why a user cannot sign in: what is stored and what happened lately, collected for
-//! [`diagnose`].
+//! Why a user cannot sign in: the stored state and recent events, collected for [`diagnose`].
 
 use std::net::IpAddr;
 
@@ -63,7 +62,7 @@ pub struct UserReport {
     pub limited: Vec<IpAddr>,
 }
 
-/// What is stored of an account.
+/// The state of an account.
 pub struct AccountReport {
     /// The user.
     pub user: User,

@@ -37,9 +37,9 @@ pub struct Create {
     pub name: Option<String>,
     /// The e-mail address, and whether it is verified.
     pub email: EmailChange,
-    /// What the user may do at Signet itself.
+    /// The user's role in Signet itself.
     pub role: Role,
-    /// What the organisation says about the user.
+    /// The attributes of the user from the organisation.
     pub attributes: Attributes,
     /// Whether the first sign-in begins with a new password.
     pub must_change_password: bool,
@@ -52,7 +52,7 @@ pub struct Update {
     pub name: Option<Option<String>>,
     /// The e-mail address, and whether it is verified.
     pub email: EmailChange,
-    /// What the user may do at Signet itself.
+    /// The user's role in Signet itself.
     pub role: Option<Role>,
     /// All application roles.
     pub roles: Option<Vec<String>>,

@@ -31,7 +31,7 @@ impl GatewayWarnings {
 }
 
 impl App {
-    /// Logs what is wrong with the request of a gateway.
+    /// Logs the error in the request of a gateway.
     pub fn warn_of_gateway(&self, message: &str) {
         if self.gateway_warnings.is_due(message, self.clock.counted()) {
             tracing::warn!(

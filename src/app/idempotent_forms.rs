@@ -16,7 +16,7 @@ const KEPT_FOR: TimeSpan = TimeSpan::from_mins(10);
 const MAX_KEPT: usize = 512;
 const MAX_OF_USER: usize = 32;
 
-/// What a form did.
+/// The result of a form.
 #[derive(Clone)]
 pub enum FormResult {
     /// The page at this path shows the result.

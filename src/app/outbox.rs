@@ -33,7 +33,7 @@ pub struct Mail<'a> {
     pub link_hash: Option<[u8; 32]>,
     /// When it is given up: when a code in it expires, otherwise after a day.
     pub expires_at: Timestamp,
-    /// What its text is made of.
+    /// The content of its text.
     pub content: MailContent,
 }
 
@@ -51,7 +51,7 @@ pub struct Letter {
     pub to: EmailAddress,
     /// Its language.
     pub locale: Locale,
-    /// What its text is made of.
+    /// The content of its text.
     pub content: MailContent,
 }
 

@@ -77,7 +77,7 @@ impl Process {
 }
 
 impl App {
-    /// What this process reports to the others at `now`.
+    /// The report of this process to the others at `now`.
     #[must_use]
     pub fn heartbeat(&self, now: Timestamp) -> StoredProcess {
         let process = &self.process;

@@ -185,7 +185,7 @@ fn or_deleted(failure: Failure) -> Failure {
     }
 }
 
-/// What a refusal does to its transaction.
+/// The effect of a refusal on its transaction.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum OnRefusal {
     Commit,

@@ -48,7 +48,7 @@ impl Timestamp {
         self.0.div_euclid(1000)
     }
 
-    /// Parses a time typed by a person: RFC 3339 with any offset, or whole seconds since the epoch. From 1970 to
+    /// Parses a time entered by a user: RFC 3339 with any offset, or whole seconds since the epoch. From 1970 to
     /// 9999; fractions are truncated to milliseconds.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

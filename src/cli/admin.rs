@@ -15,7 +15,7 @@ use super::output::{Output, Row};
 use super::startup_report;
 use super::with_app::with_app;
 
-/// What to do about administrators.
+/// The subcommands for administrators.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Print a new one-time link for the first administrator

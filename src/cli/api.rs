@@ -24,7 +24,7 @@ use super::startup_report;
 use super::value_parsers::{OrDefault, time_or_default};
 use super::with_app::with_app;
 
-/// What to do with APIs.
+/// The subcommands for APIs.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Register an API, so that tokens can be issued for it

@@ -16,7 +16,7 @@ use super::output::{self, Output, Row};
 use super::startup_report;
 use super::with_app::runtime;
 
-/// What to do with settings.
+/// The subcommands for settings.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Show the settings in force, with secrets masked, and the source of each

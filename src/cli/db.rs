@@ -13,7 +13,7 @@ use super::error::CommandError;
 use super::output::{Output, Row};
 use super::with_app;
 
-/// What to do with the database.
+/// The subcommands for the database.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Shrink the database file by the space of deleted rows; the server must be stopped

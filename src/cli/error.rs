@@ -1,6 +1,6 @@
 //! A failed command: its exit code and its message.
 //!
-//! Owns the text of refusals, faults and invalid settings on a terminal: what is wrong, what was found, what to do.
+//! Owns the text of refusals, faults and invalid settings on a terminal: the problem, the value found, the remedy.
 //! Everything goes to stderr and begins with `error: `.
 
 use std::io;
@@ -22,7 +22,7 @@ pub struct CommandError {
 }
 
 impl CommandError {
-    /// A failure with its exit code and its text (what is wrong, then indented lines of advice).
+    /// A failure with its exit code and its text (the problem, then indented lines of advice).
     pub fn new(exit: Exit, text: impl Into<String>) -> Self {
         Self { exit, texts: vec![text.into()] }
     }

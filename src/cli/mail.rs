@@ -21,7 +21,7 @@ use super::exit::Exit;
 use super::startup_report::say;
 use super::with_app::{runtime, with_app};
 
-/// What to do with mail.
+/// The subcommands for mail.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Send a test message and show each stage; exit 0 if it was accepted, 75 for a temporary failure, 78 if

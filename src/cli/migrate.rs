@@ -19,7 +19,7 @@ use super::output::{Output, Row};
 use super::startup_report;
 use super::with_app;
 
-/// What to do with the schema.
+/// The subcommands for the schema.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Show which migrations have been applied

@@ -72,7 +72,7 @@ struct Cli {
     command: Option<Command>,
 }
 
-/// What to do.
+/// The subcommand.
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Start the server (the default without a command)

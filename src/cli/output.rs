@@ -1,4 +1,4 @@
-//! Standard output: tables for people, JSON for programs.
+//! Standard output: readable tables, and JSON for programs.
 //!
 //! Owns the choice of the format and its framing. JSON has the shapes of the HTTP API. Only data is written here.
 

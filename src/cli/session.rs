@@ -25,7 +25,7 @@ use super::user;
 use super::value_parsers::time;
 use super::with_app::with_app;
 
-/// What to do with sessions.
+/// The subcommands for sessions.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// List live sessions and sign-ins at Signet's pages, newest first

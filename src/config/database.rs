@@ -1,7 +1,7 @@
 //! The database URL.
 //!
-//! Owns the two accepted forms and the masked text shown to people. Connects to nothing and
-//! creates nothing; parameters of a PostgreSQL URL are left to its driver.
+//! Owns the two accepted forms and the masked text for display. Connects to nothing and creates nothing; parameters
+//! of a PostgreSQL URL are left to its driver.
 
 use std::path::Path;
 

@@ -1,6 +1,6 @@
 //! Mistakes in the settings, worded for operators.
 //!
-//! Owns the form of a mistake (the setting, what was found, what to type) and the search for the nearest name.
+//! Owns the form of an error (the setting, the value found, the remedy) and the search for the nearest name.
 //! Callers describe secrets and never pass their values.
 
 use std::fmt;
@@ -13,9 +13,9 @@ use crate::base::nearest_name::nearest_name;
 pub struct Mistake {
     /// The variable or file.
     pub subject: String,
-    /// What was found there.
+    /// The value found.
     pub found: String,
-    /// What to type instead.
+    /// The remedy.
     pub advice: String,
 }
 

@@ -90,7 +90,7 @@ pub struct Config {
     pub master_key: Option<Secret<[u8; 32]>>,
     /// The master key before it, while it is being replaced.
     pub master_key_old: Option<Secret<[u8; 32]>>,
-    /// Who can create an account without an administrator.
+    /// Whether users can create accounts without an administrator.
     pub registration: Registration,
     /// The domains of the addresses that can.
     pub registration_domains: DomainList,
@@ -104,7 +104,7 @@ pub struct Config {
     pub revocation_feed: bool,
     /// The rules for new passwords.
     pub password_policy: PasswordPolicy,
-    /// Who needs a second factor, and from when.
+    /// The users who need a second factor, and the time from which they need it.
     pub second_factor: ServerPolicy,
     /// Lifetime of an access token: 1 s to 24 h, at least twice the retry window.
     pub access_token_ttl: TimeSpan,
@@ -128,7 +128,7 @@ pub struct Config {
     pub key_rotation: Option<TimeSpan>,
     /// How long a new signing key is published before it signs: 10 min to 30 d.
     pub key_publish_ahead: TimeSpan,
-    /// What one password hash costs.
+    /// The cost of a password hash.
     pub argon2: Argon2Cost,
     /// Password hashes computed at the same time; at least 1.
     pub hash_workers: usize,
@@ -157,7 +157,7 @@ pub struct Config {
     /// Where spans are sent, if at all.
     #[cfg_attr(not(feature = "otlp"), expect(dead_code, reason = "read by the feature"))]
     pub spans: Option<SpanSettings>,
-    /// What is logged, in the directive syntax of `tracing-subscriber`'s `EnvFilter`.
+    /// The log filter, in the directive syntax of `tracing-subscriber`'s `EnvFilter`.
     pub log: String,
     /// The format of log lines.
     pub log_format: LogFormat,
@@ -186,7 +186,7 @@ pub struct Loaded {
     pub shown: Vec<Shown>,
 }
 
-/// A setting in force as it may be shown to people.
+/// An effective setting in a form that may be displayed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shown {
     /// The variable's name.

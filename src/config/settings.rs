@@ -12,13 +12,13 @@ pub struct Setting {
     pub section: &'static str,
     /// The value may also come from the file that `NAME_FILE` names, and is never printed.
     pub secret: bool,
-    /// What is in force when it is not set.
+    /// The default.
     pub fallback: Fallback,
     /// Its meaning in one line.
     pub meaning: &'static str,
 }
 
-/// What is in force when a setting is not set.
+/// The default of a setting.
 #[derive(Debug)]
 pub enum Fallback {
     /// This text, parsed as if the operator had typed it.

@@ -9,7 +9,7 @@ use crate::base::Secret;
 use crate::text_enum;
 
 text_enum! {
-    /// Who can create an account.
+    /// The ways to create an account.
     pub enum Registration {
         /// Only administrators.
         Closed = "closed",
@@ -51,7 +51,7 @@ text_enum! {
     pub enum LogFormat {
         /// Pretty on a terminal, JSON otherwise.
         Auto = "auto",
-        /// For people.
+        /// For reading.
         Pretty = "pretty",
         /// One JSON object per line.
         Json = "json",

@@ -47,7 +47,7 @@ pub struct AdminKey {
 /// Why a key does not work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unusable {
-    /// Its time is over.
+    /// It has expired.
     Expired,
     /// The request comes from another network.
     Network,

@@ -45,7 +45,7 @@ pub enum ApiError {
 }
 
 impl ApiError {
-    /// A sentence for people.
+    /// The error message.
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {

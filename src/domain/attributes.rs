@@ -174,7 +174,7 @@ impl AttributeError {
         }
     }
 
-    /// A sentence for people.
+    /// The error message.
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {
@@ -312,7 +312,7 @@ impl ClaimsPatch {
 /// The data about a user that tokens may contain beyond the session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject {
-    /// What the user may do at Signet itself.
+    /// The user's role in Signet itself.
     pub role: Role,
     /// The attributes.
     pub attributes: Attributes,

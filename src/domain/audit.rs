@@ -250,7 +250,7 @@ pub struct SignInDetails {
 pub struct Event {
     /// The kind.
     pub kind: EventKind,
-    /// To whom, if it concerns a user.
+    /// The user concerned, if any.
     pub subject: Option<UserId>,
     /// To which session, if it concerns one.
     pub session: Option<SessionId>,

@@ -9,16 +9,16 @@ use super::authn::{Authentication, Factors};
 use super::liveness::inactive_user;
 use super::user::User;
 
-/// One person in one browser.
+/// One user in one browser.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrowserSession {
     /// Its id. The cookie is another value, which changes with every authentication.
     pub id: BrowserId,
-    /// The person.
+    /// The user.
     pub user_id: UserId,
     /// The user's epoch at the authentication.
     pub user_epoch: i64,
-    /// When the person last authenticated.
+    /// When the user last authenticated.
     pub auth_time: Timestamp,
     /// The factors; `None` means the password alone, at `auth_time`.
     pub factors: Option<Factors>,

@@ -26,7 +26,7 @@ const ALPHABET: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
 const LETTERS: usize = 8;
 
 text_enum! {
-    /// Where a device code stands.
+    /// The state of a device code.
     pub enum DeviceState {
         /// No user has decided.
         Pending = "pending",
@@ -58,7 +58,7 @@ pub struct DeviceCode {
     pub client_id: String,
     /// Its request.
     pub asked: DeviceAsk,
-    /// Where it stands.
+    /// Its state.
     pub state: DeviceState,
     /// Its polling interval.
     pub pause: TimeSpan,
@@ -75,7 +75,7 @@ pub enum Poll {
     Pending,
     /// No decision yet, and the poll came too early.
     SlowDown,
-    /// Its time is over.
+    /// It has expired.
     Expired,
     /// The user denied it.
     Denied,
@@ -104,7 +104,7 @@ impl DeviceCode {
         self.expires_at - LIFE
     }
 
-    /// Whether its time is over.
+    /// Whether it has expired.
     #[must_use]
     pub fn has_expired(&self, now: Timestamp) -> bool {
         has_expired(self.expires_at, LIFE, now)

@@ -17,7 +17,7 @@ pub enum Clash {
 }
 
 impl Clash {
-    /// A sentence for people.
+    /// The error message.
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {

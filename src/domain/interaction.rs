@@ -1,4 +1,4 @@
-//! What must happen before a client gets its code: a sign-in, consent, or nothing.
+//! The step before a client gets its code: a sign-in, consent, or nothing.
 //!
 //! Owns the decision as one pure function of the request, the present sign-in and the stored consent.
 
@@ -15,11 +15,11 @@ text_enum! {
     pub enum Prompt {
         /// Nothing may be asked.
         None = "none",
-        /// The person authenticates again.
+        /// The user authenticates again.
         Login = "login",
-        /// The person is asked again.
+        /// The user consents again.
         Consent = "consent",
-        /// The person chooses an account.
+        /// The user chooses an account.
         SelectAccount = "select_account",
     }
 }
@@ -65,9 +65,9 @@ pub struct RequestedAcr {
 /// The login in this browser, checked against the request.
 #[derive(Debug, Clone)]
 pub struct CheckedLogin {
-    /// The person.
+    /// The user.
     pub sub: String,
-    /// When the person authenticated.
+    /// When the user authenticated.
     pub auth_time: Timestamp,
     /// Whether the factors of the sign-in are enough for the request, its client and the server's policy.
     pub is_enough: bool,
@@ -87,11 +87,11 @@ pub struct ConsentPolicy {
 /// The next step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NextStep {
-    /// The person authenticates.
+    /// The user authenticates.
     Login,
     /// The user completes missing factors.
     StepUp,
-    /// The person is asked.
+    /// The user is asked for consent.
     Consent,
     /// The client gets its code.
     Issue,

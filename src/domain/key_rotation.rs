@@ -35,7 +35,7 @@ pub struct KeyFacts {
     pub kid: String,
     /// Its algorithm.
     pub alg: SigningAlg,
-    /// Where it stands.
+    /// Its state.
     pub state: KeyState,
     /// When it entered that state.
     pub since: Timestamp,

@@ -234,7 +234,7 @@ impl MailContent {
 }
 
 /// When a mail is retried after `tries` failed attempts: after five seconds, then after four times as long each
-/// time. At its expiry it is due once more, to be given up.
+/// time. At its expiry it is due again, to be abandoned.
 #[must_use]
 pub fn next_try(tries: i64, now: Timestamp, expires_at: Timestamp) -> Timestamp {
     let exponent = u32::try_from(tries.clamp(1, GROWING_PAUSES) - 1).unwrap_or(0);

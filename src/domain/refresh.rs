@@ -99,7 +99,7 @@ pub enum Alarm {
     Ahead,
 }
 
-/// What to do with a genuine token.
+/// The handling of a genuine token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
     /// Store `next`, answer with the token of `next.current`.

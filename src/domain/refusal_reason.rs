@@ -35,7 +35,7 @@ text_enum! {
         LastFactor = "last_factor",
         /// The login name that an administrator typed is not that of the user.
         LoginTypedWrong = "login_typed_wrong",
-        /// An account without second factors asks for recovery codes.
+        /// Recovery codes were requested for an account without second factors.
         NoRecoveryCodes = "no_recovery_codes",
         /// A request names no redirect URI.
         NoRedirect = "no_redirect",
@@ -71,7 +71,7 @@ text_enum! {
 }
 
 impl Reason {
-    /// What is wrong and what to do, in English, for the answer to an API request.
+    /// The problem and the remedy, in English, for the response to an API request.
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {

@@ -81,7 +81,7 @@ pub enum CountedFrom {
 /// A counter of failed attempts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lock {
-    /// What it counts.
+    /// The counted attempts.
     pub guarded: Guarded,
     /// Whose attempts it counts.
     pub from: CountedFrom,
@@ -137,7 +137,7 @@ pub struct AccountFacts {
     pub last_address: Option<IpAddr>,
 }
 
-/// What is stored of a password.
+/// The kind of a stored password hash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoredPassword {
     /// Nothing.

@@ -8,7 +8,7 @@ use crate::base::{TimeSpan, Timestamp};
 
 use super::email_address::EmailAddress;
 
-/// The minimum time that a person needs for the form.
+/// The minimum time that a human needs for the form.
 const LEAST_TIME: TimeSpan = TimeSpan::from_secs(2);
 
 /// The domains of addresses that can sign up. An empty list allows every domain.

@@ -25,7 +25,7 @@ pub struct User {
     pub login: String,
     /// The name to show, if the user gave one.
     pub name: Option<String>,
-    /// What the user may do at Signet itself.
+    /// The user's role in Signet itself.
     pub role: Role,
     /// The user's attributes, for the tokens of APIs that request them.
     pub attributes: Attributes,

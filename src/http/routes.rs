@@ -85,7 +85,7 @@ routes! {
     "/v1/refresh" { POST Anyone api::refresh::post => authentication::REFRESH }
     "/v1/logout" { POST Anyone api::logout::post => authentication::LOGOUT }
 
-    // Where clients send people.
+    // The endpoints that clients redirect users to.
     "/oauth2/authorize" {
         GET Anyone ui::authorize::get => flow,
         POST Anyone ui::authorize::post => flow,

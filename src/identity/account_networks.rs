@@ -1,4 +1,4 @@
-//! The networks that an account knows: those its user has signed in from.
+//! The known networks of an account: those that its user has signed in from.
 //!
 //! Owns what a completed sign-in clears and records. A known network skips the limit of unknown networks
 //! (`lockout`).

@@ -92,7 +92,7 @@ pub async fn send_code(
     pending.send_code(&app, channel, &info).await
 }
 
-/// What a sign-in at the pages still needs.
+/// The remaining steps of a sign-in at the pages.
 pub enum Lacking {
     /// Nothing that the user could add.
     Nothing,

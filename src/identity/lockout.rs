@@ -45,7 +45,7 @@ pub struct Counted {
     is_limited: bool,
     /// For how long the account is closed to unknown networks.
     closed_for: Option<TimeSpan>,
-    /// Let attempts that wait for this one go on when it is decided.
+    /// Lets attempts that wait for this one continue when it is decided.
     pending: Vec<PendingAttempt>,
 }
 

@@ -53,7 +53,7 @@ pub struct Everything {
     of_clients: Option<Vec<EndedSession>>,
 }
 
-/// What happens to the user whose sessions end.
+/// The change of the user whose sessions end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     /// The user stays: the clients are written into the outbox afterwards, a few hundred at a time.

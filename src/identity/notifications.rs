@@ -53,7 +53,7 @@ pub enum Notification {
 }
 
 impl Notification {
-    /// The mail that tells it.
+    /// The mail about it.
     fn content(self, info: &RequestInfo) -> MailContent {
         let at = info.now;
         match self {

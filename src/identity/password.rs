@@ -18,7 +18,7 @@ use super::lockout;
 use super::notifications::{Notification, notify};
 use super::register::parse_password_of;
 
-/// What continues when everything else of a user ends.
+/// The sessions that continue when all others of a user end.
 #[derive(Debug, Clone, Copy)]
 pub enum Keep {
     /// A session at `/v1`.
@@ -33,7 +33,7 @@ pub struct PasswordChange {
     pub current: Password,
     /// The new password as typed.
     pub new: String,
-    /// What continues.
+    /// The sessions that continue.
     pub keep: Keep,
     /// The stored hash of its new cookie, if it has one, so that an attacker with the previous cookie is signed out
     /// as well.

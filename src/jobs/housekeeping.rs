@@ -46,7 +46,7 @@ const TARGET: Duration = Duration::from_millis(4);
 const PAUSE: Duration = Duration::from_millis(5);
 const PAUSE_TIMES: u32 = 2;
 
-/// What a run has removed.
+/// The number of rows that a run has removed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Removed {
     /// Rows in all.

@@ -48,7 +48,7 @@ pub struct Draft<'a> {
     pub to: &'a EmailAddress,
     /// Its language.
     pub locale: Locale,
-    /// What its text is made of.
+    /// The content of its text.
     pub content: &'a MailContent,
 }
 

@@ -20,7 +20,7 @@ const WINDOW: TimeSpan = TimeSpan::from_secs(60);
 /// The endpoint of a request with a proof.
 #[derive(Debug, Clone, Copy)]
 pub enum Endpoint<'a> {
-    /// A path of this server, with the issuer's origin, whatever the request says.
+    /// A path of this server, with the issuer's origin, independent of the request's `Host`.
     Own(&'a str),
     /// An address of a service behind a gateway.
     Elsewhere(&'a str),

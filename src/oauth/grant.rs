@@ -84,7 +84,7 @@ pub(super) struct Authenticated {
     pub deadline: Instant,
 }
 
-/// What a client gets.
+/// The result for a client.
 pub enum GrantOutcome {
     /// A new session.
     Opened {
@@ -95,7 +95,7 @@ pub enum GrantOutcome {
         /// The `nonce` of the request.
         nonce: Option<String>,
     },
-    /// A session that goes on.
+    /// A session that continues.
     Continued {
         /// The session.
         session: Box<Session>,

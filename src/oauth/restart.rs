@@ -16,7 +16,7 @@ use super::sealed_request::UnusableRequest;
 /// The ways to start again from a page; none for the user's own account.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RestartOptions {
-    /// The same request once more.
+    /// The same request again.
     pub start_again: Option<StartAgain>,
     /// The application that sent the user.
     pub application: Option<Application>,
@@ -110,7 +110,7 @@ impl RestartOptions {
         Self { application, ui_locales, ..Self::default() }
     }
 
-    /// A request to `path` once more.
+    /// Another request to `path`.
     #[must_use]
     pub const fn repeating(path: &'static str, params: Vec<(&'static str, String)>) -> Self {
         let start_again = Some(StartAgain { path, params });

@@ -31,7 +31,7 @@ pub struct Presented<'a> {
     pub requested: Option<RequestedScopes>,
 }
 
-/// A session that goes on.
+/// A session that continues.
 pub struct Continued {
     /// The session; its chain names the live refresh token.
     pub session: Box<Session>,

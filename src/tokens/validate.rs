@@ -153,7 +153,7 @@ pub enum VerifyError {
 pub enum NotActive {
     /// Anything but the others.
     Invalid,
-    /// Its time is over.
+    /// It has expired.
     Expired,
     /// The database could not be read.
     Failed(Fault),

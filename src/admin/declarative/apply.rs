@@ -22,7 +22,7 @@ use crate::domain::request_info::RequestInfo;
 use crate::store::managed::{self, Managed};
 use crate::store::{meta, setup_links, users};
 
-/// What a run may do.
+/// The rights of a run.
 #[derive(Debug, Clone, Default)]
 pub struct Choices {
     /// Delete what the source manages and its files do not declare any more.
@@ -35,7 +35,7 @@ pub struct Choices {
     pub expected: Option<Expected>,
 }
 
-/// What a plan was made from.
+/// The inputs of a plan.
 #[derive(Debug, Clone)]
 pub struct Expected {
     /// The hash of the declarations.

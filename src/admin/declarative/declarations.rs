@@ -32,7 +32,7 @@ fn states() -> Vec<&'static str> {
 pub struct InputFile {
     /// Its name in error messages.
     pub name: String,
-    /// What is in it.
+    /// Its content.
     pub text: String,
     /// The base of relative paths in it.
     pub folder: PathBuf,
@@ -42,7 +42,7 @@ pub struct InputFile {
 pub struct Declaration {
     /// What it is.
     pub kind: ManagedKind,
-    /// What identifies it.
+    /// Its identifier.
     pub name: String,
     /// The source of its file.
     pub source: String,

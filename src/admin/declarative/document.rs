@@ -54,7 +54,7 @@ pub struct Entry {
 pub struct Mistake {
     /// The line, from 1.
     pub line: usize,
-    /// What is wrong, and what to do.
+    /// The problem and the remedy.
     pub text: String,
 }
 

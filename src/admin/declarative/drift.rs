@@ -1,4 +1,4 @@
-//! What was changed elsewhere since the files were applied.
+//! Changes that were made elsewhere after the files were applied.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +27,7 @@ text_enum! {
 pub struct Drift {
     /// What it is.
     pub kind: ManagedKind,
-    /// What identifies it.
+    /// Its identifier.
     pub name: String,
     /// The source that manages it.
     pub source: String,

@@ -43,7 +43,7 @@ const NOT_GENERATED: &str =
 pub struct GeneratedSecret {
     /// What the object is.
     pub kind: ManagedKind,
-    /// What identifies it.
+    /// Its identifier.
     pub name: String,
     /// The key of the secret in a file.
     pub key: &'static str,

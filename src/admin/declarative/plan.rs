@@ -18,7 +18,7 @@ use crate::store::managed::Managed;
 use crate::text_enum;
 
 text_enum! {
-    /// What happens to an object.
+    /// The change of an object.
     pub enum Action {
         /// It is created.
         Create = "create",
@@ -45,15 +45,15 @@ impl Action {
 /// The change of one object.
 #[derive(Debug, Clone)]
 pub struct Change {
-    /// What happens to it.
+    /// Its change.
     pub action: Action,
     /// What it is.
     pub kind: ManagedKind,
-    /// What identifies it.
+    /// Its identifier.
     pub name: String,
     /// The source that manages it afterwards.
     pub source: String,
-    /// What differs.
+    /// The differences.
     pub fields: Vec<Difference>,
     /// How its secret changes; `None` if the file names none.
     pub secret: Option<SecretChange>,

@@ -89,7 +89,7 @@ impl<V> BoundedTable<V> {
         Some(old.value)
     }
 
-    /// The slot to evict; the hand goes on behind it.
+    /// The slot to evict; the hand moves past it.
     fn victim(&mut self, mut is_spent: impl FnMut(&V) -> bool) -> usize {
         let mut at = self.hand;
         for _ in 0..MAX_PROBES {

@@ -1,8 +1,8 @@
 //! Opens a working [`App`] from the settings.
 //!
 //! Owns the order of creation, so that the next start completes what a crash interrupted: directory, lock, empty
-//! database, schema, master key (synced before anything is sealed), keys. Each refusal names what is wrong, what
-//! was found and what to do.
+//! database, schema, master key (synced before anything is sealed), keys. Each refusal names the problem, what was
+//! found and what to do.
 
 mod assemble;
 mod chosen_issuer;
@@ -55,7 +55,7 @@ pub enum OpenPurpose {
     Administer,
 }
 
-/// What the start created.
+/// The resources that the start created.
 #[derive(Debug, Default, Clone)]
 pub struct Created {
     /// The data directory.
@@ -72,7 +72,7 @@ pub struct Created {
 pub struct Opened {
     /// The application.
     pub app: App,
-    /// What was created.
+    /// The created resources.
     pub created: Created,
     /// The lock on the data directory, held while this lives.
     pub lock: Option<File>,

@@ -27,7 +27,7 @@ use super::session::login_of;
 use super::value_parsers::{time, words};
 use super::with_app::with_app;
 
-/// What to do with the audit trail.
+/// The subcommands for the audit trail.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// List events, newest first, or follow them

@@ -22,7 +22,7 @@ use crate::view;
 
 use super::Named;
 
-/// What to do with administration keys.
+/// The subcommands for administration keys.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Create a key with which a service client calls /v1/admin
@@ -49,7 +49,7 @@ key is sent whole with every request.")]
 pub struct CreateArgs {
     #[command(flatten)]
     named: Named,
-    /// What the key is for
+    /// The purpose of the key
     #[arg(long)]
     name: String,
     /// An administration scope of the client that the key gets; may be given several times

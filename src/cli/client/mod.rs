@@ -29,7 +29,7 @@ use logo::LogoArgs;
 pub use options::level;
 use options::{Choices, Cleared};
 
-/// What to do with clients.
+/// The subcommands for clients.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Register a client, so that it can get tokens
@@ -151,7 +151,7 @@ pub struct UpdateArgs {
     /// The name that users see
     #[arg(long)]
     name: Option<String>,
-    /// What kind of application it is
+    /// The kind of application
     #[arg(long = "type", value_name = "TYPE", value_parser = words(ClientType::ALL, ClientType::as_str))]
     client_type: Option<ClientType>,
     #[command(flatten)]
@@ -322,7 +322,7 @@ fn done(verb: &str, stored: &StoredClient, output: Output) -> Result<(), Command
     Ok(output.one(stored)?)
 }
 
-/// One line that reports what was done.
+/// One line about the result.
 fn said(verb: &str, stored: &StoredClient) -> String {
     format!("{verb} client {} ({})\n", stored.client.metadata.name, stored.client.client_id)
 }

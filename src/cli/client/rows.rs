@@ -69,8 +69,8 @@ pub fn show(stored: &StoredClient, output: Output) -> Result<(), CommandError> {
     Ok(output::write(&Table::new(&["setting", "value"]).lines(&rows))?)
 }
 
-/// The value of a setting for people. An absent list means everything and an empty one nothing; both are spelled
-/// out.
+/// The value of a setting in readable form. An absent list means everything and an empty one nothing; both are
+/// spelled out.
 pub(super) fn setting(name: &str, value: &Value) -> String {
     match (name, value) {
         ("scopes", Value::Null) => "(all that its APIs offer)".to_owned(),

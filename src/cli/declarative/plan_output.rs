@@ -45,7 +45,7 @@ impl PlanOutput<'_> {
         plan
     }
 
-    /// For people.
+    /// For reading.
     pub fn text(&self) -> String {
         let shown = self.plan.changes.iter().filter(|change| change.action != Action::Unchanged);
         let changes: String = shown.map(lines).collect();

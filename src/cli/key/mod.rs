@@ -20,7 +20,7 @@ use super::with_app::with_app;
 
 use super::value_parsers::signing_alg;
 
-/// What to do with signing keys.
+/// The subcommands for signing keys.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// List signing keys, oldest first
@@ -75,7 +75,7 @@ For verifiers that cannot fetch /.well-known/jwks.json; give them every new key.
 /// `signet key export`.
 #[derive(Debug, Args)]
 pub struct ExportArgs {
-    /// What to print
+    /// The format to print
     #[arg(long, value_enum, default_value_t = ExportFormat::Jwks)]
     format: ExportFormat,
     /// Only keys of this algorithm

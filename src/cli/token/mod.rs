@@ -26,7 +26,7 @@ use super::with_app::with_app;
 use input::TokenArgs;
 use why::WhyArgs;
 
-/// What to do with a token.
+/// The subcommands for tokens.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Decode a token's header and claims without verifying anything

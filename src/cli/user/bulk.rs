@@ -87,7 +87,7 @@ pub struct SetRolesArgs {
     roles: RoleArgs,
 }
 
-/// What is done to each user.
+/// The action on each user.
 #[derive(Debug, Clone)]
 enum Work {
     Disable,

@@ -28,7 +28,7 @@ use crate::cli::prompt::{PasswordArgs, PasswordSource};
 use crate::cli::startup_report;
 use crate::cli::with_app::with_app;
 
-/// What to do with users.
+/// The subcommands for users.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Create a user

@@ -24,7 +24,7 @@ pub enum ImportError {
     Encrypted,
     /// There is no private half.
     Public {
-        /// What there is.
+        /// The kinds that were found.
         found: String,
     },
     /// More than one private key.
@@ -68,7 +68,7 @@ impl ImportError {
         Self::Algorithm { asked: quoted(asked), found: found.to_owned() }
     }
 
-    /// What is wrong, what was found and what to do, in full sentences.
+    /// The problem, the value found and the remedy, in full sentences.
     #[must_use]
     pub fn message(&self) -> String {
         match self {

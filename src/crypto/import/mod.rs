@@ -31,7 +31,7 @@ use der::{Algorithm, Shape};
 
 /// A private key that can be sealed.
 pub struct Imported {
-    /// What it signs with.
+    /// Its signature algorithm.
     pub alg: SigningAlg,
     /// Its `kid`, if it has one (RFC 7517 §4.5).
     pub kid: Option<String>,

@@ -29,7 +29,7 @@ enum Pair {
 pub struct SigningKey {
     /// The key's name: an RFC 7638 thumbprint unless [`named`](Self::named).
     pub kid: String,
-    /// What it signs with.
+    /// Its signature algorithm.
     pub alg: SigningAlg,
     /// The public half.
     pub public: PublicJwk,

@@ -17,7 +17,7 @@ use crate::domain::signing_key::SigningAlg;
 /// The longest accepted token, in bytes. Most have a few hundred; an ID token with 8 KiB of claims has 12 KiB.
 pub const MAX_TOKEN: usize = 16 * 1024;
 
-/// What is expected of a token.
+/// The requirements on a token.
 pub struct Expected<'a> {
     /// The issuer.
     pub issuer: &'a str,

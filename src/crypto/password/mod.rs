@@ -36,7 +36,7 @@ const GUESS: Duration = Duration::from_nanos(500);
 /// The minimum patience of an admitted request: a free thread takes a moment to wake.
 const LEAST_PATIENCE: Duration = Duration::from_millis(250);
 
-/// What hashing costs.
+/// The cost of a password hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cost {
     /// Memory in KiB.
@@ -47,7 +47,7 @@ pub struct Cost {
     pub parallelism: u32,
 }
 
-/// What a verification found.
+/// The result of a verification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Verified {
     /// Whether the password matches.

@@ -25,7 +25,7 @@ text_enum! {
 /// The class of a factor. Two factors of one class count as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FactorClass {
-    /// Something the user knows.
+    /// Knowledge: a password.
     Knowledge,
     /// Something the user has.
     Possession,

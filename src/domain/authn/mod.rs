@@ -53,7 +53,7 @@ pub struct Attempt {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "one fact each, from one row each")]
 pub struct AccountState {
-    /// What liveness depends on.
+    /// The state that liveness depends on.
     pub user: UserState,
     /// Whether the password must be changed first.
     pub must_change_password: bool,
@@ -209,7 +209,7 @@ fn first_factor(purpose: Purpose, fresh: &Factors, account: &AccountState) -> Op
     (!done).then_some(methods)
 }
 
-/// What is still missing after the first factor.
+/// The steps that remain after the first factor.
 enum Missing {
     Enough,
     Complete(Vec<Method>),

@@ -12,7 +12,7 @@ use crate::text_enum;
 use super::{AssuranceLevel, Requirements, SecondFactorPolicy};
 
 text_enum! {
-    /// Who needs a second factor.
+    /// The users who need a second factor.
     pub enum SecondFactor {
         /// Users cannot enrol one. Existing ones are still requested.
         Off = "off",
@@ -28,7 +28,7 @@ text_enum! {
 /// The policy of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ServerPolicy {
-    /// Who needs a second factor.
+    /// The users who need a second factor.
     pub second_factor: SecondFactor,
     /// Until when a user who needs one may postpone its enrolment.
     pub from: Option<Timestamp>,

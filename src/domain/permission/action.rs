@@ -103,7 +103,7 @@ pub struct Permission {
     pub roles: &'static [Role],
     /// The scopes besides `signet:admin`.
     pub scopes: &'static [AdminScope],
-    /// What it changes.
+    /// The kind of object that it changes.
     pub object: Object,
     /// Whether a user must have authenticated in the last minutes, and a client may not do it at all. The command
     /// line may.

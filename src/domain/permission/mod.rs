@@ -207,7 +207,7 @@ impl Authority {
     /// Whether the action is allowed at all: by scope and, for a user, by role.
     ///
     /// # Errors
-    /// What is missing.
+    /// The missing right.
     pub fn require(&self, action: Action) -> Result<(), Denied> {
         let permission = action.permission();
         let by_scope = |scopes: &Scopes| permission.all_scopes().any(|scope| has(scopes, scope));

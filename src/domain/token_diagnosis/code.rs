@@ -83,7 +83,7 @@ text_enum! {
         UnregisteredAudience = "unregistered_audience",
         /// Made later than the time it is judged at.
         IssuedInFuture = "issued_in_future",
-        /// Its time is over.
+        /// It has expired.
         Expired = "expired",
         /// A claim is missing, of the wrong type or repeated.
         IncompleteClaims = "incomplete_claims",
@@ -99,7 +99,7 @@ text_enum! {
         SessionMismatch = "session_mismatch",
         /// The session was ended.
         SessionEnded = "session_ended",
-        /// The session's time is over.
+        /// The session has expired.
         SessionExpired = "session_expired",
         /// The client does not exist, or another client has its name now.
         ClientUnknown = "client_unknown",

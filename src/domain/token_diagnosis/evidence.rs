@@ -20,11 +20,11 @@ pub struct Evidence {
     pub issuer: String,
     /// The requested audience; `None` when the issuer or any registered API is accepted.
     pub audience: Option<String>,
-    /// What was presented.
+    /// The presented token.
     pub presented: Presented,
 }
 
-/// What was presented.
+/// The presented token.
 #[derive(Debug)]
 pub enum Presented {
     /// An opaque secret, recognised by its prefix.

@@ -33,7 +33,7 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResul
         .await
 }
 
-/// Sends a code to the address that was typed, to the stored one, or once more to the one that waits.
+/// Sends a code to the entered address, to the stored one, or again to the pending one.
 pub async fn post(context: Context, form: Result<FormFields, Problem>) -> PageResult {
     let (visited, mut form) = submitted(context, form).await?;
     let address = form.take("email");

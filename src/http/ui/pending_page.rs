@@ -162,7 +162,7 @@ impl PendingPage {
         self.failed(problem)
     }
 
-    /// A page that cannot go on.
+    /// A page that cannot continue.
     pub(super) fn failed(&self, problem: &Problem) -> PageError {
         let restart = RestartOptions::of(&self.context.app, &self.sealed.request);
         flow_error_page(&self.context, problem, &restart).into()

@@ -98,7 +98,7 @@ fn wrong_code() -> Refusal {
 }
 
 impl<A> PendingAuthentication<A> {
-    /// Whether a code was sent that this authentication can go on with.
+    /// Whether a code was sent that this authentication can use.
     ///
     /// # Errors
     /// When the database cannot be read.

@@ -32,7 +32,7 @@ impl RemainingStep {
         }
     }
 
-    /// What the user must do, as a sentence.
+    /// The required action of the user, as an error message.
     #[must_use]
     pub fn message(&self) -> &'static str {
         match self {

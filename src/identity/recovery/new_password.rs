@@ -52,7 +52,7 @@ pub(super) async fn store(
     if let Some(present) = &credential.password_hash
         && user.must_change_password
     {
-        // An administrator knows the present one.
+        // An administrator knows the current one.
         let compared =
             app.verify_password(admission.reserve(app)?, password.clone(), present.clone());
         if compared.await?.check == Check::Matches {

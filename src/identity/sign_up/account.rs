@@ -30,7 +30,7 @@ pub enum Terms {
     Accepted,
     /// The user did not.
     Refused,
-    /// The application asks in its own way.
+    /// The application obtains the consent itself.
     NotAsked,
 }
 

@@ -145,7 +145,7 @@ pub async fn begin(
     go_on(app, Checked { addressed, request, flow, made: now }, visitor, info).await
 }
 
-/// The user comes back from the log-in page.
+/// The user returns from the sign-in page.
 ///
 /// # Errors
 /// As [`begin`]; `forbidden` when the request is of another kind.

@@ -296,7 +296,7 @@ impl Console {
         self.used(page(head, &template))
     }
 
-    /// The answer, with the cookie that says when the console was used.
+    /// The response, with the cookie that records the use of the console.
     fn used(&self, mut answer: HttpResponse) -> HttpResponse {
         let Visited { context, here, .. } = &self.visited;
         let value = console_session::used(&context.app, here, context.now());

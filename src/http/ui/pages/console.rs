@@ -293,7 +293,7 @@ pub struct SecretPage<'a> {
     pub name: &'static str,
     /// The secret.
     pub secret: &'a str,
-    /// The page to go on with.
+    /// The next page.
     pub onwards: Link,
 }
 

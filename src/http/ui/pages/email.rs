@@ -61,7 +61,7 @@ pub struct EmailLinkDonePage<'a> {
     pub title: &'a str,
     /// The result, as text.
     pub text: String,
-    /// Where the user goes on.
+    /// The link to continue.
     pub next: Link,
     /// The same as a text.
     pub next_text: &'a str,

@@ -15,7 +15,7 @@ pub struct LogoutConfirmPage<'a> {
     pub flow: &'a str,
     /// The login of the user.
     pub login: Option<&'a str>,
-    /// The application that asks.
+    /// The requesting application.
     pub client_name: Option<&'a str>,
     /// The error of the decision, in the language of the page.
     pub error: Option<&'a str>,
