@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn work_without_a_caller_goes_on() {
+    async fn work_continues_without_its_caller() {
         use futures_util::FutureExt as _;
         assert!(gone().now_or_never().is_none());
     }

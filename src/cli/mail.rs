@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_told_from_a_failure_that_passes_and_from_no_answer() {
+    fn a_refusal_a_temporary_failure_and_a_timeout_are_distinguished() {
         for (stage, code, words) in [
             (Stage::Authenticate, Some(535), "refused the user or the password"),
             (Stage::Authenticate, Some(454), "cannot check the user and the password now"),

@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_signature_can_be_checked_with_is_refused() {
+    fn unusable_public_keys_are_refused() {
         let many: Vec<Value> = (0..17).map(|_| ed25519()).collect();
         let named = with(ed25519(), "kid", json!("a"));
         let even = URL_SAFE_NO_PAD.encode([0xfe; 256]);

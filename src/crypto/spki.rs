@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_point_is_refused() {
+    fn a_point_off_the_curve_is_refused() {
         for jwk in [
             PublicJwk::p256(&[0; 32], &[0; 32]),
             PublicJwk::p384(&[0; 48], &[0; 48]),

@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_of_another_length_is_none() {
+    fn a_secret_of_another_length_is_invalid() {
         assert!(
             TotpSecret::from_bytes(&[0; 19]).is_none()
                 && TotpSecret::from_bytes(&[0; 21]).is_none()

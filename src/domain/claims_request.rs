@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_object_of_objects_is_refused() {
+    fn a_claims_request_must_be_an_object_of_objects() {
         let deep = format!("{}1{}", "{\"a\":".repeat(10_000), "}".repeat(10_000));
         let long = format!("{{\"a\":\"{}\"}}", "x".repeat(MAX_TEXT));
         for bad in

@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_is_what_people_type_however_they_do() {
+    fn a_code_is_accepted_in_every_spelling() {
         for typed in ["BCDFGHJK", "bcdf-ghjk", " BCDF GHJK ", "b-c-d-f-g-h-j-k"] {
             assert_eq!(parse_user_code(typed).as_deref(), Some("BCDFGHJK"), "{typed}");
         }

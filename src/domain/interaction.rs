@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn no_age_is_no_log_in_from_before_even_of_this_second() {
+    fn a_maximum_age_of_zero_excludes_every_earlier_sign_in() {
         let request = request(&[], Some(0));
         let [before, begun, after, now] =
             [100_100, 100_500, 100_600, 100_900].map(Timestamp::from_millis);

@@ -135,7 +135,7 @@ fn one_step_for_each_algorithm_and_none_waits_for_another() {
 }
 
 #[test]
-fn caches_are_told_when_the_set_changes() {
+fn caches_are_invalidated_when_the_set_changes() {
     let keys = [key("a", KeyState::Active, at(0))];
     let due = at(89 * 24);
     for (before, expected) in

@@ -46,7 +46,7 @@ fn other_spellings_are_the_same_account() {
 }
 
 #[test]
-fn what_could_be_two_readings_is_refused() {
+fn ambiguous_input_is_refused() {
     use LoginNameError::*;
     for (raw, error) in [
         ("", Empty),

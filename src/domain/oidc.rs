@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_is_not_verified_is_never_told() {
+    fn an_unverified_address_is_never_disclosed() {
         let asked = RequestedClaims {
             userinfo: vec!["email_verified".to_owned()],
             id_token: vec!["email".to_owned()],
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_asked_for_by_name_is_told_where_it_was_asked_for() {
+    fn a_requested_claim_is_returned_at_its_place() {
         let asked =
             RequestedClaims { userinfo: vec!["name".to_owned()], ..RequestedClaims::default() };
         let scopes = Scopes::parse("openid").unwrap();

@@ -108,7 +108,7 @@ fn every_row_of_the_table() {
 }
 
 #[test]
-fn a_session_that_is_over_decides_nothing() {
+fn an_expired_session_grants_nothing() {
     let now = start() + TimeSpan::from_secs(1);
     let expired = Session { expires_at: now, ..session() };
     let over = |limit| Decision::Dead(Inactive::Expired(limit));

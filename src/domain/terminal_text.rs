@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_terminal_would_obey_or_hide_is_spelt_out() {
+    fn control_characters_are_escaped_for_the_terminal() {
         assert_eq!(escaped("a\u{1b}[2J\u{9b}\n\t\u{7f}"), "a\\u{1b}[2J\\u{9b}\\n\\t\\u{7f}");
         for hidden in [
             '\u{200b}',

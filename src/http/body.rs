@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn what_has_come_of_a_body_is_dropped_behind_its_answer() {
+    async fn the_received_part_of_a_body_is_dropped_after_its_response() {
         let text: Arc<[u8]> = Arc::from([0; 8].as_slice());
         let piece = Bytes::from_owner(Owned(Arc::clone(&text)));
         let request = TestRequest::default().insert_header((TRANSFER_ENCODING, "chunked"));

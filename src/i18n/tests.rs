@@ -92,7 +92,7 @@ fn time_passes_in_whole_units() {
 
 /// Every error of a form has a text in every language, and the English text is the message.
 #[test]
-fn what_is_wrong_with_a_field_is_said_in_every_language() {
+fn every_field_error_has_a_text_in_every_language() {
     let logins = LoginNameError::ALL.iter().map(|e| ("login", e.code(), e.message()));
     let passwords = PasswordError::ALL.iter().map(|e| ("new_password", e.code(), e.message()));
     for (field, code, message) in logins.chain(passwords) {
@@ -227,7 +227,7 @@ fn every_key_that_is_named_has_a_text() {
 
 /// In English, pages use the messages of the API.
 #[test]
-fn every_reason_is_said_in_every_language() {
+fn every_reason_has_a_text_in_every_language() {
     for reason in Reason::ALL {
         let text = |locale: Locale| locale.find(&format!("refusal.{reason}"));
         assert_eq!(text(Locale::english()), Some(reason.message()), "{reason}");

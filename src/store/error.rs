@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_of_the_two_databases_are_told_apart() {
+    fn codes_of_the_two_databases_are_distinguished() {
         assert_eq!(sqlite_primary("4874"), Some(10));
         assert_eq!(sqlite_primary("13"), Some(13));
         assert_eq!(sqlite_primary("53100"), None);

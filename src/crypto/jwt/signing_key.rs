@@ -158,7 +158,7 @@ mod tests {
     use crate::crypto::test_vectors::{ED25519_D, ED25519_X, RFC_8037_EDDSA, SHORT_RSA};
 
     #[test]
-    fn what_is_made_can_be_parsed_and_by_its_own_algorithm_only() {
+    fn a_generated_key_is_parsed_only_by_its_own_algorithm() {
         for alg in SigningAlg::ALL.iter().copied() {
             let GeneratedKey { key, pkcs8 } = SigningKey::generate(alg).unwrap();
             let again = SigningKey::parse(alg, &pkcs8).unwrap();

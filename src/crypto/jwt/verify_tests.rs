@@ -117,7 +117,7 @@ fn signature(token: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_good_token_passes_and_so_does_what_the_forger_writes_like_it() {
+fn a_valid_token_passes_and_so_does_a_copy_of_the_same_form() {
     for forger in Forger::all() {
         assert!(forger.accepts(&forger.good()));
         assert!(forger.accepts(&forger.sign(&forger.header(), &claims().to_string())));

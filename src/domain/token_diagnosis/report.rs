@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_good_when_nothing_is_wrong_or_open() {
+    fn a_token_is_valid_if_every_check_passes() {
         let at = Timestamp::from_secs(1);
         let (form, key) = (Checked::passed(Check::Form), Checked::passed(Check::Key));
         assert!(Report::of(at, vec![form.clone(), key]).good);

@@ -258,7 +258,7 @@ fn stored_keys_of_two_algorithms_are_named() {
 
 /// Everything and nothing are two things, and neither is a dash.
 #[test]
-fn what_is_shown_of_a_client_tells_all_from_none() {
+fn a_client_view_distinguishes_all_from_none() {
     let place = Place::served();
     place.run(&shop(&[])).ok();
     let line = |sheet: &str, name: &str| {

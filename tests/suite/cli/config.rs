@@ -7,7 +7,7 @@ use crate::support::process::{Launch, until};
 use crate::support::{postgres, require};
 
 #[test]
-fn all_mistakes_in_the_settings_are_told_at_once() {
+fn all_errors_in_the_settings_are_reported_at_once() {
     let place = Place::empty().with("SIGNET_ISSUE", "http://localhost:1").with("SIGNET_LOG", "%%");
     let commands: &[&[&str]] = &[&["user", "list"], &["config", "check"], &["config", "show"]];
     for args in commands {

@@ -10,7 +10,7 @@ use super::{API, Place, members, text};
 use crate::support::process::PATIENCE;
 
 #[test]
-fn a_token_can_be_seen_before_anybody_logs_in() {
+fn a_token_can_be_previewed_before_a_login() {
     let place = Place::served();
     place.administrator("ada");
     let create = ["api", "create", API, "--scope", "read", "--claim", "groups"];
@@ -166,7 +166,7 @@ fn claims_of(place: &Place, token: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_expired_token_is_told_apart() {
+async fn an_expired_token_is_recognised() {
     let place = Place::empty()
         .with("SIGNET_ACCESS_TOKEN_TTL", "1s")
         .with("SIGNET_REFRESH_RETRY_WINDOW", "0s");

@@ -36,7 +36,7 @@ fn without_a_database_every_command_says_where_it_looked_and_makes_nothing() {
 }
 
 #[test]
-fn what_is_mistyped_is_refused_before_anything_is_looked_at() {
+fn invalid_arguments_are_refused_before_any_lookup() {
     let place = Place::empty();
     let commands: &[(&[&str], &str)] = &[
         (&["frobnicate"], "frobnicate"),

@@ -173,7 +173,7 @@ fn the_last_administrator_stays_and_set_up_closes_for_good() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn passwords_come_from_files_and_pipes_and_are_told_to_nobody() {
+async fn passwords_come_from_files_and_pipes_and_are_never_printed() {
     let place = Place::empty();
     let server = place.serve();
     place.administrator("ada");

@@ -99,7 +99,7 @@ async fn ten_right_passwords_without_the_second_factor_are_one_mail() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_sign_in_from_a_network_new_to_the_account_is_told_once_a_day() {
+async fn a_sign_in_from_a_new_network_is_reported_once_a_day() {
     on_both("mail: new network", async |backend| {
         let sink = Sink::start().await;
         let server = limited(backend, &sink).start().await;
@@ -129,7 +129,7 @@ async fn a_sign_in_from_a_network_new_to_the_account_is_told_once_a_day() {
 
 /// A password alone makes no network known where a second factor is asked for.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_new_network_is_told_when_the_last_factor_is_completed() {
+async fn a_new_network_is_reported_when_the_last_factor_is_completed() {
     on_both("mail: new network of a user with a second factor", async |backend| {
         let sink = Sink::start().await;
         let server = limited(backend, &sink).start().await;

@@ -125,7 +125,7 @@ fn missing_and_malformed_members_are_named() {
 }
 
 #[test]
-fn what_a_key_is_for_and_its_name_are_heeded() {
+fn the_use_and_the_kid_of_a_jwk_are_respected() {
     let forms = Forms::new(SigningAlg::EdDsa);
     let with = |changes: Value| import(&forms.jwk_with(changes), None);
     for good in [
@@ -333,7 +333,7 @@ fn a_broken_frame_is_refused() {
 }
 
 #[test]
-fn nothing_secret_is_in_what_is_said() {
+fn messages_contain_no_secret() {
     for forms in Forms::all() {
         let imported = import(&forms.jwk_with(json!({"kid": "name"})), forms.asked()).unwrap();
         let said = format!("{imported:?}");

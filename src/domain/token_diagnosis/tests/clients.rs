@@ -73,7 +73,7 @@ fn a_client_in_its_own_name_has_no_session_and_no_user() {
 }
 
 #[test]
-fn a_client_that_is_gone_or_disabled_has_no_good_tokens() {
+fn a_deleted_or_disabled_client_has_no_valid_tokens() {
     let disabled = |at| Some(Registered { disabled_at: Some(at), ..registered() });
     let later =
         |secs| Some(Registered { name_since: BEGAN + TimeSpan::from_secs(secs), ..registered() });

@@ -4,7 +4,7 @@ use super::*;
 use crate::domain::liveness::{ClientState, UserState, active_session};
 
 #[test]
-fn what_happened_later_was_not_so_before() {
+fn later_events_do_not_affect_an_earlier_time() {
     let note = |report: &Report, check, word: &str| {
         is_good(report);
         let detail = report.of_check(check).unwrap().detail.clone().unwrap();
