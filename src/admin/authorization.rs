@@ -87,7 +87,7 @@ pub async fn grant_admin_scopes(
 ///
 /// # Errors
 /// `conflict`; faults.
-pub async fn pace_helpdesk(tx: &mut AuditedTx, user: UserId, what: Reset) -> Result<(), Failure> {
+pub async fn limit_helpdesk(tx: &mut AuditedTx, user: UserId, what: Reset) -> Result<(), Failure> {
     let info = tx.info();
     if !info.authority.is_helpdesk() {
         return Ok(());

@@ -11,7 +11,7 @@ use crate::identity::factors::{self as own, Overview};
 use crate::identity::notifications::{Notification, notify};
 use crate::store::{factors, recovery_codes, users};
 
-use super::authorization::pace_helpdesk;
+use super::authorization::limit_helpdesk;
 use super::users::{change, show};
 
 /// The factors of a user, and how many recovery codes are left.
@@ -36,7 +36,7 @@ pub async fn reset(app: App, id: UserId, info: RequestInfo) -> Result<bool, Fail
         if removed == 0 && codes == 0 {
             return Ok(None);
         }
-        pace_helpdesk(tx, id, Reset::Factors).await?;
+        limit_helpdesk(tx, id, Reset::Factors).await?;
         recovery_codes::delete_all(tx, id).await?;
         factors::require_no_second(tx, id).await?;
         users::raise_epoch(tx, id, now).await?;
@@ -62,7 +62,7 @@ pub async fn remove(
         let found = stored.iter().find(|stored| stored.factor.id == factor);
         let none = || Refusal::new(Code::NotFound, "There is no such factor.");
         let kind = found.ok_or_else(none)?.factor.kind;
-        pace_helpdesk(tx, id, Reset::Factors).await?;
+        limit_helpdesk(tx, id, Reset::Factors).await?;
         own::remove_factor(tx, id, factor).await?;
         users::raise_epoch(tx, id, now).await?;
         notify(tx, &user, Notification::FactorsReset).await?;

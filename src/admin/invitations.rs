@@ -18,7 +18,7 @@ use crate::domain::user::User;
 use crate::identity::mailed_codes::{self, CodeContent, CodeOwner, NewCode};
 use crate::store::users;
 
-use super::authorization::{authorize_on_user, pace_helpdesk};
+use super::authorization::{authorize_on_user, limit_helpdesk};
 use super::users::not_found;
 
 /// A link that was made.
@@ -97,7 +97,7 @@ async fn make(tx: &mut AuditedTx, id: UserId, wanted: Wanted) -> Result<SentLink
         return Err(Refusal::new(Code::Conflict, message).advising().into());
     }
     if purpose == CodePurpose::Reset {
-        pace_helpdesk(tx, id, Reset::Password).await?;
+        limit_helpdesk(tx, id, Reset::Password).await?;
     }
     let app = tx.app();
     let to = address(&app, &found.user, purpose);
