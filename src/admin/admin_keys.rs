@@ -19,7 +19,7 @@ use super::authorization::authorize;
 use super::client_writes::not_found;
 use super::clients::show;
 
-/// A key that was just made.
+/// A key that was just created.
 #[derive(Debug, Clone)]
 pub struct Created {
     /// The key.

@@ -21,7 +21,7 @@ use crate::store::users;
 use super::authorization::{authorize_on_user, limit_helpdesk};
 use super::users::not_found;
 
-/// A link that was made.
+/// A link that was created.
 pub struct SentLink {
     /// The address it was mailed to, if it was mailed.
     pub mailed_to: Option<String>,
@@ -31,7 +31,7 @@ pub struct SentLink {
     pub expires_at: Timestamp,
 }
 
-/// Invites a user without a password to choose one. The link of an earlier invitation becomes void. If mail is set up
+/// Invites a user without a password to choose one. The link of an earlier invitation becomes invalid. If mail is set up
 /// and the user has an address, the link is mailed there, and accepting it verifies the address.
 ///
 /// # Errors

@@ -26,7 +26,7 @@ pub struct PublicKey {
     /// When it entered that state.
     #[serde(serialize_with = "as_rfc3339")]
     pub since: Timestamp,
-    /// When it was made.
+    /// When it was created.
     #[serde(serialize_with = "as_rfc3339")]
     pub created_at: Timestamp,
     /// Whether it signs access tokens for APIs that set no algorithm of their own.

@@ -136,7 +136,7 @@ impl Walk<'_> {
             };
             return user_search::by_word(reader, range).await;
         }
-        // Ids begin with the time at which the user was made.
+        // Ids begin with the time at which the user was created.
         let since = filter.created_since.map(|at| UserId::earliest(at).uuid());
         let until = filter.created_until.map(|at| UserId::earliest(at).uuid());
         let range = IdRange {

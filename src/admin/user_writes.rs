@@ -75,7 +75,7 @@ pub(super) async fn store_update(
         users::raise_epoch(tx, id, now).await?;
     }
     if user.role.is_signets_own() && user.role != before {
-        // Links that were handed over earlier become void: their holders would gain the new role.
+        // Links that were handed over earlier become invalid: their holders would gain the new role.
         mailed_codes::void_of_user(tx, id).await?;
     }
     users::update(tx, id, user.name.as_deref(), &user.subject(), now).await?;

@@ -31,7 +31,7 @@ pub struct Mail<'a> {
     pub locale: Locale,
     /// The hash of the link in it.
     pub link_hash: Option<[u8; 32]>,
-    /// When it is given up: when a code in it expires, otherwise after a day.
+    /// When it is abandoned: when a code in it expires, otherwise after a day.
     pub expires_at: Timestamp,
     /// The content of its text.
     pub content: MailContent,

@@ -39,7 +39,7 @@ impl From<PasswordNotHashed> for Failure {
 
 impl App {
     /// Reserves a slot in the queue for password hashes, before anything is read or written for the request, so
-    /// that a refusal under overload is cheap. A request that is turned away counts against the standing of its
+    /// that a refusal under overload is cheap. A request that is refused counts against the standing of its
     /// network, in memory.
     ///
     /// # Errors

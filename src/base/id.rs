@@ -56,7 +56,7 @@ pub type BranchId = Id<Branch>;
 pub type BrowserId = Id<Browser>;
 /// A notice's id, the `jti` of the logout token it is sent with.
 pub type NoticeId = Id<Notice>;
-/// A mail's id, from which its Message-ID is made.
+/// A mail's id, from which its Message-ID is derived.
 pub type MailId = Id<Mail>;
 /// The id of a server process: another one after each start.
 pub type ProcessId = Id<Process>;
@@ -76,14 +76,14 @@ impl<K> Id<K> {
         Self(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid(), PhantomData)
     }
 
-    /// The least id that could have been made at `at`: a bound for "older than".
+    /// The least id that could have been created at `at`: a bound for "older than".
     #[must_use]
     pub fn earliest(at: Timestamp) -> Self {
         let millis = u64::try_from(at.millis()).unwrap_or(0);
         Self(uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid(), PhantomData)
     }
 
-    /// When it was made, to the millisecond: the first 48 bits (RFC 9562 §5.7).
+    /// When it was created, to the millisecond: the first 48 bits (RFC 9562 §5.7).
     #[must_use]
     pub fn made_at(&self) -> Timestamp {
         let millis = self.0.as_u128() >> 80;

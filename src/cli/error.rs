@@ -17,7 +17,7 @@ use super::startup_report;
 #[derive(Debug)]
 pub struct CommandError {
     exit: Exit,
-    /// One text per problem; none when everything has been reported, or the reader is gone.
+    /// One text per problem; none when everything has been reported, or the pipe is closed.
     texts: Vec<String>,
 }
 

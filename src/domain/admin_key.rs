@@ -36,7 +36,7 @@ pub struct AdminKey {
     pub scopes: Scopes,
     /// The networks from which it works; empty means all.
     pub networks: Vec<IpNet>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
     /// When it ends.
     pub expires_at: Timestamp,

@@ -30,7 +30,7 @@ text_enum! {
         /// An attempt was refused because of too many earlier failures; the reason says of whom. One row for the
         /// first refusal of a window, then one a minute for each login name and network.
         LoginThrottled = "login.throttled",
-        /// An attempt was turned away because too many passwords were checked at that time; folded into one row a
+        /// An attempt was refused because too many passwords were checked at that time; folded into one row a
         /// minute for each address.
         LoginShed = "login.shed",
         /// A password was right but the sign-in was refused; the detail says why.
@@ -67,7 +67,7 @@ text_enum! {
         RefreshReuseDetected = "refresh.reuse_detected",
         /// A refresh token from the future was presented; the session has ended.
         RefreshRollbackDetected = "refresh.rollback_detected",
-        /// A user was made.
+        /// A user was created.
         UserCreated = "user.created",
         /// A user accepted the terms of service at the sign-up; the detail is their address.
         TermsAccepted = "terms.accepted",
@@ -108,7 +108,7 @@ text_enum! {
         InvitationAccepted = "invitation.accepted",
         /// An administrator cleared the counters of failed attempts of a user.
         UserUnlocked = "user.unlocked",
-        /// The first administrator was made.
+        /// The first administrator was created.
         SetupCompleted = "setup.completed",
         /// An API was registered.
         ApiCreated = "api.created",

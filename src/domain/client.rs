@@ -137,7 +137,7 @@ const fn id_token_alg() -> SigningAlg {
 pub struct SecretHash {
     /// SHA-256 of the secret.
     pub hash: [u8; 32],
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
 }
 

@@ -49,7 +49,7 @@ impl ClientLogo {
 pub enum LogoError {
     /// More than [`MAX_BYTES`].
     TooLarge,
-    /// None of the kinds, or cut off in its head.
+    /// None of the kinds, or truncated in its head.
     NotAnImage,
     /// A side has no pixel, or more than [`MAX_SIDE`].
     Dimensions,

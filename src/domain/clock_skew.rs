@@ -130,7 +130,7 @@ mod tests {
         assert_eq!(watch.judge(at(20, 20), None), Verdict::Steady);
         assert!(matches!(watch.judge(at(9 * HOUR, 30), None), Verdict::Jumped(_)));
         assert!(matches!(watch.judge(at(90 * HOUR, HOUR), None), Verdict::Jumped(_)));
-        // The hour begins anew with each jump.
+        // The hour restarts with each jump.
         assert_eq!(watch.judge(at(91 * HOUR - 1, 2 * HOUR - 1), None), Verdict::Unsettled);
         assert_eq!(watch.judge(at(91 * HOUR, 2 * HOUR), None), Verdict::Steady);
     }

@@ -9,7 +9,7 @@ use super::text;
 
 /// The number of digits of a code.
 pub const DIGITS: usize = 8;
-/// How often a code is compared before it is void (OWASP ASVS 6.6.3).
+/// How often a code is compared before it is invalid (OWASP ASVS 6.6.3).
 pub const TRIES: i64 = 5;
 
 /// One of this many codes is right.

@@ -166,7 +166,7 @@ pub struct Observed {
     pub locks: Vec<Lock>,
     /// The last failures, newest first.
     pub failures: Vec<FailedAttempts>,
-    /// Attempts at any account that were turned away by overload lately.
+    /// Attempts at any account that were refused by overload lately.
     pub shed: i64,
     /// Addresses that are refused at the moment, whatever the account.
     pub limited: Vec<IpAddr>,

@@ -33,7 +33,7 @@ pub struct User {
     pub email: Option<UserEmail>,
     /// Since when the user is disabled, if so.
     pub disabled_at: Option<Timestamp>,
-    /// When the user was made.
+    /// When the user was created.
     pub created_at: Timestamp,
     /// When anything about the user last changed.
     pub updated_at: Timestamp,

@@ -285,7 +285,7 @@ impl FromRequest for Authenticated<Caller> {
             let Some(token) = context.check(token)? else {
                 return Err(Problem::no_token(&context.facts.request_id));
             };
-            // Only reads, and may be cut off.
+            // Only reads, and may be cancelled.
             let caller = bearer::require_caller(context.app.clone(), token, context.now()).await;
             let caller = caller.map_err(|stop| context.problem(stop))?;
             let client_id = caller.session.client_id.clone();

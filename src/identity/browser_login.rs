@@ -309,7 +309,7 @@ pub async fn sign_out(app: App, visitor: BrowserCookies, info: RequestInfo) -> R
     .await
 }
 
-/// Ends a sign-in at Signet's pages and the sessions that belong to it, except those that may go on without their
+/// Ends a sign-in at Signet's pages and the sessions that belong to it, except those that may continue without their
 /// user (`offline_access`). The clients of both are notified (OpenID Connect Back-Channel Logout §2.7). False when
 /// it had ended before.
 ///

@@ -76,7 +76,7 @@ pub async fn has_sent_code(
     Ok(pending.has_sent_code(&app, channel, now).await?)
 }
 
-/// Sends the mailed code that a challenge waits for; the one before is void.
+/// Sends the mailed code that a challenge waits for; the one before is invalid.
 ///
 /// # Errors
 /// `challenge_invalid`; `validation_failed` when it waits for another step; too many mails; unavailable when too

@@ -67,7 +67,7 @@ pub async fn set_email(
     Ok(tx.record(&Event::new(EventKind::EmailChanged).about(user).detail(detail)).await?)
 }
 
-/// Stores the address that an administrator chose. Links that would undo an earlier change become void, and the
+/// Stores the address that an administrator chose. Links that would undo an earlier change become invalid, and the
 /// owner of a replaced verified address is notified.
 ///
 /// # Errors

@@ -43,7 +43,7 @@ pub struct Requested {
 }
 
 /// Sends a code to an address, which becomes the verified address of the user when the code is confirmed. An earlier
-/// code becomes void.
+/// code becomes invalid.
 ///
 /// # Errors
 /// `feature_disabled` without mail; `validation_failed`; `reauthentication_required`; too many mails or writes;
@@ -204,7 +204,7 @@ fn wrong_code() -> Refusal {
 /// Consumes a code or its link, and makes its address the verified one of the user.
 ///
 /// # Errors
-/// `link_invalid` when it is void; `email_taken`.
+/// `link_invalid` when it is invalid; `email_taken`.
 pub async fn confirm_by_link(
     app: &App,
     code: &UsableCode,

@@ -28,7 +28,7 @@ pub const MAX_ROWS: usize = 10_000;
 
 /// Everything about a user.
 pub struct Export {
-    /// When it was made.
+    /// When it was created.
     pub at: Timestamp,
     /// The user.
     pub user: User,
@@ -44,7 +44,7 @@ pub struct Export {
     pub consents: Vec<Consent>,
     /// The sign-ins of the last months.
     pub history: Vec<SignIn>,
-    /// Whether no list was cut off.
+    /// Whether no list was truncated.
     pub is_complete: bool,
 }
 

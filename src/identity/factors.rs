@@ -86,7 +86,7 @@ pub(super) async fn replace_codes(
     tx.record(&Event::new(EventKind::RecoveryCodesRenewed).about(user)).await
 }
 
-/// Creates new recovery codes; earlier ones become void.
+/// Creates new recovery codes; earlier ones become invalid.
 ///
 /// # Errors
 /// `conflict` when the account has no second factor; `reauthentication_required`; too many writes.

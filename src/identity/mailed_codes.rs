@@ -37,7 +37,7 @@ pub struct CodeContent {
     pub address: Option<String>,
 }
 
-/// A code to be made.
+/// A code to create.
 pub struct NewCode<'a> {
     /// Its purpose.
     pub purpose: CodePurpose,
@@ -96,7 +96,7 @@ pub fn link_address(app: &App, token: &str) -> String {
     format!("{}/link/{token}", app.issuer())
 }
 
-/// The refusal of a link that is unknown, expired, used, replaced or void.
+/// The refusal of a link that is unknown, expired, used, replaced or invalid.
 #[must_use]
 pub fn link_invalid() -> Refusal {
     let message = "This link has expired, was already used or replaced, or does not belong to this server. Request a \
@@ -117,7 +117,7 @@ pub fn require_mail(app: &App) -> Result<(), Refusal> {
     Err(Refusal::new(Code::FeatureDisabled, message))
 }
 
-/// Creates and stores a code; an earlier one with the same purpose and subject becomes void.
+/// Creates and stores a code; an earlier one with the same purpose and subject becomes invalid.
 ///
 /// # Errors
 /// When the database cannot be written; on the command line, before a server has created the key for codes.
@@ -241,7 +241,7 @@ pub async fn pending(
     live.map(|code| usable(app, code)).transpose()
 }
 
-/// Uses a code up, in the transaction of its effect. False when another request has, or it is void.
+/// Uses a code up, in the transaction of its effect. False when another request has, or it is invalid.
 ///
 /// # Errors
 /// When the database cannot be written.

@@ -38,7 +38,7 @@ enum Outcome {
     Deferred(String),
     /// There was no time left to try it in this turn.
     NotTried,
-    /// It must not be sent: no user has the address, or its code is void.
+    /// It must not be sent: no user has the address, or its code is invalid.
     Dropped,
     /// Mail was switched off while it waited.
     Off,

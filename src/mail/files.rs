@@ -31,7 +31,7 @@ fn replace(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    // Created anew, so that the mode is right and no existing link is followed.
+    // Created again, so that the mode is right and no existing link is followed.
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
     file.write_all(bytes)?;
     file.sync_all()?;

@@ -1,6 +1,6 @@
 //! How a delivery fails.
 //!
-//! Owns the stages of a delivery and which failures are permanent: a mail is given up at once only if the server
+//! Owns the stages of a delivery and which failures are permanent: a mail is abandoned at once only if the server
 //! refused this mail. A server that refuses the connection or the authentication refuses every mail, until an
 //! operator repairs it.
 
@@ -17,7 +17,7 @@ text_enum! {
     pub enum Stage {
         /// The name of the server is resolved.
         Resolve = "name_lookup",
-        /// A connection is made.
+        /// A connection is established.
         Connect = "connection",
         /// The server greets and answers EHLO (RFC 5321 §3.1).
         Greeting = "greeting",

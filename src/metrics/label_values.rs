@@ -55,7 +55,7 @@ pub(super) const CONNECTIONS: &[&str] =
 pub(super) const TOKENS: &[&str] = &["ok", "refused"];
 
 /// Every result of an attempt to deliver a mail: delivered; to be retried; refused permanently by the mail server;
-/// given up at its expiry; not sent because no user has the address or its code is void.
+/// abandoned at its expiry; not sent because no user has the address or its code is invalid.
 pub(super) const MAILS: &[&str] = &["delivered", "deferred", "refused", "failed", "dropped"];
 
 /// Why the token endpoint refuses a request. Any other error is `other`.

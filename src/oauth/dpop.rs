@@ -37,7 +37,7 @@ pub struct Purpose<'a> {
     pub access_token: Option<&'a str>,
 }
 
-/// The thumbprint of the key a proof was made with (RFC 7638), and the algorithm of the proof.
+/// The thumbprint of the key that a proof was created with (RFC 7638), and the algorithm of the proof.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Thumbprint {
     text: String,
@@ -103,7 +103,7 @@ pub fn verify(
 }
 
 impl Verified {
-    /// Whether it was made with the key of this thumbprint.
+    /// Whether it was created with the key of this thumbprint.
     #[must_use]
     pub fn is_by(&self, jkt: &str) -> bool {
         self.by.text == jkt

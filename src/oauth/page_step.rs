@@ -1,4 +1,4 @@
-//! The page steps on the way to an answer, shared by authorization requests and devices.
+//! The page steps before a response, shared by authorization requests and devices.
 //!
 //! Owns the data of each page; `domain::interaction` decides the step.
 

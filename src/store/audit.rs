@@ -253,7 +253,7 @@ pub async fn last_success(
     )
 }
 
-/// How many attempts overload has turned away since `since`.
+/// How many attempts overload has refused since `since`.
 ///
 /// # Errors
 /// When the database cannot be read.

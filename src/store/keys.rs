@@ -17,7 +17,7 @@ pub struct StoredKey {
     pub public_jwk: String,
     /// The sealed PKCS#8.
     pub sealed: Vec<u8>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
 }
 

@@ -147,7 +147,7 @@ pub async fn make_due(tx: &mut Tx, now: Timestamp, limit: i64) -> Result<u64, Fa
     )
 }
 
-/// Removes a notice that was delivered or given up. False when it was already removed.
+/// Removes a notice that was delivered or abandoned. False when it was already removed.
 ///
 /// # Errors
 /// When the database cannot be written.

@@ -91,7 +91,7 @@ impl CodeRow {
     }
 }
 
-/// Writes a code. An earlier one with the same purpose and subject becomes void. One with a known owner counts as
+/// Writes a code. An earlier one with the same purpose and subject becomes invalid. One with a known owner counts as
 /// sent.
 ///
 /// # Errors
@@ -120,7 +120,7 @@ pub async fn put(tx: &mut Tx, code: &NewCode<'_>, now: Timestamp) -> Result<(), 
 }
 
 /// Sets the user of a code and marks it as sent. A later attempt to send the same mail changes nothing. False when
-/// the code is void or expired, or the user's epoch was raised since it was first sent.
+/// the code is invalid or expired, or the user's epoch was raised since it was first sent.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -143,7 +143,7 @@ pub async fn send_to(
 }
 
 /// Marks a code without a user as sent. A later attempt to send the same mail changes nothing. False when the code
-/// is void or expired.
+/// is invalid or expired.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -158,7 +158,7 @@ pub async fn send(tx: &mut Tx, link_hash: &[u8], now: Timestamp) -> Result<bool,
     Ok(rows == 1)
 }
 
-/// Whether the code with this link was not used, replaced or voided, so that its mail is worth sending.
+/// Whether the code with this link was not used, replaced or invalided, so that its mail is worth sending.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -228,7 +228,7 @@ pub async fn by_link(
     row.map(CodeRow::read).transpose()
 }
 
-/// Uses a code up. False when another request has, or it is void.
+/// Uses a code up. False when another request has, or it is invalid.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -275,7 +275,7 @@ pub async fn void_all_of_user(tx: &mut Tx, user: UserId) -> Result<u64, Fault> {
 }
 
 /// Consumes a link that undoes a change of address, and the links of later changes. Those of earlier changes stay,
-/// because they lead to earlier addresses. False when the link was used, or is void.
+/// because they lead to earlier addresses. False when the link was used, or is invalid.
 ///
 /// # Errors
 /// When the database cannot be written.

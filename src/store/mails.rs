@@ -24,7 +24,7 @@ pub struct NewMail<'a> {
     pub link_hash: Option<&'a [u8]>,
     /// Recipient, language and content, sealed.
     pub sealed: &'a [u8],
-    /// When it is given up.
+    /// When it is abandoned.
     pub expires_at: Timestamp,
 }
 
@@ -43,7 +43,7 @@ pub struct TakenMail {
     pub sealed: Vec<u8>,
     /// How often it was taken, including this time.
     pub tries: i64,
-    /// When it is given up.
+    /// When it is abandoned.
     pub expires_at: Timestamp,
 }
 
@@ -141,7 +141,7 @@ pub async fn release(tx: &mut Tx, id: MailId, at: Timestamp, now: Timestamp) -> 
     Ok(())
 }
 
-/// Removes a mail that was delivered or given up. False when it is gone already.
+/// Removes a mail that was delivered or abandoned. False when it is gone already.
 ///
 /// # Errors
 /// When the database cannot be written.

@@ -59,7 +59,7 @@ impl Declarations {
         }
     }
 
-    /// The secrets that were made and that `plan` uses.
+    /// The secrets that were generated and that `plan` uses.
     #[must_use]
     pub fn generated(&self, plan: &Plan) -> Vec<GeneratedSecret> {
         let is_used = |declared: &declarations::Declaration| {

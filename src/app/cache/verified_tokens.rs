@@ -1,4 +1,4 @@
-//! The caches of verified access tokens and of the identity tokens made from them.
+//! The caches of verified access tokens and of the identity tokens derived from them.
 
 use std::sync::Arc;
 
@@ -25,12 +25,12 @@ pub struct VerifiedToken {
 /// client are active is read for every request.
 pub type VerifiedTokenCache = TokenCache<VerifiedToken>;
 
-/// The identity token that was last made for an access token.
+/// The identity token that was last issued for an access token.
 #[derive(Clone)]
 pub struct MadeIdentityToken {
     /// The token.
     pub token: Arc<str>,
-    /// When it was made.
+    /// When it was created.
     pub made_at: Timestamp,
     /// The claims about the user. If they have changed, the token is not reused.
     pub asked: Arc<Map<String, Value>>,

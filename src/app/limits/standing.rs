@@ -2,7 +2,7 @@
 //!
 //! An account lends standing to a fixed number of networks that it last logged in from. The database stores them,
 //! and this process caches them for a minute. Failed log-ins, and requests that the queue for password hashes
-//! turned away, are counted in memory: a network has standing while its accounts outweigh them. The account of an
+//! refused, are counted in memory: a network has standing while its accounts outweigh them. The account of an
 //! attempt never matters, because a lane that depended on it would reveal which accounts exist.
 
 use std::hash::RandomState;
@@ -76,7 +76,7 @@ impl Standing {
         bucket.left(level, self.clock.counted()) > 0
     }
 
-    /// Counts a failed log-in, or a request that was turned away.
+    /// Counts a failed log-in, or a request that was refused.
     pub fn count(&self, address: IpAddr) {
         let accounts = self.accounts(address).unwrap_or(1).clamp(1, MAX_STANDING);
         let counted = Counted::new(&self.hasher, address, "");

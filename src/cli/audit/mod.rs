@@ -40,7 +40,7 @@ pub enum Command {
   signet audit list -f --kind session.ended,sessions.ended
   signet audit list --since 30d -o csv >audit.csv
 
-What several options say must all be true of an event. -f shows the last ten events and then each one
+Several options are combined with AND. -f shows the last ten events and then each new one
 as it happens, the newest last; an event that stands for several is shown again when there are more.
 The formats csv, json and ndjson, when named, are exports: each is an event itself.")]
     List(Box<ListArgs>),

@@ -40,7 +40,7 @@ fn unreadable(name: &str, error: &io::Error) -> CommandError {
     CommandError::usage(format!("{name} cannot be read: {error}."))
 }
 
-/// The options of a saved plan, and the hashes that it was made from.
+/// The options of a saved plan, and the hashes that it was built from.
 pub fn saved_plan(path: &Path) -> Result<Choices, CommandError> {
     let name = path.display().to_string();
     let file = File::open(path).map_err(|error| unreadable(&name, &error))?;

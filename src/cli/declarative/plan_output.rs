@@ -15,7 +15,7 @@ const MOMENTARY: [&str; 6] = ["iat", "nbf", "exp", "auth_time", "jti", "sid"];
 /// The longest value in a table, in characters; JSON has all of it.
 const MAX_SHOWN: usize = 100;
 
-/// A plan, with the choices it was made with.
+/// A plan, with its options.
 pub struct PlanOutput<'a> {
     /// The plan.
     pub plan: &'a Plan,

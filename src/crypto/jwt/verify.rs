@@ -145,7 +145,7 @@ impl VerifyingKey {
         fits.then_some(claims)
     }
 
-    /// Whether this key made the signature of a token, to distinguish an altered token from one that is invalid in
+    /// Whether the signature of a token is valid under this key, to distinguish an altered token from one that is invalid in
     /// another way. This alone does not make the token valid; [`Self::verify`] checks the rest.
     #[must_use]
     pub fn made(&self, token: &str) -> bool {

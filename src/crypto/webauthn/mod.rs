@@ -63,9 +63,9 @@ pub enum Invalid {
     Type,
     /// It answers another challenge.
     Challenge,
-    /// It was made at another origin.
+    /// It was created at another origin.
     Origin,
-    /// It was made in a frame.
+    /// It was created in a frame.
     CrossOrigin,
     /// The credential is scoped to another RP ID.
     RpId,

@@ -1,6 +1,6 @@
 //! The checks of claims: issuer, audience, times, and completeness.
 //!
-//! Owns these five checks. They are also made without a valid signature, because it is useful to know that a token
+//! Owns these five checks. They are also run without a valid signature, because it is useful to know that a token
 //! claims to be from another server.
 
 use serde_json::Value;

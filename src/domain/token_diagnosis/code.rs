@@ -17,7 +17,7 @@ text_enum! {
         Key = "key",
         /// `alg` is the algorithm of that key (RFC 8725 §3.1).
         Algorithm = "algorithm",
-        /// The key made the signature.
+        /// The signature is valid under the key.
         Signature = "signature",
         /// `iss` is this server.
         Issuer = "issuer",
@@ -87,7 +87,7 @@ text_enum! {
         Expired = "expired",
         /// A claim is missing, of the wrong type or repeated.
         IncompleteClaims = "incomplete_claims",
-        /// The user is gone.
+        /// The user was deleted.
         UserDeleted = "user_deleted",
         /// The user is disabled.
         UserDisabled = "user_disabled",

@@ -73,7 +73,7 @@ pub struct Signed {
     pub either_type: bool,
     /// The key that it names, if it ever existed.
     pub key: Option<NamedKey>,
-    /// Whether that key made the signature; `None` when there is no key, or the algorithm differs.
+    /// Whether the signature is valid under that key; `None` when there is no key, or the algorithm differs.
     pub signature: Option<bool>,
     /// Whether the verifier of Signet's own endpoints accepts it for its issuer and audience, apart from times.
     /// This has the last word, so that the diagnosis is never more lenient.

@@ -2,7 +2,7 @@
 //! password cannot enrol one.
 //!
 //! The code goes to the verified address and works only in its authentication. Each authentication has its own code,
-//! so that an attacker with the password does not void the owner's by signing in.
+//! so that an attacker with the password does not invalidate the owner's by signing in.
 
 use crate::app::{App, AuditedTx, outbox};
 use crate::base::id::UserId;
@@ -33,7 +33,7 @@ fn subject_of(user: UserId, authentication: &TokenHash) -> Vec<u8> {
     subject
 }
 
-/// Mails a code for the authentication; the one that was sent for it before is void.
+/// Mails a code for the authentication; the one that was sent for it before is invalid.
 pub(super) async fn send(
     app: &App,
     progress: &Progress,
@@ -112,7 +112,7 @@ impl<A> PendingAuthentication<A> {
         Ok(mailed_codes::pending(app, PURPOSE, &subject, now).await?.is_some())
     }
 
-    /// Sends the code that this authentication waits for; the one before is void.
+    /// Sends the code that this authentication waits for; the one before is invalid.
     ///
     /// # Errors
     /// `challenge_invalid`; `validation_failed` when it waits for another step; `too_many_attempts`; unavailable

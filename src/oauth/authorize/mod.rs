@@ -46,7 +46,7 @@ struct Checked {
     addressed: Addressed,
     request: Request,
     flow: PendingRequest,
-    /// When the request was made: for a pushed one, before its page was loaded.
+    /// When the request was sent: for a pushed one, before its page was loaded.
     made: Timestamp,
 }
 

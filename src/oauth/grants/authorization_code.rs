@@ -48,7 +48,7 @@ enum Wrong {
     NeedsChallenge,
     /// The request was not pushed, but the client must now push its requests.
     NotPushed,
-    /// The DPoP proof was made with another key, or is missing.
+    /// The DPoP proof was created with another key, or is missing.
     Key,
     /// An administrator has withdrawn the API from the client.
     Target,
@@ -178,7 +178,7 @@ fn is_good(context: &GrantContext<'_>, redeemed: &Redeemed) -> Result<(), Wrong>
     if context.app.audience_given_at(audience, *expires_at - CODE_LIFE).is_none() {
         return Err(Wrong::Replaced);
     }
-    // A consent that was withdrawn while the code was being issued could not void the code.
+    // A consent that was withdrawn while the code was being issued could not invalidate the code.
     if authorization.by_consent && !consented {
         return Err(Wrong::Ended);
     }

@@ -102,7 +102,7 @@ const READ_ONLY: &[ReadOnlyMember] = &[
     ReadOnlyMember::new(
         "identifier",
         TEXT,
-        "No call changes an identifier. Register an API with the other one: POST /v1/admin/apis.",
+        "No call changes an identifier. Register a new API instead: POST /v1/admin/apis.",
     ),
     ReadOnlyMember::new(
         "shared_secret_kid",

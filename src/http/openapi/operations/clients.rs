@@ -219,7 +219,7 @@ const READ_ONLY: &[ReadOnlyMember] = &[
     ReadOnlyMember::new(
         "client_id",
         TEXT,
-        "No call changes a client_id. Register a client with the other one: POST /v1/admin/clients.",
+        "No call changes a client_id. Register a new client instead: POST /v1/admin/clients.",
     ),
     ReadOnlyMember::new(
         "secrets",

@@ -126,8 +126,7 @@ const READ_ONLY: &[ReadOnlyMember] = &[
     ReadOnlyMember::new(
         "login",
         TEXT,
-        "No call changes a login. Create a user with the other one (POST /v1/admin/users) and delete \
-         this one.",
+        "No call changes a login. Create a new user instead (POST /v1/admin/users) and delete this one.",
     ),
     ReadOnlyMember::new("disabled", BOOLEAN, HOW_TO_DISABLE),
     ReadOnlyMember::new("disabled_at", TIME.nullable(), HOW_TO_DISABLE),
