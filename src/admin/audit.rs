@@ -126,9 +126,9 @@ pub async fn user_named(app: &App, name: &str) -> Result<UserId, Failure> {
     Ok(resolve(app.clone(), name.to_owned()).await?.id)
 }
 
-/// Who caused events, by name: a user as in [`user_named`], a client by its `client_id`, an administration key by its
-/// id. Users, clients and keys that were deleted are found by their ids; a client with a chosen `client_id` is known
-/// as long as it is registered or an event names it.
+/// The actor of events, by name: a user as in [`user_named`], a client by its `client_id`, an administration key by
+/// its id. Users, clients and keys that were deleted are found by their ids; a client with a chosen `client_id` is
+/// known as long as it is registered or an event names it.
 ///
 /// # Errors
 /// `not_found` when no user, client or key has the name; `conflict` as in [`resolve`].

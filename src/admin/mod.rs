@@ -1,4 +1,4 @@
-//! What administrators do: users, APIs, clients, keys, sessions, the audit trail.
+//! Administration: users, APIs, clients, keys, sessions, the audit trail.
 //!
 //! Owns these use cases, called by the HTTP API and the command line alike. `authorization` checks every change.
 //! Reads are guarded by the type of the caller in the HTTP layer.

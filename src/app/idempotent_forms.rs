@@ -30,7 +30,7 @@ pub enum FormResult {
     Secret {
         /// Names and values that are shown with it.
         facts: Vec<(&'static str, String)>,
-        /// What it is called.
+        /// Its name.
         name: &'static str,
         /// The secret.
         secret: Arc<Secret<String>>,

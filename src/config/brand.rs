@@ -57,7 +57,7 @@ pub struct Accent {
 /// A picture that was read at the start.
 #[derive(Clone)]
 pub struct Logo {
-    /// What it is.
+    /// Its type.
     pub kind: LogoType,
     /// The file's content, at most 256 KiB.
     pub bytes: Arc<[u8]>,

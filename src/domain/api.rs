@@ -122,7 +122,7 @@ impl Api {
     }
 }
 
-/// Whom a token is for.
+/// The audience of a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
     /// Signet itself: the token works at `/v1` and nowhere else.

@@ -77,7 +77,7 @@ pub fn is_label(name: &str) -> bool {
 }
 
 text_enum! {
-    /// What a user may do at Signet itself.
+    /// The role of a user in Signet itself.
     pub enum Role {
         /// Log in and manage oneself.
         User = "user",

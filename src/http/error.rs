@@ -45,7 +45,7 @@ pub struct Problem {
 enum Extra {
     /// The methods of a route.
     Allow(String),
-    /// What the caller needs to continue an authentication.
+    /// A challenge to continue an authentication.
     Challenge(IssuedChallenge),
     /// The challenge of the answer, in the place of that of its code.
     WwwAuthenticate(String),

@@ -104,8 +104,8 @@ pub enum Lacking {
     Unmet,
 }
 
-/// What a sign-in needs to meet `demand` and the policy. A sufficient one costs no statement. A postponable
-/// enrolment is only offered at the sign-in.
+/// The steps that a sign-in needs to meet `demand` and the policy. A sufficient one costs no statement. A
+/// postponable enrolment is only offered at the sign-in.
 ///
 /// # Errors
 /// When the database cannot be read.

@@ -154,7 +154,7 @@ pub async fn run(app: App, bound: Bound, mut stop: impl AsyncFnMut() + 'static) 
 /// Runs `work` in an actix system on this thread.
 ///
 /// # Errors
-/// What `work` fails with.
+/// The error of `work`.
 pub fn in_system<T>(work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
     actix_web::rt::System::new().block_on(work)
 }

@@ -13,7 +13,7 @@ use super::{Link, Tx};
 /// An object that a file manages.
 #[derive(Debug, Clone)]
 pub struct Managed {
-    /// What it is.
+    /// Its kind.
     pub kind: ManagedKind,
     /// Its name in the file.
     pub name: String,

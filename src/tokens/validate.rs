@@ -106,7 +106,7 @@ impl ActiveToken {
         &self.claims
     }
 
-    /// Whom it is for.
+    /// Its audience.
     #[must_use]
     pub fn audience(&self) -> &Audience {
         &self.audience

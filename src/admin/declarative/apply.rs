@@ -44,7 +44,7 @@ pub struct Expected {
     pub objects: String,
 }
 
-/// What the files would change. Writes nothing.
+/// The changes that the files would make. Writes nothing.
 ///
 /// # Errors
 /// Every reason for which applying them would be refused.

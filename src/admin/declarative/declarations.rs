@@ -40,7 +40,7 @@ pub struct InputFile {
 
 /// An object that a file declares.
 pub struct Declaration {
-    /// What it is.
+    /// Its kind.
     pub kind: ManagedKind,
     /// Its identifier.
     pub name: String,

@@ -25,7 +25,7 @@ text_enum! {
 /// An object that differs from what was applied.
 #[derive(Debug, Clone)]
 pub struct Drift {
-    /// What it is.
+    /// Its kind.
     pub kind: ManagedKind,
     /// Its identifier.
     pub name: String,

@@ -21,7 +21,7 @@ pub struct Field {
     pub name: &'static str,
     /// The type of its value.
     pub shape: Shape,
-    /// What it means, in one line.
+    /// The meaning, in one line.
     pub meaning: &'static str,
 }
 

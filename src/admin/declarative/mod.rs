@@ -41,7 +41,7 @@ const NOT_GENERATED: &str =
 
 /// A generated secret, to be written out before it is stored.
 pub struct GeneratedSecret {
-    /// What the object is.
+    /// The kind of the object.
     pub kind: ManagedKind,
     /// Its identifier.
     pub name: String,

@@ -47,7 +47,7 @@ impl Action {
 pub struct Change {
     /// Its change.
     pub action: Action,
-    /// What it is.
+    /// Its kind.
     pub kind: ManagedKind,
     /// Its identifier.
     pub name: String,
@@ -59,7 +59,7 @@ pub struct Change {
     pub secret: Option<SecretChange>,
     /// The source that it is taken over from; `Some(None)` if no source managed it.
     pub taken_from: Option<Option<String>>,
-    /// What the change ends; `None` if nothing, or if it was not counted.
+    /// The sessions and consents that the change ends; `None` if there are none, or if they were not counted.
     pub impact: Option<Impact>,
 }
 

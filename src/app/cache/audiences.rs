@@ -122,8 +122,8 @@ impl Audiences {
         self.apis.values().any(|api| api.target.offers(scope))
     }
 
-    /// What a request means by `named`: the API of this identifier or the `issuer`, else the only one
-    /// of them whose identifier is another spelling of it.
+    /// The target of a request that names `named`: the API of this identifier or the `issuer`, else the only one of
+    /// them whose identifier is another spelling of it.
     pub(in crate::app) fn named(&self, named: &str, issuer: &str) -> Option<Arc<Audience>> {
         if named == issuer {
             return Some(Arc::clone(&self.issuer));

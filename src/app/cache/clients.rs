@@ -45,7 +45,7 @@ impl Clients {
         self.by_id.get(client_id).cloned()
     }
 
-    /// What their ID tokens are signed with. A disabled client counts: it may be enabled again.
+    /// The signature algorithms of their ID tokens. A disabled client counts: it may be enabled again.
     pub(in crate::app) fn algorithms(&self) -> impl Iterator<Item = SigningAlg> {
         self.by_id.values().map(|client| client.metadata.id_token_alg)
     }

@@ -23,7 +23,7 @@ pub struct AddressLimiter {
     tables: Vec<Mutex<BucketTable>>,
 }
 
-/// What is counted, and for which network or user.
+/// The counted event, and its network or user.
 #[derive(Debug, Clone, Copy)]
 pub struct Subject<'a> {
     purpose: RateLimit,

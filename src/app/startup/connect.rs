@@ -24,7 +24,7 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from
 /// wait at once. SQLite needs no wait.
 ///
 /// # Errors
-/// What [`connect`] would refuse with.
+/// The refusal that [`connect`] would return.
 pub async fn wait_for_database(config: &Config) -> Result<(), OpenError> {
     let Database::Postgres(url) = &config.database else { return Ok(()) };
     let give_up = Instant::now() + config.database_wait.std();

@@ -43,7 +43,7 @@ pub use permissions::exposure;
 pub use running::{differing_settings, is_new_installation};
 pub use schema::check_encoding;
 
-/// What an [`App`] is opened for.
+/// The purpose of opening an [`App`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OpenPurpose {
     /// To serve: creates what is missing, migrates, and locks out other servers.
@@ -86,7 +86,7 @@ pub struct Startup {
     pub clock: Arc<dyn Clock>,
     /// The random source.
     pub entropy: Arc<dyn Entropy>,
-    /// What the application is opened for.
+    /// The purpose of opening the application.
     pub purpose: OpenPurpose,
 }
 

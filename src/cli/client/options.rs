@@ -39,8 +39,8 @@ pub struct Choices {
     /// nonce; the default of web clients) or optional; always required for spa and native
     #[arg(long, value_name = "POLICY", value_parser = words(PkcePolicy::ALL, PkcePolicy::as_str))]
     pkce: Option<PkcePolicy>,
-    /// What its private_key_jwt assertions name as audience: issuer (the default), or endpoint to
-    /// accept the token endpoint and the called endpoint as well
+    /// The audience of its private_key_jwt assertions: issuer (the default), or endpoint to accept the token
+    /// endpoint and the called endpoint as well
     #[arg(long, value_name = "AUDIENCE", value_parser = words(AssertionAudience::ALL, AssertionAudience::as_str))]
     assertion_audience: Option<AssertionAudience>,
     /// A security profile that it must follow: fapi2 (FAPI 2.0: pushed requests, PKCE, DPoP, private_key_jwt), or

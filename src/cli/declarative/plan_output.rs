@@ -107,7 +107,7 @@ fn token(sample: &SampleToken) -> Value {
     json!({ "audience": audience, "before": before, "after": after })
 }
 
-/// What differs between two tokens.
+/// The differences between two tokens.
 fn token_lines(user: &str, sample: &SampleToken) -> String {
     let SampleToken { audience, before, after } = sample;
     let audience = audience.as_deref().unwrap_or("Signet itself");

@@ -264,7 +264,7 @@ fn no_roles() -> CommandError {
     CommandError::usage("no roles: name them after the user, or with --role.")
 }
 
-/// What a run would have done so far.
+/// The actions of a dry run so far.
 #[derive(Default)]
 struct Plan {
     /// Administrators that a run would remove.

@@ -175,7 +175,7 @@ pub struct Named {
 /// `signet user create`.
 #[derive(Debug, Args)]
 pub struct CreateArgs {
-    /// What the user types to log in: a name or an e-mail address
+    /// The login of the user: a name or an e-mail address
     login: String,
     #[command(flatten)]
     given: Given,

@@ -34,7 +34,7 @@ pub enum ImportError {
     },
     /// A private key of an unsupported kind or form.
     Unsupported {
-        /// What it is.
+        /// Its kind.
         found: String,
     },
     /// RSA with less than 2048 bits (RFC 7518 §3.3).

@@ -226,7 +226,7 @@ impl Authority {
     /// Whether the action is allowed for targets of these kinds.
     ///
     /// # Errors
-    /// What is missing, or which kind is protected.
+    /// The missing right, or the protected kind.
     pub fn require_on(
         &self,
         action: Action,

@@ -80,7 +80,7 @@ macro_rules! kinds {
             match kind { $(ManagedKind::$kind => $module::FIELDS),+ }
         }
 
-        /// What identifies an object, in the form under which it is stored.
+        /// The identifier of an object, in its stored form.
         pub fn name(kind: ManagedKind, fields: &mut Fields<'_>, app: &App) -> Option<String> {
             match kind { $(ManagedKind::$kind => $module::name(fields, app)),+ }
         }

@@ -210,7 +210,7 @@ pub struct Chart {
     pub id: &'static str,
     /// Its heading.
     pub title: String,
-    /// What it shows, in a sentence.
+    /// The summary, in a sentence.
     pub summary: String,
     /// The width of the drawing, in its own units.
     pub width: i64,
