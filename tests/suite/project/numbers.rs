@@ -73,7 +73,7 @@ fn every_limit_is_documented_with_the_number_of_the_code() {
     let expected = [
         ("failed log-ins of one account from one network", window(ACCOUNT_FROM_NETWORK)),
         (
-            "failed log-ins of one account from networks it does not know",
+            "failed log-ins of one account from networks that it has not used",
             window(ACCOUNT_FROM_STRANGERS),
         ),
         ("wrong codes of an authenticator app of one account from one", window(TOTP_FROM_NETWORK)),
@@ -89,7 +89,7 @@ fn every_limit_is_documented_with_the_number_of_the_code() {
         ("failed log-ins of one network", bucket(RateLimit::Login)),
         ("failed authentications of one client", bucket(RateLimit::ClientAuth)),
         ("registrations of one network", bucket(RateLimit::Registration)),
-        ("looks and tries at set-up links", bucket(RateLimit::Setup)),
+        ("views and uses of set-up links", bucket(RateLimit::Setup)),
         ("requests of a new password from one network", bucket(RateLimit::Recovery)),
         (
             "requests of a new password for one address from one network",
@@ -111,7 +111,7 @@ fn every_limit_is_documented_with_the_number_of_the_code() {
             "requests of a code for a sign-up for one address from all networks",
             window(RECOVERY_FROM_STRANGERS),
         ),
-        ("looks and tries at mailed links", bucket(RateLimit::Link)),
+        ("views and uses of mailed links", bucket(RateLimit::Link)),
         ("user codes of devices", bucket(RateLimit::UserCode)),
         (
             "pushed requests and device codes",
@@ -124,9 +124,9 @@ fn every_limit_is_documented_with_the_number_of_the_code() {
         ("DPoP proofs of public clients", bucket(RateLimit::Proof)),
         ("polls of devices", bucket(RateLimit::DevicePoll)),
         ("tokens that public clients revoke", bucket(RateLimit::Revocation)),
-        ("what a signed-in user writes", bucket(RateLimit::AuthenticatedWrite)),
-        ("questions why a login does not sign in", bucket(RateLimit::LoginLookup)),
-        ("codes that a signed-in user gets", bucket(RateLimit::UnattendedCode)),
+        ("writes of a signed-in user", bucket(RateLimit::AuthenticatedWrite)),
+        ("requests why a login cannot sign in", bucket(RateLimit::LoginLookup)),
+        ("authorization codes of a signed-in user", bucket(RateLimit::UnattendedCode)),
         ("login names reserved for one user", format!("{MAX_RESERVED}, each for 90 days")),
         ("live sessions of one user", format!("({})", spelt(sessions))),
         ("networks, users or clients remembered", spelt(MAX_NETWORKS)),
