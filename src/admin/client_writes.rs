@@ -156,8 +156,7 @@ pub(super) fn unacceptable_name(client_id: &str, issuer: &str) -> Option<FieldEr
         return Some(FieldError { field, code: "malformed", message });
     }
     if client_id == "new" {
-        let message =
-            "The web console reserves this name for the page of new clients. Choose another client_id.";
+        let message = "The web console reserves this name for the page of new clients. Choose another client_id.";
         return Some(FieldError { field, code: "reserved", message });
     }
     let clash = identifier_namespace::clash(client_id, issuer, [BUILT_IN])?;

@@ -54,7 +54,7 @@ use cache::{Caches, IdentityTokenCache, VerifiedTokenCache};
 use client_findings::ClientFindings;
 use common_clock::CommonClock;
 use gateway_warnings::GatewayWarnings;
-pub use idempotent_forms::{FormResult, IdempotentForms, BulkResult, UserLink};
+pub use idempotent_forms::{BulkResult, FormResult, IdempotentForms, UserLink};
 use limits::{AddressLimiter, AttemptGate, Standing};
 use process::Process;
 use proxy_findings::ProxyFindings;

@@ -149,7 +149,8 @@ fn claim(text: &str) -> Result<(String, Value), String> {
     let value = match kind {
         "string" => Value::from(value),
         "integer" => {
-            let number: i64 = value.parse().map_err(|_| format!("{value:?} is not a whole number"))?;
+            let number: i64 =
+                value.parse().map_err(|_| format!("{value:?} is not a whole number"))?;
             Value::Number(Number::from(number))
         }
         "boolean" => {

@@ -176,9 +176,7 @@ mod tests {
         assert_eq!(failure.exit, Exit::NotFound);
         assert_eq!(
             failure.texts,
-            [
-                "user \"a\\u{1b}[2J\": There is no such user.\n  List them:  signet user list"
-            ]
+            ["user \"a\\u{1b}[2J\": There is no such user.\n  List them:  signet user list"]
         );
     }
 

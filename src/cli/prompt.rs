@@ -135,9 +135,7 @@ pub fn needs_terminal_or_yes(yes: bool) -> Result<(), CommandError> {
     if yes || io::stdin().is_terminal() {
         return Ok(());
     }
-    Err(CommandError::usage(
-        "there is no terminal to confirm this.\n  Confirm it with:  --yes",
-    ))
+    Err(CommandError::usage("there is no terminal to confirm this.\n  Confirm it with:  --yes"))
 }
 
 #[cfg(test)]

@@ -154,7 +154,10 @@ pub(super) fn addresses(text: &str) -> Result<Vec<SocketAddr>, Wrong> {
     let mut all: Vec<SocketAddr> = Vec::new();
     for part in items(text) {
         let address = part.parse().map_err(|_| {
-            Wrong::new(format!("contains {}, which is not an IP address with a port", quoted(part)), ADVICE)
+            Wrong::new(
+                format!("contains {}, which is not an IP address with a port", quoted(part)),
+                ADVICE,
+            )
         })?;
         // Port 0 twice means two free ports; any other duplicate cannot be bound.
         if all.contains(&address) && address.port() != 0 {

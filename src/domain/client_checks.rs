@@ -109,7 +109,11 @@ impl ClientMetadata {
         let field = "grant_types";
         let mut chosen = self.grant_types.iter().map(|name| grant_type::find(grants, name));
         if chosen.clone().any(|grant| grant.is_none()) {
-            found.note(field, "unknown", "A grant must be one of grant_types_supported in the discovery document.");
+            found.note(
+                field,
+                "unknown",
+                "A grant must be one of grant_types_supported in the discovery document.",
+            );
         }
         let closed = chosen.clone().any(|grant| grant.is_none_or(|grant| !grant.public_clients));
         if self.auth_method == AuthMethod::None && closed {

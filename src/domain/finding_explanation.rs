@@ -204,8 +204,9 @@ impl Explained<'_> {
             );
         }
         if self.client.may_target_api(self.detail) {
-            let message =
-                format!("A request named the API \"{named}\". The client may get tokens for it by now.");
+            let message = format!(
+                "A request named the API \"{named}\". The client may get tokens for it by now."
+            );
             return Explanation::new(message, None);
         }
         let known = metadata.audiences.iter().map(String::as_str);

@@ -85,9 +85,7 @@ impl LoginNameError {
             Self::SeveralAts => "A login has at most one @ sign. Enter a single address.",
             Self::EmptyLocalPart => "The part before the @ sign is missing.",
             Self::InvalidDomain => "The part after the @ sign is not a valid domain name.",
-            Self::AddressLiteral => {
-                "A domain name must follow the @ sign, not an IP address."
-            }
+            Self::AddressLiteral => "A domain name must follow the @ sign, not an IP address.",
         }
     }
 }

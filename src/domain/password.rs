@@ -55,7 +55,9 @@ impl PasswordError {
         match self {
             Self::TooShort => "Use at least 8 characters; 15 or more are recommended.",
             Self::TooLong => "A password has at most 1,024 bytes.",
-            Self::Common => "This is one of the passwords that attackers try first. Choose another one.",
+            Self::Common => {
+                "This is one of the passwords that attackers try first. Choose another one."
+            }
             Self::IsLogin => "The password must not be the login, or the name part of its address.",
             Self::Denied => {
                 "This password is on the list of passwords that this server does not accept. Choose another one."

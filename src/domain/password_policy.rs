@@ -26,7 +26,8 @@ pub const MAX_DENIED: usize = 100_000;
 static TOO_SHORT: LazyLock<Vec<String>> = LazyLock::new(|| {
     MIN_LENGTHS
         .map(|least| {
-            let better = if least < RECOMMENDED_LENGTH { "; 15 or more are recommended" } else { "" };
+            let better =
+                if least < RECOMMENDED_LENGTH { "; 15 or more are recommended" } else { "" };
             format!("Use at least {least} characters{better}.")
         })
         .collect()

@@ -150,7 +150,9 @@ impl RuleError {
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {
-            Self::AccessTtl => "The lifetime of access tokens is 1 second to 24 hours, in whole seconds.",
+            Self::AccessTtl => {
+                "The lifetime of access tokens is 1 second to 24 hours, in whole seconds."
+            }
             Self::AccessTtlInWindow => {
                 "The lifetime of access tokens is at least twice SIGNET_REFRESH_RETRY_WINDOW."
             }

@@ -89,10 +89,9 @@ fn kinds(text: &str) -> Result<Vec<EventKind>, Refusal> {
 fn unknown_kind(kind: &str) -> Refusal {
     let nearest = nearest_name(&quotable(kind), EventKind::ALL.iter().map(|kind| kind.as_str()));
     let message = match nearest {
-        Some((nearest, _)) => format!(
-            "unknown kind of event \"{}\". Did you mean \"{nearest}\"?",
-            quotable(kind)
-        ),
+        Some((nearest, _)) => {
+            format!("unknown kind of event \"{}\". Did you mean \"{nearest}\"?", quotable(kind))
+        }
         None => format!("unknown kind of event \"{}\".", quotable(kind)),
     };
     let error = NameError { name: "kind".to_owned(), code: "unknown", message };

@@ -30,7 +30,8 @@ pub fn method_not_allowed(
     if methods.contains(&"GET") {
         allow.push_str(", HEAD");
     }
-    let refusal = Refusal::new(Code::MethodNotAllowed, "This address does not support this method.");
+    let refusal =
+        Refusal::new(Code::MethodNotAllowed, "This address does not support this method.");
     let problem = context.problem(refusal.into()).allowing(allow);
     std::future::ready(speak(&context, &request, &problem))
 }

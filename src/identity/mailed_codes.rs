@@ -199,7 +199,11 @@ pub async fn check(
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn find_by_link(app: &App, token: &str, info: &RequestInfo) -> Result<Option<UsableCode>, Fault> {
+pub async fn find_by_link(
+    app: &App,
+    token: &str,
+    info: &RequestInfo,
+) -> Result<Option<UsableCode>, Fault> {
     if token.len() != TOKEN_LENGTH {
         return Ok(None);
     }

@@ -23,7 +23,8 @@ pub async fn prune_logins(app: &App, now: Timestamp) -> Result<Removed, Fault> {
         return Ok(removed);
     }
     let until = AuditId::earliest(now - app.config.audit_login_retention);
-    let (mut at, mut size) = (store::position(&mut app.db.reader().await?).await?, BatchSize::FIRST);
+    let (mut at, mut size) =
+        (store::position(&mut app.db.reader().await?).await?, BatchSize::FIRST);
     let mut stored = at;
     while !app.is_draining() {
         let began = Instant::now();

@@ -93,12 +93,9 @@ pub fn start(app: &App) {
         app.follow_stored_costs().await
     }));
     let queues = backchannel_logout::Queues::default();
-    tokio::spawn(every(
-        app.clone(),
-        NOTICES,
-        "sending logout notices",
-        async move |app: &App| backchannel_logout::begin(app, &queues).await.map(drop),
-    ));
+    tokio::spawn(every(app.clone(), NOTICES, "sending logout notices", async move |app: &App| {
+        backchannel_logout::begin(app, &queues).await.map(drop)
+    }));
     tokio::spawn(every(app.clone(), MAIL, "delivering mail", mail::deliver));
     tokio::spawn(every(
         app.clone(),

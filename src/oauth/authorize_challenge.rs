@@ -106,7 +106,9 @@ pub async fn authorize_challenge(
             second_factor(&app, *progress, (&session.id, entry), &info).await
         }
         (None, None) if code.is_some() => {
-            return Err(invalid("code must follow login and password, or be sent with them.").into());
+            return Err(
+                invalid("code must follow login and password, or be sent with them.").into()
+            );
         }
         (None, None) => {
             let Some(response) = credential else {

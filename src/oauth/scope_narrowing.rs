@@ -182,8 +182,7 @@ pub(super) fn count_dropped(
 /// The refusal of an accepted request of which [`still_available`] leaves nothing.
 pub(super) fn withdrawn(scopes: &Scopes) -> Refusal {
     let scopes = quotable(&scopes.to_string());
-    let message =
-        format!("The API or all requested scopes are no longer offered: {scopes}");
+    let message = format!("The API or all requested scopes are no longer offered: {scopes}");
     invalid_scope("")
         .with_message(message)
         .with_finding(["Every scope that was requested was withdrawn."])
@@ -192,9 +191,7 @@ pub(super) fn withdrawn(scopes: &Scopes) -> Refusal {
 /// The refusal of `scopes` that exceed `may`.
 pub(super) fn beyond(scopes: &Scopes, may: &str) -> Refusal {
     let message = format!("The scope exceeds {may}: {}", quotable(&scopes.to_string()));
-    invalid_scope("")
-        .with_message(message)
-        .with_finding([format!("The scope exceeds {may}.")])
+    invalid_scope("").with_message(message).with_finding([format!("The scope exceeds {may}.")])
 }
 
 fn refused(error: ScopeError) -> Refusal {

@@ -25,8 +25,8 @@ use tokio_rustls::server::TlsStream;
 use crate::base::Deadlines;
 
 use super::connections::Connections;
-use super::pipelining::PipelineLimit;
 use super::pieces::InPieces;
+use super::pipelining::PipelineLimit;
 use super::stream::{ClientStream, Evicted};
 
 /// How long a connection may take to close.
@@ -67,7 +67,8 @@ impl Acceptor {
         // the others, which clients delay by 40 ms.
         io.set_nodelay(true)?;
         let stream = ClientStream::new(io, seat, self.deadlines.unread());
-        let limited = |transport| PipelineLimit::new(transport, WRITE_BUFFER, self.deadlines.request_head());
+        let limited =
+            |transport| PipelineLimit::new(transport, WRITE_BUFFER, self.deadlines.request_head());
         let Some(tls) = self.tls else {
             return Ok((limited(Transport::Plain(stream)), Some(peer)));
         };

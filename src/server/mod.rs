@@ -9,8 +9,8 @@ mod descriptors;
 mod framing;
 mod idle_order;
 mod listen;
-mod pipelining;
 mod pieces;
+mod pipelining;
 mod stream;
 mod tls;
 
@@ -126,10 +126,7 @@ pub async fn run(app: App, bound: Bound, mut stop: impl AsyncFnMut() + 'static) 
         stop().await;
         app.drain();
         if !delay.is_zero() {
-            tracing::info!(
-                ?delay,
-                "stopping: no longer ready, the sockets close after the delay"
-            );
+            tracing::info!(?delay, "stopping: no longer ready, the sockets close after the delay");
             tokio::select! {
                 () = tokio::time::sleep(delay) => {}
                 () = stop() => {}

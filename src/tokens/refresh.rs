@@ -79,10 +79,8 @@ pub async fn present(
         }
         Refreshed::ScopeExceeded(more) => {
             count("widened");
-            let message = format!(
-                "The scope exceeds that of the session: {}",
-                quotable(more.as_str())
-            );
+            let message =
+                format!("The scope exceeds that of the session: {}", quotable(more.as_str()));
             let refusal = Refusal::oauth(OAuthError::InvalidScope, "").with_message(message);
             Err(refusal.with_finding([WIDENED]).into())
         }

@@ -101,7 +101,8 @@ fn of_session(text: &str) -> Result<SessionId, String> {
 
 fn of_network(text: &str) -> Result<IpNet, String> {
     network(text).ok_or_else(|| {
-        "this is neither an IP address nor a network such as 192.0.2.0/24 or 2001:db8::/32".to_owned()
+        "this is neither an IP address nor a network such as 192.0.2.0/24 or 2001:db8::/32"
+            .to_owned()
     })
 }
 

@@ -140,7 +140,10 @@ pub fn delete(args: &DeleteArgs, output: Output) -> Result<(), CommandError> {
     }
     match &bulk.target.from {
         Some(path) if !bulk.dry_run => {
-            prompt::confirm(&format!("Permanently delete every user in {}?", path.display()), *yes)?;
+            prompt::confirm(
+                &format!("Permanently delete every user in {}?", path.display()),
+                *yes,
+            )?;
             run(bulk, &Work::Delete, None, output)
         }
         Some(_) => run(bulk, &Work::Delete, None, output),

@@ -360,7 +360,11 @@ fn set_password(args: &SetPasswordArgs) -> Result<(), CommandError> {
             "Set the password of user {} ({}) and ended its sessions\n{}",
             user.login,
             user.id,
-            if args.permanent { "" } else { "The user must choose a new password at the next sign-in.\n" }
+            if args.permanent {
+                ""
+            } else {
+                "The user must choose a new password at the next sign-in.\n"
+            }
         ));
         Ok(())
     })

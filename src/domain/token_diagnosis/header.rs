@@ -30,17 +30,24 @@ fn form(signed: &Signed) -> Checked {
     let Some(flaw) = signed.anatomy.flaw else { return Checked::passed(Check::Form) };
     let why = match flaw {
         Flaw::TooLarge(limit) => {
-            let detail = format!("It is longer than {limit} bytes; Signet's tokens have a few hundred.");
+            let detail =
+                format!("It is longer than {limit} bytes; Signet's tokens have a few hundred.");
             return Checked::failed(Check::Form, TokenCode::TooLarge, detail);
         }
         Flaw::Parts(5) => "it has five parts, so it is an encrypted token".to_owned(),
-        Flaw::Parts(1) => "it has no dots, but a signed token has three parts separated by dots".into(),
+        Flaw::Parts(1) => {
+            "it has no dots, but a signed token has three parts separated by dots".into()
+        }
         Flaw::Parts(parts) => format!("it has {parts} parts between dots instead of three"),
         Flaw::Empty(part) => format!("its {part} is empty"),
         Flaw::NotBase64(part) => format!("its {part} is not base64url without padding"),
         Flaw::NotAnObject(part) => format!("its {part} is not a JSON object"),
     };
-    Checked::failed(Check::Form, TokenCode::Malformed, format!("This is not a signed token: {why}."))
+    Checked::failed(
+        Check::Form,
+        TokenCode::Malformed,
+        format!("This is not a signed token: {why}."),
+    )
 }
 
 fn header(signed: &Signed) -> Checked {

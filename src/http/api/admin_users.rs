@@ -66,7 +66,11 @@ pub async fn create(admin: Admin, mut body: JsonFields) -> Result<HttpResponse, 
     };
     let invite = body.flag("invite");
     if invite && create.password.is_some() {
-        body.note::<()>("invite", "unexpected", "An invited user chooses the password. Do not send one.");
+        body.note::<()>(
+            "invite",
+            "unexpected",
+            "An invited user chooses the password. Do not send one.",
+        );
     }
     context.check(body.finish())?;
     let info = context.administration(&caller);

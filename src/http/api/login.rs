@@ -134,7 +134,11 @@ fn entry(body: &mut JsonFields, is_recovery: bool) -> Entry {
         }),
         (None, Some(new_password)) => {
             if method.is_some() {
-                body.note::<()>("method", "unexpected", "method is only allowed together with code or credential.");
+                body.note::<()>(
+                    "method",
+                    "unexpected",
+                    "method is only allowed together with code or credential.",
+                );
             }
             Entry::NewPassword(new_password)
         }

@@ -53,7 +53,9 @@ fn presented(request: &HttpRequest, body: &[u8]) -> Result<Option<Presented>, Re
     let header = authorization(request.headers())?;
     let (token, as_bound) = match (header, in_body) {
         (None, None) => return Ok(None),
-        (Some(_), Some(_)) => return Err(invalid("The access token was sent twice, by different methods.")),
+        (Some(_), Some(_)) => {
+            return Err(invalid("The access token was sent twice, by different methods."));
+        }
         (None, Some(token)) => (token, false),
         (Some(header), None) => {
             let (scheme, token) = header.split_once(' ').unwrap_or((&header, ""));

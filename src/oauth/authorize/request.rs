@@ -214,7 +214,9 @@ fn challenge(params: &Params) -> Result<Option<String>, Refusal> {
     let Some(challenge) = params.get("code_challenge") else {
         return match method {
             None => Ok(None),
-            Some(_) => Err(invalid("code_challenge_method is present, but code_challenge is missing.")),
+            Some(_) => {
+                Err(invalid("code_challenge_method is present, but code_challenge is missing."))
+            }
         };
     };
     // Without a method `plain` is meant (RFC 7636 §4.3), which is not supported.

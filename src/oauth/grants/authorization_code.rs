@@ -68,9 +68,7 @@ impl Wrong {
             }
             Self::Spent => "The authorization code is unknown, expired or already used.",
             Self::Client => "The authorization code was issued to another client.",
-            Self::RedirectUri => {
-                "redirect_uri differs from that of the authorization request."
-            }
+            Self::RedirectUri => "redirect_uri differs from that of the authorization request.",
             Self::Verifier => {
                 "code_verifier does not match the code_challenge of the authorization request."
             }

@@ -69,7 +69,10 @@ impl Grant for TokenExchange {
         let client = context.client();
         let own = subject.claims().client_id == client.client_id;
         if !own && !client.is_api(&subject.claims().aud) {
-            return Err(refused("The subject token was neither issued to this client nor for its API.").into());
+            return Err(refused(
+                "The subject token was neither issued to this client nor for its API.",
+            )
+            .into());
         }
         // Bound to a key: the client must hold that key.
         let bound = subject.claims().cnf.as_ref().map(|cnf| cnf.jkt.clone());

@@ -170,9 +170,9 @@ impl Worker {
     async fn serve_alone(&self, job: Job) {
         let patience = self.patience(std::slice::from_ref(&job));
         let result = match self.attempt(&[&job.presentation], patience).await {
-            Ok(outcomes) => outcomes
-                .and_then(|mut outcomes| outcomes.pop())
-                .unwrap_or_else(|| Err(Fault::unavailable("the session kept changing concurrently"))),
+            Ok(outcomes) => outcomes.and_then(|mut outcomes| outcomes.pop()).unwrap_or_else(|| {
+                Err(Fault::unavailable("the session kept changing concurrently"))
+            }),
             Err(fault) => Err(fault),
         };
         drop(job.reply.send(result));

@@ -72,9 +72,17 @@ pub const FIELDS: &[Field] = &[
     key("policy_uri", Shape::Text, "The privacy policy of the application."),
     key("tos_uri", Shape::Text, "The terms of service of the application."),
     key("redirect_uris", Shape::Texts, "The addresses that responses may be sent to."),
-    key("post_logout_redirect_uris", Shape::Texts, "The addresses that users may be sent to after logging out."),
-    key("backchannel_logout_uri", Shape::Text, "The address that is notified when a session ends (back-channel \
-         logout)."),
+    key(
+        "post_logout_redirect_uris",
+        Shape::Texts,
+        "The addresses that users may be sent to after logging out.",
+    ),
+    key(
+        "backchannel_logout_uri",
+        Shape::Text,
+        "The address that is notified when a session ends (back-channel \
+         logout).",
+    ),
     key(
         "web_origins",
         Shape::Texts,
@@ -107,7 +115,11 @@ pub const FIELDS: &[Field] = &[
         "The minimum assurance level of its users' sign-ins.",
     ),
     key("skip_consent", Shape::Flag, "Do not ask users for consent."),
-    key("first_party", Shape::Flag, "Whether it may log users in at /v1/login with their passwords."),
+    key(
+        "first_party",
+        Shape::Flag,
+        "Whether it may log users in at /v1/login with their passwords.",
+    ),
     key(
         "admin_scopes",
         Shape::Texts,
@@ -214,7 +226,10 @@ fn keys(fields: &mut Fields<'_>, reading: &Reading<'_>) -> Option<Value> {
     };
     let keys = serde_json::from_str(text.expose()).ok();
     if keys.is_none() {
-        fields.note("jwks", "the file does not contain JSON: expected a JWK set, a list of JWKs or a JWK");
+        fields.note(
+            "jwks",
+            "the file does not contain JSON: expected a JWK set, a list of JWKs or a JWK",
+        );
     }
     keys
 }

@@ -95,7 +95,8 @@ async fn audience(context: &Context, asked: &Question) -> Result<Arc<Audience>, 
     }
     let asks = audience.target.rules().has_claim(ROLES_CLAIM);
     if !asked.requirement.roles.is_empty() && !asks {
-        let message = "role requires an API with the claim roles: signet api set IDENTIFIER --claim roles.";
+        let message =
+            "role requires an API with the claim roles: signet api set IDENTIFIER --claim roles.";
         return Err(misconfigured(context, message.to_owned()));
     }
     Ok(audience)

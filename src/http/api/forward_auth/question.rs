@@ -72,8 +72,10 @@ impl Question {
         if scope.as_deref().is_some_and(|scope: &str| scope.trim().is_empty()) {
             return Err("The parameter scope is empty. Name a scope, or leave it out.".to_owned());
         }
-        let scopes =
-            scopes(&scope.unwrap_or_default(), "scope must be a list of scopes, separated by spaces.")?;
+        let scopes = scopes(
+            &scope.unwrap_or_default(),
+            "scope must be a list of scopes, separated by spaces.",
+        )?;
         Ok(Self { api: ApiName::Identifier(audience), requirement: Requirement { scopes, roles } })
     }
 
@@ -85,7 +87,8 @@ impl Question {
         let mut segments = path.split('/').skip(3);
         let (id, list) = (segments.next().unwrap_or_default(), segments.next().unwrap_or_default());
         let id = Uuid::try_parse(id).ok().filter(|found| found.hyphenated().to_string() == id);
-        let id = id.ok_or("The first segment after /v1/ext-authz must be the id of an API, a UUID.")?;
+        let id =
+            id.ok_or("The first segment after /v1/ext-authz must be the id of an API, a UUID.")?;
         let list = percent_decoded(list).unwrap_or_default();
         let message = "The second segment after /v1/ext-authz must be a list of scopes, separated by commas, or - \
                        for none.";

@@ -38,9 +38,8 @@ pub(super) static FACTORS: Named = Named {
     ]),
 };
 
-const RECOVERY_CODES: Schema = TEXTS.about(
-    "Ten codes, each of which replaces the second factor once. They are shown only once.",
-);
+const RECOVERY_CODES: Schema = TEXTS
+    .about("Ten codes, each of which replaces the second factor once. They are shown only once.");
 
 const NAME: Schema = TEXT.with(&[Keyword::MaxLength(64)]);
 
@@ -201,8 +200,11 @@ pub static RESET: Operation =
         .returns(&[NO_CONTENT]);
 
 /// `DELETE /v1/admin/users/{id}/factors/{factor_id}`.
-pub static REMOVE_OF_USER: Operation =
-    Operation::new("removeFactorOfUser", Tag::Admin, "Remove a second factor of a user")
-        .about("All sessions of the user end. Removing the last factor also removes the recovery codes.")
-        .path(&[USER_ID, Parameter::path("factor_id", TEXT, "The factor's `id`.")])
-        .returns(&[NO_CONTENT]);
+pub static REMOVE_OF_USER: Operation = Operation::new(
+    "removeFactorOfUser",
+    Tag::Admin,
+    "Remove a second factor of a user",
+)
+.about("All sessions of the user end. Removing the last factor also removes the recovery codes.")
+.path(&[USER_ID, Parameter::path("factor_id", TEXT, "The factor's `id`.")])
+.returns(&[NO_CONTENT]);

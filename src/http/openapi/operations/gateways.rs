@@ -22,11 +22,9 @@ pub static EXT_AUTHZ: Operation =
         .path(API_AND_SCOPES);
 
 /// `ANY /v1/ext-authz/{api_id}/{scopes}/{rest}`.
-pub static EXT_AUTHZ_BELOW: Operation = question(
-    "extAuthzBelow",
-    "Decide whether a request may pass, for gateways that add its path",
-)
-.path(API_SCOPES_AND_REST);
+pub static EXT_AUTHZ_BELOW: Operation =
+    question("extAuthzBelow", "Decide whether a request may pass, for gateways that add its path")
+        .path(API_SCOPES_AND_REST);
 
 const ROLES: Schema = TEXTS;
 

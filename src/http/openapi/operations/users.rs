@@ -159,7 +159,11 @@ const SEARCH: &[Parameter] = &[
         BOOLEAN,
         "Whether the user must choose a new password at the next sign-in.",
     ),
-    Parameter::query("password_class", texts_of!(PasswordClass), "The kind of the stored password hash."),
+    Parameter::query(
+        "password_class",
+        texts_of!(PasswordClass),
+        "The kind of the stored password hash.",
+    ),
     Parameter::query("created_since", TIME, "Created at this time or later."),
     Parameter::query("created_until", TIME, "Created before this time."),
     Parameter::query("last_login_before", TIME, "Last signed in before this time, or never."),
@@ -320,31 +324,30 @@ pub static SET_PASSWORD: Operation = Operation::new(
 .fails_with(&[Code::WeakPassword]);
 
 /// `GET /v1/admin/users/{id}/token-preview`.
-pub static PREVIEW_TOKEN: Operation =
-    Operation::new("previewToken", Tag::Admin, "Preview a user's access token")
-        .about("Header and claims of the token that a log-in of this user would return. It is not signed.")
-        .path(ID)
-        .query(&[
-            Parameter::query(
-                "audience",
-                TEXT,
-                "The API the token would be for; without it, Signet itself.",
-            ),
-            Parameter::query(
-                "scope",
-                TEXT,
-                "The scopes the log-in would request, separated by spaces.",
-            ),
-        ])
-        .returns(&[ok(object(&[
-            required(
-                "header",
-                object(&[required("alg", TEXT), required("kid", TEXT), required("typ", TEXT)]),
-            ),
-            required(
-                "claims",
-                ANY_OBJECT.about("With placeholders for `jti` and `sid`, which differ each time."),
-            ),
-        ]))])
-        .fails_with(&[Code::InvalidTarget, Code::InvalidScope])
-        .conflicts("The user is disabled and cannot log in.");
+pub static PREVIEW_TOKEN: Operation = Operation::new(
+    "previewToken",
+    Tag::Admin,
+    "Preview a user's access token",
+)
+.about("Header and claims of the token that a log-in of this user would return. It is not signed.")
+.path(ID)
+.query(&[
+    Parameter::query(
+        "audience",
+        TEXT,
+        "The API the token would be for; without it, Signet itself.",
+    ),
+    Parameter::query("scope", TEXT, "The scopes the log-in would request, separated by spaces."),
+])
+.returns(&[ok(object(&[
+    required(
+        "header",
+        object(&[required("alg", TEXT), required("kid", TEXT), required("typ", TEXT)]),
+    ),
+    required(
+        "claims",
+        ANY_OBJECT.about("With placeholders for `jti` and `sid`, which differ each time."),
+    ),
+]))])
+.fails_with(&[Code::InvalidTarget, Code::InvalidScope])
+.conflicts("The user is disabled and cannot log in.");

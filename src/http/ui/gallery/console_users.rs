@@ -3,8 +3,8 @@
 use super::console::{around, question, table};
 use super::{Sample, World, sample};
 use crate::http::ui::pages::{
-    Block, Cell, Choice, ConfirmPage, ConsolePage, Field, Form, OneTimeLinkPage, Section, State,
-    Table, RowSelection,
+    Block, Cell, Choice, ConfirmPage, ConsolePage, Field, Form, OneTimeLinkPage, RowSelection,
+    Section, State, Table,
 };
 use crate::http::ui::{Frame, policy};
 

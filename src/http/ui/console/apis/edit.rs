@@ -93,7 +93,8 @@ impl Typed {
         let seconds = match self.access_token_ttl.trim() {
             "" => None,
             text => Some(text.parse::<u32>().map_err(|_| {
-                let message = "The lifetime is a number of seconds, or empty for the server's default.";
+                let message =
+                    "The lifetime is a number of seconds, or empty for the server's default.";
                 Refusal::field("access_token_ttl", "not_a_number", message)
             })?),
         };

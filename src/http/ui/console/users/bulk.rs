@@ -10,7 +10,7 @@ use actix_web::HttpRequest;
 use uuid::Uuid;
 
 use crate::admin::{session_ends, unlocking, users};
-use crate::app::{App, FormResult, BulkResult};
+use crate::app::{App, BulkResult, FormResult};
 use crate::domain::outcome::Failure;
 use crate::domain::permission::TargetKind;
 use crate::domain::request_info::RequestInfo;

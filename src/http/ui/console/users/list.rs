@@ -12,7 +12,7 @@ use crate::http::extract::Params;
 use crate::http::ui::console::access::Action;
 use crate::http::ui::console::{Console, Content, OrPageOf, count, enter_with, query};
 use crate::http::ui::page_error::PageResult;
-use crate::http::ui::pages::{Block, Cell, Choice, Section, Table, RowSelection};
+use crate::http::ui::pages::{Block, Cell, Choice, RowSelection, Section, Table};
 
 use super::bulk::BulkAction;
 use super::list_query::{UserListQuery, with_current};
