@@ -20,7 +20,7 @@ text_enum! {
         UnsupportedGrantType = "unsupported_grant_type",
         /// The response type is not supported.
         UnsupportedResponseType = "unsupported_response_type",
-        /// A scope does not exist or may not be had.
+        /// A scope does not exist or is not allowed.
         InvalidScope = "invalid_scope",
         /// The API is not registered or not for this client (RFC 8707 §2).
         InvalidTarget = "invalid_target",

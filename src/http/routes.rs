@@ -229,7 +229,7 @@ routes! {
     "/assets/passkey.js" { GET Anyone ui::assets::passkey_js => page }
     "/assets/submit.js" { GET Anyone ui::assets::submit_js => page }
 
-    // One's own account.
+    // The user's account.
     "/v1/me" {
         GET Bearer api::me::get => account::SHOW,
         PATCH Bearer api::me::patch => account::UPDATE,

@@ -1,4 +1,4 @@
-//! Verifying and changing the e-mail address of one's own account.
+//! Verifying and changing the e-mail address of the user's account.
 //!
 //! Owns the order: after a fresh authentication, a code and a link go to the new address, and the old one stays until
 //! one of them is used. The code works in the requesting session; the link works in any browser and signs in none.

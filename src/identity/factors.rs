@@ -1,4 +1,4 @@
-//! The second factors of one's own account: naming and removing them, and recovery codes.
+//! The second factors of the user's account: naming and removing them, and recovery codes.
 //!
 //! Every change needs a fresh authentication. Adding a factor ends no session; removing one ends all but the
 //! caller's, which continues without that factor. Enrolment is in `totp_enrolment`.

@@ -209,7 +209,7 @@ pub(super) fn account_name(app: &App, user: UserId) -> Vec<u8> {
     app.pseudonyms.of("factor/account", &[user.uuid().as_bytes()])
 }
 
-/// Compares with the accepted steps of every secret of the user, and uses the step up that it is of.
+/// Compares with the accepted steps of every secret of the user, and uses up the matching step.
 async fn use_totp(
     app: &App,
     tx: &mut AuditedTx,

@@ -74,7 +74,7 @@ pub enum Destination {
     Authorize(Box<Request>),
     /// A device with this user code; `None` until the user has typed it.
     Device(Option<String>),
-    /// To one's own account.
+    /// To the user's account.
     Account,
     /// Out.
     Logout(Box<LogoutDestination>),

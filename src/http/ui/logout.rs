@@ -132,7 +132,7 @@ fn out(
     page(answer, &LoggedOutPage { frame: context.frame(ui_locales), back })
 }
 
-/// Out, from one's own account.
+/// Out, from the user's account.
 pub async fn own(context: Context, form: Result<FormFields, Problem>) -> PageResult {
     let mut form = form.or_error_page(&context)?;
     let visit = Visit::of(&context);

@@ -1,4 +1,4 @@
-//! One's own account: sessions, applications, name, password.
+//! The user's account: sessions, applications, name, password.
 
 use askama::Template;
 
