@@ -100,7 +100,7 @@ impl Places<'_> {
     /// Posts a form, as a span of a trace. Good is every status of success.
     ///
     /// # Errors
-    /// In words for the log, which hold nothing of the form.
+    /// In words for the log, without any part of the form.
     pub async fn post_form(
         &self,
         uri: &str,
@@ -152,7 +152,7 @@ impl CollectorClient {
     /// The status of the answer; its body is not read.
     ///
     /// # Errors
-    /// In words for the log, which hold nothing of the request.
+    /// In words for the log, without any part of the request.
     pub async fn send<R>(&self, request: R) -> Result<u16, String>
     where
         R: TryInto<reqwest::Request, Error = reqwest::Error>,

@@ -16,7 +16,7 @@ use crate::domain::user::User;
 use crate::identity::fresh_authentication::require_fresh_user;
 use crate::store::{admin_keys, clients, helpdesk_resets, users};
 
-/// Refuses an action on targets of these kinds. The caller holds the rows that the kinds were read from.
+/// Refuses an action on targets of these kinds. The caller has locked the rows that the kinds were read from.
 ///
 /// # Errors
 /// `insufficient_scope`, `forbidden`, `reauthentication_required`; faults.
@@ -83,7 +83,7 @@ pub async fn grant_admin_scopes(
 }
 
 /// Refuses a reset by the helpdesk that would follow another kind of reset too soon, and records it. Other callers
-/// are not limited. The caller holds the user's row.
+/// are not limited. The caller has locked the user's row.
 ///
 /// # Errors
 /// `conflict`; faults.

@@ -1,6 +1,6 @@
 //! The logo of a client: uploaded by an administrator, never fetched from an address.
 //!
-//! The picture and the settings are written in one transaction, which holds the client.
+//! The picture and the settings are written in one transaction, which locks the client.
 
 use crate::app::{App, AuditedTx};
 use crate::crypto::digest::sha256_base64url;

@@ -33,7 +33,7 @@ pub struct Change {
     pub client_type: Option<ClientType>,
     /// The one method by which it authenticates, or the default of its type.
     pub auth_method: Option<Option<AuthMethod>>,
-    /// Whether a client with a secret is held to its method. By default, a method that was chosen is pinned and a
+    /// Whether a client with a secret may use only its method. By default, a method that was chosen is pinned and a
     /// default one is not.
     pub auth_method_pinned: Option<bool>,
     /// The accepted `aud` of its assertions, or the default, which is the issuer.

@@ -44,7 +44,7 @@ pub(super) async fn store_new(
     }
 }
 
-/// Stores a change of a user within a transaction that holds the administrators and has read the user. Returns the
+/// Stores a change of a user within a transaction that has locked the administrators and has read the user. Returns the
 /// audit events, except for a change of the address.
 ///
 /// # Errors
@@ -89,7 +89,7 @@ pub(super) async fn store_update(
     Ok(Some((EventKind::UserUpdated, user.role.as_str())))
 }
 
-/// One change of a user with its audit event, within a transaction that holds the administrators. False if `work`
+/// One change of a user with its audit event, within a transaction that has locked the administrators. False if `work`
 /// reports nothing to record.
 ///
 /// # Errors

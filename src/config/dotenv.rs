@@ -145,7 +145,7 @@ fn parse(path: &Path, text: &str, result: &mut DotEnv) {
                             .to_owned(),
                 });
             }
-            // Neither the error's text nor its line is quoted, because both may hold a secret.
+            // Neither the error's text nor its line is quoted, because both may contain a secret.
             Err(_) => result.mistakes.push(Mistake {
                 subject: path.display().to_string(),
                 found: "a line cannot be read".to_owned(),

@@ -142,7 +142,7 @@ pub struct Config {
     pub rate_limits: bool,
     /// Proxies that are trusted to name the client's address.
     pub trusted_proxies: Vec<IpNet>,
-    /// The header that holds it.
+    /// The header that contains it.
     pub proxy_header: ProxyHeader,
     /// How the pages look.
     pub brand: Brand,

@@ -68,16 +68,16 @@ text_enum! {
     }
 }
 
-/// Which database holds the state.
+/// The database of the state.
 #[derive(Debug, Clone)]
 pub enum Database {
     /// A SQLite file, by its absolute path.
     Sqlite(PathBuf),
-    /// A PostgreSQL connection URL; secret because it may hold a password.
+    /// A PostgreSQL connection URL; secret because it may contain a password.
     Postgres(Secret<String>),
 }
 
-/// Which header of a trusted proxy holds the address of the client.
+/// Which header of a trusted proxy contains the address of the client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProxyHeader {
     /// Not set: `X-Forwarded-For`, or `Forwarded` where a proxy sends only that.
@@ -86,7 +86,7 @@ pub enum ProxyHeader {
     XForwardedFor,
     /// `Forwarded` (RFC 7239), a list.
     Forwarded,
-    /// A header, in lower case, that holds one address.
+    /// A header, in lower case, that contains one address.
     Single(String),
 }
 

@@ -104,7 +104,7 @@ pub fn dropped(
     dropped.iter().take(most).map(of).collect()
 }
 
-/// The part of a redirect URI that a finding keeps. The query may hold texts of a user and is left out; the
+/// The part of a redirect URI that a finding keeps. The query may contain texts of a user and is left out; the
 /// question mark stays, because it may be the difference from a registered URI.
 #[must_use]
 pub fn redirect_detail(asked: &str) -> String {

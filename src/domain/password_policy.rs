@@ -19,7 +19,7 @@ pub const MIN_LENGTHS: std::ops::RangeInclusive<usize> = MIN_BYTES..=64;
 /// The recommended length. With this or a longer minimum, messages recommend nothing.
 pub const RECOMMENDED_LENGTH: usize = 15;
 
-/// The most passwords that a list holds.
+/// The most passwords that a list may contain.
 pub const MAX_DENIED: usize = 100_000;
 
 /// The message for a short password, for each possible minimum, because a field error needs a static text.

@@ -93,7 +93,7 @@ fn forwarded(headers: &HeaderMap) -> Vec<Hop> {
     elements(headers, FORWARDED).iter().map(|element| forwarded_for(element)).collect()
 }
 
-/// The one address of a header that a proxy sets. A header that holds more than one was added to: the last
+/// The one address of a header that a proxy sets. A header that contains more than one was added to: the last
 /// is the nearest hop's, and a client may have sent the others.
 fn single(headers: &HeaderMap, name: &str) -> Vec<Hop> {
     elements(headers, name).last().map(|text| node(text)).into_iter().collect()

@@ -30,7 +30,7 @@ pub fn is_for_gateways(path: &str) -> bool {
     path.starts_with("/v1/forward-auth") || path.starts_with("/v1/ext-authz")
 }
 
-/// Whether one of these segments of a path is the name of a client or an API, which may hold slashes.
+/// Whether one of these segments of a path is the name of a client or an API, which may contain slashes.
 /// All other variables are ids.
 #[must_use]
 pub fn ends_in_name(segments: &[&str]) -> bool {

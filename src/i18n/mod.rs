@@ -19,7 +19,7 @@ const ENGLISH: (&str, &str) = ("en", include_str!("../../locales/en.json"));
 /// The others: the BCP 47 tag and the file.
 const OTHERS: &[(&str, &str)] = &[("de", include_str!("../../locales/de.json"))];
 
-/// The cookie that holds the tag of the language that the user chose.
+/// The cookie that contains the tag of the language that the user chose.
 pub const COOKIE: &str = "signet_lang";
 
 struct Language {

@@ -219,7 +219,7 @@ pub async fn confirm_by_link(
     let info = info.clone().by(owner.user);
     app.transaction_or_nothing(&info, async |tx| {
         // The code is locked first and the user's row last: if several users confirm one address, the first clears
-        // the claims of the others, who must not hold their rows while they wait.
+        // the claims of the others, who must not lock their rows while they wait.
         if !mailed_codes::consume(tx, &code.link_hash).await? {
             return Err(link_invalid().into());
         }

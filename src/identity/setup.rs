@@ -124,7 +124,7 @@ pub async fn complete(
 
     // A taken login must neither consume the link nor close set-up.
     app.transaction_or_nothing(&info, async |tx| {
-        // There may be several links, so closing set-up is the guard. A second request waits there, before it holds
+        // There may be several links, so closing set-up is the guard. A second request waits there, before it locks
         // a lock that the first may need.
         if !setup_links::is_open_link(tx, &token_hash(&token), now).await? {
             return Err(refused_link(tx).await?.into());

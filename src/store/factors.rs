@@ -46,7 +46,7 @@ struct FactorRow {
 /// The factors of a user, oldest first.
 ///
 /// # Errors
-/// When the database cannot be read or holds a factor that this binary does not know.
+/// When the database cannot be read or contains a factor that this binary does not know.
 pub async fn of_user(link: &mut impl Link, user: UserId) -> Result<Vec<StoredFactor>, Fault> {
     let rows = fetch_all!(
         link,

@@ -1,6 +1,6 @@
 //! The schema: existing and applied migrations, and applying the rest.
 //!
-//! Owns the two folders under `migrations/`. Both hold files of the same names.
+//! Owns the two folders under `migrations/`. Both contain files of the same names.
 
 use std::sync::LazyLock;
 

@@ -40,7 +40,7 @@ pub enum Shape {
     Word(fn() -> Vec<&'static str>),
     /// A table from scopes to their descriptions, or a list of scopes.
     Scopes,
-    /// Public keys: a JWK set, a list of JWKs, or the file that holds one.
+    /// Public keys: a JWK set, a list of JWKs, or the file that contains one.
     Keys,
     /// A table of custom claims.
     Claims,

@@ -89,7 +89,7 @@ pub fn create_master_key(data_dir: &Path, entropy: &dyn Entropy) -> io::Result<S
 
 /// Why the directory cannot be served.
 pub enum LockError {
-    /// Another server holds it.
+    /// Another server has locked it.
     Held,
     /// The lock file cannot be created.
     Io(io::Error),

@@ -52,7 +52,7 @@ pub(super) fn unreachable(url: &str, fault: Fault) -> OpenError {
     OpenError::Configuration(format!("{server} cannot be used: {fault}.\n  {advice}"))
 }
 
-/// Host and port for a message. Any other part of the URL may hold a password.
+/// Host and port for a message. Any other part of the URL may contain a password.
 fn place(url: &str) -> String {
     let url = Url::parse(url).ok();
     let host = url.as_ref().and_then(|url| Some((url.host_str()?, url.port().unwrap_or(5432))));

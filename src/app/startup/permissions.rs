@@ -174,7 +174,7 @@ fn own_files(config: &Config) -> Vec<OwnFile> {
     files
 }
 
-/// Whether a directory holds foreign files: removing access to it would break something else.
+/// Whether a directory contains foreign files: removing access to it would break something else.
 fn has_foreign(directory: &OwnFile) -> bool {
     let own = |name: &OsStr| {
         let name = name.as_encoded_bytes();

@@ -30,7 +30,7 @@ pub async fn apply(app: &App, paths: &[PathBuf], what: &str) -> Result<(), Refus
         match declarative::apply(app, &declarations, &Choices::default(), &info).await {
             Ok(plan) => break plan,
             Err(Failure::Refused(refusal)) => return Err(wrong(&refusal.message)),
-            // Another starting server holds the lock.
+            // Another starting server has the lock.
             Err(Failure::Failed(fault))
                 if fault.kind == FaultKind::Unavailable
                     && begun.elapsed() < app.config.database_wait.std() =>

@@ -8,7 +8,7 @@ use crate::identity::password::unchanged;
 use crate::identity::register::parse_password_of;
 use crate::store::users::Credential;
 
-/// The field of forms and of `/v1` that holds it.
+/// The field of forms and of `/v1` that contains it.
 const FIELD: &str = "new_password";
 
 /// Hashes a new password, which must differ from the present one, because an administrator may know that.

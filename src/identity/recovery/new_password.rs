@@ -18,7 +18,7 @@ use crate::store::users::Credential;
 
 use super::{ProvedMailbox, gone, mailed_codes};
 
-/// The field of forms and of `/v1` that holds it.
+/// The field of forms and of `/v1` that contains it.
 const FIELD: &str = "new_password";
 
 /// The password that was typed, if it follows the rules.

@@ -78,7 +78,7 @@ pub async fn read(tx: &mut Tx, ids: &[BranchId]) -> Result<FoundRows, Fault> {
     Ok(rows.into_iter().map(|(id, row)| (id, row.and_then(Found::try_from))).collect())
 }
 
-/// Writes all `changes` in one statement. Returns how many guards held: if not all did, another process changed a
+/// Writes all `changes` in one statement. Returns how many guards matched: if not all did, another process changed a
 /// row meanwhile, and everything must be rolled back, read and decided again. Returning which one failed would cost
 /// a row per successful change.
 ///
