@@ -67,7 +67,7 @@ impl HttpClient {
     pub async fn places(&self, most: u32) -> Result<Places<'_>, AcquireError> {
         let mut permit = self.places.acquire().await?;
         let mut count = 1;
-        // A quarter of what is free: a receiver that hangs leaves places for others.
+        // A quarter of the free ones: a receiver that hangs leaves places for others.
         let free = u32::try_from(self.places.available_permits() / 4).unwrap_or(u32::MAX);
         if let more @ 1.. = free.min(most.saturating_sub(1))
             && let Ok(further) = self.places.try_acquire_many(more)
@@ -100,7 +100,7 @@ impl Places<'_> {
     /// Posts a form, as a span of a trace. Good is every status of success.
     ///
     /// # Errors
-    /// In words for the log, which hold nothing of the form.
+    /// In words for the log, without any part of the form.
     pub async fn post_form(
         &self,
         uri: &str,
@@ -152,7 +152,7 @@ impl CollectorClient {
     /// The status of the answer; its body is not read.
     ///
     /// # Errors
-    /// In words for the log, which hold nothing of the request.
+    /// In words for the log, without any part of the request.
     pub async fn send<R>(&self, request: R) -> Result<u16, String>
     where
         R: TryInto<reqwest::Request, Error = reqwest::Error>,
@@ -178,7 +178,7 @@ const PROBE: Duration = Duration::from_secs(3);
 /// (`fe80::1%eth0`) cannot stand in a URL (RFC 3986 §3.2.2).
 ///
 /// # Errors
-/// In words for people: the innermost cause, or that no answer came within three seconds.
+/// A readable cause: the innermost one, or that no response came within three seconds.
 pub async fn probe(url: &Url, address: Option<SocketAddr>) -> Result<u16, String> {
     let mut client = builder().timeout(PROBE).tls_danger_accept_invalid_certs(true);
     if let (Some(host), Some(address)) = (url.host_str(), address) {
@@ -201,7 +201,7 @@ pub async fn probe(url: &Url, address: Option<SocketAddr>) -> Result<u16, String
     })
 }
 
-/// What every client has in common: no redirect is followed, no proxy of the environment is used.
+/// The common settings of all clients: no redirects are followed, and no proxy of the environment is used.
 fn builder() -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .redirect(Policy::none())

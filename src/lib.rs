@@ -1,12 +1,11 @@
 //! Signet, a standalone token-issuing server.
 //!
-//! `base` has the words, `domain` the decisions, `store` and `crypto` the mechanisms, `identity`,
-//! `admin` and `oauth` the use cases, `http` and `cli` the two ways in. Arrows only point down;
-//! `docs/architecture.md` has the map and walks along it.
+//! `base` has the value types, `domain` the decisions, `store` and `crypto` the mechanisms, `identity`, `admin` and
+//! `oauth` the use cases, `http` and `cli` the interfaces. Dependencies only point down; `docs/architecture.md` has
+//! the map and walks along it.
 //!
-//! The library exists for the binary: it exports the command line and nothing else, so that the
-//! compiler reports code that nothing uses. The feature `test-support` exports every layer for the
-//! tests and the benchmarks.
+//! The library exists for the binary and exports only the command line, so that the compiler reports unused code.
+//! The feature `test-support` exports every layer for the tests and the benchmarks.
 
 #[cfg(not(feature = "test-support"))]
 mod admin;

@@ -1,4 +1,4 @@
-//! How much happened in the last hours or days, for the charts of the console.
+//! Counts of recent events, for the charts of the console.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,11 +10,11 @@ use crate::domain::outcome::Failure;
 use crate::store::activity;
 use crate::text_enum;
 
-/// The most keys that are told apart; all further ones are counted together.
-const MOST_KEYS: usize = 5;
+/// The most keys that are shown separately; the others are summed.
+const MAX_KEYS: usize = 5;
 
 text_enum! {
-    /// Which time is looked at.
+    /// The period that a chart covers.
     pub enum Range {
         /// The last six hours, in steps of ten minutes.
         SixHours = "6h",
@@ -26,7 +26,7 @@ text_enum! {
 }
 
 impl Range {
-    /// The steps: their length, and how many there are.
+    /// The width of a step, and the number of steps.
     const fn steps(self) -> (Width, i64) {
         match self {
             Self::SixHours => (Width::TenMinutes, 36),
@@ -36,28 +36,27 @@ impl Range {
     }
 }
 
-/// What happened in one step of time.
+/// The counts of one step of time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
     /// When it begins.
     pub at: Timestamp,
-    /// How often, by key in the order of [`Activity::keys`].
+    /// One count per key, in the order of [`Activity::keys`].
     pub counts: Vec<i64>,
 }
 
-/// What happened over a time.
+/// The counts of a period.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Activity {
-    /// What is told apart, the most frequent first; [`OTHERS`] is everything else.
+    /// The keys that are shown separately, the most frequent first; [`OTHERS`] is everything else.
     pub keys: Vec<String>,
-    /// Every step, the oldest first, also those in which nothing happened.
+    /// Every step, the oldest first, including empty ones.
     pub steps: Vec<Step>,
     /// When the last step ends.
     pub until: Timestamp,
 }
 
-/// What happened of a series. What this process has counted is in it; what others have counted in the last minute may
-/// not be.
+/// The counts of a series. The last minute of other processes may be missing.
 ///
 /// # Errors
 /// Only faults.
@@ -75,35 +74,35 @@ pub async fn over(
     Ok(arranged(&counts, (from, until), width.span()))
 }
 
-/// What is compared from day to day.
+/// A count that is compared from day to day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Counted {
     /// Log-ins that succeeded.
     Logins,
-    /// Log-ins that did not.
+    /// Log-ins that failed.
     Failures,
-    /// Refreshes that gave tokens.
+    /// Successful refreshes.
     Refreshes,
     /// Access tokens issued.
     Tokens,
 }
 
-/// How often something happened in the last 24 hours, and in the six times 24 hours before.
+/// A count for the last 24 hours and for each of the six days before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DayOf {
-    /// What.
+pub struct DayActivity {
+    /// The counted events.
     pub what: Counted,
-    /// In the last 24 hours; the present hour is counted as far as it has come.
+    /// In the last 24 hours, including the current, incomplete hour.
     pub day: i64,
     /// In each of the days before, the latest first.
     pub before: [i64; DAYS_BEFORE],
 }
 
-/// The last 24 hours and those before, for everything that is compared.
+/// The last 24 hours and the days before, for every [`Counted`].
 ///
 /// # Errors
 /// Only faults.
-pub async fn last_days(app: App, now: Timestamp) -> Result<Vec<DayOf>, Failure> {
+pub async fn last_days(app: App, now: Timestamp) -> Result<Vec<DayActivity>, Failure> {
     app.write_activity().await?;
     let until = Width::Hour.bucket(now) + Width::Hour.span();
     let day = Width::Day.span().millis();
@@ -118,16 +117,16 @@ pub async fn last_days(app: App, now: Timestamp) -> Result<Vec<DayOf>, Failure> 
         (Counted::Tokens, Series::TokensByApi),
     ] {
         let counts = activity::counts(&mut reader, series, Width::Hour, from, until).await?;
-        let mut of = DayOf { what, day: 0, before: [0; DAYS_BEFORE] };
+        let mut activity = DayActivity { what, day: 0, before: [0; DAYS_BEFORE] };
         for count in counts.iter().filter(|count| what.includes(&count.key)) {
-            // The last hour is 0 days ago.
+            // Day 0 ends with the current hour.
             let ago = (until - TimeSpan::from_millis(1)).millis() - count.bucket.millis();
             match usize::try_from(ago / day).unwrap_or_default() {
-                0 => of.day += count.n,
-                ago => of.before.iter_mut().skip(ago - 1).take(1).for_each(|n| *n += count.n),
+                0 => activity.day += count.n,
+                ago => activity.before.iter_mut().skip(ago - 1).take(1).for_each(|n| *n += count.n),
             }
         }
-        found.push(of);
+        found.push(activity);
     }
     Ok(found)
 }
@@ -148,8 +147,8 @@ impl Counted {
 pub struct ClientActivity {
     /// How many in the last 24 hours.
     pub last_day: i64,
-    /// The beginning of the hour in which the last one was issued, or of the day where it is longer ago; none where
-    /// there was none in 30 days.
+    /// The start of the hour in which the last one was issued, or of the day if it is older; `None` if there was
+    /// none in 30 days.
     pub last: Option<Timestamp>,
 }
 
@@ -190,7 +189,7 @@ fn arranged(counts: &[Count], (from, until): (Timestamp, Timestamp), span: TimeS
     }
     let mut keys: Vec<&str> = totals.keys().copied().collect();
     keys.sort_by_key(|key| std::cmp::Reverse(totals.get(key).copied().unwrap_or_default()));
-    keys.truncate(MOST_KEYS);
+    keys.truncate(MAX_KEYS);
     let named: BTreeSet<&str> = keys.iter().copied().collect();
     if counts.iter().any(|count| !named.contains(&*count.key)) {
         keys.push(OTHERS);

@@ -1,7 +1,7 @@
 //! Administration keys of service clients.
 //!
-//! Owns making, listing and revoking them. The secret is shown once and stored as a hash. What a key may be is
-//! `domain::admin_key`, when it works `identity::administrator`.
+//! Owns making, listing and revoking them. The secret is shown once and stored as a hash. The rules for a key are
+//! in `domain::admin_key`; `identity::administrator` authenticates with one.
 
 use crate::app::{App, AuditedTx};
 use crate::base::id::AdminKeyId;
@@ -19,7 +19,7 @@ use super::authorization::authorize;
 use super::client_writes::not_found;
 use super::clients::show;
 
-/// A key that was just made.
+/// A key that was just created.
 #[derive(Debug, Clone)]
 pub struct Created {
     /// The key.
@@ -61,10 +61,9 @@ pub async fn create(
             authorize(tx, Action::CreateAdminKey, &[TargetKind::AdminClient]).await?;
             let of_client = &client.metadata.admin_scopes;
             if of_client.is_empty() {
-                return Err(conflict(
-                    "The client has no administration scopes. Give it some first: signet client update CLIENT_ID \
-                     --admin-scope SCOPE.",
-                ));
+                let message = "The client has no administration scopes. Give it some first: signet client update \
+                               CLIENT_ID --admin-scope SCOPE.";
+                return Err(Refusal::new(Code::Conflict, message).advising().into());
             }
             let (scopes, networks) = new.checked(of_client).map_err(Refusal::fields)?;
             let key = AdminKey {
@@ -84,12 +83,12 @@ pub async fn create(
             Ok(key)
         })
         .await?;
-    // Holding the client has raised the version of what is cached.
+    // `clients::hold` has raised the version of the cached clients.
     app.reload_if_changed().await?;
     Ok(Created { key, secret: Secret::new(secret) })
 }
 
-/// Revokes a key: from the next request on it is refused.
+/// Revokes a key. It is refused from the next request on.
 ///
 /// # Errors
 /// `not_found`; `forbidden`.
@@ -109,7 +108,7 @@ pub async fn revoke(
     .await
 }
 
-/// The refusal of an id that is none of a key.
+/// The refusal of an id that no key has.
 #[must_use]
 pub fn no_key() -> Refusal {
     Refusal::new(Code::NotFound, "The client has no such administration key.")

@@ -23,38 +23,38 @@ use crate::store::{Tx, clients, verifiers};
 use super::authorization::authorize;
 use super::{key_rotation, managed};
 
-/// What an API shall be like; `None` leaves a thing as it is, in a new API as it is by default.
+/// Settings of an API. `None` keeps the present value, or the default for a new API.
 #[derive(Debug, Clone, Default)]
 pub struct Change {
     /// All the scopes it offers.
     pub scopes: Option<Vec<String>>,
-    /// Descriptions of scopes in the place of those of the same scopes; none removes one.
+    /// New descriptions by scope; `None` removes one.
     pub scope_descriptions: BTreeMap<String, Option<String>>,
-    /// What its tokens are signed with, or the server's default.
+    /// The signature algorithm of its tokens, or the server's default.
     pub signing_alg: Option<Option<TokenAlg>>,
     /// Which conventions its tokens follow.
     pub token_profile: Option<TokenProfile>,
-    /// How long its access tokens live, or as long as the server says.
+    /// The lifetime of its access tokens, or the server's default.
     pub access_token_ttl: Option<Option<TimeSpan>>,
-    /// All the claims about users that go into its tokens.
+    /// All claims about users in its tokens.
     pub claims: Option<Vec<String>>,
-    /// Replace the shared secret by a new one; the old one stops at once.
+    /// Replaces the shared secret. The old one stops working at once.
     pub new_secret: bool,
 }
 
-/// An API that was made or changed, and what is said about that only now.
+/// An API that was created or changed, with what is reported only once.
 #[derive(Debug, Clone)]
 pub struct Changed {
     /// The API as it is now.
     pub stored: StoredApi,
-    /// A shared secret that was just made. It cannot be read later.
+    /// A new shared secret. It cannot be read later.
     pub shared_secret: Option<Secret<String>>,
-    /// What the administrator who chose the algorithm should know.
+    /// Warnings for the administrator who chose the algorithm.
     pub warnings: Vec<String>,
 }
 
 impl Change {
-    /// Whether nothing is to be changed.
+    /// Whether the change is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.scopes.is_none()
@@ -97,8 +97,8 @@ impl Change {
             access_ttl: self.access_token_ttl.unwrap_or(before.access_ttl),
             claims: self.claims.clone().unwrap_or(before.claims),
         };
-        // A life that was good when it was chosen is no reason to refuse another change, although
-        // the server's window may have grown since.
+        // A stored lifetime is not checked again: the server's window may have grown since it was chosen, and must
+        // not block another change.
         let rules = rules
             .checked(if life_is_new { retry_window } else { TimeSpan::ZERO })
             .map_err(|error| Refusal::field(error.field(), error.code(), error.message()))?;
@@ -109,7 +109,7 @@ impl Change {
         Ok(Api { rules, ..api })
     }
 
-    /// Makes the secret that goes with the rules, keeps it, or drops it.
+    /// Creates, keeps or drops the shared secret, as the algorithm requires.
     async fn settle_secret(
         &self,
         app: &App,
@@ -128,9 +128,8 @@ impl Change {
         Ok(Some(spelt))
     }
 
-    /// The key the API's tokens will be signed with, if there is none of its algorithm yet. Made
-    /// before the transaction begins, stored in it: no API without its key, and no key without the
-    /// API it is there for.
+    /// The key that will sign the API's tokens, if there is none of its algorithm yet. It is generated before the
+    /// transaction and stored in it, so that neither exists without the other.
     async fn missing_key(&self, app: &App, now: Timestamp) -> Result<Option<MadeKey>, Failure> {
         match self.signing_alg {
             Some(Some(TokenAlg::Key(alg))) => Ok(key_rotation::missing(app, alg, now).await?),
@@ -165,7 +164,7 @@ pub(super) fn refused(error: ApiError) -> Refusal {
 }
 
 fn taken() -> Refusal {
-    Refusal::new(Code::Conflict, "An API with this identifier exists already.")
+    Refusal::new(Code::Conflict, "An API with this identifier already exists.")
 }
 
 fn not_found() -> Refusal {
@@ -189,10 +188,10 @@ pub async fn show(app: App, identifier: String) -> Result<StoredApi, Failure> {
     Ok(found.ok_or_else(not_found)?)
 }
 
-/// Registers an API. In force here at once, in every other process within seconds.
+/// Registers an API. It takes effect here at once, and in other processes within seconds.
 ///
 /// # Errors
-/// Refused when the identifier is none or taken, or a choice cannot be.
+/// Refused when the identifier is invalid or taken, or a setting is invalid.
 pub async fn create(
     app: App,
     identifier: String,
@@ -207,7 +206,7 @@ pub async fn create(
     {
         return Err(Refusal::field("identifier", "reserved", clash.message()).into());
     }
-    // Looked for before a key is made, which takes its time. The insertion is what decides.
+    // An early check, because generating a key is slow. The insertion decides.
     if apis::find(&mut app.db.reader().await?, &api.identifier).await?.is_some() {
         return Err(taken().into());
     }
@@ -223,7 +222,7 @@ pub async fn create(
         .transaction_or_nothing(&info, async |tx| {
             authorize(tx, Action::CreateApi, &[]).await?;
             let mut stored = new.clone();
-            // Held before the master key is asked for, as everywhere.
+            // Locked before the master key, as everywhere.
             apis::hold(tx, &stored.api.identifier).await?;
             let shared_secret = change.settle_secret(&app, tx, &mut stored).await?;
             register(tx, &stored, key.as_ref()).await?;
@@ -330,12 +329,11 @@ pub async fn clients_of(app: App, identifier: String) -> Result<Vec<Client>, Fai
     Ok(all.filter(concerns).collect())
 }
 
-/// Changes the API with this identifier or this row id. Its tokens look so from the next log-in or
-/// refresh on; those that exist stay as they are until they expire. Fields that equal the stored value are
-/// ignored. If none is left, nothing is written.
+/// Changes the API with this identifier or row id. The change shows in tokens from the next log-in or refresh on.
+/// Fields that equal the stored value are ignored. If none is left, nothing is written.
 ///
 /// # Errors
-/// `not_found`; `managed_object`; refused when a choice cannot be.
+/// `not_found`; `managed_object`; refused when a setting is invalid.
 pub async fn update(
     app: App,
     name: String,
@@ -344,7 +342,7 @@ pub async fn update(
 ) -> Result<Changed, Failure> {
     let now = info.now;
     let window = app.lifetimes.retry_window;
-    // A change that cannot be makes no key either; what it is applied to is read again below.
+    // Checked first, so that an invalid change generates no key. The API is read again below.
     let seen = show(app.clone(), name.clone()).await?;
     let planned = change.clone().without_unchanged(&seen);
     if planned.is_empty() {
@@ -371,9 +369,9 @@ pub async fn update(
     Ok(Changed { stored, shared_secret, warnings: change.warnings() })
 }
 
-/// Removes the API with this identifier or this row id. Its tokens live until they expire; new ones
-/// are not made: its sessions end at their next refresh. An API that is registered under the identifier
-/// again is a new API.
+/// Removes the API with this identifier or this row id. Its tokens stay valid until they expire. No new ones are
+/// issued: its sessions end at their next refresh. An API that is registered under the identifier again is a new
+/// API.
 ///
 /// # Errors
 /// `not_found`; `managed_object`.

@@ -10,23 +10,23 @@ use super::declarative::drift;
 use super::health::{self, Health};
 use super::keys;
 
-/// A mail that has waited for longer is not on its way.
+/// A mail that has waited for longer is a finding.
 const MAIL_PATIENCE: TimeSpan = TimeSpan::from_mins(10);
-/// How long before its end a key is mentioned.
+/// How long before its expiry a key is a finding.
 const EXPIRES_SOON: TimeSpan = TimeSpan::from_days(14);
-/// More mails are not counted.
-const MOST_MAILS: i64 = 1_000;
+/// The most mails that are counted.
+const MAX_MAILS: i64 = 1_000;
 
-/// Something to look at.
+/// Something that needs an administrator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Finding {
-    /// The database can be read and not written.
+    /// The database can be read but not written.
     ReadOnly,
     /// Tokens cannot be signed or verified.
     NotSigning,
     /// The clock differs from that of the database.
     Clock,
-    /// Processes have different settings.
+    /// The processes have different settings.
     Settings {
         /// How many settings differ.
         n: i64,
@@ -35,14 +35,14 @@ pub enum Finding {
     KeyWaits {
         /// The key.
         kid: String,
-        /// How many have not fetched it.
+        /// The number of resource servers that have not fetched it.
         missing: usize,
     },
     /// Mails are not delivered.
     Mails {
-        /// How many wait.
+        /// The number of waiting mails.
         n: i64,
-        /// Since when the oldest does.
+        /// When the oldest was written.
         since: Timestamp,
     },
     /// Objects that a configuration file manages were changed elsewhere.
@@ -52,23 +52,23 @@ pub enum Finding {
         /// How many objects.
         n: usize,
     },
-    /// An administration key ends soon.
+    /// An administration key expires soon.
     AdminKey {
         /// The client.
         client_id: String,
         /// The name of the key.
         name: String,
-        /// When it ends.
+        /// When it expires.
         expires_at: Timestamp,
     },
 }
 
-/// What was found, and the health that it was found from.
+/// The findings, and the health that some of them are derived from.
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn look(app: App, now: Timestamp) -> Result<(Vec<Finding>, Health), Failure> {
-    let health = health::look(app.clone(), now).await?;
+pub async fn collect(app: App, now: Timestamp) -> Result<(Vec<Finding>, Health), Failure> {
+    let health = health::collect(app.clone(), now).await?;
     let mut found = of_health(&health);
     for key in keys::list(app.clone(), now).await? {
         let waits = key.next.is_some_and(|next| next.waits_for_verifiers);
@@ -79,7 +79,7 @@ pub async fn look(app: App, now: Timestamp) -> Result<(Vec<Finding>, Health), Fa
     let mut reader = app.db.reader().await?;
     let since = mails::oldest(&mut reader).await?.map(|id| id.made_at());
     if let Some(since) = since.filter(|since| *since + MAIL_PATIENCE < now) {
-        let n = mails::waiting(&mut reader, MOST_MAILS).await?;
+        let n = mails::waiting(&mut reader, MAX_MAILS).await?;
         found.push(Finding::Mails { n, since });
     }
     for stored in clients::all(&mut reader).await? {

@@ -19,8 +19,8 @@ use super::authorization::authorize;
 use super::user_lookup::resolve;
 
 /// The most rows that are examined for one page.
-pub const MOST_EXAMINED: usize = 20_000;
-/// The rows that are read at once where a filter may leave some out.
+pub const MAX_EXAMINED: usize = 20_000;
+/// The rows per statement, where the filter may drop some of them.
 const ROWS: i64 = 500;
 
 /// A page of events, newest first.
@@ -29,7 +29,7 @@ pub struct EventPage {
     /// The events, and where the next page begins. A page with fewer events than were asked for, or none, may be
     /// followed by another.
     pub page: Page<StoredEvent>,
-    /// Whether the page ends early, because [`MOST_EXAMINED`] rows were examined.
+    /// Whether the page ends early, because [`MAX_EXAMINED`] rows were examined.
     pub cut_off: bool,
 }
 
@@ -69,15 +69,15 @@ pub async fn list(
             if filter.matches(&event.facts()) {
                 found.push(event);
             }
-            if found.len() == wanted || examined == MOST_EXAMINED {
+            if found.len() == wanted || examined == MAX_EXAMINED {
                 break;
             }
         }
-        if found.len() == wanted || (is_all && examined < MOST_EXAMINED) {
+        if found.len() == wanted || (is_all && examined < MAX_EXAMINED) {
             let page = Page::cut(found, request.limit, |event| event.id.uuid());
             return Ok(EventPage { page, cut_off: false });
         }
-        if examined == MOST_EXAMINED {
+        if examined == MAX_EXAMINED {
             let page = Page { data: found, next: Some(PageRequest::cursor_of(before)) };
             return Ok(EventPage { page, cut_off: true });
         }
@@ -98,7 +98,7 @@ fn leaves_none_out(filter: &AuditFilter, index: &DrivingIndex<'_>) -> bool {
     rest == AuditFilter::default()
 }
 
-/// Records that events leave the server in a file, before the first of them does.
+/// Records an export before its first event is sent.
 ///
 /// # Errors
 /// Only faults.
@@ -126,12 +126,12 @@ pub async fn user_named(app: &App, name: &str) -> Result<UserId, Failure> {
     Ok(resolve(app.clone(), name.to_owned()).await?.id)
 }
 
-/// Who caused events, by name: a user as in [`user_named`], a client by its `client_id`, an administration key by its
-/// id. Users, clients and keys that were deleted are found by their ids; a client with a name of its own is known as
-/// long as it is registered or an event names it.
+/// The actor of events, by name: a user as in [`user_named`], a client by its `client_id`, an administration key by
+/// its id. Users, clients and keys that were deleted are found by their ids; a client with a chosen `client_id` is
+/// known as long as it is registered or an event names it.
 ///
 /// # Errors
-/// `not_found` when the name is that of none; `conflict` as in [`resolve`].
+/// `not_found` when no user, client or key has the name; `conflict` as in [`resolve`].
 pub async fn actor_named(app: &App, name: &str) -> Result<Actor, Failure> {
     let is_id = name.parse::<Uuid>().is_ok();
     let user = match user_named(app, name).await {

@@ -1,7 +1,7 @@
-//! The right to do something to a target, asked in the transaction that does it.
+//! Authorization of an action on a target, within the transaction that performs it.
 //!
-//! Owns that the right is the one of that moment: a role or a scope that was taken away since the request came, and a
-//! target that has become protected meanwhile, count. What is allowed is said by `domain::permission`.
+//! The right is evaluated at that moment: a role or scope that was withdrawn since the request arrived counts, and so
+//! does a target that has become protected. The rules are in `domain::permission`.
 
 use crate::app::AuditedTx;
 use crate::base::id::UserId;
@@ -16,7 +16,7 @@ use crate::domain::user::User;
 use crate::identity::fresh_authentication::require_fresh_user;
 use crate::store::{admin_keys, clients, helpdesk_resets, users};
 
-/// Refuses an action on targets of these kinds. The caller holds the rows that the kinds were read from.
+/// Refuses an action on targets of these kinds. The caller has locked the rows that the kinds were read from.
 ///
 /// # Errors
 /// `insufficient_scope`, `forbidden`, `reauthentication_required`; faults.
@@ -62,8 +62,8 @@ pub async fn authorize_on_client(
     authorize(tx, action, &[TargetKind::of_client(metadata)]).await
 }
 
-/// Refuses administration scopes that a client has besides those of `before`, unless the caller may give them, and
-/// records that they were given.
+/// Refuses administration scopes that a client did not have in `before`, unless the caller may grant them, and
+/// records the grant.
 ///
 /// # Errors
 /// As [`authorize`].
@@ -82,12 +82,12 @@ pub async fn grant_admin_scopes(
     Ok(tx.record(&event.detail(given.to_string())).await?)
 }
 
-/// Refuses the helpdesk a reset of what it may not reset together with another one, and writes the reset down. Of
-/// other callers nothing is asked. The caller holds the user's row.
+/// Refuses a reset by the helpdesk that would follow another kind of reset too soon, and records it. Other callers
+/// are not limited. The caller has locked the user's row.
 ///
 /// # Errors
 /// `conflict`; faults.
-pub async fn pace_helpdesk(tx: &mut AuditedTx, user: UserId, what: Reset) -> Result<(), Failure> {
+pub async fn limit_helpdesk(tx: &mut AuditedTx, user: UserId, what: Reset) -> Result<(), Failure> {
     let info = tx.info();
     if !info.authority.is_helpdesk() {
         return Ok(());
@@ -96,7 +96,7 @@ pub async fn pace_helpdesk(tx: &mut AuditedTx, user: UserId, what: Reset) -> Res
     Ok(helpdesk_resets::note(tx, user, what, info.now).await?)
 }
 
-/// The right of the request as it is now.
+/// The present authority of the caller.
 async fn current(tx: &mut AuditedTx) -> Result<Authority, Failure> {
     let info = tx.info();
     match (&info.authority, info.origin.actor, &info.origin.client) {
@@ -115,7 +115,7 @@ async fn current(tx: &mut AuditedTx) -> Result<Authority, Failure> {
     }
 }
 
-/// What is left of the scopes of a client.
+/// The scopes of the token that its client still has.
 async fn scopes_now(
     tx: &mut AuditedTx,
     acting: &ActingClient,

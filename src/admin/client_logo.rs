@@ -1,6 +1,6 @@
 //! The logo of a client: uploaded by an administrator, never fetched from an address.
 //!
-//! Owns how picture and settings stay together: both are written in the transaction that holds the client.
+//! The picture and the settings are written in one transaction, which locks the client.
 
 use crate::app::{App, AuditedTx};
 use crate::crypto::digest::sha256_base64url;
@@ -38,7 +38,7 @@ pub async fn set(
     Ok(changed(&app, Action::UpdateClient, &client_id, &info, work).await?.0)
 }
 
-/// Removes the logo of a client. Removing one that is not there is fine.
+/// Removes the logo of a client, if it has one.
 ///
 /// # Errors
 /// `not_found`.

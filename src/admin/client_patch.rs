@@ -1,7 +1,7 @@
 //! Changes of the settings of a client.
 //!
-//! Owns how a change is applied to settings, and every refusal of one that needs no database: all
-//! fields at fault are named at once. `clients` knows which APIs exist and which names are free.
+//! Owns how a change is applied, and every check that needs no database: all invalid fields are reported at once.
+//! `clients` checks which APIs exist and which names are free.
 
 use serde_json::Value;
 
@@ -27,20 +27,20 @@ use crate::oauth::grants;
 /// is a second `Option`, its `None` restores the default.
 #[derive(Debug, Clone, Default)]
 pub struct Change {
-    /// The name people see.
+    /// The displayed name.
     pub name: Option<String>,
-    /// What kind of application it is.
+    /// The kind of application.
     pub client_type: Option<ClientType>,
-    /// How it authenticates, and with nothing else; or as its type does.
+    /// The one method by which it authenticates, or the default of its type.
     pub auth_method: Option<Option<AuthMethod>>,
-    /// Whether a client with a secret is held to its method. Unless it is said, a method that is
-    /// chosen is pinned and a default is not.
+    /// Whether a client with a secret may use only its method. By default, a method that was chosen is pinned and a
+    /// default one is not.
     pub auth_method_pinned: Option<bool>,
-    /// What the `aud` of its assertions may be, or the issuer.
+    /// The accepted `aud` of its assertions, or the default, which is the issuer.
     pub assertion_audience: Option<Option<AssertionAudience>>,
-    /// Whether it needs a PKCE challenge, or as a new client of its method does.
+    /// Its PKCE policy, or the default for its method.
     pub pkce: Option<Option<PkcePolicy>>,
-    /// The security profile it is held to, or none.
+    /// The security profile it must follow, or none.
     pub security_profile: Option<Option<SecurityProfile>>,
     /// Its home page.
     pub client_uri: Option<Option<String>>,
@@ -48,33 +48,33 @@ pub struct Change {
     pub policy_uri: Option<Option<String>>,
     /// Its terms of service.
     pub tos_uri: Option<Option<String>>,
-    /// All the places answers may be sent to.
+    /// All redirect URIs.
     pub redirect_uris: Option<Vec<String>>,
-    /// All the places people may be sent to after logging out.
+    /// All URIs to which users may return after logging out.
     pub post_logout_redirect_uris: Option<Vec<String>>,
-    /// Where it is told that a session has ended.
+    /// Where it receives logout tokens.
     pub backchannel_logout_uri: Option<Option<String>>,
-    /// All the further origins whose scripts may ask us.
+    /// All further origins whose scripts may call Signet.
     pub web_origins: Option<Vec<String>>,
-    /// All the grants it may use, or those of its type.
+    /// All grants it may use, or the default of its type.
     pub grant_types: Option<Option<Vec<String>>>,
-    /// All the scopes it may ask for, or whatever its audiences offer.
+    /// All scopes it may request, or everything its audiences offer.
     pub scopes: Option<Option<Vec<String>>>,
     /// All the APIs its tokens may be for.
     pub audiences: Option<Vec<String>>,
-    /// All the APIs it is.
+    /// All APIs that it implements.
     pub resource_servers: Option<Vec<String>>,
-    /// How long its access tokens live.
+    /// The lifetime of its access tokens.
     pub access_token_ttl: Option<Option<TimeSpan>>,
-    /// When its sessions end unless refreshed.
+    /// The idle lifetime of its sessions.
     pub refresh_idle_ttl: Option<Option<TimeSpan>>,
-    /// When its sessions end in any case.
+    /// The absolute lifetime of its sessions.
     pub refresh_max_ttl: Option<Option<TimeSpan>>,
-    /// What its ID tokens are signed with, or RS256.
+    /// The signature algorithm of its ID tokens, or RS256.
     pub id_token_alg: Option<Option<SigningAlg>>,
-    /// Which claims its ID tokens have, or the fewest.
+    /// Which claims its ID tokens contain; the default is the fewest.
     pub id_token_claims: Option<Option<IdTokenClaims>>,
-    /// The least assurance level of its users' sign-ins.
+    /// The minimum assurance level of its users' sign-ins.
     pub min_acr: Option<Option<AssuranceLevel>>,
     /// Whether users are not asked for consent.
     pub skip_consent: Option<bool>,
@@ -87,7 +87,7 @@ pub struct Change {
 }
 
 impl Change {
-    /// Whether nothing is to be changed.
+    /// Whether the change is empty.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.name.is_none()
@@ -120,7 +120,7 @@ impl Change {
             && self.admin_scopes.is_none()
     }
 
-    /// `before` with the change, and everything about it that cannot be.
+    /// `before` with the change applied, or every invalid field.
     pub(super) fn applied_to(
         &self,
         before: ClientMetadata,
@@ -140,7 +140,7 @@ impl Change {
         let security_profile = self.security_profile.unwrap_or(before.security_profile);
         let fapi2 = security_profile == Some(SecurityProfile::Fapi2);
         let pkce = match self.pkce {
-            // A client that becomes a public one, or is held to a profile, cannot keep another policy.
+            // A client that becomes public or gets a profile loses a weaker policy.
             None | Some(None) if fapi2 || auth_method == AuthMethod::None => PkcePolicy::Required,
             Some(chosen) => chosen.unwrap_or_else(|| PkcePolicy::of_new(auth_method)),
             None => before.pkce,
@@ -224,8 +224,8 @@ impl Change {
         (after, wrong)
     }
 
-    /// The keys it has afterwards. Keys that are not spoken of go with the method that needs them,
-    /// as secrets do.
+    /// The keys after the change. Keys that the change does not name are dropped with the method that needs them,
+    /// like secrets.
     fn keys(
         &self,
         before: Vec<Value>,
@@ -247,7 +247,8 @@ impl Change {
         }
     }
 
-    /// The same demand as on the lives APIs choose, when it is chosen: the window may grow later.
+    /// The same rule as for the lifetimes of APIs. It applies when the value is chosen, because the window may grow
+    /// later.
     fn check_window(&self, retry_window: TimeSpan, wrong: &mut Vec<FieldError>) {
         let least = retry_window.millis().saturating_mul(2);
         if self.access_token_ttl.flatten().is_some_and(|ttl| ttl.millis() < least) {
@@ -257,7 +258,7 @@ impl Change {
         }
     }
 
-    /// What to consider about the settings that were chosen for `client`, which is there now.
+    /// Warnings about the settings that were chosen for `client`.
     pub(super) fn warnings(&self, client: &Client, created: bool) -> Vec<String> {
         let algorithm = self.id_token_alg.flatten().map(TokenAlg::Key);
         let mut warnings = algorithm.map(algorithms::warnings).unwrap_or_default();
@@ -274,8 +275,8 @@ impl Change {
         }
         if client.gets_no_token() && (created || self.audiences.is_some()) {
             warnings.push(format!(
-                "A service without an audience gets no token: client_credentials is answered \
-                 invalid_target. Add one:  signet client update {} --audience IDENTIFIER",
+                "A service without an audience gets no token: client_credentials returns invalid_target. Add one:  \
+                 signet client update {} --audience IDENTIFIER",
                 client.client_id
             ));
         }
@@ -284,8 +285,8 @@ impl Change {
         for uri in lists.into_iter().flatten().flatten().filter(short) {
             let scheme = uri.split(':').next().unwrap_or_default();
             let warning = format!(
-                "{scheme}: any app can claim this scheme. Use a domain of yours turned round, such \
-                 as com.example.app (RFC 8252 §7.1)."
+                "{scheme}: any app can claim this scheme. Use your domain in reverse order, such as com.example.app \
+                 (RFC 8252 §7.1)."
             );
             if !warnings.contains(&warning) {
                 warnings.push(warning);
@@ -295,7 +296,7 @@ impl Change {
     }
 }
 
-/// The first thing that is wrong with a field is what is said about it.
+/// Only the first problem of a field is reported.
 fn note(wrong: &mut Vec<FieldError>, problem: FieldError) {
     if !wrong.iter().any(|known| known.field == problem.field) {
         wrong.push(problem);
@@ -312,7 +313,7 @@ pub(super) fn once_each(list: &[String]) -> Vec<String> {
     kept
 }
 
-/// Whether each is a scope of administration is said by `client_checks`.
+/// `client_checks` checks that each is an administration scope.
 fn parse_admin_scopes(scopes: &[String], wrong: &mut Vec<FieldError>) -> Scopes {
     let parsed = Scopes::parse(&scopes.join(" ")).ok();
     parsed.filter(|_| scopes.iter().all(|scope| is_scope(scope))).unwrap_or_else(|| {

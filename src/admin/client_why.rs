@@ -1,5 +1,4 @@
-//! Why requests of a client were refused or narrowed: what was found lately, explained by how the client is
-//! registered now.
+//! Why requests of a client were refused or narrowed: recent findings, explained with the present registration.
 
 use crate::app::App;
 use crate::base::Timestamp;
@@ -12,18 +11,18 @@ use crate::store::clients::StoredClient;
 
 use super::clients;
 
-/// A client and what was found.
+/// A client and its findings.
 #[derive(Debug, Clone)]
 pub struct ClientReport {
     /// The client as it is now.
     pub stored: StoredClient,
-    /// What was wrong with its requests, the latest first.
+    /// Its findings, the latest first.
     pub findings: Vec<(Finding, Explanation)>,
 }
 
 impl ClientReport {
-    /// Whether there is nothing to do: what was found before the client was last changed is told, and no longer
-    /// counts, because that change may have ended it.
+    /// Whether there are no findings. Findings from before the last change of the client are listed but do not
+    /// count, because the change may have fixed them.
     #[must_use]
     pub fn is_good(&self) -> bool {
         let mut findings = self.findings.iter();
@@ -32,7 +31,7 @@ impl ClientReport {
     }
 }
 
-/// What was wrong with requests of a client in the last thirty days.
+/// The findings about a client in the last 30 days.
 ///
 /// # Errors
 /// `not_found`.

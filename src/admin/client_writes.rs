@@ -1,8 +1,8 @@
 //! The steps of a change of a client that run within a transaction: registering, storing, removing.
 //!
 //! Shared by the use cases of single clients and by configuration files, which change many objects in one
-//! transaction. Owns that a name has one bearer, also when two are registered at once, and that secrets go with the
-//! method of authentication.
+//! transaction. Owns that a name is unique, even under concurrent registration, and that secrets are dropped with
+//! the authentication method.
 
 use crate::app::{App, AuditedTx, MadeKey};
 use crate::base::{Secret, Timestamp, opaque_token};
@@ -26,13 +26,13 @@ pub(super) fn not_found() -> Refusal {
 }
 
 fn taken() -> Refusal {
-    Refusal::new(Code::Conflict, "A client with this client_id exists already.")
+    Refusal::new(Code::Conflict, "A client with this client_id already exists.")
 }
 
 /// Registers a client, with the key that its ID tokens are signed with if there was none.
 ///
 /// # Errors
-/// `conflict` when the name is a client's or an API's; `validation_failed` for an API that is not registered.
+/// `conflict` when a client or an API has the name; `validation_failed` for an API that is not registered.
 pub(super) async fn register(
     tx: &mut AuditedTx,
     stored: &StoredClient,
@@ -72,7 +72,7 @@ pub(super) async fn store(
     record(tx, event, stored).await
 }
 
-/// Removes a client and what people allowed it.
+/// Removes a client and the consents of its users.
 ///
 /// # Errors
 /// Only faults.
@@ -93,9 +93,9 @@ pub(super) async fn record(
     Ok(tx.record(&Event::new(kind).for_client(client_id).detail(client_id)).await?)
 }
 
-/// Ends the credentials that a client had before it was given its first administration scopes: callers who may not give
-/// such scopes may have made them, and would administer. Secrets end, so that another one is made, and administration
-/// keys of an earlier grant; public keys have to be named again with the change.
+/// Ends the credentials that a client had before its first administration scopes: a caller who may not grant such
+/// scopes may know them. Secrets are replaced, administration keys of an earlier grant are revoked, and public keys
+/// must be named again in the change.
 ///
 /// # Errors
 /// `validation_failed` when the client authenticates with keys and `names_keys` is false; faults.
@@ -110,15 +110,15 @@ pub(super) async fn end_credentials_before_grant(
         return Ok(());
     }
     if metadata.auth_method == AuthMethod::PrivateKeyJwt && !names_keys {
-        let message = "Name the client's keys again with its first administration scopes: the holder of a key that was \
-                       registered before would administer.";
+        let message = "Send the client's keys again with its first administration scopes: otherwise the holder of a \
+                       key that was registered before could administer.";
         return Err(Refusal::field("jwks", "required", message).into());
     }
     client.secrets.clear();
     Ok(admin_keys::delete_of_client(tx, &client.client_id).await?)
 }
 
-/// Makes the first secret of a client that authenticates with one; drops those of any other.
+/// Creates the first secret of a client that authenticates with one, and drops the secrets of any other client.
 pub(super) fn settle_secrets(
     app: &App,
     client: &mut Client,
@@ -149,15 +149,14 @@ pub(super) fn refuse(wrong: Vec<FieldError>) -> Result<(), Refusal> {
 /// Why the `client_id` is not allowed.
 pub(super) fn unacceptable_name(client_id: &str, issuer: &str) -> Option<FieldError> {
     let field = "client_id";
-    // A colon separates name and secret in a Basic header, and libraries do not encode it. Clients
-    // that have one from an older version keep it.
+    // A colon separates name and secret in a Basic header, and libraries do not encode it. Clients from an older
+    // version may have one and keep it.
     if !is_client_id(client_id) || client_id.contains(':') {
-        let message = "A client_id is 1 to 128 letters, digits or characters out of - . _ ~ /.";
+        let message = "A client_id is 1 to 128 letters, digits or characters from - . _ ~ /.";
         return Some(FieldError { field, code: "malformed", message });
     }
     if client_id == "new" {
-        let message =
-            "The web console has the page of new clients at this name. Choose another client_id.";
+        let message = "The web console reserves this name for the page of new clients. Choose another client_id.";
         return Some(FieldError { field, code: "reserved", message });
     }
     let clash = identifier_namespace::clash(client_id, issuer, [BUILT_IN])?;
@@ -171,8 +170,8 @@ async fn is_api(tx: &mut Tx, identifier: &str) -> Result<bool, Failure> {
     Ok(found.is_some_and(|stored| stored.api.identifier == identifier))
 }
 
-/// Refuses APIs that are not registered. Only what is chosen now: an API that was deleted since an earlier choice is
-/// no reason to refuse another change.
+/// Refuses APIs that are not registered. Only new choices are checked: an API that has been deleted since an earlier
+/// choice must not block another change.
 ///
 /// # Errors
 /// `validation_failed`; faults.
@@ -181,7 +180,7 @@ pub(super) async fn require_apis(
     audiences: Option<&[String]>,
     resource_servers: Option<&[String]>,
 ) -> Result<(), Failure> {
-    let message = "This is no registered API: signet api create.";
+    let message = "This is not a registered API: signet api create.";
     let mut wrong = Vec::new();
     for (field, chosen) in [("audiences", audiences), ("serves", resource_servers)] {
         for identifier in chosen.unwrap_or_default() {

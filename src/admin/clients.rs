@@ -1,7 +1,7 @@
-//! Managing clients: who may ask for tokens, where answers go, and the secrets they prove it with.
+//! Managing clients: their registration, redirect URIs and secrets.
 //!
-//! Owns the names (one bearer each, also when two are registered at once) and the secrets, which are
-//! shown once and stored as hashes. Fetches nothing from any address a client has.
+//! Owns the uniqueness of names, even under concurrent registration, and the secrets, which are shown once and
+//! stored as hashes. Never fetches anything from an address of a client.
 
 use crate::app::{App, AuditedTx};
 use crate::base::Secret;
@@ -29,22 +29,22 @@ use super::{key_rotation, managed};
 /// A client to be registered.
 #[derive(Debug, Clone)]
 pub struct New {
-    /// Its name on the wire; without one it is given a new UUID.
+    /// Its `client_id`; without one it gets a new UUID.
     pub client_id: Option<String>,
-    /// The name people see.
+    /// The displayed name.
     pub name: String,
-    /// What kind of application it is.
+    /// The kind of application.
     pub client_type: ClientType,
 }
 
-/// A client that was made or changed, and what is said about that only now.
+/// A client that was created or changed, with what is reported only once.
 #[derive(Debug, Clone)]
 pub struct Changed {
     /// The client as it is now.
     pub stored: StoredClient,
-    /// A secret that was just made. It cannot be read later.
+    /// A new secret. It cannot be read later.
     pub client_secret: Option<Secret<String>>,
-    /// What the administrator who made the choice should know.
+    /// Warnings for the administrator.
     pub warnings: Vec<String>,
 }
 
@@ -66,7 +66,7 @@ pub async fn show(app: App, client_id: String) -> Result<StoredClient, Failure> 
     Ok(found.ok_or_else(not_found)?)
 }
 
-/// What an administrator should know about the stored keys of a client.
+/// Warnings about the stored keys of a client.
 #[must_use]
 pub fn key_warnings(client: &Client) -> Vec<String> {
     let (id, keys) = (&client.client_id, &client.metadata.jwks);
@@ -92,17 +92,17 @@ pub fn key_warnings(client: &Client) -> Vec<String> {
     warnings
 }
 
-/// A text that cannot be a `client_id` names no client; the database need not be asked.
+/// A text that cannot be a `client_id` needs no lookup.
 fn check_name(client_id: &str) -> Result<(), Refusal> {
     if is_client_id(client_id) { Ok(()) } else { Err(not_found()) }
 }
 
-/// Registers a client, with a secret if it authenticates with one. In force here at once, in every
-/// other process within seconds.
+/// Registers a client, with a secret if it authenticates with one. It takes effect here at once, and in other
+/// processes within seconds.
 ///
 /// # Errors
-/// `validation_failed` when a choice cannot be, also an API that is not registered; `conflict` when
-/// the `client_id` is a client's or an API's.
+/// `validation_failed` when a setting is invalid, including an API that is not registered; `conflict` when a client
+/// or an API has the `client_id`.
 pub async fn create(
     app: App,
     new: New,
@@ -137,12 +137,12 @@ pub async fn create(
     Ok(Changed { stored, client_secret, warnings })
 }
 
-/// Changes a client. Another method of authentication drops the secrets or makes the first one; the first
-/// administration scopes end the secrets and make another one. Fields that equal the stored value are ignored. If
-/// none is left, nothing is written.
+/// Changes a client. Another authentication method drops the secrets or creates the first one; the first
+/// administration scopes replace the secrets. Fields that equal the stored value are ignored. If none is left,
+/// nothing is written.
 ///
 /// # Errors
-/// `not_found`; `managed_object`; `validation_failed` when a choice cannot be.
+/// `not_found`; `managed_object`; `validation_failed` when a setting is invalid.
 pub async fn update(
     app: App,
     client_id: String,
@@ -151,7 +151,7 @@ pub async fn update(
 ) -> Result<Changed, Failure> {
     let now = info.now;
     let window = app.lifetimes.retry_window;
-    // A change that cannot be makes no key either; what it is applied to is read again below.
+    // Checked first, so that an invalid change generates no key. The client is read again below.
     let seen = show(app.clone(), client_id.clone()).await?;
     let planned = change.clone().without_unchanged(&seen.client.metadata);
     if planned.is_empty() {
@@ -160,8 +160,8 @@ pub async fn update(
     }
     let (planned, wrong) = planned.applied_to(seen.client.metadata, window);
     refuse(wrong)?;
-    // The key its ID tokens will be signed with, if there is none of the algorithm yet. Made before the
-    // transaction begins, stored in it.
+    // The key that will sign its ID tokens, if there is none of the algorithm yet. It is generated before the
+    // transaction and stored in it.
     let key = key_rotation::missing(&app, planned.id_token_alg, now).await?;
     let work = async |tx: &mut AuditedTx, stored: &mut StoredClient| {
         let names_keys = change.jwks.is_some();
@@ -188,7 +188,7 @@ pub async fn update(
     Ok(Changed { stored, client_secret, warnings })
 }
 
-/// Disables a client: from the next request on it gets nothing. Disabling twice is fine.
+/// Disables a client. Its requests are refused from the next one on. Idempotent.
 ///
 /// # Errors
 /// `not_found`.
@@ -210,7 +210,7 @@ pub async fn disable(
     Ok(changed(&app, Action::DisableClient, &client_id, &info, work).await?.0)
 }
 
-/// Enables a client again. Enabling twice is fine.
+/// Enables a client again. Idempotent.
 ///
 /// # Errors
 /// `not_found`.
@@ -229,8 +229,8 @@ pub async fn enable(
     Ok(changed(&app, Action::EnableClient, &client_id, &info, work).await?.0)
 }
 
-/// Makes a new secret. The one before stays good until the next rotation, so that a client can be
-/// told without being cut off; with `revoke_old` every other ends at once.
+/// Creates a new secret. The previous one stays valid until the next rotation, so that the client can be
+/// reconfigured without an outage; with `revoke_old` all others end at once.
 ///
 /// # Errors
 /// `not_found`; `conflict` when the client authenticates without a secret.
@@ -258,7 +258,8 @@ pub async fn rotate_secret(
     Ok(Changed { stored, client_secret, warnings: Vec::new() })
 }
 
-/// Removes a client and what people allowed it. The same `client_id` made again is another client.
+/// Removes a client and the consents of its users. A client that is registered later under the same `client_id` is
+/// a different one.
 ///
 /// # Errors
 /// `not_found`.
@@ -275,8 +276,8 @@ pub async fn delete(app: App, client_id: String, info: RequestInfo) -> Result<()
     Ok(())
 }
 
-/// One change of a client, held from its reading to its end, with its audit events: none means that
-/// nothing changed.
+/// One change of a client, locked from the read to the commit, with its audit events. No events mean that nothing
+/// changed.
 pub(super) async fn changed<T>(
     app: &App,
     action: Action,
@@ -293,7 +294,7 @@ pub(super) async fn changed<T>(
             let before = TargetKind::of_client(&stored.client.metadata);
             authorize(tx, action, &[before]).await?;
             let (events, told) = work.clone()(tx, &mut stored).await?;
-            // Also what a change makes of the client needs the right.
+            // The changed client, too, must be one that the caller may change.
             authorize_on_client(tx, action, &stored.client.metadata).await?;
             if !events.is_empty() {
                 stored.updated_at = now;

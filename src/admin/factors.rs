@@ -1,5 +1,4 @@
-//! The second factors of users: what an administrator sees of them, and removing them for a user who has lost
-//! theirs.
+//! The second factors of users: listing them, and removing them for users who have lost theirs.
 
 use crate::app::App;
 use crate::base::id::{FactorId, UserId};
@@ -12,7 +11,7 @@ use crate::identity::factors::{self as own, Overview};
 use crate::identity::notifications::{Notification, notify};
 use crate::store::{factors, recovery_codes, users};
 
-use super::authorization::pace_helpdesk;
+use super::authorization::limit_helpdesk;
 use super::users::{change, show};
 
 /// The factors of a user, and how many recovery codes are left.
@@ -24,8 +23,8 @@ pub async fn list(app: App, id: UserId) -> Result<Overview, Failure> {
     own::overview(app, id).await
 }
 
-/// Removes all factors and recovery codes of a user, and ends everything the user has: the password alone
-/// signs in afterwards. Without any, nothing happens. Whether there were any.
+/// Removes all factors and recovery codes of a user and ends all sessions: the password alone signs in afterwards.
+/// Returns whether there were any.
 ///
 /// # Errors
 /// `not_found`; `forbidden`; `conflict` when the helpdesk has just sent the user a link to a new password.
@@ -37,7 +36,7 @@ pub async fn reset(app: App, id: UserId, info: RequestInfo) -> Result<bool, Fail
         if removed == 0 && codes == 0 {
             return Ok(None);
         }
-        pace_helpdesk(tx, id, Reset::Factors).await?;
+        limit_helpdesk(tx, id, Reset::Factors).await?;
         recovery_codes::delete_all(tx, id).await?;
         factors::require_no_second(tx, id).await?;
         users::raise_epoch(tx, id, now).await?;
@@ -47,7 +46,7 @@ pub async fn reset(app: App, id: UserId, info: RequestInfo) -> Result<bool, Fail
     .await
 }
 
-/// Removes one factor of a user, and ends everything the user has. With the last one the recovery codes go.
+/// Removes one factor of a user and ends all sessions. Recovery codes are removed with the last factor.
 ///
 /// # Errors
 /// `not_found`.
@@ -63,7 +62,7 @@ pub async fn remove(
         let found = stored.iter().find(|stored| stored.factor.id == factor);
         let none = || Refusal::new(Code::NotFound, "There is no such factor.");
         let kind = found.ok_or_else(none)?.factor.kind;
-        pace_helpdesk(tx, id, Reset::Factors).await?;
+        limit_helpdesk(tx, id, Reset::Factors).await?;
         own::remove_factor(tx, id, factor).await?;
         users::raise_epoch(tx, id, now).await?;
         notify(tx, &user, Notification::FactorsReset).await?;

@@ -1,4 +1,4 @@
-//! Whether this process can do its work, for the console. Readiness (`http/health.rs`) asks the same.
+//! The health of this process, for the console. Readiness (`http/health.rs`) uses the same checks.
 
 use crate::app::App;
 use crate::base::Timestamp;
@@ -6,7 +6,7 @@ use crate::domain::outcome::Failure;
 use crate::domain::process_settings::DEAD_AFTER;
 use crate::store::processes::{self, StoredProcess};
 
-/// What was found.
+/// The results of the checks.
 #[derive(Debug, Clone)]
 pub struct Health {
     /// Whether the database can be read.
@@ -23,11 +23,11 @@ pub struct Health {
     pub processes: Vec<StoredProcess>,
 }
 
-/// Looks.
+/// Reads the state of the database, the keys, the clock and the processes.
 ///
 /// # Errors
 /// When the database cannot be read at all.
-pub async fn look(app: App, now: Timestamp) -> Result<Health, Failure> {
+pub async fn collect(app: App, now: Timestamp) -> Result<Health, Failure> {
     let reads = app.read_probe().await.is_ok();
     Ok(Health {
         reads,

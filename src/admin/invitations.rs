@@ -1,7 +1,7 @@
-//! Links that administrators have made for users: invitations, new passwords. And unlocking an account.
+//! Links that administrators create for users: invitations and new passwords.
 //!
-//! Owns who may be sent which link, and whether it is mailed or handed over. What a link does is
-//! `identity::invitation` and `identity::recovery`. A link that is handed over proves no address.
+//! Owns which user may get which link, and whether it is mailed or handed over. `identity::invitation` and
+//! `identity::recovery` redeem links. A link that is handed over does not verify an address.
 
 use crate::app::{App, AuditedTx, outbox};
 use crate::base::id::UserId;
@@ -18,21 +18,21 @@ use crate::domain::user::User;
 use crate::identity::mailed_codes::{self, CodeContent, CodeOwner, NewCode};
 use crate::store::users;
 
-use super::authorization::{authorize_on_user, pace_helpdesk};
+use super::authorization::{authorize_on_user, limit_helpdesk};
 use super::users::not_found;
 
-/// A link that was made.
+/// A link that was created.
 pub struct SentLink {
-    /// The address it was mailed to; none where it was not.
+    /// The address it was mailed to, if it was mailed.
     pub mailed_to: Option<String>,
     /// The link, where it was not mailed.
     pub link: Option<Secret<String>>,
-    /// When it ends.
+    /// When it expires.
     pub expires_at: Timestamp,
 }
 
-/// Invites a user without a password to choose one. The link of an earlier invitation is void. Where mail is on and the
-/// user has an address, it is mailed there, and accepting it verifies the address.
+/// Invites a user without a password to choose one. The link of an earlier invitation becomes invalid. If mail is set up
+/// and the user has an address, the link is mailed there, and accepting it verifies the address.
 ///
 /// # Errors
 /// `not_found`; `conflict` when the user has a password or is disabled; unavailable when too many mails wait.
@@ -62,7 +62,7 @@ pub async fn recover(app: App, id: UserId, info: RequestInfo) -> Result<SentLink
     send(&app, id, &info, wanted).await
 }
 
-/// A link that is wanted.
+/// A link to be created.
 #[derive(Clone, Copy)]
 struct Wanted {
     action: Action,
@@ -92,20 +92,19 @@ async fn make(tx: &mut AuditedTx, id: UserId, wanted: Wanted) -> Result<SentLink
         return Err(conflict("The user is disabled. Enable the user first."));
     }
     if purpose == CodePurpose::Invite && found.password_hash.is_some() {
-        return Err(conflict(
-            "The user has a password. Send a link to choose a new one instead: \
-             POST /v1/admin/users/{id}/recovery, or signet user recover LOGIN.",
-        ));
+        let message = "The user has a password. Send a link to choose a new one instead: \
+                       POST /v1/admin/users/{id}/recovery, or signet user recover LOGIN.";
+        return Err(Refusal::new(Code::Conflict, message).advising().into());
     }
     if purpose == CodePurpose::Reset {
-        pace_helpdesk(tx, id, Reset::Password).await?;
+        limit_helpdesk(tx, id, Reset::Password).await?;
     }
     let app = tx.app();
     let to = address(&app, &found.user, purpose);
     if to.is_none() && app.mailer.is_some() && tx.info().authority.is_helpdesk() {
         return Err(conflict(
-            "The user has no verified e-mail address to send the link to, and the helpdesk is not shown it. Ask an \
-             administrator.",
+            "The user has no verified e-mail address to send the link to, and the helpdesk may not see the link. Ask \
+             an administrator.",
         ));
     }
     let stored = CodeContent { address: to.as_ref().map(|to| to.delivery().to_owned()) };
@@ -132,8 +131,8 @@ async fn make(tx: &mut AuditedTx, id: UserId, wanted: Wanted) -> Result<SentLink
     }
 }
 
-/// Where a link is mailed to; nowhere where mail is off. An invitation is how an address is verified, a new password
-/// goes to a verified one only.
+/// The address that a link is mailed to, if mail is set up. An invitation verifies the address; a link for a new
+/// password is only mailed to a verified one.
 fn address(app: &App, user: &User, purpose: CodePurpose) -> Option<EmailAddress> {
     app.mailer.as_ref()?;
     let address = match purpose {

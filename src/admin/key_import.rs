@@ -12,31 +12,31 @@ use crate::domain::request_info::RequestInfo;
 use crate::domain::signing_key::{KeyState, SigningAlg};
 use crate::store::keys::{self, StoredKey};
 
-/// What an imported key is for.
+/// The purpose of an imported key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Use {
-    /// Tokens another issuer signed with it stay good for so long; nothing new is signed.
+    /// Verifying: tokens that another issuer signed with it stay valid for this time. It signs nothing new.
     Verify(TimeSpan),
-    /// New tokens are signed with it from now on: its verifiers have it already.
+    /// Signing: new tokens are signed with it at once, because verifiers already have it.
     Sign,
 }
 
-/// A key that was taken over.
+/// An imported key.
 #[derive(Debug, Clone)]
 pub struct Taken {
     /// The name it is published under.
     pub kid: String,
     /// Its algorithm.
     pub alg: SigningAlg,
-    /// Where it stands.
+    /// Its state.
     pub state: KeyState,
 }
 
-/// Takes over a private key from elsewhere, so that tokens signed with it stay good after a move.
+/// Imports a private key, so that tokens signed with it stay valid after a migration.
 ///
 /// # Errors
-/// `conflict` when a key of this name is there already, the same key is there for another algorithm, or
-/// it is to sign with an algorithm that no API and no client uses.
+/// `conflict` when a key with this `kid` exists, the same key exists for another algorithm, or it is to sign with
+/// an algorithm that no API and no client uses.
 pub async fn import(
     app: App,
     imported: Imported,
@@ -65,11 +65,11 @@ pub async fn import(
         let mut stored = app.seal_key(tx, &made).await?;
         stored.facts.longest_ttl = longest_ttl;
         let present = keys::signing_keys(tx).await?;
-        // One key, one algorithm (RFC 8725 §3.1), whatever its name.
+        // One algorithm per key (RFC 8725 §3.1), whatever its `kid`.
         let same = |key: &StoredKey| key.public_jwk == stored.public_jwk && key.facts.alg != alg;
         if present.iter().any(same) {
-            let message = "This key is here already, for another algorithm. One key signs with one: \
-                        make a key of its own for this one.";
+            let message = "This key already exists for another algorithm, and a key signs with one algorithm only: \
+                           create a separate key.";
             return Err(Refusal::new(Code::Conflict, message).into());
         }
         if wanted == Use::Sign {
@@ -81,7 +81,7 @@ pub async fn import(
             }
         }
         if !keys::insert_signing_key(tx, &stored).await? {
-            return Err(Refusal::new(Code::Conflict, "A key of this name is there already.").into());
+            return Err(Refusal::new(Code::Conflict, "A key with this name already exists.").into());
         }
         tx.record(&Event::new(EventKind::KeyImported).detail(&*stored.facts.kid)).await?;
         Ok(())

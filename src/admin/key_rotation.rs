@@ -1,7 +1,7 @@
-//! Changes of signing keys: the steps of the plan, each in one transaction, and changes by hand.
+//! Changes of signing keys: the planned steps, each in one transaction, and manual changes.
 //!
-//! Owns the transactions and the audit trail of every stage. When a stage is due is
-//! `domain::key_rotation`; the timer is `jobs::key_rotation`.
+//! Owns the transactions and the audit events of every stage. `domain::key_rotation` decides when a stage is due;
+//! `jobs::key_rotation` is the timer.
 
 use crate::app::{App, AuditedTx, MadeKey};
 use crate::base::Timestamp;
@@ -24,10 +24,10 @@ pub async fn facts(app: &App) -> Result<Vec<KeyFacts>, Fault> {
     Ok(stored.into_iter().map(|key| key.facts).collect())
 }
 
-/// One step that Signet takes by itself, in a transaction of its own. False when another process was first.
+/// Carries out one automatic step in its own transaction. False when another process was first.
 ///
 /// # Errors
-/// When a key cannot be made or the database cannot be written.
+/// When a key cannot be generated or the database cannot be written.
 pub async fn carry_out(app: &App, change: &Change, now: Timestamp) -> Result<bool, Fault> {
     match step(app, change, &RequestInfo::system(now)).await {
         Ok(done) => Ok(done),
@@ -36,9 +36,9 @@ pub async fn carry_out(app: &App, change: &Change, now: Timestamp) -> Result<boo
     }
 }
 
-/// One step in a transaction of its own. False when another process was first.
+/// Carries out one step in its own transaction. False when another process was first.
 async fn step(app: &App, change: &Change, info: &RequestInfo) -> Result<bool, Failure> {
-    // Made before the transaction begins: it takes its time.
+    // Generated before the transaction, because it is slow.
     let made = match change {
         Change::Publish(alg) => {
             Some(app.make_signing_key(*alg, KeyState::Published, info.now).await?)
@@ -103,7 +103,7 @@ async fn write(tx: &mut AuditedTx, change: &Change, made: Option<&MadeKey>) -> R
     Ok(())
 }
 
-/// A key to sign with `alg`, if there is none yet; to be stored by [`begin`].
+/// A new key for `alg`, if there is none yet; [`begin`] stores it.
 ///
 /// # Errors
 /// Only faults.
@@ -129,22 +129,22 @@ pub async fn begin(tx: &mut AuditedTx, made: Option<&MadeKey>) -> Result<(), Fau
     Ok(())
 }
 
-/// A key that was changed by hand, and what follows.
+/// The result of a manual change.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct Changed {
     /// The key that is or will be signing.
     pub kid: String,
     /// Its algorithm.
     pub alg: SigningAlg,
-    /// Where it stands now.
+    /// Its present state.
     pub state: KeyState,
-    /// When it begins to sign, unless verifiers have to be waited for; none when it does already.
+    /// When it begins to sign, unless it waits for verifiers; `None` if it signs already.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signs_at: Option<String>,
 }
 
-/// Rotates by hand: publishes a successor now, which signs when verifiers have had time to fetch it; with
-/// `at_once` it signs as soon as every process has it, [`SPREADING`] later. Without `alg`, every algorithm
+/// Rotates manually: publishes a successor now, which signs after verifiers have had time to fetch it. With
+/// `at_once` it signs as soon as every process has it, [`SPREADING`] later. Without `alg`, rotates every algorithm
 /// that has a key.
 ///
 /// # Errors
@@ -201,8 +201,8 @@ async fn sign_soon(
     } else {
         let ordered = app.transaction_or_nothing(info, async |tx| {
             authorize(tx, Action::RotateKeys, &[]).await?;
-            // The time is read again: generating the key took a while, and other processes can read the key
-            // only since it was stored.
+            // The time is read again, because generating the key took a while and other processes can read it only
+            // now.
             let at = tx.app().now() + SPREADING;
             Ok(keys::order(tx, kid, at).await?)
         });
@@ -240,11 +240,11 @@ fn told(key: &KeyFacts, policy: &Policy) -> Changed {
     }
 }
 
-/// Takes a key out of the set by hand. One that signs nothing yet goes as it is; any other only
-/// `at_once`, which breaks the tokens it signed and, where it was signing, begins another key.
+/// Retires a key manually. A key that signs nothing yet is removed at once. Any other needs `at_once`: its tokens
+/// become invalid, and if it was signing, another key takes over.
 ///
 /// # Errors
-/// `not_found`; `conflict` when it would break tokens and was not asked to.
+/// `not_found`; `conflict` when valid tokens would become invalid and `at_once` is false.
 pub async fn retire(
     app: App,
     kid: String,
@@ -257,12 +257,12 @@ pub async fn retire(
     let key = all.iter().find(|key| key.kid == kid).ok_or_else(no_key)?;
     match key.state {
         KeyState::Retired => {
-            return Err(Refusal::new(Code::Conflict, "This key is retired already.").into());
+            return Err(Refusal::new(Code::Conflict, "This key is already retired.").into());
         }
         KeyState::Active | KeyState::Retiring if !at_once => {
-            let message = "Tokens it signed are still valid and would be refused. It retires by itself \
-                        when they have expired. To retire it now: signet key retire KID --now.";
-            return Err(Refusal::new(Code::Conflict, message).into());
+            let message = "Tokens it signed are still valid and would be refused. It is retired automatically when \
+                           they have expired. To retire it now: signet key retire KID --now.";
+            return Err(Refusal::new(Code::Conflict, message).advising().into());
         }
         KeyState::Active | KeyState::Published | KeyState::Retiring => {}
     }
@@ -277,7 +277,7 @@ pub async fn retire(
         authorize(tx, Action::RetireKey, &[]).await?;
         let mut done = keys::advance(tx, &kid, key.state, KeyState::Retired, now).await?;
         let mut events = vec![(EventKind::KeyRetired, kid.clone())];
-        // Something has to sign: the key that waits, or one made for it.
+        // A key must sign: the published successor, or a new one.
         if let Some(next) = successor {
             let (from, to) = (KeyState::Published, KeyState::Active);
             done &= keys::advance(tx, &next.kid, from, to, now).await?;

@@ -1,4 +1,4 @@
-//! Looking at signing keys.
+//! Listing signing keys.
 
 use serde_json::Value;
 
@@ -17,46 +17,46 @@ use super::verifiers::{self, write_verifiers};
 /// A signing key without its private half.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct PublicKey {
-    /// Its name.
+    /// Its `kid`.
     pub kid: String,
-    /// What it signs with.
+    /// Its signature algorithm.
     pub alg: SigningAlg,
-    /// Where it stands in its life.
+    /// Its state.
     pub state: KeyState,
-    /// Since when it stands there.
+    /// When it entered that state.
     #[serde(serialize_with = "as_rfc3339")]
     pub since: Timestamp,
-    /// When it was made.
+    /// When it was created.
     #[serde(serialize_with = "as_rfc3339")]
     pub created_at: Timestamp,
     /// Whether it signs access tokens for APIs that set no algorithm of their own.
     pub default: bool,
-    /// What comes next and when, as far as that is planned.
+    /// The next planned stage, if any.
     pub next: Option<NextStage>,
-    /// Which known verifiers hold it; none for a key that is not published.
+    /// Which known verifiers hold it; `None` for a key that is not published.
     pub verifiers: Option<Holders>,
 }
 
 /// The next stage of a key.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct NextStage {
-    /// What happens: `successor`, `active` or `retired`.
+    /// The next state: `successor`, `active` or `retired`.
     pub what: &'static str,
-    /// When at the earliest.
+    /// The earliest time.
     #[serde(serialize_with = "as_rfc3339")]
     pub at: Timestamp,
-    /// What it waits for beyond that time, if anything.
+    /// Whether it may wait for verifiers beyond that time.
     pub waits_for_verifiers: bool,
 }
 
-/// Who holds a key.
+/// The verifiers that hold a key.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct Holders {
-    /// How many verifiers came within a week.
+    /// How many verifiers fetched keys within a week.
     pub known: usize,
     /// How many of them have fetched the keys since this one was published.
     pub holding: usize,
-    /// The others, the longest absent first; at most twenty.
+    /// The others, those absent longest first; at most twenty.
     pub missing: Vec<Missing>,
 }
 
@@ -133,10 +133,10 @@ fn holders(key: &KeyFacts, seen: &[SeenVerifier]) -> Holders {
     }
 }
 
-/// A key as verifiers get it.
+/// A key as it is published.
 #[derive(Debug, Clone)]
 pub struct Published {
-    /// What it signs with.
+    /// Its signature algorithm.
     pub alg: SigningAlg,
     /// Its entry in the JWKS.
     pub jwk: Value,
@@ -152,8 +152,8 @@ pub fn jwks(app: &App) -> String {
 
 /// The published keys one by one, in the order of the JWKS.
 ///
-/// Taken from the published document, which is made from the unsealed keys: the public columns in
-/// the database are not sealed, and no verifier should be told to trust a key that signs nothing here.
+/// They come from the published document, which is built from the unsealed keys. The public columns of the database
+/// are not authenticated, and a verifier must not be given a key that Signet does not hold.
 ///
 /// # Errors
 /// Only faults.

@@ -1,4 +1,4 @@
-//! Testing whether mail is delivered through the outbox.
+//! Test messages through the outbox.
 
 use crate::app::App;
 use crate::app::outbox::{self, Mail};
@@ -9,7 +9,7 @@ use crate::domain::outcome::Failure;
 use crate::domain::request_info::RequestInfo;
 use crate::i18n::Locale;
 
-/// How long a test message is tried.
+/// How long delivery of a test message is attempted.
 const LIFE: TimeSpan = TimeSpan::from_mins(24 * 60);
 
 /// Writes a test message into the outbox, from which a running server delivers it.

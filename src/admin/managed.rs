@@ -1,7 +1,6 @@
-//! Objects that a configuration file manages are not changed elsewhere by mistake.
+//! Protects objects that a configuration file manages against accidental changes elsewhere.
 //!
-//! Owns that one refusal. A change made all the same (`--force`, `?force=true`) is a drift, which the next time the file
-//! is applied takes back.
+//! A forced change (`--force`, `?force=true`) is drift, and the next `signet apply` reverts it.
 
 use uuid::Uuid;
 
@@ -18,7 +17,7 @@ pub(super) async fn guard(tx: &mut AuditedTx, object: Uuid) -> Result<(), Failur
     refuse_if(tx, object, |_| true).await
 }
 
-/// The same for a new secret: one that the file does not refer to is changed anywhere.
+/// The same for a new secret. A secret that the file does not refer to may be changed anywhere.
 ///
 /// # Errors
 /// `managed_object`; faults.

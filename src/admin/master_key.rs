@@ -1,27 +1,26 @@
 //! Replacing the master key that everything in the database is sealed under.
 //!
-//! Owns the use case and its audit event. Sealing itself is `crypto::seal`; which values are sealed is
-//! known to `app::keys`.
+//! Owns the use case and its audit event. Sealing itself is in `crypto::seal`; `app::keys` lists the sealed values.
 
 use crate::app::App;
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::request_info::RequestInfo;
 
-/// What rewrapping did.
+/// The result of rewrapping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rewrapped {
     /// Everything is sealed under the new master key now.
     Done,
-    /// It was already.
+    /// Everything was already sealed under it.
     Already,
 }
 
-/// Seals everything under the new master key, in one transaction: whatever interrupts it, the
-/// database is sealed under one key or under the other. Changes no key and ends no session.
+/// Seals everything under the new master key in one transaction, so that an interruption never leaves a mixture.
+/// Changes no key and ends no session.
 ///
 /// # Errors
-/// `conflict` when there is no old master key to come from.
+/// `conflict` when no old master key is configured.
 pub async fn rewrap(app: App, info: RequestInfo) -> Result<Rewrapped, Failure> {
     app.transaction_or_nothing(&info, async |tx| {
         if !app.rewrap(tx).await? {
@@ -37,5 +36,5 @@ pub async fn rewrap(app: App, info: RequestInfo) -> Result<Rewrapped, Failure> {
 }
 
 fn no_old_key() -> Refusal {
-    Refusal::new(Code::Conflict, "The database is sealed under this master key already.")
+    Refusal::new(Code::Conflict, "The database is already sealed under this master key.")
 }

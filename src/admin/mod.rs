@@ -1,7 +1,7 @@
-//! What administrators do: users, APIs, clients, keys, sessions, the audit trail.
+//! Administration: users, APIs, clients, keys, sessions, the audit trail.
 //!
-//! Owns these use cases, called by the HTTP API and the command line alike. A change asks `authorization` for the right
-//! of the request; what only reads is guarded by the typed value of the caller at the HTTP edge.
+//! Owns these use cases, called by the HTTP API and the command line alike. `authorization` checks every change.
+//! Reads are guarded by the type of the caller in the HTTP layer.
 
 pub mod activity;
 pub mod admin_keys;

@@ -1,8 +1,8 @@
-//! Ending the sessions and sign-ins that have something in common, and counting them before.
+//! Ending or counting the sessions and sign-ins of a selection.
 //!
-//! Everything of every user, and everything of a client, is one row whatever their number: a generation. Everything
-//! of one user is the user's epoch. Others are found by a walk and end a batch at a time; interrupted, a part has
-//! ended, and the same call ends the rest.
+//! All sessions of all users, or of a client, end with one row: a generation. All sessions of a user end with the
+//! user's epoch. Other selections are found by a walk and end in batches. After an interruption, the same call ends
+//! the rest.
 
 use uuid::Uuid;
 
@@ -22,7 +22,7 @@ use crate::identity::sessions;
 use crate::store::revocations::Revoked;
 use crate::store::session_generations::{self, LogoutWalk};
 use crate::store::sessions::end::Ending;
-use crate::store::sessions::list::MOST_EXAMINED;
+use crate::store::sessions::list::MAX_EXAMINED;
 use crate::store::{authorization_codes, clients, device_codes, users};
 
 use super::authorization::{authorize, authorize_on_user};
@@ -30,60 +30,60 @@ pub use super::session_selection::{Count, Selection};
 pub use super::session_walk::Position;
 use super::session_walk::{Found, Stage, Walk};
 
-/// What one call is about.
+/// The parameters of one call.
 #[derive(Debug, Clone)]
 pub struct Call {
     /// Which sessions and sign-ins.
     pub which: Selection,
-    /// Where an earlier call has stopped.
+    /// Where an earlier call stopped.
     pub after: Option<Position>,
-    /// Where it stops.
+    /// The limit of its work.
     pub bound: Bound,
 }
 
 /// How much a call does before it stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bound {
-    /// All there is.
+    /// No limit.
     None,
-    /// As much as one that serves a request may.
+    /// The limit for an HTTP request.
     Request,
-    /// As much as a page may that only names the number.
+    /// The limit for a page that only shows the number.
     Page,
 }
 
-/// What came of a call.
+/// The result of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outcome {
-    /// How many; none where all there were ended with one row.
+    /// How many; `None` if everything ended with one row.
     pub count: Option<Count>,
-    /// Where the next call goes on; none when everything is done.
+    /// Where the next call continues; `None` at the end.
     pub next: Option<Position>,
 }
 
-/// The sessions that are listed at once.
+/// The sessions per page of a list.
 const ROWS: i64 = 500;
-/// The users that are read, and the sessions that end in one transaction, so that no log-in waits for all of them.
+/// The users read, and the sessions ended, per transaction, so that no log-in waits for all of them.
 const AT_ONCE: i64 = 100;
 /// The most rows that a bounded call reads.
-const MOST_ROWS: u64 = 50_000;
+const MAX_ROWS: u64 = 50_000;
 /// The most sessions that are counted for a page.
-const MOST_SHOWN: u64 = 1_000;
+const MAX_SHOWN: u64 = 1_000;
 /// The most sessions that a bounded call ends one by one.
-const MOST_ENDED: u64 = 1_000;
+const MAX_ENDED: u64 = 1_000;
 
 impl Call {
     fn is_full(&self, count: Count, examined: u64) -> bool {
         let is_bounded = self.bound != Bound::None;
-        is_bounded && (examined >= MOST_ROWS || count.sessions + count.sign_ins >= MOST_ENDED)
+        is_bounded && (examined >= MAX_ROWS || count.sessions + count.sign_ins >= MAX_ENDED)
     }
 
     /// The most rows that are read to count sessions.
     const fn most_rows(&self) -> u64 {
         match self.bound {
             Bound::None => u64::MAX,
-            Bound::Request => MOST_ROWS,
-            Bound::Page => MOST_SHOWN,
+            Bound::Request => MAX_ROWS,
+            Bound::Page => MAX_SHOWN,
         }
     }
 
@@ -119,9 +119,9 @@ pub async fn count(app: App, call: Call, now: Timestamp) -> Result<Outcome, Fail
                 let request = PageRequest { after, limit: ROWS };
                 let page = sessions::list(app.clone(), &filter, request, now).await?;
                 count.add(&page.data);
-                // A page that is not full is one for which as many rows were read as for any.
+                // A page that is not full still cost the maximum number of rows.
                 let is_full = page.data.len() as u64 == ROWS.unsigned_abs();
-                examined += if is_full { ROWS } else { MOST_EXAMINED }.unsigned_abs();
+                examined += if is_full { ROWS } else { MAX_EXAMINED }.unsigned_abs();
                 let Some(last) = page.position() else {
                     return Ok(Outcome { count: Some(count), next: None });
                 };
@@ -213,13 +213,13 @@ async fn end_all_of_client(app: App, client_id: &str, info: RequestInfo) -> Resu
     .await
 }
 
-/// Refuses a caller who may not end the sessions of every user, whatever their role: asked before anything ends, the
-/// caller's own session among it.
+/// Refuses a caller who may not end the sessions of users with every role. Checked first, because the caller's own
+/// session ends as well.
 async fn require_any_user(tx: &mut AuditedTx) -> Result<(), Failure> {
     authorize(tx, Action::EndSessions, &[TargetKind::ANY_USER]).await
 }
 
-/// Writes down that the clients of what ended with a generation are to be told, if any wants to be.
+/// Records that the clients of the sessions that a generation ended must be notified, if any has registered for it.
 async fn tell_later(
     tx: &mut AuditedTx,
     client_id: Option<&str>,
@@ -269,7 +269,7 @@ async fn end_batch(tx: &mut AuditedTx, batch: &[Found]) -> Result<Count, Failure
     let mut count = Count::default();
     for found in batch {
         match found {
-            // One that has ended meanwhile, perhaps with the sign-in that it belongs to, does not count.
+            // A session that has ended meanwhile, perhaps with its sign-in, does not count.
             Found::Session(id) => {
                 let ended = tx.end_session(*id, Ending::of(EndReason::EndedByAdmin)).await?;
                 logout_notices::tell(&app, tx, ended.as_slice(), now).await?;
@@ -317,7 +317,7 @@ impl UserWalk {
         Some(Position { stage: Stage::Users, after })
     }
 
-    /// Those among the next users, with how much each has; none at the end.
+    /// The logged-in users among the next ones, with the counts of each; `None` at the end.
     async fn next(
         &mut self,
         app: &App,

@@ -1,4 +1,4 @@
-//! Which sessions and sign-ins are ended or counted together, and how many they are.
+//! Selections of sessions and sign-ins, and their counts.
 
 use crate::base::Timestamp;
 use crate::base::id::UserId;
@@ -8,13 +8,13 @@ use crate::identity::sessions::LoggedIn;
 /// Which sessions and sign-ins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Selection {
-    /// Everything of every user.
+    /// Everything of all users.
     Everyone,
     /// Everything of a user.
     User(UserId),
     /// The sessions of a client.
     Client(String),
-    /// What began before this time.
+    /// Everything that began before this time.
     Before(Timestamp),
     /// Everything of the users who have this role.
     Role(String),
@@ -49,7 +49,7 @@ impl Count {
         self.sign_ins += other.sign_ins;
     }
 
-    /// Adds what a list has.
+    /// Adds the entries of a list.
     pub(super) fn add(&mut self, listed: &[LoggedIn]) {
         for row in listed {
             match row {

@@ -1,4 +1,4 @@
-//! Finding live sessions and sign-ins where no index does, and going on where a call has stopped.
+//! Walks through live sessions and sign-ins where no index helps, and resumes where an earlier call stopped.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,13 +10,13 @@ use crate::base::id::{BranchId, BrowserId, SessionId};
 use crate::domain::outcome::Failure;
 use crate::store::sessions::walk;
 
-/// The rows that are read at once.
+/// The rows per statement.
 const ROWS: i64 = 500;
 
-/// What is walked through.
+/// The rows to walk through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// Sign-ins at the pages. First: the sessions of a sign-in end with it.
+    /// Sign-ins at the pages. They come first, because their sessions end with them.
     SignIns,
     /// Sessions of clients.
     Sessions,
@@ -28,7 +28,7 @@ pub(super) enum Stage {
 
 const STAGES: [Stage; 4] = [Stage::SignIns, Stage::Sessions, Stage::Users, Stage::OfClient];
 
-/// How far a call has come.
+/// The position of a walk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
     pub(super) stage: Stage,
@@ -54,7 +54,7 @@ impl Position {
     }
 }
 
-/// Something live that a walk has come to.
+/// A live entry of a walk.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Found {
     /// A session of a client.
@@ -86,12 +86,12 @@ impl<'a> Walk<'a> {
         Self { app, before, now, place: Some(start.unwrap_or(first)), examined: 0 }
     }
 
-    /// Where it goes on.
+    /// The position at which it continues.
     pub(super) const fn place(&self) -> Option<Position> {
         self.place
     }
 
-    /// What is live among the next rows and began before the time; none at the end.
+    /// The live entries among the next rows that began before the time; `None` at the end.
     ///
     /// # Errors
     /// When the database cannot be read.

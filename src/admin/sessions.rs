@@ -1,5 +1,4 @@
-//! Ending one session, and those of a weak sign-in. `identity::sessions` lists them, `session_ends` ends those that have
-//! something in common.
+//! Ending one session, and those of a weak sign-in. `identity::sessions` lists them; `session_ends` ends selections.
 
 use uuid::Uuid;
 
@@ -28,7 +27,7 @@ use super::authorization::authorize_on_user;
 /// `not_found` when there is none or it is over.
 pub async fn revoke(app: App, id: SessionId, info: RequestInfo) -> Result<(), Failure> {
     let now = info.now;
-    let none = || Refusal::new(Code::NotFound, "There is no such live session.");
+    let none = || Refusal::new(Code::NotFound, "There is no such active session.");
     app.transaction_or_nothing(&info, async |tx| {
         let ended = tx.end_session(id, Ending::of(EndReason::EndedByAdmin)).await?;
         let browser = BrowserId::from_uuid(id.uuid());
@@ -36,7 +35,7 @@ pub async fn revoke(app: App, id: SessionId, info: RequestInfo) -> Result<(), Fa
             Some(ended) => Some(ended.user_id),
             None => browser_sessions::live_user(tx, browser, now).await?,
         };
-        // A refusal takes the ending back.
+        // A refusal rolls the end back.
         let user = users::find(&mut **tx, user.ok_or_else(none)?).await?.ok_or_else(none)?;
         authorize_on_user(tx, Action::EndSessions, &user).await?;
         if ended.is_none() && !end_browser(tx, browser).await? {
@@ -60,7 +59,7 @@ pub async fn user_of_live(app: App, id: SessionId, now: Timestamp) -> Result<Use
         return Ok(user);
     }
     let browser = BrowserId::from_uuid(id.uuid());
-    let none = || Refusal::new(Code::NotFound, "There is no such live session.");
+    let none = || Refusal::new(Code::NotFound, "There is no such active session.");
     let user = browser_sessions::live_user(&mut reader, browser, now).await?.ok_or_else(none)?;
     Ok(users::find(&mut reader, user).await?.ok_or_else(none)?)
 }
@@ -72,19 +71,19 @@ pub async fn user_of_live(app: App, id: SessionId, now: Timestamp) -> Result<Use
 pub async fn live(app: App, id: SessionId, now: Timestamp) -> Result<(User, LoggedIn), Failure> {
     let user = user_of_live(app.clone(), id, now).await?;
     let filter = SessionFilter { user: Some(user.id), ..SessionFilter::default() };
-    // A page ends before its cursor, and the newest of what is older than the next id is the session itself.
+    // A page starts below its cursor, so with the next id as the cursor the first entry is the session itself.
     let next = Uuid::from_u128(id.uuid().as_u128().saturating_add(1));
     let request = PageRequest { after: Some(next), limit: 1 };
     let page = sessions::list(app, &filter, request, now).await?;
     let found = page.data.into_iter().find(|row| row.id() == id.uuid());
-    let none = || Refusal::new(Code::NotFound, "There is no such live session.");
+    let none = || Refusal::new(Code::NotFound, "There is no such active session.");
     Ok((user, found.ok_or_else(none)?))
 }
 
-/// Ends the sessions and the sign-ins at Signet's pages that rest on less than `level`, or only counts them. How many
-/// there were.
+/// Ends the sessions and the sign-ins at Signet's pages that rest on less than `level`, or only counts them. Returns
+/// their number.
 ///
-/// Interrupted, it has ended a part, and may be run again.
+/// After an interruption it may be run again.
 ///
 /// # Errors
 /// Only faults.
@@ -107,7 +106,7 @@ pub async fn revoke_below(
             }
             match revoke(app.clone(), SessionId::from_uuid(row.id()), info.clone()).await {
                 Ok(()) => ended += 1,
-                // It has ended meanwhile, perhaps with the sign-in that it belongs to.
+                // It has ended meanwhile, perhaps with its sign-in.
                 Err(Failure::Refused(refusal)) if refusal.code == Code::NotFound => {}
                 Err(failure) => return Err(failure),
             }

@@ -1,9 +1,9 @@
-//! Times as administrators name them in filters: a point, or how long ago it is.
+//! Times in the filters of administrators: absolute, or relative to now.
 
 use crate::base::{TimeSpan, Timestamp};
 use crate::config::length_of_time;
 
-/// The longest time ago: ten thousand days.
+/// The longest relative time: ten thousand days.
 const LONGEST: TimeSpan = TimeSpan::from_days(10_000);
 
 /// The point that `text` names: RFC 3339, whole seconds since 1970, or how long before `now`, as in `2h` or `30d`.

@@ -1,7 +1,7 @@
-//! Why a token is good, or is not: the facts, gathered.
+//! Gathers the evidence for the diagnosis of a token.
 //!
-//! Owns what is read for it and from where; `crypto` verifies, `domain::token_diagnosis` decides.
-//! Changes nothing, uses nothing up, and neither logs nor returns the token.
+//! Owns what is read and from where; `crypto` verifies and `domain::token_diagnosis` decides. Changes nothing,
+//! consumes nothing, and neither logs nor returns the token.
 
 use crate::app::App;
 use crate::base::Timestamp;
@@ -31,7 +31,7 @@ const MAX_ENDINGS: i64 = 1000;
 /// registered API.
 ///
 /// # Errors
-/// Only faults: that a token is not good is an answer.
+/// Only faults: an invalid token is a result.
 pub async fn why(
     app: App,
     token: String,
@@ -42,7 +42,7 @@ pub async fn why(
     Ok(token_diagnosis::diagnose(&facts, at))
 }
 
-/// What is known of `token`, whatever it is.
+/// The evidence about `token`, whatever its kind.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -83,7 +83,7 @@ async fn signed(app: &App, token: &str) -> Result<Signed, Fault> {
         Some(secret) => check_secret(secret, token, &mut signed),
         None => check_key(app, &mut reader, &kid, token, &mut signed).await?,
     }
-    // Whose session a stranger names is nothing to look up.
+    // Claims are only looked up if the signature is valid.
     if signed.signature == Some(true) {
         signed.state = Some(standing_of(&mut reader, &signed).await?);
         if let Some(jti) = signed.text("jti") {
@@ -93,7 +93,7 @@ async fn signed(app: &App, token: &str) -> Result<Signed, Fault> {
     Ok(signed)
 }
 
-/// What the claims of a token name, as far as it is there.
+/// The stored objects that the claims name.
 async fn standing_of(reader: &mut impl Link, signed: &Signed) -> Result<StoredState, Fault> {
     let (subject, client) = (signed.text("sub"), signed.text("client_id"));
     let made = signed.time("iat");
@@ -108,7 +108,7 @@ async fn standing_of(reader: &mut impl Link, signed: &Signed) -> Result<StoredSt
         let named = user.map(|user| Named { user, made: made.unwrap_or_default() });
         state(reader, found, named).await?
     };
-    // Who speaks or acts: of a session, only where it is not the client the session was opened through.
+    // The client and the actor. For a session, the client counts only if it is not the one that opened the session.
     let opener = state.session.as_ref().map(|session| session.client_id.as_str());
     let speaks = signed.is_of_client() || (opener.is_some() && opener != client);
     if let Some(client) = client.filter(|_| speaks) {
@@ -121,8 +121,8 @@ async fn standing_of(reader: &mut impl Link, signed: &Signed) -> Result<StoredSt
     Ok(state)
 }
 
-/// The token before the signing key it names, published or not. A key signs with one algorithm:
-/// whether it made a signature of another is no question.
+/// Checks the token with the signing key that it names, published or not. A key has one algorithm, so another `alg`
+/// is not tried.
 async fn check_key(
     app: &App,
     reader: &mut impl Link,
@@ -145,7 +145,7 @@ async fn check_key(
     Ok(())
 }
 
-/// The token before the secret of its API.
+/// Checks the token with the secret of its API.
 fn check_secret(secret: &SharedSecret, token: &str, signed: &mut Signed) {
     if signed.header("alg") == Some(TokenAlg::SharedSecret.as_str()) {
         signed.signature = Some(secret.made(token));
@@ -155,7 +155,7 @@ fn check_secret(secret: &SharedSecret, token: &str, signed: &mut Signed) {
     signed.key = Some(NamedKey::SharedSecret);
 }
 
-/// Whether a verifier takes the token for its own issuer and audience.
+/// Whether a verifier accepts the issuer and the audience of the token.
 fn accepted(
     token: &str,
     signed: &Signed,
@@ -170,14 +170,13 @@ fn accepted(
     verifies(&header, &Expected { issuer, audience, typ })
 }
 
-/// A user that a token names, who was there when it was made.
+/// A user that a token names and that existed when it was issued.
 struct Named {
     user: UserId,
     made: Timestamp,
 }
 
-/// The session with its user and its client, or the user the token names while the session is not
-/// there.
+/// The session with its user and client, or the user that the token names if the session does not exist.
 async fn state(
     reader: &mut impl Link,
     found: Option<(Session, User)>,
@@ -202,13 +201,13 @@ async fn state(
     Ok(StoredState { user, ..StoredState::default() })
 }
 
-/// The client of this name as it is registered now, whatever this process remembers of it.
+/// The client as it is registered now, without the cache of this process.
 async fn relied(
     reader: &mut impl Link,
     client_id: &str,
     since: Option<Timestamp>,
 ) -> Result<ReliedRows, Fault> {
-    // A claim may be any text; one that cannot be a client_id names no client.
+    // A claim may be any text. One that cannot be a `client_id` needs no lookup.
     let found = match is_client_id(client_id) {
         true => clients::find(reader, client_id).await?,
         false => None,
@@ -217,7 +216,7 @@ async fn relied(
     Ok(ReliedRows { client_id: client_id.to_owned(), since, found })
 }
 
-/// What ended the session's epoch, as far as the audit trail goes back.
+/// The event that ended the session's epoch, as far as the audit trail goes back.
 async fn raises(
     reader: &mut impl Link,
     session: &Session,

@@ -1,4 +1,4 @@
-//! Looking at access tokens: those that exist, and those a log-in would get.
+//! Verifying access tokens, and previewing those that a log-in would get.
 
 use std::sync::Arc;
 
@@ -18,8 +18,7 @@ use crate::tokens::issue;
 
 use super::{token_diagnosis as diagnosis, users};
 
-/// Why an access token is not good. Told to administrators only: a caller of the API learns no
-/// more than `invalid_token`.
+/// Why an access token is invalid. Only administrators see this: other callers get `invalid_token`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Problem {
     /// An opaque secret, such as a refresh token.
@@ -36,9 +35,9 @@ pub enum Problem {
         /// The name in the token's header.
         kid: String,
     },
-    /// The signature does not fit.
+    /// The signature is invalid.
     BadSignature,
-    /// Genuine, but made for another issuer.
+    /// Genuine, but from another issuer.
     WrongIssuer {
         /// The issuer in the token.
         found: String,
@@ -49,27 +48,27 @@ pub enum Problem {
     WrongAudience {
         /// The audience in the token.
         found: String,
-        /// The audience asked for; none when any registered API would do.
+        /// The requested audience; `None` when any registered API is accepted.
         expected: Option<String>,
     },
-    /// Genuine, but made later than now: the clock of this process or of another is wrong.
+    /// Genuine, but issued in the future: a clock is wrong.
     IssuedInFuture {
-        /// When it says it was made.
+        /// Its `iat`.
         at: Timestamp,
     },
-    /// Genuine, but its time is over.
+    /// Genuine, but expired.
     Expired {
         /// When it expired.
         at: Timestamp,
     },
-    /// Genuine, but its session's time is over.
+    /// Genuine, but its session has expired.
     SessionExpired,
     /// Genuine, but its session was ended.
     SessionEnded {
-        /// Why, where the session says so; none when all of its user's were ended.
+        /// Why, if recorded; `None` when all sessions of the user were ended.
         reason: Option<EndReason>,
     },
-    /// Genuine, but of a client that is not there (any more).
+    /// Genuine, but of a client that does not exist (any more).
     ClientUnknown,
     /// Genuine, but of a client that is disabled.
     ClientDisabled,
@@ -77,10 +76,11 @@ pub enum Problem {
     Revoked,
 }
 
-/// The claims of an access token that is good at `now`: genuine, of this issuer, in time, and its
-/// session alive or, where it has none, its client there. Without `audience` it must be for the issuer itself or a registered API.
+/// The claims of an access token that is valid at `now`: genuine, of this issuer, not expired, and with a live
+/// session or, without a session, an existing client. Without `audience` it must be for the issuer itself or a
+/// registered API.
 ///
-/// The outer result is about looking, the inner one about the token.
+/// The outer result is about reading, the inner one about the token.
 ///
 /// # Errors
 /// Only faults.
@@ -102,7 +102,7 @@ pub async fn verify(
     })
 }
 
-/// The first failure in the words of [`Problem`].
+/// The first failure as a [`Problem`].
 fn problem(
     code: Option<TokenCode>,
     signed: &Signed,
@@ -144,8 +144,8 @@ fn problem(
     }
 }
 
-/// Header, without the name of a key, and claims of the access token that a log-in of `user` would get for `audience`
-/// with every scope of it: by its rules, which need not be in force. None where the log-in would get none.
+/// The header (without `kid`) and claims of the access token that a log-in of `user` would get for `audience` with
+/// all its scopes. The rules of `audience` need not be in force. `None` if the log-in would get no token.
 ///
 /// # Errors
 /// Only faults.
@@ -167,14 +167,14 @@ pub fn sample(
     Ok(Some(json!({ "header": draft.form(), "claims": draft.claims })))
 }
 
-/// What stands for a value that is new in every token.
+/// The placeholder for a value that differs in every token.
 const NEW_EACH_TIME: &str = "(new each time)";
 
-/// Header and claims of the access token that a log-in of `user` asking for `asked` would get at
-/// `now`. Nothing is signed and nothing is written.
+/// The header and claims of the access token that a log-in of `user` with `asked` would get at `now`. Nothing is
+/// signed and nothing is written.
 ///
 /// # Errors
-/// As the log-in would be refused; `not_found`; `conflict` when the user is disabled.
+/// The refusals of a log-in; `not_found`; `conflict` when the user is disabled.
 pub async fn preview(
     app: App,
     user: UserId,
@@ -184,7 +184,7 @@ pub async fn preview(
     let request = login::request(&app, &asked).await?;
     let user = users::show(app.clone(), user).await?;
     if user.disabled_at.is_some() {
-        // To tell this apart from a wrong password is an administrator's right.
+        // Only administrators may distinguish this from a wrong password.
         let message = "This user is disabled and cannot log in.";
         return Err(Refusal::new(Code::Conflict, message).into());
     }

@@ -1,7 +1,7 @@
-//! Letting a user in again whom failed attempts have locked out.
+//! Unlocks users who are locked out by failed attempts.
 //!
-//! Owns what is cleared: the counters of the account in the database at once, those of a network in the memory of each
-//! process when it next reads what has changed.
+//! The counters of the account are cleared in the database at once. Those of a network are in the memory of each
+//! process, which clears them when it next reads changes.
 
 use std::net::IpAddr;
 
@@ -20,17 +20,17 @@ use crate::store::{audit, unlocked_networks, users};
 use super::authorization::authorize_on_user;
 use super::users::not_found;
 
-/// How long ago a network may have been refused for its failures to be unlocked with the account.
+/// How recently a network must have been refused to be unlocked with the account.
 const REFUSED_WITHIN: TimeSpan = TimeSpan::from_mins(15);
 /// The most networks that are unlocked with an account.
-const MOST_NETWORKS: i64 = 8;
+const MAX_NETWORKS: i64 = 8;
 
 /// Reads an address, or a network in the form that Signet shows: an address without the bits of the host.
 ///
 /// # Errors
 /// Refused when it is neither.
 pub fn parse_network(text: &str) -> Result<IpAddr, Refusal> {
-    // What is counted together: an IPv4 address, and the /64 of an IPv6 address.
+    // Attempts are counted by IPv4 address and by IPv6 /64.
     let parsed = match text.split_once('/') {
         None => text.parse::<IpAddr>().ok(),
         Some((address, bits)) => address.parse().ok().filter(|address: &IpAddr| {
@@ -45,9 +45,9 @@ pub fn parse_network(text: &str) -> Result<IpAddr, Refusal> {
 }
 
 /// Clears the counters of failed attempts at the password and the second factors of a user: those of one network, or
-/// of all. What the network has failed with any account is cleared, too, if it was refused for that with this account
-/// lately and is one that the account has signed in from, or if the caller may change protected targets: others could let a
-/// network that attacks other accounts go on.
+/// of all. The failures of the network with any account are cleared as well if it was recently refused with this
+/// account and the account has signed in from it, or if the caller may change protected targets. Other callers could
+/// unlock a network that attacks other accounts.
 ///
 /// # Errors
 /// `not_found`; `conflict` when nothing is counted for the user from the network.
@@ -91,7 +91,7 @@ pub async fn unlock(
     Ok(app.reload_if_changed().await?)
 }
 
-/// Clears every counter of failed attempts of a user: an administrator vouches for them.
+/// Clears every counter of failed attempts of a user.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -100,10 +100,10 @@ pub(super) async fn clear(tx: &mut AuditedTx, user: &User) -> Result<(), Failure
     Ok(unlock::clear_second_factors(tx, user.id).await?)
 }
 
-/// The addresses that were refused lately with this account for what they failed with any.
+/// The addresses that were recently refused with this account because of failures with any account.
 async fn refused_addresses(tx: &mut AuditedTx, id: UserId) -> Result<Vec<IpAddr>, Failure> {
     let since = tx.info().now - REFUSED_WITHIN;
-    let refused = audit::refused_networks(tx, id, since, MOST_NETWORKS).await?;
+    let refused = audit::refused_networks(tx, id, since, MAX_NETWORKS).await?;
     Ok(refused.iter().filter_map(|address| address.parse().ok()).collect())
 }
 
@@ -115,11 +115,10 @@ async fn was_refused(tx: &mut AuditedTx, id: UserId, address: IpAddr) -> Result<
 fn nothing_counted(address: IpAddr) -> Refusal {
     let message = format!(
         "No failed attempts are counted for this user from the network {}, and the user has not signed in from it. See \
-         the counters: GET /v1/admin/users/{{id}}/why, or signet user why LOGIN. What the network failed at other \
-         accounts ends by itself, or is cleared by a user with the role admin.",
+         the counters: GET /v1/admin/users/{{id}}/why, or signet user why LOGIN. Failed attempts of the network at other accounts expire, or are cleared by a user with the role admin.",
         network(address)
     );
-    Refusal::new(Code::Conflict, "").with_message(message)
+    Refusal::new(Code::Conflict, "").with_message(message).advising()
 }
 
 async fn unlock_network(tx: &mut AuditedTx, address: IpAddr) -> Result<(), Failure> {

@@ -1,7 +1,7 @@
 //! Finding the user that an administrator names on the command line.
 //!
-//! Owns that a name means one user: a login and an e-mail address of another user can be spelt alike, and the
-//! administrator must not change the wrong one.
+//! A name must mean one user: the login of one user can equal the e-mail address of another, and the administrator
+//! must not change the wrong one.
 
 use crate::app::App;
 use crate::base::id::UserId;
@@ -20,7 +20,7 @@ pub async fn resolve(app: App, name: String) -> Result<User, Failure> {
     resolve_in(&mut app.db.reader().await?, &name).await
 }
 
-/// The same, by what `link` reads: within a transaction, what it has written.
+/// The same through `link`, which sees the writes of its transaction.
 ///
 /// # Errors
 /// As [`resolve`].

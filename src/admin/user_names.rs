@@ -1,6 +1,6 @@
 //! The login names of users, for lists that have their ids.
 //!
-//! Owns that a list names each user, also one with rows of many: an id alone tells a reader nothing.
+//! Lists show login names, because an id alone means nothing to a reader.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,7 +9,7 @@ use crate::base::id::UserId;
 use crate::domain::outcome::Failure;
 use crate::store::users;
 
-/// The login names of these users by their ids. A user who has been deleted has none.
+/// The login names of these users by id. Deleted users have none.
 ///
 /// # Errors
 /// Only faults.
@@ -26,7 +26,7 @@ pub async fn of(app: App, mut ids: Vec<UserId>) -> Result<HashMap<UserId, String
     Ok(names)
 }
 
-/// Those of these users who have a role of Signet.
+/// The users among these who have one of Signet's own roles.
 ///
 /// # Errors
 /// Only faults.

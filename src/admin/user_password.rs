@@ -1,4 +1,4 @@
-//! Setting the password of a user: the way back for users who can receive no mail.
+//! Setting the password of a user, for users who cannot receive mail.
 
 use crate::app::App;
 use crate::base::id::UserId;
@@ -18,12 +18,12 @@ use super::users::{change, requester, show};
 pub struct NewPassword {
     /// The password as typed.
     pub password: String,
-    /// Whether the user may keep it. Otherwise the next sign-in asks for another one, which the administrator
-    /// does not know.
+    /// Whether the user may keep it. Otherwise the next sign-in requires a new one, which the administrator does
+    /// not know.
     pub permanent: bool,
 }
 
-/// Sets a password, ends everything the user has and clears the counters of failed attempts.
+/// Sets a password, ends all sessions of the user and clears the counters of failed attempts.
 ///
 /// # Errors
 /// `not_found`; `weak_password`.
@@ -35,7 +35,7 @@ pub async fn set_password(
 ) -> Result<(), Failure> {
     let now = info.now;
     let user = show(app.clone(), id).await?;
-    // Before a password is hashed for it.
+    // Checked before the slow hash.
     let kind = TargetKind::of_user(user.role);
     info.authority.require_on(Action::SetPassword, [kind]).map_err(Refusal::from)?;
     let password = parse_password_of(&app, "password", &password, &user)?;

@@ -13,7 +13,7 @@ use super::users::{self, Update};
 /// All roles of a user.
 #[derive(Debug, Clone)]
 pub struct RoleChange {
-    /// What the user may do at Signet itself.
+    /// The user's role in Signet itself.
     pub role: Role,
     /// The application roles.
     pub roles: Vec<String>,
@@ -36,13 +36,13 @@ pub async fn set(
 /// Whether the roles may be given to a user.
 ///
 /// # Errors
-/// What is wrong with them.
+/// Why they are invalid.
 pub fn check(change: &RoleChange) -> Result<(), Refusal> {
     let roles = change.roles.clone();
     users::check_attributes(Attributes { roles, ..Attributes::default() }).map(drop)
 }
 
-/// How many enabled administrators there are besides one.
+/// The number of enabled administrators besides this user.
 ///
 /// # Errors
 /// Only faults.

@@ -1,7 +1,7 @@
-//! Finding users: by words, by login, by what they are.
+//! Finding users by words, login or state.
 //!
-//! Owns how much is looked at for one page: a page may have fewer users than asked for and a cursor all the same. A
-//! search for words that no user has together would otherwise read every user of each word.
+//! The rows examined for one page are bounded, so a page may have fewer users than requested and still have a
+//! cursor. Otherwise a search for words that no user has together would read every user of each word.
 
 use std::collections::HashMap;
 
@@ -22,28 +22,28 @@ use crate::store::db::Reader;
 use crate::store::user_search::{self, FoundUser, IdRange, WordRange};
 use crate::store::user_words;
 
-/// The most rows that are looked at for one page.
+/// The most rows that are examined for one page.
 const BUDGET: usize = 2_000;
-/// The same where they are gathered from events, and the counters of each are looked up.
+/// The same when users are collected from events and the counters of each are read.
 const GATHERED: usize = 1_000;
-/// How many are read at once when the first reading was not enough.
+/// The rows per statement after the first one.
 const CHUNK: i64 = 250;
-/// How long ago a failure may be that keeps a user out.
+/// The age of the oldest failure that can lock a user out.
 const FAILED_WITHIN: TimeSpan = LONGEST_WINDOW;
 
-/// Which users are wanted.
+/// The search parameters.
 #[derive(Debug, Clone, Default)]
 pub struct UserSearch {
-    /// What they have to be.
+    /// The filter.
     pub filter: UserFilter,
-    /// The last row of the page before; none is the beginning.
+    /// The last row of the previous page; `None` for the first page.
     pub after: Option<UserCursor>,
     /// How many, at most.
     pub limit: i64,
 }
 
-/// A page of the users that are wanted: of words, in the order of the longest of them; else oldest first. Each user
-/// comes once.
+/// A page of matching users, each once. A search by words is ordered by the longest word, any other by age, oldest
+/// first.
 ///
 /// # Errors
 /// `unavailable` while the words of users of an earlier version are being written.
@@ -55,7 +55,7 @@ pub async fn search(
     let UserSearch { filter, after, limit } = search;
     let mut reader = app.db.reader().await?;
     if !filter.words.is_empty() && !user_words::are_complete(&mut reader).await? {
-        let message = "The words of users are still being written after the upgrade. Filters without words work.";
+        let message = "The search index of users is still being built after the upgrade. Filters without words work.";
         let refusal = Refusal::new(Code::Unavailable, message);
         return Err(refusal.retry_after(TimeSpan::from_secs(5)).into());
     }
@@ -94,19 +94,19 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// The word by which rows are read: the longest matches the fewest.
+    /// The word by which rows are read. The longest usually matches the fewest.
     fn driving_word(&self) -> Option<&str> {
         let longest = self.filter.words.iter().max_by_key(|word| word.chars().count());
         longest.map(String::as_str)
     }
 
-    /// Whether users with a failure are gathered from events. Each reading gathers them anew.
+    /// Whether users are collected from the events of failures. Each statement collects them again.
     fn is_gathered(&self) -> bool {
         let filter = self.filter;
         filter.locked == Some(true) && filter.login_key.is_none() && filter.words.is_empty()
     }
 
-    /// The most rows that are looked at.
+    /// The most rows that are examined.
     fn budget(&self) -> usize {
         if self.is_gathered() { GATHERED } else { BUDGET }
     }
@@ -136,7 +136,7 @@ impl Walk<'_> {
             };
             return user_search::by_word(reader, range).await;
         }
-        // Ids begin with the time at which the user was made.
+        // Ids begin with the time at which the user was created.
         let since = filter.created_since.map(|at| UserId::earliest(at).uuid());
         let until = filter.created_until.map(|at| UserId::earliest(at).uuid());
         let range = IdRange {
@@ -159,7 +159,7 @@ impl Walk<'_> {
         user_search::by_id(reader, range).await
     }
 
-    /// Which of the accounts of these rows are closed to some network; none where nothing depends on it.
+    /// Which accounts of these rows are locked for some network; `None` if the filter does not depend on it.
     async fn closed(
         &self,
         reader: &mut Reader,
@@ -175,7 +175,7 @@ impl Walk<'_> {
 
     fn is_wanted(&self, row: &FoundUser, closed: Option<&HashMap<UserId, Timestamp>>) -> bool {
         let words = &self.filter.words;
-        // A user with two words of one beginning comes twice; the first counts.
+        // A user with two words of the same prefix occurs twice; the first occurrence counts.
         let is_first = self
             .driving_word()
             .is_none_or(|word| first_match(&row.words, word) == Some(row.word.as_str()));
@@ -188,7 +188,7 @@ impl Walk<'_> {
     }
 }
 
-/// Until when each of these users is kept out of some network by failed attempts; users who are not are not in it.
+/// Until when each of these users is locked out of some network. Users who are not locked out are absent.
 ///
 /// # Errors
 /// Only faults.

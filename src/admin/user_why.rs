@@ -1,5 +1,4 @@
-//! Why a user cannot sign in: what is stored and what happened lately, collected for
-//! [`diagnose`].
+//! Why a user cannot sign in: the stored state and recent events, collected for [`diagnose`].
 
 use std::net::IpAddr;
 
@@ -30,30 +29,30 @@ use crate::store::{email_owners, login_names};
 
 use super::users::not_found;
 
-/// How far back failures are told.
+/// The period in which failures are reported.
 const FAILURES: TimeSpan = TimeSpan::from_days(30);
-/// How far back a success is looked for.
+/// The period in which a success is searched for.
 const SUCCESSES: TimeSpan = TimeSpan::from_days(90);
-/// How far back overload is told.
+/// The period in which overload is reported.
 const OVERLOAD: TimeSpan = TimeSpan::from_mins(15);
-/// How many failures are read: their networks name the counters.
+/// The number of failures that are read. Their networks identify the counters.
 const READ: i64 = 200;
-/// How many are told.
+/// The number of failures that are reported.
 const TOLD: usize = 10;
-/// How many logins on either side of an unknown one are compared with it.
+/// The number of logins before and after an unknown one that are compared with it.
 const NEIGHBOURS: i64 = 200;
-/// The most typing errors of a login that is spelt nearly alike.
+/// The largest edit distance of a similar login.
 const ERRORS: usize = 2;
 
-/// What there is to say about a login.
+/// The report about a login.
 pub struct UserReport {
-    /// The login as it was asked for; of an account, as it is shown.
+    /// The login as typed, or as the account displays it.
     pub login: String,
     /// The account, if there is one.
     pub account: Option<AccountReport>,
     /// The causes.
     pub findings: Vec<Finding>,
-    /// Logins that are spelt nearly alike, of an unknown one.
+    /// Similar logins, if the login is unknown.
     pub nearest: Vec<String>,
     /// The counters that are running.
     pub locks: Vec<Lock>,
@@ -63,7 +62,7 @@ pub struct UserReport {
     pub limited: Vec<IpAddr>,
 }
 
-/// What is stored of an account.
+/// The state of an account.
 pub struct AccountReport {
     /// The user.
     pub user: User,
@@ -93,14 +92,14 @@ pub async fn why(app: App, id: UserId, now: Timestamp) -> Result<UserReport, Fai
     of_account(&app, reader, found, now).await
 }
 
-/// Why `login`, a login or a verified e-mail address as a user types it, does not sign in. A login that no account has
-/// is reported, too. Users type passwords into that field, and the answer tells whether a text was typed there: callers
-/// are limited and recorded, and see addresses only if they may read the audit trail.
+/// Why `login`, a login or a verified e-mail address as a user types it, does not sign in. It may be one that no
+/// account has. Users also type passwords into that field, and the report reveals whether a text was typed there. So
+/// callers are rate-limited and recorded, and see addresses only if they may read the audit trail.
 ///
 /// # Errors
 /// `too_many_attempts`; faults.
 pub async fn why_login(app: App, login: String, info: RequestInfo) -> Result<UserReport, Failure> {
-    pace(&app, &info)?;
+    limit_lookups(&app, &info)?;
     let now = info.now;
     let mut reader = app.db.reader().await?;
     let parsed = LoginName::parse(&login).ok();
@@ -161,8 +160,8 @@ async fn of_account(
     })
 }
 
-/// Counts a question of a caller who has not the full right.
-fn pace(app: &App, info: &RequestInfo) -> Result<(), Refusal> {
+/// Counts a lookup by a caller without the full right.
+fn limit_lookups(app: &App, info: &RequestInfo) -> Result<(), Refusal> {
     let purpose = RateLimit::LoginLookup;
     let subject = match (info.origin.actor, &info.origin.client) {
         _ if !app.config.rate_limits || info.authority.is_full() => return Ok(()),
@@ -173,7 +172,7 @@ fn pace(app: &App, info: &RequestInfo) -> Result<(), Refusal> {
     app.address_limiter.take(subject).map_err(|wait| too_many(app, wait, purpose.as_str()))
 }
 
-/// Leaves out where attempts came from.
+/// Removes the addresses of attempts.
 fn without_addresses(observed: &mut Observed, events: &mut [StoredEvent]) {
     events.iter_mut().for_each(|event| event.address = None);
     observed.failures.iter_mut().for_each(|failure| failure.address = None);
@@ -234,10 +233,10 @@ async fn observe(
     Ok((Observed { locks, failures, shed, limited }, events))
 }
 
-/// The addresses that every process refuses, or one of them, once each.
+/// The addresses that at least one process refuses, without duplicates.
 async fn limited_addresses(reader: &mut Reader, now: Timestamp) -> Result<Vec<IpAddr>, Fault> {
     let cut = now - ADDRESS_REFILLS;
-    // A row stands for the refusals of a minute.
+    // A row covers the refusals of a minute.
     let since = cut - TimeSpan::from_mins(1);
     let mut limited: Vec<IpAddr> = Vec::new();
     for (address, at) in audit::addresses_refused(reader, since, READ).await? {
@@ -263,9 +262,9 @@ fn failed(event: &StoredEvent) -> FailedAttempts {
     }
 }
 
-/// Up to five logins that are spelt nearly like `key`, among those near it in their order.
+/// Up to five logins similar to `key`, among its neighbours in sort order.
 async fn nearest(reader: &mut Reader, key: &str) -> Result<Vec<String>, Fault> {
-    // Comparing takes time that grows with the square of the length.
+    // The comparison takes quadratic time.
     if key.len() > 128 {
         return Ok(Vec::new());
     }

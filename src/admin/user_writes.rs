@@ -29,7 +29,7 @@ pub(super) async fn store_new(
     email: Option<&NewEmail>,
 ) -> Result<(), Failure> {
     let now = tx.info().now;
-    // First, as in set-up itself, so that the two cannot wait for each other.
+    // First, as in set-up, to avoid a deadlock between the two.
     if new.role == Role::Admin {
         setup_links::close(tx).await?;
     }
@@ -44,8 +44,8 @@ pub(super) async fn store_new(
     }
 }
 
-/// Stores a change of a user within a transaction that holds the administrators and has read the user. What is to be
-/// recorded of it, besides a change of the address.
+/// Stores a change of a user within a transaction that has locked the administrators and has read the user. Returns the
+/// audit events, except for a change of the address.
 ///
 /// # Errors
 /// As [`update`].
@@ -65,7 +65,7 @@ pub(super) async fn store_update(
     }
     let user = update.applied_to(user)?;
     if user.role != before {
-        // Also what is given needs the right.
+        // The changed user, too, must be one that the caller may change.
         authorize_on_user(tx, Action::UpdateUser, &user).await?;
     }
     if before == Role::Admin && user.role != Role::Admin {
@@ -75,7 +75,7 @@ pub(super) async fn store_update(
         users::raise_epoch(tx, id, now).await?;
     }
     if user.role.is_signets_own() && user.role != before {
-        // Links that were handed over before the user was protected: their holder would gain the new role.
+        // Links that were handed over earlier become invalid: their holders would gain the new role.
         mailed_codes::void_of_user(tx, id).await?;
     }
     users::update(tx, id, user.name.as_deref(), &user.subject(), now).await?;
@@ -89,11 +89,11 @@ pub(super) async fn store_update(
     Ok(Some((EventKind::UserUpdated, user.role.as_str())))
 }
 
-/// One change of a user with its audit event, within a transaction that holds the administrators. False where `work`
-/// says that nothing is to be recorded.
+/// One change of a user with its audit event, within a transaction that has locked the administrators. False if `work`
+/// reports nothing to record.
 ///
 /// # Errors
-/// `not_found`; what `work` stops with.
+/// `not_found`; the errors of `work`.
 pub(super) async fn change_in(
     tx: &mut AuditedTx,
     action: Action,
@@ -115,7 +115,7 @@ pub(super) async fn change_in(
     Ok(true)
 }
 
-/// That a user must, or need not any more, choose a new password at the next sign-in.
+/// The event that a user must, or need no longer, choose a new password at the next sign-in.
 pub(super) fn must_change_event(id: UserId, must: bool) -> Event {
     let event = Event::new(EventKind::PasswordMustChangeSet).about(id);
     event.detail(if must { "set" } else { "cleared" })

@@ -27,7 +27,7 @@ use super::managed;
 use super::unlocking;
 use super::user_writes::{change_in, must_change_event, store_new, store_update};
 
-/// A user to be made.
+/// A user to be created.
 pub struct Create {
     /// The login as typed.
     pub login: String,
@@ -37,22 +37,22 @@ pub struct Create {
     pub name: Option<String>,
     /// The e-mail address, and whether it is verified.
     pub email: EmailChange,
-    /// What the user may do at Signet itself.
+    /// The user's role in Signet itself.
     pub role: Role,
-    /// What the organisation says about the user.
+    /// The attributes of the user from the organisation.
     pub attributes: Attributes,
     /// Whether the first sign-in begins with a new password.
     pub must_change_password: bool,
 }
 
-/// What is to be changed; `None` leaves a thing as it is.
+/// A change; `None` keeps the present value.
 #[derive(Clone, Default)]
 pub struct Update {
     /// The name to show, or no name.
     pub name: Option<Option<String>>,
     /// The e-mail address, and whether it is verified.
     pub email: EmailChange,
-    /// What the user may do at Signet itself.
+    /// The user's role in Signet itself.
     pub role: Option<Role>,
     /// All application roles.
     pub roles: Option<Vec<String>>,
@@ -60,12 +60,12 @@ pub struct Update {
     pub groups: Option<Vec<String>>,
     /// Some custom claims.
     pub claims: Option<ClaimsPatch>,
-    /// Whether the next sign-in begins with a new password.
+    /// Whether the user must choose a new password at the next sign-in.
     pub must_change_password: Option<bool>,
 }
 
 impl Update {
-    /// Whether nothing is to be changed.
+    /// Whether the change is empty.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.email.is_empty() && self.keeps_profile()
@@ -96,7 +96,7 @@ impl Update {
         self
     }
 
-    /// `user` with the change. Only what changes is checked.
+    /// `user` with the change applied. Only changed fields are checked.
     pub(super) fn applied_to(self, user: User) -> Result<User, Refusal> {
         if let Some(name) = &self.name {
             check_name(name.as_deref())?;
@@ -127,14 +127,14 @@ impl Update {
     }
 }
 
-/// The claims that a change has to check: not those of a name that was reserved after it was given away,
-/// which tokens do not contain and which must not block another change.
+/// The claims that a change has to check: except those whose name was reserved after they were set. Tokens do not
+/// contain them, and they must not block another change.
 fn to_check(mut claims: Map<String, Value>, before: &Map<String, Value>) -> Map<String, Value> {
     claims.retain(|name, value| !is_reserved_claim(name) || before.get(name) != Some(value));
     claims
 }
 
-/// The roles that a change has to check: not those of a name that was reserved after they were given.
+/// The roles that a change has to check: except those whose name was reserved after they were granted.
 fn roles_to_check(mut roles: Vec<String>, before: &[String]) -> Vec<String> {
     roles.retain(|role| !is_own_role(role) || !before.contains(role));
     roles
@@ -172,8 +172,8 @@ pub async fn show(app: App, id: UserId) -> Result<User, Failure> {
     Ok(found.ok_or_else(not_found)?)
 }
 
-/// All that is wrong with the fields of a user to be made, as far as it can be seen without the database and without the
-/// password; [`create`] refuses the first.
+/// All invalid fields of a new user that can be found without the database and the password; [`create`] refuses the
+/// first.
 #[must_use]
 pub fn mistakes(create: &Create, now: Timestamp) -> Vec<FieldError> {
     let checks = [
@@ -185,15 +185,15 @@ pub fn mistakes(create: &Create, now: Timestamp) -> Vec<FieldError> {
     checks.into_iter().filter_map(Result::err).flat_map(|refusal| refusal.fields).collect()
 }
 
-/// Makes a user. The first administrator closes set-up for good.
+/// Creates a user. The first administrator closes set-up permanently.
 ///
 /// # Errors
-/// Refused when the login is none or taken, the password weak, or an attribute unacceptable; `email_taken`
-/// when another user has verified the address.
+/// Refused when the login is invalid or taken, the password weak, or an attribute invalid; `email_taken` when
+/// another user has verified the address.
 pub async fn create(app: App, create: Create, info: RequestInfo) -> Result<User, Failure> {
     let now = info.now;
     let kind = TargetKind::of_user(create.role);
-    // Before a password is hashed for it.
+    // Checked before the slow hash.
     info.authority.require_on(Action::CreateUser, [kind]).map_err(Refusal::from)?;
     check_name(create.name.as_deref())?;
     let attributes = check_attributes(create.attributes)?;
@@ -230,12 +230,12 @@ pub async fn create(app: App, create: Create, info: RequestInfo) -> Result<User,
 }
 
 /// Changes name, e-mail address, role, attributes or whether the password must be changed. Fields that equal the
-/// stored value are ignored. If none is left, nothing is written. Taking one of Signet's own roles away ends every
-/// session of the user; attributes show in the tokens of the next log-in or refresh.
+/// stored value are ignored. If none is left, nothing is written. Withdrawing one of Signet's own roles ends every
+/// session of the user. Attributes appear in tokens from the next log-in or refresh on.
 ///
 /// # Errors
-/// `not_found`; refused when a value is unacceptable; `email_taken` when another user has verified the
-/// address; `last_administrator` when no administrator would be left.
+/// `not_found`; refused when a value is invalid; `email_taken` when another user has verified the address;
+/// `last_administrator` when no administrator would be left.
 pub async fn update(
     app: App,
     id: UserId,
@@ -258,7 +258,7 @@ pub async fn update(
     show(app, id).await
 }
 
-/// Disables a user: everything it has ends at once. Disabling twice is fine.
+/// Disables a user and ends all sessions at once. Idempotent.
 ///
 /// # Errors
 /// `not_found`; `last_administrator`.
@@ -278,7 +278,7 @@ pub async fn disable(app: App, id: UserId, info: RequestInfo) -> Result<User, Fa
     show(app, id).await
 }
 
-/// Enables a user again and clears the counters of failed attempts. Enabling twice is fine.
+/// Enables a user again and clears the counters of failed attempts. Idempotent.
 ///
 /// # Errors
 /// `not_found`.
@@ -296,7 +296,8 @@ pub async fn enable(app: App, id: UserId, info: RequestInfo) -> Result<User, Fai
     show(app, id).await
 }
 
-/// Deletes a user with everything it has. The same login made again is another user.
+/// Deletes a user and everything that belongs to it. A user who is created later with the same login is a different
+/// one.
 ///
 /// # Errors
 /// `not_found`; `last_administrator`.
@@ -311,14 +312,14 @@ pub async fn delete(app: App, id: UserId, info: RequestInfo) -> Result<(), Failu
     .await
 }
 
-/// Under which name an administrator's request waits for a hash.
+/// The queue identity under which an administrator's request waits for a hash.
 pub(super) fn requester(info: &RequestInfo) -> Requester {
     let by_address = || info.address().map_or(Requester::Unknown, Requester::Address);
     info.origin.actor.map_or_else(by_address, |actor| Requester::Account(actor.uuid()))
 }
 
-/// One guarded change of a user with its audit event. A refusal takes all of it back: an address that is
-/// taken is noticed after the one before was given free.
+/// One guarded change of a user with its audit event. A refusal rolls everything back: a taken address is found
+/// only after the previous one was released.
 pub(super) async fn change(
     app: &App,
     action: Action,

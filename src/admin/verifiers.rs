@@ -1,7 +1,7 @@
-//! The resource servers that fetch the public keys: counted in memory, written down in batches.
+//! The resource servers that fetch the public keys: counted in memory, stored in batches.
 //!
-//! Owns which of them count as known, and the area of those that do not. Unknown names are at most so many,
-//! displace only each other, and are neither shown nor waited for.
+//! Owns which of them count as known. Unknown names are bounded, displace only each other, and are neither shown
+//! nor waited for.
 
 use std::collections::HashSet;
 
@@ -14,19 +14,18 @@ use crate::store::verifiers::{self, SeenVerifier};
 
 /// The most verifiers that are kept beside registered ones.
 const MAX_VERIFIERS: i64 = 10_000;
-/// The most that are looked at: every registered one fits as well.
+/// The most that are read, with room for every registered one.
 const MAX_LISTED: i64 = 2 * MAX_VERIFIERS;
-/// How much later than the first time a name must come to have come again: resource servers fetch the keys
-/// every few minutes.
+/// How long after its first fetch another one counts as a return: resource servers fetch the keys every few
+/// minutes.
 const AGAIN: TimeSpan = TimeSpan::from_secs(60);
-/// How many of them are written in one transaction, so that many names delay no other write.
+/// The rows per transaction, so that many names do not delay other writes.
 const WRITTEN_AT_ONCE: usize = 100;
 
 /// Moves what this process has counted into the database.
 ///
 /// # Errors
-/// When the database cannot be written; the counts of this time are lost, which costs nothing but
-/// some waiting.
+/// When the database cannot be written. The counts since the last write are lost, which only delays a rotation.
 pub async fn write_verifiers(app: &App, now: Timestamp) -> Result<(), Fault> {
     let taken = app.jwks_fetches.take();
     for some in in_order(taken.known).chunks(WRITTEN_AT_ONCE) {
@@ -56,15 +55,14 @@ pub async fn write_verifiers(app: &App, now: Timestamp) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Two processes write the same rows: in one order, or each waits for the other.
+/// Sorted, so that two processes that write the same rows cannot deadlock.
 fn in_order(mut seen: Vec<SeenVerifier>) -> Vec<SeenVerifier> {
     seen.sort_by(|a, b| a.name.cmp(&b.name));
     seen
 }
 
-/// Adds names that nothing is known about. Where their area is full, those of them go first that never came
-/// again, of these those that have not come for the longest time; and then those that are youngest. So new
-/// names do not displace one that keeps coming.
+/// Adds unknown names. When there is no room, names that never returned are removed first, those absent longest
+/// before the others; then the youngest. So new names do not displace one that keeps returning.
 async fn add_unknown(
     app: &App,
     tx: &mut Tx,
@@ -78,7 +76,7 @@ async fn add_unknown(
         false => (false, seen.last_fetch_at.millis()),
         true => (true, -seen.first_fetch_at.millis()),
     });
-    // Another process may have added some of them meanwhile: those are counted on.
+    // Another process may have added some of them meanwhile. Their counts are updated.
     let is_there = |seen: &&&SeenVerifier| young.iter().any(|known| known.name == seen.name);
     let added = new.iter().filter(|seen| !is_there(seen)).count();
     let excess = (unknown.len() + added).saturating_sub(MAX_UNKNOWN);
@@ -97,8 +95,8 @@ async fn add_unknown(
     Ok(())
 }
 
-/// The known verifiers that came lately, the longest absent first: those whose name is registered, and those
-/// seen for long enough.
+/// The known verifiers that fetched keys recently, those absent longest first: registered names, and names seen for
+/// long enough.
 ///
 /// # Errors
 /// When the database cannot be read.

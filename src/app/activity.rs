@@ -1,7 +1,7 @@
-//! How much happened, collected in memory until a job adds it to the database: a request writes nothing itself.
+//! Counts of events, collected in memory until a job adds them to the database, so that no request writes them.
 //!
-//! Owns which events are counted. Additions commute, so that processes need not agree on anything; what a process
-//! has collected when it is killed is lost.
+//! Owns which events are counted. Additions commute, so processes need no coordination. A process that is killed
+//! loses what it has collected.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,19 +15,19 @@ use crate::store::activity as store;
 
 use super::App;
 
-/// The most counts that wait to be written; keys that find no place are counted as [`OTHERS`].
+/// The most counts that wait to be written. Further keys are counted as [`OTHERS`].
 const MAX_WAITING: usize = 4_096;
 /// How many counts are written in one transaction, each to a bucket of every length.
 const WRITTEN_AT_ONCE: usize = 100;
 
-/// What tells the counts of a process apart: the bucket of the shortest length, the series and the key.
+/// The key of a count: the bucket of the shortest width, the series and the key within it.
 type Key = (Timestamp, Series, String);
 
 /// The counts that wait to be written.
 #[derive(Default)]
 pub struct ActivityCounts {
     waiting: Mutex<BTreeMap<Key, i64>>,
-    /// Held while they are written.
+    /// Locked during a write.
     writing: tokio::sync::Mutex<()>,
 }
 
@@ -44,7 +44,7 @@ impl ActivityCounts {
         *count = count.saturating_add(n);
     }
 
-    /// All that wait, in the order of their keys: two processes that write the same rows do not deadlock.
+    /// All waiting counts, sorted by key, so that two processes that write the same rows cannot deadlock.
     fn take(&self) -> Vec<(Key, i64)> {
         std::mem::take(&mut *self.waiting()).into_iter().collect()
     }
@@ -67,8 +67,8 @@ impl App {
         self.activity.count(Series::Refreshes, result, self.now());
     }
 
-    /// Counts an access token that was issued to a client for an API, or for the issuer itself. What is not
-    /// registered any more has no key of its own.
+    /// Counts an access token that was issued to a client for an API, or for the issuer itself. Clients and APIs
+    /// that are no longer registered share a key.
     pub fn count_issued(&self, client_id: &str, api: Option<&str>, now: Timestamp) {
         let is_client = client_id == BUILT_IN || self.client(client_id).is_some();
         let client = if is_client { client_id } else { OTHERS };
@@ -78,10 +78,11 @@ impl App {
         self.activity.count(Series::TokensByApi, api, now);
     }
 
-    /// Adds what waits to the database; what another caller is writing is written as well when this returns.
+    /// Adds the waiting counts to the database. Counts that another caller is writing are stored as well when this
+    /// returns.
     ///
     /// # Errors
-    /// When the database cannot be written; what was not written is written the next time.
+    /// When the database cannot be written. The rest is written the next time.
     pub async fn write_activity(&self) -> Result<(), Fault> {
         let _writing = self.activity.writing.lock().await;
         let counts = self.activity.take();

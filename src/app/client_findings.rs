@@ -1,5 +1,5 @@
-//! What was wrong with requests of clients, collected in memory until a job writes it down: a refused
-//! request writes nothing itself.
+//! Findings about requests of clients, collected in memory until a job stores them, so that a refused request
+//! writes nothing.
 //!
 //! Bounded: callers without credentials can name a registered client and cause findings.
 
@@ -15,9 +15,9 @@ use crate::store::client_findings as store;
 
 use super::App;
 
-/// The most findings of different kinds between two writes. Others are lost; the metrics count them all.
+/// The most findings of different kinds between two writes. Further ones are lost, but counted by the metrics.
 const MAX_WAITING: usize = 1_024;
-/// The most of one client, endpoint and code; what is over it is counted together. Requests that name one client
+/// The most findings of one client, endpoint and code; further ones are summed. So requests that name one client
 /// and invent scopes hide neither its other findings nor those of other clients.
 const MAX_OF_KIND: usize = 16;
 
@@ -25,7 +25,7 @@ const MAX_OF_KIND: usize = 16;
 #[derive(Default)]
 pub struct ClientFindings {
     waiting: Mutex<BTreeMap<FindingKey, Seen>>,
-    /// Held while they are written.
+    /// Locked during a write.
     writing: tokio::sync::Mutex<()>,
 }
 
@@ -66,7 +66,7 @@ impl ClientFindings {
         }
     }
 
-    /// All that wait, in the order of their keys: two processes that write the same ones do not deadlock.
+    /// All waiting findings, sorted by key, so that two processes that write the same ones cannot deadlock.
     fn take(&self) -> Vec<Finding> {
         let finding =
             |(key, Seen { times, first_at, last_at })| Finding { key, times, first_at, last_at };
@@ -79,7 +79,7 @@ impl ClientFindings {
 }
 
 impl App {
-    /// Notes the scopes that were left out of a request of `client`.
+    /// Records the scopes that were left out of a request of `client`.
     pub fn note_dropped(&self, client: &Client, endpoint: &'static str, scopes: &RequestedScopes) {
         let now = self.now();
         let exists = |scope: &str| self.is_offered(scope);
@@ -88,10 +88,10 @@ impl App {
         }
     }
 
-    /// Writes down what waits; what another caller is writing is written as well when this returns.
+    /// Stores the waiting findings. Findings that another caller is writing are stored as well when this returns.
     ///
     /// # Errors
-    /// When the database cannot be written; what waits is written the next time.
+    /// When the database cannot be written. The rest is written the next time.
     pub async fn write_client_findings(&self) -> Result<(), Fault> {
         let _writing = self.client_findings.writing.lock().await;
         let findings = self.client_findings.take();

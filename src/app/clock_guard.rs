@@ -1,8 +1,8 @@
-//! Whether this process may act on its clock: on the time that it has in common with the others, so that a
-//! database whose clock jumps is noticed as well.
+//! Whether this process may act on its clock. It judges the common time of all processes, so that a jump of the
+//! database's clock is noticed as well.
 //!
-//! Owns the time that processes on one database write down, and the message about a clock that
-//! jumped. The judgement is `domain::clock_skew`.
+//! Owns the time that processes record in the database, and the message about a clock that jumped. The judgement is
+//! in `domain::clock_skew`.
 
 use std::sync::PoisonError;
 
@@ -13,13 +13,13 @@ use crate::store::meta;
 
 use super::App;
 
-/// The name of the last time a process on this database wrote down, in milliseconds.
+/// The name of the row with the last recorded time, in milliseconds.
 const LAST_TICK: &str = "last_tick";
-/// How often it is written: seldom enough to cost nothing.
+/// How often it is written: rarely enough to cost nothing.
 const WRITE_EVERY: TimeSpan = TimeSpan::from_mins(1);
 
 impl App {
-    /// Whether the wall clock is where it should be. What destroys by time asks first.
+    /// Whether the clock is plausible. Everything that deletes by time checks this first.
     ///
     /// # Errors
     /// When the database cannot be read or written.
@@ -35,9 +35,8 @@ impl App {
                 event = "clock_jumped",
                 seconds = by.secs(),
                 last_tick = written.map(Timestamp::rfc3339),
-                "the clock is not where it should be: it jumped, or this server was off for more \
-                 than an hour. Key rotation and housekeeping wait until it has run evenly for an \
-                 hour; if it is wrong, set it right"
+                "the clock jumped, or this server was off for more than an hour. Key rotation and housekeeping wait \
+                 until it has run evenly for an hour; if it is wrong, correct it"
             );
         }
         let steady = verdict == Verdict::Steady;
@@ -48,7 +47,7 @@ impl App {
         Ok(steady)
     }
 
-    /// Whether it was when it was last asked about.
+    /// The result of the last check.
     #[must_use]
     pub fn clock_was_steady(&self) -> bool {
         self.watch.lock().unwrap_or_else(PoisonError::into_inner).believes()

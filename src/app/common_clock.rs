@@ -15,22 +15,22 @@ use crate::store::Db;
 
 use super::App;
 
-/// A measurement that took longer says too little: the answer may be from any moment of it.
+/// A measurement that took longer is too imprecise: the answer may be from any moment within it.
 const TOO_SLOW: TimeSpan = TimeSpan::from_secs(1);
 
 /// The wall clock, corrected.
 pub struct CommonClock {
     clock: Arc<dyn Clock>,
     correction: ArcSwap<Correction>,
-    /// What was measured last, applied or not.
+    /// The last measured offset, applied or not.
     measured: ArcSwap<TimeSpan>,
 }
 
 impl CommonClock {
-    /// Measured at once: nothing has been told the time yet.
+    /// Measures and applies the offset at once, because no time has been handed out yet.
     ///
     /// # Errors
-    /// When the database cannot be asked.
+    /// When the database cannot be read.
     pub async fn start(clock: Arc<dyn Clock>, db: &Db) -> Result<Self, Fault> {
         let measured = measure(&*clock, db).await?.map_or(TimeSpan::ZERO, |(offset, _)| offset);
         if is_large(measured) {
@@ -55,10 +55,10 @@ impl CommonClock {
         **self.measured.load()
     }
 
-    /// Measures again and follows.
+    /// Measures again and adjusts.
     ///
     /// # Errors
-    /// When the database cannot be asked; the correction stays as it is.
+    /// When the database cannot be read. The correction stays as it is.
     pub async fn follow(&self, db: &Db) -> Result<(), Fault> {
         let Some((offset, reading)) = measure(&*self.clock, db).await? else { return Ok(()) };
         let before = self.offset();
@@ -95,13 +95,13 @@ fn is_large(offset: TimeSpan) -> bool {
     clock_offset::length(offset) > clock_offset::LOGGED_ABOVE
 }
 
-/// Says that the clocks differ.
+/// Warns that the clocks differ.
 fn warn(offset: TimeSpan) {
     tracing::warn!(
         event = "clock_offset",
         milliseconds = offset.millis(),
-        "the clock of the database is {} s {} that of this machine. Stored times follow the database; \
-         set the clocks right (NTP)",
+        "the clock of the database is {} s {} that of this machine. Stored times follow the database; synchronize \
+         the clocks (NTP)",
         clock_offset::length(offset).secs(),
         if offset < TimeSpan::ZERO { "behind" } else { "ahead of" }
     );
@@ -124,10 +124,9 @@ impl App {
         clock_offset::limit(self.lifetimes.retry_window)
     }
 
-    /// The time that services outside see at `now`: for the claims of tokens, and for times that clients
-    /// wrote. It is the common time, because other processes compare the claims with what is stored; where
-    /// the clock of the database is so far away that this process is not ready, it is the wall clock, so
-    /// that a database that is wrong does not spoil every token.
+    /// The time for the claims of tokens, and for times that clients wrote. It is the common time, because other
+    /// processes compare claims with stored times. If the clock of the database is so far off that this process is
+    /// not ready, it is the wall clock, so that a wrong database clock does not spoil every token.
     #[must_use]
     pub fn claim_time(&self, now: Timestamp) -> Timestamp {
         if self.agrees_with_database_clock() { now } else { now - self.clock_offset() }

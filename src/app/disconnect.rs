@@ -1,7 +1,7 @@
 //! Whether the caller of a unit of work has disconnected.
 //!
-//! Work continues without its caller (see `App::run_to_completion`). Only a wait that comes before every
-//! write of its own asks here, and may end with the caller.
+//! Work continues without its caller (see `App::run_to_completion`). Only a wait that precedes all writes checks
+//! this, and may end with the caller.
 
 use std::future::Future;
 
@@ -14,12 +14,12 @@ tokio::task_local! {
 /// Ends when the sender of [`begin`] is dropped.
 type CallerPresence = watch::Receiver<()>;
 
-/// The caller's end, to be held while it is connected, and the work's.
+/// The caller's end, to be held while it is connected, and the end of the work.
 pub(super) fn begin() -> (watch::Sender<()>, CallerPresence) {
     watch::channel(())
 }
 
-/// `work` with this caller.
+/// Runs `work` for this caller.
 pub(super) fn scope<F: Future>(
     presence: CallerPresence,
     work: F,
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn work_without_a_caller_goes_on() {
+    async fn work_continues_without_its_caller() {
         use futures_util::FutureExt as _;
         assert!(gone().now_or_never().is_none());
     }

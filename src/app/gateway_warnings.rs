@@ -1,7 +1,6 @@
-//! Warnings about the configuration of gateways, for the operator who looks for the reason of refused requests.
+//! Warnings about misconfigured gateways, for operators who look for the reason of refused requests.
 //!
-//! Every request of a gateway that is set up wrongly is refused alike, so that one line a minute is enough for each
-//! mistake.
+//! A misconfigured gateway has all its requests refused for the same reason, so one line a minute is enough.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -12,7 +11,7 @@ use super::App;
 
 /// How often the same one is logged.
 const REPEAT: TimeSpan = TimeSpan::from_mins(1);
-/// The most that are logged in that time: callers without a token can cause them.
+/// The most warnings in that time, because callers without a token can cause them.
 const MAX_WARNINGS: usize = 8;
 
 /// When each warning was logged, by its text.
@@ -32,12 +31,12 @@ impl GatewayWarnings {
 }
 
 impl App {
-    /// Logs what is wrong with the question of a gateway.
+    /// Logs the error in the request of a gateway.
     pub fn warn_of_gateway(&self, message: &str) {
         if self.gateway_warnings.is_due(message, self.clock.counted()) {
             tracing::warn!(
                 event = "gateway_question",
-                "the question of a gateway cannot be answered: {message}"
+                "the request of a gateway cannot be decided: {message}"
             );
         }
     }

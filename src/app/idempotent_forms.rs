@@ -1,7 +1,7 @@
-//! The results of forms of the console, so that a form which is sent twice acts once and is answered alike.
+//! Idempotency of the console's forms: a form that is sent twice acts once and gets the same answer.
 //!
-//! Bounded, and forgotten after minutes. In memory of this process: what must not happen twice in any case is guarded
-//! where it happens.
+//! Bounded, in the memory of this process, and forgotten after minutes. Effects that must never happen twice are
+//! guarded separately.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,31 +16,31 @@ const KEPT_FOR: TimeSpan = TimeSpan::from_mins(10);
 const MAX_KEPT: usize = 512;
 const MAX_OF_USER: usize = 32;
 
-/// What a form did.
+/// The result of a form.
 #[derive(Clone)]
 pub enum FormResult {
-    /// It is shown at this path, whose address says what was done.
+    /// The page at this path shows the result.
     Done {
         /// The path.
         path: String,
-        /// The word for what was done.
+        /// The key of what was done.
         what: &'static str,
     },
-    /// It made a secret, which is shown once.
+    /// It created a secret, which is shown once.
     Secret {
-        /// What it belongs to: names and values that are shown with it.
+        /// Names and values that are shown with it.
         facts: Vec<(&'static str, String)>,
-        /// What it is called.
+        /// Its name.
         name: &'static str,
         /// The secret.
         secret: Arc<Secret<String>>,
-        /// The path of the page to go on with.
+        /// The path of the next page.
         path: String,
     },
-    /// It made a link for a user, which is shown once.
+    /// It created a link for a user, which is shown once.
     UserLink(Arc<UserLink>),
-    /// It did something to several users.
-    ManyUsers(Arc<ManyUsers>),
+    /// It changed several users.
+    Bulk(Arc<BulkResult>),
 }
 
 /// A link that is handed to a user.
@@ -51,15 +51,15 @@ pub struct UserLink {
     pub login: String,
     /// The link.
     pub link: Secret<String>,
-    /// When it ends.
+    /// When it expires.
     pub expires_at: Timestamp,
     /// Whether it is for the first password.
     pub is_invitation: bool,
 }
 
-/// What was done to several users.
-pub struct ManyUsers {
-    /// The word of the action.
+/// The result of an action on several users.
+pub struct BulkResult {
+    /// The action.
     pub action: &'static str,
     /// The users, and why one was refused.
     pub outcomes: Vec<(UserId, String, Option<Refusal>)>,
@@ -74,8 +74,8 @@ pub struct IdempotentForms {
 }
 
 impl IdempotentForms {
-    /// The result of the form that has this id on the page of this user: of `work`, or of the same form before. A
-    /// second one waits for the first. What fails may be tried again.
+    /// The result of the form with this id for this user: from `work`, or from an earlier submission. A concurrent
+    /// one waits for the first. A failure may be retried.
     ///
     /// # Errors
     /// Those of `work`.
@@ -100,7 +100,7 @@ impl IdempotentForms {
         kept.retain(|_, (at, _)| now < *at + KEPT_FOR);
         let own = kept.keys().filter(|(user, _)| *user == key.0).count();
         if (own >= MAX_OF_USER || kept.len() >= MAX_KEPT) && !kept.contains_key(&key) {
-            // A user with many forms displaces none of another user.
+            // A user with many forms does not displace those of others.
             let may_go = |user: &UserId| own < MAX_OF_USER || *user == key.0;
             let oldest = kept.iter().filter(|((user, _), _)| may_go(user));
             let oldest = oldest.min_by_key(|(_, (at, _))| *at).map(|(key, _)| key.clone());
@@ -122,7 +122,7 @@ mod tests {
         UserId::from_uuid(Uuid::from_u128(number))
     }
 
-    /// Whether the form is a new one, whose work is done.
+    /// Whether the form is new, so that its work runs.
     async fn acts(forms: &IdempotentForms, user: UserId, form: usize, secs: i64) -> bool {
         let mut is_done = false;
         let work = async {

@@ -1,10 +1,9 @@
-//! Resource servers that fetch the public keys, counted in memory until they are written down.
+//! Resource servers that fetch the public keys, counted in memory until a job stores them.
 //!
-//! Owns the names and their bounds. A name is known when it equals a registered API or client, or was seen
-//! for long enough; all others share an area of their own, in which each network has a few places and its
-//! newest names displace its oldest. So invented names cost a little memory, and displace neither a known
-//! name nor one from another network. Called on the request path of the JWKS: one short
-//! lock and, for a name that came lately, no allocation.
+//! Owns the names and their bounds. A name is known when it equals a registered API or client, or was seen for long
+//! enough; all others share a bounded table, in which each network has a few places and its newest names displace
+//! its oldest. So invented names cost little memory and displace neither known names nor those of other networks.
+//! This runs on the request path of the JWKS: one short lock and, for a recent name, no allocation.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasher as _, RandomState};
@@ -24,14 +23,14 @@ pub const MAX_UNKNOWN_OF_NETWORK: usize = 20;
 /// The longest unknown name, in characters.
 const MAX_NAME: usize = 96;
 
-/// What came since it was last taken.
+/// The fetches since the last write.
 #[derive(Default)]
 pub struct JwksFetchLog {
     fetches: Mutex<Fetches>,
     hasher: RandomState,
 }
 
-/// What came, by whether the name is known.
+/// Fetches by whether the name is known.
 #[derive(Default)]
 pub struct Taken {
     /// Of registered names, and of those seen for long enough.
@@ -50,7 +49,7 @@ struct Fetches {
     long_seen: HashSet<String>,
 }
 
-/// Who fetched the keys.
+/// A caller that fetched the keys.
 #[derive(Debug, Clone, Copy)]
 pub struct Fetcher<'a> {
     /// The name it gives itself, if it does (`?rs=orders`).
@@ -76,7 +75,7 @@ impl App {
 }
 
 impl JwksFetchLog {
-    /// Counts one fetch. Whether the name is registered is asked when it did not come lately.
+    /// Counts one fetch. Registration is only looked up for a name that is not in the table.
     fn count(&self, fetcher: Fetcher<'_>, now: Timestamp, is_registered: impl FnOnce() -> bool) {
         let hash = match fetcher.name {
             Some(name) => self.hasher.hash_one((1, name)),
@@ -124,7 +123,7 @@ impl JwksFetchLog {
         by_network.entry(network).or_default().push_back(hash);
     }
 
-    /// Takes what came.
+    /// Takes the counted fetches.
     pub fn take(&self) -> Taken {
         let mut fetches = self.fetches();
         let known = fetches.known.drain().map(|(_, seen)| seen).collect();
@@ -143,8 +142,8 @@ impl JwksFetchLog {
     }
 }
 
-/// The network that makes room for a name of another one: of those in the prefix with the most names, the one
-/// that has the most. None where that prefix would have fewer than the newcomer's.
+/// The network that makes room for a name of another: the one with the most names in the prefix with the most
+/// names. `None` if that prefix would then have fewer than the newcomer's.
 fn largest(
     by_network: &HashMap<Option<IpAddr>, VecDeque<u64>>,
     newcomer: Option<IpAddr>,
@@ -161,7 +160,7 @@ fn largest(
 }
 
 impl Fetcher<'_> {
-    /// A name that can be printed anywhere.
+    /// The name with only printable characters.
     fn spell(&self) -> String {
         let printable = |text: &str| -> String {
             text.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(MAX_NAME).collect()

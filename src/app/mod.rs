@@ -1,7 +1,6 @@
-//! What every use case works with: the database, the keys, the clock, the settings in force.
+//! The application state that every use case works with: database, keys, clock, settings.
 //!
-//! The composition root: holds the parts and puts them together (`startup`). Holds no rule and serves
-//! no request.
+//! This is the composition root, which assembles the parts (`startup`). It has no rules and serves no requests.
 
 mod activity;
 pub mod cache;
@@ -55,7 +54,7 @@ use cache::{Caches, IdentityTokenCache, VerifiedTokenCache};
 use client_findings::ClientFindings;
 use common_clock::CommonClock;
 use gateway_warnings::GatewayWarnings;
-pub use idempotent_forms::{FormResult, IdempotentForms, ManyUsers, UserLink};
+pub use idempotent_forms::{BulkResult, FormResult, IdempotentForms, UserLink};
 use limits::{AddressLimiter, AttemptGate, Standing};
 use process::Process;
 use proxy_findings::ProxyFindings;
@@ -84,72 +83,72 @@ pub struct AppState {
     pub db: Db,
     /// The clock of this machine. Times that are stored come from `common_clock`.
     pub clock: Arc<dyn Clock>,
-    /// The clock that the processes on the database have in common.
+    /// The clock that all processes on the database share.
     pub common_clock: CommonClock,
-    /// This process among them.
+    /// This process.
     pub process: Process,
     /// The random source.
     pub entropy: Arc<dyn Entropy>,
     /// The hash threads.
     pub hasher: PasswordHasher,
-    /// What passwords of unknown login names are compared with.
+    /// The hashes with which passwords of unknown login names are compared.
     pub decoys: Decoys,
-    /// The keys everything is sealed under.
+    /// The master keys.
     pub seal: Seals,
     /// The keyed hash under which login names and networks are counted.
     pub pseudonyms: PseudonymKey,
-    /// The key of the MACs of codes; none on the command line, before a server has made it.
+    /// The key of the MACs of codes; `None` on the command line before a server has created it.
     pub code_key: Option<CodeKey>,
     /// The group commit of refreshes.
     pub refresher: Refresher,
-    /// The shared reading of sessions.
+    /// The batched reads of sessions.
     pub session_loader: SessionLoader,
     /// Access tokens whose signature was verified recently.
     pub verified_tokens: VerifiedTokenCache,
-    /// Identity tokens for gateways that were made a moment ago.
+    /// Recent identity tokens for gateways.
     pub identity_tokens: IdentityTokenCache,
     /// Rate limits by network, in memory.
     pub address_limiter: AddressLimiter,
     /// The standing of networks in the queue for password hashes.
     pub standing: Standing,
-    /// Log-in attempts under way in this process, by the limit they reserve at.
+    /// Log-in attempts in progress in this process, by limit.
     pub attempt_gate: AttemptGate,
-    /// What was noticed about the proxies before this server.
+    /// Findings about the proxies in front of this server.
     pub proxy_findings: ProxyFindings,
-    /// The feed of revocations, as it was signed last.
+    /// The last signed revocation feed.
     pub revocation_feed: RevocationFeed,
-    /// When the operator was last warned of a gateway.
+    /// Recent warnings about gateways.
     pub gateway_warnings: GatewayWarnings,
-    /// What was wrong with requests of clients since it was last written down.
+    /// Findings about requests of clients that are not stored yet.
     pub client_findings: ClientFindings,
-    /// Attempts to sign in that were refused and are not in the audit trail yet.
+    /// Refused sign-in attempts that are not in the audit trail yet.
     pub refusal_log: RefusalLog,
-    /// How much happened since it was last added to the database.
+    /// Counts of events that are not in the database yet.
     pub activity: ActivityCounts,
-    /// What forms of the console did.
+    /// Results of forms of the console.
     pub idempotent_forms: IdempotentForms,
     /// Resource servers that have fetched the public keys.
     pub jwks_fetches: JwksFetchLog,
     /// The HTTP client for notices to clients.
     pub http_client: HttpClient,
-    /// What sends mail; none where mail is off.
+    /// The mailer, if mail is set up.
     pub mailer: Option<Mailer>,
-    /// Whether the database can be written, as far as was tried.
+    /// Whether the database can be written.
     pub write_probe: WriteProbe,
     /// Whether the wall clock can be trusted.
     pub watch: Mutex<Watch>,
-    /// The longest the public keys were ever allowed to be cached, by any version.
+    /// The longest time for which any version has allowed the public keys to be cached.
     pub longest_max_age: TimeSpan,
     /// Counters for the operator.
     pub metrics: Metrics,
-    /// What sends spans, from the start of a server on that has a collector.
+    /// The exporter of spans, in a server with a collector.
     #[cfg(feature = "otlp")]
     pub spans: std::sync::OnceLock<Spans>,
-    /// The path of the issuer, below which everything is served.
+    /// The path of the issuer, which is the root of all routes.
     pub base_path: BasePath,
-    /// The party that passkeys are for; none where there are none.
+    /// The relying party of passkeys; `None` if there are no passkeys.
     pub relying_party: Option<RelyingParty>,
-    /// How long tokens and sessions live.
+    /// The lifetimes of tokens and sessions.
     pub lifetimes: Lifetimes,
     caches: Caches,
     draining: AtomicBool,
@@ -164,7 +163,7 @@ impl std::ops::Deref for App {
 }
 
 impl App {
-    /// The present time, to be read once for each request: that of the processes on this database.
+    /// The present time of all processes on this database. Read it once per request.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.common_clock.now()
@@ -176,18 +175,18 @@ impl App {
         &self.config.issuer
     }
 
-    /// Whether the server is about to stop: readiness says no, work goes on.
+    /// Whether the server is about to stop: it is not ready any more but still works.
     #[must_use]
     pub fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
     }
 
-    /// Announces the end.
+    /// Announces the shutdown.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
     }
 
-    /// Really reads from the database, for readiness.
+    /// Reads from the database, for readiness.
     ///
     /// # Errors
     /// When it cannot be read.

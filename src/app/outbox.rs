@@ -23,21 +23,21 @@ const FULL_FOR: TimeSpan = TimeSpan::from_mins(1);
 
 /// A mail to be delivered.
 pub struct Mail<'a> {
-    /// The user it concerns. It is deleted with the user; a mail that tells of the deletion names none.
+    /// The user it concerns. The mail is deleted with the user, so a mail about the deletion names none.
     pub user: Option<UserId>,
     /// The recipient.
     pub to: &'a EmailAddress,
-    /// The language of the request that causes it. A user who has chosen one gets it in that.
+    /// The language of the request that causes it. A language that the user has chosen takes precedence.
     pub locale: Locale,
     /// The hash of the link in it.
     pub link_hash: Option<[u8; 32]>,
-    /// When it is given up: with the life of a code in it, else after a day.
+    /// When it is abandoned: when a code in it expires, otherwise after a day.
     pub expires_at: Timestamp,
-    /// What its text is made of.
+    /// The content of its text.
     pub content: MailContent,
 }
 
-/// What is sealed of a mail.
+/// The sealed part of a mail.
 #[derive(Serialize, Deserialize)]
 struct Sealed {
     to: String,
@@ -51,13 +51,12 @@ pub struct Letter {
     pub to: EmailAddress,
     /// Its language.
     pub locale: Locale,
-    /// What its text is made of.
+    /// The content of its text.
     pub content: MailContent,
 }
 
-/// Writes a mail into the outbox, in the transaction of the change that causes it. Writes nothing where mail
-/// is off. Does not look at how many wait: that is decided before it is known who gets which mail, by
-/// [`require_room`].
+/// Writes a mail into the outbox, in the transaction of the change that causes it. Writes nothing if mail is not
+/// set up. [`require_room`] has limited the number of waiting mails before.
 ///
 /// # Errors
 /// When the database cannot be written; unavailable when the master key was replaced and this process does
@@ -89,8 +88,8 @@ pub async fn post(tx: &mut AuditedTx, mail: Mail<'_>) -> Result<(), Fault> {
     mails::insert(tx, &row, now).await
 }
 
-/// Refuses where too many mails wait. Callers ask before they look up a user, so that known and unknown
-/// users get the same answer.
+/// Refuses if too many mails wait. Callers check this before they look up a user, so that known and unknown users
+/// get the same answer.
 ///
 /// # Errors
 /// `unavailable` over the limit.
@@ -99,7 +98,7 @@ pub async fn require_room(app: &App) -> Result<(), Failure> {
     if waiting < MAX_WAITING {
         return Ok(());
     }
-    let message = "Too many mails wait to be delivered. Try again later.";
+    let message = "Too many mails are waiting for delivery. Try again later.";
     Err(Refusal::new(Code::Unavailable, message).retry_after(FULL_FOR).into())
 }
 

@@ -1,7 +1,7 @@
-//! Password hashes for use cases: a place in the queue first, the hash when everything else is ready.
+//! Password hashes for use cases: first a slot in the queue, then the hash when everything else is ready.
 //!
-//! Owns what happens to requests that cannot be served: the refusal, its `Retry-After`, the counters. The
-//! queue and its threads are `crypto::password`'s.
+//! Owns the refusal of requests that cannot be served, its `Retry-After` and the counters. The queue and its
+//! threads are in `crypto::password`.
 
 use std::time::Duration;
 
@@ -15,12 +15,12 @@ use crate::store::password_costs;
 
 use super::{App, disconnect};
 
-/// Why a password was not hashed for a request that had a place.
+/// Why a password was not hashed for a request with a slot.
 #[derive(Debug)]
 pub enum PasswordNotHashed {
     /// Its turn did not come in time.
     Late(Refusal),
-    /// The caller went away before it came.
+    /// The caller disconnected before its turn.
     Gone,
     /// Hashing failed.
     Failed(Fault),
@@ -38,17 +38,17 @@ impl From<PasswordNotHashed> for Failure {
 }
 
 impl App {
-    /// A place in the queue for password hashes. Taken before anything is read or written for a
-    /// request, so that an overload costs nothing but the answer. A request that is turned away counts
-    /// against the standing of its network, in memory.
+    /// Reserves a slot in the queue for password hashes, before anything is read or written for the request, so
+    /// that a refusal under overload is cheap. A request that is refused counts against the standing of its
+    /// network, in memory.
     ///
     /// # Errors
-    /// `unavailable` at once, with the time it would have taken, when that is too long.
+    /// `unavailable` at once, with the expected wait, when that is too long.
     pub fn reserve_hash_slot(&self, lane: Lane, who: Requester) -> Result<Slot, Refusal> {
         self.try_hash_slot(lane, who).map_err(|(_, refusal)| *refusal)
     }
 
-    /// The same; a refusal comes with its reason.
+    /// The same, with the reason of a refusal.
     ///
     /// # Errors
     /// As [`App::reserve_hash_slot`].
@@ -70,8 +70,7 @@ impl App {
         })
     }
 
-    /// The refusal of an attempt that waited for other attempts to be decided, for as long as a hash may
-    /// wait.
+    /// The refusal of an attempt that waited for other attempts for the maximum time.
     #[must_use]
     pub fn still_undecided(&self) -> Refusal {
         self.turned_away("undecided", self.config.hash_max_wait.std())
@@ -86,7 +85,7 @@ impl App {
         self.decoys.draw(point)
     }
 
-    /// Lets decoys follow the costs of the hashes that are stored.
+    /// Adapts the decoys to the costs of the stored hashes.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -98,8 +97,8 @@ impl App {
     }
 
     /// Compares a password with a stored hash or a decoy; see
-    /// [`PasswordHasher::verify`](crate::crypto::password::PasswordHasher::verify). Nothing may have
-    /// been written that must be followed by something else: it ends here when the caller goes.
+    /// [`PasswordHasher::verify`](crate::crypto::password::PasswordHasher::verify). Call it before any write that
+    /// needs a later step, because it is cancelled when the caller disconnects.
     ///
     /// # Errors
     /// See [`PasswordNotHashed`].
@@ -112,8 +111,8 @@ impl App {
         self.while_present(self.hasher.verify(place, password, stored)).await
     }
 
-    /// The form in which a password is stored. Nothing may have been written that must be followed
-    /// by something else: it ends here when the caller goes.
+    /// The form in which a password is stored. Call it before any write that needs a later step, because it is
+    /// cancelled when the caller disconnects.
     ///
     /// # Errors
     /// See [`PasswordNotHashed`].
@@ -156,7 +155,7 @@ impl App {
         // Overload is reported by the counter, not by a log line for each request.
         Refusal::new(
             Code::Unavailable,
-            "Too many passwords are checked just now. Try again shortly.",
+            "Too many passwords are being checked at the moment. Try again shortly.",
         )
         .retry_after(TimeSpan::from_millis(wait))
     }

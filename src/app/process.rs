@@ -1,6 +1,6 @@
 //! This process among those that work on the database.
 //!
-//! Owns its identity and what it tells the others. The heartbeat is `jobs::heartbeat`.
+//! Owns its identity and what it reports to the others. The heartbeat is in `jobs::heartbeat`.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -24,7 +24,7 @@ pub struct Process {
     settings: String,
     started_at: Timestamp,
     schema_known: i64,
-    /// How many settings differ between the processes for long enough to count.
+    /// How many settings have differed between the processes for long enough to count.
     differing: Mutex<BTreeSet<String>>,
 }
 
@@ -46,14 +46,14 @@ impl Process {
         self.id
     }
 
-    /// How many settings differ between the processes for long enough to count.
+    /// How many settings have differed between the processes for long enough to count.
     #[must_use]
     pub fn differing_settings(&self) -> i64 {
         let differing = self.differing.lock().unwrap_or_else(PoisonError::into_inner);
         i64::try_from(differing.len()).unwrap_or(i64::MAX)
     }
 
-    /// Notes them, and logs them when the set of differing settings changes.
+    /// Records them, and logs them when the set changes.
     pub fn note_differences(&self, found: &[Difference]) {
         let settings: BTreeSet<String> =
             found.iter().map(|difference| difference.setting.to_string()).collect();
@@ -77,7 +77,7 @@ impl Process {
 }
 
 impl App {
-    /// What this process tells the others at `now`.
+    /// The report of this process to the others at `now`.
     #[must_use]
     pub fn heartbeat(&self, now: Timestamp) -> StoredProcess {
         let process = &self.process;
@@ -103,7 +103,7 @@ pub async fn differing_settings(db: &Db, now: Timestamp) -> Result<Vec<Differenc
     Ok(lasting_differences(&running.into_iter().map(comparable).collect::<Vec<_>>(), now))
 }
 
-/// What can be compared of a stored process. Settings that cannot be read, of another version, are none.
+/// The comparable part of a stored process. Settings of another version that cannot be parsed count as none.
 fn comparable(stored: StoredProcess) -> RunningProcess {
     RunningProcess {
         name: stored.name,
@@ -112,7 +112,7 @@ fn comparable(stored: StoredProcess) -> RunningProcess {
     }
 }
 
-/// The name of this machine, as far as it can be found out.
+/// The host name of this machine, if it can be read.
 fn host() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = name.trim();

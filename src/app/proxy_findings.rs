@@ -1,5 +1,4 @@
-//! What the operator should know about the proxies before this server: counted always, logged once and
-//! then once a day for as long as it goes on.
+//! Findings about the proxies in front of this server. Each is counted, and logged at most once a day.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -17,7 +16,7 @@ text_enum! {
     pub enum ProxyFinding {
         /// The proxy sent no header that names the client.
         Missing = "missing",
-        /// The proxy named the client by something that is no address.
+        /// The proxy named the client by something that is not an address.
         Unreadable = "unreadable",
         /// Every address the proxy named is a trusted proxy's.
         OnlyProxies = "only_proxies",
@@ -32,7 +31,7 @@ impl ProxyFinding {
     const fn message(self) -> &'static str {
         match self {
             Self::Missing => {
-                "a trusted proxy does not say which client it speaks for: set up X-Forwarded-For there, \
+                "a trusted proxy does not name its client: set up X-Forwarded-For there, \
                  or name the header it sends in SIGNET_PROXY_HEADER. Until then no limit by address \
                  applies to its clients"
             }
@@ -42,8 +41,7 @@ impl ProxyFinding {
             }
             Self::OnlyProxies => {
                 "a trusted proxy names a trusted proxy as its client. No limit by address applies to such \
-                 requests; SIGNET_TRUSTED_PROXIES may be too wide, or a proxy does not say which client it \
-                 speaks for"
+                 requests; SIGNET_TRUSTED_PROXIES may be too wide, or a proxy does not name its client"
             }
             Self::OnlyForwarded => {
                 "a trusted proxy sends Forwarded and no X-Forwarded-For. Forwarded is used; set \

@@ -1,8 +1,8 @@
-//! Refused attempts to sign in, on their way to the audit trail.
+//! Refused sign-in attempts, buffered for the audit trail.
 //!
-//! Owns how many rows a flood of refusals can cause. A refusal is noted in memory and written by a job; refusals of
-//! one minute that fold into one row are one statement. Each minute has a bounded number of rows: beyond it, refusals
-//! are counted without the login, then without the address.
+//! Owns the bound on the rows that a flood of refusals can cause. A refusal is recorded in memory and stored by a
+//! job; refusals of one minute that fold into one row cost one statement. Beyond the bound of a minute, refusals are
+//! counted without the login, then without the address.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -25,9 +25,9 @@ const MAX_LOGINS: usize = 8;
 pub struct RefusedAttempt {
     /// The event, without the user.
     pub event: Event,
-    /// The key of the login that was typed, which may be a user's; none where it is not known.
+    /// The key of the typed login, whether or not a user has it; `None` if it is unknown.
     pub login_key: Option<String>,
-    /// Who asked.
+    /// The origin of the request.
     pub origin: Origin,
     /// When.
     pub at: Timestamp,
@@ -37,11 +37,11 @@ struct Row {
     attempt: RefusedAttempt,
     minute: i64,
     last_at: Timestamp,
-    /// Those that are not written yet.
+    /// The refusals that are not stored yet.
     times: i64,
 }
 
-/// What was refused lately.
+/// The recent refusals.
 #[derive(Default)]
 pub struct RefusalLog {
     rows: Mutex<BTreeMap<Vec<u8>, Row>>,
@@ -49,8 +49,8 @@ pub struct RefusalLog {
 }
 
 impl RefusalLog {
-    /// Notes a refusal. Whether it is the first of its row: `fold` makes the key of a row that has this login and
-    /// address, which may be none.
+    /// Records a refusal and returns whether it is the first of its row. `fold` computes the key of the row for a
+    /// login and an address, either of which may be absent.
     pub fn note(
         &self,
         attempt: RefusedAttempt,
@@ -79,7 +79,7 @@ impl RefusalLog {
         is_first
     }
 
-    /// What is not written yet. Forgets the rows of minutes before `now`.
+    /// Takes what is not stored yet, and drops the rows of earlier minutes.
     fn take(&self, now: Timestamp) -> Vec<(Event, Attempts)> {
         let mut rows = self.rows();
         let taken = rows.iter_mut().filter(|(_, row)| row.times > 0).map(|(key, row)| {
@@ -99,7 +99,7 @@ impl RefusalLog {
         taken
     }
 
-    /// Counts again what could not be written, as far as its row is still there.
+    /// Restores counts that could not be stored, if their rows still exist.
     fn put_back(&self, written: &[(Event, Attempts)]) {
         let mut rows = self.rows();
         for (event, attempts) in written {
@@ -130,10 +130,10 @@ fn has_room(rows: &BTreeMap<Vec<u8>, Row>, attempt: &RefusedAttempt, minute: i64
 }
 
 impl App {
-    /// Writes down the refusals that wait; what another caller is writing is written as well when this returns.
+    /// Stores the waiting refusals. Refusals that another caller is writing are stored as well when this returns.
     ///
     /// # Errors
-    /// When the database cannot be written; what waits is written the next time.
+    /// When the database cannot be written. The rest is written the next time.
     pub async fn write_refusals(&self) -> Result<(), Fault> {
         let _writing = self.refusal_log.writing.lock().await;
         let taken = self.refusal_log.take(self.now());

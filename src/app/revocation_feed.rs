@@ -1,24 +1,24 @@
-//! The feed of revocations, as it was signed last.
+//! The last signed revocation feed.
 //!
-//! Owns how often the database is asked for it, however many services poll.
+//! Owns how often the database is read for it, however many services poll.
 
 use crate::base::{TimeSpan, Timestamp};
 use crate::crypto::keyring::Document;
 use crate::store::revocations::StoredRevocation;
 
-/// How long what was read counts as read.
+/// The minimum time between reads of the database.
 const READ_EVERY: TimeSpan = TimeSpan::from_secs(1);
 /// How long the same signed feed is served while nothing changes.
 const SIGN_EVERY: TimeSpan = TimeSpan::from_secs(5);
 
-/// What a feed says.
+/// The content of a feed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct FeedContent {
-    /// What ended.
+    /// The revocations.
     pub rows: Vec<StoredRevocation>,
     /// The keys that were withdrawn.
     pub keys: Vec<String>,
-    /// The longest life of an access token, in seconds.
+    /// The longest lifetime of an access token, in seconds.
     pub covers: i64,
 }
 
@@ -27,7 +27,7 @@ pub struct FeedContent {
 pub struct SignedFeed {
     /// The token.
     pub document: Document,
-    /// What it says.
+    /// Its content.
     pub content: FeedContent,
     /// When it was signed.
     pub signed_at: Timestamp,
@@ -35,11 +35,11 @@ pub struct SignedFeed {
     pub read_at: Timestamp,
 }
 
-/// The last one, held while the next one is made: services that poll meanwhile wait for it.
+/// The last feed. It is locked while the next one is built, so that concurrent requests wait for that one.
 pub type RevocationFeed = tokio::sync::Mutex<Option<SignedFeed>>;
 
 impl SignedFeed {
-    /// Whether it is served without a look at the database. A clock that was put back makes it old.
+    /// Whether it may be served without reading the database. It may not if the clock was set back.
     #[must_use]
     pub fn is_fresh(&self, now: Timestamp) -> bool {
         (self.read_at..self.read_at + READ_EVERY).contains(&now) && self.may_serve(now)

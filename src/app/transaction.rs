@@ -1,28 +1,26 @@
 //! The two forms of transaction a use case is written in.
 //!
-//! Owns beginning, ending, the deadline, the audit context and running again after a serialization
-//! failure or a deadlock. The form decides what a refusal does: [`App::transaction`] commits what was
-//! recorded before the refusal, [`App::transaction_or_nothing`] takes it back. A fault rolls back in
-//! both.
+//! Owns begin and commit, the deadline, the audit context and the retry after a serialization failure or a
+//! deadlock. The form decides what a refusal does: [`App::transaction`] commits what was recorded before the
+//! refusal, [`App::transaction_or_nothing`] rolls it back. A fault rolls back in both.
 //!
 //! These places begin a plain `Tx` themselves; an architecture test holds the same list:
 //!
 //! * `store`: migrations, and the batched refresh, which begins within the time its callers have left.
 //! * `app/startup` and `app/keys`: run before there is an `App`.
-//! * `app/activity.rs`: counts gathered in memory, written by a job. Audits nothing.
-//! * `app/client_findings.rs`: counts gathered in memory, written by a job. Audits nothing.
+//! * `app/activity.rs`: counts collected in memory, written by a job. Audits nothing.
+//! * `app/client_findings.rs`: counts collected in memory, written by a job. Audits nothing.
 //! * `app/refusal_log.rs`: refused attempts counted in memory, written to the audit trail by a job.
 //! * `app/clock_guard.rs`: one statement that serves no request and audits nothing.
-//! * `app/write_probe.rs`: one row that asks whether there is room, for no user and without an audit event.
-//! * `oauth/grant.rs`: a grant begins its transaction when it first needs one, so that a grant that
-//!   needs none costs the database nothing. The pipeline ends it for every grant, and runs the grant again
-//!   as these forms do.
+//! * `app/write_probe.rs`: one row that tests whether the database can be written. Audits nothing.
+//! * `oauth/grant.rs`: a grant begins its transaction when it first needs one, and some need none. The pipeline
+//!   ends it for every grant, and retries like these forms.
 //! * `oauth/replay.rs`: must not run again. After a commit whose result is unknown, the second run
 //!   would find the mark of the first and report a replay.
 //! * `identity/lockout.rs`: a counted attempt commits, an attempt over the limit rolls back, so that a
 //!   flood of them costs no disk. Audits nothing.
-//! * `admin/verifiers.rs`: counts gathered in memory, written in batches. Audits nothing.
-//! * `jobs`: serve no request; what fails is done by the next run.
+//! * `admin/verifiers.rs`: counts collected in memory, written in batches. Audits nothing.
+//! * `jobs`: serve no request. The next run repeats what failed.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -43,10 +41,10 @@ use crate::store::{Link, Tx, audit};
 
 use super::App;
 
-/// How often a transaction runs again after a serialization failure or a deadlock.
+/// How often a transaction is retried after a serialization failure or a deadlock.
 const RETRIES: u32 = 2;
 
-/// The runs of one piece of work. One deadline for all of them: a conflict does not make the caller wait longer.
+/// The runs of one unit of work. They share one deadline, so that a conflict does not make the caller wait longer.
 pub struct Runs {
     deadline: Instant,
     left: u32,
@@ -71,10 +69,10 @@ impl Runs {
     }
 }
 
-/// A transaction that knows on whose behalf it runs: a [`Tx`] for statements, with the audit context.
+/// A [`Tx`] for statements, with the audit context of the request.
 pub struct AuditedTx {
     tx: Tx,
-    // Owned: with a lifetime here the compiler could not prove that the future of a use case is `Send`.
+    // Owned, because with a lifetime the compiler cannot prove that the future of a use case is `Send`.
     app: App,
     info: Arc<RequestInfo>,
 }
@@ -86,7 +84,7 @@ impl AuditedTx {
         self.app.clone()
     }
 
-    /// The request that is served.
+    /// The request.
     #[must_use]
     pub fn info(&self) -> Arc<RequestInfo> {
         Arc::clone(&self.info)
@@ -102,7 +100,7 @@ impl AuditedTx {
         audit::record(&mut self.tx, &event, origin, *now, &*self.app.entropy).await
     }
 
-    /// The transaction, and on whose behalf it ends sessions.
+    /// The transaction, and the context for ending sessions.
     pub fn for_ending(&mut self) -> (&mut Tx, EndContext<'_>) {
         let Self { tx, app, info } = self;
         let context = EndContext {
@@ -114,7 +112,7 @@ impl AuditedTx {
         (tx, context)
     }
 
-    /// Ends a session with all its branches. None when there is none or it was ended before.
+    /// Ends a session with all its branches. `None` if it does not exist or has ended before.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -127,7 +125,7 @@ impl AuditedTx {
         end_session(tx, id, ending, &context).await
     }
 
-    /// Writes that no token of a client, or for an API, that was issued until now is to be accepted any more.
+    /// Revokes all tokens of a client, or for an API, that were issued until now.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -176,8 +174,7 @@ impl Link for AuditedTx {
     }
 }
 
-/// The refusal of work that was about a user or a client that another request has deleted meanwhile. Nothing of it
-/// was written.
+/// The refusal of work on a user or a client that another request has deleted meanwhile. Nothing was written.
 fn or_deleted(failure: Failure) -> Failure {
     match failure {
         Failure::Failed(fault) if is_missing_reference(&fault) => {
@@ -188,7 +185,7 @@ fn or_deleted(failure: Failure) -> Failure {
     }
 }
 
-/// What a refusal does to the transaction it happens in.
+/// The effect of a refusal on its transaction.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum OnRefusal {
     Commit,
@@ -200,12 +197,12 @@ impl App {
     /// refusal (a revocation, a counter, an audit event) stays. A fault rolls back. Decide first and
     /// write last.
     ///
-    /// `work` may run again, in a new transaction, after a serialization failure or a deadlock. It must
-    /// do nothing outside its transaction. `Clone` holds it to that as far as a type can: a closure
-    /// that consumes or changes what it captures is not `Clone`.
+    /// `work` may run again, in a new transaction, after a serialization failure or a deadlock. It must have no
+    /// effects outside of its transaction. `Clone` enforces part of this: a closure that consumes or changes its
+    /// captures is not `Clone`.
     ///
     /// # Errors
-    /// What `work` stopped with, or the fault of the commit.
+    /// The errors of `work`, or the fault of the commit.
     pub async fn transaction<T>(
         &self,
         info: &RequestInfo,
@@ -214,13 +211,13 @@ impl App {
         self.attempt(info, OnRefusal::Commit, self.db.deadlines().write(), work).await
     }
 
-    /// Runs `work` in a transaction that commits successes only: a refusal takes everything back, as a
-    /// fault does. For work whose first steps must not survive the refusal of a later one.
+    /// Runs `work` in a transaction that commits successes only: a refusal rolls back like a fault. For work whose
+    /// first steps must not survive the refusal of a later one.
     ///
     /// `work` may run again, as in [`App::transaction`].
     ///
     /// # Errors
-    /// What `work` stopped with, or the fault of the commit.
+    /// The errors of `work`, or the fault of the commit.
     pub async fn transaction_or_nothing<T>(
         &self,
         info: &RequestInfo,
@@ -229,7 +226,7 @@ impl App {
         self.attempt(info, OnRefusal::Rollback, self.db.deadlines().write(), work).await
     }
 
-    /// The same with the time of a run: for the changes of many objects at once, which an operator waits for.
+    /// The same with a longer deadline, for changes of many objects at once.
     ///
     /// # Errors
     /// As [`App::transaction_or_nothing`].
@@ -253,7 +250,7 @@ impl App {
         let info = Arc::new(info.clone());
         loop {
             let mut tx = self.begin(&info, deadline).await?;
-            // Boxed: a use case has thousands of bytes of state, which each caller would hold and move.
+            // Boxed, because the state of a use case has thousands of bytes, which each caller would hold and move.
             let outcome = Box::pin(work.clone()(&mut tx)).await;
             let commits = match &outcome {
                 Ok(_) => true,
@@ -267,7 +264,7 @@ impl App {
         }
     }
 
-    // Not generic, as is `end`: the code of both is there once, not once for each use case.
+    // This and `end` are not generic, so that their code exists once and not for each use case.
     async fn begin(&self, info: &Arc<RequestInfo>, deadline: Instant) -> Result<AuditedTx, Fault> {
         let tx = self.db.begin_until(deadline).await?;
         Ok(AuditedTx { tx, app: self.clone(), info: Arc::clone(info) })

@@ -1,4 +1,4 @@
-//! Units of work that run to completion although their caller disconnects.
+//! Units of work that run to completion even if their caller disconnects.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,16 +12,15 @@ use crate::domain::outcome::{Failure, Fault};
 use super::{App, disconnect};
 
 impl App {
-    /// Runs a unit of work to its end, whatever becomes of the caller: a client that hangs up, or a
-    /// time-out, must not leave a transaction half way. Only a wait that comes before every write may
-    /// end with the caller, see `disconnect`. A caller who has waited too long is told to try again; the
-    /// work itself goes on: it is never cut off in the middle.
+    /// Runs a unit of work to completion: neither a disconnect nor a time-out may interrupt a transaction. Only a
+    /// wait that precedes all writes may end with the caller, see `disconnect`. A caller that has waited too long
+    /// gets 503, and the work continues.
     ///
-    /// It begins on the caller's thread: what needs no other thread is done without a hop to another. As
-    /// soon as it has to wait it moves to the storage runtime, before the caller can be cut off.
+    /// It begins on the caller's thread, so that work that never waits needs no change of threads. At the first
+    /// wait it moves to the storage runtime, before the caller can be dropped.
     ///
     /// # Errors
-    /// What the work stopped with; unavailable when it took too long; internal when it panicked.
+    /// The errors of the work; unavailable when it took too long; internal when it panicked.
     pub fn run_to_completion<T, W>(
         &self,
         work: W,
@@ -30,14 +29,13 @@ impl App {
         T: Send + 'static,
         W: Future<Output = Result<T, Failure>> + Send + 'static,
     {
-        // Boxed here, once: the states of a use case are thousands of bytes, and each move would copy
-        // them.
+        // Boxed once, because each move would copy the thousands of bytes of a use case's state.
         let (present, presence) = disconnect::begin();
         let work = Box::pin(disconnect::scope(presence, work));
         let runtime = self.runtime.clone();
         let limit = self.config.deadlines.work();
         async move {
-            // Held until there is an answer; gone with this future when the caller goes first.
+            // Held until there is an answer; dropped with this future if the caller disconnects first.
             let _present = present;
             let task = match begin(&runtime, work) {
                 Begun::Done(outcome) => return outcome,
@@ -54,20 +52,20 @@ impl App {
     }
 }
 
-/// How far a unit of work came on the caller's thread.
+/// The result of the first poll on the caller's thread.
 enum Begun<T> {
     Done(Result<T, Failure>),
     Waits(Pin<Box<dyn Future<Output = Result<T, Failure>> + Send>>),
 }
 
-/// Takes the first step. Inside the runtime, so that timers and tasks it makes are that one's.
+/// Polls once, inside the storage runtime, so that timers and tasks belong to it.
 fn begin<T: 'static>(
     runtime: &Handle,
     mut work: Pin<Box<dyn Future<Output = Result<T, Failure>> + Send>>,
 ) -> Begun<T> {
     let step = catch_unwind(AssertUnwindSafe(|| {
         let _inside = runtime.enter();
-        // No task has to be woken: the one that waits is polled again at once, by the task it moves to.
+        // No waker is needed: pending work is polled again at once by the task it moves to.
         work.as_mut().poll(&mut Context::from_waker(Waker::noop()))
     }));
     match step {

@@ -1,7 +1,7 @@
 //! Whether the database can be written, for readiness.
 //!
-//! Owns how often it is tried. `/ready` asks for no credential, so many may ask at once: they share one
-//! result, and a commit of any other work is evidence enough, until a write fails.
+//! Owns how often it is tried. `/ready` needs no credentials, so concurrent requests share one result, and a commit
+//! of any other work counts as a success until a write fails.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,36 +13,35 @@ use crate::store::meta;
 
 use super::App;
 
-/// For how long a result, or a commit of other work, speaks for the present.
+/// How long a result, or a commit of other work, is valid.
 const FRESH: TimeSpan = TimeSpan::from_secs(5);
 
-/// The row that is written; its value ends with the time and how often this process has written it.
+/// The row that is written. Its value ends with the time and a counter.
 const ROW: &str = "write_probe";
 
-/// How much is written after a write was refused, in bytes: more than the work that was refused takes, so that
-/// what is left on a full disk is not taken for room.
+/// The size of the row after a write has failed, in bytes: larger than the failed write, so that the last free
+/// pages of a full disk are not taken for free space.
 const AFTER_REFUSAL: usize = 256 * 1024;
 
-/// The last try, shared by all who ask.
+/// The last result, shared by all callers.
 #[derive(Default)]
 pub struct WriteProbe(Mutex<Tries>);
 
 #[derive(Default)]
 struct Tries {
     count: u64,
-    /// When the last one was, by a clock that cannot be set, and its result.
+    /// The time of the last try by the monotonic clock, and its result.
     last: Option<(TimeSpan, bool)>,
     /// When a large row was last written.
     cleared: Option<TimeSpan>,
 }
 
 impl App {
-    /// Whether the database could be written within the last five seconds. Writes one row where nothing
-    /// else was committed meanwhile; never twice in five seconds, never two at a time. A write that was
-    /// refused for want of room outranks every commit of those five seconds, and a larger row is written
-    /// afterwards.
+    /// Whether the database could be written within the last five seconds. Writes one row if nothing else was
+    /// committed meanwhile, at most once in five seconds and never concurrently. A write that failed for lack of
+    /// space outranks every commit of those five seconds, and a larger row is written afterwards.
     pub async fn can_write(&self) -> bool {
-        // Held while the row is written: those who come meanwhile wait for this result.
+        // Locked during the write, so that concurrent callers wait for its result.
         let mut tries = self.write_probe.0.lock().await;
         let now = self.clock.counted();
         let refused_at = self.db.last_write().refused_at();
@@ -73,7 +72,7 @@ impl App {
 
     async fn write_row(&self, count: u64, large: bool) -> Result<(), Fault> {
         let mut padding = vec![0; if large { AFTER_REFUSAL } else { 0 }];
-        // Random, so that no database or file system makes it smaller.
+        // Random, so that no database or file system compresses it.
         self.entropy.fill(&mut padding);
         let padding = URL_SAFE_NO_PAD.encode(padding);
         let value = format!("{padding} {} {count}", self.now().millis());

@@ -1,7 +1,6 @@
-//! What the binary was made of.
+//! The version and commit of the binary.
 //!
-//! The build that knows the commit sets `BUILD_COMMIT` and `BUILD_COMMIT_DATE`; any other is of an unknown
-//! commit.
+//! A build that knows the commit sets `BUILD_COMMIT` and `BUILD_COMMIT_DATE`.
 
 /// The version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -21,7 +20,7 @@ pub fn commit_date() -> Option<&'static str> {
     commit().and(given(COMMIT_DATE))
 }
 
-/// A build file may pass a variable on that has no value.
+/// A build script may pass on an empty variable.
 fn given(variable: Option<&'static str>) -> Option<&'static str> {
     variable.filter(|value| !value.is_empty())
 }

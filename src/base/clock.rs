@@ -1,6 +1,6 @@
-//! Points in time and lengths of time, in milliseconds, and the clock they are read from.
+//! Timestamps and time spans in milliseconds, and the clock.
 //!
-//! Owns the only reading of the system clock. Everything below the edge is *told* what time it is.
+//! Owns the only access to the system clock. Everything below the HTTP layer gets the time as a parameter.
 
 use std::fmt;
 use std::ops::{Add, Sub};
@@ -48,8 +48,8 @@ impl Timestamp {
         self.0.div_euclid(1000)
     }
 
-    /// The point a person names: RFC 3339 with any offset, or whole seconds since the epoch. From
-    /// 1970 on and before the year 10000; fractions are cut to milliseconds.
+    /// Parses a time entered by a user: RFC 3339 with any offset, or whole seconds since the epoch. From 1970 to
+    /// 9999; fractions are truncated to milliseconds.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         const END: i64 = 253_402_300_800;
@@ -84,7 +84,7 @@ impl fmt::Display for Timestamp {
 }
 
 impl TimeSpan {
-    /// No time at all.
+    /// Zero.
     pub const ZERO: Self = Self(0);
 
     /// `n` milliseconds.
@@ -172,15 +172,15 @@ impl Sub for Timestamp {
     }
 }
 
-/// Where "now" comes from. Read once at the edge of a request and passed down as a value.
+/// The source of the present time. It is read once per request and passed down as a value.
 pub trait Clock: Send + Sync + 'static {
     /// The current wall-clock time.
     fn now(&self) -> Timestamp;
 
-    /// How long a clock that cannot be set has counted, from an origin that means nothing.
+    /// A monotonic clock with an arbitrary origin.
     fn counted(&self) -> TimeSpan;
 
-    /// What the clock of the database shows, where `read` was read from it. A test that injects the time injects
+    /// The time of the database's clock, given that `read` was read from it. A test that injects the time injects
     /// this one too.
     fn database_time(&self, read: Timestamp) -> Timestamp {
         read

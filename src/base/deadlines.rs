@@ -1,11 +1,10 @@
-//! How long the server waits for others before it gives up.
+//! The deadlines of the server.
 
 use std::time::Duration;
 
-/// The deadlines of one process: those of a server in service, or the same ones stretched.
+/// The deadlines of one process: those in service, or the same ones stretched.
 ///
-/// They are a value because a test must not fail on a machine that is merely busy: it stretches them.
-/// No setting does.
+/// They are a value because tests stretch them, so that a busy machine does not fail them. No setting changes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deadlines {
     factor: u32,
@@ -37,15 +36,15 @@ impl Deadlines {
         self.millis(2_000)
     }
 
-    /// How long a run of configuration files may take in all: less than [`work`](Self::work), after which its caller is
-    /// told to come back.
+    /// How long a run of configuration files may take in all: less than [`work`](Self::work), after which its caller
+    /// gets 503.
     #[must_use]
     pub const fn run(self) -> Duration {
         self.millis(8_000)
     }
 
-    /// How long a database waits for a lock: less than [`write`](Self::write), so that the connection is
-    /// free again when the caller has been told.
+    /// How long a database waits for a lock: less than [`write`](Self::write), so that the connection is free again
+    /// when the caller has its answer.
     #[must_use]
     pub const fn lock(self) -> Duration {
         self.millis(1_500)
@@ -57,26 +56,26 @@ impl Deadlines {
         self.millis(10_000)
     }
 
-    /// How long a connection that has rested may take to say that it still works: a small part of
-    /// [`write`](Self::write), which must be enough for another one.
+    /// How long the check of an idle connection may take: a small part of [`write`](Self::write), so that time is
+    /// left for another connection.
     #[must_use]
     pub const fn connection_check(self) -> Duration {
         self.millis(500)
     }
 
-    /// How long PostgreSQL works on one statement.
+    /// The `statement_timeout` of PostgreSQL.
     #[must_use]
     pub const fn statement(self) -> Duration {
         self.millis(5_000)
     }
 
-    /// How long PostgreSQL keeps a transaction that does nothing.
+    /// The `idle_in_transaction_session_timeout` of PostgreSQL.
     #[must_use]
     pub const fn idle_transaction(self) -> Duration {
         self.millis(10_000)
     }
 
-    /// How long any unit of work may take before its caller is told to come back.
+    /// How long any unit of work may take before its caller gets 503.
     #[must_use]
     pub const fn work(self) -> Duration {
         self.millis(10_000)
@@ -108,7 +107,7 @@ impl Deadlines {
         Self { unread_millis: millis, ..self }
     }
 
-    /// How long requests in flight may take to finish once the end is announced.
+    /// How long requests in flight may take after the shutdown is announced.
     #[must_use]
     pub const fn drain(self) -> Duration {
         self.millis(10_000)
@@ -120,7 +119,7 @@ impl Deadlines {
         self.millis(5_000)
     }
 
-    /// How long the connection to a client may take of it.
+    /// The part of it for connecting to a client.
     #[must_use]
     pub const fn delivery_connection(self) -> Duration {
         self.millis(2_000)
@@ -135,7 +134,7 @@ impl Deadlines {
         }
     }
 
-    /// How long the connection to one address of the server may take of it.
+    /// The part of it for connecting to one address of the server.
     #[must_use]
     pub const fn mail_connection(self) -> Duration {
         self.millis(10_000)

@@ -1,4 +1,4 @@
-//! Where random bytes come from, as a trait, so that tests can seed it.
+//! The source of random bytes, as a trait, so that tests can seed it.
 //!
 //! Owns no generator: the real one lives with the crypto library in `crypto::random`.
 

@@ -1,6 +1,6 @@
 //! Typed, time-ordered identifiers (UUIDv7, RFC 9562 §5.7).
 //!
-//! Owns their form. An id is public and guessable to within its random bits: never use one as a secret.
+//! An id is public and partly predictable: never use one as a secret.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -47,16 +47,16 @@ pub enum AuditEvent {}
 
 /// A user's id: the `sub` of every token, opaque and never an e-mail address.
 pub type UserId = Id<User>;
-/// A session's id: the `sid` of every token it gave out.
+/// A session's id: the `sid` of all its tokens.
 pub type SessionId = Id<Session>;
-/// The id of a refresh branch: one line of refresh tokens, of which a session has one or several. Never
-/// shown; refresh tokens hold it.
+/// The id of a refresh branch: one chain of refresh tokens, of which a session has at least one. It is only
+/// contained in refresh tokens.
 pub type BranchId = Id<Branch>;
 /// The id of a log-in at Signet's own pages in one browser.
 pub type BrowserId = Id<Browser>;
 /// A notice's id, the `jti` of the logout token it is sent with.
 pub type NoticeId = Id<Notice>;
-/// A mail's id, from which its Message-ID is made.
+/// A mail's id, from which its Message-ID is derived.
 pub type MailId = Id<Mail>;
 /// The id of a server process: another one after each start.
 pub type ProcessId = Id<Process>;
@@ -68,7 +68,7 @@ pub type AdminKeyId = Id<AdminKey>;
 pub type AuditId = Id<AuditEvent>;
 
 impl<K> Id<K> {
-    /// A new id that sorts after those made in earlier milliseconds.
+    /// A new id that sorts after those from earlier milliseconds.
     #[must_use]
     pub fn new(now: Timestamp, entropy: &dyn Entropy) -> Self {
         let millis = u64::try_from(now.millis()).unwrap_or(0);
@@ -76,14 +76,14 @@ impl<K> Id<K> {
         Self(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid(), PhantomData)
     }
 
-    /// The least id that could have been made at `at`: a bound for "older than".
+    /// The least id that could have been created at `at`: a bound for "older than".
     #[must_use]
     pub fn earliest(at: Timestamp) -> Self {
         let millis = u64::try_from(at.millis()).unwrap_or(0);
         Self(uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid(), PhantomData)
     }
 
-    /// When it was made, to the millisecond: the first 48 bits (RFC 9562 §5.7).
+    /// When it was created, to the millisecond: the first 48 bits (RFC 9562 §5.7).
     #[must_use]
     pub fn made_at(&self) -> Timestamp {
         let millis = self.0.as_u128() >> 80;

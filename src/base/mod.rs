@@ -1,7 +1,6 @@
-//! The words everything else is written in: time, ids, randomness, secrets, tokens.
+//! Basic value types: time, ids, randomness, secrets, tokens.
 //!
-//! Owns value types without behaviour of their own. Must not know any rule of the product,
-//! any database, any protocol or any crypto library.
+//! They depend on no rule of the product, no database, no protocol and no crypto library.
 
 pub mod build_info;
 pub mod clock;

@@ -1,6 +1,6 @@
 //! The known name that is nearest to a mistyped one.
 
-/// The name that takes the fewest typing errors to become `typed`, and how many. Of several, the first.
+/// The name with the smallest edit distance to `typed`, and the distance. Of several, the first.
 pub fn nearest_name<N: AsRef<str>>(
     typed: &str,
     known: impl IntoIterator<Item = N>,

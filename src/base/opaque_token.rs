@@ -1,7 +1,7 @@
-//! Opaque tokens: a prefix that scanners and people recognise, a body, a CRC-32 against rubbish.
+//! Opaque tokens: a prefix that secret scanners recognise, a body and a CRC-32.
 //!
-//! Owns the text form only. What a body means, and whether it is genuine, is decided elsewhere;
-//! the checksum is no authentication, it only spares the database from typing errors and noise.
+//! Owns the text form only. The checksum does not authenticate; it saves database lookups for mistyped and random
+//! input.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -24,7 +24,7 @@ pub const FACTOR_SETUP: &str = "sfs_";
 /// The cookie of a browser session.
 pub const BROWSER_SESSION: &str = "sbs_";
 
-/// Appends the CRC-32 of prefix and body to `body` and spells all of it as `prefix` + base64url.
+/// Appends the CRC-32 of prefix and body to `body` and encodes it as `prefix` + base64url.
 #[must_use]
 pub fn encode(prefix: &str, body: &[u8]) -> String {
     let mut bytes = Vec::with_capacity(body.len() + 4);
@@ -42,13 +42,13 @@ pub fn generate(prefix: &str, entropy: &dyn Entropy) -> String {
     encode(prefix, &random::<32>(entropy))
 }
 
-/// Whether `text` is spelt like a token [`generate`] has made with this prefix.
+/// Whether `text` has the form of a token from [`generate`] with this prefix.
 #[must_use]
 pub fn is_well_formed(prefix: &str, text: &str) -> bool {
     parse::<32>(prefix, text).is_some()
 }
 
-/// The body of a token spelt by [`encode`], if prefix, alphabet, length and checksum are right.
+/// The body of a token from [`encode`], if prefix, alphabet, length and checksum are right.
 ///
 /// `N` is the length of the body in bytes. Exactly one text is accepted for each body: base64
 /// with stray trailing bits or padding is refused, so a token cannot be altered and stay valid.
@@ -88,7 +88,7 @@ impl TokenHash {
     }
 }
 
-/// The body of a token of any length spelt by [`encode`], under the same rules as [`parse`].
+/// The body of a token of any length from [`encode`], under the same rules as [`parse`].
 #[must_use]
 pub fn parse_any(prefix: &str, text: &str) -> Option<Vec<u8>> {
     let bytes = URL_SAFE_NO_PAD.decode(text.strip_prefix(prefix)?).ok()?;

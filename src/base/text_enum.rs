@@ -1,6 +1,6 @@
 //! One macro for enums that have a stable text form on the wire, in the database or in settings.
 //!
-//! Owns the spelling round trip, so that no `match` on strings is written twice.
+//! Owns both directions, so that no `match` on strings is written twice.
 
 /// Declares an enum whose variants have one text each, with `as_str`, `FromStr`, `Display` and `ALL`.
 #[macro_export]

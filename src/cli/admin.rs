@@ -1,4 +1,4 @@
-//! `signet admin`: becoming an administrator, and what administrators may do.
+//! `signet admin`: the set-up link and the permission table.
 
 use clap::Subcommand;
 use serde_json::{Value, json};
@@ -15,10 +15,10 @@ use super::output::{Output, Row};
 use super::startup_report;
 use super::with_app::with_app;
 
-/// What to do about administrators.
+/// The subcommands for administrators.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Print a fresh one-time link for the first administrator
+    /// Print a new one-time link for the first administrator
     #[command(after_help = "Examples:
   signet admin setup-link
   xdg-open \"$(signet admin setup-link)\"

@@ -1,4 +1,4 @@
-//! `signet api`: the APIs tokens can be made for.
+//! `signet api`: the APIs that tokens can be issued for.
 
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Subcommand};
@@ -24,10 +24,10 @@ use super::startup_report;
 use super::value_parsers::{OrDefault, time_or_default};
 use super::with_app::with_app;
 
-/// What to do with APIs.
+/// The subcommands for APIs.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Register an API, so that tokens can be made for it
+    /// Register an API, so that tokens can be issued for it
     #[command(after_help = "Examples:
   signet api create https://api.example.com --scope orders:read='See your orders' --scope orders:write
   signet api create https://api.example.com --claim roles --access-token-ttl 5m
@@ -37,14 +37,14 @@ pub enum Command {
 The identifier is what clients send as audience and what the API finds as aud in its tokens,
 compared byte for byte. A running server knows the API within seconds.")]
     Create(CreateArgs),
-    /// Change what an API offers and how its tokens look
+    /// Change the scopes and the tokens of an API
     #[command(after_help = "Examples:
   signet api set https://api.example.com --scope orders:read --scope orders:write
   signet api set https://api.example.com --token-profile jwt --claim roles --claim department
   signet api set https://api.example.com --signing-alg default --access-token-ttl default
   signet api set https://api.example.com --new-secret
 
-Each option given replaces all it says; what is not given stays. In force for the next log-in or
+Each option replaces the whole value; other values stay. Applies to the next log-in or
 refresh; tokens that exist stay as they are until they expire.")]
     Set(SetArgs),
     /// List APIs, oldest first
@@ -56,16 +56,16 @@ refresh; tokens that exist stay as they are until they expire.")]
     #[command(after_help = "Examples:
   signet api show https://api.example.com")]
     Show(Named),
-    /// Delete an API; no new tokens are made for it
+    /// Delete an API; no new tokens are issued for it
     #[command(after_help = "Examples:
   signet api delete https://api.example.com --yes
 
-Access tokens that were made for it before go on being valid until they expire; its sessions end at
+Access tokens issued for it stay valid until they expire; its sessions end at
 their next refresh.")]
     Delete(DeleteArgs),
 }
 
-/// An API that is named.
+/// An API as an argument.
 #[derive(Debug, Args)]
 pub struct Named {
     /// The API's identifier, or its id
@@ -90,35 +90,36 @@ pub struct SetArgs {
     named: Named,
     #[command(flatten)]
     choices: Choices,
-    /// Offer no scope at all
+    /// Remove all scopes
     #[arg(long, conflicts_with = "scopes")]
     no_scopes: bool,
     /// Put no claims about users into its tokens
     #[arg(long, conflicts_with = "claims")]
     no_claims: bool,
-    /// Make a new shared secret (HS256); the old one stops at once
+    /// Create a new shared secret (HS256); the old one stops working at once
     #[arg(long)]
     new_secret: bool,
     #[command(flatten)]
     force: Force,
 }
 
-/// What both can say about an API.
+/// The options of both commands.
 #[derive(Debug, Args)]
 pub struct Choices {
-    /// A scope it offers, with what it means to users, if you like; may be given several times
+    /// A scope that it offers, with an optional description for users; may be given several times
     #[arg(long = "scope", value_name = "SCOPE[=TEXT]", value_parser = described_scopes)]
     scopes: Vec<DescribedScopes>,
-    /// What its tokens are signed with; default follows SIGNET_SIGNING_ALG
+    /// Signing algorithm of its tokens; `default` follows SIGNET_SIGNING_ALG
     #[arg(long, value_name = "ALG", value_parser = alg_parser())]
     signing_alg: Option<OrDefault<TokenAlg>>,
     /// rfc9068 sends typ at+jwt; jwt sends typ JWT, for verifiers that refuse at+jwt
     #[arg(long, value_name = "PROFILE", value_parser = profile_parser())]
     token_profile: Option<TokenProfile>,
-    /// How long its access tokens live, such as 5m; default follows SIGNET_ACCESS_TOKEN_TTL
+    /// Lifetime of its access tokens, such as 5m; `default` follows SIGNET_ACCESS_TOKEN_TTL
     #[arg(long, value_name = "TIME", value_parser = ttl_parser)]
     access_token_ttl: Option<OrDefault<TimeSpan>>,
-    /// A claim about the user its tokens carry: roles, groups, email, email_verified or a custom one; may be repeated
+    /// A claim about the user in its tokens: roles, groups, email, email_verified or a custom one; may be given
+    /// several times
     #[arg(long = "claim", value_name = "NAME", value_parser = names(any))]
     claims: Vec<Names>,
 }
@@ -143,7 +144,7 @@ fn ttl_parser(text: &str) -> Result<OrDefault<TimeSpan>, String> {
 /// The scopes that one occurrence of `--scope` gives: one with a description, or a list without.
 type DescribedScopes = Vec<(String, Option<String>)>;
 
-/// Everything behind the first `=` is the description, which may contain commas.
+/// Everything after the first `=` is the description, which may contain commas.
 fn described_scopes(text: &str) -> Result<DescribedScopes, String> {
     match text.split_once('=') {
         Some(("", _)) => Err("a scope has a name before the =".to_owned()),
@@ -193,7 +194,7 @@ impl SetArgs {
 pub struct DeleteArgs {
     #[command(flatten)]
     named: Named,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
@@ -222,7 +223,7 @@ impl Row for StoredApi {
     }
 }
 
-/// An API with a shared secret that is shown this once.
+/// An API with a shared secret that is shown only once.
 struct WithSecret<'a>(&'a Changed);
 
 impl Row for WithSecret<'_> {
@@ -275,7 +276,7 @@ fn set(args: &SetArgs, output: Output) -> Result<(), CommandError> {
     let change = args.change();
     if change.is_empty() {
         return Err(CommandError::usage(
-            "nothing to change.\n  Say what:  --scope  --signing-alg  --token-profile  \
+            "nothing to change.\n  Options:  --scope  --signing-alg  --token-profile  \
              --access-token-ttl  --claim  --no-scopes  --no-claims  --new-secret",
         ));
     }
@@ -295,7 +296,7 @@ fn done(verb: &str, changed: &Changed, output: Output) -> Result<(), CommandErro
     if changed.shared_secret.is_none() {
         return Ok(output.one(&changed.stored)?);
     }
-    startup_report::say("Keep the shared secret now: it will not be shown again.\n");
+    startup_report::say("Copy the shared secret now: it cannot be shown again.\n");
     Ok(output.one(&WithSecret(changed))?)
 }
 

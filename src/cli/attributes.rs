@@ -1,6 +1,6 @@
-//! `--role`, `--group` and `--claim`: what the organisation says about a user, as it is typed.
+//! `--role`, `--group` and `--claim`: the attributes of a user on the command line.
 //!
-//! Owns the spelling on the command line. What is acceptable is said by `domain::attributes`.
+//! Owns their syntax. The rules are in `domain::attributes`.
 
 use clap::Args;
 use serde_json::{Map, Number, Value};
@@ -11,7 +11,7 @@ use crate::domain::user::Role;
 use super::error::CommandError;
 use super::names::{Names, any, names};
 
-/// What is said about a new user.
+/// The attributes of a new user.
 #[derive(Debug, Args)]
 pub struct Given {
     /// user, admin, signet:auditor or signet:helpdesk: what the user may do at Signet itself (default: user);
@@ -37,7 +37,7 @@ pub struct RoleArgs {
 }
 
 impl RoleArgs {
-    /// Signet's own role and the application roles, none of either when no role was given.
+    /// Signet's own role and the application roles; `None` when no role was given.
     ///
     /// # Errors
     /// When admin and user are both given.
@@ -48,7 +48,7 @@ impl RoleArgs {
         split_roles(Names::all(&self.roles)).map(Some)
     }
 
-    /// The same of a text with commas between the roles.
+    /// Parses roles separated by commas.
     ///
     /// # Errors
     /// When a role is not a name, or admin and user are both named.
@@ -77,7 +77,7 @@ fn split_roles(roles: Vec<String>) -> Result<(Role, Vec<String>), CommandError> 
     Ok((own.unwrap_or(Role::User), application))
 }
 
-/// What is taken from a user that exists.
+/// The attributes that are removed from a user.
 #[derive(Debug, Args)]
 pub struct Removed {
     /// Remove all application roles
@@ -92,7 +92,7 @@ pub struct Removed {
 }
 
 impl Given {
-    /// Signet's own role and the application roles, none of either when no role was given.
+    /// Signet's own role and the application roles; `None` when no role was given.
     ///
     /// # Errors
     /// When two of Signet's own are given.
@@ -141,7 +141,7 @@ fn label(text: &str) -> Result<String, String> {
         .to_owned())
 }
 
-/// `NAME=TYPE:VALUE`. The type is said, because a shell has only texts and `7` may be either.
+/// Parses `NAME=TYPE:VALUE`. The type is explicit because `7` may be a number or a text.
 fn claim(text: &str) -> Result<(String, Value), String> {
     let form = "a claim looks like NAME=TYPE:VALUE, for example department=string:sales";
     let (name, typed) = text.split_once('=').ok_or(form)?;
@@ -149,7 +149,8 @@ fn claim(text: &str) -> Result<(String, Value), String> {
     let value = match kind {
         "string" => Value::from(value),
         "integer" => {
-            let number: i64 = value.parse().map_err(|_| format!("{value:?} is no whole number"))?;
+            let number: i64 =
+                value.parse().map_err(|_| format!("{value:?} is not a whole number"))?;
             Value::Number(Number::from(number))
         }
         "boolean" => {

@@ -16,19 +16,19 @@ use super::output::{self, Output, Row};
 use super::startup_report;
 use super::with_app::runtime;
 
-/// What to do with settings.
+/// The subcommands for settings.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Show the settings in force, secrets masked, and where each comes from
+    /// Show the settings in force, with secrets masked, and the source of each
     #[command(after_help = "Examples:
   signet config show
   signet config show -o ndjson | jq -r 'select(.origin != \"default\") | .name'")]
     Show,
-    /// Check the settings; exit 0 if they are good, 78 with every mistake if not
+    /// Check the settings; exit 0 if they are valid, else 78 with every mistake
     ///
-    /// Looks at the settings, the modes of files and the TLS certificate. It does not open the master key. On
-    /// PostgreSQL it connects to compare the settings of the running servers. Names the settings that this
-    /// version reads differently from the one before, and those in which the running servers differ.
+    /// Checks the settings, the modes of files and the TLS certificate. It does not open the master key. On
+    /// PostgreSQL it connects to compare the settings of the running servers. Lists the settings that this version
+    /// reads differently from the previous one, and those in which the running servers differ.
     #[command(after_help = "Examples:
   signet config check && systemctl restart signet")]
     Check,
@@ -51,7 +51,7 @@ impl Row for Shown {
     }
 }
 
-/// Warns of settings in which the servers on the database differ.
+/// Warns about settings in which the servers on the database differ.
 fn compare(config: &Config) -> Result<(), CommandError> {
     match runtime()?.block_on(startup::differing_settings(config)) {
         Ok(found) => {
@@ -68,8 +68,8 @@ fn compare(config: &Config) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// Carries out a command. Changes nothing: `check` looks at the modes of files, and reads the running servers
-/// from a PostgreSQL database.
+/// Carries out a command. Changes nothing: `check` reads the modes of files and, from PostgreSQL, the running
+/// servers.
 pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
     match command {
         Command::Show => {
@@ -83,7 +83,7 @@ pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
                 startup_report::say(&format!("warning: {warning}.\n"));
             }
             check_tls(&loaded.config)?;
-            // A new installation has no earlier version behind it.
+            // A new installation has no previous version.
             if !startup::is_new_installation(&loaded.config) {
                 for (setting, now) in loaded.read_differently() {
                     startup_report::say(&format!(
@@ -104,7 +104,7 @@ pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
     }
 }
 
-/// Whether certificate and key can be used.
+/// Checks the certificate and the key.
 fn check_tls(config: &Config) -> Result<(), CommandError> {
     server::check_tls(config).map_err(|text| {
         let text = format!("{text}.\n  Check SIGNET_TLS_CERT and SIGNET_TLS_KEY.");
@@ -120,7 +120,7 @@ fn say_mail(config: &Config) {
     });
 }
 
-/// Prints who makes accounts.
+/// Prints who may create accounts.
 fn say_registration(config: &Config) {
     let domains = &config.registration_domains;
     let of_domains = match domains.is_empty() {
@@ -147,7 +147,7 @@ fn say_registration(config: &Config) {
     }
 }
 
-/// Prints who needs a second factor, and the way back for an administrator who has lost theirs.
+/// Prints which users need a second factor, and what an administrator who has lost theirs can do.
 fn say_second_factor(config: &Config) {
     let ServerPolicy { second_factor, from } = config.second_factor;
     if from.is_some() && matches!(second_factor, SecondFactor::Off | SecondFactor::Optional) {
@@ -158,24 +158,24 @@ fn say_second_factor(config: &Config) {
     let who = match second_factor {
         SecondFactor::Off => {
             startup_report::say(
-                "Users enrol no second factor; those who have one are asked for it.\n",
+                "Users cannot enrol second factors; those who have one still need it.\n",
             );
             return;
         }
         SecondFactor::Optional => {
-            startup_report::say("A second factor is up to each user.\n");
+            startup_report::say("Second factors are optional for users.\n");
             return;
         }
         SecondFactor::Admins => "Administrators need",
         SecondFactor::Required => "All users need",
     };
     let from = match from {
-        Some(from) => format!("may put it off until {from}"),
+        Some(from) => format!("may postpone it until {from}"),
         None => "enrol one at the next sign-in".to_owned(),
     };
     startup_report::say(&format!(
-        "{who} a second factor; those without one {from}. Sessions of before go on: signet session revoke \
-         --below mfa ends them. The command line needs none: signet user reset-factors helps an administrator \
+        "{who} a second factor; those without one {from}. Existing sessions continue: signet session revoke --below \
+         mfa ends them. The command line needs no second factor: signet user reset-factors helps an administrator \
          who has lost theirs.\n"
     ));
 }

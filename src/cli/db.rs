@@ -1,6 +1,6 @@
-//! `signet db`: the database as a file.
+//! `signet db`: work on the database file.
 //!
-//! Owns what is done to it while no server works on it.
+//! Everything here requires that no server uses the file.
 
 use clap::Subcommand;
 use serde_json::{Value, json};
@@ -13,14 +13,14 @@ use super::error::CommandError;
 use super::output::{Output, Row};
 use super::with_app;
 
-/// What to do with the database.
+/// The subcommands for the database.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Give the room of deleted rows back to the disk; the server must be stopped
+    /// Shrink the database file by the space of deleted rows; the server must be stopped
     #[command(after_help = "Examples:
   systemctl stop signet && signet db compact; systemctl start signet
 
-Only for SQLite, whose file never shrinks by itself: deleted rows leave room that new ones take. It needs
+Only for SQLite, whose file never shrinks by itself: new rows reuse the space of deleted ones. It needs
 free room of twice the size of the database, beside it and in the directory for temporary files.")]
     Compact,
 }

@@ -1,4 +1,4 @@
-//! `signet dev`: a throw-away demo on loopback.
+//! `signet dev`: a temporary demo server on loopback.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
@@ -32,12 +32,12 @@ const API: &str = "https://api.example.com";
 /// `signet dev`.
 #[derive(Debug, Args)]
 pub struct DevArgs {
-    /// A configuration file that is applied first; may be given several times
+    /// A configuration file to apply first; may be given several times
     #[arg(long, value_name = "FILE")]
     apply: Vec<PathBuf>,
 }
 
-/// Serves a demo that is gone at exit.
+/// Serves a demo that is deleted at exit.
 pub fn run(args: &DevArgs) -> ExitCode {
     match Config::load().map_err(Refused::from).and_then(|loaded| demo(loaded.config, args)) {
         Ok(()) => ExitCode::SUCCESS,
@@ -50,8 +50,8 @@ fn demo(mut config: Config, args: &DevArgs) -> Result<(), Refused> {
         return Err(Refused::new(
             78,
             format!(
-                "signet dev serves on loopback only, SIGNET_LISTEN names {address}.\n  Its \
-                 password is printed. Use signet serve, or a loopback address."
+                "signet dev serves on loopback only, SIGNET_LISTEN names {address}.\n  It prints its password. Use \
+                 signet serve, or a loopback address."
             ),
         ));
     }
@@ -114,12 +114,12 @@ fn demo(mut config: Config, args: &DevArgs) -> Result<(), Refused> {
     startup_report::say("Press Ctrl+C to stop.\n");
     let served = serve::serve_until_stopped(runtime, interrupts, opened, bound);
     if let Err(error) = directory.close() {
-        tracing::warn!(%error, "the temporary directory stays");
+        tracing::warn!(%error, "the temporary directory was not removed");
     }
     served
 }
 
-/// Makes the user of the demo, an administrator, and its API if `api` says so. The password.
+/// Creates the user of the demo, an administrator, and its API if `api` is set. Returns the password.
 async fn prepare(app: &App, api: bool) -> Result<Option<String>, Failure> {
     let (password, now) = (readable_password(), SystemClock.now());
     let create = users::Create {
@@ -140,7 +140,7 @@ async fn prepare(app: &App, api: bool) -> Result<Option<String>, Failure> {
     Ok(Some(password))
 }
 
-/// Makes the user of the demo where files have made no administrator and none of that name.
+/// Creates the user of the demo unless the files have created an administrator or a user of that name.
 async fn prepare_beside_files(app: &App) -> Result<Option<String>, Failure> {
     if !setup::is_open(app).await? {
         return Ok(None);
@@ -151,7 +151,8 @@ async fn prepare_beside_files(app: &App) -> Result<Option<String>, Failure> {
     }
 }
 
-/// What makes commands in another terminal work on this demo, also where the settings name another database.
+/// The settings with which commands in another terminal work on this demo, even if the environment names another
+/// database.
 fn elsewhere(directory: &Path, names_database: bool) -> String {
     let word = |text: String| shell_word::quoted(&text).into_owned();
     let mut text = format!("export SIGNET_DATA_DIR={}", word(directory.display().to_string()));
@@ -162,7 +163,7 @@ fn elsewhere(directory: &Path, names_database: bool) -> String {
     text
 }
 
-/// Six syllables and four digits: easy to read, and good enough for an afternoon on loopback.
+/// Six syllables and four digits: easy to read, and sufficient for a demo on loopback.
 fn readable_password() -> String {
     const CONSONANTS: &[u8; 16] = b"bdfghjklmnprstvz";
     const VOWELS: &[u8; 4] = b"aeio";

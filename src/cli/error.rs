@@ -1,7 +1,7 @@
-//! A command that did not succeed: its exit code and what is said about it.
+//! A failed command: its exit code and its message.
 //!
-//! Owns how refusals, faults and bad settings read on a terminal: what is wrong, what was found,
-//! what to type. Everything goes to stderr and begins with `error: `.
+//! Owns the text of refusals, faults and invalid settings on a terminal: the problem, the value found, the remedy.
+//! Everything goes to stderr and begins with `error: `.
 
 use std::io;
 use std::process::ExitCode;
@@ -13,16 +13,16 @@ use crate::domain::outcome::{Code, Failure, Fault, FaultKind, Refusal};
 use super::exit::Exit;
 use super::startup_report;
 
-/// Why a command did not succeed.
+/// Why a command failed.
 #[derive(Debug)]
 pub struct CommandError {
     exit: Exit,
-    /// One for each thing that is wrong; none when there is nothing to say, or its reader has gone.
+    /// One text per problem; none when everything has been reported, or the pipe is closed.
     texts: Vec<String>,
 }
 
 impl CommandError {
-    /// A failure with its exit code and its text (what is wrong, then indented lines of advice).
+    /// A failure with its exit code and its text (the problem, then indented lines of advice).
     pub fn new(exit: Exit, text: impl Into<String>) -> Self {
         Self { exit, texts: vec![text.into()] }
     }
@@ -32,7 +32,7 @@ impl CommandError {
         Self::new(Exit::Usage, text)
     }
 
-    /// A failure of which everything has been said as data.
+    /// A failure that the command's output already reports.
     pub const fn told(exit: Exit) -> Self {
         Self { exit, texts: Vec::new() }
     }
@@ -47,30 +47,30 @@ impl CommandError {
         self
     }
 
-    /// What is said, in one text.
+    /// All texts in one.
     pub fn text(&self) -> String {
         self.texts.join("; ")
     }
 
-    /// Says it and gives the exit code.
+    /// Prints the texts and returns the exit code.
     pub fn say(self) -> ExitCode {
         let texts: Vec<String> = self.texts.iter().map(|text| format!("error: {text}\n")).collect();
         startup_report::say(&texts.join("\n"));
         self.exit.into()
     }
 
-    /// A use case that stopped while working on something that was named on the command line.
+    /// The failure of a use case on an object that was named on the command line.
     fn about(stop: Failure, subject: Option<(&str, &str)>) -> Self {
         let refusal = match stop {
             Failure::Refused(refusal) => refusal,
             Failure::Failed(fault) => return fault.into(),
         };
         let message = match refusal.code {
-            // The message of this one points into the body of an HTTP answer.
+            // Its message refers to the body of an HTTP answer.
             Code::ValidationFailed => "This is not acceptable.",
             _ => &*refusal.message,
         };
-        // Quoted with escapes: what was typed must not be able to steer the terminal.
+        // Quoted with escapes: an argument must not control the terminal.
         let mut text = match subject {
             Some((noun, name)) => format!("{noun} {name:?}: {message}"),
             None => message.to_owned(),
@@ -88,27 +88,26 @@ impl CommandError {
     }
 }
 
-/// Adds to whatever a use case stops with what it was about, as `("user", "ada")`.
+/// Adds the object, such as `("user", "ada")`, to the failure of a use case.
 pub fn about<'a>(noun: &'a str, name: &'a str) -> impl FnOnce(Failure) -> CommandError + use<'a> {
     move |stop| CommandError::about(stop, Some((noun, name)))
 }
 
-/// What to type next, where that can be said.
+/// The command to run next, if there is one.
 fn advice(refusal: &Refusal, noun: Option<&str>) -> Option<String> {
     let fixed = match refusal.code {
-        // A conflict that names the command that helps needs no other advice.
-        Code::Conflict if refusal.message.contains("signet ") => return None,
+        Code::Conflict if refusal.advises => return None,
         Code::NotFound if noun == Some("actor") => return None,
         Code::NotFound if noun == Some("administration key") => {
             "See the keys of the client:  signet client key list CLIENT_ID"
         }
         Code::NotFound | Code::Conflict => {
-            return noun.map(|noun| format!("See what there is:  signet {noun} list"));
+            return noun.map(|noun| format!("List them:  signet {noun} list"));
         }
-        Code::LoginTaken => "Choose another login, or see what there is:  signet user list",
-        Code::EmailTaken => "See whose it is:  signet user show ADDRESS",
+        Code::LoginTaken => "Choose another login, or list the users:  signet user list",
+        Code::EmailTaken => "See its user:  signet user show ADDRESS",
         Code::LastAdministrator => {
-            "Make another one:  signet user create LOGIN --role admin\n  \
+            "Create another one:  signet user create LOGIN --role admin\n  \
              or promote one:    signet user update LOGIN --role admin"
         }
         Code::SetupClosed => {
@@ -157,7 +156,7 @@ impl From<ConfigErrors> for CommandError {
 }
 
 impl From<io::Error> for CommandError {
-    /// An output that cannot be written. A reader that has seen enough (`| head`) is no failure.
+    /// An output that cannot be written. A closed pipe (`| head`) is not a failure.
     fn from(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe {
             return Self { exit: Exit::Ok, texts: Vec::new() };
@@ -177,10 +176,16 @@ mod tests {
         assert_eq!(failure.exit, Exit::NotFound);
         assert_eq!(
             failure.texts,
-            [
-                "user \"a\\u{1b}[2J\": There is no such user.\n  See what there is:  signet user list"
-            ]
+            ["user \"a\\u{1b}[2J\": There is no such user.\n  List them:  signet user list"]
         );
+    }
+
+    #[test]
+    fn general_advice_follows_only_where_the_message_has_none() {
+        let text = |refusal: Refusal| about("key", "k")(refusal.into()).text();
+        let refusal = Refusal::new(Code::Conflict, "This needs signet key retire --now.");
+        assert!(text(refusal.clone()).ends_with("List them:  signet key list"));
+        assert_eq!(text(refusal.advising()), "key \"k\": This needs signet key retire --now.");
     }
 
     #[test]
@@ -192,14 +197,14 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_went_away_is_no_failure() {
+    fn a_closed_output_is_no_failure() {
         let failure = CommandError::from(io::Error::from(io::ErrorKind::BrokenPipe));
         assert_eq!((failure.exit, failure.texts.len()), (Exit::Ok, 0));
         assert_eq!(CommandError::from(io::Error::other("full")).exit, Exit::Failed);
     }
 
     #[test]
-    fn what_passes_is_seventy_five() {
+    fn temporary_failures_exit_with_75() {
         assert_eq!(CommandError::from(Fault::unavailable("waiting")).exit, Exit::TryAgain);
         assert_eq!(CommandError::from(Fault::internal("thinking")).exit, Exit::Failed);
     }

@@ -1,6 +1,6 @@
-//! The exit codes of the command line, and which refusal means which.
+//! The exit codes of the command line, and their refusals.
 //!
-//! Owns the one table. Scripts depend on these numbers: none is ever given another meaning.
+//! Scripts depend on these numbers, so none ever gets another meaning.
 
 use std::process::ExitCode;
 
@@ -12,15 +12,15 @@ use crate::domain::outcome::Code;
 pub enum Exit {
     /// Done.
     Ok = 0,
-    /// Failed for a reason that has no number of its own.
+    /// Failed for a reason without its own number.
     Failed = 1,
-    /// The command line, or a value on it, is not acceptable.
+    /// The command line, or a value on it, is invalid.
     Usage = 2,
-    /// There is no such thing.
+    /// The object does not exist.
     NotFound = 3,
     /// Not allowed.
     NotAllowed = 4,
-    /// It conflicts with what is there.
+    /// It conflicts with the present state.
     Conflict = 5,
     /// Some rows failed; the others were done.
     SomeFailed = 6,
@@ -28,9 +28,9 @@ pub enum Exit {
     CheckFailed = 7,
     /// A port is busy, or no server answers at it.
     Unreachable = 69,
-    /// It cannot be done just now.
+    /// A temporary failure.
     TryAgain = 75,
-    /// Settings, files or the database must be put right first.
+    /// Settings, files or the database must be repaired first.
     Configuration = 78,
 }
 
@@ -41,7 +41,7 @@ impl Exit {
         self as u8
     }
 
-    /// What a refused use case exits with.
+    /// The exit code of a refusal.
     #[must_use]
     pub const fn of(code: Code) -> Self {
         match code {

@@ -1,4 +1,4 @@
-//! The second factors of users, on the command line: showing them with their user, and removing them.
+//! The second factors of users: showing them with their user, and removing them.
 
 use serde_json::{Value, json};
 

@@ -5,10 +5,10 @@ use clap::Args;
 use crate::app::App;
 use crate::domain::request_info::RequestInfo;
 
-/// Whether a change goes on although a configuration file manages the object.
+/// Whether an object is changed although a configuration file manages the object.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub struct Force {
-    /// Go on although a configuration file manages it: the next signet apply takes the change back
+    /// Make the change although a configuration file manages the object; the next signet apply reverts it
     #[arg(long)]
     force: bool,
 }

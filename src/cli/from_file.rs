@@ -1,6 +1,6 @@
-//! `--from FILE`: the same work for each line of a file, with a report by line.
+//! `--from FILE`: the same work for each line of a file, with a report per line.
 //!
-//! Owns reading the lines, the report and the exit code. A line that fails does not keep the others from being done.
+//! Owns reading the lines, the report and the exit code. A failing line does not stop the others.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -11,12 +11,11 @@ use super::error::CommandError;
 use super::exit::Exit;
 use super::startup_report;
 
-/// The longest line, in bytes. A longer one is cut there and refused by what it is for.
+/// The longest line, in bytes. A longer line is truncated, and the work refuses it.
 const MAX_LINE: u64 = 4_096;
 
-/// Does `work` for each line of `path` (`-`: standard input), without what surrounds it; empty lines and lines that
-/// begin with `#` are skipped, and so is, with a word about it, a line that equals an earlier one. `done` says what has
-/// happened to the good ones, as in "Ended 11 sessions".
+/// Does `work` for each trimmed line of `path` (`-`: standard input). Empty lines and lines that begin with `#` are
+/// skipped; a duplicate is skipped with a message. `done` formats the summary, such as "Ended 11 sessions".
 ///
 /// # Errors
 /// When the file cannot be read; exit code 6 when a line failed.
@@ -54,7 +53,7 @@ pub async fn each_line(
     let lines = if failed == 1 { "1 line".to_owned() } else { format!("{failed} lines") };
     Err(CommandError::new(
         Exit::SomeFailed,
-        format!("{lines} failed; the messages above say why. The other lines are not affected."),
+        format!("{lines} failed; see the messages above. The other lines are not affected."),
     ))
 }
 
@@ -66,7 +65,7 @@ fn open(path: &Path) -> Result<Box<dyn BufRead>, CommandError> {
     Ok(Box::new(BufReader::new(file)))
 }
 
-/// The next line, cut at [`MAX_LINE`]; none at the end.
+/// The next line, truncated at [`MAX_LINE`]; `None` at the end.
 fn next_line(lines: &mut dyn BufRead, path: &Path) -> Result<Option<String>, CommandError> {
     let mut line = Vec::new();
     let read = lines.take(MAX_LINE).read_until(b'\n', &mut line);

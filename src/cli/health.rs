@@ -1,6 +1,6 @@
-//! `signet health`: is a server alive?
+//! `signet health`: checks a running server.
 //!
-//! Owns which address is asked and what the answer means. The request is `http_client`'s.
+//! Owns the choice of the address and the meaning of the answer. `http_client` sends the request.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
 
@@ -17,22 +17,23 @@ use super::startup_report;
 /// `signet health`.
 #[derive(Debug, Args)]
 pub struct HealthArgs {
-    /// Ask this server (default: the first address in SIGNET_LISTEN; where that is not set, either of them)
+    /// The server to check (default: the first address in SIGNET_LISTEN or, if that is not set, either default
+    /// address)
     #[arg(long, value_name = "URL")]
     url: Option<String>,
 }
 
-/// What is asked.
+/// A server to check.
 #[derive(Debug)]
 struct Question {
-    /// The address as people see it.
+    /// The address in messages.
     shown: String,
     url: Url,
-    /// What to connect to, where the URL cannot say it.
+    /// The address to connect to, if it differs from that of the URL.
     address: Option<SocketAddr>,
 }
 
-/// Asks. Opens no database.
+/// Runs the check. Opens no database.
 pub fn run(args: &HealthArgs) -> Result<(), CommandError> {
     let questions = match &args.url {
         Some(url) => vec![at_url(url)?],
@@ -80,7 +81,7 @@ fn at_url(text: &str) -> Result<Question, CommandError> {
     };
     let mut known = (host.trim_matches(['[', ']']), port).to_socket_addrs().into_iter().flatten();
     if known.next().is_none() {
-        return Err(CommandError::new(Exit::Unreachable, format!("the host {host} is not known.")));
+        return Err(CommandError::new(Exit::Unreachable, format!("the host {host} is unknown.")));
     }
     let path = if url.path() == "/" { "/health" } else { url.path() };
     let shown = format!("http://{host}:{port}{path}");
@@ -91,7 +92,7 @@ fn at_url(text: &str) -> Result<Question, CommandError> {
     Ok(Question { shown, url, address: None })
 }
 
-/// The first address of the settings; of the default list all, because a machine may have only one of them.
+/// The first configured address, or all default ones, because a machine may have only one of them.
 fn at_own_addresses(config: &Config) -> Result<Vec<Question>, CommandError> {
     let count = if config.listen_is_default { config.listen.len() } else { 1 };
     let known = config.listen.iter().take(count).filter(|address| address.port() != 0);
@@ -108,13 +109,13 @@ fn at_own_addresses(config: &Config) -> Result<Vec<Question>, CommandError> {
 
 fn at_address(config: &Config, address: SocketAddr) -> Result<Question, CommandError> {
     let scheme = if config.tls.is_some() { "https" } else { "http" };
-    // Answered at this path whatever the path of the issuer is.
+    // This path does not depend on the path of the issuer.
     let url = Url::parse(&format!("{scheme}://localhost:{}/health", address.port()));
     let url = url.map_err(|error| CommandError::new(Exit::Failed, error.to_string()))?;
     Ok(Question { shown: format!("{scheme}://{address}/health"), url, address: Some(address) })
 }
 
-/// The address to connect to for one that is listened on: "every address" is reached at loopback.
+/// The address to connect to for a listening address: the unspecified address is reached at loopback.
 fn reachable(mut address: SocketAddr) -> SocketAddr {
     match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),

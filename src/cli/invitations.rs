@@ -16,7 +16,7 @@ use super::startup_report;
 use super::user::Named;
 use super::with_app::with_app;
 
-/// A link, whom it is for, and when it was made.
+/// A link with its user and its creation time.
 struct MadeLink {
     user: UserId,
     sent: SentLink,
@@ -32,7 +32,7 @@ impl Row for MadeLink {
             user.to_string(),
             sent.mailed_to.clone().unwrap_or_default(),
             sent.link.as_ref().map(|link| link.expose().clone()).unwrap_or_default(),
-            // Rounded up: the clock has run since the link was made.
+            // Rounded up, because time has passed since the link was created.
             format!("{} hours", (sent.expires_at - *made_at).secs().saturating_add(3_599) / 3_600),
         ]
     }
@@ -56,7 +56,7 @@ pub fn recover(named: &Named, output: Output) -> Result<(), CommandError> {
     })
 }
 
-/// Invites a user who was just made.
+/// Invites a new user.
 pub async fn invite_new(
     app: &App,
     id: UserId,
@@ -84,7 +84,8 @@ where
     shown(&app, sent, (user.id, &user.login, lacking), output)
 }
 
-/// Prints where the link went; where it was not mailed, the link, and what the user is `lacking` unless mail is off.
+/// Prints where the link was mailed. If it was not mailed, prints the link and, if mail is on, what the user is
+/// `lacking`.
 fn shown(
     app: &App,
     sent: SentLink,
@@ -101,7 +102,7 @@ fn shown(
                 Some(_) => format!("The user has {lacking}"),
             };
             startup_report::say(&format!(
-                "{why}. Hand this link to {login} ({user}): it works once, and sets the password of the account\n"
+                "{why}. Hand this link to {login} ({user}): it works once and sets the password of the account\n"
             ));
         }
     }

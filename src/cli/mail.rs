@@ -1,7 +1,6 @@
 //! `signet mail`: testing whether mail can be delivered.
 //!
-//! Owns what each stage of a delivery is called for people. The delivery itself is `mail`, the outbox
-//! `admin::mail`.
+//! Owns the names of the stages of a delivery. The delivery itself is in `mail`, the outbox in `admin::mail`.
 
 use clap::Subcommand;
 
@@ -22,24 +21,25 @@ use super::exit::Exit;
 use super::startup_report::say;
 use super::with_app::{runtime, with_app};
 
-/// What to do with mail.
+/// The subcommands for mail.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Send a test message and show each stage; exit 0 if it was accepted, 75 to try again, 78 to repair
+    /// Send a test message and show each stage; exit 0 if it was accepted, 75 for a temporary failure, 78 if
+    /// something must be repaired
     ///
-    /// Sends with the settings of this shell, without a server and its database. That the mail server accepts
-    /// a message does not mean that it arrives: look into the mailbox.
+    /// Sends with the settings of this shell, without a server and its database. An accepted message may still not
+    /// arrive: check the mailbox.
     #[command(after_help = "Examples:
   signet mail test ada@example.com
   signet mail test ada@example.com --language de
   signet mail test ada@example.com --queue")]
     Test {
-        /// Where to send it
+        /// The address to send it to
         address: String,
         /// The language of the message
         #[arg(long, value_name = "LANGUAGE", default_value = "en", value_parser = language)]
         language: Locale,
-        /// Write it into the outbox instead, from which a running server delivers it
+        /// Write it into the outbox instead, for a running server to deliver
         #[arg(long)]
         queue: bool,
     },
@@ -48,7 +48,7 @@ pub enum Command {
 fn language(tag: &str) -> Result<Locale, String> {
     Locale::all().find(|locale| locale.lang() == tag).ok_or_else(|| {
         let all: Vec<&str> = Locale::all().map(Locale::lang).collect();
-        format!("there are no texts in this language; type {}", all.join(" or "))
+        format!("this language is not supported; choose {}", all.join(" or "))
     })
 }
 
@@ -62,7 +62,7 @@ pub fn run(command: &Command) -> Result<(), CommandError> {
     let Some(mailer) = Mailer::new(&config) else {
         return Err(CommandError::new(Exit::Configuration, "mail is off.").and(
             "Set SIGNET_SMTP_URL, such as smtps://USER@smtp.example.com, SIGNET_SMTP_PASSWORD\n\
-             and SIGNET_MAIL_FROM; docs/operating.md has the forms.",
+             and SIGNET_MAIL_FROM; docs/mail.md has the forms.",
         ));
     };
     if *queue { queue_test(to, *language) } else { send_test(&config, &mailer, &to, *language) }
@@ -94,7 +94,7 @@ fn send_test(
     runtime()?.block_on(mailer.send(&message, &report)).map_err(|error| explain(&error))
 }
 
-/// A stage that is done.
+/// A completed stage.
 const fn done(stage: Stage) -> &'static str {
     match stage {
         Stage::Resolve => "the name of the mail server was resolved",
@@ -108,7 +108,7 @@ const fn done(stage: Stage) -> &'static str {
     }
 }
 
-/// A failure, and what to look at.
+/// A failure, and what to check.
 fn failed(error: &SendError) -> (&'static str, &'static str) {
     let passes = error.code.is_some_and(|code| (400..500).contains(&code));
     match error.stage {
@@ -119,23 +119,23 @@ fn failed(error: &SendError) -> (&'static str, &'static str) {
         ),
         Stage::Authenticate if error.code.is_none() => (
             "the mail server did not answer the authentication",
-            "The connection works. Look into the log of the mail server, then try again.",
+            "The connection works. See the log of the mail server, then try again.",
         ),
         Stage::Authenticate if passes => (
             "the mail server cannot check the user and the password now",
-            "Try again; if that does not help, look into the log of the mail server.",
+            "Try again; if it fails again, see the log of the mail server.",
         ),
         Stage::Sender if passes => (
             "the mail server does not accept the sender now",
-            "Try again later: the reply announces a failure that passes.",
+            "Try again later: the reply announces a temporary failure.",
         ),
         Stage::Recipient if passes => (
             "the mail server does not accept the recipient now",
-            "Try again later: the reply announces a failure that passes, such as greylisting.",
+            "Try again later: the reply announces a temporary failure, such as greylisting.",
         ),
         Stage::Message if passes => (
             "the mail server does not accept the message now",
-            "Try again later: the reply announces a failure that passes.",
+            "Try again later: the reply announces a temporary failure.",
         ),
         Stage::Resolve => {
             ("the name of the mail server cannot be resolved", "Check the host in SIGNET_SMTP_URL.")
@@ -159,7 +159,7 @@ fn failed(error: &SendError) -> (&'static str, &'static str) {
         ),
         Stage::Sender => (
             "the mail server refused the sender",
-            "Check SIGNET_MAIL_FROM, and who may send as it.",
+            "Check SIGNET_MAIL_FROM, and whether the user may send as it.",
         ),
         Stage::Recipient => (
             "the mail server refused the recipient",
@@ -167,14 +167,14 @@ fn failed(error: &SendError) -> (&'static str, &'static str) {
         ),
         Stage::Message => (
             "the message was not accepted",
-            "The reply of the mail server, or the error of the directory, says why.",
+            "See the reply of the mail server, or the error of the directory.",
         ),
     }
 }
 
 fn explain(error: &SendError) -> CommandError {
     let (what, advice) = failed(error);
-    // A temporary failure passes; anything else is to be repaired.
+    // A temporary failure may pass; anything else must be repaired.
     let exit = if error.needs_operator { Exit::Configuration } else { Exit::TryAgain };
     CommandError::new(exit, format!("{what}: {}.", escaped(&error.to_string()))).and(advice)
 }
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_told_from_a_failure_that_passes_and_from_no_answer() {
+    fn a_refusal_a_temporary_failure_and_a_timeout_are_distinguished() {
         for (stage, code, words) in [
             (Stage::Authenticate, Some(535), "refused the user or the password"),
             (Stage::Authenticate, Some(454), "cannot check the user and the password now"),

@@ -1,7 +1,7 @@
-//! `signet migrate`: the schema.
+//! `signet migrate`: the database schema.
 //!
-//! Works on a database with an older schema, which nothing else opens; so it goes to the schema
-//! itself instead of through the application. Makes no database.
+//! It works on databases with an older schema, which the application cannot open, so it uses the store directly. It
+//! creates no database.
 
 use clap::Subcommand;
 use serde_json::{Value, json};
@@ -19,19 +19,19 @@ use super::output::{Output, Row};
 use super::startup_report;
 use super::with_app;
 
-/// What to do with the schema.
+/// The subcommands for the schema.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Show which steps the database has
+    /// Show which migrations have been applied
     #[command(after_help = "Examples:
   signet migrate status
   signet migrate status -o ndjson | jq 'select(.applied | not)'")]
     Status,
-    /// Apply the steps the database lacks
+    /// Apply pending migrations
     #[command(after_help = "Examples:
   signet migrate up
 
-signet serve does the same at its start. Back the database up first: there is no way down.")]
+signet serve does the same at its start. Back up the database first: there are no down migrations.")]
     Up,
 }
 
@@ -52,7 +52,7 @@ impl Row for Step {
 pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
     let config = Config::load()?.config;
     with_app::runtime()?.block_on(async {
-        // As before a server: what brings the schema up to date is started together with the database.
+        // As for a server: the database may be starting at the same time.
         if matches!(command, Command::Up) {
             startup::wait_for_database(&config).await?;
         }
@@ -74,7 +74,7 @@ pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
     })
 }
 
-/// Applies what is pending: the steps that were applied, and all there are.
+/// Applies pending migrations. Returns those that were applied, and all.
 async fn apply(db: &Db) -> Result<(Vec<Step>, Vec<Step>), Fault> {
     let status = migrate::status(db).await?;
     let before = migrate::steps(db).await?;

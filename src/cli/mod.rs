@@ -1,7 +1,7 @@
-//! The command line: the other way in, for the operator at the machine.
+//! The command line, for the operator on the machine.
 //!
-//! Owns arguments, prompts, output and exit codes; one file for each noun. Decides nothing and
-//! never touches the store where a use case does the work: the HTTP API and this call the same.
+//! Owns arguments, prompts, output and exit codes, with one file per noun. It calls the same use cases as the HTTP
+//! API.
 
 mod admin;
 mod api;
@@ -60,9 +60,9 @@ use output::{Format, Output};
 
 Settings come from the environment and from .env:  signet config example
 
-Exit codes: 0 ok, 1 failed, 2 usage or an unacceptable value, 3 not found, 4 not allowed, 5 conflict,
+Exit codes: 0 ok, 1 failed, 2 usage or invalid value, 3 not found, 4 not allowed, 5 conflict,
 6 some rows failed, 7 a check found problems, 69 port busy or unreachable, 75 try again,
-78 bad configuration."
+78 invalid configuration."
 )]
 struct Cli {
     /// How to write data (default: table on a terminal, else ndjson)
@@ -72,28 +72,28 @@ struct Cli {
     command: Option<Command>,
 }
 
-/// What to do.
+/// The subcommand.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Start the server (this is what signet does without a command)
+    /// Start the server (the default without a command)
     #[command(after_help = "Examples:
   signet serve
   SIGNET_ISSUER=https://auth.example.com SIGNET_LISTEN=0.0.0.0:8484 signet serve
 
-The first start makes ./data with database, master key and signing keys, and prints a one-time link
-for the first administrator. Where a master key is there and no database, something was lost: the start
+The first start creates ./data with database, master key and signing keys, and prints a one-time link
+for the first administrator. If a master key exists but no database, something was lost: the start
 is refused, unless --new-database is given once. Stop it with Ctrl+C or SIGTERM.")]
     Serve(serve::ServeArgs),
-    /// Start a throw-away demo on loopback, with a user and an API; all is gone when it stops
+    /// Start a temporary demo on loopback, with a user and an API; it is deleted when it stops
     #[command(after_help = "Examples:
   signet dev
   signet dev --apply signet.toml
 
-With --apply the server has what the files declare, in the place of the user and the API of the demo: stable
+With --apply, the server has the objects of the files instead of the user and the API of the demo: stable
 client ids, and secrets and passwords from the environment, for the tests of an application. A user alice, an
-administrator, is made where the files declare none.")]
+administrator, is created unless the files declare one.")]
     Dev(dev::DevArgs),
-    /// Ask a server whether it is alive; exit 0 if so, 69 if not
+    /// Check whether a server is running; exit 0 if so, 69 if not
     #[command(after_help = "Examples:
   signet health
   signet health --url http://127.0.0.1:9000
@@ -103,25 +103,25 @@ For the health check of a container:  HEALTHCHECK CMD [\"signet\", \"health\"]")
     /// Create, show and change users
     #[command(subcommand)]
     User(user::Command),
-    /// Register the APIs tokens can be made for
+    /// Register the APIs that tokens can be issued for
     #[command(subcommand)]
     Api(api::Command),
     /// Register the applications that get tokens
     #[command(subcommand)]
     Client(client::Command),
-    /// Become the first administrator, and see who may do what
+    /// Become the first administrator, and show the permissions
     #[command(subcommand)]
     Admin(admin::Command),
-    /// See and end sessions
+    /// List and end sessions
     #[command(subcommand)]
     Session(session::Command),
-    /// See what has happened
+    /// Search and follow the audit trail
     #[command(subcommand)]
     Audit(audit::Command),
-    /// See and export the signing keys' public halves
+    /// List, rotate, import and export signing keys
     #[command(subcommand)]
     Key(key::Command),
-    /// Look into tokens and verify them
+    /// Decode, verify and diagnose tokens
     #[command(subcommand)]
     Token(token::Command),
     /// Test whether mail can be delivered
@@ -136,9 +136,9 @@ For the health check of a container:  HEALTHCHECK CMD [\"signet\", \"health\"]")
   signet plan signet.toml -o json > plan.json
   signet plan apis.toml clients.toml --prune --exit-code
 
-Changes nothing. Exit code 7 with --exit-code: something is to be changed.")]
+Changes nothing. Exit code 7 with --exit-code: there are changes to apply.")]
     Plan(declarative::PlanArgs),
-    /// Make APIs, clients and users what configuration files say
+    /// Apply configuration files to APIs, clients and users
     #[command(after_help = "Examples:
   signet apply signet.toml
   signet apply signet.toml --plan plan.json
@@ -146,28 +146,28 @@ Changes nothing. Exit code 7 with --exit-code: something is to be changed.")]
   signet apply signet.toml --secrets-out secrets.ndjson
   generate-config | signet apply -
 
-Everything or nothing, in one transaction. What another source manages is not touched; what the files leave out
-is deleted with --prune only. Exit code 5: an object belongs to another source, or the plan is outdated.")]
+All or nothing, in one transaction. Objects of other sources are not changed; objects that the files leave out
+are deleted only with --prune. Exit code 5: an object belongs to another source, or the plan is outdated.")]
     Apply(declarative::ApplyArgs),
-    /// Print what is stored as a configuration file
+    /// Print the stored objects as a configuration file
     #[command(after_help = "Examples:
   signet export > signet.toml
   signet export --source infra/prod -o json
   signet export --schema > signet.schema.json
 
-Secrets are references: to what the file that was applied names, else to variables of the environment.")]
+Secrets are references: those of the applied file, else to environment variables.")]
     Export(declarative::ExportArgs),
-    /// List objects that were changed elsewhere since files were applied
+    /// List objects that were changed since configuration files were applied
     #[command(after_help = "Examples:
   signet drift
   signet drift --source infra/prod -o ndjson | jq -r .name
 
-Exit code 7: something has drifted. signet apply takes it back.")]
+Exit code 7: objects have drifted. signet apply reverts them.")]
     Drift(declarative::DriftArgs),
-    /// Work on the database as a file, while no server does
+    /// Work on the database file while no server is running
     #[command(subcommand)]
     Db(db::Command),
-    /// See and bring up to date the schema of the database
+    /// Show and update the schema of the database
     #[command(subcommand)]
     Migrate(migrate::Command),
     /// Print the version
@@ -183,7 +183,7 @@ Exit code 7: something has drifted. signet apply takes it back.")]
     Completions(version::CompletionsArgs),
 }
 
-/// Does what the arguments of this process say, and tells how it ended.
+/// Runs the command of this process and returns its exit code.
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -203,8 +203,8 @@ pub fn main() -> ExitCode {
     done.map_or_else(CommandError::say, |()| ExitCode::SUCCESS)
 }
 
-/// Shows help or what is wrong with the arguments. Help goes to stdout, a mistake to stderr; either may be
-/// closed by now. A mistake repeats an argument, which may come from elsewhere.
+/// Prints help to stdout or a mistake to stderr; either may be closed. A mistake quotes an argument, which is
+/// escaped.
 fn print(error: &clap::Error) {
     let plain = error.render().to_string();
     if escaped_lines(&plain) == plain {
@@ -223,7 +223,7 @@ fn run(command: &Command, output: Output) -> Result<(), CommandError> {
         ));
     }
     match command {
-        // `main` has taken these.
+        // `main` handles these.
         Command::Serve(_) | Command::Dev(_) => Ok(()),
         Command::Health(args) => health::run(args),
         Command::User(command) => user::run(command, output),

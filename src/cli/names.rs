@@ -1,4 +1,4 @@
-//! Values of options that may be given several times: names, and addresses.
+//! Values of repeatable options: names and addresses.
 
 use crate::domain::attributes::is_list;
 
@@ -13,8 +13,8 @@ impl Names {
     }
 }
 
-/// Takes one name, or several with commas between them: `--role a,b` is `--role a --role b`. A
-/// distinguished name of a directory (`cn=sales,ou=groups`) is one name. `one` says what a name is.
+/// Parses one name, or several separated by commas: `--role a,b` is `--role a --role b`. A distinguished name
+/// (`cn=sales,ou=groups`) is one name. `one` parses a single name.
 pub fn names<F>(one: F) -> impl Fn(&str) -> Result<Names, String> + Clone + Send + Sync + 'static
 where
     F: Fn(&str) -> Result<String, String> + Clone + Send + Sync + 'static,
@@ -33,13 +33,13 @@ where
     }
 }
 
-/// Takes any text that is not empty.
+/// Accepts any non-empty text.
 pub fn any(text: &str) -> Result<String, String> {
     if text.is_empty() { Err("a name must not be empty".to_owned()) } else { Ok(text.to_owned()) }
 }
 
-/// Takes one address or identifier. A comma may be part of it, so that a list cannot be told from one
-/// address: a text in which another address follows a comma is refused.
+/// Parses one address or identifier. A comma may be part of it, so a list is ambiguous: a text in which another
+/// address follows a comma is refused.
 pub fn address(text: &str) -> Result<String, String> {
     let begins_with_scheme = |part: &str| {
         let (scheme, rest) = part.trim_start().split_once(':').unwrap_or_default();

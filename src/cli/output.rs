@@ -1,7 +1,6 @@
-//! Standard output: tables for people, JSON for programs.
+//! Standard output: readable tables, and JSON for programs.
 //!
-//! Owns the choice between them and the framing of each. Field names are the wire's: rows bring
-//! their JSON from the shapes of the HTTP API. Nothing but data is written here.
+//! Owns the choice of the format and its framing. JSON has the shapes of the HTTP API. Only data is written here.
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::marker::PhantomData;
@@ -22,30 +21,30 @@ pub enum Format {
     Table,
     /// One indented array or object
     Json,
-    /// One object a line
+    /// One object per line
     Ndjson,
-    /// Comma-separated values with a header, of events and sessions
+    /// Comma-separated values with a header, for events and sessions
     Csv,
 }
 
-/// Something that is listed or shown.
+/// A listed or shown object.
 pub trait Row {
     /// The column names.
     const HEAD: &'static [&'static str];
-    /// The cells, one for each column; times relative to `now`.
+    /// The cells, one per column; times relative to `now`.
     fn cells(&self, now: Timestamp) -> Vec<String>;
-    /// The whole of it.
+    /// The complete object.
     fn json(&self) -> Value;
 }
 
-/// Standard output in the format that was chosen.
+/// Standard output in a format.
 #[derive(Debug, Clone, Copy)]
 pub struct Output {
     chosen: Option<Format>,
 }
 
 impl Output {
-    /// In the chosen format; else a table on a terminal and a JSON object a line anywhere else.
+    /// The chosen format; by default a table on a terminal, otherwise one JSON object per line.
     pub const fn new(chosen: Option<Format>) -> Self {
         Self { chosen }
     }
@@ -57,13 +56,13 @@ impl Output {
         })
     }
 
-    /// The format that was asked for, if any was.
+    /// The requested format, if any.
     pub const fn chosen(self) -> Option<Format> {
         self.chosen
     }
 
-    /// The time that what is written now is told in relation to. Read at each writing: what a
-    /// command has just done must not lie in the future.
+    /// The reference for relative times. It is read for each output, so that what a command has just done does not
+    /// lie in the future.
     pub fn now(self) -> Timestamp {
         SystemClock.now()
     }
@@ -76,7 +75,7 @@ impl Output {
         }
     }
 
-    /// Writes one object; indented unless it must be a single line.
+    /// Writes one object, indented unless it must be a single line.
     pub fn object(self, value: &Value) -> io::Result<()> {
         match self.format() {
             Format::Ndjson => write(&escaped_json(&format!("{value}\n"))),
@@ -84,8 +83,8 @@ impl Output {
         }
     }
 
-    /// Writes `text` as it is, unless JSON was asked for in so many words: then `value`. For what
-    /// is one plain text also in a pipe, such as a link.
+    /// Writes `text`, or `value` if JSON was explicitly requested. For results that are plain text even in a pipe,
+    /// such as a link.
     pub fn text_or(self, text: &str, value: &Value) -> io::Result<()> {
         match self.chosen {
             Some(Format::Json | Format::Ndjson) => self.object(value),
@@ -105,7 +104,7 @@ impl Output {
     }
 }
 
-/// A list that is written as its rows come.
+/// A list that is written row by row.
 pub struct List<R> {
     output: Output,
     table: Table,
@@ -143,7 +142,7 @@ impl<R: Row> List<R> {
         write(&text)
     }
 
-    /// Nothing is escaped for a terminal: the cells are for another program.
+    /// The cells are for another program, so nothing is escaped for a terminal.
     fn csv_rows(&mut self, rows: &[R]) -> io::Result<()> {
         let rows: Vec<Value> = rows.iter().map(Row::json).collect();
         let mut text = String::new();
@@ -172,8 +171,8 @@ impl<R: Row> List<R> {
     }
 }
 
-/// Writes to standard output what is no JSON, with every character escaped that would steer a terminal.
-/// `print!` would panic where the reader has gone away.
+/// Writes text other than JSON to standard output, with terminal control characters escaped. `print!` would panic
+/// on a closed pipe.
 pub fn write(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(escaped_lines(text).as_bytes())?;

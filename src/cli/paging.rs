@@ -12,19 +12,19 @@ use super::error::CommandError;
 use super::output::{List, Row};
 use super::startup_report;
 
-/// Which part of a list to write.
+/// The part of a list to write.
 #[derive(Debug, Args)]
 pub struct Paging {
     /// At most N rows (default: all)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
     limit: Option<i64>,
-    /// Only what comes after this cursor, or after the row with this id
+    /// Only rows after this cursor, or after the row with this id
     #[arg(long, value_name = "CURSOR")]
     after: Option<String>,
 }
 
 impl Paging {
-    /// Writes the list that `fetch` reads a page of.
+    /// Writes a list, of which `fetch` reads one page.
     pub async fn write<R: Row>(
         &self,
         mut list: List<R>,
@@ -49,12 +49,12 @@ impl Paging {
     }
 }
 
-/// An id is as good as the cursor made of it, and what a script has at hand.
+/// Scripts may pass an id instead of the cursor derived from it.
 fn cursor(text: &str) -> Result<Uuid, CommandError> {
     PageRequest::cursor(text).or_else(|| Uuid::try_parse(text).ok()).ok_or_else(|| {
         CommandError::usage(format!(
-            "--after {text:?} is no cursor.\n  Use the one printed below a list made with --limit, \
-             or the id of its last row."
+            "--after {text:?} is not a cursor.\n  Use the one printed below a list with --limit, or the id of its \
+             last row."
         ))
     })
 }

@@ -1,7 +1,7 @@
-//! Asking the person at the terminal: passwords and whether to go on.
+//! Prompts for passwords and confirmations.
 //!
-//! Owns every way a password can reach a command: a prompt, a file, a pipe. Never an argument or a
-//! variable: other users of the machine can read those, and shells write them down.
+//! Owns every way for a password to reach a command: a prompt, a file, a pipe. Never an argument or a variable,
+//! because other users of the machine can read those and shells store them.
 
 use std::fs::File;
 use std::io::{self, BufRead as _, IsTerminal as _, Read};
@@ -26,7 +26,7 @@ pub struct PasswordArgs {
     password_file: Option<PathBuf>,
 }
 
-/// A way to a password that is known to be open.
+/// An available source of a password.
 #[derive(Debug)]
 pub enum PasswordSource {
     /// Typed twice.
@@ -38,14 +38,14 @@ pub enum PasswordSource {
 }
 
 impl PasswordArgs {
-    /// Decides before anything else is done, so that a script learns of its mistake at once.
+    /// Chooses the source before anything else is done, so that a script fails early.
     pub fn source(&self) -> Result<PasswordSource, CommandError> {
         match &self.password_file {
             Some(path) if path.as_os_str() == "-" => Ok(PasswordSource::Stdin),
             Some(path) => Ok(PasswordSource::File(path.clone())),
             None if io::stdin().is_terminal() => Ok(PasswordSource::Terminal),
             None => Err(CommandError::usage(
-                "there is no terminal to ask for the password at.\n  Give it in a file, or in a \
+                "there is no terminal to enter the password.\n  Give it in a file, or in a \
                  pipe:  --password-file FILE   --password-file -",
             )),
         }
@@ -53,7 +53,7 @@ impl PasswordArgs {
 }
 
 impl PasswordSource {
-    /// A new password for `whom`.
+    /// Reads a new password for `whom`.
     pub fn read(&self, whom: &str) -> Result<String, CommandError> {
         match self {
             Self::Terminal => ask_twice(whom),
@@ -85,11 +85,11 @@ fn ask_twice(whom: &str) -> Result<String, CommandError> {
     ))
 }
 
-/// Reads a password and drops one newline at its end: files and `echo` have one, and no user means
-/// it. Any other white space belongs to the password.
+/// Reads a password and drops one final newline, which files and `echo` add. Any other white space belongs to the
+/// password.
 fn read(from: impl Read, name: &str) -> Result<String, CommandError> {
-    // Room for all of it at once: a buffer that grows leaves copies unwiped behind. What is longer
-    // than any password is cut here and refused as too long by the rules.
+    // The full capacity at once, because a growing buffer would leave copies that are not wiped. A longer text is
+    // truncated here, and the rules refuse it as too long.
     let most = MAX_BYTES + 16;
     let mut bytes = Zeroizing::new(Vec::with_capacity(most + 1));
     from.take(u64::try_from(most).unwrap_or(u64::MAX))
@@ -101,7 +101,7 @@ fn read(from: impl Read, name: &str) -> Result<String, CommandError> {
     };
     match std::str::from_utf8(text) {
         Ok(text) => Ok(text.to_owned()),
-        // The limit may have cut a character in two; what is too long is not called malformed.
+        // The limit may have split a character. The text is too long, not malformed.
         Err(error) if bytes.len() == most => {
             Ok(String::from_utf8_lossy(&text[..error.valid_up_to()]).into_owned())
         }
@@ -113,7 +113,7 @@ fn unreadable(name: &str, error: &io::Error) -> CommandError {
     CommandError::new(Exit::Failed, format!("the password cannot be read from {name}: {error}."))
 }
 
-/// Whether the person at the terminal agrees to `what`; `yes` answers beforehand.
+/// Asks for confirmation of `what`, unless `yes` is given.
 pub fn confirm(what: &str, yes: bool) -> Result<(), CommandError> {
     if yes {
         return Ok(());
@@ -130,14 +130,12 @@ pub fn confirm(what: &str, yes: bool) -> Result<(), CommandError> {
     }
 }
 
-/// Refuses what can only be confirmed by a person when there is none.
+/// Refuses a command that needs a confirmation if there is no terminal.
 pub fn needs_terminal_or_yes(yes: bool) -> Result<(), CommandError> {
     if yes || io::stdin().is_terminal() {
         return Ok(());
     }
-    Err(CommandError::usage(
-        "there is no terminal to ask at whether you are sure.\n  Confirm it:  --yes",
-    ))
+    Err(CommandError::usage("there is no terminal to confirm this.\n  Confirm it with:  --yes"))
 }
 
 #[cfg(test)]

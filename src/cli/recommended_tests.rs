@@ -1,4 +1,4 @@
-//! Every command that a text recommends exists, with the options it names.
+//! Every command in a text exists, with its options.
 
 use std::path::Path;
 
@@ -32,7 +32,7 @@ fn texts() -> Vec<(String, String)> {
     texts
 }
 
-/// What follows each `signet ` of a text, up to the end of the command.
+/// The text after each `signet `, up to the end of the command.
 fn commands(text: &str) -> impl Iterator<Item = &str> {
     let is_start = |(at, _): &(usize, &str)| {
         let before = text.get(..*at).and_then(|before| before.chars().next_back());

@@ -1,12 +1,12 @@
-//! Points in time as people read them: `3 d ago`, `in 9 min`.
+//! Relative times: `3 d ago`, `in 9 min`.
 //!
-//! Owns the wording. Only tables and notes use it; JSON has the exact time.
+//! Only tables and notes use them; JSON has the exact time.
 
 use crate::base::Timestamp;
 
 /// How far `at` lies from `now`, in the largest unit that fits, rounded down.
 pub fn ago(at: Timestamp, now: Timestamp) -> String {
-    // Cut towards zero: half a second ahead is now, not "in 1 s".
+    // Truncated towards zero: half a second ahead is "now", not "in 1 s".
     let secs = (now - at).millis() / 1000;
     let distance = secs.unsigned_abs();
     let (count, unit) = match distance {

@@ -1,6 +1,6 @@
-//! `signet serve`: the real server.
+//! `signet serve`: the server.
 //!
-//! Owns the order of a start and the exit code of every refusal. What is printed is in `startup_report`.
+//! Owns the order of a start and the exit code of every refusal. The messages are in `startup_report`.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ use super::startup_report;
 /// `signet serve`.
 #[derive(Debug, Default, Args)]
 pub struct ServeArgs {
-    /// Begin with a new, empty database although a master key of an earlier start is there
+    /// Start with a new, empty database although a master key of an earlier start exists
     #[arg(long)]
     new_database: bool,
 }
@@ -82,7 +82,7 @@ impl From<BindError> for Refused {
                 Self::new(
                     69,
                     format!(
-                        "port {port} is already in use ({ip}).\n  Stop what listens there, or choose \
+                        "port {port} is already in use ({ip}).\n  Stop the program that listens there, or choose \
                          another port: {setting}={address}"
                     ),
                 )
@@ -90,7 +90,7 @@ impl From<BindError> for Refused {
             BindError::Refused(setting, address, error) => Self::new(
                 78,
                 format!(
-                    "{address} cannot be listened on: {error}.\n  Name an address of this machine \
+                    "cannot listen on {address}: {error}.\n  Name an address of this machine \
                      in {setting}; ports below 1024 need the privilege to bind them."
                 ),
             ),
@@ -101,7 +101,7 @@ impl From<BindError> for Refused {
     }
 }
 
-/// Serves until asked to stop.
+/// Serves until a signal.
 pub fn run(args: &ServeArgs) -> ExitCode {
     let purpose =
         if args.new_database { OpenPurpose::ServeNewDatabase } else { OpenPurpose::Serve };
@@ -133,7 +133,7 @@ fn serve(mut config: Config, purpose: OpenPurpose) -> Result<(), Refused> {
     serve_until_stopped(runtime, interrupts, opened, bound)
 }
 
-/// Takes the sockets. An issuer that is not set follows the port, also one that the system has chosen.
+/// Binds the sockets. An issuer that is not set follows the port, even one that the system has chosen.
 pub(super) fn bind(config: &mut Config) -> Result<Bound, Refused> {
     let bound = server::bind(config)?;
     let chosen = config.listen.first().is_some_and(|address| address.port() == 0);
@@ -141,8 +141,8 @@ pub(super) fn bind(config: &mut Config) -> Result<Bound, Refused> {
         config.issuer = default_issuer(port, config.tls.is_some());
         tracing::warn!(
             issuer = config.issuer,
-            "the system chose the port, and the issuer follows it: at the next start it is another one, \
-             and tokens of this one are refused. Set SIGNET_ISSUER"
+            "the system chose the port, which is part of the issuer: the next start will have another issuer and \
+             refuse these tokens. Set SIGNET_ISSUER"
         );
     }
     Ok(bound)
@@ -152,12 +152,12 @@ pub(super) fn start_logging(config: &Config) -> Result<Voice, Refused> {
     telemetry::init(&config.log, config.log_format).map_err(|text| Refused::new(78, text))
 }
 
-/// The runtime all storage work runs on, apart from the HTTP threads: a request that is cut off
-/// does not take its transaction with it. Signals are listened for from here on, before anything is
-/// printed: a script that reads that the server listens may stop it at once.
+/// The runtime for all storage work, separate from the HTTP threads, so that a cancelled request does not cancel
+/// its transaction. Signal handlers are installed here, before anything is printed, because a script may stop the
+/// server as soon as it reports that it listens.
 ///
-/// Two threads, on one or two cores one: they wait for the database most of the time, and two that share two
-/// cores with the HTTP threads wake each other for every batch.
+/// Two threads, or one on up to two cores: they mostly wait for the database, and two that share two cores with the
+/// HTTP threads would wake each other for every batch.
 pub(super) fn storage_runtime(machine: Machine) -> Result<(Runtime, Interrupts), Refused> {
     let failed = |error| Refused::new(1, format!("threads cannot be started: {error}"));
     server::raise_descriptor_limit();
@@ -184,7 +184,7 @@ pub(super) fn open(
     Ok(runtime.block_on(Startup { config, clock, entropy, purpose }.open())?)
 }
 
-/// Runs server and jobs to their end, closes the database, releases the lock.
+/// Runs the server and the jobs, then closes the database and releases the lock.
 pub(super) fn serve_until_stopped(
     runtime: Runtime,
     mut interrupts: Interrupts,
@@ -205,7 +205,7 @@ pub(super) fn serve_until_stopped(
     if let Some(spans) = app.spans.get() {
         spans.finish();
     }
-    // Where the database cannot be reached any more, the others remove the row themselves.
+    // If the database cannot be reached any more, other processes remove the row.
     let _ = runtime.block_on(jobs::leave(&app));
     runtime.block_on(app.db.close());
     drop(app);
@@ -215,7 +215,7 @@ pub(super) fn serve_until_stopped(
     served.map_err(|error| Refused::new(1, format!("the server failed: {error}")))
 }
 
-/// A server without spans serves as well as one with them.
+/// A failure to start the exporter does not stop the server.
 #[cfg(feature = "otlp")]
 fn start_spans(app: &App) {
     let Some(settings) = &app.config.spans else { return };
@@ -225,8 +225,7 @@ fn start_spans(app: &App) {
     }
 }
 
-/// Makes the administrator the environment names, or a link for one; neither once there has been
-/// one.
+/// Creates the administrator that the environment names, or a set-up link, unless there has been an administrator.
 async fn first_administrator(app: &App) -> Result<Option<crate::base::Secret<String>>, Refused> {
     let failed = |stop: Failure| match stop {
         Failure::Refused(refusal) => {
@@ -235,7 +234,7 @@ async fn first_administrator(app: &App) -> Result<Option<crate::base::Secret<Str
                 text.push_str(&format!("\n  {}: {}", field.field, field.message));
             }
             let what = "SIGNET_BOOTSTRAP_ADMIN_LOGIN and SIGNET_BOOTSTRAP_ADMIN_PASSWORD";
-            Refused::new(78, format!("{what} do not make an administrator: {text}"))
+            Refused::new(78, format!("{what} cannot create an administrator: {text}"))
         }
         Failure::Failed(fault) => Refused::new(1, fault.to_string()),
     };
@@ -257,8 +256,7 @@ async fn first_administrator(app: &App) -> Result<Option<crate::base::Secret<Str
         };
         return match users::create(app.clone(), create, RequestInfo::system(now)).await {
             Ok(_) => Ok(None),
-            // Another process that starts at the same moment was first: the variables mean nothing
-            // any more.
+            // Another process that starts at the same moment was first, so the variables no longer apply.
             Err(Failure::Refused(_)) if !is_open().await? => Ok(None),
             Err(stop) => Err(failed(stop)),
         };
@@ -274,8 +272,8 @@ async fn first_administrator(app: &App) -> Result<Option<crate::base::Secret<Str
 fn warn(app: &App) {
     if app.config.master_key_old.is_some() {
         tracing::warn!(
-            "SIGNET_MASTER_KEY_OLD is set: signet key rewrap seals everything under the new master \
-             key; then it can go"
+            "SIGNET_MASTER_KEY_OLD is set: signet key rewrap seals everything under the new master key; then remove \
+             the setting"
         );
     }
     if !app.config.rate_limits {

@@ -1,4 +1,4 @@
-//! `signet session`: who is logged in where.
+//! `signet session`: live sessions and sign-ins.
 
 use std::collections::HashMap;
 
@@ -25,7 +25,7 @@ use super::user;
 use super::value_parsers::time;
 use super::with_app::with_app;
 
-/// What to do with sessions.
+/// The subcommands for sessions.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// List live sessions and sign-ins at Signet's pages, newest first
@@ -37,20 +37,20 @@ pub enum Command {
   signet session list -o ndjson | jq -r 'select(.kind == \"browser\") | .address'
 
 A sign-in at Signet's pages is one browser in which a user is logged in; its client is \"(browser)\".
-It belongs to no client: with --client, sessions of the client are listed and no sign-ins.")]
+It belongs to no client: --client lists only sessions of the client, no sign-ins.")]
     List(ListArgs),
-    /// End sessions and sign-ins: one, or all that have something in common
+    /// End sessions and sign-ins: one, or all that match an option
     #[command(after_help = "Examples:
   signet session revoke 0190f5a2-7c1e-7b7c-9d0e-2f6a8c1b3d4e
   signet session revoke --user ada@example.com
   signet session revoke --client shop
   signet session revoke --before 2026-03-01T12:00:00Z
   signet session revoke --role support --dry-run
-  signet session revoke --from ids.txt         a session's id on each line
-  signet session revoke --all                  after a restore: everyone signs in again
+  signet session revoke --from ids.txt         one session id per line
+  signet session revoke --all                  after a restore: all users sign in again
   signet session revoke --below mfa            after a second factor became required
 
---client ends sessions of the client; sign-ins at Signet's pages go on. The others end both.
+--client ends sessions of the client but no sign-ins at Signet's pages. The others end both.
 Signet refuses the tokens at the next request. An API that verifies tokens offline accepts an access
 token until it expires.")]
     Revoke(RevokeArgs),
@@ -59,20 +59,20 @@ token until it expires.")]
 /// `signet session list`.
 #[derive(Debug, Args)]
 pub struct ListArgs {
-    /// Only this user's
+    /// Only those of this user
     #[arg(long, value_name = "LOGIN|EMAIL|ID")]
     user: Option<String>,
     /// Only sessions of this client
     #[arg(long, value_name = "CLIENT_ID")]
     client: Option<String>,
-    /// Only those that began at this time or later (2026-03-01T12:00:00Z), or so long ago at most (2h, 30d)
+    /// Only those that began since this time (2026-03-01T12:00:00Z), or this long ago (2h, 30d)
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
     #[command(flatten)]
     paging: Paging,
 }
 
-/// A session or a sign-in, and the login of its user where people will read it.
+/// A session or a sign-in, with the login of its user in tables.
 struct Shown {
     row: LoggedIn,
     login: Option<String>,
@@ -146,7 +146,7 @@ fn list(args: &ListArgs, output: Output) -> Result<(), CommandError> {
                 .map(|text| time("--since", text, app.now()))
                 .transpose()?,
         };
-        // JSON is the wire's and has the id only; looking logins up would be for nothing.
+        // JSON has ids only, so logins are looked up only for tables.
         let mut logins = (output.format() == Format::Table).then(HashMap::new);
         args.paging
             .write(output.list(), async |request| page(&app, &filter, request, &mut logins).await)
@@ -174,7 +174,7 @@ async fn page(
     Ok(Page { data, next: page.next })
 }
 
-/// The login of a user, looked up once; none where the user is deleted.
+/// The login of a user, looked up once; `None` if the user is deleted.
 pub(super) async fn login_of(
     app: &App,
     id: UserId,

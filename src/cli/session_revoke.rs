@@ -1,4 +1,4 @@
-//! `signet session revoke`: which sessions end, and what is said of it.
+//! `signet session revoke`: ends sessions and sign-ins.
 
 use std::path::PathBuf;
 
@@ -53,7 +53,7 @@ struct Which {
     /// Those of the users who are in this group
     #[arg(long, value_name = "GROUP")]
     group: Option<String>,
-    /// Those whose ids are the lines of this file; - is standard input
+    /// Those whose ids are in this file, one per line; - is standard input
     #[arg(long, value_name = "FILE")]
     from: Option<PathBuf>,
     /// All sessions and sign-ins of every user
@@ -74,7 +74,7 @@ pub fn revoke(args: &RevokeArgs, output: Output) -> Result<(), CommandError> {
             let work = sessions::revoke_below(app.clone(), level, *dry_run, info);
             let ended = app.run_to_completion(work).await?;
             startup_report::say(&match dry_run {
-                // Those of a sign-in end with it and are counted here by themselves.
+                // The sessions of a sign-in end with it and are counted separately.
                 true => format!(
                     "Would end {ended} sessions and sign-ins below {level}; nothing has ended\n"
                 ),
@@ -98,10 +98,10 @@ pub fn revoke(args: &RevokeArgs, output: Output) -> Result<(), CommandError> {
     })
 }
 
-/// Ends one, or says whether it could.
+/// Ends one, or checks whether it could.
 async fn one(app: &App, name: &str, dry_run: bool) -> Result<(), CommandError> {
-    // What is no id is the id of no session.
-    let none = || Refusal::new(Code::NotFound, "There is no such live session.");
+    // A text that is not an id matches no session.
+    let none = || Refusal::new(Code::NotFound, "There is no such active session.");
     let id = name.parse::<SessionId>().map_err(|_| about("session", name)(none().into()))?;
     let info = RequestInfo::cli(app.now());
     let done = match dry_run {
@@ -121,7 +121,7 @@ async fn many(app: &App, which: &Which, dry_run: bool, output: Output) -> Result
         _ => ("session", ""),
     };
     let call = Call { which: selection, after: None, bound: Bound::None };
-    // Not as a unit of work, which has to end within seconds.
+    // Not as a unit of work, whose deadline is a few seconds.
     if dry_run {
         let outcome = session_ends::count(app.clone(), call, app.now()).await;
         let outcome = outcome.map_err(about(noun, name))?;
@@ -141,7 +141,7 @@ async fn many(app: &App, which: &Which, dry_run: bool, output: Output) -> Result
     Ok(())
 }
 
-/// What the options select, and how it is said after "sessions".
+/// The selection, and its description to follow the word "sessions".
 async fn selection(app: &App, which: &Which) -> Result<(Selection, String), CommandError> {
     if let Some(name) = &which.user {
         let user = user::find(app, name).await?;

@@ -1,7 +1,7 @@
-//! What a start prints.
+//! The output of a start.
 //!
-//! Owns the texts and the events of a start and its refusals. Everything goes to stderr, also into
-//! a pipe; the set-up link is the only secret ever printed.
+//! Owns the texts and events of a start and its refusals. Everything goes to stderr. The set-up link is the only
+//! secret that is ever printed.
 
 use std::io::Write as _;
 
@@ -14,7 +14,7 @@ use crate::domain::terminal_text::{escaped_json, escaped_lines};
 use crate::server::Bound;
 use crate::telemetry::Voice;
 
-/// Tells that the server listens, and how to go on.
+/// Reports that the server listens, and the next steps.
 pub(super) fn started(
     voice: Voice,
     opened: &Opened,
@@ -100,8 +100,8 @@ fn first_start(opened: &Opened, bound: &Bound) -> String {
     }
     if created.master_key.is_some() {
         text.push_str(
-            "\nBack up the master key, apart from the database: without it nothing sealed in the \
-             database\ncan be read again, and with both in one place a thief has everything.\n",
+            "\nBack up the master key, separately from the database: without it nothing sealed in the database\ncan \
+             be read again, and an attacker who gets both can read everything.\n",
         );
     }
     text
@@ -135,7 +135,7 @@ impl Created {
     }
 }
 
-/// What password hashing may take of this machine, and what it was told to.
+/// The resources of password hashing: what the machine allows, and what was configured.
 fn hashing_facts(config: &Config) -> Value {
     json!({
         "workers": config.hash_workers,
@@ -157,7 +157,7 @@ fn created_facts(created: &Created) -> Value {
     })
 }
 
-/// Says why the server did not start; as an event where nothing but JSON is wanted.
+/// Reports why the server did not start; as an event if the log format is JSON.
 pub(super) fn refusal(text: &str, code: u8, json: bool) {
     if json {
         line("ERROR", "refused", &json!({ "message": text, "exit_code": code }));
@@ -166,8 +166,7 @@ pub(super) fn refusal(text: &str, code: u8, json: bool) {
     }
 }
 
-/// Writes to stderr, with every character escaped that would steer a terminal. A closed stderr is
-/// ignored.
+/// Writes to stderr, with terminal control characters escaped. A closed stderr is ignored.
 pub(super) fn say(text: &str) {
     let _ = std::io::stderr().lock().write_all(escaped_lines(text).as_bytes());
 }

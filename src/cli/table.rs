@@ -1,16 +1,16 @@
-//! Tables for people: an upper-case header, aligned columns, `-` where there is nothing.
+//! Tables: an upper-case header, aligned columns, `-` for empty cells.
 //!
-//! Owns widths and padding. Rows may come in batches: the first one sets the widths, so that a
-//! million users are printed as they are read instead of being held until the last is known.
+//! Owns widths and padding. Rows come in batches, and the first one sets the widths, so that long lists are printed
+//! as they are read.
 
 use crate::domain::terminal_text::escaped;
 
-/// What an empty cell shows.
+/// The text of an empty cell.
 const NOTHING: &str = "-";
-/// What stands between columns.
+/// The separator of columns.
 const GAP: &str = "  ";
 
-/// A table in the course of being printed.
+/// A table that is being printed.
 pub struct Table {
     head: &'static [&'static str],
     widths: Vec<usize>,
@@ -60,13 +60,13 @@ impl Table {
     }
 }
 
-/// A cell as it is shown, on one line.
+/// The text of a cell, on one line.
 fn shown(cell: &str) -> String {
     if cell.is_empty() { NOTHING.to_owned() } else { escaped(cell).into_owned() }
 }
 
-/// Characters, not terminal columns: wide scripts shift what follows them by a few columns, which
-/// is not worth a table of widths.
+/// Characters, not terminal columns: wide scripts shift later columns slightly, which does not justify a table of
+/// widths.
 fn width(cell: &str) -> usize {
     cell.chars().count()
 }

@@ -1,4 +1,4 @@
-//! Values of options that several commands take: algorithms, and times that may be `default`.
+//! Values of options of several commands: algorithms, and times that may be `default`.
 
 use std::str::FromStr;
 
@@ -16,7 +16,7 @@ use super::error::CommandError;
 #[derive(Debug, Clone, Copy)]
 pub struct OrDefault<T>(pub Option<T>);
 
-/// Takes one of the texts of `all` and nothing else.
+/// Accepts only one of the texts of `all`.
 pub fn words<T>(all: &'static [T], text: fn(T) -> &'static str) -> impl TypedValueParser<Value = T>
 where
     T: Copy + FromStr<Err = UnknownText> + Send + Sync,
@@ -39,7 +39,7 @@ where
     })
 }
 
-/// Takes the name of a signing algorithm and nothing else.
+/// Accepts only the name of a signing algorithm.
 pub fn signing_alg() -> impl TypedValueParser<Value = SigningAlg> {
     words(SigningAlg::ALL, SigningAlg::as_str)
 }
@@ -56,12 +56,11 @@ pub fn time_or_default(
     length_of_time(text, least..=most).map(|span| OrDefault(Some(span)))
 }
 
-/// The point that an option names: a time, or how long ago.
+/// The time that an option names, absolute or relative to now.
 pub fn time(option: &str, text: &str, now: Timestamp) -> Result<Timestamp, CommandError> {
     point_in_time(text, now).ok_or_else(|| {
         CommandError::usage(format!(
-            "{option} {text:?} is not a time.\n  Type one by RFC 3339 (2026-03-01T12:00:00Z), or how long ago \
-             (2h, 30d)."
+            "{option} {text:?} is not a time.\n  Use RFC 3339 (2026-03-01T12:00:00Z), or how long ago (2h, 30d)."
         ))
     })
 }

@@ -1,4 +1,4 @@
-//! `signet version` and `signet completions`: about the binary itself.
+//! `signet version` and `signet completions`.
 
 use std::sync::LazyLock;
 
@@ -14,7 +14,7 @@ use crate::base::build_info;
 /// `signet completions`.
 #[derive(Debug, Args)]
 pub struct CompletionsArgs {
-    /// The shell to complete in
+    /// The shell
     #[arg(value_enum)]
     shell: Shell,
 }
@@ -44,7 +44,7 @@ pub fn version(output: Output) -> Result<(), CommandError> {
 
 /// Prints a completion script.
 pub fn completions(args: &CompletionsArgs) -> Result<(), CommandError> {
-    // Into memory first: the generator panics where its output has been closed.
+    // Buffered, because the generator panics on a closed output.
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "signet", &mut script);
     Ok(output::write(&String::from_utf8_lossy(&script))?)

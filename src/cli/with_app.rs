@@ -1,7 +1,6 @@
-//! Running a command on the database, beside a server or without one.
+//! Runs a command on the database, with or without a running server.
 //!
-//! Owns the runtime and the opening. Commands call the use cases the HTTP API calls, so that a rule
-//! is not enforced at one door and forgotten at the other.
+//! Commands call the use cases of the HTTP API, so that both enforce the same rules.
 
 use std::sync::Arc;
 
@@ -17,7 +16,7 @@ use crate::telemetry;
 use super::error::CommandError;
 use super::exit::Exit;
 
-/// Opens what the settings name and does `work` with it. Makes no database.
+/// Opens the configured database and does `work` with it. Creates no database.
 pub fn with_app(
     work: impl AsyncFnOnce(App) -> Result<(), CommandError>,
 ) -> Result<(), CommandError> {
@@ -27,15 +26,15 @@ pub fn with_app(
         let app =
             Startup { config, clock, entropy, purpose: OpenPurpose::Administer }.open().await?.app;
         let outcome = work(app.clone()).await;
-        // Without a server no other process folds the write-ahead log into the database, and a script
-        // that makes users all day would let it grow. What stays is read at the next opening.
+        // Without a server no other process checkpoints the write-ahead log, and a script that runs many commands
+        // would let it grow. A failure is harmless.
         let _ = app.db.checkpoint().await;
         outcome
     })
 }
 
-/// A small runtime, with warnings on stderr: the log settings are the server's, and a command that
-/// talks about itself at `info` would bury its answer.
+/// A small runtime that logs only warnings, to stderr: the log settings are for the server, and `info` would bury a
+/// command's answer.
 pub fn runtime() -> Result<Runtime, CommandError> {
     let failed = |text| CommandError::new(Exit::Failed, text);
     telemetry::init("warn", LogFormat::Pretty).map_err(failed)?;

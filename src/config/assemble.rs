@@ -1,7 +1,7 @@
-//! Which setting fills which field, and with which parser.
+//! Maps settings to fields, with their parsers.
 //!
-//! Owns the ranges and the defaults that depend on other settings. What two settings must agree
-//! on is in `cross_checks`.
+//! Owns the ranges and the defaults that depend on other settings. Consistency between settings is checked in
+//! `cross_checks`.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -17,21 +17,21 @@ use crate::base::{Secret, TimeSpan};
 use crate::domain::authn::{SecondFactor, ServerPolicy};
 use crate::domain::signing_key::SigningAlg;
 
-/// Shortest life of a token, a session or an audit event.
+/// The shortest lifetime of a token, a session or an audit event.
 const LEAST: TimeSpan = TimeSpan::from_secs(1);
-/// Longest time anything may be asked to last: ten years.
+/// The longest configurable time: ten years.
 const LONGEST: TimeSpan = TimeSpan::from_days(3650);
-/// The retry window at its widest, and the longest wait for a password hash.
+/// The longest retry window, and the longest wait for a password hash.
 const FIVE_MINUTES: TimeSpan = TimeSpan::from_mins(5);
-/// The least time a key is published before it signs: caches may hold the set without it for five
-/// minutes, and are not always exact.
+/// The shortest time a key is published before it signs: caches may hold the previous set for five minutes, and are
+/// not always exact.
 const TEN_MINUTES: TimeSpan = TimeSpan::from_mins(10);
-/// The least time a key signs.
+/// The shortest time a key signs.
 const HOUR: TimeSpan = TimeSpan::from_mins(60);
-/// Most memory one hash may take: 4 GiB.
-const MOST_MEMORY_KIB: u32 = 4 * 1024 * 1024;
+/// The most memory for one hash: 4 GiB.
+const MAX_MEMORY_KIB: u32 = 4 * 1024 * 1024;
 
-/// Evaluates every field, so that every mistake is met, and only then asks whether all are there.
+/// Evaluates every field before it checks that all are present, so that every mistake is found.
 macro_rules! gather {
     ($name:ident { $($field:ident: $value:expr),+ $(,)? }) => {{
         $(let $field = $value;)+
@@ -39,7 +39,7 @@ macro_rules! gather {
     }};
 }
 
-/// The configuration with defaults for whatever is wrong; the reader knows what that was.
+/// The configuration, with defaults in place of wrong values, which the reader has recorded.
 pub(super) fn config(read: &mut Reader<'_>) -> Option<Config> {
     let source = read.source();
     let dir = read.fixed(&s::DATA_DIR, |text| Ok(source.absolute(text)));
@@ -124,7 +124,7 @@ pub(super) fn config(read: &mut Reader<'_>) -> Option<Config> {
     })
 }
 
-/// The issuer that was set, or the one of the port that is served on.
+/// The configured issuer, or the default for the port.
 fn issuer(read: &mut Reader<'_>, port: u16, tls: bool) -> String {
     read.typed(&s::ISSUER, issuer::parse).unwrap_or_else(|| {
         let issuer = issuer::default_for(port, tls);
@@ -163,7 +163,7 @@ fn second_factor(read: &mut Reader<'_>) -> Option<ServerPolicy> {
 
 fn argon2(read: &mut Reader<'_>) -> Option<Argon2Cost> {
     gather!(Argon2Cost {
-        memory_kib: read.fixed(&s::ARGON2_MEMORY_KIB, parse::kib(8..=MOST_MEMORY_KIB)),
+        memory_kib: read.fixed(&s::ARGON2_MEMORY_KIB, parse::kib(8..=MAX_MEMORY_KIB)),
         iterations: read.fixed(&s::ARGON2_ITERATIONS, parse::whole(1..=64)),
         parallelism: read.fixed(&s::ARGON2_PARALLELISM, parse::whole(1..=16)),
     })

@@ -1,7 +1,7 @@
-//! How the pages look: a name, two accents, a logo.
+//! The brand of the pages: a name, two accents, a logo.
 //!
-//! Owns the limits of each and reads the logo's file. What is made of them is up to the pages; the
-//! stylesheet has the same two papers, which a test compares.
+//! Owns the limits of each and reads the logo's file. The stylesheet has the same two backgrounds, which a test
+//! compares.
 
 use std::fmt;
 use std::fs::File;
@@ -15,20 +15,20 @@ use super::settings as s;
 use crate::domain::color::{Color, READABLE};
 use crate::domain::user::is_display_name;
 
-/// What is behind the text of a page in the light scheme.
+/// The background of a page in the light scheme.
 pub(super) const LIGHT_PAPER: Color = Color::WHITE;
 /// The same in the dark scheme.
 pub(super) const DARK_PAPER: Color = Color::rgb(0x16, 0x18, 0x1c);
-/// The dark accent where no colour is set.
+/// The default dark accent.
 const DARK_ACCENT: Color = Color::rgb(0x8a, 0xb4, 0xf8);
-/// The name where none is chosen, as the list of settings has it.
+/// The default name, as in the list of settings.
 const DEFAULT_NAME: &str = "Signet";
 /// The longest name, in characters.
 const MAX_NAME: usize = 64;
 /// The largest logo, in bytes.
 const MAX_LOGO: u64 = 256 * 1024;
 
-/// How the pages look.
+/// The brand.
 #[derive(Debug, Clone)]
 pub struct Brand {
     /// The name on every page: 1 to 64 printable characters.
@@ -37,7 +37,7 @@ pub struct Brand {
     pub light: Accent,
     /// The accent in the dark scheme.
     pub dark: Accent,
-    /// The picture in place of the name.
+    /// The picture in place of the name, if any.
     pub logo: Option<Logo>,
     /// The operator's privacy policy: an https URL.
     pub privacy_url: Option<String>,
@@ -57,7 +57,7 @@ pub struct Accent {
 /// A picture that was read at the start.
 #[derive(Clone)]
 pub struct Logo {
-    /// What it is.
+    /// Its type.
     pub kind: LogoType,
     /// The file's content, at most 256 KiB.
     pub bytes: Arc<[u8]>,
@@ -66,7 +66,7 @@ pub struct Logo {
 /// The pictures every browser shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogoType {
-    /// Scalable, and a document that could run scripts if it were opened by itself.
+    /// SVG, which could run scripts if it were opened as a document.
     Svg,
     /// Portable Network Graphics.
     Png,
@@ -75,7 +75,7 @@ pub enum LogoType {
 }
 
 impl Brand {
-    /// Whether the pages are under a name or a logo that an operator chose.
+    /// Whether an operator chose a name or a logo.
     #[must_use]
     pub fn is_own(&self) -> bool {
         self.logo.is_some() || self.name != DEFAULT_NAME
@@ -83,7 +83,7 @@ impl Brand {
 }
 
 impl Accent {
-    /// A colour with the ink that reads best on it.
+    /// A colour with the most readable text colour.
     #[must_use]
     pub fn new(color: Color) -> Self {
         Self { color, ink: color.ink() }
@@ -91,7 +91,7 @@ impl Accent {
 }
 
 impl LogoType {
-    /// Recognises a file by its content: its name proves nothing.
+    /// Recognises a file by its content, not its name.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Option<Self> {
         if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
@@ -124,7 +124,7 @@ impl fmt::Debug for Logo {
     }
 }
 
-/// The brand in force; the reader knows what was wrong.
+/// The brand in force. The reader records mistakes.
 pub(super) fn read(read: &mut Reader<'_>) -> Option<Brand> {
     let source = read.source();
     let name = read.fixed(&s::BRAND_NAME, name);
@@ -175,7 +175,7 @@ fn name(text: &str) -> Result<String, Wrong> {
     ))
 }
 
-/// A colour that reads on `paper`, which is called `called`.
+/// A colour that is readable on `paper`, which messages call `called`.
 fn accent(text: &str, paper: Color, called: &str) -> Result<Color, Wrong> {
     let Some(color) = Color::parse(text) else {
         return Err(Wrong::new(
@@ -188,12 +188,12 @@ fn accent(text: &str, paper: Color, called: &str) -> Result<Color, Wrong> {
     if contrast >= READABLE {
         return Ok(color);
     }
-    // Cut off and not rounded: 4.499 must not be reported as 4.50.
+    // Truncated, because 4.499 must not be reported as 4.50.
     let contrast = (contrast * 100.0).floor() / 100.0;
     Err(Wrong::new(
         format!("has a contrast of {contrast:.2}:1 on the {called} page"),
         format!(
-            "Type a colour with at least {READABLE}:1, which people can read; the nearest is {}",
+            "Type a colour with at least {READABLE}:1, to be readable; the nearest is {}",
             color.readable_on(paper)
         ),
     ))
@@ -203,7 +203,7 @@ fn accent(text: &str, paper: Color, called: &str) -> Result<Color, Wrong> {
 fn logo(path: &Path) -> Result<Logo, Wrong> {
     let advice = "Type the path of an SVG, PNG or WebP file of up to 256 KiB that Signet can read";
     let wrong = |because: String| Wrong::new(because, advice);
-    // Asked before it is opened: a pipe would keep the start waiting for ever.
+    // Checked before it is opened, because a pipe would block the start.
     if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
         return Err(wrong("is not a file".to_owned()));
     }
@@ -215,7 +215,7 @@ fn logo(path: &Path) -> Result<Logo, Wrong> {
         return Err(wrong("is larger than 256 KiB".to_owned()));
     }
     let kind = LogoType::of(&bytes);
-    let kind = kind.ok_or_else(|| wrong("is none of these kinds of picture".to_owned()))?;
+    let kind = kind.ok_or_else(|| wrong("is not an image of these types".to_owned()))?;
     Ok(Logo { kind, bytes: bytes.into() })
 }
 

@@ -161,7 +161,7 @@ fn the_logo_is_read_at_the_start() {
     assert!(load(&[("SIGNET_BRAND_LOGO", &file("largest.png", &largest))]).is_ok());
     largest.push(0);
     refused("SIGNET_BRAND_LOGO", &file("large.png", &largest), &["larger than 256 KiB"]);
-    refused("SIGNET_BRAND_LOGO", &file("a.png", b"GIF89a"), &["none of these kinds"]);
+    refused("SIGNET_BRAND_LOGO", &file("a.png", b"GIF89a"), &["not an image of these types"]);
     refused("SIGNET_BRAND_LOGO", dir.path().to_str().unwrap(), &["is not a file"]);
     refused("SIGNET_BRAND_LOGO", "no/such.svg", &["cannot be read", "SVG, PNG or WebP"]);
     refused("SIGNET_BRAND_LOGO", "/dev/zero", &["is not a file"]);

@@ -1,7 +1,7 @@
-//! Settings that this version reads differently from the one before it.
+//! Settings that this version reads differently from the previous one.
 //!
-//! Owns the list, for `signet config check`. The same lines are in the table of `docs/operating.md`, section
-//! "Upgrading"; a test compares them.
+//! Owns the list, for `signet config check`. The same lines are in the table of `docs/upgrading.md`;
+//! a test compares them.
 
 use super::{Loaded, LogFormat, Origin, ProxyHeader, settings as s};
 
@@ -9,7 +9,7 @@ use super::{Loaded, LogFormat, Origin, ProxyHeader, settings as s};
 pub const SINCE: &str = "0.1.0";
 
 impl Loaded {
-    /// The settings in use whose meaning has changed, each with what it means now.
+    /// The settings in use whose meaning has changed, each with its new meaning.
     #[must_use]
     pub fn read_differently(&self) -> Vec<(&'static str, String)> {
         let config = &self.config;
@@ -40,7 +40,7 @@ impl Loaded {
         if config.log_format == LogFormat::Json {
             found.push((
                 s::LOG_FORMAT.name,
-                "json now prints nothing but JSON: the set-up link is in the event setup_required"
+                "json now prints only JSON: the set-up link is in the event setup_required"
                     .to_owned(),
             ));
         }

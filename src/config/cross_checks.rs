@@ -1,6 +1,6 @@
-//! What settings must agree on with each other.
+//! Consistency between settings.
 //!
-//! Owns the rules that need more than one value. Single values have been checked before.
+//! Owns the rules that involve several values. Single values have been checked before.
 
 use super::reader::Reader;
 use super::types::{MetricsListen, Registration};
@@ -14,7 +14,7 @@ pub(super) fn check(config: &Config, read: &mut Reader<'_>) {
     read.require(
         &[&s::ACCESS_TOKEN_TTL, &s::REFRESH_RETRY_WINDOW],
         config.access_token_ttl >= twice,
-        "an access token must live at least twice as long as the retry window",
+        "the lifetime of an access token must be at least twice the retry window",
         format!(
             "Type {}={} or longer, or shorten the window",
             s::ACCESS_TOKEN_TTL.name,
@@ -24,7 +24,7 @@ pub(super) fn check(config: &Config, read: &mut Reader<'_>) {
     read.require(
         &[&s::REFRESH_IDLE_TTL, &s::REFRESH_MAX_TTL],
         config.refresh_idle_ttl <= config.refresh_max_ttl,
-        "a session cannot be idle for longer than it may live",
+        "the idle time of a session cannot exceed its maximum lifetime",
         format!(
             "Type {}={} or shorter, or raise {}",
             s::REFRESH_IDLE_TTL.name,
@@ -107,7 +107,7 @@ pub(super) fn check(config: &Config, read: &mut Reader<'_>) {
     read.require(
         &[&s::ISSUER, &s::INSECURE_HTTP],
         config.insecure_http || !issuer::is_exposed(&config.issuer),
-        "over plain http beyond this machine passwords and tokens can be read on the way",
+        "plain http beyond this machine exposes passwords and tokens in transit",
         format!(
             "Type {}={}, or {}=true if you accept that",
             s::ISSUER.name,

@@ -1,7 +1,7 @@
-//! The database URL: which database, and where.
+//! The database URL.
 //!
-//! Owns the two accepted forms and the masked text shown to people. Connects to nothing and
-//! creates nothing; parameters of a PostgreSQL URL are left to its driver.
+//! Owns the two accepted forms and the masked text for display. Connects to nothing and creates nothing; parameters
+//! of a PostgreSQL URL are left to its driver.
 
 use std::path::Path;
 
@@ -16,8 +16,8 @@ const FORMS: &str = "Type sqlite://PATH or postgres://USER:PASSWORD@HOST/NAME";
 
 /// `sqlite://` with a path (relative ones start at the working directory), or a PostgreSQL URL.
 ///
-/// The SQLite path is taken literally, without percent-decoding and parameters: it is a path
-/// people copy from a shell, and the way the file is opened is not theirs to choose.
+/// The SQLite path is taken literally, without percent-decoding and parameters: operators copy it from a shell, and
+/// it must not change how the file is opened.
 pub(super) fn parse(source: &Source, text: &str) -> Result<Database, Wrong> {
     if let Some(path) = text.strip_prefix("sqlite://") {
         return sqlite(source, path);
@@ -28,7 +28,7 @@ pub(super) fn parse(source: &Source, text: &str) -> Result<Database, Wrong> {
     Err(Wrong::new("starts with neither sqlite:// nor postgres://", FORMS))
 }
 
-/// The URL in force as it may be shown.
+/// The URL without secrets.
 pub(super) fn shown(database: &Database) -> String {
     match database {
         Database::Sqlite(path) => sqlite_url(path),
@@ -48,7 +48,7 @@ fn sqlite(source: &Source, path: &str) -> Result<Database, Wrong> {
     }
     if path.starts_with(":memory:") {
         return Err(Wrong::new(
-            "asks for a database in memory, which no session survives",
+            "names an in-memory database, which would lose everything at exit",
             such_as,
         ));
     }

@@ -1,7 +1,7 @@
-//! The `.env` file: whether it may be believed, and what it says.
+//! The `.env` file: whether it is trusted, and its values.
 //!
-//! Owns the refusal of files that another user could have written, and line numbers in mistakes.
-//! Knows no setting and never touches the process environment.
+//! Owns the refusal of files that another user could have written, and the line numbers in mistakes. Never changes
+//! the process environment.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -14,17 +14,17 @@ use rustix::fs::{Mode, OFlags};
 use super::errors::Mistake;
 use crate::base::Secret;
 
-/// Longest `.env` read, in bytes: far beyond any real one, short enough to hold in memory.
+/// The largest `.env`, in bytes: far beyond any real one.
 const LONGEST: u64 = 1024 * 1024;
 
-/// What a `.env` held. Empty when there is none or when it is refused.
+/// The values of a `.env`. Empty when there is none or when it is refused.
 #[derive(Debug, Default)]
 pub(super) struct DotEnv {
     pub(super) values: BTreeMap<String, Secret<String>>,
     pub(super) mistakes: Vec<Mistake>,
 }
 
-/// Reads the file at `path` (absolute); that there is none is no mistake.
+/// Reads the file at `path` (absolute), which may be missing.
 ///
 /// The file is opened once and both its owner and its text are taken from that handle. Handing
 /// the path to the parser after checking it would let the file be exchanged in between.
@@ -50,7 +50,7 @@ fn text_of(path: &Path) -> Result<Option<Secret<String>>, Mistake> {
             "Make it readable for the user Signet runs as, or start in another directory",
         )
     };
-    // Non-blocking, or a pipe of that name would hold the start for ever.
+    // Non-blocking, because a pipe of that name would block the start.
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let file = match rustix::fs::open(path, flags, Mode::empty()) {
         Ok(handle) => File::from(handle),
@@ -58,8 +58,8 @@ fn text_of(path: &Path) -> Result<Option<Secret<String>>, Mistake> {
             let error = io::Error::from(errno);
             return match error.kind() {
                 ErrorKind::NotFound | ErrorKind::NotADirectory => Ok(None),
-                // In a directory we may not even look into there is no file for us: commands run
-                // through `sudo -u` from root's home would otherwise all fail.
+                // An unreadable directory counts as one without a file: otherwise every command run through `sudo
+                // -u` from root's home would fail.
                 ErrorKind::PermissionDenied if std::fs::symlink_metadata(path).is_err() => Ok(None),
                 _ => Err(unreadable(error)),
             };
@@ -94,29 +94,29 @@ pub(super) fn distrust(owner: u32, mode: u32, me: u32, path: &Path) -> Option<(S
     if owner != me && owner != 0 {
         return Some((
             format!("it belongs to user {owner}, and Signet runs as user {me}"),
-            format!("If you trust what it says, type: chown {me} '{path}'"),
+            format!("If you trust its content, type: chown {me} '{path}'"),
         ));
     }
     (mode & 0o022 != 0).then(|| {
         (
             format!("its mode is {:04o}, so group or others can write it", mode & 0o7777),
-            format!("If you trust what it says, type: chmod 600 '{path}'"),
+            format!("If you trust its content, type: chmod 600 '{path}'"),
         )
     })
 }
 
 fn parse(path: &Path, text: &str, result: &mut DotEnv) {
-    // Editors on other systems put a byte order mark in front; the parser would take it for a name.
+    // Some editors add a byte order mark, which the parser would take for part of a name.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    // With the last line ended, blanks at the very end of the file are no syntax error.
+    // With a final newline, blanks at the end of the file are not a syntax error.
     let ended = Secret::new(format!("{text}\n"));
     for (number, line) in text.lines().enumerate() {
         let Some((name, value)) = line.split_once('=') else { continue };
-        // The parser reads everything after `#` as a comment, so that a colour would be an empty value.
+        // The parser reads everything after `#` as a comment, so an unquoted colour would be empty.
         if name.trim().starts_with("SIGNET_") && value.starts_with('#') {
             result.mistakes.push(Mistake {
                 subject: format!("{}, line {} ({})", path.display(), number + 1, name.trim()),
-                found: "the value begins with #, which begins a comment".to_owned(),
+                found: "the value begins with #, the start of a comment".to_owned(),
                 advice: "Quote the value ('#...'), or put a space before the comment".to_owned(),
             });
         }
@@ -124,7 +124,7 @@ fn parse(path: &Path, text: &str, result: &mut DotEnv) {
     for item in dotenvy::from_read_iter(ended.expose().as_bytes()) {
         match item {
             Ok((name, value)) => {
-                // Other programs may share the file; their habits are none of our business.
+                // Other programs may share the file, and their duplicates are not checked.
                 if name.starts_with("SIGNET_") && result.values.contains_key(&name) {
                     result.mistakes.push(Mistake {
                         subject: name.clone(),
@@ -145,7 +145,7 @@ fn parse(path: &Path, text: &str, result: &mut DotEnv) {
                             .to_owned(),
                 });
             }
-            // Neither the error's text nor its line is repeated: both may hold a secret.
+            // Neither the error's text nor its line is quoted, because both may contain a secret.
             Err(_) => result.mistakes.push(Mistake {
                 subject: path.display().to_string(),
                 found: "a line cannot be read".to_owned(),
@@ -155,7 +155,7 @@ fn parse(path: &Path, text: &str, result: &mut DotEnv) {
     }
 }
 
-/// `<path>, line 7 (NAME)`: where the parser stumbled, found by the text it gave back.
+/// `<path>, line 7 (NAME)`: the place of a syntax error, found by the text in the parser's error.
 fn place(path: &Path, text: &str, stumbled: &str) -> String {
     let start_of_line = |at: usize| text[..at].rfind('\n').map_or(0, |newline| newline + 1);
     let found = text

@@ -1,7 +1,7 @@
-//! Mistakes in the settings, worded for the operator who made them.
+//! Mistakes in the settings, worded for operators.
 //!
-//! Owns the form of a mistake (what is meant, what was found, what to type) and the search for
-//! the nearest name. Never receives the value of a secret: callers describe it instead.
+//! Owns the form of an error (the setting, the value found, the remedy) and the search for the nearest name.
+//! Callers describe secrets and never pass their values.
 
 use std::fmt;
 
@@ -11,17 +11,17 @@ use crate::base::nearest_name::nearest_name;
 /// One thing to correct.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistake {
-    /// The variable or file meant.
+    /// The variable or file.
     pub subject: String,
-    /// What was found there.
+    /// The value found.
     pub found: String,
-    /// What to type instead.
+    /// The remedy.
     pub advice: String,
 }
 
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // No full stop at the end: advice often ends with what is to be copied.
+        // No full stop at the end, because advice often ends with a value to copy.
         write!(f, "{}: {}.\n    {}", self.subject, self.found, self.advice)
     }
 }
@@ -35,7 +35,7 @@ impl ConfigErrors {
         Self(mistakes)
     }
 
-    /// The mistakes, in the order they were met.
+    /// The mistakes, in the order in which they were found.
     pub fn iter(&self) -> impl Iterator<Item = &Mistake> {
         self.0.iter()
     }
@@ -53,7 +53,7 @@ impl fmt::Display for ConfigErrors {
 
 impl std::error::Error for ConfigErrors {}
 
-/// Why a text is not a value: completes "found X, which …" and "Type …".
+/// Why a text is not a valid value: completes "found X, which …" and "Type …".
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Wrong {
     /// The reason, as the rest of a sentence.
@@ -68,7 +68,7 @@ impl Wrong {
     }
 }
 
-/// `text` in quotes and on one line, shortened, and without what may be a password or a token in a URL.
+/// `text` in quotes, on one line, shortened, and without possible passwords or tokens in a URL.
 pub(super) fn quoted(text: &str) -> String {
     const LONGEST: usize = 120;
     let shown = match (text.find("://"), text.rfind('@')) {
@@ -89,7 +89,7 @@ pub(super) fn quoted(text: &str) -> String {
     format!("{short:?}")
 }
 
-/// The known variable that takes the fewest typing errors to become `name`.
+/// The known variable with the smallest edit distance to `name`.
 pub(super) fn nearest(name: &str) -> String {
     let files = SETTINGS.iter().filter_map(|setting| setting.file_name());
     let names = SETTINGS.iter().map(|setting| setting.name.to_owned()).chain(files);

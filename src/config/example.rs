@@ -1,6 +1,6 @@
 //! The text of `.env.example`, generated so that it cannot drift from the setting list.
 //!
-//! Owns the page's wording; names, defaults and meanings come from the list.
+//! Owns the introduction; names, defaults and meanings come from the list.
 
 use super::settings::{Fallback, SETTINGS, Setting};
 
@@ -12,12 +12,12 @@ const HEAD: &str = "\
 # others can write it. A variable in the real environment wins over a line here. An empty value
 # counts as not set; an unknown SIGNET_ name is an error. See what is in force: signet config show
 #
-# Durations: 500ms 30s 15m 2h 30d. Sizes: 64MiB. Lists: comma separated.
+# Durations: 500ms 30s 15m 2h 30d. Sizes: 64MiB. Lists: comma-separated.
 # Put values with blanks, double quotes, # or \\ into 'single quotes', and always those with $:
 # outside them $NAME is replaced by a variable, and by nothing where there is none. Values with an
 # apostrophe go into \"double quotes\", with a \\ before each $, \" and \\ in them.
 #
-# Secrets are marked so. Better than writing one here is a file that only Signet can read: set
+# Secrets are marked. Instead of writing one here, use a file that only Signet can read: set
 # NAME_FILE to its path instead of NAME (a line ending at its end is dropped). Setting both is an
 # error. Never commit a .env that holds secrets.
 ";
@@ -51,7 +51,7 @@ fn entry(setting: &Setting) -> String {
             sample
         }
     };
-    // Outside of quotes a # would begin a comment, and a blank would end the value.
+    // Outside of quotes, # begins a comment and a blank ends the value.
     let quote = if value.contains(['#', ' ']) { "'" } else { "" };
     text.push_str(&format!("#{name}={quote}{value}{quote}\n"));
     text

@@ -1,20 +1,19 @@
-//! What this machine, or the container on it, lets us use: cores and memory.
+//! The cores and the memory that this machine or container provides.
 //!
-//! Owns reading control-group limits and the default number of hash workers that follows from
-//! them. Changes nothing and measures only when asked.
+//! Owns reading control-group limits, and the default number of hash workers that follows from them.
 
 use std::path::Path;
 
-/// The share of the memory limit that password hashing may take: one quarter.
+/// The divisor of the memory limit for password hashing: one quarter.
 const SHARE: u64 = 4;
-/// What the server needs besides password hashing, in bytes. Idle it holds 4 MiB of its own and 18
-/// MiB of program and database files, which the system can drop and read again.
+/// The memory that the server needs besides password hashing, in bytes. An idle server holds 4 MiB, and 18 MiB of
+/// program and database files that the system can reclaim.
 const OWN: u64 = 16 << 20;
 
-/// Where a limit of a group of version 1 stands.
+/// The files with limits of control groups of version 1.
 const V1: &[(&str, &str)] = &[("/sys/fs/cgroup/memory", "memory.limit_in_bytes")];
-/// The same for version 2, also where both are mounted. Beyond `high` a group is slowed down until
-/// it is of no use: as good as a limit.
+/// The same for version 2, also where both are mounted. Above `high` a group is throttled until it is unusable, so
+/// it counts as a limit.
 const V2: &[(&str, &str)] = &[
     ("/sys/fs/cgroup", "memory.max"),
     ("/sys/fs/cgroup", "memory.high"),
@@ -22,12 +21,12 @@ const V2: &[(&str, &str)] = &[
     ("/sys/fs/cgroup/unified", "memory.high"),
 ];
 
-/// The resources defaults are derived from.
+/// The resources from which defaults are derived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Machine {
     /// Cores this process may use, CPU quota and affinity considered.
     pub cores: usize,
-    /// Memory this process may use, in bytes; `None` where the system does not say.
+    /// Memory this process may use, in bytes; `None` if unknown.
     pub memory: Option<u64>,
 }
 
@@ -64,19 +63,18 @@ fn bytes(memory_kib: u32) -> u64 {
     u64::from(memory_kib).max(1) * 1024
 }
 
-/// The tightest memory limit in the files below `root`, which are those of `/` but in tests.
+/// The tightest memory limit in the files below `root`, which is `/` except in tests.
 pub(super) fn memory_under(root: &Path) -> Option<u64> {
-    // A file that cannot be read says nothing, like one that is not there: it may be of a group
-    // that is none of ours. Refusing to start for its sake would not help.
+    // An unreadable file counts as missing: it may belong to a foreign group, and refusing to start would not help.
     let read = |path: &str| std::fs::read_to_string(root.join(path.trim_start_matches('/'))).ok();
     memory_limit(&read)
 }
 
-/// The tightest of all limits that apply, in bytes. `read` gives the text of a file.
+/// The tightest of all limits that apply, in bytes. `read` returns the text of a file.
 ///
-/// A control group is bound by its ancestors too, and inside a container the path in
-/// `/proc/self/cgroup` may be the host's while the mount shows only our part of the tree. So
-/// every level from our group to the root is asked, and levels that are not there do not count.
+/// A control group is also limited by its ancestors. Inside a container, the path in `/proc/self/cgroup` may be the
+/// host's while the mount shows only a part of the tree. So every level up to the root is read, and missing levels
+/// are ignored.
 pub(super) fn memory_limit(read: &dyn Fn(&str) -> Option<String>) -> Option<u64> {
     let number = |text: String| text.trim().parse::<u64>().ok();
     let groups = read("/proc/self/cgroup").unwrap_or_default();

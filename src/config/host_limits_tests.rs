@@ -1,9 +1,9 @@
-//! Limits as files of both versions of control groups spell them, and what follows from them.
+//! Tests of limits in files of both versions of control groups, and of the defaults derived from them.
 
 use super::*;
 use crate::config::{Config, Source};
 
-/// A file system as the limits are read from, in a directory.
+/// The limit of a simulated file system.
 fn limit_of(files: &[(&str, &str)]) -> Option<u64> {
     let root = tempfile::tempdir().unwrap();
     for (path, text) in files {
@@ -28,7 +28,7 @@ fn the_tightest_memory_limit_of_version_2_counts() {
     assert_eq!(limit_of(&[TOTAL, groups, (own, "3000\n"), (parent, "5000\n")]), Some(3000));
     let high = "sys/fs/cgroup/a/memory.high";
     assert_eq!(limit_of(&[TOTAL, groups, (own, "3000\n"), (high, "2000\n")]), Some(2000));
-    // A container with a name space of its own, and one that sees the host's path but not its tree.
+    // A container with its own namespace, and one that sees the host's path but not its tree.
     let root = ("sys/fs/cgroup/memory.max", "7000\n");
     assert_eq!(limit_of(&[TOTAL, ("proc/self/cgroup", "0::/\n"), root]), Some(7000));
     assert_eq!(limit_of(&[TOTAL, ("proc/self/cgroup", "0::/../x\n"), root]), Some(7000));

@@ -1,7 +1,7 @@
-//! The issuer URL: its one spelling, and whether it is loopback.
+//! The issuer URL: its canonical spelling, and whether it is loopback.
 //!
-//! Clients compare the issuer byte by byte (RFC 8414 §3.3), so only the spelling a URL parser
-//! would give back is accepted. Pure; resolves no name.
+//! Clients compare the issuer byte by byte (RFC 8414 §3.3), so only the canonical spelling is accepted. Resolves no
+//! name.
 
 use url::{Host, Url};
 
@@ -23,7 +23,7 @@ pub(super) fn parse(text: &str) -> Result<String, Wrong> {
         return Err(Wrong::new("is not an http or https URL", SUCH_AS));
     }
     let wanted = spelling(&url);
-    // The path first: what is recommended below must pass when it is typed.
+    // The path is checked first, so that a recommended spelling is accepted.
     let path = BasePath::of(&wanted, false);
     if path.as_str().split('/').nth(1).is_some_and(is_reserved) {
         return Err(Wrong::new(
@@ -37,7 +37,7 @@ pub(super) fn parse(text: &str) -> Result<String, Wrong> {
         return Err(Wrong::new("has a path with other characters", PLAIN));
     }
     let because = if !url.username().is_empty() || url.password().is_some() {
-        "holds a user name or password"
+        "contains a user name or password"
     } else if url.query().is_some() {
         "has a query"
     } else if url.fragment().is_some() {
@@ -52,8 +52,8 @@ pub(super) fn parse(text: &str) -> Result<String, Wrong> {
     Err(Wrong::new(because, advice(&wanted)))
 }
 
-/// What to type: a spelling that no later check refuses. Plain http beyond this machine needs another setting
-/// as well.
+/// The advice: a spelling that no later check refuses. Plain http beyond this machine needs another setting as
+/// well.
 fn advice(wanted: &str) -> String {
     if !is_exposed(wanted) {
         return format!("Type {wanted}");
@@ -68,7 +68,7 @@ fn is_plain_path(path: &str) -> bool {
     path.len() <= MAX_PATH && path[1..].split('/').all(is_segment)
 }
 
-/// The issuer of a server that was given none: reachable on this machine at the port it serves on.
+/// The default issuer: this machine at the port of the server.
 #[must_use]
 pub fn default_for(port: u16, tls: bool) -> String {
     match (port, tls) {
@@ -79,7 +79,7 @@ pub fn default_for(port: u16, tls: bool) -> String {
     }
 }
 
-/// The accepted spelling of `url`.
+/// The canonical spelling of `url`.
 fn spelling(url: &Url) -> String {
     let mut bare = url.clone();
     // Both fail only for URLs that cannot have a user, which have no host and are refused before.

@@ -1,4 +1,4 @@
-//! The settings of mail: which server delivers it, and whom it is from.
+//! The settings of mail: the mail server and the sender.
 //!
 //! Owns the forms of the URL and of the sender. Connects to nothing and creates nothing.
 
@@ -63,11 +63,11 @@ pub enum SmtpTls {
     Implicit,
     /// After STARTTLS (RFC 3207), without which nothing is sent.
     StartTls,
-    /// Not at all, within this machine only.
+    /// Not encrypted, within this machine only.
     None,
 }
 
-/// Whom mail is from.
+/// The sender of mail.
 #[derive(Clone, PartialEq, Eq)]
 pub struct MailFrom {
     /// The name that is shown.
@@ -124,7 +124,7 @@ impl fmt::Debug for MailFrom {
     }
 }
 
-/// The settings of mail; none where it is off. The reader knows what was wrong.
+/// The settings of mail; `None` if it is off. The reader records mistakes.
 pub(super) fn read(read: &mut Reader<'_>) -> Option<MailSettings> {
     let url = read.typed(&s::SMTP_URL, route);
     let password = read.typed(&s::SMTP_PASSWORD, |text| Ok(Secret::new(text.to_owned())));
@@ -136,13 +136,13 @@ pub(super) fn read(read: &mut Reader<'_>) -> Option<MailSettings> {
     read.require(
         &[&s::SMTP_PASSWORD, &s::SMTP_URL],
         has_user || password.is_none(),
-        "there is a password and no user to authenticate as",
+        "there is a password but no user",
         format!("Type the user in {}: smtps://USER@HOST", s::SMTP_URL.name),
     );
     read.require(
         &[&s::SMTP_PASSWORD, &s::SMTP_URL],
         !has_user || password.is_some(),
-        "there is a user and no password to authenticate with",
+        "there is a user but no password",
         format!("Type the password in {}", s::SMTP_PASSWORD.name),
     );
     let ((mut route, user), from) = read.together((&s::SMTP_URL, url), (&s::MAIL_FROM, from))?;
@@ -175,15 +175,15 @@ fn route(text: &str) -> Result<(MailRoute, Option<String>), Wrong> {
         ));
     }
     if !matches!(url.path(), "" | "/") || url.fragment().is_some() {
-        return wrong("has something behind the port");
+        return wrong("has characters after the port");
     }
-    // The host of a URL that is not for the web is not normalised by the parser.
+    // The parser does not normalise the host of a URL with another scheme than http.
     let host = url.host_str().unwrap_or_default();
     let Ok(host) = Host::parse(host) else { return wrong("has no valid host") };
     let tls = match url.query() {
         None => encrypted,
         Some("tls=none") if encrypted == SmtpTls::StartTls => SmtpTls::None,
-        Some(_) => return wrong("has a parameter other than ?tls=none behind smtp://"),
+        Some(_) => return wrong("has a parameter other than ?tls=none"),
     };
     if tls == SmtpTls::None && !is_loopback(&host) {
         return Err(Wrong::new(

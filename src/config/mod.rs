@@ -1,8 +1,8 @@
-//! The settings Signet runs with: typed, checked, and with the place each one came from.
+//! The settings: typed, checked, and with the source of each.
 //!
-//! Owns the way from raw text to [`Config`] and the wording of every mistake on that way. Only
-//! `source` reads the process environment; nothing here creates, opens or connects to what a
-//! setting names, except the files that hold secrets (`NAME_FILE`), the logo and the list of passwords.
+//! Owns the conversion from text to [`Config`] and the wording of every mistake. Only `source` reads the process
+//! environment. Nothing here creates, opens or connects to what a setting names, except for files with secrets
+//! (`NAME_FILE`), the logo and the list of passwords.
 
 mod assemble;
 mod brand;
@@ -66,15 +66,15 @@ pub use types::{
 pub struct Config {
     /// The `iss` of every token and the base of every URL handed out; no trailing slash.
     pub issuer: String,
-    /// `issuer` was not set: it follows the first port of `listen`, also one the system chooses.
+    /// `issuer` was not set: it follows the first port of `listen`, even one that the system chooses.
     pub issuer_is_default: bool,
-    /// A proxy takes the path of the issuer off every request before it hands it on.
+    /// A proxy strips the path of the issuer from requests.
     pub proxy_strips_path: bool,
-    /// Addresses to serve on; never empty, port 0 lets the system choose.
+    /// Addresses to listen on; never empty, port 0 lets the system choose.
     pub listen: Vec<SocketAddr>,
     /// `listen` is the default, so an address family this machine lacks may be skipped.
     pub listen_is_default: bool,
-    /// How long `/ready` says no before the sockets close.
+    /// How long `/ready` is 503 before the sockets close.
     pub shutdown_delay: TimeSpan,
     /// Where the master key file and the SQLite database live.
     pub data_dir: PathBuf,
@@ -84,13 +84,13 @@ pub struct Config {
     pub database_connections: u32,
     /// How long a start waits for a PostgreSQL server that cannot be reached yet.
     pub database_wait: TimeSpan,
-    /// Whether a start may make a database.
+    /// Whether a start may create a database.
     pub new_database: NewDatabase,
     /// The key that seals all other keys; `None` means the key file in the data directory.
     pub master_key: Option<Secret<[u8; 32]>>,
     /// The master key before it, while it is being replaced.
     pub master_key_old: Option<Secret<[u8; 32]>>,
-    /// Who can create an account without an administrator.
+    /// Whether users can create accounts without an administrator.
     pub registration: Registration,
     /// The domains of the addresses that can.
     pub registration_domains: DomainList,
@@ -98,15 +98,15 @@ pub struct Config {
     pub login_change: bool,
     /// Whether there is a web console.
     pub console: bool,
-    /// The networks from which it can be used; none means every one.
+    /// The networks from which it can be used; empty means all.
     pub console_networks: Vec<IpNet>,
-    /// Whether services that verify tokens offline are told what ended.
+    /// Whether the revocation feed is served.
     pub revocation_feed: bool,
-    /// What new passwords must be like.
+    /// The rules for new passwords.
     pub password_policy: PasswordPolicy,
-    /// Who needs a second factor, and from when.
+    /// The users who need a second factor, and the time from which they need it.
     pub second_factor: ServerPolicy,
-    /// Life of an access token: 1 s to 24 h, at least twice the retry window.
+    /// Lifetime of an access token: 1 s to 24 h, at least twice the retry window.
     pub access_token_ttl: TimeSpan,
     /// A session unused for this long ends; never longer than `refresh_max_ttl`.
     pub refresh_idle_ttl: TimeSpan,
@@ -114,21 +114,21 @@ pub struct Config {
     pub refresh_max_ttl: TimeSpan,
     /// Configuration files that are applied at each start, by their absolute paths.
     pub apply_files: Vec<PathBuf>,
-    /// How long a lost answer to a refresh may be asked for again: 0 s to 5 min.
+    /// How long a refresh may be repeated after a lost answer: 0 s to 5 min.
     pub refresh_retry_window: TimeSpan,
     /// How long a sign-in at the pages lasts.
     pub browser_session_ttl: TimeSpan,
-    /// Whether they stay so after the browser was closed.
+    /// Whether it outlives the browser.
     pub browser_session_persistent: PersistentSessions,
     /// The most live sessions of one user.
     pub max_sessions_per_user: i64,
     /// Signature algorithm of access tokens for APIs that did not choose their own.
     pub signing_alg: SigningAlg,
-    /// How long a signing key signs before its successor takes over; none to rotate by hand only.
+    /// How long a signing key signs before its successor takes over; `None` for manual rotation only.
     pub key_rotation: Option<TimeSpan>,
     /// How long a new signing key is published before it signs: 10 min to 30 d.
     pub key_publish_ahead: TimeSpan,
-    /// What one password hash costs.
+    /// The cost of a password hash.
     pub argon2: Argon2Cost,
     /// Password hashes computed at the same time; at least 1.
     pub hash_workers: usize,
@@ -140,44 +140,44 @@ pub struct Config {
     pub hash_max_wait: TimeSpan,
     /// Whether limits on attempts are enforced; `false` is for benchmarks only.
     pub rate_limits: bool,
-    /// Proxies whose word about the client's address counts.
+    /// Proxies that are trusted to name the client's address.
     pub trusted_proxies: Vec<IpNet>,
-    /// The header that holds it.
+    /// The header that contains it.
     pub proxy_header: ProxyHeader,
     /// How the pages look.
     pub brand: Brand,
-    /// How mail leaves the server; none where mail is off.
+    /// How mail leaves the server; `None` if mail is off.
     pub mail: Option<MailSettings>,
-    /// Which passkeys there are.
+    /// The settings of passkeys.
     pub passkeys: PasskeySettings,
     /// Where metrics are served, if at all.
     pub metrics_listen: MetricsListen,
     /// Whether metrics about clients have a series for each.
     pub metrics_by_client: bool,
-    /// Where spans are sent; none where they are not.
+    /// Where spans are sent, if at all.
     #[cfg_attr(not(feature = "otlp"), expect(dead_code, reason = "read by the feature"))]
     pub spans: Option<SpanSettings>,
-    /// What is logged, in the directive syntax of `tracing-subscriber`'s `EnvFilter`.
+    /// The log filter, in the directive syntax of `tracing-subscriber`'s `EnvFilter`.
     pub log: String,
-    /// How log lines look.
+    /// The format of log lines.
     pub log_format: LogFormat,
     /// How long audit events are kept.
     pub audit_retention: TimeSpan,
-    /// How long events of successful log-ins are, where that is shorter.
+    /// How long events of successful log-ins are kept, if that is shorter.
     pub audit_login_retention: TimeSpan,
     /// The first administrator, when the environment provides one.
     pub bootstrap_admin: Option<BootstrapAdmin>,
     /// Certificate and key, when TLS is served directly.
     pub tls: Option<TlsFiles>,
-    /// A plain-http issuer that is not loopback was accepted knowingly.
+    /// Whether a plain-http issuer that is not loopback is allowed.
     pub insecure_http: bool,
-    /// Files with secrets that settings name, each with the setting that does.
+    /// Files with secrets, each with the setting that names it.
     pub secret_files: Vec<(String, PathBuf)>,
     /// One line for each setting, in the order of [`SETTINGS`].
     pub shown: Vec<Shown>,
 }
 
-/// A usable configuration together with its provenance.
+/// A valid configuration and the sources of its values.
 #[derive(Debug, Clone)]
 pub struct Loaded {
     /// The settings in force.
@@ -186,7 +186,7 @@ pub struct Loaded {
     pub shown: Vec<Shown>,
 }
 
-/// A setting in force as it may be shown to people.
+/// An effective setting in a form that may be displayed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shown {
     /// The variable's name.
@@ -201,13 +201,12 @@ impl Config {
     /// Reads the process environment and the working directory's `.env`.
     ///
     /// # Errors
-    /// All mistakes at once, in words for the person who made them (exit code 78).
+    /// All mistakes at once, worded for the operator (exit code 78).
     pub fn load() -> Result<Loaded, ConfigErrors> {
         Self::from_source(&Source::from_process())
     }
 
-    /// Whether `SIGNET_LOG_FORMAT` asks for nothing but JSON; for what is said before, or instead of, a
-    /// usable configuration.
+    /// Whether `SIGNET_LOG_FORMAT` is `json`, for messages before, or instead of, a valid configuration.
     #[must_use]
     pub fn logs_json() -> bool {
         let source = Source::from_process();
@@ -216,10 +215,10 @@ impl Config {
         format == Some(LogFormat::Json)
     }
 
-    /// Parses and checks what `source` holds.
+    /// Parses and checks `source`.
     ///
     /// # Errors
-    /// All mistakes at once, those met while gathering the source included.
+    /// All mistakes at once, including those of reading the source.
     pub fn from_source(source: &Source) -> Result<Loaded, ConfigErrors> {
         let mut reader = reader::Reader::new(source);
         let config = assemble::config(&mut reader);
@@ -238,7 +237,7 @@ impl Config {
     }
 }
 
-/// The files that settings name and that hold secrets.
+/// The files with secrets that settings name.
 fn secret_files(shown: &[Shown], tls: Option<&TlsFiles>) -> Vec<(String, PathBuf)> {
     let by_name = shown.iter().filter_map(|shown| match &shown.origin {
         Origin::File(path) => Some((format!("{}_FILE", shown.name), path.clone())),

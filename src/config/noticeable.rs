@@ -1,13 +1,13 @@
 //! The settings that clients can notice: the servers on one database must have the same ones.
 //!
-//! Owns which those are. A test holds every setting to being here or in its list of the others.
+//! A test checks that every setting is either here or in its list of the others.
 
 use std::collections::BTreeMap;
 
 use super::{Config, ProxyHeader, settings as s, spell};
 
 impl Config {
-    /// The settings in force that clients can notice, by name, as they are spelt.
+    /// The values of settings that clients can notice, by name.
     #[must_use]
     pub fn noticeable(&self) -> BTreeMap<&'static str, String> {
         let proxy_header = match &self.proxy_header {
@@ -41,7 +41,7 @@ impl Config {
                 s::SECOND_FACTOR_FROM.name,
                 self.second_factor.from.map_or_else(String::new, |from| from.to_string()),
             ),
-            // Stored hashes follow the costs of the server that checked the password last.
+            // Stored hashes follow the costs of the server that last checked the password.
             (s::ARGON2_MEMORY_KIB.name, argon2.memory_kib.to_string()),
             (s::ARGON2_ITERATIONS.name, argon2.iterations.to_string()),
             (s::ARGON2_PARALLELISM.name, argon2.parallelism.to_string()),

@@ -1,7 +1,6 @@
-//! From text to small values: lengths of time, sizes, numbers, switches, addresses.
+//! Parsers of values: lengths of time, sizes, numbers, switches, addresses.
 //!
-//! Owns one parser per kind of value and its wording. Every parser is pure; none knows which
-//! setting it serves, what the others say, or whether the text is a default.
+//! One pure parser per kind of value, with its error messages, independent of any setting.
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -58,15 +57,15 @@ pub(super) fn span_or_off(
     move |text| if text == "off" { Ok(None) } else { span(text).map(Some) }
 }
 
-/// The same for the command line, with what is wrong and what to type in one sentence.
+/// The same for the command line, with an error in one sentence.
 ///
 /// # Errors
-/// When it is none, or out of range.
+/// When it is not a length of time, or out of range.
 pub fn length_of_time(text: &str, range: RangeInclusive<TimeSpan>) -> Result<TimeSpan, String> {
     span(range)(text).map_err(|wrong| format!("{}. {}", wrong.because, wrong.advice))
 }
 
-/// `span` in the longest unit that divides it, as one would type it.
+/// `span` in the longest unit that divides it.
 #[must_use]
 pub fn spell(span: TimeSpan) -> String {
     let millis = span.millis();
@@ -87,7 +86,7 @@ where
         let wrong = |because: String| {
             Wrong::new(because, format!("Type a whole number from {least} to {most}"))
         };
-        // `FromStr` would take a leading plus sign.
+        // `FromStr` would accept a leading plus sign.
         if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(wrong("is not a whole number".to_owned()));
         }
@@ -148,16 +147,19 @@ pub(super) fn word<T: FromStr + std::fmt::Display>(
     }
 }
 
-/// Socket addresses, comma separated, at least one and each only once.
+/// Socket addresses, comma separated, at least one and without duplicates.
 pub(super) fn addresses(text: &str) -> Result<Vec<SocketAddr>, Wrong> {
     const ADVICE: &str =
         "Type IP addresses with ports, comma separated, such as 0.0.0.0:8484,[::]:8484";
     let mut all: Vec<SocketAddr> = Vec::new();
     for part in items(text) {
         let address = part.parse().map_err(|_| {
-            Wrong::new(format!("holds {}, not an IP address with a port", quoted(part)), ADVICE)
+            Wrong::new(
+                format!("contains {}, which is not an IP address with a port", quoted(part)),
+                ADVICE,
+            )
         })?;
-        // Port 0 twice is two free ports; anything else twice can only fail to bind.
+        // Port 0 twice means two free ports; any other duplicate cannot be bound.
         if all.contains(&address) && address.port() != 0 {
             return Err(Wrong::new(format!("holds {address} twice"), ADVICE));
         }
@@ -222,30 +224,29 @@ pub(super) fn proxy_header(text: &str) -> Result<ProxyHeader, Wrong> {
         "forwarded" => ProxyHeader::Forwarded,
         "host" | "authorization" | "cookie" | "connection" | "user-agent" | "via"
         | "x-forwarded-host" | "x-forwarded-proto" | "x-forwarded-port" => {
-            return Err(Wrong::new("never holds the address of a client", ADVICE));
+            return Err(Wrong::new("never contains the address of a client", ADVICE));
         }
         _ => ProxyHeader::Single(name),
     })
 }
 
-/// 32 bytes spelt as base64url without padding (RFC 4648 §5).
+/// 32 bytes in base64url without padding (RFC 4648 §5).
 pub(super) fn master_key(text: &str) -> Result<Secret<[u8; 32]>, Wrong> {
     let bytes = URL_SAFE_NO_PAD.decode(text).map(Secret::new);
     let key = bytes.ok().and_then(|bytes| <[u8; 32]>::try_from(bytes.expose().as_slice()).ok());
     key.map(Secret::new).ok_or_else(|| {
         Wrong::new(
             "is not 32 bytes in base64url without padding (43 characters)",
-            "Type the key you kept; a new one is made by: \
-             openssl rand -base64 32 | tr '+/' '-_' | tr -d '='",
+            "Type the key from your backup; create a new one with: openssl rand -base64 32 | tr '+/' '-_' | tr -d \
+             '='",
         )
     })
 }
 
 /// Log directives: a level, or `target=level`, comma separated.
 ///
-/// The subscriber's own parser takes a misspelt level for the name of a target and then logs
-/// next to nothing, so a bare word has to be a level here. Directives with spans and fields
-/// (in brackets) are left to the subscriber.
+/// The subscriber's own parser takes a misspelt level for the name of a target and then logs almost nothing, so a
+/// bare word must be a level here. Directives with spans and fields (in brackets) are left to the subscriber.
 pub(super) fn log(text: &str) -> Result<String, Wrong> {
     const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
     if text.contains('[') {
@@ -255,7 +256,7 @@ pub(super) fn log(text: &str) -> Result<String, Wrong> {
         let level = part.rsplit_once('=').map_or(part, |(_, level)| level);
         if !LEVELS.iter().any(|known| known.eq_ignore_ascii_case(level)) {
             return Err(Wrong::new(
-                format!("holds {}, which names no level", quoted(part)),
+                format!("contains {}, which is not a level", quoted(part)),
                 "Type off, error, warn, info, debug or trace, or directives such as info,sqlx=warn",
             ));
         }
@@ -263,7 +264,7 @@ pub(super) fn log(text: &str) -> Result<String, Wrong> {
     Ok(text.to_owned())
 }
 
-/// Any text: for settings whose rules live elsewhere.
+/// Any text, for settings that are checked elsewhere.
 pub(super) fn text(text: &str) -> Result<String, Wrong> {
     Ok(text.to_owned())
 }

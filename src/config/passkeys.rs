@@ -1,6 +1,6 @@
 //! The settings of passkeys: whether there are any, and which domain and origins they belong to.
 //!
-//! Owns the forms of the values. The rules about domains and origins are `domain::passkey`'s.
+//! Owns the forms of the values. The rules about domains and origins are in `domain::passkey`.
 
 use url::Url;
 
@@ -10,27 +10,27 @@ use super::reader::Reader;
 use super::{parse, settings as s};
 use crate::domain::passkey::{Unavailable, default_rp_id, is_related_origin, is_rp_id_of};
 
-/// The most further origins. Browsers look up five registrable domains at least (WebAuthn §5.11.1).
+/// The most further origins. Browsers support at least five registrable domains (WebAuthn §5.11.1).
 const MAX_ORIGINS: usize = 20;
 
-/// Which passkeys there are.
+/// The settings of passkeys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PasskeySettings {
-    /// Whether passkeys are wanted. An issuer that can have none has none all the same.
+    /// Whether passkeys are enabled, if the issuer can have any.
     pub enabled: bool,
     /// The RP ID, where it is set.
     pub rp_id: Option<String>,
-    /// The RP ID before it, while it is being changed.
+    /// The previous RP ID, while it is being changed.
     pub rp_id_old: Option<String>,
     /// Origins besides that of the issuer.
     pub origins: Vec<String>,
 }
 
 impl PasskeySettings {
-    /// The RP ID in force; none where passkeys are off.
+    /// The RP ID in force; `None` if passkeys are off.
     ///
     /// # Errors
-    /// Why the issuer can have no passkeys, though they are wanted.
+    /// Why the issuer cannot have passkeys although they are enabled.
     pub fn rp_id_of(&self, issuer: &str) -> Result<Option<String>, Unavailable> {
         if !self.enabled {
             return Ok(None);
@@ -61,7 +61,7 @@ fn origins(text: &str) -> Result<Vec<String>, Wrong> {
     Ok(all)
 }
 
-/// That the RP ID is one of the issuer's.
+/// Checks that the RP ID fits the issuer.
 pub(super) fn check(config: &Config, read: &mut Reader<'_>) {
     let Some(rp_id) = &config.passkeys.rp_id else { return };
     let url = Url::parse(&config.issuer).ok();

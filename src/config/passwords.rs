@@ -1,6 +1,6 @@
 //! The rules for new passwords that an operator sets.
 //!
-//! Owns how the list of passwords is read. What the rules mean is `domain::password_policy`'s.
+//! Owns how the list of passwords is read. The rules are in `domain::password_policy`.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -39,7 +39,7 @@ fn deny_list(path: &Path) -> Result<DenyList, Wrong> {
         );
         Wrong::new(because, advice)
     };
-    // Asked before it is opened: a pipe would keep the start waiting for ever.
+    // Checked before it is opened, because a pipe would block the start.
     if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
         return Err(wrong("is not a file".to_owned()));
     }

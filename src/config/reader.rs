@@ -1,8 +1,8 @@
-//! Reading settings one by one while collecting every mistake.
+//! Reads settings one by one and collects every mistake.
 //!
-//! Owns the meeting of a setting with what was typed: secrets from files, defaults, provenance,
-//! unknown names. A wrong value never ends the reading; the setting's default stands in for
-//! it so that the rest can still be checked, and the mistakes decide in the end.
+//! Owns secrets from files, defaults, sources and unknown names. A wrong value does not end the reading: the
+//! default replaces it so that the rest can be checked, and the collected mistakes refuse the configuration at the
+//! end.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -18,7 +18,7 @@ use crate::base::Secret;
 /// Longest secret read from a file, in bytes.
 const LONGEST_SECRET: u64 = 64 * 1024;
 
-/// What masked values look like.
+/// The text of masked values.
 const MASK: &str = "[secret]";
 
 pub(super) struct Reader<'a> {
@@ -29,21 +29,21 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Starts with the mistakes of gathering and those of unknown names.
+    /// Starts with the mistakes of the source and of unknown names.
     pub(super) fn new(source: &'a Source) -> Self {
         let mut mistakes = source.mistakes.clone();
         mistakes.extend(unknown(source));
         Self { source, mistakes, wrong: BTreeSet::new(), shown: BTreeMap::new() }
     }
 
-    /// What was typed and where we run. The lifetime is the source's own, so that parsers can
-    /// hold it while the reader is borrowed.
+    /// The source. Its lifetime is independent of the reader's, so that parsers can hold it while the reader is
+    /// borrowed.
     pub(super) const fn source(&self) -> &'a Source {
         self.source
     }
 
-    /// The typed value, else the default. `None` only if the list gives no usable default text,
-    /// which is a mistake of ours and reported as one.
+    /// The typed value, or the default. `None` only if the list has no usable default, which is a bug and reported
+    /// as one.
     pub(super) fn fixed<T>(
         &mut self,
         setting: &'static Setting,
@@ -62,7 +62,7 @@ impl<'a> Reader<'a> {
         default
     }
 
-    /// The typed value, if there is one and it is right.
+    /// The typed value, if there is a valid one.
     pub(super) fn typed<T>(
         &mut self,
         setting: &'static Setting,
@@ -98,22 +98,22 @@ impl<'a> Reader<'a> {
         one.1.zip(other.1)
     }
 
-    /// Whether it is set, rightly or wrongly.
+    /// Whether it is set, validly or not.
     pub(super) fn is_set(&self, setting: &Setting) -> bool {
         let typed = &self.source.typed;
         typed.contains_key(setting.name)
             || setting.file_name().is_some_and(|name| typed.contains_key(&name))
     }
 
-    /// Replaces the shown text by the form in force. Never call it with a secret.
+    /// Replaces the shown text with the value in force. Never call it with a secret.
     pub(super) fn show(&mut self, setting: &'static Setting, value: String) {
         if let Some(shown) = self.shown.get_mut(setting.name) {
             shown.value = value;
         }
     }
 
-    /// Complains unless `holds`; silent when one of `settings` is wrong already, because then the
-    /// default stands in for it and the complaint would be about a value that the operator has not typed.
+    /// Records a mistake unless `holds`. Does nothing if one of `settings` is already wrong, because the mistake
+    /// would then be about its default, which the operator has not typed.
     pub(super) fn require(
         &mut self,
         settings: &[&'static Setting],
@@ -133,7 +133,7 @@ impl<'a> Reader<'a> {
         self.complain(first, format!("found {}: {because}", values.join(", ")), advice);
     }
 
-    /// What to show, in the order of the list, and what is wrong.
+    /// The settings to show, in the order of the list, and the mistakes.
     pub(super) fn finish(mut self) -> (Vec<Shown>, Vec<Mistake>) {
         let shown = SETTINGS.iter().filter_map(|setting| self.shown.remove(setting.name)).collect();
         (shown, self.mistakes)
@@ -144,7 +144,7 @@ impl<'a> Reader<'a> {
         self.mistakes.push(Mistake { subject: setting.name.to_owned(), found, advice });
     }
 
-    /// What was typed for `setting`, in the environment, in `.env` or in a secret's file.
+    /// The value of `setting` from the environment, from `.env` or from a secret's file.
     fn raw(&mut self, setting: &'static Setting) -> Option<Typed> {
         let source = self.source;
         let direct = source.typed.get(setting.name);
@@ -152,7 +152,7 @@ impl<'a> Reader<'a> {
         let by_file = name.as_ref().and_then(|name| source.typed.get(name));
         let Some(by_file) = by_file else { return direct.cloned() };
         if let Some(direct) = direct {
-            // Which of two secrets was meant is not ours to guess, not even by precedence.
+            // If two secrets are given, neither takes precedence.
             let found = format!(
                 "found both {} ({}) and {0}_FILE ({})",
                 setting.name, direct.origin, by_file.origin
@@ -189,7 +189,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// What was found, without giving a secret away.
+/// A description of the value that reveals no secret.
 fn describe(setting: &Setting, typed: &Typed) -> String {
     let place = match &typed.origin {
         Origin::File(path) => format!("in the file {}", path.display()),
@@ -204,10 +204,10 @@ fn describe(setting: &Setting, typed: &Typed) -> String {
     }
 }
 
-/// The text of a secret's file without its last line ending, or why there is none.
+/// The text of a secret's file without its final line ending, or why it cannot be read.
 ///
-/// Owner and mode are not judged here: orchestrators mount secrets as they see fit (read-only,
-/// root's, world-readable inside the container), and who may set the variable may choose the file.
+/// Owner and mode are not checked here: orchestrators mount secrets in many ways (read-only, owned by root,
+/// world-readable inside the container), and a user who can set the variable can choose the file.
 fn secret_file(path: &Path) -> Result<Secret<String>, String> {
     let mut text = String::new();
     let read =
@@ -219,15 +219,14 @@ fn secret_file(path: &Path) -> Result<Secret<String>, String> {
     }
     let line = text.expose().strip_suffix('\n').unwrap_or(text.expose());
     let line = line.strip_suffix('\r').unwrap_or(line);
-    // Not "unset": with an empty key file the server would go on and invent a new key.
+    // Not treated as unset: with an empty key file the server would otherwise create a new key.
     if line.is_empty() {
         return Err("is empty".to_owned());
     }
     Ok(Secret::new(line.to_owned()))
 }
 
-/// One mistake for each name that is no setting. The value is not repeated: the name may be a
-/// secret's, misspelt.
+/// One mistake for each unknown name. The value is not quoted, because the name may be that of a secret, misspelt.
 fn unknown(source: &Source) -> Vec<Mistake> {
     let known = |name: &str| {
         SETTINGS.iter().any(|setting| {

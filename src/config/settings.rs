@@ -1,9 +1,9 @@
-//! The one list of settings: name, default, meaning, secrecy.
+//! The list of settings: name, default, meaning, secrecy.
 //!
-//! Owns what exists. Parsing, the unknown-name check, `config show` and `.env.example` all read
-//! this list and hold no second copy of a name or a default. Knows nothing of types or of values.
+//! Parsing, the check for unknown names, `config show` and `.env.example` all use this list, so that no name or
+//! default exists twice.
 
-/// One setting as people meet it.
+/// A setting as operators see it.
 #[derive(Debug)]
 pub struct Setting {
     /// The environment variable.
@@ -12,18 +12,18 @@ pub struct Setting {
     pub section: &'static str,
     /// The value may also come from the file that `NAME_FILE` names, and is never printed.
     pub secret: bool,
-    /// What is in force when it is not set.
+    /// The default.
     pub fallback: Fallback,
     /// Its meaning in one line.
     pub meaning: &'static str,
 }
 
-/// What is in force when a setting is not set.
+/// The default of a setting.
 #[derive(Debug)]
 pub enum Fallback {
     /// This text, parsed as if the operator had typed it.
     Fixed(&'static str),
-    /// Something worked out, or nothing at all.
+    /// A derived value, or none.
     Derived {
         /// The default in words.
         says: &'static str,
@@ -56,7 +56,7 @@ macro_rules! settings {
             };
         )+)+
 
-        /// Every setting, in the order people read them.
+        /// Every setting, in the order of the documentation.
         pub static SETTINGS: &[&Setting] = &[$($(&$ident),+),+];
     };
 }
@@ -74,7 +74,7 @@ settings! {
             "Addresses to serve on, comma separated; port 0 lets the system choose.";
         PROXY_STRIPS_PATH = "SIGNET_PROXY_STRIPS_PATH", secret: false,
             Fixed("false"),
-            "`true` if a proxy takes the path of SIGNET_ISSUER off requests; see docs/operating.md.";
+            "`true` if a proxy takes the path of SIGNET_ISSUER off requests; see docs/proxies.md.";
         INSECURE_HTTP = "SIGNET_INSECURE_HTTP", secret: false,
             Fixed("false"),
             "`true` accepts a plain-http issuer that is not loopback.";
@@ -89,7 +89,7 @@ settings! {
             "How long /ready is 503 before sockets close, so that balancers notice: up to 5m.";
         TRUSTED_PROXIES = "SIGNET_TRUSTED_PROXIES", secret: false,
             Derived { says: "empty, no proxy is trusted", sample: "10.0.0.0/8,192.0.2.7" },
-            "Networks or addresses of proxies, whose word about the client's address counts.";
+            "Networks or addresses of proxies whose header with the client's address is trusted.";
         PROXY_HEADER = "SIGNET_PROXY_HEADER", secret: false,
             Derived { says: "x-forwarded-for, or forwarded where a proxy sends only that",
                       sample: "x-forwarded-for" },
@@ -104,19 +104,19 @@ settings! {
             "sqlite://PATH (taken literally) or postgres://USER:PASSWORD@HOST/NAME.";
         DATABASE_CONNECTIONS = "SIGNET_DATABASE_CONNECTIONS", secret: false,
             Fixed("16"),
-            "Most connections to PostgreSQL: 2 to 1000; fewer are made do with.";
+            "Maximum connections to PostgreSQL: 2 to 1000; fewer are used if the server allows fewer.";
         DATABASE_WAIT = "SIGNET_DATABASE_WAIT", secret: false,
             Fixed("30s"),
             "How long a start waits for a PostgreSQL that cannot be reached yet: 0s to 1h.";
         NEW_DATABASE = "SIGNET_NEW_DATABASE", secret: false,
             Fixed("allowed"),
-            "`never` refuses to make a database: set it once there is one.";
+            "`never` refuses to create a database: set it once there is one.";
         MASTER_KEY = "SIGNET_MASTER_KEY", secret: true,
             Derived { says: "the file master.key in the data directory", sample: "" },
             "32 random bytes as base64url without padding; seals every other key.";
         MASTER_KEY_OLD = "SIGNET_MASTER_KEY_OLD", secret: true,
             Derived { says: "none, the master key is not being replaced", sample: "" },
-            "The master key before it, until `signet key rewrap` has replaced it.";
+            "The previous master key, until `signet key rewrap` has replaced it.";
     }
     "Configuration files" {
         APPLY_FILES = "SIGNET_APPLY_FILES", secret: false,
@@ -135,7 +135,7 @@ settings! {
             "How long a new signing key is published before it signs: 10m to 30d.";
         ACCESS_TOKEN_TTL = "SIGNET_ACCESS_TOKEN_TTL", secret: false,
             Fixed("10m"),
-            "Life of an access token, at most 24h; at least twice the retry window.";
+            "Lifetime of an access token: at most 24h, at least twice the retry window.";
         REFRESH_IDLE_TTL = "SIGNET_REFRESH_IDLE_TTL", secret: false,
             Fixed("30d"),
             "A session not refreshed for this long ends.";
@@ -144,10 +144,10 @@ settings! {
             "A session ends this long after log-in, however often it is refreshed.";
         REFRESH_RETRY_WINDOW = "SIGNET_REFRESH_RETRY_WINDOW", secret: false,
             Fixed("30s"),
-            "How long a lost answer to a refresh may be asked for again: 0s to 5m.";
+            "How long a refresh whose response was lost can be repeated: 0s to 5m.";
         MAX_SESSIONS_PER_USER = "SIGNET_MAX_SESSIONS_PER_USER", secret: false,
             Fixed("1000"),
-            "Live sessions and sign-ins of one user: 1 to 100000 each; one more ends the one used longest ago.";
+            "Active sessions and sign-ins of one user: 1 to 100000 each; one more ends the least recently used.";
     }
     "Accounts and passwords" {
         REGISTRATION = "SIGNET_REGISTRATION", secret: false,
@@ -167,19 +167,19 @@ settings! {
             "Networks or addresses from which the web console can be used; /v1/admin is not affected.";
         REVOCATION_FEED = "SIGNET_REVOCATION_FEED", secret: false,
             Fixed("on"),
-            "`off`: services that verify tokens offline are not told what ended.";
+            "`off`: no revocation feed for services that verify tokens offline.";
         PASSWORD_MIN_LENGTH = "SIGNET_PASSWORD_MIN_LENGTH", secret: false,
             Fixed("8"),
-            "Fewest characters of a new password: 8 to 64.";
+            "Minimum length of a new password: 8 to 64 characters.";
         PASSWORD_DENY_LIST = "SIGNET_PASSWORD_DENY_LIST", secret: false,
             Derived { says: "none besides the built-in list", sample: "/etc/signet/passwords.txt" },
-            "Text file of passwords that are not accepted, one a line; up to 100000, 4 MiB. Read at the start.";
+            "Text file of rejected passwords, one per line; up to 100000, 4 MiB. Read at the start.";
         SECOND_FACTOR = "SIGNET_SECOND_FACTOR", secret: false,
             Fixed("optional"),
             "Who needs a second factor: `off` (no user enrols one), `optional`, `admins` or `required` (all).";
         SECOND_FACTOR_FROM = "SIGNET_SECOND_FACTOR_FROM", secret: false,
             Derived { says: "none, at the next sign-in", sample: "2030-01-31T00:00:00Z" },
-            "Until when users who need a second factor may put it off (RFC 3339 with an offset).";
+            "Until when users who need a second factor may postpone it (RFC 3339 with an offset).";
         BOOTSTRAP_ADMIN_LOGIN = "SIGNET_BOOTSTRAP_ADMIN_LOGIN", secret: false,
             Derived { says: "none, the first start prints a set-up link", sample: "admin" },
             "First administrator; read only while no administrator has ever existed.";
@@ -201,7 +201,7 @@ settings! {
             "Password hashes computed at the same time.";
         HASH_MAX_WAIT = "SIGNET_HASH_MAX_WAIT", secret: false,
             Fixed("2s"),
-            "A log-in that would wait longer for a hash is answered 503 with Retry-After.";
+            "A log-in that would wait longer for a hash gets 503 with Retry-After.";
         RATE_LIMITS = "SIGNET_RATE_LIMITS", secret: false,
             Fixed("on"),
             "`off` lifts all limits on attempts: for benchmarks only.";
@@ -215,7 +215,7 @@ settings! {
             "Domain that passkeys are bound to: the host of SIGNET_ISSUER or a parent of it.";
         RP_ID_OLD = "SIGNET_RP_ID_OLD", secret: false,
             Derived { says: "none, the domain is not being changed", sample: "old.example.com" },
-            "The domain before it: confirms that the passkeys made for it cannot be used any more.";
+            "The previous domain: confirms that its passkeys become unusable.";
         PASSKEY_ORIGINS = "SIGNET_PASSKEY_ORIGINS", secret: false,
             Derived { says: "none besides SIGNET_ISSUER", sample: "https://example.org" },
             "Further origins that use the passkeys: https://HOST or android:apk-key-hash:HASH, comma separated.";
@@ -234,8 +234,8 @@ settings! {
             Fixed("#1d4ed8"),
             "Colour of buttons and links: #rrggbb with a contrast of 4.5:1 on white.";
         BRAND_COLOR_DARK = "SIGNET_BRAND_COLOR_DARK", secret: false,
-            Derived { says: "a tint of SIGNET_BRAND_COLOR that reads on dark", sample: "#8ab4f8" },
-            "The same for people who prefer dark: 4.5:1 on #16181c.";
+            Derived { says: "a tint of SIGNET_BRAND_COLOR that is readable on dark", sample: "#8ab4f8" },
+            "The same for the dark colour scheme: 4.5:1 on #16181c.";
         BRAND_LOGO = "SIGNET_BRAND_LOGO", secret: false,
             Derived { says: "none, the name is shown", sample: "/etc/signet/logo.svg" },
             "SVG, PNG or WebP file of up to 256 KiB, shown in place of the name.";
@@ -249,13 +249,13 @@ settings! {
     "Mail" {
         SMTP_URL = "SIGNET_SMTP_URL", secret: true,
             Derived { says: "none, no mail is sent", sample: "" },
-            "smtps://USER@HOST:465, smtp://USER@HOST:587 (STARTTLS) or file:/DIR; see docs/operating.md.";
+            "smtps://USER@HOST:465, smtp://USER@HOST:587 (STARTTLS) or file:/DIR; see docs/mail.md.";
         SMTP_PASSWORD = "SIGNET_SMTP_PASSWORD", secret: true,
-            Derived { says: "none, the SMTP server asks for none", sample: "" },
+            Derived { says: "none, the SMTP server requires none", sample: "" },
             "Password of the user in SIGNET_SMTP_URL.";
         MAIL_FROM = "SIGNET_MAIL_FROM", secret: false,
             Derived { says: "none, no mail is sent", sample: "Example <signet@example.com>" },
-            "Sender of mail, an address or NAME <ADDRESS>; with SIGNET_SMTP_URL, both or neither.";
+            "Sender of mail, an address or NAME <ADDRESS>. Set with SIGNET_SMTP_URL: both or neither.";
     }
     "Logs, metrics, audit" {
         LOG = "SIGNET_LOG", secret: false,
@@ -274,16 +274,16 @@ settings! {
             Derived { says: "none, no spans are sent", sample: "" },
             "OpenTelemetry collector such as http://127.0.0.1:4318; for binaries with the feature otlp.";
         OTLP_HEADERS = "SIGNET_OTLP_HEADERS", secret: true,
-            Derived { says: "none, the collector asks for none", sample: "" },
+            Derived { says: "none, the collector requires none", sample: "" },
             "Headers for the collector: NAME=VALUE, separated by commas.";
         OTLP_SAMPLE = "SIGNET_OTLP_SAMPLE", secret: false,
             Fixed("1"),
-            "Share of requests that are sent, from 0 to 1, where no trusted proxy has decided.";
+            "Share of requests that are sampled, from 0 to 1, unless a trusted proxy has decided.";
         AUDIT_RETENTION = "SIGNET_AUDIT_RETENTION", secret: false,
             Fixed("400d"),
             "How long audit events are kept.";
         AUDIT_LOGIN_RETENTION = "SIGNET_AUDIT_LOGIN_RETENTION", secret: false,
             Fixed("90d"),
-            "How long the audit events of successful log-ins are kept, if not less by the setting above.";
+            "How long the audit events of successful log-ins are kept; at most as long as the others.";
     }
 }

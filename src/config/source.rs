@@ -1,7 +1,7 @@
-//! The raw stage: what was typed, and where.
+//! Raw values and where they come from.
 //!
-//! The only module that reads the process environment. Owns precedence (environment before
-//! `.env`, an empty value is no value) and gives no value a meaning. Never writes the environment.
+//! The only module that reads the process environment. Owns precedence: the environment before `.env`, and an empty
+//! value counts as unset. Never writes the environment.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -13,13 +13,12 @@ use super::errors::Mistake;
 use super::host_limits::Machine;
 use crate::base::{Deadlines, Secret};
 
-/// How many times as long as in service a build for tests waits: a busy machine is slow, not wrong. A
-/// release does not know it.
+/// The factor of all deadlines in a test build, so that a busy machine does not fail tests. A release ignores it.
 const STRETCH: &str = "SIGNET_TEST_DEADLINES";
-/// How long an answer may wait to be read in a build for tests, in milliseconds.
+/// How long an answer may wait to be read in a test build, in milliseconds.
 #[cfg(feature = "test-support")]
 const UNREAD: &str = "SIGNET_TEST_UNREAD_MILLIS";
-/// How long one mail may take to be delivered in a build for tests, in milliseconds.
+/// How long one mail may take to be delivered in a test build, in milliseconds.
 #[cfg(feature = "test-support")]
 const MAIL: &str = "SIGNET_TEST_MAIL_MILLIS";
 
@@ -47,14 +46,14 @@ impl fmt::Display for Origin {
     }
 }
 
-/// One value as typed. Kept secret until it is known which setting it is.
+/// One value as typed. It is secret until its setting is known.
 #[derive(Debug, Clone)]
 pub(super) struct Typed {
     pub(super) value: Secret<String>,
     pub(super) origin: Origin,
 }
 
-/// Every `SIGNET_*` value that was typed, with the facts needed to interpret it.
+/// Every `SIGNET_*` value, with the context needed to interpret it.
 #[derive(Debug, Clone)]
 pub struct Source {
     pub(super) typed: BTreeMap<String, Typed>,
@@ -65,13 +64,13 @@ pub struct Source {
 }
 
 impl Source {
-    /// What this process was started with: its environment and the working directory's `.env`.
+    /// The source of this process: its environment and the working directory's `.env`.
     #[must_use]
     pub fn from_process() -> Self {
         match std::env::current_dir() {
             Ok(dir) => Self::assemble(dir, std::env::vars_os(), Machine::measure()),
             Err(error) => {
-                // The root stands in, so that the other mistakes can be reported as well.
+                // The root directory is used instead, so that other mistakes can be reported as well.
                 let mut source = Self::empty(PathBuf::from("/"), Machine::measure());
                 source.mistakes.push(Mistake {
                     subject: "The working directory".to_owned(),
@@ -84,8 +83,8 @@ impl Source {
         }
     }
 
-    /// Exactly `pairs`, as if they were the environment, with relative paths starting at
-    /// `working_dir` (itself absolute); no `.env` is read. For tests.
+    /// `pairs` as the environment, with relative paths starting at `working_dir` (itself absolute) and without a
+    /// `.env`. For tests.
     #[cfg(feature = "test-support")]
     #[must_use]
     pub fn from_pairs(working_dir: impl Into<PathBuf>, pairs: &[(&str, &str)]) -> Self {
@@ -134,7 +133,7 @@ impl Source {
         }
     }
 
-    /// Takes over one environment variable, if it is ours and not empty.
+    /// Adds an environment variable, if it is one of Signet's and not empty.
     fn add(&mut self, name: &OsStr, value: &OsStr) {
         let name = name.to_string_lossy();
         if cfg!(feature = "test-support") && name == STRETCH {
@@ -174,8 +173,7 @@ impl Source {
     }
 }
 
-/// The value of a variable that is no setting: one that a configuration file refers to. None where it is not set or is
-/// no text.
+/// The value of a variable that a configuration file refers to. `None` if it is not set or not UTF-8.
 #[must_use]
 pub fn environment(name: &str) -> Option<Secret<String>> {
     let mut variables = std::env::vars_os();
@@ -183,8 +181,8 @@ pub fn environment(name: &str) -> Option<Secret<String>> {
     value.into_string().ok().map(Secret::new)
 }
 
-/// Whether a name claims to be one of our settings. Kubernetes injects `SIGNET_SERVICE_*` and
-/// `SIGNET_PORT*` for a service called `signet`; `SIGNET_TEST_*` belongs to the test suite.
+/// Whether a name is in Signet's namespace. Kubernetes injects `SIGNET_SERVICE_*` and `SIGNET_PORT*` for a service
+/// called `signet`; `SIGNET_TEST_*` belongs to the test suite.
 fn is_ours(name: &str) -> bool {
     name.strip_prefix("SIGNET_").is_some_and(|rest| {
         !["TEST_", "SERVICE_", "PORT"].iter().any(|foreign| rest.starts_with(foreign))

@@ -1,4 +1,4 @@
-//! The settings of spans: which collector gets them, and of how many requests.
+//! The settings of spans: the collector and the sampled fraction.
 //!
 //! Owns the forms of the address and of the headers. Connects to nothing.
 
@@ -14,11 +14,11 @@ use crate::base::Secret;
 #[derive(Debug, Clone)]
 #[cfg_attr(not(feature = "otlp"), expect(dead_code, reason = "read by the feature"))]
 pub struct SpanSettings {
-    /// What they are posted to.
+    /// The URL to which they are posted.
     pub endpoint: Url,
-    /// Headers that the collector asks for.
+    /// Headers that the collector requires.
     pub headers: Vec<(String, Secret<String>)>,
-    /// The share of the traces begun here that are sent, from 0 to 1.
+    /// The fraction of locally started traces that are sent, from 0 to 1.
     pub sample: f64,
 }
 
@@ -30,7 +30,7 @@ pub(super) fn read(read: &mut Reader<'_>) -> Option<SpanSettings> {
     read.require(
         &[&s::OTLP_HEADERS, &s::OTLP_ENDPOINT],
         !read.is_set(&s::OTLP_HEADERS) || read.is_set(&s::OTLP_ENDPOINT),
-        "there is no collector to send these headers to",
+        "these headers need a collector",
         format!("Set {} too, or remove the headers", s::OTLP_ENDPOINT.name),
     );
     Some(SpanSettings {
@@ -46,13 +46,13 @@ fn endpoint(text: &str) -> Result<Url, Wrong> {
     let wrong = |because| Wrong::new(because, ADVICE);
     if cfg!(not(feature = "otlp")) {
         return Err(Wrong::new(
-            "this binary cannot use: it was built without the feature otlp",
+            "needs the feature otlp, which this binary does not have",
             "Build it with cargo build --release --features otlp, or remove the setting",
         ));
     }
     let mut url = Url::parse(text).map_err(|_| wrong("is not a URL"))?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-        return Err(wrong("is not an address of HTTP"));
+        return Err(wrong("is not an http or https URL"));
     }
     if url.query().is_some()
         || url.fragment().is_some()
@@ -75,7 +75,7 @@ fn headers(text: &str) -> Result<Vec<(String, Secret<String>)>, Wrong> {
         let (name, value) = pair.split_once('=').ok_or_else(|| wrong("has a part without ="))?;
         let (name, value) = (name.trim(), value.trim());
         if !is_header_name(name) {
-            return Err(wrong("has a name that no header can have"));
+            return Err(wrong("has an invalid header name"));
         }
         if value.is_empty() || !value.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
             return Err(wrong("has a value that is empty or not ASCII"));
@@ -85,7 +85,7 @@ fn headers(text: &str) -> Result<Vec<(String, Secret<String>)>, Wrong> {
     pairs.collect()
 }
 
-/// A share, from 0 to 1.
+/// A fraction, from 0 to 1.
 fn share(text: &str) -> Result<f64, Wrong> {
     let share: Option<f64> = text.parse().ok();
     share.filter(|share| (0.0..=1.0).contains(share)).ok_or_else(|| {

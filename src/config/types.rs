@@ -1,6 +1,6 @@
-//! The shapes of those settings that are more than a number, a text or a length of time.
+//! The types of settings other than numbers, texts and lengths of time.
 //!
-//! Owns plain data only. How a text becomes one of these is decided in the parsing modules.
+//! Plain data only. The parsers are in other modules.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,15 +9,15 @@ use crate::base::Secret;
 use crate::text_enum;
 
 text_enum! {
-    /// Who can create an account without an administrator.
+    /// The ways to create an account.
     pub enum Registration {
-        /// No one; administrators create users.
+        /// Only administrators.
         Closed = "closed",
-        /// Everyone who can reach the server.
+        /// Also anyone who can reach the server.
         Open = "open",
-        /// Everyone who receives mail at an address that is no other user's.
+        /// Also anyone who receives mail at an address that no other user has.
         Verified = "verified",
-        /// Users whom an administrator has invited by mail.
+        /// Also users whom an administrator has invited by mail.
         Invite = "invite",
     }
 }
@@ -31,7 +31,7 @@ impl Registration {
 }
 
 text_enum! {
-    /// Whether a sign-in at the pages outlives the browser that it was made in.
+    /// Whether a sign-in at the pages outlives the browser session.
     pub enum PersistentSessions {
         /// The cookie ends with the browser.
         Off = "off",
@@ -59,33 +59,33 @@ text_enum! {
     pub enum LogFormat {
         /// Pretty on a terminal, JSON otherwise.
         Auto = "auto",
-        /// For people.
+        /// For reading.
         Pretty = "pretty",
-        /// One JSON object a line.
+        /// One JSON object per line.
         Json = "json",
     }
 }
 
 text_enum! {
-    /// Whether a start may make a database.
+    /// Whether a start may create a database.
     pub enum NewDatabase {
-        /// A first start makes one.
+        /// A first start creates one.
         Allowed = "allowed",
-        /// There must be one: a start that finds none has lost it.
+        /// There must be one: if a start finds none, it was lost.
         Never = "never",
     }
 }
 
-/// Which database holds the state.
+/// The database of the state.
 #[derive(Debug, Clone)]
 pub enum Database {
     /// A SQLite file, by its absolute path.
     Sqlite(PathBuf),
-    /// A PostgreSQL connection URL; secret because it may hold a password.
+    /// A PostgreSQL connection URL; secret because it may contain a password.
     Postgres(Secret<String>),
 }
 
-/// Which header of a trusted proxy holds the address of the client.
+/// Which header of a trusted proxy contains the address of the client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProxyHeader {
     /// Not set: `X-Forwarded-For`, or `Forwarded` where a proxy sends only that.
@@ -94,14 +94,14 @@ pub enum ProxyHeader {
     XForwardedFor,
     /// `Forwarded` (RFC 7239), a list.
     Forwarded,
-    /// A header, in lower case, that holds one address.
+    /// A header, in lower case, that contains one address.
     Single(String),
 }
 
 /// Where metrics are served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MetricsListen {
-    /// Not set: try this address, and do without metrics when it is busy.
+    /// Not set: try this address, and run without metrics if it is busy.
     Default(SocketAddr),
     /// Chosen: a busy address is an error.
     Set(SocketAddr),

@@ -1,7 +1,6 @@
-//! When an X.509 certificate is valid (RFC 5280 §4.1.2.5).
+//! The validity period of an X.509 certificate (RFC 5280 §4.1.2.5).
 //!
-//! Owns reading those two moments and nothing else: whether a certificate is to be trusted is decided by
-//! the clients that are shown it.
+//! Reads the two times only. Trust in a certificate is decided by clients.
 
 use super::import::der::{CONTEXT_0, INTEGER, Reader, SEQUENCE};
 use crate::base::Timestamp;
@@ -9,7 +8,7 @@ use crate::base::Timestamp;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 
-/// The first and the last moment; nothing where the bytes are not those of a certificate.
+/// The start and the end; `None` if the bytes are not a certificate.
 #[must_use]
 pub fn validity(der: &[u8]) -> Option<(Timestamp, Timestamp)> {
     let mut certificate = Reader(Reader(der).expect(SEQUENCE)?);
@@ -29,7 +28,7 @@ pub fn validity(der: &[u8]) -> Option<(Timestamp, Timestamp)> {
     Some((begins, ends))
 }
 
-/// `YYMMDDHHMMSSZ`, of which 50 is 1950, or `YYYYMMDDHHMMSSZ`.
+/// `YYMMDDHHMMSSZ`, in which year 50 is 1950, or `YYYYMMDDHHMMSSZ`.
 fn moment((tag, content): (u8, &[u8])) -> Option<Timestamp> {
     let text = std::str::from_utf8(content).ok()?.strip_suffix('Z')?;
     if !text.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -44,7 +43,7 @@ fn moment((tag, content): (u8, &[u8])) -> Option<Timestamp> {
     let part = |from: usize, to: usize| text.get(from..to);
     let (year, month, day) = (part(0, 4)?, part(4, 6)?, part(6, 8)?);
     let (hour, minute, second) = (part(8, 10)?, part(10, 12)?, part(12, 14)?);
-    // A certificate that ends later has no end as far as anyone is concerned (RFC 5280 §4.1.2.5).
+    // A later end means no end (RFC 5280 §4.1.2.5).
     Timestamp::parse(&format!("{year}-{month}-{day}T{hour}:{minute}:{second}Z"))
 }
 

@@ -1,6 +1,6 @@
 //! Whether signatures can be verified with the public key of a client.
 //!
-//! Owns what needs the crypto library; the rest of the rules is `domain::client_jwks`.
+//! Owns the checks that need the crypto library; the other rules are in `domain::client_jwks`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,7 +13,7 @@ use super::external_jwt::signing_alg;
 use super::jwk::PublicJwk;
 use super::{roca, spki};
 
-/// The largest RSA modulus signatures are checked with, in bytes: 8192 bits, and a zero in front.
+/// The largest accepted RSA modulus, in bytes: 8192 bits and a leading zero.
 const MAX_MODULUS: usize = 1025;
 /// The largest RSA exponent, in bytes; 65537 has three.
 const MAX_EXPONENT: usize = 4;
@@ -21,7 +21,7 @@ const MAX_EXPONENT: usize = 4;
 /// Checks one JWK with a `kty`: its members, its algorithm and its numbers.
 ///
 /// # Errors
-/// Unreadable, unfit or weak, whichever is found first.
+/// Unreadable, unsuitable or weak, whichever is found first.
 pub fn check_key(key: &Value) -> Result<CheckedKey, KeyError> {
     let jwk = serde_json::from_value::<PublicJwk>(key.clone());
     let jwk = jwk.map_err(|_| unknown_or_unreadable(key))?;
@@ -36,7 +36,7 @@ pub fn is_weak(key: &Value) -> bool {
     matches!(modulus, Some(Ok(modulus)) if roca::is_weak(&modulus))
 }
 
-/// A key of another kind is not damaged, only of no use.
+/// A key of another kind is not damaged, only unusable.
 fn unknown_or_unreadable(key: &Value) -> KeyError {
     match key.get("kty").and_then(Value::as_str) {
         Some("RSA" | "EC" | "OKP") => KeyError::Unreadable,
@@ -44,7 +44,7 @@ fn unknown_or_unreadable(key: &Value) -> KeyError {
     }
 }
 
-/// The algorithm the key names, which it must fit; else the first that it fits, for RSA RS256.
+/// The algorithm that the key names, if it fits; otherwise the first that fits, which is RS256 for RSA.
 fn check_alg(jwk: &PublicJwk, named: Option<&Value>) -> Result<SigningAlg, KeyError> {
     let alg = match named {
         None => SigningAlg::ALL.iter().copied().find(|alg| jwk.fits(*alg)),
@@ -53,8 +53,8 @@ fn check_alg(jwk: &PublicJwk, named: Option<&Value>) -> Result<SigningAlg, KeyEr
     alg.ok_or(KeyError::Unfit)
 }
 
-/// Whether a point is on its curve, and RSA numbers can be a key's: with an exponent of 1 everyone can
-/// make signatures. Returns what tells the key from others.
+/// Checks that a point is on its curve, and that RSA numbers are plausible: with an exponent of 1 anyone could
+/// sign. Returns the identity of the key.
 fn check_numbers(jwk: &PublicJwk) -> Result<String, KeyError> {
     let mut identity = jwk.thumbprint();
     if let PublicJwk::Rsa { n, e } = jwk {
@@ -72,7 +72,8 @@ fn check_numbers(jwk: &PublicJwk) -> Result<String, KeyError> {
         if roca::is_weak(&modulus) {
             return Err(KeyError::Weak);
         }
-        // Whatever the exponent: who can factor the modulus has both private halves.
+        // The exponent does not count: an attacker who can factor the modulus has the private keys of all
+        // exponents.
         identity.clone_from(n);
     }
     spki::pem(jwk).map(|_| identity).map_err(|_| KeyError::Unreadable)
@@ -138,13 +139,13 @@ mod tests {
         let named = |key: Value, kid: &str, alg: &str| {
             with(with(key, "kid", json!(kid)), "alg", json!(alg))
         };
-        // Another exponent makes no other private half.
+        // Another exponent does not make another key.
         for other in [rsa(), with(rsa(), "e", json!("AQAD"))] {
             let two = json!([named(rsa(), "a", "RS256"), named(other, "b", "PS256")]);
             assert_eq!(accept(&two), Err(KeyError::TwoAlgorithms), "{two}");
         }
         assert!(accept(&json!([named(rsa(), "a", "PS256"), named(rsa(), "b", "PS256")])).is_ok());
-        // Both names are those of one algorithm.
+        // Both names are of the same algorithm.
         let names = [named(ed25519(), "a", "EdDSA"), named(ed25519(), "b", "Ed25519")];
         assert!(accept(&json!(names)).is_ok());
     }
@@ -158,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_signature_can_be_checked_with_is_refused() {
+    fn unusable_public_keys_are_refused() {
         let many: Vec<Value> = (0..17).map(|_| ed25519()).collect();
         let named = with(ed25519(), "kid", json!("a"));
         let even = URL_SAFE_NO_PAD.encode([0xfe; 256]);

@@ -1,6 +1,6 @@
 //! Hashes and keyed hashes with one purpose each.
 //!
-//! Owns domain separation: every key is derived for, or every input begins with, what it is for.
+//! Owns domain separation: every key is derived for its purpose, or every input begins with it.
 
 use aws_lc_rs::{constant_time, digest, hmac};
 use base64::Engine as _;
@@ -38,12 +38,12 @@ pub fn constant_time_eq(a: &[u8], b: &[u8]) -> bool {
     constant_time::verify_slices_are_equal(a, b).is_ok()
 }
 
-/// A keyed hash under which logins and networks are counted, so that the database of a stranger
-/// does not tell whose log-ins failed.
+/// The key of the hashes under which logins and networks are counted, so that a stolen database does not reveal
+/// whose log-ins failed.
 pub struct PseudonymKey(hmac::Key);
 
 impl PseudonymKey {
-    /// With this key.
+    /// Wraps the key.
     #[must_use]
     pub fn new(key: &[u8; 32]) -> Self {
         Self(hmac::Key::new(hmac::HMAC_SHA256, key))
@@ -56,12 +56,12 @@ impl PseudonymKey {
     }
 }
 
-/// The key of the MACs as which short codes are stored. The codes have fewer bits than a hash would need to
-/// protect them: without this key a stolen database does not tell them.
+/// The key of the MACs of short codes. The codes have too few bits to be protected by a plain hash in a stolen
+/// database.
 pub struct CodeKey(hmac::Key);
 
 impl CodeKey {
-    /// With this key.
+    /// Wraps the key.
     #[must_use]
     pub fn new(key: &[u8; 32]) -> Self {
         Self(hmac::Key::new(hmac::HMAC_SHA256, key))

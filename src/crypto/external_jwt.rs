@@ -1,7 +1,7 @@
-//! Tokens that clients make: assertions about themselves and proofs that they hold a key.
+//! Tokens that clients sign: client assertions and DPoP proofs.
 //!
-//! Owns reading them and checking their signature with a key that the caller trusts. Nothing in the
-//! header is followed: no address is fetched, no key of theirs is believed because it is there.
+//! Owns reading them and checking their signature with a key that the caller trusts. Nothing in the header is
+//! followed: no address is fetched, and an embedded key is not trusted.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,20 +13,20 @@ use super::client_key::is_weak;
 use super::jwk::PublicJwk;
 use super::jwt::VerifyingKey;
 
-/// The name that has taken the place of `EdDSA` for this curve (RFC 9864 §2.2). Ours are still signed
-/// under the older one, which every verifier knows; of clients either is taken.
+/// The newer name of `EdDSA` for this curve (RFC 9864 §2.2). Signet signs under the older name, which every
+/// verifier knows, and accepts both from clients.
 pub const ED25519: &str = "Ed25519";
 
-/// The longest token of a client that is read, in bytes.
+/// The longest accepted token of a client, in bytes.
 const MAX_EXTERNAL: usize = 8 * 1024;
 
 /// Members a public key never has.
 const PRIVATE: &[&str] = &["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
-/// A token as its maker wrote it; nothing of it is believed yet.
+/// A parsed, unverified token.
 pub struct ExternalJwt<'a> {
     token: &'a str,
-    /// The algorithm, one of those we verify.
+    /// The algorithm, which is a supported one.
     pub alg: SigningAlg,
     /// The header.
     pub header: Map<String, Value>,
@@ -35,8 +35,8 @@ pub struct ExternalJwt<'a> {
 }
 
 impl<'a> ExternalJwt<'a> {
-    /// Reads a signed token (RFC 7515 §7.1). None when it is not one, is longer than 8 KiB, names an
-    /// algorithm we do not verify, or has an extension that must be understood (`crit`).
+    /// Reads a signed token (RFC 7515 §7.1). `None` when it is not one, is longer than 8 KiB, names an unsupported
+    /// algorithm, or has a critical extension (`crit`).
     #[must_use]
     pub fn read(token: &'a str) -> Option<Self> {
         if token.len() > MAX_EXTERNAL {
@@ -64,9 +64,9 @@ impl<'a> ExternalJwt<'a> {
         VerifyingKey::new(self.alg, key).is_ok_and(|key| key.made(self.token))
     }
 
-    /// Whether the token was signed with the algorithm that `key` is for: one key, one algorithm
-    /// (RFC 8725 §3.1). A key without `alg` is for every algorithm of its kind; only keys that were
-    /// registered before each got one have none.
+    /// Whether the token was signed with the algorithm that `key` is for: one key, one algorithm (RFC 8725 §3.1). A
+    /// key without `alg` is for every algorithm of its kind. Only keys that were registered by an earlier version
+    /// have none.
     #[must_use]
     pub fn uses_alg_of(&self, key: &Value) -> bool {
         key.get("alg").is_none_or(|alg| alg.as_str().and_then(signing_alg) == Some(self.alg))
@@ -78,8 +78,8 @@ impl<'a> ExternalJwt<'a> {
         self.claims.get(name)?.as_str()
     }
 
-    /// A point in time in the claims, in seconds (RFC 7519 §2). The outer none means it is not
-    /// there, the inner one that it is no time.
+    /// A point in time in the claims, in seconds (RFC 7519 §2). The outer `None` means that it is absent, the inner
+    /// one that it is not a time.
     #[must_use]
     pub fn time(&self, name: &str) -> Option<Option<i64>> {
         let value = self.claims.get(name)?;
@@ -87,7 +87,7 @@ impl<'a> ExternalJwt<'a> {
     }
 }
 
-/// The algorithm of this name, also under its newer one.
+/// The algorithm with this name, including its newer name.
 #[must_use]
 pub fn signing_alg(name: &str) -> Option<SigningAlg> {
     match name {
@@ -96,7 +96,7 @@ pub fn signing_alg(name: &str) -> Option<SigningAlg> {
     }
 }
 
-/// Whole seconds before the year 10000, fractions cut off.
+/// Whole seconds before the year 10000, with fractions truncated.
 fn seconds(value: &Value) -> Option<i64> {
     const END: f64 = 253_402_300_800.0;
     let number = value.as_f64().filter(|number| (0.0..END).contains(number))?;
@@ -105,8 +105,7 @@ fn seconds(value: &Value) -> Option<i64> {
     Some(whole)
 }
 
-/// A public key out of a client's JSON, if it is one, holds nothing private, and its private half cannot
-/// be computed from it.
+/// A public key from a client's JSON, if it has no private member and its private half cannot be computed from it.
 #[must_use]
 pub fn public_key(value: &Value) -> Option<PublicJwk> {
     let members = value.as_object()?;

@@ -1,8 +1,8 @@
 //! Tokens under a secret that one API and the server share (HS256, RFC 7518 §3.2).
 //!
-//! Owns making the secret, signing and verifying with it. Never published: its name is random,
-//! because a thumbprint would publish a hash of the secret. Must not be used for
-//! tokens our own endpoints accept: a party that can verify these can make them.
+//! Owns generating the secret, and signing and verifying with it. Its `kid` is random, because a thumbprint would
+//! reveal a hash of the secret. It must not be used for tokens that Signet's own endpoints accept: a party that can
+//! verify these can also forge them.
 
 use aws_lc_rs::hmac;
 use base64::Engine as _;
@@ -20,7 +20,7 @@ use super::jwt::{Expected, UnverifiedHeader};
 
 /// The name of the algorithm.
 const ALG: &str = "HS256";
-/// As long as the hash, which RFC 7518 §3.2 demands at least.
+/// As long as the hash, which is the minimum of RFC 7518 §3.2.
 const LENGTH: usize = 32;
 
 /// A secret ready to sign and verify.
@@ -30,24 +30,23 @@ pub struct SharedSecret {
     headers: Headers,
 }
 
-/// A secret that has just been made.
+/// A new secret.
 pub struct GeneratedSecret {
-    /// Its random name.
+    /// Its random `kid`.
     pub kid: String,
     /// The bytes, to be sealed and dropped.
     pub bytes: Zeroizing<[u8; LENGTH]>,
 }
 
 impl GeneratedSecret {
-    /// Makes a secret of 32 random bytes and a name for it.
+    /// Generates a secret of 32 random bytes and a `kid`.
     #[must_use]
     pub fn make(entropy: &dyn Entropy) -> Self {
         let kid = URL_SAFE_NO_PAD.encode(random::<16>(entropy));
         Self { kid, bytes: Zeroizing::new(random(entropy)) }
     }
 
-    /// Takes a secret that was made elsewhere, in the form in which one is handed over, and makes a name for it. None
-    /// when it does not have 32 bytes.
+    /// Accepts a given secret in its base64url form and generates a `kid`. `None` when it does not have 32 bytes.
     #[must_use]
     pub fn parse(spelt: &str, entropy: &dyn Entropy) -> Option<Self> {
         let bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(spelt).ok()?);
@@ -56,14 +55,14 @@ impl GeneratedSecret {
         Some(Self { kid, bytes })
     }
 
-    /// The secret as it is handed over, once: base64url, the `k` of a JWK (RFC 7518 §6.4.1).
+    /// The secret as it is shown once: base64url, the `k` of a JWK (RFC 7518 §6.4.1).
     #[must_use]
     pub fn spelt(&self) -> Secret<String> {
         Secret::new(URL_SAFE_NO_PAD.encode(self.bytes.as_slice()))
     }
 }
 
-/// The claims that say whose token it is.
+/// The claims for issuer and audience.
 #[derive(Deserialize)]
 struct Addressed {
     iss: String,
@@ -71,7 +70,7 @@ struct Addressed {
 }
 
 impl SharedSecret {
-    /// Takes the unsealed bytes. None when they are not a secret of ours.
+    /// Accepts unsealed bytes. `None` when they are not a secret of this form.
     #[must_use]
     pub fn new(kid: String, bytes: &[u8]) -> Option<Self> {
         if bytes.len() != LENGTH {
@@ -81,7 +80,7 @@ impl SharedSecret {
         Some(Self { kid, key: hmac::Key::new(hmac::HMAC_SHA256, bytes), headers })
     }
 
-    /// The name in the headers of its tokens.
+    /// The `kid` of its tokens.
     #[must_use]
     pub fn kid(&self) -> &str {
         &self.kid
@@ -96,8 +95,8 @@ impl SharedSecret {
             .token(typ, claims, |message| Ok(hmac::sign(&self.key, message).as_ref().to_vec()))
     }
 
-    /// Whether this secret made the tag of a token: the bare fact, which makes no token good;
-    /// [`Self::verify`] does.
+    /// Whether this secret made the tag of a token. This alone does not make the token valid; [`Self::verify`]
+    /// checks the rest.
     #[must_use]
     pub fn made(&self, token: &str) -> bool {
         let Some((message, tag)) = token.rsplit_once('.') else { return false };
@@ -114,7 +113,7 @@ impl SharedSecret {
             header.alg == ALG && header.kid == self.kid && header.typ == expected.typ.as_str();
         let (message, tag) = token.rsplit_once('.')?;
         let tag = URL_SAFE_NO_PAD.decode(tag).ok()?;
-        // Compared in constant time, before anything in the payload is believed.
+        // Compared in constant time, before the payload is used.
         hmac::verify(&self.key, message.as_bytes(), &tag).ok().filter(|()| known)?;
         let payload = URL_SAFE_NO_PAD.decode(message.split_once('.')?.1).ok()?;
         let addressed: Addressed = serde_json::from_slice(&payload).ok()?;
@@ -159,7 +158,7 @@ mod tests {
         }
     }
 
-    /// RFC 7515 appendix A.1: the header differs from ours, so the tag is compared by itself.
+    /// RFC 7515 appendix A.1. The header differs from Signet's, so only the tag is compared.
     #[test]
     fn the_tag_is_the_one_of_rfc_7515() {
         let key = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";

@@ -10,7 +10,7 @@ use crate::domain::signing_key::SigningAlg;
 
 use super::digest::sha256_base64url;
 
-/// The curves of RFC 7518 §6.2.1.1 and RFC 8037 §2 that we sign on.
+/// The supported curves of RFC 7518 §6.2.1.1 and RFC 8037 §2.
 pub(super) const P256: &str = "P-256";
 pub(super) const P384: &str = "P-384";
 pub(super) const ED25519: &str = "Ed25519";
@@ -47,7 +47,7 @@ pub enum PublicJwk {
     },
 }
 
-/// One entry of the JWKS; the member order is what people see.
+/// One entry of the JWKS, in the order of its members.
 #[derive(Debug, Serialize)]
 pub struct Entry {
     kty: &'static str,
@@ -88,9 +88,8 @@ impl PublicJwk {
         Self::Okp { crv: ED25519.to_owned(), x: URL_SAFE_NO_PAD.encode(x) }
     }
 
-    /// Whether this is a key for `alg`: of its kind, on its curve, members as wide as they must
-    /// be, and RSA with 2048 bits or more (RFC 7518 §3.3). Whether a point lies on its curve is
-    /// found when it is used.
+    /// Whether this is a key for `alg`: of its kind, on its curve, members as wide as they must be, and RSA with
+    /// 2048 bits or more (RFC 7518 §3.3). A point is checked against its curve when it is used.
     #[must_use]
     pub fn fits(&self, alg: SigningAlg) -> bool {
         let width = |member: &str| URL_SAFE_NO_PAD.decode(member).map(|bytes| bytes.len());
@@ -114,7 +113,7 @@ impl PublicJwk {
         }
     }
 
-    /// The SHA-256 thumbprint of RFC 7638, which is the `kid` of a key that was given no other.
+    /// The SHA-256 thumbprint of RFC 7638, which is the default `kid` of a key.
     #[must_use]
     pub fn thumbprint(&self) -> String {
         // RFC 7638 §3: required members only, in lexicographic order, without white space. All

@@ -1,6 +1,6 @@
 //! JWS compact serialisation (RFC 7515 §7.1): `header.payload.signature`.
 //!
-//! Owns how the three parts are put together, whatever signs them. Knows no key.
+//! Owns the assembly of the three parts, independent of the key.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -1,7 +1,7 @@
-//! The signing keys in force, parsed, and what is published of them, rendered.
+//! The signing keys in force, and the rendered JWKS.
 //!
-//! Owns the immutable snapshot every request signs, verifies and publishes from. Does not decide
-//! which key is in which state; `domain::signing_key` does.
+//! Owns the immutable snapshot with which requests sign, verify and publish. `domain::signing_key` decides the
+//! states of keys.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,21 +23,21 @@ use super::jwt::{Expected, Signer, SigningKey, UnverifiedHeader, VerifyingKey};
 pub struct StatedKey {
     /// The parsed key.
     pub key: Arc<SigningKey>,
-    /// Where it stands in its life.
+    /// Its state.
     pub state: KeyState,
 }
 
 /// Bytes that are published under an entity tag.
 #[derive(Clone)]
 pub struct Document {
-    /// The body; a copy of it copies nothing.
+    /// The body; cheap to clone.
     pub body: Bytes,
     /// The strong entity tag with its quotes (RFC 9110 §8.8.3).
     pub etag: String,
 }
 
 impl Document {
-    /// Names `body` by its hash.
+    /// Computes the tag of `body` from its hash.
     #[must_use]
     pub fn new(body: Vec<u8>) -> Self {
         let etag = format!("\"{}\"", sha256_base64url(&body));
@@ -53,11 +53,11 @@ pub struct Keyring {
     default_alg: SigningAlg,
     /// The JWKS (RFC 7517 §5), rendered once.
     pub jwks: Document,
-    /// When what is in it changes next, as far as that is planned.
+    /// When it changes next, if planned.
     pub next_change: Option<Timestamp>,
-    /// When the next of the published keys signs by an administrator's order.
+    /// When the next scheduled activation is due.
     pub next_order: Option<Timestamp>,
-    /// What is known of the published keys, for the operator.
+    /// Facts about the published keys, for the operator.
     pub facts: Vec<KeyFacts>,
 }
 
@@ -66,12 +66,12 @@ struct Jwks {
     keys: Vec<Entry>,
 }
 
-/// Why a bearer token is not good at our own endpoints.
+/// Why a bearer token is refused at Signet's own endpoints.
 #[derive(Debug, Clone)]
 pub enum TokenProblem {
-    /// Anything but the next.
+    /// Any other reason.
     Invalid,
-    /// Genuine and ours, but its time is over.
+    /// Genuine, but expired.
     Expired(Box<VerifiedClaims>),
 }
 
@@ -114,17 +114,16 @@ impl Keyring {
         })
     }
 
-    /// What signs with `alg` now; none where no key of it is active.
+    /// The active key for `alg`; `None` if there is none.
     #[must_use]
     pub fn signer(&self, alg: SigningAlg) -> Option<&Signer> {
         self.signers.get(&alg)
     }
 
-    /// Checks an access token of ours for `audience` at `now`, without leeway: the clock that
-    /// checks it is the clock that made it.
+    /// Verifies an access token for `audience` at `now`, without leeway, because the same clock issued it.
     ///
     /// # Errors
-    /// An expired token is told apart so that log-out can accept it.
+    /// An expired token is reported separately, because log-out accepts it.
     pub fn verify_access(
         &self,
         token: &str,
@@ -132,7 +131,7 @@ impl Keyring {
         audience: &str,
         now: Timestamp,
     ) -> Result<VerifiedClaims, TokenProblem> {
-        // Never `JWT`: the issuer's own tokens are of one kind, and no other may pass for one.
+        // Never `JWT`: tokens for the issuer itself have one type, and no other token may pass for one.
         let expected = Expected { issuer, audience, typ: TokenType::AtJwt };
         let claims: VerifiedClaims = self.verify(token, &expected).ok_or(TokenProblem::Invalid)?;
         if claims.exp <= now.secs() {
@@ -141,8 +140,7 @@ impl Keyring {
         Ok(claims)
     }
 
-    /// The claims of a token that one of these keys signed, if it is what is expected. Does not look
-    /// at time.
+    /// The claims of a token that one of these keys signed, if it is as expected. Times are not checked.
     #[must_use]
     pub fn verify<T: DeserializeOwned>(&self, token: &str, expected: &Expected<'_>) -> Option<T> {
         let header = UnverifiedHeader::read(token)?;
@@ -168,20 +166,20 @@ impl Keyring {
             .is_ok_and(|token| self.verify_access(&token, issuer, issuer, now).is_ok())
     }
 
-    /// The algorithms there is a key to sign with, in the order of their declaration.
+    /// The algorithms with an active key, in the order of their declaration.
     #[must_use]
     pub fn algorithms(&self) -> Vec<SigningAlg> {
         SigningAlg::ALL.iter().copied().filter(|alg| self.signers.contains_key(alg)).collect()
     }
 
-    /// The parsed key named `kid`: who builds the next snapshot need not parse it again.
+    /// The parsed key `kid`, so that the next snapshot need not parse it again.
     #[must_use]
     pub fn parsed(&self, kid: &str) -> Option<Arc<SigningKey>> {
         self.keys.get(kid).cloned()
     }
 }
 
-/// What is stored of a key in the clear.
+/// The stored facts of a key that are not sealed.
 #[must_use]
 pub fn public_json(public: &PublicJwk) -> String {
     serde_json::to_string(public).unwrap_or_default()

@@ -1,7 +1,6 @@
 //! Mechanisms of cryptography: sealing, MACs, signatures, password hashes.
 //!
-//! Owns every use of the crypto libraries. Makes no decision: whether a token may be issued or a
-//! password is good enough is the domain's business.
+//! Owns every use of the crypto libraries. Policy, such as which tokens may be issued, is in `domain`.
 
 pub mod certificate;
 pub mod client_key;

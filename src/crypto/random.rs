@@ -9,7 +9,7 @@ pub struct SystemEntropy;
 impl Entropy for SystemEntropy {
     fn fill(&self, bytes: &mut [u8]) {
         if aws_lc_rs::rand::fill(bytes).is_err() {
-            // A token server without randomness must not go on, not even to say so nicely.
+            // A token server without randomness must stop at once.
             std::process::abort();
         }
     }

@@ -1,8 +1,8 @@
 //! Refresh tokens: `srt_` + base64url(key version ‖ branch id ‖ counter ‖ MAC ‖ CRC-32).
 //!
-//! Owns the format and the MAC. A token is a claim about a session, vouched for by a random key
-//! that is sealed in the database: an attacker who steals the database can mint nothing, and rubbish is
-//! refused before the database is asked. What a genuine token entitles to is `domain::refresh`.
+//! Owns the format and the MAC. The key is random and sealed in the database: an attacker who steals the database
+//! cannot mint tokens, and forged ones are refused without a database access. `domain::refresh` decides about
+//! genuine tokens.
 
 use std::collections::BTreeMap;
 
@@ -12,22 +12,22 @@ use uuid::Uuid;
 use crate::base::id::BranchId;
 use crate::base::opaque_token;
 
-/// The prefix people and secret scanners recognise.
+/// The prefix that secret scanners recognise.
 pub const PREFIX: &str = "srt_";
 
 const BODY: usize = 2 + 16 + 4 + 16;
 const DOMAIN: &[u8] = b"signet/refresh/v1";
 
-/// What a genuine refresh token says.
+/// The content of a genuine refresh token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Presented {
     /// The refresh branch.
     pub branch: BranchId,
-    /// Which of the branch's tokens it is.
+    /// Its position in the branch.
     pub counter: u32,
 }
 
-/// A key that vouches for refresh tokens.
+/// A key for the MACs of refresh tokens.
 pub struct RefreshKey(hmac::Key);
 
 impl RefreshKey {
@@ -38,21 +38,21 @@ impl RefreshKey {
     }
 }
 
-/// The keys that vouch for refresh tokens, by version.
+/// The keys for the MACs of refresh tokens, by version.
 pub struct RefreshKeys {
     keys: BTreeMap<u16, hmac::Key>,
     current: u16,
 }
 
 impl RefreshKeys {
-    /// Takes the unsealed keys; the highest version signs new tokens. None when there are none.
+    /// Takes the unsealed keys; the highest version is for new tokens. `None` when there are no keys.
     #[cfg(feature = "test-support")]
     #[must_use]
     pub fn new(keys: &[(u16, [u8; 32])]) -> Option<Self> {
         Self::with(keys.iter().map(|(version, key)| (*version, RefreshKey::new(key))))
     }
 
-    /// The same with keys that are made already.
+    /// The same with parsed keys.
     #[must_use]
     pub fn with(keys: impl IntoIterator<Item = (u16, RefreshKey)>) -> Option<Self> {
         let keys: BTreeMap<u16, hmac::Key> =
@@ -78,7 +78,7 @@ impl RefreshKeys {
         Some(opaque_token::encode(PREFIX, &body))
     }
 
-    /// What `text` says, if it is a genuine refresh token.
+    /// The content of `text`, if it is a genuine refresh token.
     #[must_use]
     pub fn authenticate(&self, text: &str) -> Option<Presented> {
         let body: [u8; BODY] = opaque_token::parse(PREFIX, text)?;

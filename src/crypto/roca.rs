@@ -1,8 +1,8 @@
 //! RSA keys that can be factored from their public half: ROCA (CVE-2017-15361).
 //!
-//! Owns the fingerprint of the primes that a faulty library in smart cards and TPMs made (Nemec, Sys,
-//! Svenda, Klinec, Matyas: "The Return of Coppersmith's Attack", CCS 2017, §2.1). Such a prime is a
-//! power of 65537 modulo every small prime, and so is the product of two.
+//! Owns the fingerprint of the primes that a faulty library in smart cards and TPMs generated (Nemec, Sys, Svenda,
+//! Klinec, Matyas: "The Return of Coppersmith's Attack", CCS 2017, §2.1). Such a prime is a power of 65537 modulo
+//! every small prime, and so is the product of two.
 
 /// The odd primes of the smallest modulus that the library used; larger keys used these and more.
 const PRIMES: [u32; 38] = [

@@ -1,8 +1,8 @@
 //! Encryption at rest: everything secret in the database is sealed under the master key.
 //!
-//! Owns the sealed form: version 1 ‖ nonce 12 ‖ AES-256-GCM-SIV ciphertext and tag. The key is
-//! derived from the master key with HKDF-SHA-256; what a sealed value is for is bound as
-//! associated data, so that one cannot be passed off as another.
+//! Owns the sealed form: version 1 ‖ nonce 12 ‖ AES-256-GCM-SIV ciphertext and tag. The key is derived from the
+//! master key with HKDF-SHA-256; the purpose of a value is its associated data, so that one value cannot be passed
+//! off as another.
 
 use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, Nonce, RandomizedNonceKey};
 use aws_lc_rs::hkdf;
@@ -16,19 +16,19 @@ use super::fault;
 const VERSION: u8 = 1;
 const NONCE: usize = 12;
 
-/// A key values are sealed under, derived from a master key.
+/// A key for sealing, derived from a master key.
 pub struct SealKey {
     key: RandomizedNonceKey,
     pseudonyms: Zeroizing<[u8; 32]>,
 }
 
-/// The keys values may be sealed under: one, or two while the master key is being replaced.
+/// The keys for sealing: one, or two while the master key is being replaced.
 pub struct Seals {
     newest: SealKey,
     old: Option<SealKey>,
 }
 
-/// The sealed value was made under another master key, for something else, or damaged.
+/// The value was sealed under another master key or for another purpose, or it is damaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CannotOpen;
 
@@ -45,7 +45,7 @@ impl SealKey {
         Ok(Self { key, pseudonyms })
     }
 
-    /// What pseudonyms are made with in a database that has no key of its own for them yet.
+    /// The key for pseudonyms in a database that has none yet.
     #[must_use]
     pub fn first_pseudonym_key(&self) -> &[u8; 32] {
         &self.pseudonyms
@@ -71,7 +71,7 @@ impl SealKey {
     /// Opens what [`seal`](Self::seal) made for the same purpose.
     ///
     /// # Errors
-    /// [`CannotOpen`] without saying why; there is nothing to learn from a forgery.
+    /// [`CannotOpen`], without a reason.
     pub fn open(&self, purpose: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, CannotOpen> {
         let (&version, rest) = sealed.split_first().ok_or(CannotOpen)?;
         let (nonce, body) = rest.split_first_chunk::<NONCE>().ok_or(CannotOpen)?;
@@ -94,7 +94,7 @@ impl SealKey {
 }
 
 impl Seals {
-    /// The key in force, and the one it replaces if it does.
+    /// The key in force, and the one that it replaces, if any.
     #[must_use]
     pub const fn new(newest: SealKey, old: Option<SealKey>) -> Self {
         Self { newest, old }

@@ -1,7 +1,6 @@
 //! Public keys as SubjectPublicKeyInfo (RFC 5280 §4.1.2.7) in PEM (RFC 7468 §13).
 //!
-//! Owns the way from a JWK to the form that verifiers without JWKS support read. Never sees a
-//! private member.
+//! Converts a JWK into the form that verifiers without JWKS support read.
 
 use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
 use aws_lc_rs::rsa::PublicKeyComponents;
@@ -20,7 +19,7 @@ use super::jwk::PublicJwk;
 
 /// Characters in a line of base64 (RFC 7468 §2).
 const LINE: usize = 64;
-/// How an uncompressed point begins, before x and y (SEC 1 §2.3.3).
+/// The first byte of an uncompressed point, before x and y (SEC 1 §2.3.3).
 const POINT: u8 = 0x04;
 const DOING: &str = "encoding a public key";
 
@@ -143,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_point_is_refused() {
+    fn a_point_off_the_curve_is_refused() {
         for jwk in [
             PublicJwk::p256(&[0; 32], &[0; 32]),
             PublicJwk::p384(&[0; 48], &[0; 48]),

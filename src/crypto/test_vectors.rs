@@ -1,6 +1,6 @@
-//! Keys that the RFCs print, and one that no RFC and no library would make any more.
+//! Keys from RFCs, and weak keys that current libraries no longer generate.
 //!
-//! Owns test material only. Every private key here is public knowledge.
+//! Test material only. Every private key here is public.
 
 /// PKCS#8 in base64 of an RSA key with 1024 bits, made for the tests that refuse it.
 pub const SHORT_RSA: &str = "MIICdgIBADANBgkqhkiG9w0BAQEFAASCAmAwggJcAgEAAoGBAOArTPX3AknF1zvfhKOSJAMACOmjzmbmSB/j\

@@ -1,8 +1,8 @@
 //! The codes of time-based one-time passwords (RFC 6238, RFC 4226).
 //!
-//! Owns HMAC-SHA-1 with dynamic truncation, and the comparison. SHA-1, because authenticator apps compute it
-//! whatever the URI asks for; HMAC does not need collision resistance (RFC 6194 §3.3). Which steps are
-//! accepted is `domain::totp`.
+//! Owns HMAC-SHA-1 with dynamic truncation, and the comparison. It is SHA-1 because many authenticator apps ignore
+//! any other algorithm in the URI; HMAC does not need collision resistance (RFC 6194 §3.3). `domain::totp` decides
+//! which steps are accepted.
 
 use aws_lc_rs::hmac;
 use zeroize::Zeroizing;
@@ -25,7 +25,7 @@ impl TotpSecret {
         Self(bytes)
     }
 
-    /// A secret that was unsealed; none when it has another length.
+    /// An unsealed secret; `None` when it has another length.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(|bytes| Self(Zeroizing::new(bytes)))
@@ -54,9 +54,9 @@ impl TotpSecret {
         code
     }
 
-    /// The step among `steps` whose code this is. Compares with all of them, so that the time tells neither
-    /// which one it is nor whether there is one. Of two steps with the same code the later one is meant: it
-    /// is the one that a replay could come back with.
+    /// The step among `steps` whose code this is. Compares with all of them, so that the time reveals neither which
+    /// one matches nor whether any does. Of two steps with the same code the later one counts, so that a replay is
+    /// not possible in it.
     #[must_use]
     pub fn step_of(&self, code: &Code, steps: [TimeStep; 3]) -> Option<TimeStep> {
         let equal = steps.map(|step| (step, constant_time_eq(&self.code(step), code)));
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn codes_are_those_of_rfc_6238_appendix_b() {
-        // The appendix has eight digits; six are the last six of them.
+        // The appendix has eight digits, of which the last six are used.
         for (secs, code) in [
             (59, b"287082"),
             (1_111_111_109, b"081804"),
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_of_another_length_is_none() {
+    fn a_secret_of_another_length_is_invalid() {
         assert!(
             TotpSecret::from_bytes(&[0; 19]).is_none()
                 && TotpSecret::from_bytes(&[0; 21]).is_none()

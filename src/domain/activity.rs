@@ -1,18 +1,18 @@
-//! How much happened, counted for the charts of the console.
+//! Counts of events for the charts of the console.
 //!
-//! Owns the series, the lengths of the buckets and how long each is kept. A count says how often something happened
-//! and nothing else: no user, no address, and no name that a caller chose.
+//! Owns the series, the lengths of the buckets and how long each is kept. A count contains no user, no address, and
+//! no name that a caller chose.
 
 use crate::base::{TimeSpan, Timestamp};
 use crate::text_enum;
 
 /// The most keys that one bucket of a series has beside [`OTHERS`].
 pub const MAX_KEYS: i64 = 200;
-/// The key of everything that has no key of its own.
+/// The key of everything without its own key.
 pub const OTHERS: &str = "";
 
 text_enum! {
-    /// What is counted.
+    /// A series of counts.
     #[derive(PartialOrd, Ord)]
     pub enum Series {
         /// Log-ins by result, as the metric `signet_logins` counts them.
@@ -72,7 +72,7 @@ impl Width {
 /// How often something happened in one bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Count {
-    /// What was counted.
+    /// The series.
     pub series: Series,
     /// The length of the bucket.
     pub width: Width,

@@ -1,6 +1,6 @@
 //! Administration keys: secrets with which a service client calls `/v1/admin` without asking for a token first.
 //!
-//! Owns what a key may be and when it works. Which scopes are left of it is decided with its client.
+//! Owns the rules for a key and when it works. Its present scopes also depend on its client.
 
 use std::net::IpAddr;
 
@@ -30,13 +30,13 @@ pub struct AdminKey {
     pub id: AdminKeyId,
     /// The client it belongs to.
     pub client_id: String,
-    /// What it is for, in words.
+    /// Its purpose, in words.
     pub name: String,
-    /// Its scopes, which were within those of the client when it was made.
+    /// Its scopes, which were among those of the client when it was created.
     pub scopes: Scopes,
-    /// The networks that it works from; empty means all.
+    /// The networks from which it works; empty means all.
     pub networks: Vec<IpNet>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
     /// When it ends.
     pub expires_at: Timestamp,
@@ -47,7 +47,7 @@ pub struct AdminKey {
 /// Why a key does not work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unusable {
-    /// Its time is over.
+    /// It has expired.
     Expired,
     /// The request comes from another network.
     Network,
@@ -58,7 +58,7 @@ impl Unusable {
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {
-            Self::Expired => "The administration key has expired. Make another one.",
+            Self::Expired => "The administration key has expired. Create another one.",
             Self::Network => "The administration key cannot be used from this address.",
         }
     }
@@ -89,10 +89,10 @@ impl AdminKey {
     }
 }
 
-/// A key to be made, as it was asked for.
+/// A requested key.
 #[derive(Debug, Clone)]
 pub struct NewAdminKey {
-    /// What it is for.
+    /// Its purpose.
     pub name: String,
     /// Its scopes.
     pub scopes: Vec<String>,
@@ -114,7 +114,7 @@ impl NewAdminKey {
             note("name", "malformed", NAME_RULE);
         }
         if self.life < MIN_LIFE || self.life > MAX_LIFE {
-            note("expires_in", "out_of_range", "The life of a key is 1 minute to 365 days.");
+            note("expires_in", "out_of_range", "The lifetime of a key is 1 minute to 365 days.");
         }
         let scopes = Scopes::parse(&self.scopes.join(" ")).unwrap_or_default();
         if self.scopes.is_empty() {
@@ -125,7 +125,7 @@ impl NewAdminKey {
             note(
                 "scopes",
                 "not_allowed",
-                "The scopes of a key are among the administration scopes of its client.",
+                "The scopes of a key must be among the administration scopes of its client.",
             );
         }
         let networks: Option<Vec<IpNet>> = self.networks.iter().map(|text| network(text)).collect();

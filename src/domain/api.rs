@@ -1,6 +1,6 @@
-//! APIs: the audiences access tokens can be made for.
+//! APIs: the audiences of access tokens.
 //!
-//! Owns what an API identifier is and what an API offers. Does not know how either is stored.
+//! Owns the form of identifiers and the scopes that an API offers.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ const MAX_IDENTIFIER: usize = 256;
 /// The longest description of a scope, in characters.
 const MAX_DESCRIPTION: usize = 200;
 
-/// What scopes mean, in words for users, by the names of the scopes.
+/// Descriptions of scopes for users, by scope.
 pub type ScopeDescriptions = BTreeMap<String, String>;
 
 /// A registered API.
@@ -25,13 +25,13 @@ pub struct Api {
     pub identifier: String,
     /// The scopes it offers.
     pub scopes: Scopes,
-    /// What its scopes mean, where an administrator has said it: each is a scope that it offers.
+    /// The descriptions of its scopes, if an administrator has provided them. Each is for a scope that it offers.
     pub scope_descriptions: ScopeDescriptions,
     /// How its tokens look.
     pub rules: TokenRules,
 }
 
-/// Why an API cannot be registered like that.
+/// Why an API cannot be registered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ApiError {
     /// Not an absolute URI without a fragment, or too long.
@@ -45,7 +45,7 @@ pub enum ApiError {
 }
 
 impl ApiError {
-    /// A sentence for people.
+    /// The error message.
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {
@@ -63,7 +63,7 @@ impl ApiError {
 }
 
 impl Api {
-    /// An API with this identifier and these scopes, whose tokens look like the server's own.
+    /// An API with this identifier and these scopes, with the default rules for its tokens.
     ///
     /// # Errors
     /// When the identifier is not an absolute URI without fragment (RFC 8707 §2), or a scope is
@@ -83,7 +83,7 @@ impl Api {
         Self { identifier, scopes: Scopes::default(), scope_descriptions, rules }.offering(scopes)
     }
 
-    /// The same API with other scopes. Descriptions of scopes that it does not offer any more are dropped.
+    /// The same API with other scopes. Descriptions of scopes that it no longer offers are dropped.
     ///
     /// # Errors
     /// When a scope is reserved for the issuer.
@@ -96,10 +96,10 @@ impl Api {
         Ok(Self { scopes, scope_descriptions, ..self })
     }
 
-    /// The same API with these descriptions in the place of those of the same scopes; none removes one.
+    /// The same API with these descriptions for their scopes; `None` removes one.
     ///
     /// # Errors
-    /// When the API does not offer a scope, or a description is unacceptable.
+    /// When the API does not offer a scope, or a description is invalid.
     pub fn describing<'a>(
         mut self,
         changed: impl IntoIterator<Item = (&'a String, &'a Option<String>)>,
@@ -122,7 +122,7 @@ impl Api {
     }
 }
 
-/// Whom a token is for.
+/// The audience of a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
     /// Signet itself: the token works at `/v1` and nowhere else.
@@ -132,7 +132,7 @@ pub enum Target {
 }
 
 impl Target {
-    /// The API's identifier, none for the issuer.
+    /// The API's identifier; `None` for the issuer.
     #[must_use]
     pub fn audience(&self) -> Option<&str> {
         match self {
@@ -150,7 +150,7 @@ impl Target {
         }
     }
 
-    /// What its scope means, if an administrator has said it.
+    /// The description of a scope, if there is one.
     #[must_use]
     pub fn description_of(&self, scope: &str) -> Option<&str> {
         match self {

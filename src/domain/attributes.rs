@@ -1,7 +1,7 @@
-//! What an organisation says about its users: application roles, groups, custom claims.
+//! Attributes of users: application roles, groups, custom claims.
 //!
-//! Owns which names and values are acceptable and how many. What Signet itself lets a user do is
-//! `user::Role`; which of this goes into a token is `token_rules`.
+//! Owns the rules for names and values and their number. Roles at Signet itself are `user::Role`; `token_rules`
+//! decides which attributes go into a token.
 
 use serde_json::{Map, Value};
 
@@ -19,15 +19,14 @@ pub const MAX_LABEL: usize = 128;
 pub const MAX_CLAIMS: usize = 32;
 /// The longest name of a claim.
 const MAX_CLAIM_NAME: usize = 64;
-/// The largest value of a claim, in bytes: of a text as it is, of anything else as JSON.
+/// The largest value of a claim, in bytes: the text itself, or the JSON of anything else.
 const MAX_VALUE: usize = 1024;
-/// The largest set of claims, in bytes: names, values and what JSON puts around them.
+/// The largest set of claims, in bytes of JSON.
 const MAX_ALL: usize = 4 * 1024;
 /// The largest integer that every JSON implementation reads exactly (RFC 8259 §6).
 const MAX_INTEGER: u64 = (1 << 53) - 1;
 
-/// Claims that a token or an ID token may carry with a meaning of their own, besides those of
-/// every user.
+/// Claims with a meaning of their own in an access token or ID token, besides those of every user.
 const RESERVED: &[&str] = &[
     "iss",
     "sub",
@@ -78,7 +77,7 @@ pub fn is_label(name: &str) -> bool {
 }
 
 text_enum! {
-    /// What a user may do at Signet itself.
+    /// The role of a user in Signet itself.
     pub enum Role {
         /// Log in and manage oneself.
         User = "user",
@@ -91,10 +90,10 @@ text_enum! {
     }
 }
 
-/// What is said about a role of Signet's own that does not exist.
+/// The message for an unknown role of Signet's own.
 pub const ROLE_RULE: &str = "A role is user, admin, signet:auditor or signet:helpdesk.";
 
-/// What the names of Signet's own roles begin with; no application role does.
+/// The prefix of Signet's own roles, which no application role has.
 const RESERVED_ROLE: &str = "signet:";
 
 impl Role {
@@ -104,7 +103,7 @@ impl Role {
         !matches!(self, Self::User)
     }
 
-    /// Whether a change to `after` takes rights away.
+    /// Whether a change to `after` withdraws rights.
     #[must_use]
     pub fn loses_rights(self, after: Self) -> bool {
         self.is_signets_own() && after != self && after != Self::Admin
@@ -123,8 +122,8 @@ pub fn is_own_role(name: &str) -> bool {
 /// Roles, groups and claims of one user.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Attributes {
-    /// Application roles, in the order they were named. New ones are none of Signet's own ([`is_own_role`]); rows of
-    /// earlier versions may have some that begin with `signet:`.
+    /// Application roles, in the given order. New ones cannot be Signet's own ([`is_own_role`]); rows of earlier
+    /// versions may have some that begin with `signet:`.
     pub roles: Vec<String>,
     /// Groups, in the order they were named.
     pub groups: Vec<String>,
@@ -132,7 +131,7 @@ pub struct Attributes {
     pub claims: Map<String, Value>,
 }
 
-/// Why attributes cannot be like that.
+/// Why attributes are invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AttributeError {
     /// A role with an unacceptable name, or too many roles.
@@ -145,7 +144,7 @@ pub enum AttributeError {
     Groups,
     /// A claim with an unacceptable name.
     ClaimName,
-    /// A claim that the standards or Signet give a meaning.
+    /// A claim with a meaning in the standards or in Signet.
     ReservedClaim,
     /// A claim of a type that not every verifier understands.
     ClaimType,
@@ -175,7 +174,7 @@ impl AttributeError {
         }
     }
 
-    /// A sentence for people.
+    /// The error message.
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {
@@ -193,11 +192,10 @@ impl AttributeError {
                 "Up to 64 groups of 1 to 128 visible characters each, without control characters."
             }
             Self::ClaimName => {
-                "The name of a claim has 1 to 64 characters out of a-z A-Z 0-9 _ - . : /."
+                "The name of a claim has 1 to 64 characters from a-z A-Z 0-9 _ - . : /."
             }
             Self::ReservedClaim => {
-                "The name of a claim is none that tokens have already, and does not begin with \
-                 signet."
+                "The name of a claim must not be one that tokens already have, and must not begin with signet."
             }
             Self::ClaimType => {
                 "A claim is a text without control characters, a whole number of up to 53 bits, \
@@ -211,10 +209,10 @@ impl AttributeError {
 }
 
 impl Attributes {
-    /// The same with every rule applied; names that come twice are kept once.
+    /// Applies every rule, and removes duplicate names.
     ///
     /// # Errors
-    /// The first thing that cannot be.
+    /// The first violated rule.
     pub fn checked(self) -> Result<Self, AttributeError> {
         let roles = labels(self.roles).ok_or(AttributeError::Roles)?;
         if roles.iter().any(|role| is_list(role)) {
@@ -252,7 +250,7 @@ pub fn is_list(name: &str) -> bool {
     name.contains(',') && !name.split(',').all(|part| part.contains('='))
 }
 
-/// The names once each, unless one is unacceptable or there are too many.
+/// The names without duplicates, unless one is invalid or there are too many.
 fn labels(names: Vec<String>) -> Option<Vec<String>> {
     let mut kept: Vec<String> = Vec::new();
     for name in names {
@@ -270,7 +268,7 @@ fn size_of(value: &Value) -> usize {
     value.as_str().map_or_else(|| value.to_string().len(), str::len)
 }
 
-/// Objects and fractions are left out: few verifiers hand them on, and none compares them alike.
+/// Objects and fractions are not accepted: few verifiers support them, and they compare them differently.
 fn is_claim_value(value: &Value) -> bool {
     let text =
         |value: &Value| value.as_str().is_some_and(|text| !text.chars().any(char::is_control));
@@ -311,19 +309,19 @@ impl ClaimsPatch {
     }
 }
 
-/// What tokens may say about a user beyond the session.
+/// The data about a user that tokens may contain beyond the session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject {
-    /// What the user may do at Signet itself.
+    /// The user's role in Signet itself.
     pub role: Role,
-    /// What the organisation says.
+    /// The attributes.
     pub attributes: Attributes,
     /// The e-mail address, if the user has one.
     pub email: Option<UserEmail>,
 }
 
 impl Subject {
-    /// Of a client that speaks for itself there is nothing to say.
+    /// The empty data of a client that acts for itself.
     #[must_use]
     pub fn nobody() -> Self {
         Self { role: Role::User, attributes: Attributes::default(), email: None }

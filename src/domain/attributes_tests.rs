@@ -1,4 +1,4 @@
-//! Tests of what an organisation may say about its users.
+//! Tests of the rules for attributes.
 
 use serde_json::json;
 

@@ -1,7 +1,7 @@
-//! Audit events: what administrators and users will want to know later.
+//! Audit events.
 //!
-//! Owns the list of events and what one holds. One value writes the row, the metric and the log
-//! line. Never holds a password, a token or a login: ids, and a keyed hash of the login that was typed.
+//! Owns the list of events and their content. One value writes the row, the metric and the log line. An event never
+//! contains a password, a token or a login, only ids and a keyed hash of the typed login.
 
 use std::net::IpAddr;
 
@@ -14,36 +14,37 @@ use super::trace::Trace;
 use super::user_agent::Device;
 
 text_enum! {
-    /// What happened. The texts are stable.
+    /// The kind of an event. The texts are stable.
     pub enum EventKind {
         /// A user logged in.
         LoginSucceeded = "login.succeeded",
-        /// A password was right and is not enough; what follows is the next step of the same sign-in. The detail
-        /// says where, nothing for `/v1`.
+        /// A password was right but another step of the sign-in is needed. The detail names the place; there is
+        /// none for `/v1`.
         LoginFirstFactor = "login.first_factor",
-        /// A user has completed more factors in a session, or the same ones again; the detail says where,
-        /// nothing for `/v1`.
+        /// A user has completed more factors in a session, or the same ones again. The detail names the place;
+        /// there is none for `/v1`.
         LoginSteppedUp = "login.stepped_up",
         /// A log-in, or the current password at a change of it, failed; folded into one row a minute for
         /// each login name, place, address and reason.
         LoginFailed = "login.failed",
-        /// An attempt was refused because of too many failures before it; the reason says whose. One row for the
+        /// An attempt was refused because of too many earlier failures; the reason says of whom. One row for the
         /// first refusal of a window, then one a minute for each login name and network.
         LoginThrottled = "login.throttled",
-        /// An attempt was turned away because too many passwords were checked at that time; folded into one row a
+        /// An attempt was refused because too many passwords were checked at that time; folded into one row a
         /// minute for each address.
         LoginShed = "login.shed",
-        /// A password was right and nothing came of it; the detail says why.
+        /// A password was right but the sign-in was refused; the detail says why.
         LoginRefused = "login.refused",
         /// An administrator asked over HTTP why a login that no account has does not sign in.
         LoginExplained = "login.explained",
-        /// A code of a second factor was wrong; the detail is its method; folded likewise, by user.
+        /// A code of a second factor was wrong; the detail is its method. Folded in the same way, by user.
         FactorFailed = "factor.failed",
         /// A second factor was added; the detail is its kind.
         FactorAdded = "factor.added",
         /// A user removed a second factor; the detail is its kind.
         FactorRemoved = "factor.removed",
-        /// The counter of a passkey did not increase: it may have been copied. The sign-in went on; folded likewise.
+        /// The counter of a passkey did not increase: it may have been copied. The sign-in continued. Folded in the
+        /// same way.
         PasskeyCounterReused = "passkey.counter_reused",
         /// An administrator removed a second factor, or all of them and the recovery codes; the detail is the
         /// kind, or `all`.
@@ -54,27 +55,27 @@ text_enum! {
         RecoveryCodeUsed = "recovery_code.used",
         /// A session was ended by its owner.
         SessionEnded = "session.ended",
-        /// A session reached the end of its life, idle or absolute; the detail is its client. Written when its
-        /// client comes next, or when its rows are removed.
+        /// A session reached the end of its life, idle or absolute; the detail is its client. Written at the next
+        /// request of its client, or when its rows are removed.
         SessionExpired = "session.expired",
-        /// All sessions of a user, or all others, were ended; by an administrator also those of a client
+        /// All sessions of a user, or all but one, were ended; by an administrator also those of a client
         /// (`client_by_admin`) or of every user (`all_by_admin`).
         SessionsEnded = "sessions.ended",
-        /// A lost answer was made good with a sibling token.
+        /// A lost answer was replaced by a sibling token.
         RefreshSuperseded = "refresh.superseded",
-        /// A used-up refresh token was presented; the session is over.
+        /// A used refresh token was presented; the session has ended.
         RefreshReuseDetected = "refresh.reuse_detected",
-        /// A refresh token from the future was presented; the session is over.
+        /// A refresh token from the future was presented; the session has ended.
         RefreshRollbackDetected = "refresh.rollback_detected",
-        /// A user was made.
+        /// A user was created.
         UserCreated = "user.created",
         /// A user accepted the terms of service at the sign-up; the detail is their address.
         TermsAccepted = "terms.accepted",
         /// A user's profile or role changed.
         UserUpdated = "user.updated",
-        /// A user asked for a code to an address; the detail is `verify` for the stored one, `change` for another.
+        /// A user requested a code to an address; the detail is `verify` for the stored one, `change` for another.
         EmailChangeRequested = "email.change_requested",
-        /// A change of an address was taken back with the link that was mailed to the address before.
+        /// A change of an address was undone with the link that was mailed to the previous address.
         EmailChangeUndone = "email.change_undone",
         /// The e-mail address of a user was set, verified or removed.
         EmailChanged = "email.changed",
@@ -84,7 +85,7 @@ text_enum! {
         UserEnabled = "user.enabled",
         /// A user changed the login name.
         LoginChanged = "login.changed",
-        /// A user downloaded what is stored about them.
+        /// A user downloaded their data.
         AccountExported = "account.exported",
         /// A user was deleted.
         UserDeleted = "user.deleted",
@@ -92,20 +93,22 @@ text_enum! {
         PasswordChanged = "password.changed",
         /// An administrator set a password; the detail says whether the user may keep it.
         PasswordResetByAdmin = "password.reset_by_admin",
-        /// An administrator set or cleared that the next sign-in begins with a new password; the detail says which.
+        /// An administrator set or cleared the requirement of a new password at the next sign-in; the detail says
+        /// which.
         PasswordMustChangeSet = "password.must_change_set",
-        /// A user chose a new password with a mailed code or link; the detail is what it was for.
+        /// A user chose a new password with a mailed code or link; the detail is its purpose.
         AccountRecovered = "account.recovered",
-        /// An administrator had a link made with which a user chooses a new password; the detail says whether it
-        /// was mailed or handed over.
+        /// An administrator created a link for a user to choose a new password; the detail says whether it was
+        /// mailed or handed over.
         RecoverySent = "recovery.sent",
-        /// An administrator invited a user to choose the first password; the detail likewise.
+        /// An administrator invited a user to choose the first password; the detail says whether the link was
+        /// mailed or handed over.
         UserInvited = "user.invited",
-        /// An invited user chose the first password; the detail says whether the address is verified by it.
+        /// An invited user chose the first password; the detail says whether this verified the address.
         InvitationAccepted = "invitation.accepted",
         /// An administrator cleared the counters of failed attempts of a user.
         UserUnlocked = "user.unlocked",
-        /// The first administrator was made.
+        /// The first administrator was created.
         SetupCompleted = "setup.completed",
         /// An API was registered.
         ApiCreated = "api.created",
@@ -125,33 +128,33 @@ text_enum! {
         ClientEnabled = "client.enabled",
         /// A client was deleted.
         ClientDeleted = "client.deleted",
-        /// A configuration file took over an object that is already what the file says; the detail names it.
+        /// A configuration file took over an object that already matches the file; the detail names it.
         ConfigAdopted = "config.adopted",
-        /// A service client was given administration scopes.
+        /// A service client was granted administration scopes.
         ClientAdminGranted = "client.admin_granted",
-        /// An administration key of a client was made.
+        /// An administration key of a client was created.
         AdminKeyCreated = "admin_key.created",
         /// An administration key of a client was revoked.
         AdminKeyRevoked = "admin_key.revoked",
-        /// A caller that claimed to be a client did not prove it; folded like failed log-ins.
+        /// A client authentication failed. Folded like failed log-ins.
         ClientAuthFailed = "client.auth_failed",
         /// A user allowed a client something.
         ConsentGranted = "consent.granted",
-        /// A user took back what a client was allowed.
+        /// A user withdrew a client's consent.
         ConsentRevoked = "consent.revoked",
-        /// An authorization code was presented a second time; what it had given is over.
+        /// An authorization code was presented a second time; its session has ended.
         CodeReuseDetected = "code.reuse_detected",
         /// A client exchanged a token for another one (RFC 8693).
         TokenExchanged = "token.exchanged",
         /// A token was revoked by its client.
         TokenRevoked = "token.revoked",
-        /// A client was not told that a session has ended, however often it was tried.
+        /// A logout notice could not be delivered to a client, despite all retries.
         LogoutNoticeFailed = "logout.notice_failed",
         /// A mail could not be delivered before it expired; the detail is its kind and why.
         MailFailed = "mail.failed",
-        /// The mail server refused a mail for good; the detail is its kind and the reply code.
+        /// The mail server refused a mail permanently; the detail is its kind and the reply code.
         MailRefused = "mail.refused",
-        /// A signing key was made and published; it signs nothing yet.
+        /// A signing key was generated and published; it signs nothing yet.
         KeyPublished = "key.published",
         /// A signing key began to sign.
         KeyActivated = "key.activated",
@@ -159,7 +162,7 @@ text_enum! {
         KeyStopped = "key.stopped",
         /// A signing key left the published set.
         KeyRetired = "key.retired",
-        /// A signing key from elsewhere was taken over.
+        /// A signing key was imported.
         KeyImported = "key.imported",
         /// An administrator exported events of the audit trail; the detail is the format.
         AuditExported = "audit.exported",
@@ -169,7 +172,7 @@ text_enum! {
 }
 
 text_enum! {
-    /// Through which door something was done.
+    /// The interface through which something was done.
     pub enum Via {
         /// The HTTP API.
         Http = "http",
@@ -189,7 +192,7 @@ pub struct ActingClient {
     pub key: Option<AdminKeyId>,
 }
 
-/// Who does something, and from where: comes with every request.
+/// The origin of a request: who acts, and from where.
 #[derive(Debug, Clone)]
 pub struct Origin {
     /// The acting user, if known.
@@ -231,10 +234,10 @@ impl Origin {
     }
 }
 
-/// What a user is shown of a sign-in besides time and address.
+/// The details of a sign-in that users see besides time and address.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SignInDetails {
-    /// Browser and system, in words of ours: nothing that the client wrote.
+    /// Browser and system in fixed words: never a text from the client.
     pub browser: Option<String>,
     /// The client that it is for.
     pub client_id: Option<String>,
@@ -245,17 +248,17 @@ pub struct SignInDetails {
 /// One thing that happened.
 #[derive(Debug, Clone)]
 pub struct Event {
-    /// What.
+    /// The kind.
     pub kind: EventKind,
-    /// To whom, if it concerns a user.
+    /// The user concerned, if any.
     pub subject: Option<UserId>,
     /// To which session, if it concerns one.
     pub session: Option<SessionId>,
-    /// A stable word that tells variants of the kind apart, an API identifier or a `client_id`.
+    /// A stable word for the variant of the kind, an API identifier or a `client_id`.
     pub detail: Option<String>,
     /// Under which key it folds: one row for each, counting how often.
     pub fold: Option<Vec<u8>>,
-    /// What the user is shown of a sign-in; empty for other events.
+    /// The details of a sign-in; empty for other events.
     pub sign_in: SignInDetails,
     /// The pseudonym of the login that was typed, of an attempt that failed.
     pub login_ref: Option<Vec<u8>>,
@@ -329,7 +332,7 @@ impl Event {
         self
     }
 
-    /// The same with what the request says, where it is part of a sign-in.
+    /// The same with the data of the request, if it is part of a sign-in.
     #[must_use]
     pub fn seen_in(mut self, device: &Device, client_id: Option<&str>) -> Self {
         if SignInOutcome::of(self.kind).is_some() {

@@ -1,6 +1,6 @@
-//! Which audit events are asked for, and by which index they are found.
+//! Filters of audit events, and the index by which events are found.
 //!
-//! Owns both: a filter decides each event on its own, whatever index led to it.
+//! A filter decides about each event independently of the index.
 
 use std::net::IpAddr;
 
@@ -12,7 +12,7 @@ use crate::base::id::{AdminKeyId, AuditId, SessionId, UserId};
 use super::audit::EventKind;
 use super::failure_reason::FailureReason;
 
-/// Which events. Nothing set means all; what is set must all be true of an event.
+/// A filter. An empty one matches all events; otherwise all conditions must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AuditFilter {
     /// Events that concern this user.
@@ -37,7 +37,7 @@ pub struct AuditFilter {
     pub request_id: Option<String>,
 }
 
-/// Who caused events, as far as one name says it: an id can be that of a user, of a client and of an administration key.
+/// The causes of events that one name may mean: an id can be that of a user, of a client or of an administration key.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Actor {
     /// This user.
@@ -48,7 +48,7 @@ pub struct Actor {
     pub key: Option<AdminKeyId>,
 }
 
-/// What a filter looks at.
+/// The index for a filter.
 #[derive(Debug, Clone, Copy)]
 pub struct EventFacts<'a> {
     /// The event.
@@ -92,11 +92,11 @@ pub enum DrivingIndex<'a> {
     Time,
 }
 
-/// The most kinds that are looked up one by one. More of them are found by time.
+/// The most kinds that use their index. Events of more kinds are found by time.
 const MAX_KINDS: usize = 16;
 
 impl AuditFilter {
-    /// Whether an event is asked for.
+    /// Whether an event matches.
     #[must_use]
     pub fn matches(&self, event: &EventFacts<'_>) -> bool {
         fn is<T: PartialEq>(wanted: Option<T>, found: Option<T>) -> bool {
@@ -119,8 +119,8 @@ impl AuditFilter {
             && self.until.is_none_or(|until| event.id < AuditId::earliest(until))
     }
 
-    /// The index by which its events are found: always the first of this order that the filter allows, so that the
-    /// cost of a query can be told from the query.
+    /// The index by which its events are found: the first in this order that the filter allows, so that the cost of
+    /// a query is predictable.
     #[must_use]
     pub fn driving_index(&self) -> DrivingIndex<'_> {
         if let Some(user) = self.user {

@@ -2,7 +2,7 @@
 //!
 //! Owns the list, for naming only: without attestation an authenticator can claim any model.
 
-/// The name of a model of authenticator, by its AAGUID: the ones that most people have.
+/// The name of a common authenticator model, by its AAGUID.
 #[must_use]
 pub fn authenticator_name(aaguid: &[u8; 16]) -> Option<&'static str> {
     let number = u128::from_be_bytes(*aaguid);

@@ -1,7 +1,6 @@
-//! The request of a client and the authorization by its user, on their way to a session.
+//! Authorization requests and the authorizations by users that follow from them.
 //!
-//! Owns the facts that are remembered between the steps. How long, and that each counts once, is for
-//! storage to guard.
+//! Owns the data that is kept between the steps. Storage enforces expiry and single use.
 
 use serde::{Deserialize, Serialize};
 
@@ -21,32 +20,31 @@ use super::user::User;
 pub struct Request {
     /// The client.
     pub client_id: String,
-    /// The registered place the answer goes to; empty where the endpoint answers by itself and the client
-    /// names none.
+    /// The registered redirect URI; empty if the endpoint answers directly and the client names none.
     pub redirect_uri: String,
-    /// How it gets there.
+    /// The response mode.
     pub mode: ResponseMode,
-    /// What the client gets back unchanged.
+    /// The value that is returned to the client unchanged.
     pub state: Option<String>,
     /// The scopes.
     pub scopes: Scopes,
     /// Requested scopes that the client does not get.
     #[serde(default, skip_serializing_if = "RequestedScopes::is_empty")]
     pub dropped: RequestedScopes,
-    /// The API; none means the issuer itself.
+    /// The API; `None` means the issuer itself.
     pub audience: Option<String>,
-    /// What goes into the ID token unchanged.
+    /// The value that goes into the ID token unchanged.
     pub nonce: Option<String>,
     /// The PKCE challenge, where the client sent one.
     #[serde(default)]
     pub code_challenge: Option<String>,
-    /// How the client wants the user to authenticate.
+    /// The client's requirements on the authentication.
     pub wishes: AuthnRequest,
     /// Single claims.
     pub asked_claims: RequestedClaims,
     /// The key the code will be bound to (RFC 9449 §10).
     pub dpop_jkt: Option<String>,
-    /// Who will probably log in.
+    /// The user who will probably sign in.
     pub login_hint: Option<String>,
     /// The languages of the pages.
     pub ui_locales: Option<String>,
@@ -55,31 +53,31 @@ pub struct Request {
     pub pushed: bool,
 }
 
-/// How long a code is good: long enough for a redirect, too short to be found in a log.
+/// The lifetime of a code: long enough for a redirect, too short to be found in a log.
 pub const CODE_LIFE: TimeSpan = TimeSpan::from_secs(60);
 
 /// How many codes of one user and client are kept beside the newest: unredeemed ones and redeemed ones, each. A
-/// page that requests one after the other without a user (`prompt=none`) leaves no more. Redemption follows
-/// within seconds, so a client that works never has as many.
+/// page that requests codes in a loop (`prompt=none`) cannot leave more. Redemption follows within seconds, so a
+/// working client never has as many.
 pub const MAX_CODES: i64 = 32;
 
 /// How long a pushed request waits for its user (RFC 9126 §2.2).
 pub const PUSHED_REQUEST_LIFE: TimeSpan = TimeSpan::from_secs(90);
 
-/// What a user allowed a client.
+/// The authorization that a user gave to a client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Authorization {
     /// The client.
     pub client_id: String,
     /// The user.
     pub user_id: UserId,
-    /// The user's epoch when it was allowed: what ended all of the user's sessions since ends this too.
+    /// The user's epoch at that time: everything that ends all sessions of the user ends this as well.
     pub user_epoch: i64,
     /// The log-in it was allowed in.
     pub browser: Option<BrowserId>,
     /// When the user authenticated.
     pub auth_time: Timestamp,
-    /// How; none means with the password alone, at `auth_time`.
+    /// The factors; `None` means the password alone, at `auth_time`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub factors: Option<Factors>,
     /// The scopes.
@@ -87,15 +85,15 @@ pub struct Authorization {
     /// Requested scopes that the client did not get.
     #[serde(default, skip_serializing_if = "RequestedScopes::is_empty")]
     pub dropped: RequestedScopes,
-    /// The API its access tokens will be for; none means the issuer itself.
+    /// The API of its access tokens; `None` means the issuer itself.
     pub audience: Option<String>,
     /// Single claims.
     #[serde(default, skip_serializing_if = "RequestedClaims::is_empty")]
     pub asked_claims: RequestedClaims,
-    /// What goes into the ID token unchanged (OpenID Connect Core §3.1.2.1).
+    /// The value that goes into the ID token unchanged (OpenID Connect Core §3.1.2.1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nonce: Option<String>,
-    /// Where the code was sent, which the redemption has to name.
+    /// The redirect URI of the code, which the redemption must name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redirect_uri: Option<String>,
     /// The PKCE challenge (RFC 7636), where the client sent one.
@@ -104,7 +102,7 @@ pub struct Authorization {
     /// The key the code is bound to (RFC 9449 §10).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dpop_jkt: Option<String>,
-    /// Whether it rests on a consent that is remembered, and ends when that is withdrawn.
+    /// Whether it depends on a stored consent and ends when that is withdrawn.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_consent: bool,
     /// Whether the request was pushed (RFC 9126).
@@ -112,12 +110,12 @@ pub struct Authorization {
     pub pushed: bool,
 }
 
-/// Who allows a client something, and how they have authenticated.
+/// The user who authorizes a client, and their authentication.
 #[derive(Debug, Clone, Copy)]
 pub struct Grantor<'a> {
     /// The user.
     pub user: &'a User,
-    /// The sign-in at the pages; none where there is none.
+    /// The sign-in at the pages, if there is one.
     pub browser: Option<BrowserId>,
     /// When and how the user authenticated.
     pub authentication: Authentication,
@@ -125,20 +123,20 @@ pub struct Grantor<'a> {
     pub by_consent: bool,
 }
 
-/// What the grant adds to an authorization when it becomes a session.
+/// The data that the grant adds when an authorization becomes a session.
 pub struct SessionTerms<'a> {
     /// The session's id, and its first branch's, unless the branch joins a session.
     pub id: SessionId,
     /// The grant that opens it.
     pub grant_type: &'a str,
-    /// The key its refresh tokens are bound to, if there is one.
+    /// The key to which its refresh tokens are bound, if any.
     pub dpop_jkt: Option<String>,
     /// How long it lives.
     pub lifetimes: Lifetimes,
 }
 
 impl Authorization {
-    /// What `grantor` allows the client of `request`: what is still available of it.
+    /// The authorization by `grantor` of the client of `request`, with the scopes that are still available.
     #[must_use]
     pub fn of(request: &Request, grantor: Grantor<'_>, available: &AvailableScopes) -> Self {
         let Grantor { user, browser, authentication, by_consent } = grantor;

@@ -1,26 +1,26 @@
-//! The path of the issuer: everything of the server lies below it.
+//! The path of the issuer, below which all routes are.
 //!
-//! Owns two rules: which request reaches a route, and what an address of one of the server's own pages
-//! looks like from outside. Without a path in the issuer both change nothing.
+//! Owns the mapping of request paths to routes, and of routes to public addresses. Both are the identity if the
+//! issuer has no path.
 
 use std::fmt;
 
-/// Documents whose address has the path of the issuer at its end (RFC 8414 §3.1; for OpenID Connect
-/// its section 5), beside the one below that path (OpenID Connect Discovery §4).
+/// Documents with an additional address that ends with the path of the issuer (RFC 8414 §3.1; for OpenID Connect
+/// its section 5), besides the one below that path (OpenID Connect Discovery §4).
 const METADATA: [&str; 2] =
     ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"];
 
-/// What probes ask for at the address that is listened on, which no proxy stands before.
+/// The paths of probes, which are sent to the listening address without a proxy.
 const PROBES: [&str; 3] = ["/health", "/ready", "/ready/read"];
 
-/// Whether an issuer's path cannot begin with this segment, because probes and metadata are asked for at the
-/// root of the origin.
+/// Whether an issuer's path cannot begin with this segment, because probes and metadata use it at the root of the
+/// origin.
 #[must_use]
 pub fn is_reserved(segment: &str) -> bool {
     PROBES.iter().chain(&METADATA).any(|path| path.split('/').nth(1) == Some(segment))
 }
 
-/// The path of the issuer, and whether a proxy takes it away before it hands a request on.
+/// The path of the issuer, and whether a proxy strips it from requests.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct BasePath {
     path: String,
@@ -32,7 +32,7 @@ pub struct BasePath {
 pub struct Link(String);
 
 impl BasePath {
-    /// That of `issuer`; `stripped` says whether a proxy takes it away.
+    /// The path of `issuer`; `stripped` if a proxy strips it.
     #[must_use]
     pub fn of(issuer: &str, stripped: bool) -> Self {
         let behind_scheme = issuer.split_once("://").map_or(issuer, |(_, rest)| rest);
@@ -40,7 +40,7 @@ impl BasePath {
         Self { path: path.to_owned(), stripped: stripped && !path.is_empty() }
     }
 
-    /// The path without a trailing slash; empty where the issuer has none.
+    /// The path without a trailing slash; empty if the issuer has none.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.path
@@ -64,10 +64,10 @@ impl BasePath {
         if self.stripped { path.to_owned() } else { self.link(path).0 }
     }
 
-    /// The route that a request for `path` means; none where it lies outside of what is served.
+    /// The route of a request for `path`; `None` if it is outside of the issuer's path.
     ///
-    /// Each route answers in one form only, with the path or without it: a rule of a proxy about one form
-    /// would not hold for the other.
+    /// Each route answers in one form only, with the path or without it, so that a proxy rule about one form cannot
+    /// be bypassed with the other.
     #[must_use]
     pub fn route<'a>(&self, path: &'a str) -> Option<&'a str> {
         if self.is_root() || PROBES.contains(&path) {

@@ -1,6 +1,6 @@
-//! A log-in at Signet's own pages: one person in one browser, until they log out.
+//! A sign-in at Signet's own pages: one user in one browser.
 //!
-//! Owns when it still counts.
+//! Owns its validity.
 
 use crate::base::Timestamp;
 use crate::base::id::{BrowserId, UserId};
@@ -9,20 +9,20 @@ use super::authn::{Authentication, Factors};
 use super::liveness::inactive_user;
 use super::user::User;
 
-/// One person in one browser.
+/// One user in one browser.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrowserSession {
     /// Its id. The cookie is another value, which changes with every authentication.
     pub id: BrowserId,
-    /// The person.
+    /// The user.
     pub user_id: UserId,
-    /// The person's epoch when the password was checked.
+    /// The user's epoch at the authentication.
     pub user_epoch: i64,
-    /// When the person last authenticated.
+    /// When the user last authenticated.
     pub auth_time: Timestamp,
-    /// How; none means with the password alone, at `auth_time`.
+    /// The factors; `None` means the password alone, at `auth_time`.
     pub factors: Option<Factors>,
-    /// When it ends in any case.
+    /// Its absolute expiry.
     pub expires_at: Timestamp,
     /// Whether its cookie outlives the browser.
     pub persistent: bool,
@@ -37,7 +37,7 @@ impl BrowserSession {
         Authentication { auth_time: self.auth_time, factors: self.factors }
     }
 
-    /// Whether it still counts at `now`, given its user as stored now.
+    /// Whether it is valid at `now`, given the stored state of its user.
     #[must_use]
     pub fn is_live(&self, user: &User, now: Timestamp) -> bool {
         self.ended_at.is_none()

@@ -1,7 +1,7 @@
 //! The header and the claims of the tokens Signet issues.
 //!
-//! Owns which members a token has and how they are spelt. Does not sign; which of a user's
-//! attributes an API gets to see is said by `token_rules`, what they are by `attributes`.
+//! Owns the members of tokens and their names. Which attributes of a user an API gets is in `token_rules`; the
+//! attributes themselves are in `attributes`.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -31,24 +31,24 @@ pub struct Header<'a> {
     pub typ: TokenType,
 }
 
-/// For whom an access token speaks, and to whom it is given.
+/// The subject, the client and the rights of an access token.
 #[derive(Debug, Clone)]
 pub struct AccessTokenGrant<'a> {
-    /// The user; the client itself where there is none (RFC 9068 §2.2).
+    /// The user, or the client if there is none (RFC 9068 §2.2).
     pub sub: String,
     /// The client.
     pub client_id: &'a str,
-    /// The API it is for; none means the issuer itself.
+    /// The API it is for; `None` means the issuer itself.
     pub audience: Option<&'a str>,
-    /// What it may be used for, before what the audience no longer offers is left out.
+    /// Its scopes, before those that the audience no longer offers are removed.
     pub scopes: Scopes,
-    /// The session that vouches for it, if there is one.
+    /// The session it belongs to, if there is one.
     pub session: Option<SessionClaims>,
-    /// How long it lives where the audience does not say; none means the server's default.
+    /// Its lifetime if the audience sets none; `None` means the server's default.
     pub life: Option<TimeSpan>,
     /// When it expires in any case.
     pub not_after: Timestamp,
-    /// Who acts in the subject's name (RFC 8693 §4.1).
+    /// The actor (RFC 8693 §4.1).
     pub act: Option<Value>,
     /// The key whose holder alone may use it (RFC 9449 §6).
     pub jkt: Option<String>,
@@ -70,7 +70,7 @@ pub struct SessionClaims {
 }
 
 impl SessionClaims {
-    /// What a session says.
+    /// The claims of a session.
     #[must_use]
     pub fn of(session: &Session) -> Self {
         let factors = session.factors();
@@ -78,8 +78,8 @@ impl SessionClaims {
         Self { sid: session.id, auth_time: session.auth_time, acr, amr }
     }
 
-    /// What a token of the session that says `claims` is worth. A session that was raised since does not
-    /// raise the tokens from before, and one that has lost a factor lowers them.
+    /// The level of a token with these claims. A session that was raised since does not raise earlier tokens, but
+    /// one that has lost a factor lowers them.
     #[must_use]
     pub fn of_token(session: &Session, claims: &VerifiedClaims) -> Self {
         let now = Self::of(session);
@@ -91,7 +91,7 @@ impl SessionClaims {
         }
     }
 
-    /// Whether this is worth what `session` is worth now. Claims have whole seconds.
+    /// Whether this equals the present level of `session`. Claims have whole seconds.
     #[must_use]
     pub fn is_worth(&self, session: &Session) -> bool {
         let now = Self::of(session);
@@ -99,8 +99,8 @@ impl SessionClaims {
         (self.sid, self.acr, self.amr) == (now.sid, now.acr, now.amr) && is_as_fresh
     }
 
-    /// The factors that a token with these claims stands for. One that is worth less than `session` says only when
-    /// the oldest of them was completed, and no more is believed of the others.
+    /// The factors that a token with these claims stands for. A token below the level of `session` only tells when
+    /// the oldest of them was completed, so all are taken to be that old.
     #[must_use]
     pub fn factors(&self, session: &Session) -> Factors {
         if self.is_worth(session) {
@@ -112,7 +112,7 @@ impl SessionClaims {
 }
 
 impl<'a> AccessTokenGrant<'a> {
-    /// What a session is entitled to.
+    /// The access token grant of a session.
     #[must_use]
     pub fn of(session: &'a Session) -> Self {
         Self {
@@ -130,7 +130,7 @@ impl<'a> AccessTokenGrant<'a> {
     }
 }
 
-/// When and by whom an access token is made.
+/// The time and the issuer of an access token.
 #[derive(Debug, Clone, Copy)]
 pub struct IssueContext<'a> {
     /// The issuer.
@@ -154,13 +154,13 @@ pub struct AccessClaims<'a> {
     pub aud: &'a str,
     /// Seconds since the epoch at which the token expires.
     pub exp: i64,
-    /// Seconds since the epoch at which it was made.
+    /// When it was issued, in seconds since the epoch.
     pub iat: i64,
     /// A random id of this token.
     pub jti: &'a str,
     /// The client it was issued to.
     pub client_id: &'a str,
-    /// The same once more, where verifiers look for it under this name.
+    /// The same under the name that some verifiers expect.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub azp: Option<&'a str>,
     /// The granted scopes, separated by spaces.
@@ -177,13 +177,13 @@ pub struct AccessClaims<'a> {
     /// How (RFC 8176).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub amr: Option<Amr>,
-    /// Who acts in the subject's name (RFC 8693 §4.1).
+    /// The actor (RFC 8693 §4.1).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub act: Option<Value>,
     /// The key whose holder alone may use it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cnf: Option<Confirmation>,
-    /// What the API asks about the user; none of these names is one of the above.
+    /// The claims about the user that the API requests; none has the name of a field above.
     #[serde(flatten)]
     pub asked: Map<String, Value>,
 }
@@ -240,7 +240,7 @@ pub struct IdClaims<'a> {
     pub aud: &'a str,
     /// Seconds since the epoch at which it expires.
     pub exp: i64,
-    /// Seconds since the epoch at which it was made.
+    /// When it was issued, in seconds since the epoch.
     pub iat: i64,
     /// When the user authenticated.
     pub auth_time: i64,
@@ -250,17 +250,17 @@ pub struct IdClaims<'a> {
     pub amr: Amr,
     /// The session.
     pub sid: String,
-    /// What the client sent with its request; not in an ID token that a refresh gives.
+    /// The `nonce` of the request; absent after a refresh.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nonce: Option<&'a str>,
     /// The left half of the access token's hash (OpenID Connect Core §3.1.3.6).
     pub at_hash: String,
-    /// Single claims the client asked for.
+    /// Individually requested claims.
     #[serde(flatten)]
     pub asked: Map<String, Value>,
 }
 
-/// The claims that ID tokens may have beside those of scopes, by the fields of [`IdClaims`].
+/// The claims that ID tokens may have besides those of scopes, as in the fields of [`IdClaims`].
 pub const ID_TOKEN_CLAIMS: &[&str] =
     &["iss", "sub", "aud", "exp", "iat", "auth_time", "acr", "amr", "sid", "nonce", "at_hash"];
 
@@ -273,32 +273,32 @@ pub struct LogoutClaims<'a> {
     pub sub: String,
     /// The client.
     pub aud: &'a str,
-    /// Seconds since the epoch at which it was made.
+    /// When it was issued, in seconds since the epoch.
     pub iat: i64,
     /// Seconds since the epoch at which it expires.
     pub exp: i64,
-    /// The notice's id: the same however often it is sent.
+    /// The notice's id, which stays the same when it is sent again.
     pub jti: String,
     /// The session that has ended.
     pub sid: String,
-    /// What kind of event it is.
+    /// The kind of event.
     pub events: Value,
 }
 
-/// The claims about the user that `rules` ask for. A claim the user does not have is left out.
+/// The claims about the user that `rules` request. Missing ones are left out.
 #[must_use]
 pub fn asked_by(rules: &TokenRules, subject: &Subject) -> Map<String, Value> {
     let value = |name: &str| match user_claim(name) {
         Some(claim) => (claim.value)(subject),
-        // A name that was reserved after it was given away: the token's own claim counts, and a token
-        // must not have a claim twice (RFC 7519 §4).
+        // A name that was reserved later: the token's own claim takes precedence, because a token must not have a
+        // claim twice (RFC 7519 §4).
         None if is_reserved_claim(name) => None,
         None => subject.attributes.claims.get(name).cloned(),
     };
     rules.claims.iter().filter_map(|name| Some((name.clone(), value(name)?))).collect()
 }
 
-/// What our own endpoints read from an access token after its signature was verified.
+/// The claims that Signet's own endpoints read from a verified access token.
 #[derive(Debug, Clone, Deserialize)]
 pub struct VerifiedClaims {
     /// The user, or the client itself.
@@ -310,7 +310,7 @@ pub struct VerifiedClaims {
     pub scope: String,
     /// Seconds since the epoch at which the token expires.
     pub exp: i64,
-    /// Seconds since the epoch at which it was made.
+    /// When it was issued, in seconds since the epoch.
     pub iat: i64,
     /// The client it was issued to.
     #[serde(default)]
@@ -324,13 +324,13 @@ pub struct VerifiedClaims {
     /// Seconds since the epoch at which the user authenticated.
     #[serde(default)]
     pub auth_time: Option<i64>,
-    /// How well; none in a token of an older version.
+    /// The assurance level; `None` in a token of an older version.
     #[serde(default)]
     pub acr: Option<AssuranceLevel>,
     /// How.
     #[serde(default)]
     pub amr: Option<Amr>,
-    /// Who acts in the subject's name.
+    /// The actor.
     #[serde(default)]
     pub act: Option<Value>,
     /// The key it is bound to.
@@ -339,14 +339,14 @@ pub struct VerifiedClaims {
 }
 
 impl VerifiedClaims {
-    /// Whether it is an access token as we make them: it names its client and has an id.
+    /// Whether it has the form of Signet's access tokens, with a client and an id.
     #[must_use]
     pub fn is_access(&self) -> bool {
         !self.jti.is_empty() && !self.client_id.is_empty()
     }
 }
 
-/// What is read from an ID token that comes back to us as a hint.
+/// The claims that are read from an `id_token_hint`.
 #[derive(Debug, Clone, Deserialize)]
 pub struct HintClaims {
     /// The user.

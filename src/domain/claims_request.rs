@@ -1,24 +1,23 @@
-//! The `claims` parameter: single claims a client asks for (OpenID Connect Core §5.5).
+//! The `claims` parameter: individually requested claims (OpenID Connect Core §5.5).
 //!
-//! Owns its reading. A claim that does not exist here is left out, also where it is essential (§5.5.1).
-//! An essential `acr` with a value is the exception the standard makes (§5.5.1.1): where that login cannot
-//! be had, the client is told.
+//! Unknown claims are left out, even if they are essential (§5.5.1). An essential `acr` with a value is the
+//! standard's exception (§5.5.1.1): if it cannot be met, the client gets an error.
 
 use serde_json::{Map, Value};
 
 use super::oidc::{self, RequestedClaims};
 
-/// The longest text that is looked at, in bytes.
+/// The longest accepted text, in bytes.
 const MAX_TEXT: usize = 8 * 1024;
 
-/// What a client asks for in detail.
+/// A parsed `claims` parameter.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ClaimsRequest {
-    /// The claims that are known, by where they are asked for.
+    /// The known claims, by destination.
     pub asked: RequestedClaims,
     /// The only user that will do.
     pub sub: Option<String>,
-    /// The `acr` that the ID token shall say, where one is requested.
+    /// The requested `acr` of the ID token, if any.
     pub acr: Option<AcrRequest>,
 }
 
@@ -27,7 +26,7 @@ pub struct ClaimsRequest {
 pub struct AcrRequest {
     /// Whether the request fails without one of them.
     pub is_essential: bool,
-    /// The values, also those that do not exist here.
+    /// The values, including unknown ones.
     pub values: Vec<String>,
 }
 
@@ -39,7 +38,7 @@ impl ClaimsRequest {
     /// Reads the parameter.
     ///
     /// # Errors
-    /// When it is no JSON object of objects, or longer than 8 KiB. Nesting is bounded by the parser.
+    /// When it is not a JSON object of objects, or longer than 8 KiB. Nesting is bounded by the parser.
     pub fn parse(text: &str) -> Result<Self, Malformed> {
         if text.len() > MAX_TEXT {
             return Err(Malformed);
@@ -139,7 +138,7 @@ mod tests {
                 ClaimsRequest::parse(&format!(r#"{{"{place}":{{"acr":{acr}}}}}"#)).unwrap()
             };
             assert_eq!(request("id_token").acr, wanted, "{acr}");
-            // Userinfo says no acr (OpenID Connect Core §5.5.1.1 is about the ID token).
+            // Userinfo contains no `acr` (OpenID Connect Core §5.5.1.1 is about the ID token).
             assert_eq!(request("userinfo").acr, None, "{acr}");
         }
         for bad in [r#"{"values":"a"}"#, r#"{"values":[1]}"#, r#"{"value":1}"#, r#"{"value":[]}"#] {
@@ -149,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_object_of_objects_is_refused() {
+    fn a_claims_request_must_be_an_object_of_objects() {
         let deep = format!("{}1{}", "{\"a\":".repeat(10_000), "}".repeat(10_000));
         let long = format!("{{\"a\":\"{}\"}}", "x".repeat(MAX_TEXT));
         for bad in

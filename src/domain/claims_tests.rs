@@ -1,4 +1,4 @@
-//! Tests of what tokens say: what an API asks for, and that no member is there twice.
+//! Tests of the claims of tokens: those that an API requests, and the absence of duplicates.
 
 use serde_json::json;
 
@@ -20,7 +20,7 @@ fn an_api_sees_what_it_asks_for_and_nothing_else() {
     assert_eq!(asked(&["floor", "no_such"]), json!({"floor": 3}));
 }
 
-/// Every member of a token is a reserved name, so that no custom claim can be called like it.
+/// Every member of a token is a reserved name, so that no custom claim can have it.
 #[test]
 fn the_members_of_tokens_are_reserved_names() {
     let access = AccessClaims {

@@ -1,8 +1,7 @@
 //! Clients: the applications that get tokens.
 //!
-//! Owns the settings of a client and what a client may ask for. Which settings fit together is
-//! `client_checks`, where answers may be sent `redirect`; the grants say which of them exist, and for
-//! which clients.
+//! Owns the settings of a client and what it may request. Consistency of settings is in `client_checks`, redirect
+//! URIs are in `redirect`, and each grant defines which clients may use it.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -27,36 +26,35 @@ pub const BUILT_IN: &str = "signet";
 
 /// The longest `client_id`, in bytes.
 const MAX_CLIENT_ID: usize = 128;
-/// Live secrets of one client: the one in use and the one that takes its place.
+/// The most live secrets of one client: the present one and its successor.
 pub const MAX_SECRETS: usize = 2;
 
-/// What an administrator says about a client.
+/// The registration of a client.
 ///
-/// Stored as one JSON object. A row that an older version wrote lacks the members that were added
-/// since, and their defaults here say how such a client goes on; [`ClientMetadata::new`] says what a
-/// new client starts with, which may be something else.
+/// Stored as one JSON object. Rows from older versions lack newer members, whose defaults here keep the behaviour
+/// of such clients. [`ClientMetadata::new`] has the defaults of new clients, which may differ.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClientMetadata {
-    /// The name people see when they are asked.
+    /// The name that users see.
     pub name: String,
-    /// What kind of application it is.
+    /// The kind of application.
     #[serde(rename = "type")]
     pub client_type: ClientType,
     /// How it authenticates.
     #[serde(rename = "token_endpoint_auth_method")]
     pub auth_method: AuthMethod,
-    /// Whether a client with a secret is held to `auth_method`. None in a row that was written before
-    /// a client could use both methods: see [`ClientMetadata::pins_auth_method`].
+    /// Whether a client with a secret must use `auth_method`. `None` in rows from before clients could use both
+    /// methods: see [`ClientMetadata::pins_auth_method`].
     #[serde(rename = "token_endpoint_auth_method_pinned", default)]
     pub auth_method_pinned: Option<bool>,
-    /// What the `aud` of its assertions may be.
+    /// The accepted `aud` of its assertions.
     #[serde(default = "AssertionAudience::of_old_row")]
     pub assertion_audience: AssertionAudience,
     /// Whether its authorization requests need a PKCE challenge. Read by
     /// [`ClientMetadata::pkce_policy`].
     #[serde(default = "PkcePolicy::of_old_row")]
     pub pkce: PkcePolicy,
-    /// The security profile it is held to.
+    /// The security profile that it must follow.
     #[serde(default)]
     pub security_profile: Option<SecurityProfile>,
     /// Its home page.
@@ -71,50 +69,50 @@ pub struct ClientMetadata {
     /// Its logo.
     #[serde(default)]
     pub logo: Option<ClientLogo>,
-    /// Where answers may be sent.
+    /// The addresses that responses may be sent to.
     #[serde(default)]
     pub redirect_uris: Vec<String>,
-    /// Where people may be sent after logging out.
+    /// The URIs to which users may return after logging out.
     #[serde(default)]
     pub post_logout_redirect_uris: Vec<String>,
-    /// Where the client wants to be told that a session has ended.
+    /// The URI that receives logout tokens.
     #[serde(default)]
     pub backchannel_logout_uri: Option<String>,
-    /// Origins besides those of the redirect URIs whose scripts may ask us.
+    /// Origins besides those of the redirect URIs whose scripts may call Signet.
     #[serde(default)]
     pub web_origins: Vec<String>,
     /// The grants it may use, by their names on the wire.
     #[serde(default)]
     pub grant_types: Vec<String>,
-    /// The scopes it may ask for; none means all that its audiences offer.
+    /// The scopes it may request; `None` means all that its audiences offer.
     #[serde(default)]
     pub scopes: Option<Scopes>,
-    /// The APIs its tokens may be for.
+    /// The APIs that it may get tokens for.
     #[serde(default)]
     pub audiences: Vec<String>,
-    /// The APIs this client is: it may look into their tokens and exchange them.
+    /// The APIs that this client implements: it may introspect and exchange their tokens.
     #[serde(default)]
     #[serde(rename = "serves")]
     pub resource_servers: Vec<String>,
-    /// How long its access tokens live, where the API does not say.
+    /// The lifetime of its access tokens, if the API sets none.
     #[serde(default)]
     pub access_token_ttl: Option<TimeSpan>,
-    /// When its sessions end unless refreshed.
+    /// The time after which its sessions end unless refreshed.
     #[serde(default)]
     pub refresh_idle_ttl: Option<TimeSpan>,
-    /// When its sessions end in any case.
+    /// The maximum lifetime of its sessions.
     #[serde(default)]
     pub refresh_max_ttl: Option<TimeSpan>,
-    /// What its ID tokens are signed with.
+    /// The signing algorithm of its ID tokens.
     #[serde(rename = "id_token_signed_response_alg", default = "id_token_alg")]
     pub id_token_alg: SigningAlg,
-    /// Which claims about its user an ID token has.
+    /// Which claims about the user its ID tokens contain.
     #[serde(default = "IdTokenClaims::of_old_row")]
     pub id_token_claims: IdTokenClaims,
-    /// The least assurance level of its users' sign-ins.
+    /// The minimum assurance level of its users' sign-ins.
     #[serde(default)]
     pub min_acr: Option<AssuranceLevel>,
-    /// Whether users are not asked for consent: the client is the operator's own. Read by
+    /// Whether users are not asked for consent, because the client is the operator's own. Read by
     /// [`ClientMetadata::skips_consent`].
     #[serde(default)]
     pub skip_consent: bool,
@@ -139,7 +137,7 @@ const fn id_token_alg() -> SigningAlg {
 pub struct SecretHash {
     /// SHA-256 of the secret.
     pub hash: [u8; 32],
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
 }
 
@@ -148,7 +146,7 @@ pub struct SecretHash {
 pub struct Client {
     /// Its name on the wire.
     pub client_id: String,
-    /// What an administrator said about it.
+    /// Its registration.
     pub metadata: ClientMetadata,
     /// Its live secrets, newest first, at most [`MAX_SECRETS`].
     pub secrets: Vec<SecretHash>,
@@ -156,9 +154,8 @@ pub struct Client {
     pub disabled_at: Option<Timestamp>,
     /// When it was registered.
     pub created_at: Timestamp,
-    /// Since when the name is its own; what is older belongs to a client that had the name before.
-    /// The beginning of all times when there was none: a clock that was wrong when the client was made
-    /// excludes no client.
+    /// Since when it has the name. Anything older belongs to an earlier client with the same name. The minimum if
+    /// there was none, so that a wrong clock at its creation has no effect.
     pub name_since: Timestamp,
 }
 
@@ -182,13 +179,13 @@ impl Client {
         self.metadata.grant_types.iter().any(|known| known == grant)
     }
 
-    /// The registered place that `asked` names.
+    /// The registered redirect URI that `asked` names.
     #[must_use]
     pub fn redirect(&self, asked: &str) -> Option<RegisteredRedirect> {
         redirect::match_redirect(asked, &self.metadata.redirect_uris, self.metadata.client_type)
     }
 
-    /// Whether people may be sent to `asked` after logging out.
+    /// Whether users may return to `asked` after logging out.
     #[must_use]
     pub fn after_logout(&self, asked: &str) -> Option<RegisteredRedirect> {
         let registered = &self.metadata.post_logout_redirect_uris;
@@ -201,20 +198,20 @@ impl Client {
         self.metadata.audiences.iter().any(|known| known == audience)
     }
 
-    /// The same of what a request names: none means the issuer itself, which every client may ask for.
+    /// The same for the target of a request: `None` means the issuer itself, which every client may request.
     #[must_use]
     pub fn may_target(&self, audience: Option<&str>) -> bool {
         audience.is_none_or(|audience| self.may_target_api(audience))
     }
 
-    /// Whether it may ask for this scope, as far as it is concerned.
+    /// Whether its registration allows this scope.
     #[must_use]
     pub fn may_request_scope(&self, scope: &str) -> bool {
         self.metadata.scopes.as_ref().is_none_or(|scopes| scopes.contains(scope))
     }
 
-    /// Whether it asks for tokens in its own name and may have one for no API: it never gets any. A
-    /// resource server that only introspects needs none, and one that administers is for the issuer.
+    /// Whether it requests tokens for itself but has no audience, so that it never gets any. A resource server that
+    /// only introspects needs none, and tokens for administration are for the issuer.
     #[must_use]
     pub fn gets_no_token(&self) -> bool {
         self.metadata.client_type == ClientType::Service
@@ -229,21 +226,20 @@ impl Client {
         self.metadata.resource_servers.iter().any(|known| known == audience)
     }
 
-    /// Whether something that was given at `at` was given to this client, and not to one that had
-    /// its name before.
+    /// Whether something that was issued at `at` belongs to this client, and not to an earlier one with the same
+    /// name.
     #[must_use]
     pub fn owned_name_at(&self, at: Timestamp) -> bool {
         self.name_since <= at
     }
 
-    /// Whether people have to be asked every time: the server cannot tell this client from one that
-    /// pretends to be it (RFC 8252 §8.6).
+    /// Whether users must be asked every time, because the client can be impersonated (RFC 8252 §8.6).
     #[must_use]
     pub fn is_unprovable(&self, redirect: &RegisteredRedirect) -> bool {
         self.metadata.client_type == ClientType::Native && !redirect.is_owned()
     }
 
-    /// The origins whose scripts may ask us in its name.
+    /// The origins whose scripts may call Signet for it.
     pub fn origins(&self) -> impl Iterator<Item = String> + '_ {
         let settings = &self.metadata;
         let of_redirects = settings.redirect_uris.iter().filter_map(|uri| web_origin::origin(uri));
@@ -251,9 +247,9 @@ impl Client {
     }
 }
 
-/// Whether `text` may be a `client_id`: 1 to 128 characters that mean the same in a form, a URL and
-/// a Basic header. A dot or two are no name: every reader of URLs takes them out of a path. New clients
-/// have no colon in it (`admin::clients`).
+/// Whether `text` may be a `client_id`: 1 to 128 characters that mean the same in a form, a URL and a Basic header.
+/// `.` and `..` are not allowed, because URL parsers remove them from a path. New clients have no colon in it
+/// (`admin::clients`).
 #[must_use]
 pub fn is_client_id(text: &str) -> bool {
     (1..=MAX_CLIENT_ID).contains(&text.len())
@@ -262,7 +258,7 @@ pub fn is_client_id(text: &str) -> bool {
 }
 
 impl ClientMetadata {
-    /// A client of this type with what it starts with. `grants` are those that exist.
+    /// A client of this type with its defaults. `grants` are the existing grants.
     #[must_use]
     pub fn new(name: String, client_type: ClientType, grants: &[GrantInfo]) -> Self {
         Self {
@@ -324,7 +320,7 @@ impl ClientMetadata {
         }
     }
 
-    /// Whether it is held to the FAPI 2.0 Security Profile.
+    /// Whether it must follow the FAPI 2.0 Security Profile.
     #[must_use]
     pub fn is_fapi2(&self) -> bool {
         self.security_profile == Some(SecurityProfile::Fapi2)
@@ -336,7 +332,7 @@ impl ClientMetadata {
         !self.is_fapi2() || FAPI2_ALGS.contains(&alg)
     }
 
-    /// Whether an ID token for these scopes and single claims says more about its user than `sub`.
+    /// Whether an ID token for these scopes and claims contains more about its user than `sub`.
     #[must_use]
     pub fn id_token_has_claims(&self, scopes: &Scopes, asked: &RequestedClaims) -> bool {
         let of_scopes = self.id_token_claims == IdTokenClaims::Scopes && scopes.contains(OPENID);

@@ -1,7 +1,7 @@
-//! Which settings of a client fit together.
+//! The consistency of a client's settings.
 //!
-//! Owns every refusal of settings that needs neither the database nor a crypto library. All fields at
-//! fault are named at once.
+//! Owns every check of settings that needs neither the database nor a crypto library. All invalid fields are
+//! reported at once.
 
 use super::client::{AuthMethod, ClientMetadata, ClientType, PkcePolicy};
 use super::grant_type::{self, GrantInfo};
@@ -18,7 +18,7 @@ use crate::base::TimeSpan;
 const MAX_LIST: usize = 64;
 
 impl ClientMetadata {
-    /// Everything that cannot be, field by field. `grants` are those that exist.
+    /// All invalid fields. `grants` are the existing grants.
     #[must_use]
     pub fn problems(&self, grants: &[GrantInfo]) -> Vec<FieldError> {
         let mut found = Found(Vec::new());
@@ -51,7 +51,7 @@ impl ClientMetadata {
         let public = self.auth_method == AuthMethod::None;
         match self.client_type {
             ClientType::Spa | ClientType::Native if !public => {
-                let message = "A spa or native client can keep no secret: its method is none.";
+                let message = "A spa or native client cannot keep a secret: its method is none.";
                 found.note(field, "not_for_this_type", message);
             }
             ClientType::Web | ClientType::Service if public => {
@@ -109,7 +109,11 @@ impl ClientMetadata {
         let field = "grant_types";
         let mut chosen = self.grant_types.iter().map(|name| grant_type::find(grants, name));
         if chosen.clone().any(|grant| grant.is_none()) {
-            found.note(field, "unknown", "A grant is one of those discovery lists.");
+            found.note(
+                field,
+                "unknown",
+                "A grant must be one of grant_types_supported in the discovery document.",
+            );
         }
         let closed = chosen.clone().any(|grant| grant.is_none_or(|grant| !grant.public_clients));
         if self.auth_method == AuthMethod::None && closed {
@@ -121,7 +125,7 @@ impl ClientMetadata {
             found.note(field, "not_for_this_type", "A service has no user who could log in.");
         }
         if redirects && self.redirect_uris.is_empty() {
-            let message = "A client that logs people in needs at least one redirect URI.";
+            let message = "A client that logs users in needs at least one redirect URI.";
             found.note("redirect_uris", "missing", message);
         }
     }
@@ -175,9 +179,9 @@ impl ClientMetadata {
             let whole = |life: TimeSpan| life.millis() % 1000 == 0;
             if life.is_some_and(|life| life < least || life > most || !whole(life)) {
                 let message = if most.millis() > day {
-                    "A session's life is 1 minute to 10 years in whole seconds, or null."
+                    "The lifetime of a session is 1 minute to 10 years in whole seconds, or null."
                 } else {
-                    "An access token's life is 1 second to 24 hours in whole seconds, or null."
+                    "The lifetime of an access token is 1 second to 24 hours in whole seconds, or null."
                 };
                 found.note(field, "out_of_range", message);
             }

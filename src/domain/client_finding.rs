@@ -1,8 +1,8 @@
-//! What was wrong with requests of a registered client, for the operator who asks why.
+//! Findings about requests of a registered client, for operators.
 //!
-//! Owns which findings there are and how many of them are kept; `finding_explanation` says what each means. A
-//! finding never holds a secret, a user or a free text of a request. What it has of a request is a scope, an API
-//! or a redirect URI without its query, each shortened.
+//! Owns the kinds of findings and how many are kept; `finding_explanation` explains them. A finding never contains
+//! a secret, a user or free text of a request, only a scope, an API or a redirect URI without its query, each
+//! shortened.
 
 use crate::base::{TimeSpan, Timestamp};
 use crate::text_enum;
@@ -12,7 +12,7 @@ use super::scope::RequestedScopes;
 
 /// How many findings of one code a client has; further ones are counted together, without a detail.
 pub const MAX_DETAILS: i64 = 16;
-/// How long a finding is told after it was seen last.
+/// How long a finding is reported after it was last seen.
 pub const TOLD_FOR: TimeSpan = TimeSpan::from_days(30);
 /// The longest detail, in characters.
 const MAX_DETAIL: usize = 300;
@@ -20,7 +20,7 @@ const MAX_DETAIL: usize = 300;
 const MAX_SCOPE: usize = 64;
 
 text_enum! {
-    /// A finding that has an explanation of its own: a code of ours, or the error code of a refusal.
+    /// A finding with its own explanation: one of Signet's codes, or the error code of a refusal.
     pub enum FindingCode {
         /// A scope was left out that an API offers, or this server has, and that the client may not have.
         ScopeNotGranted = "scope_not_granted",
@@ -38,24 +38,23 @@ text_enum! {
         InvalidGrant = "invalid_grant",
         /// A grant that the client is not registered for.
         UnauthorizedClient = "unauthorized_client",
-        /// A scope that the client may not have, where all or nothing is granted.
+        /// A scope that the client may not have, in a request that is granted completely or not at all.
         InvalidScope = "invalid_scope",
         /// An API that the client may not have tokens for.
         InvalidTarget = "invalid_target",
     }
 }
 
-/// What tells one finding of a client from another.
+/// The identity of a finding about a client.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FindingKey {
     /// The client.
     pub client_id: String,
     /// The path it called.
     pub endpoint: String,
-    /// What was found: a [`FindingCode`] or another error code of OAuth.
+    /// A [`FindingCode`] or another error code of OAuth.
     pub code: String,
-    /// A scope, an API, a redirect URI, a grant, a method or a sentence of ours; empty for all that are counted
-    /// together.
+    /// A scope, an API, a redirect URI, a grant, a method or a fixed sentence; empty for findings that are summed.
     pub detail: String,
 }
 
@@ -96,7 +95,7 @@ pub fn dropped(
 ) -> Vec<FindingKey> {
     let most = usize::try_from(MAX_DETAILS).unwrap_or(usize::MAX);
     let of = |scope: &str| {
-        // Callers without credentials can invent scopes, and not those of the other code.
+        // Unauthenticated callers can invent scopes, so unknown ones have a separate code.
         let known = oidc::is_scope(scope) || oidc::is_unsupported(scope) || exists(scope);
         let code = if known { FindingCode::ScopeNotGranted } else { FindingCode::ScopeUnknown };
         let short: String = scope.chars().take(MAX_SCOPE).collect();
@@ -105,8 +104,8 @@ pub fn dropped(
     dropped.iter().take(most).map(of).collect()
 }
 
-/// The part of a redirect URI that a finding keeps. The query may hold texts of a user and is left out; the
-/// question mark stays, because it may be what keeps the URI from being equal to a registered one.
+/// The part of a redirect URI that a finding keeps. The query may contain texts of a user and is left out; the
+/// question mark stays, because it may be the difference from a registered URI.
 #[must_use]
 pub fn redirect_detail(asked: &str) -> String {
     let without_fragment = asked.split('#').next().unwrap_or_default();
@@ -119,7 +118,7 @@ pub fn redirect_detail(asked: &str) -> String {
 /// A finding and how often it was seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// What.
+    /// Its identity.
     pub key: FindingKey,
     /// How often.
     pub times: i64,

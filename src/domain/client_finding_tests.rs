@@ -1,4 +1,4 @@
-//! Tests of which findings there are.
+//! Tests of findings.
 
 use super::*;
 

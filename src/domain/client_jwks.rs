@@ -1,15 +1,14 @@
 //! The public keys a client authenticates with: which JWKs may be registered (RFC 7517, RFC 7523).
 //!
-//! Owns the refusal of private members, the number and names of keys, that each is for one algorithm
-//! (RFC 8725 §3.1), and drops every member that says nothing about the key. Fetches nothing: `x5u` and
-//! `jku` are not followed. Whether a signature can be verified with a key is `crypto::client_key`'s to
-//! say.
+//! Refuses private members, limits the number and `kid`s of keys, assigns one algorithm to each (RFC 8725 §3.1),
+//! and drops irrelevant members. `x5u` and `jku` are not followed. `crypto::client_key` checks that a key is
+//! usable.
 
 use serde_json::{Map, Value};
 
 use super::signing_key::{SigningAlg, is_kid};
 
-/// The most keys of one client: a few in use and those that take their places.
+/// The most keys of one client: a few in use and their successors.
 pub const MAX_KEYS: usize = 16;
 /// The members that are kept.
 const MEMBERS: &[&str] = &["kty", "use", "key_ops", "alg", "kid", "crv", "n", "e", "x", "y"];
@@ -29,7 +28,7 @@ pub enum KeyError {
     Unfit,
     /// For something else than signatures.
     Purpose,
-    /// A `kid` that is none.
+    /// An invalid `kid`.
     Kid,
     /// Two keys of one `kid`.
     SameKid,
@@ -58,16 +57,16 @@ impl KeyError {
         }
     }
 
-    /// A sentence for people.
+    /// The error message.
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {
             Self::Form => r#"Send public keys as a JWK set, {"keys":[...]}, or a list of JWKs."#,
             Self::Private => {
-                "This is a private key. Send the public half only, and make a new pair: this one \
-                 has left its owner."
+                "This is a private key. Send only the public key, and create a new pair: this private key is no \
+                 longer secret."
             }
-            Self::Unreadable => "A key lacks a member of its type or has one that cannot be.",
+            Self::Unreadable => "A key lacks a required member or has an invalid one.",
             Self::Unfit => {
                 "A key is for ES256, ES384, EdDSA (Ed25519), RS256 or PS256; RSA has 2048 to 8192 \
                  bits."
@@ -76,11 +75,11 @@ impl KeyError {
             Self::Kid => "A kid is 1 to 255 printable ASCII characters.",
             Self::SameKid => "Each kid names one key.",
             Self::TwoAlgorithms => {
-                "One key is for one algorithm: register another key for the other one."
+                "A key is for one algorithm only: register another key for the other one."
             }
             Self::Weak => {
                 "This RSA key has the ROCA weakness (CVE-2017-15361): its private half can be \
-                 computed from the public one. Make a new pair with other software."
+                 computed from the public one. Create a new pair with other software."
             }
             Self::TooMany => "At most 16 keys.",
         }
@@ -90,20 +89,19 @@ impl KeyError {
 /// A key that signatures can be verified with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckedKey {
-    /// The algorithm it is for: the one it names, else RS256 for RSA and the one of the curve for the
-    /// others.
+    /// Its algorithm: the one it names, otherwise RS256 for RSA and that of the curve for other keys.
     pub alg: SigningAlg,
     /// Equal for two spellings of one key.
     pub identity: String,
 }
 
-/// The keys in `given`, as they are to be stored: a JWK set, a list of JWKs or one JWK; null is none.
-/// Each names its algorithm afterwards.
+/// The keys in `given` in their stored form, each with its algorithm. `given` is a JWK set, a list of JWKs, one
+/// JWK, or null for none.
 ///
-/// `check_key` says whether a signature can be verified with one of them, which takes a crypto library.
+/// `check_key` checks a key with the crypto library.
 ///
 /// # Errors
-/// The first thing that is wrong; a private key before anything else.
+/// The first error; a private key takes precedence.
 pub fn accept(
     given: &Value,
     check_key: impl Fn(&Value) -> Result<CheckedKey, KeyError>,
@@ -131,7 +129,7 @@ pub fn accept(
     Ok(kept.into_iter().map(|(key, _)| key).collect())
 }
 
-/// The keys in `given`; none when it is of no form that keys come in.
+/// The keys in `given`; `None` if it has none of the accepted forms.
 #[must_use]
 pub fn listed(given: &Value) -> Option<&[Value]> {
     match given {

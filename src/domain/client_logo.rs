@@ -1,7 +1,8 @@
-//! Logos of clients: which pictures are accepted.
+//! Logos of clients.
 //!
-//! Owns the kinds, told by the content, and the limits. Raster pictures only: an SVG is a document. Width and height
-//! are read from the head of the file, so that a small file cannot become a huge picture in a browser.
+//! Owns the accepted kinds, recognised by content, and the limits. Raster pictures only, because an SVG is a
+//! document. Width and height are read from the file, so that a small file cannot become a huge picture in a
+//! browser.
 
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +32,7 @@ text_enum! {
 pub struct ClientLogo {
     /// The hash of the file, in base64url: another picture has another address.
     pub hash: String,
-    /// What it is.
+    /// Its media type.
     pub media_type: ImageType,
 }
 
@@ -48,7 +49,7 @@ impl ClientLogo {
 pub enum LogoError {
     /// More than [`MAX_BYTES`].
     TooLarge,
-    /// None of the kinds, or cut off in its head.
+    /// None of the kinds, or truncated in its head.
     NotAnImage,
     /// A side has no pixel, or more than [`MAX_SIDE`].
     Dimensions,
@@ -65,20 +66,20 @@ impl LogoError {
         }
     }
 
-    /// A sentence that says what is accepted.
+    /// A sentence about what is accepted.
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {
             Self::TooLarge => "A logo is a file of at most 64 KiB.",
             Self::NotAnImage => {
-                "A logo is a PNG, JPEG or WebP file; what it is called does not matter."
+                "A logo is a PNG, JPEG or WebP file. The type is detected from its content, not its name."
             }
             Self::Dimensions => "A logo is 1 to 1024 pixels wide and high.",
         }
     }
 }
 
-/// What a file is, if it is accepted as a logo.
+/// The kind of a file, if it is accepted as a logo.
 ///
 /// # Errors
 /// [`LogoError`].

@@ -1,6 +1,6 @@
 //! Policies that an administrator chooses for one client.
 //!
-//! Owns their names and what each allows. Which client has which is `client`.
+//! Owns their names and what each allows.
 
 use crate::text_enum;
 
@@ -21,8 +21,7 @@ text_enum! {
 }
 
 impl PkcePolicy {
-    /// The policy of a row without the member: it was written when every client had to send a
-    /// challenge.
+    /// The policy of a row without the member, from when every client had to send a challenge.
     #[must_use]
     pub const fn of_old_row() -> Self {
         Self::Required
@@ -37,8 +36,8 @@ impl PkcePolicy {
         }
     }
 
-    /// Whether a request without a challenge may be answered: `openid` says that an ID token will be
-    /// issued, `nonce` that it will hold a value of the client's.
+    /// Whether a request without a challenge is accepted: with `openid` and `nonce`, the ID token will contain a
+    /// value of the client's.
     #[must_use]
     pub const fn allows_no_challenge(self, openid: bool, nonce: bool) -> bool {
         match self {
@@ -50,7 +49,7 @@ impl PkcePolicy {
 }
 
 text_enum! {
-    /// A security profile: a set of rules that a client is held to beyond those of its settings.
+    /// A security profile: additional rules that a client must follow.
     pub enum SecurityProfile {
         /// FAPI 2.0 Security Profile: pushed requests, PKCE, DPoP, `private_key_jwt`, strong algorithms,
         /// refresh tokens that do not rotate.
@@ -62,19 +61,19 @@ text_enum! {
 pub const FAPI2_ALGS: &[SigningAlg] = &[SigningAlg::Ps256, SigningAlg::Es256, SigningAlg::EdDsa];
 
 text_enum! {
-    /// What the `aud` of a client assertion may be (RFC 7523 §3).
+    /// The accepted `aud` of a client assertion (RFC 7523 §3).
     pub enum AssertionAudience {
-        /// The issuer, as a string (draft-ietf-oauth-rfc7523bis): no other server can have been given
-        /// the assertion.
+        /// The issuer, as a string (draft-ietf-oauth-rfc7523bis), so that the assertion cannot have been made for
+        /// another server.
         Issuer = "issuer",
-        /// The issuer, the token endpoint or the endpoint that is called, as a string or a list of
-        /// one: what libraries send that follow OpenID Connect Core §9.
+        /// The issuer, the token endpoint or the called endpoint, as a string or a list of one: for libraries that
+        /// follow OpenID Connect Core §9.
         Endpoint = "endpoint",
     }
 }
 
 impl AssertionAudience {
-    /// The only audience there was when a row without the member was written.
+    /// The value of a row without the member, from when it was the only one.
     #[must_use]
     pub const fn of_old_row() -> Self {
         Self::Issuer
@@ -82,7 +81,7 @@ impl AssertionAudience {
 }
 
 text_enum! {
-    /// Which claims about its user an ID token has.
+    /// Which claims about the user an ID token contains.
     pub enum IdTokenClaims {
         /// Those that were requested by name (`claims`); the others are at the userinfo endpoint.
         Minimal = "minimal",
@@ -92,7 +91,7 @@ text_enum! {
 }
 
 impl IdTokenClaims {
-    /// The only choice there was when a row without the member was written.
+    /// The value of a row without the member, from when it was the only one.
     #[must_use]
     pub const fn of_old_row() -> Self {
         Self::Minimal

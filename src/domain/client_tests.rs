@@ -1,4 +1,4 @@
-//! Registered clients: what a type begins with, what is refused, and what stored ones say.
+//! Tests of registered clients: defaults of types, refusals, and stored rows.
 
 use serde_json::Value;
 
@@ -34,7 +34,7 @@ fn codes(settings: &ClientMetadata) -> Vec<(&'static str, &'static str)> {
 }
 
 #[test]
-fn what_a_type_starts_with_fits_together() {
+fn the_defaults_of_a_type_are_consistent() {
     assert_eq!(codes(&web()), []);
     assert_eq!(codes(&of_type(ClientType::Service)), []);
     let native = ClientMetadata {

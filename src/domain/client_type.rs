@@ -1,20 +1,20 @@
 //! The types of clients, and how a client of each type authenticates.
 //!
-//! Apart from `client` because the rules for redirect URIs and for grants depend on the type. The
-//! grants of a type are said by the grants (`grant_type`).
+//! Separate from `client` because the rules for redirect URIs and for grants depend on the type. Which grants a
+//! type has is defined by the grants (`grant_type`).
 
 use crate::text_enum;
 
 text_enum! {
-    /// What kind of application it is; decides what it starts with and what it may be given.
+    /// The type of an application, which decides its defaults and what it may have.
     pub enum ClientType {
         /// Runs in a browser and can keep no secret.
         Spa = "spa",
         /// Runs on a server and keeps a secret.
         Web = "web",
-        /// Runs on people's devices and can keep no secret.
+        /// Runs on users' devices and cannot keep a secret.
         Native = "native",
-        /// Has no user: asks for tokens in its own name.
+        /// Has no user and requests tokens for itself.
         Service = "service",
     }
 }
@@ -42,7 +42,7 @@ impl AuthMethod {
 }
 
 impl ClientType {
-    /// How a client of this type authenticates when nothing else is said.
+    /// The default authentication method of this type.
     #[must_use]
     pub const fn auth_method(self) -> AuthMethod {
         match self {

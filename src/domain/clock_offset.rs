@@ -1,13 +1,13 @@
 //! The time that the processes on one database agree on.
 //!
-//! Owns the rule by which a process follows the clock of the database: what is stored and compared by
-//! other processes is the wall clock plus the measured offset. Reads no clock.
+//! Owns the rule by which a process follows the clock of the database: stored and compared times are the wall clock
+//! plus the measured offset. Reads no clock.
 
 use crate::base::{TimeSpan, Timestamp};
 
 use super::clock_skew::Reading;
 
-/// An offset up to this is left alone: it is within what a measurement over a network can be wrong by.
+/// An offset up to this is ignored, because it is within the error of a measurement over a network.
 pub const APPLIED_ABOVE: TimeSpan = TimeSpan::from_millis(250);
 /// An offset above this is logged.
 pub const LOGGED_ABOVE: TimeSpan = TimeSpan::from_secs(1);
@@ -27,7 +27,7 @@ pub const fn length(offset: TimeSpan) -> TimeSpan {
     TimeSpan::from_millis(offset.millis().saturating_abs())
 }
 
-/// What is added to the wall clock.
+/// The correction that is added to the wall clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Correction {
     offset: TimeSpan,
@@ -53,15 +53,15 @@ impl Correction {
         }
     }
 
-    /// The correction of a process that has told no time yet: nothing can go back.
+    /// The correction of a process that has not used any time yet, so that nothing can go back.
     #[must_use]
     pub fn at_start(measured: TimeSpan) -> Self {
         Self { offset: applied(measured), held: None }
     }
 
-    /// The correction after `measured` was found at `reading`: the database's clock minus the wall clock.
-    /// It never sets the common time back. What it would have set back is waited out, for exactly that
-    /// long by the counting clock, whatever the wall clock does meanwhile.
+    /// The correction after `measured` (the database's clock minus the wall clock) was found at `reading`. It never
+    /// sets the common time back: instead, the time stands still for that long by the monotonic clock, whatever the
+    /// wall clock does meanwhile.
     #[must_use]
     pub fn after(&self, measured: TimeSpan, reading: Reading) -> Self {
         let offset = applied(measured);

@@ -1,56 +1,54 @@
-//! Whether the wall clock can be believed.
+//! Whether the wall clock can be trusted.
 //!
-//! Owns the comparison of the wall clock with a clock that only counts, and with the last recorded
-//! time. What must not happen on a bad clock (keys that go, rows that are removed) asks
-//! here first. Reads neither clock.
+//! Owns the comparison of the wall clock with the monotonic clock, and with the last recorded time. Whatever must
+//! not happen on a wrong clock, such as removing keys and rows, checks this first. Reads neither clock.
 
 use crate::base::{TimeSpan, Timestamp};
 
 /// How far the wall clock may be from where it should be.
 const TOLERANCE: TimeSpan = TimeSpan::from_mins(60);
-/// How long it must run evenly after a jump to be believed again.
+/// How long it must run evenly after a jump to be trusted again.
 const SETTLING: TimeSpan = TimeSpan::from_mins(60);
 
 /// Both clocks at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reading {
-    /// What the wall clock shows.
+    /// The wall clock.
     pub wall: Timestamp,
-    /// How long the counting clock has counted; means nothing between processes.
+    /// The monotonic clock, which is meaningless to other processes.
     pub counted: TimeSpan,
 }
 
-/// What the comparison says.
+/// The result of the comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// It is where it should be.
     Steady,
-    /// It is elsewhere for the first time: by so much, and not believed until it has run evenly
-    /// for an hour or is back.
+    /// It has just jumped by this much, and is not trusted until it has run evenly for an hour or is back.
     Jumped(TimeSpan),
-    /// It jumped before, and is not believed yet.
+    /// It jumped earlier, and is not trusted yet.
     Unsettled,
 }
 
 /// Watches one process's clocks.
 #[derive(Debug, Default)]
 pub struct Watch {
-    /// The last reading that was believed.
+    /// The last trusted reading.
     believed: Option<Reading>,
     /// The first reading after the last jump.
     jumped: Option<Reading>,
 }
 
 impl Watch {
-    /// Whether the last reading was believed; so is a clock that has not been read yet.
+    /// Whether the last reading was trusted. A clock that has not been read yet is trusted.
     #[must_use]
     pub const fn believes(&self) -> bool {
         self.jumped.is_none()
     }
 
-    /// Judges a reading. `written` is the last time a process on this database wrote down; it is
-    /// asked for at the first reading only. A server that was off for more than an hour cannot be
-    /// told from a clock that is wrong, and waits too.
+    /// Judges a reading. `written` is the last time that a process recorded in the database; it is used at the
+    /// first reading only. A server that was off for more than an hour cannot be distinguished from a wrong clock,
+    /// and waits as well.
     pub fn judge(&mut self, reading: Reading, written: Option<Timestamp>) -> Verdict {
         let off = match (self.believed, written) {
             (Some(believed), _) => distance(believed, reading),
@@ -77,7 +75,7 @@ impl Watch {
     }
 }
 
-/// How far the wall clock is from where `from` says it should be.
+/// The distance of the wall clock from its expected value since `from`.
 fn distance(from: Reading, reading: Reading) -> TimeSpan {
     (reading.wall - from.wall) - (reading.counted - from.counted)
 }
@@ -132,7 +130,7 @@ mod tests {
         assert_eq!(watch.judge(at(20, 20), None), Verdict::Steady);
         assert!(matches!(watch.judge(at(9 * HOUR, 30), None), Verdict::Jumped(_)));
         assert!(matches!(watch.judge(at(90 * HOUR, HOUR), None), Verdict::Jumped(_)));
-        // The hour begins anew with each jump.
+        // The hour restarts with each jump.
         assert_eq!(watch.judge(at(91 * HOUR - 1, 2 * HOUR - 1), None), Verdict::Unsettled);
         assert_eq!(watch.judge(at(91 * HOUR, 2 * HOUR), None), Verdict::Steady);
     }

@@ -1,10 +1,10 @@
-//! Colours as people type them, and whether one can be read on another.
+//! Colours, and their contrast.
 //!
-//! Owns the contrast of WCAG 2.2 (§1.4.3) and what follows from it. Knows no page and no setting.
+//! Owns the parsing of colours and the contrast of WCAG 2.2 (§1.4.3).
 
 use std::fmt;
 
-/// The least contrast of text against what is behind it (WCAG 2.2 §1.4.3, level AA).
+/// The minimum contrast of text (WCAG 2.2 §1.4.3, level AA).
 pub const READABLE: f64 = 4.5;
 
 /// A colour in sRGB, eight bits a channel.

@@ -1,6 +1,6 @@
 //! How long the web console stays open after a sign-in.
 //!
-//! Owns the two limits. They are shorter than those of a sign-in at the pages: a browser that is left open must not
+//! Owns the two limits, which are shorter than those of a sign-in at the pages, so that an abandoned browser cannot
 //! administer for a day.
 
 use crate::base::{TimeSpan, Timestamp};
@@ -10,8 +10,8 @@ pub const MAX_IDLE: TimeSpan = TimeSpan::from_mins(30);
 /// How long it stays open in any case.
 pub const MAX_AGE: TimeSpan = TimeSpan::from_mins(8 * 60);
 
-/// Whether a user who authenticated at `auth_time` and used the console last at `used_at` may go on without signing
-/// in again.
+/// Whether a user who authenticated at `auth_time` and used the console last at `used_at` may continue without
+/// signing in again.
 #[must_use]
 pub fn is_open(auth_time: Timestamp, used_at: Option<Timestamp>, now: Timestamp) -> bool {
     let last = used_at.filter(|used| *used <= now).unwrap_or(auth_time).max(auth_time);

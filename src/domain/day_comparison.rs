@@ -1,11 +1,11 @@
-//! Whether a day was like the days before it.
+//! Comparison of a day with the days before it.
 //!
-//! Owns the one rule: a plain comparison with the least and the most of the days before, so that an administrator can
-//! check it by the numbers that are shown beside it.
+//! A plain comparison with the minimum and the maximum of the days before, so that an administrator can check it with
+//! the displayed numbers.
 
 /// The days that the last one is compared with.
 pub const DAYS_BEFORE: usize = 6;
-/// Numbers that differ by less are alike, however small they are.
+/// A smaller difference never counts.
 const LEAST_DIFFERENCE: i64 = 10;
 
 /// How a day compares with those before it.

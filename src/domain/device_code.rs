@@ -1,6 +1,6 @@
 //! Device codes: a device without a keyboard waits until a user types its code elsewhere (RFC 8628).
 //!
-//! Owns the code people type, how often a device may ask, and what it is told.
+//! Owns the user code, the polling interval of a device, and the answer to a poll.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,19 +14,19 @@ use super::validity::has_expired;
 pub const LIFE: TimeSpan = TimeSpan::from_mins(10);
 /// The pause between two polls of a device that keeps to it (RFC 8628 §3.2).
 pub const PAUSE: TimeSpan = TimeSpan::from_secs(5);
-/// What each impatient poll adds to it (RFC 8628 §3.5).
+/// The increase after a premature poll (RFC 8628 §3.5).
 const PENALTY: TimeSpan = TimeSpan::from_secs(5);
 /// Networks jitter: a poll that is this early is not impatient.
 const LEEWAY: TimeSpan = TimeSpan::from_secs(1);
-/// The longest pause: beyond the life of a code it would mean nothing.
+/// The longest interval; more than the lifetime of a code would be pointless.
 const MAX_PAUSE: TimeSpan = TimeSpan::from_mins(2);
 
-/// Letters that cannot spell a word or be taken for one another (RFC 8628 §6.1).
+/// Letters that form no words and are not confused with each other (RFC 8628 §6.1).
 const ALPHABET: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
 const LETTERS: usize = 8;
 
 text_enum! {
-    /// Where a device code stands.
+    /// The state of a device code.
     pub enum DeviceState {
         /// No user has decided.
         Pending = "pending",
@@ -37,7 +37,7 @@ text_enum! {
     }
 }
 
-/// What a device asked for, checked when it asked.
+/// The checked request of a device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeviceAsk {
     /// The scopes.
@@ -52,15 +52,15 @@ pub struct DeviceAsk {
 /// A device that waits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceCode {
-    /// What people type, eight letters without a hyphen.
+    /// The user code: eight letters without a hyphen.
     pub user_code: String,
     /// The client on the device.
     pub client_id: String,
-    /// What it asked for.
+    /// Its request.
     pub asked: DeviceAsk,
-    /// Where it stands.
+    /// Its state.
     pub state: DeviceState,
-    /// The pause it has to keep.
+    /// Its polling interval.
     pub pause: TimeSpan,
     /// When it last came.
     pub polled_at: Option<Timestamp>,
@@ -68,14 +68,14 @@ pub struct DeviceCode {
     pub expires_at: Timestamp,
 }
 
-/// What a device is told when it comes (RFC 8628 §3.5).
+/// The answer to a poll (RFC 8628 §3.5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Poll {
     /// Nothing yet.
     Pending,
-    /// Nothing yet, and it came too early.
+    /// No decision yet, and the poll came too early.
     SlowDown,
-    /// Its time is over.
+    /// It has expired.
     Expired,
     /// The user denied it.
     Denied,
@@ -84,7 +84,7 @@ pub enum Poll {
 }
 
 impl DeviceCode {
-    /// What it is told at `now`.
+    /// The answer at `now`.
     #[must_use]
     pub fn poll(&self, now: Timestamp) -> Poll {
         if self.has_expired(now) {
@@ -98,39 +98,39 @@ impl DeviceCode {
         }
     }
 
-    /// When it asked for its code.
+    /// When it requested its code.
     #[must_use]
     pub fn begun_at(&self) -> Timestamp {
         self.expires_at - LIFE
     }
 
-    /// Whether its time is over.
+    /// Whether it has expired.
     #[must_use]
     pub fn has_expired(&self, now: Timestamp) -> bool {
         has_expired(self.expires_at, LIFE, now)
     }
 
-    /// The pause it has to keep after having come at `now`.
+    /// Its polling interval after a poll at `now`.
     #[must_use]
     pub fn next_pause(&self, now: Timestamp) -> TimeSpan {
         if self.is_early(now) { (self.pause + PENALTY).min(MAX_PAUSE) } else { self.pause }
     }
 
     fn is_early(&self, now: Timestamp) -> bool {
-        // A poll in the future was made before the clock was set back, and says nothing.
+        // A poll in the future is from before the clock was set back, and is ignored.
         self.polled_at
             .is_some_and(|before| (TimeSpan::ZERO..self.pause - LEEWAY).contains(&(now - before)))
     }
 }
 
-/// A new code for people to type.
+/// A new user code.
 #[must_use]
 pub fn make_user_code(entropy: &dyn Entropy) -> String {
     let mut code = String::with_capacity(LETTERS);
     while code.len() < LETTERS {
         let mut byte = [0];
         entropy.fill(&mut byte);
-        // 240 is the largest multiple of 20 in a byte: above it some letters would come more often.
+        // 240 is the largest multiple of 20 in a byte; higher values would favour some letters.
         if byte[0] < 240 {
             code.push(char::from(ALPHABET[usize::from(byte[0]) % ALPHABET.len()]));
         }
@@ -153,7 +153,7 @@ pub fn parse_user_code(typed: &str) -> Option<String> {
     (code.len() == LETTERS && known).then_some(code)
 }
 
-/// A code as people read it: two groups of four.
+/// A user code for display: two groups of four.
 #[must_use]
 pub fn show_user_code(code: &str) -> String {
     match code.split_at_checked(LETTERS / 2) {
@@ -168,7 +168,7 @@ mod tests {
 
     use super::*;
 
-    /// Bytes from 255 downwards: those that make some letters more likely come first.
+    /// Bytes from 255 downwards, so that the rejected ones come first.
     struct Falling(AtomicU8);
 
     impl Entropy for Falling {
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_is_what_people_type_however_they_do() {
+    fn a_code_is_accepted_in_every_spelling() {
         for typed in ["BCDFGHJK", "bcdf-ghjk", " BCDF GHJK ", "b-c-d-f-g-h-j-k"] {
             assert_eq!(parse_user_code(typed).as_deref(), Some("BCDFGHJK"), "{typed}");
         }

@@ -1,7 +1,7 @@
-//! E-mail addresses: a login name that mail can be delivered to.
+//! E-mail addresses: login names that can receive mail.
 //!
-//! Owns which texts are addresses, how two are compared (`key`) and what the SMTP envelope and the `To`
-//! field contain (`delivery`). Must not know how mail is sent or who owns an address.
+//! Owns which texts are addresses, how two are compared (`key`) and the form for the SMTP envelope and the `To`
+//! field (`delivery`).
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use crate::text_enum;
 text_enum! {
     /// Why a text is not an address that mail can be sent to.
     pub enum EmailAddressError {
-        /// Nothing is left once outer spaces are gone.
+        /// Empty, apart from outer spaces.
         Empty = "empty",
         /// The text breaks a rule of login names, or has no `@`.
         Invalid = "email_invalid",
@@ -29,14 +29,14 @@ impl EmailAddressError {
         self.as_str()
     }
 
-    /// One English sentence that says what to change. It never contains what was typed.
+    /// An English sentence about what to change. It never quotes the text.
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {
-            Self::Empty => "Type an e-mail address.",
-            Self::Invalid => "This is not an e-mail address, such as ada@example.com.",
+            Self::Empty => "Enter an e-mail address.",
+            Self::Invalid => "This is not a valid e-mail address. Example: ada@example.com.",
             Self::Unsupported => {
-                "Mail can only be sent to addresses whose part before the @ sign is ASCII."
+                "Messages can only be sent to addresses with ASCII characters before the @ sign."
             }
         }
     }
@@ -52,10 +52,10 @@ pub struct EmailAddress {
 }
 
 impl EmailAddress {
-    /// Reads what a person typed: a [`LoginName`] with an `@`.
+    /// Parses typed text: a [`LoginName`] with an `@`.
     ///
     /// # Errors
-    /// An [`EmailAddressError`] that says what is wrong without repeating the text.
+    /// An [`EmailAddressError`], which does not quote the text.
     pub fn parse(raw: &str) -> Result<Self, EmailAddressError> {
         let login = LoginName::parse(raw).map_err(|error| match error {
             LoginNameError::Empty => EmailAddressError::Empty,
@@ -88,8 +88,8 @@ impl EmailAddress {
         Self { key: address.clone(), delivery: address }
     }
 
-    /// What mail is sent to: the local part as typed, because only its host may compare it without
-    /// case (RFC 5321 §2.4), and the domain in A-labels.
+    /// The address for delivery: the local part as typed, because only its host may ignore case (RFC 5321 §2.4),
+    /// and the domain in A-labels.
     #[must_use]
     pub fn delivery(&self) -> &str {
         &self.delivery
@@ -109,7 +109,7 @@ impl EmailAddress {
 }
 
 impl fmt::Debug for EmailAddress {
-    // Debug output ends up in logs.
+    // Debug output may end up in logs.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("EmailAddress([..])")
     }

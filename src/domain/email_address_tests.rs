@@ -1,4 +1,4 @@
-//! Which texts are addresses, and what mail is sent to.
+//! Tests of which texts are addresses, and of their delivery form.
 
 use super::*;
 

@@ -1,7 +1,7 @@
 //! Second factors that an account has: their kinds and names.
 //!
-//! Owns what users see of a factor. How one is checked is `totp` and `recovery_code`; when one is asked for is
-//! `authn`.
+//! Owns the user-visible data of a factor. Factors are checked in `totp` and `recovery_code`; `authn` decides when
+//! one is required.
 
 use crate::base::Timestamp;
 use crate::base::id::FactorId;
@@ -12,7 +12,7 @@ use super::text;
 /// The longest name of a factor, in characters.
 pub const MAX_NAME: usize = 64;
 
-/// What is said about a name that is refused.
+/// The message for an invalid name.
 pub const NAME_RULE: &str = "A name has 1 to 64 characters. At least one is visible, and none is a control \
                              character, changes the direction of text, or is a tag outside an emoji flag.";
 

@@ -1,20 +1,20 @@
-//! Why an attempt to sign in failed, as the audit trail keeps it.
+//! Why a sign-in attempt failed, for the audit trail.
 //!
-//! Owns the list, and that a reason reaches the audit trail only: the answer to the caller is the same for all of
-//! them. [`SealedReason`] has no way out but [`Event::because`](super::audit::Event::because).
+//! Owns the list, and that a reason reaches only the audit trail: the answer to the caller is the same for all.
+//! [`SealedReason`] can only be read by [`Event::because`](super::audit::Event::because).
 
 use std::fmt;
 
 use crate::text_enum;
 
 text_enum! {
-    /// Why an attempt was not let in. The texts are stable.
+    /// Why an attempt failed. The texts are stable.
     pub enum FailureReason {
         /// The account has another password.
         WrongPassword = "wrong_password",
-        /// There is no account of the login that was typed.
+        /// No account has the typed login.
         NoSuchUser = "no_such_user",
-        /// The account is disabled. Whether the password was right is not said.
+        /// The account is disabled. Whether the password was right is not recorded.
         Disabled = "disabled",
         /// The account has no password.
         NoPassword = "no_password",
@@ -36,12 +36,12 @@ text_enum! {
         NetworkShare = "network_share",
         /// The queue for password hashes was full.
         QueueFull = "queue_full",
-        /// The turn of the attempt did not come in time.
+        /// The attempt's turn for a hash did not come in time.
         Late = "late",
     }
 }
 
-/// A reason on its way to the audit trail. What decides about an answer cannot read it.
+/// A reason that only the audit trail can read, so that it cannot affect an answer.
 #[derive(Clone, Copy)]
 pub struct SealedReason(FailureReason);
 

@@ -1,6 +1,6 @@
-//! The FAPI 2.0 Security Profile: the settings that a client held to it must have.
+//! The FAPI 2.0 Security Profile: its rules for the settings of a client.
 //!
-//! Owns the rules for settings. What a request must have is checked where requests are.
+//! Its rules for requests are checked where requests are handled.
 
 use serde_json::Value;
 

@@ -1,7 +1,7 @@
-//! What a finding about a client means, and the command that ends it as the client is registered now.
+//! Explains a finding about a client, with the command that fixes it for the present registration.
 //!
-//! Callers without credentials cause findings, so their texts are theirs: every word of a command is quoted for a
-//! shell, and no command registers a text that only a request has named without saying so.
+//! Unauthenticated callers can cause findings, so their texts are untrusted: every word of a command is quoted for
+//! a shell, and the explanation says when a command would register a text that only a request has named.
 
 use super::api::Api;
 use super::client::{AuthMethod, Client, ClientType};
@@ -12,12 +12,12 @@ use super::scope;
 use super::shell_word;
 use super::{oidc, outcome::quotable};
 
-/// A sentence about a finding, and the command or change that ends it, where one does.
+/// A sentence about a finding, and the command or change that fixes it, if any.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explanation {
-    /// What was wrong.
+    /// The problem.
     pub message: String,
-    /// What to do: a command that can be pasted into a shell, or a sentence.
+    /// The fix: a command that can be pasted into a shell, or a sentence.
     pub fix: Option<String>,
 }
 
@@ -27,7 +27,7 @@ impl Explanation {
     }
 }
 
-/// What an explanation is made from.
+/// The data for an explanation.
 struct Explained<'a> {
     detail: &'a str,
     code: &'a str,
@@ -35,7 +35,7 @@ struct Explained<'a> {
     apis: &'a [&'a Api],
 }
 
-/// Explains a finding of `client` as it is registered now; `apis` are those that are registered.
+/// Explains a finding for the present registration of `client`; `apis` are the registered APIs.
 #[must_use]
 pub fn explain(key: &FindingKey, client: &Client, apis: &[&Api]) -> Explanation {
     let of = Explained { detail: &key.detail, code: &key.code, client, apis };
@@ -49,8 +49,8 @@ pub fn explain(key: &FindingKey, client: &Client, apis: &[&Api]) -> Explanation 
         Ok(FindingCode::ScopeUnknown | FindingCode::ScopeNotGranted) => of.scope("was left out"),
         Ok(FindingCode::RedirectUri) => of.redirect_uri(),
         Ok(FindingCode::WrongSecret) => Explanation::new(
-            "The client sent a secret that is not one of its own. Set the secret that it was given; if that \
-             is lost, make a new one."
+            "The client sent a secret that is not one of its own. Configure the secret that was issued to it; if \
+             that is lost, create a new one."
                 .to_owned(),
             of.command("rotate-secret"),
         ),
@@ -71,7 +71,7 @@ pub fn explain(key: &FindingKey, client: &Client, apis: &[&Api]) -> Explanation 
     }
 }
 
-/// Whether a detail is a name of a request rather than a sentence of ours.
+/// Whether a detail is a name from a request rather than a fixed sentence.
 fn is_word(detail: &str) -> bool {
     !detail.is_empty() && detail.bytes().all(|b| b.is_ascii_graphic())
 }
@@ -156,8 +156,8 @@ impl Explained<'_> {
                 None,
             ),
             (AuthMethod::None, _) => Explanation::new(
-                "The client sent its client_id and no secret. Set the secret that it was given; if that is \
-                 lost, make a new one."
+                "The client sent its client_id and no secret. Configure the secret that was issued to it; if that is \
+                 lost, create a new one."
                     .to_owned(),
                 self.command("rotate-secret"),
             ),
@@ -204,20 +204,21 @@ impl Explained<'_> {
             );
         }
         if self.client.may_target_api(self.detail) {
-            let message =
-                format!("A request named the API \"{named}\". It may have tokens by now.");
+            let message = format!(
+                "A request named the API \"{named}\". The client may get tokens for it by now."
+            );
             return Explanation::new(message, None);
         }
         let known = metadata.audiences.iter().map(String::as_str);
         Explanation::new(
             format!(
-                "A request named the API \"{named}\", and the client may have no tokens for that API."
+                "A request named the API \"{named}\", but the client may not get tokens for that API."
             ),
             self.update(&options("--audience", known, Some(self.detail))),
         )
     }
 
-    /// A scope that the client did not get; `outcome` says what became of the request.
+    /// A scope that the client did not get; `outcome` describes the result of the request.
     fn scope(&self, outcome: &str) -> Explanation {
         let metadata = &self.client.metadata;
         let name = self.detail;
@@ -248,13 +249,13 @@ impl Explained<'_> {
             );
         }
         let Some(api) = offering.first() else {
-            let message = format!("{did_not_get}. The client may have it by now.");
+            let message = format!("{did_not_get}. The client may request it by now.");
             return Explanation::new(message, self.command("show"));
         };
         if own {
             return Explanation::new(
                 format!(
-                    "{did_not_get}: the API {} offers it, and the request was for another API or for none.",
+                    "{did_not_get}: the API {} offers it, but the request was for another API or for none.",
                     api.identifier
                 ),
                 format!("The client sends resource={} with such requests.", api.identifier),
@@ -263,14 +264,14 @@ impl Explained<'_> {
         let known = metadata.audiences.iter().map(String::as_str);
         Explanation::new(
             format!(
-                "{did_not_get}: the API {} offers it, and the client may have no tokens for that API.",
+                "{did_not_get}: the API {} offers it, but the client may not get tokens for that API.",
                 api.identifier
             ),
             self.update(&options("--audience", known, Some(&api.identifier))),
         )
     }
 
-    /// A scope of administration, which a client has by itself and is granted alone.
+    /// An administration scope, which clients get only for themselves and not together with others.
     fn admin_scope(&self, did_not_get: &str) -> Explanation {
         let metadata = &self.client.metadata;
         if metadata.client_type != ClientType::Service {
@@ -285,8 +286,7 @@ impl Explained<'_> {
         if metadata.admin_scopes.contains(self.detail) {
             return Explanation::new(
                 format!(
-                    "{did_not_get}: the client has it, and the request was for an API as well, or for another client's \
-                     user."
+                    "{did_not_get}: the client has it, but the request was also for an API, or for a user."
                 ),
                 "The client requests its signet: scopes alone, with grant_type=client_credentials and no other \
                  resource."
@@ -294,12 +294,12 @@ impl Explained<'_> {
             );
         }
         Explanation::new(
-            format!("{did_not_get}: it opens administration, and the client was not given it."),
+            format!("{did_not_get}: it grants administration, and the client does not have it."),
             self.update(&options("--admin-scope", metadata.admin_scopes.iter(), Some(self.detail))),
         )
     }
 
-    /// A scope that no API offers. Where it is clear which API would, the command that lets it.
+    /// A scope that no API offers, with the command that adds it if the API is clear.
     fn unknown_scope(&self, did_not_get: &str) -> Explanation {
         let message = format!("{did_not_get}: no API offers it.");
         let own = |api: &&&Api| self.client.metadata.audiences.contains(&api.identifier);
@@ -312,8 +312,8 @@ impl Explained<'_> {
         };
         Explanation::new(
             format!(
-                "{message} Remove it from the configuration of the client; or, if the API has such a scope, \
-                 let it offer it."
+                "{message} Remove it from the configuration of the client; or, if the API should have such a scope, \
+                 add it to the API."
             ),
             shell_word::command(
                 "signet api set",

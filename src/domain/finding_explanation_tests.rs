@@ -149,14 +149,14 @@ fn a_service_client_without_an_administration_scope_is_given_it_by_a_command() {
     bot.metadata.client_type = ClientType::Service;
     bot.metadata.admin_scopes = scopes("signet:read");
     let explained = explain(&key(FindingCode::InvalidScope, "signet:users"), &bot, &[]);
-    assert!(explained.message.contains("was not given it"), "{}", explained.message);
+    assert!(explained.message.contains("does not have it"), "{}", explained.message);
     assert_eq!(
         explained.fix.unwrap(),
         "signet client update --admin-scope signet:read --admin-scope signet:users -- -bot"
     );
     let has = explain(&key(FindingCode::InvalidScope, "signet:read"), &bot, &[]);
     assert!(has.fix.unwrap().contains("alone"));
-    // What begins alike and is no scope of administration has no command.
+    // A similar prefix that is not an administration scope has no command.
     let none = explain(&key(FindingCode::InvalidScope, "signet:other"), &bot, &[]);
     assert!(none.fix.unwrap().starts_with("Remove it"));
 }

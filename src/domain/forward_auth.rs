@@ -1,29 +1,29 @@
-//! What a gateway asks of a request before it passes it on, and how it is told who makes the request.
+//! The requirements of a gateway on a request, and the headers that describe the caller.
 //!
-//! Owns the names of the headers and the form of their values. Does not verify tokens.
+//! Owns the names of the headers and the form of their values.
 
 use std::fmt::Write as _;
 
 use super::scope::Scopes;
 
-/// The headers of an answer: the identity token; the subject of the access token, which is the user, or the client that
-/// speaks for itself; the `client_id`; the scopes, separated by spaces; the roles, separated by commas.
+/// The headers of an answer: the identity token; the subject of the access token, which is the user, or a client that
+/// acts for itself; the `client_id`; the scopes, separated by spaces; the roles, separated by commas.
 ///
-/// None has a character that a gateway or a web server takes for another one: CGI, WSGI and PHP read
-/// `X-A` and `X_A` as one name, so that a client could send the twin of a header that a gateway overwrites.
+/// None contains a hyphen: CGI, WSGI and PHP read `X-A` and `X_A` as one name, so that a client could send the twin
+/// of a header that a gateway overwrites.
 pub const HEADERS: [&str; 5] =
     ["signetidentity", "signetsubject", "signetclient", "signetscope", "signetroles"];
 
-/// What a request needs besides a valid token.
+/// The requirements on a request besides a valid token.
 #[derive(Debug, Clone, Default)]
 pub struct Requirement {
     /// The scopes, all of which the token must have.
     pub scopes: Scopes,
-    /// Roles, one of which the user must have; none are needed if there are none.
+    /// Roles, one of which the user must have; empty means no requirement.
     pub roles: Vec<String>,
 }
 
-/// What a token lacks.
+/// The unmet requirement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Missing {
     /// One of the scopes.
@@ -33,7 +33,7 @@ pub enum Missing {
 }
 
 impl Requirement {
-    /// What a token with these scopes, of a user with these roles, lacks.
+    /// The unmet requirement for a token with these scopes, of a user with these roles.
     #[must_use]
     pub fn missing(&self, scopes: &Scopes, roles: &[String]) -> Option<Missing> {
         if !self.scopes.is_within(scopes) {
@@ -44,8 +44,8 @@ impl Requirement {
     }
 }
 
-/// Roles as the value of a header: separated by commas; what is not printable ASCII, a space, a comma or a percent
-/// sign is percent-encoded as UTF-8.
+/// Roles as the value of a header: separated by commas. Spaces, commas, percent signs and characters other than
+/// printable ASCII are percent-encoded as UTF-8.
 #[must_use]
 pub fn role_list(roles: &[String]) -> String {
     let mut list = String::new();

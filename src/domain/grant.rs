@@ -1,7 +1,6 @@
-//! Granting: from scopes that were asked for to scopes a token may carry.
+//! Granting: from requested scopes to the scopes of a token.
 //!
-//! Owns the decision and the type that proves it was taken. What scopes are is `scope`, what an API
-//! offers is `api`.
+//! Owns the decision, and the type that proves it. Scopes are defined in `scope`, the offer of an API in `api`.
 
 use super::api::Target;
 use super::client::Client;
@@ -11,12 +10,12 @@ use super::permission;
 use super::scope::{self, RequestedScopes, Scopes};
 use super::user::Role;
 
-/// The most scopes that are granted at once: as many as [`Scopes::parse`] reads back.
+/// The most scopes that are granted at once: as many as [`Scopes::parse`] accepts.
 const MAX_GRANTED: usize = 64;
 
 /// Scopes that were checked against what the target offers and the user may have.
 ///
-/// Only this module makes one, so nothing can issue a token with scopes that were merely requested.
+/// Only this module creates one, so that no token can be issued with merely requested scopes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GrantedScopes(Scopes);
 
@@ -28,20 +27,20 @@ impl GrantedScopes {
     }
 }
 
-/// Whether every scope asked for exists at `target`: the part that does not depend on the user.
+/// Whether every requested scope exists at `target`: the part that does not depend on the user.
 #[must_use]
 pub fn offered(target: &Target, asked: &Scopes) -> bool {
     asked.iter().all(|scope| target.offers(scope))
 }
 
-/// What is left of `scopes` for a registered client: those it may request, and none of the issuer's
-/// own, which users get through the built-in client only.
+/// The part of `scopes` for a registered client: those it may request, without the issuer's own, which users get
+/// only through the built-in client.
 #[must_use]
 pub fn within_client(client: &Client, scopes: &Scopes) -> Scopes {
     scopes.only(|scope| client.may_request_scope(scope) && !scope::is_reserved(scope))
 }
 
-/// Why a client gets nothing of what it requested, with the scopes that are wrong.
+/// Why a client gets nothing, with the offending scopes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ScopeError {
     /// A scope that does not exist at the target.
@@ -52,7 +51,7 @@ pub enum ScopeError {
     Reserved(String),
     /// Scopes were requested and all of them were dropped.
     NothingLeft(RequestedScopes),
-    /// More than can be granted at once.
+    /// Too many scopes.
     TooMany,
 }
 
@@ -69,8 +68,8 @@ impl ScopeError {
         }
     }
 
-    /// A sentence for people. The scopes are quoted: they are well-formed scope tokens (RFC 6749 §3.3), and their
-    /// length is bounded.
+    /// The message. The scopes are quoted: they are well-formed scope tokens (RFC 6749 §3.3), and their length is
+    /// bounded.
     #[must_use]
     pub fn message(&self) -> String {
         match self {
@@ -86,7 +85,7 @@ impl ScopeError {
                 quotable(scope)
             ),
             Self::NothingLeft(scopes) => format!(
-                "None of the requested scopes exists there and is allowed for this client: {}",
+                "None of the requested scopes exists at this API and is allowed for this client: {}",
                 quotable(scopes.as_str())
             ),
             Self::TooMany => "More than 64 scopes would be granted. Request fewer.".to_owned(),
@@ -94,19 +93,19 @@ impl ScopeError {
     }
 }
 
-/// What a client gets of the scopes it requested for a user.
+/// The result of a request for a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AvailableScopes {
-    /// What it gets.
+    /// The granted scopes.
     pub granted: GrantedScopes,
-    /// What it does not get: unknown scopes, and scopes that are not for this client.
+    /// The dropped scopes: unknown ones, and those that are not for this client.
     pub dropped: RequestedScopes,
 }
 
-/// Whether a user can let `client` have this scope at `target`.
+/// Whether a user can grant this scope at `target` to `client`.
 ///
-/// The standard scopes Signet has nothing to say about are never available, also where an API has a
-/// scope of that name: libraries request `phone` without meaning an API.
+/// Unsupported standard scopes are never available, even if an API has a scope of that name: libraries request
+/// `phone` without meaning an API.
 #[must_use]
 pub fn is_available(target: &Target, client: &Client, scope: &str) -> bool {
     let exists = oidc::is_scope(scope)
@@ -118,7 +117,7 @@ pub fn is_available(target: &Target, client: &Client, scope: &str) -> bool {
 /// rest (OpenID Connect Core §3.1.2.1): libraries request standard scopes without being told to.
 ///
 /// # Errors
-/// When a scope of the issuer is requested, nothing is left, or too much.
+/// When a scope of the issuer is requested, no scope is left, or there are too many.
 pub fn grant_available(
     target: &Target,
     client: &Client,
@@ -140,11 +139,10 @@ pub fn grant_available(
     Ok(AvailableScopes { granted, dropped })
 }
 
-/// Grants a client that speaks for itself what it requests at `target`: all of it, or nothing
-/// (RFC 6749 §5.2). A client without a user has no page that would say what was left out.
+/// Grants a client that acts for itself all requested scopes at `target`, or none (RFC 6749 §5.2).
 ///
 /// # Errors
-/// Says whether a scope does not exist or is not for this client.
+/// Whether a scope does not exist or is not for this client.
 pub fn grant_client(
     target: &Target,
     client: &Client,
@@ -167,7 +165,7 @@ pub fn grant_client(
 /// Grants a service client the administration scopes that it requests at the issuer itself: all of them, or nothing.
 ///
 /// # Errors
-/// Says which scope is no scope of administration, or not this client's.
+/// Which scope is not an administration scope, or not for this client.
 pub fn grant_administration(
     client: &Client,
     requested: &Scopes,
@@ -183,26 +181,25 @@ pub fn grant_administration(
     Ok(GrantedScopes(requested.clone()))
 }
 
-/// Fewer of scopes that were granted before, or the same: `asked` is known to be within them.
+/// A subset of previously granted scopes: `asked` is known to be within them.
 #[must_use]
 pub fn subset(target: &Target, asked: Scopes) -> GrantedScopes {
     GrantedScopes(remaining(target, &asked))
 }
 
-/// What is left of scopes that were granted at log-in, now that `target` may offer others.
+/// The scopes that remain of those granted at log-in, given the present offer of `target`.
 ///
-/// Never more than was granted (RFC 6749 §6), and nothing the API has withdrawn since. A scope that
-/// is offered again comes back with the next refresh: the grant itself was not taken away.
+/// Never more than was granted (RFC 6749 §6), and nothing the API has withdrawn since. A scope that is offered
+/// again returns with the next refresh, because the grant itself was not withdrawn.
 #[must_use]
 pub fn remaining(target: &Target, granted: &Scopes) -> Scopes {
     granted.only(|scope| oidc::is_scope(scope) || target.offers(scope))
 }
 
-/// Grants all that was asked for, or nothing.
+/// Grants everything that was requested, or nothing.
 ///
-/// A scope that does not exist at the target, or that this user may not have, refuses the whole
-/// request (RFC 6749 §5.2 `invalid_scope`) instead of being dropped: a client that asked for more
-/// than it gets should learn it here and not at the API.
+/// A scope that does not exist at the target, or that this user may not have, refuses the whole request (RFC 6749
+/// §5.2 `invalid_scope`), so that the client learns it here and not at the API.
 #[must_use]
 pub fn grant(target: &Target, asked: Scopes, role: Role) -> Option<GrantedScopes> {
     let allowed = offered(target, &asked) && permission::may_hold_all(role, &asked);

@@ -1,7 +1,7 @@
-//! What a grant says about the clients that may use it.
+//! Which clients may use a grant.
 //!
-//! Owns the shape and what follows from a list of grants. Which grants there are is said by those
-//! that implement them (`oauth::grants`); the rules for registered clients read that list.
+//! Owns the description of a grant and what follows from a list of them. The grants are listed where they are
+//! implemented (`oauth::grants`); the rules for registered clients use that list.
 
 use super::client_type::ClientType;
 
@@ -10,11 +10,11 @@ use super::client_type::ClientType;
 pub struct GrantInfo {
     /// Its name on the wire.
     pub name: &'static str,
-    /// Whether clients that do not authenticate may use it: a user or a session is needed besides.
+    /// Whether public clients may use it, because it also needs a user or a session.
     pub public_clients: bool,
     /// Whether it sends a user to the authorization endpoint and back to a redirect URI.
     pub redirects_user: bool,
-    /// The types of clients that have it unless an administrator says otherwise.
+    /// The types of clients that have it by default.
     pub default_for: &'static [ClientType],
 }
 

@@ -1,7 +1,7 @@
-//! What the helpdesk may not do to one account at once.
+//! The limit on resets of one account by the helpdesk.
 //!
-//! Owns the pause between a reset of the password and one of the second factors: with both, a single member of the
-//! helpdesk could take an account over.
+//! Owns the time between a reset of the password and one of the second factors: with both, a single member of the
+//! helpdesk could take over an account.
 
 use crate::base::{TimeSpan, Timestamp};
 use crate::domain::outcome::{Code, Refusal};
@@ -11,7 +11,7 @@ use crate::text_enum;
 pub const PAUSE: TimeSpan = TimeSpan::from_days(1);
 
 text_enum! {
-    /// What the helpdesk resets.
+    /// A kind of reset.
     pub enum Reset {
         /// The password: the user is sent a link to choose another one.
         Password = "password",
@@ -21,7 +21,7 @@ text_enum! {
 }
 
 impl Reset {
-    /// What must not have been reset shortly before.
+    /// The reset that must not have happened shortly before.
     #[must_use]
     pub const fn other(self) -> Self {
         match self {

@@ -1,10 +1,10 @@
-//! Spellings of one http or https URI (RFC 3986 §6.2): clients write what their library makes of an
-//! address, which is not always what was registered or published.
+//! Equivalent spellings of an http or https URI (RFC 3986 §6.2): the libraries of clients may normalise an address
+//! that was registered or published.
 //!
-//! Owns two comparisons, that of an endpoint and that of an API's identifier. Nothing is fetched from
-//! such a URI, and redirect URIs are never compared so: `redirect` compares them byte for byte.
+//! Owns two comparisons, that of an endpoint and that of an API's identifier. Nothing is fetched from such a URI,
+//! and redirect URIs are never compared this way: `redirect` compares them byte by byte.
 
-/// An http or https URI, with the parts that are the same in several spellings in their normal form.
+/// An http or https URI in normal form.
 struct HttpUri<'a> {
     /// Scheme, host and port: in lower case, without the scheme's default port.
     origin: String,
@@ -12,7 +12,7 @@ struct HttpUri<'a> {
     rest: &'a str,
 }
 
-/// Reads an http or https URI without user information; none for any other text.
+/// Parses an http or https URI without user information; `None` for any other text.
 fn read(text: &str) -> Option<HttpUri<'_>> {
     if !text.bytes().all(|byte| byte.is_ascii_graphic()) || text.contains('\\') {
         return None;
@@ -54,8 +54,8 @@ fn read(text: &str) -> Option<HttpUri<'_>> {
     Some(HttpUri { origin, rest })
 }
 
-/// `text` with the percent-encoding that is not needed taken out, and the rest in upper case
-/// (RFC 3986 §6.2.2.1, §6.2.2.2); none where a percent sign begins no encoding.
+/// `text` without needless percent-encoding, and the rest in upper case (RFC 3986 §6.2.2.1, §6.2.2.2); `None` if a
+/// percent sign does not begin an encoding.
 fn decode_unreserved(text: &str) -> Option<String> {
     let mut decoded = String::with_capacity(text.len());
     let mut rest = text;
@@ -76,8 +76,7 @@ fn decode_unreserved(text: &str) -> Option<String> {
     Some(decoded)
 }
 
-/// `path`, which is empty or begins with a slash, without segments that mean another one
-/// (RFC 3986 §5.2.4).
+/// `path`, which is empty or begins with a slash, without dot segments (RFC 3986 §5.2.4).
 fn remove_dot_segments(path: &str) -> String {
     let mut kept: Vec<&str> = Vec::new();
     let mut segments = path.strip_prefix('/').unwrap_or(path).split('/').peekable();

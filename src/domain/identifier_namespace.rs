@@ -1,8 +1,7 @@
-//! Who may bear which name: an identifier is a client's, an API's or the issuer's, never two of
-//! them.
+//! The shared namespace of identifiers: each belongs to a client, an API or the issuer, never to two of them.
 //!
-//! Owns that one rule. The `aud` of an ID token is a client, that of an access token an API or the
-//! issuer: as long as no name is both, neither token passes for the other, whatever its `typ`.
+//! The `aud` of an ID token is a client, that of an access token an API or the issuer. As long as no name is both,
+//! neither token passes for the other, whatever its `typ`.
 
 use super::http_uri;
 
@@ -18,16 +17,15 @@ pub enum Clash {
 }
 
 impl Clash {
-    /// A sentence for people.
+    /// The error message.
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {
-            Self::Issuer => "The issuer's own address names nothing else.",
-            Self::Taken => "A name is a client's or an API's, never both.",
+            Self::Issuer => "The address of the issuer cannot be used as a name.",
+            Self::Taken => "A client and an API cannot have the same name.",
             Self::LookAlike => {
                 "An API exists whose identifier differs only in the case of scheme or host, the \
-                 default port or a slash at the end. Requests could not tell the two apart: use the \
-                 API that exists, or another identifier."
+                 default port or a slash at the end. Requests could not distinguish the two: use the existing API, or another identifier."
             }
         }
     }
@@ -41,8 +39,8 @@ pub fn clash<'a>(
     issuer: &str,
     others: impl IntoIterator<Item = &'a str>,
 ) -> Option<Clash> {
-    // Compared without the last slash, and in every spelling that a request may have for it: people
-    // add and drop the slash, and some verifiers do too.
+    // Compared without the last slash and in every equivalent spelling, because operators and some verifiers add or
+    // drop the slash.
     if name.trim_end_matches('/') == issuer.trim_end_matches('/')
         || http_uri::may_mean(name, issuer)
     {

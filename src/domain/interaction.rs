@@ -1,7 +1,6 @@
-//! What has to happen before a client gets its code: log in, be asked, or nothing.
+//! The step before a client gets its code: a sign-in, consent, or nothing.
 //!
-//! Owns the decision as one pure function. Who is logged in and what was allowed before is found out
-//! elsewhere; the pages are elsewhere too.
+//! Owns the decision as one pure function of the request, the present sign-in and the stored consent.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,15 +11,15 @@ use super::authn::{AssuranceLevel, Demand};
 use super::oauth_error::OAuthError;
 
 text_enum! {
-    /// What a client wants to be asked or not (OpenID Connect Core §3.1.2.1).
+    /// The `prompt` parameter (OpenID Connect Core §3.1.2.1).
     pub enum Prompt {
         /// Nothing may be asked.
         None = "none",
-        /// The person authenticates again.
+        /// The user authenticates again.
         Login = "login",
-        /// The person is asked again.
+        /// The user consents again.
         Consent = "consent",
-        /// The person chooses an account.
+        /// The user chooses an account.
         SelectAccount = "select_account",
         /// The person creates an account (Initiating User Registration via OpenID Connect 1.0).
         Create = "create",
@@ -39,19 +38,19 @@ text_enum! {
     }
 }
 
-/// What a client wants of the person.
+/// The client's requirements on the user.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct AuthnRequest {
-    /// What shall be asked.
+    /// The requested prompts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub prompt: Vec<Prompt>,
-    /// How long ago the person may have authenticated.
+    /// The maximum age of the authentication.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_age: Option<TimeSpan>,
-    /// The only person that will do.
+    /// The user who must sign in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sub: Option<String>,
-    /// How well the person shall authenticate.
+    /// The requested assurance level.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acr: Option<RequestedAcr>,
 }
@@ -68,37 +67,37 @@ pub struct RequestedAcr {
 /// The login in this browser, checked against the request.
 #[derive(Debug, Clone)]
 pub struct CheckedLogin {
-    /// The person.
+    /// The user.
     pub sub: String,
-    /// When the person authenticated.
+    /// When the user authenticated.
     pub auth_time: Timestamp,
     /// Whether the factors of the sign-in are enough for the request, its client and the server's policy.
     pub is_enough: bool,
-    /// Whether all that is asked for was allowed before.
+    /// Whether everything requested was consented to before.
     pub consented: bool,
 }
 
 /// How the client is to be treated.
 #[derive(Debug, Clone, Copy)]
 pub struct ConsentPolicy {
-    /// People are not asked: it belongs to the operator of the server.
+    /// Users are not asked, because the client is the operator's own.
     pub skip_consent: bool,
-    /// People are asked every time: the server cannot tell it from one that pretends to be it.
+    /// Users are asked every time, because the client can be impersonated.
     pub always_ask: bool,
 }
 
-/// What happens next.
+/// The next step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NextStep {
-    /// The person authenticates.
+    /// The user authenticates.
     Login,
-    /// The person completes what the sign-in lacks.
+    /// The user completes missing factors.
     StepUp,
-    /// The person is asked.
+    /// The user is asked for consent.
     Consent,
     /// The client gets its code.
     Issue,
-    /// The client is told why not.
+    /// The client gets an error.
     Refuse(OAuthError),
 }
 
@@ -109,7 +108,7 @@ impl AuthnRequest {
         self.prompt.contains(&prompt)
     }
 
-    /// What it wants of an authentication, together with the least level of its client.
+    /// The requirements on the authentication, combined with the minimum level of the client.
     #[must_use]
     pub fn demand(&self, client: Option<AssuranceLevel>) -> Demand {
         let (wished, essential) = match self.acr {
@@ -124,10 +123,10 @@ impl AuthnRequest {
 /// How far the clocks of two processes may be apart.
 const SKEW: TimeSpan = TimeSpan::from_secs(10);
 
-/// Decides about a request that began at `begun`, with `current` logged in, if a user is.
+/// Decides about a request that began at `begun`, given the present sign-in, if any.
 ///
-/// A user who has authenticated since the request began has done so for it: that is what keeps
-/// `prompt=login` and `max_age=0` from asking for ever, and a log-in from before from passing.
+/// A user who has authenticated since the request began has done so for it. So `prompt=login` and `max_age=0` do
+/// not loop, and an earlier sign-in does not satisfy them.
 #[must_use]
 pub fn next_step(
     request: &AuthnRequest,
@@ -143,8 +142,8 @@ pub fn next_step(
             .into_iter()
             .any(|prompt| request.has(prompt));
         let age = now.secs() - current.auth_time.secs();
-        // None is `prompt=login` by another name, also within the second of the log-in.
-        // A sign-in of the future was made before the clock was set back: how old it is cannot be known.
+        // 0 equals `prompt=login`, even within the second of the sign-in. A sign-in in the future is from before
+        // the clock was set back, so its age is unknown.
         let stale = request.max_age.is_some_and(|max_age| {
             max_age.secs() == 0 || age > max_age.secs() || age < -SKEW.secs()
         });
@@ -254,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn no_age_is_no_log_in_from_before_even_of_this_second() {
+    fn a_maximum_age_of_zero_excludes_every_earlier_sign_in() {
         let request = request(&[], Some(0));
         let [before, begun, after, now] =
             [100_100, 100_500, 100_600, 100_900].map(Timestamp::from_millis);
@@ -272,7 +271,7 @@ mod tests {
         };
         assert_eq!(step(&[], None), NextStep::StepUp);
         assert_eq!(step(&[Prompt::None], None), NextStep::Refuse(OAuthError::LoginRequired));
-        // Too old as well: the user begins anew.
+        // Also too old: the user starts again.
         assert_eq!(step(&[Prompt::Login], None), NextStep::Login);
         assert_eq!(step(&[], Some(5)), NextStep::Login);
     }

@@ -1,25 +1,23 @@
 //! The life of signing keys: published, active, retiring, retired.
 //!
-//! Owns when a key goes from one stage to the next, as one pure function over what is known, and
-//! with it how long verifiers may cache the set. Makes no key and stores nothing.
+//! Owns when a key changes its state, as one pure function, and how long verifiers may cache the set.
 
 use crate::base::{TimeSpan, Timestamp};
 
 use super::signing_key::{KeyState, SigningAlg};
 
-/// How long other processes may go on signing with a key after it was told to stop: they look for
-/// changes every second.
+/// How long other processes may still sign with a key after it stopped: they check for changes every second.
 const STOPPING: TimeSpan = TimeSpan::from_secs(5);
-/// How long a key that is to sign at once is published before it does: until every process has it. A process
-/// looks for changes every second.
+/// How long a key that is to sign at once is published before it does, so that every process has it. Processes
+/// check for changes every second.
 pub const SPREADING: TimeSpan = TimeSpan::from_secs(6);
-/// What a cache may add to the age it was allowed: a request under way, a coarse clock.
+/// By how much a cache may exceed its maximum age: a request in flight, a coarse clock.
 const CACHE_MARGIN: TimeSpan = TimeSpan::from_mins(5);
-/// A verifier that has not come for so long is gone, and no rotation waits for it.
+/// A verifier that has not fetched keys for this long is gone, and no rotation waits for it.
 pub const VERIFIER_GONE: TimeSpan = TimeSpan::from_days(7);
-/// How long ago a verifier that is not registered first came, at the least, to be waited for.
+/// The minimum age of an unregistered verifier for which rotations wait.
 pub const LONG_SEEN: TimeSpan = TimeSpan::from_days(1);
-/// And how often it came, at the least.
+/// The minimum number of its fetches.
 pub const SEEN_OFTEN: i64 = 3;
 /// The longest the JWKS may be cached when no change is near.
 pub const MAX_AGE: TimeSpan = TimeSpan::from_mins(5);
@@ -30,31 +28,31 @@ pub const WAIT_AT_MOST: TimeSpan = TimeSpan::from_days(1);
 /// The shortest: a change that is due already is a matter of seconds.
 const MIN_AGE: TimeSpan = TimeSpan::from_secs(5);
 
-/// What is known of a key; its halves are elsewhere.
+/// Facts about a key, without the key itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyFacts {
     /// Its name.
     pub kid: String,
-    /// What it signs with.
+    /// Its algorithm.
     pub alg: SigningAlg,
-    /// Where it stands.
+    /// Its state.
     pub state: KeyState,
-    /// Since when it stands there.
+    /// When it entered that state.
     pub since: Timestamp,
     /// Since when verifiers can have it.
     pub published_at: Timestamp,
     /// When it began to sign, if it has.
     pub activated_at: Option<Timestamp>,
-    /// When it signs by an administrator's order, though verifiers may not have fetched it.
+    /// Its scheduled activation by an administrator, even if verifiers have not fetched it.
     pub signs_at: Option<Timestamp>,
     /// The longest life of any token it may have signed.
     pub longest_ttl: TimeSpan,
 }
 
-/// What the operator wants.
+/// The operator's policy.
 #[derive(Debug, Clone)]
 pub struct Policy {
-    /// How long a key signs; none to change keys by hand only.
+    /// How long a key signs; `None` for manual rotation only.
     pub rotate_every: Option<TimeSpan>,
     /// How long a key is published before it signs.
     pub publish_ahead: TimeSpan,
@@ -72,8 +70,8 @@ pub struct Policy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fetch(pub Timestamp);
 
-/// Whether a verifier that is not registered came for long enough, and often enough, to be waited for: an
-/// invented name is not.
+/// Whether an unregistered verifier has fetched keys for long enough, and often enough, that rotations wait for it.
+/// Invented names do not qualify.
 #[must_use]
 pub fn is_long_seen(first_fetch_at: Timestamp, fetches: i64, now: Timestamp) -> bool {
     first_fetch_at <= now - LONG_SEEN && fetches >= SEEN_OFTEN
@@ -82,15 +80,15 @@ pub fn is_long_seen(first_fetch_at: Timestamp, fetches: i64, now: Timestamp) -> 
 /// One step of one key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
-    /// Make a key and publish it; it signs nothing yet.
+    /// Generate a key and publish it; it signs nothing yet.
     Publish(SigningAlg),
-    /// Make a key that signs at once: there is none of this algorithm to sign with meanwhile.
+    /// Generate a key that signs at once, because no other key of this algorithm can.
     Begin(SigningAlg),
     /// Sign with this key from now on, and no longer with its predecessor.
     Activate {
         /// The key that begins.
         kid: String,
-        /// The key that stops, if there is one.
+        /// The key that stops signing, if there is one.
         predecessor: Option<String>,
         /// How many known verifiers have not fetched it and are not waited for any longer.
         missed: usize,
@@ -108,8 +106,7 @@ pub enum Change {
 }
 
 impl Policy {
-    /// How long a key is published before it signs: never less than a cache may hold the set
-    /// without it.
+    /// How long a key is published before it signs: at least as long as a cache may hold the set without it.
     #[must_use]
     pub fn lead(&self) -> TimeSpan {
         let least = TimeSpan::from_millis(
@@ -120,15 +117,14 @@ impl Policy {
 }
 
 impl KeyFacts {
-    /// When a successor of this key, which signs, will be published; none when there is one already
-    /// or there will be none.
+    /// When a successor of this active key will be published; `None` if there is one already or none is planned.
     #[must_use]
     pub fn succession_at(&self, keys: &[Self], policy: &Policy) -> Option<Timestamp> {
         let waits = |key: &Self| key.alg == self.alg && key.state == KeyState::Published;
         if keys.iter().any(waits) { None } else { self.succession_due(policy) }
     }
 
-    /// When this key, which signs, gets a successor published beside it; none when it never does.
+    /// When a successor of this active key is due; `None` if never.
     fn succession_due(&self, policy: &Policy) -> Option<Timestamp> {
         let begun = self.activated_at.unwrap_or(self.since);
         policy.rotate_every.map(|every| (begun + every - policy.lead()).max(begun))
@@ -163,21 +159,21 @@ impl KeyFacts {
     /// Whether a verifier that fetched the set at `fetch` holds this key.
     #[must_use]
     pub fn is_held_by(&self, fetch: Fetch) -> bool {
-        // Another process may have served the set without it for as long as it takes to notice.
+        // Another process may have served the set without it until it noticed the change.
         fetch.0 >= self.published_at + STOPPING
     }
 }
 
-/// The verifiers that count: those that came within a week.
+/// The verifiers that fetched keys within a week.
 fn known(verifiers: &[Fetch], now: Timestamp) -> impl Iterator<Item = Fetch> {
     verifiers.iter().copied().filter(move |fetch| fetch.0 > now - VERIFIER_GONE)
 }
 
-/// What is to be done at `now`: at most one step for each algorithm, so that a clock that is wrong
-/// once cannot take a key through several stages.
+/// The steps that are due at `now`: at most one per algorithm, so that a single wrong clock reading cannot take a
+/// key through several states.
 ///
-/// Verifiers are waited for until [`Policy::wait_at_most`] after the moment the key might have
-/// signed; then it signs, and those that missed it are named on request.
+/// A key waits for verifiers until [`Policy::wait_at_most`] after its planned activation. Then it signs, and the
+/// missing verifiers are listed on request.
 #[must_use]
 pub fn plan(
     now: Timestamp,
@@ -201,7 +197,7 @@ fn step(
     let wanted = policy.wanted.contains(&alg);
 
     let change = match (wanted, active, published) {
-        // It is already in use: there is no key that could sign while this one becomes known.
+        // No other key could sign while this one becomes known.
         (true, None, Some(next)) => {
             Some(Change::Activate { kid: next.kid.clone(), predecessor: None, missed: 0 })
         }
@@ -230,7 +226,7 @@ fn step(
     })
 }
 
-/// The steps that an administrator's order makes due at `now`.
+/// The scheduled activations that are due at `now`.
 #[must_use]
 pub fn ordered(now: Timestamp, keys: &[KeyFacts]) -> Vec<Change> {
     let signs = |alg| move |key: &&KeyFacts| key.alg == alg && key.state == KeyState::Active;
@@ -243,15 +239,14 @@ pub fn ordered(now: Timestamp, keys: &[KeyFacts]) -> Vec<Change> {
     .collect()
 }
 
-/// How long the set may be cached from `now` on: until the next change of what is in it, see
-/// [`next_change`], and never longer than [`MAX_AGE`]. A verifier that keeps to it sees every key before it signs.
+/// How long the set may be cached from `now` on: until its next change, see [`next_change`], and at most
+/// [`MAX_AGE`]. A verifier that respects it sees every key before it signs.
 #[must_use]
 pub fn max_age(now: Timestamp, next_change: Option<Timestamp>) -> TimeSpan {
     next_change.map_or(MAX_AGE, |at| (at - now).clamp(MIN_AGE, MAX_AGE))
 }
 
-/// When the set changes next: a key comes or goes. Which of its keys signs changes nothing in it
-/// that a verifier must see.
+/// When the set changes next by adding or removing a key. Which of its keys signs does not matter to verifiers.
 #[must_use]
 pub fn next_change(keys: &[KeyFacts], policy: &Policy) -> Option<Timestamp> {
     keys.iter()

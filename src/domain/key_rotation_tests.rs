@@ -1,4 +1,4 @@
-//! The plan, step by step and over years.
+//! Tests of the plan, step by step and over years.
 
 use proptest::prelude::*;
 
@@ -65,12 +65,12 @@ fn it_signs_when_the_day_is_over_and_never_before_caches_can_have_it() {
     let just_before = at(124) - TimeSpan::from_millis(1);
     assert_eq!(plan(just_before, &keys, &policy(), &[]), []);
     assert_eq!(plan(at(124), &keys, &policy(), &[]), activate("b", Some("a"), 0));
-    // However short the operator wants it.
+    // Even if the operator configures less.
     let hasty = Policy { publish_ahead: TimeSpan::ZERO, ..policy() };
     let soonest = at(100) + MAX_AGE + CACHE_MARGIN;
     assert_eq!(plan(soonest - TimeSpan::from_millis(1), &keys, &hasty, &[]), []);
     assert_eq!(plan(soonest, &keys, &hasty, &[]), activate("b", Some("a"), 0));
-    // An older version let the set be cached for longer.
+    // An older version allowed longer caching.
     let cached = Policy { longest_max_age: TimeSpan::from_days(2), ..policy() };
     assert_eq!(plan(at(124), &keys, &cached, &[]), []);
     assert_eq!(plan(at(149), &keys, &cached, &[]), activate("b", Some("a"), 0));
@@ -84,15 +84,15 @@ fn known_verifiers_are_waited_for_but_not_for_ever() {
     let plan = |now, verifiers: &[Fetch]| plan(now, &keys, &policy(), verifiers);
     assert_eq!(plan(at(124), &[fresh]), activate("b", Some("a"), 0));
     assert_eq!(plan(at(124), &[fresh, stale]), []);
-    // It comes: nothing to wait for any longer.
+    // It fetches the keys, so there is nothing left to wait for.
     assert_eq!(plan(at(130), &[fresh, Fetch(at(129))]), activate("b", Some("a"), 0));
     // It does not: a day, then without it.
     assert_eq!(plan(at(148) - TimeSpan::from_millis(1), &[fresh, stale]), []);
     assert_eq!(plan(at(148), &[fresh, stale]), activate("b", Some("a"), 1));
-    // A verifier that has not come for a week is not waited for at all.
+    // A verifier that has been absent for a week is not waited for.
     let gone = Fetch(at(124) - VERIFIER_GONE);
     assert_eq!(plan(at(124), &[gone]), activate("b", Some("a"), 0));
-    // A fetch in the second of publication may have met a process that did not know yet.
+    // A fetch in the second of publication may have reached a process without the key.
     let early = Fetch(at(100) + TimeSpan::from_secs(1));
     assert_eq!(plan(at(124), &[early]), []);
 }
@@ -135,7 +135,7 @@ fn one_step_for_each_algorithm_and_none_waits_for_another() {
 }
 
 #[test]
-fn caches_are_told_when_the_set_changes() {
+fn caches_are_invalidated_when_the_set_changes() {
     let keys = [key("a", KeyState::Active, at(0))];
     let due = at(89 * 24);
     for (before, expected) in
@@ -146,9 +146,9 @@ fn caches_are_told_when_the_set_changes() {
             TimeSpan::from_secs(expected)
         );
     }
-    // Due and not done yet: a few seconds, never zero.
+    // Due but not done yet: a few seconds, never zero.
     assert_eq!(max_age(due + HOUR, next_change(&keys, &policy())), MIN_AGE);
-    // Once it is there nothing comes for a long time; which of the two signs is no change.
+    // Afterwards nothing changes for a long time; which of the two signs is not a change.
     let keys = [key("a", KeyState::Active, at(0)), key("b", KeyState::Published, due)];
     assert_eq!(
         max_age(due + DAY - TimeSpan::from_secs(10), next_change(&keys, &policy())),
@@ -163,7 +163,7 @@ fn caches_are_told_when_the_set_changes() {
     assert_eq!(max_age(goes, next_change(&[], &policy())), MAX_AGE);
 }
 
-/// A database of keys that does what the plan says.
+/// A simulated database that follows the plan.
 struct World {
     keys: Vec<KeyFacts>,
     made: usize,
@@ -208,7 +208,7 @@ impl World {
     }
 }
 
-/// A verifier that keeps to what the header says, and never asks because of an unknown key.
+/// A verifier that follows the cache header and never fetches because of an unknown key.
 #[derive(Clone)]
 struct Cache {
     set: Vec<String>,
@@ -219,8 +219,8 @@ struct Cache {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
-    /// Whatever the policy, however irregular the ticks: there is always exactly one key that signs,
-    /// a verifier that keeps to the header never meets a token it cannot verify, and no key skips a stage.
+    /// For any policy and irregular ticks: exactly one key signs, a verifier that follows the cache header can
+    /// verify every token, and no key skips a state.
     #[test]
     fn a_verifier_that_keeps_to_the_header_knows_every_key(
         rotate_hours in 2_i64..200,
@@ -304,7 +304,7 @@ fn an_order_to_sign_is_due_at_its_time_and_waits_for_nothing_else() {
         missed: 0,
     };
     assert_eq!(found, [expected]);
-    // A key that signs already, or signed, is not ordered any more.
+    // A key that signs or has signed has no scheduled activation.
     for state in [KeyState::Active, KeyState::Retiring, KeyState::Retired] {
         let key = KeyFacts { signs_at: Some(due_at), ..key("next", state, at(0)) };
         assert_eq!(ordered(due_at, std::slice::from_ref(&key)), []);

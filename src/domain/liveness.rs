@@ -1,9 +1,8 @@
-//! Liveness: whether a session still counts, given its user and its client as stored now.
+//! Liveness: whether a session is active, given the stored state of its user and its client.
 //!
-//! Owns the only rule. Whatever comes back to the server (an access token, a refresh token, a
-//! browser's log-in) is judged by these functions, and [`ActiveSession`] proves that it was. The
-//! parts return their reasons with the time from which they hold, so that the diagnosis of a token
-//! can say what was true at another time. Reads nothing and knows no clock.
+//! Owns the only rule. Every presented access token, refresh token and browser session is judged by these
+//! functions, and [`ActiveSession`] proves it. The parts return their reasons with the time from which they hold,
+//! so that the diagnosis of a token can evaluate another time.
 
 use std::borrow::Borrow;
 
@@ -13,7 +12,7 @@ use super::client::Client;
 use super::session::{EndReason, Session};
 use super::user::User;
 
-/// What liveness depends on of a user.
+/// The state of a user that liveness depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct UserState {
     /// The user's epoch now.
@@ -22,7 +21,7 @@ pub struct UserState {
     pub disabled_at: Option<Timestamp>,
 }
 
-/// What liveness depends on of a client's registration.
+/// The state of a client that liveness depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Registered {
     /// Since when the name is its own.
@@ -36,12 +35,12 @@ pub struct Registered {
 pub enum ClientState {
     /// The built-in client, which always exists.
     BuiltIn,
-    /// What is registered under its name now.
+    /// The present registration under its name.
     Registered(Registered),
     /// Nothing is registered under its name.
     Missing,
-    /// Not part of the question. A batch of refreshes cannot look registrations up: of sessions at
-    /// `/v1` the client is checked after it. A user may end the sessions of any client.
+    /// Not considered. A batch of refreshes cannot look up registrations, so the clients of sessions at `/v1` are
+    /// checked afterwards. A user may end the sessions of any client.
     NotConsidered,
 }
 
@@ -54,7 +53,7 @@ pub enum Limit {
     Absolute,
 }
 
-/// Why something does not count any more.
+/// Why something is not active any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Inactive {
     /// The session was ended.
@@ -76,7 +75,7 @@ pub enum Inactive {
         /// How often. Negative when the database is older than the session.
         epochs: i64,
     },
-    /// There is no client of the name.
+    /// No client has the name.
     ClientMissing,
     /// The client is disabled.
     ClientDisabled {
@@ -90,7 +89,7 @@ pub enum Inactive {
     },
 }
 
-/// A session that counts, and whose user and client do. Only [`active_session`] makes one.
+/// An active session of an active user and client. Only [`active_session`] creates one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ActiveSession<S = Session> {
     session: S,
@@ -110,14 +109,13 @@ impl<S: Borrow<Session>> ActiveSession<S> {
     }
 }
 
-/// Whether `session` counts at `now`. Of several reasons against it, an expiry is named only where
-/// the session was not ended earlier: the answer to a refresh depends on it.
+/// Whether `session` is active at `now`. Of several reasons, expiry is returned only if the session had not ended
+/// earlier, because the answer to a refresh depends on it.
 ///
-/// What has an author is true as soon as it is stored, whatever the time says: the clock of another
-/// process may be ahead of this one.
+/// A stored decision applies at once, whatever its time, because the clock of another process may be ahead.
 ///
 /// # Errors
-/// Says why it does not count.
+/// Why it is not active.
 pub fn active_session<S: Borrow<Session>>(
     session: S,
     user: UserState,
@@ -135,12 +133,12 @@ pub fn active_session<S: Borrow<Session>>(
     }
 }
 
-/// What the session itself has against it: that it was ended, that its life is over at `at`.
+/// Why the session itself is not active at `at`: it was ended, or it has expired.
 pub fn inactive_session(session: &Session, at: Timestamp) -> impl Iterator<Item = Inactive> {
     [revoked(session), expired(session, at)].into_iter().flatten()
 }
 
-/// What a user has against what was given to them in `epoch`, where that is known.
+/// Why something that was issued to a user in `epoch`, if known, is not active.
 ///
 /// Disabling raises the epoch as well: one write of one row ends everything a user has.
 pub fn inactive_user(user: UserState, epoch: Option<i64>) -> impl Iterator<Item = Inactive> {
@@ -151,7 +149,7 @@ pub fn inactive_user(user: UserState, epoch: Option<i64>) -> impl Iterator<Item 
     [disabled, changed].into_iter().flatten()
 }
 
-/// What a client has against what was given to the holder of its name at `given`.
+/// Why something that was issued at `given` to the client of this name is not active.
 #[must_use]
 pub fn inactive_client(client: ClientState, given: Timestamp) -> Option<Inactive> {
     match client {
@@ -166,8 +164,8 @@ pub fn inactive_client(client: ClientState, given: Timestamp) -> Option<Inactive
     }
 }
 
-/// The last instant of the second in which a token was made: tokens tell the time in whole seconds,
-/// and a client that was registered in the same second may be the one it was made for.
+/// The last instant of the second in which a token was issued: tokens have whole seconds, and a client that was
+/// registered within the same second may be its client.
 #[must_use]
 pub const fn made_at_the_latest(iat: i64) -> Timestamp {
     Timestamp::from_millis(iat.saturating_mul(1000).saturating_add(999))

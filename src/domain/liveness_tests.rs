@@ -118,8 +118,8 @@ fn clients() -> impl Strategy<Value = ClientState> {
 }
 
 proptest! {
-    /// A session counts exactly while it was not ended, both its ends lie ahead, its user is enabled
-    /// and in the epoch it was opened in, and its client is enabled and had its name by then.
+    /// A session is active exactly while it was not ended, has not expired, its user is enabled and in the same
+    /// epoch, and its client is enabled and already had its name.
     #[test]
     fn the_rule_is_the_specification(
         revoked in prop::option::of(time()),
@@ -165,7 +165,7 @@ proptest! {
         if let Ok(active) = judged {
             prop_assert_eq!(active.session(), &session);
         }
-        // The parts, which the diagnosis asks one by one, come to the same.
+        // The parts, which the diagnosis uses individually, give the same result.
         let parts = inactive_session(&session, at(now)).count()
             + inactive_user(user, Some(epoch)).count()
             + usize::from(inactive_client(client, session.created_at).is_some());

@@ -1,8 +1,7 @@
-//! Login names: the names people type to say who they are.
+//! Login names.
 //!
-//! Owns which texts are logins, the one normal form two spellings of a login share, and which two
-//! logins look too much alike to live side by side. Must not know how logins are stored or what an
-//! e-mail is sent to: only the login as its owner typed it at registration is ever an address.
+//! Owns which texts are logins, the normal form of a login, and which logins look too similar to coexist. Mail is
+//! never sent to a normal form: only the login as its owner typed it is an address.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -33,9 +32,9 @@ pub const MAX_LOCAL_PART_BYTES: usize = 64;
 const FORBIDDEN: &[char] = &[',', ';', '\\', '"', '<', '>', '(', ')', '[', ']', ':'];
 
 text_enum! {
-    /// Why a text is no login.
+    /// Why a text is not a login.
     pub enum LoginNameError {
-        /// Nothing is left once outer spaces are gone.
+        /// Empty, apart from outer spaces.
         Empty = "empty",
         /// More than [`MAX_LOGIN_BYTES`], or a part of it over its own limit.
         TooLong = "too_long",
@@ -51,9 +50,9 @@ text_enum! {
         SeveralAts = "several_ats",
         /// Nothing before the `@`.
         EmptyLocalPart = "empty_local_part",
-        /// What follows the `@` is no domain name.
+        /// The part after the `@` is not a domain name.
         InvalidDomain = "invalid_domain",
-        /// What follows the `@` is an IP address.
+        /// The part after the `@` is an IP address.
         AddressLiteral = "address_literal",
     }
 }
@@ -65,30 +64,28 @@ impl LoginNameError {
         self.as_str()
     }
 
-    /// One English sentence that says what to change; it never holds what was typed.
+    /// An English sentence about what to change. It never quotes the text.
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {
-            Self::Empty => "Type a login: a username or an e-mail address.",
+            Self::Empty => "Enter a user name or an e-mail address.",
             Self::TooLong => {
                 "A login has at most 254 bytes, and at most 64 characters before the @ sign."
             }
             Self::HiddenCharacter => {
                 "A login cannot contain spaces, line breaks, control or invisible characters."
             }
-            Self::ForbiddenCharacter => "The login contains a character that logins cannot have.",
+            Self::ForbiddenCharacter => "The login contains a character that is not allowed.",
             Self::MisplacedDot => {
                 "A login cannot start or end with a dot, nor have two in a row before the @ sign."
             }
             Self::MixedDirection => {
                 "A login cannot mix left-to-right and right-to-left writing in one part."
             }
-            Self::SeveralAts => "A login has at most one @ sign: give one single address.",
-            Self::EmptyLocalPart => "Something must stand before the @ sign.",
-            Self::InvalidDomain => "What follows the @ sign is not a valid domain name.",
-            Self::AddressLiteral => {
-                "What follows the @ sign must be a domain name, not an IP address."
-            }
+            Self::SeveralAts => "A login has at most one @ sign. Enter a single address.",
+            Self::EmptyLocalPart => "The part before the @ sign is missing.",
+            Self::InvalidDomain => "The part after the @ sign is not a valid domain name.",
+            Self::AddressLiteral => "A domain name must follow the @ sign, not an IP address.",
         }
     }
 }
@@ -101,35 +98,35 @@ pub struct LoginName {
     raw: String,
     key: String,
     skeleton: String,
-    /// Where the `@` stands in `key`, if this is an e-mail address.
+    /// The position of the `@` in `key`, if this is an e-mail address.
     at: Option<usize>,
     is_ascii: bool,
 }
 
 impl LoginName {
-    /// Reads what the user typed.
+    /// Parses typed text.
     ///
-    /// A text with an `@` is an e-mail address, everything else a username; there is no way to
-    /// escape an `@`, since two readings of one text are two accounts for one person. Usernames
-    /// and local parts go through the profile `UsernameCaseMapped` (RFC 8265 §3.3) and full case
-    /// folding, domains through UTS #46 into lower-case A-labels.
+    /// A text with an `@` is an e-mail address, everything else a username; an `@` cannot be escaped, because two
+    /// readings of one text would be two accounts for one user. Usernames and local parts go through the profile
+    /// `UsernameCaseMapped` (RFC 8265 §3.3) and full case folding, domains through UTS #46 into lower-case
+    /// A-labels.
     ///
     /// # Errors
-    /// A [`LoginNameError`] that says what is wrong without repeating the text.
+    /// A [`LoginNameError`], which does not quote the text.
     pub fn parse(raw: &str) -> Result<Self, LoginNameError> {
-        // First of all, so that no caller makes us normalise a megabyte.
+        // First, so that no caller causes the normalisation of a megabyte.
         if raw.len() > MAX_LOGIN_BYTES {
             return Err(LoginNameError::TooLong);
         }
-        // Only U+0020 is a slip of the keyboard. Other white space at the edges comes from header
-        // injection or pasting, and stripping it would hide that.
+        // Only U+0020 is a typing error. Other white space at the edges comes from header injection or pasting, and
+        // stripping it would hide that.
         let raw = raw.trim_matches(' ');
         if raw.is_empty() {
             return Err(LoginNameError::Empty);
         }
         refuse_hidden(raw)?;
 
-        // Wide forms become what they look like before the `@` is searched: U+FF20 must not hide it.
+        // Wide forms are mapped before the search for the `@`, which U+FF20 must not hide.
         let mapped =
             UsernameCaseMapped::new().width_mapping_rule(raw).map_err(|e| precis_error(&e))?;
         let parts = match mapped.split_once('@') {
@@ -149,22 +146,22 @@ impl LoginName {
         })
     }
 
-    /// The login as typed, without outer spaces: what is shown, and what mail goes to.
+    /// The login as typed, without outer spaces, for display and mail.
     #[must_use]
     pub fn raw(&self) -> &str {
         &self.raw
     }
 
-    /// The normal form: unique among all users, and what a login is looked up by.
+    /// The normal form: unique among all users, and the key for lookups.
     #[must_use]
     pub fn key(&self) -> &str {
         &self.key
     }
 
-    /// What the normal form looks like (UTS #39 §4), its domain read in Unicode.
+    /// The skeleton of the normal form (UTS #39 §4), with its domain in Unicode.
     ///
-    /// Only for comparison with other skeletons: it is no login and must not be shown. It is kept
-    /// for ASCII logins too, because a later look-alike is compared with it.
+    /// Only for comparison with other skeletons; never for display. It is stored for ASCII logins too, because a
+    /// later look-alike is compared with it.
     #[must_use]
     pub fn skeleton(&self) -> &str {
         &self.skeleton
@@ -203,7 +200,7 @@ impl LoginName {
 }
 
 impl fmt::Debug for LoginName {
-    // A login may be an e-mail address, and debug output ends up in logs.
+    // A login may be an e-mail address, and debug output may end up in logs.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("LoginName([..])")
     }
@@ -252,12 +249,12 @@ impl Parts {
 
 /// Refuses white space, control characters and everything that has no glyph.
 ///
-/// RFC 8265 lets joiners stand where a script needs them, and UTS #46 silently drops others. Both
-/// leave two texts on the screen that a reader cannot tell apart, so all of them are refused alike.
+/// RFC 8265 allows joiners where a script needs them, and UTS #46 silently drops others. In both cases a reader
+/// could not distinguish two texts, so all of them are refused.
 fn refuse_hidden(text: &str) -> Result<(), LoginNameError> {
     let hidden = |c: char| {
-        // A skeleton leaves out exactly the default ignorable characters (UTS #39 §4), so asking
-        // it keeps their table in the crate that follows Unicode, instead of a copy here.
+        // A skeleton leaves out exactly the default ignorable characters (UTS #39 §4), so the crate's table is used
+        // instead of a copy here.
         let ignorable = |c: char| skeleton(c.encode_utf8(&mut [0; 4])).next().is_none();
         c.is_control() || c.is_whitespace() || (!c.is_ascii() && ignorable(c))
     };
@@ -267,7 +264,7 @@ fn refuse_hidden(text: &str) -> Result<(), LoginNameError> {
 /// The normal form of a username or a local part that is not empty.
 fn normal_form(text: &str) -> Result<String, LoginNameError> {
     let profile = UsernameCaseMapped::new();
-    // Until nothing changes any more (RFC 8264 §7), so that a key is its own key.
+    // Until nothing changes any more (RFC 8264 §7), so that the mapping is idempotent.
     let key = stabilize(text, |s| {
         let mapped = profile.enforce(s)?;
         profile.enforce(folded(&mapped)).map(|folded| Cow::Owned(folded.into_owned()))
@@ -285,10 +282,10 @@ fn normal_form(text: &str) -> Result<String, LoginNameError> {
 
 /// Full case folding of a text that is in lower case already.
 ///
-/// RFC 8265 stops at lower case, which keeps `ς` apart from `σ` and `ß` from `ss`: the same name
-/// typed with caps lock would be another account. Going through upper case and back is the full
-/// folding of Unicode §3.13, but for `ı`, whose upper case is the `I` of another letter; that
-/// pair is left to the skeleton, which refuses the second account without merging the two.
+/// RFC 8265 stops at lower case, which keeps `ς` apart from `σ` and `ß` from `ss`: the same name typed with caps
+/// lock would be another account. Going through upper case and back is the full folding of Unicode §3.13, but for
+/// `ı`, whose upper case is the `I` of another letter; the skeleton covers that pair: it refuses the second account
+/// without merging the two.
 fn folded(lower: &str) -> String {
     let mut text = String::with_capacity(lower.len());
     for c in lower.chars() {
@@ -320,9 +317,8 @@ fn domain_forms(domain: &str) -> Result<(String, String), LoginNameError> {
     }
     let (unicode, valid) = uts46.to_unicode(ascii.as_bytes(), AsciiDenyList::STD3, hyphens);
     valid.map_err(|_| LoginNameError::InvalidDomain)?;
-    // UTS #46 still lets symbols through that IDNA 2008, and with it internationalised mail
-    // (RFC 6531 §3.2), does not know: emoji, and blanks such as U+2800. An A-label may also hide
-    // a joiner that was not there when the typed text was looked at.
+    // UTS #46 accepts symbols that IDNA 2008, and therefore internationalised mail (RFC 6531 §3.2), does not:
+    // emoji, and blanks such as U+2800. An A-label may also contain a joiner that the typed text did not show.
     refuse_hidden(&unicode)?;
     let class = IdentifierClass::default();
     if unicode.split('.').any(|label| class.allows(label).is_err()) {
@@ -340,7 +336,7 @@ fn ends_in_number(domain: &str) -> bool {
         || last.strip_prefix("0x").is_some_and(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
-/// Drops the dot above from every `i` and `j`, which have one of their own.
+/// Drops the combining dot above from every `i` and `j`, which already have a dot.
 ///
 /// `İ` in lower case is `i` and U+0307, which looks like `i` but has another skeleton: the table
 /// of confusables does not know soft dots. Marks below the letter may stand in between.

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// The attacks of the tables above, cut into pieces, so that chance can put them together anew.
+/// Pieces of the attacks in the tables above, for random combination.
 fn piece() -> impl Strategy<Value = String> {
     const PIECES: &[&str] = &[
         "a",
@@ -83,7 +83,7 @@ fn anything() -> impl Strategy<Value = String> {
     ]
 }
 
-/// What must hold for whatever `parse` accepts.
+/// The invariants of every login that `parse` accepts.
 fn check_accepted(login: &LoginName) -> Result<(), TestCaseError> {
     let again = LoginName::parse(login.key());
     let Ok(again) = again else {

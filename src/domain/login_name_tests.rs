@@ -1,4 +1,4 @@
-//! What is the same login, what is another one, and what is none.
+//! Tests of equal, different and invalid logins.
 
 #[path = "login_name_properties.rs"]
 mod properties;
@@ -18,7 +18,7 @@ fn refusal(raw: &str) -> LoginNameError {
     }
 }
 
-/// The cases in which one person could otherwise come by two accounts.
+/// Cases in which one user could otherwise get two accounts.
 #[test]
 fn other_spellings_are_the_same_account() {
     for spelling in [
@@ -46,7 +46,7 @@ fn other_spellings_are_the_same_account() {
 }
 
 #[test]
-fn what_could_be_two_readings_is_refused() {
+fn ambiguous_input_is_refused() {
     use LoginNameError::*;
     for (raw, error) in [
         ("", Empty),
@@ -181,7 +181,7 @@ fn look_alikes_cannot_live_side_by_side() {
         assert!(one.conflicts_with(&other) && other.conflicts_with(&one), "{}", other.raw());
         assert!(!other.is_ascii(), "{}", other.raw());
     }
-    // The same Cyrillic domain, typed as an A-label: ASCII on the keyboard, not on the screen.
+    // The same Cyrillic domain, typed as an A-label in ASCII.
     let unicode = login("alice@\u{435}xample.com");
     let encoded = login(unicode.key());
     assert!(encoded.raw().is_ascii() && !encoded.is_ascii());
@@ -247,21 +247,21 @@ fn lengths_are_exact() {
     assert!(login(&address(MAX_LOCAL_PART_BYTES)).is_email());
     assert_eq!(refusal(&address(MAX_LOCAL_PART_BYTES + 1)), LoginNameError::TooLong);
 
-    // 64 + 1 + 189 = 254: the longest address there is.
+    // 64 + 1 + 189 = 254: the longest address.
     let label = "d".repeat(62);
     let domain = format!("{label}.{label}.{label}");
     assert_eq!(login(&format!("{}@{domain}", "a".repeat(65 - 1))).key().len(), 253);
     let longest = format!("{}@{domain}d", "a".repeat(64));
     assert_eq!(login(&longest).key().len(), MAX_LOGIN_BYTES);
     assert_eq!(refusal(&format!("{}@{domain}dd", "a".repeat(64))), LoginNameError::TooLong);
-    // Bytes as typed come first, whatever the text is: not even trimming is done.
+    // The length in bytes as typed is checked first, even before trimming.
     assert_eq!(refusal(&" ".repeat(MAX_LOGIN_BYTES + 1)), LoginNameError::TooLong);
     assert_eq!(refusal(&"\0".repeat(100_000_000)), LoginNameError::TooLong);
     // Short as typed, too long as A-labels.
     let grows = format!("{}@{}", "a".repeat(64), ["ÿ"; 30].join("."));
     assert!(grows.len() <= MAX_LOGIN_BYTES);
     assert_eq!(refusal(&grows), LoginNameError::TooLong);
-    // A label of 64 bytes is no label (RFC 1035 §2.3.4).
+    // A label of 64 bytes is too long (RFC 1035 §2.3.4).
     assert_eq!(refusal(&format!("a@{}.com", "d".repeat(64))), LoginNameError::InvalidDomain);
 }
 

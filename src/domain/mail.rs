@@ -1,6 +1,6 @@
-//! Mail: the kinds there are, what each is made of, and when it is tried again.
+//! Mail: its kinds, their content, and when delivery is retried.
 //!
-//! Owns the content that is sealed in the outbox and the rules for retries. Knows neither texts nor SMTP.
+//! Owns the content that is sealed in the outbox and the rules for retries.
 
 use std::net::IpAddr;
 
@@ -27,7 +27,7 @@ text_enum! {
         PasswordChanged = "password_changed",
         /// The code and the link with which the owner of an address chooses a new password.
         Recovery = "recovery",
-        /// The link of a new password that an administrator asked for.
+        /// The link for a new password that an administrator requested.
         PasswordReset = "password_reset",
         /// The link with which an invited user chooses the first password.
         Invitation = "invitation",
@@ -55,11 +55,11 @@ text_enum! {
         EmailChangeRequested = "email_change_requested",
         /// Tells the owner of a new address that it is the account's.
         EmailChanged = "email_changed",
-        /// Tells the owner of the address before that it was changed, with a link that takes it back.
+        /// Tells the owner of the previous address about the change, with a link that undoes it.
         EmailChangeUndo = "email_change_undo",
         /// Tells the owner of the address before that an administrator changed or removed it.
         EmailReplaced = "email_replaced",
-        /// The code that is asked for before a second factor is enrolled at a sign-in.
+        /// The code that is required before a second factor is enrolled at a sign-in.
         EnrolmentCode = "enrolment_code",
         /// The code and the link with which a new user signs up. For an address that a user has verified,
         /// [`Self::AccountExists`] is sent in its place.
@@ -73,24 +73,24 @@ text_enum! {
     }
 }
 
-/// What a mailed code is redeemed with.
+/// The secrets of a mailed code.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MailedSecrets {
     /// The token of the link.
     pub link: String,
-    /// The code, as a user reads it; none for a link alone.
+    /// The code as displayed; `None` for a link alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
 }
 
 impl std::fmt::Debug for MailedSecrets {
-    // Debug output ends up in logs.
+    // Debug output may end up in logs.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("MailedSecrets([..])")
     }
 }
 
-/// What the text of a mail is made of, with its secrets. Stored sealed only.
+/// The content of a mail, with its secrets. Only stored sealed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum MailContent {
@@ -103,7 +103,7 @@ pub enum MailContent {
     },
     /// The code and the link with which the owner of an address chooses a new password.
     Recovery(MailedSecrets),
-    /// The link of a new password that an administrator asked for.
+    /// The link for a new password that an administrator requested.
     PasswordReset(MailedSecrets),
     /// The link with which an invited user chooses the first password.
     Invitation(MailedSecrets),
@@ -159,7 +159,7 @@ pub enum MailContent {
         at: Timestamp,
         /// The address, where it is known.
         address: Option<IpAddr>,
-        /// Browser and system in words of ours, where they are recognised.
+        /// Browser and system in fixed words, if recognised.
         device: Option<String>,
     },
     /// The code and the link that confirm an address of an account.
@@ -174,19 +174,19 @@ pub enum MailContent {
         /// Since when.
         at: Timestamp,
     },
-    /// Tells the owner of the address before that it was changed, with a link that takes it back.
+    /// Tells the owner of the previous address about the change, with a link that undoes it.
     EmailChangeUndo(MailedSecrets),
     /// Tells the owner of the address before that an administrator changed or removed it.
     EmailReplaced {
         /// When.
         at: Timestamp,
     },
-    /// The code that is asked for before a second factor is enrolled at a sign-in.
+    /// The code that is required before a second factor is enrolled at a sign-in.
     EnrolmentCode(MailedSecrets),
     /// The code and the link with which a new user signs up.
     Signup(MailedSecrets),
-    /// Tells a user who signs up again that there is an account. Never in the outbox: a [`Self::Signup`] becomes it
-    /// when it is sent.
+    /// Tells a user who signs up again that there is an account. Never in the outbox: a [`Self::Signup`] turns into
+    /// it when it is sent.
     AccountExists,
     /// Tells a user that the login name was changed.
     LoginChanged {
@@ -233,8 +233,8 @@ impl MailContent {
     }
 }
 
-/// When a mail is tried again that could not be delivered the `tries`-th time: after five seconds, then after
-/// four times as long each time. At the end of its life it is due once more, to be given up.
+/// When a mail is retried after `tries` failed attempts: after five seconds, then after four times as long each
+/// time. At its expiry it is due again, to be abandoned.
 #[must_use]
 pub fn next_try(tries: i64, now: Timestamp, expires_at: Timestamp) -> Timestamp {
     let exponent = u32::try_from(tries.clamp(1, GROWING_PAUSES) - 1).unwrap_or(0);

@@ -1,7 +1,6 @@
-//! Codes and links that are mailed to users: what they are for, how long they live, and how a code is written.
+//! Codes and links that are mailed to users: their purposes, lifetimes and form.
 //!
-//! Owns the numbers and the text form of a code: eight digits, shown in two groups. How one is stored and checked is
-//! `identity::mailed_codes`.
+//! A code has eight digits, shown in two groups. `identity::mailed_codes` stores and checks it.
 
 use crate::base::{Entropy, TimeSpan};
 use crate::text_enum;
@@ -10,7 +9,7 @@ use super::text;
 
 /// The number of digits of a code.
 pub const DIGITS: usize = 8;
-/// How often a code is compared before it is void (OWASP ASVS 6.6.3).
+/// How often a code is compared before it is invalid (OWASP ASVS 6.6.3).
 pub const TRIES: i64 = 5;
 
 /// One of this many codes is right.
@@ -20,15 +19,15 @@ const CODES: u64 = 100_000_000;
 const MAX_TYPED: usize = 32;
 
 text_enum! {
-    /// What a mailed code or link is for. It redeems nothing else.
+    /// The purpose of a mailed code or link. It works for no other.
     pub enum CodePurpose {
         /// Verifies the address of an account.
         Verify = "verify",
         /// Lets the owner of a verified address choose a new password.
         Recover = "recover",
-        /// The same, asked for by an administrator: a link without a code.
+        /// The same, requested by an administrator: a link without a code.
         Reset = "reset",
-        /// Verifies the address of an account that is to be made.
+        /// Verifies the address of a new account.
         Signup = "signup",
         /// Verifies a new address of an account that has another one.
         Change = "change",
@@ -36,15 +35,14 @@ text_enum! {
         Invite = "invite",
         /// Takes a change of address back: a link without a code, to the address before.
         Undo = "undo",
-        /// Shows, in the sign-in that it was sent for, that a second factor is enrolled by the owner of the
-        /// address: a code of which the link does nothing.
+        /// Proves, in the sign-in for which it was sent, that the owner of the address enrols a second factor. Its
+        /// link has no effect.
         Enrol = "enrol",
     }
 }
 
 impl CodePurpose {
-    /// How long a code or link is valid: ten minutes where one request asks for it and expects it (OWASP ASVS
-    /// 6.5.5).
+    /// How long a code or link is valid: ten minutes if the user has just requested it (OWASP ASVS 6.5.5).
     #[must_use]
     pub const fn life(self) -> TimeSpan {
         match self {
@@ -66,7 +64,7 @@ impl MailedCode {
     /// A new code; every code is as likely as any other.
     #[must_use]
     pub fn generate(entropy: &dyn Entropy) -> Self {
-        // Numbers beyond the last whole multiple would make some codes more likely.
+        // Numbers beyond the last whole multiple would favour some codes.
         let unbiased = u64::MAX - u64::MAX % CODES;
         loop {
             let mut bytes = [0; 8];

@@ -1,7 +1,7 @@
-//! Objects that a configuration file declares: what identifies them, and how two states of one differ.
+//! Objects that a configuration file declares: their identity, and the differences between two states.
 //!
-//! Owns the names of kinds and sources and the comparison of states. A state has only what differs from the defaults of
-//! a new object: a field that a later version adds changes no stored state.
+//! Owns the names of kinds and sources and the comparison of states. A state contains only differences from the
+//! defaults of a new object, so that fields of later versions do not change stored states.
 
 use serde_json::{Map, Value};
 
@@ -10,12 +10,12 @@ use crate::text_enum;
 /// The longest name of a source, in bytes.
 const MAX_SOURCE: usize = 64;
 
-/// What is said about a name of a source that is not one.
+/// The message for an invalid name of a source.
 pub const SOURCE_RULE: &str =
-    "The name of a source has 1 to 64 letters, digits or characters out of - . _ /.";
+    "The name of a source has 1 to 64 letters, digits or characters from - . _ /.";
 
 text_enum! {
-    /// What a file can declare.
+    /// A kind of object that a file can declare.
     pub enum ManagedKind {
         /// An API, by its identifier.
         Api = "api",
@@ -29,18 +29,18 @@ text_enum! {
 /// The settings of an object that differ from those of a new one, by the names they have in a file.
 pub type State = Map<String, Value>;
 
-/// A setting that two states of an object have in different ways; none stands for the default.
+/// A setting in which two states of an object differ; `None` is the default.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
     /// Its name.
     pub field: String,
-    /// What it was.
+    /// The previous value.
     pub before: Option<Value>,
-    /// What it is.
+    /// The present value.
     pub after: Option<Value>,
 }
 
-/// What differs between two states, by name.
+/// The differences between two states, by name.
 #[must_use]
 pub fn differences(before: &State, after: &State) -> Vec<Difference> {
     let mut fields: Vec<&String> = before.keys().chain(after.keys()).collect();

@@ -1,7 +1,7 @@
-//! Decisions: pure, synchronous, told what time it is.
+//! Decisions: pure and synchronous, with the time as a parameter.
 //!
-//! Owns every rule of the product as a function or a type that can be tested without a server.
-//! Must not do I/O, read a clock or a random source, or know how anything is stored or sent.
+//! Owns every rule of the product as a function or a type that can be tested without a server. Must not do I/O or
+//! read a clock or a random source.
 
 pub mod activity;
 pub mod admin_key;

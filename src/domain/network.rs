@@ -1,7 +1,7 @@
-//! Networks: what addresses are counted and served together.
+//! Networks: groups of addresses that are counted and served together.
 //!
-//! A host can choose among the addresses of its IPv6 /64, a household or a small site is given a /56, an
-//! organisation a /48; with IPv4 it is one address, and a /24 the smallest block that is routed.
+//! A host can use all addresses of its IPv6 /64; a household or a small site gets a /56, an organisation a /48.
+//! With IPv4 it is one address, and a /24 is the smallest routed block.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

@@ -1,26 +1,26 @@
 //! The error codes of OAuth 2.0 and OpenID Connect, as they are on the wire.
 //!
-//! Owns the list. With which status each is answered, and in which of the voices, is the edge's.
+//! Owns the list. The HTTP layer chooses the status and the form of the answer.
 
 use super::outcome::{Code, Failure, FaultKind};
 use crate::text_enum;
 
 text_enum! {
-    /// What is wrong with a request of a client.
+    /// An error code.
     pub enum OAuthError {
-        /// A parameter is missing, malformed or there twice (RFC 6749 §4.1.2.1, §5.2).
+        /// A parameter is missing, malformed or repeated (RFC 6749 §4.1.2.1, §5.2).
         InvalidRequest = "invalid_request",
         /// The client is unknown or did not prove who it is (RFC 6749 §5.2).
         InvalidClient = "invalid_client",
-        /// Code, refresh token or device code is not good, or not good for this client.
+        /// The code, refresh token or device code is invalid, or not for this client.
         InvalidGrant = "invalid_grant",
         /// The client may not do this.
         UnauthorizedClient = "unauthorized_client",
         /// There is no such grant.
         UnsupportedGrantType = "unsupported_grant_type",
-        /// There is no such response type.
+        /// The response type is not supported.
         UnsupportedResponseType = "unsupported_response_type",
-        /// A scope does not exist or may not be had.
+        /// A scope does not exist or is not allowed.
         InvalidScope = "invalid_scope",
         /// The API is not registered or not for this client (RFC 8707 §2).
         InvalidTarget = "invalid_target",
@@ -34,19 +34,19 @@ text_enum! {
         LoginRequired = "login_required",
         /// The user has not allowed it and may not be asked.
         ConsentRequired = "consent_required",
-        /// There is no `request` parameter here (OpenID Connect Core §6.1).
+        /// The `request` parameter is not supported (OpenID Connect Core §6.1).
         RequestNotSupported = "request_not_supported",
         /// A `request_uri` that was not pushed is not fetched (OpenID Connect Core §6.2).
         RequestUriNotSupported = "request_uri_not_supported",
         /// Clients cannot register with a request (OpenID Connect Core §7.2.1).
         RegistrationNotSupported = "registration_not_supported",
-        /// The pushed request is unknown, used or over (RFC 9126 §2.2, RFC 9101 §7).
+        /// The pushed request is unknown, used or expired (RFC 9126 §2.2, RFC 9101 §7).
         InvalidRequestUri = "invalid_request_uri",
-        /// What was called essential cannot be met.
+        /// An essential requirement cannot be met.
         UnmetAuthenticationRequirements = "unmet_authentication_requirements",
         /// No user has decided about the device yet (RFC 8628 §3.5).
         AuthorizationPending = "authorization_pending",
-        /// The user has to complete a factor first (OAuth 2.0 for First-Party Applications).
+        /// The user must complete a factor first (OAuth 2.0 for First-Party Applications).
         InsufficientAuthorization = "insufficient_authorization",
         /// The `auth_session` is unknown or expired (OAuth 2.0 for First-Party Applications).
         InvalidSession = "invalid_session",
@@ -54,11 +54,11 @@ text_enum! {
         RedirectToWeb = "redirect_to_web",
         /// The device came too early.
         SlowDown = "slow_down",
-        /// The device code's time is over.
+        /// The device code has expired.
         ExpiredToken = "expired_token",
-        /// The DPoP proof is not good (RFC 9449 §5).
+        /// The DPoP proof is invalid (RFC 9449 §5).
         InvalidDpopProof = "invalid_dpop_proof",
-        /// The access token is not good (RFC 6750 §3.1).
+        /// The access token is invalid (RFC 6750 §3.1).
         InvalidToken = "invalid_token",
         /// The access token lacks a scope (RFC 6750 §3.1).
         InsufficientScope = "insufficient_scope",
@@ -66,7 +66,7 @@ text_enum! {
 }
 
 impl OAuthError {
-    /// What a request is answered with that stopped with `failure`.
+    /// The error code for a failure.
     #[must_use]
     pub fn of(failure: &Failure) -> Self {
         match failure {
@@ -78,7 +78,7 @@ impl OAuthError {
         }
     }
 
-    /// What the codes of `/v1` are called here.
+    /// The OAuth error for a code of `/v1`.
     #[must_use]
     pub const fn of_code(code: Code) -> Self {
         match code {

@@ -1,6 +1,6 @@
-//! OpenID Connect: which scopes mean something to Signet itself, and what they let a client know.
+//! OpenID Connect: the standard scopes, and the claims that they give to a client.
 //!
-//! Owns the list of claims about a user. How a client asks for one by name is `claims_request`.
+//! Owns the list of claims about a user. Individual requests are in `claims_request`.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -21,7 +21,7 @@ pub struct ScopeClaims {
     pub claims: &'static [&'static str],
 }
 
-/// Every scope of this kind. What is not here exists at no endpoint of ours.
+/// Every scope of this kind. Others exist at no endpoint of Signet.
 pub const SCOPES: &[ScopeClaims] = &[
     ScopeClaims { scope: OPENID, claims: &["sub"] },
     ScopeClaims { scope: "profile", claims: &["name", "preferred_username", "updated_at"] },
@@ -31,7 +31,7 @@ pub const SCOPES: &[ScopeClaims] = &[
     ScopeClaims { scope: OFFLINE_ACCESS, claims: &[] },
 ];
 
-/// Standard scopes (OpenID Connect Core §5.4) about things Signet does not know.
+/// Standard scopes (OpenID Connect Core §5.4) that Signet does not support.
 const UNSUPPORTED: &[&str] = &["address", "phone"];
 
 /// Whether `scope` is one of [`SCOPES`].
@@ -40,19 +40,19 @@ pub fn is_scope(scope: &str) -> bool {
     SCOPES.iter().any(|known| known.scope == scope)
 }
 
-/// Whether `scope` is a standard one that Signet has nothing to say about.
+/// Whether `scope` is a standard one that Signet does not support.
 #[must_use]
 pub fn is_unsupported(scope: &str) -> bool {
     UNSUPPORTED.contains(&scope)
 }
 
-/// The scope whose consent covers the claim `name`; none where Signet does not know such a claim.
+/// The scope whose consent covers the claim `name`; `None` for an unknown claim.
 #[must_use]
 pub fn scope_of(name: &str) -> Option<&'static str> {
     SCOPES.iter().find(|known| known.claims.contains(&name)).map(|known| known.scope)
 }
 
-/// Claims that a client asked for by name, beside those of its scopes.
+/// Individually requested claims, besides those of scopes.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct RequestedClaims {
     /// In the ID token.
@@ -70,8 +70,7 @@ impl RequestedClaims {
         self.id_token.is_empty() && self.userinfo.is_empty()
     }
 
-    /// Those whose scope passes: a claim is a way to ask for a part of a scope, and no way around what
-    /// a client may have.
+    /// The claims whose scope passes: a claim is a part of a scope, and must not bypass the limits of a client.
     #[must_use]
     pub fn only(&self, may_request_scope: impl Fn(&str) -> bool) -> Self {
         let passes = |name: &&String| scope_of(name).is_some_and(&may_request_scope);
@@ -81,13 +80,13 @@ impl RequestedClaims {
         }
     }
 
-    /// The scopes the user has to allow before these claims are told.
+    /// The scopes that the user must allow for these claims.
     pub fn scopes(&self) -> impl Iterator<Item = &'static str> {
         self.id_token.iter().chain(&self.userinfo).filter_map(|name| scope_of(name))
     }
 }
 
-/// What the userinfo endpoint says beside `sub`: the claims of the scopes and those asked for.
+/// The claims at the userinfo endpoint besides `sub`: those of the scopes and those requested individually.
 #[must_use]
 pub fn userinfo(user: &User, scopes: &Scopes, asked: &RequestedClaims) -> Map<String, Value> {
     let granted = SCOPES.iter().filter(|known| scopes.contains(known.scope));
@@ -95,12 +94,12 @@ pub fn userinfo(user: &User, scopes: &Scopes, asked: &RequestedClaims) -> Map<St
     claims(user, names.chain(asked.userinfo.iter().map(String::as_str)))
 }
 
-/// The most that an ID token says about its user, in bytes of JSON. An ID token comes back as
-/// `id_token_hint` in an address, which has 16 KiB.
+/// The largest claims about the user in an ID token, in bytes of JSON. An ID token returns as `id_token_hint` in an
+/// address of at most 16 KiB.
 const MAX_ID_TOKEN_CLAIMS: usize = 8 * 1024;
 
-/// What an ID token says beside `sub`: the claims asked for by name and those of `scopes`. A claim that
-/// would make them longer than 8 KiB is left out; the userinfo endpoint has it.
+/// The claims in an ID token besides `sub`: those requested individually and those of `scopes`. A claim that would
+/// make them longer than 8 KiB is left out; the userinfo endpoint has it.
 #[must_use]
 pub fn id_token(user: &User, scopes: &Scopes, asked: &RequestedClaims) -> Map<String, Value> {
     let granted = SCOPES.iter().filter(|known| scopes.contains(known.scope));
@@ -177,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_is_not_verified_is_never_told() {
+    fn an_unverified_address_is_never_disclosed() {
         let asked = RequestedClaims {
             userinfo: vec!["email_verified".to_owned()],
             id_token: vec!["email".to_owned()],
@@ -218,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_asked_for_by_name_is_told_where_it_was_asked_for() {
+    fn a_requested_claim_is_returned_at_its_place() {
         let asked =
             RequestedClaims { userinfo: vec!["name".to_owned()], ..RequestedClaims::default() };
         let scopes = Scopes::parse("openid").unwrap();

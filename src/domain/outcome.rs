@@ -1,7 +1,7 @@
-//! How a use case ends when it does not succeed.
+//! How a use case fails.
 //!
-//! Owns the difference between the caller's doing (a refusal: commit, answer 4xx) and ours
-//! (a fault: roll back, answer 5xx). Rendering either is the edge's work.
+//! Owns the distinction between a refusal, caused by the caller (commit, 4xx), and a fault, caused by the server
+//! (roll back, 5xx).
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -15,7 +15,7 @@ use crate::text_enum;
 text_enum! {
     /// The stable code of every error a caller can get; `docs/errors.md` explains each.
     pub enum Code {
-        /// The body is not what the content type says.
+        /// The body does not match its content type.
         MalformedRequest = "malformed_request",
         /// A field is missing or has a wrong value.
         ValidationFailed = "validation_failed",
@@ -23,13 +23,13 @@ text_enum! {
         ReadOnly = "read_only",
         /// The password is too short, too long, too common or the login itself.
         WeakPassword = "weak_password",
-        /// Wrong login, wrong password or disabled user: never said which.
+        /// Wrong login, wrong password or disabled user, without distinction.
         InvalidCredentials = "invalid_credentials",
-        /// The first step was right, and the password has to be replaced before anything else.
+        /// The first step succeeded, and the password must be replaced.
         PasswordChangeRequired = "password_change_required",
         /// The challenge of a sign-in is invalid, expired or used.
         ChallengeInvalid = "challenge_invalid",
-        /// The first step was right, and a second factor has to follow.
+        /// The first step succeeded, and a second factor is required.
         MfaRequired = "mfa_required",
         /// A policy requires a second factor, and the account has none.
         EnrolmentRequired = "enrolment_required",
@@ -37,21 +37,21 @@ text_enum! {
         MfaFailed = "mfa_failed",
         /// The sign-in is too old for what was requested, or lacks a factor.
         ReauthenticationRequired = "reauthentication_required",
-        /// The sign-in that the token stands for is weaker than what was requested needs (RFC 9470).
+        /// The sign-in of the token is weaker than the request requires (RFC 9470).
         InsufficientUserAuthentication = "insufficient_user_authentication",
-        /// No token, or one that is not good here.
+        /// No token, or an invalid one.
         InvalidToken = "invalid_token",
-        /// The token is bound to a key, and no valid proof of it came with it.
+        /// The token is bound to a key, and the request has no valid proof.
         ProofRequired = "proof_required",
         /// The token lacks a scope.
         InsufficientScope = "insufficient_scope",
-        /// The user has none of the roles that a gateway asks for.
+        /// The user has none of the roles that a gateway requires.
         RoleRequired = "role_required",
         /// The caller may not do that.
         Forbidden = "forbidden",
-        /// A used-up refresh token: the session has just been ended.
+        /// A used refresh token: the session has just been ended.
         RefreshTokenReused = "refresh_token_reused",
-        /// The session's time is over.
+        /// The session has expired.
         SessionExpired = "session_expired",
         /// Not a refresh token of a live session.
         RefreshTokenInvalid = "refresh_token_invalid",
@@ -67,21 +67,21 @@ text_enum! {
         LoginTaken = "login_taken",
         /// Another user has verified the e-mail address.
         EmailTaken = "email_taken",
-        /// It needs a verified e-mail address, and the account has none.
+        /// A verified e-mail address is required, and the account has none.
         EmailNotVerified = "email_not_verified",
         /// Addresses of this domain cannot sign up.
         DomainNotAllowed = "domain_not_allowed",
-        /// There is no such thing.
+        /// The resource does not exist.
         NotFound = "not_found",
-        /// It conflicts with what is there.
+        /// It conflicts with the present state.
         Conflict = "conflict",
         /// A configuration file manages it.
         ManagedObject = "managed_object",
         /// It would leave no enabled administrator.
         LastAdministrator = "last_administrator",
-        /// The set-up link is used, expired or was never one.
+        /// The set-up link is used, expired or invalid.
         SetupLinkInvalid = "setup_link_invalid",
-        /// The mailed link is used, expired, replaced or was never one.
+        /// The mailed link is used, expired, replaced or invalid.
         LinkInvalid = "link_invalid",
         /// The server is not set up for it.
         FeatureDisabled = "feature_disabled",
@@ -93,58 +93,60 @@ text_enum! {
         PayloadTooLarge = "payload_too_large",
         /// The address is too long.
         UriTooLong = "uri_too_long",
-        /// The content type is not understood here.
+        /// The content type is not supported.
         UnsupportedMediaType = "unsupported_media_type",
         /// The method is not allowed here.
         MethodNotAllowed = "method_not_allowed",
-        /// Cannot be done just now; try again.
+        /// Temporarily unavailable; try again.
         Unavailable = "unavailable",
-        /// Our fault.
+        /// An error of the server.
         Internal = "internal",
     }
 }
 
-/// What is wrong with one field of a request.
+/// An error in one field of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FieldError {
     /// The field's name on the wire.
     pub field: &'static str,
     /// A stable code: `missing`, `wrong_type`, `too_long` and the like.
     pub code: &'static str,
-    /// A sentence for people.
+    /// A readable sentence.
     pub message: &'static str,
 }
 
-/// What is wrong with a name that came with a request. Both texts have passed [`quotable`].
+/// An error in a name of a request. Both texts have passed [`quotable`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NameError {
     /// The name, as far as it may be quoted.
     pub name: String,
     /// A stable code.
     pub code: &'static str,
-    /// A sentence for people.
+    /// A readable sentence.
     pub message: String,
 }
 
-/// The caller's doing. The text is ours; what it says about a request passes [`quotable`] first.
+/// A refusal, caused by the caller. Quotes from a request in its text have passed [`quotable`].
 #[derive(Debug, Clone)]
 pub struct Refusal {
     /// The stable code.
     pub code: Code,
-    /// A sentence for people.
+    /// A readable sentence.
     pub message: Cow<'static, str>,
-    /// Why, where pages say it in the language of the user.
+    /// The reason, if pages have a translated text for it.
     pub reason: Option<Reason>,
     /// The fields at fault.
     pub fields: Vec<FieldError>,
-    /// The names at fault: of members and parameters that do not exist, or are there twice.
+    /// The names at fault: unknown or repeated members and parameters.
     pub names: Vec<NameError>,
-    /// When it makes sense to try again.
+    /// When to try again.
     pub retry_after: Option<TimeSpan>,
-    /// What it is called where OAuth is spoken.
+    /// Its error code at OAuth endpoints.
     pub oauth: Option<OAuthError>,
-    /// What a finding about the client says in place of a message that quotes the request: scopes, an API, a
-    /// grant, or a sentence of ours.
+    /// Whether the message itself names the command or the request that helps.
+    pub advises: bool,
+    /// The details for a finding about the client, in place of a message that quotes the request: scopes, an API, a
+    /// grant, or a fixed sentence.
     pub finding: Vec<String>,
 }
 
@@ -161,11 +163,12 @@ impl Refusal {
             names: Vec::new(),
             retry_after: None,
             oauth: None,
+            advises: false,
             finding: Vec::new(),
         }
     }
 
-    /// A refusal with a code and a reason, which says the sentence.
+    /// A refusal with a code and a reason, which has the message.
     #[must_use]
     pub const fn because(code: Code, reason: Reason) -> Self {
         let mut refusal = Self::new(code, reason.message());
@@ -185,14 +188,14 @@ impl Refusal {
         Self::fields_and_names(fields, Vec::new())
     }
 
-    /// The same, also with names that the request should not have.
+    /// The same, with names that the request should not have.
     #[must_use]
     pub fn fields_and_names(fields: Vec<FieldError>, names: Vec<NameError>) -> Self {
         let message = "Check the fields named in errors.";
         Self { fields, names, ..Self::new(Code::ValidationFailed, message) }
     }
 
-    /// A refusal in the words of OAuth.
+    /// A refusal with an OAuth error code.
     #[must_use]
     pub const fn oauth(error: OAuthError, message: &'static str) -> Self {
         let mut refusal = Self::new(Code::MalformedRequest, message);
@@ -200,7 +203,7 @@ impl Refusal {
         refusal
     }
 
-    /// The same with a reason, which says the sentence.
+    /// The same with a reason, which has the message.
     #[must_use]
     pub const fn oauth_because(error: OAuthError, reason: Reason) -> Self {
         let mut refusal = Self::because(Code::MalformedRequest, reason);
@@ -208,7 +211,7 @@ impl Refusal {
         refusal
     }
 
-    /// The same refusal with a text that names what is registered, or what the request said.
+    /// The same refusal with a message that contains registered values or quotes of the request.
     #[must_use]
     pub fn with_message(mut self, message: String) -> Self {
         self.message = Cow::Owned(message);
@@ -216,14 +219,22 @@ impl Refusal {
         self
     }
 
-    /// Says what a finding about the client keeps of this refusal.
+    /// Sets the details for a finding about the client.
     #[must_use]
     pub fn with_finding<T: Into<String>>(mut self, finding: impl IntoIterator<Item = T>) -> Self {
         self.finding = finding.into_iter().map(Into::into).collect();
         self
     }
 
-    /// Says when to try again.
+    /// Marks the message as one that names the command or the request that helps: the command line then adds no
+    /// general advice.
+    #[must_use]
+    pub const fn advising(mut self) -> Self {
+        self.advises = true;
+        self
+    }
+
+    /// Sets when to try again.
     #[must_use]
     pub const fn retry_after(mut self, span: TimeSpan) -> Self {
         self.retry_after = Some(span);
@@ -234,8 +245,8 @@ impl Refusal {
 /// The most characters of a request's text that an error quotes.
 const MAX_QUOTED: usize = 128;
 
-/// A text that came with a request, as far as an error may quote it: the characters that
-/// `error_description` allows (RFC 6749 §5.2), others as a question mark, and no more than 128.
+/// A text from a request in a form that an error may quote: the characters that `error_description` allows (RFC
+/// 6749 §5.2), others as a question mark, and at most 128.
 #[must_use]
 pub fn quotable(text: &str) -> String {
     let allowed = |c: char| matches!(c, ' '..='!' | '#'..='[' | ']'..='~');
@@ -256,25 +267,25 @@ pub enum FaultKind {
     Internal,
 }
 
-/// Our doing. Logged once, with an incident id, where it is rendered.
+/// A fault, caused by the server. It is logged once, with an incident id, when it is rendered.
 #[derive(Debug)]
 pub struct Fault {
     /// Whether it is expected to pass.
     pub kind: FaultKind,
-    /// What was being done.
+    /// The failed operation.
     pub doing: &'static str,
     /// The cause, for the log only.
     pub cause: Option<Box<dyn Error + Send + Sync>>,
 }
 
 impl Fault {
-    /// Something that should not happen.
+    /// An unexpected fault.
     #[must_use]
     pub const fn internal(doing: &'static str) -> Self {
         Self { kind: FaultKind::Internal, doing, cause: None }
     }
 
-    /// Something that should pass.
+    /// A temporary fault.
     #[must_use]
     pub const fn unavailable(doing: &'static str) -> Self {
         Self { kind: FaultKind::Unavailable, doing, cause: None }
@@ -287,7 +298,7 @@ impl Fault {
         self
     }
 
-    /// The same fault for one more of those it happened to.
+    /// A copy of the fault for another affected caller.
     #[must_use]
     pub fn shared(&self) -> Self {
         let copy = Self { kind: self.kind, doing: self.doing, cause: None };
@@ -306,7 +317,7 @@ impl fmt::Display for Fault {
         let mut said = String::new();
         while let Some(error) = cause {
             let text = error.to_string();
-            // Errors of the driver end with the text of their source, which would be said twice.
+            // Errors of the driver end with the text of their source, which would be repeated.
             if !said.ends_with(&text) {
                 write!(f, ": {text}")?;
             }
@@ -319,12 +330,12 @@ impl fmt::Display for Fault {
 
 impl Error for Fault {}
 
-/// How a use case ends when it does not succeed.
+/// How a use case fails.
 #[derive(Debug)]
 pub enum Failure {
-    /// The caller's doing.
+    /// Caused by the caller.
     Refused(Refusal),
-    /// Ours.
+    /// Caused by the server.
     Failed(Fault),
 }
 
@@ -346,7 +357,7 @@ mod tests {
 
     #[test]
     fn a_fault_says_each_cause_once() {
-        // As the driver's errors do, it ends with the text of its source.
+        // Like the driver's errors, it ends with the text of its source.
         #[derive(Debug)]
         struct Outer(fmt::Error);
         impl fmt::Display for Outer {

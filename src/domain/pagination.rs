@@ -1,7 +1,7 @@
-//! Pages of long lists.
+//! Pagination of long lists.
 //!
-//! Owns the cursor: the id of the last row seen, so that a page costs the same wherever it is and
-//! rows that come or go in between neither repeat nor vanish.
+//! The cursor is the id of the last row, so that every page costs the same, and concurrent inserts and deletes
+//! neither repeat nor skip rows.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,24 +9,24 @@ use uuid::Uuid;
 
 /// The most rows in a page.
 pub const MAX_LIMIT: i64 = 200;
-/// The rows in a page unless the caller says otherwise.
+/// The default number of rows per page.
 pub const DEFAULT_LIMIT: i64 = 50;
 
-/// Which part of a list is wanted.
+/// The requested part of a list.
 #[derive(Debug, Clone, Copy)]
 pub struct PageRequest {
-    /// Rows after this one; none is the beginning.
+    /// Rows after this one; `None` is the beginning.
     pub after: Option<Uuid>,
     /// How many, 1 to [`MAX_LIMIT`].
     pub limit: i64,
 }
 
-/// Part of a list, and where the next part begins.
+/// A page of a list, and the cursor of the next one.
 #[derive(Debug, Clone)]
 pub struct Page<T> {
     /// The rows.
     pub data: Vec<T>,
-    /// The cursor of the next page; none at the end.
+    /// The cursor of the next page; `None` at the end.
     pub next: Option<String>,
 }
 
@@ -37,13 +37,13 @@ impl Default for PageRequest {
 }
 
 impl PageRequest {
-    /// The cursor of what comes after this row.
+    /// The cursor of the rows after this one.
     #[must_use]
     pub fn cursor_of(row: Uuid) -> String {
         URL_SAFE_NO_PAD.encode(row)
     }
 
-    /// Reads a cursor made by [`Page::cut`]. None when it is not one.
+    /// Parses a cursor from [`Page::cut`]. `None` if it is invalid.
     #[must_use]
     pub fn cursor(text: &str) -> Option<Uuid> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
@@ -52,7 +52,7 @@ impl PageRequest {
 }
 
 impl<T> Page<T> {
-    /// Makes a page of `rows`, of which one more than `limit` were asked for.
+    /// Makes a page of `rows`, which were read with `limit` plus one.
     pub fn cut(mut rows: Vec<T>, limit: i64, id: impl Fn(&T) -> Uuid) -> Self {
         let limit = usize::try_from(limit).unwrap_or(1);
         let more = rows.len() > limit;
@@ -61,8 +61,8 @@ impl<T> Page<T> {
         Self { data: rows, next }
     }
 
-    /// Makes a page of `rows`, which are newest first, where nothing older than `until` was looked at: all were looked at if
-    /// there is none. Of more than `limit` the first ones are the page.
+    /// Makes a page of at most `limit` of `rows`, newest first, if rows older than `until` were not examined; `None`
+    /// if all were.
     pub fn cut_at(
         mut rows: Vec<T>,
         limit: i64,
@@ -74,7 +74,7 @@ impl<T> Page<T> {
         Self { next: page.next.or_else(|| until.map(PageRequest::cursor_of)), ..page }
     }
 
-    /// The row from which on the next page begins; none at the end.
+    /// The row after which the next page begins; `None` at the end.
     #[must_use]
     pub fn position(&self) -> Option<Uuid> {
         self.next.as_deref().and_then(PageRequest::cursor)

@@ -1,6 +1,6 @@
-//! Passkeys: the rules about them that need no cryptography.
+//! Passkeys: the rules that need no cryptography.
 //!
-//! Owns the RP ID, the origins, and how many passkeys an account has.
+//! Owns the RP ID, the origins, and the number of passkeys per account.
 
 use std::net::IpAddr;
 
@@ -11,7 +11,7 @@ use crate::base::TimeSpan;
 /// The most passkeys of one user.
 pub const MAX_PASSKEYS: i64 = 10;
 
-/// How long a user may take to make a passkey.
+/// How long a user may take to create a passkey.
 pub const SETUP_LIFE: TimeSpan = TimeSpan::from_mins(10);
 
 /// Why an issuer can have no passkeys.
@@ -30,9 +30,9 @@ impl Unavailable {
     #[must_use]
     pub const fn reason(self) -> &'static str {
         match self {
-            Self::Address => "has an IP address in the place of a domain name",
+            Self::Address => "has an IP address instead of a domain name",
             Self::SingleLabel => "has a host name without a domain",
-            Self::PlainHttp => "is plain http, where browsers offer no passkeys",
+            Self::PlainHttp => "is plain http, for which browsers offer no passkeys",
         }
     }
 }
@@ -75,7 +75,7 @@ pub fn origin_of(url: &str) -> Option<String> {
     origin.is_tuple().then(|| origin.ascii_serialization())
 }
 
-/// What the origin of an Android application begins with, before the SHA-256 of its certificate in base64url.
+/// The prefix of an Android application's origin, before the SHA-256 of its certificate in base64url.
 pub const ANDROID: &str = "android:apk-key-hash:";
 
 /// Whether `origin` can be a further origin: an https origin, which browsers look up at

@@ -1,8 +1,7 @@
-//! Passwords: which ones are acceptable, and whether a log-in is.
+//! Passwords: the rules for new ones, and the decision about a log-in.
 //!
-//! Owns the rules for a new password, its normal form, and the one decision that every way to log
-//! in ends with. Must not hash, store or compare passwords: `crypto::password` does the first, and
-//! tells this module only what it found.
+//! Owns the rules for a new password, its normal form, and the decision of every log-in by password. Hashing and
+//! comparing is in `crypto::password`.
 
 use std::fmt;
 
@@ -15,14 +14,13 @@ use super::login_name::LoginName;
 use crate::base::Secret;
 use crate::text_enum;
 
-/// The fewest bytes a new password may have, both as typed and in normal form.
+/// The minimum length of a new password in bytes, both as typed and in normal form.
 ///
-/// Eight is the floor of NIST SP 800-63B. Both forms count: combining marks would otherwise make
-/// eight bytes out of three letters, or a shorter password out of what was typed.
+/// Eight is the floor of NIST SP 800-63B. Both forms count, because normalisation can lengthen or shorten the text.
 pub const MIN_BYTES: usize = 8;
 
-/// The most bytes a password may have, as typed. A bound, because every caller can make us hash; a
-/// generous one, because nothing is ever cut off.
+/// The maximum length of a password in bytes, as typed. Every caller can cause a hash, so there is a bound; it is
+/// generous, because passwords are never truncated.
 pub const MAX_BYTES: usize = 1024;
 
 /// How many times longer a text in UTF-8 can become under NFC (Unicode Annex #15, §12).
@@ -51,14 +49,16 @@ impl PasswordError {
         self.as_str()
     }
 
-    /// One English sentence that says what to change; it never holds what was typed.
+    /// An English sentence about what to change. It never quotes the password.
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {
-            Self::TooShort => "Use a password of at least 8 characters; 15 or more are good.",
+            Self::TooShort => "Use at least 8 characters; 15 or more are recommended.",
             Self::TooLong => "A password has at most 1,024 bytes.",
-            Self::Common => "This password is among the first that an attacker would try.",
-            Self::IsLogin => "The password must not be the login or the name in its address.",
+            Self::Common => {
+                "This is one of the passwords that attackers try first. Choose another one."
+            }
+            Self::IsLogin => "The password must not be the login, or the name part of its address.",
             Self::Denied => {
                 "This password is on the list of passwords that this server does not accept. Choose another one."
             }
@@ -70,9 +70,9 @@ impl std::error::Error for PasswordError {}
 
 /// A password in normal form (NFC), ready to be hashed; wiped from memory when dropped.
 ///
-/// NFC because two keyboards send one `é` in two ways. Not the profile `OpaqueString` (RFC 8265
-/// §4.2), which also turns other spaces into U+0020 and refuses control characters: nothing that
-/// a password manager can generate is changed or turned down.
+/// NFC because keyboards send `é` in two ways. Not the profile `OpaqueString` (RFC 8265 §4.2), which also maps
+/// other spaces to U+0020 and refuses control characters: passwords from a password manager are neither changed nor
+/// refused.
 #[derive(Clone)]
 pub struct Password(Secret<String>);
 
@@ -88,13 +88,13 @@ impl Password {
         if raw.len() > MAX_BYTES {
             return Err(PasswordError::TooLong);
         }
-        // Room for the longest outcome at once: a string that grows leaves copies unwiped behind.
+        // The full capacity at once, because a growing string would leave copies that are not wiped.
         let mut text = String::with_capacity(raw.len() * NFC_GROWTH);
         text.extend(raw.nfc());
         Ok(Self(Secret::new(text)))
     }
 
-    /// Whether both are the same text. For two passwords of one request: a stored one is compared by its hash.
+    /// Whether both are equal. Only for two passwords of one request; a stored one is compared by its hash.
     #[must_use]
     pub fn is(&self, other: &Self) -> bool {
         self.0.expose() == other.0.expose()
@@ -110,10 +110,9 @@ impl Password {
         lower_case(self.0.expose())
     }
 
-    /// Reads a password that `login` is to have from now on, by the built-in rules; those of the operator are
-    /// `password_policy`'s.
+    /// Parses a new password for `login` by the built-in rules; those of the operator are in `password_policy`.
     ///
-    /// There are no rules about kinds of characters: they make passwords worse, not better.
+    /// There are no rules about kinds of characters, because they make passwords worse.
     ///
     /// # Errors
     /// The first [`PasswordError`] that applies: length, then the login, then the common list.
@@ -127,14 +126,14 @@ impl Password {
         if spells_login(&lower, login) {
             return Err(PasswordError::IsLogin);
         }
-        // The list has capitals too, so its entries are looked for in both forms.
+        // The list has capitals too, so both forms are looked up.
         if is_common_password(text) || is_common_password(lower.as_str()) {
             return Err(PasswordError::Common);
         }
         Ok(password)
     }
 
-    /// What to hash: every byte of the normal form. Never pass the result to a log or an error.
+    /// The bytes to hash: the normal form. Never pass the result to a log or an error.
     #[must_use]
     pub fn expose_bytes(&self) -> &[u8] {
         self.0.expose().as_bytes()
@@ -165,49 +164,49 @@ fn spells_login(lower: &str, login: &LoginName) -> bool {
         || LoginName::parse(lower).is_ok_and(|typed| is_name(typed.key()))
 }
 
-/// What is known about an account at a log-in.
+/// The state of an account at a log-in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Account {
     /// The user is not disabled.
     pub enabled: bool,
-    /// The user has a password; those who only log in another way have none.
+    /// Whether the user has a password.
     pub has_password: bool,
     /// The stored hash is of a kind that is verified.
     pub is_readable: bool,
 }
 
-/// What the hash worker found. It always hashes, against a decoy where there is no password, so
-/// that every refusal takes the same time.
+/// The result of the hash worker. It always hashes, with a decoy if there is no password, so that every refusal
+/// takes the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Check {
-    /// The password gives the stored hash.
+    /// The password matches the stored hash.
     Matches,
     /// It does not.
     Differs,
 }
 
-/// What to do with a log-in by password.
+/// The decision about a log-in by password.
 #[derive(Debug, Clone, Copy)]
 #[must_use]
 pub enum Verdict {
-    /// The user is who they say.
+    /// The password is right.
     Accept {
-        /// The stored hash was made with other parameters than today's: hash the password anew.
+        /// The stored hash has other parameters than today's: hash the password again.
         rehash: bool,
     },
-    /// Say "wrong login or password", whatever the reason. It is for the audit trail.
+    /// Answer "wrong login or password", whatever the reason, which is for the audit trail.
     Refuse(SealedReason),
 }
 
-/// Decides a log-in by password; `outdated` says that the stored hash has old parameters.
+/// Decides about a log-in by password; `outdated` if the stored hash has old parameters.
 ///
-/// There is one refusal, and its reason is sealed: unknown user, wrong password, disabled user and user
-/// without a password must not be told apart by any answer, so nothing but the audit trail learns which.
+/// There is one refusal with a sealed reason: no answer may distinguish an unknown user, a wrong password, a
+/// disabled user and a user without a password. Only the audit trail records which.
 pub const fn decide(account: Option<Account>, check: Check, outdated: bool) -> Verdict {
     let reason = match (account, check) {
         (None, _) => FailureReason::NoSuchUser,
         (Some(Account { enabled: false, .. }), _) => FailureReason::Disabled,
-        // A match without a password is the decoy's: an attacker guessed what it was made from.
+        // A match without a password is a match of the decoy.
         (Some(Account { has_password: false, .. }), _) => FailureReason::NoPassword,
         (Some(_), Check::Matches) => return Verdict::Accept { rehash: outdated },
         (Some(Account { is_readable: false, .. }), Check::Differs) => FailureReason::HashUnreadable,
@@ -216,7 +215,7 @@ pub const fn decide(account: Option<Account>, check: Check, outdated: bool) -> V
     Verdict::Refuse(SealedReason::new(reason))
 }
 
-/// What a stored hash costs to verify, as its text says.
+/// The cost of verifying a stored hash, as its text declares it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HashCost<'a> {
     /// The kind of hash.
@@ -225,7 +224,7 @@ pub struct HashCost<'a> {
     pub cost: &'a str,
 }
 
-/// The class of the hashes that are made here.
+/// The class of new hashes.
 pub const ARGON2ID: &str = "argon2id";
 
 /// The cost of a hash in its stored form, a PHC string. None where it is not one that is verified.

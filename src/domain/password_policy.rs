@@ -1,7 +1,7 @@
-//! What an operator asks of new passwords besides the built-in rules.
+//! The operator's rules for new passwords, besides the built-in ones.
 //!
-//! Owns the bounds of the minimum length, what a refusal says, and the list of passwords that are not accepted. The
-//! built-in rules are those of `password` and always hold.
+//! Owns the bounds of the minimum length, the messages, and the list of passwords that are not accepted. The
+//! built-in rules in `password` always apply.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -16,18 +16,19 @@ use super::password::{MAX_BYTES, MIN_BYTES, Password, PasswordError, lower_case}
 /// the last one.
 pub const MIN_LENGTHS: std::ops::RangeInclusive<usize> = MIN_BYTES..=64;
 
-/// From this minimum length on there is no longer one to recommend.
+/// The recommended length. With this or a longer minimum, messages recommend nothing.
 pub const RECOMMENDED_LENGTH: usize = 15;
 
-/// The most passwords that a list holds.
+/// The most passwords that a list may contain.
 pub const MAX_DENIED: usize = 100_000;
 
-/// The refusal of a short password for each minimum length: there are few, and a field error holds a static text.
+/// The message for a short password, for each possible minimum, because a field error needs a static text.
 static TOO_SHORT: LazyLock<Vec<String>> = LazyLock::new(|| {
     MIN_LENGTHS
         .map(|least| {
-            let better = if least < RECOMMENDED_LENGTH { "; 15 or more are good" } else { "" };
-            format!("Use a password of at least {least} characters{better}.")
+            let better =
+                if least < RECOMMENDED_LENGTH { "; 15 or more are recommended" } else { "" };
+            format!("Use at least {least} characters{better}.")
         })
         .collect()
 });
@@ -63,12 +64,12 @@ impl PasswordPolicy {
         Ok(password)
     }
 
-    /// The built-in minimum counts bytes, so that it does not depend on how a script divides into characters.
+    /// The built-in minimum counts bytes, so that it does not depend on the script.
     fn min_length_in_force(&self) -> usize {
         if self.min_length > MIN_BYTES { self.min_length } else { 0 }
     }
 
-    /// What to change about a password, as one English sentence.
+    /// An English sentence about what to change.
     #[must_use]
     pub fn message(&self, error: PasswordError) -> &'static str {
         let at = self.min_length.saturating_sub(*MIN_LENGTHS.start());
@@ -83,7 +84,7 @@ impl PasswordPolicy {
 #[derive(Clone, Default)]
 pub struct DenyList(Arc<HashSet<Box<str>>>);
 
-/// Why a text is no list of passwords.
+/// Why a text is not a list of passwords.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DenyListError {
     /// It has more than [`MAX_DENIED`] passwords.
@@ -99,7 +100,7 @@ impl fmt::Debug for DenyList {
 }
 
 impl DenyList {
-    /// Reads a list with one password on each line. Case does not matter; empty lines are passed over.
+    /// Reads a list with one password on each line. Case does not matter; empty lines are skipped.
     ///
     /// # Errors
     /// [`DenyListError`].

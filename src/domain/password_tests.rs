@@ -1,4 +1,4 @@
-//! Which passwords are acceptable, and the one decision about a log-in.
+//! Tests of the rules for passwords, and of the decision about a log-in.
 
 use super::*;
 
@@ -29,7 +29,7 @@ fn lengths_are_bytes_and_exact() {
 
 #[test]
 fn no_byte_is_lost() {
-    // 72 bytes is where bcrypt stops reading; nothing here may.
+    // bcrypt truncates at 72 bytes; nothing here may.
     let long: String = ('a'..='z').cycle().take(80).collect();
     let mut other = long.clone();
     other.replace_range(72..73, "#");
@@ -41,7 +41,7 @@ fn no_byte_is_lost() {
         assert_eq!(stored(raw).unwrap(), raw.as_bytes());
         assert_eq!(Password::for_verification(raw).unwrap().expose_bytes(), raw.as_bytes());
     }
-    // The longest growth there is still fits the memory that was set aside for it.
+    // The largest growth by normalisation fits the reserved memory.
     let grows = "\u{1d160}".repeat(MAX_BYTES / 4);
     let password = Password::for_verification(&grows).unwrap();
     assert_eq!(password.expose_bytes().len(), NFC_GROWTH * MAX_BYTES);

@@ -1,21 +1,21 @@
-//! How the path of a request may be spelt.
+//! The canonical form of request paths.
 //!
-//! A proxy in front of the server protects paths by their text. A path that reaches a resource under
-//! a second spelling passes such a rule, so each fixed part of a path has one spelling (RFC 3986 §6.2.2), and
-//! every other one is refused before it is routed.
+//! A proxy protects paths by their text, and a path that reaches a resource under a second spelling would bypass
+//! its rules. So each fixed part of a path has one spelling (RFC 3986 §6.2.2), and any other is refused before
+//! routing.
 
 /// Why a path is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SpellingError {
     /// A percent sign without two hexadecimal digits, or bytes that are not UTF-8.
     Malformed,
-    /// An encoded character that may stand in a path as it is, such as `%61` for `a`.
+    /// A needlessly encoded character, such as `%61` for `a`.
     Needless,
     /// Hexadecimal digits in lower case in a name (RFC 3986 §6.2.2.1).
     LowerCase,
     /// An encoded slash where no name of a resource is expected.
     Slash,
-    /// A backslash, which some proxies take for a slash.
+    /// A backslash, which some proxies treat as a slash.
     Backslash,
     /// `.` or `..` as a segment.
     DotSegment,
@@ -26,7 +26,7 @@ pub enum SpellingError {
 }
 
 impl SpellingError {
-    /// One sentence that says what to send instead.
+    /// A sentence about what to send instead.
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {
@@ -39,19 +39,18 @@ impl SpellingError {
             Self::LowerCase => "Write percent-encoding in the path in upper case, such as %2F.",
             Self::Slash => "The path has an encoded slash, %2F, in its fixed part. Send /.",
             Self::Backslash => "The path has a backslash. Send /.",
-            Self::DotSegment => "The path has a segment . or .. in it. Send the path it leads to.",
+            Self::DotSegment => "The path contains a segment . or .. : send the resolved path.",
             Self::EmptySegment => "The path has two slashes in a row. Send one.",
             Self::Control => "The path has an encoded control character, such as %00.",
         }
     }
 }
 
-/// Checks the path of a request, as it was sent. `is_name` says of the last of some segments whether it
-/// names a resource: only there an encoded slash is content, and an encoded tilde is accepted, which form
-/// encoders produce and no fixed part of a path has.
+/// Checks the path of a request as it was sent. `is_name` tells whether the last of the given segments names a
+/// resource: only there may an encoded slash occur, and an encoded tilde, which form encoders produce.
 ///
 /// # Errors
-/// The first thing that makes it a second spelling of another path.
+/// The first violation.
 pub fn check(path: &str, is_name: impl Fn(&[&str]) -> bool) -> Result<(), SpellingError> {
     let encoded = path.contains(['%', '\\']);
     if !encoded && !path.contains("//") && !path.contains("/.") {
@@ -59,7 +58,7 @@ pub fn check(path: &str, is_name: impl Fn(&[&str]) -> bool) -> Result<(), Spelli
     }
     let segments: Vec<&str> = path.split('/').skip(1).collect();
     for (at, segment) in segments.iter().enumerate() {
-        // A slash at the end is a path of its own, which no route has.
+        // A trailing slash makes another path, which no route has.
         if segment.is_empty() && at + 1 < segments.len() {
             return Err(SpellingError::EmptySegment);
         }
@@ -68,8 +67,8 @@ pub fn check(path: &str, is_name: impl Fn(&[&str]) -> bool) -> Result<(), Spelli
     Ok(())
 }
 
-/// Checks the rest of a path that is passed on to another server, which may spell its paths as it likes:
-/// only what could leave the rest, or end it early, is refused.
+/// Checks the rest of a path that belongs to another server, whose paths may have any form: only parts that could
+/// leave the rest, or end it early, are refused.
 ///
 /// # Errors
 /// An encoded dot, slash, backslash or U+0000, a dot segment or a backslash.
@@ -114,7 +113,7 @@ fn check_segment(segment: &str, is_name: impl FnOnce() -> bool) -> Result<(), Sp
     if text.split('/').any(|part| matches!(part, "." | "..")) {
         return Err(SpellingError::DotSegment);
     }
-    // The fixed part of a route has nothing that is encoded: what is left there is not found.
+    // The fixed part of a route contains nothing encoded; other paths are not found.
     match (only_in_names, never_in_names) {
         (None, None) => Ok(()),
         (other, never) => (if is_name() { never } else { other }).map_or(Ok(()), Err),
@@ -136,7 +135,7 @@ pub fn percent_encoded(text: &str) -> String {
     encoded
 }
 
-/// What a segment of a path stands for; none where its encoding is malformed or not UTF-8.
+/// A decoded segment of a path; `None` if its encoding is malformed or not UTF-8.
 #[must_use]
 pub fn percent_decoded(segment: &str) -> Option<String> {
     let bytes: Result<Vec<u8>, _> =
@@ -155,7 +154,7 @@ struct Byte {
     hex: Option<[u8; 2]>,
 }
 
-/// The bytes that a text stands for.
+/// The decoded bytes of a text.
 struct Bytes<'a>(&'a [u8]);
 
 impl Iterator for Bytes<'_> {

@@ -1,13 +1,13 @@
-//! Settings in which the servers on one database differ although their clients can notice it.
+//! Settings in which the servers on one database differ and which clients can notice.
 //!
-//! Owns when such a difference counts. A rolling change of settings makes one on purpose, so it counts only
-//! once it has lasted. The settings of a process never change while it runs.
+//! Owns when such a difference counts. A rolling change of settings causes one on purpose, so it counts only after
+//! some time. The settings of a process never change while it runs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::{TimeSpan, Timestamp};
 
-/// How long a difference lasts before it counts.
+/// How long a difference must last to count.
 pub const LASTING: TimeSpan = TimeSpan::from_mins(10);
 /// How long after its last heartbeat a process counts as running.
 pub const DEAD_AFTER: TimeSpan = TimeSpan::from_mins(1);
@@ -34,8 +34,8 @@ pub struct Difference {
     pub since: Timestamp,
 }
 
-/// The settings in which `processes` have differed for long enough at `now`. One that a process does not know,
-/// because it is of another version, is not compared.
+/// The settings in which `processes` have differed for long enough at `now`. A setting that a process of another
+/// version does not know is not compared.
 #[must_use]
 pub fn lasting_differences(processes: &[RunningProcess], now: Timestamp) -> Vec<Difference> {
     let names: BTreeSet<&String> = processes.iter().flat_map(|one| one.settings.keys()).collect();
@@ -53,7 +53,7 @@ fn difference(setting: &str, processes: &[RunningProcess]) -> Option<Difference>
         let begun = oldest.entry(value).or_insert(process.started_at);
         *begun = (*begun).min(process.started_at);
     }
-    // The difference began when the second value came.
+    // The difference began with the second value.
     let mut begun: Vec<Timestamp> = oldest.into_values().collect();
     begun.sort_unstable();
     let since = *begun.get(1)?;

@@ -1,7 +1,7 @@
 //! Rate limits: how often an account, a network or a client may fail or write.
 //!
-//! Owns the numbers; the arithmetic is `token_bucket`'s. Networks are counted in the memory of each
-//! process by a monotonic clock, accounts in the database.
+//! Owns the numbers; the arithmetic is in `token_bucket`. Networks are counted in the memory of each process by a
+//! monotonic clock, accounts in the database.
 
 use crate::base::TimeSpan;
 use crate::text_enum;
@@ -32,26 +32,27 @@ pub const TOTP_FROM_NETWORK: Limit = Limit { tries: 5, window: TimeSpan::from_mi
 
 /// Wrong TOTP codes of one account from one network in a day. Three of a million codes are right at a time: an
 /// attacker with the password, in a network that the account knows, guesses one with a probability of 6 in 100,000
-/// a day. By network, so that the attacker keeps the owner from using codes in that network only.
+/// a day. By network, so that the attacker blocks the owner's codes in that network only.
 pub const TOTP_FROM_NETWORK_A_DAY: Limit = Limit { tries: 20, window: TimeSpan::from_days(1) };
 
 /// Wrong TOTP codes of one account from all networks that it has not logged in from: the same probability, for an
 /// attacker in all of these networks together.
 pub const TOTP_FROM_STRANGERS: Limit = Limit { tries: 20, window: TimeSpan::from_days(1) };
 
-/// Wrong recovery codes of one account from one network. A counter of its own: neither kind of code blocks the other.
+/// Wrong recovery codes of one account from one network. A separate counter, so that neither kind of code blocks the
+/// other.
 pub const RECOVERY_CODES: Limit = Limit { tries: 10, window: TimeSpan::from_mins(60) };
 
 /// Requests of a new password for one address from one network. Whether the address is a user's does not matter.
 pub const RECOVERY_FROM_NETWORK: Limit = Limit { tries: 3, window: TimeSpan::from_mins(15) };
 
-/// Requests of a new password for one address from one network in an hour, also where its user has logged in: as many
-/// as all networks have that the user has not logged in from, so that no network learns from its own requests whether it
-/// is one of the user's.
+/// Requests of a new password for one address from one network in an hour, also if its user has logged in from there:
+/// the same number as for all other networks together, so that a network cannot learn from its own requests whether
+/// it is one of the user's.
 pub const RECOVERY_FROM_NETWORK_AN_HOUR: Limit = RECOVERY_FROM_STRANGERS;
 
 /// Requests of a new password for one address from all networks that its user has not logged in from: strangers can
-/// neither fill a mailbox nor keep voiding the code of a user who is at home.
+/// neither fill a mailbox nor keep voiding the code of a user in a known network.
 pub const RECOVERY_FROM_STRANGERS: Limit = Limit { tries: 10, window: TimeSpan::from_mins(60) };
 
 /// Codes that one user has sent to addresses to be confirmed.
@@ -67,38 +68,38 @@ pub const LONGEST_WINDOW: TimeSpan = TOTP_FROM_STRANGERS.window;
 pub const KNOWN_NETWORK: TimeSpan = TimeSpan::from_days(90);
 
 text_enum! {
-    /// What is counted in the memory of a process, by network unless it says otherwise. The texts are
-    /// labels of `signet_rate_limited_total`.
+    /// A limit in the memory of a process, by network unless noted otherwise. The texts are labels of
+    /// `signet_rate_limited_total`.
     pub enum RateLimit {
         /// Failed log-ins, whatever the account.
         Login = "login_address",
-        /// Registrations: the one answer that tells whether a login name exists.
+        /// Registrations, the only answer that reveals whether a login name exists.
         Registration = "register_address",
-        /// Looks and attempts at set-up links.
+        /// Views of and attempts at set-up links.
         Setup = "setup_address",
         /// Failed authentications of one registered client, or of all names that no client has.
         ClientAuth = "client_address",
-        /// Requests of a new password, whatever the address: each is stored for a while.
+        /// Requests of a new password for any address, because each is stored for a while.
         Recovery = "recovery_address",
-        /// Looks and attempts at mailed links.
+        /// Views of and attempts at mailed links.
         Link = "link_address",
         /// User codes of devices: eight letters are few enough to guess otherwise.
         UserCode = "user_code",
-        /// DPoP proofs of public clients that led to nothing; each is stored.
+        /// DPoP proofs of public clients that led to no token, because each is stored.
         Proof = "proof",
         /// Authorization requests that public clients push.
         PushedRequest = "pushed_request",
-        /// Device codes that public clients ask for.
+        /// Device codes for public clients.
         DeviceRequest = "device_request",
         /// Polls of public clients that came too early or with a wrong device code.
         DevicePoll = "device_poll",
         /// Tokens that public clients revoke.
         Revocation = "revocation",
-        /// What users write who are signed in; counted by user.
+        /// Writes of signed-in users; counted by user.
         AuthenticatedWrite = "authenticated_write",
-        /// Questions why a login does not sign in, which tell what was typed as one; counted by the caller.
+        /// Lookups of why a login does not sign in, which reveal typed texts; counted by caller.
         LoginLookup = "login_lookup",
-        /// Authorization codes that a signed-in user gets without being asked; counted by user.
+        /// Authorization codes that are issued without asking the signed-in user; counted by user.
         UnattendedCode = "unattended_code",
     }
 }
@@ -112,24 +113,24 @@ impl RateLimit {
             Self::Recovery | Self::Registration | Self::LoginLookup => {
                 Bucket::new(30, TimeSpan::from_secs(10))
             }
-            // Wide: scanners of mail open a link again and again, and their users come from the same address.
+            // Wide, because mail scanners open links repeatedly, and share the address of their users.
             Self::Link => Bucket::new(200, TimeSpan::from_secs(1)),
             Self::Setup => Bucket::new(20, TimeSpan::from_secs(5)),
             Self::UserCode => Bucket::new(20, TimeSpan::from_secs(15)),
-            // Wide, because an organisation of devices and people may come from one address.
+            // Wide, because a whole organisation may share one address.
             Self::Proof | Self::DevicePoll | Self::Revocation => {
                 Bucket::new(1_000, TimeSpan::from_millis(100))
             }
             Self::PushedRequest | Self::DeviceRequest => Bucket::new(100, TimeSpan::from_secs(1)),
             Self::AuthenticatedWrite => Bucket::new(60, TimeSpan::from_secs(1)),
-            // Wide: every tab of every application renews its tokens this way.
+            // Wide, because every tab of every application renews its tokens this way.
             Self::UnattendedCode => Bucket::new(1_000, TimeSpan::from_secs(10)),
         }
     }
 
-    /// Whether this bounds callers of unknown addresses as well. They share one bucket, which is wider. That is
-    /// so where it bounds what a caller can have stored, and where nothing else bounds guessing: no account
-    /// stands behind a user code.
+    /// Whether this also limits callers with unknown addresses, who share one wider bucket. This applies to limits
+    /// on what a caller can have stored, and to guessing that no other limit bounds: a user code belongs to no
+    /// account.
     #[must_use]
     pub const fn bounds_unknown_addresses(self) -> bool {
         match self {
@@ -149,15 +150,15 @@ impl RateLimit {
     }
 }
 
-/// How many networks an account lends its standing to: those it last logged in from. An attacker with
-/// one account cannot make more of them known than a person uses.
+/// How many networks an account lends standing to: those it last logged in from. So an attacker with one account
+/// cannot give standing to many networks.
 pub const STANDING_NETWORKS: i64 = 8;
 
-/// Failures of a network, for each account that lends it standing, until it is served among strangers.
+/// Failures of a network, for each account that lends it standing, until it counts as a stranger.
 pub const STANDING: Bucket = Bucket::new(5, TimeSpan::from_mins(1));
 
 /// The most accounts that count for the standing of one network.
 pub const MAX_STANDING: u32 = 12;
 
-/// How many times as wide the bucket is that requests of unknown addresses share.
+/// The factor of the bucket that requests with unknown addresses share.
 pub const UNKNOWN_ADDRESSES: u32 = 20;

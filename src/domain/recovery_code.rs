@@ -1,7 +1,7 @@
 //! Recovery codes: each replaces a lost second factor once.
 //!
-//! Owns how many there are and their text form: 80 bits in Crockford's base32, in groups of four. Typing is
-//! forgiven: case, blanks, dashes, and the letters that look like digits.
+//! Owns their number and their text form: 80 bits in Crockford's base32, in groups of four. Parsing ignores case,
+//! blanks and dashes, and accepts letters that look like digits.
 
 use zeroize::Zeroizing;
 

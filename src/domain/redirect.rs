@@ -1,7 +1,7 @@
-//! Redirect URIs: where answers may be sent, and what may be registered as such a place.
+//! Redirect URIs: the rules for registration, and the comparison.
 //!
-//! Owns registration rules and the one comparison. URIs are compared as texts, byte for byte: two
-//! parsers that understand one address differently are how codes get stolen (RFC 9700 §2.1, §4.1).
+//! URIs are compared byte by byte, because parsers that interpret an address differently lead to stolen codes (RFC
+//! 9700 §2.1, §4.1).
 
 use super::client_type::ClientType;
 use super::path_spelling;
@@ -33,15 +33,15 @@ const DANGEROUS: &[&str] = &[
 /// Why a URI cannot be registered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UriError {
-    /// No absolute URI, or one with characters that do not belong there.
+    /// Not an absolute URI, or one with invalid characters.
     Malformed,
     /// With a fragment (RFC 6749 §3.1.2).
     Fragment,
     /// With a user name, a wildcard or a dot segment.
     Ambiguous,
-    /// A scheme that is never a place to send an answer to.
+    /// A scheme that can never receive an answer.
     Scheme,
-    /// Plain http somewhere else than on the same machine.
+    /// Plain http to another machine.
     PlainHttp,
     /// Not for a client of this type.
     Type,
@@ -61,7 +61,7 @@ impl UriError {
         }
     }
 
-    /// A sentence for people.
+    /// The error message.
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {
@@ -69,12 +69,12 @@ impl UriError {
                 "Name an absolute URI of printable ASCII, at most 2048 characters, such as \
                  https://app.example.com/callback."
             }
-            Self::Fragment => "A URI to send answers to has no fragment (#).",
+            Self::Fragment => "A redirect URI must not have a fragment (#).",
             Self::Ambiguous => {
-                "Leave out user names, wildcards, backslashes and dot segments: the URI is \
-                 compared letter by letter."
+                "Leave out user names, wildcards, backslashes and dot segments: the URI is compared character by \
+                 character."
             }
-            Self::Scheme => "This scheme is no place to send an answer to.",
+            Self::Scheme => "This scheme is not allowed for a redirect URI.",
             Self::PlainHttp => {
                 "Plain http is for this machine only: use https, or http://localhost, \
                  http://NAME.localhost, http://127.0.0.1 or http://[::1]."
@@ -86,10 +86,10 @@ impl UriError {
     }
 }
 
-/// A URI that was registered for the client that asks, as it is to be used: for a native client on
-/// this machine with the port of the moment.
+/// A registered URI of the client, as it is to be used: for a native client on this machine, with the requested
+/// port.
 ///
-/// Only [`match_redirect`] makes one, so an answer cannot be sent anywhere else.
+/// Only [`match_redirect`] creates one, so an answer cannot be sent anywhere else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RegisteredRedirect(String);
 
@@ -106,13 +106,13 @@ impl RegisteredRedirect {
         self.0.starts_with("https://") || self.0.starts_with("http://")
     }
 
-    /// Whether the server there has proved to own the name: https.
+    /// Whether the server there is authenticated, which is https.
     #[must_use]
     pub fn is_owned(&self) -> bool {
         self.0.starts_with("https://")
     }
 
-    /// What a Content-Security-Policy calls this place: an origin, or a scheme with its colon.
+    /// Its source expression in a Content-Security-Policy: an origin, or a scheme with its colon.
     #[must_use]
     pub fn source(&self) -> String {
         let scheme = self.0.split(':').next().unwrap_or_default();
@@ -123,7 +123,7 @@ impl RegisteredRedirect {
     }
 }
 
-/// What stands between `//` and the path.
+/// The part between `//` and the path.
 fn authority(uri: &str) -> Option<&str> {
     let rest = uri.split_once("://")?.1;
     Some(rest.split(['/', '?']).next().unwrap_or_default())
@@ -132,7 +132,7 @@ fn authority(uri: &str) -> Option<&str> {
 /// Whether `uri` may be registered as a redirect URI of a client of this type.
 ///
 /// # Errors
-/// Says why not.
+/// Why not.
 pub fn check(uri: &str, client_type: ClientType) -> Result<(), UriError> {
     let scheme = well_formed(uri)?;
     match (scheme, client_type) {
@@ -145,11 +145,11 @@ pub fn check(uri: &str, client_type: ClientType) -> Result<(), UriError> {
     }
 }
 
-/// Whether `uri` is one a server of the client's answers at: https, or http on this machine. Not a name
-/// below `localhost`: browsers resolve those to this machine, and this server need not.
+/// Whether `uri` can be a server of the client: https, or http on this machine. Not a name below `localhost`, which
+/// browsers resolve to this machine, but this server may not.
 ///
 /// # Errors
-/// Says why not.
+/// Why not.
 pub fn check_web(uri: &str) -> Result<(), UriError> {
     match well_formed(uri)? {
         "https" => Ok(()),
@@ -159,8 +159,8 @@ pub fn check_web(uri: &str) -> Result<(), UriError> {
     }
 }
 
-/// Whether `uri` has a scheme of an app's own without a dot in it. Any app can claim such a
-/// name; RFC 8252 §7.1 wants a domain of its maker's, turned round.
+/// Whether `uri` has a private-use scheme without a dot. Any app can claim such a name; RFC 8252 §7.1 requires a
+/// reversed domain name.
 #[must_use]
 pub fn is_short_scheme(uri: &str) -> bool {
     let scheme = uri.split(':').next().unwrap_or_default();
@@ -199,7 +199,7 @@ pub(super) fn well_formed(uri: &str) -> Result<&str, UriError> {
     }
     if matches!(scheme, "http" | "https") {
         let written = authority(uri).ok_or(UriError::Malformed)?;
-        // What the parser reads as host must be what is written: no user name, no odd spelling.
+        // The host must be written as the parser reads it: no user name, no other spelling.
         let host = url.host_str().ok_or(UriError::Malformed)?;
         let spelt = written == host || written.strip_prefix(host).is_some_and(is_port);
         if !url.username().is_empty() || !spelt {
@@ -209,7 +209,7 @@ pub(super) fn well_formed(uri: &str) -> Result<&str, UriError> {
     Ok(scheme)
 }
 
-/// A host, and what stands behind it from the colon on if there is one.
+/// A host, and the rest from the colon on, if there is one.
 pub(super) fn split_port(authority: &str) -> (&str, Option<&str>) {
     match authority.rfind(':') {
         // A colon inside an IPv6 address is not the one before the port.
@@ -218,7 +218,7 @@ pub(super) fn split_port(authority: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// Whether `text` is a name as browsers spell hosts: labels of lower-case letters, digits, hyphens and
+/// Whether `text` is a host name in the form of browsers: labels of lower-case letters, digits, hyphens and
 /// underscores.
 pub(super) fn is_host_name(text: &str) -> bool {
     let is_letter =
@@ -233,12 +233,12 @@ pub(super) fn is_port(text: &str) -> bool {
         && digits.parse::<u16>().is_ok_and(|port| port > 0)
 }
 
-/// The names of this machine, as redirect URIs spell them.
+/// The names of this machine in redirect URIs.
 const LOOPBACK: &[&str] = &["localhost", "127.0.0.1", "[::1]"];
-/// What other names of this machine end with (RFC 6761 §6.3).
+/// The suffix of other names of this machine (RFC 6761 §6.3).
 const BELOW_LOCALHOST: &str = ".localhost";
 
-/// `http://` on this machine, split into host and what follows the port.
+/// An `http://` URI on this machine, split into the host and the part after the port.
 fn loopback(uri: &str) -> Option<(&str, &str)> {
     let rest = uri.strip_prefix("http://")?;
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
@@ -255,8 +255,8 @@ pub fn is_loopback(uri: &str) -> bool {
     loopback(uri).is_some()
 }
 
-/// The place `asked` names, if it is registered: letter by letter, but for the port of a native
-/// client on this machine, which it cannot know beforehand (RFC 8252 §7.3).
+/// The registered URI that equals `asked`, except for the port of a native client on this machine, which it cannot
+/// know beforehand (RFC 8252 §7.3).
 #[must_use]
 pub fn match_redirect(
     asked: &str,

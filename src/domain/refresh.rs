@@ -1,42 +1,41 @@
-//! The refresh decision: forgives the client, catches the thief.
+//! The refresh decision: tolerates lost answers, detects stolen tokens.
 //!
-//! Owns the whole rule as one pure function over one session's counters. Does not know what a
-//! token looks like, whether it is genuine, or how a session is stored.
+//! Owns the whole rule as one pure function over the counters of a session.
 
 use crate::base::{TimeSpan, Timestamp};
 
 use super::liveness::{ActiveSession, ClientState, Inactive, Limit, Registered, inactive_client};
 use super::session::{Chain, Session};
 
-/// How often in a row a lost answer may be made good by a sibling token before it looks like two
-/// holders taking turns.
+/// How often in a row a lost answer may be replaced by a sibling token before it looks like two holders taking
+/// turns.
 pub const MAX_SUPERSEDES: u8 = 3;
 
-/// Who presents a refresh token. Asked before anything is decided and changes nothing: a caller that holds
-/// the token of another client must not be able to end that client's session by it.
+/// The caller that presents a refresh token. It is checked first and changes nothing: a caller with the token of
+/// another client must not be able to end that client's session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Holder {
     /// A caller at `/v1`, where no client is named.
     FirstParty,
-    /// A client that was authenticated, and the key it proved to hold if it did (RFC 9449 §5).
+    /// An authenticated client, and its proved key, if any (RFC 9449 §5).
     Client {
         /// The client.
         client_id: String,
-        /// Its registration: what is older belongs to one that had its name before.
+        /// Its registration: older sessions belong to an earlier client with the same name.
         registered: Registered,
         /// The key's thumbprint.
         jkt: Option<String>,
         /// Whether its refresh tokens rotate. Those of a client with the profile `fapi2` do not: they are
         /// bound to the client and its key.
         rotates: bool,
-        /// The APIs its tokens may be for now. A session for one that was taken from it is left as it
-        /// is: to end it would make the client's next tries look like those of a thief.
+        /// The APIs that its tokens may be for now. A session for a withdrawn API is left unchanged: ending it
+        /// would make the client's next attempts look like reuse.
         audiences: Vec<String>,
     },
 }
 
 impl Holder {
-    /// The client, as far as a batch of refreshes knows it.
+    /// The client, as far as a batch of refreshes can know it.
     #[must_use]
     pub const fn client_state(&self) -> ClientState {
         match self {
@@ -60,8 +59,8 @@ impl Holder {
         match self {
             Self::FirstParty => session.grant_type.is_none(),
             Self::Client { client_id, registered, jkt, rotates, audiences } => {
-                // A token that does not rotate has nothing but its key to protect it: one that was issued
-                // before the client was held to its profile is bound to none.
+                // A token that does not rotate is protected only by its key. One that was issued before the client
+                // had its profile is bound to no key.
                 let unbound = *rotates && session.dpop_jkt.is_none();
                 session.grant_type.is_some()
                     && session.client_id == *client_id
@@ -77,13 +76,13 @@ impl Holder {
 /// How a presented token was answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
-    /// The live token: a new one takes its place.
+    /// The live token: a new one replaces it.
     Rotate,
-    /// The previous token within the window: the same successor again.
+    /// The previous token within the window: the same successor is returned again.
     Resend,
     /// The previous token after the window, successor never used: a sibling replaces it.
     Supersede,
-    /// The live token of a client whose tokens do not rotate: the same again.
+    /// The live token of a client whose tokens do not rotate: it is returned again.
     Keep,
 }
 
@@ -100,23 +99,23 @@ pub enum Alarm {
     Ahead,
 }
 
-/// What to do with a genuine token.
+/// The handling of a genuine token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
     /// Store `next`, answer with the token of `next.current`.
     Answered {
-        /// Which of the three good cases it was.
+        /// Which of the successful cases it is.
         answer: Answer,
         /// The chain to store.
         next: Chain,
     },
     /// Revoke the session.
     Alarmed(Alarm),
-    /// The session was already over; nothing changes.
+    /// The session has already ended; nothing changes.
     Dead(Inactive),
 }
 
-/// Decides about the genuine token with counter `presented` of the session that `standing` is about.
+/// Decides about the genuine token with counter `presented`, given the `standing` of its session.
 ///
 /// The window runs from the last *answer*, not from the rotation: otherwise a single tab that only
 /// retries could log itself out at the window's edge. A clock that stepped back counts as no time
@@ -133,7 +132,7 @@ pub fn decide(
         Err(inactive) => return Decision::Dead(inactive),
     };
     let Some(following) = chain.current.checked_add(1) else {
-        // Four thousand million refreshes: let the session run out rather than wrap around.
+        // After 2^32 refreshes the session ends, rather than wrapping around.
         return Decision::Dead(Inactive::Expired(Limit::Absolute));
     };
     let elapsed = (now - chain.answered_at).max(TimeSpan::ZERO);
@@ -172,9 +171,9 @@ pub fn decide(
     }
 }
 
-/// Decides about the genuine token with counter `presented` of a client whose refresh tokens do not
-/// rotate. None when it is not the live token: it is from before the client was held to its profile, or
-/// from a restored database. The token is bound to the client and its key, so that it raises no alarm.
+/// Decides about the genuine token with counter `presented` of a client whose refresh tokens do not rotate. `None`
+/// when it is not the live token: it is from before the client had its profile, or from a restored database. The
+/// token is bound to the client and its key, so this raises no alarm.
 #[must_use]
 pub fn decide_unrotated(
     standing: Result<ActiveSession<&Session>, Inactive>,

@@ -46,7 +46,7 @@ fn decided(session: &Session, epoch: i64, counter: u32, now: Timestamp) -> Decis
     decide(active_session(session, user, ClientState::BuiltIn, now), counter, now, WINDOW)
 }
 
-/// Presents a token and stores what the decision says, as the server does. The new token, if any.
+/// Presents a token and stores the decision, like the server. Returns the new token, if any.
 fn present(session: &mut Session, counter: u32, now: Timestamp) -> Result<u32, Decision> {
     match decided(session, 4, counter, now) {
         Decision::Answered { next, .. } => {
@@ -108,7 +108,7 @@ fn every_row_of_the_table() {
 }
 
 #[test]
-fn a_session_that_is_over_decides_nothing() {
+fn an_expired_session_grants_nothing() {
     let now = start() + TimeSpan::from_secs(1);
     let expired = Session { expires_at: now, ..session() };
     let over = |limit| Decision::Dead(Inactive::Expired(limit));
@@ -124,8 +124,8 @@ fn a_session_that_is_over_decides_nothing() {
     assert_eq!(decided(&worn_out, 4, u32::MAX, now), over(Limit::Absolute));
 }
 
-/// One go of an honest client: some tabs read the same storage and ask at once; `heard` of them get
-/// their answer, the others' answers are lost. Then time passes.
+/// One round of an honest client: some tabs read the same storage and refresh at once; `heard` of them get their
+/// answer, the others' answers are lost. Then time passes.
 #[derive(Debug, Clone)]
 struct Go {
     tabs: u8,
@@ -139,7 +139,7 @@ fn goes() -> impl Strategy<Value = Vec<Go>> {
     prop::collection::vec(go, 1..60)
 }
 
-/// What the holder of a token does: waits longer than the window, then uses the newest.
+/// The behaviour of a holder: it waits longer than the window, then uses its newest token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Holder {
     Owner,
@@ -147,8 +147,8 @@ enum Holder {
 }
 
 proptest! {
-    /// An honest client that re-reads its storage is never logged out, however many tabs it has and
-    /// whatever it loses, as long as not more than four answers in a row are lost altogether.
+    /// An honest client that re-reads its storage is never logged out, however many tabs it has and whatever it
+    /// loses, unless more than four answers in a row are lost completely.
     #[test]
     fn an_honest_client_is_never_revoked(goes in goes()) {
         let mut session = session();
@@ -156,7 +156,7 @@ proptest! {
         let mut stored = 0;
         let mut lost_in_a_row = 0;
         for go in goes {
-            // The fourth lost answer in a row is the last that can be made good.
+            // The fourth lost answer in a row is the last that can be replaced.
             let heard = if lost_in_a_row >= 3 { go.heard.max(1) } else { go.heard }.min(go.tabs);
             let presented = stored;
             for tab in 0..go.tabs {
@@ -171,8 +171,8 @@ proptest! {
         }
     }
 
-    /// Two holders of one token who keep out of each other's window hand the session over at most
-    /// once before the alarm ends it for both.
+    /// Two holders of one token who avoid each other's window alternate at most once before the alarm ends the
+    /// session for both.
     #[test]
     fn two_holders_cannot_both_live(
         rotations in 0..3u32,
@@ -209,7 +209,7 @@ proptest! {
         prop_assert!(handovers <= 1, "{handovers} hand-overs without an alarm");
     }
 
-    /// However many present one token at one moment, there is exactly one successor.
+    /// However many callers present a token at the same moment, there is exactly one successor.
     #[test]
     fn parallel_presentations_have_one_successor(
         before in goes(), many in 1..100usize, pause in 0..200i64,
@@ -256,7 +256,7 @@ proptest! {
     }
 }
 
-/// A client whose tokens do not rotate: the live token is good for ever, and no other says anything.
+/// A client whose tokens do not rotate: the live token stays valid, and no other has any effect.
 #[test]
 fn an_unrotated_token_is_kept_and_never_raises_an_alarm() {
     let mut session = session();

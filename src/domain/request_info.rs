@@ -1,6 +1,6 @@
-//! What a use case needs to know about the request it serves, whichever door the request came through.
+//! The context of a request for use cases, from any interface.
 //!
-//! Built once, at the edge: from the HTTP request, by the command line, or by a job.
+//! Built once: from an HTTP request, by the command line, or by a job.
 
 use std::net::IpAddr;
 
@@ -10,17 +10,17 @@ use super::user_agent::Device;
 use crate::base::Timestamp;
 use crate::base::id::UserId;
 
-/// The language of what a request causes where it names none.
+/// The default language of a request.
 const ENGLISH: &str = "en";
 
 /// The origin of a request, its device, its time and its language.
 #[derive(Debug, Clone)]
 pub struct RequestInfo {
-    /// The acting user, the door, the address and the request id, for the audit trail.
+    /// The acting user, the interface, the address and the request id, for the audit trail.
     pub origin: Origin,
     /// The device, for the sessions that are opened.
     pub device: Device,
-    /// When the request came: the only "now" while it is served.
+    /// When the request arrived: the only "now" while it is served.
     pub now: Timestamp,
     /// The tag of the language of mail that the request causes (BCP 47).
     pub language: &'static str,
@@ -28,7 +28,7 @@ pub struct RequestInfo {
     pub client_id: Option<String>,
     /// Whether it may change what a configuration file manages.
     pub force: bool,
-    /// By which right the request administers. The machine's own unless it came over HTTP.
+    /// The authority for administration. Full unless the request came over HTTP.
     pub authority: Authority,
 }
 
@@ -74,7 +74,7 @@ impl RequestInfo {
         Self { client_id, ..self }
     }
 
-    /// The same request, which may change what a configuration file manages if `force` says so.
+    /// The same request; with `force` it may change what a configuration file manages.
     #[must_use]
     pub fn forced(self, force: bool) -> Self {
         Self { force, ..self }
@@ -94,7 +94,7 @@ impl RequestInfo {
         self
     }
 
-    /// The same request, which administers by this right.
+    /// The same request with this authority.
     #[must_use]
     pub fn authorized(self, authority: Authority) -> Self {
         Self { authority, ..self }

@@ -1,6 +1,6 @@
-//! The scopes of a request before any is granted.
+//! The scopes of a request, before granting.
 //!
-//! Owns their text and its comparison. Which of them exist and are granted is `grant`.
+//! `grant` decides which of them exist and are granted.
 
 use std::collections::HashSet;
 
@@ -9,10 +9,9 @@ use super::scope::{MalformedScope, Scopes, is_scope_byte};
 /// The longest text of requested scopes, in bytes.
 const MAX_TEXT: usize = 4 * 1024;
 
-/// The `scope` text of a request without repetitions: also scopes that do not exist here.
+/// The `scope` of a request without duplicates, including unknown scopes.
 ///
-/// Bounded by its length in bytes and not by the number of scopes or the length of one, because it
-/// is stored as the text it is. [`Scopes`] can be granted; this cannot.
+/// Bounded by its length in bytes only, because it is stored as text. Unlike [`Scopes`], it cannot be granted.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RequestedScopes(String);
 
@@ -43,7 +42,7 @@ impl RequestedScopes {
         self.0.split(' ').filter(|scope| !scope.is_empty())
     }
 
-    /// Whether there is none.
+    /// Whether it is empty.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -69,7 +68,7 @@ impl RequestedScopes {
         granted.only(|scope| requested.contains(scope))
     }
 
-    /// Those for which `keep` holds, in the same order.
+    /// The scopes for which `keep` is true, in the same order.
     #[must_use]
     pub fn only(&self, keep: impl Fn(&str) -> bool) -> Self {
         Self(self.iter().filter(|scope| keep(scope)).collect::<Vec<_>>().join(" "))

@@ -1,12 +1,12 @@
-//! Scopes: what a token may be used for (RFC 6749 §3.3).
+//! Scopes (RFC 6749 §3.3).
 //!
-//! Owns their syntax. Which of them are granted is `grant`; those of administration are in `permission`.
+//! Owns their syntax. Granting is in `grant`; administration scopes are in `permission`.
 
 use std::fmt;
 
 pub use super::requested_scopes::RequestedScopes;
 
-/// What the scopes of the issuer itself begin with.
+/// The prefix of the issuer's own scopes.
 const RESERVED: &str = "signet:";
 
 /// The most scopes one request may name.
@@ -56,7 +56,7 @@ impl Scopes {
         self.0.iter().any(|known| known == scope)
     }
 
-    /// Whether there is none.
+    /// Whether it is empty.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -80,7 +80,7 @@ impl Scopes {
         all
     }
 
-    /// Those for which `keep` holds, in the same order.
+    /// The scopes for which `keep` is true, in the same order.
     #[must_use]
     pub fn only(&self, keep: impl Fn(&str) -> bool) -> Self {
         Self(self.0.iter().filter(|scope| keep(scope)).cloned().collect())

@@ -1,6 +1,6 @@
-//! A session: one client's access in one sign-in of a user, whatever number of tokens it has given out.
+//! A session: the access of one client in one sign-in of a user, with any number of tokens.
 //!
-//! Owns what a session is. Whether it still counts is `liveness`. Does not know how it is stored.
+//! Its validity is in `liveness`.
 
 use crate::base::id::{BranchId, BrowserId, SessionId, UserId};
 use crate::base::{TimeSpan, Timestamp};
@@ -28,7 +28,7 @@ text_enum! {
         RollbackDetected = "rollback_detected",
         /// The API it was for has been deleted.
         ApiDeleted = "api_deleted",
-        /// Its owner took back what its client was allowed.
+        /// Its user withdrew the consent.
         ConsentRevoked = "consent_revoked",
         /// The authorization code it came from was presented a second time.
         CodeReused = "code_reused",
@@ -53,14 +53,14 @@ pub struct LiveBranch {
 /// Where a new branch belongs.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Placement {
-    /// The session it joins; none where it begins one.
+    /// The session it joins; `None` if it begins one.
     pub joins: Option<SessionId>,
-    /// The branches of that session that have to go.
+    /// The branches of that session that it replaces.
     pub replaces: Vec<BranchId>,
 }
 
-/// Where a new branch belongs among the live ones that its client has in the same sign-in. There are
-/// several sessions among those when some were opened before branches shared one; it joins the newest.
+/// Places a new branch among the live ones of its client in the same sign-in. They may belong to several sessions
+/// if some were opened before branches shared one; it joins the newest.
 #[must_use]
 pub fn place(live: &[LiveBranch]) -> Placement {
     let Some(newest) = live.iter().map(|branch| branch.session).max() else {
@@ -74,12 +74,12 @@ pub fn place(live: &[LiveBranch]) -> Placement {
     Placement { joins: Some(newest), replaces }
 }
 
-/// The moving part of a session: which of its tokens is live and which came before.
+/// The rotating state of a session: its live token and the previous one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Chain {
     /// The counter of the live token.
     pub current: u32,
-    /// The counter of the token whose presentation made the live one; none before the first refresh.
+    /// The counter of the token whose presentation created the live one; `None` before the first refresh.
     pub parent: Option<u32>,
     /// When a refresh of this session was last answered.
     pub answered_at: Timestamp,
@@ -100,45 +100,44 @@ pub const MAX_BRANCHES: usize = 8;
 
 /// A session, seen through one of its refresh branches.
 ///
-/// Every authorization code that a client redeems opens a branch: a line of refresh tokens with a counter,
-/// scopes and an audience of its own. The branches that one client has in one sign-in at Signet's pages
-/// are one session: they share [`id`](Self::id), and what ends one of them because of a theft or a log-out
-/// ends them all. A session of another origin has one branch.
+/// Every redeemed authorization code opens a branch: a chain of refresh tokens with its own counter, scopes and
+/// audience. The branches of one client in one sign-in at Signet's pages form one session: they share
+/// [`id`](Self::id), and a detected theft or a log-out ends them all. Other sessions have one branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
     /// The session's id, `sid` in its tokens.
     pub id: SessionId,
     /// The refresh branch.
     pub branch: BranchId,
-    /// Whose session it is, `sub` in its tokens.
+    /// Its user, `sub` in its tokens.
     pub user_id: UserId,
     /// The client it was opened through.
     pub client_id: String,
-    /// The API its access tokens are for; none means the issuer itself.
+    /// The API its access tokens are for; `None` means the issuer itself.
     pub audience: Option<String>,
-    /// What was granted at log-in.
+    /// The scopes granted at log-in.
     pub scopes: Scopes,
     /// The refresh counters.
     pub chain: Chain,
     /// When it was opened.
     pub created_at: Timestamp,
-    /// When it ends unless it is refreshed before.
+    /// Its idle expiry.
     pub idle_expires_at: Timestamp,
-    /// When it ends in any case.
+    /// Its absolute expiry.
     pub expires_at: Timestamp,
     /// When and why it was revoked.
     pub revoked: Option<(Timestamp, EndReason)>,
     /// The user's epoch when the password was checked.
     pub user_epoch: i64,
-    /// The grant it was opened by; none at `/v1`, where the built-in client logs people in.
+    /// The grant that opened it; `None` at `/v1`, for the built-in client.
     pub grant_type: Option<String>,
     /// When the user authenticated, which may be long before a client got this session.
     pub auth_time: Timestamp,
-    /// How the user authenticated; none means with the password alone, at `auth_time`.
+    /// The user's factors; `None` means the password alone, at `auth_time`.
     pub factors: Option<Factors>,
     /// The log-in at Signet's own pages it hangs on, if it does.
     pub browser: Option<BrowserId>,
-    /// The claims its client asked for by name.
+    /// The individually requested claims.
     pub asked_claims: RequestedClaims,
     /// The thumbprint of the key its refresh tokens are bound to (RFC 9449 §5).
     pub dpop_jkt: Option<String>,
@@ -155,7 +154,7 @@ pub struct Lifetimes {
     pub idle: TimeSpan,
     /// Of any session.
     pub max: TimeSpan,
-    /// In which the previous refresh token still gets the same answer.
+    /// The window in which the previous refresh token gets the same answer.
     pub retry_window: TimeSpan,
 }
 
@@ -166,8 +165,8 @@ impl Session {
         self.factors.unwrap_or_else(|| Factors::password(self.auth_time))
     }
 
-    /// What of `scopes` a refresh may not name: it was not requested when the session was opened. What was
-    /// requested then and not granted is not granted now either; a client may repeat its own words.
+    /// The part of `scopes` that a refresh may not name, because it was not requested when the session was opened.
+    /// Scopes that were requested but not granted may be repeated, and are still not granted.
     #[must_use]
     pub fn never_requested(&self, scopes: &RequestedScopes) -> RequestedScopes {
         match &self.requested_scopes {
@@ -190,16 +189,16 @@ pub struct Listed {
     pub session: Session,
     /// The device it was opened on.
     pub device: Device,
-    /// Whether a lost answer has been made good since the last ordinary refresh.
+    /// Whether a lost answer was replaced since the last ordinary refresh.
     pub superseded: bool,
 }
 
-/// Which live sessions are listed. Nothing set means all.
+/// A filter of live sessions. An empty one matches all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SessionFilter {
     /// Only those of this user.
     pub user: Option<UserId>,
-    /// Only those of this client. A sign-in at the pages belongs to no client.
+    /// Only those of this client, which excludes sign-ins at the pages.
     pub client_id: Option<String>,
     /// Only those that began at this time or later.
     pub since: Option<Timestamp>,

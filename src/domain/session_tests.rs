@@ -30,7 +30,7 @@ fn a_branch_joins_the_newest_session_and_replaces_only_what_that_one_has() {
     assert_eq!(place(&all), Placement { joins: Some(session(2)), replaces: vec![] });
 }
 
-/// What a client does in one sign-in: opens a branch, or refreshes one.
+/// An action of a client in one sign-in: opening a branch or refreshing one.
 #[derive(Debug, Clone, Copy)]
 enum Step {
     Open,
@@ -43,8 +43,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 proptest! {
-    /// Whatever the order, one session has all branches, at most eight are live, and the one that goes is
-    /// the one that was answered longest ago.
+    /// In any order, one session has all branches, at most eight are live, and the one that was used longest ago is
+    /// replaced.
     #[test]
     fn a_client_has_one_session_of_at_most_eight_branches(steps in steps()) {
         let mut branches: Vec<LiveBranch> = Vec::new();

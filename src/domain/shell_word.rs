@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-/// The word, in single quotes unless no character of it means anything to a shell.
+/// The word, in single quotes if it contains a shell metacharacter.
 #[must_use]
 pub fn quoted(word: &str) -> Cow<'_, str> {
     let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-_./:@%+,=".contains(&b);
@@ -12,8 +12,8 @@ pub fn quoted(word: &str) -> Cow<'_, str> {
     Cow::Owned(format!("'{}'", word.replace('\'', "'\\''")))
 }
 
-/// A command with an operand and options, such as ` --network 192.0.2.7`. An operand that would be taken for an option
-/// stands last, behind `--`.
+/// A command with an operand and options, such as ` --network 192.0.2.7`. An operand that looks like an option comes
+/// last, after `--`.
 #[must_use]
 pub fn command(verb: &str, operand: &str, options: &str) -> String {
     let word = quoted(operand);

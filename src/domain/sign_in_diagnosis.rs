@@ -1,7 +1,7 @@
 //! Why a user cannot sign in.
 //!
-//! Owns which facts are a cause, what each means and what ends it. Reads nothing: the facts are collected elsewhere.
-//! Causes that keep every attempt out come first, failures of the last attempts last.
+//! Owns the causes, their explanations and their fixes. The facts are collected elsewhere. Causes that block every
+//! attempt come first, failures of the last attempts last.
 
 use std::net::IpAddr;
 
@@ -18,7 +18,7 @@ text_enum! {
         NoSuchUser = "no_such_user",
         /// The login was another user's name for the account, who has changed it.
         FormerLogin = "former_login",
-        /// What was typed is an address that its user has not verified.
+        /// The login is an address that its user has not verified.
         UnverifiedAddress = "unverified_address",
         /// The account is disabled.
         Disabled = "disabled",
@@ -28,15 +28,15 @@ text_enum! {
         HashUnreadable = "hash_unreadable",
         /// Too many wrong passwords from one network.
         LockedFromNetwork = "locked_from_network",
-        /// Too many wrong passwords from networks that the account does not know.
+        /// Too many wrong passwords from networks that the account has not used.
         LockedFromStrangers = "locked_from_strangers",
         /// Too many wrong codes of a second factor.
         SecondFactorLocked = "second_factor_locked",
         /// The address has had too many failures, whatever the account.
         AddressLimited = "address_limited",
-        /// The next sign-in begins with a new password.
+        /// The next sign-in requires a new password.
         PasswordChangeRequired = "password_change_required",
-        /// A second factor has to be enrolled.
+        /// A second factor must be enrolled.
         EnrolmentRequired = "enrolment_required",
         /// The last attempts had a wrong password.
         WrongPassword = "wrong_password",
@@ -44,23 +44,23 @@ text_enum! {
         SecondFactorFailed = "second_factor_failed",
         /// The password was right and the sign-in was refused.
         SignInRefused = "sign_in_refused",
-        /// Passwords were not checked because too many were at the same time.
+        /// Passwords were not checked because of overload.
         Overloaded = "overloaded",
     }
 }
 
-/// A cause, what it means, and what ends it.
+/// A cause, its explanation and its fix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// The cause.
     pub cause: Cause,
-    /// What it means, in a sentence or two.
+    /// Its explanation, in one or two sentences.
     pub message: String,
-    /// The command that ends it.
+    /// The command that resolves it.
     pub fix: Option<String>,
 }
 
-/// What an attempt is guarded by.
+/// The kind of counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Guarded {
     /// The password.
@@ -72,7 +72,7 @@ pub enum Guarded {
 /// Whose attempts a counter counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CountedFrom {
-    /// One network; none where no attempt of the audit trail came from it.
+    /// One network; `None` if no attempt in the audit trail came from it.
     Network(Option<IpAddr>),
     /// All networks that the account does not know.
     Strangers,
@@ -81,15 +81,15 @@ pub enum CountedFrom {
 /// A counter of failed attempts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lock {
-    /// What it guards.
+    /// The counted attempts.
     pub guarded: Guarded,
     /// Whose attempts it counts.
     pub from: CountedFrom,
     /// Attempts so far.
     pub tries: i64,
-    /// How many there may be.
+    /// The limit.
     pub limit: i64,
-    /// When the counter begins anew.
+    /// When the counter is reset.
     pub until: Timestamp,
 }
 
@@ -110,7 +110,7 @@ pub struct FailedAttempts {
     pub kind: String,
     /// The reason, where one was recorded.
     pub reason: Option<String>,
-    /// What else the event says.
+    /// The detail of the event.
     pub detail: Option<String>,
     /// From where.
     pub address: Option<String>,
@@ -118,7 +118,7 @@ pub struct FailedAttempts {
     pub times: i64,
 }
 
-/// What is known about an account.
+/// The facts about an account.
 #[derive(Debug, Clone)]
 pub struct AccountFacts {
     /// The login, as it is shown.
@@ -127,9 +127,9 @@ pub struct AccountFacts {
     pub disabled_at: Option<Timestamp>,
     /// Whether it has a password, and whether its hash can be read.
     pub password: StoredPassword,
-    /// Whether the next sign-in begins with a new password.
+    /// Whether the user must choose a new password at the next sign-in.
     pub must_change_password: bool,
-    /// Whether the server asks for a second factor that the account does not have.
+    /// Whether the server requires a second factor that the account does not have.
     pub lacks_second_factor: bool,
     /// When its user last signed in.
     pub last_success: Option<Timestamp>,
@@ -137,7 +137,7 @@ pub struct AccountFacts {
     pub last_address: Option<IpAddr>,
 }
 
-/// What is stored of a password.
+/// The kind of a stored password hash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoredPassword {
     /// Nothing.
@@ -148,25 +148,25 @@ pub enum StoredPassword {
     Hash(String),
 }
 
-/// What is known about a login that no account has.
+/// The facts about a login that no account has.
 #[derive(Debug, Clone, Default)]
 pub struct UnknownFacts {
     /// The login of the user whose login it was before.
     pub former: Option<String>,
     /// The login of a user who has it as an address that is not verified.
     pub unverified: Option<String>,
-    /// Logins that are spelt nearly alike.
+    /// Similar logins.
     pub nearest: Vec<String>,
 }
 
-/// What was observed about attempts, of a known or an unknown login.
+/// Observations about attempts with a known or unknown login.
 #[derive(Debug, Clone, Default)]
 pub struct Observed {
     /// The counters that are running.
     pub locks: Vec<Lock>,
     /// The last failures, newest first.
     pub failures: Vec<FailedAttempts>,
-    /// Attempts at any account that were turned away by overload lately.
+    /// Attempts at any account that were refused by overload lately.
     pub shed: i64,
     /// Addresses that are refused at the moment, whatever the account.
     pub limited: Vec<IpAddr>,
@@ -181,7 +181,7 @@ pub fn diagnose(account: &AccountFacts, observed: &Observed, now: Timestamp) -> 
     let login = &*account.login;
     let mut found = Vec::new();
     if let Some(at) = account.disabled_at {
-        let message = format!("The account is disabled since {}.", at.rfc3339());
+        let message = format!("The account has been disabled since {}.", at.rfc3339());
         found.push(finding(Cause::Disabled, message, command("signet user enable", login, "")));
     }
     match &account.password {
@@ -208,7 +208,8 @@ pub fn diagnose(account: &AccountFacts, observed: &Observed, now: Timestamp) -> 
     if account.must_change_password {
         found.push(Finding {
             cause: Cause::PasswordChangeRequired,
-            message: "The next sign-in begins with a new password. Pages ask for it; an application that signs in at \
+            message: "The user must choose a new password at the next sign-in. Pages ask for it; an application that \
+                      signs in at \
                       /v1/login gets 401 password_change_required and sends the new one to /v1/login/continue."
                 .to_owned(),
             fix: Some(command("signet user update", login, " --must-change-password false")),
@@ -242,21 +243,22 @@ pub fn diagnose_unknown(
         message.push_str(&format!(" It was tried {}.", times(tries)));
     }
     if !unknown.nearest.is_empty() {
-        message.push_str(&format!(" Spelt nearly alike: {}.", unknown.nearest.join(", ")));
+        message.push_str(&format!(" Similar login name: {}.", unknown.nearest.join(", ")));
     }
     let fix = unknown.nearest.first().map(|login| command("signet user why", login, ""));
     found.push(Finding { cause: Cause::NoSuchUser, message, fix });
     if let Some(now_called) = &unknown.former {
         found.push(finding(
             Cause::FormerLogin,
-            format!("It was the login of {now_called}, who has changed it."),
+            format!("This was the login of {now_called}, who has changed it."),
             command("signet user why", now_called, ""),
         ));
     }
     if let Some(owner) = &unknown.unverified {
         found.push(finding(
             Cause::UnverifiedAddress,
-            format!("It is the e-mail address of {owner}, not verified: only a verified address signs in."),
+            format!("This is the unverified e-mail address of {owner}: only a verified address can be used to sign \
+                     in."),
             command("signet user update", owner, " --email-verified"),
         ));
     }
@@ -281,7 +283,7 @@ fn locked(lock: &Lock, login: &str) -> Finding {
         }
         CountedFrom::Network(None) => ("from one network".to_owned(), String::new()),
         CountedFrom::Strangers => {
-            ("from networks that the account does not know".to_owned(), String::new())
+            ("from networks that the account has not used".to_owned(), String::new())
         }
     };
     let cause = match (guarded, from) {
@@ -311,7 +313,7 @@ fn address_limited(observed: &Observed, login: Option<&str>, now: Timestamp) -> 
     Some(Finding { cause: Cause::AddressLimited, message, fix })
 }
 
-/// An address that the account was used from lately and that is refused for what it failed with others.
+/// An address that the account has used recently and that is refused because of failures with other accounts.
 fn used_address_limited(account: &AccountFacts, observed: &Observed) -> Option<Finding> {
     let failed = observed.failures.iter().filter_map(|failure| failure.address.as_deref());
     let mut used = failed.filter_map(|address| address.parse().ok()).chain(account.last_address);
@@ -331,7 +333,7 @@ fn used_address_limited(account: &AccountFacts, observed: &Observed) -> Option<F
     ))
 }
 
-/// What the last attempts failed with, since the last success.
+/// The failures since the last success.
 fn failures(account: &AccountFacts, observed: &Observed, login: &str) -> Vec<Finding> {
     let since = account.last_success.unwrap_or_default();
     let recent = || observed.failures.iter().filter(|failure| failure.last_at > since);

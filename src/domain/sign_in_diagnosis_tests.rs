@@ -1,4 +1,4 @@
-//! Every cause by itself, and what is none.
+//! Tests of every cause, and of facts that are not causes.
 
 use super::*;
 use crate::base::TimeSpan;
@@ -39,7 +39,7 @@ fn causes(account: &AccountFacts, observed: &Observed) -> Vec<Cause> {
 #[test]
 fn an_account_that_signs_in_has_no_finding() {
     assert_eq!(causes(&account(), &Observed::default()), []);
-    // Failures before the last success, and counters that are not full, are no cause.
+    // Failures before the last success, and counters below their limit, are not causes.
     let signed_in = AccountFacts { last_success: Some(Timestamp::from_secs(900)), ..account() };
     let network = CountedFrom::Network("192.0.2.7".parse().ok());
     let observed = Observed {

@@ -1,6 +1,6 @@
-//! What users are shown of the sign-ins to their accounts.
+//! The sign-in history that users see.
 //!
-//! Owns which audit events are part of it and for how long. The audit trail itself is for administrators.
+//! Owns which audit events are part of it, and for how long.
 
 use crate::base::id::AuditId;
 use crate::base::{TimeSpan, Timestamp};
@@ -16,7 +16,7 @@ pub const HISTORY: TimeSpan = TimeSpan::from_days(90);
 const SAME_SIGN_IN: TimeSpan = TimeSpan::from_mins(10);
 
 text_enum! {
-    /// What came of an attempt to sign in. The texts are stable.
+    /// The outcome of a sign-in attempt. The texts are stable.
     pub enum SignInOutcome {
         /// The user was signed in.
         Succeeded = "succeeded",
@@ -24,7 +24,7 @@ text_enum! {
         SteppedUp = "stepped_up",
         /// The first factor was right, and another one is needed.
         FirstFactor = "first_factor",
-        /// The password was right and nothing came of it.
+        /// The password was right but the sign-in was refused.
         Refused = "refused",
         /// A password, code or passkey was wrong. Failures of one minute, method and address are one entry.
         Failed = "failed",
@@ -32,7 +32,7 @@ text_enum! {
 }
 
 impl SignInOutcome {
-    /// What an audit event says about a sign-in; none where it is about something else.
+    /// The sign-in that an audit event describes; `None` for other events.
     #[must_use]
     pub const fn of(kind: EventKind) -> Option<Self> {
         Some(match kind {
@@ -55,13 +55,13 @@ pub struct SignIn {
     pub id: AuditId,
     /// When it (first) happened.
     pub at: Timestamp,
-    /// What came of it.
+    /// The outcome.
     pub outcome: SignInOutcome,
     /// From where.
     pub address: Option<String>,
     /// Browser and system, where they were recognised.
     pub browser: Option<String>,
-    /// The client that it was for, where there was one.
+    /// The client, if it was for one.
     pub client_id: Option<String>,
     /// The methods, in the order of [`Method::ALL`].
     pub methods: Vec<Method>,
@@ -70,7 +70,7 @@ pub struct SignIn {
 }
 
 impl SignIn {
-    /// Whether this is the first factor of one of the `newer` sign-ins, which says more.
+    /// Whether this is the first factor of one of the `newer` sign-ins, which contains more.
     #[must_use]
     pub fn was_completed(&self, newer: &[Self]) -> bool {
         let completes = |later: &Self| {

@@ -1,6 +1,6 @@
-//! Self-service sign-up: whose addresses can have an account, and what gives a program away that fills in the form.
+//! Self-service sign-up: the allowed domains, and the detection of programs that fill in the form.
 //!
-//! Owns both rules. Which doors there are is a setting; what an account is made of is `identity::sign_up`'s.
+//! Owns both rules. `identity::sign_up` creates accounts.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use crate::base::{TimeSpan, Timestamp};
 
 use super::email_address::EmailAddress;
 
-/// A person needs longer than this for the form.
+/// The minimum time that a human needs for the form.
 const LEAST_TIME: TimeSpan = TimeSpan::from_secs(2);
 
 /// The domains of addresses that can sign up. An empty list allows every domain.
@@ -24,7 +24,7 @@ struct DomainPattern {
 }
 
 impl DomainList {
-    /// Domains with commas between them; `*.` before one stands for every domain below it.
+    /// Domains separated by commas; `*.` before one means every domain below it.
     ///
     /// # Errors
     /// The part that is not a domain.
@@ -42,7 +42,7 @@ impl DomainList {
         self.0.is_empty() || self.0.iter().any(|pattern| pattern.matches(address.domain()))
     }
 
-    /// Whether there is no rule.
+    /// Whether there are no rules.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -66,7 +66,7 @@ impl DomainPattern {
             Some(domain) => (true, domain),
             None => (false, text),
         };
-        // What follows the `@` of an address, by the same rules.
+        // The domain of an address, by the same rules.
         let address = EmailAddress::parse(&format!("any@{domain}")).ok()?;
         Some(Self { domain: address.domain().to_owned(), is_wildcard })
     }
@@ -80,8 +80,7 @@ impl DomainPattern {
     }
 }
 
-/// Whether a form was filled in by a program: in no time, or with a field that people do not see. A clock that was
-/// set back says nothing.
+/// Whether a form was filled in by a program: too fast, or with a hidden field. Ignored if the clock was set back.
 #[must_use]
 pub fn is_automated(begun_at: Timestamp, now: Timestamp, decoy: &str) -> bool {
     let took = now - begun_at;

@@ -1,7 +1,6 @@
 //! Signing algorithms and the states of a signing key.
 //!
-//! Owns which algorithm names exist and which states a key passes through. When it passes from one
-//! to the next is `key_rotation`. Holds no key material and makes no signature; `crypto::keyring` does.
+//! Owns the names of algorithms and of states. Transitions are in `key_rotation`, keys in `crypto::keyring`.
 
 use crate::text_enum;
 
@@ -10,20 +9,20 @@ text_enum! {
     pub enum SigningAlg {
         /// ECDSA on P-256 with SHA-256: the default for access tokens.
         Es256 = "ES256",
-        /// RSASSA-PKCS1-v1_5 with SHA-256, 2048-bit keys: what every verifier accepts.
+        /// RSASSA-PKCS1-v1_5 with SHA-256, 2048-bit keys: every verifier accepts it.
         Rs256 = "RS256",
         /// RSASSA-PSS with SHA-256, a salt as long as the hash, 2048-bit keys of its own: one key
         /// serves one algorithm (RFC 8017 §8.1).
         Ps256 = "PS256",
         /// ECDSA on P-384 with SHA-384.
         Es384 = "ES384",
-        /// Ed25519. RFC 9864 renames it `Ed25519`; verifiers know it by the old name.
+        /// Ed25519, under the name that verifiers know. RFC 9864 renames it `Ed25519`.
         EdDsa = "EdDSA",
     }
 }
 
 text_enum! {
-    /// Where a signing key stands in its life.
+    /// The state of a signing key.
     pub enum KeyState {
         /// Signs new tokens and is published.
         Active = "active",
@@ -44,11 +43,11 @@ impl KeyState {
     }
 }
 
-/// The longest name of a key we take, in characters.
+/// The longest accepted `kid`, in characters.
 const LONGEST_KID: usize = 255;
 
-/// Whether a key from elsewhere can be published under this name: 1 to 255 printable ASCII
-/// characters, spaces among them. Ours are shorter; others' verifiers know theirs by what they have.
+/// Whether an imported key can be published under this `kid`: 1 to 255 printable ASCII characters, including
+/// spaces.
 #[must_use]
 pub fn is_kid(kid: &str) -> bool {
     (1..=LONGEST_KID).contains(&kid.len()) && kid.bytes().all(|c| matches!(c, 0x20..0x7f))

@@ -1,15 +1,15 @@
-//! Text that is shown on a terminal.
+//! Safe text for a terminal.
 //!
-//! Names, user agents and the contents of tokens come from others. A terminal obeys control characters,
-//! shows text in another order after a direction control, and shows nothing of zero-width characters.
+//! Names, user agents and the contents of tokens are untrusted. A terminal executes control characters, reorders
+//! text after a direction control, and hides zero-width characters.
 
 use std::borrow::Cow;
 
 use super::text::{is_bidi_control, is_invisible};
 
-/// Whether a terminal would do something else than show the character.
+/// Whether a terminal would do anything but display the character.
 fn steers(c: char) -> bool {
-    // Printable ASCII is most of what is written.
+    // The common case: printable ASCII.
     if matches!(c, ' '..='~') {
         return false;
     }
@@ -30,16 +30,15 @@ pub fn escaped_lines(text: &str) -> Cow<'_, str> {
     escape(text, steers, |c, out| out.extend(c.escape_default()))
 }
 
-/// A text of a colored log, whose escape sequences are our own: the log library has escaped those of
-/// others.
+/// A text of a colored log. Its escape sequences are the log library's, which has escaped all others.
 #[must_use]
 pub fn escaped_log(text: &str) -> Cow<'_, str> {
     let steers = |c| !matches!(c, '\n' | '\t' | '\u{1b}') && steers(c);
     escape(text, steers, |c, out| out.extend(c.escape_default()))
 }
 
-/// A JSON text with such characters as JSON escapes them: the same value. Outside its strings JSON has
-/// line breaks at most.
+/// A JSON text with such characters as JSON escapes them: the same value. Outside of strings, JSON contains at most
+/// line breaks.
 #[must_use]
 pub fn escaped_json(json: &str) -> Cow<'_, str> {
     let steers = |c| c != '\n' && steers(c);
@@ -77,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_terminal_would_obey_or_hide_is_spelt_out() {
+    fn control_characters_are_escaped_for_the_terminal() {
         assert_eq!(escaped("a\u{1b}[2J\u{9b}\n\t\u{7f}"), "a\\u{1b}[2J\\u{9b}\\n\\t\\u{7f}");
         for hidden in [
             '\u{200b}',

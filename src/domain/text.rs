@@ -1,12 +1,12 @@
-//! Which characters a text may have that is stored, or shown to people.
+//! The characters of texts that are stored or displayed.
 //!
-//! Owns U+0000, which PostgreSQL cannot store, and what makes a name unreadable or makes it look like
-//! another one.
+//! Owns the check for U+0000, which PostgreSQL cannot store, and for characters that make a name unreadable or
+//! deceptive.
 
 use unicode_security::skeleton;
 
-/// Whether PostgreSQL can store the text: it has no form for U+0000. SQLite has one, and the rule holds
-/// there as well, so that data can move between the two.
+/// Whether PostgreSQL can store the text, which excludes U+0000. The rule applies to SQLite as well, so that data
+/// can move between the two.
 #[must_use]
 pub fn is_storable(text: &str) -> bool {
     !text.contains('\0')
@@ -22,8 +22,8 @@ pub const fn is_bidi_control(c: char) -> bool {
     )
 }
 
-/// Whether the character leaves no mark: control, white space, default ignorable, or a blank that
-/// Unicode counts among the letters and symbols.
+/// Whether the character is invisible: control, white space, default ignorable, or a blank that Unicode classifies
+/// as a letter or symbol.
 #[must_use]
 pub fn is_invisible(c: char) -> bool {
     // A skeleton leaves out exactly the default ignorable characters (UTS #39 §4), so that their table
@@ -43,8 +43,8 @@ const fn breaks_text(c: char) -> bool {
     matches!(c, '\u{2028}' | '\u{2029}' | '\u{fff9}'..='\u{fffb}')
 }
 
-/// Whether people can read the text as a name: something of it is visible, and nothing changes its
-/// direction, breaks its line, controls a terminal, or hides a message in tag characters.
+/// Whether the text is readable as a name: part of it is visible, and nothing changes its direction, breaks its
+/// line, controls a terminal, or hides a message in tag characters.
 #[must_use]
 pub fn is_readable_name(text: &str) -> bool {
     text.chars().any(|c| !is_invisible(c))
@@ -52,7 +52,7 @@ pub fn is_readable_name(text: &str) -> bool {
         && has_tags_in_flags_only(text)
 }
 
-/// `text` in groups of `size` characters, for those who read or type it.
+/// `text` in groups of `size` characters, for reading and typing.
 #[must_use]
 pub fn in_groups(text: &str, size: usize, separator: char) -> String {
     let mut grouped = String::with_capacity(text.len() + text.len() / size);

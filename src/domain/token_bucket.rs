@@ -1,6 +1,6 @@
-//! The token bucket as arithmetic: what can be taken, and when the next one comes back.
+//! The arithmetic of a token bucket.
 //!
-//! Owns the state of a bucket as one time by a monotonic clock (GCRA). Reads no clock and keeps no state.
+//! The state of a bucket is one time by a monotonic clock (GCRA).
 
 use crate::base::TimeSpan;
 
@@ -9,7 +9,7 @@ use crate::base::TimeSpan;
 pub struct Bucket {
     /// How many at once.
     pub burst: u32,
-    /// After which time one comes back.
+    /// The time after which one is returned.
     pub every: TimeSpan,
 }
 
@@ -38,10 +38,10 @@ impl Bucket {
         Level(TimeSpan::from_millis(i64::MIN))
     }
 
-    /// Takes one, or says how long to wait for the next.
+    /// Takes one.
     ///
     /// # Errors
-    /// The bucket is empty; the span until one comes back.
+    /// The bucket is empty: how long to wait for the next.
     pub fn take(&self, level: Level, now: TimeSpan) -> Result<Level, TimeSpan> {
         let next = level.0.max(now) + self.every;
         let over = next - now - self.capacity();

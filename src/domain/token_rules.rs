@@ -1,7 +1,6 @@
-//! How the access tokens for one audience look: signature, kind, life, extra claims.
+//! The rules for the access tokens of an audience: algorithm, profile, lifetime, extra claims.
 //!
-//! Owns the choices an API makes about its tokens. Issuing and preview read the same value, so that
-//! what is shown beforehand is what is made. Does not sign, and does not know how it is stored.
+//! Issuing and preview use the same value, so that a preview shows exactly what would be issued.
 
 use std::fmt;
 use std::str::FromStr;
@@ -18,7 +17,7 @@ use super::user_claims::{USER_CLAIMS, user_claim};
 pub const MAX_ACCESS_TTL: TimeSpan = TimeSpan::from_days(1);
 /// The shortest.
 pub const MIN_ACCESS_TTL: TimeSpan = TimeSpan::from_secs(1);
-/// The most claims an API may ask for: as many custom ones as a user can have, and those of every user.
+/// The most claims an API may request: all custom ones that a user can have, and the built-in ones.
 const MAX_ASKED: usize = MAX_CLAIMS + USER_CLAIMS.len();
 
 text_enum! {
@@ -31,14 +30,14 @@ text_enum! {
         Jwt = "JWT",
         /// A notice to a client that a session has ended (OpenID Connect Back-Channel Logout §2.4).
         LogoutJwt = "logout+jwt",
-        /// What ended before its tokens expired, for services that verify them offline.
+        /// The revocation feed, for services that verify tokens offline.
         RevocationsJwt = "revocations+jwt",
-        /// Who makes a request, for the service behind a gateway; an access token nowhere.
+        /// The caller of a request, for the service behind a gateway. Never accepted as an access token.
         IdentityJwt = "signet-identity+jwt",
     }
 }
 
-/// What an API's tokens are signed with.
+/// The algorithm of an API's tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TokenAlg {
     /// A signing key of the server's, whose public half is in the JWKS.
@@ -101,25 +100,25 @@ text_enum! {
     }
 }
 
-/// How the access tokens for one audience look.
+/// The rules for the access tokens of an audience.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenRules {
-    /// What they are signed with; none means the server's default.
+    /// The algorithm; `None` means the server's default.
     pub signing_alg: Option<TokenAlg>,
-    /// Which conventions they follow.
+    /// The profile.
     pub profile: TokenProfile,
-    /// How long they live; none means as long as the server says.
+    /// The lifetime; `None` means the server's default.
     pub access_ttl: Option<TimeSpan>,
     /// The claims about the user that they carry: `roles`, `groups` and names of custom ones.
     pub claims: Vec<String>,
 }
 
-/// Why rules cannot be like that.
+/// Why rules are invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RuleError {
     /// The life is out of range.
     AccessTtl,
-    /// The life is shorter than twice the retry window of refreshes.
+    /// The lifetime is shorter than twice the retry window of refreshes.
     AccessTtlInWindow,
     /// Not the name of a claim, or too many.
     ClaimName,
@@ -147,19 +146,21 @@ impl RuleError {
         }
     }
 
-    /// A sentence for people.
+    /// The error message.
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {
-            Self::AccessTtl => "Access tokens live from 1 second to 24 hours, in whole seconds.",
+            Self::AccessTtl => {
+                "The lifetime of access tokens is 1 second to 24 hours, in whole seconds."
+            }
             Self::AccessTtlInWindow => {
-                "Access tokens live at least twice as long as SIGNET_REFRESH_RETRY_WINDOW."
+                "The lifetime of access tokens is at least twice SIGNET_REFRESH_RETRY_WINDOW."
             }
             Self::ClaimName => {
-                "Name claims that every user has (roles, groups) and up to 32 custom ones, each 1 to 64 \
-                 characters out of a-z A-Z 0-9 _ - . : /."
+                "List claims that every user has (roles, groups) and up to 32 custom ones, each 1 to 64 \
+                 characters from a-z A-Z 0-9 _ - . : /."
             }
-            Self::ReservedClaim => "Tokens have this claim already, or it is reserved.",
+            Self::ReservedClaim => "Tokens already have this claim, or it is reserved.",
         }
     }
 }
@@ -171,7 +172,7 @@ impl TokenRules {
         self.claims.iter().any(|claim| claim == name)
     }
 
-    /// The rules of APIs that chose nothing, and of tokens for Signet itself.
+    /// The default rules, and those of tokens for Signet itself.
     pub const DEFAULT: Self = Self {
         signing_alg: None,
         profile: TokenProfile::Rfc9068,
@@ -179,19 +180,19 @@ impl TokenRules {
         claims: Vec::new(),
     };
 
-    /// Checks the rules against each other and against the server's retry window. Names of claims
-    /// that come twice are kept once.
+    /// Checks the rules against each other and against the server's retry window. Duplicate names of claims are
+    /// dropped.
     ///
     /// # Errors
-    /// The first rule that cannot be.
+    /// The first invalid rule.
     pub fn checked(mut self, retry_window: TimeSpan) -> Result<Self, RuleError> {
         if let Some(ttl) = self.access_ttl {
             let whole = ttl.millis() % 1000 == 0;
             if !whole || !(MIN_ACCESS_TTL..=MAX_ACCESS_TTL).contains(&ttl) {
                 return Err(RuleError::AccessTtl);
             }
-            // The same demand as on the server's own life: within the window a client may still
-            // learn the answer to a refresh, and should not find its token expired by then.
+            // The same rule as for the server's default: within the window a client may still receive the answer to
+            // a refresh, and its token should not have expired by then.
             if ttl.millis() < retry_window.millis().saturating_mul(2) {
                 return Err(RuleError::AccessTtlInWindow);
             }
@@ -225,7 +226,7 @@ impl TokenRules {
         }
     }
 
-    /// What they are signed with where the server's default is `default`.
+    /// The algorithm in force if the server's default is `default`.
     #[must_use]
     pub fn alg(&self, default: SigningAlg) -> TokenAlg {
         self.signing_alg.unwrap_or(TokenAlg::Key(default))
@@ -237,7 +238,7 @@ impl TokenRules {
         self.signing_alg == Some(TokenAlg::SharedSecret)
     }
 
-    /// Whether anything has to be known about the user beyond the session.
+    /// Whether data about the user beyond the session is needed.
     #[must_use]
     pub fn asks(&self) -> bool {
         !self.claims.is_empty()

@@ -46,8 +46,8 @@ impl TimeStep {
         self.0
     }
 
-    /// The steps whose codes are accepted at `now`: the clock of the device may be one step behind or ahead,
-    /// and a code may be typed when its time is just over (RFC 6238 §5.2).
+    /// The steps whose codes are accepted at `now`: the clock of the device may be one step behind or ahead, and a
+    /// code may be typed just after its time (RFC 6238 §5.2).
     #[must_use]
     pub const fn accepted(now: Timestamp) -> [Self; 3] {
         let Self(current) = Self::at(now);
@@ -84,14 +84,14 @@ pub fn base32(secret: &[u8; SECRET_BYTES]) -> String {
     text
 }
 
-/// A secret in base32, in groups of four for those who type it.
+/// A secret in base32, in groups of four for typing.
 #[must_use]
 pub fn grouped(base32: &str) -> String {
     super::text::in_groups(base32, 4, ' ')
 }
 
-/// The URI from which an authenticator app takes a secret. Algorithm, digits and period have their defaults
-/// and are left out: several apps refuse or misread them.
+/// The URI with which an authenticator app imports a secret. Algorithm, digits and period are the defaults and left
+/// out, because several apps refuse or misread them.
 #[must_use]
 pub fn otpauth_uri(issuer: &str, login: &str, base32: &str) -> String {
     // The colon separates issuer and account in the label. Apps show `+` as it is, so a space is `%20`.

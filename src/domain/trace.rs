@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-/// A span of a trace: what one server does for one request.
+/// A span of a trace: the work of one server for one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Trace {
     trace_id: [u8; 16],
@@ -33,8 +33,8 @@ impl Trace {
         Self { trace_id, span_id, parent_id: None, sampled: false }
     }
 
-    /// The next span of the trace that a header names, with the span id of a new trace. None where the header is
-    /// invalid (W3C Trace Context §2.2.2); a later version is read as far as this one goes.
+    /// The next span of the trace that a header names, with the span id of a new trace. `None` if the header is
+    /// invalid (W3C Trace Context §2.2.2); of a later version, the known part is read.
     #[must_use]
     pub fn continued(self, header: &str) -> Option<Self> {
         let bytes = header.as_bytes();
@@ -54,8 +54,8 @@ impl Trace {
         Some(Self { trace_id, parent_id: Some(parent_id), sampled: flags & 1 == 1, ..self })
     }
 
-    /// The trace, recorded if it belongs to this share of all, from 0 to 1. Its id decides, so that every server of a
-    /// trace with the same share comes to the same end.
+    /// The trace, sampled with this fraction, from 0 to 1. Its id decides, so that every server with the same
+    /// fraction decides alike.
     #[cfg(feature = "otlp")]
     #[must_use]
     pub fn sampled_at(self, share: f64) -> Self {

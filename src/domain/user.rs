@@ -1,6 +1,6 @@
-//! Users: who can log in.
+//! Users.
 //!
-//! Owns what a user is. Passwords are in `password`, log-in names in `login`.
+//! Passwords are in `password`, login names in `login_name`.
 
 use crate::base::Timestamp;
 use crate::base::id::UserId;
@@ -21,59 +21,59 @@ pub const MAX_NAME: usize = 128;
 pub struct User {
     /// The user's id, `sub` in tokens; never used again, not even for the same login.
     pub id: UserId,
-    /// The login as typed when it was made.
+    /// The login as typed at its creation.
     pub login: String,
     /// The name to show, if the user gave one.
     pub name: Option<String>,
-    /// What the user may do at Signet itself.
+    /// The user's role in Signet itself.
     pub role: Role,
-    /// What the organisation says about the user, for the tokens of APIs that ask.
+    /// The user's attributes, for the tokens of APIs that request them.
     pub attributes: Attributes,
     /// The e-mail address, if the user has one.
     pub email: Option<UserEmail>,
     /// Since when the user is disabled, if so.
     pub disabled_at: Option<Timestamp>,
-    /// When the user was made.
+    /// When the user was created.
     pub created_at: Timestamp,
     /// When anything about the user last changed.
     pub updated_at: Timestamp,
     /// Rises whenever everything the user has must end.
     pub session_epoch: i64,
-    /// Whether the next sign-in begins with a new password.
+    /// Whether the user must choose a new password at the next sign-in.
     pub must_change_password: bool,
 }
 
 impl std::fmt::Debug for User {
-    // Without login and name: either may be personal, and debug output ends up in logs.
+    // Without login and name, because both may be personal and debug output may end up in logs.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("User").field("id", &self.id).field("role", &self.role).finish()
     }
 }
 
 impl User {
-    /// The e-mail address if it is verified: the only one that is told, used for mail or signed in with.
+    /// The e-mail address if it is verified. Only such an address is disclosed, receives mail or signs in.
     #[must_use]
     pub fn verified_email(&self) -> Option<&str> {
         self.email.as_ref().and_then(UserEmail::verified)
     }
 
-    /// The login name, as it is compared and counted under.
+    /// The parsed login name.
     ///
     /// # Errors
-    /// When what is stored is no login name.
+    /// When the stored text is not a login name.
     pub fn login_name(&self) -> Result<LoginName, Fault> {
         LoginName::parse(&self.login)
             .map_err(|_| Fault::internal("the stored login name of a user is invalid"))
     }
 
-    /// What tokens may say about the user.
+    /// The data about the user that tokens may contain.
     #[must_use]
     pub fn subject(&self) -> Subject {
         Subject { role: self.role, attributes: self.attributes.clone(), email: self.email.clone() }
     }
 }
 
-/// What is said about a name that is not one.
+/// The message for an invalid name.
 pub const NAME_RULE: &str = "A name has 1 to 128 characters. At least one is visible, and none is a \
                              control character, breaks a line, annotates or changes the direction of \
                              text, or is a tag outside an emoji flag.";

@@ -1,6 +1,6 @@
-//! What is known about the device a session was opened on.
+//! The device on which a session was opened.
 //!
-//! Owns cleaning and shortening. These are claims of the client: shown to people, never trusted.
+//! Owns cleaning and shortening. The data comes from the client: it is displayed, never trusted.
 
 use std::net::IpAddr;
 
@@ -12,12 +12,12 @@ const MAX_USER_AGENT: usize = 256;
 pub struct Device {
     /// The `User-Agent` header without control characters, shortened.
     pub user_agent: String,
-    /// The peer address (or what a trusted proxy said it is).
+    /// The peer address (or the one from a trusted proxy).
     pub address: Option<IpAddr>,
 }
 
 impl Device {
-    /// Keeps the printable part of what the client says.
+    /// Keeps the printable part of the header.
     #[must_use]
     pub fn new(user_agent: &str, address: Option<IpAddr>) -> Self {
         let user_agent =
@@ -25,14 +25,13 @@ impl Device {
         Self { user_agent, address }
     }
 
-    /// Browser and system in words, as far as what the client says tells them: enough to recognise
-    /// one's own. Empty where it says nothing.
+    /// Browser and system in words, if recognised, so that users recognise their own. Empty without the header.
     #[must_use]
     pub fn describe(&self) -> String {
         self.recognised().unwrap_or_else(|| self.user_agent.chars().take(60).collect())
     }
 
-    /// Browser and system in words of ours, where they are recognised: nothing that the client wrote.
+    /// Browser and system in fixed words, if recognised; never a text from the client.
     #[must_use]
     pub fn recognised(&self) -> Option<String> {
         let says = |marks: &[(&str, &'static str)]| {
@@ -46,7 +45,7 @@ impl Device {
     }
 }
 
-/// What user agents contain; the first that fits, because most claim to be others as well.
+/// Parts of user agents. The first match counts, because most claim to be others as well.
 const BROWSERS: &[(&str, &str)] = &[
     ("Edg/", "Edge"),
     ("OPR/", "Opera"),

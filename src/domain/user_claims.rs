@@ -1,21 +1,22 @@
-//! The claims about users that Signet makes by itself and an API may ask for.
+//! The built-in claims about users that an API may request.
 //!
-//! Owns the list. A new one is an entry: its name is reserved, APIs may ask for it, and tokens carry its
-//! value. Custom claims are `attributes`.
+//! A new entry reserves its name, allows APIs to request it, and puts its value into tokens. Custom claims are in
+//! `attributes`.
 
 use serde_json::Value;
 
 use super::attributes::Subject;
 
-/// A claim about a user that Signet makes by itself. An API that wants it names it.
+/// A built-in claim about a user. APIs request it by name.
 pub struct UserClaim {
     /// Its name.
     pub name: &'static str,
-    /// Its value; none where the user has no such claim.
+    /// Its value; `None` if the user does not have it.
     pub value: fn(&Subject) -> Option<Value>,
 }
 
-/// The claims. A list is there even when it is empty, so that an API need not tell "none" from "not said".
+/// The claims. Lists are present even if they are empty, so that an API need not distinguish an empty list from a
+/// missing one.
 pub const USER_CLAIMS: &[UserClaim] = &[
     // RFC 9068 §2.2.3.1.
     UserClaim { name: "roles", value: |subject| Some(Value::from(subject.token_roles())) },

@@ -1,7 +1,7 @@
-//! The e-mail address of a user: verified or not, and what a change makes of it.
+//! The e-mail address of a user: verified or not, and its changes.
 //!
-//! Owns what is told of an address and which changes an administrator can make. Which texts are addresses
-//! is `email_address`; that two users cannot own one address is enforced where ownership is stored.
+//! Owns the disclosure of an address and the changes by administrators. The form of addresses is in
+//! `email_address`; storage ensures that only one user owns an address.
 
 use crate::base::Timestamp;
 
@@ -12,19 +12,19 @@ use super::email_address::{EmailAddress, EmailAddressError};
 pub struct UserEmail {
     /// The address as typed, or in the form mail is sent to where more than ASCII was typed.
     pub address: String,
-    /// Since when the user is known to receive mail there, if so.
+    /// When it was verified, if it is.
     pub verified_at: Option<Timestamp>,
 }
 
 impl std::fmt::Debug for UserEmail {
-    // Debug output ends up in logs.
+    // Debug output may end up in logs.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("UserEmail").field("verified_at", &self.verified_at).finish_non_exhaustive()
     }
 }
 
 impl UserEmail {
-    /// The address if it is verified. Nothing else may be told to clients: they link accounts by it, and
+    /// The address if it is verified. No other may be disclosed to clients, because they link accounts by it and
     /// many ignore `email_verified`.
     #[must_use]
     pub fn verified(&self) -> Option<&str> {
@@ -56,7 +56,7 @@ impl NewEmail {
     }
 }
 
-/// A change of address; `None` leaves a thing as it is.
+/// A change of address; `None` keeps the present value.
 #[derive(Clone, Default)]
 pub struct EmailChange {
     /// The address as typed, or no address.
@@ -65,7 +65,7 @@ pub struct EmailChange {
     pub verified: Option<bool>,
 }
 
-/// Why an address cannot be changed like that.
+/// Why a change is invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EmailChangeError {
     /// Mail cannot be sent to the address.
@@ -93,25 +93,25 @@ impl EmailChangeError {
         }
     }
 
-    /// A sentence for people.
+    /// The error message.
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {
             Self::Address(error) => error.message(),
-            Self::NoAddress => "The user has no e-mail address that could be verified. Set email.",
+            Self::NoAddress => "The user has no e-mail address to verify. Set email.",
         }
     }
 }
 
 impl EmailChange {
-    /// Whether nothing is to be changed.
+    /// Whether the change is empty.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.address.is_none() && self.verified.is_none()
     }
 
-    /// The change without what is stored already. A verification stays beside another address: it is then
-    /// a verification of that one.
+    /// The change without values that are already stored. A verification together with another address stays,
+    /// because it verifies that one.
     #[must_use]
     pub fn without_unchanged(mut self, current: Option<&UserEmail>) -> Self {
         let stored = current.map(|email| &email.address);
@@ -123,8 +123,8 @@ impl EmailChange {
         self
     }
 
-    /// The address after the change. Another address is not verified unless the change says so; another
-    /// spelling of the same address stays what it was.
+    /// The address after the change. Another address is unverified unless the change verifies it; another spelling
+    /// of the same address keeps its state.
     ///
     /// # Errors
     /// When mail cannot be sent to the address, or there is none to verify.

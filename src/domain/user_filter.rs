@@ -1,6 +1,6 @@
-//! Which users a list is narrowed to, and where its next page begins.
+//! Filters of users, and the cursor of a list.
 //!
-//! Owns what a filter means. How the users are read is the store's.
+//! Owns the meaning of a filter. The store reads the users.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,7 +13,7 @@ use super::password::{ARGON2ID, hash_cost};
 use super::user::User;
 
 text_enum! {
-    /// What is stored of a password.
+    /// The class of a stored password.
     pub enum PasswordClass {
         /// A hash that is verified.
         Argon2id = "argon2id",
@@ -36,7 +36,7 @@ impl PasswordClass {
     }
 }
 
-/// What a user has to be; `None` is any.
+/// The conditions on a user; `None` matches any.
 #[derive(Debug, Clone, Default)]
 pub struct UserFilter {
     /// Words of a query; each is the beginning of a word of the user.
@@ -49,15 +49,15 @@ pub struct UserFilter {
     pub disabled: Option<bool>,
     /// Whether failed attempts keep the user out of some network.
     pub locked: Option<bool>,
-    /// Whether the next sign-in begins with a new password.
+    /// Whether the user must choose a new password at the next sign-in.
     pub must_change_password: Option<bool>,
-    /// What is stored of the password.
+    /// The kind of the stored password hash.
     pub password_class: Option<PasswordClass>,
     /// Made at this time or later.
     pub created_since: Option<Timestamp>,
     /// Made before.
     pub created_until: Option<Timestamp>,
-    /// Not signed in at this time or later, or never.
+    /// Last signed in before this time, or never.
     pub last_login_before: Option<Timestamp>,
 }
 
@@ -66,9 +66,9 @@ pub struct UserFilter {
 pub struct ListedUser {
     /// The user.
     pub user: User,
-    /// The day of the last sign-in; none since it is written down.
+    /// The day of the last sign-in, if one was recorded.
     pub last_login_at: Option<Timestamp>,
-    /// What is stored of the password.
+    /// The kind of the stored password hash.
     pub password_class: PasswordClass,
 }
 
@@ -93,7 +93,7 @@ impl UserFilter {
     }
 }
 
-/// The last row that was looked at: of a search, a word and a user; of a list, a user.
+/// The last examined row: a word and a user in a search, a user in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct UserCursor {
     /// The word; empty in a list.
@@ -109,7 +109,7 @@ impl UserCursor {
         URL_SAFE_NO_PAD.encode([self.id.as_bytes(), self.word.as_bytes()].concat())
     }
 
-    /// Reads a cursor made by [`UserCursor::encode`]. None when it is not one.
+    /// Parses a cursor from [`UserCursor::encode`]. `None` if it is invalid.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;

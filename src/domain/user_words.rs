@@ -1,7 +1,7 @@
-//! The words by which users are found.
+//! Search words of users.
 //!
-//! Owns which words a user has and how words are spelt, of users and of queries alike. A query finds a user of whom each
-//! of its words is the beginning of a word.
+//! Owns the words of a user and the normal form of words, for users and queries alike. A query matches a user if each
+//! of its words is a prefix of one of the user's words.
 
 use unicode_normalization::UnicodeNormalization;
 
@@ -13,10 +13,10 @@ const MAX_WORDS: usize = 32;
 pub const MAX_QUERY_WORDS: usize = 8;
 /// The longest word, in characters; longer ones are cut.
 const MAX_CHARS: usize = 64;
-/// What stands between the pieces of logins and addresses.
+/// The separators within logins and addresses.
 const SEPARATORS: &[char] = &['.', '_', '-', '+', '@'];
 
-/// What of a user is searched.
+/// The searchable data of a user.
 #[derive(Debug, Clone, Copy)]
 pub struct SearchedText<'a> {
     /// The login as typed.
@@ -42,7 +42,7 @@ pub fn words_of(text: SearchedText<'_>) -> Vec<String> {
             words.push(word);
         }
     };
-    // The whole before the pieces: where there is no room for all, the pieces are missing.
+    // Whole texts before pieces, so that the limit drops pieces first.
     let addresses = [Some(login_key), email_key, Some(login), email];
     let addresses: Vec<String> = addresses.into_iter().flatten().map(folded).collect();
     addresses.iter().for_each(|address| add(address));
@@ -57,7 +57,8 @@ pub fn words_of(text: SearchedText<'_>) -> Vec<String> {
     words
 }
 
-/// The words of a query, each once, at most [`MAX_QUERY_WORDS`]. A word that is an address is spelt as its key.
+/// The words of a query, each once, at most [`MAX_QUERY_WORDS`]. A word that is an address is normalised to its
+/// key.
 #[must_use]
 pub fn words_of_query(query: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
@@ -78,7 +79,7 @@ pub fn first_match<'a>(words: &'a [String], prefix: &str) -> Option<&'a str> {
     words.get(at).map(String::as_str).filter(|word| word.starts_with(prefix))
 }
 
-/// The least text that comes after every word that begins with `prefix`.
+/// The smallest text after all words with `prefix`.
 #[must_use]
 pub fn after_prefix(prefix: &str) -> String {
     format!("{prefix}\u{10ffff}")
@@ -173,7 +174,7 @@ mod tests {
         });
         assert_eq!(words.len(), MAX_WORDS);
         assert!(words.iter().all(|word| word.chars().count() <= MAX_CHARS));
-        // What is cut in a word is cut in the query.
+        // Queries are truncated like words.
         assert!(first_match(&words, &words_of_query(&long)[0]).is_some());
     }
 }

@@ -1,8 +1,7 @@
-//! Until when something stored is valid whose life has a fixed length: codes, pushed requests, links, sealed
-//! requests.
+//! Validity of values with a fixed lifetime: codes, pushed requests, links, sealed requests.
 //!
-//! Owns that none of them is valid for longer than its length, also when the clock is set back after it was
-//! issued. A row stores its end only; the length says when it was issued.
+//! None of them is valid for longer than its lifetime, even when the clock is set back after it was issued. A row
+//! stores only its expiry; the lifetime tells when it was issued.
 
 use crate::base::{TimeSpan, Timestamp};
 
@@ -16,8 +15,8 @@ pub const FORMER_LOGIN_LIFE: TimeSpan = TimeSpan::from_days(90);
 /// apart for the ten seconds until they have measured the clock of the database again.
 const MAX_AHEAD: TimeSpan = TimeSpan::from_secs(10);
 
-/// Whether something that lasts `length` and ends at `ends_at` is not valid at `now`: its end has passed, or it
-/// was issued later than now, by a clock that has been set back since.
+/// Whether something with the lifetime `length` that expires at `ends_at` is invalid at `now`: it has expired, or
+/// it was issued later than now, by a clock that has been set back since.
 #[must_use]
 pub fn has_expired(ends_at: Timestamp, length: TimeSpan, now: Timestamp) -> bool {
     now >= ends_at || ends_at > latest_end(length, now)
@@ -43,7 +42,7 @@ mod tests {
                 |seconds: i64| has_expired(ends_at, length, issued + TimeSpan::from_secs(seconds));
             assert!(!at(0) && !at(length.secs() - 1));
             assert!(at(length.secs()) && at(length.secs() + 1));
-            // Clocks of processes differ by seconds; a clock that was set back is told by more.
+            // Clocks of processes differ by seconds; only a larger difference means that a clock was set back.
             assert!(!at(-1) && !at(-10));
             assert!(at(-11) && at(-3_600) && at(-1_000_000));
             let sql = |now| ends_at > now && ends_at <= latest_end(length, now);

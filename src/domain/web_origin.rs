@@ -1,20 +1,20 @@
-//! Web origins: whose scripts may call the endpoints for clients.
+//! Web origins, whose scripts may call the endpoints for clients.
 //!
-//! Owns their one spelling, which is compared with the `Origin` header byte for byte. Who may call what
-//! is `http::cors`.
+//! Owns their canonical form, which is compared with the `Origin` header byte by byte. The rules are in
+//! `http::cors`.
 
 use super::redirect::{is_host_name, is_loopback, is_port, split_port, well_formed};
 
-/// Whether `origin` is what browsers send as `Origin` (RFC 6454 §6.2): of a web page, or of an app or an
-/// extension whose pages have a scheme of their own, such as `capacitor://localhost` and
-/// `chrome-extension://…`. `null` is many origins at once and none of them.
+/// Whether `origin` has the form of an `Origin` header (RFC 6454 §6.2) of a web page, or of an app or extension
+/// with its own scheme, such as `capacitor://localhost` and `chrome-extension://…`. `null` is refused, because it
+/// does not identify an origin.
 #[must_use]
 pub fn is_origin(origin: &str) -> bool {
     let Ok(scheme) = well_formed(origin) else { return false };
     match scheme {
         "http" if !is_loopback(origin) => false,
         "http" | "https" => self::origin(origin).is_some_and(|spelt| spelt == origin),
-        // No default port, no case and no path that could be spelled in two ways.
+        // No default port, no path and only one spelling.
         _ => origin.split_once("://").is_some_and(|(_, authority)| {
             let (host, port) = split_port(authority);
             is_host_name(host) && port.is_none_or(is_port)

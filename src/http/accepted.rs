@@ -34,7 +34,7 @@ pub const NUL: &str = "null_character";
 /// The message of that code.
 pub const NO_NUL: &str = "A text cannot contain U+0000.";
 
-/// The operations of one `/v1` path, by method. Other paths have none: OAuth ignores unknown parameters
+/// The operations of one `/v1` path, by method. Other paths have no operations: OAuth ignores unknown parameters
 /// (RFC 6749 §3.1), and pages are for browsers.
 pub struct Operations(Vec<(&'static str, &'static Operation)>);
 
@@ -61,7 +61,7 @@ impl Operations {
 pub struct Actions(Vec<(&'static str, Action)>);
 
 impl Actions {
-    /// The actions of a path; none for methods that do not administer.
+    /// The actions of a path. Methods that do not administer have no action.
     pub fn new(methods: impl IntoIterator<Item = (&'static str, Access)>) -> Self {
         let actions = methods.into_iter().filter_map(|(method, access)| match access {
             Access::Admin(action) => Some((method, action)),
@@ -71,7 +71,7 @@ impl Actions {
     }
 }
 
-/// The action that the route of the request stands for.
+/// The action of the request's route.
 pub fn action(request: &HttpRequest) -> Option<Action> {
     let actions = request.app_data::<Actions>()?;
     let method = if request.method() == Method::HEAD { "GET" } else { request.method().as_str() };
@@ -83,17 +83,17 @@ pub fn is_strict(path: &str) -> bool {
     path.starts_with("/v1/")
 }
 
-/// The description that the request is held to.
+/// The description that the request must follow.
 pub fn operation(request: &HttpRequest) -> Option<&'static Operation> {
     request.app_data::<Operations>()?.of(request.method())
 }
 
-/// Refuses a request with query parameters that its operation does not have or that are repeated, and
-/// one with a body where none is read. Members of bodies that are read are checked by [`JsonFields`],
-/// so that they are reported together with what else is wrong with the body.
+/// Refuses a request with query parameters that its operation does not have or that are repeated, and one with a
+/// body where none is read. Members of bodies that are read are checked by [`JsonFields`], so that they are
+/// reported together with the other errors of the body.
 ///
 /// # Errors
-/// None of its own; what inner services return is passed on.
+/// Only errors of inner services, passed on unchanged.
 pub async fn check(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -138,7 +138,7 @@ fn check_query(query: &str, operation: &Operation) -> Result<(), Refusal> {
         match known().find(|known| *known == name) {
             None => names.unknown(&name, known()),
             Some(field) if seen.contains(&field) => {
-                // Which of its values was meant is unknown, so that none of them is judged.
+                // The intended value is unknown, so no value is checked.
                 fields.retain(|error: &FieldError| error.field != field);
                 names.repeated(&name);
             }
@@ -173,7 +173,7 @@ impl Names {
         Self { noun, errors: Vec::new() }
     }
 
-    /// Notes a name that does not exist, with the nearest of those that do.
+    /// Notes an unknown name, with the most similar known name.
     pub fn unknown(&mut self, name: &str, known: impl Iterator<Item = &'static str> + Clone) {
         let (quoted, noun) = (quotable(name), self.noun);
         // Each comparison takes time, and a body has room for thousands of names.
@@ -192,7 +192,7 @@ impl Names {
             _ => {
                 let known: Vec<&str> = known.collect();
                 match known.is_empty() {
-                    true => format!("There is no {noun} \"{quoted}\" here: none is accepted."),
+                    true => format!("Unknown {noun} \"{quoted}\": none is accepted."),
                     false => format!(
                         "There is no {noun} \"{quoted}\" here. Accepted are: {}.",
                         known.join(", ")

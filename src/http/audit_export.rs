@@ -1,6 +1,6 @@
 //! An export of the audit trail as a file, at `/v1` and in the console.
 //!
-//! Owns that it is read and sent a page at a time, and that an interrupted export is not mistaken for a complete one.
+//! Reads and sends it page by page, and ensures that an interrupted export is not mistaken for a complete one.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ use crate::domain::outcome::Failure;
 use crate::domain::pagination::{MAX_LIMIT, PageRequest};
 use crate::view;
 
-/// The file of all events of a filter. The event that says so was recorded before.
+/// The file of all events that match a filter. The event of the export itself is already recorded.
 pub fn file(app: App, filter: AuditFilter, format: ExportFormat) -> HttpResponse {
     let (media_type, name) = match format {
         ExportFormat::Csv => ("text/csv; charset=utf-8", "audit.csv"),
@@ -62,7 +62,7 @@ fn pages(
     })
 }
 
-/// An export ends early: the connection is closed before the end of the body, which clients take for an error.
+/// The export failed midway: the connection is closed before the end of the body, which clients treat as an error.
 #[derive(Debug)]
 struct ExportInterrupted;
 

@@ -1,4 +1,4 @@
-//! The parameters that say which audit events are asked for, at `/v1` and in the console.
+//! The parameters that select audit events, at `/v1` and in the console.
 
 use crate::admin::audit::{actor_named, user_named};
 use crate::app::App;
@@ -14,14 +14,14 @@ use crate::http::extract::Params;
 use super::api::{admin_sessions, time_param};
 
 const SINCE: (&str, &str) =
-    ("since", "since is a time by RFC 3339, or how long ago, as in 2h or 30d.");
+    ("since", "since must be a time (RFC 3339), or how long ago, such as 2h or 30d.");
 const UNTIL: (&str, &str) =
-    ("until", "until is a time by RFC 3339, or how long ago, as in 2h or 30d.");
+    ("until", "until must be a time (RFC 3339), or how long ago, such as 2h or 30d.");
 
-/// The filter that the parameters make.
+/// The filter from the parameters.
 ///
 /// # Errors
-/// `validation_failed`, naming the parameter; `not_found` where a user is named by a login that none has.
+/// `validation_failed`, naming the parameter; `not_found` for an unknown login.
 pub async fn filter(context: &Context, params: &Params) -> Result<AuditFilter, Problem> {
     let now = context.now();
     let mut filter = context.check(without_users(params, now))?;
@@ -49,8 +49,8 @@ pub async fn user(context: &Context, params: &Params) -> Result<Option<UserId>, 
 }
 
 fn without_users(params: &Params, now: Timestamp) -> Result<AuditFilter, Refusal> {
-    let session = "session is the id of a session.";
-    let address = "address is an IP address, or a network as in 192.0.2.0/24.";
+    let session = "session must be the id of a session.";
+    let address = "address must be an IP address, or a network such as 192.0.2.0/24.";
     let parsed = |name: &'static str, message| {
         move |text: &str| text.parse().map_err(|_| Refusal::field(name, "not_an_id", message))
     };
@@ -77,7 +77,7 @@ fn unknown_reason(_: &str) -> Refusal {
     Refusal::field(
         "reason",
         "unknown",
-        "There is no such reason. See the audit trail in docs/operating.md.",
+        "There is no such reason. docs/administration.md lists the reasons of failed attempts.",
     )
 }
 
@@ -89,11 +89,10 @@ fn kinds(text: &str) -> Result<Vec<EventKind>, Refusal> {
 fn unknown_kind(kind: &str) -> Refusal {
     let nearest = nearest_name(&quotable(kind), EventKind::ALL.iter().map(|kind| kind.as_str()));
     let message = match nearest {
-        Some((nearest, _)) => format!(
-            "kind: there are no events of the kind \"{}\". Did you mean \"{nearest}\"?",
-            quotable(kind)
-        ),
-        None => format!("kind: there are no events of the kind \"{}\".", quotable(kind)),
+        Some((nearest, _)) => {
+            format!("unknown kind of event \"{}\". Did you mean \"{nearest}\"?", quotable(kind))
+        }
+        None => format!("unknown kind of event \"{}\".", quotable(kind)),
     };
     let error = NameError { name: "kind".to_owned(), code: "unknown", message };
     Refusal::fields_and_names(Vec::new(), vec![error])

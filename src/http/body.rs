@@ -1,7 +1,7 @@
 //! A request's body as bytes: whole, small enough, and in time.
 //!
-//! The server itself only waits for heads; without a limit here a client could hold a connection for
-//! ever with one byte now and then.
+//! The server library limits only the time for heads; without a limit here a client could occupy a connection
+//! indefinitely with one byte now and then.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -22,11 +22,11 @@ use crate::app::App;
 use crate::base::Deadlines;
 use crate::domain::outcome::{Code, Refusal};
 
-/// How long after its answer a body in chunks is kept, without what has come of it; the answer is sent at once.
+/// How long the unread rest of a chunked body is accepted and discarded after the answer, which is sent at once.
 const ANSWERED: Duration = Duration::from_secs(1);
 
-/// A body in chunks that another reader takes. Were it dropped half read before its answer is sent, the
-/// server would wait for the rest of it, without end; while it is there, the connection is closed.
+/// A chunked body that another reader takes. If it were dropped half read before its answer is sent, the server
+/// would wait for the rest indefinitely; as long as it exists, the connection is closed instead.
 pub struct Kept(Rc<RefCell<Payload>>);
 
 impl Kept {
@@ -41,8 +41,8 @@ impl Kept {
         Some(Self(kept))
     }
 
-    /// Lets go of it when the answer has been sent, or it has come to its end. What comes until then is dropped:
-    /// kept, it would be as much as a client can send in that time.
+    /// Releases the body when the answer has been sent or the body has ended. Data that arrives before that is
+    /// discarded: storing it would let a client fill the memory.
     pub fn answered(mut self) {
         actix_web::rt::spawn(async move {
             let rest = async { while let Some(Ok(_)) = self.next().await {} };
@@ -59,7 +59,7 @@ impl Stream for Kept {
     }
 }
 
-/// Reads it. What is too large, broken or slow is a refusal, and the connection is closed.
+/// Reads the body. A body that is too large, malformed or slow is refused, and the connection is closed.
 pub fn read(
     request: &HttpRequest,
     payload: &mut Payload,
@@ -78,7 +78,7 @@ pub fn read(
     }
 }
 
-/// The body for handlers that answer for themselves when it is not good.
+/// The body for handlers that render its errors themselves.
 pub struct Body(pub Result<Bytes, Refusal>);
 
 impl FromRequest for Body {
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn what_has_come_of_a_body_is_dropped_behind_its_answer() {
+    async fn the_received_part_of_a_body_is_dropped_after_its_response() {
         let text: Arc<[u8]> = Arc::from([0; 8].as_slice());
         let piece = Bytes::from_owner(Owned(Arc::clone(&text)));
         let request = TestRequest::default().insert_header((TRANSFER_ENCODING, "chunked"));

@@ -1,8 +1,8 @@
-//! The address of the client: the peer's, or what trusted proxies say about it.
+//! The address of the client: the peer's, or the one that trusted proxies report.
 //!
-//! Owns the walk through `X-Forwarded-For` and `Forwarded` (RFC 7239). Only a trusted proxy's word counts,
-//! only about the hop before it, and only in the header that is configured. A proxy's own address is never
-//! the client's: where the proxies name no client, the address is unknown.
+//! Owns the walk through `X-Forwarded-For` and `Forwarded` (RFC 7239). Only entries of trusted proxies count, each
+//! only for the hop before it, and only in the configured header. A proxy's own address is never the client's:
+//! where the proxies name no client, the address is unknown.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -15,19 +15,19 @@ use crate::config::ProxyHeader;
 const X_FORWARDED_FOR: &str = "x-forwarded-for";
 const FORWARDED: &str = "forwarded";
 
-/// What is known about the client of a request.
+/// The client address of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientAddress {
     /// Its address, unless the proxies before this server do not name it.
     pub address: Option<IpAddr>,
-    /// What the operator should know about how that was found out.
+    /// A finding about the proxy configuration to report to the operator.
     pub finding: Option<ProxyFinding>,
 }
 
 /// Finds the address of the client.
 ///
-/// Starts at the socket's peer and walks the list backwards for as long as the current hop is a trusted
-/// proxy. The first address that is none is the client's.
+/// Starts at the socket's peer and walks the list backwards for as long as the current hop is a trusted proxy. The
+/// first address that is not a trusted proxy is the client's.
 pub fn client_address(
     peer: Option<SocketAddr>,
     headers: &HeaderMap,
@@ -93,15 +93,14 @@ fn forwarded(headers: &HeaderMap) -> Vec<Hop> {
     elements(headers, FORWARDED).iter().map(|element| forwarded_for(element)).collect()
 }
 
-/// The one address of a header that a proxy sets. A header that holds more than one was added to: the last
+/// The one address of a header that a proxy sets. A header that contains more than one was added to: the last
 /// is the nearest hop's, and a client may have sent the others.
 fn single(headers: &HeaderMap, name: &str) -> Vec<Hop> {
     elements(headers, name).last().map(|text| node(text)).into_iter().collect()
 }
 
-/// The elements of a list header, nearest hop last. A header without any element is one that is not there.
-/// Split at every comma, also in quoted text: what a client opened a quote with cannot swallow the element
-/// that a proxy added behind it.
+/// The elements of a list header, nearest hop last. A header without elements counts as absent. Split at every
+/// comma, also in quoted text: an opening quote of the client cannot hide the element that a proxy appended.
 fn elements(headers: &HeaderMap, name: &str) -> Vec<String> {
     let lines = headers.get_all(name).map(|value| value.to_str().unwrap_or("unreadable"));
     let elements = lines.flat_map(|line| line.split(',').map(|text| text.trim().to_owned()));

@@ -33,7 +33,7 @@ fn behind(headers: &[(&str, &str)]) -> ClientAddress {
 }
 
 #[test]
-fn a_peer_that_is_no_trusted_proxy_is_the_client_whatever_it_says() {
+fn headers_of_an_untrusted_peer_are_ignored() {
     for header in [ProxyHeader::Unset, ProxyHeader::XForwardedFor, ProxyHeader::Forwarded] {
         for headers in [[(XFF, "192.0.2.1")], [("forwarded", "for=192.0.2.1")]] {
             assert_eq!(found("203.0.113.9", &headers, &header), known("203.0.113.9"));
@@ -98,7 +98,7 @@ fn the_header_that_is_set_is_the_only_one_that_counts() {
         );
         assert_eq!(found("10.0.0.1", &others, &header), unknown(ProxyFinding::Missing));
     }
-    // A proxy that adds instead of replacing: what the client sent before it changes nothing.
+    // A proxy that appends instead of replacing: the header of the client changes nothing.
     for headers in [
         vec![("x-real-ip", "192.0.2.1, 198.51.100.7")],
         vec![("x-real-ip", "192.0.2.1"), ("x-real-ip", "198.51.100.7")],

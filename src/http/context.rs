@@ -1,4 +1,4 @@
-//! What a handler knows about its request besides the body.
+//! The request context of handlers: everything about a request except its body.
 //!
 //! Owns the extractors: the context itself, the caller, the administrator.
 
@@ -29,7 +29,7 @@ use super::accepted;
 use super::error::Problem;
 use super::openapi::FORCE;
 
-/// Facts about a request that the edge found out once: when it came, from where, under which id.
+/// The facts about a request that the middleware determines once: its time, its origin and its id.
 #[derive(Debug, Clone)]
 pub struct Facts {
     /// The request's id, in the answer, the log and the audit trail.
@@ -65,13 +65,13 @@ pub struct Context {
 }
 
 impl Context {
-    /// When the request came: the only "now" there is while it is served.
+    /// The time of the request: the only "now" while it is served.
     #[must_use]
     pub const fn now(&self) -> Timestamp {
         self.facts.now
     }
 
-    /// Who does it, for the audit trail, before the caller has authenticated.
+    /// The actor for the audit trail, before the caller has authenticated.
     #[must_use]
     pub fn origin(&self) -> Origin {
         Origin {
@@ -84,14 +84,14 @@ impl Context {
         }
     }
 
-    /// The request as use cases know it, before the caller has authenticated.
+    /// The request information for use cases, before the caller has authenticated.
     #[must_use]
     pub fn request_info(&self) -> RequestInfo {
         let info = RequestInfo::new(self.origin(), self.device(), self.now());
         info.in_language(self.locale(None).lang()).forced(self.is_forced())
     }
 
-    /// Whether the query says `force=true`; only operations that have the parameter get this far with it.
+    /// Whether the query contains `force=true`; operations without this parameter have already refused it.
     fn is_forced(&self) -> bool {
         let query = self.uri.query().unwrap_or_default();
         let mut pairs = url::form_urlencoded::parse(query.as_bytes());
@@ -104,7 +104,7 @@ impl Context {
         self.request_info().by(caller.user.id)
     }
 
-    /// The same with the administrator who acts, and by which right.
+    /// The same with the acting administrator and the right that permits the action.
     #[must_use]
     pub fn administration(&self, administrator: &Administrator) -> RequestInfo {
         administrator.acting(self.request_info())
@@ -116,7 +116,7 @@ impl Context {
         Device::new(&self.user_agent, self.facts.address)
     }
 
-    /// Who fetches the public keys, by the name it gives itself if it does.
+    /// The resource server that fetches the public keys, with the name that it sent, if any.
     #[must_use]
     pub fn fetcher<'a>(&'a self, name: Option<&'a str>) -> Fetcher<'a> {
         Fetcher { name, user_agent: &self.user_agent, address: self.facts.address }
@@ -128,8 +128,8 @@ impl Context {
         cookie(self.cookies.as_ref()?.to_str().ok()?, name)
     }
 
-    /// The language of the answer and of mail that the request causes: what the user chose at a page, else
-    /// `ui_locales`, what the application asked for, else what the browser prefers.
+    /// The language of the answer and of mail that the request causes: the user's choice on a page, else the
+    /// `ui_locales` of the application, else the preference of the browser.
     #[must_use]
     pub fn locale(&self, ui_locales: Option<&str>) -> Locale {
         Locale::choose(ui_locales, self.cookie(i18n::COOKIE), self.accept_language())
@@ -147,7 +147,7 @@ impl Context {
         self.uri.query().unwrap_or_default()
     }
 
-    /// The languages the browser prefers, as it says it.
+    /// The languages that the browser prefers, as sent.
     #[must_use]
     pub fn accept_language(&self) -> Option<&str> {
         self.accept_language.as_ref()?.to_str().ok()
@@ -170,10 +170,10 @@ impl Context {
         self.app.base_path.link(path)
     }
 
-    /// Runs a use case to its end.
+    /// Runs a use case to completion, even if the client disconnects.
     ///
     /// # Errors
-    /// What it stopped with, ready to be rendered.
+    /// The failure of the use case, ready to be rendered.
     pub fn run<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, Failure>> + Send + 'static,
@@ -182,7 +182,7 @@ impl Context {
         async move { work.await.map_err(|stop| self.problem(stop)) }
     }
 
-    /// Renders what parsing refused.
+    /// Renders the refusal of a parser.
     ///
     /// # Errors
     /// The refusal, ready to be rendered.
@@ -190,13 +190,13 @@ impl Context {
         parsed.map_err(|refusal| self.problem(refusal.into()))
     }
 
-    /// What a use case stopped with, ready to be rendered.
+    /// The failure of a use case, ready to be rendered.
     #[must_use]
     pub fn problem(&self, stop: Failure) -> Problem {
         Problem::of(stop, &self.facts.request_id, Some(self.facts.trace))
     }
 
-    /// The context of a request that came through the edge.
+    /// The context that the middleware stored in the request.
     pub(super) fn of(request: &HttpRequest) -> Option<Self> {
         let app = request.app_data::<web::Data<App>>()?.get_ref().clone();
         let facts = request.extensions().get::<Facts>().cloned()?;
@@ -242,10 +242,10 @@ impl FromRequest for Context {
     }
 }
 
-/// The Bearer token of a request, if there is one (RFC 6750 §2.1). The scheme has no case.
+/// The Bearer token of a request, if there is one (RFC 6750 §2.1). The scheme is case-insensitive.
 ///
 /// # Errors
-/// When there are several `Authorization` headers or one that is not of that form.
+/// For several `Authorization` headers, or one of another form.
 pub fn bearer_token(request: &HttpRequest) -> Result<Option<String>, Refusal> {
     let mut values = request.headers().get_all(header::AUTHORIZATION);
     let Some(value) = values.next() else { return Ok(None) };
@@ -267,7 +267,7 @@ pub fn bearer_token(request: &HttpRequest) -> Result<Option<String>, Refusal> {
 pub struct Authenticated<C> {
     /// The request's context.
     pub context: Context,
-    /// Who calls.
+    /// The caller.
     pub caller: C,
 }
 
@@ -285,7 +285,7 @@ impl FromRequest for Authenticated<Caller> {
             let Some(token) = context.check(token)? else {
                 return Err(Problem::no_token(&context.facts.request_id));
             };
-            // Only reads, and may be cut off.
+            // Only reads, and may be cancelled.
             let caller = bearer::require_caller(context.app.clone(), token, context.now()).await;
             let caller = caller.map_err(|stop| context.problem(stop))?;
             let client_id = caller.session.client_id.clone();

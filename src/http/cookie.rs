@@ -1,10 +1,10 @@
-//! The two cookies of the pages: which browser it is, and who is logged in there.
+//! The two cookies of the pages: one identifies the browser, one the sign-in.
 //!
-//! Owns their names and attributes. Under TLS they carry a prefix, so that no plain connection can set
-//! them, nor, with `__Host-`, another host (RFC 6265bis §4.1.3); on plain http Safari would refuse such a
-//! name. Where the issuer has a path, other applications may share the origin: the session cookie is sent
-//! below that path only, which `__Host-` forbids, so it is `__Secure-`; and both names say which path they
-//! belong to, because the cookies of two servers on one origin would meet.
+//! Owns their names and attributes. Under TLS they carry a prefix, so that no plain connection can set them, nor,
+//! with `__Host-`, another host (RFC 6265bis §4.1.3); on plain http Safari would refuse such a name. Where the
+//! issuer has a path, other applications may share the origin: the session cookie is sent below that path only,
+//! which `__Host-` forbids, so it is `__Secure-`; and both names contain a hash of the path, because the cookies of
+//! two servers on one origin would otherwise collide.
 
 use actix_web::http::header;
 use actix_web::{HttpResponse, HttpResponseBuilder};
@@ -26,13 +26,13 @@ enum Cookie {
     Console,
 }
 
-/// What the value of the browser's cookie begins with.
+/// The prefix of the value of the browser's cookie.
 const BROWSER_PREFIX: &str = "sbr_";
 
-/// How many characters of the path's hash a name has: enough to tell the servers of one origin apart.
+/// The number of characters of the path's hash in a name: enough to distinguish the servers of one origin.
 const PATH_HASH: usize = 8;
 
-/// The cookies a request came with, and whether the browser needs one.
+/// The cookies of a request, and whether the browser needs a new one.
 pub struct Visit {
     /// The cookies.
     pub visitor: BrowserCookies,
@@ -40,7 +40,7 @@ pub struct Visit {
 }
 
 impl Visit {
-    /// Reads them; a browser that has none gets one with the answer.
+    /// Reads the cookies. A browser without one gets it with the answer.
     #[must_use]
     pub fn of(context: &Context) -> Self {
         let app = &context.app;
@@ -53,21 +53,21 @@ impl Visit {
         Self { visitor: BrowserCookies { browser, session: known(Cookie::Session) }, is_new }
     }
 
-    /// Gives the browser its cookie, if it has none.
+    /// Sets the browser's cookie, unless it has one.
     pub fn keep(&self, app: &App, answer: &mut HttpResponseBuilder) {
         if self.is_new {
             set(app, answer, Cookie::Browser, &self.visitor.browser, "");
         }
     }
 
-    /// Whether the request came without any.
+    /// Whether the request had no cookie of the browser.
     #[must_use]
     pub const fn is_new(&self) -> bool {
         self.is_new
     }
 }
 
-/// Gives the browser the cookie of a sign-in. It ends with the browser unless the sign-in outlives it; the server
+/// Sets the cookie of a sign-in. It ends with the browser session unless the user stays signed in; the server
 /// decides how long it is valid.
 pub fn log_in(app: &App, answer: &mut HttpResponseBuilder, signed_in: &SignedInBrowser) {
     let kept_for = signed_in.kept_for.map(|span| format!("; Max-Age={}", span.secs().max(0)));
@@ -75,15 +75,15 @@ pub fn log_in(app: &App, answer: &mut HttpResponseBuilder, signed_in: &SignedInB
     set(app, answer, Cookie::Session, signed_in.cookie.expose(), &life);
 }
 
-/// Takes the cookie of a log-in away, if the request came with one. A form that another site sends here
-/// comes without: otherwise any page could log its visitors out.
+/// Removes the cookie of a sign-in if the request carried one. A form sent by another site carries none: otherwise
+/// any site could sign its visitors out.
 pub fn log_out(app: &App, visit: &Visit, answer: &mut HttpResponseBuilder) {
     if visit.visitor.session.is_some() {
         set(app, answer, Cookie::Session, "", "; Max-Age=0");
     }
 }
 
-/// When the console was last used in this browser, as its cookie says.
+/// When the console was last used in this browser, according to its cookie.
 #[must_use]
 pub fn console_use(context: &Context) -> Option<&str> {
     context.cookie(&Cookie::Console.name(&context.app))

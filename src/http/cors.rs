@@ -1,8 +1,8 @@
 //! Scripts of other origins (Fetch, CORS protocol).
 //!
-//! Owns who may ask what: at the endpoints that clients and their users call, the origins of registered
-//! clients. Without credentials: no cookie counts there. Pages answer no script, and the metadata that
-//! verifiers fetch is open to all origins, which `well_known` says itself.
+//! Owns which origins are allowed: at the endpoints that clients and their users call, those of registered clients.
+//! Never with credentials: cookies are not used there. Pages allow no other origin. The metadata that verifiers
+//! fetch is open to all origins; `well_known` sets that header itself.
 
 use actix_web::HttpResponse;
 use actix_web::dev::ServiceRequest;
@@ -22,11 +22,11 @@ const OAUTH: &[&str] = &[
     "/oauth2/device_authorization",
 ];
 
-/// The origin of a request that may be answered to it: a registered client's, at an endpoint for
-/// clients. A preflight names no client, so every client's origins count.
+/// The origin of a request, if it may read the response: a registered client's, at an endpoint for clients. A
+/// preflight names no client, so every client's origins count.
 pub fn origin(request: &ServiceRequest, app: &App) -> Option<HeaderValue> {
     let path = request.path();
-    // A preflight that is answered here would let a request pass a gateway without a token.
+    // Answering a preflight here would let a request pass a gateway without a token.
     let is_for_scripts = path.starts_with("/v1/") && !is_for_gateways(path);
     if !OAUTH.contains(&path) && !is_for_scripts {
         return None;
@@ -35,7 +35,7 @@ pub fn origin(request: &ServiceRequest, app: &App) -> Option<HeaderValue> {
     app.is_client_origin(origin.to_str().ok()?).then(|| origin.clone())
 }
 
-/// Whether a browser asks before it sends the request itself.
+/// Whether this is a preflight request of a browser.
 pub fn is_preflight(request: &ServiceRequest) -> bool {
     request.method() == Method::OPTIONS
         && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)

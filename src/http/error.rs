@@ -1,7 +1,7 @@
-//! How a use case that did not succeed is answered.
+//! The responses to failed use cases.
 //!
-//! Owns the status of every code and problem+json (RFC 9457). A fault is logged here, once, under the
-//! request's id. What no handler answers is `fallback`'s, pages are `ui`'s.
+//! Owns the status of every code and problem+json (RFC 9457). A fault is logged here, once, with the request's id.
+//! Requests without a route are answered by `fallback`, and error pages are rendered by `ui`.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -40,12 +40,12 @@ pub struct Problem {
     extra: Option<Box<Extra>>,
 }
 
-/// What only some answers have.
+/// The parts that only some responses have.
 #[derive(Debug)]
 enum Extra {
-    /// The methods that an address takes.
+    /// The methods of a route.
     Allow(String),
-    /// What the caller needs to continue an authentication.
+    /// A challenge to continue an authentication.
     Challenge(IssuedChallenge),
     /// The challenge of the answer, in the place of that of its code.
     WwwAuthenticate(String),
@@ -98,7 +98,7 @@ pub const fn status(code: Code) -> StatusCode {
 }
 
 impl Problem {
-    /// Turns what a use case stopped with into an answer; logs it if it is our fault.
+    /// Turns a failure into a response; logs it if it is a fault of the server.
     #[must_use]
     pub fn new(stop: Failure, request_id: &str) -> Self {
         Self::of(stop, request_id, None)
@@ -124,12 +124,12 @@ impl Problem {
                 );
                 match code {
                     Code::Unavailable => {
-                        Refusal::new(code, "This cannot be done just now. Try again shortly.")
+                        Refusal::new(code, "This is not possible at the moment. Try again shortly.")
                             .retry_after(RETRY_UNAVAILABLE)
                     }
                     _ => Refusal::new(
                         code,
-                        "Something failed on our side. Quote the request_id when you report it.",
+                        "An internal error occurred. Include the request_id when you report it.",
                     ),
                 }
             }
@@ -161,7 +161,7 @@ impl Problem {
         Self::new(Refusal::new(Code::Internal, "The request was not prepared.").into(), "")
     }
 
-    /// The same, naming the methods an address takes (RFC 9110 §10.2.1).
+    /// The same with an `Allow` header (RFC 9110 §10.2.1).
     #[must_use]
     pub fn allowing(mut self, methods: String) -> Self {
         self.extra = Some(Box::new(Extra::Allow(methods)));
@@ -182,7 +182,7 @@ impl Problem {
         Self::new(refusal.into(), request_id).continued_with(challenge)
     }
 
-    /// The same, with what the caller needs to continue the authentication.
+    /// The same with a challenge to continue the authentication.
     #[must_use]
     pub fn continued_with(mut self, challenge: IssuedChallenge) -> Self {
         self.extra = Some(Box::new(Extra::Challenge(challenge)));
@@ -201,7 +201,7 @@ impl Problem {
         &self.message
     }
 
-    /// Why, where pages say it in the language of the user.
+    /// The reason, which pages show in the language of the user.
     #[must_use]
     pub const fn reason(&self) -> Option<Reason> {
         self.reason
@@ -213,13 +213,13 @@ impl Problem {
         &self.fields
     }
 
-    /// What is wrong with names that came with the request.
+    /// The errors of individual fields and parameters.
     #[must_use]
     pub fn names(&self) -> &[NameError] {
         &self.names
     }
 
-    /// When it makes sense to try again.
+    /// When a retry is sensible.
     #[must_use]
     pub const fn retry_after(&self) -> Option<TimeSpan> {
         self.retry_after
@@ -248,8 +248,8 @@ impl Problem {
         answer
     }
 
-    /// The challenge of every 401 and of a missing scope (RFC 6750 §3). All texts are our own and
-    /// hold no quote or backslash.
+    /// The challenge of every 401 and of a missing scope (RFC 6750 §3). All texts are Signet's own and contain no
+    /// quote or backslash.
     fn www_authenticate(&self) -> Option<String> {
         if let Some(Extra::WwwAuthenticate(challenge)) = self.extra.as_deref() {
             return Some(challenge.clone());

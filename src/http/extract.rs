@@ -1,8 +1,8 @@
-//! Reading what a request says: JSON objects, HTML forms and the query, field by field.
+//! Parsing of requests: JSON objects, HTML forms and the query, field by field.
 //!
-//! Owns every refusal of a body that is too large, of the wrong type, malformed, lacks a field or has one
-//! that the operation does not describe. A hand-written reader instead of a derived one, because it names
-//! all wrong fields at once and answers with a stable code for each.
+//! Owns every refusal of a body that is too large, of the wrong type, malformed, lacks a field or has one that the
+//! operation does not describe. A hand-written parser instead of a derived one, because it reports all invalid
+//! fields at once, each with a stable code.
 
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -25,7 +25,7 @@ use super::openapi::Operation;
 pub use super::params::Params;
 use super::read_only::ReadOnly;
 
-/// A JSON object, and what was found wrong with its fields so far.
+/// A JSON object, and the errors found in its fields so far.
 pub struct JsonFields {
     map: Map<String, Value>,
     /// The members that the operation describes and cannot change.
@@ -34,7 +34,7 @@ pub struct JsonFields {
     names: Vec<NameError>,
 }
 
-/// Fields of which a hash is used or that are only looked at, so that they may hold any character.
+/// Fields that are hashed or only compared, so they may contain any character.
 const HASHED: &[&str] = &["password", "current_password", "new_password", "refresh_token", "token"];
 
 /// The fields of an HTML form.
@@ -64,7 +64,7 @@ impl JsonFields {
         }
     }
 
-    /// A string or null, told apart from absence: JSON merge patch (RFC 7396).
+    /// A string, null, or `None` if absent: JSON merge patch (RFC 7396).
     pub fn patch_string(&mut self, field: &'static str) -> Option<Option<String>> {
         match self.map.remove(field) {
             None => None,
@@ -97,24 +97,24 @@ impl JsonFields {
         }
     }
 
-    /// A list of strings, told apart from absence; null is the empty list (RFC 7396).
+    /// A list of strings, or `None` if absent; null is the empty list (RFC 7396).
     pub fn patch_strings(&mut self, field: &'static str) -> Option<Vec<String>> {
         self.has(field).then(|| self.strings(field))
     }
 
-    /// A list of strings or null, told apart from absence and from each other.
+    /// A list of strings, null, or `None` if absent.
     pub fn patch_list(&mut self, field: &'static str) -> Option<Option<Vec<String>>> {
         let null = self.map.get(field)?.is_null();
         let items = self.strings(field);
         Some((!null).then_some(items))
     }
 
-    /// Whatever is there, null told apart from absence; the handler looks into it.
+    /// Any value including null, or `None` if absent; the handler interprets it.
     pub fn patch_value(&mut self, field: &'static str) -> Option<Value> {
         self.map.remove(field)
     }
 
-    /// One of a few words or null, told apart from absence. `message` says which words there are.
+    /// One of a few words, null, or `None` if absent. `message` lists the words.
     pub fn patch_word<T: FromStr>(
         &mut self,
         field: &'static str,
@@ -127,7 +127,7 @@ impl JsonFields {
         }
     }
 
-    /// A whole number or null, told apart from absence.
+    /// A whole number, null, or `None` if absent.
     pub fn patch_integer(&mut self, field: &'static str) -> Option<Option<i64>> {
         match self.map.remove(field)? {
             Value::Null => Some(None),
@@ -138,7 +138,7 @@ impl JsonFields {
         }
     }
 
-    /// An object or null, told apart from absence.
+    /// An object, null, or `None` if absent.
     pub fn patch_object(&mut self, field: &'static str) -> Option<Option<Map<String, Value>>> {
         match self.map.remove(field)? {
             Value::Null => Some(None),
@@ -162,7 +162,7 @@ impl JsonFields {
         self.map.contains_key(field)
     }
 
-    /// Notes that a field has an unacceptable value.
+    /// Notes an invalid value of a field.
     pub fn note<T: Default>(
         &mut self,
         field: &'static str,
@@ -178,7 +178,7 @@ impl JsonFields {
     /// # Errors
     /// `validation_failed` with every field noted and every name that the operation does not describe.
     pub fn finish(self) -> Result<(), Refusal> {
-        // Only a `PATCH` describes members that it does not change, and ends in the other way.
+        // Only a `PATCH` has read-only members, and it ends with `finish_patch`.
         self.finish_patch()?.compare(&Value::Null)
     }
 
@@ -202,7 +202,7 @@ impl JsonFields {
     /// Checks the body of an operation that reads none: it may be empty, or an object without members.
     ///
     /// # Errors
-    /// When it is anything else.
+    /// For any other body.
     pub(super) fn none_expected(
         body: &[u8],
         is_json: bool,
@@ -217,11 +217,11 @@ impl JsonFields {
         Self::parse(body, Some(operation))?.finish()
     }
 
-    /// Reads an object and holds it to the description of its operation, where it has one.
+    /// Parses an object and checks it against the description of its operation, if there is one.
     fn parse(body: &[u8], operation: Option<&'static Operation>) -> Result<Self, Refusal> {
         let malformed =
             || Refusal::new(Code::MalformedRequest, "The body is not a JSON object in UTF-8.");
-        // serde_json gives up at a depth of 128, so nesting costs nothing.
+        // serde_json refuses a depth above 128, so deep nesting does no harm.
         let Members(members) = serde_json::from_slice(body).map_err(|_| malformed())?;
         let mut fields = Self {
             map: Map::new(),
@@ -299,7 +299,7 @@ impl FormFields {
         Params::of(self.map)
     }
 
-    /// What follows `prefix` in the names of the fields that begin with it, in no order.
+    /// The rest of each field name that begins with `prefix`, in no particular order.
     pub fn names_after<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a str> {
         self.map.keys().filter_map(move |name| name.strip_prefix(prefix))
     }
@@ -327,8 +327,8 @@ impl FromRequest for FormFields {
     }
 }
 
-/// Names and values in the form encoding. A name that is there twice is refused, because the two values
-/// could be read differently elsewhere.
+/// Names and values in the form encoding. A repeated name is refused, because other software might use the other
+/// value.
 pub(super) fn pairs(encoded: &[u8]) -> Result<HashMap<String, String>, Refusal> {
     let mut map = HashMap::new();
     for (name, value) in url::form_urlencoded::parse(encoded) {

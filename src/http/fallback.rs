@@ -1,5 +1,5 @@
-//! The answers to what no route takes, in the voice of the place: problem+json for the API, RFC 6749 errors below
-//! `/oauth2`, a page for people.
+//! The responses to requests without a route, in the format of the path: problem+json for the API, RFC 6749 errors
+//! below `/oauth2`, otherwise a page.
 
 use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
 use serde_json::json;
@@ -13,7 +13,7 @@ use super::ui;
 
 /// The answer to a path that does not exist.
 pub async fn not_found(context: Context, request: HttpRequest) -> HttpResponse {
-    let refusal = Refusal::new(Code::NotFound, "There is nothing at this address.");
+    let refusal = Refusal::new(Code::NotFound, "This address does not exist.");
     let problem = context.problem(refusal.into());
     match request.path().starts_with("/admin/") {
         true => ui::console::not_found(&context, &problem).await,
@@ -21,7 +21,7 @@ pub async fn not_found(context: Context, request: HttpRequest) -> HttpResponse {
     }
 }
 
-/// The answer to a path that exists, asked with a method that does not.
+/// The response to an existing path with an unsupported method.
 pub fn method_not_allowed(
     (context, request): (Context, HttpRequest),
     methods: &[&str],
@@ -30,7 +30,8 @@ pub fn method_not_allowed(
     if methods.contains(&"GET") {
         allow.push_str(", HEAD");
     }
-    let refusal = Refusal::new(Code::MethodNotAllowed, "This address does not take this method.");
+    let refusal =
+        Refusal::new(Code::MethodNotAllowed, "This address does not support this method.");
     let problem = context.problem(refusal.into()).allowing(allow);
     std::future::ready(speak(&context, &request, &problem))
 }
@@ -44,7 +45,7 @@ pub fn refused(context: &Context, request: &HttpRequest, refusal: Refusal) -> Ht
 fn speak(context: &Context, request: &HttpRequest, problem: &Problem) -> HttpResponse {
     let path = request.path();
     if path_kinds::is_flow(path) {
-        // Loading an address anew that takes only forms ends here.
+        // Reloading an address that only takes forms ends here.
         return ui::reloaded(context, request, problem);
     }
     if path.starts_with("/oauth2/") || path == "/oauth2" {

@@ -1,4 +1,4 @@
-//! What operators and load balancers ask: alive, ready, how busy.
+//! Liveness, readiness and metrics, for operators and load balancers.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -14,7 +14,7 @@ use crate::oauth::grants;
 
 use super::context::Context;
 
-/// Alive: touches nothing, so that a slow database does not get the process restarted.
+/// Liveness: accesses nothing, so that a slow database does not cause a restart of the process.
 pub async fn health() -> HttpResponse {
     HttpResponse::Ok().json(json!({ "status": "ok" }))
 }
@@ -24,8 +24,8 @@ pub async fn ready(context: Context) -> HttpResponse {
     readiness(&context, true).await
 }
 
-/// Ready for what only reads: the same without writing. For routes of which the keys, the metadata and
-/// introspection are asked: a database that cannot be written must not take them away.
+/// Readiness of the routes that only read: the same without the write. A load balancer uses it for the keys, the
+/// metadata and introspection, which must stay reachable when the database cannot be written.
 pub async fn ready_read(context: Context) -> HttpResponse {
     readiness(&context, false).await
 }
@@ -65,12 +65,12 @@ async fn readiness(context: &Context, writes: bool) -> HttpResponse {
     }
 }
 
-/// Lets everything that is counted by grant begin at 0.
+/// Initialises every counter with a grant label at 0.
 pub fn begin_counting(app: &App) {
     app.metrics.know_grants(grants::NAMES.iter().copied().chain([grants::label("")]));
 }
 
-/// The metrics of the moment in OpenMetrics text; served on a listener of its own.
+/// The current metrics as OpenMetrics text, served on a separate listener.
 #[must_use]
 pub fn metrics_text(app: &App) -> String {
     let now = app.now();
@@ -78,7 +78,7 @@ pub fn metrics_text(app: &App) -> String {
         Reading::with("signet_build_info", "Version and commit", [(version_labels(), 1.0)]),
         Reading::by(
             "signet_ready",
-            "Whether this server may get traffic, by what that depends on",
+            "Whether this server is ready, by dependency",
             "check",
             [
                 ("database", app.metrics.database_works()),
@@ -99,7 +99,7 @@ pub fn metrics_text(app: &App) -> String {
         ),
         Reading::gauge(
             "signet_clock_believed",
-            "Whether keys rotate: 0 after a jump",
+            "Whether keys rotate: 0 after a clock jump",
             app.clock_was_steady(),
         ),
         Reading::gauge(
@@ -124,7 +124,7 @@ pub fn metrics_text(app: &App) -> String {
         ),
         Reading::counter(
             "signet_log_lines_lost",
-            "Log lines that were left out because they came faster than they were read",
+            "Log lines that were dropped because they were written faster than they were read",
             LOST_LOG_LINES.load(Ordering::Relaxed),
         ),
     ];

@@ -32,7 +32,7 @@ impl<'de> Deserialize<'de> for Members {
     }
 }
 
-/// Whether a text in the value, or the name of a member in it, holds U+0000.
+/// Whether a string in the value, or the name of a member, contains U+0000.
 pub fn holds_nul(value: &Value) -> bool {
     match value {
         Value::String(text) => !is_storable(text),

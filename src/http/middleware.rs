@@ -1,4 +1,4 @@
-//! What happens to every request and every answer, whatever the route.
+//! The processing of every request and response, independent of the route.
 //!
 //! Owns request ids, the peer's address, security headers, the log line and the request metrics.
 
@@ -38,7 +38,7 @@ const MAX_URI: usize = 16 * 1024;
 /// Wraps every request.
 ///
 /// # Errors
-/// None of its own; what inner services return is passed on.
+/// Only errors of inner services, passed on unchanged.
 pub async fn handle(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -57,7 +57,7 @@ pub async fn handle(
     request.extensions_mut().insert(facts.clone());
     let body = Kept::of(&mut request);
     let refused = refuse_uri(request.uri(), &app.base_path);
-    // From here on paths are those of the routes.
+    // From here on the path is relative to the path of the issuer.
     let outside = !to_route(&mut request, &app.base_path);
 
     let origin = cors::origin(&request, &app);
@@ -90,7 +90,7 @@ pub async fn handle(
         open_to_application(response.headers_mut());
     }
     if app.is_draining() {
-        // The next request goes to another process, not into a socket that is about to close.
+        // So the next request goes to another process, not to a socket that is about to close.
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
     observe(&app, &response, &facts, started);
@@ -100,8 +100,7 @@ pub async fn handle(
     Ok(response)
 }
 
-/// Leaves the path of the issuer out of a request's path. False where the request lies outside of what is
-/// served.
+/// Removes the path of the issuer from a request's path. Returns false if the request is outside of it.
 fn to_route(request: &mut ServiceRequest, base: &BasePath) -> bool {
     let uri = request.uri();
     let Some(route) = base.route(uri.path()) else { return false };
@@ -120,7 +119,7 @@ fn to_route(request: &mut ServiceRequest, base: &BasePath) -> bool {
     true
 }
 
-/// Why a request is not even routed: its address is too long, or spells a path in a second way.
+/// The reason why a request is refused before routing: its address is too long, or its path is not in normal form.
 fn refuse_uri(uri: &Uri, base: &BasePath) -> Option<Refusal> {
     if uri.path_and_query().is_some_and(|path| path.as_str().len() > MAX_URI) {
         return Some(Refusal::new(Code::UriTooLong, "The address is longer than 16 KiB."));
@@ -139,7 +138,8 @@ fn refuse_uri(uri: &Uri, base: &BasePath) -> Option<Refusal> {
     checked.err().map(|error| Refusal::new(Code::MalformedRequest, error.message()))
 }
 
-/// The address of the client. Proxies ask about health in their own name, which is nothing to report.
+/// The address of the client. Health checks that a proxy sends itself have no forwarding header; that is not a
+/// finding.
 fn client_address(request: &ServiceRequest, app: &App) -> Option<IpAddr> {
     let config = &app.config;
     let found = client_ip::client_address(
@@ -158,7 +158,7 @@ fn client_address(request: &ServiceRequest, app: &App) -> Option<IpAddr> {
     found.address
 }
 
-/// Headers every answer has unless its handler knows better.
+/// Sets the default headers of every response, unless its handler has set them.
 fn add_headers(headers: &mut HeaderMap, request_id: &str, issuer: &str) {
     if let Ok(value) = HeaderValue::from_str(request_id) {
         headers.insert(REQUEST_ID, value);
@@ -180,8 +180,8 @@ fn add_headers(headers: &mut HeaderMap, request_id: &str, issuer: &str) {
     }
 }
 
-/// One log line and the metrics. The route's pattern stands in for the path: paths hold secrets
-/// (`/setup/{token}`) and whatever a stranger typed.
+/// One log line and the metrics. The route's pattern stands in for the path: paths contain secrets
+/// (`/setup/{token}`) and arbitrary input.
 fn observe<B>(app: &App, response: &ServiceResponse<B>, facts: &Facts, started: Instant) {
     let elapsed = started.elapsed();
     let request = response.request();
@@ -192,7 +192,7 @@ fn observe<B>(app: &App, response: &ServiceResponse<B>, facts: &Facts, started: 
     let seen = matched.map_or(&unmatched, |seen| seen.get_ref());
     seen.observe(&app.metrics, method, status, elapsed);
     let route = seen.route();
-    // Three digits: more are noise, and lines are compared by people.
+    // Three digits are enough, and keep the lines readable.
     let duration_ms = elapsed.as_micros() as f64 / 1000.0;
     let requested = request.extensions();
     let caller = requested.get::<CallerIds>();
@@ -234,7 +234,7 @@ fn observe<B>(app: &App, response: &ServiceResponse<B>, facts: &Facts, started: 
             code,
         });
     }
-    // Verifiers and load balancers come by the second and change nothing; who fetched the keys is
+    // Verifiers and load balancers call these routes every second, and nothing changes; fetches of the keys are
     // counted elsewhere.
     if status < 400 && path_kinds::is_constant(route) { line!(debug) } else { line!(info) }
 }

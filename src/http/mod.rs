@@ -1,4 +1,4 @@
-//! The HTTP edge: from bytes to a use case and back.
+//! The HTTP layer: from bytes to a use case and back.
 //!
 //! Owns routing, parsing, headers and the rendering of every answer. Decides nothing: a handler
 //! parses, calls one use case and renders. Must not call the store.

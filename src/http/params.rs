@@ -19,7 +19,7 @@ impl Params {
         Self(fields)
     }
 
-    /// A parameter, if it is there.
+    /// A parameter, if present.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
@@ -31,7 +31,7 @@ impl Params {
         self.0.values().any(|value| value.trim().is_empty())
     }
 
-    /// The same without those that are empty or blank: a form sends each of its fields, also what was not filled in.
+    /// The same without those that are empty or blank: a form sends all of its fields, including empty ones.
     #[must_use]
     pub fn filled_in(mut self) -> Self {
         self.0.retain(|_, value| {

@@ -1,36 +1,36 @@
-//! What kind of path a request has, before it is routed and where its route is no longer known.
+//! The kind of a request's path, for code that runs before routing or without the route.
 //!
-//! Owns which paths are treated in their own way by what happens to every request.
+//! Owns which paths the middleware treats specially.
 
 use super::routes::TABLE;
 
-/// What the paths begin with below which gateways pass the path of their clients on.
+/// The prefix below which gateways append the path of their clients.
 const EXT_AUTHZ: &str = "/v1/ext-authz/";
 
-/// Whether an authorization, device or log-out request passes through this path. Every response there, also
-/// one that no handler of the route has made, goes without the headers that would cut it off; see
+/// Whether an authorization, device or log-out request passes through this path. Every response there, even one
+/// that no handler created, lacks the headers that would interrupt the request; see
 /// [`open_to_application`](super::ui::open_to_application).
 #[must_use]
 pub fn is_flow(path: &str) -> bool {
     TABLE.iter().any(|route| route.is_flow && route.path == path)
 }
 
-/// Where the path of a gateway's own clients begins in this path: behind the API and the scopes. None where it has no
-/// such part.
+/// The offset of the path of a gateway's own client in this path, after the API and the scopes. `None` if there is
+/// none.
 #[must_use]
 pub fn client_part(path: &str) -> Option<usize> {
     let mut slashes = path.strip_prefix(EXT_AUTHZ)?.match_indices('/').map(|(at, _)| at);
     slashes.nth(1).map(|at| EXT_AUTHZ.len() + at)
 }
 
-/// Whether a gateway asks here about a request of its own client, whose headers may have come with it.
+/// Whether a gateway sends a decision request to this path, possibly with the headers of its own client.
 #[must_use]
 pub fn is_for_gateways(path: &str) -> bool {
-    // Also what an operator misspelt: a gateway takes every 2xx for a permission.
+    // Also misspelt paths: a gateway treats every 2xx as permission.
     path.starts_with("/v1/forward-auth") || path.starts_with("/v1/ext-authz")
 }
 
-/// Whether one of these segments of a path is the name of a client or an API, which may hold slashes.
+/// Whether one of these segments of a path is the name of a client or an API, which may contain slashes.
 /// All other variables are ids.
 #[must_use]
 pub fn ends_in_name(segments: &[&str]) -> bool {
@@ -42,7 +42,7 @@ pub fn ends_in_name(segments: &[&str]) -> bool {
     )
 }
 
-/// Whether a route gives every caller the same and changes nothing.
+/// Whether a route returns the same to every caller and changes nothing.
 #[must_use]
 pub fn is_constant(route: &str) -> bool {
     const CONSTANT: &[&str] = &[

@@ -35,10 +35,11 @@ impl ReadOnly {
         mistyped.map(|(member, _)| differs(member))
     }
 
-    /// Compares them with the resource, which `present` reads. Nothing is read where none was sent.
+    /// Compares the sent read-only members with the resource, which `present` reads. Without such members nothing
+    /// is read.
     ///
     /// # Errors
-    /// `read_only`, with the calls that change what differs.
+    /// `read_only`, with the calls that change the differing members.
     pub async fn check(
         self,
         context: &Context,

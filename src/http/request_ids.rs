@@ -1,4 +1,4 @@
-//! Under which ids a request is found again: its own, and those of its trace.
+//! The ids of a request: its own, and those of its trace.
 
 use std::cell::RefCell;
 
@@ -16,7 +16,7 @@ pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 /// The header of the trace (W3C Trace Context §3.2).
 const TRACEPARENT: &str = "traceparent";
 
-/// A valid id that came with the request, so that a caller can follow it; else a new one.
+/// A valid id sent with the request, so that callers can correlate it; else a new one.
 pub(super) fn request_id(headers: &HeaderMap, app: &App) -> String {
     let came = headers.get(&REQUEST_ID).and_then(|value| value.to_str().ok());
     match came {
@@ -25,8 +25,8 @@ pub(super) fn request_id(headers: &HeaderMap, app: &App) -> String {
     }
 }
 
-/// The trace that a request belongs to: that of its `traceparent` header where a trusted proxy sent it, else a
-/// new one. A caller that is believed could join its requests to the traces of others.
+/// The trace that a request belongs to: that of its `traceparent` header where a trusted proxy sent it, else a new
+/// one. Otherwise any caller could add its requests to the traces of others.
 pub(super) fn trace(request: &ServiceRequest, app: &App) -> Trace {
     let new = Trace::begun(random(app));
     #[cfg(feature = "otlp")]
@@ -35,7 +35,7 @@ pub(super) fn trace(request: &ServiceRequest, app: &App) -> Trace {
     let Some(header) = headers.next().and_then(|value| value.to_str().ok()) else { return new };
     let peer = request.peer_addr().map(|peer| peer.ip().to_canonical());
     let trusted = |peer| app.config.trusted_proxies.iter().any(|net| net.contains(&peer));
-    // Several headers are none (W3C Trace Context §3.2).
+    // Several headers count as none (W3C Trace Context §3.2).
     if !peer.is_some_and(trusted) || headers.next().is_some() {
         return new;
     }
@@ -46,8 +46,8 @@ fn random<const N: usize>(app: &App) -> [u8; N] {
     ID_BYTES.with_borrow_mut(|stock| stock.take(&*app.entropy))
 }
 
-/// Random bytes for the ids of requests, fetched for many at once: an id is no secret, and a call of the
-/// generator costs more than all the rest of it.
+/// Random bytes for the ids of requests, fetched for many ids at once: an id is not a secret, and calling the
+/// generator costs more than the rest of the work.
 struct Stock {
     bytes: [u8; 1024],
     used: usize,

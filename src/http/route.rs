@@ -1,7 +1,7 @@
-//! What one route is, and the macro that makes the table of them.
+//! The definition of a route, and the macro that builds the table of all routes.
 //!
-//! Owns what is made of a line of the table in `routes`: the entry of the list, the resource of the router, and what its
-//! extractors know of it.
+//! Owns what each line of the table in `routes` expands to: the entry of the list, the resource of the router, and
+//! the route data for its extractors.
 
 use actix_web::guard::{self, Guard};
 
@@ -14,9 +14,9 @@ pub struct Route {
     pub method: &'static str,
     /// The path pattern.
     pub path: &'static str,
-    /// Who may call it.
+    /// The required access.
     pub access: Access,
-    /// What it takes and answers; pages have none.
+    /// The description of the operation; pages have none.
     pub operation: Option<&'static Operation>,
     /// Whether it belongs to an authorization, device or log-out request.
     pub is_flow: bool,
@@ -45,7 +45,7 @@ macro_rules! described {
     };
 }
 
-/// Whether the word behind the arrow says that a route belongs to a request that is under way.
+/// Whether the word after the arrow marks a route that belongs to a pending request.
 macro_rules! is_flow {
     (flow) => {
         true
@@ -59,7 +59,7 @@ macro_rules! routes {
     ($($path:literal {
         $($method:ident $access:ident $(($action:ident))? $handler:path => $area:ident $(:: $operation:ident)?),+ $(,)?
     })+) => {
-        /// Every route there is.
+        /// All routes.
         pub const TABLE: &[Route] = &[$($(
             Route {
                 method: stringify!($method),

@@ -25,10 +25,10 @@ use super::{api, fallback, health, oauth, ui, well_known};
 /// The largest body, in bytes.
 pub const MAX_BODY: usize = 64 * 1024;
 
-// The router tries them in this order, and a pattern with a variable costs it a regular expression:
-// what is asked for most stands first.
+// The router tries them in this order, and a pattern with a variable costs it a regular expression: the most
+// frequent routes come first.
 routes! {
-    // What verifiers and client libraries fetch.
+    // For verifiers and client libraries.
     "/v1/openapi.json" { GET Anyone well_known::openapi => metadata::OPENAPI }
     "/.well-known/jwks.json" {
         GET Anyone well_known::jwks => metadata::JWKS,
@@ -47,7 +47,7 @@ routes! {
         OPTIONS Anyone well_known::preflight => metadata::OAUTH_METADATA_PREFLIGHT,
     }
 
-    // What clients call.
+    // For clients.
     "/v1/resource-metadata" {
         GET Anyone well_known::resource_metadata => metadata::RESOURCE_METADATA,
         OPTIONS Anyone well_known::preflight => metadata::RESOURCE_METADATA_PREFLIGHT,
@@ -85,14 +85,14 @@ routes! {
     "/v1/refresh" { POST Anyone api::refresh::post => authentication::REFRESH }
     "/v1/logout" { POST Anyone api::logout::post => authentication::LOGOUT }
 
-    // Where clients send people.
+    // The endpoints that clients redirect users to.
     "/oauth2/authorize" {
         GET Anyone ui::authorize::get => flow,
         POST Anyone ui::authorize::post => flow,
     }
     "/oauth2/logout" { GET Anyone ui::logout::get => flow, POST Anyone ui::logout::post => flow }
 
-    // What operators and load balancers ask.
+    // For operators and load balancers.
     "/health" { GET Anyone health::health => metadata::HEALTH }
     "/ready" { GET Anyone health::ready => metadata::READY }
     "/ready/read" { GET Anyone health::ready_read => metadata::READY_READ }
@@ -229,7 +229,7 @@ routes! {
     "/assets/passkey.js" { GET Anyone ui::assets::passkey_js => page }
     "/assets/submit.js" { GET Anyone ui::assets::submit_js => page }
 
-    // One's own account.
+    // The user's account.
     "/v1/me" {
         GET Bearer api::me::get => account::SHOW,
         PATCH Bearer api::me::patch => account::UPDATE,

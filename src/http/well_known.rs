@@ -1,6 +1,6 @@
-//! What verifiers and client libraries fetch: keys, metadata, the description of the API.
+//! The documents for verifiers and client libraries: keys, metadata, the description of the API.
 //!
-//! Constant bytes with an entity tag. Open to every origin: nothing here depends on who asks.
+//! Constant bytes with an entity tag. Open to every origin: no response depends on the caller.
 
 use std::sync::{Arc, OnceLock};
 
@@ -28,10 +28,10 @@ use super::ui::Locale;
 
 /// The metadata and the description change with a new version only.
 const METADATA_AGE: TimeSpan = TimeSpan::from_mins(5);
-/// How long caches between here and a verifier may delay what ended.
+/// How long caches may delay the news of a revocation.
 const FEED_AGE: TimeSpan = TimeSpan::from_secs(5);
 
-/// The public keys (RFC 7517 §5). A resource server that fetches them is counted, under the name it gives itself as
+/// The public keys (RFC 7517 §5). A resource server that fetches them is counted under the name that it sends as
 /// `?rs=NAME`; every other parameter is ignored.
 pub async fn jwks(context: Context, request: HttpRequest) -> HttpResponse {
     let keyring = context.app.keyring();
@@ -73,8 +73,8 @@ pub async fn discovery(
     response
 }
 
-/// The origins besides the issuer's whose pages may use the passkeys (WebAuthn §5.11.1). Not found where there are
-/// none: browsers then allow none.
+/// The origins besides the issuer's whose pages may use the passkeys (WebAuthn §5.11.1). Not found if there are
+/// none: browsers then allow no other origin.
 pub async fn webauthn(context: Context, request: HttpRequest) -> HttpResponse {
     let is_page = |origin: &&String| origin.starts_with("https://");
     let related = context.app.config.passkeys.origins.iter().any(|origin| is_page(&origin));
@@ -96,7 +96,7 @@ pub async fn resource_metadata(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let audience = params.get("audience").filter(|audience| !audience.is_empty());
-    let missing = || Refusal::field("audience", "missing", "Name an API: audience=IDENTIFIER.");
+    let missing = || Refusal::field("audience", "missing", "Send the API: audience=IDENTIFIER.");
     let audience = context.check(audience.ok_or_else(missing))?;
     let found = context.app.audience_or_reload(Some(audience)).await;
     let found = found.map_err(|fault| context.problem(fault.into()))?;
@@ -106,13 +106,13 @@ pub async fn resource_metadata(
     Ok(answer(&request, &Document::new(document.to_string().into_bytes()), METADATA_AGE))
 }
 
-/// What ended before its tokens expired, for services that verify them offline.
+/// The revocations of unexpired tokens, for services that verify tokens offline.
 ///
 /// # Errors
-/// `not_found` where the feed is switched off; `unavailable` where it cannot be read.
+/// `not_found` if the feed is disabled; `unavailable` if it cannot be read.
 pub async fn revocations(context: Context, request: HttpRequest) -> Result<HttpResponse, Problem> {
     if !context.app.config.revocation_feed {
-        let refusal = Refusal::new(Code::NotFound, "There is nothing at this address.");
+        let refusal = Refusal::new(Code::NotFound, "This address does not exist.");
         return Err(context.problem(refusal.into()));
     }
     let feed = revocation_feed::current(&context.app, context.now()).await;
@@ -141,7 +141,7 @@ pub struct Rendered {
     openapi: OnceLock<Document>,
 }
 
-/// The answer to a browser that asks before it fetches.
+/// The response to a preflight request.
 pub async fn preflight() -> HttpResponse {
     HttpResponse::NoContent()
         .insert_header((header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
@@ -151,8 +151,8 @@ pub async fn preflight() -> HttpResponse {
         .finish()
 }
 
-/// Never `no-store`: verifiers would come every second. The last good answer serves for a day when we
-/// are down.
+/// Never `no-store`: verifiers would fetch it every second. Caches may use the last good response for a day while
+/// Signet is down.
 fn answer(request: &HttpRequest, document: &Document, age: TimeSpan) -> HttpResponse {
     let caching =
         format!("public, max-age={}, stale-while-revalidate=60, stale-if-error=86400", age.secs());

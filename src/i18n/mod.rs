@@ -13,13 +13,13 @@ use crate::domain::password::PasswordError;
 use crate::domain::password_policy::{MIN_LENGTHS, RECOMMENDED_LENGTH};
 use crate::domain::refusal_reason::Reason;
 
-/// The language that has every text, and in which pages are unless the browser asks for another one.
+/// The default language, which has every text.
 const ENGLISH: (&str, &str) = ("en", include_str!("../../locales/en.json"));
 
-/// The others: a tag of BCP 47 and the file.
+/// The others: the BCP 47 tag and the file.
 const OTHERS: &[(&str, &str)] = &[("de", include_str!("../../locales/de.json"))];
 
-/// The cookie that holds the tag of the language that the user chose.
+/// The cookie that contains the tag of the language that the user chose.
 pub const COOKIE: &str = "signet_lang";
 
 struct Language {
@@ -47,7 +47,7 @@ static TOO_SHORT: LazyLock<HashMap<(&'static str, usize), String>> = LazyLock::n
 });
 
 impl Language {
-    /// A file that is no flat object of texts would leave a language without any; a test reads each.
+    /// A malformed file would leave a language without texts; a test reads each file.
     fn read((tag, json): &(&'static str, &'static str)) -> Self {
         Self { tag, texts: serde_json::from_str(json).unwrap_or_default() }
     }
@@ -110,8 +110,7 @@ impl Locale {
         self.t("language.name")
     }
 
-    /// A text without values. What a language lacks is there in English, and a test sees to it that
-    /// no page names a text that does not exist.
+    /// A text without placeholders. A missing text falls back to English; a test checks that every key exists.
     #[must_use]
     pub fn t(self, key: &str) -> &'static str {
         self.find(key).or_else(|| Self::english().find(key)).unwrap_or_default()
@@ -132,7 +131,7 @@ impl Locale {
         text
     }
 
-    /// A text that need not exist.
+    /// A text that may not exist.
     #[must_use]
     pub fn find(self, key: &str) -> Option<&'static str> {
         self.0.texts.get(key).map(String::as_str)
@@ -147,13 +146,13 @@ impl Locale {
             .unwrap_or(message)
     }
 
-    /// The rules for a new password, with the fewest characters that it has.
+    /// The rules for a new password with a minimum of `least` characters.
     #[must_use]
     pub fn password_hint(self, least: usize) -> String {
         self.of_length("password.hint", least)
     }
 
-    /// The text `key`, or the one for a minimum beyond which nothing longer is recommended.
+    /// The text `key`, or its `_long` form for a minimum that is already the recommended length.
     fn of_length(self, key: &str, least: usize) -> String {
         let values = [("n", &*least.to_string())];
         if least < RECOMMENDED_LENGTH {
@@ -162,7 +161,7 @@ impl Locale {
         self.with(&format!("{key}_long"), &values)
     }
 
-    /// That there were too many attempts, and in how many minutes or hours the next one may be made.
+    /// The message that there were too many attempts, with the time to wait in minutes or hours.
     #[must_use]
     pub fn wait(self, span: TimeSpan) -> String {
         let minutes = span.retry_after().saturating_add(59) / 60;
@@ -174,8 +173,8 @@ impl Locale {
         self.with(key, &[("n", &n.to_string())])
     }
 
-    /// What is wrong with a field, where a new password has at least `least` characters. The rules of a password do
-    /// not depend on which field it came in.
+    /// The message for an invalid field; a new password has at least `least` characters. Password rules are the
+    /// same for every field.
     #[must_use]
     pub fn field(self, error: &FieldError, least: usize) -> &'static str {
         let FieldError { field, code, message } = error;
@@ -188,7 +187,8 @@ impl Locale {
             .unwrap_or(message)
     }
 
-    /// How long ago something was, in the largest whole unit. The future is now: clocks differ.
+    /// A past time relative to now, in the largest whole unit. A time in the future counts as now, because clocks
+    /// differ.
     #[must_use]
     pub fn ago(self, then: Timestamp, now: Timestamp) -> String {
         let passed = TimeSpan::from_millis(now.millis().saturating_sub(then.millis()));
@@ -205,7 +205,8 @@ impl Locale {
         }
     }
 
-    /// How long until something is due, in the largest whole unit. The past is now: clocks differ.
+    /// A future time relative to now, in the largest whole unit. A time in the past counts as now, because clocks
+    /// differ.
     #[must_use]
     pub fn until(self, then: Timestamp, now: Timestamp) -> String {
         let left = TimeSpan::from_millis(then.millis().saturating_sub(now.millis()));
@@ -222,8 +223,8 @@ impl Locale {
         }
     }
 
-    /// A point in time to the minute, as it is written in a sentence of this language, in UTC: the time zone of
-    /// the reader is not known.
+    /// A point in time to the minute, for a sentence in this language, in UTC because the reader's time zone is
+    /// unknown.
     #[must_use]
     pub fn date_time(self, at: Timestamp) -> String {
         let text = at.rfc3339();
@@ -256,7 +257,7 @@ const MONTHS: [&str; 12] = [
     "time.december",
 ];
 
-/// The first `{name}` of a text with what is before and after it.
+/// Splits a text at its first `{name}`.
 fn placeholder(text: &str) -> Option<(&str, &str, &str)> {
     let (before, rest) = text.split_once('{')?;
     let (name, after) = rest.split_once('}')?;
@@ -275,7 +276,7 @@ fn lookup(tag: &str) -> Option<Locale> {
     }
 }
 
-/// The best of the languages a browser accepts. Equals keep their order; `*` is English.
+/// The best of the languages that a browser accepts. Equal weights keep their order; `*` is English.
 fn preferred(accept_language: &str) -> Option<Locale> {
     let weighed = |item: &'_ str| {
         let (tag, weight) = item.split_once(';').unwrap_or((item, "q=1"));

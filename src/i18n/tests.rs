@@ -90,9 +90,9 @@ fn time_passes_in_whole_units() {
     assert_eq!(german().ago(Timestamp::from_secs(0), Timestamp::from_secs(7200)), "vor 2 Stunden");
 }
 
-/// Everything a form can complain about is said in every language, and in English by the message.
+/// Every error of a form has a text in every language, and the English text is the message.
 #[test]
-fn what_is_wrong_with_a_field_is_said_in_every_language() {
+fn every_field_error_has_a_text_in_every_language() {
     let logins = LoginNameError::ALL.iter().map(|e| ("login", e.code(), e.message()));
     let passwords = PasswordError::ALL.iter().map(|e| ("new_password", e.code(), e.message()));
     for (field, code, message) in logins.chain(passwords) {
@@ -153,7 +153,7 @@ fn every_language_says_the_same() {
     }
 }
 
-/// The sources below a folder that are no tests.
+/// The sources below a folder, without tests.
 fn collect(folder: &Path, text: &mut String) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -176,7 +176,7 @@ fn readers() -> String {
     text
 }
 
-/// Whether a key is made from a name: of an error, a reason or a scope.
+/// Whether a key is built at run time from an error, a reason or a scope.
 fn is_made(key: &str) -> bool {
     match key.split_once('.') {
         Some(("error", rest)) => is_error(rest),
@@ -186,7 +186,7 @@ fn is_made(key: &str) -> bool {
     }
 }
 
-/// A key is a word and words behind points; file names are none.
+/// A key consists of words separated by dots; file names are not keys.
 fn is_key(literal: &str) -> bool {
     let is_word = |word: &str| {
         let mut bytes = word.bytes();
@@ -205,7 +205,7 @@ fn every_text_is_used() {
     assert_eq!(unused, Vec::<&String>::new());
 }
 
-/// Every literal that begins as a key does, whether it is looked up at once or is part of a table.
+/// Every literal that begins like a key, whether it is looked up directly or through a table.
 #[test]
 fn every_key_that_is_named_has_a_text() {
     let texts = &LANGUAGES.english.texts;
@@ -225,9 +225,9 @@ fn every_key_that_is_named_has_a_text() {
     }
 }
 
-/// In English a page says what an answer to an API request says.
+/// In English, pages use the messages of the API.
 #[test]
-fn every_reason_is_said_in_every_language() {
+fn every_reason_has_a_text_in_every_language() {
     for reason in Reason::ALL {
         let text = |locale: Locale| locale.find(&format!("refusal.{reason}"));
         assert_eq!(text(Locale::english()), Some(reason.message()), "{reason}");
@@ -240,7 +240,7 @@ fn every_reason_is_said_in_every_language() {
     }
 }
 
-/// Whether an error of this name can happen: its code, or a field and what is wrong with it.
+/// Whether an error with this name exists: a code, or a field with a code.
 fn is_error(rest: &str) -> bool {
     Code::ALL.iter().any(|code| code.as_str() == rest)
         || rest.strip_prefix("login.").is_some_and(|code| {

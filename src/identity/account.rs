@@ -1,6 +1,6 @@
-//! One's own account, at the pages: what hangs on it, and ending that.
+//! The account page: sessions, consents, and ending them.
 //!
-//! Owns what the page shows and does beside profile and password, which are the same as at `/v1`.
+//! Profile and password have the same use cases as at `/v1`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -37,13 +37,13 @@ pub struct Overview {
     pub browsers: Page<(BrowserSession, Device)>,
     /// Sessions of clients, and of the built-in one, newest first.
     pub sessions: Page<Listed>,
-    /// What clients were allowed.
+    /// The consents.
     pub consents: Vec<Consent>,
     /// How many recovery codes are left, where a second factor is enrolled.
     pub recovery_codes: Option<i64>,
 }
 
-/// Another cookie for the sign-in in this browser, which ends when it would have ended; and what it is stored as.
+/// A new cookie for the sign-in in this browser with the same expiry, and its stored hash.
 #[must_use]
 pub fn another_cookie(
     app: &App,
@@ -59,8 +59,8 @@ pub fn another_cookie(
     (SignedInBrowser { cookie: Secret::new(cookie), kept_for, recovery_codes: Vec::new() }, hash)
 }
 
-/// The token a form of the account page brings back: bound to the log-in, so that no other page can
-/// make one, and of no use when it has ended.
+/// The CSRF token of the account page. It is bound to the sign-in, so that no other page can create one, and
+/// invalid after its end.
 #[must_use]
 pub fn token(app: &App, visitor: &BrowserCookies) -> String {
     let session = visitor.session.as_deref().unwrap_or_default();
@@ -76,7 +76,7 @@ pub fn is_token(app: &App, visitor: &BrowserCookies, text: &str) -> bool {
 /// Which part of a list the account page shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
-    /// The rows after this one; none is the newest.
+    /// The rows after this one; `None` starts with the newest.
     From(Option<Uuid>),
     /// Nothing: all of it was on the pages before.
     Seen,
@@ -100,7 +100,7 @@ impl Default for Shown {
 /// The most rows of each list on one account page.
 const ON_A_PAGE: i64 = 50;
 
-/// What hangs on the account.
+/// The data of the account page.
 ///
 /// # Errors
 /// Only faults.
@@ -142,7 +142,7 @@ pub async fn overview(
     })
 }
 
-/// Ends one session or log-in of the account. What is not its own is not told apart from nothing.
+/// Ends one session or sign-in of the account. Those of other accounts are not distinguished from unknown ones.
 ///
 /// # Errors
 /// `not_found`.
@@ -171,8 +171,8 @@ pub async fn end_one(
     .await
 }
 
-/// Ends everything of the account but this browser's log-in, whose cookie is stored as `cookie` from now on: a thief
-/// of the one from before is signed out as well.
+/// Ends everything of the account except this browser's sign-in, whose cookie is replaced, so that an attacker with
+/// the previous cookie is signed out as well.
 ///
 /// # Errors
 /// `not_found` when this log-in has ended meanwhile; too many writes.
@@ -183,7 +183,7 @@ pub async fn end_others(
     info: RequestInfo,
 ) -> Result<(), Failure> {
     let now = info.now;
-    let gone = || Refusal::new(Code::NotFound, "You were logged out meanwhile.");
+    let gone = || Refusal::new(Code::NotFound, "You were logged out in the meantime.");
     let user = here.user.id;
     UserWrite::new(&app).take(&here.user)?;
     app.transaction(&info, async |tx| {
@@ -200,10 +200,10 @@ pub async fn end_others(
     .await
 }
 
-/// Takes back what a client was allowed, and ends its sessions.
+/// Withdraws the consent of a client and ends its sessions.
 ///
 /// # Errors
-/// `not_found` when it was allowed nothing; too many writes.
+/// `not_found` when there is no consent; too many writes.
 pub async fn remove_app(
     app: App,
     here: CurrentLogin,
@@ -214,7 +214,7 @@ pub async fn remove_app(
     let user = here.user.id;
     UserWrite::new(&app).take(&here.user)?;
     app.transaction(&info, async |tx| {
-        // What is on its way comes first: a code that is being redeemed right now.
+        // Codes first, because one may be being redeemed right now.
         authorization_codes::void(tx, user, now).await?;
         device_codes::void(tx, user, &client_id).await?;
         let forgot = consents::forget(tx, user, &client_id).await?;
@@ -222,7 +222,7 @@ pub async fn remove_app(
         let (inner, context) = tx.for_ending();
         let ended = end::end_sessions_of_client(inner, user, &client_id, reason, &context).await?;
         if !forgot && ended.is_empty() {
-            let message = "This application was not allowed anything.";
+            let message = "This application has no access.";
             return Err(Refusal::new(Code::NotFound, message).into());
         }
         logout_notices::tell(&app, tx, &ended, now).await?;

@@ -1,7 +1,7 @@
-//! The networks that an account knows: those its user has signed in from.
+//! The known networks of an account: those that its user has signed in from.
 //!
-//! Owns what a completed sign-in forgives and remembers. A known network skips the limit of all networks that the
-//! account does not know (`lockout`).
+//! Owns what a completed sign-in clears and records. A known network skips the limit of unknown networks
+//! (`lockout`).
 
 use std::net::IpAddr;
 
@@ -15,7 +15,7 @@ use crate::store::login_limits;
 
 use super::attempt_names::AttemptNames;
 
-/// How often a log-in from a known network is written down.
+/// How often a log-in from a known network is recorded.
 const NOTE_EVERY: TimeSpan = TimeSpan::from_days(1);
 
 /// The names of an account, and when and from where its user has signed in.
@@ -26,8 +26,8 @@ pub(super) struct SignedInFrom<'a> {
     pub(super) now: Timestamp,
 }
 
-/// Forgets the failures from this network and the passwords that no second factor followed, and remembers the
-/// network as the account's. Whether that was written down now.
+/// Clears the failures from this network and the count of passwords without a second factor, and records the
+/// network as known. Returns whether it was recorded now.
 pub(super) async fn forgive_names(
     app: &App,
     tx: &mut Tx,
@@ -38,7 +38,7 @@ pub(super) async fn forgive_names(
     note_network(app, tx, signed_in).await
 }
 
-/// Remembers the network as the account's. Whether that was written down now.
+/// Records the network as known to the account. Returns whether it was recorded now.
 async fn note_network(app: &App, tx: &mut Tx, signed_in: SignedInFrom<'_>) -> Result<bool, Fault> {
     let SignedInFrom { names: AttemptNames { known, network, account, .. }, address, now } =
         signed_in;
@@ -52,10 +52,10 @@ async fn note_network(app: &App, tx: &mut Tx, signed_in: SignedInFrom<'_>) -> Re
     Ok(noted)
 }
 
-/// Forgives an attempt that was counted in an earlier request, and remembers the network of this one: the user
-/// has completed the last step of an authentication. `counted_everywhere` is what
-/// [`Counted::counts_everywhere`](super::lockout::Counted::counts_everywhere) said then: of a password that was right, that the account did not know the
-/// network. Whether the network of this request is new to the account.
+/// Clears an attempt that was counted in an earlier request, and records the network of this one, because the user
+/// has completed an authentication. `counted_everywhere` is the earlier result of
+/// [`Counted::counts_everywhere`](super::lockout::Counted::counts_everywhere). Returns whether the network of this
+/// request is new to the account.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -76,8 +76,8 @@ pub async fn forgive_earlier(
     Ok(noted && counted_everywhere)
 }
 
-/// Remembers the network of this request under a key of the account, of a sign-in that began without a password or
-/// after a change of the login name: nothing was counted there. Whether it is new to the account.
+/// Records the network of this request under a key of the account, for a sign-in without a password or after a
+/// change of the login name, where nothing was counted. Returns whether it is new to the account.
 ///
 /// # Errors
 /// When the database cannot be written.

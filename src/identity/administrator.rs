@@ -1,7 +1,7 @@
-//! Who administers: a user with a role of Signet's own, or a service client with administration scopes.
+//! Callers of `/v1/admin`: users with one of Signet's own roles, and service clients with administration scopes.
 //!
-//! Owns what a request to `/v1/admin` must present and by which right it acts. What that right allows is
-//! `domain::permission`; the use cases ask it again for what they change (`admin::authorization`).
+//! Owns the credentials of a request and its authority. The permissions are in `domain::permission`; use cases
+//! check them again for their targets (`admin::authorization`).
 
 use std::net::IpAddr;
 
@@ -22,7 +22,7 @@ use crate::store::admin_keys;
 
 use super::bearer::{Bearer, Caller, authenticate, invalid_token};
 
-/// What a request presents as its authorization to administer.
+/// The credentials of a request.
 pub struct Presented {
     /// The access token or administration key.
     pub token: String,
@@ -58,9 +58,9 @@ impl Administrator {
 /// Checks an access token or an administration key, and that its holder may carry out `action` on something.
 ///
 /// # Errors
-/// `invalid_token`; `insufficient_scope` when the token was not made for the action, `forbidden` when the user has no
-/// role that allows it, `insufficient_user_authentication` when the server's policy requires a second factor of the
-/// role and the token does not say so; faults.
+/// `invalid_token`; `insufficient_scope` when the token lacks a scope for the action, `forbidden` when no role of the
+/// user allows it, `insufficient_user_authentication` when the server's policy requires a second factor of the role
+/// and the token has none; faults.
 pub async fn require_administrator(
     app: App,
     presented: Presented,
@@ -102,7 +102,7 @@ fn by_user(
     Ok(Administrator { actor: Actor::User(caller.user.id), authority })
 }
 
-/// Nothing counts that was taken from the client since the token or key was made.
+/// Scopes that were withdrawn from the client since the token or key was issued do not count.
 fn by_client(
     client: &Client,
     acting: ActingClient,
@@ -144,7 +144,7 @@ async fn by_key(
     Ok(administrator)
 }
 
-/// A use that cannot be noted is no reason to refuse a request that may only read.
+/// A failure to record the use does not refuse a request, which may only read.
 async fn note_use(app: &App, key: &AdminKey, now: Timestamp) {
     let Some(minute) = key.next_use(now) else { return };
     let (app, id) = (app.clone(), key.id);

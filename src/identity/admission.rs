@@ -1,7 +1,6 @@
-//! How a request waits for a password hash: in which lane, and under which name it takes turns.
+//! The lane and the queue identity of requests that wait for a password hash.
 //!
-//! Owns which requests go first. The queue is `crypto::password`'s; how standing is earned and lost is
-//! `app::limits::standing`'s.
+//! Owns the priority of requests. The queue is in `crypto::password`, standing in `app::limits::standing`.
 
 use std::net::IpAddr;
 
@@ -22,7 +21,7 @@ use super::failed_attempts;
 pub struct Admission {
     /// The lane.
     pub lane: Lane,
-    /// Under which name it takes turns.
+    /// The queue identity.
     pub who: Requester,
 }
 
@@ -41,7 +40,7 @@ impl Admission {
         app.reserve_hash_slot(self.lane, self.who)
     }
 
-    /// The same for a password that is to be compared: a refusal is in the audit trail.
+    /// The same for a password that is to be compared, with an audit event for a refusal.
     ///
     /// # Errors
     /// As [`Self::reserve`].
@@ -53,15 +52,15 @@ impl Admission {
     }
 }
 
-/// How a request of a caller that has not authenticated waits for a hash. It depends on the network and
-/// not on the account: among known networks, who is served first would tell who has an account.
+/// The admission of an unauthenticated caller. It depends on the network and not on the account, because otherwise
+/// the order of service would reveal which accounts exist.
 ///
 /// # Errors
 /// When the database cannot be read.
 pub async fn of(app: &App, address: Option<IpAddr>, now: Timestamp) -> Result<Admission, Fault> {
     let who = Requester::from(address);
     let stranger = Admission { lane: Lane::Stranger, who };
-    // Without limits nothing is written down that could be asked.
+    // Without rate limits, no networks are recorded.
     let Some(address) = address.filter(|_| app.config.rate_limits) else { return Ok(stranger) };
     let accounts = match app.standing.accounts(address) {
         Some(accounts) => accounts,
@@ -108,7 +107,7 @@ pub(super) async fn is_known_network(
     known_networks::is_known(link, &known, KNOWN_NETWORK, info.now).await
 }
 
-/// A network as it goes into a pseudonym; empty when the address is unknown.
+/// The text of a network for a pseudonym; empty when the address is unknown.
 pub(super) fn spelt(address: Option<IpAddr>) -> String {
     address.map_or_else(String::new, |address| network(address).to_string())
 }

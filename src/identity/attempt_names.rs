@@ -1,7 +1,7 @@
 //! The pseudonyms under which attempts to sign in to an account are counted.
 //!
-//! Owns their spelling. A name holds the key of the login name and, where it counts one network, the network; the
-//! database stores keyed hashes of them.
+//! A name contains the key of the login name and, for the counter of one network, the network. The database stores
+//! keyed hashes of them.
 
 use std::net::IpAddr;
 

@@ -1,10 +1,9 @@
 //! Authenticating a user with login name and password: at `/v1`, at the pages, and when a password is
 //! changed.
 //!
-//! Owns the order: a place to hash, counted, read, hashed, decided. A wrong login name and a wrong password
-//! take the same way and the same time, and leave the same trace. Owns the audit event of every password
-//! that was judged: a wrong one is recorded here, a right one by [`RightPassword::settle`], which is the
-//! only way to give the attempt back.
+//! Owns the order: reserve a hash slot, count, read, hash, decide. A wrong login name and a wrong password take the
+//! same path and the same time, and leave the same traces. Owns the audit event of every compared password: a wrong
+//! one is recorded here, a right one by [`RightPassword::settle`], which is the only way to return the attempt.
 
 use crate::app::{App, AuditedTx, PasswordNotHashed};
 use crate::crypto::password::{Slot, Verified};
@@ -24,18 +23,17 @@ use super::email::account_key;
 use super::lockout::{self, Counted};
 use super::{failed_attempts, sign_in_alarms};
 
-/// A user whose password was right a moment ago. What is done with it is guarded by the epoch that was
-/// read with the hash.
+/// A user whose password was right. Later writes are guarded by the epoch that was read with the hash.
 pub struct AuthenticatedUser {
     /// The user.
     pub user: User,
-    /// What is stored about the account.
+    /// The stored state of the account.
     pub account: AccountState,
     /// The password.
     pub right: RightPassword,
 }
 
-/// A password that was right, of which nothing is recorded yet.
+/// A right password that has not been recorded yet.
 #[must_use = "a password that was judged leaves an audit event"]
 pub struct RightPassword {
     counted: Counted,
@@ -44,20 +42,20 @@ pub struct RightPassword {
 
 /// A password to be judged.
 pub(super) struct Attempted<'a> {
-    /// The key of the login name, or what was typed when it is none.
+    /// The key of the login name, or the typed text if it is not a login name.
     pub key: &'a str,
     /// The stored credential, if there is an account.
     pub credential: Option<&'a Credential>,
     /// The attempt, as it was counted.
     pub counted: Counted,
-    /// Tells the audit events of one place from those of others; nothing for a log-in.
+    /// The place in audit events; `None` for a log-in at `/v1`.
     pub place: Option<&'static str>,
 }
 
 /// The one answer to a wrong login name, a wrong password and a disabled user.
 #[must_use]
 pub fn invalid_credentials() -> Refusal {
-    Refusal::new(Code::InvalidCredentials, "The login or the password is not right.")
+    Refusal::new(Code::InvalidCredentials, "The login or the password is wrong.")
 }
 
 /// Checks a password.
@@ -71,10 +69,10 @@ pub async fn authenticate_user(
     password: Password,
     info: &RequestInfo,
 ) -> Result<AuthenticatedUser, Failure> {
-    // Before the attempt is counted: what is turned away costs neither a write nor an attempt.
+    // Before the attempt is counted, so that a refusal costs neither a write nor an attempt.
     let mut slots = vec![admission.reserve_to_compare(app, info)?];
     let parsed = LoginName::parse(login).ok();
-    // What is no login name at all goes the same way as one that no account has.
+    // A text that is not a login name takes the same path as one that no account has.
     let key = match &parsed {
         Some(typed) => account_key(app, typed).await?,
         None => login.to_owned(),
@@ -118,11 +116,11 @@ pub(super) async fn judge(
     let own = credential.and_then(|found| found.password_hash.as_deref());
     // The user sees the failure in the history of the account.
     let subject = credential.map(|found| found.user.id);
-    // No password of an account counts that is closed to this network. It is hashed at the cost that it had
-    // before: another cost would tell accounts from names that have none.
+    // If the account is closed to this network, no password counts. It is still hashed at the cost of the stored
+    // hash, because another cost would reveal that the account exists.
     let credential = credential.filter(|_| counted.may_be_right());
     let stored = credential.and_then(|found| found.password_hash.clone());
-    // No connection is held from here to the next transaction: hashing takes its time.
+    // No connection is held during the slow hash.
     let compared = match (&stored, own) {
         (Some(stored), _) => stored.clone(),
         (None, Some(closed)) => app.decoys.like(closed),
@@ -163,8 +161,8 @@ pub(super) async fn judge(
 }
 
 impl RightPassword {
-    /// Records what came of it, gives the attempt back, and stores the hash at the cost in force where the
-    /// old one was made at another.
+    /// Records the outcome, returns the attempt, and stores a new hash if the old one has another cost than the
+    /// present one.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -197,7 +195,7 @@ impl RightPassword {
         self.rehash(tx, user).await
     }
 
-    /// Whether the attempt counts against the limit of all networks that the account does not know.
+    /// Whether the attempt counts against the limit of unknown networks.
     pub(super) const fn counts_everywhere(&self) -> bool {
         self.counted.counts_everywhere()
     }
@@ -209,7 +207,7 @@ impl RightPassword {
         }
     }
 
-    /// Records that nothing came of it, and why.
+    /// Records that it was refused, and why.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -224,8 +222,7 @@ impl RightPassword {
     }
 }
 
-/// The hash at the cost in force. A new cost is no reason to fail a log-in, nor to let others wait: the
-/// next log-in will try again.
+/// The hash at the present cost. A failure neither fails the log-in nor delays others: the next log-in retries.
 async fn rehashed(
     app: &App,
     password: Password,
@@ -239,7 +236,7 @@ async fn rehashed(
     app.hash_password(slot, password).await.ok()
 }
 
-/// An attempt that had to wait for others and finds no place in the queue any more does not count.
+/// An attempt that waited for others and then finds no slot in the queue does not count.
 pub(super) async fn turned_away(app: &App, counted: Counted, refusal: Refusal) -> Failure {
     if let Err(fault) = counted.take_back(app).await {
         tracing::debug!(%fault, "an attempt that was not looked at stays counted");
@@ -247,8 +244,8 @@ pub(super) async fn turned_away(app: &App, counted: Counted, refusal: Refusal) -
     refusal.into()
 }
 
-/// A password that was not looked at does not count, unless the caller did not wait: hanging up must not
-/// be a way to guess.
+/// A password that was not compared does not count, unless the caller disconnected: that must not be a way to
+/// guess.
 async fn unhashed(
     app: &App,
     counted: Counted,
@@ -266,7 +263,7 @@ async fn unhashed(
     why.into()
 }
 
-/// What is stored about the account of a credential, for [`next_step`](crate::domain::authn::next_step).
+/// The account state of a credential, for [`next_step`](crate::domain::authn::next_step).
 pub(super) fn account_state(found: &Credential) -> AccountState {
     AccountState {
         second_factor_since: found.second_factor_since,
@@ -278,7 +275,7 @@ pub(super) fn account_state(found: &Credential) -> AccountState {
     }
 }
 
-/// What [`decide`] wants to know about a stored credential.
+/// The input of [`decide`] for a stored credential.
 fn account(found: &Credential) -> Account {
     Account {
         enabled: found.user.disabled_at.is_none(),

@@ -1,4 +1,4 @@
-//! Who is calling: a Bearer token of the issuer's own, checked against the session as it is now.
+//! Bearer tokens at Signet's own endpoints, checked against the present session.
 
 use crate::app::App;
 use crate::base::Timestamp;
@@ -11,7 +11,7 @@ use crate::domain::session::Session;
 use crate::domain::user::User;
 use crate::tokens::validate::{self, NotActive};
 
-/// A caller whose token, session and user were all good a moment ago.
+/// A caller with a valid token and an active session and user.
 ///
 /// Only [`require_caller`] makes one.
 #[derive(Debug, Clone)]
@@ -20,7 +20,7 @@ pub struct Caller {
     pub user: User,
     /// The session the token belongs to.
     pub session: Session,
-    /// What the token is worth: less than its session where that was stepped up after the token was issued.
+    /// The level of the token, which is lower than that of its session if the session was stepped up later.
     worth: SessionClaims,
     scopes: Scopes,
 }
@@ -61,13 +61,13 @@ impl Caller {
     }
 }
 
-/// The refusal of a token that is not good here.
+/// The refusal of an invalid token.
 #[must_use]
 pub fn invalid_token() -> Refusal {
     Refusal::new(Code::InvalidToken, "The access token is not valid here.")
 }
 
-/// Whose access token for the issuer was presented.
+/// The holder of an access token for the issuer.
 pub(super) enum Bearer {
     /// A user's.
     User(Box<Caller>),
@@ -92,7 +92,7 @@ pub async fn require_caller(app: App, token: String, now: Timestamp) -> Result<C
     }
 }
 
-/// The same for a user and for a client that speaks for itself.
+/// The same for users and for clients that act for themselves.
 pub(super) async fn authenticate(
     app: &App,
     token: &str,
@@ -112,7 +112,7 @@ pub(super) async fn authenticate(
     let Some(worth) = active.session_claims() else {
         let is_own = claims.sub == claims.client_id && !is_exchanged;
         if is_own && claims.cnf.is_some() {
-            // A thief would only have to leave the proof out (RFC 9449 §7.1).
+            // Otherwise an attacker could simply omit the proof (RFC 9449 §7.1).
             let message = "The access token is bound to a key (DPoP), which is not supported here. Request one \
                            without a proof.";
             return Err(Refusal::new(Code::InvalidToken, message).into());
@@ -125,7 +125,7 @@ pub(super) async fn authenticate(
         };
     };
     let (session, user) = active.into_inner().into_session().ok_or_else(invalid_token)?;
-    // What a client got at /oauth2 is for userinfo and APIs; it cannot act as its user here.
+    // Tokens from `/oauth2` are for userinfo and APIs. A client cannot act as its user here.
     if session.audience.is_some() || session.grant_type.is_some() || is_exchanged {
         return Err(invalid_token().into());
     }

@@ -1,7 +1,6 @@
-//! How many live sign-ins at the pages one user may have: as many as sessions of clients.
+//! The limit of live sign-ins at the pages per user, which equals that of sessions.
 //!
-//! Owns that one too many ends the one that was used longest ago, as `open_session` does for the sessions of
-//! clients.
+//! A sign-in beyond it ends the one that was used longest ago, like `open_session` for the sessions of clients.
 
 use crate::app::AuditedTx;
 use crate::domain::outcome::Fault;
@@ -11,8 +10,8 @@ use crate::store::{browser_sessions, users};
 
 use super::browser_login::end_browser_for;
 
-/// Makes room for one more sign-in of `user`, and holds the user's row, so that sign-ins at the same moment count
-/// one another. False when the user was disabled or got a new password since `user` was read.
+/// Makes room for one more sign-in of `user`, and locks the user's row, so that concurrent sign-ins see each other.
+/// False when the user was disabled or got a new password since `user` was read.
 ///
 /// # Errors
 /// When the database cannot be written.

@@ -1,7 +1,6 @@
 //! Logging in at Signet's own pages, for every client at once.
 //!
-//! Owns the cookie's life: its value changes with every authentication, and the one before is dead on
-//! the server. What a client gets of it is the authorization endpoint's.
+//! Owns the cookie: its value changes with every authentication, and the server no longer accepts the previous one.
 
 use serde::{Deserialize, Serialize};
 
@@ -33,34 +32,34 @@ use super::browser_step_up::step_up;
 use super::current_login::{BrowserCookies, current_login, session_hash};
 use super::logout_notices;
 
-/// Tells the audit events of the pages from those of other places.
+/// The place in audit events.
 pub(super) const PLACE: &str = "browser";
 
-/// What the user types into the page.
+/// The entries of the sign-in page.
 pub struct Typed {
     /// The login.
     pub login: String,
     /// The password.
     pub password: Password,
-    /// Whether the sign-in is asked to outlive the browser.
+    /// Whether the sign-in shall outlive the browser.
     pub stay: bool,
 }
 
-/// What a passkey has signed for a sign-in at the pages.
+/// The response of a passkey for a sign-in at the pages.
 pub struct PasskeyAnswer {
     /// The sealed sign-in.
     pub challenge: String,
     /// The assertion.
     pub response: AssertionResponse,
-    /// Whether the sign-in is asked to outlive the browser.
+    /// Whether the sign-in shall outlive the browser.
     pub stay: bool,
 }
 
-/// What comes of a sign-in at the pages.
+/// The outcome of a sign-in at the pages.
 pub enum SignInOutcome {
     /// The user is signed in in this browser.
     SignedIn(SignedInBrowser),
-    /// The user is asked for another step.
+    /// Another step is required.
     Pending(IssuedChallenge),
 }
 
@@ -68,19 +67,19 @@ pub enum SignInOutcome {
 pub struct SignedInBrowser {
     /// The value of the new cookie.
     pub cookie: Secret<String>,
-    /// How long the browser keeps it; none for until it is closed.
+    /// How long the browser keeps it; `None` until it is closed.
     pub kept_for: Option<TimeSpan>,
-    /// New recovery codes, where the user has enrolled the first factor on the way.
+    /// New recovery codes, if the user has enrolled the first factor in this sign-in.
     pub recovery_codes: Vec<RecoveryCode>,
 }
 
-/// What an authentication at the pages is for.
+/// The aim of an authentication at the pages.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(super) enum BrowserAim {
-    /// A sign-in that is asked to outlive the browser.
+    /// A sign-in that shall outlive the browser.
     Stay {
-        /// Always true: tells this form from the other.
+        /// Always true; distinguishes the serialised forms.
         stay: bool,
     },
     /// A step-up of the sign-in that is named; without one, a sign-in until the browser is closed.
@@ -104,7 +103,7 @@ pub async fn sign_in(
     let admission = admission(&app, &visitor, &info).await?;
     let authenticated =
         authenticate_user(&app, admission, &typed.login, typed.password, &info).await?;
-    // What a request and its client want besides is a step-up, before the request is answered.
+    // Further requirements of a request and its client are met by a step-up, before the request is answered.
     match authenticated.proceed(&app, &Demand::default(), &info).await? {
         Begun::Completed(completed) => open(&app, (&completed, aim), &visitor, &info).await,
         Begun::Pending(first) => {
@@ -117,7 +116,7 @@ pub async fn sign_in(
     }
 }
 
-/// Takes the next step of a sign-in; the last one signs the user in in this browser.
+/// Takes the next step of a sign-in; the last one completes it in this browser.
 ///
 /// # Errors
 /// `challenge_invalid`, and what is wrong with the entry; too many attempts; unavailable when hashing or storage
@@ -137,8 +136,8 @@ pub async fn continue_sign_in(
     }
 }
 
-/// The challenge for a sign-in with a passkey in this browser; none where there are no passkeys. The same for
-/// everyone, and stored nowhere.
+/// The challenge for a sign-in with a passkey in this browser; `None` if passkeys are off. It contains no user and
+/// is not stored.
 ///
 /// # Errors
 /// Only faults of the crypto library.
@@ -169,7 +168,7 @@ pub async fn sign_in_with_passkey(
     // Known only now: the challenge is part of the page with the tick box.
     let aim = BrowserAim::sign_in(stay);
     pending.aim = aim;
-    // What a request and its client want besides is a step-up, before the request is answered.
+    // Further requirements of a request and its client are met by a step-up, before the request is answered.
     let asserted = (response, &Demand::default());
     match pending.advance(&app, channel, asserted, &info).await? {
         Continuation::Completed(completed) => open(&app, (&completed, aim), &visitor, &info).await,
@@ -177,7 +176,7 @@ pub async fn sign_in_with_passkey(
     }
 }
 
-/// What the sign-in behind a challenge of this browser waits for.
+/// The state of a pending sign-in in this browser.
 ///
 /// # Errors
 /// `challenge_invalid`; faults.
@@ -270,7 +269,7 @@ async fn accept(
     };
     let hash = session_hash(&app, cookie, &visitor.browser);
     let begun = match before {
-        // The same person again: what clients got hangs on the log-in and goes on.
+        // The same user again: the sessions of clients belong to the sign-in and continue.
         Some(found) if found.user.id == user.id => {
             browser.id = found.browser.id;
             browser_sessions::renew(tx, &browser, &hash).await?
@@ -294,7 +293,7 @@ async fn accept(
     Ok(browser)
 }
 
-/// Logs the person out in this browser, if one is logged in.
+/// Signs the user out in this browser, if one is signed in.
 ///
 /// # Errors
 /// Unavailable when it cannot be made durable.
@@ -310,9 +309,9 @@ pub async fn sign_out(app: App, visitor: BrowserCookies, info: RequestInfo) -> R
     .await
 }
 
-/// Ends a sign-in at Signet's pages and the sessions that belong to it, except those that may go on
-/// without their user (`offline_access`). The clients of both are told (OpenID Connect Back-Channel Logout
-/// §2.7). False when it had ended before.
+/// Ends a sign-in at Signet's pages and the sessions that belong to it, except those that may continue without their
+/// user (`offline_access`). The clients of both are notified (OpenID Connect Back-Channel Logout §2.7). False when
+/// it had ended before.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -320,7 +319,7 @@ pub async fn end_browser(tx: &mut AuditedTx, browser: BrowserId) -> Result<bool,
     end_browser_for(tx, browser, EndReason::Logout).await
 }
 
-/// The same for another reason than that its user logged out.
+/// The same for a reason other than a log-out.
 pub(super) async fn end_browser_for(
     tx: &mut AuditedTx,
     browser: BrowserId,

@@ -1,6 +1,6 @@
-//! What a sign-in at the pages lacks: further factors, or a second factor that the user has to enrol.
+//! Step-up of a sign-in at the pages: further factors, or enrolment of a second factor.
 //!
-//! Owns the step-up of a sign-in, in its place, and the enrolment on the way.
+//! The sign-in keeps its identity.
 
 use crate::app::{App, AuditedTx};
 use crate::base::Timestamp;
@@ -26,7 +26,7 @@ use super::totp_enrolment::TotpSetup;
 pub struct Enrolment {
     /// The user.
     pub user: User,
-    /// Whether it may be put off.
+    /// Whether it may be postponed.
     pub may_skip: bool,
 }
 
@@ -76,7 +76,7 @@ pub async fn has_sent_code(
     Ok(pending.has_sent_code(&app, channel, now).await?)
 }
 
-/// Sends the mailed code that a challenge waits for; the one before is void.
+/// Sends the mailed code that a challenge waits for; the one before is invalid.
 ///
 /// # Errors
 /// `challenge_invalid`; `validation_failed` when it waits for another step; too many mails; unavailable when too
@@ -92,20 +92,20 @@ pub async fn send_code(
     pending.send_code(&app, channel, &info).await
 }
 
-/// What a sign-in at the pages lacks.
+/// The remaining steps of a sign-in at the pages.
 pub enum Lacking {
     /// Nothing that the user could add.
     Nothing,
     /// A step.
     Step(IssuedChallenge),
-    /// A new sign-in: the present one is too old for what is missing.
+    /// A new sign-in, because the present one is too old.
     SignIn,
     /// A factor that the account does not have, without which the request fails.
     Unmet,
 }
 
-/// What a sign-in lacks to meet `demand` and the policy. One that is strong enough costs no statement. An
-/// enrolment that can still be put off is offered at the sign-in only.
+/// The steps that a sign-in needs to meet `demand` and the policy. A sufficient one costs no statement. A
+/// postponable enrolment is only offered at the sign-in.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -137,12 +137,12 @@ pub async fn lacking(
         AuthnStep::ChangePassword => RemainingStep::NewPassword,
         AuthnStep::Enrol { may_skip } => RemainingStep::Enrol { may_skip },
     };
-    // A request in an address sends no mail: the page of a mailed code asks first.
+    // A GET request sends no mail: the page of the mailed code asks first.
     let pending = Pending::begin(app, progress, BrowserAim::StepUp(Some(browser.id)), now);
     Ok(Lacking::Step(pending.seal(app, Channel::Browser(&visitor.browser), step, now)?))
 }
 
-/// Raises the sign-in of this browser. It ends when it would have ended.
+/// Raises the sign-in of this browser, without changing its expiry.
 pub(super) async fn step_up(
     tx: &mut AuditedTx,
     (completed, stepped_up): (&Completed, BrowserId),
@@ -159,7 +159,7 @@ pub(super) async fn step_up(
         }
         None => None,
     };
-    // Not after the user has signed out, or signed in anew.
+    // Not if the user has signed out, or signed in again, meanwhile.
     let here = before
         .filter(|found| found.browser.id == stepped_up && found.browser.is_live(&found.user, now));
     let Some(Found { browser, .. }) = here else {

@@ -1,7 +1,7 @@
-//! When the console was last used in a browser, as a cookie says it.
+//! The cookie with the time at which the console was last used in a browser.
 //!
-//! Owns the form of its value: a time and a MAC that is bound to the sign-in. Nothing is stored for it. Who has the
-//! cookie of the sign-in can keep the console open by using it, and nothing else.
+//! Its value is a time and a MAC that is bound to the sign-in. Nothing is stored for it. A holder of the sign-in
+//! cookie can keep the console open by using it, and nothing else.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -22,7 +22,7 @@ pub fn used(app: &App, here: &CurrentLogin, now: Timestamp) -> String {
     format!("{}.{}", now.secs(), mac(app, here, now.secs()))
 }
 
-/// When the console was last used, if `value` was made for this sign-in.
+/// When the console was last used, if `value` is for this sign-in.
 #[must_use]
 pub fn used_at(app: &App, here: &CurrentLogin, value: &str) -> Option<Timestamp> {
     let (secs, found) = value.split_once('.')?;

@@ -1,6 +1,6 @@
 //! `/v1/login/continue`: the next step of a log-in or of a step-up.
 //!
-//! Owns what a challenge at `/v1` is for. One that was issued to raise a session opens none.
+//! Owns the aims of challenges at `/v1`. One that was issued to raise a session cannot open one.
 
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +22,7 @@ use super::totp_enrolment::TotpSetup;
 pub struct LoginTokens {
     #[serde(flatten)]
     tokens: Tokens,
-    /// New recovery codes, where the user has enrolled the first factor on the way.
+    /// New recovery codes, if the user has enrolled the first factor in this log-in.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     recovery_codes: Vec<String>,
 }
@@ -38,7 +38,7 @@ impl LoginTokens {
     }
 }
 
-/// What an authentication at `/v1` is for.
+/// The aim of an authentication at `/v1`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(super) enum ApiAim {
@@ -51,13 +51,13 @@ pub(super) enum ApiAim {
     LogIn(RequestedAccess),
 }
 
-/// An authentication under way at `/v1`.
+/// A pending authentication at `/v1`.
 pub(super) type Pending = PendingAuthentication<ApiAim>;
 
 /// Takes the next step of a log-in or a step-up; the last one opens or raises a session.
 ///
 /// # Errors
-/// As [`login`](super::login::login); `challenge_invalid`, and what is wrong with the entry.
+/// As [`login`](super::login::login); `challenge_invalid`, and errors of the entry.
 pub async fn continue_login(
     app: App,
     challenge: String,

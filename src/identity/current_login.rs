@@ -1,6 +1,6 @@
 //! The user who is signed in in a browser, by the cookies of a request.
 //!
-//! Owns when a session cookie counts. What a sign-in changes is `browser_login`'s.
+//! Owns when a session cookie is valid.
 
 use crate::app::App;
 use crate::base::Timestamp;
@@ -14,7 +14,7 @@ use crate::store::browser_sessions::{self, Consented};
 /// The cookies of a browser.
 #[derive(Debug, Clone, Default)]
 pub struct BrowserCookies {
-    /// What tells this browser from every other, logged in or not.
+    /// The identity of this browser, signed in or not.
     pub browser: String,
     /// The log-in, if there is one.
     pub session: Option<String>,
@@ -29,7 +29,7 @@ pub struct CurrentLogin {
     pub user: User,
     /// The sign-in.
     pub browser: BrowserSession,
-    /// What the user has allowed the client that was named, if one was.
+    /// The consent for the named client, if any.
     pub consented: Option<Consented>,
 }
 
@@ -45,7 +45,7 @@ pub async fn current_login(
     current_login_for(app, cookies, ("", None), now).await
 }
 
-/// The same, with what the user has allowed a client at an audience.
+/// The same, with the user's consent for a client and an audience.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -70,11 +70,11 @@ pub async fn current_login_for(
     }))
 }
 
-/// What the value of a session cookie is stored as.
+/// The stored hash of a session cookie.
 ///
-/// Below a path that cookie cannot have the prefix `__Host-`, so another host of the domain can set it. It
-/// counts only together with the cookie of the browser it was issued with, which has the prefix: an
-/// attacker cannot plant a session of their own in the browser of a user.
+/// Below a path that cookie cannot have the prefix `__Host-`, so another host of the domain can set it. It is only
+/// valid together with the browser cookie with which it was issued, which has the prefix, so that an attacker
+/// cannot plant their own session in a user's browser.
 pub(super) fn session_hash(app: &App, cookie: &str, browser: &str) -> TokenHash {
     if app.base_path.is_root() {
         return token_hash(cookie);

@@ -1,9 +1,9 @@
 //! Deleting an account: by its user, or by an administrator.
 //!
-//! Owns what goes: everything that hangs on the user, with mail and mailed codes that wait, in one transaction. The
-//! clients are told that the sessions have ended, and the owner of a verified address that the account is deleted.
-//! What stays is the audit trail, which names the user by id, and that mail. The login name and the address are free
-//! at once; an account made with them has another id.
+//! Everything that belongs to the user, including waiting mail and mailed codes, is deleted in one transaction.
+//! Clients are notified that the sessions have ended, and the owner of a verified address about the deletion. The
+//! audit trail, which names the user by id, and that mail remain. The login name and the address are free at once; a
+//! new account with them has another id.
 
 use crate::app::outbox::{self, Mail};
 use crate::app::{App, AuditedTx};
@@ -52,7 +52,7 @@ pub async fn delete_own(
     .await
 }
 
-/// Refuses another login name than the user's: a request that was not meant deletes nothing.
+/// Refuses any login name but the user's, to prevent accidental deletions.
 fn confirm(user: &User, typed: &str) -> Result<(), Refusal> {
     let key = |login: &str| LoginName::parse(login).ok().map(|login| login.key().to_owned());
     if key(typed).is_some_and(|typed| Some(typed) == key(&user.login)) {
@@ -62,7 +62,8 @@ fn confirm(user: &User, typed: &str) -> Result<(), Refusal> {
     Err(Refusal::field("login", "not_confirmed", message))
 }
 
-/// Deletes a user, as the caller has read it under [`setup_links::hold_administrators`]. None when the user is gone.
+/// Deletes a user that the caller has read under [`setup_links::hold_administrators`]. `None` when the user no
+/// longer exists.
 ///
 /// # Errors
 /// `last_administrator`; faults.
@@ -103,8 +104,8 @@ async fn tell(tx: &mut AuditedTx, user: &User) -> Result<(), Fault> {
     outbox::post(tx, mail).await
 }
 
-/// Voids codes that were asked for by address: until their mail is sent, they name no user. The mail is dropped
-/// then, because the address has no owner.
+/// Voids codes that were requested by address and name no user until their mail is sent. The mail is then dropped,
+/// because the address has no owner.
 async fn void_codes_of_address(tx: &mut AuditedTx, user: &User) -> Result<(), Fault> {
     let address = user.verified_email().and_then(|address| EmailAddress::parse(address).ok());
     let Some(address) = address else { return Ok(()) };

@@ -1,7 +1,7 @@
-//! The e-mail addresses of users: who owns a verified one, and signing in by it.
+//! The e-mail addresses of users: ownership of verified ones, and signing in by address.
 //!
-//! Login names and addresses are two namespaces. A login name may look like an address of another user: it
-//! is then no address, and neither keeps the owner of the address from verifying it nor receives their mail.
+//! Login names and addresses are two namespaces. A login name may look like the address of another user. It is then
+//! not an address: it neither prevents the owner from verifying theirs nor receives their mail.
 
 use crate::app::{App, AuditedTx};
 use crate::base::id::UserId;
@@ -22,9 +22,10 @@ pub fn email_taken() -> Refusal {
     Refusal { fields, ..Refusal::new(Code::EmailTaken, message) }
 }
 
-/// Refuses to enrol a second factor in an account without a verified address, where users can verify theirs: an attacker
-/// who makes an account with the address of a victim would keep the factor after the victim has proved the address.
-/// Users with a role of Signet's own are exempt: an operator or an administrator gave it to their accounts.
+/// Refuses to enrol a second factor in an account without a verified address, if users can verify theirs: otherwise
+/// an attacker who creates an account with the address of a victim would keep the factor after the victim has
+/// verified it. Users with one of Signet's own roles are exempt, because an administrator created or approved their
+/// accounts.
 ///
 /// # Errors
 /// `email_not_verified`.
@@ -42,8 +43,7 @@ pub fn require_verified(app: &App, user: &User) -> Result<(), Refusal> {
 /// user who has not verified it.
 ///
 /// # Errors
-/// `email_taken` after the user's own address was given free: run it in a transaction that a refusal takes
-/// back.
+/// `email_taken`, after the user's own address was released: run it in a transaction that a refusal rolls back.
 pub async fn set_email(
     tx: &mut AuditedTx,
     user: UserId,
@@ -67,8 +67,8 @@ pub async fn set_email(
     Ok(tx.record(&Event::new(EventKind::EmailChanged).about(user).detail(detail)).await?)
 }
 
-/// Stores the address that an administrator chose. Links that would take an earlier change back are void, and the
-/// owner of a verified address that is not the user's any more is told.
+/// Stores the address that an administrator chose. Links that would undo an earlier change become invalid, and the
+/// owner of a replaced verified address is notified.
 ///
 /// # Errors
 /// As [`set_email`].
@@ -86,8 +86,7 @@ pub async fn replace_email(
     Ok(())
 }
 
-/// Notes that a user receives mail at `email`, which becomes or stays their address. False, and nothing changes, when
-/// another user has verified it.
+/// Marks `email` as the verified address of a user. False, without a change, when another user has verified it.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -103,7 +102,7 @@ pub async fn verify_email(
         None => {
             email_owners::disown(tx, user).await?;
             if !email_owners::own(tx, user, &email.key).await? {
-                // Rolls back: the address before was given free.
+                // Rolls back, because the previous address was released.
                 return Err(Fault::unavailable("another user has just verified this address"));
             }
         }
@@ -115,9 +114,9 @@ pub async fn verify_email(
     Ok(true)
 }
 
-/// The key of the account that a sign-in with `typed` is for: a verified address stands for the login name
-/// of its owner, so that attempts by either use up one limit. The statement is the same where there is no
-/// such account, for which the address itself is the key.
+/// The key of the account that a sign-in with `typed` is for: a verified address maps to the login name of its
+/// owner, so that attempts by either share one limit. If there is no such account, the same statement runs and the
+/// address itself is the key.
 ///
 /// # Errors
 /// When the database cannot be read.

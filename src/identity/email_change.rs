@@ -1,9 +1,9 @@
-//! Verifying and changing the e-mail address of one's own account.
+//! Verifying and changing the e-mail address of the user's account.
 //!
-//! Owns the order: a fresh authentication asks for it, a code and a link go to the new address, and the old one stays
-//! until one of them comes back. The code counts in the session that asked for it; the link counts in any browser and
-//! signs in none. Whether the address belongs to another user is told only to a caller who has received its mail.
-//! Taking a change back is `email_undo`'s.
+//! Owns the order: after a fresh authentication, a code and a link go to the new address, and the old one stays until
+//! one of them is used. The code works in the requesting session; the link works in any browser and signs in none.
+//! Only a caller who has received the mail learns whether the address belongs to another user. `email_undo` undoes a
+//! change.
 
 use crate::app::{App, AuditedTx, outbox};
 use crate::base::id::UserId;
@@ -42,8 +42,8 @@ pub struct Requested {
     pub expires_in: TimeSpan,
 }
 
-/// Sends a code to an address, which becomes the verified address of the user when the code comes back. The code that
-/// was sent before is void.
+/// Sends a code to an address, which becomes the verified address of the user when the code is confirmed. An earlier
+/// code becomes invalid.
 ///
 /// # Errors
 /// `feature_disabled` without mail; `validation_failed`; `reauthentication_required`; too many mails or writes;
@@ -92,12 +92,12 @@ pub async fn request(
     Ok(Requested { address: new.address, expires_in: purpose.life() })
 }
 
-/// What an address is to an account: its own, which is verified, or another one.
+/// Whether the code verifies the present address or another one.
 fn purpose_of(user: &User, new: &NewEmail) -> Result<CodePurpose, Refusal> {
     match &user.email {
         Some(stored) if !is_same(&stored.address, new) => Ok(CodePurpose::Change),
         Some(UserEmail { verified_at: Some(_), .. }) => {
-            let message = "This is the verified e-mail address of the account already.";
+            let message = "This is already the verified e-mail address of the account.";
             Err(Refusal::field("email", "unchanged", message))
         }
         Some(UserEmail { verified_at: None, .. }) => Ok(CodePurpose::Verify),
@@ -114,7 +114,7 @@ fn invalid(error: EmailAddressError) -> Refusal {
     Refusal::field("email", error.code(), error.message())
 }
 
-/// The session or the sign-in that a code was asked for in.
+/// The session or sign-in that requested a code.
 fn flow_of(signed_in: &SignedIn) -> TokenHash {
     match signed_in.keep {
         Keep::Session(id) => flow(&format!("session/{id}")),
@@ -122,7 +122,7 @@ fn flow_of(signed_in: &SignedIn) -> TokenHash {
     }
 }
 
-/// Removes what waits. Whether something did.
+/// Removes a pending change. Returns whether there was one.
 async fn void_pending(tx: &mut AuditedTx, user: UserId) -> Result<bool, Fault> {
     let subject = subject_of_user(user);
     let mut any = false;
@@ -146,7 +146,7 @@ pub async fn pending(app: &App, user: UserId, now: Timestamp) -> Result<Option<S
     Ok(None)
 }
 
-/// What the page of the address shows besides the address.
+/// The data of the address page besides the address.
 pub struct EmailOverview {
     /// The address that waits for its code.
     pub pending: Option<String>,
@@ -154,7 +154,7 @@ pub struct EmailOverview {
     pub is_fresh: bool,
 }
 
-/// What waits for a user who is signed in, and whether the sign-in is fresh enough to change it.
+/// The pending change of a signed-in user, and whether the sign-in is fresh enough for one.
 ///
 /// # Errors
 /// Only faults.
@@ -167,10 +167,10 @@ pub async fn overview(
     Ok(EmailOverview { pending: pending(&app, signed_in.user.id, now).await?, is_fresh })
 }
 
-/// Takes the code that was mailed, in the session that asked for it.
+/// Confirms a mailed code in the session that requested it.
 ///
 /// # Errors
-/// `validation_failed` when the code is wrong, expired, replaced, was tried too often or was asked for in another
+/// `validation_failed` when the code is wrong, expired, replaced, was tried too often or requested in another
 /// session; `email_taken`.
 pub async fn confirm(
     app: App,
@@ -197,14 +197,14 @@ pub async fn confirm(
 
 fn wrong_code() -> Refusal {
     let message = "The code is wrong or has expired, was replaced by a newer one, was tried 5 times, or was requested \
-                   in another session. Check the mail; if this goes on, request a new code.";
+                   in another session. Check the mail; if this happens again, request a new code.";
     Refusal::field("code", "wrong", message)
 }
 
-/// Uses a code or its link up and makes its address the verified one of the user.
+/// Consumes a code or its link, and makes its address the verified one of the user.
 ///
 /// # Errors
-/// `link_invalid` when it is void by now; `email_taken`.
+/// `link_invalid` when it is invalid; `email_taken`.
 pub async fn confirm_by_link(
     app: &App,
     code: &UsableCode,
@@ -218,8 +218,8 @@ pub async fn confirm_by_link(
     let new = NewEmail { verified_at: Some(info.now), ..new };
     let info = info.clone().by(owner.user);
     app.transaction_or_nothing(&info, async |tx| {
-        // The code first and the user's row last: of several users who confirm one address, the first clears the
-        // claims of the others, who must not hold their rows while they wait for it.
+        // The code is locked first and the user's row last: if several users confirm one address, the first clears
+        // the claims of the others, who must not lock their rows while they wait.
         if !mailed_codes::consume(tx, &code.link_hash).await? {
             return Err(link_invalid().into());
         }
@@ -230,8 +230,8 @@ pub async fn confirm_by_link(
     .await
 }
 
-/// Makes an address the verified one. The owner of the address before learns of it and can take it back; an address
-/// that was not verified may be anyone's, and learns nothing.
+/// Makes an address the verified one. The owner of the previous verified address is notified and can undo the
+/// change. An unverified address may belong to a stranger and is not notified.
 async fn change(tx: &mut AuditedTx, user: &User, new: &NewEmail) -> Result<(), Failure> {
     set_email(tx, user.id, Some(new)).await?;
     let Some(before) = user.verified_email().filter(|before| !is_same(before, new)) else {
@@ -243,16 +243,16 @@ async fn change(tx: &mut AuditedTx, user: &User, new: &NewEmail) -> Result<(), F
     Ok(())
 }
 
-/// Gives up the change that waits.
+/// Cancels the pending change.
 ///
 /// # Errors
-/// `not_found` when none does.
+/// `not_found` when there is none.
 pub async fn cancel(app: App, user: UserId, info: RequestInfo) -> Result<(), Failure> {
     app.transaction_or_nothing(&info, async |tx| {
         if void_pending(tx, user).await? {
             return Ok(());
         }
-        let message = "No e-mail address waits for its confirmation.";
+        let message = "No e-mail address is waiting for confirmation.";
         Err(Refusal::new(Code::NotFound, message).into())
     })
     .await

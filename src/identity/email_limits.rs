@@ -1,8 +1,8 @@
 //! How often mail can be requested to an address: a code to recover an account, to confirm the address, or to enrol a
 //! factor.
 //!
-//! Owns which limits a request is held against: those of the address are the same whether a user has it or not, and are
-//! counted before that is known; one is of the user who asks, so that an account cannot be used to mail many strangers.
+//! Limits per address are the same whether a user has it or not, and are counted before that is known. One limit is
+//! per requesting user, so that an account cannot be used to mail many strangers.
 
 use crate::app::AuditedTx;
 use crate::base::id::UserId;
@@ -19,8 +19,8 @@ use crate::text_enum;
 use super::{admission, lockout};
 
 text_enum! {
-    /// What a mail is for. Each kind is counted apart: strangers, who can ask for one, do not keep the owner from
-    /// signing in with another.
+    /// The kind of a mail. Each is counted separately, so that strangers who request one kind do not block another
+    /// for the owner.
     pub(super) enum LimitedMail {
         /// To choose a new password. Needs no sign-in.
         Recovery = "recovery",
@@ -84,7 +84,7 @@ pub(super) async fn count_of_address(
     let here = [key.as_bytes(), network.as_bytes()];
     count_in(tx, kind, &of("network", &here), RECOVERY_FROM_NETWORK).await?;
     count_in(tx, kind, &of("network-an-hour", &here), RECOVERY_FROM_NETWORK_AN_HOUR).await?;
-    // The same statements where no user has the address.
+    // The same statements if no user has the address.
     let login = email_owners::login_key_of_owner(&mut **tx, key).await?;
     let login = login.as_deref().unwrap_or(key);
     if !admission::is_known_network(&app, &mut **tx, login, &info).await? {
@@ -94,8 +94,7 @@ pub(super) async fn count_of_address(
     Ok(())
 }
 
-/// Counts a mail to an address that signs up. No network is exempt: that one is known to an account would tell that
-/// there is one.
+/// Counts a mail to an address that signs up. No network is exempt, because an exemption would reveal an account.
 ///
 /// # Errors
 /// `too_many_attempts`; faults.

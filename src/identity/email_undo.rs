@@ -1,8 +1,8 @@
-//! Taking back a change of the e-mail address, with a link that was mailed to the address before.
+//! Undoing a change of the e-mail address, with a link that was mailed to the previous address.
 //!
-//! Owns what the link does: the address is restored, everything of the user ends, and the next sign-in begins with a
-//! new password, because an attacker who changed the address knew the old one. It outlives the user's epoch, so that
-//! an attacker cannot void it by another change of the account.
+//! The address is restored, all sessions of the user end, and the next sign-in requires a new password, because an
+//! attacker who changed the address knew the old one. It outlives the user's epoch, so that an attacker cannot invalidate
+//! it by another change of the account.
 
 use crate::app::{App, AuditedTx};
 use crate::base::id::UserId;
@@ -42,7 +42,7 @@ pub(super) async fn offer(tx: &mut AuditedTx, user: UserId, before: &str) -> Res
     mailed_codes::mail(tx, made, (Some(user), &to), MailContent::EmailChangeUndo).await
 }
 
-/// Takes a change back. The links of later changes are void with it; those of earlier ones stay.
+/// Undoes a change. The links of later changes become invalid; those of earlier ones stay valid.
 ///
 /// # Errors
 /// `link_invalid` when it was used, or the user is disabled; `email_taken` when another user has verified the address

@@ -1,7 +1,7 @@
-//! What is stored about a user, as the user may have it (GDPR articles 15 and 20).
+//! The export of a user's data (GDPR articles 15 and 20).
 //!
-//! Owns what is in it: no password hash, no key or secret of a factor, no code and no token. A list ends after
-//! [`MOST_ROWS`] rows, the newest first.
+//! It contains no password hash, no key or secret of a factor, no code and no token. Lists have at most
+//! [`MAX_ROWS`] rows, newest first.
 
 use crate::app::App;
 use crate::base::Timestamp;
@@ -24,11 +24,11 @@ use super::sessions::{self, LoggedIn};
 use super::write_limit::UserWrite;
 
 /// The most rows of one list.
-pub const MOST_ROWS: usize = 10_000;
+pub const MAX_ROWS: usize = 10_000;
 
 /// Everything about a user.
 pub struct Export {
-    /// When it was made.
+    /// When it was created.
     pub at: Timestamp,
     /// The user.
     pub user: User,
@@ -40,11 +40,11 @@ pub struct Export {
     pub factors: Overview,
     /// The live sessions and sign-ins at the pages.
     pub sessions: Vec<LoggedIn>,
-    /// What applications were allowed.
+    /// The consents.
     pub consents: Vec<Consent>,
     /// The sign-ins of the last months.
     pub history: Vec<SignIn>,
-    /// Whether no list was cut off.
+    /// Whether no list was truncated.
     pub is_complete: bool,
 }
 
@@ -89,7 +89,7 @@ pub async fn export(app: App, signed_in: SignedIn, info: RequestInfo) -> Result<
     })
 }
 
-/// The rows of a list that were read, and where it goes on.
+/// The rows of a list so far, and the next page.
 struct Rows<T> {
     rows: Vec<T>,
     next: Option<PageRequest>,
@@ -101,9 +101,9 @@ impl<T> Rows<T> {
         Self { rows: Vec::new(), next: Some(first) }
     }
 
-    /// Which page is read next; none at the end, and after [`MOST_ROWS`].
+    /// The next page; `None` at the end and after [`MAX_ROWS`].
     const fn next(&self) -> Option<PageRequest> {
-        if self.rows.len() < MOST_ROWS { self.next } else { None }
+        if self.rows.len() < MAX_ROWS { self.next } else { None }
     }
 
     fn add(&mut self, page: Page<T>) {

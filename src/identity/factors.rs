@@ -1,7 +1,7 @@
-//! The second factors of one's own account: naming and removing them, and recovery codes.
+//! The second factors of the user's account: naming and removing them, and recovery codes.
 //!
 //! Every change needs a fresh authentication. Adding a factor ends no session; removing one ends all but the
-//! caller's, which goes on without that factor. Enrolling is `totp_enrolment`'s.
+//! caller's, which continues without that factor. Enrolment is in `totp_enrolment`.
 
 use crate::app::{App, AuditedTx};
 use crate::base::Timestamp;
@@ -28,7 +28,7 @@ pub struct Overview {
     pub factors: Vec<Factor>,
     /// How many recovery codes were not used yet.
     pub recovery_codes: i64,
-    /// Whether a second factor follows the password.
+    /// Whether a second factor is required after the password.
     pub asks_second: bool,
 }
 
@@ -86,7 +86,7 @@ pub(super) async fn replace_codes(
     tx.record(&Event::new(EventKind::RecoveryCodesRenewed).about(user)).await
 }
 
-/// New recovery codes; those from before are void.
+/// Creates new recovery codes; earlier ones become invalid.
 ///
 /// # Errors
 /// `conflict` when the account has no second factor; `reauthentication_required`; too many writes.
@@ -158,8 +158,8 @@ async fn find(tx: &mut AuditedTx, user: UserId, id: FactorId) -> Result<Factor, 
     Ok(found.ok_or_else(no_such_factor)?.factor)
 }
 
-/// Removes a factor. Everything of the user ends but the caller's session, which does not rest on the factor
-/// any more, and ends too where it rested on nothing else. With the last factor the recovery codes go, and the password alone signs in.
+/// Removes a factor. All sessions of the user end except the caller's, which loses the factor, and ends too if it had
+/// no other. With the last factor, the recovery codes are removed and the password alone signs in.
 ///
 /// # Errors
 /// `not_found`; `reauthentication_required`; `conflict` when it is the last one and the server's policy requires
@@ -184,7 +184,7 @@ pub async fn remove(
         }
         let epoch = users::raise_epoch(tx, user, now).await?.ok_or_else(invalid_token)?;
         let left = without_factor(signed_in.stored_factors, factor.kind, is_last);
-        // A sign-in that rested on the passkey alone ends with it.
+        // A sign-in with only the passkey ends with it.
         let kept = if left == Factors::default() {
             None
         } else {
@@ -212,8 +212,8 @@ pub async fn remove_factor(tx: &mut Tx, user: UserId, id: FactorId) -> Result<bo
     Ok(is_last)
 }
 
-/// What a session rests on without a factor of this kind. A session does not say which of several it rests on, so
-/// any is struck out; a recovery code counts as long as there is a factor that it replaces.
+/// The factors of a session without this kind. A session does not record which of several factors of a kind it
+/// used, so the kind is removed; a recovery code counts as long as there is a factor that it replaces.
 fn without_factor(factors: Factors, kind: FactorKind, is_last: bool) -> Factors {
     factors.only(|factor| match factor.method {
         Method::Totp => kind != FactorKind::Totp,
@@ -242,6 +242,6 @@ async fn carry_over(
             (browser_sessions::carry_over(tx, id, (old, epoch), None).await?, None)
         }
     };
-    // False: another request ended everything first; then this session is over too.
+    // False: another request ended everything first, including this session.
     if carried { Ok(kept) } else { Err(invalid_token().into()) }
 }

@@ -1,7 +1,7 @@
-//! What the audit trail keeps of attempts to sign in that were not let in.
+//! Audit events of failed sign-in attempts.
 //!
-//! Owns the pseudonym of the login that was typed and what folds into one row. The text that was typed is never
-//! stored: users type passwords into the field for the login. Known and unknown logins leave the same trace.
+//! Owns the pseudonym of the typed login, and the folding into rows. The typed text is never stored, because users
+//! type passwords into the login field. Known and unknown logins leave the same trace.
 
 use crate::app::App;
 use crate::app::refusal_log::RefusedAttempt;
@@ -17,15 +17,14 @@ use super::admission;
 /// How many bytes of the keyed hash are stored.
 const LOGIN_REF: usize = 16;
 
-/// The pseudonym of a login: of its key, or of what was typed where it is none.
+/// The pseudonym of a login: of its key, or of the typed text if it is not a login.
 pub fn login_ref(app: &App, key: &str) -> Vec<u8> {
     let mut pseudonym = app.pseudonyms.of("audit/login", &[key.as_bytes()]);
     pseudonym.truncate(LOGIN_REF);
     pseudonym
 }
 
-/// The event of a password that was compared and did not let the caller in. Failures fold into one row a minute for
-/// each login, place, address and reason.
+/// The event of a wrong password. Failures fold into one row per minute for each login, place, address and reason.
 pub(super) fn wrong_password(
     app: &App,
     (key, place): (&str, Option<&str>),
@@ -35,8 +34,8 @@ pub(super) fn wrong_password(
     compared(app, EventKind::LoginFailed, (key, place), reason, info)
 }
 
-/// The event of an attempt that was compared with nothing, because the account is closed to networks that it does not
-/// know. Folds in the same way.
+/// The event of an attempt without a comparison, because the account is closed to unknown networks. Folds in the same
+/// way.
 pub(super) fn closed(app: &App, (key, place): (&str, Option<&str>), info: &RequestInfo) -> Event {
     let reason = SealedReason::new(FailureReason::AccountFromStrangers);
     compared(app, EventKind::LoginThrottled, (key, place), reason, info)
@@ -60,7 +59,7 @@ fn compared(
     event.folded(fold).by_methods([Method::Password.as_str()])
 }
 
-/// The event of a right password that led to nothing.
+/// The event of a right password with a refused sign-in.
 ///
 /// # Errors
 /// When the stored login of the user cannot be read.
@@ -70,7 +69,7 @@ pub(super) fn refused(app: &App, user: &User, why: &str) -> Result<Event, Fault>
     Ok(event.of_login(login_ref(app, login.key())))
 }
 
-/// Records an attempt that was refused because of failures before it. The first refusal of a minute is written at
+/// Records an attempt that was refused because of earlier failures. The first refusal of a minute is written at
 /// once, for each login and network; the others are counted in memory.
 pub(super) async fn throttled(
     app: &App,
@@ -85,13 +84,12 @@ pub(super) async fn throttled(
     }
 }
 
-/// Notes an attempt that was refused because of the failures of its network, in a step that names no login.
+/// Records an attempt that was refused because of the failures of its network, in a step without a login.
 pub(super) fn network_throttled(app: &App, info: &RequestInfo) {
     let _ = note(app, EventKind::LoginThrottled, None, FailureReason::Address, info);
 }
 
-/// Notes an attempt that was turned away because of overload. Nothing is written for the request itself: an overload
-/// costs nothing but the answer.
+/// Records an attempt that was refused because of overload, in memory, so that the request itself writes nothing.
 pub(super) fn shed(app: &App, reason: FailureReason, info: &RequestInfo) {
     let _ = note(app, EventKind::LoginShed, None, reason, info);
 }

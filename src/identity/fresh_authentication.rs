@@ -1,8 +1,8 @@
-//! Fresh authentication: what changes how a user signs in needs every factor of the account, completed a few
+//! Fresh authentication: changes of a user's credentials require every factor of the account, completed a few
 //! minutes ago.
 //!
-//! Owns the limit and the refusal (RFC 9470). Sessions that an exchanged token stands for do not come here:
-//! `bearer` accepts only sessions that were opened by a sign-in.
+//! Owns the limit and the refusal (RFC 9470). Exchanged tokens do not get here: `bearer` accepts only sessions that
+//! were opened by a sign-in.
 
 use crate::app::App;
 use crate::base::id::UserId;
@@ -20,17 +20,16 @@ use super::password::Keep;
 /// How long ago a user may have authenticated.
 pub const MAX_AGE: TimeSpan = TimeSpan::from_mins(5);
 
-/// A user who is signed in at `/v1` or at the pages, and what the sign-in rests on.
+/// A user who is signed in at `/v1` or at the pages, and the factors of the sign-in.
 #[derive(Debug, Clone)]
 pub struct SignedIn {
     /// The user as stored now.
     pub user: User,
-    /// The session or sign-in, which goes on when everything else ends.
+    /// The session or sign-in, which continues when everything else ends.
     pub keep: Keep,
     /// The user's epoch that it belongs to.
     pub epoch: i64,
-    /// The factors that the caller has shown. An access token stands for what it says, and its session may rest on
-    /// more by now.
+    /// The caller's factors. They are those of the access token, and its session may have more by now.
     pub factors: Factors,
     /// The factors that the session or sign-in rests on.
     pub stored_factors: Factors,
@@ -54,7 +53,7 @@ impl From<CurrentLogin> for SignedIn {
     }
 }
 
-/// Whether a page may offer what needs a fresh authentication.
+/// Whether a page may offer changes that need a fresh authentication.
 ///
 /// # Errors
 /// Only faults.
@@ -78,7 +77,7 @@ pub async fn is_fresh(
     }
 }
 
-/// Refuses a sign-in that is older than [`MAX_AGE`], or that lacks a factor which the account asks for.
+/// Refuses a sign-in that is older than [`MAX_AGE`], or that lacks a factor of the account.
 ///
 /// # Errors
 /// `reauthentication_required`; `invalid_token` when the account has changed; faults.

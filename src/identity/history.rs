@@ -1,4 +1,4 @@
-//! The sign-ins of one's own account, from the audit trail.
+//! The sign-in history of the caller's account, from the audit trail.
 
 use crate::app::App;
 use crate::base::Timestamp;

@@ -1,7 +1,7 @@
-//! Invitations: a user whom an administrator has made chooses the first password.
+//! Invitations: a user created by an administrator chooses the first password.
 //!
-//! Owns what accepting one does. The link proves the address only where it was mailed there; one that an administrator
-//! handed over proves nothing.
+//! Owns accepting one. The link verifies the address only if it was mailed there, not if an administrator handed it
+//! over.
 
 use crate::app::{App, AuditedTx};
 use crate::domain::audit::{Event, EventKind};

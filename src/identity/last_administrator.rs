@@ -1,8 +1,8 @@
-//! A server always has an enabled administrator, once there was one.
+//! Once there has been an administrator, the server always has an enabled one.
 //!
-//! Owns the refusal of a change that would leave none: of a deletion, a disabled user or a lost role. Callers hold
-//! `setup_links::hold_administrators`, so that two changes at once do not each count on the administrator that the other
-//! takes away.
+//! Owns the refusal of a deletion, a disabled user or a withdrawn role that would leave none. Callers hold
+//! `setup_links::hold_administrators`, so that concurrent changes cannot each rely on the administrator that the
+//! other removes.
 
 use crate::app::App;
 use crate::base::id::UserId;
@@ -23,7 +23,7 @@ pub async fn keep_an_administrator(tx: &mut Tx, id: UserId) -> Result<(), Failur
     Ok(())
 }
 
-/// Whether the server would be without an enabled administrator if this user were none. A hint: it holds nothing.
+/// Whether this user is the last enabled administrator. Only a hint, because it takes no lock.
 ///
 /// # Errors
 /// Only faults.
@@ -37,6 +37,6 @@ pub async fn is_last(app: App, user: User) -> Result<bool, Failure> {
 /// The refusal.
 #[must_use]
 pub fn refusal() -> Refusal {
-    let message = "This is the last enabled administrator. Make another one first.";
+    let message = "This is the last enabled administrator. Create another one first.";
     Refusal::new(Code::LastAdministrator, message)
 }

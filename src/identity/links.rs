@@ -1,7 +1,7 @@
-//! Mailed links: what a link is for, and redeeming it.
+//! Mailed links: viewing and redeeming them.
 //!
-//! Owns the dispatch by purpose: what a purpose asks for and does is its own module's. Looking at a link changes
-//! nothing, and redeeming it signs no one in.
+//! Owns the dispatch by purpose; each purpose has its own module. Viewing a link changes nothing, and redeeming it
+//! signs no one in.
 
 use crate::app::App;
 use crate::app::limits::Subject;
@@ -17,12 +17,12 @@ use super::second_factor::TypedCode;
 use super::sign_up::{self, AccountForm};
 use super::{email_change, email_undo, invitation, lockout, recovery};
 
-/// What a link asks for.
+/// The view of a link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkView {
-    /// What it is for.
+    /// Its purpose.
     pub purpose: CodePurpose,
-    /// The second factors of which one is typed with it; empty where the account has none.
+    /// The second factors of which one is required; empty if the account has none.
     pub methods: Vec<Method>,
     /// The address that is confirmed or restored, or that an account is for.
     pub address: Option<String>,
@@ -31,7 +31,7 @@ pub struct LinkView {
 }
 
 impl LinkView {
-    /// Of a link that asks for no password of an account that exists.
+    /// The view of a link that needs no password of an existing account.
     const fn of_address(purpose: CodePurpose, address: Option<String>) -> Self {
         Self { purpose, methods: Vec::new(), address, login: None }
     }
@@ -40,28 +40,28 @@ impl LinkView {
         Self { purpose, methods, address: None, login: Some(login) }
     }
 
-    /// Whether an address is confirmed or restored, with nothing to type.
+    /// Whether it only confirms or restores an address.
     #[must_use]
     pub const fn is_confirmation(&self) -> bool {
         matches!(self.purpose, CodePurpose::Verify | CodePurpose::Change | CodePurpose::Undo)
     }
 }
 
-/// What is sent with a link.
+/// The entries that are sent with a link.
 #[derive(Default)]
 pub struct LinkEntry {
     /// The new password as typed.
     pub new_password: Option<String>,
     /// A code of a second factor.
     pub code: Option<TypedCode>,
-    /// What is typed for a new account.
+    /// The entries for a new account.
     pub account: Option<AccountForm>,
 }
 
-/// Makes the account that the link of a sign-up is for.
+/// Creates the account for the link of a sign-up.
 ///
 /// # Errors
-/// `link_invalid`, also where the link is for something else; what is wrong with a field; too many attempts.
+/// `link_invalid`, also for a link with another purpose; invalid fields; too many attempts.
 pub async fn sign_up(
     app: App,
     token: String,
@@ -75,11 +75,11 @@ pub async fn sign_up(
     sign_up::by_link(&app, &code, account, &info).await
 }
 
-/// What a link asks for. Consumes nothing: scanners of mail and impatient browsers do no harm.
+/// The view of a link. Consumes nothing, so that mail scanners and prefetching browsers do no harm.
 ///
 /// # Errors
 /// `link_invalid`, the same for every reason; too many requests.
-pub async fn look(app: App, token: String, info: RequestInfo) -> Result<LinkView, Failure> {
+pub async fn view(app: App, token: String, info: RequestInfo) -> Result<LinkView, Failure> {
     let code = found(&app, &token, &info).await?;
     let purpose = code.purpose;
     match purpose {
@@ -98,13 +98,12 @@ pub async fn look(app: App, token: String, info: RequestInfo) -> Result<LinkView
             let address = sign_up::address_of_link(&app, &code)?;
             Ok(LinkView::of_address(purpose, Some(address)))
         }
-        // The code of an enrolment counts in its sign-in only.
+        // The code of an enrolment works only in its sign-in.
         CodePurpose::Enrol => Err(link_invalid().into()),
     }
 }
 
-/// What a link that has expired was for, which tells where its holder begins again; none of a link that was used or
-/// replaced, or is unknown.
+/// The purpose of an expired link, which tells where to start again; `None` for a used, replaced or unknown link.
 ///
 /// # Errors
 /// Only faults.
@@ -112,7 +111,7 @@ pub async fn expired_purpose(app: App, token: String) -> Result<Option<CodePurpo
     Ok(mailed_codes::purpose(&app, &token).await?)
 }
 
-/// Redeems a link. What it was.
+/// Redeems a link and returns its view.
 ///
 /// # Errors
 /// `link_invalid`; `mfa_required`, `mfa_failed` and `weak_password`, after which the link can be used again; too many
@@ -149,7 +148,7 @@ pub async fn redeem(
 
 async fn found(app: &App, token: &str, info: &RequestInfo) -> Result<UsableCode, Failure> {
     throttle(app, info)?;
-    let found = mailed_codes::look(app, token, info).await?;
+    let found = mailed_codes::find_by_link(app, token, info).await?;
     Ok(found.ok_or_else(link_invalid)?)
 }
 

@@ -1,10 +1,9 @@
-//! Guessing passwords: an attempt is counted before the password is looked at.
+//! Lockout against password guessing: an attempt is counted before the password is compared.
 //!
-//! Owns which limits an attempt is held against. There are three: the network (memory of this process),
-//! the account seen from this network, and the account seen from all networks that it does not know
-//! (database). A known network skips the third, so that attackers elsewhere cannot lock the owner out; see
-//! docs/threat-model.md. An attempt reserves at each of them; where reservations of attempts that are not
-//! decided yet use a limit up, it waits for them as long as a hash may wait.
+//! There are three limits: per network (memory of this process), per account and network, and per account for all
+//! unknown networks (database). A known network skips the third, so that attackers elsewhere cannot lock the owner
+//! out; see docs/threat-model.md. An attempt reserves at each of them. If reservations of undecided attempts use up
+//! a limit, it waits for them for at most the time that a hash may wait.
 
 use std::future::poll_fn;
 use std::net::IpAddr;
@@ -34,7 +33,7 @@ use super::account_networks::{SignedInFrom, forgive_names};
 use super::attempt_names::AttemptNames;
 use super::failed_attempts::{network_throttled, shed, throttled};
 
-/// The least time an attempt waits for others: reserving takes its moment on a busy machine.
+/// The minimum time an attempt waits for others, because reserving takes a moment on a busy machine.
 const LEAST_PATIENCE: Duration = Duration::from_millis(250);
 
 /// An attempt that was counted and is not decided yet.
@@ -44,9 +43,9 @@ pub struct Counted {
     names: AttemptNames,
     is_known: bool,
     is_limited: bool,
-    /// For how long the account is closed to networks it does not know.
+    /// For how long the account is closed to unknown networks.
     closed_for: Option<TimeSpan>,
-    /// Let attempts that wait for this one go on when it is decided.
+    /// Lets attempts that wait for this one continue when it is decided.
     pending: Vec<PendingAttempt>,
 }
 
@@ -57,16 +56,15 @@ pub fn too_many(app: &App, wait: TimeSpan, which: &'static str) -> Refusal {
         .retry_after(wait)
 }
 
-/// Counts one attempt at the account named by `key` (the normalised login name, or what was typed when it
-/// is none) for the request. Statements and answers are the same whether the account exists or not. A refusal is in the
-/// audit trail.
+/// Counts one attempt at the account named by `key` (the normalised login name, or the typed text if it is not one).
+/// Statements and answers are the same whether the account exists or not. A refusal is recorded in the audit trail.
 ///
-/// An attempt that has to wait for others gives up its `slots` in the queue for password hashes: while it
-/// waits, they would be held back from attempts that need not. Its caller reserves them again.
+/// An attempt that must wait for others releases its `slots` in the queue for password hashes, so that other
+/// attempts can use them. Its caller reserves them again.
 ///
 /// # Errors
-/// `too_many_attempts` when failures have used a limit up; unavailable when attempts that are not decided
-/// use it up for longer than a hash may wait; faults.
+/// `too_many_attempts` when failures have used up a limit; unavailable when undecided attempts use it up for longer
+/// than a hash may wait; faults.
 pub async fn count(
     app: &App,
     key: &str,
@@ -129,7 +127,7 @@ async fn try_count(
     Ok(counted)
 }
 
-/// Until when an attempt waits for others to be decided, and what it gives up when it does.
+/// Until when an attempt waits for others, and the slots that it releases meanwhile.
 struct Patience<'a> {
     until: Instant,
     slots: &'a mut Vec<Slot>,
@@ -176,8 +174,7 @@ async fn reserve_network(
     Ok(reserved)
 }
 
-/// Reserves at the account: one of the attempts from this network and, unless the account knows it, one of
-/// those from all networks.
+/// Reserves at the account: one attempt from this network and, if it is unknown, one from unknown networks.
 async fn reserve_account(
     app: &App,
     counted: &mut Counted,
@@ -196,7 +193,7 @@ async fn reserve_account(
     loop {
         let others_pending = here.pending();
         let decisions = everywhere.decisions();
-        // Reserved before it is counted, so that no other attempt takes the count for a failure.
+        // Reserved before it is counted, so that no other attempt treats the count as a failure.
         let reserved = (!counted.is_known).then(|| everywhere.reserve());
         let undecided = || everywhere.pending() > 1 || everywhere.decisions() != decisions;
         match count_account(app, names, counted.is_known, &undecided, now).await? {
@@ -238,15 +235,15 @@ const fn of_network(address: IpAddr) -> Subject<'static> {
     Subject::new(RateLimit::Login, Some(address))
 }
 
-/// What became of an attempt to reserve at an account.
+/// The result of a reservation at an account.
 enum Reserved {
     /// It counts.
     Counted,
-    /// It counts for its network; failures have closed the account to networks it does not know.
+    /// It counts for its network; failures have closed the account to unknown networks.
     Closed(TimeSpan),
     /// The limit of its network is used up for so long.
     Full(TimeSpan),
-    /// The limit of all networks is used up, and attempts under way may give theirs back.
+    /// The limit of unknown networks is used up, but undecided attempts may return theirs.
     Undecided,
 }
 
@@ -284,37 +281,37 @@ async fn count_account(
     .await;
     match outcome {
         Ok(Reserved::Counted | Reserved::Closed(_)) => tx.commit().await?,
-        // Over the limit nothing is written, so that a flood of refused attempts costs no disk.
+        // Nothing is written over the limit, so that a flood of refused attempts costs no disk.
         _ => tx.rollback().await,
     }
     outcome
 }
 
 impl Counted {
-    /// Whether the password may be looked at: not while the account is closed to networks it does not
-    /// know and this is one. It is hashed nevertheless.
+    /// Whether the password may be compared: not from an unknown network while the account is closed to those. It
+    /// is hashed nevertheless.
     #[must_use]
     pub const fn may_be_right(&self) -> bool {
         self.is_known || self.closed_for.is_none()
     }
 
-    /// For how long a wrong password is answered as too many attempts. It is the same for known and
-    /// unknown networks, so that the answer does not tell them apart.
+    /// For how long a wrong password is answered with too many attempts. It is the same for known and unknown
+    /// networks, so that the answer does not distinguish them.
     #[must_use]
     pub const fn closed_for(&self) -> Option<TimeSpan> {
         self.closed_for
     }
 
-    /// The password was wrong, or the caller hung up before it was looked at.
+    /// The password was wrong, or the caller disconnected before it was compared.
     pub fn failed(self, app: &App) {
         if let (true, Some(address)) = (self.is_limited, self.address) {
-            // Reserved, so that there is one to take.
+            // It was reserved, so there is one to take.
             let _ = app.address_limiter.take(of_network(address));
             app.standing.count(address);
         }
     }
 
-    /// The password was not looked at: gives everything back.
+    /// The password was not compared: returns everything.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -330,8 +327,8 @@ impl Counted {
         tx.commit().await
     }
 
-    /// The password was right: gives the attempt back in the transaction that records what came of it,
-    /// and remembers the network. Whether that is new to the account.
+    /// The password was right: returns the attempt in the transaction that records the outcome, and records the
+    /// network. Returns whether it is new to the account.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -347,14 +344,14 @@ impl Counted {
         Ok(noted && !self.is_known)
     }
 
-    /// Whether it counts against the limit of all networks that the account does not know.
+    /// Whether it counts against the limit of unknown networks.
     #[must_use]
     pub const fn counts_everywhere(&self) -> bool {
         !self.is_known && self.closed_for.is_none()
     }
 }
 
-/// Refuses while the failures of this network have used its limit up. Counts nothing.
+/// Refuses while the failures of this network have used up its limit. Counts nothing.
 ///
 /// # Errors
 /// `too_many_attempts`.

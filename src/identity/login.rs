@@ -30,19 +30,19 @@ use super::continue_login::{ApiAim, LoginTokens, Pending, log_in};
 use super::open_session::{Opened, Opening, open_session};
 use super::second_factor::TypedCode;
 
-/// What a caller says to log in.
+/// A log-in request.
 pub struct LoginRequest {
     /// The login as typed.
     pub login: String,
     /// The password.
     pub password: Password,
-    /// A code of the second factor, where the user typed one beside the password.
+    /// A code of the second factor, if it was sent with the password.
     pub code: Option<TypedCode>,
     /// The tokens wanted.
     pub asked: RequestedAccess,
 }
 
-/// What tokens the caller asks for.
+/// The requested tokens.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct RequestedAccess {
     /// The API they shall be for.
@@ -53,7 +53,7 @@ pub struct RequestedAccess {
     pub client_id: Option<String>,
 }
 
-/// What was asked for, checked as far as it can be before the user has authenticated.
+/// The requested tokens, checked as far as possible before the user has authenticated.
 ///
 /// Only [`request`] makes one, for log-ins and for previews of them.
 pub struct CheckedLoginRequest {
@@ -63,7 +63,7 @@ pub struct CheckedLoginRequest {
 }
 
 impl CheckedLoginRequest {
-    /// What the client wants of the log-in.
+    /// The client's requirements.
     pub(super) fn demand(&self, app: &App) -> Demand {
         let client = app.client(&self.client_id);
         let client = client.and_then(|client| client.metadata.min_acr);
@@ -71,20 +71,20 @@ impl CheckedLoginRequest {
     }
 }
 
-/// What comes of a log-in.
+/// The outcome of a log-in.
 pub enum LoginOutcome {
     /// A session is open.
     Tokens(LoginTokens),
-    /// The user is asked for another step.
+    /// Another step is required.
     Pending(IssuedChallenge),
-    /// The password is right and the code beside it is not. The log-in can be continued.
+    /// The password is right but the code is not. The log-in can be continued.
     WrongCode(IssuedChallenge, Refusal),
 }
 
 /// Checks the password and opens a session, unless another step is missing.
 ///
 /// # Errors
-/// Refused as the contract says; unavailable when hashing or storage cannot keep up.
+/// The documented refusals; unavailable when hashing or storage cannot keep up.
 pub async fn login(
     app: App,
     attempt: LoginRequest,
@@ -100,7 +100,7 @@ pub async fn login(
         Begun::Completed(completed) => open(&app, &completed, &request, &info).await,
         Begun::Pending(first) => {
             app.transaction(&info, async |tx| {
-                // Before the user is asked for anything else.
+                // Checked before another step is required.
                 if let Err(refusal) = request.session(&tx.app(), first.user(), now) {
                     first.refused(tx, "invalid_scope").await?;
                     return Err(refusal.into());
@@ -145,8 +145,7 @@ pub(super) async fn open(
     Ok(LoginOutcome::Tokens(LoginTokens::new(tokens, completed)))
 }
 
-/// Checks what is asked for: nothing beyond the audiences and scopes of the client, all of it or an
-/// error.
+/// Checks the requested tokens: everything must be within the audiences and scopes of the client.
 ///
 /// # Errors
 /// `invalid_client`, `invalid_target`, `invalid_scope`; faults when it has to be looked up.
@@ -154,18 +153,18 @@ pub async fn request(app: &App, asked: &RequestedAccess) -> Result<CheckedLoginR
     let client = first_party(app, asked.client_id.as_deref()).await?;
     let audience = match &asked.audience {
         None => app.audience_or_reload(None).await?,
-        // The issuer is meant by naming none.
+        // The issuer is selected by naming no audience.
         Some(named) => app
             .audience_named_or_reload(named)
             .await?
             .filter(|known| known.target != Target::Issuer),
     };
     let audience = audience.ok_or_else(issue::invalid_target)?;
-    // By the registered identifier: the request may spell it in another way.
+    // The registered identifier, because the request may spell it in another way.
     let target = audience.target.audience();
     if let Some(client) = client.as_deref().filter(|client| !client.may_target(target)) {
         let message = format!(
-            "This client may get no tokens for this API. To replace its APIs (repeat the option for each): \
+            "This client may not get tokens for this API. To replace its APIs (repeat the option for each): \
              signet client update {} --audience IDENTIFIER.",
             client.client_id
         );
@@ -193,7 +192,7 @@ pub async fn request(app: &App, asked: &RequestedAccess) -> Result<CheckedLoginR
 }
 
 impl CheckedLoginRequest {
-    /// What the built-in client asks for if it wants every scope of an API.
+    /// A request of the built-in client for every scope of an API.
     #[must_use]
     pub fn of_everything(audience: Arc<Audience>) -> Self {
         let scopes = match &audience.target {
@@ -208,7 +207,7 @@ impl CheckedLoginRequest {
         &self.client_id
     }
 
-    /// That client and API are those that had the names at `begun_at`, when the password was checked.
+    /// Checks that the client and the API are the same as at `begun_at`, when the password was checked.
     pub(super) fn check_names(&self, app: &App, begun_at: Timestamp) -> Result<(), Refusal> {
         let audience = self.audience.target.audience();
         if app.audience_given_at(audience, begun_at).is_none() {
@@ -236,9 +235,9 @@ impl CheckedLoginRequest {
     }
 }
 
-/// The client a log-in at `/v1` is for; none is the built-in one. It sees the user's password, so an
-/// administrator has called it first-party. A client that authenticates cannot do so here, and a request
-/// that only names it could come from anywhere.
+/// The client of a log-in at `/v1`; `None` is the built-in one. It sees the user's password, so an administrator
+/// must have marked it as first-party. A confidential client cannot authenticate here, and a request that only
+/// names it could come from any caller.
 async fn first_party(app: &App, client_id: Option<&str>) -> Result<Option<Arc<Client>>, Failure> {
     let asked = match client_id {
         None | Some(client::BUILT_IN) => return Ok(None),
@@ -247,7 +246,7 @@ async fn first_party(app: &App, client_id: Option<&str>) -> Result<Option<Arc<Cl
     let refused = |message| Failure::from(Refusal::new(Code::InvalidClient, message));
     match app.client_or_reload(asked).await? {
         Some(client) if !client.is_public() => Err(refused(
-            "This client authenticates, which it cannot do here: it logs users in at /oauth2/authorize. An \
+            "This client has to authenticate, which is not possible here: it logs users in at /oauth2/authorize. An \
              application that collects passwords itself is registered as a client of the type native \
              with first_party.",
         )),
@@ -263,11 +262,11 @@ async fn first_party(app: &App, client_id: Option<&str>) -> Result<Option<Arc<Cl
             );
             Err(Refusal::new(Code::InvalidClient, "").with_message(message).into())
         }
-        None => Err(refused("There is no client of this client_id.")),
+        None => Err(refused("There is no client with this client_id.")),
     }
 }
 
-/// The refusal of a scope, which says what is wrong with it.
+/// The refusal of a scope, with the reason.
 fn invalid_scope(scope: &str, why: &str) -> Refusal {
     let message = format!("The scope {} {why}", quotable(scope));
     Refusal::new(Code::InvalidScope, "").with_message(message)
@@ -321,7 +320,7 @@ async fn accept(
     Ok(session)
 }
 
-/// What a user was granted at a log-in.
+/// The access that a user was granted at a log-in.
 pub(super) struct GrantedAccess<'a> {
     /// The client that gets it.
     pub client_id: &'a str,

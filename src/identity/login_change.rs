@@ -1,7 +1,7 @@
-//! Users change the login name of their own account, where an operator allows it.
+//! Users change their own login name, if the operator allows it.
 //!
-//! Owns that the name before stays reserved for its user, that a name which is an address is the user's own, and how
-//! many names one user may reserve. The id stays, and so do sessions.
+//! The previous name stays reserved for its user, up to a number of names, and a name that is an address must be the
+//! user's own. The id and the sessions stay.
 
 use crate::app::App;
 use crate::base::TimeSpan;
@@ -23,15 +23,14 @@ use super::profile::{self, ProfileChange};
 use super::register::{login_taken, parse_login};
 use super::write_limit::UserWrite;
 
-/// How many names are reserved for one user: without a bound, users could take names away from others.
-pub const MOST_RESERVED: i64 = 3;
+/// How many names are reserved for one user, so that a user cannot block many names.
+pub const MAX_RESERVED: i64 = 3;
 
-/// Changes the login name, and what else of the profile came with it: both or neither. The name that is stored already is
-/// a success that writes nothing of it.
+/// Changes the login name together with the rest of the profile change. An unchanged name succeeds without a write.
 ///
 /// # Errors
-/// `read_only` where an operator does not allow it; what is wrong with the name; `login_taken`;
-/// `reauthentication_required`; too many changes or writes.
+/// `read_only` if the operator does not allow it; errors of the name; `login_taken`; `reauthentication_required`;
+/// too many changes or writes.
 pub async fn change(
     app: App,
     signed_in: SignedIn,
@@ -61,7 +60,7 @@ pub async fn change(
         let is_new = before.key() != new.key();
         if is_new && !login_names::is_own(tx, id, &new).await? {
             let (reserved, first_end) = login_names::reserved_for(tx, id, now).await?;
-            if reserved >= MOST_RESERVED {
+            if reserved >= MAX_RESERVED {
                 let wait = first_end.map_or(TimeSpan::ZERO, |end| end - now);
                 return Err(too_many(&app, wait, "login_change").into());
             }
@@ -91,13 +90,13 @@ pub fn require_allowed(app: &App) -> Result<(), Refusal> {
     if app.config.login_change {
         return Ok(());
     }
-    let message = "Users do not change their login name on this server: an operator sets SIGNET_LOGIN_CHANGE=on.";
+    let message = "Users do not change their login name on this server: an operator can set SIGNET_LOGIN_CHANGE=on.";
     let fields = vec![FieldError { field: "login", code: Code::ReadOnly.as_str(), message }];
     Err(Refusal { fields, ..Refusal::new(Code::ReadOnly, message) })
 }
 
-/// Refuses a name that is an address, unless it is the verified one of the user or the name stays the same: another
-/// user may own it, who could then not sign in by it.
+/// Refuses a name that is an address, unless it is the user's verified one or unchanged: another user may own it
+/// and could then not sign in by it.
 fn require_own_address(user: &User, before: &LoginName, new: &LoginName) -> Result<(), Refusal> {
     if !new.is_email() || before.key() == new.key() {
         return Ok(());

@@ -15,16 +15,16 @@ use crate::tokens::lineage;
 use super::bearer::{invalid_token, session_of};
 use super::logout_notices;
 
-/// What names the session to end.
+/// The token that identifies the session to end.
 pub enum Evidence {
     /// A refresh token, however old.
     RefreshToken(String),
-    /// An access token, also an expired one.
+    /// An access token, which may be expired.
     AccessToken(String),
 }
 
-/// Ends the session. Ending one that is over already is fine; a refresh token that names no session
-/// has nothing to end, which is fine too (RFC 7009 §2.2 argues the same).
+/// Ends the session. Idempotent: an ended session, or a refresh token without a session, is a success (as in RFC
+/// 7009 §2.2).
 ///
 /// # Errors
 /// Refused when an access token is not genuine; unavailable when it cannot be made durable.
@@ -41,7 +41,7 @@ pub async fn logout(app: App, evidence: Evidence, info: RequestInfo) -> Result<(
         }
         Evidence::AccessToken(token) => {
             let claims = of_access_token(&app, &token, now)?;
-            // A token that its client revoked must not end the session that goes on.
+            // A token that its client revoked must not end the continuing session.
             if lineage::is_revoked(&mut app.db.reader().await?, &claims.jti).await? {
                 return Err(invalid_token().into());
             }
@@ -50,7 +50,7 @@ pub async fn logout(app: App, evidence: Evidence, info: RequestInfo) -> Result<(
     };
     app.transaction_or_nothing(&info, async |tx| {
         let ended = tx.end_session(session, Ending::of(EndReason::Logout)).await?;
-        // As everywhere else: a token that names one user and another's session is none of ours.
+        // A token that names one user and the session of another is invalid, as everywhere else.
         if let (Some(ended), Some(subject)) = (&ended, subject)
             && subject != ended.user_id.to_string()
         {
@@ -69,13 +69,14 @@ fn of_access_token(app: &App, token: &str, now: Timestamp) -> Result<VerifiedCla
         Err(TokenProblem::Expired(claims)) => Ok(*claims),
         Err(TokenProblem::Invalid) if is_for_api(app, token) => Err(Refusal::new(
             Code::InvalidToken,
-            "The access token is for an API. Send refresh_token, or an access token that was made without an audience.",
+            "The access token is for an API. Send refresh_token, or an access token that was issued without an \
+             audience.",
         )),
         Err(TokenProblem::Invalid) => Err(invalid_token()),
     }
 }
 
-/// Whether a token says that it is for a registered API; for the text of a refusal only.
+/// Whether a token claims to be for a registered API; only for the text of a refusal.
 fn is_for_api(app: &App, token: &str) -> bool {
     let claims = decode_unverified(token).claims;
     let aud = claims.as_ref().and_then(|claims| claims.get("aud")).and_then(|aud| aud.as_str());

@@ -1,8 +1,8 @@
 //! The outbox of back-channel log-out notices: written in the transaction that ends the sessions.
 //!
-//! Where everything of a user ends at once, that transaction writes one row, from which the clients are
-//! written into the outbox afterwards, [`BATCH`] at a time: a user may have thousands of sessions, and
-//! SQLite has one writer. `jobs::backchannel_logout` delivers the notices.
+//! If all sessions of a user end at once, that transaction writes one row, from which the notices are created
+//! afterwards, [`BATCH`] at a time: a user may have thousands of sessions, and SQLite has one writer.
+//! `jobs::backchannel_logout` delivers the notices.
 
 use uuid::Uuid;
 
@@ -18,7 +18,7 @@ use crate::store::{Tx, mailed_codes, revocations, users};
 /// The most clients that are written into the outbox in one transaction.
 pub const BATCH: i64 = 500;
 
-/// Writes down that the clients of these sessions are to be told.
+/// Records that the clients of these sessions must be notified.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -53,18 +53,17 @@ pub struct Everything {
     of_clients: Option<Vec<EndedSession>>,
 }
 
-/// What becomes of the user whose sessions end.
+/// The change of the user whose sessions end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     /// The user stays: the clients are written into the outbox afterwards, a few hundred at a time.
     Stays,
-    /// The user's rows may be gone afterwards.
+    /// The user's rows may be deleted afterwards.
     MayBeDeleted,
 }
 
-/// Holds the user's row and reads what has to be known of sessions that are about to end with the user's
-/// epoch. A log-in that is under way ends first, and what it opened is among them. None when there is no
-/// such user.
+/// Locks the user's row and reads the sessions that are about to end with the user's epoch. A concurrent log-in
+/// commits first, and its session is among them. `None` when there is no such user.
 ///
 /// # Errors
 /// When the database cannot be read.

@@ -1,8 +1,7 @@
-//! Codes and links that are mailed: making, checking and consuming them, and finding out who gets which mail.
+//! Mailed codes and links: creating, checking and consuming them, and finding the recipient of each mail.
 //!
-//! Owns the order of a check: counted, compared in constant time, consumed with the effect. A code counts in the flow
-//! that it was asked for in; its link counts in any browser. What a purpose does is its own module's, such as
-//! `recovery`.
+//! Owns the order of a check: count, compare in constant time, consume with the effect. A code works in the flow that
+//! requested it; its link works in any browser. Each purpose has its own module, such as `recovery`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -30,7 +29,7 @@ pub use crate::store::mailed_codes::{CodeName, CodeOwner};
 /// The length of the text of a link's token.
 const TOKEN_LENGTH: usize = 43;
 
-/// What a purpose has to know besides whose a code is. Stored sealed.
+/// The additional data of a purpose. Stored sealed.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CodeContent {
     /// An address: the new one, the one before, or the one that the mail went to.
@@ -38,23 +37,23 @@ pub struct CodeContent {
     pub address: Option<String>,
 }
 
-/// A code to be made.
+/// A code to create.
 pub struct NewCode<'a> {
-    /// What it is for.
+    /// Its purpose.
     pub purpose: CodePurpose,
-    /// Which code it replaces: the one of the same purpose and subject.
+    /// The subject: a new code replaces the one with the same purpose and subject.
     pub subject: Vec<u8>,
-    /// The flow in which a code counts; none for a link alone.
+    /// The flow in which a code works; `None` for a link alone.
     pub flow: Option<TokenHash>,
-    /// Whose it is; none where that is found out when its mail is sent.
+    /// Its user; `None` if that is determined when its mail is sent.
     pub owner: Option<CodeOwner>,
-    /// What the purpose has to know besides.
+    /// The additional data of the purpose.
     pub content: &'a CodeContent,
 }
 
-/// A code that was made and is not mailed yet.
+/// A new code that is not mailed yet.
 pub struct MadeCode {
-    /// What its mail contains.
+    /// The secrets for its mail.
     pub secrets: MailedSecrets,
     /// When it ends.
     pub expires_at: Timestamp,
@@ -63,13 +62,13 @@ pub struct MadeCode {
 
 /// A code that can be used: the code was right, or the link is known.
 pub struct UsableCode {
-    /// What it is for.
+    /// Its purpose.
     pub purpose: CodePurpose,
     /// By which it is consumed.
     pub link_hash: TokenHash,
-    /// Whose it is, if it is a user's.
+    /// Its user, if any.
     pub owner: Option<CodeOwner>,
-    /// What the purpose has to know besides.
+    /// The additional data of the purpose.
     pub content: CodeContent,
 }
 
@@ -79,13 +78,13 @@ pub fn subject_of_user(user: UserId) -> Vec<u8> {
     user.uuid().as_bytes().to_vec()
 }
 
-/// The subject of codes that are asked for by address: a pseudonym, because the address may belong to no user here.
+/// The subject of codes that are requested by address: a pseudonym, because the address may belong to no user.
 #[must_use]
 pub fn subject_of_address(app: &App, address: &EmailAddress) -> Vec<u8> {
     app.pseudonyms.of("mailed-code/address", &[address.key().as_bytes()])
 }
 
-/// The flow of a sign-in, a session or whatever else a code is asked for in, by a name that tells it from others.
+/// The flow in which a code is requested, such as a sign-in or a session, by a unique name.
 #[must_use]
 pub fn flow(name: &str) -> TokenHash {
     token_hash(&format!("mailed-code/flow/{name}"))
@@ -97,14 +96,15 @@ pub fn link_address(app: &App, token: &str) -> String {
     format!("{}/link/{token}", app.issuer())
 }
 
-/// The refusal of a link that is unknown, expired, used, replaced or void.
+/// The refusal of a link that is unknown, expired, used, replaced or invalid.
 #[must_use]
 pub fn link_invalid() -> Refusal {
-    let message = "This link has expired, was used or replaced, or was not made by this server. Request a new one.";
+    let message = "This link has expired, was already used or replaced, or does not belong to this server. Request a \
+                   new one.";
     Refusal::new(Code::LinkInvalid, message)
 }
 
-/// The refusal of what needs mail where mail is off.
+/// Refuses an operation that needs mail if mail is off.
 ///
 /// # Errors
 /// `feature_disabled`.
@@ -112,15 +112,15 @@ pub fn require_mail(app: &App) -> Result<(), Refusal> {
     if app.mailer.is_some() {
         return Ok(());
     }
-    let message = "This server sends no mail: an operator sets SIGNET_SMTP_URL. Until then, an administrator \
-                   helps.";
+    let message = "This server does not send mail: an operator can set SIGNET_SMTP_URL. Until then, ask an \
+                   administrator.";
     Err(Refusal::new(Code::FeatureDisabled, message))
 }
 
-/// Makes a code and stores it; the one of the same purpose and subject is void from now on.
+/// Creates and stores a code; an earlier one with the same purpose and subject becomes invalid.
 ///
 /// # Errors
-/// When the database cannot be written; on the command line, before a server has made the key for codes.
+/// When the database cannot be written; on the command line, before a server has created the key for codes.
 pub async fn make(tx: &mut AuditedTx, new: NewCode<'_>) -> Result<MadeCode, Fault> {
     let NewCode { purpose, subject, flow, owner, content } = new;
     let (app, now) = (tx.app(), tx.info().now);
@@ -149,7 +149,7 @@ pub async fn make(tx: &mut AuditedTx, new: NewCode<'_>) -> Result<MadeCode, Faul
     Ok(MadeCode { secrets, expires_at, link_hash })
 }
 
-/// Mails a code that was made in this transaction. `user` is the user it concerns, if that is known.
+/// Mails a code that was created in this transaction. `user` is the user it concerns, if known.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -171,8 +171,9 @@ pub async fn mail(
     outbox::post(tx, mail).await
 }
 
-/// Checks a code that was typed in the flow of `name`. None when it is wrong, expired, used, replaced, not sent, or
-/// was tried too often. Run it in a transaction that commits a refusal: the try counts. A right code is not consumed.
+/// Checks a code that was typed in the flow of `name`. `None` when it is wrong, expired, used, replaced, not sent, or
+/// was tried too often. Run it in a transaction that commits a refusal, because the attempt counts. A right code is
+/// not consumed.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -194,11 +195,15 @@ pub async fn check(
     sent.map(|code| usable(&app, code)).transpose()
 }
 
-/// The code behind a link. Changes nothing: scanners of mail open links too.
+/// The code of a link. Changes nothing, because mail scanners open links too.
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn look(app: &App, token: &str, info: &RequestInfo) -> Result<Option<UsableCode>, Fault> {
+pub async fn find_by_link(
+    app: &App,
+    token: &str,
+    info: &RequestInfo,
+) -> Result<Option<UsableCode>, Fault> {
     if token.len() != TOKEN_LENGTH {
         return Ok(None);
     }
@@ -212,7 +217,7 @@ pub async fn look(app: &App, token: &str, info: &RequestInfo) -> Result<Option<U
     usable(app, found).map(Some)
 }
 
-/// What a link is for that cannot be used any more, while it is still known.
+/// The purpose of a link that can no longer be used, while it is still stored.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -224,7 +229,7 @@ pub async fn purpose(app: &App, token: &str) -> Result<Option<CodePurpose>, Faul
     Ok(found.map(|code| code.purpose))
 }
 
-/// The code of `purpose` that was made for `subject` and can still be used: what waits for its confirmation.
+/// The pending code of `purpose` for `subject`.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -240,7 +245,7 @@ pub async fn pending(
     live.map(|code| usable(app, code)).transpose()
 }
 
-/// Uses a code up, in the transaction of its effect. False when another request has, or it is void.
+/// Uses a code up, in the transaction of its effect. False when another request has, or it is invalid.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -248,18 +253,18 @@ pub async fn consume(tx: &mut Tx, code: &TokenHash) -> Result<bool, Fault> {
     mailed_codes::consume(tx, code).await
 }
 
-/// Who gets a mail, and what it says.
+/// The recipient and the content of a mail.
 pub struct Delivery {
     /// The recipient.
     pub to: EmailAddress,
     /// The user that the address belongs to, whose language the mail is in.
     pub user: Option<UserId>,
-    /// What its text is made of.
+    /// Its content.
     pub content: MailContent,
 }
 
-/// Who gets a mail of the outbox, decided when it is sent; none where it is not to be sent any more. Mails that were
-/// asked for by address depend on who owns the address: nothing of that shows in what the requester sees.
+/// The recipient of a mail in the outbox, decided when it is sent; `None` if it must not be sent any more. For mails
+/// that were requested by address it depends on the owner, which the requester cannot observe.
 ///
 /// # Errors
 /// When the database cannot be read or written.
@@ -305,7 +310,7 @@ async fn owner(
     now: Timestamp,
 ) -> Result<Option<(UserId, EmailAddress)>, Fault> {
     let Some(owner) = email_owners::enabled_owner(tx, key).await? else {
-        // The code stays until it expires: tries at it are counted like those at any other.
+        // The code stays until it expires, and attempts are counted as for any other.
         return Ok(None);
     };
     if !mailed_codes::send_to(tx, link_hash, (owner.user, owner.epoch), now).await? {
@@ -314,8 +319,8 @@ async fn owner(
     Ok(Some((owner.user, EmailAddress::stored(&owner.address)?)))
 }
 
-/// The code of a sign-up, or, where a user owns the address, that there is an account. In that case the code stays
-/// unsent, and redeems nothing.
+/// The code of a sign-up or, if a user owns the address, a notice that there is an account. In that case the code
+/// stays unsent and cannot be redeemed.
 async fn to_new_user(
     tx: &mut Tx,
     link_hash: &[u8],

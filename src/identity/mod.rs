@@ -1,7 +1,7 @@
-//! What people do with their own account: register, log in, refresh, look, change, log out.
+//! The use cases of users for their own account: registration, log-in, refresh, changes, log-out.
 //!
-//! Owns these use cases, each a transaction or two around a decision of the domain. Must not know
-//! HTTP; must not decide what a rule says.
+//! Each is one or two transactions around a decision of the domain. Must not depend on HTTP, and must not contain
+//! rules.
 
 pub mod account;
 mod account_networks;

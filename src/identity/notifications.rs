@@ -1,8 +1,7 @@
-//! Mail that tells users what happened to their accounts, so that they learn of a change that an attacker made.
+//! Mail that notifies users of changes of their accounts, so that they learn of an attack.
 //!
-//! Owns which event is told by which mail, and to which address: a verified one only. Such mail holds no token, and
-//! is written in the transaction of the change; at most one of a kind waits for each user. The sentences are
-//! `mail::notices`'.
+//! Owns which event causes which mail. It goes only to a verified address, contains no token, and is written in the
+//! transaction of the change; at most one of a kind waits for each user. The texts are in `mail::notices`.
 
 use crate::app::AuditedTx;
 use crate::app::outbox::{self, Mail};
@@ -19,7 +18,7 @@ use crate::store::mails;
 /// How long delivery is tried. Later than that the news is stale.
 pub(super) const LIFE: TimeSpan = TimeSpan::from_days(1);
 
-/// What a user is told.
+/// A notification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Notification {
     /// The password was changed, by the user or by an administrator.
@@ -34,7 +33,7 @@ pub enum Notification {
     FactorsReset,
     /// The user replaced the recovery codes.
     RecoveryCodesRenewed,
-    /// A recovery code was used up; so many are left.
+    /// A recovery code was used; this many are left.
     RecoveryCodeUsed(i64),
     /// The limit of wrong codes of the second factor was reached.
     SecondFactorLimit,
@@ -44,7 +43,8 @@ pub enum Notification {
     NewNetwork,
     /// The user requested another address. Goes to the one that is stored.
     EmailChangeRequested,
-    /// The user confirmed another address. Goes to that one; the one before gets a link that takes the change back.
+    /// The user confirmed another address. It goes to that one; the previous one gets a link that undoes the
+    /// change.
     EmailChanged,
     /// An administrator replaced or removed the address. Goes to the one before.
     EmailReplaced,
@@ -53,7 +53,7 @@ pub enum Notification {
 }
 
 impl Notification {
-    /// The mail that tells it.
+    /// The mail about it.
     fn content(self, info: &RequestInfo) -> MailContent {
         let at = info.now;
         match self {
@@ -79,7 +79,7 @@ impl Notification {
     }
 }
 
-/// Whether `user` can be told anything: mail is on, and the address is verified.
+/// Whether `user` can be notified: mail is on, and the address is verified.
 #[must_use]
 pub(super) fn reaches(tx: &AuditedTx, user: &User) -> bool {
     tx.app().mailer.is_some() && user.verified_email().is_some()

@@ -1,7 +1,7 @@
-//! Opening sessions: for every log-in, code and device.
+//! Opens sessions for log-ins, codes and devices.
 //!
-//! Owns the order: what the session depends on is held first, the branch finds its session, and a session
-//! too many ends the one that was used longest ago.
+//! Owns the order: dependencies are locked first, the branch finds its session, and a session beyond the limit ends
+//! the one that was used longest ago.
 
 use crate::app::App;
 use crate::base::Timestamp;
@@ -15,13 +15,13 @@ use crate::store::sessions::open::{self, NewBranch};
 
 use super::logout_notices;
 
-/// What is opened, by whom.
+/// The parameters of a new session.
 pub struct Opening<'a> {
     /// The session with the first branch it would have.
     pub session: Session,
     /// The device it is opened on.
     pub device: &'a Device,
-    /// Who opens it.
+    /// The origin of the request.
     pub origin: &'a Origin,
     /// Since when the name of the client is its own.
     pub name_since: Timestamp,
@@ -31,12 +31,12 @@ pub struct Opening<'a> {
 pub struct Opened {
     /// The session.
     pub session: Session,
-    /// How many branches made room for it. Counted by the caller, after the commit.
+    /// How many branches it replaced. The caller counts them after the commit.
     pub replaced: u64,
 }
 
-/// Opens a session, or a branch of the one that the client has in the same sign-in already. None when the
-/// user was disabled, got a new password or logged out since the session was allowed.
+/// Opens a session, or a branch of the session that the client already has in the same sign-in. `None` when the
+/// user was disabled, got a new password or logged out after authorizing it.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -69,8 +69,8 @@ pub async fn open_session(
     Ok(Some(Opened { session, replaced }))
 }
 
-/// Makes room for one more session of its user. The user's row is held, so that log-ins at the same moment
-/// count one another.
+/// Makes room for one more session of its user. The user's row is locked, so that concurrent log-ins see each
+/// other.
 async fn end_surplus(
     app: &App,
     tx: &mut Tx,

@@ -1,8 +1,8 @@
-//! Checking what a passkey has signed.
+//! Checks the assertions of passkeys.
 //!
-//! Owns the order: the credential is read, the assertion is verified, and the use is noted with its counter or the
-//! failure with its event, in one transaction. An unknown credential, one of a disabled user and one with a wrong
-//! signature take the same way and have the same answer.
+//! Owns the order: the credential is read, the assertion is verified, and the use with its counter, or the failure,
+//! is recorded in one transaction. An unknown credential, one of a disabled user and one with a wrong signature
+//! take the same path and get the same answer.
 
 use crate::app::{App, AuditedTx};
 use crate::base::TimeSpan;
@@ -28,7 +28,7 @@ use super::write_limit::UserWrite;
 /// opens no used one.
 const KEPT: TimeSpan = TimeSpan::from_mins(70);
 
-/// An assertion, and the challenge that it has to answer.
+/// An assertion, and its expected challenge.
 pub struct Assertion {
     /// The challenge in base64url.
     pub challenge: String,
@@ -36,19 +36,19 @@ pub struct Assertion {
     pub response: AssertionResponse,
 }
 
-/// An assertion that was verified, of which nothing is recorded yet.
+/// A verified assertion that has not been recorded yet.
 pub(super) struct Judged {
-    /// The user whom the credential belongs to, if there is one.
+    /// The user of the credential, if any.
     user: Option<UserId>,
     used: Option<(StoredPasskey, Asserted)>,
-    /// The hash of the challenge, of which one assertion counts.
+    /// The hash of the challenge, which is single-use.
     spent: TokenHash,
 }
 
 /// The one refusal of an assertion.
 fn refused() -> Refusal {
     let message =
-        "The passkey was not accepted: it is unknown here, or it answers another challenge.";
+        "The passkey was not accepted: it is unknown, or it belongs to another challenge.";
     Refusal::new(Code::MfaFailed, message)
 }
 
@@ -85,8 +85,8 @@ pub(super) async fn judge(
     Ok(Judged { user, used: used.ok(), spent })
 }
 
-/// Whether a credential belongs to the user who signs in. Where no user is known yet, the authenticator has to name
-/// the user (WebAuthn §7.2, step 6).
+/// Whether a credential belongs to the user who signs in. If no user is known yet, the authenticator must name the
+/// user (WebAuthn §7.2, step 6).
 fn is_owner(stored: &StoredPasskey, handle: Option<&[u8]>, owner: Option<&User>) -> bool {
     let named = handle.map(|handle| handle == stored.user_id.uuid().as_bytes());
     match owner {
@@ -95,8 +95,8 @@ fn is_owner(stored: &StoredPasskey, handle: Option<&[u8]>, owner: Option<&User>)
     }
 }
 
-/// What a signature of an unknown credential is compared with, so that the time does not tell it: the point of
-/// WebAuthn §16.2, whose private key is public.
+/// The key for signatures of unknown credentials, so that the time does not reveal them: the point of WebAuthn
+/// §16.2, whose private key is public.
 const DECOY: KnownCredential<'static> = KnownCredential {
     public_key: b"\xa5\x01\x02\x03\x26\x20\x01\x21\x58\x20\
         \xaf\xef\xa1\x6f\x97\xca\x9b\x2d\x23\xeb\x86\xcc\xb6\x40\x98\xd2\
@@ -108,7 +108,7 @@ const DECOY: KnownCredential<'static> = KnownCredential {
 };
 
 impl Judged {
-    /// The user whom the credential belongs to, if there is one; the nil id otherwise, so that both are looked up.
+    /// The user of the credential, or the nil id, so that both cause a lookup.
     pub(super) fn user_or_nil(&self) -> UserId {
         self.user.unwrap_or_else(|| UserId::from_uuid(uuid::Uuid::nil()))
     }
@@ -118,11 +118,11 @@ impl Judged {
         self.used.is_some()
     }
 
-    /// Notes the use, or the failure. `may_count` is false where the account is disabled.
+    /// Records the use, or the failure. `may_count` is false if the account is disabled.
     ///
     /// # Errors
-    /// The one refusal, once its event is recorded; `challenge_invalid` when an assertion of this challenge was used
-    /// before; faults.
+    /// The one refusal, after its event was recorded; `challenge_invalid` when an assertion of this challenge was
+    /// used before; faults.
     pub(super) async fn settle(&self, tx: &mut AuditedTx, may_count: bool) -> Result<(), Failure> {
         let (app, info) = (tx.app(), tx.info());
         let Some((stored, asserted)) = self.used.as_ref().filter(|_| may_count) else {
@@ -155,7 +155,7 @@ impl Judged {
     }
 }
 
-/// Checks an assertion of `user`, who has completed another factor, and notes its use.
+/// Checks an assertion of `user`, who has completed another factor, and records its use.
 ///
 /// # Errors
 /// `mfa_failed`; `feature_disabled`; faults.

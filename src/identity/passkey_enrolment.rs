@@ -1,7 +1,7 @@
 //! Adding a passkey.
 //!
-//! Owns the order: the challenge is sealed for the user, and nothing is stored before an authenticator has answered
-//! it. A challenge counts once.
+//! The challenge is sealed for the user and single-use, and nothing is stored before an authenticator has answered
+//! it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -40,7 +40,7 @@ const DEFAULT_NAME: &str = "Passkey";
 
 /// A passkey that is being added.
 pub struct PasskeySetup {
-    /// The sealed challenge, which comes back with the response.
+    /// The sealed challenge, which the caller returns with the response.
     pub challenge: String,
     /// Seconds until it ends.
     pub expires_in: i64,
@@ -48,13 +48,13 @@ pub struct PasskeySetup {
     pub public_key: Value,
 }
 
-/// The response of an authenticator that has made a passkey.
+/// The response of an authenticator with a new passkey.
 pub struct AddedPasskey {
     /// The sealed challenge.
     pub challenge: String,
     /// The response.
     pub response: RegistrationResponse,
-    /// The name of the factor; none takes that of the authenticator.
+    /// The name of the factor; by default that of the authenticator.
     pub name: Option<String>,
     /// Whether a second factor follows the password from now on.
     pub asks_second: bool,
@@ -119,7 +119,7 @@ fn open(
     };
     opened().ok_or_else(|| {
         let message =
-            "This challenge has expired, was used, or was issued to another user. Begin again.";
+            "This challenge has expired, was already used, or was issued to another user. Start again.";
         Refusal::field("challenge", "invalid", message)
     })
 }
@@ -195,8 +195,8 @@ pub async fn add_passkey(
 }
 
 fn not_made() -> Refusal {
-    let message = "The response is not valid for this challenge, or the authenticator did not verify its user. \
-                   Begin again, with an authenticator that asks for a PIN, a fingerprint or a face.";
+    let message = "The response is not valid for this challenge, or the authenticator did not verify its user. Start \
+                   again, with an authenticator that asks for a PIN, a fingerprint or a face.";
     Refusal::field("credential", "invalid", message)
 }
 

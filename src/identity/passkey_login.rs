@@ -12,10 +12,10 @@ use super::authentication::{
 use super::continue_login::{ApiAim, Pending};
 use super::login::{LoginOutcome, RequestedAccess, open, request};
 
-/// Begins a log-in with a passkey. The options are the same for everyone, and nothing is stored.
+/// Begins a log-in with a passkey. The options contain no user, and nothing is stored.
 ///
 /// # Errors
-/// `feature_disabled`; what is wrong with the tokens that are asked for.
+/// `feature_disabled`; errors of the requested tokens.
 pub async fn begin_with_passkey(
     app: App,
     asked: RequestedAccess,
@@ -37,7 +37,7 @@ pub async fn passkey_options(
     let pending = Pending::open(&app, &challenge, Channel::Api, now)?;
     let Waiting { public_key, .. } = pending.waiting(&app, Channel::Api, now).await?;
     let public_key = public_key.ok_or_else(|| {
-        let message = "This log-in does not wait for a passkey, or the account has none.";
+        let message = "This log-in does not expect a passkey, or the account has none.";
         Refusal::field("challenge", "invalid", message)
     })?;
     let expires_in = pending.expires_in(Channel::Api, now);
@@ -47,7 +47,7 @@ pub async fn passkey_options(
 /// Checks the response of the authenticator, and opens a session unless another step is missing.
 ///
 /// # Errors
-/// `challenge_invalid`; as [`PasskeySignIn::advance`], and what is wrong with the tokens that are asked for.
+/// `challenge_invalid`; as [`PasskeySignIn::advance`], and errors of the requested tokens.
 pub(super) async fn proceed(
     app: &App,
     challenge: &str,

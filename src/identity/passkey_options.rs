@@ -1,6 +1,6 @@
-//! The options that authenticators are asked with, and the party that passkeys are for.
+//! The options for authenticators, and the relying party.
 //!
-//! Owns who is told which credentials there are: a user who has completed another factor.
+//! Credentials are only disclosed to a user who has completed another factor.
 
 use serde_json::Value;
 
@@ -13,7 +13,7 @@ use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::store::Link;
 use crate::store::passkeys::{self, CredentialDescriptor};
 
-/// The party that passkeys are for.
+/// The relying party.
 ///
 /// # Errors
 /// `feature_disabled` where there are none.
@@ -23,13 +23,13 @@ pub fn relying_party(app: &App) -> Result<&RelyingParty, Refusal> {
     app.relying_party.as_ref().ok_or_else(|| Refusal::new(Code::FeatureDisabled, message))
 }
 
-/// The challenge of the authentication with this id. It is not the id itself, which counts once.
+/// The challenge of the authentication with this id. It is not the id itself, which is single-use.
 #[must_use]
 pub fn challenge_of(id: &[u8; 16]) -> String {
     sha256_base64url(&[b"webauthn/", &id[..]].concat())
 }
 
-/// The options for a user whose passkeys are to be named: after another factor, never before one.
+/// The options with the passkeys of a user, only after another factor.
 ///
 /// # Errors
 /// `feature_disabled`; faults.
@@ -44,7 +44,7 @@ pub async fn options_of_user(
     Ok(request_options(party, challenge, &descriptors(&stored)))
 }
 
-/// The options for a user who is not known yet: the same for everyone.
+/// The options for an unknown user, without credentials.
 ///
 /// # Errors
 /// `feature_disabled`.

@@ -18,7 +18,7 @@ use super::lockout;
 use super::notifications::{Notification, notify};
 use super::register::parse_password_of;
 
-/// What goes on when everything else of a user ends.
+/// The sessions that continue when all others of a user end.
 #[derive(Debug, Clone, Copy)]
 pub enum Keep {
     /// A session at `/v1`.
@@ -27,23 +27,23 @@ pub enum Keep {
     Browser(BrowserId),
 }
 
-/// A change of password, as the user asks for it.
+/// A change of password by its user.
 pub struct PasswordChange {
     /// The current password, typed again.
     pub current: Password,
     /// The new password as typed.
     pub new: String,
-    /// What goes on.
+    /// The sessions that continue.
     pub keep: Keep,
-    /// What its new cookie is stored as, where it has one: a thief of the cookie from before is signed out as well.
+    /// The stored hash of its new cookie, if it has one, so that an attacker with the previous cookie is signed out
+    /// as well.
     pub cookie: Option<TokenHash>,
 }
 
-/// Changes the password if the current one is right. Everything else of the user ends, what the
-/// change was made in goes on.
+/// Changes the password if the current one is right. All other sessions of the user end.
 ///
 /// # Errors
-/// Refused when the current password is wrong or the new one not acceptable.
+/// Refused when the current password is wrong or the new one is not accepted.
 pub async fn change(
     app: App,
     user: User,
@@ -97,7 +97,7 @@ pub async fn change(
     };
 
     app.transaction(&info, async |tx| {
-        // Guarded by the epoch that was read with the old hash: of two changes at once one wins.
+        // Guarded by the epoch that was read with the old hash: of two concurrent changes one wins.
         let Some(everything) = everything_of(tx, user.id, Fate::Stays).await? else {
             right.refused(tx, &user, "account_changed").await?;
             return Err(invalid_token().into());
@@ -129,9 +129,9 @@ pub async fn change(
 /// The refusal of a new password that is the present one.
 #[must_use]
 pub(super) fn unchanged() -> Refusal {
-    let message = "This is the present password. Choose another one.";
+    let message = "This is your current password. Choose another one.";
     let fields = vec![FieldError { field: "new_password", code: "unchanged", message }];
-    Refusal { fields, ..Refusal::new(Code::WeakPassword, "This password is not acceptable.") }
+    Refusal { fields, ..Refusal::new(Code::WeakPassword, "This password is not allowed.") }
 }
 
 /// The refusal of a wrong password, on the field it was typed into.

@@ -26,12 +26,12 @@ pub fn check_name(name: Option<&str>) -> Result<(), Refusal> {
     }
 }
 
-/// What a user changes; `None` leaves a thing as it is.
+/// A change by a user; `None` keeps the present value.
 #[derive(Debug, Clone, Default)]
 pub struct ProfileChange {
     /// The name to show, or no name.
     pub name: Option<Option<String>>,
-    /// The language of mail, or none: the language of the request that causes it.
+    /// The language of mail; `Some(None)` follows the request that causes it.
     pub language: Option<Option<Locale>>,
 }
 
@@ -42,18 +42,17 @@ impl ProfileChange {
         Self { name: Some(name), ..Self::default() }
     }
 
-    /// Whether nothing is to be changed.
+    /// Whether the change is empty.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.name.is_none() && self.language.is_none()
     }
 }
 
-/// Changes what users may change of themselves: the name to show and the language of mail. What is stored already
-/// is a success that writes nothing.
+/// Changes the user's display name and language of mail. Unchanged values succeed without a write.
 ///
 /// # Errors
-/// Refused when the name is not showable; too many writes.
+/// Refused when the name is invalid; too many writes.
 pub async fn update(
     app: App,
     user: UserId,
@@ -111,7 +110,7 @@ pub async fn language(app: &App, user: UserId) -> Result<Option<String>, Fault> 
     user_language::of(&mut app.db.reader().await?, user).await
 }
 
-/// Stores the language that a user has chosen at a page, where one is signed in there.
+/// Stores the language that a signed-in user has chosen at a page.
 ///
 /// # Errors
 /// Only faults, and too many writes.

@@ -1,4 +1,4 @@
-//! Refreshing at `/v1`: a genuine refresh token of a log-in there for new tokens.
+//! Refreshing at `/v1`: new tokens for a refresh token of a log-in there.
 
 use crate::app::App;
 use crate::base::Timestamp;
@@ -13,7 +13,7 @@ use crate::tokens::validate;
 /// Answers a refresh token.
 ///
 /// # Errors
-/// Refused as the contract says; unavailable when storage cannot keep up.
+/// The documented refusals; unavailable when storage cannot keep up.
 pub async fn refresh(
     app: &App,
     refresh_token: &str,
@@ -31,8 +31,7 @@ pub async fn refresh(
     if !validate::has_active_client(app, &session) {
         return Err(refresh::invalid().into());
     }
-    // None is the built-in client. What a registered one may not have any more, or should never have
-    // had, is not renewed.
+    // `None` is the built-in client. Access that a registered client may not have any more is not renewed.
     if let Some(client) = app.client(&session.client_id) {
         if !client.metadata.first_party || !client.may_target(session.audience.as_deref()) {
             return Err(refresh::invalid().into());

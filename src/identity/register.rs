@@ -20,8 +20,7 @@ pub fn parse_login(raw: &str) -> Result<LoginName, Refusal> {
     LoginName::parse(raw).map_err(|error| Refusal::field("login", error.code(), error.message()))
 }
 
-/// Parses a password for storage by the rules of the server, naming the field it came in: the one check of every
-/// way in which a password is set.
+/// Parses a new password by the rules of the server, naming its field. Every way to set a password uses this check.
 ///
 /// # Errors
 /// `weak_password`, naming the field.
@@ -33,14 +32,14 @@ pub fn parse_password(
 ) -> Result<Password, Refusal> {
     let policy = &app.config.password_policy;
     policy.accept(raw, login).map_err(|error| {
-        let message = "This password is not acceptable.";
+        let message = "This password is not allowed.";
         let fields = vec![FieldError { field, code: error.code(), message: policy.message(error) }];
         Refusal { fields, ..Refusal::new(Code::WeakPassword, message) }
     })
 }
 
-/// Parses a new password of `user` in the same way. It is neither the login name nor the verified address, which signs
-/// in as well.
+/// Parses a new password of `user` in the same way. It may be neither the login name nor the verified address, which
+/// signs in as well.
 ///
 /// # Errors
 /// `weak_password`, naming the field; faults.
@@ -60,15 +59,15 @@ pub fn parse_password_of(
 /// The refusal of a login that exists, or looks like one that does.
 #[must_use]
 pub fn login_taken() -> Refusal {
-    let message = "This login exists already, or looks like one that does.";
+    let message = "This login already exists, or looks like an existing one.";
     let fields = vec![FieldError { field: "login", code: "taken", message }];
     Refusal { fields, ..Refusal::new(Code::LoginTaken, message) }
 }
 
-/// Makes an account without a proof of an address.
+/// Creates an account without a verified address.
 ///
 /// # Errors
-/// Refused when this is not allowed, the login is taken or not one, or the password is weak.
+/// Refused when this is not allowed, the login is taken or invalid, or the password is weak.
 pub async fn register(app: App, form: AccountForm, info: RequestInfo) -> Result<User, Failure> {
     sign_up::require(&app, Registration::Open)?;
     sign_up::throttle(&app, &info)?;

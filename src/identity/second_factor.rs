@@ -1,8 +1,8 @@
 //! Checking a code of a second factor: of a TOTP secret, or a recovery code.
 //!
-//! Owns the order: counted, compared, used up, all in the transaction of the caller. A code that was counted
-//! stays counted when it is refused, and the guarded write decides which of two requests used it up. Only
-//! comes after a right password, so that the counters lock no account of which the caller lacks the password.
+//! Owns the order: count, compare, use, all in the transaction of the caller. A refused code stays counted, and the
+//! guarded write decides which of two requests used it. It is only reached after a right password, so that its
+//! counters cannot be used to lock accounts without one.
 
 use std::net::IpAddr;
 
@@ -28,7 +28,7 @@ use super::{admission, failed_attempts, lockout, sign_in_alarms};
 
 /// A code as a user typed it.
 pub struct TypedCode {
-    /// Which kind of code it is meant to be.
+    /// The intended kind of code.
     pub method: CodeMethod,
     /// The text.
     pub text: Secret<String>,
@@ -61,7 +61,7 @@ impl TypedCode {
         Self { method, text: Secret::new(text) }
     }
 
-    /// A code of which only the text is known: digits are of an app, everything else is a recovery code.
+    /// A code of which only the text is known: digits are a code of an app, everything else is a recovery code.
     #[must_use]
     pub fn guess(text: String) -> Self {
         let is_totp = totp::parse_code(&text).is_some();
@@ -117,7 +117,7 @@ pub(super) async fn record_failed(
 struct Counted {
     /// Forgotten when the code was right.
     own: Option<Vec<u8>>,
-    /// Of which one attempt is given back when the code was right: those of others stay counted.
+    /// Counters of which only this attempt is returned when the code was right; others stay counted.
     shared: Vec<Vec<u8>>,
 }
 
@@ -199,7 +199,7 @@ pub(super) fn names_of_network(app: &App, user: UserId, address: Option<IpAddr>)
         .map(|kind| app.pseudonyms.of(kind, &[user.uuid().as_bytes(), network.as_bytes()]))
 }
 
-/// The pseudonym of the counter of wrong TOTP codes from all networks that the account does not know.
+/// The pseudonym of the counter of wrong TOTP codes from unknown networks.
 pub(super) fn name_of_strangers(app: &App, user: UserId) -> Vec<u8> {
     app.pseudonyms.of("factor/totp/strangers", &[user.uuid().as_bytes(), b""])
 }
@@ -209,7 +209,7 @@ pub(super) fn account_name(app: &App, user: UserId) -> Vec<u8> {
     app.pseudonyms.of("factor/account", &[user.uuid().as_bytes()])
 }
 
-/// Compares with the accepted steps of every secret of the user, and uses the step up that it is of.
+/// Compares with the accepted steps of every secret of the user, and uses up the matching step.
 async fn use_totp(
     app: &App,
     tx: &mut AuditedTx,
@@ -221,7 +221,7 @@ async fn use_totp(
     let Some(code) = totp::parse_code(typed) else { return Ok(false) };
     let accepted = TimeStep::accepted(now);
     let mut found = None;
-    // Every secret is compared: the time does not tell which one the code is of.
+    // Every secret is compared, so that the time does not reveal which one matches.
     for stored in &stored {
         let Some(sealed) = &stored.sealed else { continue };
         let secret = app.unseal_totp(user.id, stored.factor.id, sealed)?;

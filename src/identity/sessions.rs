@@ -1,4 +1,4 @@
-//! The list of sessions, and ending one's own.
+//! Listing sessions, and ending the caller's own.
 
 use uuid::Uuid;
 
@@ -60,8 +60,8 @@ pub enum Which {
     All,
 }
 
-/// A page of live sessions and of sign-ins at Signet's pages that `filter` names, newest first. It may have fewer than
-/// asked for, or none, and a cursor all the same.
+/// A page of live sessions and of sign-ins at Signet's pages that `filter` names, newest first. It may have fewer
+/// than requested, or none, and still have a cursor.
 ///
 /// # Errors
 /// Only faults.
@@ -89,7 +89,7 @@ pub async fn list(
 /// Ends one of the caller's sessions, or a sign-in at Signet's pages with the sessions that belong to it.
 ///
 /// # Errors
-/// `not_found` when it is another user's or not live: the two are not told apart.
+/// `not_found` when it is another user's or not live, without distinction.
 pub async fn end_one(
     app: App,
     caller: Caller,
@@ -137,7 +137,7 @@ pub async fn end_many(
         let epoch = users::raise_epoch(tx, user, now).await?.ok_or_else(invalid_token)?;
         let mut kept = None;
         if which == Which::Others {
-            // False: another request ended everything first; then this session is over too.
+            // False: another request ended everything first, including this session.
             let old = epoch - 1;
             if !sessions::carry_over(tx, caller.session.id, user, old, epoch).await? {
                 return Err(invalid_token().into());

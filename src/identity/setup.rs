@@ -56,11 +56,11 @@ pub async fn is_open(app: &App) -> Result<bool, Fault> {
     Ok(!setup_links::is_closed(&mut app.db.reader().await?).await?)
 }
 
-/// Whether a link would be accepted. Looking consumes nothing.
+/// Whether a link would be accepted. Consumes nothing.
 ///
 /// # Errors
-/// `setup_link_invalid` when it would not. Once an administrator has existed, the refusal does not recommend
-/// a fresh link, which would be refused as well.
+/// `setup_link_invalid` when it would not. Once there has been an administrator, the refusal does not suggest a new
+/// link, which would be refused as well.
 pub async fn check_link(app: App, token: String, info: RequestInfo) -> Result<(), Failure> {
     let now = info.now;
     throttle_link(&app, &info)?;
@@ -77,10 +77,10 @@ async fn refused_link(link: &mut impl Link) -> Result<Refusal, Fault> {
     Ok(if is_closed { used_link() } else { invalid_link() })
 }
 
-/// Makes the first administrator, closes set-up for good and logs them in: one transaction.
+/// Creates the first administrator, closes set-up permanently and logs them in, in one transaction.
 ///
 /// # Errors
-/// Refused when the link is not good any more, the login is none or taken, or the password weak.
+/// Refused when the link is no longer valid, the login is invalid or taken, or the password is weak.
 pub async fn complete(
     app: App,
     token: String,
@@ -122,10 +122,10 @@ pub async fn complete(
         GrantedAccess { client_id: client::BUILT_IN, target: &Target::Issuer, granted: &granted };
     let session = new_session(&app, &user, access, now);
 
-    // A login that is taken must not use up the link, let alone close set-up.
+    // A taken login must neither consume the link nor close set-up.
     app.transaction_or_nothing(&info, async |tx| {
-        // The link alone is no gate, there may be several; closing is, and the request that comes second
-        // waits there, before it holds a lock that the first may need.
+        // There may be several links, so closing set-up is the guard. A second request waits there, before it locks
+        // a lock that the first may need.
         if !setup_links::is_open_link(tx, &token_hash(&token), now).await? {
             return Err(refused_link(tx).await?.into());
         }
@@ -158,7 +158,7 @@ fn throttle_link(app: &App, info: &RequestInfo) -> Result<(), Refusal> {
 fn invalid_link() -> Refusal {
     Refusal::new(
         Code::SetupLinkInvalid,
-        "This set-up link has expired or was not made by this server.",
+        "This set-up link has expired or does not belong to this server.",
     )
 }
 
@@ -167,5 +167,5 @@ fn used_link() -> Refusal {
 }
 
 fn closed() -> Refusal {
-    Refusal::new(Code::SetupClosed, "Set-up is closed: an administrator exists already.")
+    Refusal::new(Code::SetupClosed, "Set-up is closed: there is already an administrator.")
 }

@@ -1,8 +1,8 @@
-//! Telling the owner of an account about sign-ins that look like an attack.
+//! Notifies the owner of an account about sign-ins that look like an attack.
 //!
-//! Owns when that is: a network that is new to the account, right passwords that no second factor follows, and the
-//! limit of wrong codes. Owns how often it is told, so that an attacker cannot fill the owner's mailbox. Nothing here
-//! changes what an attempt leads to. Where rate limits are off, nothing is counted and nothing is told.
+//! Owns the triggers (a new network, right passwords without a second factor, the limit of wrong codes) and how often
+//! a mail is sent, so that an attacker cannot fill the owner's mailbox. It never affects an attempt. If rate limits
+//! are off, nothing is counted and no mail is sent.
 
 use crate::app::AuditedTx;
 use crate::base::TimeSpan;
@@ -14,7 +14,7 @@ use crate::store::{known_networks, login_limits};
 use super::attempt_names::AttemptNames;
 use super::notifications::{Notification, notify, reaches};
 
-/// How often a user is told of a network that is new to the account.
+/// How often a user is notified of a new network.
 const NEW_NETWORK_EVERY: TimeSpan = TimeSpan::from_days(1);
 
 /// Tells the user of a sign-in from a network that was not known to the account before. Not of the first network:
@@ -37,8 +37,8 @@ pub(super) async fn new_network(tx: &mut AuditedTx, user: &User) -> Result<(), F
     Ok(())
 }
 
-/// Counts a right password that a second factor has to follow, and tells the user when none followed so many. A
-/// completed sign-in begins the count anew.
+/// Counts a right password that needs a second factor, and notifies the user after too many without one. A
+/// completed sign-in resets the count.
 ///
 /// # Errors
 /// When the database cannot be written.

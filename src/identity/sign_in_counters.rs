@@ -1,7 +1,6 @@
-//! The counters of failed attempts that are running for an account, for administrators.
+//! The active counters of failed attempts of an account, for administrators.
 //!
-//! Owns how a counter is told from another: the database stores pseudonyms. Those of networks that are in the audit
-//! trail are computed and compared.
+//! The database stores pseudonyms, so those of networks in the audit trail are computed and compared.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -89,7 +88,8 @@ pub async fn closed_until(
             }
         }
     }
-    // The limits of second factors differ, and only its network tells which one a counter has. Few accounts have one.
+    // The limits of second factors differ, and only the network tells which one a counter has. Few accounts have such
+    // a counter.
     for (user, key) in unclear {
         let login_ref = failed_attempts::login_ref(app, key);
         let since = now - LONGEST_WINDOW;
@@ -154,7 +154,7 @@ fn names(app: &App, login_key: &str, user: Option<UserId>, networks: &[IpAddr]) 
     known
 }
 
-/// The limit of a counter whose network is not known: the widest, so that none is called closed that is not.
+/// The limit of a counter with an unknown network: the highest, so that no open counter is reported as closed.
 const fn unnamed_limit(guarded: Guarded) -> i64 {
     match guarded {
         Guarded::Password => ACCOUNT_FROM_NETWORK.tries,

@@ -1,8 +1,8 @@
 //! `/v1/step-up`: a session is raised to a higher assurance level, or its user authenticates again.
 //!
-//! Owns what is raised: the session in its place. Its refresh token stays as it is. The access tokens from before are
-//! worth what they say, also here: a step-up begins with the factors of the token and not with those of the session,
-//! which its user may have raised since with another one.
+//! The session keeps its identity and its refresh token. Earlier access tokens keep their level, also here: a step-up
+//! starts with the factors of the token and not with those of the session, which its user may have raised since with
+//! another token.
 
 use crate::app::App;
 use crate::base::TimeSpan;
@@ -23,7 +23,7 @@ use super::bearer::{Caller, invalid_token};
 use super::continue_login::{ApiAim, LoginTokens, Pending};
 use super::login::LoginOutcome;
 
-/// What a session shall be worth.
+/// The requested level of a session.
 #[derive(Debug, Clone, Copy)]
 pub struct StepUpRequest {
     /// The least level.
@@ -32,12 +32,12 @@ pub struct StepUpRequest {
     pub max_age: Option<TimeSpan>,
 }
 
-/// An access token for the session as it is, where the caller's is enough and worth as much; else a challenge for what
-/// the caller's token lacks.
+/// A new access token, if the caller's token already has the level of its session and that is sufficient; otherwise a
+/// challenge for the missing factors.
 ///
 /// # Errors
 /// `forbidden` when the account has no factor of the level; `invalid_token` when the account has changed, or when the
-/// token is enough and worth less than its session; faults.
+/// token is sufficient but below the level of its session; faults.
 pub async fn step_up(
     app: App,
     caller: Caller,
@@ -67,7 +67,7 @@ pub async fn step_up(
         AuthnStep::Authenticate(methods) => RemainingStep::Factor(methods),
         AuthnStep::Enrol { may_skip } => RemainingStep::Enrol { may_skip },
         AuthnStep::Refuse(Refused::UnmetRequirements) => return Err(unmet_requirements().into()),
-        // A password that has to be changed has ended every session.
+        // A required password change has ended every session.
         AuthnStep::ChangePassword | AuthnStep::Refuse(Refused::AccountChanged) => {
             return Err(invalid_token().into());
         }
@@ -76,7 +76,7 @@ pub async fn step_up(
     Ok(LoginOutcome::Pending(pending.issue(&app, Channel::Api, step, &info).await?))
 }
 
-/// Raises the session, and gives an access token that says so.
+/// Raises the session, and returns an access token of that level.
 ///
 /// # Errors
 /// `challenge_invalid` when the session has ended since, or another request was first; faults.

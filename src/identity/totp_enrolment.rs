@@ -1,7 +1,7 @@
 //! Enrolling a TOTP secret.
 //!
-//! Owns the order: the secret is sealed into `setup`, and stored only with a right code, which is used up by it.
-//! Nothing is stored for an enrolment that is not finished.
+//! The secret is sealed into `setup`, and stored only with a right code, which is used by it. Nothing is stored for
+//! an unfinished enrolment.
 
 use uuid::Uuid;
 
@@ -31,7 +31,7 @@ use super::write_limit::UserWrite;
 
 /// A TOTP secret that is being enrolled.
 pub struct TotpSetup {
-    /// The sealed secret, which comes back with the first code.
+    /// The sealed secret, which the caller returns with the first code.
     pub setup: String,
     /// The secret in base32.
     pub secret: String,
@@ -45,7 +45,7 @@ pub struct Confirmation {
     pub setup: String,
     /// The code that the user typed.
     pub code: String,
-    /// The name of the factor; none takes one by its kind.
+    /// The name of the factor; by default one for its kind.
     pub name: Option<String>,
 }
 
@@ -53,7 +53,7 @@ pub struct Confirmation {
 pub struct Enrolled {
     /// The factor.
     pub factor: Factor,
-    /// New recovery codes, where the account had none.
+    /// New recovery codes, if the account had none.
     pub recovery_codes: Vec<RecoveryCode>,
 }
 
@@ -100,10 +100,10 @@ pub(super) fn new_setup(app: &App, user: &User, now: Timestamp) -> Result<TotpSe
     Ok(shown(app, user, setup, &secret))
 }
 
-/// The setup that a page was opened with, to show it once more.
+/// The setup of a page, to show it again.
 ///
 /// # Errors
-/// `validation_failed` when it has expired, or is none of this user.
+/// `validation_failed` when it has expired, or belongs to another user.
 pub fn shown_again(
     app: &App,
     user: &User,
@@ -136,7 +136,7 @@ fn open(app: &App, user: UserId, setup: &str, now: Timestamp) -> Result<OpenedSe
         (!has_expired(begun_at + SETUP_LIFE, SETUP_LIFE, now)).then_some(OpenedSetup { id, secret })
     };
     opened().ok_or_else(|| {
-        let message = "This setup has expired, or was issued to another user. Begin again.";
+        let message = "This setup has expired, or was issued to another user. Start again.";
         Refusal::field("setup", "invalid", message)
     })
 }
@@ -159,7 +159,7 @@ pub async fn confirm_totp(
     require_verified(&app, &signed_in.user)?;
     let id = open(&app, user, &confirmation.setup, now)?.id;
     let checked = check(&app, &signed_in.user, confirmation, now);
-    // A repeated request: the code that was right the first time is over by now.
+    // A repeated request: the code that was right the first time has been used.
     if checked.is_err() && is_enrolled(&mut app.db.reader().await?, user, id).await? {
         return Err(enrolled_already().into());
     }
@@ -169,7 +169,7 @@ pub async fn confirm_totp(
         if !users::hold(tx, user, signed_in.epoch).await? {
             return Err(invalid_token().into());
         }
-        // Before the sign-in is judged: this factor may be what it lacks since the first request.
+        // Before the sign-in is checked, because since the first request it may lack this very factor.
         if is_enrolled(tx, user, id).await? {
             return Err(enrolled_already().into());
         }
@@ -185,7 +185,7 @@ pub(super) struct Confirmed {
     factor: Factor,
     secret: TotpSecret,
     step: TimeStep,
-    /// For an account that has none.
+    /// For an account without any.
     codes: Vec<RecoveryCode>,
 }
 
@@ -213,10 +213,10 @@ pub(super) fn check(
 }
 
 impl Confirmed {
-    /// Stores it and uses the code up, with recovery codes where the account has none. The caller holds the user.
+    /// Stores it and uses the code, with recovery codes if the account has none. The caller has locked the user.
     ///
     /// # Errors
-    /// `conflict` when it was confirmed before, or the account has as many as it may; faults.
+    /// `conflict` when it was confirmed before, or the account has the maximum number; faults.
     pub(super) async fn store(&self, tx: &mut AuditedTx, user: &User) -> Result<Enrolled, Failure> {
         let Self { factor, secret, step, codes } = self;
         let (app, now) = (tx.app(), tx.info().now);
@@ -248,7 +248,7 @@ pub(super) fn check_offered(app: &App) -> Result<(), Refusal> {
 }
 
 fn wrong_code() -> Refusal {
-    let message = "The code is wrong. Type the one that the app shows now; if it stays wrong, check that the \
+    let message = "The code is wrong. Enter the one that the app shows now; if it is refused again, check that the \
                    clock of the device is right.";
     Refusal::field("code", "wrong", message)
 }

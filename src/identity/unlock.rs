@@ -1,8 +1,8 @@
-//! Unlocking an account: its counters of failed attempts are cleared, whichever network they are of. They go with a
-//! deleted account, too.
+//! Unlocking an account: clears its counters of failed attempts from all networks. They are also cleared with a
+//! deleted account.
 //!
-//! Owns which counters belong to an account. Those of a network are in the memory of each process and end by
-//! themselves. Counters of sent mail stay: they protect a mailbox.
+//! Owns which counters belong to an account. Those of a network are in the memory of each process and expire.
+//! Counters of sent mail stay, because they protect a mailbox.
 
 use std::net::IpAddr;
 
@@ -26,8 +26,8 @@ pub async fn clear_passwords(tx: &mut AuditedTx, login_key: &str) -> Result<(), 
     login_limits::clear_account(tx, &name).await.map(drop)
 }
 
-/// Forgets the attempts at the password and the second factors of a user that came from the network of `address`. False
-/// when none were counted.
+/// Clears the counted attempts at the password and the second factors of a user from the network of `address`. False
+/// when there were none.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -60,8 +60,8 @@ pub async fn knows_network(
     known_networks::is_known(tx, &names.known, KNOWN_NETWORK, now).await
 }
 
-/// Forgets what is counted and remembered under the login name of an account that is deleted: an account that is made
-/// with the same name has another user, with other networks.
+/// Clears the counters and known networks under the login name of a deleted account, because a new account with the
+/// same name has another user.
 ///
 /// # Errors
 /// When the database cannot be written.

@@ -1,9 +1,9 @@
-//! How often a user may write: each such write leaves rows, most of them an audit event.
+//! The rate limit of a user's writes, which leave rows, mostly audit events.
 //!
-//! Owns who is exempt: administrators, whose work may need many writes and is audited. Service clients and
-//! the command line do not come here. A change of the password does not either: it is bounded by its hashes,
-//! and must be possible for the owner of an account while an attacker with one of their tokens writes. Nor does
-//! the end of one session: there are no more of those than sessions were opened.
+//! Administrators are exempt: their work may need many writes and is audited. Service clients and the command line
+//! are not limited here. Nor is a change of the password, which is limited by its hashes and must be possible while
+//! an attacker with a token of the user writes. Nor is the end of one session, which happens at most once per
+//! session.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -15,7 +15,7 @@ use crate::domain::user::{Role, User};
 
 use super::lockout::too_many;
 
-/// One write of a user, which counts once however often its transaction runs.
+/// One write of a user, which counts once even if its transaction is retried.
 pub struct UserWrite<'a> {
     app: &'a App,
     taken: AtomicBool,

@@ -1,5 +1,4 @@
-//! Back-channel logout: clients are told that a session of theirs has ended (OpenID Connect
-//! Back-Channel Logout 1.0).
+//! Back-channel logout: notifies clients that a session has ended (OpenID Connect Back-Channel Logout 1.0).
 //!
 //! Delivers the outbox that `identity::logout_notices` fills: a slow client delays only itself, and a
 //! crash loses no notice.
@@ -30,30 +29,30 @@ use crate::store::{audit, logout_fanouts};
 
 use super::logout_walks;
 
-/// The most notices of one client that are delivered at a time.
+/// The most concurrent notices to one client.
 const BATCH: u32 = 4;
-/// How many clients more are asked each time.
+/// The most further clients per run.
 const MAX_QUEUES: usize = 256;
-/// How long a client that did not take a notice is left alone, whatever else is due for it.
+/// How long a client that did not accept a notice gets no further ones.
 const REST: TimeSpan = TimeSpan::from_secs(30);
-/// How often a notice is tried: with the pauses below that is about a day.
+/// The most attempts per notice: with the pauses below, about a day.
 const MAX_TRIES: i64 = 9;
-/// How long the process that takes a notice has for it before another may take it.
+/// How long a process may hold a notice before another may take it.
 const TURN: TimeSpan = TimeSpan::from_secs(60);
-/// How long a logout token is good (Back-Channel Logout §2.4: keep it short).
+/// The lifetime of a logout token (Back-Channel Logout §2.4 recommends a short one).
 const LIFE: TimeSpan = TimeSpan::from_mins(2);
 /// The event of a logout token.
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 
-/// The queues of this process: which clients are being asked, and which are left alone for a while
-/// because they did not answer (a circuit breaker). Bounded by the clients there are.
+/// The queues of this process: the clients that are being notified, and those that rest after a failure (a circuit
+/// breaker). Bounded by the number of clients.
 #[derive(Clone, Default)]
 pub struct Queues(Arc<Mutex<HashMap<String, Queue>>>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Queue {
     Running,
-    /// Until the counting clock shows this: one that can be set could make the rest as long as it likes.
+    /// Until this time of the monotonic clock, so that a change of the wall clock does not prolong the rest.
     Resting {
         until: TimeSpan,
     },
@@ -74,12 +73,12 @@ impl Queues {
         true
     }
 
-    /// How many clients run or rest.
+    /// The number of clients that run or rest.
     fn len(&self) -> usize {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    /// Gives it back, to rest until `until` where the client did not answer.
+    /// Releases it, or lets it rest until `until` if the client did not answer.
     fn give_back(&self, client_id: &str, until: Option<TimeSpan>) {
         let mut queues = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match until {
@@ -89,11 +88,11 @@ impl Queues {
     }
 }
 
-/// Begins to deliver what is due, each client by a task of its own: a client that does not answer delays
-/// only itself. The tasks, for callers that wait for them.
+/// Starts a task for each client with notices that are due, so that a client that does not answer delays only
+/// itself. Returns the tasks.
 ///
 /// # Errors
-/// When the database cannot be read or written; what was taken is tried again later.
+/// When the database cannot be read or written. Taken notices are retried later.
 pub async fn begin(app: &App, queues: &Queues) -> Result<Vec<JoinHandle<()>>, Fault> {
     while write_next(app, app.now()).await? {}
     while logout_walks::write_next(app, app.now()).await? {}
@@ -103,7 +102,7 @@ pub async fn begin(app: &App, queues: &Queues) -> Result<Vec<JoinHandle<()>>, Fa
         logout_notices::make_due(&mut tx, now, CLIENTS).await?;
         tx.commit().await?;
     }
-    // Those that run or rest may be the ones that have waited for longest: they take no place of others.
+    // Clients that run or rest may have waited longest, and must not use up the limit for others.
     let limit = i64::try_from(MAX_QUEUES + queues.len()).unwrap_or(i64::MAX);
     let due = logout_notices::clients_due(&mut app.db.reader().await?, now, limit).await?;
     let counted = app.clock.counted();
@@ -112,7 +111,7 @@ pub async fn begin(app: &App, queues: &Queues) -> Result<Vec<JoinHandle<()>>, Fa
     Ok(claimed.map(|client_id| tokio::spawn(run(app.clone(), queues.clone(), client_id))).collect())
 }
 
-/// Delivers what is due, and returns when every client was asked.
+/// Delivers the notices that are due, and returns when all clients are done.
 ///
 /// # Errors
 /// When the database cannot be read or written.
@@ -124,7 +123,7 @@ pub async fn deliver(app: &App) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Delivers what is due for one client until nothing is, or until it does not answer.
+/// Delivers the notices of one client until none is due, or until it does not answer.
 async fn run(app: App, queues: Queues, client_id: String) {
     let mut rest = None;
     loop {
@@ -136,7 +135,7 @@ async fn run(app: App, queues: Queues, client_id: String) {
                 break;
             }
             Err(fault) => {
-                tracing::warn!(%fault, client_id, "telling a client of log-outs failed; later again");
+                tracing::warn!(%fault, client_id, "a logout notice to a client failed; it will be retried");
                 rest = Some(app.clock.counted() + REST);
                 break;
             }
@@ -145,9 +144,9 @@ async fn run(app: App, queues: Queues, client_id: String) {
     queues.give_back(&client_id, rest);
 }
 
-/// Delivers the next notices of a client. None when none is due; else whether the client took any.
+/// Delivers the next notices of a client. `None` when none is due; otherwise whether the client accepted any.
 async fn deliver_some(app: &App, client_id: &str) -> Result<Option<bool>, Fault> {
-    // First the right to send: notices that wait for it are not taken, and another process may take them.
+    // First the permit to send, so that another process may take the notices meanwhile.
     let closed = |_| Fault::internal("the HTTP client is closed");
     let mut places = app.http_client.places(BATCH).await.map_err(closed)?;
     let now = app.now();
@@ -164,7 +163,7 @@ async fn deliver_some(app: &App, client_id: &str) -> Result<Option<bool>, Fault>
     let mut under_way: FuturesUnordered<_> = taken
         .iter()
         .map(|notice| async move {
-            // Not of the request that ended the session: that is long over when a client is tried again.
+            // A new trace, because a retry happens long after the request that ended the session.
             let trace = Trace::begun(random(&*app.entropy));
             let delivered = post(app, places, notice, now, trace).await;
             (notice, Delivery { trace, delivered })
@@ -178,10 +177,10 @@ async fn deliver_some(app: &App, client_id: &str) -> Result<Option<bool>, Fault>
     Ok(Some(took_any))
 }
 
-/// Writes the next clients of users whose sessions all ended into the outbox. Whether there may be more.
+/// Writes the next clients of users whose sessions all ended into the outbox. Returns whether there may be more.
 ///
 /// # Errors
-/// When the database cannot be read or written; what was written stays.
+/// When the database cannot be read or written. Committed rows stay.
 pub async fn write_next(app: &App, now: Timestamp) -> Result<bool, Fault> {
     if !logout_fanouts::any(&mut app.db.reader().await?).await? {
         return Ok(false);
@@ -209,7 +208,7 @@ pub async fn write_next(app: &App, now: Timestamp) -> Result<bool, Fault> {
     Ok(true)
 }
 
-/// One try to deliver a notice.
+/// One attempt to deliver a notice.
 struct Delivery {
     trace: Trace,
     delivered: Result<(), String>,
@@ -223,7 +222,7 @@ async fn post(
     now: Timestamp,
     trace: Trace,
 ) -> Result<(), String> {
-    // A client that is gone, or does not want to be told any more, has been told.
+    // A client that is deleted, or no longer registered for notices, counts as notified.
     let Some(client) = app.client(&notice.client_id) else { return Ok(()) };
     let Some(uri) = &client.metadata.backchannel_logout_uri else { return Ok(()) };
     let token = logout_token(app, &client, notice, now).map_err(|fault| fault.to_string())?;
@@ -266,7 +265,7 @@ async fn record_delivery(
         Err(why) if notice.tries >= MAX_TRIES => {
             tracing::warn!(
                 client_id = notice.client_id, why, %trace_id, %span_id,
-                "a client was not told of a log-out"
+                "a client was not notified of a log-out"
             );
             logout_notices::remove(&mut tx, notice.id).await?;
             let event = Event::new(EventKind::LogoutNoticeFailed)
@@ -278,7 +277,7 @@ async fn record_delivery(
         Err(why) => {
             tracing::info!(
                 client_id = notice.client_id, why, %trace_id, %span_id,
-                "telling of a log-out failed"
+                "a logout notice failed"
             );
             logout_notices::put_off(&mut tx, notice.id, now + pause(notice.tries), now).await?;
         }
@@ -286,7 +285,7 @@ async fn record_delivery(
     tx.commit().await
 }
 
-/// The pause after the try of this number: five seconds, then four times as long each time.
+/// The pause after this many attempts: five seconds, then four times as long each time.
 fn pause(tries: i64) -> TimeSpan {
     let exponent = u32::try_from(tries.clamp(1, 8) - 1).unwrap_or(0);
     TimeSpan::from_secs(5 * 4_i64.pow(exponent))

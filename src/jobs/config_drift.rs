@@ -1,17 +1,17 @@
-//! Managed objects that were changed elsewhere, for the metrics and the log.
+//! Drift of managed objects, for the metrics and the log.
 
 use crate::admin::declarative::drift;
 use crate::app::App;
 use crate::domain::outcome::Fault;
 
-// Every server counts for itself: the gauge of each is true, and there is no leader to lose.
+// Every server counts for itself, so no leader is needed.
 
-/// Compares every managed object with what the files said, sets the gauge of each source and warns of those that have
-/// drifted. Changes nothing.
+/// Compares every managed object with what was applied, sets the gauge of each source, and logs a warning for sources
+/// with drift. Changes nothing.
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn look(app: &App) -> Result<(), Fault> {
+pub async fn compare(app: &App) -> Result<(), Fault> {
     let found = drift(app).await?;
     for (source, objects) in found.by_source.iter().filter(|(_, objects)| **objects > 0) {
         tracing::warn!(

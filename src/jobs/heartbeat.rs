@@ -1,5 +1,5 @@
-//! The heartbeat of this process: its row among those that work on the database, the clock of the
-//! database, and the settings of the others.
+//! The heartbeat of this process: its row in the database, the clock of the database, and the settings of other
+//! processes.
 
 use crate::app::App;
 use crate::app::differing_settings;
@@ -7,8 +7,7 @@ use crate::domain::outcome::Fault;
 use crate::domain::process_settings::DEAD_AFTER;
 use crate::store::processes;
 
-/// Follows the clock of the database, writes this process's row and removes those of processes that have
-/// ended without a word.
+/// Follows the clock of the database, writes this process's row and removes those of processes that have died.
 ///
 /// # Errors
 /// When the database cannot be read or written.
@@ -38,10 +37,10 @@ pub async fn compare_settings(app: &App) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Writes down what waits in memory and takes this process's row away: it ends.
+/// Stores what is buffered in memory and removes this process's row, at shutdown.
 ///
 /// # Errors
-/// When the database cannot be written; then the others remove the row in a minute.
+/// When the database cannot be written. Other processes then remove the row after a minute.
 pub async fn leave(app: &App) -> Result<(), Fault> {
     if let Err(fault) = app.write_refusals().await {
         tracing::warn!(%fault, "refused attempts of the last second are not in the audit trail");

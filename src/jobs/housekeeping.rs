@@ -1,8 +1,7 @@
-//! Housekeeping: what is not needed any more goes, a few milliseconds at a time.
+//! Housekeeping: removes expired data, a few milliseconds at a time.
 //!
-//! Owns how long things are kept when they are over, and the pace: SQLite has one writer, so that a
-//! transaction which holds it for longer than a moment delays every other one. One transaction is one step of one kind
-//! of thing; the next step comes after a pause that is longer than the step was.
+//! Owns how long expired data is kept, and the size of a step. SQLite has one writer, so a long transaction delays
+//! every other one. One transaction is one step for one kind of data, followed by a longer pause.
 
 use std::time::{Duration, Instant};
 
@@ -21,34 +20,33 @@ use crate::store::housekeeping::RemovedBranch;
 use crate::store::sessions::expiry::{ExpiredSession, record_expired};
 use crate::store::{activity, housekeeping as store, known_networks, login_limits};
 
-/// How long a verifier that does not come any more is remembered.
+/// How long a verifier that no longer fetches keys is kept.
 const KEEP_VERIFIERS: TimeSpan = TimeSpan::from_days(30);
-/// How long one that came once or twice is.
+/// How long one that fetched them once or twice is kept.
 const KEEP_PASSERS_BY: TimeSpan = TimeSpan::from_days(2);
 /// How long an ended session is kept, so that an administrator can ask why it ended.
 const KEEP_SESSIONS: TimeSpan = TimeSpan::from_days(1);
 /// How long the event of an expired session is kept: there are as many as log-ins.
 const KEEP_EXPIRY_EVENTS: TimeSpan = TimeSpan::from_days(30);
-/// How long codes and the like are kept when their time is over: a code that comes a second time
-/// within it is noticed.
+/// How long codes and the like are kept after they expire, so that reuse is detected.
 const KEEP_PROVIDER: TimeSpan = TimeSpan::from_mins(60);
-/// How long pushed requests and ids that count once are: strangers can have them written down, so there
-/// are to be few. Not at once, because clocks are set back a little at times.
+/// How long expired pushed requests and single-use ids are kept. Unauthenticated callers can cause them, so the
+/// time is short; it is not zero, because clocks are sometimes set back a little.
 const KEEP_RUBBISH: TimeSpan = TimeSpan::from_mins(5);
 
-/// The most rows one step removes, or walks through.
-pub const MOST_ROWS: i64 = 500;
-/// The fewest: below, a step costs little more than its commit.
-const LEAST_ROWS: i64 = 20;
-/// What the first step of a run takes on.
+/// The most rows that one step removes or reads.
+pub const MAX_ROWS: i64 = 500;
+/// The fewest: a smaller step costs little more than its commit.
+const MIN_ROWS: i64 = 20;
+/// The size of the first step of a run.
 const FIRST_ROWS: i64 = 100;
-/// How long the statement of a step is meant to take.
+/// The target time of a step's statement.
 const TARGET: Duration = Duration::from_millis(4);
-/// The shortest pause between two steps, and how many times longer than the step it is.
+/// The shortest pause between two steps, and the factor of a step's time.
 const PAUSE: Duration = Duration::from_millis(5);
 const PAUSE_TIMES: u32 = 2;
 
-/// What a run has removed.
+/// The number of rows that a run has removed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Removed {
     /// Rows in all.
@@ -72,17 +70,17 @@ impl Removed {
     }
 }
 
-/// What one transaction has done.
+/// The result of one transaction.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Step {
     removed: u64,
-    /// Events of what was removed.
+    /// Audit events that were written.
     written: u64,
     /// Whether there may be more to remove.
     is_full: bool,
 }
 
-/// A kind of thing that is over at some time.
+/// A kind of data that expires.
 #[derive(Debug, Clone, Copy)]
 enum Kind {
     Sessions,
@@ -151,7 +149,7 @@ impl Kind {
         }
     }
 
-    /// Removes up to `rows`, or half as many where each may leave an event.
+    /// Removes up to `rows`, or half as many if each may cause an event.
     async fn remove(
         self,
         app: &App,
@@ -211,14 +209,13 @@ impl Kind {
     }
 }
 
-/// The latest end of something of this length that is kept. What ends later was issued by a clock that was more
-/// than an hour ahead, and is not valid. A clock that is set back by less must not take the record of a code that
-/// was redeemed.
+/// The latest plausible expiry of a row with this lifetime. A later one was written by a clock that was more than
+/// an hour ahead, and is not valid. A clock that is set back by less must not remove the record of a redeemed code.
 fn kept_until(length: TimeSpan, now: Timestamp) -> Timestamp {
     latest_end(length, now) + KEEP_PROVIDER
 }
 
-/// Writes the events of sessions that have expired and of which these branches were removed.
+/// Writes the events of expired sessions whose branches were removed.
 async fn record(
     app: &App,
     tx: &mut Tx,
@@ -241,12 +238,12 @@ async fn record(
     Ok(Step { removed, written, is_full: false })
 }
 
-/// How many rows the next step of a kind takes on, by how long the last one took.
+/// The number of rows in the next step of a kind, adapted to the time of the last one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Pace(i64);
+pub(super) struct BatchSize(i64);
 
-impl Pace {
-    /// Of the first step of a run.
+impl BatchSize {
+    /// The size of the first step of a run.
     pub(super) const FIRST: Self = Self(FIRST_ROWS);
 
     /// The rows.
@@ -254,36 +251,36 @@ impl Pace {
         self.0
     }
 
-    /// Never more than doubled or halved at once: one slow step may have another cause.
+    /// At most doubled or halved at once, because one slow step may have another cause.
     pub(super) fn after(self, took: Duration) -> Self {
         let took = i64::try_from(took.as_micros()).unwrap_or(i64::MAX).max(1);
         let target = i64::try_from(TARGET.as_micros()).unwrap_or(i64::MAX);
         let fitting = self.0.saturating_mul(target) / took;
-        Self(fitting.clamp(self.0 / 2, self.0 * 2).clamp(LEAST_ROWS, MOST_ROWS))
+        Self(fitting.clamp(self.0 / 2, self.0 * 2).clamp(MIN_ROWS, MAX_ROWS))
     }
 }
 
-/// Removes what is over, one step of every kind after the other until nothing is left. Nothing while
-/// the clock is not believed: what looks over may not be.
+/// Removes expired data, one step of every kind in turn, until nothing is left. Does nothing while the clock is not
+/// trusted.
 ///
 /// # Errors
-/// When the database cannot be written; the rest waits for the next run.
+/// When the database cannot be written. The next run removes the rest.
 pub async fn housekeep(app: &App, now: Timestamp) -> Result<Removed, Fault> {
     let mut removed = Removed::default();
     if !app.clock_is_steady().await? {
         return Ok(removed);
     }
-    let mut open: Vec<(Kind, Pace)> = Kind::ALL.map(|kind| (kind, Pace::FIRST)).to_vec();
+    let mut open: Vec<(Kind, BatchSize)> = Kind::ALL.map(|kind| (kind, BatchSize::FIRST)).to_vec();
     while !open.is_empty() {
         let mut left = Vec::new();
-        for (kind, pace) in open {
+        for (kind, size) in open {
             if app.is_draining() {
                 return Ok(removed);
             }
             let mut tx = app.db.begin().await?;
             let began = Instant::now();
-            let step = kind.remove(app, &mut tx, now, pace.0).await?;
-            // Without the commit: waiting for the disk is the same for one row and for many.
+            let step = kind.remove(app, &mut tx, now, size.0).await?;
+            // Without the commit, because the wait for the disk does not depend on the number of rows.
             let took = began.elapsed();
             tx.commit().await?;
             removed.add(step);
@@ -293,7 +290,7 @@ pub async fn housekeep(app: &App, now: Timestamp) -> Result<Removed, Fault> {
                 pause(began.elapsed()).await;
             }
             if step.is_full {
-                left.push((kind, pace.after(took)));
+                left.push((kind, size.after(took)));
             }
         }
         open = left;
@@ -301,12 +298,11 @@ pub async fn housekeep(app: &App, now: Timestamp) -> Result<Removed, Fault> {
     Ok(removed)
 }
 
-/// Walks through the sessions for those that were not refreshed for too long, and removes them as
-/// if their absolute life were over. Reads all that are old enough, a page at a time and without the
-/// writer, which it takes only where there is something to remove.
+/// Walks through the sessions and removes those that have been idle for too long. Reads all that are old enough, a
+/// page at a time, and takes the writer only if there is something to remove.
 ///
 /// # Errors
-/// When the database cannot be read or written; the next walk begins anew.
+/// When the database cannot be read or written. The next walk starts again.
 pub async fn sweep(app: &App, now: Timestamp) -> Result<Removed, Fault> {
     let mut removed = Removed::default();
     if !app.clock_is_steady().await? {
@@ -315,13 +311,13 @@ pub async fn sweep(app: &App, now: Timestamp) -> Result<Removed, Fault> {
     let before = now - KEEP_SESSIONS;
     // A younger one cannot have been idle for so long.
     let until = BranchId::earliest(before - app.lifetimes.idle);
-    let (mut at, mut pace) = (BranchId::from_uuid(uuid::Uuid::nil()), Pace::FIRST);
+    let (mut at, mut size) = (BranchId::from_uuid(uuid::Uuid::nil()), BatchSize::FIRST);
     while !app.is_draining() {
         let began = Instant::now();
         let page = {
             let mut reader = app.db.reader().await?;
-            // Each may leave an event.
-            store::walk_sessions(&mut reader, at, until, pace.0 / 2).await?
+            // Each may cause an event.
+            store::walk_sessions(&mut reader, at, until, size.0 / 2).await?
         };
         let over: Vec<BranchId> =
             page.iter().filter(|(_, idle)| *idle < before).map(|(id, _)| *id).collect();
@@ -334,16 +330,16 @@ pub async fn sweep(app: &App, now: Timestamp) -> Result<Removed, Fault> {
             app.metrics.count_removed(Kind::Sessions.name(), step.removed);
         }
         match page.last() {
-            Some((last, _)) if page.len() as u64 == (pace.0 / 2).unsigned_abs() => at = *last,
+            Some((last, _)) if page.len() as u64 == (size.0 / 2).unsigned_abs() => at = *last,
             _ => break,
         }
-        pace = pace.after(began.elapsed());
+        size = size.after(began.elapsed());
         pause(began.elapsed()).await;
     }
     Ok(removed)
 }
 
-/// Lets other writers go first, for longer than they were held up.
+/// Pauses for longer than the step took, so that other writers go first.
 pub(super) async fn pause(took: Duration) {
     tokio::time::sleep((took * PAUSE_TIMES).max(PAUSE)).await;
 }
@@ -361,17 +357,17 @@ mod tests {
     #[test]
     fn a_step_becomes_as_large_as_its_time_allows() {
         let millis = Duration::from_millis;
-        let mut pace = Pace::FIRST;
-        // A row takes 20 microseconds: 200 take what a step is meant to.
+        let mut size = BatchSize::FIRST;
+        // A row takes 20 microseconds, so 200 rows take the target time.
         for _ in 0..5 {
-            pace = pace.after(Duration::from_micros(20) * u32::try_from(pace.0).unwrap());
+            size = size.after(Duration::from_micros(20) * u32::try_from(size.0).unwrap());
         }
-        assert_eq!(pace, Pace(200));
-        assert_eq!(pace.after(millis(0)), Pace(400));
-        assert_eq!(pace.after(millis(1)), Pace(400));
-        assert_eq!(pace.after(millis(5)), Pace(160));
-        assert_eq!(pace.after(millis(10_000)), Pace(100));
-        assert_eq!(Pace(LEAST_ROWS).after(Duration::MAX), Pace(LEAST_ROWS));
-        assert_eq!(Pace(MOST_ROWS).after(millis(0)), Pace(MOST_ROWS));
+        assert_eq!(size, BatchSize(200));
+        assert_eq!(size.after(millis(0)), BatchSize(400));
+        assert_eq!(size.after(millis(1)), BatchSize(400));
+        assert_eq!(size.after(millis(5)), BatchSize(160));
+        assert_eq!(size.after(millis(10_000)), BatchSize(100));
+        assert_eq!(BatchSize(MIN_ROWS).after(Duration::MAX), BatchSize(MIN_ROWS));
+        assert_eq!(BatchSize(MAX_ROWS).after(millis(0)), BatchSize(MAX_ROWS));
     }
 }

@@ -1,6 +1,6 @@
-//! Key rotation by itself: every few seconds the plan is compared with the keys there are.
+//! Automatic key rotation: every few seconds the plan is compared with the existing keys.
 //!
-//! Owns when. What is due is `domain::key_rotation`; each step is `admin::key_rotation`.
+//! Owns the timing. `domain::key_rotation` decides what is due; `admin::key_rotation` carries out each step.
 
 use crate::admin::{key_rotation, verifiers};
 use crate::app::App;
@@ -10,26 +10,26 @@ use crate::domain::outcome::Fault;
 use crate::domain::signing_key::KeyState;
 use crate::store::keys;
 
-/// What came of a tick.
+/// The result of a tick.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ticked {
-    /// What the plan said was done.
+    /// The plan was carried out.
     Done(Vec<Change>),
-    /// The clock is not believed; nothing was done.
+    /// The clock is not trusted; nothing was done.
     Paused,
 }
 
-/// Writes down who fetched the keys, then takes the steps that are due. Any number of processes may
-/// tick at once: each step is guarded, and the process that comes second does nothing.
+/// Stores the fetches of keys, then takes the steps that are due. Any number of processes may tick concurrently:
+/// each step is guarded, and the second process does nothing.
 ///
 /// # Errors
-/// When the database cannot be read or written; the next tick goes on from what is there.
+/// When the database cannot be read or written. The next tick continues.
 pub async fn tick(app: &App) -> Result<Ticked, Fault> {
     if !app.clock_is_steady().await? {
         return Ok(Ticked::Paused);
     }
     let now = app.now();
-    // Keys matter more than who fetched them: what went wrong here is said when they are done.
+    // A failure here is reported only after the keys have been handled, which matter more.
     let written = verifiers::write_verifiers(app, now).await;
     let keys = key_rotation::facts(app).await?;
     let ttl = app.longest_access_ttl();
@@ -49,10 +49,11 @@ pub async fn tick(app: &App) -> Result<Ticked, Fault> {
     written.map(|()| Ticked::Done(done))
 }
 
-/// Signs with keys that are ordered to by now. Asks the database only where one is: called every second.
+/// Activates keys whose scheduled activation is due. Reads the database only if there is one, because this runs
+/// every second.
 ///
 /// # Errors
-/// When the database cannot be read or written; the next call goes on from what is there.
+/// When the database cannot be read or written. The next call continues.
 pub async fn follow_orders(app: &App) -> Result<(), Fault> {
     let now = app.now();
     let next = app.keyring().next_order;
@@ -78,11 +79,11 @@ fn announce(change: &Change) {
         Change::Activate { kid, missed, .. } => tracing::warn!(
             kid,
             missed,
-            "a new key signs though known verifiers have not fetched it: see signet key list"
+            "a new key signs although known verifiers have not fetched it: see signet key list"
         ),
         Change::Stop { kid } => {
-            tracing::info!(kid, "a key signs no longer: its algorithm is not in use")
+            tracing::info!(kid, "a key no longer signs: its algorithm is not in use")
         }
-        Change::Retire { kid } => tracing::info!(kid, "a key has left the published set"),
+        Change::Retire { kid } => tracing::info!(kid, "a key was removed from the published set"),
     }
 }

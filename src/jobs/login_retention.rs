@@ -1,7 +1,7 @@
-//! `SIGNET_AUDIT_LOGIN_RETENTION`: events of successful log-ins go before the others.
+//! `SIGNET_AUDIT_LOGIN_RETENTION`: removes events of successful log-ins before others.
 //!
-//! There are more of them than of all others. The walk reads without the writer, a page at a time, and takes it for
-//! one page's removals only, so that nothing waits for longer than that.
+//! They are most of the events. The walk reads pages without the writer, and takes it for the removals of one page
+//! at a time.
 
 use std::time::Instant;
 
@@ -11,23 +11,24 @@ use crate::base::id::AuditId;
 use crate::domain::outcome::Fault;
 use crate::store::login_retention as store;
 
-use super::housekeeping::{Pace, Removed, pause};
+use super::housekeeping::{BatchSize, Removed, pause};
 
-/// Removes the log-ins that are older than they are kept. Nothing while the clock is not believed.
+/// Removes log-in events that are older than the retention. Does nothing while the clock is not trusted.
 ///
 /// # Errors
-/// When the database cannot be read or written; the next run goes on from there.
+/// When the database cannot be read or written. The next run continues.
 pub async fn prune_logins(app: &App, now: Timestamp) -> Result<Removed, Fault> {
     let mut removed = Removed::default();
     if !app.clock_is_steady().await? {
         return Ok(removed);
     }
     let until = AuditId::earliest(now - app.config.audit_login_retention);
-    let (mut at, mut pace) = (store::position(&mut app.db.reader().await?).await?, Pace::FIRST);
+    let (mut at, mut size) =
+        (store::position(&mut app.db.reader().await?).await?, BatchSize::FIRST);
     let mut stored = at;
     while !app.is_draining() {
         let began = Instant::now();
-        let page = store::walk(&mut app.db.reader().await?, at, until, pace.rows()).await?;
+        let page = store::walk(&mut app.db.reader().await?, at, until, size.rows()).await?;
         let Some(last) = page.last() else { break };
         at = last.id;
         let mut logins = page.iter().filter(|event| event.is_login()).map(|event| event.id);
@@ -40,10 +41,10 @@ pub async fn prune_logins(app: &App, now: Timestamp) -> Result<Removed, Fault> {
             app.metrics.count_removed("audit_events", rows);
             stored = at;
         }
-        if page.len() as u64 != pace.rows().unsigned_abs() {
+        if page.len() as u64 != size.rows().unsigned_abs() {
             break;
         }
-        pace = pace.after(began.elapsed());
+        size = size.after(began.elapsed());
         pause(began.elapsed()).await;
     }
     if stored != at {

@@ -1,7 +1,7 @@
-//! Writing the clients of sessions that ended with a generation into the outbox of log-out notices.
+//! Writes the clients of sessions that a generation ended into the outbox of logout notices.
 //!
-//! One row ended them, whatever their number. Here they are found, a few hundred at a time, in a transaction each:
-//! SQLite has one writer. `backchannel_logout` delivers the notices.
+//! One row ended all of them. They are found here, a few hundred per transaction, because SQLite has one writer.
+//! `backchannel_logout` delivers the notices.
 
 use crate::app::App;
 use crate::base::Timestamp;
@@ -11,12 +11,12 @@ use crate::identity::logout_notices::{BATCH, tell};
 use crate::store::session_generations::{self as store, WalkedBranch};
 use crate::store::sessions::end::EndedSession;
 
-/// Writes the next ones of the oldest walk. False when there is none.
+/// Writes the next clients of the oldest walk. False when there is none.
 ///
 /// # Errors
-/// When the database cannot be read or written; what was not committed is written by the next run.
+/// When the database cannot be read or written. The next run writes the rest.
 pub async fn write_next(app: &App, now: Timestamp) -> Result<bool, Fault> {
-    // Without the writer, which is asked for only where there is something to write.
+    // Read first without the writer, which is only needed if there is something to write.
     if !store::any_walk(&mut app.db.reader().await?).await? {
         return Ok(false);
     }

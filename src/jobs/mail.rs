@@ -1,8 +1,8 @@
-//! Delivering mail from the outbox that `app::outbox` fills.
+//! Delivers mail from the outbox that `app::outbox` fills.
 //!
-//! Owns which mails are tried at the same time, what becomes of each, and what is recorded of it. A mail is
-//! delivered at least once: one whose process ends between the reply of the mail server and the removal of
-//! its row is sent again, with the same Message-ID.
+//! Owns concurrency, the outcome of each mail and its audit events. Delivery is at least once: if the process dies
+//! between the reply of the mail server and the removal of the row, the mail is sent again with the same
+//! Message-ID.
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
@@ -18,36 +18,36 @@ use crate::mail::{Draft, Mailer, Message};
 use crate::store::mails::{self, TakenMail, Turn};
 use crate::store::{audit, user_language};
 
-/// How many mails are taken at a time.
+/// The number of mails per batch.
 const BATCH: i64 = 16;
-/// How many connections to the mail server there are at a time.
+/// The number of concurrent connections to the mail server.
 const CONNECTIONS: usize = 4;
 /// How long a mail rests while mail is off.
 const OFF: TimeSpan = TimeSpan::from_mins(1);
-/// How long the process that takes a mail has for it while mail is off: nothing is sent.
+/// How long a process may hold a mail while mail is off and nothing is sent.
 const TURN_WHILE_OFF: TimeSpan = TimeSpan::from_secs(60);
 
-/// What became of a mail.
+/// The outcome of a mail.
 enum Outcome {
     Delivered,
-    /// The mail server refused it for good: stage and codes.
+    /// The mail server refused it permanently: stage and codes.
     Refused(String),
     /// It was not delivered before it expired.
     Expired,
-    /// It is tried again.
+    /// It will be retried.
     Deferred(String),
     /// There was no time left to try it in this turn.
     NotTried,
-    /// It is not to be sent: no user has the address, or the code in it is void.
+    /// It must not be sent: no user has the address, or its code is invalid.
     Dropped,
     /// Mail was switched off while it waited.
     Off,
 }
 
-/// Delivers what is due, until nothing is or until nothing of a batch could be delivered.
+/// Delivers the mails that are due, until none is left or no mail of a batch could be delivered.
 ///
 /// # Errors
-/// When the database cannot be read or written; what was taken is tried again later.
+/// When the database cannot be read or written. Taken mails are retried later.
 pub async fn deliver(app: &App) -> Result<(), Fault> {
     let now = app.now();
     if mails::any_ahead(&mut app.db.reader().await?, now).await? {
@@ -68,7 +68,7 @@ async fn note_oldest(app: &App) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Delivers the next mails. Whether there may be more that can be delivered now.
+/// Delivers the next mails. Returns whether there may be more that can be delivered now.
 async fn deliver_some(app: &App) -> Result<bool, Fault> {
     let now = app.now();
     if !mails::any_due(&mut app.db.reader().await?, now).await? {
@@ -79,7 +79,7 @@ async fn deliver_some(app: &App) -> Result<bool, Fault> {
     let mut tx = app.db.begin().await?;
     let taken = mails::take(&mut tx, Turn { now, again: now + span, limit: BATCH }).await?;
     tx.commit().await?;
-    // One after the other: the transaction of one must not be open while the outcome of another is recorded.
+    // Sequential, because the transaction of one must not be open while the outcome of another is recorded.
     let mut prepared = Vec::with_capacity(taken.len());
     for mail in &taken {
         prepared.push(prepare(app, mail, now).await);
@@ -93,14 +93,14 @@ async fn deliver_some(app: &App) -> Result<bool, Fault> {
     let (mut progress, mut failed) = (false, None);
     while let Some((mail, outcome)) = attempts.next().await {
         progress |= !matches!(outcome, Outcome::Deferred(_) | Outcome::NotTried | Outcome::Off);
-        // The other attempts go on: what the mail server accepted must be recorded.
+        // The other attempts continue, because a mail that the server accepted must be recorded.
         failed = record(app, mail, outcome).await.err().or(failed);
     }
     failed.map_or(Ok(progress), Err)
 }
 
-/// How long the process that takes a mail has for it before another may take it: twice as long as an attempt,
-/// so that half of a batch can wait for the other half.
+/// How long a process may hold a mail before another may take it: twice the time of an attempt, so that half of a
+/// batch can wait for the other half.
 fn turn(app: &App) -> TimeSpan {
     let attempt = app.mailer.as_ref().map_or(TURN_WHILE_OFF, |mailer| span(mailer.deadline()));
     attempt + attempt
@@ -110,7 +110,7 @@ fn span(duration: std::time::Duration) -> TimeSpan {
     TimeSpan::from_millis(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4))
 }
 
-/// The message of a mail, or what becomes of one that is not sent now.
+/// The message of a mail, or the outcome of one that is not sent now.
 async fn prepare(app: &App, mail: &TakenMail, now: Timestamp) -> Result<Message, Outcome> {
     if mail.expires_at <= now {
         return Err(Outcome::Expired);
@@ -123,7 +123,7 @@ async fn prepare(app: &App, mail: &TakenMail, now: Timestamp) -> Result<Message,
     }
 }
 
-/// Tries to deliver a message, if it can be done before `ends` by the clock that cannot be set.
+/// Tries to deliver a message, if there is time before `ends` of the monotonic clock.
 async fn attempt(app: &App, prepared: Result<Message, Outcome>, ends: TimeSpan) -> Outcome {
     let message = match prepared {
         Ok(message) => message,
@@ -140,7 +140,7 @@ async fn attempt(app: &App, prepared: Result<Message, Outcome>, ends: TimeSpan) 
     }
 }
 
-/// The message of a mail; none where it is not to be sent.
+/// The message of a mail; `None` if it must not be sent.
 async fn compose(
     app: &App,
     mailer: &Mailer,
@@ -159,7 +159,7 @@ async fn compose(
     mailer.compose(&Draft { id: mail.id, to: &to, locale, content: &content }, now).map(Some)
 }
 
-/// Records what became of a mail.
+/// Records the outcome of a mail.
 async fn record(app: &App, mail: &TakenMail, outcome: Outcome) -> Result<(), Fault> {
     let now = app.now();
     let (id, kind) = (mail.id, &*mail.kind);
@@ -180,11 +180,11 @@ async fn record(app: &App, mail: &TakenMail, outcome: Outcome) -> Result<(), Fau
         }
         Outcome::Expired => {
             tracing::warn!(mail = %id, kind, tries = mail.tries - 1, "a mail was given up");
-            let detail = format!("{kind}: not delivered in {} tries", mail.tries - 1);
+            let detail = format!("{kind}: not delivered in {} attempts", mail.tries - 1);
             ("failed", Some(Event::new(EventKind::MailFailed).detail(detail)))
         }
         Outcome::Deferred(why) => {
-            tracing::warn!(mail = %id, kind, tries = mail.tries, why, "a mail waits for another try");
+            tracing::warn!(mail = %id, kind, tries = mail.tries, why, "a mail waits for another attempt");
             let until = next_try(mail.tries, now, mail.expires_at);
             mails::put_off(&mut tx, id, until, now).await?;
             ("deferred", None)

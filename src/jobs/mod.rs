@@ -1,7 +1,6 @@
-//! What happens by itself: checkpoints, reloading, housekeeping.
+//! Background jobs: checkpoints, cache reloads, housekeeping and others.
 //!
-//! Owns when; what is done is defined elsewhere. Each job is a loop on the storage runtime that
-//! survives its own failures.
+//! Owns their schedule. Each job is a loop on the storage runtime that survives its own failures.
 
 mod backchannel_logout;
 mod config_drift;
@@ -24,12 +23,12 @@ pub use backchannel_logout::{
     deliver as deliver_logout_notices, write_next as write_logout_notices,
 };
 #[cfg(feature = "test-support")]
-pub use config_drift::look as look_for_drift;
+pub use config_drift::compare as compare_drift;
 pub use heartbeat::leave;
 #[cfg(feature = "test-support")]
 pub use heartbeat::{beat, compare_settings};
 #[cfg(feature = "test-support")]
-pub use housekeeping::{MOST_ROWS, Removed};
+pub use housekeeping::{MAX_ROWS, Removed};
 pub use housekeeping::{housekeep, sweep};
 pub use login_retention::prune_logins;
 #[cfg(feature = "test-support")]
@@ -38,37 +37,37 @@ pub use mail::deliver as deliver_mail;
 pub use sampling::{count, sample};
 pub use user_words::complete as complete_user_words;
 
-/// How often the write-ahead log is folded into the database file.
+/// How often the write-ahead log is checkpointed.
 const CHECKPOINT: Duration = Duration::from_millis(250);
-/// How often the cache version is looked at.
+/// How often the cache version is checked.
 const RELOAD: Duration = Duration::from_secs(1);
-/// How often this process says that it runs, and follows the clock of the database.
+/// The interval of the heartbeat, which also follows the clock of the database.
 const BEAT: Duration = Duration::from_secs(10);
-/// How often its settings are compared with those of the others.
+/// How often the settings of the processes are compared.
 const COMPARE: Duration = Duration::from_secs(60);
-/// How often the plan of the signing keys is looked at.
+/// How often the plan of key rotation is checked.
 const KEYS: Duration = Duration::from_secs(10);
-/// How often decoys follow the costs of password hashes that are stored.
+/// How often decoys are adapted to the stored hashes.
 const DECOYS: Duration = Duration::from_secs(10);
-/// How often the outbox is looked at.
+/// How often the outbox of logout notices is checked.
 const NOTICES: Duration = Duration::from_secs(1);
-/// How often the outbox of mail is looked at.
+/// How often the outbox of mail is checked.
 const MAIL: Duration = Duration::from_secs(1);
-/// How often findings about requests of clients are written down.
+/// How often findings about requests of clients are stored.
 const FINDINGS: Duration = Duration::from_secs(2);
-/// How often refused attempts to sign in are written down.
+/// How often refused sign-in attempts are stored.
 const REFUSALS: Duration = Duration::from_secs(1);
 /// How often sizes and queues in the database are read for the metrics.
 const SAMPLE: Duration = Duration::from_secs(30);
 /// How often users and sessions are counted for the metrics.
 const COUNT: Duration = Duration::from_secs(5 * 60);
-/// How often what happened is added to the counts that charts show.
+/// How often event counts for charts are stored.
 const ACTIVITY: Duration = Duration::from_secs(60);
 /// How often housekeeping runs when the last run found nothing to do.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
-/// How often managed objects are compared with what configuration files said.
+/// How often drift is counted.
 const DRIFT: Duration = Duration::from_secs(5 * 60);
-/// How often the sessions are walked through for those that have been idle for too long.
+/// How often idle sessions are searched for.
 const SWEEP: Duration = Duration::from_secs(30 * 60);
 
 /// Starts every job on the current runtime. They end with it.
@@ -94,17 +93,14 @@ pub fn start(app: &App) {
         app.follow_stored_costs().await
     }));
     let queues = backchannel_logout::Queues::default();
-    tokio::spawn(every(
-        app.clone(),
-        NOTICES,
-        "telling clients of log-outs",
-        async move |app: &App| backchannel_logout::begin(app, &queues).await.map(drop),
-    ));
+    tokio::spawn(every(app.clone(), NOTICES, "sending logout notices", async move |app: &App| {
+        backchannel_logout::begin(app, &queues).await.map(drop)
+    }));
     tokio::spawn(every(app.clone(), MAIL, "delivering mail", mail::deliver));
     tokio::spawn(every(
         app.clone(),
         FINDINGS,
-        "writing findings about clients",
+        "storing findings about clients",
         async |app: &App| app.write_client_findings().await,
     ));
     tokio::spawn(every(app.clone(), REFUSALS, "writing refused attempts", async |app: &App| {
@@ -113,7 +109,7 @@ pub fn start(app: &App) {
     tokio::spawn(user_words::write_until_complete(app.clone()));
     tokio::spawn(at_start_and_every(app.clone(), SAMPLE, "sampling", sampling::sample));
     tokio::spawn(at_start_and_every(app.clone(), COUNT, "counting", sampling::count));
-    tokio::spawn(every(app.clone(), ACTIVITY, "writing counts for charts", async |app: &App| {
+    tokio::spawn(every(app.clone(), ACTIVITY, "storing counts for charts", async |app: &App| {
         app.write_activity().await
     }));
     tokio::spawn(every(app.clone(), HOUSEKEEPING, "housekeeping", async |app: &App| {
@@ -123,8 +119,8 @@ pub fn start(app: &App) {
     tokio::spawn(at_start_and_every(
         app.clone(),
         DRIFT,
-        "looking for drift of the configuration",
-        config_drift::look,
+        "checking the configuration for drift",
+        config_drift::compare,
     ));
     tokio::spawn(every(app.clone(), SWEEP, "removing idle sessions", async |app: &App| {
         sweep(app, app.now()).await.map(drop)
@@ -136,7 +132,7 @@ where
     F: AsyncFn(&App) -> Result<(), Fault>,
 {
     if let Err(fault) = job(&app).await {
-        tracing::warn!(%fault, "{what} failed; it will be tried again");
+        tracing::warn!(%fault, "{what} failed; it will be retried");
     }
     every(app, pause, what, job).await;
 }
@@ -150,10 +146,10 @@ where
         tokio::time::sleep(pause).await;
         match job(&app).await {
             Ok(()) => failing = false,
-            // Said once when it begins to fail, not every second.
+            // Logged once when it begins to fail, not every second.
             Err(fault) if !failing => {
                 failing = true;
-                tracing::warn!(%fault, "{what} failed; it will be tried again");
+                tracing::warn!(%fault, "{what} failed; it will be retried");
             }
             Err(_) => {}
         }

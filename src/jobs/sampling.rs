@@ -1,7 +1,7 @@
-//! What is counted now and then for the metrics.
+//! Periodic counts for the metrics.
 //!
-//! Owns how often, and the pace: parts of a table with pauses between them, so that ten million sessions
-//! neither hold a connection nor keep a core busy.
+//! Large tables are read in parts with pauses, so that ten million sessions neither hold a connection nor keep a
+//! core busy.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,20 +15,20 @@ use crate::store::{password_costs, sampled_counts};
 
 /// Rows in one part of a table.
 const PART: i64 = 5000;
-/// The shortest pause between two parts, and how many times longer than the part it is.
+/// The shortest pause between two parts, and the factor of a part's time.
 const PAUSE: Duration = Duration::from_millis(2);
 const PAUSE_TIMES: u32 = 4;
-/// More logout notices are not counted one by one.
-const MOST_NOTICES: i64 = 100_000;
+/// The most logout notices that are counted.
+const MAX_NOTICES: i64 = 100_000;
 
-/// Reads what costs little: sizes, hash classes, queues in the database, known resource servers.
+/// Reads cheap values: sizes, hash classes, queues in the database, known resource servers.
 ///
 /// # Errors
-/// When the database cannot be read; what was counted before stays.
+/// When the database cannot be read. The previous values stay.
 pub async fn sample(app: &App) -> Result<(), Fault> {
     let sizes = app.db.sizes().await?;
     let mut reader = app.db.reader().await?;
-    let notices = sampled_counts::count_notices(&mut reader, MOST_NOTICES).await?;
+    let notices = sampled_counts::count_notices(&mut reader, MAX_NOTICES).await?;
     let mut classes = BTreeMap::new();
     for cost in password_costs::count_by_class(&mut reader).await? {
         *classes.entry(cost.class).or_default() += cost.users;
@@ -49,7 +49,7 @@ pub async fn sample(app: &App) -> Result<(), Fault> {
 /// Counts users and sessions, a part at a time.
 ///
 /// # Errors
-/// When the database cannot be read; what was counted before stays.
+/// When the database cannot be read. The previous values stay.
 pub async fn count(app: &App) -> Result<(), Fault> {
     let (mut users, mut disabled) = (0, 0);
     let mut part = Part::first();
@@ -90,7 +90,7 @@ pub async fn count(app: &App) -> Result<(), Fault> {
     Ok(())
 }
 
-/// A part of a table: what follows an id.
+/// A part of a table: the rows after an id.
 struct Part {
     after: Uuid,
     began: Instant,
@@ -101,7 +101,7 @@ impl Part {
         Some(Self { after: Uuid::nil(), began: Instant::now() })
     }
 
-    /// The part behind `edge`, after a pause; none at the end of the table or of the server.
+    /// The part after `edge`, after a pause; `None` at the end of the table or at shutdown.
     async fn next(app: &App, edge: Option<Uuid>, began: Instant) -> Option<Self> {
         let after = edge.filter(|_| !app.is_draining())?;
         tokio::time::sleep((began.elapsed() * PAUSE_TIMES).max(PAUSE)).await;

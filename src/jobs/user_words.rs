@@ -1,6 +1,6 @@
-//! Writing the words of users that an earlier version has made, once after an upgrade.
+//! Writes the search words of users from an earlier version, once after an upgrade.
 //!
-//! Owns the pace: the words of a few users are one transaction, so that log-ins do not wait.
+//! Each transaction writes the words of a few users, so that log-ins do not wait.
 
 use std::time::Duration;
 
@@ -8,14 +8,14 @@ use crate::app::App;
 use crate::domain::outcome::Fault;
 use crate::store::user_words;
 
-/// How many users are one step.
+/// The number of users per step.
 const STEP: i64 = 100;
 /// The pause between two steps.
 const PAUSE: Duration = Duration::from_millis(5);
 /// The pause after a failure.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// Writes what is missing; a failure is tried again. Ends when nothing is missing.
+/// Writes missing words, retrying after failures, until none is missing.
 pub async fn write_until_complete(app: App) {
     let mut is_failing = false;
     loop {
@@ -27,7 +27,7 @@ pub async fn write_until_complete(app: App) {
             }
             Err(fault) => {
                 if !is_failing {
-                    tracing::warn!(%fault, "writing the words of users failed; it will be tried again");
+                    tracing::warn!(%fault, "building the search index of users failed; it will be retried");
                 }
                 is_failing = true;
                 tokio::time::sleep(AGAIN).await;
@@ -36,7 +36,7 @@ pub async fn write_until_complete(app: App) {
     }
 }
 
-/// Writes what is missing, for a command that needs all of it.
+/// Writes all missing words, for a command that needs them.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -45,7 +45,7 @@ pub async fn complete(app: &App) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Takes one step. Whether nothing is missing.
+/// Takes one step. Returns whether nothing is missing.
 async fn step(app: &App) -> Result<bool, Fault> {
     if user_words::are_complete(&mut app.db.reader().await?).await? {
         return Ok(true);

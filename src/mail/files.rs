@@ -1,7 +1,7 @@
 //! The `file:` route: one file for each mail, for development and tests.
 //!
-//! Owns the names and modes of the files. A file holds what its mail holds, also its secrets, and is
-//! readable by its owner only.
+//! Owns the names and modes of the files. A file contains the complete mail with its secrets, and is readable by
+//! its owner only.
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write as _};
@@ -20,18 +20,18 @@ pub(super) async fn write(directory: &Path, message: &Message) -> Result<(), Sen
     written.map_err(|error| SendError::local(Stage::Message, error.to_string()).needs_operator())
 }
 
-/// Under another name first: a reader never finds half a mail.
+/// Written under another name first, so that a reader never finds a partial mail.
 fn replace(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     if !directory.exists() {
         DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     }
     let unfinished: PathBuf = directory.join(format!(".{name}.tmp"));
-    // Left behind by a process that ended while it wrote.
+    // Left behind by a process that died while it wrote.
     match fs::remove_file(&unfinished) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    // New, so that the mode is ours and a link that others have placed is not followed.
+    // Created again, so that the mode is right and no existing link is followed.
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
     file.write_all(bytes)?;
     file.sync_all()?;

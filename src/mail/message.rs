@@ -1,7 +1,6 @@
 //! The form of a message: headers, parts and envelope.
 //!
-//! Owns every header field. Nothing in one comes from a user but the recipient, and that is a checked
-//! address.
+//! Owns every header field. The only user input in them is the recipient, a checked address.
 
 use std::time::{Duration, SystemTime};
 
@@ -30,7 +29,7 @@ pub struct Message {
     pub(super) bytes: Vec<u8>,
 }
 
-/// The host of the issuer, as EHLO spells it: a domain or an address literal (RFC 5321 §4.1.3).
+/// The host of the issuer in the form of EHLO: a domain or an address literal (RFC 5321 §4.1.3).
 pub(super) fn host_of(issuer: &str) -> ClientId {
     match Url::parse(issuer).ok().as_ref().and_then(Url::host) {
         Some(Host::Domain(domain)) => ClientId::Domain(domain.to_owned()),
@@ -40,8 +39,8 @@ pub(super) fn host_of(issuer: &str) -> ClientId {
     }
 }
 
-/// The message with these texts. Its Message-ID is made from the id of the mail: however often it is sent, it
-/// is one message.
+/// The message with these texts. Its Message-ID is derived from the id of the mail, so that a mail that is sent
+/// twice is one message.
 pub(super) fn compose(
     mailer: &Mailer,
     draft: &Draft<'_>,
@@ -61,7 +60,7 @@ pub(super) fn compose(
         .subject(texts.subject)
         .date(SystemTime::UNIX_EPOCH + since_epoch)
         .message_id(Some(format!("<{}@{}>", draft.id, mailer.host)))
-        // No person sent it, so no vacation notice answers (RFC 3834 §5).
+        // Prevents automatic replies (RFC 3834 §5).
         .raw_header(field("Auto-Submitted", "auto-generated"))
         // RFC 3282.
         .raw_header(field("Content-Language", draft.locale.lang()))

@@ -1,8 +1,7 @@
-//! Mail: what a message looks like and how it leaves the server.
+//! Mail: the form of messages and their delivery.
 //!
-//! Owns the texts and the form of messages, the SMTP dialogue, the deadline of a delivery, and the files of
-//! the `file:` route. Knows neither the outbox nor the users it writes to, and is the only place that names
-//! `lettre`.
+//! Owns the texts and the form of messages, the SMTP dialogue, the deadline of a delivery, and the files of the
+//! `file:` route. It is independent of the outbox and of users, and the only user of `lettre`.
 
 mod files;
 mod message;
@@ -28,20 +27,20 @@ use crate::i18n::Locale;
 pub use message::Message;
 pub use outcome::{SendError, Stage};
 
-/// What sends mail, as the settings say.
+/// Sends mail by the configured route.
 pub struct Mailer {
     route: MailRoute,
     from: MailFrom,
     issuer: String,
     brand: String,
-    /// The host of the issuer, as EHLO and Message-ID spell it.
+    /// The host of the issuer, for EHLO and Message-ID.
     host: ClientId,
     deadlines: Deadlines,
-    /// Made when first needed: certificates of the system are read for it.
+    /// Created on first use, because it reads the certificates of the system.
     tls: OnceLock<TlsParameters>,
 }
 
-/// A mail that is to be written.
+/// A mail to be composed.
 pub struct Draft<'a> {
     /// Its id.
     pub id: MailId,
@@ -49,12 +48,12 @@ pub struct Draft<'a> {
     pub to: &'a EmailAddress,
     /// Its language.
     pub locale: Locale,
-    /// What its text is made of.
+    /// The content of its text.
     pub content: &'a MailContent,
 }
 
 impl Mailer {
-    /// What sends mail; none where the settings say that none is sent.
+    /// The mailer; `None` if mail is not set up.
     #[must_use]
     pub fn new(config: &Config) -> Option<Self> {
         let settings = config.mail.clone()?;
@@ -72,18 +71,18 @@ impl Mailer {
     /// The message of a mail, dated `now`.
     ///
     /// # Errors
-    /// When a template or an address is invalid, which is a fault of ours.
+    /// When a template or an address is invalid, which is a bug.
     pub fn compose(&self, draft: &Draft<'_>, now: Timestamp) -> Result<Message, Fault> {
         let frame = texts::Frame { locale: draft.locale, brand: &self.brand, issuer: &self.issuer };
         let texts = texts::render(&frame, draft.content)?;
         message::compose(self, draft, texts, now)
     }
 
-    /// Delivers a message. `reached` is told of each stage that is done.
+    /// Delivers a message. `reached` is called for each completed stage.
     ///
     /// # Errors
-    /// At which stage it failed and whether trying again can help. Nothing is known of a message whose
-    /// delivery was cut off by the deadline: it may arrive.
+    /// The failed stage, and whether a retry can help. A message whose delivery exceeded the deadline may still
+    /// arrive.
     pub async fn send(
         &self,
         message: &Message,

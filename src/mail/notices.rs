@@ -1,7 +1,7 @@
-//! What is said in mail about changes of an account.
+//! The texts of mail about changes of an account.
 //!
-//! Owns the sentences of each notice and their order. A notice has no code and no link with a secret: its links are
-//! those of pages that ask for a sign-in. When one is sent is `identity::notifications`' to say.
+//! Owns the sentences of each notice and their order. A notice has no code and no secret link: its links lead to
+//! pages that require a sign-in. `identity::notifications` decides when one is sent.
 
 use std::net::IpAddr;
 
@@ -10,7 +10,7 @@ use crate::domain::mail::MailContent;
 
 use super::texts::Frame;
 
-/// How many recovery codes are few enough to say that new ones can be made.
+/// The number of remaining recovery codes from which on the mail suggests new ones.
 const FEW_CODES: i64 = 3;
 
 /// A notice: its subject and its paragraphs.
@@ -24,7 +24,7 @@ impl Notice {
         Self { subject, paragraphs: paragraphs.into_iter().collect() }
     }
 
-    /// The notice of a mail; none where the mail is something else.
+    /// The notice of a mail; `None` for other kinds of mail.
     pub(super) fn of(frame: &Frame<'_>, content: &MailContent) -> Option<Self> {
         let when = |key: &str, at: &_| frame.with(key, "when", &frame.locale.date_time(*at));
         let not_you = || frame.t("mail.not_you");
@@ -132,7 +132,7 @@ const fn removed(factor: FactorKind) -> &'static str {
     }
 }
 
-/// How many recovery codes are left, and where to make new ones if those are few.
+/// The number of remaining recovery codes, and where to create new ones if there are few.
 fn codes_left(frame: &Frame<'_>, left: i64) -> String {
     let counted = match left {
         0 => frame.t("mail.recovery_code_used.none"),

@@ -1,7 +1,7 @@
-//! How a delivery ends that does not succeed.
+//! How a delivery fails.
 //!
-//! Owns the stages of a delivery and which failures are final: a mail is given up at once only if the server
-//! refused this mail. A server that refuses the connection or the log-in refuses every mail, until an
+//! Owns the stages of a delivery and which failures are permanent: a mail is abandoned at once only if the server
+//! refused this mail. A server that refuses the connection or the authentication refuses every mail, until an
 //! operator repairs it.
 
 use std::error::Error;
@@ -13,11 +13,11 @@ use lettre::transport::smtp::Error as SmtpError;
 use crate::text_enum;
 
 text_enum! {
-    /// How far a delivery came.
+    /// The stages of a delivery.
     pub enum Stage {
         /// The name of the server is resolved.
         Resolve = "name_lookup",
-        /// A connection is made.
+        /// A connection is established.
         Connect = "connection",
         /// The server greets and answers EHLO (RFC 5321 §3.1).
         Greeting = "greeting",
@@ -45,7 +45,7 @@ pub struct SendError {
     pub enhanced: Option<String>,
     /// The cause. It may contain the text of the server, which may repeat the recipient: not for logs.
     pub text: String,
-    /// Whether an operator has to change something before another try can succeed.
+    /// Whether an operator must change something before a retry can succeed.
     pub needs_operator: bool,
 }
 
@@ -56,7 +56,7 @@ impl SendError {
         Self { stage, code, enhanced, text: text.into(), needs_operator: false }
     }
 
-    /// The same, of a kind that does not pass by itself.
+    /// The same, but a retry alone cannot succeed.
     pub(super) fn needs_operator(mut self) -> Self {
         self.needs_operator = true;
         self
@@ -79,7 +79,7 @@ impl SendError {
         Self { stage, code, enhanced, text, needs_operator }
     }
 
-    /// Whether the server refused this mail for good.
+    /// Whether the server refused this mail permanently.
     #[must_use]
     pub fn is_final(&self) -> bool {
         let of_mail = matches!(self.stage, Stage::Sender | Stage::Recipient | Stage::Message);
@@ -117,16 +117,16 @@ fn innermost(error: &(dyn Error + 'static)) -> String {
     cause.to_string()
 }
 
-/// What ended a TLS handshake.
+/// Why a TLS handshake failed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum TlsFault {
     /// The certificate, or the server does not speak TLS.
     Invalid,
-    /// The server hung up.
+    /// The server closed the connection.
     Ended,
 }
 
-/// What the TLS library reports, if it is among the causes. An error of input and output hides what it wraps.
+/// The error of the TLS library, if it is among the causes. An I/O error hides its inner error.
 fn tls_fault(error: &(dyn Error + 'static)) -> Option<TlsFault> {
     let mut cause = Some(error);
     while let Some(error) = cause {
@@ -143,8 +143,7 @@ fn tls_fault(error: &(dyn Error + 'static)) -> Option<TlsFault> {
     None
 }
 
-/// The enhanced status code that the text of a reply begins with. Its class must be that of the reply code
-/// (RFC 2034 §4).
+/// The enhanced status code at the start of a reply's text. Its class must be that of the reply code (RFC 2034 §4).
 fn enhanced_code(code: u16, text: &str) -> Option<String> {
     let word = text.split_ascii_whitespace().next()?;
     let parts: Vec<&str> = word.split('.').collect();

@@ -1,4 +1,4 @@
-//! Which failures are final, and what is said of them.
+//! Tests of permanent and temporary failures and their texts.
 
 use super::*;
 

@@ -1,8 +1,8 @@
 //! The SMTP dialogue: one connection for one mail.
 //!
-//! Owns the order of its stages and their deadline. Each command is sent by itself, because the transport of
-//! the library sends QUIT and waits for its reply inside of the same call: a server that is silent after it
-//! accepted or refused a mail would make the reply look like a time-out, and the mail would be sent again.
+//! Owns the order of its stages and their deadline. Commands are sent individually, because the library's transport
+//! sends QUIT and waits for its reply within the same call: a server that goes silent after it accepted a mail
+//! would look like a time-out, and the mail would be sent again.
 
 use std::net::SocketAddr;
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -32,7 +32,7 @@ pub(super) struct Relay<'a> {
     pub(super) tls: &'a OnceLock<TlsParameters>,
 }
 
-/// The stage a delivery is at, also after it was cut off.
+/// The stage of a delivery, also after it was cancelled.
 struct Progress<'a> {
     at: Mutex<Stage>,
     reached: &'a (dyn Fn(Stage) + Send + Sync),
@@ -43,7 +43,7 @@ impl Progress<'_> {
         *self.at.lock().unwrap_or_else(PoisonError::into_inner) = stage;
     }
 
-    /// The stage that was entered last is done.
+    /// Completes the current stage.
     fn done(&self) {
         (self.reached)(self.at());
     }
@@ -64,7 +64,7 @@ impl Relay<'_> {
         let progress = Progress { at: Mutex::new(Stage::Resolve), reached };
         let dialogue = async {
             let mut connection = self.connect(deadlines, &progress).await?;
-            // The connection outlives the outcome, which nothing that happens to it later changes.
+            // Later events on the connection do not change the outcome.
             let outcome = self.transfer(&mut connection, message, &progress).await;
             Ok((connection, outcome))
         };
@@ -81,7 +81,7 @@ impl Relay<'_> {
         }
     }
 
-    /// A connection on which mail may be sent: encrypted and authenticated as the settings say.
+    /// A connection that is encrypted and authenticated as configured.
     async fn connect(
         &self,
         deadlines: Deadlines,
@@ -114,7 +114,7 @@ impl Relay<'_> {
         if self.server.tls == SmtpTls::StartTls {
             progress.enter(Stage::Tls);
             if !connection.can_starttls() {
-                let text = "the server does not offer STARTTLS, and nothing is sent without it";
+                let text = "the server does not offer STARTTLS, which is required";
                 return Err(SendError::local(Stage::Tls, text).needs_operator());
             }
             let upgraded = connection.starttls(self.tls_parameters()?, self.hello);
@@ -132,7 +132,7 @@ impl Relay<'_> {
         Ok(connection)
     }
 
-    /// Sends the mail on a connection that is ready for it. Accepted means accepted: QUIT comes later.
+    /// Sends the mail on a ready connection. QUIT follows separately.
     async fn transfer(
         &self,
         connection: &mut AsyncSmtpConnection,

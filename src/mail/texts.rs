@@ -1,7 +1,7 @@
 //! The texts of mail: subject, plain text and HTML of each kind, in every language.
 //!
-//! Owns the templates: notices share one of each form. No text of a user is in them: mail to an address that is
-//! not verified would carry what a stranger wrote.
+//! Owns the templates: notices share one of each form. They contain no text of a user, because mail to an
+//! unverified address would deliver a stranger's message.
 
 mod codes;
 
@@ -13,8 +13,8 @@ use crate::i18n::Locale;
 
 use super::notices::Notice;
 
-/// What every mail shows: its language, the name of the operator's brand and the issuer, with which every
-/// link begins.
+/// The context of every mail: its language, the operator's brand name, and the issuer, with which every link
+/// begins.
 #[derive(Clone, Copy)]
 pub(super) struct Frame<'a> {
     pub(super) locale: Locale,
@@ -23,7 +23,7 @@ pub(super) struct Frame<'a> {
 }
 
 impl Frame<'_> {
-    /// A text, in which `{brand}` and `{issuer}` are known.
+    /// A text with `{brand}` and `{issuer}` replaced.
     pub(super) fn t(&self, key: &str) -> String {
         self.with(key, "", "")
     }
@@ -83,7 +83,7 @@ pub(super) fn render(frame: &Frame<'_>, content: &MailContent) -> Result<Texts, 
 fn both(subject: String, text: &impl Template, html: &impl Template) -> Result<Texts, Fault> {
     let failed = |error: askama::Error| Fault::internal("writing a mail").with_source(error);
     let (text, html) = (text.render().map_err(failed)?, html.render().map_err(failed)?);
-    // The last line break of a template is not part of what it renders.
+    // Rendering drops the last line break of a template.
     Ok(Texts { subject, text: format!("{text}\n"), html: format!("{html}\n") })
 }
 

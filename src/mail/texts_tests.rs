@@ -8,7 +8,7 @@ use crate::base::Timestamp;
 use crate::domain::factor::FactorKind;
 use crate::domain::mail::{MailKind, MailedSecrets};
 
-/// Every kind in every language: no key is missing, no value is, and HTML is escaped.
+/// Every kind in every language: no key or value is missing, and HTML is escaped.
 #[test]
 fn every_mail_says_the_same_in_both_forms_and_every_language() {
     let at = Timestamp::from_secs(1_800_000_000);

@@ -31,7 +31,7 @@ impl ClosedCounters {
         counters
     }
 
-    /// Lets counters whose values were not known before begin at 0. Until then nothing is counted. A second
+    /// Creates the series of counters whose values were not known before. Until then nothing is counted. A second
     /// call changes nothing.
     pub fn start_at_zero(&self, labels: Vec<Label>) {
         let size = labels.iter().map(|(_, values)| values.len()).product();
@@ -46,7 +46,7 @@ impl ClosedCounters {
         }
     }
 
-    /// Counts one under these values. A value that is in no list counts nothing.
+    /// Counts one under these values. An unknown value is ignored.
     pub fn count(&self, values: &[&str]) {
         let Some(counters) = self.0.get() else { return };
         let mut index = 0;

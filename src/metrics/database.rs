@@ -1,6 +1,6 @@
-//! What the storage layer counts.
+//! The metrics of the storage layer.
 //!
-//! Made with the database, before there is an application; `Metrics` shows it.
+//! Created with the database, before the application; `Metrics` exports them.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::counters::ClosedCounters;
 use super::histograms::ClosedHistograms;
 use crate::domain::audit::EventKind;
 
-/// What a caller waits for.
+/// The reason for a wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wait {
     /// A connection to read from.
@@ -46,12 +46,12 @@ impl Default for DbMetrics {
 }
 
 impl DbMetrics {
-    /// Notes how long a caller waited, whatever came of it.
+    /// Records how long a caller waited, whether or not it succeeded.
     pub fn waited(&self, op: Wait, took: Duration) {
         self.waits.observe(op as usize, took);
     }
 
-    /// Notes how many refreshes one transaction took on.
+    /// Records the number of refreshes in one transaction.
     pub fn batch(&self, refreshes: usize) {
         self.batches.observe_number(refreshes);
     }

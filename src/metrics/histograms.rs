@@ -1,6 +1,6 @@
 //! Histograms under closed lists of label values.
 //!
-//! Every series exists from the start, so that noting a value is two atomic additions: no lock, no look-up and
+//! Every series exists from the start, so that recording a value is two atomic additions: no lock, no look-up and
 //! no allocation on the paths that every request takes.
 
 use std::sync::Arc;
@@ -21,14 +21,14 @@ struct Histograms {
     label: Label,
     /// The upper bounds of the buckets, in steps.
     bounds: Vec<u64>,
-    /// How many steps make one unit of what is shown.
+    /// The number of steps per exported unit.
     steps_per_unit: f64,
     series: Vec<Series>,
 }
 
 #[derive(Debug)]
 struct Series {
-    /// Not cumulative; the last is of what exceeds every bound.
+    /// Not cumulative; the last bucket has no upper bound.
     buckets: Vec<AtomicU64>,
     sum: AtomicU64,
 }
@@ -59,12 +59,12 @@ impl ClosedHistograms {
         Self(Arc::new(Histograms { label, bounds, steps_per_unit, series }))
     }
 
-    /// Notes a duration under the value at `position` in the list of the label.
+    /// Records a duration under the value at `position` in the list of the label.
     pub fn observe(&self, position: usize, took: Duration) {
         self.note(position, u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
     }
 
-    /// Notes a number of a histogram without a label.
+    /// Records a number in a histogram without a label.
     pub fn observe_number(&self, number: usize) {
         self.note(0, u64::try_from(number).unwrap_or(u64::MAX));
     }
@@ -82,7 +82,7 @@ impl Series {
         let bounds = of.bounds.iter().map(|bound| *bound as f64 / of.steps_per_unit);
         let counts = self.buckets.iter().map(|count| count.load(Ordering::Relaxed));
         let buckets: Vec<(f64, u64)> = bounds.chain([f64::INFINITY]).zip(counts).collect();
-        // Not counted apart, so that the sum of the buckets cannot differ from it.
+        // Computed from the buckets, so that it cannot differ from their sum.
         let count = buckets.iter().map(|(_, count)| count).sum();
         let sum = self.sum.load(Ordering::Relaxed) as f64 / of.steps_per_unit;
         encoder.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)

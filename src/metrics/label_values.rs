@@ -1,10 +1,10 @@
 //! The values of labels.
 //!
-//! Every known value begins at 0: Prometheus sees no increase in a series that begins with its first event.
+//! Every known value starts at 0, because Prometheus sees no increase in a series that starts with its first event.
 
-/// Every result a log-in is counted under.
+/// Every result of a log-in.
 pub(super) const LOGINS: &[&str] = &["ok", "failed", "factor_failed", "throttled"];
-/// Every result a refresh is counted under.
+/// Every result of a refresh.
 pub(super) const REFRESHES: &[&str] = &[
     "rotated",
     "resent",
@@ -17,7 +17,7 @@ pub(super) const REFRESHES: &[&str] = &[
     "reuse_detected",
     "rollback_detected",
 ];
-/// Every limit that turns requests away.
+/// Every limit that refuses requests.
 pub(super) const LIMITS: &[&str] = &[
     "login_address",
     "login_account",
@@ -41,24 +41,24 @@ pub(super) const LIMITS: &[&str] = &[
     "registration",
     "login_change",
 ];
-/// Everything that may become of a password hash.
+/// Every result of a password hash.
 pub(super) const HASHES: &[&str] =
     &["ok", "too_long", "network_share", "queue_full", "late", "gone", "undecided"];
-/// Everything that may be found about a trusted proxy.
+/// Every finding about a trusted proxy.
 pub(super) const CLIENT_ADDRESSES: &[&str] =
     &["missing", "unreadable", "only_proxies", "only_forwarded", "disagree"];
-/// Why connections were closed or turned away: to make room for one of the same network, or for any; because
-/// there was no room and none was idle; because the client did not read its answer.
+/// Why connections were closed or refused: to make room for one of the same network, or of any; because none was
+/// idle; because the client did not read its answer.
 pub(super) const CONNECTIONS: &[&str] =
     &["idle_of_network", "idle", "largest", "refused", "unread"];
-/// Every result a token request is counted under.
+/// Every result of a token request.
 pub(super) const TOKENS: &[&str] = &["ok", "refused"];
 
-/// Every result of an attempt to deliver a mail: delivered; to be tried again; refused for good by the mail
-/// server; given up when it expired; not sent because no user has the address or its code is void.
+/// Every result of an attempt to deliver a mail: delivered; to be retried; refused permanently by the mail server;
+/// abandoned at its expiry; not sent because no user has the address or its code is invalid.
 pub(super) const MAILS: &[&str] = &["delivered", "deferred", "refused", "failed", "dropped"];
 
-/// Why the token endpoint refuses a request. What is not here is `other`.
+/// Why the token endpoint refuses a request. Any other error is `other`.
 pub(super) const TOKEN_ERRORS: &[&str] = &[
     "invalid_request",
     "invalid_client",
@@ -78,7 +78,7 @@ pub(super) const TOKEN_ERRORS: &[&str] = &[
 ];
 pub(super) const OTHER: &str = "other";
 
-/// How tokens are issued without the token endpoint: the paths of `/v1` that give them.
+/// How tokens are issued without the token endpoint: the paths of `/v1` that return them.
 pub(super) const ISSUED_AT_V1: [&str; 4] = ["login", "refresh", "step_up", "setup"];
 
 /// Everything housekeeping removes.

@@ -1,4 +1,4 @@
-//! Labels, which are few and never hold anything a caller chose.
+//! Labels. Their values are few and never chosen by a caller.
 
 use std::cell::{OnceCell, RefCell};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::Metrics;
 /// The labels of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct RequestLabels {
-    /// The route's pattern, never the path that was asked for.
+    /// The route's pattern, never the requested path.
     pub route: &'static str,
     /// The method, of a short list.
     pub method: &'static str,
@@ -55,20 +55,19 @@ pub struct MailLabels {
 /// The label of something that concerns a client.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct ClientLabel {
-    /// A registered client: as many values as an administrator makes. Empty, which is no label to Prometheus,
-    /// where clients have no series of their own.
+    /// A registered client, so its values are bounded by administrators. Empty, which Prometheus treats as no
+    /// label, if there is no series per client.
     pub client_id: String,
 }
 
 /// The label of a source of configuration files.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct SourceLabel {
-    /// Its name: as many values as an operator makes.
+    /// Its name, so its values are bounded by operators.
     pub source: String,
 }
 
-/// The metrics of one route as one worker holds them: what is the same as the last time is not looked
-/// up again.
+/// The metrics of one route in one worker, which caches the last series.
 pub struct RouteMetrics {
     route: &'static str,
     durations: OnceCell<Histogram>,
@@ -76,7 +75,7 @@ pub struct RouteMetrics {
 }
 
 impl RouteMetrics {
-    /// None yet, of the route with this pattern.
+    /// The metrics of the route with this pattern.
     #[must_use]
     pub const fn new(route: &'static str) -> Self {
         Self { route, durations: OnceCell::new(), last: RefCell::new(None) }

@@ -1,7 +1,7 @@
-//! Counters for the operator, in OpenMetrics text.
+//! Metrics in OpenMetrics text.
 //!
-//! Owns the names. Which labels there are is `labels`; what costs a request next to
-//! nothing is `counters` and `histograms`.
+//! Owns the names. The labels are in `labels`; `counters` and `histograms` are the cheap types for the request
+//! path.
 
 #[cfg(test)]
 mod closed_tests;
@@ -49,7 +49,7 @@ pub struct Metrics {
     registry: Registry,
     /// In milliseconds since the epoch; 0 for none.
     certificate_end: AtomicI64,
-    /// When the oldest mail that waits was written, likewise.
+    /// When the oldest waiting mail was written, in the same unit.
     oldest_mail: AtomicI64,
     started_at: Timestamp,
     sample: Mutex<Sample>,
@@ -70,15 +70,15 @@ pub struct Metrics {
     pub logins: Family<ResultLabel, Counter>,
     /// Refreshes by result.
     pub refreshes: Family<ResultLabel, Counter>,
-    /// Requests turned away by a limit.
+    /// Requests refused by a limit.
     pub limited: Family<ResultLabel, Counter>,
     /// Requests of trusted proxies whose client is unknown or disputed, by reason.
     pub client_addresses: Family<ResultLabel, Counter>,
     /// Connections of clients.
     pub connections: Gauge,
-    /// Connections that were closed or turned away, by reason.
+    /// Connections that were closed or refused, by reason.
     pub connections_closed: Family<ResultLabel, Counter>,
-    /// Password hashes by what became of them.
+    /// Password hashes by result.
     pub hashes: Family<ResultLabel, Counter>,
     /// Answers of the token endpoint by grant and result.
     pub tokens: Family<GrantLabels, Counter>,
@@ -86,13 +86,13 @@ pub struct Metrics {
     pub mails: Family<MailLabels, Counter>,
     /// Requested scopes that were left out, by client.
     pub dropped_scopes: Family<ClientLabel, Counter>,
-    /// Refresh branches that made room for the ninth of their session.
+    /// Refresh branches that ended because their session had too many.
     pub replaced_branches: Counter,
     /// Managed objects that were changed elsewhere, by source.
     pub config_drift: Family<SourceLabel, Gauge>,
 }
 
-/// A request that is served; not any more when it is dropped.
+/// A request in flight, until this is dropped.
 pub struct InFlight<'a>(&'a Gauge);
 
 impl Drop for InFlight<'_> {
@@ -105,7 +105,7 @@ impl Drop for InFlight<'_> {
 /// the process, as there is one log.
 pub static LOST_LOG_LINES: AtomicU64 = AtomicU64::new(0);
 
-/// What else shows its counters here.
+/// Other sources of metrics.
 pub struct Sources<'a> {
     /// Those of the database.
     pub database: &'a DbMetrics,
@@ -229,8 +229,7 @@ impl Metrics {
     }
 }
 
-/// A family in which every known result begins at 0: Prometheus sees no increase in a series that begins
-/// with its first event.
+/// A family in which every known result starts at 0.
 fn from_zero(results: &[&'static str]) -> Family<ResultLabel, Counter> {
     let family = Family::<ResultLabel, Counter>::default();
     for result in results {
@@ -250,7 +249,7 @@ impl Metrics {
         family.get_or_create(&label).inc();
     }
 
-    /// Lets every result of these grants begin at 0.
+    /// Creates the series of these grants with 0.
     pub fn know_grants(&self, grants: impl Iterator<Item = &'static str>) {
         let grants: Vec<&'static str> = grants.collect();
         let algs = TokenAlg::all().map(TokenAlg::as_str).collect();
@@ -265,24 +264,24 @@ impl Metrics {
         }
     }
 
-    /// Notes when the TLS certificate ends.
+    /// Sets when the TLS certificate expires.
     pub fn certificate_ends_at(&self, at: Timestamp) {
         self.certificate_end.store(at.millis(), Ordering::Relaxed);
     }
 
-    /// When the TLS certificate ends, where there is one.
+    /// When the TLS certificate expires, if there is one.
     #[must_use]
     pub fn certificate_end(&self) -> Option<Timestamp> {
         let at = self.certificate_end.load(Ordering::Relaxed);
         (at != 0).then(|| Timestamp::from_millis(at))
     }
 
-    /// Notes when the oldest mail that waits was written.
+    /// Sets when the oldest waiting mail was written.
     pub fn mail_waits_since(&self, at: Option<Timestamp>) {
         self.oldest_mail.store(at.map_or(0, Timestamp::millis), Ordering::Relaxed);
     }
 
-    /// How long the oldest mail has waited by `now`; zero where none waits.
+    /// How long the oldest mail has waited at `now`; zero if none waits.
     #[must_use]
     pub fn longest_wait_of_mail(&self, now: Timestamp) -> TimeSpan {
         let at = self.oldest_mail.load(Ordering::Relaxed);
@@ -300,7 +299,7 @@ impl Metrics {
         self.tokens.get_or_create(&GrantLabels { grant, result }).inc();
     }
 
-    /// Notes how many objects of each source have drifted; other sources manage nothing any more.
+    /// Sets the number of drifted objects for each source; other sources no longer manage anything.
     pub fn config_has_drifted<'a>(&self, by_source: impl Iterator<Item = (&'a String, usize)>) {
         self.config_drift.clear();
         for (source, objects) in by_source {
@@ -321,7 +320,7 @@ impl Metrics {
         self.denied.count(&[grant, known.unwrap_or(&OTHER)]);
     }
 
-    /// Notes how long a signature took.
+    /// Records the time of a signature.
     pub fn signed(&self, alg: TokenAlg, took: Duration) {
         self.signing.observe(alg.position(), took);
     }
@@ -345,7 +344,7 @@ impl Metrics {
         InFlight(&self.in_flight)
     }
 
-    /// Changes the counts that are made now and then.
+    /// Changes the periodic counts.
     pub fn sample(&self, change: impl FnOnce(&mut Sample)) {
         change(&mut self.sample.lock().unwrap_or_else(PoisonError::into_inner));
     }

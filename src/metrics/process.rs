@@ -1,16 +1,16 @@
-//! What the kernel says of this process.
+//! Metrics of this process from the kernel.
 
 use rustix::process::{Resource, getrlimit};
 
 use super::readings::Reading;
 use crate::base::Timestamp;
 
-/// Ticks in a second in what Linux tells of processor time: fixed for every program, whatever the kernel
-/// counts in (`USER_HZ`).
+/// The unit of processor time in Linux, per second (`USER_HZ`): the same for every program, whatever the kernel's
+/// own tick.
 const TICKS: f64 = 100.0;
 
-/// What the kernel says of this process, under the names that Prometheus' own libraries use. What cannot be
-/// read is left out.
+/// The kernel's data about this process, under the names of Prometheus' own libraries. Unreadable values are left
+/// out.
 pub(super) fn of_process(started_at: Timestamp) -> Vec<Reading> {
     let mut shown = vec![Reading::gauge(
         "process_start_time_seconds",
@@ -44,7 +44,7 @@ pub(super) fn of_process(started_at: Timestamp) -> Vec<Reading> {
     shown
 }
 
-/// Fields 14 and 15 of `stat`; the name before them may hold anything but ends with the last bracket.
+/// Fields 14 and 15 of `stat`. The name before them may contain anything, and ends with the last bracket.
 fn cpu_ticks(stat: &str) -> Option<u64> {
     let mut fields = stat.rsplit(')').next()?.split_ascii_whitespace().skip(11);
     let user: u64 = fields.next()?.parse().ok()?;

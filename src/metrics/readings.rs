@@ -1,10 +1,10 @@
-//! Values of the moment, in OpenMetrics text.
+//! Values that are read at the scrape, in OpenMetrics text.
 //!
-//! Owns how a value that is read at the scrape is written.
+//! Owns their text form.
 
 use std::fmt::Write as _;
 
-/// A metric whose values are read when it is shown.
+/// A metric whose values are read at the scrape.
 pub struct Reading {
     name: &'static str,
     help: &'static str,
@@ -72,9 +72,9 @@ fn escaped(value: &str) -> String {
     value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
-/// What can be shown as a value.
+/// A type of values.
 pub trait Value {
-    /// As the format has it: a 64-bit float.
+    /// The value as a 64-bit float, the type of the format.
     fn into_f64(self) -> f64;
 }
 

@@ -1,8 +1,8 @@
-//! What is counted now and then, because counting it at each scrape would cost too much.
+//! Periodic counts, because counting at each scrape would cost too much.
 
 use super::readings::Reading;
 
-/// The last counts. What has not been counted yet is none, and is not shown.
+/// The last counts. A value that has not been counted yet is `None` and not exported.
 #[derive(Debug, Clone, Default)]
 pub struct Sample {
     /// Users that are enabled, and those that are disabled.
@@ -19,7 +19,7 @@ pub struct Sample {
     pub db_bytes: Option<u64>,
     /// Size of its write-ahead log; SQLite only.
     pub wal_bytes: Option<u64>,
-    /// What is free on its file system; SQLite only.
+    /// Free space on its file system; SQLite only.
     pub free_bytes: Option<u64>,
     /// Whether the last heartbeat read and wrote the database.
     pub database_works: Option<bool>,

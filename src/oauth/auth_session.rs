@@ -21,10 +21,10 @@ use super::challenge_steps::passkey_options;
 /// How long a user may take.
 pub(super) const LIFE: TimeSpan = TimeSpan::from_mins(5);
 
-/// The length of what is sealed is a multiple of this, in bytes.
+/// Sealed values are padded to a multiple of this, in bytes.
 const PADDED_TO: usize = 256;
 
-/// What a request is sealed for.
+/// The sealing purpose.
 const PURPOSE: &str = "auth_session/v1";
 
 /// A request that waits for its user.
@@ -45,7 +45,7 @@ pub(super) struct AuthSession {
     pub(super) id: [u8; 16],
     pub(super) begun_at: Timestamp,
     pub(super) request: Request,
-    /// What the user has completed, and the factors of which one is next.
+    /// The completed factors, and the possible next ones.
     pub(super) progress: Option<(Progress, Vec<Method>)>,
     /// The key that was proved with the first request.
     pub(super) bound_to: Option<String>,
@@ -54,10 +54,10 @@ pub(super) struct AuthSession {
     pub(super) proved: Option<String>,
 }
 
-/// The refusal of an `auth_session` that is unknown, expired, altered, or was given to another client or key.
+/// The refusal of an `auth_session` that is unknown, expired, altered, or was issued to another client or key.
 pub(super) fn invalid_session() -> Refusal {
-    let message = "auth_session is unknown, expired or used, or was issued to another client or for another \
-                DPoP key. Begin again without it.";
+    let message = "auth_session is unknown, expired or used, or was issued to another client or for another DPoP \
+                   key. Start again without it.";
     Refusal::oauth(OAuthError::InvalidSession, message)
 }
 
@@ -77,7 +77,7 @@ impl AuthSession {
             && (self.bound_to.is_none() || self.bound_to.as_deref() == jkt)
     }
 
-    /// What the client is told: the sealed request, and which factors are next.
+    /// The answer to the client: the sealed request, and the possible next factors.
     pub(super) async fn challenge(&self, app: &App, now: Timestamp) -> Result<Challenge, Failure> {
         let sealed = seal(app, PURPOSE, self, PADDED_TO)?;
         let mut methods = match &self.progress {

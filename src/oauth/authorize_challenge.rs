@@ -1,8 +1,8 @@
-//! The authorization challenge endpoint: an application of the operator's own shows its own sign-in form
-//! (OAuth 2.0 for First-Party Applications, draft-ietf-oauth-first-party-apps).
+//! The authorization challenge endpoint: a first-party application shows its own sign-in form (OAuth 2.0 for
+//! First-Party Applications, draft-ietf-oauth-first-party-apps).
 //!
-//! Owns the order of a request: `auth_session` holds it between two of them, and it gives one code. Which factor
-//! comes next is `domain::authn`'s.
+//! Owns the order of a request: `auth_session` carries its state between two calls, and it gives one code.
+//! `domain::authn` decides the next factor.
 
 use crate::app::{App, AuditedTx};
 use crate::base::Timestamp;
@@ -36,7 +36,7 @@ use super::token::ClientRequest;
 
 const PATH: &str = "/oauth2/authorize-challenge";
 
-/// Tells the audit events of this endpoint from those of other places.
+/// The place in audit events.
 const PLACE: &str = "authorize_challenge";
 
 /// The answer to a client.
@@ -45,7 +45,7 @@ pub enum ChallengeAnswer {
     Code(String),
     /// The user completes a factor.
     Insufficient(Challenge),
-    /// What the user typed is wrong. The client may try again in the same session.
+    /// The entry is wrong. The client may retry in the same session.
     Denied(Challenge, Refusal),
     /// The next step is one of the pages: the client continues at the authorization endpoint.
     RedirectToWeb(Option<String>),
@@ -85,8 +85,7 @@ pub async fn authorize_challenge(
             let session = AuthSession::open(&app, sealed, now)
                 .filter(|session| session.is_of(client, jkt.as_deref()))
                 .ok_or_else(invalid_session)?;
-            // Before anything is judged: a used session must neither tell whether a password is right nor use
-            // a code up.
+            // Checked first: a used session must neither reveal whether a password is right nor consume a code.
             if authorization_codes::is_answered(&mut app.db.reader().await?, &session.id).await? {
                 return Err(invalid_session().into());
             }
@@ -107,7 +106,9 @@ pub async fn authorize_challenge(
             second_factor(&app, *progress, (&session.id, entry), &info).await
         }
         (None, None) if code.is_some() => {
-            return Err(invalid("code comes after login and password, or with them.").into());
+            return Err(
+                invalid("code must follow login and password, or be sent with them.").into()
+            );
         }
         (None, None) => {
             let Some(response) = credential else {
@@ -116,7 +117,7 @@ pub async fn authorize_challenge(
             first_passkey(&app, (&session.id, response), &demand, &info).await
         }
     };
-    // At most twice: a password, then the code beside it.
+    // At most twice: a password, then the code that was sent with it.
     let completed = loop {
         match taken {
             Ok(Taken::Completed(completed)) => break completed,
@@ -154,8 +155,8 @@ pub async fn authorize_challenge(
     }
 }
 
-/// Only applications that an administrator has called first-party may see passwords; one whose code runs
-/// in a browser that anyone can inspect never is.
+/// Only applications that an administrator has marked as first-party may see passwords; browser applications never
+/// are.
 fn check_client(client: &Client) -> Result<(), Refusal> {
     let refused = |message: String| {
         Err(Refusal::oauth(OAuthError::UnauthorizedClient, "").with_message(message))
@@ -165,7 +166,7 @@ fn check_client(client: &Client) -> Result<(), Refusal> {
             return refused("A client of type spa signs users in at /oauth2/authorize.".to_owned());
         }
         ClientType::Service => {
-            return refused("A client of type service signs no users in.".to_owned());
+            return refused("A client of type service cannot sign users in.".to_owned());
         }
         ClientType::Web | ClientType::Native => {}
     }
@@ -192,7 +193,7 @@ async fn begin(
     jkt: Option<String>,
     now: Timestamp,
 ) -> Result<AuthSession, Failure> {
-    // The endpoint answers by itself. A redirect URI is only repeated at the token endpoint.
+    // The endpoint answers directly. A redirect URI is only needed again at the token endpoint.
     let redirect_uri = match params.get("redirect_uri") {
         None => String::new(),
         Some(named) if client.redirect(named).is_some() => named.to_owned(),
@@ -200,7 +201,7 @@ async fn begin(
     };
     // The answer of this endpoint has no state; one from the pages has.
     let to = AnswerTo { redirect_uri, mode: ResponseMode::Query, state: params.text("state") };
-    // A code is all there is to ask for here; drafts of the specification differ about the parameter.
+    // Only a code can be requested here; drafts of the specification differ about the parameter.
     let params = match params.get("response_type") {
         Some(_) => params.clone(),
         None => params.clone().with("response_type", "code"),
@@ -213,7 +214,7 @@ async fn begin(
         return Err(invalid(message).into());
     }
     if request.wishes.prompt.contains(&Prompt::None) {
-        let message = "The user has to authenticate, and prompt is none.";
+        let message = "The user has to authenticate, but prompt is none.";
         return Err(Refusal::oauth(OAuthError::LoginRequired, message).into());
     }
     if request.wishes.has(Prompt::Create) {
@@ -236,7 +237,7 @@ async fn begin(
     })
 }
 
-/// Wrong credentials and codes leave the request as it was; every other failure ends it.
+/// Wrong credentials and codes leave the request unchanged; every other failure ends it.
 async fn denied(
     app: &App,
     session: &AuthSession,
@@ -294,8 +295,8 @@ async fn issue(
     Ok(code)
 }
 
-/// Sends the user to the pages, where a new password is chosen: the same request, pushed on behalf of the client
-/// where its redirect URI is known.
+/// Sends the user to the pages to choose a new password: the same request, pushed on behalf of the client if its
+/// redirect URI is known.
 async fn to_pages(
     app: &App,
     client: &Client,
@@ -310,7 +311,7 @@ async fn to_pages(
         request.redirect_uri.clone_from(only);
     }
     request.dpop_jkt = request.dpop_jkt.or_else(|| session.proved.clone());
-    // Who is signed in in that browser has to choose a new password all the same.
+    // A user who is already signed in in that browser must choose a new password as well.
     if !request.wishes.prompt.contains(&Prompt::Login) {
         request.wishes.prompt.push(Prompt::Login);
     }

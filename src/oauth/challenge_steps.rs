@@ -1,5 +1,5 @@
-//! The steps of a sign-in at the authorization challenge endpoint: what a client sends of them, and where each
-//! leads. Which step is next is `identity::authentication`'s.
+//! The steps of a sign-in at the authorization challenge endpoint: their parameters and results.
+//! `identity::authentication` decides the next step.
 
 use serde_json::Value;
 
@@ -22,24 +22,24 @@ use crate::identity::second_factor::{CodeMethod, TypedCode};
 
 use super::params::{Params, invalid};
 
-/// What a user typed, if anything.
+/// The user's entries, if any.
 pub(super) struct Typed {
     /// Login name and password.
     pub(super) credentials: Option<(String, Password)>,
     /// A code of the second factor.
     pub(super) code: Option<TypedCode>,
-    /// What a passkey has signed.
+    /// The response of a passkey.
     pub(super) credential: Option<AssertionResponse>,
 }
 
-/// Where a sign-in stands after a step.
+/// The state of a sign-in after a step.
 pub(super) enum Taken {
     Completed(Box<Completed>),
     /// Another step is missing. A first factor has not been recorded yet.
     Pending(Progress, RemainingStep, Option<Box<FirstFactor>>),
 }
 
-/// What the user typed.
+/// Parses the user's entries.
 ///
 /// # Errors
 /// `invalid_request`.
@@ -78,7 +78,7 @@ pub(super) fn typed(params: &Params) -> Result<Typed, Refusal> {
         (Some(_), None) => return Err(invalid("password is missing.")),
     };
     if credential.is_some() && (credentials.is_some() || code.is_some()) {
-        return Err(invalid("credential comes alone: without login, password and code."));
+        return Err(invalid("credential must be sent alone: without login, password and code."));
     }
     Ok(Typed { credentials, code, credential })
 }
@@ -114,7 +114,7 @@ pub(super) async fn first_factor(
     })
 }
 
-/// Checks a passkey of a user who is not known yet. That the session counts once is guarded as below.
+/// Checks a passkey of an unknown user. The single use of the session is enforced as below.
 ///
 /// # Errors
 /// As `begin_with_passkey`.
@@ -128,8 +128,8 @@ pub(super) async fn first_passkey(
     Ok(taken(begin_with_passkey(app, &assertion, None, demand, info).await?))
 }
 
-/// Checks a second factor; a passkey answers the challenge of the session with this id. That the session counts
-/// once is guarded by the authorization code that is issued for it.
+/// Checks a second factor; a passkey answers the challenge of the session with this id. The authorization code that
+/// is issued for the session enforces its single use.
 ///
 /// # Errors
 /// As `advance`.
@@ -144,8 +144,8 @@ pub(super) async fn second_factor(
     Ok(taken(advance(app, step, info).await?))
 }
 
-/// The options for a passkey, which answers the challenge of the session with this id: of the user's passkeys where
-/// one may follow what they have completed, of any where nothing was.
+/// The options for a passkey, which answers the challenge of the session with this id: for the user's passkeys if
+/// one may follow the completed factors, or for any passkey at the beginning.
 ///
 /// # Errors
 /// As `waiting`.

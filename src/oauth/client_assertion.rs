@@ -1,8 +1,8 @@
 //! Client assertions: a client authenticates with a token signed by its own key (RFC 7523).
 //!
-//! Owns what such a token must say. Its only audience is the issuer, unless the client is registered
-//! with another policy: an assertion whose audience is an address could have been made for another
-//! server that named our endpoint as its own (draft-ietf-oauth-rfc7523bis).
+//! Owns the checks of its claims. Its only audience is the issuer, unless the client is registered with another
+//! policy: an assertion whose audience is an address could have been made for another server that claimed this
+//! endpoint as its own (draft-ietf-oauth-rfc7523bis).
 
 use serde_json::Value;
 
@@ -25,7 +25,7 @@ const LONGEST: TimeSpan = TimeSpan::from_mins(60);
 /// How far a client's clock may be off.
 const LEEWAY: TimeSpan = TimeSpan::from_secs(30);
 
-/// An assertion that names its client; nothing else of it was checked.
+/// An assertion with its client, otherwise unchecked.
 pub struct Assertion {
     /// The client it speaks for.
     pub client_id: String,
@@ -59,11 +59,10 @@ pub fn read(params: &Params, path: &'static str) -> Result<Assertion, Refusal> {
     Ok(Assertion { client_id: client_id.to_owned(), path, token: token.to_owned() })
 }
 
-/// Checks that the assertion was made for this server, as `client` is registered to say so.
+/// Checks the audience of the assertion by the policy of `client`.
 ///
 /// # Errors
-/// `invalid_client`, naming the audience found and the one expected. Neither is a secret: who made the
-/// assertion is not known yet.
+/// `invalid_client`, with the found and the expected audience, neither of which is secret.
 pub fn check_audience(client: &Client, assertion: &Assertion, issuer: &str) -> Result<(), Refusal> {
     let jwt = ExternalJwt::read(&assertion.token);
     let found = jwt.as_ref().and_then(|jwt| jwt.claims.get("aud"));
@@ -111,7 +110,7 @@ fn only_text(value: Option<&Value>) -> Option<&str> {
     }
 }
 
-/// Whether `client` made the assertion, now and for the first time. None when not.
+/// Checks the signature, the time and the single use of the assertion. `None` when it is not valid.
 ///
 /// # Errors
 /// When its use cannot be stored.
@@ -139,7 +138,7 @@ pub async fn check(
     Ok(first.then_some(()))
 }
 
-/// The id of an assertion whose time is now, and until when it counts.
+/// The id and the expiry of an assertion that is valid now.
 fn timely<'a>(jwt: &'a ExternalJwt<'_>, now: Timestamp) -> Option<(&'a str, Timestamp)> {
     let typ = jwt.header.get("typ");
     let typed = typ.is_none_or(|typ| {

@@ -1,8 +1,8 @@
 //! Client authentication at the endpoints that clients call (RFC 6749 §2.3, RFC 7523).
 //!
-//! Owns the methods and the refusals. A client that does not exist and a wrong credential are refused
-//! alike; a client that uses a method it is not registered for is told which it is, before its
-//! credential is looked at. Only [`authenticate_client`] makes an [`AuthenticatedClient`].
+//! Owns the methods and the refusals. An unknown client and a wrong credential get the same refusal; a client that
+//! uses another method than its registered one is told which one it is, before its credential is checked. Only
+//! [`authenticate_client`] creates an [`AuthenticatedClient`].
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ use super::client_assertion::{self, Assertion};
 use super::findings::note_code;
 use super::params::{Params, invalid};
 
-/// The longest `Authorization` header that is looked at, in bytes.
+/// The longest accepted `Authorization` header, in bytes.
 const MAX_HEADER: usize = 4 * 1024;
 
 /// Where a client calls, and with which `Authorization` header.
@@ -84,8 +84,8 @@ fn refused() -> Refusal {
     Refusal::oauth(OAuthError::InvalidClient, message)
 }
 
-/// The refusal of a method that `client` is not registered for. It does not depend on the credential,
-/// so it cannot tell whether that was right.
+/// The refusal of a method that `client` is not registered for. It does not depend on the credential, so it does
+/// not reveal whether that was right.
 fn wrong_method(client: &Client) -> Refusal {
     let pinned = client.metadata.pins_auth_method();
     let message = match client.metadata.auth_method {
@@ -133,7 +133,7 @@ pub async fn authenticate_client(
     outcome.map(AuthenticatedClient)
 }
 
-/// Why `client` was not authenticated by what it presented.
+/// Why the authentication of `client` failed.
 fn failure(client: &Client, method: AuthMethod) -> FindingCode {
     match method {
         method if !client.metadata.may_authenticate_with(method) => FindingCode::WrongMethod,
@@ -142,9 +142,9 @@ fn failure(client: &Client, method: AuthMethod) -> FindingCode {
     }
 }
 
-/// Counts a failure for the network and the registered client that was named; names that no client has are
-/// counted together. The credential is checked first, always: a client that authenticates is not held up
-/// by failures, and a failure beyond the limit is answered 429 and leaves no trace.
+/// Counts a failure for the network and the named client; unknown names are counted together. The credential is
+/// always checked first: failures do not block a client that authenticates, and a failure beyond the limit is
+/// answered 429 and not recorded.
 ///
 /// # Errors
 /// Too many failures.
@@ -162,8 +162,8 @@ fn count_failure(app: &App, named: Option<&Client>, origin: &Origin) -> Result<(
     })
 }
 
-/// Records a failure: one row a minute for each client and network, and one for all that name no client
-/// there is, so that failures cannot fill the disk.
+/// Records a failure: one row per minute for each client and network, and one for all unknown clients, so that
+/// failures cannot fill the disk.
 async fn record(
     app: &App,
     named: Option<&Client>,
@@ -198,7 +198,7 @@ fn present(call: Call<'_>, params: &Params) -> Result<Presented, Refusal> {
         if params.get("client_id").is_some_and(|named| named != client_id) {
             return Err(invalid("client_id names another client than the Authorization header."));
         }
-        // Libraries send a header for public clients too; an empty secret is none.
+        // Libraries send a header for public clients too, with an empty secret.
         return Ok(match secret.is_empty() {
             true => Presented::Name { client_id },
             false => Presented::Secret { client_id, secret, method: AuthMethod::Basic },
@@ -232,7 +232,7 @@ fn basic(header: &str) -> Option<(String, String)> {
     (!id.is_empty()).then_some((id, secret))
 }
 
-/// One value of the form encoding. An ampersand or an equals sign stands for itself here.
+/// One form-encoded value, in which an ampersand or an equals sign is literal.
 fn form_decoded(text: &str) -> Option<String> {
     let escaped = text.replace('&', "%26").replace('=', "%3D");
     let mut pairs = url::form_urlencoded::parse(escaped.as_bytes());
@@ -253,8 +253,8 @@ async fn check(app: &App, presented: Presented, now: Timestamp) -> Result<Arc<Cl
             if let Some(client) = right(app.client(&client_id), &secret, method) {
                 return Ok(client);
             }
-            // Another process may have given it a secret or a method within the last second. Also
-            // for a client that does not exist: the answer takes as long.
+            // Another process may have changed its secret or method within the last second. Also for an unknown
+            // client, so that the answer takes as long.
             app.reload_for_unknown().await?;
             let client = app.client(&client_id);
             let other = client.clone().filter(|one| !one.metadata.may_authenticate_with(method));
@@ -275,12 +275,12 @@ async fn check(app: &App, presented: Presented, now: Timestamp) -> Result<Arc<Cl
     }
 }
 
-/// The client, if the secret is one of its own and came by a method it may use. Hashed and compared
-/// for every client, also for one that does not exist.
+/// The client, if the secret is right and its method allowed. The secret is hashed and compared for unknown clients
+/// as well.
 fn right(client: Option<Arc<Client>>, secret: &str, method: AuthMethod) -> Option<Arc<Client>> {
     let hash = token_hash(secret);
     let known = client.as_deref().map_or(&[][..], |client| &client.secrets);
-    // Every secret is compared, whichever fits.
+    // Every secret is compared, whichever matches.
     let fits =
         known.iter().fold(false, |fits, known| fits | constant_time_eq(&known.hash, hash.digest()));
     client.filter(|client| fits && client.metadata.may_authenticate_with(method))

@@ -1,11 +1,11 @@
-//! Which API a client that speaks for itself means, and what it is told when it names none of its own.
+//! The target of a client that acts for itself.
 
 use crate::app::cache::Audience;
 use crate::domain::client::Client;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::Refusal;
 
-/// The API that a client which speaks for itself means: the one it names, or its only one.
+/// The API of a client that acts for itself: the one it names, or its only one.
 ///
 /// # Errors
 /// `invalid_target`, naming the client's APIs.
@@ -27,15 +27,14 @@ pub(super) fn target_of_client(
 /// The most APIs that an error lists.
 const MAX_LISTED: usize = 8;
 
-/// The refusal of a client that speaks for itself and did not name an API that it may have tokens for.
-/// It has authenticated, so it may know its own registration.
+/// The refusal of a client that acts for itself and named no API that it may target. It has authenticated, so it
+/// may learn its own registration.
 pub(super) fn names_own_apis(client: &Client) -> Refusal {
     let (id, own) = (&client.client_id, &client.metadata.audiences);
     let add = format!("signet client update {id} --audience IDENTIFIER");
     let message = if own.is_empty() {
         format!(
-            "This client may get tokens for no API, and a token of a client is always for one. Add \
-             one: {add}."
+            "This client may not get tokens for any API, but a token of a client is always for one. Add one: {add}."
         )
     } else {
         let more = if own.len() > MAX_LISTED { ", and others" } else { "" };

@@ -1,7 +1,6 @@
 //! Issuing authorization codes: for users at the pages, and in the forms of first-party applications.
 //!
-//! Owns that a request gives one code, and that the codes of a user and client are bounded. What a code stands
-//! for is `domain::authorization`'s.
+//! A request gives one code, and the number of codes per user and client is bounded.
 
 use crate::app::AuditedTx;
 use crate::base::opaque_token::{self, AUTHORIZATION_CODE};
@@ -10,7 +9,7 @@ use crate::domain::authorization::{Authorization, CODE_LIFE, MAX_CODES};
 use crate::domain::outcome::Fault;
 use crate::store::authorization_codes::{self, NewCode};
 
-/// Stores a code for `authorization` and returns it. None when the request `flow` has given one already.
+/// Stores a code for `authorization` and returns it. `None` when the request `flow` has already given one.
 ///
 /// # Errors
 /// When the database cannot be written.

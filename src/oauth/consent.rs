@@ -1,6 +1,6 @@
-//! The decision of a user who was asked: for a client that sent them, or for a device.
+//! The consent decision of a user, for a client or a device.
 //!
-//! Owns which of the two a request belongs to.
+//! Dispatches by the kind of request.
 
 use crate::app::App;
 use crate::domain::outcome::Failure;
@@ -11,7 +11,7 @@ use super::page_step::PageStep;
 use super::pending_request::PendingRequest;
 use super::{authorize, device};
 
-/// The user has decided; without a decision they are asked once more.
+/// Handles the decision; without one, the user is asked again.
 ///
 /// # Errors
 /// `forbidden` when the request is of another kind; `conflict` when it was answered already; too many writes;

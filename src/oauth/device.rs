@@ -1,4 +1,4 @@
-//! Devices without a keyboard (RFC 8628): the code they show, and the person who types it elsewhere.
+//! The device flow (RFC 8628): issuing codes, and their approval by a user in a browser.
 
 use std::sync::Arc;
 
@@ -40,10 +40,10 @@ use super::token::{ClientRequest, grant_not_allowed};
 /// The path of the endpoint.
 const PATH: &str = "/oauth2/device_authorization";
 
-/// How often a user code is made anew when it is in use already.
+/// How often another user code is generated if one is in use.
 const MAX_TRIES: u32 = 5;
 
-/// A device asks for a code (RFC 8628 §3.1).
+/// A device requests a code (RFC 8628 §3.1).
 ///
 /// # Errors
 /// `invalid_client`, `unauthorized_client`, `invalid_scope`, `invalid_target`; too many requests.
@@ -106,7 +106,7 @@ pub async fn authorize(app: App, request: ClientRequest, now: Timestamp) -> Resu
 /// The refusal of a code that a user typed.
 fn unknown() -> Refusal {
     let message =
-        "There is no device waiting with this code. Check it, or begin again on the device.";
+        "No device is waiting with this code. Check the code, or start again on the device.";
     Refusal::field("user_code", "unknown", message)
 }
 
@@ -163,7 +163,7 @@ pub async fn decide(
         Some(login) if was_asked && !allow => login,
         login => match assess(&app, &client, login, &visitor, now).await? {
             Some(AssessedLogin { login, lacking: Lacking::Nothing }) if was_asked => login,
-            // Signed in as another user or with fewer factors since the page was shown: ask again.
+            // The user has signed in as another user or with fewer factors since the page was shown: ask again.
             assessed => return next(&app, (request, device, client), assessed, &visitor, now),
         },
     };
@@ -236,7 +236,7 @@ fn user_code_of(request: &PendingRequest) -> Result<String, Refusal> {
     }
 }
 
-/// A login, held against what a device of this client demands.
+/// The sign-in, with the requirements of a device of this client.
 async fn assess(
     app: &App,
     client: &Client,
@@ -260,7 +260,7 @@ async fn go_on(
     next(&app, (request, device, client), assessed, &visitor, now)
 }
 
-/// The step that the rule names for a device and the login in this browser. The user is always asked.
+/// The next step for a device and the sign-in in this browser. The user is always asked.
 fn next(
     app: &App,
     (mut request, device, client): (PendingRequest, DeviceCode, Arc<Client>),

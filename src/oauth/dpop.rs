@@ -1,7 +1,7 @@
 //! DPoP: a request proves that its sender holds a key (RFC 9449).
 //!
-//! Owns what a proof must say and that it counts once. No nonce is asked for: a proof lives for a
-//! minute and is remembered as long, in all processes.
+//! Owns the checks of a proof and its single use. No nonce is required: a proof is valid for a minute, and all
+//! processes remember it for that time.
 
 use crate::app::App;
 use crate::base::{TimeSpan, Timestamp};
@@ -20,24 +20,24 @@ const WINDOW: TimeSpan = TimeSpan::from_secs(60);
 /// The endpoint of a request with a proof.
 #[derive(Debug, Clone, Copy)]
 pub enum Endpoint<'a> {
-    /// A path of this server; its origin is the issuer's, whatever the request says.
+    /// A path of this server, with the issuer's origin, independent of the request's `Host`.
     Own(&'a str),
     /// An address of a service behind a gateway.
     Elsewhere(&'a str),
 }
 
-/// What a proof is for.
+/// The request of a proof.
 #[derive(Debug, Clone, Copy)]
 pub struct Purpose<'a> {
     /// The method of the request.
     pub method: &'a str,
     /// The endpoint of the request.
     pub endpoint: Endpoint<'a>,
-    /// The access token that comes with it.
+    /// The access token of the request.
     pub access_token: Option<&'a str>,
 }
 
-/// The thumbprint of the key a proof was made with (RFC 7638), and the algorithm of the proof.
+/// The thumbprint of the key that a proof was created with (RFC 7638), and the algorithm of the proof.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Thumbprint {
     text: String,
@@ -61,13 +61,13 @@ impl Thumbprint {
 /// The refusal of a proof.
 #[must_use]
 pub fn refused() -> Refusal {
-    Refusal::oauth(OAuthError::InvalidDpopProof, "The DPoP proof is not good for this request.")
+    Refusal::oauth(OAuthError::InvalidDpopProof, "The DPoP proof is not valid for this request.")
 }
 
-/// Checks a proof and uses it up.
+/// Checks a proof and consumes it.
 ///
 /// # Errors
-/// `invalid_dpop_proof` without saying why; faults when it cannot be written down.
+/// `invalid_dpop_proof`, without a reason; faults when it cannot be stored.
 pub async fn prove(
     app: &App,
     proof: &str,
@@ -103,16 +103,16 @@ pub fn verify(
 }
 
 impl Verified {
-    /// Whether it was made with the key of this thumbprint.
+    /// Whether it was created with the key of this thumbprint.
     #[must_use]
     pub fn is_by(&self, jkt: &str) -> bool {
         self.by.text == jkt
     }
 
-    /// Uses it up.
+    /// Consumes it.
     ///
     /// # Errors
-    /// `invalid_dpop_proof` for a replay; faults when it cannot be written down.
+    /// `invalid_dpop_proof` for a replay; faults when it cannot be stored.
     pub async fn spend(self, app: &App) -> Result<Thumbprint, Failure> {
         let Self { by, jti, until } = self;
         if !replay::spend(app, Counted::Proof { jkt: &by.text, jti: &jti }, until).await? {
@@ -122,7 +122,7 @@ impl Verified {
     }
 }
 
-/// The key's thumbprint, the proof's id and until when it would count.
+/// The key's thumbprint, the proof's id and its expiry.
 fn check<'a>(
     jwt: &'a ExternalJwt<'_>,
     issuer: &str,

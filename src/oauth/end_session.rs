@@ -1,10 +1,9 @@
 //! Logging out at a client's request (OpenID Connect RP-Initiated Logout 1.0).
 //!
-//! Owns which request ends a session without a question: one with an ID token of the user who is logged
-//! in. Any other request asks the user, because any page can send a browser here; so does one that only
-//! names its client. Whatever else is wrong with a request, the user can log out by it: a mistake of the
-//! application must not leave them logged in. A browser is sent to an address registered for a client that is
-//! named or proved, and without a proof only after the user has confirmed.
+//! Only a request with an ID token of the signed-in user ends a session without confirmation. Any other asks the
+//! user, because any page can send a browser here. Whatever else is wrong with a request, the user can log out with
+//! it: a mistake of the application must not leave them logged in. A browser is only redirected to a registered
+//! address of the client and, without an ID token, only after the user has confirmed.
 
 use std::sync::Arc;
 
@@ -30,16 +29,16 @@ use crate::identity::logout_notices;
 /// The longest `state`, in bytes.
 const MAX_STATE: usize = 3 * 1024;
 
-/// What comes of it.
+/// The result.
 pub enum LogoutStep {
     /// The user is asked.
     Ask(Box<LogoutView>),
     /// It is done.
     Out {
-        /// Where the client wants the user.
+        /// The requested return address.
         back: Option<Box<Back>>,
     },
-    /// No user was logged in, so there was nothing to confirm: the way back is a link.
+    /// No user was logged in, so there was nothing to confirm: the return address is a link.
     NotLoggedIn {
         /// Where the link leads, and the client it is named after.
         link: Option<Box<(Back, Arc<Client>)>>,
@@ -48,17 +47,17 @@ pub enum LogoutStep {
     Stay,
 }
 
-/// What the page that asks needs to know.
+/// The data of the confirmation page.
 pub struct LogoutView {
     /// The request.
     pub sealed: SealedRequest,
-    /// Who is logged in.
+    /// The login of the user.
     pub login: String,
     /// The client that sent the user.
     pub client: Option<Arc<Client>>,
 }
 
-/// Where a user goes after logging out.
+/// The return address after logging out.
 pub struct Back {
     /// The registered place.
     pub redirect: RegisteredRedirect,
@@ -77,12 +76,11 @@ pub async fn begin(
     info: RequestInfo,
 ) -> Result<LogoutStep, Failure> {
     let now = info.now;
-    // Of two values neither is meant: the user is asked, as without any.
+    // A repeated parameter is ignored, so the user is asked.
     let params = if params.once().is_ok() { params } else { Params::default() };
     let here = current_login(&app, &visitor, now).await?;
-    // A hint that we did not sign, or whose key has left the published set, proves nothing; nor does
-    // one of another user than the one who is logged in: every account has one (§2). Then the user is
-    // asked, as without a hint.
+    // A hint with an invalid signature, or whose key is no longer published, proves nothing, nor does one of
+    // another user (§2). The user is then asked, as without a hint.
     let hint = match params.get("id_token_hint") {
         Some(token) => id_token_hint::read(&app, token).await?,
         None => None,
@@ -94,7 +92,7 @@ pub async fn begin(
     let named = params.get("client_id");
     let hint = hint.filter(|hint| named.is_none_or(|named| hint.client.client_id == named));
     if let Some(hint) = hint {
-        // The user is sent to a registered address only; without one they are logged out all the same.
+        // The user is only sent to a registered address; the log-out works without one.
         let asked = params.get("post_logout_redirect_uri");
         let redirect = asked.and_then(|asked| hint.client.after_logout(asked));
         let back = redirect.map(|redirect| Box::new(to_client(redirect, params.get("state"))));
@@ -107,7 +105,7 @@ pub async fn begin(
         Some(named) => app.client_or_reload(named).await?,
         None => None,
     };
-    // An address that is not registered keeps no user from logging out: there is no way back then.
+    // An unregistered address does not prevent the log-out; it is only ignored.
     let redirect = client.as_ref().zip(params.get("post_logout_redirect_uri"));
     let redirect = redirect.and_then(|(client, asked)| client.after_logout(asked));
     let state = params.text("state").filter(|state| state.len() <= MAX_STATE);
@@ -127,7 +125,7 @@ pub async fn begin(
     Ok(LogoutStep::Ask(Box::new(LogoutView { sealed, login, client })))
 }
 
-/// The user was asked and has decided, or has not: then they are asked once more.
+/// Handles the user's decision; without one, the user is asked again.
 ///
 /// # Errors
 /// `forbidden` when the request is of another kind.
@@ -163,8 +161,7 @@ pub async fn decide(
     Ok(LogoutStep::Out { back: way_back(&app, aim, request.begun_at).await?.map(Box::new) })
 }
 
-/// Where the user who has confirmed goes, if the client that asked for it is still the same and the
-/// address still registered.
+/// The return address after a confirmation, if the client is still the same and the address still registered.
 async fn way_back(
     app: &App,
     aim: &LogoutDestination,
@@ -193,8 +190,8 @@ fn to_client(redirect: RegisteredRedirect, state: Option<&str>) -> Back {
     Back { redirect, location }
 }
 
-/// Ends the session of this id, the log-in it hangs on, the one in this browser, and everything that
-/// hangs on either; and writes down who is to be told.
+/// Ends the session with this id, its sign-in, the sign-in in this browser and all their sessions, and records the
+/// notices for clients.
 async fn end(
     app: App,
     session: Option<SessionId>,

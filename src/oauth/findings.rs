@@ -1,7 +1,7 @@
-//! Refused requests of registered clients, noted for `signet client why`.
+//! Records refused requests of registered clients for `signet client why`.
 //!
-//! What a user or a device does in the course of things is no finding: that a user denied a request, that a
-//! device polls. No text of a request is noted.
+//! Normal events are not findings, such as a user who denies a request or a device that polls. No text of a request
+//! is recorded.
 
 use std::borrow::Cow;
 
@@ -11,10 +11,10 @@ use crate::domain::client_finding::{FindingCode, FindingKey, MAX_DETAILS};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Failure, Refusal};
 
-/// What is noted in place of a message that quotes the request.
-const QUOTES_THE_REQUEST: &str = "The error_description of the response says what was wrong.";
+/// The text in place of a message that quotes the request.
+const QUOTES_THE_REQUEST: &str = "See the error_description of the response.";
 
-/// Notes the refusal of a request of `client`, if it was refused and that is a finding.
+/// Records the refusal of a request of `client`, if it is a finding.
 pub(super) fn note_refusal<T>(
     app: &App,
     client: &Client,
@@ -34,7 +34,7 @@ pub(super) fn note_refusal<T>(
     }
 }
 
-/// Notes a finding of a code of its own, which has an explanation, with its detail.
+/// Records a finding with its own code and a detail.
 pub(super) fn note_code(
     app: &App,
     client: &Client,
@@ -53,7 +53,7 @@ fn note(app: &App, client: &Client, endpoint: &'static str, (code, detail): (&st
 fn detail(error: OAuthError, refusal: &Refusal) -> &str {
     match &refusal.message {
         Cow::Borrowed(message) => message,
-        // It names what the client is registered for.
+        // The message contains registered values only.
         Cow::Owned(message) if error == OAuthError::UnauthorizedClient => message,
         Cow::Owned(_) => QUOTES_THE_REQUEST,
     }
@@ -74,7 +74,7 @@ const fn is_finding(error: OAuthError) -> bool {
         | OAuthError::TemporarilyUnavailable
         | OAuthError::InvalidToken
         | OAuthError::InsufficientScope
-        // A failed authentication has a code that says more.
+        // A failed authentication has a more specific code.
         | OAuthError::InvalidClient => false,
         OAuthError::InvalidRequest
         | OAuthError::InvalidGrant

@@ -1,8 +1,8 @@
-//! Forward authentication: a gateway asks whether a request may pass, and who makes it.
+//! Forward authentication: decides for a gateway whether a request may pass, and identifies its caller.
 //!
-//! Owns the decision. It is taken from the token and from what the operator wrote into the configuration of the
-//! gateway, never from a header that describes the request, which a client could have sent; the one exception is a DPoP
-//! proof, whose method and address only a trusted proxy tells.
+//! The decision depends on the token and on the gateway's configuration, never on a header that describes the
+//! request, which a client could have sent. The one exception is a DPoP proof, whose method and address only a
+//! trusted proxy can supply.
 
 use std::sync::Arc;
 
@@ -19,20 +19,20 @@ use crate::tokens::{identity, rejection};
 use super::dpop::{self, Endpoint, Purpose};
 use super::security_profile;
 
-/// The claim that an API asks for if its services are told the roles of users.
+/// The claim that an API requests if its services get the roles of users.
 pub const ROLES_CLAIM: &str = "roles";
 
 /// The token of a request, as the gateway passed it on.
 pub struct Presented {
     /// The token.
     pub token: String,
-    /// Whether it came as one that is bound to a key (`Authorization: DPoP`).
+    /// Whether it was presented as a bound token (`Authorization: DPoP`).
     pub as_bound: bool,
-    /// The proof that came with it, if a trusted proxy says for which request it was made.
+    /// The proof, if a trusted proxy describes its request.
     pub proof: Option<Proof>,
 }
 
-/// A DPoP proof and the request that it was made for.
+/// A DPoP proof and its request.
 pub struct Proof {
     /// The proof.
     pub proof: String,
@@ -42,7 +42,7 @@ pub struct Proof {
     pub uri: String,
 }
 
-/// Who makes the request.
+/// The caller of the request.
 pub struct Identity {
     /// The identity token.
     pub token: Arc<str>,
@@ -52,7 +52,7 @@ pub struct Identity {
     pub client_id: String,
     /// The scopes of the access token.
     pub scope: String,
-    /// The roles of the user, if the API asks for them.
+    /// The roles of the user, if the API requests them.
     pub roles: Vec<String>,
 }
 
@@ -61,18 +61,18 @@ pub struct Identity {
 pub enum Denial {
     /// The token does not verify.
     Invalid(TokenCode),
-    /// The token is genuine, and its session, user or client is over, or it was revoked.
+    /// The token is genuine, but it was revoked, or its session, user or client is no longer active.
     Ended,
-    /// The token is bound to a key, and no valid proof of that key came with it.
+    /// The token is bound to a key, and there is no valid proof.
     ProofRequired,
-    /// The token lacks what the operator asks for.
+    /// The token lacks a scope or role that the gateway requires.
     Missing(Missing),
 }
 
 /// Whether a request with this token may pass.
 ///
 /// # Errors
-/// When that cannot be said at the moment.
+/// When it cannot be decided at the moment.
 pub async fn check(
     app: &App,
     audience: &Audience,
@@ -82,7 +82,7 @@ pub async fn check(
 ) -> Result<Result<Identity, Denial>, Failure> {
     let expected = audience.target.audience().unwrap_or(app.issuer());
     let invalid = || Denial::Invalid(rejection::code_of(app, &presented.token, expected, now));
-    // Read once without the database: what does not verify costs no statement.
+    // Verified first without the database, so that an invalid token costs no statement.
     match validate::verify_signature(app, &presented.token, now).await {
         Ok(verified) if verified.claims.aud == expected => {}
         Err(VerifyError::Failed(fault)) => return Err(fault.into()),
@@ -90,7 +90,7 @@ pub async fn check(
         Err(VerifyError::Invalid | VerifyError::Expired(_)) => return Ok(Err(invalid())),
     }
     let active = validate::require_active(app, &presented.token, now).await?;
-    // A statement that the API has made up itself is not signed by this server.
+    // A token that the API itself may have forged must not lead to a statement signed by this server.
     let Some(active) = active.and_then(Source::issued) else { return Ok(Err(Denial::Ended)) };
     if !is_proved(app, presented, &active, now).await? {
         return Ok(Err(Denial::ProofRequired));
@@ -111,7 +111,7 @@ pub async fn check(
     }))
 }
 
-/// The roles of the user, where the API asks for them: else any client could learn them with a token of its own.
+/// The roles of the user, if the API requests them. Otherwise any client could learn them with its token.
 fn roles_of(active: &ActiveToken) -> Vec<String> {
     let asks = active.audience().target.rules().has_claim(ROLES_CLAIM);
     match active.session() {
@@ -120,7 +120,8 @@ fn roles_of(active: &ActiveToken) -> Vec<String> {
     }
 }
 
-/// Whether the holder of the key of a bound token makes the request. A token that is not bound cannot pretend to be.
+/// Whether the holder of the key of a bound token makes the request. An unbound token must not be presented as
+/// bound.
 async fn is_proved(
     app: &App,
     presented: &Presented,

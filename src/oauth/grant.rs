@@ -1,7 +1,7 @@
-//! What a grant is: a type that parses its parameters and says what the client is given.
+//! The interface of a grant: a type that parses its parameters and decides what the client gets.
 //!
-//! A grant gets a [`GrantContext`] and gives back a [`GrantOutcome`]: it cannot skip a phase of the token
-//! endpoint, sign, or commit.
+//! A grant gets a [`GrantContext`] and returns a [`GrantOutcome`]: it cannot skip a phase of the token endpoint,
+//! sign, or commit.
 
 use serde_json::Value;
 use tokio::time::Instant;
@@ -32,8 +32,7 @@ use super::params::Params;
 use super::scope_narrowing::Narrowed;
 use super::target;
 
-/// A grant: what a client presents, and what it is worth. `Clone`, because it may run again after a
-/// serialization failure or a deadlock.
+/// A grant. It is `Clone` because it may run again after a serialization failure or a deadlock.
 pub trait Grant: Sized + Send + Clone {
     /// Its name on the wire, and which clients may use it.
     const INFO: GrantInfo;
@@ -44,22 +43,22 @@ pub trait Grant: Sized + Send + Clone {
     /// `invalid_request` when one is missing.
     fn parse(params: &Params) -> Result<Self, Refusal>;
 
-    /// Says what the client is given for it. Refusals commit what was recorded, faults take it back. What is
-    /// done outside of the context's transaction may be done again.
+    /// Decides what the client gets. Refusals commit what was recorded, faults roll back. Anything done outside of
+    /// the context's transaction may be repeated.
     ///
     /// # Errors
-    /// When it is given nothing.
+    /// When the grant is refused.
     fn authorize(
         self,
         context: &mut GrantContext<'_>,
     ) -> impl Future<Output = Result<GrantOutcome, Failure>> + Send;
 }
 
-/// What a grant works with.
+/// The context of a grant.
 pub struct GrantContext<'a> {
     /// The application.
     pub app: &'a App,
-    /// The parameters, for the grants that narrow what they give.
+    /// The parameters, for grants that narrow scopes.
     pub params: &'a Params,
     /// Where the request came from.
     pub origin: Origin,
@@ -74,42 +73,42 @@ pub struct GrantContext<'a> {
     replaced_branches: u64,
 }
 
-/// What the phases before a grant have established. None of them runs again.
+/// The results of the phases before a grant, which do not run again.
 #[derive(Clone)]
 pub(super) struct Authenticated {
     /// The client.
     pub client: AuthenticatedClient,
-    /// The key it proved to hold, if it did.
+    /// The key that the client has proved to hold, if any.
     pub proved: Option<Thumbprint>,
-    /// Until when the database may be worked on, however often.
+    /// The deadline of all runs.
     pub deadline: Instant,
 }
 
-/// What a client is given.
+/// The result for a client.
 pub enum GrantOutcome {
     /// A new session.
     Opened {
         /// The session, stored.
         session: Box<Session>,
-        /// Its user, where tokens say anything about one.
+        /// Its user, if tokens contain data about one.
         user: Option<Box<User>>,
-        /// What the client sent with its request.
+        /// The `nonce` of the request.
         nonce: Option<String>,
     },
-    /// A session that goes on.
+    /// A session that continues.
     Continued {
         /// The session.
         session: Box<Session>,
-        /// What tokens may say about its user.
+        /// The data about its user that tokens may contain.
         subject: Subject,
-        /// Its user, where the ID token says anything about one.
+        /// Its user, if the ID token contains data about one.
         user: Option<Box<User>>,
         /// Fewer scopes than were granted, for this access token.
         narrowed: Option<Scopes>,
     },
     /// A token in the client's own name.
     Client(Narrowed),
-    /// A token for the user of a session, held by this client.
+    /// A delegated token for the user of a session.
     Delegated(Box<Delegation>),
 }
 
@@ -117,26 +116,26 @@ pub enum GrantOutcome {
 pub struct Delegation {
     /// The session that vouches for the subject, if one does.
     pub session: Option<Session>,
-    /// What the subject token says about it: the new token inherits it.
+    /// The session claims of the subject token, which the new token inherits.
     pub session_claims: Option<SessionClaims>,
-    /// Who the token is about.
+    /// The subject of the token.
     pub sub: String,
-    /// What tokens may say about the user.
+    /// The data about the user that tokens may contain.
     pub subject: Option<Subject>,
     /// API and scopes.
     pub narrowed: Narrowed,
-    /// When the token ends in any case: with the one it came from.
+    /// The latest expiry: that of the subject token.
     pub not_after: Timestamp,
-    /// Who acts in the subject's name.
+    /// The actor.
     pub act: Option<Value>,
-    /// The id of the token it came from.
+    /// The id of the subject token.
     pub parent: String,
     /// The kind of token that was issued.
     pub issued: &'static str,
 }
 
 impl<'a> GrantContext<'a> {
-    /// The context of a client that has authenticated, with the key it proved to hold.
+    /// The context of an authenticated client, with its proved key.
     pub(super) fn new(
         app: &'a App,
         params: &'a Params,
@@ -151,10 +150,10 @@ impl<'a> GrantContext<'a> {
 
     /// Ends the transaction, if one was begun: a refusal commits what it recorded, a fault rolls back.
     ///
-    /// By value, so that a grant, which borrows its context, cannot.
+    /// By value, so that a grant, which borrows its context, cannot call it.
     ///
     /// # Errors
-    /// What `outcome` holds, or the fault of the commit.
+    /// The error in `outcome`, or the fault of the commit.
     pub(super) async fn settle(
         mut self,
         outcome: Result<GrantOutcome, Failure>,
@@ -181,15 +180,14 @@ impl GrantContext<'_> {
         self.client.client()
     }
 
-    /// The key the client proved to hold, if it did.
+    /// The key that the client has proved to hold, if any.
     #[must_use]
     pub fn jkt(&self) -> Option<String> {
         self.proved.as_ref().map(|proved| proved.as_str().to_owned())
     }
 
-    /// The terms of a new session of this client. Its refresh tokens are bound to the proved key where
-    /// nothing else proves who holds them, and where they do not rotate: any other client that
-    /// authenticates may change its key (RFC 9449 §5).
+    /// The terms of a new session of this client. Its refresh tokens are bound to the proved key for public
+    /// clients, and where they do not rotate. Any other client that authenticates may change its key (RFC 9449 §5).
     #[must_use]
     pub fn session_terms<'a>(&self, id: SessionId, grant_type: &'a str) -> SessionTerms<'a> {
         let client = self.client();
@@ -203,9 +201,8 @@ impl GrantContext<'_> {
         lifetimes(self.app, self.client())
     }
 
-    /// Refuses a request that names another API than `given`, the one that was asked for when what
-    /// is presented now was given (RFC 8707 §2.2). To ignore it would give a token for an API the
-    /// client did not mean.
+    /// Refuses a request that names another API than `given`, the originally requested one (RFC 8707 §2.2).
+    /// Ignoring the difference would issue a token for an API that the client did not mean.
     ///
     /// # Errors
     /// `invalid_target`.
@@ -247,8 +244,7 @@ impl GrantContext<'_> {
         end_session(self.tx().await?, id, ending, &context).await.map(drop)
     }
 
-    /// The unit of work; begun when it is first asked for, so that a grant that needs none costs the
-    /// database nothing.
+    /// The transaction, begun at the first call, so that a grant without one costs the database nothing.
     ///
     /// # Errors
     /// When it cannot be begun.
@@ -260,7 +256,7 @@ impl GrantContext<'_> {
         Ok(self.tx.insert(begun))
     }
 
-    /// Takes back what was written so far, for a refusal that must leave what was presented as it was.
+    /// Rolls back what was written so far, for a refusal that must not consume anything.
     pub async fn roll_back(&mut self) {
         if let Some(tx) = self.tx.take() {
             tx.rollback().await;
@@ -279,7 +275,7 @@ pub fn lifetimes(app: &App, client: &Client) -> Lifetimes {
 
 /// Something that is done with the type of the grant a request names.
 pub trait GrantVisitor {
-    /// What comes of it.
+    /// The result.
     type Output;
 
     /// Does it.

@@ -1,7 +1,6 @@
-//! ID tokens that come back: `id_token_hint` (OpenID Connect Core §3.1.2.1, RP-Initiated Logout §2).
+//! ID tokens as hints: `id_token_hint` (OpenID Connect Core §3.1.2.1, RP-Initiated Logout §2).
 //!
-//! Owns reading them. A hint names a user and logs no one in; it may be long over, and so may the key
-//! that signed it.
+//! A hint names a user and signs no one in. It may have expired long ago, and its key may have been retired.
 
 use std::sync::Arc;
 
@@ -12,20 +11,20 @@ use crate::domain::client::Client;
 use crate::domain::outcome::Fault;
 use crate::domain::signing_key::{SigningAlg, is_kid};
 
-/// An ID token of ours.
+/// A verified hint.
 pub struct Hint {
     /// The client it was issued to.
     pub client: Arc<Client>,
-    /// What it says.
+    /// Its claims.
     pub claims: HintClaims,
 }
 
-/// The hint, if we signed it for a client that is registered. Its time does not matter; an access
-/// token is no hint.
+/// The hint, if it has a valid signature and a registered client. Its expiry does not matter; an access token is
+/// not accepted.
 ///
-/// A hint that names a key of which this process does not know may have been signed by another process within
-/// the last second, as in `tokens::validate`: what is cached is read again first, once a second at most. In
-/// that second a hint under another unknown key counts as [outlived](is_outlived), and the user is asked.
+/// A hint with an unknown key may have been signed by another process within the last second, so the cache is
+/// reloaded first, at most once a second, as in `tokens::validate`. Otherwise a hint with an unknown key counts as
+/// [outlived](is_outlived), and the user is asked.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -45,9 +44,8 @@ fn read_by_known_keys(app: &App, token: &str) -> Option<Hint> {
     Some(Hint { client, claims })
 }
 
-/// Whether the text looks like a hint of ours whose key has left the published set since: clients keep
-/// ID tokens as long as their sessions. Nothing proves that it is one, so nothing may be done on its
-/// word but to ask the person.
+/// Whether the text looks like a hint whose key is no longer published: clients keep ID tokens as long as their
+/// sessions. Nothing proves that it is genuine, so the only valid reaction is to ask the user.
 #[must_use]
 pub fn is_outlived(app: &App, token: &str) -> bool {
     let anatomy = decode_unverified(token);

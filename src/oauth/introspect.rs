@@ -1,6 +1,7 @@
-//! Introspection (RFC 7662): a client asks about a token that concerns it.
+//! Introspection (RFC 7662).
 //!
-//! Owns who may learn what. Of a token that is inactive, or does not concern the client, only that is said.
+//! Owns what a client may learn. An inactive token, and one that does not concern the client, is only reported as
+//! inactive.
 
 use serde_json::{Value, json};
 
@@ -17,10 +18,10 @@ use super::client_auth::{self, Call};
 use super::token::ClientRequest;
 use crate::tokens::validate::{self, ActiveToken, Source};
 
-/// What can be said of the token.
+/// The response for the token.
 ///
 /// # Errors
-/// `invalid_client`, also for a public client: it cannot prove who it is.
+/// `invalid_client`, also for a public client, which cannot authenticate.
 pub async fn introspect(
     app: App,
     request: ClientRequest,
@@ -38,11 +39,11 @@ pub async fn introspect(
     .await?;
     let client = client.client();
     if client.is_public() {
-        let message = "Only a client that authenticates may ask about tokens.";
+        let message = "Only a client that authenticates may introspect tokens.";
         return Err(Refusal::oauth(OAuthError::InvalidClient, message).into());
     }
     let token = params.required("token", "token is missing.")?;
-    // token_type_hint is not read: the two kinds of token look different.
+    // `token_type_hint` is ignored, because the two kinds of token are distinguishable.
     let found = match app.refresh_keys().authenticate(token) {
         Some(presented) => refresh_token(&app, client, presented, now).await?,
         None => {
@@ -55,7 +56,8 @@ pub async fn introspect(
     Ok(found.unwrap_or_else(|| json!({ "active": false })))
 }
 
-/// Whether it was issued to this client, or is for an API that it is. What an API could have made, it alone sees.
+/// Whether it was issued to this client, or is for an API that it implements. A token that an API itself could have
+/// made is only shown to that API.
 fn concerns(client: &Client, token: &Source<ActiveToken>) -> bool {
     let issued = matches!(token, Source::Issued(_));
     (issued && token.claims().client_id == client.client_id) || client.is_api(&token.claims().aud)

@@ -1,6 +1,6 @@
-//! Discovery: what this issuer is and has (OpenID Connect Discovery 1.0 §3, RFC 8414 §2).
+//! Discovery metadata (OpenID Connect Discovery 1.0 §3, RFC 8414 §2).
 //!
-//! Lists only what exists; whatever is added to the server is added here with it.
+//! Lists only what exists, so new features must be added here as well.
 
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ use crate::domain::signing_key::SigningAlg;
 
 use super::grants;
 
-/// What the metadata say about the pages.
+/// The metadata about the pages.
 pub struct Pages<'a> {
     /// The languages they are in.
     pub languages: &'a [&'a str],
@@ -33,8 +33,8 @@ pub struct Pages<'a> {
 /// The metadata document of `issuer`, which signs with `in_use`.
 #[must_use]
 pub fn document(issuer: &str, in_use: &[SigningAlg], pages: &Pages<'_>) -> Value {
-    // One popular verifier takes its allow-list for *access* tokens from this member, so it names
-    // every algorithm in use, RS256 first as OpenID Connect demands it.
+    // One popular verifier takes its allow-list for *access* tokens from this member, so it lists every algorithm
+    // in use, with RS256 first, which OpenID Connect requires.
     let mut algs = in_use.to_vec();
     algs.sort_by_key(|alg| *alg != SigningAlg::Rs256);
     let at = |path: &str| format!("{issuer}{path}");
@@ -91,12 +91,12 @@ pub fn document(issuer: &str, in_use: &[SigningAlg], pages: &Pages<'_>) -> Value
     document
 }
 
-/// What clients sign with: theirs may have the newer name of one algorithm.
+/// The algorithms of clients, including the newer name of one.
 fn algorithms_of_clients() -> Vec<&'static str> {
     SigningAlg::ALL.iter().map(|alg| alg.as_str()).chain([ED25519]).collect()
 }
 
-/// The metadata of an API as a protected resource (RFC 9728 §2). `offline_access` is asked of the server, not of an
+/// The metadata of an API as a protected resource (RFC 9728 §2). `offline_access` belongs to the server, not to an
 /// API, and is not among its scopes.
 #[must_use]
 pub fn resource(issuer: &str, target: &Target) -> Value {
@@ -113,8 +113,7 @@ pub fn resource(issuer: &str, target: &Target) -> Value {
     })
 }
 
-/// The claims that ID tokens and userinfo can say (OpenID Connect Discovery §3). Those of access tokens
-/// are for APIs, which do not read this document for them.
+/// The claims of ID tokens and userinfo (OpenID Connect Discovery §3). Those of access tokens are not listed.
 fn claims() -> Vec<&'static str> {
     let of_scopes = oidc::SCOPES.iter().flat_map(|known| known.claims).copied();
     let of_scopes = of_scopes.filter(|claim| !ID_TOKEN_CLAIMS.contains(claim));

@@ -1,7 +1,7 @@
-//! The protocol: OAuth 2.1 and OpenID Connect, from what a client sends to what it gets.
+//! OAuth 2.1 and OpenID Connect.
 //!
-//! Owns the token pipeline and its grants, the authorization endpoint, issuing, introspection,
-//! revocation, logout and metadata. Must not know HTTP, and shows no page.
+//! Owns the token pipeline and its grants, the authorization endpoint, issuing, introspection, revocation, logout
+//! and metadata. Must not depend on HTTP, and renders no pages.
 
 mod auth_session;
 pub mod authorize;

@@ -1,6 +1,6 @@
-//! What a user is shown on the way to an answer: the same steps for a client that sends a user and for a device.
+//! The page steps before a response, shared by authorization requests and devices.
 //!
-//! Owns what each page needs to know. Which step it is, `domain::interaction` decides.
+//! Owns the data of each page; `domain::interaction` decides the step.
 
 use std::sync::Arc;
 
@@ -20,11 +20,11 @@ use super::authorize::response::Answer;
 use super::pending_request::PendingRequest;
 use super::sealed_request::SealedRequest;
 
-/// What happens next.
+/// The next step.
 pub enum PageStep {
     /// The user authenticates.
     Login(Box<SealedRequest>),
-    /// The user completes what the sign-in lacks.
+    /// The user completes missing factors.
     StepUp(Box<StepUpView>),
     /// The user is asked for consent.
     Consent(Box<ConsentView>),
@@ -32,14 +32,14 @@ pub enum PageStep {
     Answer(Box<Answer>),
     /// The user has decided on a device.
     DeviceDecided {
-        /// What was decided.
+        /// The decision.
         allowed: bool,
         /// The client on the device.
         client: Arc<Client>,
     },
 }
 
-/// What a page for a further step needs to know.
+/// The data of a step-up page.
 pub struct StepUpView {
     /// The request.
     pub sealed: SealedRequest,
@@ -47,15 +47,15 @@ pub struct StepUpView {
     pub challenge: IssuedChallenge,
 }
 
-/// What the page that asks needs to know.
+/// The data of the consent page.
 pub struct ConsentView {
     /// The request.
     pub sealed: SealedRequest,
     /// The client.
     pub client: Arc<Client>,
-    /// Who is asked.
+    /// The user.
     pub user: User,
-    /// The scopes to be allowed, those of single claims included.
+    /// The scopes that need consent, including those of individual claims.
     pub scopes: Scopes,
     /// The API that they belong to.
     pub audience: Option<String>,
@@ -78,20 +78,20 @@ impl PageStep {
         match self {
             Self::Login(sealed) => Some(sealed),
             Self::Consent(view) => Some(&view.sealed),
-            // The page of the step has an address of its own.
+            // The page of the step has its own address.
             Self::StepUp(_) | Self::Answer(_) | Self::DeviceDecided { .. } => None,
         }
     }
 }
 
-/// The login in this browser, and what it lacks for a request.
+/// The sign-in in this browser, and what it lacks for a request.
 pub(super) struct AssessedLogin {
     pub(super) login: CurrentLogin,
     pub(super) lacking: Lacking,
 }
 
 impl AssessedLogin {
-    /// Holds a login against what a request demands.
+    /// Compares a sign-in with the requirements of a request.
     pub(super) async fn of(
         app: &App,
         login: Option<CurrentLogin>,
@@ -108,7 +108,7 @@ impl AssessedLogin {
         matches!(self.lacking, Lacking::Nothing)
     }
 
-    /// The login as the rule knows it.
+    /// The sign-in as input of the rule.
     pub(super) fn checked(&self, consented: bool) -> CheckedLogin {
         CheckedLogin {
             sub: self.login.user.id.to_string(),

@@ -44,7 +44,7 @@ const PROOFS: &[&str] = &["client_secret", "client_assertion", "client_assertion
 
 /// A request that was pushed.
 pub struct Pushed {
-    /// What it says, checked when it was pushed.
+    /// Its parameters, checked when it was pushed.
     pub request: Request,
     /// When it was pushed.
     pub at: Timestamp,
@@ -52,8 +52,7 @@ pub struct Pushed {
     pub id: [u8; 16],
 }
 
-/// What is stored of it: the checked request, in the form that a browser's sealed one has, and nothing that
-/// a client sent beside it.
+/// The stored form: the checked request, in the same form as a sealed one, without unknown parameters.
 #[derive(Serialize, Deserialize)]
 struct Stored {
     at: Timestamp,
@@ -78,7 +77,7 @@ pub async fn push(app: App, request: ClientRequest, now: Timestamp) -> Result<St
     .await?;
     throttle_public(&app, client.client(), RateLimit::PushedRequest, &info.origin)?;
     if params.get("request_uri").is_some() {
-        return Err(invalid("A pushed request has no request_uri.").into());
+        return Err(invalid("A pushed request must not have a request_uri.").into());
     }
     let client_id = client.client().client_id.clone();
     let params = params.without(PROOFS).with("client_id", &client_id);
@@ -148,10 +147,10 @@ async fn bound(
     Ok(params.with(DPOP_JKT, proved.as_str()))
 }
 
-/// The request that `params` name, if they name a pushed one.
+/// The pushed request that `params` name, if any.
 ///
 /// # Errors
-/// Refused for the person to see when it is unknown or over; faults.
+/// A refusal that is shown to the user when it is unknown or expired; faults.
 pub(super) async fn resolve(
     app: &App,
     params: &Params,
@@ -165,7 +164,7 @@ pub(super) async fn resolve(
     let client_id = params.get("client_id").ok_or_else(refused)?;
     let hash = token_hash(name);
     let stored = pushed_requests::find(&mut app.db.reader().await?, &hash, client_id, now).await?;
-    // What another version stored cannot be read, and is over in a moment.
+    // A request from another version cannot be read. It would expire shortly.
     let Stored { at, request } =
         serde_json::from_str(&stored.ok_or_else(refused)?).map_err(|_| refused())?;
     let mut id = [0; 16];

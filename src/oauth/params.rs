@@ -1,7 +1,7 @@
-//! The parameters of a request, as OAuth reads them.
+//! Parameters by the rules of OAuth.
 //!
-//! Owns three rules: a parameter without a value is absent, one that is there twice is wrong
-//! (RFC 6749 §3.1), and an unknown one is ignored. What a parameter means is said where it is used.
+//! A parameter without a value is absent, a repeated one is an error (RFC 6749 §3.1), and an unknown one is
+//! ignored.
 
 use std::collections::BTreeMap;
 
@@ -13,11 +13,11 @@ use crate::domain::text::is_storable;
 /// The most parameters of one request; the standards together have some forty.
 const MAX_PARAMS: usize = 100;
 
-/// The one parameter that may be there several times (RFC 8707 §2).
+/// The only parameter that may be repeated (RFC 8707 §2).
 const RESOURCE: &str = "resource";
 
-/// Parameters of which only a hash is compared or which are decoded before they are looked at: no text
-/// of them is ever stored, and what is wrong with one is said by its own refusal.
+/// Parameters that are hashed or decoded before use: their text is never stored, and errors in them have their own
+/// refusals.
 const HASHED: &[&str] = &[
     "client_assertion",
     "client_secret",
@@ -41,7 +41,7 @@ pub struct Params {
 }
 
 impl Params {
-    /// Reads the form encoding, of a body or of a query.
+    /// Parses a form-encoded body or query.
     ///
     /// # Errors
     /// When there are too many, or one contains U+0000, which PostgreSQL cannot store.
@@ -73,7 +73,7 @@ impl Params {
         self
     }
 
-    /// The same with a parameter in the place of what was there.
+    /// The same with a parameter replaced.
     #[must_use]
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.map.insert(name.to_owned(), value.to_owned());
@@ -96,32 +96,32 @@ impl Params {
         self.map.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// The same, as it is kept.
+    /// The parameters for storage.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<String> {
         self.get(name).map(str::to_owned)
     }
 
-    /// A parameter that has to be there; `message` says so.
+    /// A required parameter; `message` is the error.
     ///
     /// # Errors
-    /// `invalid_request` when it is not.
+    /// `invalid_request` when it is missing.
     pub fn required(&self, name: &str, message: &'static str) -> Result<&str, Refusal> {
         self.get(name).ok_or_else(|| invalid(message))
     }
 
-    /// The APIs asked for: `resource` (RFC 8707), or `audience`, which many libraries send.
+    /// The requested targets: `resource` (RFC 8707), or `audience`, which many libraries send.
     pub fn targets(&self) -> impl Iterator<Item = &str> {
         self.resources.iter().map(String::as_str).chain(self.get("audience"))
     }
 
-    /// Whether a parameter is there twice.
+    /// Whether a parameter is repeated.
     #[must_use]
     pub fn is_repeated(&self, name: &str) -> bool {
         self.repeated.iter().any(|repeated| repeated == name)
     }
 
-    /// Refuses a request with any parameter twice.
+    /// Refuses a request with a repeated parameter.
     ///
     /// # Errors
     /// `invalid_request`.
@@ -133,7 +133,7 @@ impl Params {
     }
 }
 
-/// The refusal of a request for a reason that pages say in the language of the user.
+/// The refusal of a request with a translated reason.
 const fn invalid_because(reason: Reason) -> Refusal {
     Refusal::oauth_because(OAuthError::InvalidRequest, reason)
 }

@@ -1,6 +1,6 @@
-//! A request that is under way in one browser: of a client, of a device, or for the user's own account.
+//! A pending request in one browser: of a client, of a device, or for the user's own account.
 //!
-//! Owns what it says and where it leads. How a browser keeps it is `sealed_request`'s.
+//! Owns its content and its destination. `sealed_request` seals it for the browser.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,7 @@ use crate::domain::outcome::{Code, Refusal};
 use crate::domain::refusal_reason::Reason;
 use crate::text_enum;
 
-/// A request that is under way.
+/// A pending request.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PendingRequest {
     /// Tells it from every other.
@@ -22,19 +22,19 @@ pub struct PendingRequest {
     pub begun_at: Timestamp,
     /// Where it leads.
     pub aim: Destination,
-    /// The user who was asked, once one was.
+    /// The user who was asked, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<UserId>,
-    /// The page of the account that asked for the sign-in; none for its first one.
+    /// The account page that requires the sign-in; `None` for the first one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub section: Option<AccountSection>,
-    /// The page of the console that asked for it, as a path with a query.
+    /// The console page that requires it, as a path with a query.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub console: Option<String>,
 }
 
 text_enum! {
-    /// A page of the user's own account that can ask for a new sign-in and is shown again after it.
+    /// An account page that can require a new sign-in and is shown again afterwards.
     pub enum AccountSection {
         /// Two-step sign-in.
         Security = "security",
@@ -61,7 +61,7 @@ fn is_console_page(page: &str) -> bool {
     let rest = page.strip_prefix("/admin");
     let path = page.split('?').next().unwrap_or_default().to_ascii_lowercase().replace("%2e", ".");
     page.len() <= MAX_CONSOLE_PAGE
-        // Browsers resolve these, and another application may be beside the console.
+        // Browsers resolve dot segments, and another application may share the origin.
         && !path.split('/').any(|segment| matches!(segment, "." | ".."))
         && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
         && page.bytes().all(|byte| byte.is_ascii_graphic() && !b"\\\"<>#".contains(&byte))
@@ -72,30 +72,30 @@ fn is_console_page(page: &str) -> bool {
 pub enum Destination {
     /// Back to a client.
     Authorize(Box<Request>),
-    /// To a device that shows this code; none before a user has typed it.
+    /// A device with this user code; `None` until the user has typed it.
     Device(Option<String>),
-    /// To one's own account.
+    /// To the user's account.
     Account,
     /// Out.
     Logout(Box<LogoutDestination>),
 }
 
-/// Where a person goes after logging out.
+/// The return address after logging out.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct LogoutDestination {
-    /// The client that sent the person here.
+    /// The client that sent the user.
     pub client_id: Option<String>,
     /// The languages the client named.
     pub ui_locales: Option<String>,
-    /// The registered address the client wants the user back at.
+    /// The registered return address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub return_uri: Option<String>,
-    /// What the client gets back unchanged.
+    /// The value that is returned to the client unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
 }
 
-/// The refusal of a form that came with a request it cannot answer.
+/// The refusal of a form that belongs to another request.
 #[must_use]
 pub fn of_another_kind() -> Refusal {
     Refusal::because(Code::Forbidden, Reason::OtherRequest)
@@ -115,7 +115,7 @@ impl PendingRequest {
         }
     }
 
-    /// The same, leading to a page of the console. What is not the address of one is its first page.
+    /// The same, leading to a page of the console; an invalid address leads to its first page.
     #[must_use]
     pub fn with_console(self, page: Option<&str>) -> Self {
         let page = page.filter(|page| is_console_page(page));
@@ -155,7 +155,7 @@ impl PendingRequest {
         matches!(self.aim, Destination::Device(_))
     }
 
-    /// Whether a client or a device asks for it.
+    /// Whether it is for a client or a device.
     #[must_use]
     pub const fn is_asked_for(&self) -> bool {
         matches!(self.aim, Destination::Authorize(_) | Destination::Device(_))

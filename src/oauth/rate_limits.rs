@@ -1,5 +1,5 @@
-//! How often one network may do what is stored although no client has authenticated. Clients that
-//! authenticate are not held up: their own users are behind them, all at one address.
+//! Rate limits by network on requests that store data without client authentication. Clients that authenticate are
+//! not limited: all their users may share one address.
 
 use crate::app::App;
 use crate::app::limits::Subject;
@@ -26,7 +26,7 @@ pub(super) fn throttle(app: &App, purpose: RateLimit, origin: &Origin) -> Result
     })
 }
 
-/// The same for a client that does not authenticate; nothing for one that does.
+/// The same for a public client; does nothing for a confidential one.
 ///
 /// # Errors
 /// When the bucket is empty.
@@ -39,8 +39,8 @@ pub(super) fn throttle_public(
     if client.is_public() { throttle(app, purpose, origin) } else { Ok(()) }
 }
 
-/// Counts a code that a user gets without being asked. What is done with such a code is stored: redeemed twice, it
-/// ends its session, which leaves rows.
+/// Counts a code that is issued without asking the user. Redeeming such a code twice ends its session, which leaves
+/// rows.
 ///
 /// # Errors
 /// `temporarily_unavailable` when the bucket of the user is empty.
@@ -51,12 +51,13 @@ pub(super) fn throttle_unattended(app: &App, user: UserId) -> Result<(), Refusal
     }
     app.address_limiter.take(Subject::of_user(purpose, user)).map_err(|wait| {
         Metrics::count(&app.metrics.limited, purpose.as_str());
-        let message = "This user gets too many codes without being asked. Wait ten seconds before the next request.";
+        let message = "Too many authorization codes for this user without interaction. Wait ten seconds before the \
+                       next request.";
         Refusal::oauth(OAuthError::TemporarilyUnavailable, message).retry_after(wait)
     })
 }
 
-/// Gives back what [`throttle_public`] took: the request was not what is counted.
+/// Returns what [`throttle_public`] took, because the request turned out not to count.
 pub(super) fn give_back(app: &App, client: &Client, purpose: RateLimit, origin: &Origin) {
     if app.config.rate_limits && client.is_public() {
         app.address_limiter.give_back(Subject::new(purpose, origin.address));

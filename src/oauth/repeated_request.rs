@@ -1,7 +1,6 @@
-//! A request that was checked, written as the parameters of one that means the same.
+//! Converts a checked request back into equivalent parameters.
 //!
-//! Owns the way back from the typed request to its parameters. Parameters that Signet does not know are left
-//! out: they meant nothing the first time.
+//! Unknown parameters are left out, because they had no effect.
 
 use serde_json::{Map, Value, json};
 
@@ -12,8 +11,8 @@ use crate::domain::requested_scopes::RequestedScopes;
 
 use super::pending_request::LogoutDestination;
 
-/// The parameters of an authorization request that means the same as `request`. The user that an
-/// `id_token_hint` named is named by a claim.
+/// The parameters of an authorization request equivalent to `request`. The user of an `id_token_hint` is expressed
+/// by a claim.
 pub(super) fn authorization_request(request: &Request) -> Vec<(&'static str, String)> {
     let scopes = RequestedScopes::from(&request.scopes).with(request.dropped.iter());
     let wishes = &request.wishes;
@@ -66,7 +65,7 @@ fn claims(request: &Request) -> Option<String> {
     (!id_token.is_empty() || !userinfo.is_empty()).then(|| all.to_string())
 }
 
-/// The parameters of a log-out request that means the same as `request`.
+/// The parameters of a log-out request equivalent to `request`.
 pub(super) fn log_out(request: &LogoutDestination) -> Vec<(&'static str, String)> {
     [
         ("client_id", &request.client_id),

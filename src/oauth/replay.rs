@@ -1,6 +1,6 @@
 //! Replay protection: the `jti` of a client assertion or a DPoP proof is accepted once, in any process.
 //!
-//! Owns the names under which the ids are stored, so that one kind cannot use up another's.
+//! Owns the names under which ids are stored, so that the kinds do not collide.
 
 use crate::app::App;
 use crate::base::opaque_token::TokenHash;
@@ -12,7 +12,7 @@ use crate::store::spent_ids;
 /// The longest id, in bytes.
 pub const MAX_ID: usize = 512;
 
-/// What is counted.
+/// A single-use id.
 #[derive(Debug, Clone, Copy)]
 pub enum Counted<'a> {
     /// The `jti` of a client's assertion.
@@ -22,7 +22,7 @@ pub enum Counted<'a> {
         /// The id.
         jti: &'a str,
     },
-    /// The `jti` of a proof made with a key.
+    /// The `jti` of a proof with a key.
     Proof {
         /// The key's thumbprint.
         jkt: &'a str,
@@ -49,8 +49,8 @@ impl Counted<'_> {
 /// How much longer than needed an id is kept: clocks of two processes differ.
 const MARGIN: TimeSpan = TimeSpan::from_secs(60);
 
-/// Counts it. False when it was counted before. Durable before it is answered, so that it holds
-/// across restarts and in every process. Safe to cancel: a write that has begun goes on.
+/// Marks it as used. False when it was used before. It is durable before it returns, so that it holds across
+/// restarts and processes. Cancelling is safe: a started write continues.
 ///
 /// # Errors
 /// When the database cannot be written.

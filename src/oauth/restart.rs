@@ -1,8 +1,7 @@
-//! How a user begins again from a page that is too old, or was opened in another browser.
+//! How a user can start again from a page that is too old, or was opened in another browser.
 //!
-//! Owns the two ways: the same request from its beginning, where Signet knows it; the home page of the
-//! application, where only the application can begin again. Both are offered, and neither is a redirect. A
-//! repeated request passes every check again, from whichever browser it comes.
+//! There are two ways, offered as links and never as redirects: the same request from its beginning, if Signet
+//! knows it, and the home page of the application. A repeated request passes every check again, in any browser.
 
 use crate::app::App;
 use crate::domain::client::Client;
@@ -14,16 +13,16 @@ use super::pending_request::{Destination, PendingRequest};
 use super::repeated_request::{authorization_request, log_out};
 use super::sealed_request::UnusableRequest;
 
-/// How a user can begin again from a page; neither way where there is only the user's own account.
+/// The ways to start again from a page; none for the user's own account.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RestartOptions {
-    /// The same request once more.
+    /// The same request again.
     pub start_again: Option<StartAgain>,
     /// The application that sent the user.
     pub application: Option<Application>,
     /// The languages that the application named, for the page that offers this.
     pub ui_locales: Option<String>,
-    /// Whether the page offers the sign-in as well: what it refuses may have been done before.
+    /// Whether the page also offers the sign-in, because the refused action may already have succeeded.
     pub sign_in: bool,
 }
 
@@ -32,7 +31,7 @@ pub struct RestartOptions {
 pub struct StartAgain {
     /// Where it is sent.
     pub path: &'static str,
-    /// What it says.
+    /// Its parameters.
     pub params: Vec<(&'static str, String)>,
 }
 
@@ -41,18 +40,18 @@ pub struct StartAgain {
 pub struct Application {
     /// The home page, `client_uri`.
     pub uri: String,
-    /// What the client is called.
+    /// The name of the client.
     pub name: String,
 }
 
-/// What is kept of an authorization request until it is known whether it is refused.
+/// The data of an authorization request that may be refused.
 pub struct RefusedRequest {
     client_id: Option<String>,
     ui_locales: Option<String>,
 }
 
 impl RefusedRequest {
-    /// What `params` say. A client that is named twice is not known.
+    /// The data in `params`. A client that is named twice is ignored.
     #[must_use]
     pub fn of(params: &Params) -> Self {
         let once = |name: &str| params.text(name).filter(|_| !params.is_repeated(name));
@@ -71,7 +70,8 @@ impl RestartOptions {
             Destination::Authorize(request) => {
                 let client = app.client(&request.client_id);
                 let client = client.filter(|client| client.owned_name_at(flow.begun_at));
-                // A pushed request ends with its name, and a client that pushed it may have had to.
+                // A pushed request cannot be repeated: its `request_uri` is single-use, and the client may be
+                // required to push.
                 let repeatable = client.is_some() && !request.pushed;
                 Self {
                     start_again: repeatable.then(|| StartAgain {
@@ -88,20 +88,20 @@ impl RestartOptions {
                 ..Self::repeating("/oauth2/logout", log_out(request))
             },
             Destination::Device(_) => Self::repeating("/device", Vec::new()),
-            // The page of the account asks for the sign-in.
+            // The account page requires the sign-in.
             Destination::Account => Self::default(),
         }
     }
 
-    /// From a sealed request that cannot be used, with its refusal. None of the ways where it cannot be read.
+    /// From an unusable sealed request, with its refusal. Empty if it cannot be read.
     #[must_use]
     pub fn of_unusable(app: &App, unusable: UnusableRequest) -> (Refusal, Self) {
         let (refusal, request) = unusable.parts();
         (refusal, request.map(|request| Self::of(app, &request)).unwrap_or_default())
     }
 
-    /// From a request that was refused before it was known where its answer goes: the home page of the client,
-    /// which is registered. The request itself would be refused again.
+    /// From a request that was refused before its redirect URI was validated: the registered home page of the
+    /// client. The request itself would be refused again.
     #[must_use]
     pub fn of_refused(app: &App, request: RefusedRequest) -> Self {
         let RefusedRequest { client_id, ui_locales } = request;
@@ -110,14 +110,14 @@ impl RestartOptions {
         Self { application, ui_locales, ..Self::default() }
     }
 
-    /// A request to `path` once more.
+    /// Another request to `path`.
     #[must_use]
     pub const fn repeating(path: &'static str, params: Vec<(&'static str, String)>) -> Self {
         let start_again = Some(StartAgain { path, params });
         Self { start_again, application: None, ui_locales: None, sign_in: false }
     }
 
-    /// What is offered on a page that can still be finished: one way, and the nearest.
+    /// The single best way, for a page that can still be completed.
     #[must_use]
     pub fn nearest(self) -> Self {
         match self.start_again {

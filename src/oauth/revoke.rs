@@ -1,8 +1,7 @@
-//! Revocation (RFC 7009): a client says that it will not use a token any more.
+//! Revocation (RFC 7009).
 //!
-//! Owns what ends with it: with a refresh token its session, with an access token that token and those it
-//! was exchanged for. A token of another client, and text that is no token, change nothing and get the
-//! same answer.
+//! A refresh token ends its session; an access token ends itself and the tokens it was exchanged for. A token of
+//! another client, and text that is not a token, change nothing and get the same answer.
 
 use crate::app::App;
 use crate::base::Timestamp;
@@ -60,8 +59,8 @@ pub async fn revoke(app: App, request: ClientRequest, now: Timestamp) -> Result<
     }
 }
 
-/// Revokes one access token. A resource server holds the same token as the client, so ending more than
-/// the token would let it end a session in a public client's name.
+/// Revokes one access token. A resource server has the same token as the client, so ending more would let it end
+/// the session of a public client.
 async fn access_token(
     app: &App,
     client: &Client,
@@ -69,7 +68,7 @@ async fn access_token(
     info: &RequestInfo,
 ) -> Result<(), Failure> {
     let id = lineage::revocation_hash(&claims.jti);
-    // Never kept for longer than a token of ours can live.
+    // Kept at most for the longest lifetime of a token.
     let until = Timestamp::from_secs(claims.exp).min(info.now + MAX_ACCESS_TTL);
     app.transaction_or_nothing(info, async |tx| {
         if spent_ids::spend(tx, &id, until).await? {

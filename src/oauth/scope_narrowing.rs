@@ -1,7 +1,7 @@
-//! What a client gets of what it requests: which API, which scopes.
+//! Narrows a client's request to an API and its allowed scopes.
 //!
-//! Owns the one way from parameters to granted access; every grant and the authorization endpoint go
-//! through it. Which API is named is `target`; the rules are `domain::grant`'s and the client's.
+//! Every grant and the authorization endpoint use it. The API is determined in `target`; the rules are in
+//! `domain::grant` and the client's registration.
 
 use crate::app::App;
 use crate::app::cache::Audience;
@@ -15,33 +15,33 @@ use crate::domain::scope::{self, RequestedScopes, Scopes};
 
 use super::client_target::{names_own_apis, target_of_client};
 use super::params::Params;
-use super::target::{invalid_target, is_invalid_target, named_target, only_api, own_api};
+use super::target::{TargetError, invalid_target, named_target, only_api, own_api};
 
 /// The longest `scope` of a client that speaks for itself, in bytes.
 const MAX_SCOPE_TEXT: usize = 4 * 1024;
 
-/// What a finding keeps of the refusal of scopes about a user.
+/// The detail of a finding about scopes about a user.
 const USER_SCOPES: &str = "A client that authenticates for itself requested scopes about a user.";
 
 /// An API and scopes that a client may have.
 #[derive(Debug, Clone)]
 pub struct Narrowed {
-    /// The API; none means the issuer itself.
+    /// The API; `None` means the issuer itself.
     pub audience: Option<String>,
     /// The scopes.
     pub scopes: GrantedScopes,
 }
 
-/// The same for tokens about a user, with the requested scopes that are left out.
+/// The same for tokens about a user, with the dropped scopes.
 #[derive(Debug, Clone)]
 pub struct NarrowedForUser {
-    /// What the client may have.
+    /// The granted access.
     pub narrowed: Narrowed,
-    /// What it requested in vain.
+    /// The dropped scopes.
     pub dropped: RequestedScopes,
 }
 
-/// Reads a `scope` parameter of which everything has to exist.
+/// Parses a `scope` parameter in which every scope must exist.
 ///
 /// # Errors
 /// `invalid_scope` when it is not a list of scopes.
@@ -60,11 +60,10 @@ pub fn requested_scopes(text: &str) -> Result<RequestedScopes, Refusal> {
         .map_err(|_| invalid_scope("The scope is longer than 4 KiB or not a list of scopes."))
 }
 
-/// What `client` gets for a user of what `params` request (`scope`, and `resource` or `audience`).
+/// The access of `client` for a user, as requested by `params` (`scope`, and `resource` or `audience`).
 ///
-/// Scopes that are unknown or not for the client are as if they had not been requested. Without a
-/// target the client's only API is meant where it offers one of the scopes: many libraries cannot
-/// send a target.
+/// Scopes that are unknown or not for the client are dropped. Without a target, the client's only API is used if it
+/// offers one of the scopes, because many libraries cannot send a target.
 ///
 /// # Errors
 /// `invalid_target`; `invalid_scope` when nothing is left; faults when an API has to be looked up.
@@ -87,8 +86,8 @@ pub async fn narrow_for_user(
     Ok(NarrowedForUser { narrowed: Narrowed { audience, scopes: granted }, dropped })
 }
 
-/// What `client` gets in its own name of what `params` request: all of it, or nothing. One that
-/// names no scope gets all it may have there (RFC 6749 §3.3 leaves the default to the server).
+/// The access of `client` for itself, as requested by `params`: all of it, or nothing. Without `scope`, it gets
+/// everything it may have there (RFC 6749 §3.3 leaves the default to the server).
 ///
 /// # Errors
 /// `invalid_target`, `invalid_scope`; faults when an API has to be looked up.
@@ -103,10 +102,10 @@ pub async fn narrow_for_client(
             return administration(client, &requested);
         }
         Ok(named) => target_of_client(client, named.as_deref())?,
-        Err(failure) if is_invalid_target(&failure) => {
-            return Err(names_own_apis(client).with_finding(params.targets().take(1)).into());
+        Err(TargetError::Unknown(target)) => {
+            return Err(names_own_apis(client).with_finding([target]).into());
         }
-        Err(failure) => return Err(failure),
+        Err(error) => return Err(error.into()),
     };
     let known = app.audience_or_reload(Some(&audience)).await?.ok_or_else(invalid_target)?;
     let requested = match (params.get("scope"), &known.target) {
@@ -127,8 +126,8 @@ pub async fn narrow_for_client(
     Ok(Narrowed { audience: Some(audience), scopes })
 }
 
-/// Whether a client that administers means the issuer itself: it names the issuer, or it names no API and requests
-/// nothing that an API offers.
+/// Whether a client with administration scopes targets the issuer itself: it names the issuer, or names no API and
+/// requests nothing that an API offers.
 fn is_for_issuer(client: &Client, named: Option<&Audience>, requested: &Scopes) -> bool {
     if client.metadata.admin_scopes.is_empty() {
         return false;
@@ -153,9 +152,8 @@ fn administration(client: &Client, requested: &Scopes) -> Result<Narrowed, Failu
     Ok(Narrowed { audience: None, scopes })
 }
 
-/// What `client` may still have of an accepted request. What an administrator has withdrawn since is left out
-/// like what never existed. `api` is the API of the request as it is now, if it is the same one. None where
-/// nothing is left.
+/// The remaining access of `client` for an accepted request. Scopes that an administrator has withdrawn are dropped
+/// like unknown ones. `api` is the present API of the request, if it is the same one. `None` if nothing is left.
 pub(super) fn still_available(
     client: &Client,
     api: Option<&Audience>,
@@ -165,8 +163,7 @@ pub(super) fn still_available(
     grant::grant_available(&api.target, client, &RequestedScopes::from(scopes)).ok()
 }
 
-/// Counts the scopes of a request to `endpoint` that were left out, so that an operator sees which client
-/// requests what it cannot have, and which scopes those are (`signet client why`).
+/// Counts the dropped scopes of a request to `endpoint`, for metrics and `signet client why`.
 pub(super) fn count_dropped(
     app: &App,
     client: &Client,
@@ -185,19 +182,16 @@ pub(super) fn count_dropped(
 /// The refusal of an accepted request of which [`still_available`] leaves nothing.
 pub(super) fn withdrawn(scopes: &Scopes) -> Refusal {
     let scopes = quotable(&scopes.to_string());
-    let message =
-        format!("The API, or every scope that was requested, is not offered any more: {scopes}");
+    let message = format!("The API or all requested scopes are no longer offered: {scopes}");
     invalid_scope("")
         .with_message(message)
         .with_finding(["Every scope that was requested was withdrawn."])
 }
 
-/// The refusal of `scopes`, which are more than `may` says.
+/// The refusal of `scopes` that exceed `may`.
 pub(super) fn beyond(scopes: &Scopes, may: &str) -> Refusal {
-    let message = format!("The scope has more than {may}: {}", quotable(&scopes.to_string()));
-    invalid_scope("")
-        .with_message(message)
-        .with_finding([format!("The scope has more than {may}.")])
+    let message = format!("The scope exceeds {may}: {}", quotable(&scopes.to_string()));
+    invalid_scope("").with_message(message).with_finding([format!("The scope exceeds {may}.")])
 }
 
 fn refused(error: ScopeError) -> Refusal {

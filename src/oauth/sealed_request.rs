@@ -1,9 +1,8 @@
-//! A request that is under way, sealed and handed to the browser it was begun in.
+//! A pending request, sealed and handed to its browser.
 //!
-//! Owns the sealing: the text can be used only together with the cookie of the browser it was made for, so
-//! a request cannot be finished in another browser, forged or altered, and nothing is stored for clients
-//! and users that have not authenticated. That it is finished once is guarded where it is finished. A text is
-//! opened once for each HTTP request; what it says goes on as a [`SealedRequest`].
+//! The text only works with the cookie of its browser, so a request cannot be completed in another browser, forged
+//! or altered, and nothing is stored for unauthenticated clients and users. Single use is enforced where a request
+//! is completed. A text is opened once per HTTP request and passed on as a [`SealedRequest`].
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -26,11 +25,11 @@ const LIFE: TimeSpan = TimeSpan::from_mins(60);
 
 const PURPOSE: &str = "flow/v2";
 
-/// With the hash of the browser's cookie behind it, the purpose until version 0.1.0. A process of that
-/// version may still serve the same users.
+/// The purpose until version 0.1.0, followed by the hash of the browser's cookie. A process of that version may
+/// still serve the same users.
 const OLD_PURPOSE: &str = "flow/v1/";
 
-/// A request that is under way in this browser, and the text that the browser has of it.
+/// A pending request of this browser, and its sealed text.
 #[derive(Debug, Clone)]
 pub struct SealedRequest {
     /// The request.
@@ -46,12 +45,11 @@ pub struct UnusableRequest(Box<Unusable>);
 #[derive(Debug)]
 struct Unusable {
     refusal: Refusal,
-    /// What the text says, if it can be read. Only for telling a user how to begin again: nothing may be
-    /// done on its word.
+    /// The content, if it can be read. It is untrusted and only for telling a user how to start again.
     request: Option<PendingRequest>,
 }
 
-/// What is sealed.
+/// The sealed value.
 #[derive(Serialize, Deserialize)]
 struct Envelope<F> {
     /// The hash of the browser's cookie.
@@ -73,10 +71,10 @@ impl SealedRequest {
         Ok(Self { request, text: URL_SAFE_NO_PAD.encode(sealed) })
     }
 
-    /// Opens a text that was made for this browser.
+    /// Opens a text that was sealed for this browser.
     ///
     /// # Errors
-    /// `forbidden` when it was not, was altered, or is too old: nothing may be done on its word.
+    /// `forbidden` when it was not, was altered, or is too old.
     pub fn open(
         app: &App,
         text: String,
@@ -102,7 +100,7 @@ impl SealedRequest {
         }
     }
 
-    /// The same request, if its form is one that it can answer.
+    /// The same request, if it is of the right kind for a form.
     ///
     /// # Errors
     /// `forbidden` when it is of another kind.
@@ -122,7 +120,7 @@ impl UnusableRequest {
         Self(Box::new(Unusable { refusal, request }))
     }
 
-    /// The refusal, and what the text says.
+    /// The refusal, and the untrusted content.
     pub(super) fn parts(self) -> (Refusal, Option<PendingRequest>) {
         (self.0.refusal, self.0.request)
     }

@@ -1,4 +1,4 @@
-//! What a security profile demands of the requests of a client beyond its settings.
+//! The rules of a security profile for the requests of a client.
 
 use crate::domain::client::Client;
 use crate::domain::oauth_error::OAuthError;
@@ -6,8 +6,8 @@ use crate::domain::outcome::Refusal;
 
 use super::dpop::Thumbprint;
 
-/// Checks that a proof is one that `client` may make, and that there is one where it must: under the
-/// profile `fapi2` every token is bound to a key, and proofs are made with a strong algorithm.
+/// Checks the proof of `client`, or its absence: under the profile `fapi2` every token is bound to a key, and
+/// proofs need a strong algorithm.
 ///
 /// # Errors
 /// `invalid_dpop_proof`.

@@ -1,7 +1,6 @@
 //! Which API a request means: by `resource` or `audience` (RFC 8707), or by the scopes it requests.
 //!
-//! Owns the comparison of a name with what a code or token was issued for. Which spellings name an API
-//! is `domain::http_uri`.
+//! Owns the comparison with the target of a code or token. Equivalent spellings are in `domain::http_uri`.
 
 use std::sync::Arc;
 
@@ -16,22 +15,44 @@ use crate::domain::scope::RequestedScopes;
 
 use super::params::Params;
 
+/// Why the targets that a request names give no audience.
+pub(super) enum TargetError {
+    /// No API has this identifier.
+    Unknown(String),
+    /// They are more than one API.
+    Several,
+    /// The registered APIs could not be read.
+    Failed(Fault),
+}
+
+impl From<TargetError> for Failure {
+    fn from(error: TargetError) -> Self {
+        match error {
+            TargetError::Unknown(target) => invalid_target().with_finding([target]).into(),
+            TargetError::Several => {
+                let message = "One token is for one API. Request a token for each.";
+                Refusal::oauth(OAuthError::InvalidTarget, message).into()
+            }
+            TargetError::Failed(fault) => fault.into(),
+        }
+    }
+}
+
 /// The target a request names, if it names one.
 ///
 /// # Errors
-/// `invalid_target` when it is unknown or there are two; faults when it has to be looked up.
+/// [`TargetError`], which is `invalid_target` unless it is a fault.
 pub(super) async fn named_target(
     app: &App,
     params: &Params,
-) -> Result<Option<Arc<Audience>>, Failure> {
+) -> Result<Option<Arc<Audience>>, TargetError> {
     let mut named: Option<Arc<Audience>> = None;
     for target in params.targets() {
-        let unknown = || invalid_target().with_finding([target]);
-        let known = app.audience_named_or_reload(target).await?.ok_or_else(unknown)?;
-        // One token is for one API: with two audiences either could play it against the other.
+        let known = app.audience_named_or_reload(target).await.map_err(TargetError::Failed)?;
+        let known = known.ok_or_else(|| TargetError::Unknown(target.to_owned()))?;
+        // With two audiences, each API could present the token to the other.
         if named.is_some_and(|named| named.target.audience() != known.target.audience()) {
-            let message = "One token is for one API. Ask for each by itself.";
-            return Err(Refusal::oauth(OAuthError::InvalidTarget, message).into());
+            return Err(TargetError::Several);
         }
         named = Some(known);
     }
@@ -53,7 +74,7 @@ pub(super) fn own_api(client: &Client, api: &str) -> Result<String, Refusal> {
 /// The only API of `client`, if it offers one of the scopes that are requested.
 ///
 /// # Errors
-/// When it has to be looked up and cannot be.
+/// Faults of the lookup.
 pub(super) async fn only_api(
     app: &App,
     client: &Client,
@@ -74,23 +95,17 @@ pub(super) async fn only_api(
     Ok(is_offered.then(|| only.clone()))
 }
 
-/// Whether every target that `params` name is `audience`; none means the issuer itself.
+/// Whether every target that `params` name is `audience`; `None` means the issuer itself.
 pub(super) fn names_only(app: &App, params: &Params, audience: Option<&str>) -> bool {
     params.targets().all(|named| {
-        // Without a look at the registered APIs where the spelling is the same.
+        // An identical spelling needs no lookup.
         Some(named) == audience
             || app.audience_named(named).is_some_and(|known| known.target.audience() == audience)
     })
 }
 
-const INVALID_TARGET: &str = "The API is not registered, or not for this client.";
-
 /// The refusal of an API that is unknown, or not for this client.
 pub(super) fn invalid_target() -> Refusal {
-    Refusal::oauth(OAuthError::InvalidTarget, INVALID_TARGET)
-}
-
-/// Whether this is that refusal.
-pub(super) fn is_invalid_target(failure: &Failure) -> bool {
-    matches!(failure, Failure::Refused(refusal) if refusal.message == INVALID_TARGET)
+    let message = "The API is not registered, or not for this client.";
+    Refusal::oauth(OAuthError::InvalidTarget, message)
 }

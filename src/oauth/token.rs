@@ -1,7 +1,6 @@
-//! The token endpoint's pipeline: every shared phase in one place, a grant fills in its own.
+//! The pipeline of the token endpoint: the shared phases, around the grant.
 //!
-//! Owns the entry and the order of the phases. What a grant is, and what it cannot do, is `grant`; what
-//! becomes of its outcome is `token_response`.
+//! Owns the order of the phases. The interface of grants is in `grant`, the response in `token_response`.
 
 use std::sync::Arc;
 
@@ -25,7 +24,7 @@ use super::params::Params;
 use super::{grants, rate_limits, security_profile, token_response};
 use crate::tokens::issue::Tokens;
 
-/// A request to the token endpoint, as it came.
+/// A request to the token endpoint.
 pub struct ClientRequest {
     /// The parameters of the body.
     pub params: Params,
@@ -57,7 +56,7 @@ pub async fn token_endpoint(
         Ok(name) => {
             let pipeline = Pipeline { app: &app, request, now };
             grants::visit(&name, pipeline).await.unwrap_or_else(|| {
-                let message = "There is no such grant here; discovery lists those there are.";
+                let message = "This grant is not supported; see grant_types_supported in the discovery document.";
                 Err(Refusal::oauth(OAuthError::UnsupportedGrantType, message).into())
             })
         }
@@ -137,8 +136,8 @@ async fn authenticated<G: Grant>(
         return Err(grant_not_allowed(client.client(), G::INFO.name).into());
     }
 
-    // 4. Verify the DPoP proof. An attacker can name a public client and make the server store the
-    // ids of proofs, so networks whose proofs led to nothing are limited.
+    // 4. Verify the DPoP proof. An attacker can name a public client and make the server store the ids of proofs,
+    //    so proofs that lead to no token are limited by network.
     if proof.is_some() {
         rate_limits::throttle_public(app, client.client(), RateLimit::Proof, &origin)?;
     }
@@ -148,10 +147,9 @@ async fn authenticated<G: Grant>(
     };
     security_profile::check_proof(client.client(), proved.as_ref())?;
 
-    // 5. Decide what the client is given.
-    // 6. Settle: a refusal commits what it recorded, a fault rolls back. After a serialization failure or
-    // a deadlock, which rolled everything back, both run again: what the phases before used up, an
-    // assertion and a proof, stays used up.
+    // 5. Run the grant.
+    // 6. Settle: a refusal commits what it recorded, a fault rolls back. After a serialization failure or a
+    //    deadlock, both run again; the assertion and the proof of earlier phases stay consumed.
     let info = RequestInfo::new(origin, device, now);
     let deadline = Instant::now() + app.db.deadlines().write();
     let of = Authenticated { client, proved, deadline };

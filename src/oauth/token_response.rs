@@ -1,7 +1,7 @@
-//! What a client gets for a grant: from what was granted to the response of the token endpoint.
+//! The response of the token endpoint for the outcome of a grant.
 //!
-//! Owns which tokens are issued (RFC 6749 §5.1), and that a client gets no scope that an administrator
-//! has taken from it. `tokens::issue` makes each of them.
+//! Owns which tokens are issued (RFC 6749 §5.1), and that a client gets no withdrawn scope. `tokens::issue` issues
+//! each of them.
 
 use crate::base::TimeSpan;
 use crate::domain::attributes::Subject;
@@ -21,7 +21,7 @@ use super::scope_narrowing::Narrowed;
 /// The tokens for `outcome`.
 ///
 /// # Errors
-/// `invalid_target` when the API is gone; else only faults.
+/// `invalid_target` when the API no longer exists; otherwise only faults.
 pub(super) fn issue(context: &GrantContext<'_>, outcome: GrantOutcome) -> Result<Tokens, Failure> {
     let (app, client, now) = (context.app, context.client(), context.now);
     let (jkt, life) = (context.jkt(), client.metadata.access_token_ttl);
@@ -34,7 +34,7 @@ pub(super) fn issue(context: &GrantContext<'_>, outcome: GrantOutcome) -> Result
             for_session(context, tokens, &session, user.as_deref(), nonce.as_deref())
         }
         GrantOutcome::Continued { session, subject, user, narrowed } => {
-            // What an administrator took from the client since it was granted is not renewed.
+            // Scopes that an administrator has withdrawn since are not renewed.
             let scopes = narrowed.as_ref().unwrap_or(&session.scopes);
             let scopes = scopes.only(|scope| client.may_request_scope(scope));
             let entitled = AccessTokenGrant { jkt, life, scopes, ..AccessTokenGrant::of(&session) };
@@ -64,7 +64,7 @@ fn unknown_user() -> Fault {
     Fault::internal("a grant opened a session without looking at its user")
 }
 
-/// What goes beside the access token of a session.
+/// The other tokens of a session.
 fn for_session(
     context: &GrantContext<'_>,
     mut tokens: Tokens,

@@ -1,4 +1,4 @@
-//! What an access token lets its holder know about the user (OpenID Connect Core §5.3).
+//! The userinfo endpoint (OpenID Connect Core §5.3).
 
 use serde_json::{Value, json};
 
@@ -18,9 +18,9 @@ use crate::tokens::validate::{self, Source};
 pub struct Presented {
     /// The token.
     pub token: String,
-    /// Whether it came as one that is bound to a key (`Authorization: DPoP`).
+    /// Whether it was presented as a bound token (`Authorization: DPoP`).
     pub as_bound: bool,
-    /// The proof that came with it.
+    /// The proof of the request.
     pub proof: Option<String>,
     /// The method of the request.
     pub method: &'static str,
@@ -31,13 +31,13 @@ fn invalid_token() -> Refusal {
     Refusal::oauth(OAuthError::InvalidToken, "The access token is not valid here.")
 }
 
-/// The claims the token's scopes stand for.
+/// The claims of the token's scopes.
 ///
 /// # Errors
-/// `invalid_token`; `insufficient_scope` when it was not made for OpenID Connect.
+/// `invalid_token`; `insufficient_scope` when it lacks the scope `openid`.
 pub async fn userinfo(app: App, presented: Presented, now: Timestamp) -> Result<Value, Failure> {
     let token = validate::require_active(&app, &presented.token, now).await?;
-    // An API that shares a secret with us could make such a token and learn about any of its users.
+    // An API with a shared secret could forge such a token and learn about any user.
     let token = token.and_then(Source::issued).ok_or_else(invalid_token)?;
     prove(
         &app,
@@ -48,13 +48,13 @@ pub async fn userinfo(app: App, presented: Presented, now: Timestamp) -> Result<
     )
     .await?;
     let (session, user) = token.session().ok_or_else(invalid_token)?;
-    // What an administrator took from the client since is not told any more.
+    // Claims of withdrawn scopes are no longer disclosed.
     let may_request_scope =
         |scope: &str| token.client().is_none_or(|client| client.may_request_scope(scope));
     let scopes =
         Scopes::parse(&token.claims().scope).map_err(|_| invalid_token())?.only(may_request_scope);
     if !scopes.contains(OPENID) {
-        let message = "The access token was not made with the scope openid.";
+        let message = "The access token does not have the scope openid.";
         return Err(Refusal::oauth(OAuthError::InsufficientScope, message).into());
     }
     let mut said = json!({ "sub": user.id });
@@ -64,8 +64,8 @@ pub async fn userinfo(app: App, presented: Presented, now: Timestamp) -> Result<
     Ok(said)
 }
 
-/// A token that is bound to a key needs a proof of that key, and one that is not cannot pretend to
-/// be: else a thief would only have to leave the proof out (RFC 9449 §7.1).
+/// A bound token needs a proof of its key, and an unbound one must not be presented as bound. Otherwise an attacker
+/// could simply omit the proof (RFC 9449 §7.1).
 async fn prove(
     app: &App,
     presented: &Presented,
@@ -84,7 +84,7 @@ async fn prove(
         access_token: Some(&presented.token),
     };
     let verified = dpop::verify(app, proof, purpose, now)?;
-    // Before it is written down: a caller could sign any number of proofs with other keys.
+    // Checked before the proof is stored, because a caller could sign any number of proofs with other keys.
     if !verified.is_by(jkt) {
         return Err(invalid_token().into());
     }

@@ -25,22 +25,22 @@ use tokio_rustls::server::TlsStream;
 use crate::base::Deadlines;
 
 use super::connections::Connections;
-use super::pace::Paced;
 use super::pieces::InPieces;
+use super::pipelining::PipelineLimit;
 use super::stream::{ClientStream, Evicted};
 
 /// How long a connection may take to close.
 const DISCONNECT: Duration = Duration::from_secs(5);
 /// How long an idle connection is kept.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
-/// How many bytes of answers are gathered before they are written; also what TLS gathers. With one more
-/// piece of a body it fits into 16 KiB.
+/// How many bytes of answers are buffered before a write; also for TLS. With one more piece of a body it fits into
+/// 16 KiB.
 const WRITE_BUFFER: usize = 12 * 1024 - 512;
 
 /// How connections are served.
 #[derive(Clone)]
 pub(super) struct Acceptor {
-    /// Who is admitted.
+    /// The admission of connections.
     pub connections: Arc<Connections>,
     /// TLS, where it is spoken.
     pub tls: Option<TlsAcceptor>,
@@ -55,27 +55,28 @@ enum Transport {
 }
 
 impl Acceptor {
-    /// Admits a connection and makes its TLS handshake.
+    /// Admits a connection and performs its TLS handshake.
     async fn open(
         self,
         io: TcpStream,
-    ) -> Result<(Paced<Transport>, Option<SocketAddr>), DispatchError> {
+    ) -> Result<(PipelineLimit<Transport>, Option<SocketAddr>), DispatchError> {
         let peer = io.peer_addr()?;
-        let refused = || io::Error::other("there is no room for this connection");
+        let refused = || io::Error::other("the limit of connections is reached");
         let seat = self.connections.admit(peer).ok_or_else(refused)?;
-        // An answer is written in pieces. The last one would wait until the client has acknowledged those before it
-        // (Nagle's algorithm), which clients put off for 40 ms.
+        // An answer is written in pieces. With Nagle's algorithm the last one would wait for the acknowledgement of
+        // the others, which clients delay by 40 ms.
         io.set_nodelay(true)?;
         let stream = ClientStream::new(io, seat, self.deadlines.unread());
-        let paced = |transport| Paced::new(transport, WRITE_BUFFER, self.deadlines.request_head());
+        let limited =
+            |transport| PipelineLimit::new(transport, WRITE_BUFFER, self.deadlines.request_head());
         let Some(tls) = self.tls else {
-            return Ok((paced(Transport::Plain(stream)), Some(peer)));
+            return Ok((limited(Transport::Plain(stream)), Some(peer)));
         };
         let bounded = |tls: &mut rustls::ServerConnection| tls.set_buffer_limit(Some(WRITE_BUFFER));
         let handshake = tls.accept_with(stream, bounded);
         let late = |_| io::Error::from(io::ErrorKind::TimedOut);
         let stream = timeout(self.deadlines.request_head(), handshake).await.map_err(late)??;
-        Ok((paced(Transport::Tls(Box::new(stream))), Some(peer)))
+        Ok((limited(Transport::Tls(Box::new(stream))), Some(peer)))
     }
 }
 
@@ -112,8 +113,8 @@ where
             .keep_alive(KEEP_ALIVE)
             .client_request_timeout(acceptor.deadlines.request_head())
             .client_disconnect_timeout(DISCONNECT)
-            // A client that closes its side has gone. It cannot be told from one that has nothing more to
-            // send, which is rare.
+            // A client that closes its sending side counts as disconnected. A client that merely has nothing more
+            // to send cannot be distinguished, but is rare.
             .h1_allow_half_closed(false)
             .h1_write_buffer_size(WRITE_BUFFER)
             .local_addr(address);
@@ -121,7 +122,7 @@ where
             .into_factory()
             .map(|response| response.into().map_body(|_, body| InPieces::new(body)))
             .map_err(|error| error.into().error_response());
-        // Nothing is derived from the host or the scheme that this configuration tells.
+        // The host and the scheme in this configuration are not used.
         let application = map_config(application, |()| AppConfig::default());
         fn_service(move |io: TcpStream| acceptor.clone().open(io)).and_then(http.h1(application))
     })

@@ -1,4 +1,4 @@
-//! When the TLS certificate ends: warned of at the start, on reload and daily, and told to the metrics.
+//! The expiry of the TLS certificate: warnings at the start, on reload and daily, and the metric.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use super::tls::Tls;
 use crate::app::App;
 use crate::base::{TimeSpan, Timestamp};
 
-/// How often the certificate is looked at.
+/// How often the certificate is checked.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long before its end a certificate is warned of.
 const SOON: TimeSpan = TimeSpan::from_days(14);
 
-/// What there is to say of a certificate.
+/// The state of a certificate.
 #[derive(Debug, PartialEq, Eq)]
 enum Certificate {
     /// Nothing.
@@ -39,13 +39,13 @@ fn judge(begins: Timestamp, ends: Timestamp, now: Timestamp) -> Certificate {
     }
 }
 
-/// Reads the certificate again at each SIGHUP, and says where there is none.
+/// Reloads the certificate at each SIGHUP, or logs that there is none.
 pub(super) async fn reload_on_hangup(app: App, tls: Option<Tls>) {
     let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
     while hangup.recv().await.is_some() {
         match tls.as_ref().map(Tls::reload) {
-            None => tracing::info!("SIGHUP: without TLS there is no certificate to read again"),
-            Some(Ok(())) => tracing::info!("certificate and key were read again"),
+            None => tracing::info!("SIGHUP: without TLS there is no certificate to reload"),
+            Some(Ok(())) => tracing::info!("certificate and key were reloaded"),
             Some(Err(error)) => tracing::error!(error, "the old certificate stays in use"),
         }
         if let Some(tls) = &tls {
@@ -54,7 +54,7 @@ pub(super) async fn reload_on_hangup(app: App, tls: Option<Tls>) {
     }
 }
 
-/// Says daily that the certificate ends soon, and at the start.
+/// Warns at the start and daily that the certificate expires soon.
 pub(super) async fn watch_certificate(app: App, tls: Tls) {
     loop {
         note_certificate(&app, &tls);

@@ -1,11 +1,10 @@
-//! The connections of clients, counted by network, and which of them is evicted for a new one.
+//! Admission of client connections, counted by network, and eviction.
 //!
-//! Owns admission. All connections together are bounded by the limit of open files, less a reserve, and those
-//! of one network by half of that; loopback and trusted proxies carry many clients and are bounded by the
-//! former alone. At a bound, the connection that has been idle for longest is closed: of the network, or of
-//! the prefix that holds most. Where none is idle, a prefix that holds a large share makes room for one that
-//! holds little; otherwise the new connection is refused. The last few places are for the operator: only
-//! connections from the machine itself may take them.
+//! All connections are bounded by the limit of open files minus a reserve, and those of one network by half of
+//! that. Loopback and trusted proxies carry many clients and only have the first bound. At a bound, the longest
+//! idle connection is closed: of the network, or of the prefix with the most connections. If none is idle, a prefix
+//! with a large share makes room for one with a small share; otherwise the new connection is refused. The last few
+//! slots are for the operator: only connections from the machine itself may take them.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -30,23 +29,22 @@ use super::idle_order::{Groups, Idle};
 const BUSY_TIMEOUT: u64 = 60_000_000;
 /// How many prefixes are searched for an idle connection, those that hold most first.
 const MAX_PREFIXES: usize = 4;
-/// A prefix with at least this share of all connections (one in `LARGE_SHARE`) is evicted from even when none
-/// is idle: a slow request must not hold its place forever.
+/// A prefix with at least this share of all connections (one in `LARGE_SHARE`) loses one even if none is idle, so
+/// that slow requests cannot hold slots forever.
 const LARGE_SHARE: usize = 16;
-/// The most places that only the machine itself may take. Fewer, where those are more than one in
-/// `LARGE_SHARE`.
+/// The most slots that only the machine itself may take, but at most one in `LARGE_SHARE`.
 const MAX_OWN_PLACES: usize = 8;
 /// The shortest time between two warnings of evicted or refused connections, in microseconds.
 const WARN_EVERY: u64 = 60_000_000;
 
 text_enum! {
-    /// What a new connection without a free place led to. The texts are labels of a metric.
+    /// The result of a new connection without a free slot. The texts are labels of a metric.
     pub(super) enum Pressure {
         /// The longest idle connection of its network closes.
         IdleOfNetwork = "idle_of_network",
         /// The longest idle connection of another prefix closes.
         Idle = "idle",
-        /// A connection of the prefix that holds most closes, although its client waits for an answer.
+        /// A connection of the prefix with the most connections is closed, although its client waits for an answer.
         Largest = "largest",
         /// The new connection is refused.
         Refused = "refused",
@@ -90,7 +88,7 @@ enum Place {
 /// The state of one connection. The task that serves it writes; others read.
 #[derive(Default)]
 struct Connection {
-    /// When bytes were last read or written, in microseconds. The lowest bit says whether the client waits for an
+    /// When bytes were last read or written, in microseconds. The lowest bit is set while the client waits for an
     /// answer: bytes were read after the last write.
     activity: AtomicU64,
     closes: AtomicBool,
@@ -128,7 +126,7 @@ impl Connections {
         Arc::new(Self { app, began, budget, is_measured: true, table })
     }
 
-    /// The same for the listener of the metrics, whose connections the gauge of clients leaves out.
+    /// The same for the metrics listener, whose connections the gauge of clients excludes.
     pub(super) fn of_metrics(app: App, budget: usize) -> Arc<Self> {
         let (began, table) = (Instant::now(), Mutex::default());
         Arc::new(Self { app, began, budget, is_measured: false, table })
@@ -140,7 +138,7 @@ impl Connections {
         }
     }
 
-    /// Admits a new connection. None where there is no room and none can be made.
+    /// Admits a new connection. `None` if there is no room and none can be made.
     pub(super) fn admit(self: &Arc<Self>, peer: SocketAddr) -> Option<Seat> {
         let place = place(peer.ip(), &self.app.config.trusted_proxies);
         let now = self.now();
@@ -168,7 +166,7 @@ impl Connections {
                 budget = self.budget,
                 %address,
                 why = why.as_str(),
-                "connections are closed or turned away to make room"
+                "connections are closed or refused because of the limit"
             );
         }
     }
@@ -208,7 +206,7 @@ impl Table {
             Place::Exempt(address) if address.is_loopback() => 0,
             _ => (budget / LARGE_SHARE).min(MAX_OWN_PLACES),
         };
-        // Connections that are closing count until they are dropped.
+        // Closing connections count until they are dropped.
         if self.open.len() < budget - own_places {
             return Ok(());
         }
@@ -234,8 +232,8 @@ impl Table {
         }
     }
 
-    /// The least recently active connection of the largest prefix, if that prefix holds a large share and the one
-    /// of the new connection a small one.
+    /// The least recently active connection of the largest prefix, if that prefix has a large share and that of the
+    /// new connection a small one.
     fn of_largest(&mut self, place: Place, budget: usize, now: u64) -> Option<u64> {
         let own = match place {
             Place::Exempt(_) => 0,
@@ -304,7 +302,7 @@ fn idle_of(open: &HashMap<u64, Open>, now: u64) -> impl Fn(u64) -> Idle {
 }
 
 impl Seat {
-    /// Notes that bytes were read: the client waits for an answer.
+    /// Records that bytes were read, so the client waits for an answer.
     pub(super) fn received(&self) {
         self.connection.activity.store(self.connections.now() << 1 | 1, Ordering::Relaxed);
     }
@@ -314,7 +312,7 @@ impl Seat {
         self.connections.now()
     }
 
-    /// Notes that bytes were written, in a write that began at this time.
+    /// Records that bytes were written, by a write that began at this time.
     pub(super) fn sent(&self, began: u64) {
         self.connection.activity.store(began << 1, Ordering::Relaxed);
     }
@@ -325,7 +323,7 @@ impl Seat {
         self.connection.closes.load(Ordering::Acquire)
     }
 
-    /// Notes that the client did not read its answer in time.
+    /// Records that the client did not read its answer in time.
     pub(super) fn was_not_read(&self) {
         Metrics::count(&self.connections.app.metrics.connections_closed, "unread");
     }

@@ -1,4 +1,4 @@
-//! Who is admitted, and which connection makes room.
+//! Tests of admission and eviction.
 
 use std::task::Waker;
 
@@ -12,7 +12,7 @@ fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
-/// Admits a connection as the server does; its id, and why room was made.
+/// Admits a connection like the server; returns its id and the reason of an eviction.
 fn admit(table: &mut Table, address: &str, now: u64) -> (Option<u64>, Option<Pressure>) {
     let place = place(ip(address), &["198.51.100.0/24".parse().unwrap()]);
     let why = table.make_room(place, BUDGET, now).err();
@@ -82,7 +82,7 @@ fn loopback_and_trusted_proxies_are_bounded_by_the_budget_alone() {
         }
         let others = admit(&mut table, "192.0.2.1", 100);
         assert_eq!(others.1, Some(Pressure::Idle), "{exempt}");
-        // What is not exempt makes room first.
+        // Connections that are not exempt are evicted first.
         assert_eq!(admit(&mut table, exempt, 101).1, Some(Pressure::Idle));
         assert!(closes(&table, others.0.unwrap()));
     }
@@ -138,16 +138,16 @@ fn two_networks_that_finish_no_request_do_not_keep_others_out() {
     };
     let first: Vec<u64> = (0..10).map(|n| hold(&mut table, "203.0.113.9", n).0.unwrap()).collect();
     (10..OTHERS as u64).for_each(|n| assert!(hold(&mut table, "192.0.2.7", n).0.is_some()));
-    // Another network gets in, for the connection on which nothing has come for longest.
+    // Another network is admitted, in place of the connection that was inactive for longest.
     let (id, why) = hold(&mut table, "2001:db8::1", 100);
     assert_eq!(why, Some(Pressure::Largest));
     assert!(id.is_some());
     assert!(closes(&table, first[0]) || table.prefixes.len(ip("203.0.113.0")) == 10);
-    // The two themselves do not take each other's places.
+    // The two do not evict each other.
     assert_eq!(hold(&mut table, "192.0.2.7", 101), (None, Some(Pressure::Refused)));
 }
 
-/// The operator's own health check and commands must not wait for strangers, however many networks they have.
+/// The operator's health check and commands must not wait for strangers, however many networks those have.
 #[test]
 fn the_last_places_are_for_the_machine_itself() {
     const BUDGET: usize = 160;

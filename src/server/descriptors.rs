@@ -8,16 +8,15 @@ use crate::http_client::outgoing_sockets;
 const LEAST_DESCRIPTORS: u64 = 80;
 /// File descriptors of each worker: its event loop and what wakes it.
 const OF_A_WORKER: u64 = 8;
-/// File descriptors that connections never take, beside those of requests to others: they are for the
-/// database, the log and the operator.
+/// File descriptors reserved for the database, the log and the operator, besides those of outgoing requests.
 pub const RESERVED_DESCRIPTORS: u64 = 64;
 /// The part of it that is neither a worker's nor the database's.
 const RESERVED_FOR_THE_REST: u64 = 32;
-/// How many connections may be closing while others take their places.
+/// How many connections may be closing while others are admitted.
 pub(super) const MAX_CLOSING: usize = 8;
 /// How many connections may wait to be admitted.
 pub(super) const MAX_WAITING: usize = 4;
-/// The most connections to the metrics; half of them, and those that close or wait to be admitted.
+/// The most connections to the metrics, including closing ones and those that wait for admission.
 pub(super) const MAX_METRICS_CONNECTIONS: usize = 8;
 /// Sockets that listen, standard streams and the lock of the data directory.
 const ALWAYS_OPEN: usize = 12;
@@ -25,7 +24,7 @@ const _: () = assert!(
     (MAX_CLOSING + MAX_WAITING + MAX_METRICS_CONNECTIONS + ALWAYS_OPEN) as u64
         <= RESERVED_FOR_THE_REST
 );
-/// What counts as the limit where the system sets none.
+/// The assumed limit if the system sets none.
 const UNLIMITED: u64 = 1 << 20;
 
 /// Raises the soft limit of open files to the hard one. Shells and container runtimes set a soft limit of
@@ -41,11 +40,10 @@ pub fn raise_descriptor_limit() {
     }
 }
 
-/// Whether this process may open enough files to serve. Without this check a worker that cannot be made
-/// panics.
+/// Checks that this process may open enough files to serve. Otherwise a worker that cannot be created would panic.
 ///
 /// # Errors
-/// The limit that was found and the least that is needed, in words.
+/// A message with the present limit and the required one.
 pub fn require_descriptors(cores: usize) -> Result<(), String> {
     let Some(limit) = getrlimit(Resource::Nofile).current else { return Ok(()) };
     let least = LEAST_DESCRIPTORS + OF_A_WORKER * cores as u64;
@@ -58,7 +56,7 @@ pub fn require_descriptors(cores: usize) -> Result<(), String> {
     ))
 }
 
-/// How many connections of clients this process may hold: its limit of open files without the reserve.
+/// How many client connections this process may have: its limit of open files minus the reserve.
 pub(super) fn connection_budget(cores: usize, database_connections: u32) -> usize {
     let limit = getrlimit(Resource::Nofile).current.unwrap_or(UNLIMITED);
     budget(limit, cores as u64, u64::from(database_connections))

@@ -1,12 +1,11 @@
-//! Where the heads of requests end in a stream of bytes (RFC 9112).
+//! Finds the ends of request heads in a stream of bytes (RFC 9112).
 //!
-//! The HTTP layer parses the request and refuses an invalid one; nothing here changes how a request is
-//! interpreted. Where this could take the head of a request for a part of a body, a client would get past the
-//! limit on pipelined requests. So a length that is not certainly the one that the HTTP layer reads is not
-//! believed, and from then on every empty line behind another counts as the end of a head. That delays bytes at most.
+//! The HTTP layer parses and validates requests; nothing here changes their interpretation. If this mistook a head
+//! for a part of a body, a client would bypass the limit on pipelined requests. So a length is only trusted if the
+//! HTTP layer certainly reads the same one; otherwise every empty line counts as the end of a head from then on,
+//! which at most delays bytes.
 
-/// How many bytes of a line are kept: enough for the fields that give the length of a body, as clients write
-/// them.
+/// How many bytes of a line are kept: enough for the fields with the length of a body, as clients write them.
 const KEPT: usize = 64;
 
 /// Follows the bytes of a stream.
@@ -42,7 +41,7 @@ enum Body {
     None,
     Length(u64),
     Chunked,
-    /// A length that is not believed.
+    /// An untrusted length.
     Unsure,
 }
 
@@ -65,7 +64,7 @@ impl Framing {
         Some(usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len()))
     }
 
-    /// Passes bytes of a body, as many as [`within_body`](Self::within_body) said.
+    /// Skips bytes of a body, as many as [`within_body`](Self::within_body) returned.
     pub(super) fn pass_body(&mut self, count: usize) {
         let count = count as u64;
         self.state = match self.state {
@@ -128,7 +127,7 @@ impl Framing {
                 };
                 self.begun = matches!(self.state, State::Unsure);
             }
-            // To the HTTP layer, a line feed alone ends no line here.
+            // The HTTP layer does not accept a bare line feed here.
             State::Trailers if !ends_with_cr => {
                 self.state = State::Unsure;
                 self.begun = true;
@@ -160,7 +159,7 @@ fn is_blank(line: &[u8]) -> bool {
     line.iter().all(|byte| *byte == b'\r')
 }
 
-/// The size that the line before a chunk gives. None where it is not certain.
+/// The size of a chunk in its line. `None` if it is not certain.
 fn chunk_size(line: &[u8], is_whole: bool) -> Option<u64> {
     let extension = line.iter().position(|byte| *byte == b';');
     let digits = match extension {

@@ -7,11 +7,11 @@ use tokio_util::codec::Decoder as _;
 
 use super::*;
 
-/// What a client may write inside a body to make a reader believe in a long one.
+/// A text inside a body that suggests a long one.
 const DECOY: &str = "X / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nffffffff\r\n";
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
-/// The positions of the line ends that may end a head, and whether every length was believed.
+/// The line ends that may end a head, and whether every length was trusted.
 fn expected(text: &[u8]) -> (Vec<usize>, bool) {
     let (mut framing, mut ends, mut at) = (Framing::new(), Vec::new(), 0);
     while at < text.len() {
@@ -35,8 +35,7 @@ fn expected(text: &[u8]) -> (Vec<usize>, bool) {
     (ends, !matches!(framing.state, State::Unsure))
 }
 
-/// The positions of the line ends at which the HTTP layer has a whole head, and whether it read on to the end:
-/// it neither refused the rest nor left it to another protocol.
+/// The line ends at which the HTTP layer has a complete head, and whether it read to the end.
 fn decoded(text: &[u8]) -> (Vec<usize>, bool) {
     let (mut codec, mut buffer, mut ends) = (Codec::default(), BytesMut::new(), Vec::new());
     let mut is_http = true;
@@ -66,7 +65,7 @@ fn in_system<T>(work: impl FnOnce() -> T) -> T {
     actix_web::rt::System::new().block_on(async { work() })
 }
 
-/// What is wrong with the expected ends of heads, if anything is.
+/// The difference from the expected ends, if any.
 fn misread(text: &[u8]) -> Option<String> {
     let ((expected, is_sure), (decoded, is_whole)) = (expected(text), decoded(text));
     let is_missed = decoded.iter().any(|end| !expected.contains(end));

@@ -1,7 +1,7 @@
 //! Connections in groups, each in the order in which they became idle.
 //!
-//! A request must not pay for this order: connections only note when bytes last came or went. A group
-//! records an earlier time and corrects it when it searches, so that each correction pays for one use.
+//! Requests must not pay for this order: connections only record the time of the last bytes. A group keeps an
+//! earlier time and corrects it during a search, so that each correction is paid by one use.
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -9,7 +9,7 @@ use std::net::IpAddr;
 /// How many busy connections a search passes.
 const MAX_BUSY_SKIPPED: usize = 64;
 
-/// What a connection does.
+/// The activity of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Idle {
     /// It has been waiting for a request since then.

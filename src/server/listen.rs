@@ -1,6 +1,6 @@
-//! The sockets that are served on, and why one cannot be had.
+//! The listening sockets, and why one cannot be bound.
 //!
-//! Owns which address families a socket takes.
+//! Owns the address families of a socket.
 
 use std::io;
 use std::net::{Ipv6Addr, SocketAddr, SocketAddrV6, TcpListener};
@@ -10,7 +10,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, bind as bind_to, liste
 use super::{Bound, tls};
 use crate::config::{Config, MetricsListen};
 
-/// Connections that may wait to be taken up on one socket; the kernel caps it (`somaxconn`).
+/// Connections that may wait for acceptance on one socket; the kernel caps it (`somaxconn`).
 const BACKLOG: i32 = 1024;
 
 /// Why nothing can be served.
@@ -18,13 +18,13 @@ const BACKLOG: i32 = 1024;
 pub enum BindError {
     /// Another process has the address that this setting names (exit code 69).
     Busy(&'static str, SocketAddr),
-    /// The address that this setting names is not ours or not allowed (exit code 78).
+    /// The address in this setting does not belong to this machine or is not allowed (exit code 78).
     Refused(&'static str, SocketAddr, io::Error),
     /// Certificate or key cannot be used (exit code 78).
     Tls(String),
 }
 
-/// Reads certificate and key, if there are any, as [`bind`] does.
+/// Reads the certificate and the key, if configured, like [`bind`].
 ///
 /// # Errors
 /// When they cannot be used.
@@ -82,7 +82,7 @@ fn metrics_listener(listen: MetricsListen) -> Result<Option<TcpListener>, BindEr
     }
 }
 
-/// A socket for a loopback address, or for that of the other family where this machine has none of its own.
+/// A socket for a loopback address, or for that of the other family if this machine lacks the first.
 fn bind_loopback(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::bind(address).or_else(|error| {
         if error.kind() != io::ErrorKind::AddrNotAvailable {
@@ -92,8 +92,8 @@ fn bind_loopback(address: SocketAddr) -> io::Result<TcpListener> {
     })
 }
 
-/// A socket for `address`. One for all IPv6 addresses also takes IPv4, and then the port is busy for an
-/// IPv4 address of the same list: where there is one, it takes IPv6 alone.
+/// A socket for `address`. One for all IPv6 addresses also accepts IPv4, unless the list has an IPv4 address with
+/// the same port, which would otherwise be busy.
 fn listener(address: SocketAddr, list: &[SocketAddr]) -> io::Result<TcpListener> {
     let same_port = |other: &SocketAddr| other.is_ipv4() && other.port() == address.port();
     match address {

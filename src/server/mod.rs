@@ -1,6 +1,6 @@
-//! Listening, serving, and stopping in good order.
+//! Listening, serving and graceful shutdown.
 //!
-//! Owns sockets, workers, signals and the drain. Knows no route; `http` configures them.
+//! Owns sockets, workers, signals and draining. `http` configures the routes.
 
 mod accept;
 mod certificate_watch;
@@ -9,8 +9,8 @@ mod descriptors;
 mod framing;
 mod idle_order;
 mod listen;
-mod pace;
 mod pieces;
+mod pipelining;
 mod stream;
 mod tls;
 
@@ -72,8 +72,8 @@ impl Bound {
     }
 }
 
-/// Serves until `stop` completes, then lets requests in flight finish, unless `stop` completes a
-/// second time: that means at once. Must run inside an actix system.
+/// Serves until `stop` completes, then lets requests in flight finish, unless `stop` completes a second time. Must
+/// run inside an actix system.
 ///
 /// # Errors
 /// When a socket or a worker fails.
@@ -98,8 +98,8 @@ pub async fn run(app: App, bound: Bound, mut stop: impl AsyncFnMut() + 'static) 
         tls: tls.as_ref().map(|tls| TlsAcceptor::from(Arc::new(tls.config()))),
         deadlines,
     };
-    // Connections are bounded where they are admitted. The workers hold a few more, which wait for that: so
-    // new ones can take the place of idle ones, and a burst does not use the reserved descriptors up.
+    // Admission bounds connections. The workers accept a few more, which wait for admission, so that new ones can
+    // replace idle ones and a burst does not use up the reserved descriptors.
     let workers = app.config.machine.cores.max(1);
     let mut server = Server::build()
         .disable_signals()
@@ -126,10 +126,7 @@ pub async fn run(app: App, bound: Bound, mut stop: impl AsyncFnMut() + 'static) 
         stop().await;
         app.drain();
         if !delay.is_zero() {
-            tracing::info!(
-                ?delay,
-                "stopping: not ready any more, the sockets close after the delay"
-            );
+            tracing::info!(?delay, "stopping: no longer ready, the sockets close after the delay");
             tokio::select! {
                 () = tokio::time::sleep(delay) => {}
                 () = stop() => {}
@@ -154,13 +151,13 @@ pub async fn run(app: App, bound: Bound, mut stop: impl AsyncFnMut() + 'static) 
 /// Runs `work` in an actix system on this thread.
 ///
 /// # Errors
-/// What `work` fails with.
+/// The error of `work`.
 pub fn in_system<T>(work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
     actix_web::rt::System::new().block_on(work)
 }
 
-/// The signals that ask the process to end: SIGTERM and SIGINT. SIGHUP asks for nothing here, but would end
-/// the process while it has no handler.
+/// The signals that end the process: SIGTERM and SIGINT. SIGHUP has a handler because it would end the process
+/// otherwise.
 pub struct Interrupts {
     term: Signal,
     int: Signal,
@@ -168,7 +165,7 @@ pub struct Interrupts {
 }
 
 impl Interrupts {
-    /// Listens from now on; before, each of these signals would end the process at once. Needs a runtime.
+    /// Installs the handlers; before, each of these signals ends the process at once. Needs a runtime.
     ///
     /// # Errors
     /// When no handler can be installed.
@@ -205,8 +202,8 @@ pub fn survive_file_size_limit() -> io::Result<()> {
     Ok(())
 }
 
-/// Serves the metrics, with the same rules as the application: a client that does not read its answer is
-/// disconnected, and idle connections make room for new ones.
+/// Serves the metrics, with the same rules as the application: clients that do not read are disconnected, and idle
+/// connections make room for new ones.
 fn metrics_server(app: App, listener: TcpListener) -> io::Result<Server> {
     let text = async |app: web::Data<App>| {
         HttpResponse::Ok()
@@ -214,7 +211,7 @@ fn metrics_server(app: App, listener: TcpListener) -> io::Result<Server> {
             .body(http::metrics_text(&app))
     };
     let acceptor = Acceptor {
-        // Fewer than the worker accepts, so that a new one can take the place of an idle one.
+        // Fewer than the worker accepts, so that a new one can replace an idle one.
         connections: Connections::of_metrics(app.clone(), MAX_METRICS_CONNECTIONS / 2),
         tls: None,
         deadlines: app.config.deadlines,

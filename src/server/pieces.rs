@@ -1,7 +1,7 @@
-//! Bodies of answers, handed on in pieces.
+//! Response bodies in pieces.
 //!
-//! What is handed on is copied into the write buffer of the connection. A constant body is shared by all
-//! answers; without this, a client that does not read would hold a copy of it.
+//! Each piece is copied into the write buffer of the connection. A constant body is shared by all answers; without
+//! pieces, a client that does not read would hold a full copy of it.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};

@@ -1,8 +1,7 @@
 //! The byte stream of one client.
 //!
-//! Owns what a client that does not behave can hold: one that does not read its answer is disconnected when
-//! no byte went for a while, nothing more of it is read meanwhile, and no more than a little is read ahead
-//! of the requests that are being answered.
+//! Bounds what a misbehaving client can hold: one that does not read its answer is disconnected after a while
+//! without progress, nothing more is read from it meanwhile, and little is read ahead of the requests in progress.
 
 use std::future::Future as _;
 use std::io::{self, IoSlice};
@@ -16,10 +15,10 @@ use tokio::time::{Sleep, sleep};
 
 use super::connections::Seat;
 
-/// How many bytes are read before the requests among them are looked at.
+/// How many bytes are read before the requests among them are processed.
 const MAX_READ_AHEAD: usize = 16 * 1024;
 
-/// A connection that may have to make room for another.
+/// A connection that may be evicted.
 pub(super) trait Evicted {
     /// Whether it must end. The task is woken when it must.
     fn must_close(&self, cx: &Context<'_>) -> bool;
@@ -33,7 +32,7 @@ pub(super) struct ClientStream {
     patience: Duration,
     /// The end of that time, while a write waits.
     blocked: Option<Pin<Box<Sleep>>>,
-    /// Whether a read was put off meanwhile.
+    /// Whether a read was postponed meanwhile.
     put_off: bool,
     ahead: usize,
 }
@@ -44,7 +43,7 @@ impl ClientStream {
         Self { io, seat, patience, blocked: None, put_off: false, ahead: 0 }
     }
 
-    /// What becomes of a write that began at this time.
+    /// Handles the result of a write that began at this time.
     fn written(
         &mut self,
         cx: &mut Context<'_>,
@@ -65,7 +64,7 @@ impl ClientStream {
             ready!(end.as_mut().poll(cx));
             self.seat.was_not_read();
         }
-        // What waits in the kernel is dropped with the connection, and does not outlive it.
+        // Data in the kernel's buffer is dropped with the connection.
         if let Err(error) = self.io.set_zero_linger() {
             tracing::debug!(%error, "a connection cannot be reset");
         }
@@ -87,7 +86,7 @@ impl AsyncRead for ClientStream {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if this.seat.must_close(cx) {
-            // The end of the stream: what is under way ends as when the client hangs up.
+            // End of stream: handled as if the client had disconnected.
             return Poll::Ready(Ok(()));
         }
         if this.blocked.is_some() {
@@ -122,7 +121,7 @@ impl AsyncWrite for ClientStream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        // The time before: the client may have its answer before this thread goes on.
+        // The time before the write, because the client may have its answer before this thread continues.
         let began = this.seat.now();
         let result = Pin::new(&mut this.io).poll_write(cx, bytes);
         this.written(cx, began, result)

@@ -37,14 +37,13 @@ impl Tls {
         Ok(Self { files: files.clone(), current })
     }
 
-    /// Reads them again; what was read before stays when they are not good.
+    /// Reloads them; the previous ones stay in use if the new ones are invalid.
     pub fn reload(&self) -> Result<(), String> {
         self.current.0.store(Arc::new(read(&self.files)?));
         Ok(())
     }
 
-    /// The first and the last moment at which every certificate of the chain is valid; nothing where one
-    /// cannot be read.
+    /// The period in which every certificate of the chain is valid; `None` if one cannot be read.
     pub fn validity(&self) -> Option<(Timestamp, Timestamp)> {
         let current = self.current.0.load();
         let mut all = current.cert.iter().map(|der| certificate::validity(der));
@@ -70,7 +69,7 @@ fn read(files: &TlsFiles) -> Result<CertifiedKey, String> {
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|error| format!("the certificate {cert} cannot be read: {error}"))?;
     if chain.is_empty() {
-        return Err(format!("{cert} holds no certificate in PEM"));
+        return Err(format!("{cert} does not contain a PEM certificate"));
     }
     let private = PrivateKeyDer::from_pem_file(&files.key)
         .map_err(|error| format!("the key {key} cannot be read: {error}"))?;
@@ -83,6 +82,6 @@ fn read(files: &TlsFiles) -> Result<CertifiedKey, String> {
             drop(default_provider().install_default());
             Ok(certified)
         }
-        Err(_) => Err(format!("{key} is not the key of the certificate in {cert}")),
+        Err(_) => Err(format!("{key} does not belong to the certificate in {cert}")),
     }
 }

@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 
 use crate::http_client::CollectorClient;
 
-/// A client for the collector. The exporter calls it from a thread of its own, which has no runtime.
+/// A client for the collector. The exporter calls it from its own thread, which has no runtime.
 #[derive(Debug)]
 pub struct Collector {
     client: CollectorClient,

@@ -1,7 +1,7 @@
 //! Requests as spans, sent to an OpenTelemetry collector (OTLP over HTTP, protobuf).
 //!
-//! Owns which facts of a request leave the process: those of its log line, and no other. Queue, batches and encoding are
-//! those of the OpenTelemetry SDK. Never waits: a span that finds the queue full is dropped.
+//! Owns which data about a request leaves the process: that of its log line, and nothing else. The queue, the batches
+//! and the encoding are the OpenTelemetry SDK's. Sending never waits: a span is dropped if the queue is full.
 
 mod collector;
 
@@ -62,7 +62,7 @@ impl Spans {
     /// Starts the thread that sends. Needs a runtime, in which the requests to the collector are made.
     ///
     /// # Errors
-    /// In words for people: when no HTTP client can be made, or the collector's address is unusable.
+    /// A readable message when no HTTP client can be created, or the collector's address is unusable.
     pub fn start(settings: &SpanSettings) -> Result<Self, String> {
         let headers = settings.headers.iter();
         let exporter = SpanExporter::builder()
@@ -83,13 +83,13 @@ impl Spans {
         Ok(Self { processor, scope, share: settings.sample })
     }
 
-    /// The share of the traces begun here that are sent, from 0 to 1.
+    /// The fraction of locally started traces that are sent, from 0 to 1.
     #[must_use]
     pub const fn share(&self) -> f64 {
         self.share
     }
 
-    /// Sends a request later, if its trace is recorded.
+    /// Queues the span of a request, if its trace is sampled.
     pub fn send(&self, request: &RequestSpan<'_>) {
         if !request.trace.is_sampled() {
             return;
@@ -115,7 +115,7 @@ impl Spans {
             dropped_attributes_count: 0,
             events: Default::default(),
             links: Default::default(),
-            // An error of the caller is none of the server's (semantic conventions for HTTP spans).
+            // A 4xx is not an error of the server (semantic conventions for HTTP spans).
             status: if request.status < 500 { Status::Unset } else { Status::error("") },
             instrumentation_scope: self.scope.clone(),
         });

@@ -7,8 +7,8 @@ use crate::{execute, fetch_all};
 
 use super::{Link, Tx};
 
-/// Adds to the count of a bucket. Where the bucket has [`MAX_KEYS`] keys, a further one is counted as [`OTHERS`];
-/// processes that write at the same moment may each add one more.
+/// Adds to the count of a bucket. If the bucket has [`MAX_KEYS`] keys, a further one is counted as [`OTHERS`];
+/// concurrent processes may each add one more.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -60,10 +60,10 @@ pub async fn counts(
     Ok(rows.into_iter().map(count).collect())
 }
 
-/// How far ahead of the present a bucket may begin: one that begins later was counted by a clock that was wrong.
+/// How far in the future a bucket may begin: a later one was counted by a wrong clock.
 const AHEAD: TimeSpan = TimeSpan::from_days(1);
 
-/// Removes up to `step` counts of buckets of this length that are older than they are kept, or were counted by a
+/// Removes up to `step` counts of buckets of this width that have passed their retention, or were counted by a
 /// clock that was ahead.
 ///
 /// # Errors

@@ -41,7 +41,7 @@ impl TryFrom<Row> for AdminKey {
     }
 }
 
-/// Stores a key. False when the client has `most` keys; then nothing changed. The caller holds the client.
+/// Stores a key. False, without a change, when the client has `most` keys. The caller has locked the client.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -124,7 +124,7 @@ pub async fn page(
     Ok(Page::cut(keys, request.limit, |key| key.id.uuid()))
 }
 
-/// Notes a use. False when a later one is noted.
+/// Records a use. False when a later one is recorded.
 ///
 /// # Errors
 /// When the database cannot be written.

@@ -34,8 +34,8 @@ pub struct StoredApi {
     pub secret: Option<SealedSecret>,
     /// When it was registered.
     pub created_at: Timestamp,
-    /// Since when its identifier is its own; what is older was given for an API that had it before. Settled
-    /// by [`insert`]; the beginning of all times where there was no such API.
+    /// Since when it has its identifier; anything older was issued for an earlier API. Set by [`insert`]; the
+    /// minimum if there was no such API.
     pub name_since: Timestamp,
 }
 
@@ -86,7 +86,7 @@ impl TryFrom<ApiRow> for StoredApi {
     }
 }
 
-/// Registers an API, and settles since when its identifier is its own. False when it is taken.
+/// Registers an API, and sets since when it has its identifier. False when it is taken.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -115,14 +115,13 @@ pub async fn insert(tx: &mut Tx, new: &StoredApi) -> Result<bool, Fault> {
     Ok(rows == 1)
 }
 
-/// The API with this identifier or this row id, held for a change: another transaction that wants to change one
-/// waits until the end of `tx`.
+/// The API with this identifier or row id, locked for a change until the end of `tx`.
 ///
 /// # Errors
 /// When the database cannot be read or written.
 pub async fn hold(tx: &mut Tx, name: &str) -> Result<Option<StoredApi>, Fault> {
-    // The one row every change of an API writes: taken before anything is read, so that two who
-    // change different things of one API do not undo each other.
+    // The row that every change of an API writes. It is locked before anything is read, so that concurrent changes
+    // of different fields do not undo each other.
     meta::raise_cache_version(tx).await?;
     find(tx, name).await
 }
@@ -154,11 +153,11 @@ pub async fn update(tx: &mut Tx, changed: &StoredApi) -> Result<bool, Fault> {
     Ok(rows == 1)
 }
 
-/// Removes the API with this identifier or this row id; that its identifier was had is remembered. Its
-/// identifier, none when there is none.
+/// Removes the API with this identifier or row id, and records that the identifier was used. Returns the
+/// identifier; `None` when there is no such API.
 ///
-/// Sessions and consents for it stay: a deleted API may have millions. They do not count for an API that
-/// is registered under the identifier again.
+/// Its sessions and consents stay, because there may be millions. They do not apply to a later API with the same
+/// identifier.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -183,8 +182,8 @@ pub async fn delete(tx: &mut Tx, name: &str, now: Timestamp) -> Result<Option<St
     Ok(Some(identifier))
 }
 
-/// The row id a text spells with hyphens and nothing else. Identifiers are absolute URIs and never
-/// look like that; `urn:uuid:…` is one of them, and a UUID to a more lenient parser.
+/// The row id in hyphenated form only. Identifiers are absolute URIs and never have this form, but `urn:uuid:…`
+/// would be a UUID to a more lenient parser.
 fn row_id(text: &str) -> Uuid {
     text.parse().map_or(Uuid::nil(), Hyphenated::into_uuid)
 }
@@ -206,7 +205,7 @@ pub async fn find(link: &mut impl Link, name: &str) -> Result<Option<StoredApi>,
     .transpose()
 }
 
-/// Every API; there are few, and every process keeps them in memory.
+/// Every API. There are few, and every process caches them.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -220,7 +219,7 @@ pub async fn all(link: &mut impl Link) -> Result<Vec<StoredApi>, Fault> {
     rows.into_iter().map(StoredApi::try_from).collect()
 }
 
-/// Puts the same secret under another seal in the place of what is stored.
+/// Replaces the sealed form of the same secret.
 ///
 /// # Errors
 /// When the database cannot be written.

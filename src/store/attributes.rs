@@ -1,7 +1,7 @@
 //! Roles, groups, claims and e-mail addresses of users, as columns.
 //!
-//! Owns the text form of lists and maps: JSON. Reading it is a step of its own, so that the hot path pays for it
-//! only where an API asks.
+//! Lists and maps are JSON. Parsing is a separate step, so that the hot path pays for it only if an API requests
+//! them.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,7 @@ use crate::domain::authn::Factors;
 use crate::domain::outcome::Fault;
 use crate::domain::user_email::UserEmail;
 
-/// What a user row says about its user's rights, not looked into yet.
+/// The unparsed attributes in a user's row.
 #[derive(Debug, Clone, sqlx::FromRow, Deserialize)]
 pub struct StoredSubject {
     role: String,
@@ -28,10 +28,10 @@ impl StoredSubject {
         self.email.as_deref()
     }
 
-    /// Looks into it.
+    /// Parses them.
     ///
     /// # Errors
-    /// When the columns hold what this server never writes.
+    /// When the columns contain values that this server never writes.
     pub fn read(&self) -> Result<Subject, Fault> {
         let unreadable =
             |error| Fault::internal("a user with unreadable attributes").with_source(error);

@@ -20,13 +20,13 @@ pub struct StoredEvent {
     pub id: AuditId,
     /// When it (first) happened.
     pub at: Timestamp,
-    /// What happened.
+    /// The kind of the event.
     pub kind: String,
     /// Through which door.
     pub via: String,
-    /// Which user did it.
+    /// The acting user.
     pub actor_id: Option<UserId>,
-    /// Which client did it.
+    /// The acting client.
     pub actor_client_id: Option<String>,
     /// With which administration key the client did it.
     pub actor_key_id: Option<AdminKeyId>,
@@ -50,8 +50,7 @@ pub struct StoredEvent {
     pub client_id: Option<String>,
 }
 
-/// Records an event with the change it belongs to: both or neither. One that folds has one row for
-/// each key, which counts how often it happened.
+/// Records an event in the transaction of its change. An event that folds has one row per key, with a count.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -113,20 +112,19 @@ pub async fn record(
 /// Attempts that fold into one row.
 #[derive(Debug, Clone)]
 pub struct Attempts {
-    /// The key of the login that was typed; the event is about the user who has it, if there is one.
+    /// The key of the typed login; the event concerns the user who has it, if any.
     pub login_key: Option<String>,
-    /// Who asked.
+    /// The origin of the request.
     pub origin: Origin,
     /// When the first of them happened.
     pub at: Timestamp,
     /// When the last of them happened.
     pub last_at: Timestamp,
-    /// How many there are.
+    /// The count.
     pub times: i64,
 }
 
-/// Records attempts that were counted in memory. The statement is the same for a login that a user has and for
-/// another one.
+/// Records attempts that were counted in memory, with the same statement for known and unknown logins.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -189,8 +187,8 @@ pub(super) fn log_expired(session: SessionId, user: UserId, client_id: &str, ori
     );
 }
 
-/// The events of a user since `since` that ended everything the user had, or may have: a change of
-/// the profile does when it takes one of Signet's own roles away. At most `limit`, newest first.
+/// The events of a user since `since` that ended all sessions, or may have: a change of the profile does so when it
+/// withdraws one of Signet's own roles. At most `limit`, newest first.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -255,7 +253,7 @@ pub async fn last_success(
     )
 }
 
-/// How many attempts overload has turned away since `since`.
+/// How many attempts overload has refused since `since`.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -293,7 +291,7 @@ pub async fn refused_networks(
     Ok(rows.into_iter().map(|(address,)| address).collect())
 }
 
-/// The addresses that were refused since `since` for what they failed with any account, with the time of the last
+/// The addresses that were refused since `since` because of failures with any account, with the time of the last
 /// refusal. Newest first, at most `limit` events.
 ///
 /// # Errors

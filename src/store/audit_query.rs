@@ -1,7 +1,7 @@
 //! Reading the audit trail by one of its indexes, newest first.
 //!
-//! A statement for each index: in one that means either, neither database sees which. What else is asked for is
-//! decided by `domain::audit_filter` on the rows.
+//! There is a statement for each index, because neither database chooses well in a combined one.
+//! `domain::audit_filter` applies the other conditions to the rows.
 
 use uuid::Uuid;
 
@@ -14,7 +14,7 @@ use crate::fetch_all;
 use super::Link;
 use super::audit::StoredEvent;
 
-/// Which rows along an index.
+/// The range of rows in an index.
 #[derive(Debug, Clone, Copy)]
 pub struct IdRange {
     /// Rows before this one.
@@ -95,7 +95,7 @@ pub async fn next(
     Ok((rows, is_all))
 }
 
-/// The same for several kinds: each by the index, merged.
+/// The same for several kinds, each by the index, merged.
 async fn of_kinds(
     link: &mut impl Link,
     kinds: &[EventKind],
@@ -122,8 +122,8 @@ async fn of_kinds(
     Ok((merged, complete_from.is_none()))
 }
 
-/// The next events of one kind, which is not `login.succeeded`. The statement repeats the condition of the index:
-/// otherwise neither database uses it for a kind that it does not know yet.
+/// The next events of one kind other than `login.succeeded`. The statement repeats the condition of the partial
+/// index, because otherwise neither database uses it with a parameter.
 async fn of_kind(
     link: &mut impl Link,
     kind: EventKind,
@@ -143,7 +143,7 @@ async fn of_kind(
 }
 
 impl StoredEvent {
-    /// What a filter looks at.
+    /// The fields for a filter.
     #[must_use]
     pub fn facts(&self) -> EventFacts<'_> {
         EventFacts {

@@ -1,4 +1,4 @@
-//! Authorization codes, by their hash. One request gives one code, one code one session.
+//! Authorization codes, by their hash. A request gives one code, and a code one session.
 
 use crate::base::Timestamp;
 use crate::base::id::{SessionId, UserId};
@@ -16,7 +16,7 @@ pub struct NewCode<'a> {
     pub hash: &'a TokenHash,
     /// The request it answers: there is one code for each.
     pub flow: &'a [u8],
-    /// What it stands for.
+    /// Its authorization.
     pub authorization: &'a Authorization,
     /// Until when it can be redeemed.
     pub expires_at: Timestamp,
@@ -41,9 +41,9 @@ pub async fn insert(tx: &mut Tx, code: &NewCode<'_>) -> Result<bool, Fault> {
     Ok(rows == 1)
 }
 
-/// Removes the oldest codes that the user and client of `code` have beside it, where they are more than `most`:
-/// of those that were redeemed and of those that were not, separately. An attacker who makes a browser request
-/// codes pushes out no record of a redemption, by which a reused code is recognised.
+/// Removes the oldest other codes of the user and client of `code` beyond `most`, separately for redeemed and
+/// unredeemed ones. So an attacker who makes a browser request codes cannot remove the record of a redemption,
+/// which is needed to detect reuse.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -77,16 +77,16 @@ pub async fn is_answered(link: &mut impl Link, flow: &[u8]) -> Result<bool, Faul
 
 /// A code that was redeemed.
 pub struct Redeemed {
-    /// What it stood for.
+    /// Its authorization.
     pub authorization: Authorization,
-    /// Until when it was good.
+    /// Its expiry.
     pub expires_at: Timestamp,
-    /// Whether its user allows the client anything for good, now.
+    /// Whether its user has a stored consent for the client now.
     pub consented: bool,
 }
 
-/// Redeems a code for the session `session` of `client_id`: the second of two gets nothing. Whether
-/// what it was suffices is the caller's to decide.
+/// Redeems a code for the session `session` of `client_id`. The second of two callers gets nothing. The caller
+/// checks the authorization.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -117,8 +117,8 @@ pub async fn redeem(
     .transpose()
 }
 
-/// Uses up the codes of a user that are not redeemed yet. Comes before sessions are ended: a
-/// redemption that is under way ends first, and what it gave is found.
+/// Voids the unredeemed codes of a user. It precedes the end of sessions, so that a concurrent redemption commits
+/// first and its session is found.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -150,7 +150,7 @@ pub async fn void_issued_before(
     )
 }
 
-/// Says that what a redeemed code gave is a branch of this session.
+/// Records that a redeemed code opened a branch of this session.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -168,7 +168,7 @@ pub async fn gave_branch_of(
     Ok(())
 }
 
-/// The session that a redeemed code gave, if there is such a code.
+/// The session that a redeemed code opened, if there is such a code.
 ///
 /// # Errors
 /// When the database cannot be read.

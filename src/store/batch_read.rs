@@ -1,8 +1,7 @@
-//! Reading the rows of many sessions in one statement.
+//! Reads the rows of many sessions in one statement.
 //!
-//! Owns how a set of ids goes in and how rows come out. The driver of SQLite carries each row, value
-//! by value, from its thread to ours, and two threads that wake one another for every row cost more
-//! than the reading does. So there one cell comes back: rows as lines, each line a JSON array.
+//! Owns how a set of ids is passed and how rows are returned. SQLite's driver passes each row between two threads,
+//! which costs more than the read itself. So on SQLite one cell is returned, with one JSON array per line.
 
 use std::collections::HashSet;
 
@@ -23,19 +22,19 @@ use super::spent_ids::{as_array, as_json};
 
 /// One statement in its two texts, in which `$1` is the set of ids.
 pub struct Reading {
-    /// What it is for.
+    /// The operation, for faults.
     pub doing: &'static str,
     /// SQLite's text: one cell, by `lines_of_sessions!`.
     pub sqlite: &'static str,
-    /// PostgreSQL's text: rows that begin with the columns of `session_columns!`.
+    /// The statement for PostgreSQL, with rows that begin with the columns of `session_columns!`.
     pub postgres: &'static str,
 }
 
-/// A kind of id that sessions are looked up by.
+/// A kind of id for looking up sessions.
 pub(super) trait Key: Sized {
     /// PostgreSQL's column.
     const COLUMN: &'static str;
-    /// Where its 32 digits begin in a line of SQLite's: `[["sid","id",…`.
+    /// The position of its 32 digits in a line from SQLite: `[["sid","id",…`.
     const OFFSET: usize;
 }
 
@@ -71,8 +70,8 @@ pub(super) use lines_of_sessions;
 /// The rows that were found, each with its key, or why it could not be understood.
 pub(super) type Rows<K, T> = Vec<(Id<K>, Result<T, Fault>)>;
 
-/// Reads the rows of `ids`. Missing ones are absent; a row that does not decode is a fault of its own and
-/// spoils no other.
+/// Reads the rows of `ids`. Missing ones are absent; a row that does not decode is its own fault and does not
+/// affect others.
 ///
 /// # Errors
 /// When the database cannot be read at all.
@@ -102,9 +101,9 @@ where
     }
 }
 
-/// The same with a second set in `$2`: hashes of ids of access tokens. Also says which of them were
-/// spent, by their places in `hashes`, as far as any session was found. They come as the column `spent`:
-/// an array that counts from 1 on PostgreSQL, a list that counts from 0 on SQLite.
+/// The same with a second set in `$2`: hashes of ids of access tokens. Also returns which of them were spent, by
+/// their positions in `hashes`, if any session was found. They are in the column `spent`: an array with positions
+/// from 1 on PostgreSQL, a list with positions from 0 on SQLite.
 ///
 /// # Errors
 /// As [`read`].
@@ -144,8 +143,8 @@ where
     }
 }
 
-/// The rows of a cell of lines. A row whose very id cannot be read belongs to none of the callers. Bytes,
-/// because one text that is not UTF-8 would make all of them unreadable.
+/// The rows of a cell of lines. A row with an unreadable id belongs to no caller. The cell is read as bytes,
+/// because one text that is not UTF-8 would make all of it unreadable.
 fn of_lines<K: Key, T: DeserializeOwned>(cell: Option<&[u8]>) -> Rows<K, T> {
     let lines = cell.into_iter().flat_map(|cell| cell.split(|byte| *byte == b'\n'));
     lines
@@ -171,13 +170,13 @@ fn unreadable() -> Fault {
     Fault::internal("decoding a session row")
 }
 
-/// The key in a line, whatever comes after it.
+/// The key in a line.
 fn id_of<K: Key>(line: &[u8]) -> Option<Id<K>> {
     let digits = line.get(K::OFFSET..K::OFFSET + 32)?;
     Uuid::try_parse_ascii(digits).ok().map(Id::from_uuid)
 }
 
-/// A set of ids as SQLite takes it: hexadecimal in a JSON array.
+/// A set of ids for SQLite: hexadecimal in a JSON array.
 fn set<K>(ids: &[Id<K>]) -> String {
     let ids: Vec<_> = ids.iter().map(|id| id.uuid().simple()).collect();
     serde_json::to_string(&ids).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! What was wrong with requests of clients: at most a few rows for each client, whatever is requested.
+//! Findings about requests of clients: a bounded number of rows per client.
 
 use crate::base::Timestamp;
 use crate::domain::client_finding::{Finding, FindingKey, MAX_DETAILS, TOLD_FOR};
@@ -29,9 +29,8 @@ impl From<FindingRow> for Finding {
     }
 }
 
-/// Adds to a finding of a registered client. One whose client has enough of that code is added to the row
-/// without a detail. Findings that were made before the client was registered belong to another one and are
-/// dropped.
+/// Adds to a finding of a registered client. If the client has the maximum for that code, it is added to the row
+/// without a detail. Findings from before the client was registered belong to another one and are dropped.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -43,7 +42,7 @@ pub async fn add(tx: &mut Tx, finding: &Finding) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Makes room: what was not seen for long is not told any more.
+/// Removes findings that have not been seen for a long time.
 async fn forget(tx: &mut Tx, finding: &Finding) -> Result<(), Fault> {
     execute!(
         tx,
@@ -54,8 +53,8 @@ async fn forget(tx: &mut Tx, finding: &Finding) -> Result<(), Fault> {
     .map(drop)
 }
 
-/// Adds to the row with this detail, or makes it where the client has fewer than `most` of that code; rows with a
-/// detail and those without are counted apart.
+/// Adds to the row with this detail, or creates it if the client has fewer than `most` of that code; rows with and
+/// without a detail are counted separately.
 async fn add_within(
     tx: &mut Tx,
     finding: &Finding,

@@ -1,7 +1,7 @@
 //! Registered clients.
 //!
-//! Metadata and hashes of secrets are one JSON text each: a client is only ever read whole, and what
-//! it says is checked where it is changed.
+//! Metadata and hashes of secrets are one JSON text each, because a client is always read as a whole. They are
+//! checked when they are changed.
 
 use uuid::Uuid;
 
@@ -53,7 +53,7 @@ impl TryFrom<ClientRow> for StoredClient {
     }
 }
 
-/// Registers a client, and settles since when its name is its own. False when its `client_id` is taken.
+/// Registers a client, and sets since when it has its name. False when its `client_id` is taken.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -77,8 +77,7 @@ pub async fn insert(tx: &mut Tx, new: &StoredClient) -> Result<bool, Fault> {
     Ok(rows == 1)
 }
 
-/// The client of this `client_id`, held for a change: another transaction that wants to change one waits until
-/// the end of `tx`.
+/// The client with this `client_id`, locked for a change until the end of `tx`.
 ///
 /// # Errors
 /// When the database cannot be read or written.
@@ -109,8 +108,7 @@ pub async fn update(tx: &mut Tx, changed: &StoredClient) -> Result<bool, Fault> 
     Ok(rows == 1)
 }
 
-/// Removes a client and what people allowed it; that the name was had is remembered. False when there
-/// is none.
+/// Removes a client and its consents, and records that the name was used. False when there is no such client.
 ///
 /// # Errors
 /// When the database cannot be written.

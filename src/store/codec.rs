@@ -1,6 +1,6 @@
-//! How our value types are bound and read on both databases.
+//! How value types are bound and read on both databases.
 //!
-//! Owns the mapping and nothing else: an id is a UUID, a time is milliseconds in a `BIGINT`.
+//! An id is a UUID, a time is milliseconds in a `BIGINT`.
 
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;

@@ -1,4 +1,4 @@
-//! What people have allowed clients for good, API by API: scopes of two may have the same name.
+//! Stored consents, by user, client and API, because scopes of different APIs may have the same name.
 
 use crate::base::Timestamp;
 use crate::base::id::UserId;
@@ -8,12 +8,12 @@ use crate::{execute, fetch_all, fetch_optional};
 
 use super::{Link, Tx};
 
-/// What a user has allowed a client at one API.
+/// The consent of a user for a client at one API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Consent {
     /// The client.
     pub client_id: String,
-    /// The API; none means the issuer itself.
+    /// The API; `None` means the issuer itself.
     pub audience: Option<String>,
     /// The scopes.
     pub scopes: Scopes,
@@ -46,18 +46,18 @@ impl TryFrom<ConsentRow> for Consent {
     }
 }
 
-/// Whose consent it is, and for what.
+/// The key of a consent.
 #[derive(Debug, Clone, Copy)]
 pub struct ConsentKey<'a> {
     /// The user who gave it.
     pub user: UserId,
-    /// The client it was given to.
+    /// The client.
     pub client_id: &'a str,
-    /// The API it is for; none means the issuer itself.
+    /// The API; `None` means the issuer itself.
     pub audience: Option<&'a str>,
 }
 
-/// Stores that all of `scopes` are allowed, replacing what was stored.
+/// Stores consent to all of `scopes`, replacing the previous one.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -81,7 +81,7 @@ pub async fn remember(
     Ok(())
 }
 
-/// What a user has allowed one client at one API.
+/// The consent of a user for one client at one API.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -119,7 +119,7 @@ pub async fn of_user(link: &mut impl Link, user: UserId) -> Result<Vec<Consent>,
     rows.into_iter().map(Consent::try_from).collect()
 }
 
-/// Forgets what a user has allowed a client, at every API. False when there was nothing.
+/// Removes the consents of a user for a client, at every API. False when there were none.
 ///
 /// # Errors
 /// When the database cannot be written.

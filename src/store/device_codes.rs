@@ -78,7 +78,7 @@ pub async fn by_user_code(
     .transpose()
 }
 
-/// Stores what the user decided. False when it was decided already or its time is over.
+/// Stores the user's decision. False when it was already decided or has expired.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -104,8 +104,7 @@ pub async fn decide(
     Ok(rows == 1)
 }
 
-/// The device of this code as it was before it came at `now`; that it came is written down, with the
-/// pause it has to keep from now on.
+/// The device of this code as it was before its poll at `now`, which is recorded with the new interval.
 ///
 /// # Errors
 /// When the database cannot be read or written.
@@ -115,7 +114,7 @@ pub async fn poll(
     next_pause: impl FnOnce(&DeviceCode) -> TimeSpan + Send,
     now: Timestamp,
 ) -> Result<Option<DeviceCode>, Fault> {
-    // Takes the row first: two polls at once are one after the other.
+    // Locks the row first, so that concurrent polls are serialised.
     execute!(tx, "UPDATE device_codes SET pause = pause WHERE hash = $1", hash.bytes())?;
     let device = fetch_optional!(
         tx,
@@ -138,7 +137,7 @@ pub async fn poll(
     Ok(device)
 }
 
-/// Takes what was allowed, once: a second caller finds nothing.
+/// Takes the authorization, once: a second caller finds nothing.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -156,7 +155,7 @@ pub async fn redeem(tx: &mut Tx, hash: &TokenHash) -> Result<Option<Authorizatio
     .transpose()
 }
 
-/// Forgets what users have allowed devices that asked before this time and have not fetched it yet.
+/// Removes approvals for devices that requested them before this time and have not fetched their tokens yet.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -168,7 +167,7 @@ pub async fn void_issued_before(tx: &mut Tx, before: Timestamp) -> Result<u64, F
     )
 }
 
-/// Forgets what a user has allowed devices of a client that have not fetched it yet.
+/// Removes a user's approvals for devices of a client that have not fetched their tokens yet.
 ///
 /// # Errors
 /// When the database cannot be written.

@@ -1,7 +1,7 @@
-//! The e-mail addresses of users, and who owns those that are verified.
+//! The e-mail addresses of users, and the owners of verified ones.
 //!
-//! An address that is not verified is a column of its user alone. A verified one also has a row of
-//! `email_owners`, whose key makes it unique.
+//! An unverified address is only a column of its user. A verified one also has a row in `email_owners`, whose key
+//! makes it unique.
 
 use crate::base::Timestamp;
 use crate::base::id::UserId;
@@ -11,8 +11,8 @@ use crate::{execute, fetch_all, fetch_optional};
 
 use super::{Link, Tx, user_words};
 
-/// The key of the login name that `key` signs in to: the login name itself, else that of the user who owns
-/// the address. Neither need exist, and the statement is the same.
+/// The key of the login name that `key` signs in to: the login name itself, or that of the user who owns the
+/// address. The statement is the same if neither exists.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -117,7 +117,7 @@ pub async fn own(tx: &mut Tx, user: UserId, key: &str) -> Result<bool, Fault> {
     Ok(rows == 1)
 }
 
-/// Gives the address of a user free. False when the user owned none.
+/// Releases the address of a user. False when the user owned none.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -125,7 +125,7 @@ pub async fn disown(tx: &mut Tx, user: UserId) -> Result<bool, Fault> {
     Ok(execute!(tx, "DELETE FROM email_owners WHERE user_id = $1", user)? == 1)
 }
 
-/// Stores the address of a user, or that there is none. False when there is no such user.
+/// Stores the address of a user, or none. False when there is no such user.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -149,8 +149,7 @@ pub async fn set_email(
     Ok(rows == 1)
 }
 
-/// Takes an address from all users but its owner: it is verified now, and theirs never was. How many users
-/// had it.
+/// Removes a newly verified address from all users but its owner, who had it unverified. Returns their number.
 ///
 /// # Errors
 /// When the database cannot be written.

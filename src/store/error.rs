@@ -1,5 +1,4 @@
-//! The meaning of a database error: a state of the world that passes, a mistake of ours, or a matter for
-//! the operator.
+//! The meaning of a database error: a temporary condition, a bug, or a matter for the operator.
 
 use std::io;
 use std::sync::Arc;
@@ -26,10 +25,10 @@ fn classify(error: &sqlx::Error) -> FaultKind {
     }
 }
 
-/// What helps against an error that keeps a server from starting.
+/// The remedy for an error that prevents a start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Remedy {
-    /// Waiting: it passes by itself, or somewhere else is worked on it.
+    /// Waiting: it is temporary.
     Wait,
     /// Changing settings, rights or files.
     Configuration,
@@ -37,7 +36,7 @@ pub enum Remedy {
     Unknown,
 }
 
-/// What helps against an error of the driver.
+/// The remedy for an error of the driver.
 #[must_use]
 pub fn remedy_of(error: &sqlx::Error) -> Remedy {
     match error {
@@ -60,7 +59,7 @@ pub fn remedy_of(error: &sqlx::Error) -> Remedy {
     }
 }
 
-/// Whether it is the certificate, the server's or ours, that ended a handshake.
+/// Whether a certificate ended a handshake.
 fn is_certificate(error: &io::Error) -> bool {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     matches!(
@@ -74,8 +73,8 @@ fn is_certificate(error: &io::Error) -> bool {
     )
 }
 
-/// Whether the server has no connection left for this role, this database or at all. PgBouncer says it
-/// under a code that means much else.
+/// Whether the server has no connection left for this role, this database or at all. PgBouncer uses a code with
+/// many other meanings.
 #[must_use]
 pub fn is_full(error: &sqlx::Error) -> bool {
     let sqlx::Error::Database(error) = error else { return false };
@@ -99,8 +98,8 @@ pub fn code(fault: &Fault) -> Option<String> {
     Some(code.into_owned())
 }
 
-/// Whether the database broke a deadlock or a serialization conflict at our expense: the same work
-/// may simply be tried again (PostgreSQL 40P01 and 40001).
+/// Whether the transaction was the victim of a deadlock or a serialization conflict, so that it may be retried
+/// (PostgreSQL 40P01 and 40001).
 #[must_use]
 pub fn is_deadlock(fault: &Fault) -> bool {
     matches!(code(fault).as_deref(), Some("40P01" | "40001"))
@@ -113,7 +112,7 @@ pub fn is_unique_violation(fault: &Fault) -> bool {
     error.is_some_and(sqlx::error::DatabaseError::is_unique_violation)
 }
 
-/// Whether a row was refused because another one that it names is not there.
+/// Whether a row was refused because a row that it references does not exist.
 #[must_use]
 pub fn is_missing_reference(fault: &Fault) -> bool {
     let error = driver_error(fault).and_then(sqlx::Error::as_database_error);
@@ -126,7 +125,7 @@ pub fn is_undefined_table(fault: &Fault) -> bool {
     code(fault).as_deref() == Some("42P01")
 }
 
-/// Whether a database error code means a state of the world rather than a mistake of ours.
+/// Whether a database error code means a temporary condition rather than a bug.
 fn passes(code: &str) -> bool {
     if let Some(primary) = sqlite_primary(code) {
         // BUSY, LOCKED, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, PROTOCOL, NOTADB.
@@ -138,15 +137,15 @@ fn passes(code: &str) -> bool {
         || matches!(code, "55P03" | "25006")
 }
 
-/// The primary result code of SQLite in an extended one; nothing for an SQLSTATE.
+/// The primary result code of SQLite in an extended one; `None` for an SQLSTATE.
 #[must_use]
 pub fn sqlite_primary(code: &str) -> Option<u32> {
     let extended = (code.len() < 5).then(|| code.parse::<u32>().ok())?;
     extended.map(|extended| extended & 0xff)
 }
 
-/// Whether the database refused a write because there is no room, because of the disk, or because it is
-/// read-only. A smaller write may succeed all the same.
+/// Whether a write failed because of a full disk, an I/O error, or a read-only database. A smaller write may still
+/// succeed.
 #[must_use]
 pub fn is_refused_write(fault: &Fault) -> bool {
     let Some(code) = code(fault) else { return false };
@@ -182,7 +181,7 @@ mod tests {
             io::ErrorKind::TimedOut,
             io::ErrorKind::UnexpectedEof,
             io::ErrorKind::NotFound,
-            // What a name that is not known is.
+            // The kind of an unknown host name.
             io::ErrorKind::Other,
         ] {
             assert_eq!(remedy_of(&io::Error::from(kind).into()), Remedy::Wait, "{kind:?}");
@@ -201,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_of_the_two_databases_are_told_apart() {
+    fn codes_of_the_two_databases_are_distinguished() {
         assert_eq!(sqlite_primary("4874"), Some(10));
         assert_eq!(sqlite_primary("13"), Some(13));
         assert_eq!(sqlite_primary("53100"), None);

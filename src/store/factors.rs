@@ -16,13 +16,13 @@ const AHEAD: i64 = 3;
 /// A second factor as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredFactor {
-    /// What its user sees.
+    /// The factor as its user sees it.
     pub factor: Factor,
     /// The sealed secret of a TOTP factor.
     pub sealed: Option<Vec<u8>>,
 }
 
-/// The sealed secret of a factor, and what its seal is bound to.
+/// The sealed secret of a factor, and the ids that its seal is bound to.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct SealedFactor {
     /// The factor.
@@ -46,7 +46,7 @@ struct FactorRow {
 /// The factors of a user, oldest first.
 ///
 /// # Errors
-/// When the database cannot be read or holds a factor that this binary does not know.
+/// When the database cannot be read or contains a factor that this binary does not know.
 pub async fn of_user(link: &mut impl Link, user: UserId) -> Result<Vec<StoredFactor>, Fault> {
     let rows = fetch_all!(
         link,
@@ -64,8 +64,9 @@ pub async fn of_user(link: &mut impl Link, user: UserId) -> Result<Vec<StoredFac
     rows.into_iter().map(read).collect()
 }
 
-/// Stores a factor, whose code of `step` was right. False when it is stored already, or the user has `most` of
-/// its kind; then nothing changed. The caller holds the user's row: otherwise two at once would both find room.
+/// Stores a factor, whose code of `step` was right. False, without a change, when it is already stored, or the user
+/// has `most` of its kind. The caller has locked the user's row, so that two concurrent calls do not both find
+/// room.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -95,8 +96,8 @@ pub async fn insert(
     Ok(rows == 1)
 }
 
-/// Uses up the code of `step`. False when a code of this step or of a later one was used before. A step of the
-/// future, from before the clock was set back, does not count: it would lock the user out until then.
+/// Consumes the code of `step`. False when a code of this or a later step was used before. A step in the future,
+/// from before the clock was set back, is ignored, because it would lock the user out until then.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -142,7 +143,7 @@ pub async fn delete(tx: &mut Tx, user: UserId, id: FactorId) -> Result<bool, Fau
     Ok(rows == 1)
 }
 
-/// Removes all factors of a user. How many there were.
+/// Removes all factors of a user. Returns their number.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -150,7 +151,7 @@ pub async fn delete_all(tx: &mut Tx, user: UserId) -> Result<u64, Fault> {
     execute!(tx, "DELETE FROM factors WHERE user_id = $1", user)
 }
 
-/// Notes that a second factor follows the password of a user from now on, if none did before.
+/// Requires a second factor of a user from now on, if it was not required before.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -164,7 +165,7 @@ pub async fn require_second(tx: &mut Tx, user: UserId, now: Timestamp) -> Result
     Ok(())
 }
 
-/// Notes that the password of a user is enough from now on.
+/// Requires only the password of a user from now on.
 ///
 /// # Errors
 /// When the database cannot be written.

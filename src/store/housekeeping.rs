@@ -1,8 +1,7 @@
-//! Removing what is not needed any more: one statement for each kind of thing, a step at a time, the
-//! oldest first.
+//! Removes expired data: one statement for each kind, a step at a time, oldest first.
 //!
-//! Each finds its rows by an index and reads no others; a test asks both databases. How large a step
-//! may be is `jobs`' to say.
+//! Each finds its rows by an index and reads no others, which a test checks on both databases. `jobs` decides the
+//! size of a step.
 
 use crate::base::Timestamp;
 use crate::base::id::{AuditId, BranchId, SessionId, UserId};
@@ -48,9 +47,8 @@ pub async fn sessions(
     )
 }
 
-/// Up to `step` sessions made before `until`, from the one after `after` on, and when each has been
-/// idle for too long. No index finds those: it would have to hold a column that every refresh
-/// writes. So they are walked through, by their ids, outside any transaction.
+/// Up to `step` sessions after `after` that were created before `until`, with their idle expiry. An index would
+/// need a column that every refresh writes, so they are walked through by id, outside of a transaction.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -70,8 +68,8 @@ pub async fn walk_sessions(
     )
 }
 
-/// Removes the sessions from `first` to `last`, both among them, that have been idle for too long
-/// since `before`. What was refreshed since it was walked past stays.
+/// Removes the sessions from `first` to `last`, inclusive, whose idle expiry is before `before`. Sessions that were
+/// refreshed meanwhile stay.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -122,9 +120,8 @@ pub async fn audit(tx: &mut Tx, before: Timestamp, step: i64) -> Result<u64, Fau
     )
 }
 
-/// Removes up to `step` verifiers that have not come since `before`, and those that came once or
-/// twice and not since `passers_by_before`, which is later: a caller who invents names fills the list for
-/// days, not weeks.
+/// Removes up to `step` verifiers that have not fetched keys since `before`, and those that did so once or twice
+/// and not since `passers_by_before`, which is later, so that invented names fill the list for days, not weeks.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -145,8 +142,8 @@ pub async fn verifiers(
     )
 }
 
-/// Removes up to `step` counters whose window is over: it has ended, or ends later than `latest`, which is
-/// further away than any window is long, so that a clock that was ahead began it.
+/// Removes up to `step` counters whose window has ended, or ends after `latest`, which is further away than any
+/// window is long and means that a clock was ahead.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -200,8 +197,8 @@ pub async fn known_networks(
     Ok(ended + ahead)
 }
 
-/// Removes up to `step` links for the first administrator that have expired, or end later than `latest`: a
-/// clock that was ahead issued those, and they are not valid.
+/// Removes up to `step` set-up links that have expired, or expire after `latest`, which were issued by a clock that
+/// was ahead and are not valid.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -323,7 +320,7 @@ pub async fn mailed_codes(tx: &mut Tx, before: Timestamp, step: i64) -> Result<u
     )
 }
 
-/// Removes up to `step` log-ins at our pages that expired before `before`.
+/// Removes up to `step` sign-ins at the pages that expired before `before`.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -337,8 +334,8 @@ pub async fn browser_sessions(tx: &mut Tx, before: Timestamp, step: i64) -> Resu
     )
 }
 
-/// Removes up to `step` ids that count once and expired before `before`. One that a clock which was ahead stored
-/// stays until then: what it keeps from being used again becomes valid at that time.
+/// Removes up to `step` single-use ids that expired before `before`. One that was stored by a clock that was ahead
+/// stays until its expiry, because its assertion or proof becomes valid then.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -352,8 +349,8 @@ pub async fn spent_ids(tx: &mut Tx, before: Timestamp, step: i64) -> Result<u64,
     )
 }
 
-/// Removes up to `step` revocations that no token can be valid under any more since `before`. As with ids that
-/// count once, none goes earlier.
+/// Removes up to `step` revocations whose tokens had all expired by `before`. Like single-use ids, none is removed
+/// earlier.
 ///
 /// # Errors
 /// When the database cannot be written.

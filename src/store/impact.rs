@@ -1,7 +1,6 @@
-//! How much a change would end: sessions and consents, counted up to a bound.
+//! The impact of a change: sessions and consents, counted up to a bound.
 //!
-//! For plans, which a person reads. There is no index for every count: a count that takes too long is an error, and the
-//! plan does without it.
+//! For plans. Not every count has an index: one that takes too long is an error, and the plan omits it.
 
 use crate::base::Timestamp;
 use crate::base::id::UserId;
@@ -10,7 +9,7 @@ use crate::fetch_optional;
 
 use super::Link;
 
-/// What is counted at most.
+/// The highest count.
 pub const MOST: i64 = 100_000;
 
 /// Live sessions of a client.

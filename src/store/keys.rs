@@ -11,13 +11,13 @@ use super::{Link, Tx, meta};
 /// A signing key as stored.
 #[derive(Debug, Clone)]
 pub struct StoredKey {
-    /// What is known of it.
+    /// Its facts.
     pub facts: KeyFacts,
     /// The public JWK, as JSON.
     pub public_jwk: String,
     /// The sealed PKCS#8.
     pub sealed: Vec<u8>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
 }
 
@@ -59,7 +59,7 @@ pub async fn withdrawn(
 /// Every signing key, oldest first.
 ///
 /// # Errors
-/// When the database cannot be read or holds a key this binary does not understand.
+/// When the database cannot be read or contains a key that this binary does not support.
 pub async fn signing_keys(link: &mut impl Link) -> Result<Vec<StoredKey>, Fault> {
     let rows = fetch_all!(
         link,
@@ -89,8 +89,8 @@ pub async fn signing_keys(link: &mut impl Link) -> Result<Vec<StoredKey>, Fault>
         .collect()
 }
 
-/// Stores a signing key. False when there is one of its name, or another of its algorithm signs or
-/// waits to sign already: then nothing changed.
+/// Stores a signing key. False, without a change, when its `kid` exists, or another key of its algorithm is active
+/// or published.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -119,8 +119,8 @@ pub async fn insert_signing_key(tx: &mut Tx, key: &StoredKey) -> Result<bool, Fa
     Ok(rows == 1)
 }
 
-/// Takes a key from one state to the next. False when it is not in that state (any more): another
-/// process was first, and nothing changed.
+/// Moves a key from one state to the next. False, without a change, when it is not in that state (any more),
+/// because another process was first.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -148,8 +148,8 @@ pub async fn advance(
     Ok(rows == 1)
 }
 
-/// Orders a published key to sign at `at`. Of several orders the first one stays. False when the key is not
-/// published, or not any more.
+/// Schedules the activation of a published key at `at`. An earlier schedule stays. False when the key is not
+/// published (any more).
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -167,8 +167,8 @@ pub async fn order(tx: &mut Tx, kid: &str, at: Timestamp) -> Result<bool, Fault>
     Ok(rows == 1)
 }
 
-/// Notes that tokens of this life may be signed from now on: no key that signs them may go before
-/// they have expired.
+/// Records that tokens of this lifetime may be signed from now on, so that no key is removed before they have
+/// expired.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -190,7 +190,7 @@ pub async fn refresh_keys(link: &mut impl Link) -> Result<Vec<(i64, Vec<u8>)>, F
     fetch_all!(link, (i64, Vec<u8>), "SELECT version, sealed FROM refresh_keys ORDER BY version")
 }
 
-/// Puts the same key under another seal in the place of what is stored.
+/// Replaces the sealed form of the same key.
 ///
 /// # Errors
 /// When the database cannot be written.

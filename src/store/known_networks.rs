@@ -1,7 +1,6 @@
-//! The networks that accounts are known to log in from, and the standing that they lend them.
+//! The known networks of accounts, and the standing that accounts lend them.
 //!
-//! Rows are named by pseudonyms (keyed hashes), made elsewhere: the table tells nothing about login names or
-//! addresses.
+//! Rows are named by pseudonyms (keyed hashes), so the table reveals no login names or addresses.
 
 use crate::base::{TimeSpan, Timestamp};
 use crate::domain::outcome::Fault;
@@ -9,8 +8,8 @@ use crate::{execute, fetch_optional};
 
 use super::{Link, Tx};
 
-/// Whether the account has logged in from this network within `length`. A log-in of tomorrow was written
-/// by a clock that was ahead and does not count.
+/// Whether the account has logged in from this network within `length`. A log-in in the future was recorded by a
+/// clock that was ahead and does not count.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -73,8 +72,8 @@ pub async fn remember(
     Ok(rows == 1)
 }
 
-/// Whether the account has logged in since `since` from another network than that of `pseudonym`, of those that it
-/// lends its standing to.
+/// Whether the account has logged in since `since` from another network than that of `pseudonym`, among those to
+/// which it lends standing.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -112,8 +111,8 @@ pub async fn lend_to_latest(tx: &mut Tx, account: &[u8], most: i64) -> Result<()
     Ok(())
 }
 
-/// Forgets the networks that an account lends its standing to, so that none of them is known to a later account of the
-/// same name. Others, which it used longer ago, end with their time.
+/// Removes the networks to which an account lends standing, so that none of them is known to a later account of the
+/// same name. Older ones expire.
 ///
 /// # Errors
 /// When the database cannot be written.

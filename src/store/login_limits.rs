@@ -1,6 +1,6 @@
 //! Counters of failed log-ins.
 //!
-//! Rows are named by pseudonyms (keyed hashes), made elsewhere: the table tells nothing about login names.
+//! Rows are named by pseudonyms (keyed hashes), so the table reveals no login names.
 
 use crate::base::{TimeSpan, Timestamp};
 use crate::domain::outcome::Fault;
@@ -17,9 +17,9 @@ pub struct Refused {
     pub wait: TimeSpan,
 }
 
-/// How much later than `now` an attempt may have begun that is in the database already: attempts wait for
-/// their turn and for the database, and the clocks of processes differ. Without it, an attempt that waited
-/// would take the window of a later one for the work of a wrong clock and begin to count anew.
+/// How much later than `now` a stored attempt may have begun: attempts wait for their turn and for the database,
+/// and the clocks of processes differ. Without this, an attempt that waited would treat the window of a later one
+/// as the result of a wrong clock and reset the count.
 pub const AHEAD: TimeSpan = TimeSpan::from_mins(2);
 
 /// A counter, and the account it belongs to.
@@ -27,8 +27,8 @@ pub const AHEAD: TimeSpan = TimeSpan::from_mins(2);
 pub struct Counter<'a> {
     /// The pseudonym of the counter.
     pub pseudonym: &'a [u8],
-    /// The pseudonym of the account, by which all its counters are cleared; none for what an administrator cannot
-    /// clear.
+    /// The pseudonym of the account, by which all its counters are cleared; `None` for counters that an
+    /// administrator cannot clear.
     pub account: Option<&'a [u8]>,
 }
 
@@ -45,12 +45,11 @@ pub async fn count_try(
     count_try_of(tx, Counter { pseudonym, account: None }, limit, now).await
 }
 
-/// Counts one attempt, or says when the window ends. Counting comes before the password is checked, so
-/// that a burst of parallel guesses cannot slip through between the check and the count; an attempt
-/// that turns out to be right is given back with [`forgive`].
+/// Counts one attempt, or returns when the window ends. Attempts are counted before the password is checked, so
+/// that a burst of parallel guesses cannot slip through; [`forgive`] returns an attempt that turns out to be right.
 ///
-/// A window that ends further away than it is long was begun by a clock that was ahead, and is over; by
-/// [`AHEAD`] more, because an attempt may be older than the one that began the window.
+/// A window that ends further away than its length plus [`AHEAD`] was begun by a clock that was ahead, and counts
+/// as ended. [`AHEAD`] is added because an attempt may be older than the one that began the window.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -107,7 +106,7 @@ pub async fn used_up(
     Ok(row.map(|(ends_at,)| Refused { wait: (ends_at - now).min(limit.window) }))
 }
 
-/// Counts under `pseudonym` without a limit. How many of the window that was; windows begin as in [`count_try`].
+/// Counts under `pseudonym` without a limit. Returns the count in the window; windows begin as in [`count_try`].
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -134,7 +133,7 @@ pub async fn count(
     Ok(row.map_or(0, |(tries,)| tries))
 }
 
-/// Forgets what was counted under two names: the sign-in was completed.
+/// Clears two counters, because the sign-in was completed.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -143,7 +142,7 @@ pub async fn forgive_both(tx: &mut Tx, one: &[u8], other: &[u8]) -> Result<(), F
     Ok(())
 }
 
-/// Forgets the attempts counted under `pseudonym`: the right password was given. False when none were counted.
+/// Clears the attempts counted under `pseudonym`, because the password was right. False when there were none.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -165,7 +164,7 @@ pub async fn give_back(tx: &mut Tx, pseudonym: &[u8]) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Forgets every attempt counted for the account of this pseudonym. How many counters there were.
+/// Clears all counters of the account of this pseudonym. Returns their number.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -205,7 +204,7 @@ pub async fn of_account(
     )
 }
 
-/// The counters of these accounts that have counted at least `least` attempts: one statement, however many accounts there are.
+/// The counters of these accounts with at least `least` attempts, in one statement.
 ///
 /// # Errors
 /// When the database cannot be read.

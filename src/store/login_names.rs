@@ -1,4 +1,4 @@
-//! Which login names are taken: by users, by names that look alike, and by users who have changed theirs.
+//! Taken login names: those of users, look-alikes, and reserved former names.
 
 use crate::base::Timestamp;
 use crate::base::id::UserId;
@@ -21,9 +21,9 @@ pub struct LoginChange<'a> {
     pub new: &'a LoginName,
 }
 
-/// Counts a user at the skeleton of a name. False when a name that looks like it is taken. An all-ASCII name joins a
-/// skeleton that only all-ASCII names share; any other name wants its skeleton for itself. The row is the lock: of
-/// two look-alikes at once, the second sees what the first has done.
+/// Counts a user at the skeleton of a name. False when a look-alike is taken. ASCII names may share a skeleton with
+/// other ASCII names; any other name needs its skeleton alone. The row is the lock: of two concurrent look-alikes,
+/// the second sees the first.
 pub(super) async fn take_skeleton(tx: &mut Tx, login: &LoginName) -> Result<bool, Fault> {
     let shared = execute!(
         tx,
@@ -44,8 +44,8 @@ pub(super) async fn free_skeleton(tx: &mut Tx, skeleton: &str) -> Result<(), Fau
     Ok(())
 }
 
-/// Whether a name, or one that it looks like, is reserved for another user, who had it until a short time ago. Comes
-/// after the name and its skeleton were taken: a change that both waited for has committed by then.
+/// Whether a name, or a look-alike, is reserved for another user, who had it recently. It runs after the name and
+/// its skeleton were taken, so a concurrent change has committed by then.
 pub(super) async fn is_reserved(
     link: &mut impl Link,
     login: &LoginName,
@@ -67,8 +67,8 @@ pub(super) async fn is_reserved(
     Ok(row.is_some_and(|(count,)| count > 0))
 }
 
-/// Changes a login name and reserves the one before. False when the new one is taken, looks like one that is, or is
-/// reserved for another user: run it in a transaction that a refusal takes back.
+/// Changes a login name and reserves the previous one. False when the new one, or a look-alike, is taken or
+/// reserved for another user: run it in a transaction that a refusal rolls back.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -91,7 +91,7 @@ pub async fn change(
     match renamed {
         Ok(1) => {}
         Ok(_) => return Ok(false),
-        // PostgreSQL: another transaction took the name after the guard had looked.
+        // PostgreSQL: another transaction took the name after the guard was evaluated.
         Err(fault) if is_unique_violation(&fault) => return Ok(false),
         Err(fault) => return Err(fault),
     }
@@ -103,7 +103,7 @@ pub async fn change(
     if !take_skeleton(tx, new).await? || is_reserved(tx, new, user, now).await? {
         return Ok(false);
     }
-    // The user's own, or one whose time is over.
+    // The user's own, or an expired one.
     execute!(tx, "DELETE FROM former_logins WHERE login_key = $1", new.key())?;
     execute!(
         tx,
@@ -141,8 +141,8 @@ pub async fn reserved_for(
     Ok(row.unwrap_or_default())
 }
 
-/// The keys of the login name of a user, and of those that are reserved for them now: another user may have a name
-/// whose time is over.
+/// The keys of the login name of a user, and of those that are reserved for them now. Expired ones may belong to
+/// another user.
 ///
 /// # Errors
 /// When the database cannot be read.

@@ -1,7 +1,7 @@
-//! Removing the events of successful log-ins before other events.
+//! Removes the events of successful log-ins before other events.
 //!
-//! No index holds them: it would be as large as the rest. They are walked through by their ids, which are ordered by
-//! time, and how far the walk has come is kept in `meta`.
+//! An index of them would be as large as all others. They are walked through by id, which is ordered by time, and
+//! the position of the walk is in `meta`.
 
 use uuid::Uuid;
 

@@ -1,5 +1,4 @@
-//! Users whose sessions all ended at once and whose clients are still to be written into the outbox of
-//! log-out notices.
+//! Users whose sessions all ended at once, and whose logout notices have yet to be created.
 
 use crate::base::Timestamp;
 use crate::base::id::{NoticeId, SessionId, UserId};
@@ -23,7 +22,7 @@ pub struct Fanout {
     pub ended_at: Timestamp,
 }
 
-/// Writes one with the change that ends the sessions: both or neither.
+/// Writes one in the transaction that ends the sessions.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -51,7 +50,7 @@ pub async fn any(link: &mut impl Link) -> Result<bool, Fault> {
     Ok(row.is_some())
 }
 
-/// The oldest one, held until the end of `tx`. None when there is none, or when another process has just
+/// The oldest one, locked until the end of `tx`. `None` when there is none, or when another process has just
 /// finished it.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! Clients that are yet to be told that a session has ended: the outbox of back-channel logout.
+//! The outbox of back-channel logout.
 
 use crate::base::id::{NoticeId, SessionId, UserId};
 use crate::base::{TimeSpan, Timestamp};
@@ -7,15 +7,14 @@ use crate::{execute, fetch_all, fetch_optional};
 
 use super::{Link, Tx};
 
-/// How far ahead the clock of a process may be that put a notice off. One that was put off later than this
-/// from now was put off by a clock that has been set back since, and is due: a wait never gets longer than it
-/// was.
+/// How far ahead the clock of a process that postponed a notice may be. One that is postponed further than this was
+/// postponed by a clock that has been set back since, and is due.
 const AHEAD: TimeSpan = TimeSpan::from_mins(2);
 
-/// A client to be told.
+/// A pending notice.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct Notice {
-    /// Its id, the same however often it is tried.
+    /// Its id, the same for all attempts.
     pub id: NoticeId,
     /// The client.
     pub client_id: String,
@@ -27,7 +26,7 @@ pub struct Notice {
     pub tries: i64,
 }
 
-/// Writes a notice down with the change it tells of: both or neither.
+/// Writes a notice in the transaction of its cause.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -66,26 +65,25 @@ pub async fn clients_due(
     Ok(rows.into_iter().map(|(client_id,)| client_id).collect())
 }
 
-/// Which notices of a client are taken.
+/// Which notices of a client to take.
 #[derive(Debug, Clone, Copy)]
 pub struct Turn<'a> {
     /// The client.
     pub client_id: &'a str,
-    /// What is due by now.
+    /// Notices that are due by this time.
     pub now: Timestamp,
-    /// Until when each is put off.
+    /// Until when each is postponed.
     pub again: Timestamp,
     /// The most.
     pub limit: i64,
 }
 
-/// Takes notices of a client that are due and puts each off: the process that takes one has until then to
-/// deliver it, and no other process takes it meanwhile.
+/// Takes notices of a client that are due and postpones each, so that only this process delivers it until then.
 ///
 /// # Errors
 /// When the database cannot be written.
 pub async fn take(tx: &mut Tx, turn: Turn<'_>) -> Result<Vec<Notice>, Fault> {
-    // The outer guard is looked at again where another process was first.
+    // The outer condition is evaluated again if another process was first.
     fetch_all!(
         tx,
         Notice,
@@ -120,7 +118,7 @@ pub async fn put_off(
     Ok(())
 }
 
-/// Whether a notice was put off by a clock that has been set back since.
+/// Whether a notice was postponed by a clock that has been set back since.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -134,7 +132,7 @@ pub async fn any_ahead(link: &mut impl Link, now: Timestamp) -> Result<bool, Fau
     Ok(row.is_some())
 }
 
-/// Makes up to `limit` notices due that were put off by a clock that has been set back since.
+/// Makes up to `limit` notices due that were postponed by a clock that has been set back since.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -149,7 +147,7 @@ pub async fn make_due(tx: &mut Tx, now: Timestamp, limit: i64) -> Result<u64, Fa
     )
 }
 
-/// Removes a notice that was delivered or given up. False when it is gone already.
+/// Removes a notice that was delivered or abandoned. False when it was already removed.
 ///
 /// # Errors
 /// When the database cannot be written.

@@ -1,6 +1,6 @@
 //! Codes and links that were mailed to users.
 //!
-//! Statements that redeem something hold a row to its life, to the epoch of its user, and to having been sent.
+//! Statements that redeem a code check its expiry, the epoch of its user, and that it was sent.
 
 use crate::base::Timestamp;
 use crate::base::id::UserId;
@@ -17,24 +17,24 @@ use super::{Link, Tx};
 pub struct CodeOwner {
     /// The user.
     pub user: UserId,
-    /// The epoch of the user that it ends with; none where it outlives the epoch.
+    /// The epoch of the user with which it ends; `None` if it outlives the epoch.
     pub epoch: Option<i64>,
 }
 
 /// A code as it is written.
 #[derive(Clone, Copy)]
 pub struct NewCode<'a> {
-    /// What it is for.
+    /// Its purpose.
     pub purpose: CodePurpose,
-    /// Which code it replaces: the one of the same purpose and subject.
+    /// The subject: a new code replaces the one with the same purpose and subject.
     pub subject: &'a [u8],
     /// The hash of its link.
     pub link_hash: &'a TokenHash,
-    /// The MAC of its code, and the hash of the flow in which the code counts; none for a link alone.
+    /// The MAC of its code, and the hash of the flow in which the code works; `None` for a link alone.
     pub code: Option<(&'a [u8], &'a TokenHash)>,
-    /// What the purpose has to know besides, sealed.
+    /// The sealed data of the purpose.
     pub sealed: &'a [u8],
-    /// Whose it is; none where that is found out when its mail is sent.
+    /// Its user; `None` if that is determined when its mail is sent.
     pub owner: Option<CodeOwner>,
     /// When it ends.
     pub expires_at: Timestamp,
@@ -43,26 +43,26 @@ pub struct NewCode<'a> {
 /// A code that was sent and has not been used.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SentCode {
-    /// What it is for.
+    /// Its purpose.
     pub purpose: CodePurpose,
     /// The hash of its link, by which it is consumed.
     pub link_hash: TokenHash,
-    /// What the purpose has to know besides, sealed.
+    /// The sealed data of the purpose.
     pub sealed: Vec<u8>,
-    /// Whose it is, if it is a user's.
+    /// Its user, if any.
     pub owner: Option<CodeOwner>,
     /// When it ends.
     pub expires_at: Timestamp,
 }
 
-/// Which code is compared.
+/// The key of a code to compare.
 #[derive(Clone, Copy)]
 pub struct CodeName<'a> {
-    /// What it is for.
+    /// Its purpose.
     pub purpose: CodePurpose,
-    /// Whose it is, as in [`NewCode::subject`].
+    /// Its subject, as in [`NewCode::subject`].
     pub subject: &'a [u8],
-    /// The hash of the flow that it was asked for in.
+    /// The hash of the flow that requested it.
     pub flow_hash: &'a TokenHash,
 }
 
@@ -91,7 +91,7 @@ impl CodeRow {
     }
 }
 
-/// Writes a code. The one of the same purpose and subject is void from now on. One whose owner is known counts as
+/// Writes a code. An earlier one with the same purpose and subject becomes invalid. One with a known owner counts as
 /// sent.
 ///
 /// # Errors
@@ -119,8 +119,8 @@ pub async fn put(tx: &mut Tx, code: &NewCode<'_>, now: Timestamp) -> Result<(), 
     Ok(())
 }
 
-/// Says whose a code is, and that it is being sent. A later try to send the same mail changes nothing. False when
-/// the code is void by now, has expired, or the epoch of the user is over that it was first sent in.
+/// Sets the user of a code and marks it as sent. A later attempt to send the same mail changes nothing. False when
+/// the code is invalid or expired, or the user's epoch was raised since it was first sent.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -142,8 +142,8 @@ pub async fn send_to(
     Ok(rows == 1)
 }
 
-/// Says that a code without a user is being sent. A later try to send the same mail changes nothing. False when the
-/// code is void by now, or has expired.
+/// Marks a code without a user as sent. A later attempt to send the same mail changes nothing. False when the code
+/// is invalid or expired.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -158,7 +158,7 @@ pub async fn send(tx: &mut Tx, link_hash: &[u8], now: Timestamp) -> Result<bool,
     Ok(rows == 1)
 }
 
-/// Whether the code with this link was not used, replaced or voided, so that its mail is worth sending.
+/// Whether the code with this link was not used, replaced or invalided, so that its mail is worth sending.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -175,10 +175,10 @@ pub async fn is_live(link: &mut impl Link, link_hash: &[u8]) -> Result<bool, Fau
     Ok(row.is_some())
 }
 
-/// Counts one try at a code, before anything is compared. None when there is no such code in this flow, it has
-/// expired, or was tried too often. The code, and the MAC to compare with. A code that was not sent, because no user
-/// has the address, is counted like any other: otherwise the time of the answer would tell. Whether it can be used
-/// is [`by_link`]'s to say.
+/// Counts one attempt at a code before the comparison, and returns the code and its MAC. `None` when there is no
+/// such code in this flow, it has expired, or was tried too often. A code that was not sent, because no user has the
+/// address, is counted like any other, so that the time of the answer does not reveal this. [`by_link`] decides
+/// whether it can be used.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -206,8 +206,8 @@ pub async fn count_try(
     Ok(mac.map(|mac| (code, mac)))
 }
 
-/// The code with this link, if it was sent and can still be used as far as its user is concerned. Whether it has
-/// expired is for the caller to ask: how long it lives depends on its purpose.
+/// The code with this link, if it was sent and its user's state still allows it. The caller checks the expiry,
+/// because lifetimes depend on the purpose.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -228,7 +228,7 @@ pub async fn by_link(
     row.map(CodeRow::read).transpose()
 }
 
-/// Uses a code up. False when another request has, or it is void.
+/// Uses a code up. False when another request has, or it is invalid.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -274,13 +274,13 @@ pub async fn void_all_of_user(tx: &mut Tx, user: UserId) -> Result<u64, Fault> {
     execute!(tx, "DELETE FROM mailed_codes WHERE user_id = $1", user)
 }
 
-/// Uses a link up that takes back a change of address, and the links of later changes with it. Those of earlier
-/// changes stay: they lead to an address that the user had before. False when the link was used, or is void.
+/// Consumes a link that undoes a change of address, and the links of later changes. Those of earlier changes stay,
+/// because they lead to earlier addresses. False when the link was used, or is invalid.
 ///
 /// # Errors
 /// When the database cannot be written.
 pub async fn undo_from(tx: &mut Tx, user: UserId, link_hash: &TokenHash) -> Result<bool, Fault> {
-    // All of them live equally long: the later one ends later.
+    // All have the same lifetime, so a later one expires later.
     let rows = execute!(
         tx,
         "DELETE FROM mailed_codes WHERE user_id = $1 AND purpose = 'undo' AND expires_at >= \
@@ -291,7 +291,7 @@ pub async fn undo_from(tx: &mut Tx, user: UserId, link_hash: &TokenHash) -> Resu
     Ok(rows > 0)
 }
 
-/// Every code with what is sealed of it: purpose, hash of the link, sealed.
+/// Every code with its sealed data: purpose, hash of the link, sealed.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -303,7 +303,7 @@ pub async fn sealed(link: &mut impl Link) -> Result<Vec<(String, Vec<u8>, Vec<u8
     )
 }
 
-/// Replaces what is sealed of a code.
+/// Replaces the sealed data of a code.
 ///
 /// # Errors
 /// When the database cannot be written.

@@ -7,8 +7,8 @@ use crate::{execute, fetch_all, fetch_optional};
 
 use super::{Link, Tx};
 
-/// How far ahead the clock of a process may be that put a mail off. One that was put off later than this from
-/// now was put off by a clock that has been set back since, and is due.
+/// How far ahead the clock of a process that postponed a mail may be. One that is postponed further than this was
+/// postponed by a clock that has been set back since, and is due.
 const AHEAD: TimeSpan = TimeSpan::from_mins(2);
 
 /// A mail as it is written.
@@ -24,11 +24,11 @@ pub struct NewMail<'a> {
     pub link_hash: Option<&'a [u8]>,
     /// Recipient, language and content, sealed.
     pub sealed: &'a [u8],
-    /// When it is given up.
+    /// When it is abandoned.
     pub expires_at: Timestamp,
 }
 
-/// A mail that was taken to be delivered.
+/// A mail that was taken for delivery.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct TakenMail {
     /// Its id.
@@ -41,18 +41,18 @@ pub struct TakenMail {
     pub link_hash: Option<Vec<u8>>,
     /// Recipient, language and content, sealed.
     pub sealed: Vec<u8>,
-    /// How often it was taken, this time included.
+    /// How often it was taken, including this time.
     pub tries: i64,
-    /// When it is given up.
+    /// When it is abandoned.
     pub expires_at: Timestamp,
 }
 
-/// Which mails are taken.
+/// Which mails to take.
 #[derive(Debug, Clone, Copy)]
 pub struct Turn {
-    /// What is due by now.
+    /// Mails that are due by this time.
     pub now: Timestamp,
-    /// Until when each is put off.
+    /// Until when each is postponed.
     pub again: Timestamp,
     /// The most.
     pub limit: i64,
@@ -92,8 +92,8 @@ pub async fn any_due(link: &mut impl Link, now: Timestamp) -> Result<bool, Fault
     Ok(row.is_some())
 }
 
-/// Takes mails that are due, the longest waiting first, and puts each off: the process that takes one has
-/// until then to deliver it, and no other process takes it meanwhile.
+/// Takes mails that are due, longest waiting first, and postpones each, so that only this process delivers it until
+/// then.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -126,7 +126,7 @@ pub async fn put_off(
     Ok(())
 }
 
-/// Gives a mail back, at `now`, that was taken and not tried. It is due at `at`.
+/// Releases a mail at `now` that was taken but not tried. It is due at `at`.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -141,7 +141,7 @@ pub async fn release(tx: &mut Tx, id: MailId, at: Timestamp, now: Timestamp) -> 
     Ok(())
 }
 
-/// Removes a mail that was delivered or given up. False when it is gone already.
+/// Removes a mail that was delivered or abandoned. False when it is gone already.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -149,7 +149,7 @@ pub async fn remove(tx: &mut Tx, id: MailId) -> Result<bool, Fault> {
     Ok(execute!(tx, "DELETE FROM mails WHERE id = $1", id)? == 1)
 }
 
-/// Whether a mail was put off by a clock that has been set back since.
+/// Whether a mail was postponed by a clock that has been set back since.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -163,7 +163,7 @@ pub async fn any_ahead(link: &mut impl Link, now: Timestamp) -> Result<bool, Fau
     Ok(row.is_some())
 }
 
-/// Makes up to `limit` mails due that were put off by a clock that has been set back since.
+/// Makes up to `limit` mails due that were postponed by a clock that has been set back since.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -178,7 +178,7 @@ pub async fn make_due(tx: &mut Tx, now: Timestamp, limit: i64) -> Result<u64, Fa
     )
 }
 
-/// The oldest mail that waits. Ids sort by the time they were made.
+/// The oldest waiting mail. Ids sort by creation time.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -216,7 +216,7 @@ pub async fn waits(link: &mut impl Link, user: UserId, kind: &str) -> Result<boo
     Ok(row.is_some_and(|(waiting,)| waiting > 0))
 }
 
-/// Every mail with what is sealed of it.
+/// Every mail with its sealed data.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -224,7 +224,7 @@ pub async fn sealed(link: &mut impl Link) -> Result<Vec<(MailId, Vec<u8>)>, Faul
     fetch_all!(link, (MailId, Vec<u8>), "SELECT id, sealed FROM mails ORDER BY id")
 }
 
-/// Replaces what is sealed of a mail.
+/// Replaces the sealed data of a mail.
 ///
 /// # Errors
 /// When the database cannot be written.

@@ -1,4 +1,4 @@
-//! Which objects configuration files manage, and what they were when a file was applied last.
+//! The objects that configuration files manage, and their state when a file was last applied.
 
 use uuid::Uuid;
 
@@ -13,17 +13,17 @@ use super::{Link, Tx};
 /// An object that a file manages.
 #[derive(Debug, Clone)]
 pub struct Managed {
-    /// What it is.
+    /// Its kind.
     pub kind: ManagedKind,
-    /// What the file calls it.
+    /// Its name in the file.
     pub name: String,
     /// The source of the file.
     pub source: String,
     /// The row id of the object.
     pub object_id: Uuid,
-    /// What it was when the file was applied.
+    /// Its state when the file was applied.
     pub state: State,
-    /// Where its secret comes from, as JSON; none where the file names none.
+    /// The reference of its secret, as JSON; `None` if the file has none.
     pub reference: Option<String>,
     /// A keyed hash of its secret.
     pub secret: Option<Vec<u8>>,
@@ -75,7 +75,7 @@ pub async fn all(link: &mut impl Link) -> Result<Vec<Managed>, Fault> {
     rows.into_iter().map(Managed::try_from).collect()
 }
 
-/// The management of the object with this row id. An object that a file created anew under its name has another id.
+/// The record of the object with this row id. An object that was created again under the same name has another id.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -91,7 +91,7 @@ pub async fn of_object(link: &mut impl Link, object: Uuid) -> Result<Option<Mana
     .transpose()
 }
 
-/// Stores what a file has applied, in the place of what was stored under the name and for the object.
+/// Stores the applied state, replacing any record of the name and of the object.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -119,7 +119,7 @@ pub async fn put(tx: &mut Tx, managed: &Managed) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Forgets that a file manages an object. False when none does.
+/// Removes the record of an object. False when there is none.
 ///
 /// # Errors
 /// When the database cannot be written.

@@ -14,7 +14,7 @@ pub async fn get(link: &mut impl Link, name: &str) -> Result<Option<Vec<u8>>, Fa
     Ok(row.map(|(value,)| value))
 }
 
-/// Stores `value` under `name` unless something is there already. True when it was stored.
+/// Stores `value` under `name` unless there is a value. True when it was stored.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -28,7 +28,7 @@ pub async fn put_once(tx: &mut Tx, name: &str, value: &[u8]) -> Result<bool, Fau
     Ok(rows == 1)
 }
 
-/// Stores a value in the place of the one there was.
+/// Stores or replaces a value.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -53,7 +53,7 @@ pub async fn hold(tx: &mut Tx, name: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The version of what processes cache.
+/// The cache version.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -71,7 +71,8 @@ pub async fn raise_cache_version(tx: &mut Tx) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Holds the row that every change of an API, a client or a key writes, until the end of `tx`, and raises nothing yet.
+/// Locks the row that every change of an API, a client or a key writes until the end of `tx`, without raising the
+/// version.
 ///
 /// # Errors
 /// When the database cannot be written.

@@ -1,6 +1,6 @@
-//! The schema: which migrations there are, which are applied, and applying the rest.
+//! The schema: existing and applied migrations, and applying the rest.
 //!
-//! Owns the two folders under `migrations/`. Both hold files of the same names.
+//! Owns the two folders under `migrations/`. Both contain files of the same names.
 
 use std::sync::LazyLock;
 
@@ -29,7 +29,7 @@ const LOCK: i64 = 0x7369_676e_6574_0001;
 
 const DOING: &str = "migrating the schema";
 
-/// How the database's schema compares with the one this binary knows.
+/// The schema of the database compared with that of this binary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Status {
     /// The newest version applied, 0 for none.
@@ -38,7 +38,7 @@ pub struct Status {
     pub known: i64,
     /// How many of the known versions are not applied.
     pub pending: usize,
-    /// The first applied version that is not the step this binary knows under its number.
+    /// The first applied version that differs from this binary's migration of the same number.
     pub foreign: Option<i64>,
 }
 
@@ -63,7 +63,7 @@ pub fn newest(db: &Db) -> i64 {
     migrator(db).iter().map(|step| step.version).max().unwrap_or(0)
 }
 
-/// Compares the schemas. Changes nothing and needs no right to change anything.
+/// Compares the schemas. Needs only read access.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -101,12 +101,12 @@ pub async fn steps(db: &Db) -> Result<Vec<Step>, Fault> {
     Ok(migrator(db).iter().map(step).collect())
 }
 
-/// Applies what is missing; where nothing is, touches nothing and needs no right to. Two processes may
-/// ask at once; one waits for the other.
+/// Applies missing migrations. If there are none, it needs only read access. Of two concurrent processes, one waits
+/// for the other.
 ///
 /// # Errors
-/// When an applied migration differs from the one known, or a statement fails; unavailable when the
-/// other process, or a session that holds a table, takes too long.
+/// When an applied migration differs from this binary's, or a statement fails; unavailable when the other process,
+/// or a session with a lock on a table, takes too long.
 pub async fn up(db: &Db) -> Result<(), Fault> {
     let status = status(db).await?;
     if let Some(version) = status.foreign {
@@ -122,16 +122,16 @@ pub async fn up(db: &Db) -> Result<(), Fault> {
     }
 }
 
-/// The migrator locks nothing on SQLite: two would both find the same step missing. The write lock
-/// is taken first, and every step is a savepoint inside. (`run_direct`, here and below, because the
-/// future of `run` on a borrowed connection cannot change threads.)
+/// The migrator takes no lock on SQLite, so two would both find the same step missing. The write lock is taken
+/// first, and every step is a savepoint inside. (`run_direct`, here and below, because the future of `run` on a
+/// borrowed connection is not `Send`.)
 async fn up_sqlite(pool: &SqlitePool) -> Result<(), Fault> {
     let mut tx = pool.begin_with("BEGIN IMMEDIATE").await.map_err(failed(DOING))?;
     SQLITE.run_direct(None, &mut *tx, false).await.map_err(stopped)?;
     tx.commit().await.map_err(failed(DOING))
 }
 
-/// On a connection that is closed afterwards: what is prepared on it may be of the old schema.
+/// On a connection that is closed afterwards, because its prepared statements may be of the old schema.
 async fn up_postgres(db: &PostgresDb) -> Result<(), Fault> {
     let mut lease = db.lend().await?;
     let outcome = migrate(db, lease.connection()).await;
@@ -155,8 +155,8 @@ async fn migrate(db: &PostgresDb, connection: &mut PgConnection) -> Result<(), F
         deadlines.work().as_millis()
     );
     let mut tx = connection.begin_with(AssertSqlSafe(begin)).await.map_err(failed(DOING))?;
-    // Another process that migrates is waited for longer than a session that holds a table: while this
-    // one waits for a table, all others wait behind it.
+    // The wait for another migrating process is longer than that for a table lock, because while this one waits for
+    // a table, all others queue behind it.
     sqlx::query("SELECT pg_advisory_xact_lock($1)")
         .bind(LOCK)
         .execute(&mut *tx)

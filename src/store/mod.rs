@@ -1,8 +1,8 @@
-//! Storage: two databases, every statement once.
+//! Storage: all SQL, with every statement written once for both databases.
 //!
-//! Owns all SQL and the only use of `sqlx`. Functions that must be atomic with others take
-//! `&mut Tx`; functions that may stand alone take `&mut impl Link`. Decides nothing: guards in
-//! statements enforce what the domain decided, and say so by returning no row.
+//! Owns all SQL and the only use of `sqlx`. Functions that must be atomic with others take `&mut Tx`; functions
+//! that may stand alone take `&mut impl Link`. It makes no decisions: guards in statements enforce those of the
+//! domain, and a failed guard returns no row.
 
 pub mod activity;
 pub mod admin_keys;

@@ -11,7 +11,7 @@ use super::{Link, Tx};
 /// A credential to be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewPasskey {
-    /// What its user sees.
+    /// The factor as its user sees it.
     pub factor: Factor,
     /// The id of the credential.
     pub credential_id: Vec<u8>,
@@ -29,7 +29,7 @@ pub struct NewPasskey {
     pub backed_up: bool,
 }
 
-/// What an assertion is checked against.
+/// The data for checking an assertion.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct StoredPasskey {
     /// The factor.
@@ -53,8 +53,8 @@ pub struct CredentialDescriptor {
 
 /// Stores a passkey.
 ///
-/// False when the credential is stored already, for whichever user, or the user has `most` passkeys; then nothing
-/// changed. The caller holds the user's row: otherwise two at once would both find room.
+/// False, without a change, when the credential is already stored for any user, or the user has `most` passkeys.
+/// The caller has locked the user's row, so that two concurrent calls do not both find room.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -123,8 +123,8 @@ pub async fn of_user(
     )
 }
 
-/// Notes that a passkey was used. False when its counter did not increase, which it does unless the authenticator
-/// has none and it stays 0 (WebAuthn §6.1.1); then nothing changed.
+/// Records the use of a passkey. False, without a change, when its counter did not increase, unless it stays 0
+/// because the authenticator has none (WebAuthn §6.1.1).
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -147,7 +147,7 @@ pub async fn count_use(
     Ok(rows == 1)
 }
 
-/// Notes a use whose counter did not increase. The counter stays the highest that was seen.
+/// Records a use whose counter did not increase. The stored counter stays the highest one.
 ///
 /// # Errors
 /// When the database cannot be written.

@@ -1,5 +1,4 @@
-//! Counts of password hashes: how many users have one of each cost. It moves with the hashes, in the
-//! same transaction.
+//! The number of password hashes by cost, updated in the transactions that change hashes.
 
 use crate::domain::outcome::Fault;
 use crate::domain::password::{HashCost, hash_cost};
@@ -18,7 +17,7 @@ pub struct CostCount {
     pub users: i64,
 }
 
-/// How many passwords there are, by class and cost.
+/// The number of passwords by class and cost.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -28,12 +27,12 @@ pub async fn count_by_class(link: &mut impl Link) -> Result<Vec<CostCount>, Faul
         CostCount,
         "SELECT class, cost, users FROM password_costs WHERE users > 0"
     )?;
-    // Here, because databases sort text in several ways.
+    // Sorted here, because the databases sort text differently.
     counts.sort();
     Ok(counts)
 }
 
-/// A user's hash was replaced, made or removed.
+/// A user's hash was replaced, created or removed.
 ///
 /// # Errors
 /// When the database cannot be written.

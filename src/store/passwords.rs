@@ -8,7 +8,7 @@ use crate::{execute, fetch_optional};
 use super::Tx;
 use super::password_costs::moved;
 
-/// Holds a user's row until the end of `tx`. The hash it has now; the outer none when there is no such user.
+/// Locks a user's row until the end of `tx`. Returns the present hash; the outer `None` when there is no such user.
 async fn hold(tx: &mut Tx, id: UserId) -> Result<Option<Option<String>>, Fault> {
     let row = fetch_optional!(
         tx,
@@ -19,7 +19,7 @@ async fn hold(tx: &mut Tx, id: UserId) -> Result<Option<Option<String>>, Fault> 
     Ok(row.map(|(hash,)| hash))
 }
 
-/// Replaces a hash made at an old cost, unless the password was changed meanwhile.
+/// Replaces a hash with an old cost, unless the password was changed meanwhile.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -34,8 +34,8 @@ pub async fn rehash(tx: &mut Tx, id: UserId, old: &str, new: &str) -> Result<(),
     if rows == 1 { moved(tx, Some(old), Some(new)).await } else { Ok(()) }
 }
 
-/// Changes the password and raises the epoch, if no other change raised it since it was read.
-/// The new epoch, or none when one did.
+/// Changes the password and raises the epoch, unless another change raised it since it was read. Returns the new
+/// epoch; `None` if there was another change.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -65,8 +65,8 @@ pub async fn change_password(
     Ok(Some(epoch))
 }
 
-/// Sets a password whatever the old one was, and ends everything. `must_change` says whether the user has to
-/// choose another one at the next sign-in. False when there is no user.
+/// Sets a password regardless of the old one, and ends all sessions. With `must_change` the user must choose
+/// another one at the next sign-in. False when there is no such user.
 ///
 /// # Errors
 /// When the database cannot be written.

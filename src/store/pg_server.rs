@@ -1,8 +1,6 @@
-//! Facts about a PostgreSQL server, and about what stands before it, that decide whether a start can go
-//! on.
+//! Facts about a PostgreSQL server, and about a pooler before it, that decide whether a start can continue.
 //!
-//! Owns the statements that only PostgreSQL understands. What follows from a fact is said by
-//! `app/startup`.
+//! Owns the statements for PostgreSQL only. `app/startup` draws the conclusions.
 
 use std::time::Duration;
 
@@ -19,17 +17,16 @@ use super::error::failed;
 /// How long the second connection of [`Db::keeps_prepared_statements`] is waited for.
 const PROBE: Duration = Duration::from_secs(2);
 
-/// Who we are on the server, and where.
+/// Facts about the server and the role.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub struct ServerFacts {
-    /// The encoding of the database, as PostgreSQL spells it.
+    /// The encoding of the database, by PostgreSQL's name.
     pub encoding: String,
     /// The role that statements run as.
     pub role: String,
-    /// The schema that new tables go into; none when the role may use no schema of its search path.
+    /// The schema for new tables; `None` when the role may use no schema of its search path.
     pub schema: Option<String>,
-    /// After how many milliseconds statements outside a transaction are ended, by a default of the role, the
-    /// database or the server; 0 for never.
+    /// The default `statement_timeout` of the role, the database or the server, in milliseconds; 0 for never.
     pub statement_timeout: i64,
 }
 
@@ -37,7 +34,7 @@ impl Db {
     /// The facts about the server; none on SQLite, where there is no server.
     ///
     /// # Errors
-    /// When the server cannot be asked.
+    /// When the server cannot be read.
     pub async fn server_facts(&self) -> Result<Option<ServerFacts>, Fault> {
         let Pools::Postgres(db) = self.pools() else { return Ok(None) };
         let mut lease = db.lend().await?;
@@ -54,10 +51,10 @@ impl Db {
         Ok(Some(facts))
     }
 
-    /// What the clock of the server shows; none on SQLite, where there is no server.
+    /// The server's clock; `None` on SQLite.
     ///
     /// # Errors
-    /// When the server cannot be asked in time.
+    /// When the server does not answer in time.
     pub async fn time(&self) -> Result<Option<Timestamp>, Fault> {
         let Pools::Postgres(db) = self.pools() else { return Ok(None) };
         let mut lease = db.lend().await?;
@@ -70,12 +67,12 @@ impl Db {
         Ok(Some(Timestamp::from_millis(millis)))
     }
 
-    /// Whether a statement that was prepared is still there for the next transaction, and for no other
-    /// client. Behind a pooler that lends another session for each transaction it is not, unless the pooler
-    /// knows of prepared statements. True where that cannot be found out.
+    /// Whether a prepared statement survives until the next transaction, and only for this client. Behind a pooler
+    /// in transaction mode it does not, unless the pooler supports prepared statements. True if that cannot be
+    /// determined.
     ///
     /// # Errors
-    /// When the server cannot be asked.
+    /// When the server cannot be read.
     pub async fn keeps_prepared_statements(&self) -> Result<bool, Fault> {
         let Pools::Postgres(db) = self.pools() else { return Ok(true) };
         let mut lease = db.lend().await?;
@@ -95,13 +92,13 @@ impl Db {
     }
 }
 
-/// A prepared statement that is not there (26000), or one of another session that is (42P05).
+/// A prepared statement that does not exist (26000), or exists from another session (42P05).
 fn is_lost(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|error| error.code());
     matches!(code.as_deref(), Some("26000" | "42P05"))
 }
 
-/// Sessions that hold a lock on one of our tables, the oldest transaction first; for people.
+/// Sessions that hold a lock on one of Signet's tables, oldest transaction first, for messages.
 pub(super) async fn holders(connection: &mut PgConnection) -> Vec<String> {
     let rows: Result<Vec<(i32, String, String)>, _> = sqlx::query_as(
         "SELECT a.pid, coalesce(nullif(a.application_name, ''), 'a session')::text, \

@@ -16,7 +16,7 @@ pub struct StoredProcess {
     pub name: String,
     /// The version of its program.
     pub version: String,
-    /// The newest migration its program knows.
+    /// The newest migration of its binary.
     pub schema_known: i64,
     /// The settings that clients can notice, as a JSON object.
     pub settings: String,
@@ -28,7 +28,7 @@ pub struct StoredProcess {
     pub beat_at: Timestamp,
 }
 
-/// Writes a heartbeat: the whole row where there is none (any more), else what changes.
+/// Writes a heartbeat: the whole row if there is none (any more), otherwise the changed columns.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -51,8 +51,8 @@ pub async fn beat(tx: &mut Tx, process: &StoredProcess) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Removes the rows of processes whose last heartbeat is further than `life` away from `now`: also one that
-/// lies ahead of it, which was written by a clock that was wrong. A process that lives writes its row again.
+/// Removes the rows of processes whose last heartbeat is further than `life` from `now`, in either direction: one
+/// in the future was written by a wrong clock. A live process writes its row again.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -60,7 +60,7 @@ pub async fn remove_dead(tx: &mut Tx, now: Timestamp, life: TimeSpan) -> Result<
     execute!(tx, "DELETE FROM processes WHERE beat_at < $1 OR beat_at > $2", now - life, now + life)
 }
 
-/// Removes the row of a process that ends.
+/// Removes the row of a process at its shutdown.
 ///
 /// # Errors
 /// When the database cannot be written.

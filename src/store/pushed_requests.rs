@@ -31,7 +31,7 @@ pub async fn insert(
     Ok(())
 }
 
-/// What `client_id` has pushed under this name, while it is valid.
+/// The request that `client_id` has pushed under this name, while it is valid.
 ///
 /// # Errors
 /// When the database cannot be read.

@@ -18,7 +18,7 @@ pub async fn replace(tx: &mut Tx, user: UserId, macs: &[Vec<u8>]) -> Result<(), 
     Ok(())
 }
 
-/// Uses a code up. False when the user has no such code, or not any more.
+/// Consumes a code. False when the user has no such code (any more).
 ///
 /// # Errors
 /// When the database cannot be written.

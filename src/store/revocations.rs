@@ -1,4 +1,4 @@
-//! What services that verify access tokens offline have to be told.
+//! Revocations for services that verify access tokens offline.
 
 use serde_json::{Value, json};
 
@@ -10,13 +10,13 @@ use crate::{execute, fetch_all};
 use super::Tx;
 use super::db::{Conn, Link, count_statement, with_deadline};
 
-/// How much longer than the last token a row is kept: the clocks of verifiers differ from ours.
+/// How much longer than the last token a row is kept, because the clocks of verifiers may differ.
 pub const LEEWAY: TimeSpan = TimeSpan::from_secs(60);
 
-/// Something that no token may be accepted for any more.
+/// A set of revoked tokens.
 #[derive(Debug, Clone, Copy)]
 pub enum Revoked<'a> {
-    /// The access token of this id, and those exchanged for it.
+    /// The access token with this id, and those exchanged for it.
     Token(&'a str),
     /// Every token of this client that was issued until now.
     Client(&'a str),
@@ -33,13 +33,13 @@ pub struct StoredRevocation {
     pub kind: String,
     /// The id or the name; empty for `all`.
     pub value: String,
-    /// Where tokens of a name are concerned: the latest `iat` of those that are, in seconds.
+    /// For revocations by name: the latest `iat` of revoked tokens, in seconds.
     pub cut_iat: Option<i64>,
     /// When it may be forgotten.
     pub until: Timestamp,
 }
 
-/// The rows that count at `now`, the ones to be forgotten first at the front.
+/// The rows that are valid at `now`, ordered by their expiry.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -89,8 +89,8 @@ pub async fn insert(
     Ok(())
 }
 
-/// Writes that these sessions have ended, each with the time at which its last token expires: one
-/// statement, however many there are. A session whose last token has expired needs no row.
+/// Records that these sessions have ended, each with the expiry of its last token, in one statement. A session
+/// whose last token has expired needs no row.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -127,7 +127,7 @@ pub async fn insert_sessions(
     Ok(())
 }
 
-// `WHERE true`: without it SQLite takes ON CONFLICT for a join's condition.
+// `WHERE true` keeps SQLite from parsing ON CONFLICT as a join condition.
 const SQLITE: &str = "\
 INSERT INTO revocations (kind, value, cut_iat, at, until) \
 SELECT 'sid', value ->> 0, NULL, $1, value ->> 1 FROM json_each($2) WHERE true \

@@ -1,7 +1,7 @@
 //! Counting users and sessions for the metrics, a part of a table at a time.
 //!
-//! A count of a whole table would hold a connection, and on PostgreSQL a snapshot, for seconds. Each part ends
-//! at the id that `*_edge` finds; how large parts are is `jobs`' to say.
+//! Counting a whole table would hold a connection, and on PostgreSQL a snapshot, for seconds. Each part ends at the
+//! id that `*_edge` finds; `jobs` decides the size of parts.
 
 use uuid::Uuid;
 
@@ -11,7 +11,7 @@ use crate::{fetch_all, fetch_optional};
 
 use super::Link;
 
-/// The id of the user `step` users behind `after`; none where there are fewer.
+/// The id of the user `step` users after `after`; `None` if there are fewer.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -30,7 +30,7 @@ pub async fn users_edge(
     Ok(row.map(|(id,)| id))
 }
 
-/// How many users there are behind `after` up to `until`, and how many of them are disabled.
+/// The number of users after `after` up to `until`, and how many of them are disabled.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -49,7 +49,7 @@ pub async fn count_users(
     Ok(row.unwrap_or_default())
 }
 
-/// The id of the refresh branch `step` branches behind `after`; none where there are fewer.
+/// The id of the refresh branch `step` branches after `after`; `None` if there are fewer.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -91,7 +91,7 @@ pub async fn count_sessions(
     Ok(row.unwrap_or_default())
 }
 
-/// The id of the sign-in at the pages `step` sign-ins behind `after`; none where there are fewer.
+/// The id of the sign-in at the pages `step` sign-ins after `after`; `None` if there are fewer.
 ///
 /// # Errors
 /// When the database cannot be read.

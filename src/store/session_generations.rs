@@ -1,8 +1,7 @@
-//! Ending the sessions of every user, or of a client, with one row.
+//! Ends the sessions of every user, or of a client, with one row.
 //!
-//! A generation rises; every session and sign-in of an earlier one has ended. What the statements that read a
-//! session compare is written in each of them. The clients of those sessions are written into the outbox of log-out
-//! notices afterwards, along a walk.
+//! Every session and sign-in of an earlier generation has ended. Each statement that reads sessions contains the
+//! comparison. The logout notices for those sessions are created afterwards, by a walk.
 
 use crate::base::Timestamp;
 use crate::base::id::{BranchId, NoticeId, SessionId};
@@ -12,7 +11,7 @@ use crate::{execute, fetch_all, fetch_optional};
 use super::sessions::end::EndedSession;
 use super::{Link, Tx};
 
-/// Ends every session and every sign-in there is, and what waits for a code. The generation that ended.
+/// Ends all sessions and sign-ins, and everything that waits for a code. Returns the generation that ended.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -42,7 +41,7 @@ pub async fn end_all_of_client(tx: &mut Tx, client_id: &str, now: Timestamp) -> 
         client_id,
         now
     )?;
-    // Approvals that are not sessions yet. A redeemed code stays: it tells a replay.
+    // Approvals that are not sessions yet. A redeemed code stays, because it reveals reuse.
     execute!(
         tx,
         "DELETE FROM authorization_codes WHERE client_id = $1 AND redeemed_at IS NULL",
@@ -57,22 +56,22 @@ pub async fn end_all_of_client(tx: &mut Tx, client_id: &str, now: Timestamp) -> 
     row.map(|(generation,)| generation - 1).ok_or_else(missing)
 }
 
-/// Sessions that ended with a generation, of which the clients are still to be told.
+/// A walk over sessions that ended with a generation, to notify their clients.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct LogoutWalk {
     /// The row's id.
     pub id: NoticeId,
-    /// The client whose sessions ended; none: those of all.
+    /// The client whose sessions ended; `None` means all.
     pub client_id: Option<String>,
     /// The generation that ended.
     pub generation: i64,
-    /// What was read last: a branch where all ended, a session where those of one client did.
+    /// The position: a branch if all ended, a session if those of one client did.
     pub after: Option<BranchId>,
     /// When the sessions ended.
     pub ended_at: Timestamp,
 }
 
-/// Writes one with the change that ends the sessions: both or neither.
+/// Writes one in the transaction that ends the sessions.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -100,7 +99,7 @@ pub async fn any_walk(link: &mut impl Link) -> Result<bool, Fault> {
     Ok(row.is_some())
 }
 
-/// The oldest one, held until the end of `tx`. None when there is none, or when another process has just
+/// The oldest one, locked until the end of `tx`. `None` when there is none, or when another process has just
 /// finished it.
 ///
 /// # Errors
@@ -115,7 +114,7 @@ pub async fn take_walk(tx: &mut Tx) -> Result<Option<LogoutWalk>, Fault> {
     )
 }
 
-/// Says how far it has come.
+/// Stores its position.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -124,7 +123,7 @@ pub async fn advance_walk(tx: &mut Tx, id: NoticeId, after: BranchId) -> Result<
     Ok(())
 }
 
-/// Removes one that has come to its end.
+/// Removes a finished one.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -133,7 +132,7 @@ pub async fn remove_walk(tx: &mut Tx, id: NoticeId) -> Result<(), Fault> {
     Ok(())
 }
 
-/// A branch that a walk has come to.
+/// A branch in a walk.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct WalkedBranch {
     branch: BranchId,
@@ -158,9 +157,9 @@ impl WalkedBranch {
     }
 }
 
-/// The next branches along the walk of all sessions, in the order of their ids. A session whose user changed
-/// since counts as one that ended with the generation, although what changed the user may have ended it: its
-/// client is then told twice rather than not at all.
+/// The next branches along the walk of all sessions, in the order of their ids. A session whose user has changed
+/// since counts as ended with the generation, although that change may have ended it: its client is rather notified
+/// twice than not at all.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -187,8 +186,8 @@ pub async fn of_generation(
     )
 }
 
-/// The next sessions of a client that ended with a generation of it, in the order of their ids. As above of those
-/// whose user changed since.
+/// The next sessions of a client that ended with one of its generations, in the order of their ids. The same
+/// applies if their user has changed since.
 ///
 /// # Errors
 /// When the database cannot be read.

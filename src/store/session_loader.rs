@@ -1,8 +1,8 @@
-//! Reading sessions for many callers in one statement.
+//! Reads sessions for many callers in one statement.
 //!
-//! Owns the queue in front of it. Every token that comes back asks whether its session is alive and
-//! whether the token was revoked. Nothing is remembered: a caller must not be answered from a reading that
-//! began before it asked. Callers that ask while a reading is under way share the next one.
+//! Owns the queue before it. Every presented token needs the state of its session and of its own revocation.
+//! Nothing is cached: a caller must not be answered by a read that began before its call. Callers that arrive
+//! during a read share the next one.
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -27,7 +27,7 @@ pub struct Held {
     pub session: Session,
     /// Its user.
     pub user: User,
-    /// Whether any of the tokens asked about was revoked.
+    /// Whether any of the tokens was revoked.
     pub revoked: bool,
 }
 
@@ -51,11 +51,11 @@ impl SessionLoader {
         Self { queue }
     }
 
-    /// A session and its user, read after this was called, and whether any of `tokens` was revoked: the
-    /// hashes of the id of an access token and of those it came from. Safe to cancel.
+    /// A session and its user, read after this call, and whether any of `tokens` was revoked: the hashes of the ids
+    /// of an access token and its ancestors. Safe to cancel.
     ///
     /// # Errors
-    /// Unavailable when too many callers wait; what the database says.
+    /// Unavailable when too many callers wait; faults of the database.
     pub async fn session(
         &self,
         session: SessionId,
@@ -91,7 +91,7 @@ async fn read(db: &Db, batch: &[Job]) -> Result<FoundSessions, Fault> {
     let mut ids: Vec<SessionId> = batch.iter().map(|job| job.session).collect();
     ids.sort_unstable();
     ids.dedup();
-    // In the order of the jobs, which `answer` counts on.
+    // In the order of the jobs, on which `answer` relies.
     let tokens: Vec<TokenHash> = batch.iter().flat_map(|job| job.tokens.iter().cloned()).collect();
     sessions::with_users(&mut db.reader().await?, &ids, &tokens).await
 }

@@ -1,4 +1,4 @@
-//! A row of `sessions`: its columns, as text and as a JSON array, and the session it says.
+//! A row of `sessions`: its columns, as text and as a JSON array, and the decoded session.
 
 use serde::Deserialize;
 
@@ -40,7 +40,7 @@ macro_rules! session_as_json {
 
 pub(super) use {session_as_json, session_columns};
 
-/// A session row as it comes; what it says may still be impossible.
+/// A session row before validation.
 #[derive(sqlx::FromRow, Deserialize)]
 pub(super) struct SessionRow {
     sid: SessionId,
@@ -71,7 +71,7 @@ pub(super) struct SessionRow {
 impl TryFrom<SessionRow> for Session {
     type Error = Fault;
     fn try_from(row: SessionRow) -> Result<Self, Fault> {
-        // A row that cannot be is a fault, never a guess: a guess would be a way in.
+        // An invalid row is a fault. Guessing could grant access.
         let impossible = || Fault::internal("a session row that cannot be");
         let counter = |n: i64| u32::try_from(n).map_err(|_| impossible());
         let parent = row.parent.map(counter).transpose()?;

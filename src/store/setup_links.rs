@@ -56,7 +56,7 @@ pub async fn is_open_link(
     Ok(row.is_some())
 }
 
-/// Closes set-up for good and kills every link. False when it was closed already.
+/// Closes set-up permanently and voids every link. False when it was already closed.
 ///
 /// # Errors
 /// When the database cannot be written.

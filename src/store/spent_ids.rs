@@ -1,5 +1,4 @@
-//! Ids that count once: of client assertions and DPoP proofs that were presented, of access tokens that
-//! were revoked.
+//! Spent ids: of presented client assertions and DPoP proofs, and of revoked access tokens.
 
 use crate::base::Timestamp;
 use crate::base::opaque_token::TokenHash;
@@ -23,7 +22,7 @@ pub async fn spend(tx: &mut Tx, id: &TokenHash, expires_at: Timestamp) -> Result
     Ok(rows == 1)
 }
 
-/// Whether any of these ids was spent: one statement, however many they are.
+/// Whether any of these ids was spent, in one statement.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -50,7 +49,7 @@ pub async fn any_spent(link: &mut impl Link, ids: &[TokenHash]) -> Result<bool, 
     Ok(found.is_some())
 }
 
-/// A set of ids as SQLite takes it: hexadecimal in a JSON array.
+/// A set of ids for SQLite: hexadecimal in a JSON array.
 pub(super) fn as_json(ids: &[TokenHash]) -> String {
     let mut text = String::with_capacity(2 + ids.len() * 67);
     text.push('[');
@@ -67,7 +66,7 @@ pub(super) fn as_json(ids: &[TokenHash]) -> String {
     text
 }
 
-/// A set of ids as PostgreSQL takes it.
+/// A set of ids for PostgreSQL.
 pub(super) fn as_array(ids: &[TokenHash]) -> Vec<Vec<u8>> {
     ids.iter().map(TokenHash::bytes).collect()
 }

@@ -1,4 +1,4 @@
-//! Networks that an administrator has unlocked: what processes count for them in memory is to be cleared.
+//! Networks that an administrator has unlocked, whose counters in the memory of processes are to be cleared.
 
 use crate::base::{TimeSpan, Timestamp};
 use crate::domain::outcome::Fault;
@@ -11,7 +11,7 @@ const KEPT: TimeSpan = TimeSpan::from_days(1);
 /// The most networks that one reading clears.
 const MOST: i64 = 1_000;
 
-/// Tells every process to clear what it counted for a network, once `tx` is committed.
+/// Makes every process clear its counters of a network after the commit of `tx`.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -30,7 +30,7 @@ pub async fn unlock(tx: &mut Tx, network: &str, now: Timestamp) -> Result<(), Fa
     Ok(())
 }
 
-/// The networks that were unlocked after this version of what processes cache.
+/// The networks that were unlocked after this cache version.
 ///
 /// # Errors
 /// When the database cannot be read.

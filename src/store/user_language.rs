@@ -17,7 +17,7 @@ pub async fn of(link: &mut impl Link, user: UserId) -> Result<Option<String>, Fa
     Ok(row.and_then(|(language,)| language))
 }
 
-/// Stores the choice, or that there is none. False when there is no such user.
+/// Stores the choice, or none. False when there is no such user.
 ///
 /// # Errors
 /// When the database cannot be written.

@@ -23,7 +23,7 @@ pub struct FoundUser {
     pub login_key: String,
     /// The words of the user, as the row is now.
     pub words: Vec<String>,
-    /// What a list shows.
+    /// The user for a list.
     pub listed: ListedUser,
 }
 
@@ -52,7 +52,7 @@ impl TryFrom<Row> for FoundUser {
 /// A range of ids.
 #[derive(Debug, Clone, Copy)]
 pub struct IdRange {
-    /// The last id that was looked at.
+    /// The last examined id.
     pub after: Uuid,
     /// The end, not part of it.
     pub until: Uuid,
@@ -118,7 +118,7 @@ pub async fn disabled(link: &mut impl Link, range: IdRange) -> Result<Vec<FoundU
     )?)
 }
 
-/// Users whose next sign-in begins with a new password, in the order of their ids.
+/// Users whose next sign-in requires a new password, in the order of their ids.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -193,7 +193,7 @@ pub struct WordRange<'a> {
     pub from: &'a str,
     /// The end, not part of it.
     pub until: &'a str,
-    /// The word of the last row that was looked at.
+    /// The word of the last examined row.
     pub after_word: &'a str,
     /// The user of that row.
     pub after_user: UserId,
@@ -206,8 +206,8 @@ pub struct WordRange<'a> {
 /// # Errors
 /// When the database cannot be read.
 pub async fn by_word(link: &mut impl Link, range: WordRange<'_>) -> Result<Vec<FoundUser>, Fault> {
-    // One lower bound: of two, PostgreSQL takes the pair as the start of its scan, also where that is the beginning of
-    // the index. No user has the id of zeros.
+    // One lower bound: of two, PostgreSQL would start its scan at the pair even if that is the beginning of the
+    // index. No user has the nil id.
     let (after_word, after_user) = match range.after_word < range.from {
         true => (range.from, UserId::from_uuid(Uuid::nil())),
         false => (range.after_word, range.after_user),
@@ -227,7 +227,7 @@ pub async fn by_word(link: &mut impl Link, range: WordRange<'_>) -> Result<Vec<F
     )?)
 }
 
-/// Notes that a user signed in, to the day.
+/// Records the day of a user's sign-in.
 ///
 /// # Errors
 /// When the database cannot be written.

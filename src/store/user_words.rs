@@ -1,4 +1,4 @@
-//! The words by which users are found (`domain::user_words`), written with every change of what they come from.
+//! Search words of users (`domain::user_words`), written with every change of their sources.
 
 use uuid::Uuid;
 
@@ -13,7 +13,7 @@ use super::{Link, Tx, meta};
 /// Where it is noted how far the words of users of earlier versions are written.
 const PROGRESS: &str = "user_words";
 
-/// What of a user's row is searched.
+/// The searchable columns of a user.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub(super) struct SearchedColumns {
     login: String,
@@ -85,7 +85,7 @@ async fn insert(
     Ok(())
 }
 
-/// Whether the words of all users are written: those of users of earlier versions are written by a job.
+/// Whether the words of all users are written. A job writes those of users from earlier versions.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -100,7 +100,7 @@ struct Unwritten {
     columns: SearchedColumns,
 }
 
-/// Writes the words of up to `step` users that have none yet. Whether that was the last step.
+/// Writes the words of up to `step` users that have none yet. Returns whether that was the last step.
 ///
 /// # Errors
 /// When the database cannot be written.

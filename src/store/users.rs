@@ -16,11 +16,11 @@ use super::login_names::{free_skeleton, is_reserved, take_skeleton};
 use super::password_costs::moved;
 use super::{Link, Tx, user_words};
 
-/// What a log-in is decided on.
+/// The stored data for a log-in.
 pub struct Credential {
     /// The user; the epoch in it was read together with the hash.
     pub user: User,
-    /// The PHC string, none for a user without a password.
+    /// The PHC string; `None` for a user without a password.
     pub password_hash: Option<String>,
     /// Since when a second factor follows the password, if it does.
     pub second_factor_since: Option<Timestamp>,
@@ -42,7 +42,7 @@ pub struct NewUser<'a> {
     pub name: Option<&'a str>,
     /// The role.
     pub role: Role,
-    /// What the organisation says about the user.
+    /// The user's attributes.
     pub attributes: &'a Attributes,
     /// The PHC string.
     pub password_hash: Option<&'a str>,
@@ -93,8 +93,8 @@ impl TryFrom<UserRow> for User {
     }
 }
 
-/// Makes a user, whose epoch is 0. False when the login, or one that looks like it, is taken or reserved for the user who had it
-/// before; then nothing changed.
+/// Creates a user with epoch 0. False, without a change, when the login, or a look-alike, is taken or reserved for
+/// its former user.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -214,7 +214,7 @@ pub async fn page(link: &mut impl Link, request: PageRequest) -> Result<Page<Use
     Ok(Page::cut(rows, request.limit, |user| user.id.uuid()))
 }
 
-/// Raises the epoch: ends every session and every token of the user. The new epoch.
+/// Raises the epoch, which ends every session and token of the user. Returns the new epoch.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -230,8 +230,8 @@ pub async fn raise_epoch(tx: &mut Tx, id: UserId, now: Timestamp) -> Result<Opti
     Ok(row.map(|(epoch,)| epoch))
 }
 
-/// Holds a user until the end of `tx`, in this epoch: what ends the epoch comes after all of `tx`, and finds
-/// what it opened. False when the epoch is over or the user is disabled.
+/// Locks a user in this epoch until the end of `tx`, so that a concurrent end of the epoch sees the writes of `tx`.
+/// False when the epoch has ended or the user is disabled.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -247,8 +247,7 @@ pub async fn hold(tx: &mut Tx, id: UserId, epoch: i64) -> Result<bool, Fault> {
     Ok(rows == 1)
 }
 
-/// Holds a user, whatever their state, until the end of `tx`. The user's epoch; none when there is no such
-/// user.
+/// Locks a user in any state until the end of `tx`. Returns the user's epoch; `None` when there is no such user.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -263,7 +262,7 @@ pub async fn hold_any(tx: &mut Tx, id: UserId) -> Result<Option<i64>, Fault> {
     Ok(row.map(|(epoch,)| epoch))
 }
 
-/// Disables a user and ends everything. False when there is none or it is disabled already.
+/// Disables a user and ends all sessions. False when there is no such user or it is already disabled.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -278,7 +277,7 @@ pub async fn disable(tx: &mut Tx, id: UserId, now: Timestamp) -> Result<bool, Fa
     Ok(rows == 1)
 }
 
-/// Enables a user again. False when there is none or it is enabled already.
+/// Enables a user again. False when there is no such user or it is already enabled.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -293,8 +292,8 @@ pub async fn enable(tx: &mut Tx, id: UserId, now: Timestamp) -> Result<bool, Fau
     Ok(rows == 1)
 }
 
-/// Changes the name and nothing else: what an administrator changes at the same moment stays
-/// changed. False when there is no such user.
+/// Changes only the name, so that a concurrent change by an administrator is kept. False when there is no such
+/// user.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -337,7 +336,7 @@ pub async fn update(
     Ok(rows == 1)
 }
 
-/// Says whether the next sign-in begins with a new password. False when there is no such user.
+/// Sets whether the next sign-in requires a new password. False when there is no such user.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -357,7 +356,7 @@ pub async fn require_password_change(
     Ok(rows == 1)
 }
 
-/// Deletes a user with everything they have and gives their login names free. False when there is none.
+/// Deletes a user with all their data and releases their login names. False when there is no such user.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -374,7 +373,7 @@ pub async fn delete(tx: &mut Tx, id: UserId) -> Result<bool, Fault> {
     Ok(true)
 }
 
-/// How many enabled administrators there are besides `id`.
+/// The number of enabled administrators besides `id`.
 ///
 /// # Errors
 /// When the database cannot be read.

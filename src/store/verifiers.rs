@@ -6,7 +6,7 @@ use crate::{execute, fetch_all, fetch_optional};
 
 use super::{Link, Tx};
 
-/// A resource server, or what looks like one.
+/// A presumed resource server.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct SeenVerifier {
     /// The name it gave itself, or its user agent and address.
@@ -19,7 +19,7 @@ pub struct SeenVerifier {
     pub fetches: i64,
 }
 
-/// Adds what one process has seen of a verifier since it last did. False when it is not known yet.
+/// Adds the fetches of a verifier since the last write. False when it is not stored yet.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -35,7 +35,7 @@ pub async fn touch(tx: &mut Tx, seen: &SeenVerifier) -> Result<bool, Fault> {
     Ok(rows == 1)
 }
 
-/// Adds a verifier; what another process just wrote of it is added to.
+/// Adds a verifier, or its counts to a row that another process just wrote.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -83,7 +83,7 @@ pub async fn since(
     )
 }
 
-/// Those that first came after `since`, or less often than `fetches` times, the longest absent first; at most
+/// Verifiers that were first seen after `since`, or fewer than `fetches` times, those absent longest first; at most
 /// `limit`.
 ///
 /// # Errors

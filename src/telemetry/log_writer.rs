@@ -1,9 +1,8 @@
-//! Log lines written by a thread of their own.
+//! Log lines, written by a separate thread.
 //!
-//! Owns the bound and what happens at it. A write for each line would cost a request more than its
-//! routing does, and a reader that stops reading a pipe would stop the server. So lines gather in memory
-//! for a moment, one write takes all of them, and when no reader takes them any more they are counted in
-//! place of being kept. What must not be lost is in the audit trail, not in the log.
+//! A write per line would cost more than the routing of a request, and a stalled reader of a pipe would stall the
+//! server. So lines are buffered for a moment and written together, and dropped and counted when the buffer is
+//! full. Anything that must not be lost is in the audit trail, not in the log.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -20,10 +19,10 @@ const MAX_WAITING: usize = 1 << 20;
 const GATHER: Duration = Duration::from_millis(10);
 /// As many bytes as need not gather any longer.
 const ENOUGH: usize = MAX_WAITING / 4;
-/// How long the end waits for a reader to take what is left.
+/// How long the shutdown waits for a reader to take the rest.
 const LAST_CALL: Duration = Duration::from_secs(1);
 
-/// Lines on their way to one output.
+/// Buffered lines for one output.
 pub(super) struct Lines(Mutex<Waiting>, Condvar);
 
 struct Waiting {
@@ -39,7 +38,7 @@ enum Way {
     Direct,
     /// A thread does.
     LogWriter,
-    /// Not at all: the thread has not come back from its reader, and no other thread is to wait for it.
+    /// Closed: the thread is blocked by its reader, and no other thread may wait for it.
     Closed,
 }
 
@@ -53,7 +52,7 @@ impl Lines {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a line. False when it has to be written here and now.
+    /// Buffers a line. False when it must be written directly.
     pub(super) fn take(&self, line: &[u8]) -> bool {
         let mut waiting = self.lock();
         match waiting.way {
@@ -75,7 +74,7 @@ impl Lines {
         true
     }
 
-    /// Writes what comes, until lines go another way, and then what is left.
+    /// Writes lines until the buffer is closed, and then the rest.
     fn pump(&self, out: &mut impl Write) {
         let mut batch = Vec::new();
         loop {
@@ -99,14 +98,14 @@ impl Lines {
             std::mem::swap(&mut batch, &mut waiting.bytes);
             let lost = std::mem::take(&mut waiting.lost);
             drop(waiting);
-            // As without this thread: there is no one to tell that telling failed.
+            // A failed write of the log cannot be reported.
             let _ = out.write_all(&batch);
             batch.clear();
             if lost > 0 {
                 LOST_LOG_LINES.fetch_add(lost, Ordering::Relaxed);
                 tracing::warn!(
                     lost,
-                    "log lines were left out: they came faster than they were read"
+                    "log lines were dropped: they were written faster than they were read"
                 );
             }
         }
@@ -118,7 +117,7 @@ impl Lines {
     }
 }
 
-/// Log lines are written by a thread of their own while this exists. Dropping it waits for the rest.
+/// A separate thread writes log lines while this exists. Dropping it waits for the rest.
 pub struct LogWriter {
     lines: &'static Lines,
     ended: Option<Receiver<()>>,
@@ -154,7 +153,7 @@ impl Drop for LogWriter {
     }
 }
 
-/// Standard error, by way of the lines that wait for it; each in the form that a terminal may be given.
+/// Buffered standard error, with each line made safe for a terminal.
 pub(super) struct Stderr(pub(super) &'static Lines, pub(super) fn(&str) -> Cow<'_, str>);
 
 impl Write for Stderr {
@@ -162,7 +161,7 @@ impl Write for Stderr {
         self.write_all(line).map(|()| line.len())
     }
 
-    /// The subscriber hands over each event whole, in one call.
+    /// The subscriber passes each event in one call.
     fn write_all(&mut self, line: &[u8]) -> io::Result<()> {
         let line = match std::str::from_utf8(line) {
             // The subscriber has escaped the control characters of ASCII.
@@ -249,7 +248,7 @@ mod tests {
         while !sink.entered.load(Ordering::SeqCst) {
             std::thread::yield_now();
         }
-        // The first is on its way to the reader, so nothing else is taken away.
+        // The first is being written, so nothing else is removed.
         for _ in 0..5000 {
             assert!(lines.take(&line));
         }

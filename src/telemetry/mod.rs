@@ -1,7 +1,7 @@
 //! Log output.
 //!
-//! Owns the format; how lines get out is `log_writer`. What is never logged (passwords, tokens, logins, query
-//! strings) is kept out where it would arise; a test drives everything at debug level and looks.
+//! Owns the format; `log_writer` writes lines. Secrets (passwords, tokens, logins, query strings) are excluded at
+//! their source; a test exercises everything at debug level and searches the log.
 
 mod log_writer;
 
@@ -19,13 +19,12 @@ use log_writer::{Lines, Stderr};
 
 static LINES: Lines = Lines::new();
 
-/// Libraries that are chatty below warnings; a directive of the operator's own wins over these.
-/// actix reports every request it cannot parse as an error of ours: a caller that sends rubbish would
-/// fill the log.
+/// Libraries that log too much below warnings; the operator's directives override these. actix reports every
+/// malformed request as an error of the server, so that any caller could fill the log.
 const QUIET: &str = "actix_http=info,actix_http::h1::dispatcher=off,actix_server=warn,\
                      actix_web=info,sqlx=warn,rustls=warn,mio=warn";
 
-/// How facts about the start are told.
+/// The form of messages about the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Voice {
     /// Lines for people.
@@ -36,9 +35,9 @@ pub enum Voice {
     Both,
 }
 
-/// Has a thread of its own write the log until what is returned is dropped. For the time in which
-/// requests are served: what is said before and after may be read between lines that are not of the log.
-/// A panic is a line like any other: what Rust prints by itself would wait for a reader that stopped.
+/// Starts a separate thread that writes the log until the returned value is dropped. It is for the time in which
+/// requests are served. A panic is logged like any other line, because Rust's own message would wait for a stalled
+/// reader.
 #[must_use]
 pub fn start_log_writer() -> LogWriter {
     std::panic::set_hook(Box::new(|panic| {
@@ -49,10 +48,10 @@ pub fn start_log_writer() -> LogWriter {
     LogWriter::start(&LINES, std::io::stderr())
 }
 
-/// Starts logging to stderr. Returns the voice that fits it.
+/// Starts logging to stderr. Returns the matching form of messages.
 ///
 /// # Errors
-/// When the filter cannot be read; the text says why.
+/// When the filter is invalid, with the reason.
 pub fn init(filter: &str, format: LogFormat) -> Result<Voice, String> {
     let filter = EnvFilter::try_new(format!("{QUIET},{filter}"))
         .map_err(|error| format!("SIGNET_LOG is not a log filter: {error}"))?;
@@ -63,7 +62,7 @@ pub fn init(filter: &str, format: LogFormat) -> Result<Voice, String> {
         LogFormat::Auto => terminal,
     };
     let registry = tracing_subscriber::registry().with(filter);
-    // A second start in one process (tests) keeps the first one's output.
+    // A second start in one process (in tests) keeps the first output.
     let _ = if pretty {
         let layer = fmt::layer().with_writer(|| Stderr(&LINES, escaped_log)).with_ansi(terminal);
         registry.with(layer).try_init()

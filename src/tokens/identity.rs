@@ -1,6 +1,6 @@
-//! Identity tokens: who makes a request, signed for the service behind a gateway.
+//! Identity tokens: a signed statement about the caller, for the service behind a gateway.
 //!
-//! Owns what one says and that it is an access token nowhere: its `typ` is its own.
+//! Its own `typ` ensures that it is never accepted as an access token.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use super::validate::ActiveToken;
 
 /// How long one counts.
 const LIFE: TimeSpan = TimeSpan::from_secs(60);
-/// How long the same one is given for an access token.
+/// How long it is reused for the same access token.
 const REUSED_FOR: TimeSpan = TimeSpan::from_secs(20);
 
 /// The claims.
@@ -43,10 +43,10 @@ struct IdentityClaims<'a> {
     asked: &'a Map<String, Value>,
 }
 
-/// The identity token for `access_token`, which is `active` at `now`. The same one is given again for some seconds.
+/// The identity token for `access_token`, which is `active` at `now`. It is reused for some seconds.
 ///
 /// # Errors
-/// When there is nothing to sign with.
+/// When there is no signing key.
 pub fn identity_token(
     app: &App,
     access_token: &str,
@@ -60,7 +60,7 @@ pub fn identity_token(
     };
     let (version, hash) = (app.cache_version(), token_hash(access_token));
     let known = app.identity_tokens.get(&hash, version);
-    // A clock that was put back makes what is cached older, not younger.
+    // After a clock was set back, cached tokens must not count as younger.
     let usable = |known: &MadeIdentityToken| {
         known.made_at <= now && now < known.made_at + REUSED_FOR && *known.asked == asked
     };

@@ -1,7 +1,7 @@
-//! Issuing: from a live session to the tokens a client gets.
+//! Issuing the tokens of a session.
 //!
-//! The only place that makes access tokens. What one will look like is decided in an
-//! [`UnsignedToken`], which a preview shows and a log-in signs: there is no second assembly.
+//! The only place that issues access tokens. An [`UnsignedToken`] is shown by a preview and signed by a log-in, so
+//! both are identical.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -26,7 +26,7 @@ use crate::domain::token_rules::TokenAlg;
 
 use super::lineage;
 
-/// What a client gets (RFC 6749 §5.1): what was not given is not there.
+/// A token response (RFC 6749 §5.1), without absent members.
 #[derive(Serialize)]
 pub struct Tokens {
     access_token: String,
@@ -50,13 +50,13 @@ struct RefreshToken {
     refresh_expires_in: i64,
 }
 
-/// What an ID token says, and to whom.
+/// The content and the audience of an ID token.
 pub struct IdTokenContext<'a> {
     /// The client it is for.
     pub client: &'a Client,
     /// The session whose user it names, with the time of their authentication.
     pub session: &'a Session,
-    /// The `nonce` of the authorization request; none after a refresh.
+    /// The `nonce` of the authorization request; `None` after a refresh.
     pub nonce: Option<&'a str>,
     /// The claims about the user.
     pub asked: Map<String, Value>,
@@ -72,17 +72,17 @@ pub struct UnsignedToken<'a> {
     expires: Timestamp,
 }
 
-/// The refusal of an audience that is no registered API (RFC 8707 §2).
+/// The refusal of an audience that is not a registered API (RFC 8707 §2).
 #[must_use]
 pub fn invalid_target() -> Refusal {
     Refusal::new(Code::InvalidTarget, "The audience is not a registered API.")
 }
 
-/// The access token that `entitled` describes, signed. `subject` is read only where the audience asks
-/// for claims about the user.
+/// Signs the access token that `entitled` describes. `subject` is only read if the audience requests claims about
+/// the user.
 ///
 /// # Errors
-/// `invalid_target` when the API is gone; else only faults.
+/// `invalid_target` when the API no longer exists; otherwise only faults.
 pub fn access_token(
     app: &App,
     entitled: &AccessTokenGrant<'_>,
@@ -127,7 +127,7 @@ pub fn tokens(
 /// `now`.
 ///
 /// # Errors
-/// `invalid_target` when the API is gone; else only faults.
+/// `invalid_target` when the API no longer exists; otherwise only faults.
 pub fn draft<'a>(
     app: &'a App,
     entitled: &AccessTokenGrant<'a>,
@@ -139,7 +139,7 @@ pub fn draft<'a>(
     Ok(draft_for(app, audience, entitled, subject, (jti, now))?)
 }
 
-/// The same for an audience that need not be the one in force: a plan shows what it will be.
+/// The same for an audience that need not be in force, for plans.
 ///
 /// # Errors
 /// Only faults.
@@ -152,7 +152,7 @@ pub fn draft_for<'a>(
 ) -> Result<UnsignedToken<'a>, Fault> {
     let rules = audience.target.rules();
     let life = rules.access_ttl.or(entitled.life).unwrap_or(app.lifetimes.access);
-    // A token that was exchanged for another ends by that one's claims, others by a stored time.
+    // The expiry of an exchanged token comes from claims, that of others from a stored time.
     let not_after = entitled.not_after.min(app.claim_time(entitled.not_after));
     let now = app.claim_time(now);
     let expires = (now + life).min(not_after);
@@ -218,14 +218,14 @@ impl Tokens {
         Ok(self)
     }
 
-    /// The same, saying what kind of token was issued (RFC 8693 §2.2.1).
+    /// The same with the type of the issued token (RFC 8693 §2.2.1).
     #[must_use]
     pub const fn of_type(mut self, issued: &'static str) -> Self {
         self.issued_token_type = Some(issued);
         self
     }
 
-    /// What the access token is signed with.
+    /// The algorithm of the access token.
     #[must_use]
     pub const fn alg(&self) -> TokenAlg {
         self.alg
@@ -245,7 +245,7 @@ impl UnsignedToken<'_> {
         json!({ "alg": self.alg.as_str(), "typ": self.token_type })
     }
 
-    /// The header it would have.
+    /// Its header.
     ///
     /// # Errors
     /// When there is nothing to sign with.
@@ -263,7 +263,7 @@ impl UnsignedToken<'_> {
     /// The token.
     ///
     /// # Errors
-    /// When there is nothing to sign with, or the crypto library fails.
+    /// When there is no signing key, or the crypto library fails.
     pub fn sign(&self, app: &App) -> Result<String, Fault> {
         let began = Instant::now();
         let signed = match (self.alg, &self.audience.secret) {
@@ -282,10 +282,10 @@ impl UnsignedToken<'_> {
     }
 }
 
-/// `claims` as a token of this kind under the key that signs with `alg` now; the time it takes is measured.
+/// Signs `claims` as a token of this kind with the active key for `alg`, and measures the time.
 ///
 /// # Errors
-/// When no key of the algorithm signs, or the crypto library fails.
+/// When no key of the algorithm is active, or the crypto library fails.
 pub(super) fn sign_with_key(
     app: &App,
     alg: SigningAlg,
@@ -301,5 +301,5 @@ pub(super) fn sign_with_key(
 }
 
 const fn nothing_to_sign_with() -> Fault {
-    Fault::internal("there is no key of the algorithm the audience asks for")
+    Fault::internal("there is no key of the algorithm that the audience requires")
 }

@@ -1,4 +1,4 @@
-//! The line of exchanged tokens: the `jti` of a token begins with that of the token it came from.
+//! The lineage of exchanged tokens: the `jti` of a token begins with that of its subject token.
 //!
 //! Owns the form of such an id and whether one of its ancestors was revoked.
 
@@ -17,11 +17,11 @@ pub fn revocation_hash(jti: &str) -> TokenHash {
 
 /// How often in a row a token may be exchanged.
 pub const MAX_LINE: usize = 8;
-/// What stands between the ids of a line; no id of ours has it.
+/// The separator of ids, which no id contains.
 const LINE: char = '.';
 
-/// The id of a token that was exchanged for `parent`: it begins with that one's, so that the line is in
-/// the token, and revoking one revokes what came of it, without any table of who came from whom.
+/// The id of a token that was exchanged for `parent`. It begins with that one's id, so that revoking a token also
+/// revokes those exchanged for it, without a table of descendants.
 #[must_use]
 pub fn child(parent: &str, own: Uuid) -> String {
     format!("{parent}{LINE}{own}")
@@ -33,8 +33,8 @@ pub fn generations(jti: &str) -> usize {
     jti.matches(LINE).count()
 }
 
-/// The stored forms of the token of this id and of every token it came from, for one look at all of
-/// them. None when the line is longer than any that was issued.
+/// The stored ids of this token and all its ancestors, for one lookup. `None` when the lineage is longer than any
+/// that was issued.
 #[must_use]
 pub fn revocation_hashes(jti: &str) -> Option<Vec<TokenHash>> {
     if generations(jti) > MAX_LINE {
@@ -44,7 +44,7 @@ pub fn revocation_hashes(jti: &str) -> Option<Vec<TokenHash>> {
     Some(ends.map(|end| revocation_hash(&jti[..end])).collect())
 }
 
-/// Whether the token of this id was revoked, or one that it came from.
+/// Whether the token with this id, or one of its ancestors, was revoked.
 ///
 /// # Errors
 /// When the database cannot be read.

@@ -1,6 +1,6 @@
-//! Tokens: issuing, validating and refreshing them, for every protocol and every way in.
+//! Issuing, validating and refreshing tokens.
 //!
-//! A layer below the use cases: knows no endpoint, no grant and no page.
+//! A layer below the use cases, independent of endpoints, grants and pages.
 
 pub mod identity;
 pub mod issue;

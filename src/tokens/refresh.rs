@@ -16,14 +16,14 @@ use crate::store::attributes::StoredSubject;
 use crate::store::refresh_batch::{Presentation, Refreshed};
 use crate::store::sessions::end::{Ending, end_branch};
 
-/// What a finding keeps of a refresh that requests more than its session has.
-const WIDENED: &str = "A refresh requested a scope that the session was not begun with.";
+/// The detail of a finding about a refresh that requests more than its session has.
+const WIDENED: &str = "A refresh requested a scope that the session does not have.";
 
 /// A refresh token and who presents it.
 pub struct Presented<'a> {
     /// The token.
     pub refresh_token: &'a str,
-    /// Who presents it.
+    /// The caller that presents it.
     pub holder: Holder,
     /// How long the session lives from now on unless it is refreshed again.
     pub idle: TimeSpan,
@@ -31,19 +31,18 @@ pub struct Presented<'a> {
     pub requested: Option<RequestedScopes>,
 }
 
-/// A session that goes on.
+/// A session that continues.
 pub struct Continued {
     /// The session; its chain names the live refresh token.
     pub session: Box<Session>,
-    /// What tokens may say about its user.
+    /// The data about its user that tokens may contain.
     pub subject: Arc<StoredSubject>,
 }
 
-/// Answers a refresh token. The MAC is checked before the database is asked; signing is the
-/// caller's, after the commit.
+/// Handles a refresh token. The MAC is checked before the database is read; the caller signs after the commit.
 ///
 /// # Errors
-/// Refused as the contract says; unavailable when storage cannot keep up.
+/// The documented refusals; unavailable when storage cannot keep up.
 pub async fn present(
     app: &App,
     presented: Presented<'_>,
@@ -80,10 +79,8 @@ pub async fn present(
         }
         Refreshed::ScopeExceeded(more) => {
             count("widened");
-            let message = format!(
-                "The scope has more than was requested when the session began: {}",
-                quotable(more.as_str())
-            );
+            let message =
+                format!("The scope exceeds that of the session: {}", quotable(more.as_str()));
             let refusal = Refusal::oauth(OAuthError::InvalidScope, "").with_message(message);
             Err(refusal.with_finding([WIDENED]).into())
         }
@@ -114,16 +111,15 @@ pub async fn present(
     }
 }
 
-/// The API of a session is not among those in memory, or was registered under its identifier later than
-/// the session was opened. Unless the API turns out to be there after all, the branch ends, and with its
-/// last branch the session: no new token is made for it, and to leave it open would make the client's next
-/// tries look like those of a thief. Done here and not where the API is deleted, because a deleted API may
-/// have millions of sessions.
+/// Handles a session whose API is not cached, or was registered later than the session was opened. Unless a reload
+/// finds the API, the branch ends, and with its last branch the session: no new token is issued for it, and leaving
+/// it open would make the client's next attempts look like reuse. This happens here and not at the deletion of the
+/// API, which may have millions of sessions.
 async fn without_api(app: &App, session: &Session, info: RequestInfo) -> Result<(), Failure> {
     let (audience, opened_at) = (session.audience.clone(), session.created_at);
     let (id, branch, own) = (session.id, session.branch, app.clone());
     app.run_to_completion(async move {
-        // Asked for certain, also while others name unknown APIs: this ends a session.
+        // A guaranteed reload, even under many unknown names, because this ends a session.
         own.reload_if_changed().await?;
         let known = own.audience(audience.as_deref());
         if known.is_some_and(|known| known.owned_name_at(opened_at)) {
@@ -143,8 +139,8 @@ async fn without_api(app: &App, session: &Session, info: RequestInfo) -> Result<
     .await
 }
 
-/// The refusal of a token that is none of a live session.
+/// The refusal of a token without a live session.
 #[must_use]
 pub fn invalid() -> Refusal {
-    Refusal::new(Code::RefreshTokenInvalid, "This is not a refresh token of a live session.")
+    Refusal::new(Code::RefreshTokenInvalid, "This is not a refresh token of an active session.")
 }

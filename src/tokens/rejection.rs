@@ -1,7 +1,7 @@
-//! Why a token does not verify, in one word, from what this process keeps in memory.
+//! Why a token does not verify, as a code, without the database.
 //!
-//! The whole answer, with what the database knows, is `admin/token_diagnosis`. This one is for callers who present
-//! the token at every request: it asks no database, whatever was presented.
+//! The complete diagnosis is in `admin/token_diagnosis`. This one is for callers that present a token with every
+//! request, so it never reads the database.
 
 use crate::app::App;
 use crate::base::Timestamp;
@@ -11,7 +11,7 @@ use crate::domain::token_diagnosis::{
 };
 use crate::domain::token_rules::TokenAlg;
 
-/// What is wrong with a token that did not verify for `audience`.
+/// Why a token does not verify for `audience`.
 #[must_use]
 pub fn code_of(app: &App, token: &str, audience: &str, now: Timestamp) -> TokenCode {
     match OpaqueKind::of(token) {

@@ -1,7 +1,7 @@
-//! The feed of revocations: what services that verify access tokens offline have to refuse before it expires.
+//! The revocation feed: the tokens that services with offline verification must refuse before they expire.
 //!
-//! Owns what the feed says. A verifier unites each feed with what it has and forgets only by time: an older copy delays
-//! an entry and never takes one back, so that no order of feeds matters.
+//! A verifier merges each feed into its state and removes entries only by time, so the order of feeds does not
+//! matter: an older copy delays an entry but never removes one.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ use crate::store::revocations::{self, LEEWAY};
 
 use super::issue::sign_with_key;
 
-/// How long a feed counts as recent.
+/// How long a feed is valid.
 const LIFE: TimeSpan = TimeSpan::from_secs(60);
 /// How often a verifier should fetch it.
 const POLL: TimeSpan = TimeSpan::from_secs(10);
@@ -47,7 +47,7 @@ struct FeedClaims<'a> {
 /// The feed at `now`.
 ///
 /// # Errors
-/// When the database cannot be read or there is nothing to sign with.
+/// When the database cannot be read or there is no signing key.
 pub async fn current(app: &App, now: Timestamp) -> Result<Document, Fault> {
     let mut last = app.revocation_feed.lock().await;
     if let Some(known) = last.as_ref().filter(|known| known.is_fresh(now)) {

@@ -1,11 +1,10 @@
-//! Access tokens that come back to us, for whatever audience.
+//! Validation of access tokens, for any audience.
 //!
-//! Owns whether one is active now (RFC 7662 §2.2): its signature, its time, its client, its session
-//! and its user. A verified signature is cached; the rest is asked every time, by the rule of
-//! `domain::liveness`.
+//! Owns whether one is active (RFC 7662 §2.2): its signature, times, client, session and user. A verified signature
+//! is cached; the rest is checked every time, by the rule in `domain::liveness`.
 //!
-//! Also owns who could have made a token. A token under a secret that is shared with its API could have
-//! been made by that API, so only [`Issued`] tokens reveal, end or issue anything.
+//! Also owns the possible origin of a token. A token under a shared secret could have been forged by its API, so
+//! only [`Issued`] tokens reveal, end or issue anything.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -29,8 +28,8 @@ use crate::store::session_loader::Held;
 
 use super::lineage;
 
-/// A token that only this issuer can have made: it was signed with a key that no other party holds. Made
-/// only in this file, by the secret of the token's audience.
+/// A token that only this issuer can have made, because no other party has its signing key. Created only in this
+/// file.
 #[derive(Debug, Clone)]
 pub struct Issued<T>(T);
 
@@ -49,7 +48,7 @@ impl<T> Deref for Issued<T> {
     }
 }
 
-/// Who could have made a token whose signature is valid.
+/// The possible origin of a token with a valid signature.
 pub enum Source<T> {
     /// This issuer alone.
     Issued(Issued<T>),
@@ -73,7 +72,7 @@ impl<T> Source<T> {
         }
     }
 
-    /// The token, if this issuer alone can have made it.
+    /// The token, if only this issuer can have made it.
     #[must_use]
     pub fn issued(self) -> Option<Issued<T>> {
         match self {
@@ -92,7 +91,7 @@ impl<T> Deref for Source<T> {
     }
 }
 
-/// A token that is active now. Only [`require_active`] and [`require_active_at_issuer`] make one.
+/// A token that is active now. Only [`require_active`] and [`require_active_at_issuer`] create one.
 pub struct ActiveToken {
     claims: Arc<VerifiedClaims>,
     audience: Arc<Audience>,
@@ -101,13 +100,13 @@ pub struct ActiveToken {
 }
 
 impl ActiveToken {
-    /// What it says.
+    /// Its claims.
     #[must_use]
     pub fn claims(&self) -> &VerifiedClaims {
         &self.claims
     }
 
-    /// Whom it is for.
+    /// Its audience.
     #[must_use]
     pub fn audience(&self) -> &Audience {
         &self.audience
@@ -119,13 +118,13 @@ impl ActiveToken {
         self.client.as_deref()
     }
 
-    /// The session that vouches for it and its user; none where a client speaks for itself.
+    /// Its session and user; `None` if a client acts for itself.
     #[must_use]
     pub fn session(&self) -> Option<(&Session, &User)> {
         self.holder.as_deref().map(|(session, user)| (session.session(), user))
     }
 
-    /// When and how its user authenticated; none where a client speaks for itself.
+    /// When and how its user authenticated; `None` if a client acts for itself.
     #[must_use]
     pub fn session_claims(&self) -> Option<SessionClaims> {
         let (session, _) = self.session()?;
@@ -144,7 +143,7 @@ impl ActiveToken {
 pub enum VerifyError {
     /// Not an access token of this issuer.
     Invalid,
-    /// An access token of this issuer whose time is over.
+    /// An expired access token of this issuer.
     Expired(VerifiedToken),
     /// The database could not be read.
     Failed(Fault),
@@ -154,7 +153,7 @@ pub enum VerifyError {
 pub enum NotActive {
     /// Anything but the others.
     Invalid,
-    /// Its time is over.
+    /// It has expired.
     Expired,
     /// The database could not be read.
     Failed(Fault),
@@ -166,14 +165,14 @@ impl From<Fault> for NotActive {
     }
 }
 
-/// The token, if its signature is ours, for this issuer, and its time is now. Says nothing of its
-/// session, user and client.
+/// The token, if its signature and issuer are right and it has not expired. Its session, user and client are not
+/// checked.
 ///
-/// A token that names a key, an API or a client of which this process does not know may have been made by
-/// another process within the last second: what is cached is read again first, once a second at most.
+/// A token with an unknown key, API or client may have been issued by another process within the last second, so
+/// the cache is reloaded first, at most once a second.
 ///
 /// # Errors
-/// An expired token is told apart; a database that cannot be read is a fault.
+/// An expired token is reported separately; a database that cannot be read is a fault.
 pub async fn verify_signature(
     app: &App,
     token: &str,
@@ -232,7 +231,7 @@ fn verify_by_known_keys(
             verified
         }
     };
-    // Without leeway: the clock that checks the time is the clock that set it.
+    // Without leeway, because the same clock issued it.
     if verified.claims.exp > app.claim_time(now).secs() {
         let audience = Arc::clone(&verified.audience);
         Ok(Source::of(verified, &audience))
@@ -242,7 +241,7 @@ fn verify_by_known_keys(
 }
 
 fn verify(app: &App, token: &str) -> Option<VerifiedToken> {
-    // Read before it is verified, only to know by which rules it has to be verified.
+    // Decoded before verification, only to find the rules for verifying it.
     let anatomy = decode_unverified(token);
     let aud = anatomy.claims.as_ref()?.get("aud")?.as_str()?;
     let audience = app.audience((aud != app.issuer()).then_some(aud))?;
@@ -252,14 +251,14 @@ fn verify(app: &App, token: &str) -> Option<VerifiedToken> {
         Some(secret) => secret.verify(token, &expected)?,
         None => app.keyring().verify(token, &expected)?,
     };
-    // Of an API that had this identifier before: its tokens are none of this API's.
+    // A token for an earlier API with the same identifier.
     if !audience.owned_name_at(made_at_the_latest(claims.iat)) {
         return None;
     }
     claims.is_access().then(|| VerifiedToken { claims: Arc::new(claims), audience })
 }
 
-/// The token, if everything about it is good now, whatever audience it is for.
+/// The token, if it is active, for any audience.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -278,11 +277,10 @@ pub async fn require_active(
     Ok(active.map(|active| Source::of(active, &audience)))
 }
 
-/// The token, if everything about it is good now and it is for the issuer itself. One for an API is
-/// refused before the database is asked.
+/// The token, if it is active and for the issuer itself. One for an API is refused without reading the database.
 ///
 /// # Errors
-/// An expired token is told apart.
+/// An expired token is reported separately.
 pub async fn require_active_at_issuer(
     app: &App,
     token: &str,
@@ -306,7 +304,7 @@ async fn active(
 ) -> Result<Option<ActiveToken>, Fault> {
     let client = app.client(&claims.client_id);
     let Some(sid) = &claims.sid else {
-        // The client's own, or exchanged for the token of another client that is still there.
+        // The client's own token, or exchanged for one of another existing client.
         let speaks = claims.sub == claims.client_id
             || (claims.act.is_some() && app.client(&claims.sub).is_some());
         if !speaks || !is_of(client.as_deref(), &claims) || is_revoked(app, &claims).await? {
@@ -332,12 +330,12 @@ async fn active(
     Ok(Some(ActiveToken { claims, audience, client, holder: Some(Box::new((session, user))) }))
 }
 
-/// Whether the token was made for this client, and not for one that had its name before.
+/// Whether the token was issued to this client, and not to an earlier one with the same name.
 fn is_of(client: Option<&Client>, claims: &VerifiedClaims) -> bool {
     inactive_client(client.into(), made_at_the_latest(claims.iat)).is_none()
 }
 
-/// Whether the client a session was opened through is still there, and still the same one.
+/// Whether the client of a session still exists and is the same one.
 #[must_use]
 pub fn has_active_client(app: &App, session: &Session) -> bool {
     inactive_client(client_state(app, &session.client_id), session.created_at).is_none()

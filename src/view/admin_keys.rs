@@ -21,7 +21,7 @@ pub fn admin_key(key: &AdminKey) -> Value {
     })
 }
 
-/// An administration key that was just made: with its secret, this once.
+/// A new administration key, with its secret, which is shown only once.
 #[must_use]
 pub fn created_admin_key(created: &Created) -> Value {
     let mut value = admin_key(&created.key);

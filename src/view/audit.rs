@@ -39,7 +39,7 @@ pub fn page(page: &EventPage) -> Value {
     value
 }
 
-/// Events as CSV, after the header if `header` says so.
+/// Events as CSV, with the header if `header` is set.
 #[must_use]
 pub fn csv(events: &[StoredEvent], header: bool) -> String {
     let mut text = if header { csv::header(&COLUMNS) } else { String::new() };

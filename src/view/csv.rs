@@ -1,7 +1,7 @@
 //! Comma-separated values (RFC 4180), from the JSON of rows.
 //!
-//! Owns quoting, and that no cell is a formula: programs that open such files compute cells that begin with certain
-//! characters, and what strangers sent to the server is among the cells.
+//! Owns quoting, and that no cell is a formula: spreadsheet programs compute cells that begin with certain
+//! characters, and cells may contain untrusted text.
 
 use serde_json::Value;
 
@@ -17,7 +17,7 @@ pub fn row(row: &Value, columns: &[&str]) -> String {
     line(columns.iter().map(|name| match &row[*name] {
         Value::Null => String::new(),
         Value::String(text) => cell(text),
-        // A number is one: its sign is no operator.
+        // A number stays a number: its sign is not an operator.
         Value::Number(number) => number.to_string(),
         other => cell(&other.to_string()),
     }))
@@ -29,7 +29,7 @@ fn line(cells: impl Iterator<Item = String>) -> String {
     line
 }
 
-/// A text as a cell. One that a program would take for a formula begins with an apostrophe.
+/// A text as a cell. A text that looks like a formula is prefixed with an apostrophe.
 fn cell(text: &str) -> String {
     let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
     let text = if is_formula { format!("'{text}") } else { text.to_owned() };

@@ -77,7 +77,7 @@ pub fn export(export: &Export) -> Value {
     })
 }
 
-/// What a user has allowed a client.
+/// A consent.
 fn consent(consent: &Consent) -> Value {
     json!({
         "client_id": consent.client_id,
@@ -88,7 +88,7 @@ fn consent(consent: &Consent) -> Value {
     })
 }
 
-/// A link that was made for a user.
+/// A new link for a user.
 #[must_use]
 pub fn sent_link(sent: &SentLink, now: Timestamp) -> Value {
     json!({
@@ -131,7 +131,7 @@ pub fn passkey_challenge(challenge: &str, expires_in: i64, public_key: &Value) -
     json!({ "challenge": challenge, "expires_in": expires_in, "public_key": public_key })
 }
 
-/// A factor that was enrolled, with recovery codes if some were made.
+/// An enrolled factor, with new recovery codes, if any.
 #[must_use]
 pub fn enrolled(enrolled: &Enrolled) -> Value {
     let mut value = json!({ "factor": factor(&enrolled.factor) });
@@ -171,7 +171,7 @@ pub fn logged_in_of_any_user(row: &LoggedIn) -> Value {
     value
 }
 
-/// Both kinds have the same members, so that a caller who reads those of a session finds them in each row.
+/// Both kinds have the same members, so that a caller finds those of a session in each row.
 fn without_user(row: &LoggedIn) -> Value {
     let address = |device: &Device| device.address.map(|address| address.to_string());
     match row {
@@ -227,7 +227,7 @@ pub fn api(stored: &StoredApi) -> Value {
     })
 }
 
-/// An API that was just made or changed: with its shared secret, if one was made, this once.
+/// A created or changed API, with its new shared secret, if any, which is shown only once.
 #[must_use]
 pub fn changed_api(changed: &Changed) -> Value {
     let mut value = api(&changed.stored);
@@ -237,7 +237,7 @@ pub fn changed_api(changed: &Changed) -> Value {
     value
 }
 
-/// A client. Of its secrets only when each was made.
+/// A client, with only the creation times of its secrets.
 #[must_use]
 pub fn client(stored: &StoredClient) -> Value {
     let (client, settings) = (&stored.client, &stored.client.metadata);
@@ -282,7 +282,7 @@ pub fn client(stored: &StoredClient) -> Value {
     })
 }
 
-/// A client that was just made or changed: with its secret, if one was made, this once.
+/// A created or changed client, with its new secret, if any, which is shown only once.
 #[must_use]
 pub fn changed_client(changed: &clients::Changed) -> Value {
     let mut value = client(&changed.stored);
@@ -292,7 +292,7 @@ pub fn changed_client(changed: &clients::Changed) -> Value {
     value
 }
 
-/// What was found about the requests of a client.
+/// Findings about the requests of a client.
 #[must_use]
 pub fn client_report(report: &ClientReport) -> Value {
     let finding = |(finding, explanation): &(Finding, Explanation)| {
@@ -315,8 +315,7 @@ pub fn client_report(report: &ClientReport) -> Value {
     })
 }
 
-/// What is said of a token. A check has a code only where it failed, and a detail only where there
-/// is one.
+/// The diagnosis of a token. A check has a code only if it failed, and a detail only if there is one.
 #[must_use]
 pub fn token_report(report: &Report) -> Value {
     let check = |checked: &Checked| {
@@ -344,7 +343,7 @@ pub fn page<T>(page: &Page<T>, shape: impl Fn(&T) -> Value) -> Value {
     json!({ "data": page.data.iter().map(shape).collect::<Vec<_>>(), "next": page.next })
 }
 
-/// What came of a call, or what would. The numbers are null where all there were ended with one row, uncounted.
+/// The result of a call, or of its dry run. The numbers are null if everything ended with one row, uncounted.
 #[must_use]
 pub fn ended_sessions(outcome: &Outcome, dry_run: bool) -> Value {
     json!({

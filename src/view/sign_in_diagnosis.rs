@@ -1,4 +1,4 @@
-//! The JSON of what keeps a user from signing in.
+//! The JSON of the sign-in diagnosis.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ use crate::domain::sign_in_diagnosis::{CountedFrom, Finding, Guarded, Lock, Stor
 use super::audit::event;
 use super::{factor, user};
 
-/// What is said about a login.
+/// The report about a login.
 #[must_use]
 pub fn user_report(report: &UserReport) -> Value {
     json!({

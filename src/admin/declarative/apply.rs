@@ -1,7 +1,7 @@
-//! One run of the files: everything or nothing, in one transaction.
+//! One run of the files, in one transaction.
 //!
-//! Owns the order of writes, the lock that lets two runs follow each other, and what is remembered of each object. A
-//! plan is the same run, taken back at its end: what it says is what applying the files does.
+//! Owns the order of writes, the lock that serialises runs, and what is recorded about each object. A plan is the
+//! same run, rolled back at its end, so that it reports exactly what applying the files does.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -22,7 +22,7 @@ use crate::domain::request_info::RequestInfo;
 use crate::store::managed::{self, Managed};
 use crate::store::{meta, setup_links, users};
 
-/// What a run may do.
+/// The rights of a run.
 #[derive(Debug, Clone, Default)]
 pub struct Choices {
     /// Delete what the source manages and its files do not declare any more.
@@ -31,23 +31,23 @@ pub struct Choices {
     pub adopt: bool,
     /// The user whose tokens a plan shows.
     pub sample_user: Option<String>,
-    /// The plan that is carried out: files and objects must be what they were.
+    /// The plan that is carried out. The files and objects must not have changed since.
     pub expected: Option<Expected>,
 }
 
-/// What a plan was made from.
+/// The inputs of a plan.
 #[derive(Debug, Clone)]
 pub struct Expected {
-    /// The hash of what the files want.
+    /// The hash of the declarations.
     pub files: String,
     /// The hash of the objects.
     pub objects: String,
 }
 
-/// What the files would change. Writes nothing.
+/// The changes that the files would make. Writes nothing.
 ///
 /// # Errors
-/// Everything that applying them would be refused for.
+/// Every reason for which applying them would be refused.
 pub async fn plan(
     app: &App,
     declarations: &Declarations,
@@ -68,7 +68,7 @@ pub async fn plan(
             plan.sample = Some(sample::compare(name, before, after)?);
         }
         *planned.lock().unwrap_or_else(PoisonError::into_inner) = Some(plan);
-        // Takes everything back.
+        // Rolls back.
         Err::<(), Failure>(Refusal::new(Code::Conflict, "This was a plan.").into())
     });
     let outcome = run.await;
@@ -83,10 +83,10 @@ pub async fn plan(
     }
 }
 
-/// Makes the objects what the files want. In force here at once, in every other process within seconds.
+/// Applies the files. The changes take effect here at once, and in other processes within seconds.
 ///
 /// # Errors
-/// Everything that cannot be, with its place in the files; then nothing has changed.
+/// Every problem, with its place in the files. Nothing has changed then.
 pub async fn apply(
     app: &App,
     declarations: &Declarations,
@@ -108,7 +108,8 @@ pub async fn apply(
     Ok(plan)
 }
 
-/// The hashes of passwords of users who have none. Made before the transaction: they take their time.
+/// The hashes for users who have no password yet. They are computed before the transaction, because hashing is
+/// slow.
 async fn hashes(
     app: &App,
     declarations: &Declarations,
@@ -130,7 +131,7 @@ async fn hashes(
     Ok(hashes)
 }
 
-/// A change of a run, and the declaration that asks for it; none where the files leave the object out.
+/// A change of a run, and its declaration; `None` if no file declares the object any more.
 struct Step<'a> {
     change: Change,
     found: Found,
@@ -144,7 +145,7 @@ async fn run(
     prepared: &Prepared,
 ) -> Result<Plan, Failure> {
     let app = tx.app();
-    // In this order, as wherever both are held. A run that waits here finds what the one before it has done.
+    // In the lock order that is used everywhere. A run that waits here sees what the previous run has written.
     setup_links::hold_administrators(tx).await?;
     meta::hold_cache_version(tx).await?;
     let steps = steps(tx, declarations, choices).await?;
@@ -152,7 +153,7 @@ async fn run(
     let (files, objects) = (digest_of_files(&app, declarations), digest_of_objects(named));
     if let Some(expected) = &choices.expected {
         let moved = match (expected.files == files, expected.objects == objects) {
-            (false, _) => Some("The files are not what they were when the plan was made."),
+            (false, _) => Some("The files have changed since the plan was made."),
             (_, false) => Some("Objects have changed since the plan was made."),
             (true, true) => None,
         };
@@ -172,10 +173,10 @@ async fn run(
         });
         match outcome {
             Ok(()) => {}
-            // The others are tried to find what is wrong with them; all is taken back.
+            // The remaining steps run only to find their problems. Everything is rolled back.
             Err(Failure::Refused(refusal)) => refused.push(refusal),
             Err(Failure::Failed(fault)) if refused.is_empty() => return Err(fault.into()),
-            // Perhaps a consequence of what was refused.
+            // This may be a consequence of an earlier refusal.
             Err(Failure::Failed(_)) => break,
         }
     }
@@ -184,7 +185,7 @@ async fn run(
     Ok(Plan { changes, files, objects, sample: None })
 }
 
-/// One refusal that tells what several say, with the code of the first.
+/// One refusal with the messages of all, and the code of the first.
 fn together(refused: Vec<Refusal>) -> Result<(), Failure> {
     let Some(first) = refused.first() else { return Ok(()) };
     let code = first.code;
@@ -197,7 +198,7 @@ fn together(refused: Vec<Refusal>) -> Result<(), Failure> {
     Err(Refusal::new(code, "").with_message(told.join("\n") + &more).into())
 }
 
-/// What becomes of each object, decided while nothing else can change one.
+/// The change of each object, decided under the lock.
 async fn steps<'a>(
     tx: &mut AuditedTx,
     declarations: &'a Declarations,
@@ -224,15 +225,15 @@ async fn steps<'a>(
             let found = Found { live, owner: Some(row.clone()) };
             steps.push(Step { change: leave_out(row, choices.prune), found, declared: None });
         } else {
-            // Deleted elsewhere, and no file asks for it.
+            // It was deleted elsewhere, and no file declares it.
             managed::remove(tx, row.kind, &row.name).await?;
         }
     }
     Ok(steps)
 }
 
-/// When a change is made: what others need first, what they refer to last. Clients and APIs give their names free
-/// before others take them; a user goes when the others are there, so that an administrator is always left.
+/// The order of changes. Dependencies are created first and deleted last. Clients and APIs free their names before
+/// others take them. Users are deleted after others are created, so that an administrator is always left.
 fn rank(change: &Change) -> (u8, usize) {
     let kind = ManagedKind::ALL.iter().position(|kind| *kind == change.kind).unwrap_or(0);
     match (change.action, change.kind) {
@@ -285,7 +286,7 @@ async fn carry_out(
     Ok(())
 }
 
-/// Whether what is remembered of an object is what it is: it was changed elsewhere, and the file likewise.
+/// Whether the record of an object needs an update: it was changed elsewhere, and the file was changed to match.
 fn is_remembered(live: &Live, row: &Managed, wanted: &Wanted, change: &Change) -> bool {
     row.state == live.state
         && row.secret == mark(live, wanted)
@@ -293,23 +294,23 @@ fn is_remembered(live: &Live, row: &Managed, wanted: &Wanted, change: &Change) -
         && row.name == change.name
 }
 
-/// A keyed hash of the secret of an object, where it is what a file refers to. Any other may be changed elsewhere.
+/// A keyed hash of the secret of an object, if a file refers to the secret. Other secrets may be changed elsewhere.
 fn mark(live: &Live, wanted: &Wanted) -> Option<Vec<u8>> {
     let referred = wanted.secret().filter(|secret| secret.reference != Reference::Generate);
     referred.and_then(|_| live.secret.clone())
 }
 
-/// Where the secret of an object comes from, as it is stored.
+/// The stored form of a secret's reference.
 fn reference(wanted: &Wanted) -> Option<String> {
     wanted.secret().map(|secret| secret.reference.json().to_string())
 }
 
-/// Writes down what an object is now, as it is stored: what differs from it later is a drift.
+/// Records the stored state of an object. Later differences are drift.
 async fn remember(tx: &mut AuditedTx, change: &Change, wanted: &Wanted) -> Result<(), Failure> {
     let app = tx.app();
     let live = kinds::live(&mut **tx, &app, change.kind, &change.name).await?;
     let Some(live) = live else {
-        return Err(Fault::internal("an object that was applied is not there").into());
+        return Err(Fault::internal("an applied object is missing").into());
     };
     let row = Managed {
         kind: change.kind,
@@ -324,7 +325,7 @@ async fn remember(tx: &mut AuditedTx, change: &Change, wanted: &Wanted) -> Resul
     Ok(managed::put(tx, &row).await?)
 }
 
-/// What an object was refused for, with its place in the file.
+/// The refusal of an object, with its place in the file.
 fn located(declared: &Declaration, stop: Failure) -> Failure {
     let Failure::Refused(refusal) = stop else { return stop };
     let what = format!("{} {}", declared.kind, quotable(&declared.name));
@@ -335,7 +336,7 @@ fn located(declared: &Declaration, stop: Failure) -> Failure {
             .map(|error| {
                 let place = declared.place(error.field);
                 match &*refusal.message {
-                    // The sentence of the field is more exact, unless it was replaced by one that knows more.
+                    // The message of the field is more specific, unless it was replaced.
                     message if error.code == "unreadable" => {
                         format!("{place}: {} of {what}: {message}", error.field)
                     }

@@ -1,7 +1,7 @@
-//! What the files of one run declare, read and checked as far as that needs no object that is stored.
+//! The declarations of one run: parsed, and checked as far as no stored object is needed.
 //!
-//! Owns `[source]`, the tables that a file can have, and that each object is declared once. All mistakes of all files
-//! are told together.
+//! Owns `[source]`, the tables that a file can have, and that each object is declared once. The mistakes of all files
+//! are reported together.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,12 +15,12 @@ use crate::base::nearest_name::nearest_name;
 use crate::domain::managed::{ManagedKind, SOURCE_RULE, is_source};
 use crate::domain::outcome::quotable;
 
-/// The most objects of one run: more would hold the one writer of SQLite for too long.
+/// The most objects per run: more would hold SQLite's only writer for too long.
 const MAX_OBJECTS: usize = 500;
-/// The most mistakes that are told.
+/// The most mistakes that are reported.
 pub(super) const MAX_TOLD: usize = 50;
 
-/// Whether an object is to be there.
+/// Whether an object is to exist.
 const STATE: Field =
     Field { name: "state", shape: Shape::Word(states), meaning: "absent: the object is deleted." };
 
@@ -30,23 +30,23 @@ fn states() -> Vec<&'static str> {
 
 /// A file to be read.
 pub struct InputFile {
-    /// What it is called in mistakes.
+    /// Its name in error messages.
     pub name: String,
-    /// What is in it.
+    /// Its content.
     pub text: String,
-    /// Where relative paths in it begin.
+    /// The base of relative paths in it.
     pub folder: PathBuf,
 }
 
 /// An object that a file declares.
 pub struct Declaration {
-    /// What it is.
+    /// Its kind.
     pub kind: ManagedKind,
-    /// What identifies it.
+    /// Its identifier.
     pub name: String,
     /// The source of its file.
     pub source: String,
-    /// What it is to be; none where it is to be absent.
+    /// Its desired state; `None` if it is to be absent.
     pub wanted: Option<Wanted>,
     place: Place,
 }
@@ -67,7 +67,7 @@ pub struct Declarations {
     pub sources: Vec<String>,
 }
 
-/// The mistakes in files; each has its place.
+/// Mistakes in files, each with its place.
 #[derive(Debug, Default)]
 pub struct Mistakes(Vec<String>);
 
@@ -93,7 +93,7 @@ impl Declaration {
 /// Reads files.
 ///
 /// # Errors
-/// Everything that is wrong with them.
+/// All mistakes.
 pub fn read(app: &App, files: &[InputFile]) -> Result<Declarations, Mistakes> {
     let (mut found, mut mistakes) = (Declarations::default(), Mistakes::default());
     for file in files {
@@ -132,7 +132,7 @@ fn read_file(
     for Entry { key, line, node } in entries {
         match (key.as_str(), node.tree) {
             ("source", Tree::Table(entries)) => source = source_of(entries, line, wrong),
-            ("source", _) => wrong.push(Mistake::new(line, "source is a table: [source]")),
+            ("source", _) => wrong.push(Mistake::new(line, "source must be a table: [source]")),
             (key, tree) => match (key.parse::<ManagedKind>(), tree) {
                 (Ok(kind), Tree::List(items)) => tables.push((kind, items)),
                 (Ok(kind), Tree::Table(_)) => {
@@ -152,7 +152,7 @@ fn read_file(
                     source that declares them";
         wrong.push(Mistake::new(1, text));
     }
-    // What else is wrong is told at the same time.
+    // Further mistakes are reported as well.
     let source = source.unwrap_or_default();
     if !found.sources.contains(&source) {
         found.sources.push(source.clone());
@@ -173,7 +173,7 @@ fn read_file(
     }
 }
 
-/// The name of an object, what is wanted of it, and the lines of its keys.
+/// The name of an object, its desired state, and the lines of its keys.
 type Read = (String, Option<Wanted>, BTreeMap<String, usize>);
 
 fn read_object(
@@ -228,8 +228,8 @@ fn unknown_table(key: &str, tree: &Tree) -> String {
                  the server is started. See: signet config example"
             )
         }
-        "role" => "roles are not registered: name them in the roles of a [[user]], and in the claims of the [[api]] whose \
-                   tokens carry them"
+        "role" => "roles are not registered: list them in the roles of a [[user]], and add roles to the claims of an \
+         [[api]] whose tokens carry them"
             .to_owned(),
         "template" | "mail_template" => {
             "the texts of mail are part of Signet and cannot be replaced by a file".to_owned()
@@ -252,7 +252,7 @@ fn refuse_repeated(found: &Declarations, mistakes: &mut Mistakes) {
         let (kind, name) = (declared.kind.as_str(), declared.name.as_str());
         match seen.get(&(kind, name)) {
             Some(first) => mistakes.0.push(format!(
-                "{}: {kind} {} is declared in {} already",
+                "{}: {kind} {} is already declared in {}",
                 declared.place(""),
                 quotable(name),
                 first.place("")

@@ -1,6 +1,6 @@
-//! A configuration file as a tree in which everything knows its line.
+//! A configuration file as a tree with line numbers.
 //!
-//! Owns the two notations and their limits; gives no key a meaning. TOML and JSON become the same tree.
+//! Owns the two formats and their limits. TOML and JSON become the same tree; no key has a meaning here.
 
 use serde_json::Value;
 
@@ -22,7 +22,7 @@ pub struct Node {
 /// A value.
 #[derive(Debug, Clone)]
 pub enum Tree {
-    /// Nothing: as if its key were not there.
+    /// Null: treated as if the key were absent.
     Null,
     /// True or false.
     Flag(bool),
@@ -34,7 +34,7 @@ pub enum Tree {
     List(Vec<Node>),
     /// A table.
     Table(Vec<Entry>),
-    /// A value that no key takes, by its name.
+    /// A type that no key accepts, by its name.
     Other(&'static str),
 }
 
@@ -54,19 +54,19 @@ pub struct Entry {
 pub struct Mistake {
     /// The line, from 1.
     pub line: usize,
-    /// What is wrong, and what to do.
+    /// The problem and the remedy.
     pub text: String,
 }
 
 impl Mistake {
-    /// With this text.
+    /// A mistake with this text.
     pub fn new(line: usize, text: impl Into<String>) -> Self {
         Self { line, text: text.into() }
     }
 }
 
 impl Node {
-    /// What it is, for people.
+    /// The name of its type, for messages.
     pub const fn kind(&self) -> &'static str {
         match &self.tree {
             Tree::Null => "null",
@@ -79,7 +79,7 @@ impl Node {
         }
     }
 
-    /// The same as JSON, where there is one.
+    /// The value as JSON, if it has a JSON form.
     pub fn json(&self) -> Option<Value> {
         Some(match &self.tree {
             Tree::Null => Value::Null,
@@ -114,7 +114,7 @@ impl Node {
 /// Reads a file: JSON where it begins with a brace, TOML otherwise.
 ///
 /// # Errors
-/// What is wrong with it as a text of its notation.
+/// A syntax error of the format.
 pub fn read(text: &str) -> Result<Vec<Entry>, Mistake> {
     if text.len() > MAX_FILE {
         return Err(Mistake::new(1, "the file is larger than 4 MiB"));
@@ -133,11 +133,11 @@ pub fn read(text: &str) -> Result<Vec<Entry>, Mistake> {
     }
 }
 
-/// Where the lines of a text begin.
+/// The offsets at which the lines of a text begin.
 pub struct Lines(Vec<usize>);
 
 impl Lines {
-    /// Of `text`.
+    /// The line starts of `text`.
     pub fn of(text: &str) -> Self {
         Self(memchr::memchr_iter(b'\n', text.as_bytes()).collect())
     }

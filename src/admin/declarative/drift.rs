@@ -1,4 +1,4 @@
-//! What was changed elsewhere since the files were applied.
+//! Changes that were made elsewhere after the files were applied.
 
 use std::collections::BTreeMap;
 
@@ -11,37 +11,37 @@ use crate::store::managed;
 use crate::text_enum;
 
 text_enum! {
-    /// In which way an object is not what was applied.
+    /// How an object differs from what was applied.
     pub enum DriftKind {
         /// Settings or the secret differ.
         Changed = "changed",
-        /// It is not there.
+        /// It does not exist.
         Missing = "missing",
         /// It was deleted, and another object has its name.
         Replaced = "replaced",
     }
 }
 
-/// An object that is not what was applied.
+/// An object that differs from what was applied.
 #[derive(Debug, Clone)]
 pub struct Drift {
-    /// What it is.
+    /// Its kind.
     pub kind: ManagedKind,
-    /// What identifies it.
+    /// Its identifier.
     pub name: String,
     /// The source that manages it.
     pub source: String,
-    /// In which way it differs.
+    /// How it differs.
     pub drift: DriftKind,
-    /// What differs from what was applied.
+    /// The fields that differ.
     pub fields: Vec<Difference>,
-    /// Whether the secret is another one.
+    /// Whether the secret differs.
     pub secret: bool,
     /// When it was applied.
     pub applied_at: Timestamp,
 }
 
-/// What has drifted, and how many objects of each source have; also of those where none has.
+/// The objects that have drifted, and their number for every source, including zero.
 #[derive(Debug, Default)]
 pub struct Drifts {
     /// The objects.
@@ -57,7 +57,7 @@ pub struct Drifts {
 pub async fn drift(app: &App) -> Result<Drifts, Fault> {
     let mut found = Drifts::default();
     for row in managed::all(&mut app.db.reader().await?).await? {
-        // A reader for each: a long list must not keep a connection from requests.
+        // A reader per object, so that a long list does not keep a connection from requests.
         let live = kinds::live(&mut app.db.reader().await?, app, row.kind, &row.name).await?;
         let count = found.by_source.entry(row.source.clone()).or_default();
         let (drift, fields, secret) = match live {

@@ -1,7 +1,7 @@
-//! What is stored, as a file.
+//! Exports the stored objects as a file.
 //!
-//! Owns that a file gives the same objects again, and the same file when they are exported: in a fixed order, without
-//! defaults, secrets by reference. Users are in it if a file declared them: people are no configuration.
+//! Applying an exported file and exporting again gives the same file: a fixed order, no defaults, secrets by
+//! reference. Users are exported only if a file declared them, because they are not configuration otherwise.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ use crate::store::managed::{self, Managed};
 /// The source of a file with the objects of every source.
 const EVERYTHING: &str = "export";
 
-/// The objects of a source, or those of every source and of none, as a file is read from JSON.
+/// The objects of one source, or all objects, in the JSON form of a file.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -88,7 +88,7 @@ fn table(
     Value::Object(table)
 }
 
-/// The name of a variable for a secret that no file refers to yet; each once.
+/// A unique variable name for a secret that no file refers to yet.
 fn variable(name: &str, field: &str, taken: &mut BTreeSet<String>) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
     let mut found: String = format!("{name}_{field}").chars().map(plain).collect();
@@ -105,7 +105,7 @@ fn variable(name: &str, field: &str, taken: &mut BTreeSet<String>) -> String {
     found
 }
 
-/// A file in TOML. The tables of one object have no tables of their own: what is nested is inline.
+/// A file in TOML. Nested values of an object are inline tables.
 #[must_use]
 pub fn toml(file: &Value) -> String {
     let mut text = String::new();
@@ -156,7 +156,7 @@ fn bare_or_quoted(key: &str) -> String {
     if is_bare { key.to_owned() } else { quoted(key) }
 }
 
-/// A basic string. JSON escapes all that TOML has to, except U+007F.
+/// A basic string. JSON escapes everything that TOML requires, except U+007F.
 fn quoted(text: &str) -> String {
     Value::from(text).to_string().replace('\u{7f}', "\\u007f")
 }

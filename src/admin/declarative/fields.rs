@@ -1,7 +1,7 @@
 //! Reading the table of one object, key by key.
 //!
-//! Owns that no key is ignored: one that the kind does not have is a mistake with its line and the nearest name, and one
-//! of another shape as well. The lists of keys that the kinds declare are also what the schema shows.
+//! No key is ignored: an unknown key, or one of the wrong type, is a mistake with its line and the nearest name. The
+//! schema is generated from the same lists of keys.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -19,20 +19,20 @@ use crate::domain::outcome::{FieldError, quotable};
 pub struct Field {
     /// Its name: that of the same setting under `/v1`.
     pub name: &'static str,
-    /// What its value looks like.
+    /// The type of its value.
     pub shape: Shape,
-    /// What it means, in one line.
+    /// The meaning, in one line.
     pub meaning: &'static str,
 }
 
-/// What a value looks like.
+/// The type of a value.
 #[derive(Debug, Clone, Copy)]
 pub enum Shape {
     /// A text.
     Text,
     /// True or false.
     Flag,
-    /// A list of texts, in which the order means nothing.
+    /// A list of texts without an order.
     Texts,
     /// A number of seconds, or a text such as `15m`.
     Span,
@@ -40,11 +40,11 @@ pub enum Shape {
     Word(fn() -> Vec<&'static str>),
     /// A table from scopes to their descriptions, or a list of scopes.
     Scopes,
-    /// Public keys: a JWK set, a list of JWKs, or the file that holds one.
+    /// Public keys: a JWK set, a list of JWKs, or the file that contains one.
     Keys,
     /// A table of custom claims.
     Claims,
-    /// Where a secret comes from; whether it can be generated.
+    /// A reference to a secret; `generate` if it can be generated.
     Secret { generate: bool },
 }
 
@@ -53,7 +53,7 @@ pub struct Fields<'a> {
     entries: Vec<Entry>,
     lines: BTreeMap<String, usize>,
     line: usize,
-    /// What it is called in mistakes.
+    /// Its name in error messages.
     what: String,
     mistakes: &'a mut Vec<Mistake>,
 }
@@ -88,7 +88,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// What it is called in mistakes from now on.
+    /// Sets its name in error messages.
     pub fn call(&mut self, what: String) {
         self.what = what;
     }
@@ -98,19 +98,19 @@ impl<'a> Fields<'a> {
         self.lines.clone()
     }
 
-    /// Whether the key is there.
+    /// Whether the key is present.
     pub fn has(&self, name: &str) -> bool {
         self.lines.contains_key(name)
     }
 
-    /// Notes what is wrong with a key, or with the object where the key is not there.
+    /// Records a mistake at a key, or at the object if the key is absent.
     pub fn note(&mut self, name: &str, text: &str) {
         let line = self.lines.get(name).copied().unwrap_or(self.line);
         let text = format!("{} of {}: {text}", name, self.what);
         self.mistakes.push(Mistake::new(line, text));
     }
 
-    /// Notes what the rules of the object say.
+    /// Records the mistakes that the rules of the object found.
     pub fn note_all(&mut self, wrong: &[FieldError]) {
         for error in wrong {
             self.note(error.field, error.message);
@@ -201,7 +201,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Scopes with their descriptions; none has none.
+    /// Scopes, each with an optional description.
     pub fn scopes(&mut self, name: &str) -> Option<Vec<(String, Option<String>)>> {
         let node = self.take(name)?;
         let found = match &node.tree {

@@ -1,4 +1,4 @@
-//! What ends with a change: sessions, and what users have allowed.
+//! The sessions and consents that a change ends.
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ use crate::domain::managed::ManagedKind;
 use crate::domain::outcome::Fault;
 use crate::store::{Link, impact, users};
 
-/// What ends with a change, counted up to [`impact::MOST`].
+/// The sessions and consents that a change ends, counted up to [`impact::MOST`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Impact {
     /// Live sessions.
@@ -19,23 +19,23 @@ pub struct Impact {
     pub consents: i64,
 }
 
-/// Counts what ends with the changes that end something. What cannot be counted in time stays unknown.
+/// Counts the impact of changes that end something. A count that takes too long stays unknown.
 pub async fn count(app: &App, changes: &mut [Change], now: Timestamp) {
     for change in changes.iter_mut().filter(|change| ends(change)) {
         match count_one(app, change, now).await {
             Ok(found) => change.impact = found,
-            Err(fault) => tracing::warn!(%fault, "what ends with a change was not counted"),
+            Err(fault) => tracing::warn!(%fault, "the effects of a change were not counted"),
         }
     }
 }
 
-/// Whether a change ends what it is about, or its user's sessions.
+/// Whether a change deletes its object or ends sessions.
 fn ends(change: &Change) -> bool {
     match change.action {
         Action::Delete => true,
         Action::Update => change.fields.iter().any(|found| match &*found.field {
             "disabled" => found.after == Some(Value::Bool(true)),
-            // One of Signet's own roles is taken away.
+            // One of Signet's own roles is withdrawn.
             "role" => found.before.is_some(),
             _ => false,
         }),

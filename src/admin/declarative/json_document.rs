@@ -1,14 +1,14 @@
 //! JSON files (RFC 8259).
 //!
-//! `serde_json` says whether a text is JSON, and bounds its depth; what is read here is known to be. It keeps neither
-//! lines nor repeated keys, which a file of people must have told.
+//! `serde_json` validates the text and bounds its depth first. A second reader is needed because `serde_json` keeps
+//! neither line numbers nor repeated keys, and both belong in error messages.
 
 use super::document::{Entry, Lines, Mistake, Node, Tree};
 
 /// Reads a file.
 ///
 /// # Errors
-/// The first thing that is no JSON, or a key that is repeated.
+/// The first syntax error, or a repeated key.
 pub fn read(text: &str) -> Result<Node, Mistake> {
     serde_json::from_str::<serde_json::Value>(text).map_err(|error| {
         Mistake::new(error.line().max(1), format!("not JSON: {}", said(&error)))
@@ -16,13 +16,13 @@ pub fn read(text: &str) -> Result<Node, Mistake> {
     Reader { text, at: 0, lines: Lines::of(text) }.value()
 }
 
-/// What `serde_json` says, without the place, which is told otherwise.
+/// The message of `serde_json` without its position.
 fn said(error: &serde_json::Error) -> String {
     let text = error.to_string();
     text.rsplit_once(" at line ").map_or(text.as_str(), |(said, _)| said).to_owned()
 }
 
-/// Walks over a text that is JSON.
+/// Reads valid JSON.
 struct Reader<'a> {
     text: &'a str,
     at: usize,
@@ -68,7 +68,7 @@ impl Reader<'_> {
         Ok(items)
     }
 
-    /// Whether another member follows, at which the reader stands then; else it stands behind the `end`.
+    /// Moves to the next member and returns true, or past `end` and returns false.
     fn another(&mut self, end: u8) -> bool {
         self.skip_space();
         if self.peek() == b',' {

@@ -1,9 +1,9 @@
 //! Configuration as code: APIs, clients and users that files declare.
 //!
-//! A file is read into a tree whose values know their lines (`document`), key by key by the lists of the kinds
-//! (`fields`, `kinds`), into what is wanted (`declarations`). A run compares that with what is stored (`plan`) and
-//! writes the difference in one transaction (`apply`), remembering what was written, from which `drift` tells later
-//! changes. `export` is the way back. Nothing here knows how a file is found or a plan is shown.
+//! A file is parsed into a tree with line numbers (`document`) and read key by key (`fields`, `kinds`) into desired
+//! states (`declarations`). A run compares these with the stored objects (`plan`), writes the difference in one
+//! transaction (`apply`) and records it, so that `drift` can find later changes. `export` is the inverse. Finding
+//! files and showing plans is the command line's work.
 
 mod apply;
 mod declarations;
@@ -35,15 +35,15 @@ pub use plan::{Action, Change, Plan};
 pub use sample::SampleToken;
 pub use schema::schema;
 
-/// What is said where a secret is to be generated and there is no place to write it to.
+/// The message for a secret that is to be generated but cannot be written anywhere.
 const NOT_GENERATED: &str =
     "generate = true needs a place to write the secret to: signet apply --secrets-out FILE";
 
-/// A secret that was made, to be written down before it is stored.
+/// A generated secret, to be written out before it is stored.
 pub struct GeneratedSecret {
-    /// What the object is.
+    /// The kind of the object.
     pub kind: ManagedKind,
-    /// What identifies it.
+    /// Its identifier.
     pub name: String,
     /// The key of the secret in a file.
     pub key: &'static str,
@@ -52,14 +52,14 @@ pub struct GeneratedSecret {
 }
 
 impl Declarations {
-    /// Makes the secrets that are to be generated, so that they can be written down before they are stored.
+    /// Generates secrets, so that they can be written out before they are stored.
     pub fn generate(&mut self, app: &App) {
         for wanted in self.objects.iter_mut().filter_map(|declared| declared.wanted.as_mut()) {
             wanted.generate(app);
         }
     }
 
-    /// The secrets that were made and that `plan` uses.
+    /// The secrets that were generated and that `plan` uses.
     #[must_use]
     pub fn generated(&self, plan: &Plan) -> Vec<GeneratedSecret> {
         let is_used = |declared: &declarations::Declaration| {

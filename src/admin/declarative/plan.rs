@@ -1,4 +1,4 @@
-//! What a run changes: decided from what the files want, what is stored and who manages it.
+//! The changes of a run, decided from the declarations, the stored objects and their owners.
 //!
 //! Owns which objects a source may touch. Decides, and writes nothing.
 
@@ -18,17 +18,17 @@ use crate::store::managed::Managed;
 use crate::text_enum;
 
 text_enum! {
-    /// What becomes of an object.
+    /// The change of an object.
     pub enum Action {
         /// It is created.
         Create = "create",
         /// It is changed.
         Update = "update",
-        /// It is what the file wants, and belongs to the source of the file from now on.
+        /// It matches the file, and the source of the file manages it from now on.
         Adopt = "adopt",
         /// It is deleted.
         Delete = "delete",
-        /// It is what the file wants.
+        /// It matches the file.
         Unchanged = "unchanged",
         /// The source manages it and its files do not declare it any more: it stays.
         LeftOut = "left_out",
@@ -42,37 +42,37 @@ impl Action {
     }
 }
 
-/// What becomes of one object.
+/// The change of one object.
 #[derive(Debug, Clone)]
 pub struct Change {
-    /// What.
+    /// Its change.
     pub action: Action,
-    /// What it is.
+    /// Its kind.
     pub kind: ManagedKind,
-    /// What identifies it.
+    /// Its identifier.
     pub name: String,
     /// The source that manages it afterwards.
     pub source: String,
-    /// What differs.
+    /// The differences.
     pub fields: Vec<Difference>,
-    /// What becomes of its secret; none where the file names none.
+    /// How its secret changes; `None` if the file names none.
     pub secret: Option<SecretChange>,
-    /// The source that it is taken from; none within it where it was managed by none.
+    /// The source that it is taken over from; `Some(None)` if no source managed it.
     pub taken_from: Option<Option<String>>,
-    /// What ends with it; none where nothing does, or where it was not counted.
+    /// The sessions and consents that the change ends; `None` if there are none, or if they were not counted.
     pub impact: Option<Impact>,
 }
 
 /// Everything that a run changes, and what it was decided from.
 #[derive(Debug, Clone, Default)]
 pub struct Plan {
-    /// What becomes of each object: those of the files, then those that are left out.
+    /// The change of each object: declared ones first, then those no longer declared.
     pub changes: Vec<Change>,
-    /// A hash of what the files want.
+    /// A hash of the declarations.
     pub files: String,
     /// A hash of the objects as they were.
     pub objects: String,
-    /// The tokens of the sample user that change; none where no user was named.
+    /// The tokens of the sample user that change; `None` if no user was named.
     pub sample: Option<Vec<SampleToken>>,
 }
 
@@ -85,14 +85,14 @@ impl Plan {
 
 /// An object of a run as it is stored.
 pub struct Found {
-    /// What it is; none when it is not there.
+    /// Its stored state; `None` if it does not exist.
     pub live: Option<Live>,
-    /// Who manages it.
+    /// The source that manages it.
     pub owner: Option<Managed>,
 }
 
 impl Found {
-    /// With its management among all `managed`: that of the object, not of another one with its name.
+    /// Finds its entry in `managed` by id, so that another object with the same name is not mistaken for it.
     pub fn new(live: Option<Live>, managed: &[Managed]) -> Self {
         let id = live.as_ref().map(|live| live.id);
         let owner = managed.iter().find(|row| Some(row.object_id) == id).cloned();
@@ -100,10 +100,10 @@ impl Found {
     }
 }
 
-/// What becomes of an object that a file declares.
+/// The change of an object that a file declares.
 ///
 /// # Errors
-/// Why the source cannot touch it.
+/// Why the source may not change it.
 pub fn decide(
     app: &App,
     declared: &Declaration,
@@ -145,8 +145,8 @@ pub fn decide(
     Ok(Change { action, kind, name, source, fields, secret, taken_from, impact: None })
 }
 
-/// The managed objects that the sources of the files have and the files do not declare. One that a file declares
-/// under another name is declared.
+/// The managed objects of these sources that the files no longer declare. An object that a file declares under
+/// another name is declared.
 pub fn left_out<'a>(
     declarations: &'a Declarations,
     declared: &'a [Uuid],
@@ -162,7 +162,7 @@ pub fn left_out<'a>(
     })
 }
 
-/// What becomes of an object that is left out.
+/// The change of an object that is no longer declared.
 pub fn leave_out(row: &Managed, prune: bool) -> Change {
     Change {
         action: if prune { Action::Delete } else { Action::LeftOut },
@@ -176,14 +176,14 @@ pub fn leave_out(row: &Managed, prune: bool) -> Change {
     }
 }
 
-/// A hash of what the files want.
+/// A hash of the declarations.
 pub fn digest_of_files(app: &App, declarations: &Declarations) -> String {
     let wanted = declarations.objects.iter().map(|declared| {
         let Declaration { kind, name, source, wanted, .. } = declared;
         let state = wanted.as_ref().map(|wanted| wanted.state());
         let reference =
             wanted.as_ref().and_then(|wanted| wanted.secret()).map(|secret| &secret.reference);
-        // A secret that is to be made is another one each time.
+        // A generated secret differs each time.
         let known = reference.filter(|reference| **reference != Reference::Generate);
         let mark = known.and_then(|_| wanted.as_ref()?.mark(app));
         json!([kind, name, source, state, reference.map(Reference::json), mark])

@@ -1,7 +1,7 @@
-//! Secrets by reference: a file never holds one.
+//! References to secrets, which are never part of a configuration file.
 //!
-//! Owns where a secret can come from and its least length. Secrets are never disclosed: a plan says whether it
-//! differs from what is stored.
+//! Owns the sources of a secret and its minimum length. Secrets are never disclosed: a plan only reports whether
+//! one differs.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -15,9 +15,9 @@ use crate::config;
 
 /// The fewest characters of a secret.
 const MIN_SECRET: usize = 32;
-/// The most.
+/// The most characters of a secret.
 const MAX_SECRET: usize = 512;
-/// The most of a file that is read, in bytes.
+/// The largest file that is read, in bytes.
 const MAX_FILE: u64 = 64 * 1024;
 
 /// Where a secret comes from.
@@ -27,7 +27,7 @@ pub enum Reference {
     File(String),
     /// The environment variable of this name.
     Env(String),
-    /// Signet makes it, once.
+    /// Signet generates it, once.
     Generate,
 }
 
@@ -36,7 +36,7 @@ pub enum Reference {
 pub struct DeclaredSecret {
     /// Where it comes from.
     pub reference: Reference,
-    /// The secret, or why it cannot be read. None for one that is still to be made.
+    /// The secret, or why it cannot be read; `None` if it has yet to be generated.
     pub value: Result<Option<Secret<String>>, String>,
 }
 
@@ -44,7 +44,7 @@ impl Reference {
     /// Reads `{ file = "..." }`, `{ env = "..." }` or `{ generate = true }`.
     ///
     /// # Errors
-    /// What else it is. A text is refused without being repeated: it may be the secret itself.
+    /// The type of any other value. A text is not quoted, because it may be the secret itself.
     pub fn read(node: &Node, generate: bool) -> Result<Self, String> {
         let ways = match generate {
             true => r#"{ file = "PATH" }, { env = "NAME" } or { generate = true }"#,
@@ -54,7 +54,7 @@ impl Reference {
         let Tree::Table(entries) = &node.tree else {
             let hint = match node.tree {
                 Tree::Text(_) => {
-                    ". A secret is never in the file: replace it, it may have been seen"
+                    ". A secret must never be in the file: replace it, because it may be compromised"
                 }
                 _ => "",
             };
@@ -82,10 +82,10 @@ impl Reference {
         }
     }
 
-    /// The text that it refers to; none where there is still nothing. Paths begin at `folder`.
+    /// The text that it refers to; `None` if there is none yet. Relative paths start at `folder`.
     ///
     /// # Errors
-    /// Why it cannot be read, without anything of it.
+    /// Why it cannot be read, without any part of it.
     pub fn text(&self, folder: &Path) -> Result<Option<Secret<String>>, String> {
         match self {
             Self::Generate => Ok(None),
@@ -117,7 +117,7 @@ impl Reference {
     pub fn secret(self, folder: &Path) -> DeclaredSecret {
         let value = self.text(folder).and_then(|value| match value {
             Some(secret) if !is_secret(secret.expose()) => Err(format!(
-                "a secret has {MIN_SECRET} to {MAX_SECRET} printable ASCII characters without spaces. Make one: \
+                "a secret has {MIN_SECRET} to {MAX_SECRET} printable ASCII characters without spaces. Create one: \
                  openssl rand -hex 32"
             )),
             value => Ok(value),
@@ -126,7 +126,7 @@ impl Reference {
     }
 }
 
-/// Whether it can be the name of a variable that is no setting.
+/// Whether it is a valid variable name that is not a setting.
 fn is_variable(name: &str) -> bool {
     let is_ours = name.starts_with("SIGNET_") && !name.starts_with("SIGNET_TEST_");
     let first = name.bytes().next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');

@@ -1,4 +1,4 @@
-//! What becomes of the access tokens of a user that a plan is to show.
+//! The effect of a plan on the access tokens of a sample user.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +11,11 @@ use crate::domain::outcome::{Code, Failure, Refusal, quotable};
 /// The token of a user for an audience, where a plan changes it: header and claims as in a preview.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SampleToken {
-    /// The identifier of the API; none is the issuer.
+    /// The identifier of the API; `None` is the issuer.
     pub audience: Option<String>,
-    /// What it is; none where the user gets none.
+    /// The present token; `None` if the user gets none.
     pub before: Option<Value>,
-    /// What it will be; none where the user gets none.
+    /// The token after the plan; `None` if the user gets none.
     pub after: Option<Value>,
 }
 

@@ -1,4 +1,4 @@
-//! The JSON Schema of a file, for editors and pipelines, made of the same lists of keys that files are read by.
+//! The JSON Schema of a file, for editors and pipelines, generated from the lists of keys that the parser uses.
 
 use serde_json::{Map, Value, json};
 
@@ -14,7 +14,7 @@ pub fn schema() -> Value {
         "source".to_owned(),
         json!({
             "type": "object",
-            "description": "Which configuration this is. Objects belong to the source that declares them.",
+            "description": "The name of this configuration. Objects belong to the source that declares them.",
             "properties": { "name": { "type": "string", "pattern": "^[A-Za-z0-9._/-]{1,64}$" } },
             "required": ["name"],
             "additionalProperties": false,

@@ -8,7 +8,7 @@ use super::document::{Entry, Lines, Mistake, Node, Tree};
 /// Reads a file.
 ///
 /// # Errors
-/// The first thing that is no TOML.
+/// The first syntax error.
 pub fn read(text: &str) -> Result<Node, Mistake> {
     let lines = Lines::of(text);
     let table = DeTable::parse(text).map_err(|error| {

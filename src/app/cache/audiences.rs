@@ -1,7 +1,7 @@
-//! Whom tokens can be for, as every process keeps them in memory.
+//! The audiences of tokens, cached in every process.
 //!
-//! Owns the snapshot: an API and the secret it shares with the server are one value, so that neither
-//! is seen without the other. Also owns which purpose a sealed secret is bound to.
+//! Owns the snapshot: an API and the secret it shares with the server are one value, so that neither is seen
+//! without the other. Also owns the purpose that a sealed secret is bound to.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,23 +22,23 @@ use crate::store::{self, Link, Tx};
 
 /// An API a token can be for, or the issuer itself.
 pub struct Audience {
-    /// Who, and how its tokens look.
+    /// The audience and the rules for its tokens.
     pub target: Target,
     /// The secret its tokens are signed with, where the rules say so.
     pub secret: Option<SharedSecret>,
-    /// Since when its identifier is its own.
+    /// When its identifier was registered.
     pub name_since: Timestamp,
 }
 
 impl Audience {
-    /// The issuer: its name was always its own.
+    /// The issuer, whose name was never another's.
     #[must_use]
     pub const fn issuer() -> Self {
         Self { target: Target::Issuer, secret: None, name_since: Timestamp::from_millis(0) }
     }
 
-    /// Whether something that was given at `at` for this identifier was given for this API, and not for
-    /// one that had its identifier before.
+    /// Whether something that was issued for this identifier at `at` belongs to this API, and not to an earlier one
+    /// with the same identifier.
     #[must_use]
     pub fn owned_name_at(&self, at: Timestamp) -> bool {
         self.name_since <= at
@@ -91,7 +91,7 @@ impl Audiences {
         })
     }
 
-    /// The longest life of access tokens for any API, where `server` is what the server says.
+    /// The longest lifetime of access tokens for any API; `server` is the default.
     pub(in crate::app) fn longest_access_ttl(&self, server: TimeSpan) -> TimeSpan {
         let chosen = self.apis.values().filter_map(|api| api.target.rules().access_ttl);
         chosen.fold(server, TimeSpan::max)
@@ -122,8 +122,8 @@ impl Audiences {
         self.apis.values().any(|api| api.target.offers(scope))
     }
 
-    /// What a request means by `named`: the API of this identifier or the `issuer`, else the only one
-    /// of them whose identifier is another spelling of it.
+    /// The target of a request that names `named`: the API of this identifier or the `issuer`, else the only one of
+    /// them whose identifier is another spelling of it.
     pub(in crate::app) fn named(&self, named: &str, issuer: &str) -> Option<Arc<Audience>> {
         if named == issuer {
             return Some(Arc::clone(&self.issuer));
@@ -142,7 +142,7 @@ impl Audiences {
     }
 }
 
-/// A new secret for the API with this row id: sealed, and as it is handed over once.
+/// A new secret for the API with this row id: sealed, and in the clear to be shown once.
 pub(in crate::app) fn new_secret(
     seal: &SealKey,
     entropy: &dyn Entropy,

@@ -1,7 +1,7 @@
-//! The registered clients, as every process keeps them in memory.
+//! The registered clients, cached in every process.
 //!
-//! Owns the snapshot: who is registered, and which origins belong to any of them. A preflight names
-//! no client, so origins are one set for all.
+//! Owns the snapshot of the clients and of their origins. A preflight does not name a client, so all origins form
+//! one set.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -45,28 +45,28 @@ impl Clients {
         self.by_id.get(client_id).cloned()
     }
 
-    /// What their ID tokens are signed with. A disabled client counts: it may be enabled again.
+    /// The signature algorithms of their ID tokens. A disabled client counts: it may be enabled again.
     pub(in crate::app) fn algorithms(&self) -> impl Iterator<Item = SigningAlg> {
         self.by_id.values().map(|client| client.metadata.id_token_alg)
     }
 
-    /// The longest life of any client's access tokens, where the others say `others`.
+    /// The longest lifetime of any client's access tokens, or `others` if that is longer.
     pub(in crate::app) fn longest_access_ttl(&self, others: TimeSpan) -> TimeSpan {
         let chosen = self.by_id.values().filter_map(|client| client.metadata.access_token_ttl);
         chosen.fold(others, TimeSpan::max)
     }
 
-    /// What the logo with this hash is, if a client has it.
+    /// The media type of the logo with this hash, if a client has it.
     pub(in crate::app) fn logo_type(&self, hash: &str) -> Option<ImageType> {
         self.logos.get(hash).copied()
     }
 
-    /// Whether scripts of this origin may ask us.
+    /// Whether scripts of this origin may call Signet.
     pub(in crate::app) fn has_origin(&self, origin: &str) -> bool {
         self.origins.contains(origin)
     }
 
-    /// Whether any wants to be told that sessions have ended.
+    /// Whether any client has registered for logout tokens.
     pub(in crate::app) const fn any_to_tell(&self) -> bool {
         self.to_tell
     }

@@ -1,4 +1,4 @@
-//! What this process keeps in memory of the database: keys, APIs and clients, behind one version row.
+//! The cache of this process: keys, APIs and clients, with one version row in the database.
 //!
 //! Users, sessions and revocations are never cached.
 
@@ -39,7 +39,7 @@ pub use verified_tokens::{
     IdentityTokenCache, MadeIdentityToken, VerifiedToken, VerifiedTokenCache,
 };
 
-/// The readings in force.
+/// The cached values.
 pub(super) struct Caches {
     keyring: ArcSwap<Keyring>,
     refresh_keys: ArcSwap<RefreshKeys>,
@@ -47,13 +47,12 @@ pub(super) struct Caches {
     clients: ArcSwap<Clients>,
     version: AtomicI64,
     reloading: tokio::sync::Mutex<()>,
-    /// When the database was last asked for something unknown, by a clock that cannot be set.
+    /// When an unknown name last caused a reload, by the monotonic clock.
     asked_at: tokio::sync::Mutex<Option<TimeSpan>>,
 }
 
 impl Caches {
-    /// The first reading; `version` was read before it, so that a change in between is seen the next
-    /// time.
+    /// The first load. `version` was read before it, so that a change in between is noticed by the next check.
     pub(super) async fn load(
         reader: &mut Reader,
         version: i64,
@@ -85,20 +84,20 @@ impl App {
         self.caches.keyring.load()
     }
 
-    /// The keys that vouch for refresh tokens.
+    /// The keys of the MACs of refresh tokens.
     #[must_use]
     pub fn refresh_keys(&self) -> arc_swap::Guard<Arc<RefreshKeys>> {
         self.caches.refresh_keys.load()
     }
 
-    /// Whom a token can be for: the registered API with this identifier, without one the issuer.
+    /// The registered API with this identifier; without an identifier, the issuer.
     #[must_use]
     pub fn audience(&self, identifier: Option<&str>) -> Option<Arc<Audience>> {
         self.caches.audiences.load().get(identifier)
     }
 
-    /// The same, looking again before it says none: perhaps another process has registered the API within
-    /// the last second. Under many unknown names it may say none for as long as the next second lasts.
+    /// The same, after a reload if it is unknown, because another process may just have registered it. Reloads
+    /// happen at most once a second, so a new API can stay unknown for that long.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -113,7 +112,7 @@ impl App {
         Ok(self.audience(identifier))
     }
 
-    /// The API with this row id, looking again before it says none.
+    /// The API with this row id, after a reload if it is unknown.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -125,8 +124,8 @@ impl App {
         Ok(self.caches.audiences.load().of_id(id))
     }
 
-    /// The API, or the issuer, that something is for which was given at `at`. None where the API was deleted
-    /// since, also when another one is registered under its identifier.
+    /// The API, or the issuer, that something issued at `at` is for. `None` if the API was deleted since, even if
+    /// another one has its identifier now.
     #[must_use]
     pub fn audience_given_at(
         &self,
@@ -136,14 +135,14 @@ impl App {
         self.audience(identifier).filter(|known| known.owned_name_at(at))
     }
 
-    /// What a request means by `named`: a registered API, or the issuer. Clients spell one identifier
-    /// in several ways; the `aud` of tokens is the registered spelling.
+    /// The audience that a request names: a registered API, or the issuer. Clients spell an identifier in several
+    /// ways; the `aud` of tokens is the registered spelling.
     #[must_use]
     pub fn audience_named(&self, named: &str) -> Option<Arc<Audience>> {
         self.caches.audiences.load().named(named, self.issuer())
     }
 
-    /// The same, looking again before it says none.
+    /// The same, after a reload if it is unknown.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -158,7 +157,7 @@ impl App {
         Ok(self.audience_named(named))
     }
 
-    /// Whom tokens can be for by what `link` reads: within a transaction, what it has written.
+    /// The audiences as `link` reads them, including the writes of its transaction.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -181,14 +180,14 @@ impl App {
         self.caches.clients.load().get(client_id).filter(|client| client.disabled_at.is_none())
     }
 
-    /// What the logo with this hash is, if a registered client has it.
+    /// The media type of the logo with this hash, if a registered client has it.
     #[must_use]
     pub fn logo_type(&self, hash: &str) -> Option<ImageType> {
         self.caches.clients.load().logo_type(hash)
     }
 
-    /// The same, looking again before it says none: perhaps another process has registered the client within
-    /// the last second. Under many unknown names it may say none for as long as the next second lasts.
+    /// The same, after a reload if it is unknown, because another process may just have registered it. Reloads
+    /// happen at most once a second, so a new client can stay unknown for that long.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -200,26 +199,25 @@ impl App {
         Ok(self.client(client_id))
     }
 
-    /// Which reading of keys, APIs and clients is in force: what was concluded from another one has to
-    /// be concluded anew.
+    /// The version of the cached keys, APIs and clients. A result that was derived from another version is stale.
     #[must_use]
     pub fn cache_version(&self) -> i64 {
         self.caches.version.load(Ordering::Acquire)
     }
 
-    /// Whether scripts of this origin may ask us: it belongs to a registered client.
+    /// Whether scripts of this origin may call Signet, because a registered client has it.
     #[must_use]
     pub fn is_client_origin(&self, origin: &str) -> bool {
         self.caches.clients.load().has_origin(origin)
     }
 
-    /// Whether any client wants to be told that sessions have ended.
+    /// Whether any client has registered for logout tokens.
     #[must_use]
     pub fn any_client_to_tell(&self) -> bool {
         self.caches.clients.load().any_to_tell()
     }
 
-    /// What the operator, the registered APIs and clients want of the signing keys.
+    /// The key policy that follows from the settings, the registered APIs and the clients.
     #[must_use]
     pub fn key_policy(&self) -> Policy {
         policy(
@@ -230,7 +228,7 @@ impl App {
         )
     }
 
-    /// The longest life of any access token that is issued now.
+    /// The longest lifetime of any access token that is issued now.
     #[must_use]
     pub fn longest_access_ttl(&self) -> TimeSpan {
         let longest = self.caches.audiences.load().longest_access_ttl(self.lifetimes.access);
@@ -240,7 +238,7 @@ impl App {
     /// Reads APIs, clients and keys again if another process changed them. Called every second.
     ///
     /// # Errors
-    /// When the database cannot be read; what is in memory stays in force.
+    /// When the database cannot be read. The cached values stay in force.
     pub async fn reload_if_changed(&self) -> Result<(), Fault> {
         let mut reader = self.db.reader().await?;
         let version = meta::cache_version(&mut reader).await?;
@@ -248,10 +246,10 @@ impl App {
             return Ok(());
         }
         drop(reader);
-        // One at a time: an older reading must not take the place of a newer one.
+        // One reload at a time: an older one must not overwrite a newer one.
         let _turn = self.caches.reloading.lock().await;
         let mut reader = self.db.reader().await?;
-        // The version is read first: a change that comes in between is seen the next time.
+        // The version is read first, so that a change in between is noticed by the next check.
         let version = meta::cache_version(&mut reader).await?;
         if version == self.caches.version.load(Ordering::Acquire) {
             return Ok(());
@@ -263,7 +261,8 @@ impl App {
         let keyring = keys::keyring(&mut reader, &self.seal, alg, &policy, Some(&before)).await?;
         let before = self.caches.refresh_keys.load_full();
         let refresh_keys = keys::refresh_keys(&mut reader, &self.seal, Some(&before)).await?;
-        // Keys before those who sign with them, and clients before the APIs they may have tokens for.
+        // Keys are stored before the APIs and clients that use them, and clients before the APIs that they may
+        // target.
         self.caches.keyring.store(Arc::new(keyring));
         self.caches.refresh_keys.store(Arc::new(refresh_keys));
         self.caches.clients.store(Arc::new(clients));

@@ -1,6 +1,6 @@
-//! A cache of what was found out about tokens, by their hash.
+//! A cache of results about tokens, by token hash.
 //!
-//! Owns when an entry no longer counts: a change of keys, APIs or clients empties the cache.
+//! Owns invalidation: a change of keys, APIs or clients empties the cache.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -32,7 +32,7 @@ impl<T> Default for TokenCache<T> {
 }
 
 impl<T: Clone> TokenCache<T> {
-    /// What is known of the token, if it was found out under this version of keys, APIs and clients.
+    /// The entry of the token, if it was derived from this version of keys, APIs and clients.
     #[must_use]
     pub fn get(&self, token: &TokenHash, version: i64) -> Option<T> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -47,7 +47,7 @@ impl<T: Clone> TokenCache<T> {
         Some(known)
     }
 
-    /// Stores what was found out under this version, which was read before.
+    /// Stores a result under the version that was read before it was derived.
     pub fn keep(&self, token: &TokenHash, version: i64, known: T) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if version < kept.version {

@@ -1,4 +1,4 @@
-//! What is kept of access tokens between two requests with the same one.
+//! The caches of verified access tokens and of the identity tokens derived from them.
 
 use std::sync::Arc;
 
@@ -9,12 +9,12 @@ use crate::domain::claims::VerifiedClaims;
 
 use super::{Audience, TokenCache};
 
-/// An access token with a valid signature. Whether its session is active is not known yet.
+/// An access token with a valid signature. Its session has not been checked.
 #[derive(Clone)]
 pub struct VerifiedToken {
-    /// What it says.
+    /// Its claims.
     pub claims: Arc<VerifiedClaims>,
-    /// Whom it is for.
+    /// Its audience.
     pub audience: Arc<Audience>,
 }
 
@@ -25,16 +25,16 @@ pub struct VerifiedToken {
 /// client are active is read for every request.
 pub type VerifiedTokenCache = TokenCache<VerifiedToken>;
 
-/// The identity token that was last made for an access token.
+/// The identity token that was last issued for an access token.
 #[derive(Clone)]
 pub struct MadeIdentityToken {
     /// The token.
     pub token: Arc<str>,
-    /// When it was made.
+    /// When it was created.
     pub made_at: Timestamp,
-    /// What it says about the user: one that says anything else by now is not given again.
+    /// The claims about the user. If they have changed, the token is not reused.
     pub asked: Arc<Map<String, Value>>,
 }
 
-/// Identity tokens that gateways are given: a signature for each of their requests would cost the most of it.
+/// Identity tokens for gateways. Otherwise a signature would be the largest cost of each of their requests.
 pub type IdentityTokenCache = TokenCache<MadeIdentityToken>;

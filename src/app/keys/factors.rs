@@ -1,6 +1,6 @@
-//! What second factors are protected by: the seal of TOTP secrets, and the key of the MACs of codes.
+//! The protection of second factors: the seal of TOTP secrets, and the key of the MACs of codes.
 //!
-//! Owns which purpose each is bound to. When a code is right is decided elsewhere.
+//! Owns the purpose that each is bound to. Codes are checked elsewhere.
 
 use crate::base::Entropy;
 use crate::base::entropy::random;
@@ -53,16 +53,16 @@ impl App {
     /// The form in which a recovery code of `user` is stored.
     ///
     /// # Errors
-    /// On the command line, before a server has made the key.
+    /// On the command line, before a server has created the key.
     pub fn recovery_code_mac(&self, user: UserId, code: &RecoveryCode) -> Result<Vec<u8>, Fault> {
-        let no_key = || Fault::internal("the key for codes was not made yet");
+        let no_key = || Fault::internal("the key for codes does not exist yet");
         let key = self.code_key.as_ref().ok_or_else(no_key)?;
         Ok(key.mac("recovery-code/v1", &[user.uuid().as_bytes(), code.bytes()]))
     }
 }
 
-/// The key for codes: random, made by the first server that starts. None where there is none and `store` does
-/// not allow to make it.
+/// The key for codes: random, created by the first server that starts. `None` if it does not exist and `store` is
+/// false.
 pub async fn code_key(
     db: &Db,
     seals: &Seals,
@@ -78,7 +78,7 @@ pub async fn code_key(
     }
     let mut tx = db.begin().await?;
     let seal = in_force(&mut tx, seals).await?;
-    // Another process may have made it before this transaction held the master key's row.
+    // Another process may have created it before this transaction locked the master key's row.
     let key = match meta::get(&mut tx, CODE_KEY).await? {
         Some(sealed) => unsealed(seals, &sealed)?,
         None => {

@@ -1,6 +1,6 @@
-//! What mailed codes are protected by: the seal of what is stored beside them, and the MAC of the code itself.
+//! The protection of mailed codes: the seal of the data stored with them, and the MAC of the code.
 //!
-//! Owns which purpose each is bound to. When a code is right is decided elsewhere.
+//! Owns the purpose that each is bound to. Codes are checked elsewhere.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,7 +14,7 @@ use super::in_force;
 use crate::app::App;
 
 impl App {
-    /// The form in which what belongs to a mailed code is stored in this transaction.
+    /// Seals the data of a mailed code for storage in this transaction.
     ///
     /// # Errors
     /// Unavailable when the master key was replaced and this process does not have the new one.
@@ -29,7 +29,7 @@ impl App {
         in_force(tx, &self.seal).await?.seal(&bound_to, plain)
     }
 
-    /// What was sealed with a mailed code.
+    /// Unseals the data of a mailed code.
     ///
     /// # Errors
     /// When it was sealed with another code, or under another key.
@@ -45,24 +45,24 @@ impl App {
             .map_err(|_| Fault::internal("what belongs to a mailed code cannot be unsealed"))
     }
 
-    /// The form in which a mailed code is stored: bound to its purpose and to the link beside it.
+    /// The stored form of a mailed code: a MAC that binds it to its purpose and its link.
     ///
     /// # Errors
-    /// On the command line, before a server has made the key.
+    /// On the command line, before a server has created the key.
     pub fn mailed_code_mac(
         &self,
         purpose: CodePurpose,
         link_hash: &TokenHash,
         code: &MailedCode,
     ) -> Result<Vec<u8>, Fault> {
-        let no_key = || Fault::internal("the key for codes was not made yet");
+        let no_key = || Fault::internal("the key for codes does not exist yet");
         let key = self.code_key.as_ref().ok_or_else(no_key)?;
         let parts: [&[u8]; 3] = [purpose.as_str().as_bytes(), link_hash.digest(), code.digits()];
         Ok(key.mac("mailed-code/v1", &parts))
     }
 }
 
-/// Seals what belongs to mailed codes under the newest key.
+/// Seals the data of mailed codes under the newest key.
 pub(super) async fn rewrap(
     tx: &mut Tx,
     again: &(impl Fn(&str, &[u8]) -> Result<Vec<u8>, Fault> + Sync),

@@ -1,6 +1,6 @@
-//! Making, sealing and unsealing the keys in the database.
+//! Generating, sealing and unsealing the keys in the database.
 //!
-//! Owns which purpose each sealed value is bound to.
+//! Owns the purpose that each sealed value is bound to.
 
 mod factors;
 mod mailed_codes;
@@ -24,11 +24,11 @@ use crate::store::{Db, Link, Tx, audit, meta};
 
 pub use factors::code_key;
 
-/// The name of the value that tells whether a master key is the right one.
+/// The name of the value by which a master key is checked.
 const KEY_CHECK: &str = "master_key_check";
 const KEY_CHECK_PLAIN: &[u8] = b"signet master key check v1";
 
-/// The name of the key pseudonyms are made with, which is also its purpose.
+/// The name of the key for pseudonyms, which is also its purpose.
 const PSEUDONYM_KEY: &str = "pseudonym_key";
 
 /// How the master keys at hand compare with the database.
@@ -59,8 +59,8 @@ pub async fn fit(link: &mut impl Link, seals: &Seals) -> Result<MasterKeyFit, Fa
     })
 }
 
-/// The key new values are to be sealed under, and that no other transaction changes until the end of `tx`: the one the
-/// database is sealed under, so that everything in it can be opened with one key.
+/// The key for sealing new values, locked until the end of `tx`. It is the one that the database is sealed under, so
+/// that one key opens everything in it.
 pub async fn in_force<'s>(tx: &mut Tx, seals: &'s Seals) -> Result<&'s SealKey, Fault> {
     meta::hold(tx, KEY_CHECK).await?;
     let check = meta::get(tx, KEY_CHECK).await?.unwrap_or_default();
@@ -69,7 +69,7 @@ pub async fn in_force<'s>(tx: &mut Tx, seals: &'s Seals) -> Result<&'s SealKey, 
     })
 }
 
-/// Seals everything under the newest key that is not yet. True when there was anything to do.
+/// Seals everything under the newest key. True when there was anything to do.
 pub async fn rewrap(tx: &mut Tx, seals: &Seals) -> Result<bool, Fault> {
     if std::ptr::eq(in_force(tx, seals).await?, seals.newest()) {
         return Ok(false);
@@ -98,8 +98,8 @@ pub async fn rewrap(tx: &mut Tx, seals: &Seals) -> Result<bool, Fault> {
     Ok(true)
 }
 
-/// The key pseudonyms are made with. It is derived from the first master key and then sealed like
-/// every other, so that a new master key does not forget whose log-ins failed.
+/// The key for pseudonyms. It is derived from the first master key and then sealed like every other, so that
+/// counters of failed log-ins survive a new master key.
 pub async fn pseudonyms(db: &Db, seals: &Seals, store: bool) -> Result<PseudonymKey, Fault> {
     let stored = meta::get(&mut db.reader().await?, PSEUDONYM_KEY).await?;
     if let Some(sealed) = stored {
@@ -121,7 +121,7 @@ pub async fn pseudonyms(db: &Db, seals: &Seals, store: bool) -> Result<Pseudonym
     Ok(PseudonymKey::new(key))
 }
 
-/// The keys of a new database, made before its transaction begins: RSA takes a tenth of a second.
+/// The keys of a new database, generated before its transaction because RSA takes a tenth of a second.
 pub struct FirstKeys {
     check: Vec<u8>,
     signing: Vec<StoredKey>,
@@ -129,7 +129,7 @@ pub struct FirstKeys {
 }
 
 impl FirstKeys {
-    /// Makes and seals one key of each kind.
+    /// Generates and seals one key of each kind.
     pub fn make(seal: &SealKey, entropy: &dyn Entropy, now: Timestamp) -> Result<Self, Fault> {
         let signing = [SigningAlg::Es256, SigningAlg::Rs256]
             .into_iter()
@@ -143,7 +143,7 @@ impl FirstKeys {
         })
     }
 
-    /// Stores them, unless another process was first: the check value is the gate. True when stored.
+    /// Stores them, unless another process was first, which the check value decides. True when stored.
     pub async fn store(&self, tx: &mut Tx, now: Timestamp) -> Result<bool, Fault> {
         if !meta::put_once(tx, KEY_CHECK, &self.check).await? {
             return Ok(false);
@@ -161,18 +161,18 @@ impl FirstKeys {
     }
 }
 
-/// A key that was made and is not stored yet.
+/// A generated key that is not stored yet.
 pub struct MadeKey {
     /// The parsed key and the bytes to seal.
     pub generated: GeneratedKey,
     /// The state it begins in.
     pub state: KeyState,
-    /// When it was made.
+    /// When it was generated.
     pub at: Timestamp,
 }
 
 impl MadeKey {
-    /// Makes one. RSA takes about a tenth of a second.
+    /// Generates a key. RSA takes about a tenth of a second.
     pub fn new(alg: SigningAlg, state: KeyState, now: Timestamp) -> Result<Self, Fault> {
         Ok(Self { generated: SigningKey::generate(alg)?, state, at: now })
     }
@@ -198,7 +198,7 @@ impl MadeKey {
     }
 }
 
-/// Makes sure that a key of this algorithm signs: a server that was told to use it cannot wait.
+/// Ensures that a key of this algorithm is active: a server that is configured to use it cannot wait.
 pub async fn ensure_active(
     db: &Db,
     seals: &Seals,
@@ -222,7 +222,7 @@ pub async fn ensure_active(
     Ok(inserted.then_some(stored.facts.kid))
 }
 
-/// Unseals and parses the signing keys; those that `before` holds are parsed already.
+/// Unseals and parses the signing keys, except those already parsed in `before`.
 pub async fn keyring(
     link: &mut impl Link,
     seals: &Seals,
@@ -250,13 +250,13 @@ pub async fn keyring(
     Ok(keyring)
 }
 
-/// A key that has left the published set, to look at what it signed. The public half in the
-/// database is not sealed, so it is taken from the private one. None when it cannot be opened.
+/// A key that is no longer published, for diagnosing tokens. The public half in the database is not authenticated,
+/// so it is derived from the private one. `None` if it cannot be unsealed.
 pub fn retired(seals: &Seals, stored: &StoredKey) -> Option<SigningKey> {
     unsealed(seals, stored).ok()
 }
 
-/// The seal binds a key to its name and algorithm; the name of one that was imported is its own.
+/// The seal binds a key to its `kid` and algorithm. The `kid` of an imported key was chosen.
 fn unsealed(seals: &Seals, stored: &StoredKey) -> Result<SigningKey, Fault> {
     let KeyFacts { kid, alg, .. } = &stored.facts;
     let pkcs8 = seals
@@ -265,7 +265,7 @@ fn unsealed(seals: &Seals, stored: &StoredKey) -> Result<SigningKey, Fault> {
     Ok(SigningKey::parse(*alg, &pkcs8)?.named(kid.clone()))
 }
 
-/// Unseals the keys that vouch for refresh tokens; those that `before` holds are there already.
+/// Unseals the keys for refresh tokens, except those already in `before`.
 pub async fn refresh_keys(
     link: &mut impl Link,
     seals: &Seals,

@@ -1,4 +1,4 @@
-//! What use cases do with keys: making, sealing and parsing them, and sealing everything anew.
+//! Key operations for use cases: generating, sealing and parsing keys, and resealing everything.
 
 use std::sync::Arc;
 
@@ -18,8 +18,8 @@ use super::{MadeKey, in_force, retired, rewrap};
 use crate::app::{App, cache, outbox};
 
 impl App {
-    /// A new secret for the API with this row id: sealed for storage in this transaction, and as it
-    /// is handed over once.
+    /// A new secret for the API with this row id: sealed for storage in this transaction, and in the clear to be
+    /// shown once.
     ///
     /// # Errors
     /// Unavailable when the master key was replaced and this process does not have the new one.
@@ -32,7 +32,7 @@ impl App {
         cache::new_secret(seal, &*self.entropy, api)
     }
 
-    /// A secret that was made elsewhere, sealed for the API with this row id.
+    /// A given secret, sealed for the API with this row id.
     ///
     /// # Errors
     /// As [`new_shared_secret`](Self::new_shared_secret).
@@ -45,7 +45,7 @@ impl App {
         cache::seal_secret(in_force(tx, &self.seal).await?, api, secret)
     }
 
-    /// The secret of a stored API, to compare it. None where it has none.
+    /// The secret of a stored API, for a comparison; `None` if it has none.
     ///
     /// # Errors
     /// When it cannot be unsealed.
@@ -53,7 +53,7 @@ impl App {
         cache::open_secret(&self.seal, stored)
     }
 
-    /// Makes a signing key, off the request's path: RSA takes a tenth of a second.
+    /// Generates a signing key outside of the request path, because RSA takes a tenth of a second.
     ///
     /// # Errors
     /// Only when the crypto library fails.
@@ -75,7 +75,7 @@ impl App {
         made.sealed(in_force(tx, &self.seal).await?)
     }
 
-    /// The parsed form of a stored key, published or not; none when its seal does not open.
+    /// The parsed form of a stored key, published or not; `None` if it cannot be unsealed.
     #[must_use]
     pub fn parsed_key(&self, stored: &StoredKey) -> Option<Arc<SigningKey>> {
         let published = self.keyring().parsed(&stored.facts.kid);
@@ -85,7 +85,7 @@ impl App {
     /// Seals everything under the newest master key. True when there was anything to do.
     ///
     /// # Errors
-    /// When something opens with neither key; then nothing was changed.
+    /// When a value opens with neither key. Nothing was changed then.
     pub async fn rewrap(&self, tx: &mut Tx) -> Result<bool, Fault> {
         if !rewrap(tx, &self.seal).await? {
             return Ok(false);

@@ -1,9 +1,9 @@
 //! Rate limits by network and by user, in the memory of this process.
 //!
-//! Owns one table of buckets for each purpose, and the clock they run by: a monotonic one, so that no
-//! change of the wall clock closes or opens a limit. A request whose client address is unknown is not
-//! counted under the address of a proxy: limits on writes and on guessed user codes apply to all such requests
-//! together, other limits on failures do not apply to it.
+//! Owns one table of buckets for each purpose, and their clock: a monotonic one, so that a change of the wall clock
+//! neither closes nor opens a limit. A request whose client address is unknown is not counted under the address of
+//! a proxy. Limits on writes and on guessed user codes apply to all such requests together; other limits on
+//! failures do not apply to them.
 
 use std::hash::RandomState;
 use std::net::IpAddr;
@@ -23,7 +23,7 @@ pub struct AddressLimiter {
     tables: Vec<Mutex<BucketTable>>,
 }
 
-/// What is counted, and under whom.
+/// The counted event, and its network or user.
 #[derive(Debug, Clone, Copy)]
 pub struct Subject<'a> {
     purpose: RateLimit,
@@ -57,27 +57,27 @@ impl<'a> Subject<'a> {
 }
 
 impl AddressLimiter {
-    /// No network has taken anything yet.
+    /// Empty tables.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         let tables = RateLimit::ALL.iter().map(|_| Mutex::default()).collect();
         Self { clock, hasher: RandomState::new(), tables }
     }
 
-    /// Takes one.
+    /// Takes one token from the bucket.
     ///
     /// # Errors
-    /// How long to wait for the next.
+    /// How long to wait for the next token.
     pub fn take(&self, subject: Subject<'_>) -> Result<(), TimeSpan> {
         let Some((bucket, counted)) = self.counted(subject) else { return Ok(()) };
         self.table(subject.purpose).take(bucket, counted, self.clock.counted())
     }
 
-    /// Whether more than `reserved` can be taken, without taking any. `Ok(false)` when what is
-    /// reserved uses up what is left.
+    /// Whether more than `reserved` tokens are left, without taking any. `Ok(false)` when the reservations use up
+    /// the rest.
     ///
     /// # Errors
-    /// There is nothing to take; how long to wait for the next.
+    /// The bucket is empty: how long to wait for the next token.
     pub fn has_more_than(&self, reserved: usize, subject: Subject<'_>) -> Result<bool, TimeSpan> {
         let Some((bucket, counted)) = self.counted(subject) else { return Ok(true) };
         let now = self.clock.counted();
@@ -87,13 +87,13 @@ impl AddressLimiter {
         Ok(left > reserved)
     }
 
-    /// Clears what a network has taken: it may take as much as one that has taken nothing.
+    /// Refills the bucket of a network.
     pub fn clear(&self, purpose: RateLimit, address: IpAddr) {
         let (bucket, counted) = (purpose.bucket(), Counted::new(&self.hasher, address, ""));
         self.table(purpose).clear(bucket, counted);
     }
 
-    /// Gives one back: the request turned out not to be what is counted.
+    /// Returns a token, because the request turned out not to be what is counted.
     pub fn give_back(&self, subject: Subject<'_>) {
         if let Some((bucket, counted)) = self.counted(subject) {
             self.table(subject.purpose).give_back(bucket, counted);

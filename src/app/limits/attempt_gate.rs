@@ -1,8 +1,8 @@
-//! Attempts under way in this process: reserved one after the other, decided in parallel.
+//! Attempts in progress in this process: reserved one at a time, decided in parallel.
 //!
-//! An attempt reserves before it is checked. One that finds a limit used up by reservations, and not by
-//! failures that were counted, waits for a decision: a right password gives its reservation back. What
-//! was counted is kept elsewhere.
+//! An attempt reserves before it is checked. One that finds a limit used up by reservations, and not by failures
+//! that were counted, waits for a decision: a right password returns its reservation. The counts themselves are
+//! kept elsewhere.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +12,7 @@ use tokio::sync::{Notify, OwnedMutexGuard};
 
 type Limits = HashMap<Vec<u8>, Arc<State>>;
 
-/// The limits that attempts under way are held against, by name. There are as many as attempts.
+/// The limits with attempts in progress, by name.
 #[derive(Clone, Default)]
 pub struct AttemptGate(Arc<Mutex<Limits>>);
 
@@ -60,13 +60,13 @@ impl Attempt {
         Arc::clone(&self.state.turn).lock_owned().await
     }
 
-    /// How many attempts have reserved and are not decided yet.
+    /// How many attempts have reserved and are undecided.
     #[must_use]
     pub fn pending(&self) -> usize {
         self.state.pending.load(Ordering::Acquire)
     }
 
-    /// How many attempts have been decided since the first that is still here began.
+    /// How many attempts have been decided since the first one that is still in progress began.
     #[must_use]
     pub fn decisions(&self) -> usize {
         self.state.decisions.load(Ordering::Acquire)
@@ -78,7 +78,7 @@ impl Attempt {
         self.state.decided.notified().await;
     }
 
-    /// The attempt reserves.
+    /// Reserves for this attempt.
     #[must_use]
     pub fn reserve(&self) -> PendingAttempt {
         self.state.pending.fetch_add(1, Ordering::AcqRel);
@@ -87,8 +87,8 @@ impl Attempt {
 }
 
 impl PendingAttempt {
-    /// The holder of the turn takes its own reservation back. It is not woken by that: it would reserve again
-    /// at once, for as long as it may wait.
+    /// Withdraws the reservation without waking the holder of the turn, which is this attempt itself: it would
+    /// otherwise reserve again in a loop.
     pub fn withdraw(mut self) {
         self.wakes = false;
     }
@@ -100,7 +100,7 @@ impl Drop for PendingAttempt {
         state.decisions.fetch_add(1, Ordering::AcqRel);
         state.pending.fetch_sub(1, Ordering::AcqRel);
         if self.wakes {
-            // Stored for the holder of the turn that is not waiting yet.
+            // The notification is stored if the holder of the turn is not waiting yet.
             state.decided.notify_one();
         }
     }
@@ -109,7 +109,7 @@ impl Drop for PendingAttempt {
 impl Drop for Attempt {
     fn drop(&mut self) {
         let mut limits = self.gate.limits();
-        // This one's and the map's: no other attempt is here, and none can come while it is locked.
+        // Only this attempt and the map hold it, and no other can join while the map is locked.
         if Arc::strong_count(&self.state) == 2 {
             limits.remove(&self.name);
         }

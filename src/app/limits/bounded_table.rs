@@ -1,4 +1,4 @@
-//! A table of bounded size. When it is full, a new entry takes the place of an old one.
+//! A table of bounded size. When it is full, a new entry replaces an old one.
 //!
 //! Eviction is second chance with a bounded search: an insertion looks at a fixed number of entries,
 //! however many there are.
@@ -19,7 +19,7 @@ pub(super) struct BoundedTable<V> {
 struct Slot<V> {
     key: u64,
     value: V,
-    /// Whether it was used since the hand last passed.
+    /// Whether it was used since the clock hand last passed.
     used: bool,
 }
 
@@ -41,8 +41,8 @@ impl<V> BoundedTable<V> {
         self.slots.get(*self.index.get(&key)?).map(|slot| &slot.value)
     }
 
-    /// Stores a value. When the table is full it returns the value whose place was taken: one that
-    /// `is_spent`, or one that was not used since the hand last passed, if there is one near the hand.
+    /// Stores a value. When the table is full it returns the evicted value: preferably one that `is_spent`, or one
+    /// that was not used since the hand last passed, near the hand.
     pub(super) fn insert(
         &mut self,
         key: u64,
@@ -54,7 +54,7 @@ impl<V> BoundedTable<V> {
         self.replace(at, key, value)
     }
 
-    /// Stores a value in the place of the least of those near the hand when the table is full.
+    /// Stores a value. When the table is full it replaces the least value near the hand.
     pub(super) fn insert_over_least(&mut self, key: u64, value: V)
     where
         V: Ord,
@@ -68,7 +68,7 @@ impl<V> BoundedTable<V> {
         }
     }
 
-    /// Stores a value where its key or a free slot is; gives it back when there is neither.
+    /// Stores a value under its key or in a free slot; returns it if there is neither.
     fn insert_if_free(&mut self, key: u64, value: V) -> Option<V> {
         if let Some(known) = self.get(key) {
             *known = value;
@@ -89,7 +89,7 @@ impl<V> BoundedTable<V> {
         Some(old.value)
     }
 
-    /// The slot to evict; the hand goes on behind it.
+    /// The slot to evict; the hand moves past it.
     fn victim(&mut self, mut is_spent: impl FnMut(&V) -> bool) -> usize {
         let mut at = self.hand;
         for _ in 0..MAX_PROBES {

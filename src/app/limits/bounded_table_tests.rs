@@ -1,4 +1,4 @@
-//! The table by itself: what is evicted, and how much is looked at for it.
+//! Tests of eviction and of the bound on its search.
 
 use super::*;
 

@@ -1,9 +1,8 @@
 //! Token buckets by network, in bounded memory.
 //!
-//! When the table is full, the bucket of another network is evicted. What had been taken from it is not
-//! forgotten: it stands for the prefix around that network, and networks of this prefix that have no
-//! bucket of their own take from the prefix's until it has refilled. So an attacker cannot empty the
-//! table to be free of a limit, and networks elsewhere notice nothing.
+//! When the table is full, the bucket of another network is evicted and becomes the bucket of that network's
+//! prefix. Networks of this prefix without a bucket of their own take from it until it has refilled. So an attacker
+//! cannot escape a limit by filling the table, and networks elsewhere are not affected.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
@@ -17,10 +16,10 @@ use super::bounded_table::BoundedTable;
 
 /// The most networks with a bucket of their own, for each purpose.
 pub const MAX_NETWORKS: usize = 65_536;
-/// The most prefixes that stand for evicted networks.
+/// The most prefixes with the bucket of an evicted network.
 const MAX_PREFIXES: usize = MAX_NETWORKS / 4;
 
-/// Where a caller is counted: under its network and a name, and under its prefix and that name.
+/// The keys of a caller: its network and a name, and its prefix and that name.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Counted {
     network: u64,
@@ -28,13 +27,13 @@ pub(super) struct Counted {
 }
 
 impl Counted {
-    /// `name` tells callers of one network apart; empty when all of them are counted together.
+    /// `name` distinguishes callers of one network; it is empty when all of them are counted together.
     pub(super) fn new(hasher: &RandomState, address: IpAddr, name: &str) -> Self {
         let key = |net: IpAddr, what: u8| hasher.hash_one((what, net, name));
         Self { network: key(network(address), 0), prefix: key(prefix(address), 1) }
     }
 
-    /// A user, with a place of their own also where their own bucket was evicted.
+    /// A user. The key of the prefix is unique as well, so that an evicted bucket is not shared.
     pub(super) fn of_user(hasher: &RandomState, user: UserId) -> Self {
         let key = |what: u8| hasher.hash_one((what, user.uuid()));
         Self { network: key(3), prefix: key(4) }
@@ -45,7 +44,7 @@ impl Counted {
         self.network
     }
 
-    /// The place that all callers of unknown addresses share.
+    /// The keys that all callers with unknown addresses share.
     pub(super) fn unknown(hasher: &RandomState) -> Self {
         let key = hasher.hash_one(2_u8);
         Self { network: key, prefix: key }
@@ -74,10 +73,10 @@ impl BucketTable {
         Self { networks: BoundedTable::new(networks), prefixes: BoundedTable::new(prefixes) }
     }
 
-    /// Takes one.
+    /// Takes one token.
     ///
     /// # Errors
-    /// How long to wait for the next.
+    /// How long to wait for the next token.
     pub(super) fn take(
         &mut self,
         bucket: Bucket,
@@ -102,27 +101,26 @@ impl BucketTable {
         {
             let before = self.prefixes.peek(evicted.prefix).copied();
             let level = before.map_or(evicted.level, |before| before.max(evicted.level));
-            // Where prefixes make room as well, those that refill soonest go.
+            // When the prefixes are full as well, those that refill soonest are evicted.
             self.prefixes.insert_over_least(evicted.prefix, level);
         }
         Ok(())
     }
 
-    /// The state of the bucket that the next one would be taken from.
+    /// The level of the bucket from which the next token would be taken.
     pub(super) fn level(&self, bucket: Bucket, counted: Counted) -> Level {
         let own = self.networks.peek(counted.network).map(|entry| entry.level);
         let level = own.or_else(|| self.prefixes.peek(counted.prefix).copied());
         level.unwrap_or(bucket.full())
     }
 
-    /// Fills a bucket. It has a place of its own until it is evicted, so that what stands for its prefix does not
-    /// count.
+    /// Refills a bucket. It has its own entry until it is evicted, so the bucket of its prefix does not count.
     pub(super) fn clear(&mut self, bucket: Bucket, counted: Counted) {
         let entry = Entry { level: bucket.full(), prefix: counted.prefix };
         self.networks.insert(counted.network, entry, |_| false);
     }
 
-    /// Gives one back.
+    /// Returns a token.
     pub(super) fn give_back(&mut self, bucket: Bucket, counted: Counted) {
         if let Some(entry) = self.networks.get(counted.network) {
             entry.level = bucket.give_back(entry.level);

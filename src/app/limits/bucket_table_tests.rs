@@ -1,4 +1,4 @@
-//! Buckets of networks and prefixes, also in a flood of networks.
+//! Tests of the buckets of networks and prefixes, also in a flood of networks.
 
 use super::*;
 
@@ -20,7 +20,7 @@ impl World {
         self.table.take(BUCKET, counted, NOW).is_ok()
     }
 
-    /// So many networks of other prefixes, each of which takes one.
+    /// Takes one token for each of this many networks of other prefixes.
     fn flood(&mut self, networks: u32) {
         for number in 0..networks {
             let [_, a, b, c] = number.to_be_bytes();

@@ -1,11 +1,9 @@
-//! The standing of networks: from which of them accounts have logged in lately, and which of them lost
-//! what they had earned by failures.
+//! The standing of networks: recent log-ins of accounts earn it, and failures lose it.
 //!
-//! An account lends standing to the networks it last logged in from, to a fixed number of them; the
-//! database holds which, and this process remembers it for a minute. Failed log-ins and requests that the
-//! queue for password hashes turned away are counted here in memory: a network has standing while they
-//! are fewer than its accounts make up for. Whose account it was is never asked: a lane that depended on
-//! the account would tell which accounts exist.
+//! An account lends standing to a fixed number of networks that it last logged in from. The database stores them,
+//! and this process caches them for a minute. Failed log-ins, and requests that the queue for password hashes
+//! refused, are counted in memory: a network has standing while its accounts outweigh them. The account of an
+//! attempt never matters, because a lane that depended on it would reveal which accounts exist.
 
 use std::hash::RandomState;
 use std::net::IpAddr;
@@ -17,7 +15,7 @@ use crate::domain::rate_limit::{MAX_STANDING, STANDING};
 use super::bounded_table::BoundedTable;
 use super::bucket_table::{BucketTable, Counted, MAX_NETWORKS};
 
-/// How long this process remembers what the database says: another one may have recorded a log-in.
+/// How long the stored networks are cached: another process may record a log-in.
 const REMEMBER: TimeSpan = TimeSpan::from_mins(1);
 
 #[derive(Debug, Clone, Copy)]
@@ -42,8 +40,7 @@ impl Standing {
         Self { clock, hasher: RandomState::new(), earned, failures: Mutex::default() }
     }
 
-    /// How many accounts lend this address's network their standing; none when the database has to be
-    /// asked.
+    /// How many accounts lend standing to this address's network; `None` if it must be read from the database.
     #[must_use]
     pub fn accounts(&self, address: IpAddr) -> Option<u32> {
         let key = Counted::new(&self.hasher, address, "").network();
@@ -51,7 +48,7 @@ impl Standing {
         (self.clock.counted() - earned.at < REMEMBER).then_some(earned.accounts)
     }
 
-    /// Remembers what the database says.
+    /// Caches the number from the database.
     pub fn learn(&self, address: IpAddr, accounts: u32) {
         let key = Counted::new(&self.hasher, address, "").network();
         let now = self.clock.counted();
@@ -59,7 +56,7 @@ impl Standing {
         lock(&self.earned).insert(key, Earned { accounts, at: now }, is_over);
     }
 
-    /// Asks the database again: an account has just logged in from there.
+    /// Drops the cached number, because an account has just logged in from there.
     pub fn forget(&self, address: IpAddr) {
         let key = Counted::new(&self.hasher, address, "").network();
         if let Some(earned) = lock(&self.earned).get(key) {
@@ -79,7 +76,7 @@ impl Standing {
         bucket.left(level, self.clock.counted()) > 0
     }
 
-    /// Counts a failed log-in, or a request that was turned away.
+    /// Counts a failed log-in, or a request that was refused.
     pub fn count(&self, address: IpAddr) {
         let accounts = self.accounts(address).unwrap_or(1).clamp(1, MAX_STANDING);
         let counted = Counted::new(&self.hasher, address, "");

@@ -1,4 +1,4 @@
-//! How standing is earned and lost.
+//! Tests of how standing is earned and lost.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 

@@ -1,4 +1,4 @@
-//! The parts of a working application, put together.
+//! Assembles the parts of an application.
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
@@ -35,7 +35,7 @@ use crate::app::revocation_feed::RevocationFeed;
 use crate::app::{App, AppState, IdempotentForms, JwksFetchLog, keys, write_probe};
 
 impl Startup {
-    /// The parts over an open database. Reads what is cached of it.
+    /// Assembles the parts for an open database, and fills the cache.
     pub(super) async fn assemble(
         self,
         db: Db,
@@ -142,7 +142,7 @@ fn start_hasher(config: &Config, entropy: &Arc<dyn Entropy>) -> Result<PasswordH
     PasswordHasher::start(cost, config.hash_workers, wait, Arc::clone(entropy))
 }
 
-/// A row that cannot be read, though the master key is right: the database is damaged.
+/// A row cannot be read although the master key is right: the database is damaged.
 fn damaged(found: &str, fault: Fault) -> OpenError {
     if fault.kind != FaultKind::Internal {
         return OpenError::Failed(fault);

@@ -1,17 +1,17 @@
-//! The issuer of a server whose port the system chose.
+//! The issuer of a server with a port chosen by the system.
 //!
-//! Owns the note that such a server leaves for the command line.
+//! Owns the row through which the command line learns it.
 
 use super::Startup;
 use crate::domain::outcome::Fault;
 use crate::store::{Db, meta};
 
-/// The row with the issuer of the server whose port the system chose last.
+/// The row with the last such issuer.
 const CHOSEN_ISSUER: &str = "chosen_issuer";
 
 impl Startup {
-    /// The issuer in force. Where it is not set and the system chooses the port, only the server knows: it
-    /// leaves a note for the command line.
+    /// The issuer in force. If it is not set and the system chooses the port, only the server knows it, and stores
+    /// it for the command line.
     pub(super) async fn issuer(&self, db: &Db) -> Result<String, Fault> {
         let config = &self.config;
         let chosen = config.listen.first().is_some_and(|address| address.port() == 0);

@@ -1,4 +1,4 @@
-//! Giving the room of deleted rows back, while no server works on the database.
+//! Shrinking a SQLite database while no server works on it.
 
 use std::path::Path;
 
@@ -15,19 +15,19 @@ use super::explain::explain;
 pub struct Compacted {
     /// With the write-ahead log beside it.
     pub before: u64,
-    /// Afterwards; there is no log then.
+    /// Afterwards, without a log.
     pub after: u64,
 }
 
-/// Writes the database file anew without the room of deleted rows. Holds the lock of a server meanwhile.
+/// Rewrites the database file without the space of deleted rows. Holds the server's lock meanwhile.
 ///
 /// # Errors
-/// When a server works on it, it is not SQLite, there is no room, or it cannot be opened.
+/// When a server works on it, it is not SQLite, the disk is full, or it cannot be opened.
 pub async fn compact(config: &Config) -> Result<Compacted, OpenError> {
     let Database::Sqlite(path) = &config.database else {
         return Err(OpenError::Configuration(
-            "SIGNET_DATABASE_URL names a PostgreSQL database, and this is for SQLite.\n  PostgreSQL gives \
-             room back by itself; ask its VACUUM."
+            "SIGNET_DATABASE_URL names a PostgreSQL database, and this is for SQLite.\n  PostgreSQL reuses space by \
+             itself; to shrink files, use VACUUM."
                 .to_owned(),
         ));
     };

@@ -1,7 +1,7 @@
-//! Reaching the database the settings name, and saying what is wrong when it cannot be reached.
+//! Connects to the configured database, and explains why it cannot be reached.
 //!
-//! Owns the difference between a database that cannot be had just now and one that has to be put right
-//! first. What is in it is judged by `schema`, `master_key` and `first_start`.
+//! Owns the distinction between a temporary failure and one that the operator must repair. `schema`, `master_key`
+//! and `first_start` judge the contents.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -17,14 +17,14 @@ use super::data_dir;
 use super::error::OpenError;
 use super::explain::{unreachable, unusable};
 
-/// The pauses between two attempts to reach a server grow from the first to the second.
+/// The first and the longest pause between two attempts to reach a server.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
 
-/// Waits for a PostgreSQL server that cannot be reached yet, for as long as the settings say, and says so
-/// in the log. Anything that waiting does not help against ends it at once. SQLite is not waited for.
+/// Waits for an unreachable PostgreSQL server for the configured time, and logs it. A permanent failure ends the
+/// wait at once. SQLite needs no wait.
 ///
 /// # Errors
-/// What [`connect`] would refuse with.
+/// The refusal that [`connect`] would return.
 pub async fn wait_for_database(config: &Config) -> Result<(), OpenError> {
     let Database::Postgres(url) = &config.database else { return Ok(()) };
     let give_up = Instant::now() + config.database_wait.std();
@@ -55,10 +55,10 @@ pub async fn wait_for_database(config: &Config) -> Result<(), OpenError> {
     }
 }
 
-/// Connects to a database that is there.
+/// Connects to an existing database.
 ///
 /// # Errors
-/// When it is not, or cannot be used; the text says what was found and what to type.
+/// When it does not exist or cannot be used. The text names what was found and what to do.
 pub async fn connect(config: &Config) -> Result<Db, OpenError> {
     let path = match &config.database {
         Database::Postgres(url) => {
@@ -70,8 +70,8 @@ pub async fn connect(config: &Config) -> Result<Db, OpenError> {
     };
     if !path.exists() {
         return Err(OpenError::Configuration(format!(
-            "there is no database at {}.\n  Only `signet serve` and `signet dev` make one. Run \
-             this where the server runs, or set SIGNET_DATA_DIR to its data directory.",
+            "there is no database at {}.\n  Only `signet serve` and `signet dev` create one. Run this where the \
+             server runs, or set SIGNET_DATA_DIR to its data directory.",
             path.display()
         )));
     }
@@ -87,19 +87,19 @@ fn refuse_damaged_header(path: &Path) -> Result<(), OpenError> {
     let mut found = [0; 16];
     let read = File::open(path).and_then(|mut file| file.read_exact(&mut found));
     match read {
-        // Shorter: an empty file is a new database, and SQLite itself refuses the rest. Unreadable:
-        // SQLite says why.
+        // A shorter file is either empty, which is a new database, or refused by SQLite. SQLite also reports an
+        // unreadable file.
         Err(_) => Ok(()),
         Ok(()) if found == *MAGIC => Ok(()),
         Ok(()) => Err(OpenError::Configuration(format!(
-            "the database {} is damaged or is no SQLite database: its first page is not SQLite's.\n  \
+            "the database {} is damaged or is not a SQLite database: its first page is invalid.\n  \
              Stop every signet that uses it and restore the newest backup.",
             path.display()
         ))),
     }
 }
 
-/// The same, making an empty SQLite file where there is none. True when it was made.
+/// The same, creating an empty SQLite file if there is none. True when it was created.
 ///
 /// # Errors
 /// As [`connect`].
@@ -108,7 +108,7 @@ pub(in crate::app) async fn connect_or_create(config: &Config) -> Result<(Db, bo
         Database::Postgres(_) => false,
         Database::Sqlite(path) => data_dir::create_database(path).map_err(|error| {
             OpenError::of_file(
-                &format!("the database {} cannot be made", path.display()),
+                &format!("the database {} cannot be created", path.display()),
                 &error,
                 "Check the directory, or name another file in SIGNET_DATABASE_URL.",
             )

@@ -1,6 +1,6 @@
 //! The data directory: its files, their modes, and the lock that keeps a second server out.
 //!
-//! Owns everything that is made on disk outside the database itself.
+//! Owns everything that is created on disk besides the database.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
@@ -20,7 +20,7 @@ const MASTER_KEY: &str = "master.key";
 /// The name of the lock file.
 const LOCK: &str = "serve.lock";
 
-/// Makes the directory (0700) if it is missing. True when it was made.
+/// Creates the directory (0700) if it is missing. True when it was created.
 pub fn create(path: &Path) -> io::Result<bool> {
     match fs::DirBuilder::new().mode(0o700).create(path) {
         Ok(()) => Ok(true),
@@ -33,8 +33,7 @@ pub fn create(path: &Path) -> io::Result<bool> {
     }
 }
 
-/// Makes an empty database file (0600): SQLite gives the files beside it the same mode. True when
-/// it was made.
+/// Creates an empty database file (0600). SQLite gives the files beside it the same mode. True when it was created.
 pub fn create_database(path: &Path) -> io::Result<bool> {
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Ok(file) => {
@@ -46,7 +45,7 @@ pub fn create_database(path: &Path) -> io::Result<bool> {
     }
 }
 
-/// Where the master key's file is.
+/// The path of the master key.
 pub fn master_key_path(data_dir: &Path) -> PathBuf {
     data_dir.join(MASTER_KEY)
 }
@@ -68,8 +67,8 @@ pub fn read_master_key(data_dir: &Path) -> io::Result<Option<Secret<[u8; 32]>>> 
     }
 }
 
-/// Makes a master key (0600), on disk for good before anything is sealed with it: written aside,
-/// synced, then linked into place, so that a crash leaves either no file or a whole one.
+/// Creates a master key (0600). It is durable before anything is sealed with it: written to a temporary file,
+/// synced and linked into place, so that a crash leaves either no file or a complete one.
 pub fn create_master_key(data_dir: &Path, entropy: &dyn Entropy) -> io::Result<Secret<[u8; 32]>> {
     let key: [u8; 32] = random(entropy);
     let text = Zeroizing::new(URL_SAFE_NO_PAD.encode(key) + "\n");
@@ -81,7 +80,7 @@ pub fn create_master_key(data_dir: &Path, entropy: &dyn Entropy) -> io::Result<S
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
-    // A hard link fails where something is there already; a rename would replace it.
+    // A hard link fails if the file exists; a rename would replace it.
     fs::hard_link(&aside, master_key_path(data_dir))?;
     fs::remove_file(&aside)?;
     File::open(data_dir)?.sync_all()?;
@@ -90,9 +89,9 @@ pub fn create_master_key(data_dir: &Path, entropy: &dyn Entropy) -> io::Result<S
 
 /// Why the directory cannot be served.
 pub enum LockError {
-    /// Another server holds it.
+    /// Another server has locked it.
     Held,
-    /// The lock file cannot be made.
+    /// The lock file cannot be created.
     Io(io::Error),
 }
 

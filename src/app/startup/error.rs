@@ -1,4 +1,4 @@
-//! Why an application cannot be opened, sorted by what helps.
+//! Why an application cannot be opened, by remedy.
 
 use std::fmt;
 use std::io::{self, Write as _};
@@ -9,12 +9,11 @@ use crate::domain::outcome::Fault;
 /// Why it could not be opened.
 #[derive(Debug)]
 pub enum OpenError {
-    /// Something about settings, files or the database has to be changed first (exit code 78).
+    /// Settings, files or the database must be changed first (exit code 78).
     Configuration(String),
-    /// It passes: another process is at work, a server cannot be reached, a disk is full. Try again (exit
-    /// code 75).
+    /// A temporary failure: another process is at work, a server cannot be reached, a disk is full (exit code 75).
     TryAgain(String),
-    /// It conflicts with what is there (exit code 5).
+    /// It conflicts with the present state (exit code 5).
     Conflict(String),
     /// Anything else (exit code 1).
     Failed(Fault),
@@ -32,8 +31,8 @@ impl fmt::Display for OpenError {
 }
 
 impl OpenError {
-    /// Why something on disk cannot be made or written: `what` cannot be done, because of `error`. A full
-    /// disk passes; anything else is a matter for the operator, who reads `advice`.
+    /// Why something cannot be created or written on disk: `what` failed with `error`. A full disk is temporary;
+    /// for anything else the operator reads `advice`.
     pub(super) fn of_file(what: &str, error: &io::Error, advice: &str) -> Self {
         if is_full(error) {
             return Self::TryAgain(format!("{what}: the disk is full ({error}).\n  {MAKE_ROOM}"));
@@ -42,10 +41,10 @@ impl OpenError {
     }
 }
 
-/// What helps against a full disk.
-pub(super) const MAKE_ROOM: &str = "Make room and start again; nothing is lost.";
+/// The advice for a full disk.
+pub(super) const MAKE_ROOM: &str = "Free some space and start again; no data are lost.";
 
-/// Whether there is no room: on the disk, within a quota, or within a limit of the process.
+/// Whether there is no space: on the disk, within a quota, or within a limit of the process.
 pub(super) fn is_full(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -53,13 +52,13 @@ pub(super) fn is_full(error: &io::Error) -> bool {
     )
 }
 
-/// Whether a little more can be written in `directory`. SQLite says "disk I/O error" where it cannot make
-/// room for the memory it shares between processes, and that may as well be a broken disk.
+/// Tries to write a little in `directory`. SQLite reports "disk I/O error" when it cannot allocate its shared
+/// memory, and also for a broken disk.
 ///
 /// # Errors
 /// Why it cannot.
 pub(super) fn try_writing(directory: &Path) -> io::Result<()> {
-    // As much as the shared memory of a write-ahead log and one page.
+    // The size of the shared memory of a write-ahead log and one page.
     let some = [0; 40 * 1024];
     let mut file = tempfile::tempfile_in(directory)?;
     file.write_all(&some)?;

@@ -1,7 +1,7 @@
-//! What a fault of the database means at a start, and what to do about it.
+//! Explains database faults at a start, and what to do about them.
 //!
-//! Owns the texts and the choice between "try again" (75) and "put it right first" (78). The remedies of
-//! the driver's errors are in `store/error.rs`.
+//! Owns the texts and the choice between a temporary (75) and a permanent failure (78). The remedies for the
+//! driver's errors are in `store/error.rs`.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ use crate::store::error::{Remedy, code, driver_error, is_full, remedy_of, sqlite
 use super::error::{self, MAKE_ROOM, OpenError};
 use super::rights::missing_rights;
 
-/// The sentence about poolers that lend another session for each transaction.
+/// The hint about poolers in transaction mode.
 pub(super) const POOLER: &str = "A pooler such as PgBouncer lends another session for each \
     transaction and loses prepared statements.\n  Use PgBouncer 1.21 or newer with \
     max_prepared_statements above 0, or pool_mode = session, or connect to PostgreSQL directly.";
@@ -52,7 +52,7 @@ pub(super) fn unreachable(url: &str, fault: Fault) -> OpenError {
     OpenError::Configuration(format!("{server} cannot be used: {fault}.\n  {advice}"))
 }
 
-/// Host and port, for people; nothing else of the URL, which may hold a password in any part.
+/// Host and port for a message. Any other part of the URL may contain a password.
 fn place(url: &str) -> String {
     let url = Url::parse(url).ok();
     let host = url.as_ref().and_then(|url| Some((url.host_str()?, url.port().unwrap_or(5432))));
@@ -73,7 +73,7 @@ pub(in crate::app) fn unusable(path: &Path, fault: &Fault) -> OpenError {
                 "the database {shown} is locked by another process.\n  Try again when it is done."
             ));
         }
-        // FULL says so. IOERR, CANTOPEN and READONLY may be the same, or a broken or read-only disk.
+        // FULL is unambiguous. IOERR, CANTOPEN and READONLY may mean a full, a broken or a read-only disk.
         Some(13) => return full_disk(path),
         Some(8 | 10 | 14) if full() => return full_disk(path),
         _ => {}
@@ -100,7 +100,7 @@ fn full_disk(path: &Path) -> OpenError {
     ))
 }
 
-/// Says what helps, where a fault alone would not.
+/// Adds advice to a fault.
 pub async fn explain(database: &Database, db: &Db, error: OpenError) -> OpenError {
     let OpenError::Failed(fault) = error else { return error };
     match database {
@@ -109,7 +109,7 @@ pub async fn explain(database: &Database, db: &Db, error: OpenError) -> OpenErro
     }
 }
 
-/// What a fault of a SQLite file means while it is being brought up to date or read.
+/// Explains a fault of a SQLite file during migration or reading.
 fn explain_sqlite(path: &Path, fault: Fault) -> OpenError {
     match code(&fault).as_deref().and_then(sqlite_primary) {
         Some(5 | 6 | 8 | 10 | 11 | 13 | 14 | 26) => unusable(path, &fault),
@@ -117,7 +117,7 @@ fn explain_sqlite(path: &Path, fault: Fault) -> OpenError {
     }
 }
 
-/// What a fault of a PostgreSQL server that was reached means.
+/// Explains a fault of a reachable PostgreSQL server.
 async fn explain_postgres(db: &Db, fault: Fault) -> OpenError {
     let Some(code) = code(&fault) else { return OpenError::Failed(fault) };
     match code.as_str() {

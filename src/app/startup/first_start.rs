@@ -1,8 +1,8 @@
-//! Whether a start is the first one, and whether it may be.
+//! Whether a start is the first one, and whether a first start is allowed.
 //!
-//! A database that was lost (a volume that is not mounted, a wrong directory) looks like one that was never
-//! there. Serving a new, empty one in its place would be worse than not starting: every user is gone,
-//! and the set-up link makes an administrator of the person who reads the log.
+//! A lost database (an unmounted volume, a wrong directory) looks like a first start. Serving a new, empty one
+//! would be worse than not starting: every user is gone, and the set-up link makes any reader of the log an
+//! administrator.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use super::{OpenError, OpenPurpose, Startup, data_dir};
 use crate::app::keys;
 
 impl Startup {
-    /// Judges the files before anything is made: SQLite alone keeps its database in one.
+    /// Judges the files before anything is created. Only SQLite keeps its database in a file.
     pub(super) fn check_files(&self) -> Result<(), OpenError> {
         let Database::Sqlite(path) = &self.config.database else { return Ok(()) };
         if !self.serves() {
@@ -26,8 +26,8 @@ impl Startup {
         self.check_purpose(false)
     }
 
-    /// Judges a database that was reached. On SQLite a first start that was cut off is completed;
-    /// on PostgreSQL it cannot be told from a lost database.
+    /// Judges a reachable database. On SQLite an interrupted first start is completed; on PostgreSQL it cannot be
+    /// distinguished from a lost database.
     pub(super) async fn check_sealed(&self, db: &Db, fresh: bool) -> Result<bool, OpenError> {
         let sealed = !fresh && keys::is_sealed(&mut db.reader().await?).await?;
         if !self.serves() {
@@ -41,7 +41,7 @@ impl Startup {
         Ok(sealed)
     }
 
-    /// Whether it suits what the start was asked for that there is a database, or none.
+    /// Whether the existence of the database fits the purpose of the start.
     fn check_purpose(&self, exists: bool) -> Result<(), OpenError> {
         let anew = self.purpose == OpenPurpose::ServeNewDatabase;
         if exists {
@@ -57,8 +57,8 @@ impl Startup {
         Ok(())
     }
 
-    /// Refuses what is left of a database. SQLite takes a file without a byte for a new database and
-    /// throws the write-ahead log beside it away; a server would go on with no users and other keys.
+    /// Refuses the remains of a database. SQLite treats an empty file as a new database and discards the
+    /// write-ahead log beside it; the server would continue with no users and other keys.
     fn refuse_remains(&self, path: &Path) -> Result<(), OpenError> {
         let mut log = path.as_os_str().to_owned();
         log.push("-wal");
@@ -67,8 +67,8 @@ impl Startup {
             return Ok(());
         }
         Err(OpenError::Configuration(format!(
-            "the database {} is {}, but {} is there.\n  Restore the newest backup. To begin anew \
-             instead, remove the database's files.",
+            "the database {} is {}, but {} is there.\n  Restore the newest backup. To start over instead, remove the \
+             database's files.",
             path.display(),
             if path.exists() { "empty" } else { "missing" },
             log.display()
@@ -86,7 +86,7 @@ impl Startup {
         OpenError::Configuration(format!(
             "{found}, but the master key {} of an earlier start is there.\n  If the database is lost, \
              restore the newest backup; check that its volume is mounted and that SIGNET_DATA_DIR and \
-             SIGNET_DATABASE_URL are right.\n  To begin anew with this key, type once:  signet serve \
+             SIGNET_DATABASE_URL are right.\n  To start over with this key, run once:  signet serve \
              --new-database",
             key.display()
         ))
@@ -94,16 +94,16 @@ impl Startup {
 
     fn database_exists(&self) -> OpenError {
         OpenError::Conflict(format!(
-            "--new-database was given, but {} exists.\n  Start without it. To begin anew, move the \
-             database away first.",
+            "--new-database was given, but {} exists.\n  Start without it. To start over, move the database away \
+             first.",
             self.describe_database()
         ))
     }
 
     fn new_database_forbidden(&self) -> OpenError {
         OpenError::Configuration(format!(
-            "there is no database of Signet yet ({}), and SIGNET_NEW_DATABASE=never forbids to make \
-             one.\n  If there was one, restore the newest backup, and check that its volume is mounted. \
+            "there is no database of Signet yet ({}), and SIGNET_NEW_DATABASE=never forbids creating one.\n  If \
+             there was one, restore the newest backup, and check that its volume is mounted. \
              For a first start set SIGNET_NEW_DATABASE=allowed.",
             self.describe_database()
         ))

@@ -1,4 +1,4 @@
-//! The master key of a start: found, made once, or refused.
+//! The master key of a start: found, created once, or refused.
 
 use crate::base::{Secret, Timestamp};
 use crate::crypto::seal::Seals;
@@ -8,7 +8,7 @@ use super::{Created, OpenError, Startup, data_dir};
 use crate::app::keys::FirstKeys;
 
 impl Startup {
-    /// The master key, if there is one; nothing where a server is to make it.
+    /// The master key, if there is one; `None` if a server is to create it.
     pub(super) fn find_master_key(
         &self,
         sealed: bool,
@@ -32,10 +32,9 @@ impl Startup {
         }
         if sealed {
             return Err(OpenError::Configuration(format!(
-                "{} exists, but its master key {} is missing.\n  Signet will not make a new one: \
-             nothing sealed in the database could be read again.\n  Restore the file from your \
-             backup, or set SIGNET_MASTER_KEY or SIGNET_MASTER_KEY_FILE.\n  To throw the data \
-             away instead, remove the database.",
+                "{} exists, but its master key {} is missing.\n  Signet does not create a new one: nothing sealed in \
+                 the database could be read again.\n  Restore the file from your \
+             backup, or set SIGNET_MASTER_KEY or SIGNET_MASTER_KEY_FILE.\n  To discard the data instead, remove the database.",
                 self.describe_database(),
                 path.display()
             )));
@@ -70,7 +69,7 @@ impl Startup {
     ) -> Result<(), OpenError> {
         let first = FirstKeys::make(seal.newest(), &*self.entropy, now)?;
         let mut tx = db.begin().await?;
-        // Two replicas may start on one empty database; the row decides whose keys it gets.
+        // Two replicas may start on one empty database. The row decides whose keys are stored.
         if first.store(&mut tx, now).await? {
             created.signing_keys = first.names();
         }
@@ -80,7 +79,7 @@ impl Startup {
 
     pub(super) fn never_served(&self) -> OpenError {
         OpenError::Configuration(format!(
-            "{} has never been served, so there is nothing to work on.\n  Start `signet serve` on it \
+            "{} has never been served, so it has no data yet.\n  Start `signet serve` on it \
          first, or set SIGNET_DATA_DIR to the data directory of your server.",
             self.describe_database()
         ))
@@ -93,8 +92,7 @@ impl Startup {
         };
         OpenError::Configuration(format!(
             "the master key in {found} is not the one {} was sealed with.\n  Restore the right key \
-         from your backup, or set SIGNET_MASTER_KEY or SIGNET_MASTER_KEY_FILE; while the key is \
-         being\n  replaced, the one before it in SIGNET_MASTER_KEY_OLD.\n  Nothing was changed.",
+         from your backup, or set SIGNET_MASTER_KEY or SIGNET_MASTER_KEY_FILE; while the key is being\n  replaced, set the previous one in SIGNET_MASTER_KEY_OLD.\n  Nothing was changed.",
             self.describe_database()
         ))
     }

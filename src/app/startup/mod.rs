@@ -1,8 +1,8 @@
-//! From the settings to a working [`App`], on the first start and on every other.
+//! Opens a working [`App`] from the settings.
 //!
-//! Owns the order in which things are made, so that a crash half way leaves a state the next start
-//! completes: directory, lock, empty database, schema, master key (synced before anything is sealed),
-//! keys. Each refusal says what is wrong, what was found and what to type.
+//! Owns the order of creation, so that the next start completes what a crash interrupted: directory, lock, empty
+//! database, schema, master key (synced before anything is sealed), keys. Each refusal names the problem, what was
+//! found and what to do.
 
 mod assemble;
 mod chosen_issuer;
@@ -43,19 +43,19 @@ pub use permissions::exposure;
 pub use running::{differing_settings, is_new_installation};
 pub use schema::check_encoding;
 
-/// What an [`App`] is opened for.
+/// The purpose of opening an [`App`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OpenPurpose {
-    /// To serve: makes what is missing, migrates, and keeps other servers off the directory.
+    /// To serve: creates what is missing, migrates, and locks out other servers.
     Serve,
-    /// The same, to begin with a new database although a master key of an earlier start is there. Refused
-    /// where there is a database.
+    /// The same, with a new database although a master key of an earlier start exists. Refused if there is a
+    /// database.
     ServeNewDatabase,
-    /// To work beside a server on what is there: makes nothing.
+    /// To work beside a server on what exists: creates nothing.
     Administer,
 }
 
-/// What was made on the way.
+/// The resources that the start created.
 #[derive(Debug, Default, Clone)]
 pub struct Created {
     /// The data directory.
@@ -72,13 +72,13 @@ pub struct Created {
 pub struct Opened {
     /// The application.
     pub app: App,
-    /// What was made.
+    /// The created resources.
     pub created: Created,
-    /// Keeps other servers off the data directory while it lives.
+    /// The lock on the data directory, held while this lives.
     pub lock: Option<File>,
 }
 
-/// What a start begins with.
+/// The parameters of a start.
 pub struct Startup {
     /// The settings.
     pub config: Config,
@@ -86,12 +86,12 @@ pub struct Startup {
     pub clock: Arc<dyn Clock>,
     /// The random source.
     pub entropy: Arc<dyn Entropy>,
-    /// What the application is opened for.
+    /// The purpose of opening the application.
     pub purpose: OpenPurpose,
 }
 
 impl Startup {
-    /// Opens the application. Must be called on the runtime that storage shall work on.
+    /// Opens the application. Must be called on the storage runtime.
     ///
     /// # Errors
     /// See [`OpenError`].
@@ -129,7 +129,7 @@ impl Startup {
         Ok((self.assemble(db, seal, clock).await?, created))
     }
 
-    /// Brings the database to where it can be served: schema, master key, keys.
+    /// Prepares the database: schema, master key, keys.
     async fn prepare(
         &self,
         db: &Db,
@@ -148,7 +148,7 @@ impl Startup {
         if serves {
             migrate::up(db).await?;
         }
-        // Only now: a start that fails before has left no master key that looks like an earlier start.
+        // Created only now, so that a start that failed earlier leaves no master key behind.
         let master = match found {
             Some(key) => key,
             None => self.create_master_key(created)?,
@@ -164,7 +164,7 @@ impl Startup {
         Ok((seal, clock))
     }
 
-    /// Makes sure that the database is sealed under a master key at hand; a server seals a new one.
+    /// Checks that the database is sealed under an available master key; a server seals a new one.
     async fn check_master_key(
         &self,
         db: &Db,
@@ -179,7 +179,7 @@ impl Startup {
                 if fit_of(db, seal).await? == MasterKeyFit::Wrong {
                     return Err(self.wrong_master_key());
                 }
-                // The first rows are moved into the database file before anything relies on them: in
+                // Checkpoints the first rows into the database file before anything relies on them. If they were in
                 // the write-ahead log alone, a damaged log would look like an unused database.
                 db.empty_log().await?;
             }
@@ -193,7 +193,7 @@ impl Startup {
         self.purpose != OpenPurpose::Administer
     }
 
-    /// The database as an operator knows it.
+    /// The database for messages to the operator.
     fn describe_database(&self) -> String {
         match &self.config.database {
             Database::Sqlite(path) => path.display().to_string(),
@@ -210,9 +210,9 @@ impl Startup {
         }
         let made = data_dir::create(dir).map_err(|error| {
             OpenError::of_file(
-                &format!("the data directory {} cannot be made", dir.display()),
+                &format!("the data directory {} cannot be created", dir.display()),
                 &error,
-                "Make it, or name another one in SIGNET_DATA_DIR.",
+                "Create it, or name another one in SIGNET_DATA_DIR.",
             )
         })?;
         if made {

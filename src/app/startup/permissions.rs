@@ -1,8 +1,8 @@
-//! Who else on the machine can read or replace the files of Signet.
+//! The permissions of Signet's files.
 //!
-//! Owns the modes of the files that Signet makes: what others can do with them is taken away at the start,
-//! or the start is refused. Files that settings name are not Signet's, often those of an orchestrator
-//! that mounts them for every user of a container: they are warned of and nothing else.
+//! Owns the modes of the files that Signet creates: world access is removed at the start, or the start is refused.
+//! Files that settings name belong to others, often to an orchestrator that mounts them for every user of a
+//! container, so they only cause warnings.
 
 use std::ffi::OsStr;
 use std::fs::{self, Permissions};
@@ -14,54 +14,54 @@ use rustix::process::geteuid;
 use super::{OpenError, data_dir};
 use crate::config::{Config, Database};
 
-/// What users that are neither owner nor of the group may do.
+/// The permission bits of others.
 const WORLD: u32 = 0o007;
-/// What the group may do.
+/// The permission bits of the group.
 const GROUP: u32 = 0o070;
-/// Every user may make, rename and remove entries of a directory.
+/// Every user may create, rename and remove entries of a directory.
 const WORLD_WRITABLE: u32 = 0o002;
 /// A directory that many share, such as /tmp.
 const STICKY: u32 = 0o1000;
-/// How the names of all files begin that Signet, SQLite or a file system makes in a data directory.
+/// The prefixes of the names that Signet, SQLite or a file system creates in a data directory.
 const OWN_NAMES: [&str; 4] = ["master.key", "signet.db", "serve.lock", LOST_FOUND];
-/// What a file system makes at its root.
+/// A directory that file systems create at their root.
 const LOST_FOUND: &str = "lost+found";
 
-/// What there is to say about the files.
+/// The findings about the files.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Exposure {
-    /// Sentences for the operator.
+    /// Warnings for the operator.
     pub warnings: Vec<String>,
-    /// Files that others can read or replace, and that cannot be narrowed.
+    /// Files that others can read or replace and whose mode cannot be changed.
     refused: Vec<String>,
-    /// Directories in which others can replace master key or database, and that are not Signet's to close.
+    /// Directories that Signet may not change, in which others can replace the master key or the database.
     open_directories: Vec<String>,
 }
 
-/// Whether findings are only told, or acted upon.
+/// Whether findings are only reported, or also repaired.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Manner {
     Tell,
     Narrow,
 }
 
-/// What a start would say, changing nothing.
+/// The findings of a start, without changing anything.
 ///
 /// # Errors
-/// What a start would be refused with.
+/// The refusal of a start.
 pub fn exposure(config: &Config) -> Result<Exposure, OpenError> {
-    look(config, Manner::Tell)
+    inspect(config, Manner::Tell)
 }
 
-/// Takes away what others can do with the files that Signet makes.
+/// Removes world access from the files that Signet creates.
 ///
 /// # Errors
-/// When master key or database can be read or replaced by every user, and this cannot be changed.
+/// When every user can read or replace the master key or the database, and this cannot be changed.
 pub(super) fn narrow(config: &Config) -> Result<Exposure, OpenError> {
-    look(config, Manner::Narrow)
+    inspect(config, Manner::Narrow)
 }
 
-fn look(config: &Config, manner: Manner) -> Result<Exposure, OpenError> {
+fn inspect(config: &Config, manner: Manner) -> Result<Exposure, OpenError> {
     let mut found = Exposure::default();
     let (mut narrowed, mut group) = (Vec::new(), Vec::new());
     for file in own_files(config) {
@@ -97,8 +97,8 @@ fn look(config: &Config, manner: Manner) -> Result<Exposure, OpenError> {
     if !narrowed.is_empty() {
         let tense = if manner == Manner::Tell { "will be" } else { "was" };
         found.warnings.push(format!(
-            "every user of this machine had access to {}: this {tense} taken away. What was read before \
-             may have to be replaced: signet key rewrap",
+            "every user of this machine had access to {}: this {tense} revoked. Keys that may have been read should \
+             be replaced: signet key rewrap",
             narrowed.join(", ")
         ));
     }
@@ -127,14 +127,14 @@ fn look(config: &Config, manner: Manner) -> Result<Exposure, OpenError> {
     )))
 }
 
-/// A file that Signet makes.
+/// A file that Signet creates.
 struct OwnFile {
     path: PathBuf,
-    /// Whether reading or replacing it gives everything away.
+    /// Whether reading or replacing it compromises everything.
     secret: bool,
-    /// The access of others that is too much.
+    /// The bits that others must not have.
     world: u32,
-    /// How the names of Signet's own files begin, in a directory.
+    /// For a directory: the prefixes of the names of Signet's own files.
     own_names: Vec<String>,
 }
 
@@ -153,11 +153,12 @@ fn own_files(config: &Config) -> Vec<OwnFile> {
     let key = data_dir::master_key_path(&config.data_dir);
     let mut files = vec![
         OwnFile::directory(&config.data_dir, WORLD, &OWN_NAMES),
-        // A key that lies there while a setting brings another one seals nothing.
+        // The file is unused if a setting provides another key.
         OwnFile::file(key, config.master_key.is_none()),
     ];
     if let Database::Sqlite(path) = &config.database {
-        // A directory that a setting names may be open to readers; who can write in it replaces the file.
+        // A directory that a setting names may be readable by others. But if others can write in it, they can
+        // replace the file.
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         let parent = parent.unwrap_or(Path::new("."));
         let name = path.file_name().map(OsStr::to_string_lossy).unwrap_or_default();
@@ -173,7 +174,7 @@ fn own_files(config: &Config) -> Vec<OwnFile> {
     files
 }
 
-/// Whether a directory holds files of others: taking access to it away would break something else.
+/// Whether a directory contains foreign files: removing access to it would break something else.
 fn has_foreign(directory: &OwnFile) -> bool {
     let own = |name: &OsStr| {
         let name = name.as_encoded_bytes();
@@ -190,7 +191,7 @@ fn takes(path: &Path, mode: u32) -> bool {
     set.is_ok() && path.metadata().is_ok_and(|facts| facts.mode() & 0o7777 == mode)
 }
 
-/// What to say about a file that a setting names.
+/// The warning about a file that a setting names.
 fn named(name: &str, path: &Path) -> Option<String> {
     let mode = path.metadata().ok()?.mode() & 0o7777;
     (mode & WORLD != 0).then(|| {

@@ -1,6 +1,6 @@
 //! The relying party that passkeys are for.
 //!
-//! Owns the RP ID that the database remembers from the first passkey on: with another one none of them can be used.
+//! Owns the RP ID, which is stored with the first passkey: under another one, no stored passkey works.
 
 use crate::config::Config;
 use crate::crypto::webauthn::RelyingParty;
@@ -14,7 +14,7 @@ use crate::app::App;
 /// The row with the RP ID of the stored passkeys.
 const RP_ID: &str = "rp_id";
 
-/// The relying party of an issuer; none where there are no passkeys.
+/// The relying party of an issuer; `None` if passkeys are off.
 ///
 /// # Errors
 /// When the stored passkeys are for another RP ID, unless that is confirmed; faults.
@@ -55,8 +55,8 @@ async fn check_stored(config: &Config, db: &Db, id: &str) -> Result<(), OpenErro
     }
     if config.passkeys.rp_id_old.as_deref() != Some(&*stored) {
         return Err(OpenError::Configuration(format!(
-            "the passkeys of this database are bound to {stored}, and this start would use {id}: none of them could \
-             be used any more.\n  Set SIGNET_RP_ID={stored}, if the issuer still belongs to that domain. To give \
+            "the passkeys of this database are bound to {stored}, and this start would use {id}: none of them would \
+             work.\n  Set SIGNET_RP_ID={stored}, if the issuer still belongs to that domain. To give \
              the passkeys up, so that users add new ones: SIGNET_RP_ID_OLD={stored}"
         )));
     }
@@ -68,7 +68,7 @@ async fn check_stored(config: &Config, db: &Db, id: &str) -> Result<(), OpenErro
 }
 
 impl App {
-    /// Remembers the RP ID of the passkey that is stored in this transaction.
+    /// Stores the RP ID of the passkey that is stored in this transaction.
     ///
     /// # Errors
     /// Unavailable when another process uses another RP ID.

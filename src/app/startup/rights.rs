@@ -1,13 +1,12 @@
-//! What a PostgreSQL role lacks, and the statement that gives it.
+//! The missing privileges of a PostgreSQL role, and the statements that grant them.
 //!
-//! Owns the texts for the three rights a role may lack: to make tables, to change those of another role, to
-//! read and write rows.
+//! Owns the texts for three privileges: to create tables, to change those of another role, to read and write rows.
 
 use super::error::OpenError;
 use crate::domain::outcome::Fault;
 use crate::store::pg_server::ServerFacts;
 
-/// Why a statement was refused to the role that was found, and what its owner types.
+/// Which privilege the current role lacks, and the statement for the owner.
 pub(super) fn missing_rights(facts: Option<ServerFacts>, fault: &Fault) -> OpenError {
     let Some(ServerFacts { role, schema, .. }) = facts else {
         return OpenError::Configuration(format!("PostgreSQL refuses what Signet needs: {fault}."));
@@ -15,7 +14,7 @@ pub(super) fn missing_rights(facts: Option<ServerFacts>, fault: &Fault) -> OpenE
     let role = quoted(&role);
     let Some(schema) = schema.map(|schema| quoted(&schema)) else {
         return OpenError::Configuration(format!(
-            "the role {role} may use no schema of the database in SIGNET_DATABASE_URL: {fault}.\n  As \
+            "the role {role} may not use any schema of the database in SIGNET_DATABASE_URL: {fault}.\n  As \
              a superuser, type one of\n    GRANT USAGE, CREATE ON SCHEMA public TO {role};\n    \
              CREATE SCHEMA AUTHORIZATION {role};"
         ));
@@ -23,7 +22,7 @@ pub(super) fn missing_rights(facts: Option<ServerFacts>, fault: &Fault) -> OpenE
     let text = fault.to_string();
     if text.contains("for schema") {
         return OpenError::Configuration(format!(
-            "the role {role} may not make tables in the schema {schema}: {fault}.\n  As the owner of \
+            "the role {role} may not create tables in the schema {schema}: {fault}.\n  As the owner of \
              the database, type\n    GRANT USAGE, CREATE ON SCHEMA {schema} TO {role};\n  or run \
              `signet migrate up` once as a role that may, and let {role} read and write the tables."
         ));
@@ -41,7 +40,7 @@ pub(super) fn missing_rights(facts: Option<ServerFacts>, fault: &Fault) -> OpenE
     ))
 }
 
-/// A name as SQL takes it.
+/// A quoted SQL identifier.
 pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

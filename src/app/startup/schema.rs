@@ -1,4 +1,4 @@
-//! Whether the schema of a database is one that this binary works on.
+//! Whether this binary supports the schema of a database.
 
 use crate::base::{Deadlines, TimeSpan};
 use crate::domain::key_rotation;
@@ -9,7 +9,7 @@ use super::explain::POOLER;
 use super::rights::quoted;
 use super::{OpenError, OpenPurpose, Startup};
 
-/// Whether the database can hold every text.
+/// Checks that the database can hold every text.
 ///
 /// # Errors
 /// A PostgreSQL database with an encoding other than UTF-8, with what to do; faults.
@@ -23,14 +23,14 @@ fn refuse_encoding(facts: &ServerFacts) -> Result<(), OpenError> {
     }
     Err(OpenError::Configuration(format!(
         "the PostgreSQL database in SIGNET_DATABASE_URL has the encoding {}, and Signet needs UTF8.\n  \
-         Make another one and name it in SIGNET_DATABASE_URL:  CREATE DATABASE name OWNER role \
+         Create another one and name it in SIGNET_DATABASE_URL:  CREATE DATABASE name OWNER role \
          ENCODING 'UTF8' TEMPLATE template0;",
         facts.encoding
     )))
 }
 
-/// Warns of a limit that Signet does not set. Transactions have limits of their own; reads outside of one have
-/// the default of the role, and one that reaches it is a 503.
+/// Warns about a short `statement_timeout`. Transactions set their own; reads outside of one have the default of
+/// the role, and one that reaches it is a 503.
 fn warn_of_timeout(facts: &ServerFacts, deadlines: Deadlines) {
     let own = i64::try_from(deadlines.write().as_millis()).unwrap_or(i64::MAX);
     if (1..own).contains(&facts.statement_timeout) {
@@ -45,7 +45,7 @@ fn warn_of_timeout(facts: &ServerFacts, deadlines: Deadlines) {
 }
 
 impl Startup {
-    /// Whether the server, and what stands before it, can be worked with at all.
+    /// Checks that the server and any pooler before it are supported.
     pub(super) async fn check_server(&self, db: &Db) -> Result<(), OpenError> {
         if let Some(facts) = db.server_facts().await? {
             refuse_encoding(&facts)?;
@@ -61,7 +61,7 @@ impl Startup {
         Ok(())
     }
 
-    /// Compares schemas before anything is changed. True when the database is empty.
+    /// Checks the schema before anything is changed. True when the database is empty.
     pub(super) async fn check_schema(&self, db: &Db) -> Result<bool, OpenError> {
         let status = migrate::status(db).await?;
         if status.applied > status.known {
@@ -93,11 +93,12 @@ impl Startup {
     }
 }
 
-/// The name of the longest time, in milliseconds, the public keys were ever allowed to be cached.
+/// The name of the row with the longest time, in milliseconds, for which the public keys were ever allowed to be
+/// cached.
 const LONGEST_MAX_AGE: &str = "jwks_max_age";
 
-/// What caches may still hold: an older version may have allowed them more than this one does. A
-/// server writes its own allowance down for later ones.
+/// How long caches may still hold the public keys: an older version may have allowed more than this one. A server
+/// records its own value for later ones.
 pub(super) async fn longest_max_age(db: &Db, purpose: OpenPurpose) -> Result<TimeSpan, OpenError> {
     let stored = meta::get(&mut db.reader().await?, LONGEST_MAX_AGE).await?;
     let stored = stored.and_then(|bytes| String::from_utf8(bytes).ok()?.parse().ok());

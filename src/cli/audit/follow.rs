@@ -1,8 +1,8 @@
-//! Following the audit trail: each event as it happens.
+//! Following the audit trail.
 //!
 //! An event has the time at which its request began, so that one with an earlier time may be committed after one with
-//! a later time. Each look goes back a little and leaves out what was shown; an event that stands for several is shown
-//! again when their number has risen.
+//! a later time. Each poll goes back a little and skips what was shown. An event that counts several is shown again
+//! when its count has risen.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,14 +21,14 @@ use crate::cli::error::CommandError;
 use crate::cli::output::Output;
 use crate::cli::startup_report;
 
-/// How far each look goes back. Events fold for a minute, and no request takes longer than the rest of it.
+/// How far each poll goes back. Events fold for a minute, and no request takes longer than the remaining time.
 const OVERLAP: TimeSpan = TimeSpan::from_secs(90);
-/// The pause between two looks.
+/// The pause between two polls.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How many events are shown at first.
+/// The number of events that are shown first.
 const FIRST: usize = 10;
 
-/// Shows the last events that `filter` names, then each one as it happens. Ends with the process.
+/// Shows the last events that match `filter`, then new ones as they occur, until the process ends.
 pub(super) async fn follow(
     app: &App,
     filter: AuditFilter,
@@ -38,14 +38,14 @@ pub(super) async fn follow(
     let (mut seen, mut is_first, mut is_lost) = (Seen::default(), true, false);
     let mut list = output.list();
     loop {
-        match look(app, &filter, &mut seen, is_first).await {
+        match poll(app, &filter, &mut seen, is_first).await {
             Ok(new) => {
                 list.rows(&named(app, new, logins).await?)?;
                 (is_first, is_lost) = (false, false);
             }
             Err(Failure::Failed(fault)) if fault.kind == FaultKind::Unavailable && !is_first => {
                 if !is_lost {
-                    startup_report::say(&format!("warning: {fault}; trying again\n"));
+                    startup_report::say(&format!("warning: {fault}; retrying\n"));
                 }
                 is_lost = true;
             }
@@ -55,23 +55,23 @@ pub(super) async fn follow(
     }
 }
 
-/// What has happened since the last look, oldest first.
-async fn look(
+/// The events since the last poll, oldest first.
+async fn poll(
     app: &App,
     filter: &AuditFilter,
     seen: &mut Seen,
     is_first: bool,
 ) -> Result<Vec<StoredEvent>, Failure> {
-    // Read before the events are: what comes meanwhile is found by the next look.
+    // Read before the events, so that events in between are found by the next poll.
     let newest = read(app, AuditFilter::default(), Some(1)).await?;
     let since = seen.since().max(filter.since);
-    // The first look shows the last few, unless it was said from when on.
+    // The first poll shows the last few events, unless `--since` was given.
     let most = (is_first && since.is_none()).then_some(FIRST);
     let events = read(app, AuditFilter { since, ..filter.clone() }, most).await?;
     let new: Vec<StoredEvent> = events.into_iter().filter(|event| seen.is_new(event)).collect();
     seen.horizon = seen.horizon.max(newest.first().map(|event| event.id.made_at()));
     if most.is_some() {
-        // What else is as recent was there before.
+        // Other events within the overlap were there before.
         let since = seen.since();
         for event in read(app, AuditFilter { since, ..filter.clone() }, None).await? {
             seen.is_new(&event);
@@ -81,7 +81,7 @@ async fn look(
     Ok(new)
 }
 
-/// The events that `filter` names, or the last `most` of them, oldest first.
+/// The events that match `filter`, or the last `most` of them, oldest first.
 async fn read(
     app: &App,
     filter: AuditFilter,
@@ -103,26 +103,26 @@ async fn read(
     Ok(events)
 }
 
-/// What was shown, as far back as a look goes.
+/// The events that were shown within the overlap.
 #[derive(Default)]
 struct Seen {
     shown: BTreeMap<AuditId, i64>,
-    /// The time of the newest event, of whatever kind, that was there at the last look.
+    /// The time of the newest event of any kind at the last poll.
     horizon: Option<Timestamp>,
 }
 
 impl Seen {
-    /// From when on the next look reads; none before the first.
+    /// From when on the next poll reads; `None` before the first.
     fn since(&self) -> Option<Timestamp> {
         self.horizon.map(|newest| newest - OVERLAP)
     }
 
-    /// Whether an event was not shown, or stood for fewer then. It counts as shown from now on.
+    /// Whether an event is new or its count has risen. It counts as shown from now on.
     fn is_new(&mut self, event: &StoredEvent) -> bool {
         self.shown.insert(event.id, event.times) != Some(event.times)
     }
 
-    /// Forgets what no look will find again.
+    /// Forgets events that no further poll can return.
     fn forget(&mut self) {
         if let Some(since) = self.since() {
             self.shown = self.shown.split_off(&AuditId::earliest(since));

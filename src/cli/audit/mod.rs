@@ -1,4 +1,4 @@
-//! `signet audit`: what has happened.
+//! `signet audit`: the audit trail.
 
 mod follow;
 
@@ -27,7 +27,7 @@ use super::session::login_of;
 use super::value_parsers::{time, words};
 use super::with_app::with_app;
 
-/// What to do with the audit trail.
+/// The subcommands for the audit trail.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// List events, newest first, or follow them
@@ -40,7 +40,7 @@ pub enum Command {
   signet audit list -f --kind session.ended,sessions.ended
   signet audit list --since 30d -o csv >audit.csv
 
-What several options say must all be true of an event. -f shows the last ten events and then each one
+Several options are combined with AND. -f shows the last ten events and then each new one
 as it happens, the newest last; an event that stands for several is shown again when there are more.
 The formats csv, json and ndjson, when named, are exports: each is an event itself.")]
     List(Box<ListArgs>),
@@ -57,14 +57,14 @@ pub struct ListArgs {
     /// Events that concern this user
     #[arg(long, value_name = "LOGIN|EMAIL|ID")]
     user: Option<String>,
-    /// Events of these kinds, with commas between them: signet audit kinds
+    /// Events of these kinds, separated by commas; signet audit kinds lists them
     #[arg(long, value_name = "KIND", value_delimiter = ',', hide_possible_values = true,
           value_parser = words(EventKind::ALL, EventKind::as_str))]
     kind: Vec<EventKind>,
     /// Failures for this reason
     #[arg(long, value_name = "REASON", value_parser = words(FailureReason::ALL, FailureReason::as_str))]
     reason: Option<FailureReason>,
-    /// Events from this time on (2026-03-01T12:00:00Z), or from so long ago on (2h, 30d)
+    /// Events since this time (2026-03-01T12:00:00Z), or this long ago (2h, 30d)
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
     /// Events before this time, or longer ago than this
@@ -85,7 +85,7 @@ pub struct ListArgs {
     /// Events of the request with this id
     #[arg(long, value_name = "REQUEST_ID")]
     request: Option<String>,
-    /// Show the last events, then each one as it happens
+    /// Show the last events, then new ones as they occur
     #[arg(short, long, conflicts_with_all = ["until", "limit", "after"])]
     follow: bool,
     #[command(flatten)]
@@ -94,17 +94,19 @@ pub struct ListArgs {
 
 fn of_session(text: &str) -> Result<SessionId, String> {
     text.parse().map_err(|_| {
-        "this is no id of a session: a UUID, as signet session list shows it and tokens have it in sid".to_owned()
+        "this is not the id of a session: a UUID, as signet session list shows it and tokens have it in \
+         sid".to_owned()
     })
 }
 
 fn of_network(text: &str) -> Result<IpNet, String> {
     network(text).ok_or_else(|| {
-        "this is no IP address, and no network as in 192.0.2.0/24 or 2001:db8::/32".to_owned()
+        "this is neither an IP address nor a network such as 192.0.2.0/24 or 2001:db8::/32"
+            .to_owned()
     })
 }
 
-/// An event, and the logins of its users where people will read it.
+/// An event, with the logins of its users in tables.
 struct Shown {
     event: StoredEvent,
     user: Option<String>,
@@ -141,7 +143,7 @@ impl Row for Shown {
 }
 
 impl Shown {
-    /// Who caused it: the user, or the client with the key that it used.
+    /// The user who caused it, or the client with the key that it used.
     fn actor(&self) -> String {
         let event = &self.event;
         match (&event.actor_client_id, event.actor_key_id) {
@@ -177,7 +179,7 @@ pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
     }
 }
 
-/// A line each, also in a pipe, so that they can be looked through; JSON where it was asked for.
+/// One kind per line, also in a pipe, so that they can be searched; JSON if requested.
 fn kinds(output: Output) -> Result<(), CommandError> {
     let rows: Vec<Kind> = EventKind::ALL.iter().copied().map(Kind).collect();
     if output.chosen().is_none() {
@@ -192,7 +194,7 @@ fn kinds(output: Output) -> Result<(), CommandError> {
 fn list(args: &ListArgs, output: Output) -> Result<(), CommandError> {
     with_app(async |app| {
         let filter = filter(&app, args).await?;
-        // JSON is the wire's and has ids only; looking logins up would be for nothing.
+        // JSON has ids only, so logins are looked up only for tables.
         let mut logins = (output.format() == Format::Table).then(HashMap::new);
         if args.follow {
             return follow::follow(&app, filter, output, &mut logins).await;

@@ -22,15 +22,15 @@ use crate::view;
 
 use super::Named;
 
-/// What to do with administration keys.
+/// The subcommands for administration keys.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make a key with which a service client calls /v1/admin
+    /// Create a key with which a service client calls /v1/admin
     #[command(after_help = "Examples:
   signet client key create bot --name Nightly --scope signet:users --expires 90d
   signet client key create bot --name Nightly --scope signet:users --expires 90d --network 192.0.2.0/24
 
-The key is printed this once. Prefer private_key_jwt with the client_credentials grant where the program can sign: a
+The key is printed only once. Prefer private_key_jwt with the client_credentials grant where the program can sign: a
 key is sent whole with every request.")]
     Create(CreateArgs),
     /// List the keys of a client, oldest first
@@ -38,7 +38,7 @@ key is sent whole with every request.")]
   signet client key list bot
   signet client key list bot -o ndjson | jq -r '[.id, .last_used_at] | @tsv'")]
     List(ListArgs),
-    /// Revoke a key; it is refused from the next request on
+    /// Revoke a key, from the next request on
     #[command(after_help = "Examples:
   signet client key revoke bot 019b1c3e-7c1a-7d3e-9f0e-2f5b8a3c4d5e")]
     Revoke(RevokeArgs),
@@ -49,17 +49,17 @@ key is sent whole with every request.")]
 pub struct CreateArgs {
     #[command(flatten)]
     named: Named,
-    /// What the key is for
+    /// The purpose of the key
     #[arg(long)]
     name: String,
-    /// An administration scope of the client that the key has; may be given several times
+    /// An administration scope of the client that the key gets; may be given several times
     #[arg(long = "scope", value_name = "SCOPE", value_parser = names(admin_scope), required = true)]
     scopes: Vec<Names>,
-    /// How long the key lives, at most 365d
+    /// Lifetime of the key, at most 365d
     #[arg(long, value_name = "TIME", value_parser = life)]
     expires: TimeSpan,
-    /// An address or a network that it works from, such as 192.0.2.0/24; may be given several times
-    /// (default: everywhere)
+    /// An address or a network from which the key works, such as 192.0.2.0/24; may be given several times (default:
+    /// any)
     #[arg(long = "network", value_name = "CIDR")]
     networks: Vec<String>,
 }
@@ -150,7 +150,7 @@ fn create(args: &CreateArgs, output: Output) -> Result<(), CommandError> {
         let (client_id, info) = (args.named.client_id.clone(), RequestInfo::cli(app.now()));
         let work = admin_keys::create(app.clone(), client_id, new, info);
         let created = app.run_to_completion(work).await.map_err(args.named.about())?;
-        startup_report::say("Keep the key now: it cannot be read again.\n");
+        startup_report::say("Copy the key now: it cannot be shown again.\n");
         Ok(output.one(&created)?)
     })
 }

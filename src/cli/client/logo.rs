@@ -15,10 +15,10 @@ use crate::domain::outcome::Failure;
 use crate::domain::request_info::RequestInfo;
 use crate::store::clients::StoredClient;
 
-/// What is said about the logo of a client.
+/// The options for the logo of a client.
 #[derive(Debug, Args)]
 pub struct LogoArgs {
-    /// Its logo: a PNG, JPEG or WebP file of up to 64 KiB and 1024 pixels a side
+    /// The logo: a PNG, JPEG or WebP file of up to 64 KiB and 1024 pixels per side
     #[arg(long, value_name = "FILE")]
     logo: Option<PathBuf>,
     /// Remove the logo
@@ -26,7 +26,7 @@ pub struct LogoArgs {
     no_logo: bool,
 }
 
-/// What is to be done with the logo.
+/// A change of the logo.
 pub enum LogoChange {
     /// It is replaced.
     Set(Vec<u8>),
@@ -35,7 +35,7 @@ pub enum LogoChange {
 }
 
 impl LogoArgs {
-    /// What is to be done. Reads and checks the file, if one is named.
+    /// The change. Reads and checks the file, if one is named.
     pub fn change(&self) -> Result<Option<LogoChange>, CommandError> {
         match &self.logo {
             Some(path) => read(path).map(|file| Some(LogoChange::Set(file))),
@@ -45,7 +45,7 @@ impl LogoArgs {
 }
 
 impl LogoChange {
-    /// Does it.
+    /// Applies the change.
     pub async fn apply(self, app: &App, client_id: String) -> Result<StoredClient, Failure> {
         let info = RequestInfo::cli(app.now());
         match self {

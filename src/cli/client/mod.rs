@@ -1,4 +1,4 @@
-//! `signet client`: the applications tokens are given to.
+//! `signet client`: the applications that get tokens.
 
 mod keys;
 mod logo;
@@ -29,7 +29,7 @@ use logo::LogoArgs;
 pub use options::level;
 use options::{Choices, Cleared};
 
-/// What to do with clients.
+/// The subcommands for clients.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Register a client, so that it can get tokens
@@ -44,8 +44,8 @@ pub enum Command {
     --jwks-file public.json
   signet client create --name Joiner --type service --admin-scope signet:users
 
-web and service clients get a secret, which is printed this once. spa and native clients keep none:
-they prove with PKCE that it is they who began.
+web and service clients get a secret, which is printed only once. spa and native clients have none:
+PKCE protects their authorization codes.
 
 A logo is uploaded afterwards:  signet client update ID --logo FILE")]
     Create(Box<CreateArgs>),
@@ -59,12 +59,12 @@ A logo is uploaded afterwards:  signet client update ID --logo FILE")]
   signet client show shop
   signet client show shop -o json | jq .redirect_uris")]
     Show(Named),
-    /// Say why requests of a client were refused, or scopes left out, in the last 30 days
+    /// Explain why requests of a client were refused, or scopes left out, in the last 30 days
     #[command(after_help = "Examples:
   signet client why shop
   signet client why shop -o json | jq -r '.findings[].message'
 
-A running server writes down within some seconds what it has found. Exit code 7: something was found.")]
+A running server stores its findings within seconds. Exit code 7: there are findings.")]
     Why(Named),
     /// Change a client
     #[command(after_help = "Examples:
@@ -77,9 +77,9 @@ A running server writes down within some seconds what it has found. Exit code 7:
   signet client update shop --pkce optional            its library sends no challenge and no nonce
   signet client update desk --first-party true         users may type their passwords into it
 
-Each option given replaces all it says; what is not given stays.")]
+Each option replaces the whole value; other values stay.")]
     Update(Box<UpdateArgs>),
-    /// Disable a client; it gets nothing from now on
+    /// Disable a client; all its requests are refused
     #[command(after_help = "Examples:
   signet client disable shop")]
     Disable(ChangeArgs),
@@ -87,25 +87,25 @@ Each option given replaces all it says; what is not given stays.")]
     #[command(after_help = "Examples:
   signet client enable shop")]
     Enable(ChangeArgs),
-    /// Make a new secret; the one before stays good until the next rotation
+    /// Create a new secret; the previous one stays valid until the next rotation
     #[command(after_help = "Examples:
   signet client rotate-secret shop
-  signet client rotate-secret shop --revoke-old      the old one may be known to others
+  signet client rotate-secret shop --revoke-old      the old one may be compromised
 
-Give the client the new secret, then run it with --revoke-old or leave it: two are good at a time.")]
+Give the client the new secret. Two secrets are valid at a time; --revoke-old revokes the old one.")]
     RotateSecret(RotateArgs),
-    /// Make, list and revoke administration keys of a service client
+    /// Create, list and revoke administration keys of a service client
     #[command(subcommand)]
     Key(keys::Command),
-    /// Delete a client and what people allowed it
+    /// Delete a client and the consents of its users
     #[command(after_help = "Examples:
   signet client delete shop --yes
 
-The same client_id registered again is another client.")]
+A client registered with the same client_id later is a different client.")]
     Delete(DeleteArgs),
 }
 
-/// A client that is named.
+/// A client as an argument.
 #[derive(Debug, Args)]
 pub struct Named {
     /// The client's client_id
@@ -116,13 +116,14 @@ pub struct Named {
 /// `signet client create`.
 #[derive(Debug, Args)]
 pub struct CreateArgs {
-    /// The name people see when they are asked
+    /// The name that users see
     #[arg(long)]
     name: String,
-    /// What kind of application it is: in a browser, on a server, on devices, without a user
+    /// The type of application: in a browser (spa), on a server (web), on a device (native), without a user
+    /// (service)
     #[arg(long = "type", value_name = "TYPE", value_parser = words(ClientType::ALL, ClientType::as_str))]
     client_type: ClientType,
-    /// Its name on the wire (default: a new UUID)
+    /// Its client_id (default: a new UUID)
     #[arg(long, value_name = "CLIENT_ID")]
     client_id: Option<String>,
     #[command(flatten)]
@@ -131,13 +132,13 @@ pub struct CreateArgs {
     flags: Flags,
 }
 
-/// What an operator says about applications of their own.
+/// The options for an operator's own applications.
 #[derive(Debug, Args)]
 pub struct Flags {
-    /// Do not ask users for consent: the application is the operator's own
+    /// Do not ask users for consent, because the application is the operator's own
     #[arg(long, value_name = "true|false", num_args = 0..=1, default_missing_value = "true")]
     skip_consent: Option<bool>,
-    /// Let it log users in at /v1/login with their passwords; implies --skip-consent (web and native)
+    /// Allow it to log users in at /v1/login with their passwords; implies --skip-consent (web and native)
     #[arg(long, value_name = "true|false", num_args = 0..=1, default_missing_value = "true")]
     first_party: Option<bool>,
 }
@@ -147,10 +148,10 @@ pub struct Flags {
 pub struct UpdateArgs {
     #[command(flatten)]
     named: Named,
-    /// The name people see when they are asked
+    /// The name that users see
     #[arg(long)]
     name: Option<String>,
-    /// What kind of application it is
+    /// The kind of application
     #[arg(long = "type", value_name = "TYPE", value_parser = words(ClientType::ALL, ClientType::as_str))]
     client_type: Option<ClientType>,
     #[command(flatten)]
@@ -191,7 +192,7 @@ pub struct ChangeArgs {
 pub struct DeleteArgs {
     #[command(flatten)]
     named: Named,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
@@ -229,14 +230,14 @@ pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
 }
 
 impl Flags {
-    /// `change`, and these besides.
+    /// `change` with these options.
     fn with(&self, change: Change) -> Change {
         Change { skip_consent: self.skip_consent, first_party: self.first_party, ..change }
     }
 }
 
 impl Named {
-    /// The client, as it is now.
+    /// The client as it is stored.
     async fn find(&self, app: &App) -> Result<StoredClient, CommandError> {
         app.run_to_completion(clients::show(app.clone(), self.client_id.clone()))
             .await
@@ -272,7 +273,7 @@ fn update(args: &UpdateArgs, output: Output) -> Result<(), CommandError> {
     let logo = args.logo.change()?;
     if change.is_empty() && logo.is_none() {
         return Err(CommandError::usage(
-            "nothing to change.\n  See what can be:  signet client update --help",
+            "nothing to change.\n  See the options:  signet client update --help",
         ));
     }
     with_app(async |app| {
@@ -296,7 +297,7 @@ fn rotate_secret(args: &RotateArgs, output: Output) -> Result<(), CommandError> 
         startup_report::say(&said("New secret of", &changed.stored));
         startup_report::say(match changed.stored.client.secrets.len() {
             1 => "It is the only one.\n",
-            _ => "The one before stays good until the next rotation.\n",
+            _ => "The previous one stays valid until the next rotation.\n",
         });
         rows::changed(&changed, output)
     })
@@ -321,7 +322,7 @@ fn done(verb: &str, stored: &StoredClient, output: Output) -> Result<(), Command
     Ok(output.one(stored)?)
 }
 
-/// One line about what was done to whom.
+/// One line about the result.
 fn said(verb: &str, stored: &StoredClient) -> String {
     format!("{verb} client {} ({})\n", stored.client.metadata.name, stored.client.client_id)
 }

@@ -1,6 +1,6 @@
-//! What can be said about a client on the command line.
+//! The options for a client on the command line.
 //!
-//! Owns the spelling of options. What is acceptable together is said by `domain::client`.
+//! Owns their syntax. `domain::client` checks their combination.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -25,26 +25,26 @@ use crate::oauth::grants;
 
 use super::keys::admin_scope;
 
-/// The most of a key file that is read, in bytes: as much as the HTTP API takes.
+/// The largest key file, in bytes: the limit of the HTTP API.
 const MAX_JWKS: u64 = 64 * 1024;
 
-/// What can be said about a new client and one that exists.
+/// The options for new and existing clients.
 #[derive(Debug, Args)]
 pub struct Choices {
-    /// How it authenticates, and no other way; or default: none for spa and native, for the others
-    /// client_secret_basic or client_secret_post as the application likes
+    /// The only method by which it authenticates; or default: none for spa and native, client_secret_basic or
+    /// client_secret_post for the others
     #[arg(long, value_name = "METHOD", value_parser = word_or_default(AuthMethod::ALL, AuthMethod::as_str))]
     auth_method: Option<OrDefault<AuthMethod>>,
-    /// Whether its log-ins need a PKCE challenge: required, nonce (a challenge, or openid with a
-    /// nonce; the default of web clients) or optional; spa and native: always required
+    /// Whether its authorization requests need a PKCE challenge: required, nonce (a challenge, or openid with a
+    /// nonce; the default of web clients) or optional; always required for spa and native
     #[arg(long, value_name = "POLICY", value_parser = words(PkcePolicy::ALL, PkcePolicy::as_str))]
     pkce: Option<PkcePolicy>,
-    /// What its private_key_jwt assertions name as audience: issuer (the default), or endpoint to
-    /// accept the token endpoint and the called endpoint as well
+    /// The audience of its private_key_jwt assertions: issuer (the default), or endpoint to accept the token
+    /// endpoint and the called endpoint as well
     #[arg(long, value_name = "AUDIENCE", value_parser = words(AssertionAudience::ALL, AssertionAudience::as_str))]
     assertion_audience: Option<AssertionAudience>,
-    /// A security profile to hold it to: fapi2 (FAPI 2.0: pushed requests, PKCE, DPoP, private_key_jwt),
-    /// or default for none
+    /// A security profile that it must follow: fapi2 (FAPI 2.0: pushed requests, PKCE, DPoP, private_key_jwt), or
+    /// default for none
     #[arg(long, value_name = "PROFILE", value_parser = word_or_default(SecurityProfile::ALL, SecurityProfile::as_str))]
     security_profile: Option<OrDefault<SecurityProfile>>,
     /// The home page of the application
@@ -56,23 +56,23 @@ pub struct Choices {
     /// The terms of service of the application
     #[arg(long, value_name = "URI")]
     tos_uri: Option<String>,
-    /// Where answers may be sent, compared letter by letter; may be given several times
+    /// A redirect URI, compared byte by byte; may be given several times
     #[arg(long = "redirect-uri", value_name = "URI", value_parser = address)]
     redirect_uris: Vec<String>,
-    /// Where people may be sent after logging out; may be given several times
+    /// A URI to which users may return after logging out; may be given several times
     #[arg(long = "post-logout-redirect-uri", value_name = "URI", value_parser = address)]
     post_logout_redirect_uris: Vec<String>,
-    /// Where it is told that a session has ended
+    /// The URI that receives logout tokens when a session ends
     #[arg(long, value_name = "URI")]
     backchannel_logout_uri: Option<String>,
-    /// An origin, besides those of the redirect URIs, whose scripts may call; may be repeated
+    /// An origin, besides those of the redirect URIs, whose scripts may call Signet; may be given several times
     #[arg(long = "web-origin", value_name = "ORIGIN", value_parser = address)]
     web_origins: Vec<String>,
     /// A grant it may use, such as authorization_code or device_code; may be given several times
     /// (default: those of its type)
     #[arg(long = "grant", value_name = "GRANT", value_parser = names(grant))]
     grants: Vec<Names>,
-    /// A scope it may ask for; may be given several times (default: all its audiences offer)
+    /// A scope it may request; may be given several times (default: everything its audiences offer)
     #[arg(long = "scope", value_name = "SCOPE", value_parser = names(any))]
     scopes: Vec<Names>,
     /// An administration scope that a service may request at Signet itself, such as signet:users; may be given
@@ -82,27 +82,27 @@ pub struct Choices {
     /// A registered API its tokens may be for; may be given several times
     #[arg(long = "audience", value_name = "IDENTIFIER", value_parser = address)]
     audiences: Vec<String>,
-    /// A registered API it is: it may look into that API's tokens; may be given several times
+    /// A registered API that it implements, whose tokens it may introspect; may be given several times
     #[arg(long, value_name = "IDENTIFIER", value_parser = address)]
     serves: Vec<String>,
-    /// How long its access tokens live, where the API does not say, such as 5m; or default
+    /// Lifetime of its access tokens, such as 5m, if the API sets none; or default
     #[arg(long, value_name = "TIME", value_parser = access_ttl)]
     access_token_ttl: Option<OrDefault<TimeSpan>>,
-    /// When its sessions end unless refreshed, such as 7d; or default
+    /// Idle lifetime of its sessions, such as 7d; or default
     #[arg(long, value_name = "TIME", value_parser = session_ttl)]
     refresh_idle_ttl: Option<OrDefault<TimeSpan>>,
-    /// When its sessions end in any case, such as 30d; or default
+    /// Absolute lifetime of its sessions, such as 30d; or default
     #[arg(long, value_name = "TIME", value_parser = session_ttl)]
     refresh_max_ttl: Option<OrDefault<TimeSpan>>,
-    /// What its ID tokens are signed with (default: RS256)
+    /// Signing algorithm of its ID tokens (default: RS256)
     #[arg(long, value_name = "ALG", value_parser = signing_alg())]
     id_token_alg: Option<SigningAlg>,
-    /// Which claims about the user its ID tokens have: minimal (default: those requested by name) or
-    /// scopes (those of the granted scopes as well)
+    /// Claims about the user in its ID tokens: minimal (default: those requested by name) or scopes (those of the
+    /// granted scopes as well)
     #[arg(long, value_name = "CLAIMS", value_parser = words(IdTokenClaims::ALL, IdTokenClaims::as_str))]
     id_token_claims: Option<IdTokenClaims>,
-    /// The least its users' sign-ins have to be: single (the default), mfa (with a second factor, which users
-    /// without one enrol) or phr (with a passkey)
+    /// The lowest assurance level of its users' sign-ins: single (the default), mfa (with a second factor, which
+    /// users without one enrol) or phr (with a passkey)
     #[arg(long, value_name = "LEVEL", value_parser = level)]
     min_acr: Option<AssuranceLevel>,
     /// Its public keys for private_key_jwt: a file with a JWK set or a JWK, or - for stdin
@@ -110,7 +110,7 @@ pub struct Choices {
     jwks_file: Option<PathBuf>,
 }
 
-/// What is taken from a client that exists.
+/// The options that remove settings from a client.
 #[derive(Debug, Args)]
 pub struct Cleared {
     /// Remove the home page
@@ -125,28 +125,28 @@ pub struct Cleared {
     /// Remove all redirect URIs
     #[arg(long, conflicts_with = "redirect_uris")]
     no_redirect_uris: bool,
-    /// Remove all places to go after logging out
+    /// Remove all URIs to return to after logging out
     #[arg(long, conflicts_with = "post_logout_redirect_uris")]
     no_post_logout_redirect_uris: bool,
-    /// Do not tell it that a session has ended
+    /// Remove the URI for logout tokens
     #[arg(long, conflicts_with = "backchannel_logout_uri")]
     no_backchannel_logout_uri: bool,
     /// Remove all further origins
     #[arg(long, conflicts_with = "web_origins")]
     no_web_origins: bool,
-    /// Let it ask for no scope at all
+    /// Allow it no scope
     #[arg(long, conflicts_with_all = ["scopes", "all_scopes"])]
     no_scopes: bool,
-    /// Let it ask for every scope its audiences offer
+    /// Allow it every scope its audiences offer
     #[arg(long, conflicts_with = "scopes")]
     all_scopes: bool,
-    /// Take all administration scopes away
+    /// Remove all administration scopes
     #[arg(long, conflicts_with = "admin_scopes")]
     no_admin_scopes: bool,
-    /// Let its tokens be for no API
+    /// Remove all audiences
     #[arg(long, conflicts_with = "audiences")]
     no_audiences: bool,
-    /// Let it be no API
+    /// Remove all APIs that it implements
     #[arg(long, conflicts_with = "serves")]
     no_serves: bool,
 }
@@ -160,7 +160,7 @@ pub fn level(text: &str) -> Result<AssuranceLevel, String> {
     }
 }
 
-/// A grant's name without what stands in front of it and in the spelling of the others.
+/// A grant's name without its URN prefix and with underscores.
 fn short(grant: &str) -> String {
     grant.rsplit(':').next().unwrap_or_default().replace('-', "_")
 }
@@ -182,7 +182,7 @@ fn session_ttl(text: &str) -> Result<OrDefault<TimeSpan>, String> {
 }
 
 impl Choices {
-    /// What is to be changed. Reads the file of keys, if one is named.
+    /// The change. Reads the file of keys, if one is named.
     pub fn change(&self) -> Result<Change, CommandError> {
         let all = |list: &[String]| (!list.is_empty()).then(|| list.to_vec());
         Ok(Change {
@@ -231,14 +231,13 @@ fn read(from: impl Read, name: &str) -> Result<Value, CommandError> {
     from.take(MAX_JWKS + 1).read_to_end(&mut bytes).map_err(|error| unreadable(name, &error))?;
     if u64::try_from(bytes.len()).is_ok_and(|length| length > MAX_JWKS) {
         return Err(CommandError::usage(format!(
-            "{name} is larger than 64 KiB: no set of public keys."
+            "{name} is larger than 64 KiB, the limit for public keys."
         )));
     }
-    // What the library says about a mistake may quote the text, and people pick the wrong file.
+    // The library's error may quote the text, and users may pick a wrong file.
     serde_json::from_slice(&bytes).map_err(|_| {
         CommandError::usage(format!(
-            "{name} holds no JSON.\n  Public keys are given as a JWK set; PEM is turned into one by \
-             any JOSE tool."
+            "{name} does not contain JSON.\n  Give the public keys as a JWK set; JOSE tools convert PEM to it."
         ))
     })
 }
@@ -248,7 +247,7 @@ fn unreadable(name: &str, error: &io::Error) -> CommandError {
 }
 
 impl Cleared {
-    /// `change`, and this besides.
+    /// `change` without these settings.
     pub fn from(&self, change: Change) -> Change {
         let none = |cleared: bool| cleared.then(Vec::new);
         let scopes = if self.all_scopes { Some(None) } else { none(self.no_scopes).map(Some) };

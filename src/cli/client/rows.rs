@@ -1,4 +1,4 @@
-//! How clients read on a terminal and in a pipe.
+//! Clients as output.
 
 use serde_json::Value;
 
@@ -13,7 +13,7 @@ use crate::domain::client::{AuthMethod, Client, ClientType};
 use crate::store::clients::StoredClient;
 use crate::view;
 
-const KEEP_IT: &str = "Keep the secret now: it cannot be read again.\n";
+const KEEP_IT: &str = "Copy the secret now: it cannot be shown again.\n";
 
 impl Row for StoredClient {
     const HEAD: &'static [&'static str] =
@@ -40,7 +40,7 @@ impl Row for StoredClient {
     }
 }
 
-/// A client with a secret that is shown this once.
+/// A client with a secret that is shown only once.
 struct WithSecret<'a>(&'a Changed);
 
 impl Row for WithSecret<'_> {
@@ -56,8 +56,7 @@ impl Row for WithSecret<'_> {
     }
 }
 
-/// Writes all there is to know about a client: on a terminal one setting a line. What is wrong with its
-/// keys goes to stderr.
+/// Writes all settings of a client, one per line on a terminal. Warnings about its keys go to stderr.
 pub fn show(stored: &StoredClient, output: Output) -> Result<(), CommandError> {
     warn(&clients::key_warnings(&stored.client));
     if output.format() != Format::Table {
@@ -70,8 +69,8 @@ pub fn show(stored: &StoredClient, output: Output) -> Result<(), CommandError> {
     Ok(output::write(&Table::new(&["setting", "value"]).lines(&rows))?)
 }
 
-/// The value of a setting as people read it. A list that is absent means everything, an empty one nothing:
-/// each is said in words.
+/// The value of a setting in readable form. An absent list means everything and an empty one nothing; both are
+/// spelled out.
 pub(super) fn setting(name: &str, value: &Value) -> String {
     match (name, value) {
         ("scopes", Value::Null) => "(all that its APIs offer)".to_owned(),
@@ -84,7 +83,7 @@ pub(super) fn setting(name: &str, value: &Value) -> String {
     }
 }
 
-/// A value that is there.
+/// A present value.
 fn cell(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
@@ -95,7 +94,7 @@ fn cell(value: &Value) -> String {
     }
 }
 
-/// Writes a client that was changed, with its secret if one was made.
+/// Writes a changed client, with its secret if a new one was created.
 pub fn changed(changed: &Changed, output: Output) -> Result<(), CommandError> {
     warn(&changed.warnings);
     if changed.client_secret.is_none() {
@@ -105,7 +104,7 @@ pub fn changed(changed: &Changed, output: Output) -> Result<(), CommandError> {
     Ok(output.one(&WithSecret(changed))?)
 }
 
-/// Writes a client that was just registered, and says how to go on.
+/// Writes a new client and the next steps.
 pub fn registered(changed: &Changed, issuer: &str, output: Output) -> Result<(), CommandError> {
     let client = &changed.stored.client;
     startup_report::say(&format!(
@@ -130,7 +129,7 @@ fn warn(warnings: &[String]) {
     }
 }
 
-/// What the application has to be told.
+/// The values for the application's configuration.
 fn sheet(changed: &Changed, issuer: &str) -> String {
     let mut sheet = format!("client_id      {}\n", changed.stored.client.client_id);
     if let Some(secret) = &changed.client_secret {
@@ -154,19 +153,19 @@ fn next_step(client: &Client, issuer: &str) -> String {
     let id = &client.client_id;
     let mut text = match (client.metadata.client_type, client.metadata.auth_method) {
         (ClientType::Service, AuthMethod::Basic) => format!(
-            "Next: let it ask for a token\n  curl -u {id}:CLIENT_SECRET {issuer}/oauth2/token \
+            "Next: let it request a token\n  curl -u {id}:CLIENT_SECRET {issuer}/oauth2/token \
              -d grant_type=client_credentials\n"
         ),
         (ClientType::Service, _) => {
-            format!("Next: let it ask for a token at {issuer}/oauth2/token\n  {proof}\n")
+            format!("Next: let it request a token at {issuer}/oauth2/token\n  {proof}\n")
         }
         _ => format!(
-            "Next: give this to the OpenID Connect library of the application.\n  {proof}\n"
+            "Next: configure the OpenID Connect library of the application with this.\n  {proof}\n"
         ),
     };
     if client.metadata.audiences.is_empty() && client.metadata.client_type != ClientType::Service {
         text.push_str(&format!(
-            "Its tokens are for no API yet:  signet client update {id} --audience IDENTIFIER\n"
+            "It gets no tokens for APIs yet:  signet client update {id} --audience IDENTIFIER\n"
         ));
     }
     text

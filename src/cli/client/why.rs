@@ -1,4 +1,4 @@
-//! `signet client why`: what was wrong with requests of a client, one finding a paragraph.
+//! `signet client why`: findings about requests of a client, one per paragraph.
 
 use crate::admin::client_why::{self, ClientReport};
 use crate::base::Timestamp;
@@ -15,7 +15,7 @@ use crate::view;
 use super::Named;
 use super::rows::setting;
 
-/// Says why requests of the client were refused or narrowed.
+/// Prints why requests of the client were refused or narrowed.
 pub fn run(named: &Named, output: Output) -> Result<(), CommandError> {
     with_app(async |app| {
         let now = app.now();
@@ -59,7 +59,7 @@ fn text(report: &ClientReport, now: Timestamp) -> String {
         ));
     }
     if !before.is_empty() {
-        text.push_str("\nSeen before the last change of the client, which may have ended it:\n");
+        text.push_str("\nSeen before the last change of the client, which may have fixed it:\n");
     }
     for (finding, explanation) in before {
         text.push_str(&paragraph(finding, explanation, now));

@@ -11,11 +11,11 @@ use crate::domain::request_info::RequestInfo;
 
 use super::files;
 
-/// Applies files, all or none of them. Of several servers that start at once, one changes something; the others find
-/// that nothing is left to do.
+/// Applies all files or none. If several servers start at once, one of them makes the changes and the others find
+/// nothing to do.
 ///
 /// # Errors
-/// Exit code 78 with everything that is wrong; 75 where the database does not let it be done.
+/// Exit code 78 with every mistake; 75 when the database is temporarily unavailable.
 pub async fn apply(app: &App, paths: &[PathBuf], what: &str) -> Result<(), Refused> {
     if paths.is_empty() {
         return Ok(());
@@ -30,12 +30,12 @@ pub async fn apply(app: &App, paths: &[PathBuf], what: &str) -> Result<(), Refus
         match declarative::apply(app, &declarations, &Choices::default(), &info).await {
             Ok(plan) => break plan,
             Err(Failure::Refused(refusal)) => return Err(wrong(&refusal.message)),
-            // Another server that starts holds what this one waits for.
+            // Another starting server has the lock.
             Err(Failure::Failed(fault))
                 if fault.kind == FaultKind::Unavailable
                     && begun.elapsed() < app.config.database_wait.std() =>
             {
-                tracing::debug!(%fault, "applying configuration files is tried again");
+                tracing::debug!(%fault, "applying configuration files again");
             }
             Err(Failure::Failed(fault)) => {
                 let code = if fault.kind == FaultKind::Unavailable { 75 } else { 1 };

@@ -1,4 +1,4 @@
-//! Finding the files that a command names.
+//! Reads the files of a command.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -13,7 +13,7 @@ use crate::cli::error::CommandError;
 pub fn read(paths: &[PathBuf]) -> Result<Vec<InputFile>, CommandError> {
     let is_stdin = |path: &&PathBuf| path.as_os_str() == "-";
     if paths.iter().filter(is_stdin).count() > 1 {
-        return Err(CommandError::usage("standard input (-) can be read once only."));
+        return Err(CommandError::usage("standard input (-) can be read only once."));
     }
     let read = |path: &PathBuf| match is_stdin(&path) {
         true => input("standard input".to_owned(), PathBuf::from("."), io::stdin().lock()),
@@ -40,7 +40,7 @@ fn unreadable(name: &str, error: &io::Error) -> CommandError {
     CommandError::usage(format!("{name} cannot be read: {error}."))
 }
 
-/// The choices of a plan that was saved, and what it was made from.
+/// The options of a saved plan, and the hashes that it was built from.
 pub fn saved_plan(path: &Path) -> Result<Choices, CommandError> {
     let name = path.display().to_string();
     let file = File::open(path).map_err(|error| unreadable(&name, &error))?;
@@ -51,7 +51,7 @@ pub fn saved_plan(path: &Path) -> Result<Choices, CommandError> {
         (hash("files"), hash("objects"), plan["prune"].as_bool(), plan["adopt"].as_bool())
     else {
         return Err(CommandError::usage(format!(
-            "{name} is no plan.\n  Save one with:  signet plan FILE -o json > {name}"
+            "{name} is not a plan.\n  Save one with:  signet plan FILE -o json > {name}"
         )));
     };
     let expected = Some(Expected { files, objects });

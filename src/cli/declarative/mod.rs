@@ -1,7 +1,7 @@
 //! `signet plan`, `apply`, `export` and `drift`: configuration as code.
 //!
-//! Owns the arguments, how a plan is shown, and the file for secrets that are generated. What files may say and what
-//! becomes of it is `admin::declarative`.
+//! Owns the arguments, the output of a plan, and the file for generated secrets. Reading and applying files is in
+//! `admin::declarative`.
 
 pub mod at_start;
 mod files;
@@ -42,10 +42,10 @@ pub struct PlanArgs {
     files: Files,
     #[command(flatten)]
     allowed: Allowed,
-    /// Show how the access tokens of this user change: those of a log-in with every scope of an API
+    /// Show how the access tokens of this user change, for log-ins with every scope of an API
     #[arg(long, value_name = "USER")]
     sample_user: Option<String>,
-    /// Exit with 7 if something is to be changed
+    /// Exit with 7 if there are changes
     #[arg(long)]
     exit_code: bool,
 }
@@ -57,21 +57,21 @@ pub struct ApplyArgs {
     files: Files,
     #[command(flatten)]
     allowed: Allowed,
-    /// A plan that was saved with -o json: refuse with 5 if files or objects are not what they were
+    /// A plan that was saved with -o json: exit with 5 if files or objects have changed since
     #[arg(long, value_name = "PLAN", conflicts_with_all = ["prune", "adopt"])]
     plan: Option<PathBuf>,
-    /// Where secrets with generate = true are written, one JSON object a line; must not exist (mode 0600)
+    /// A new file (mode 0600) for secrets with generate = true, one JSON object per line
     #[arg(long, value_name = "FILE")]
     secrets_out: Option<PathBuf>,
 }
 
-/// What a run may do.
+/// The options of a run.
 #[derive(Debug, Args)]
 pub struct Allowed {
-    /// Delete what the source manages and its files do not declare any more
+    /// Delete objects that the source manages and its files no longer declare
     #[arg(long)]
     prune: bool,
-    /// Take over objects that exist and are managed by another source or by none
+    /// Take over existing objects that another source, or none, manages
     #[arg(long)]
     adopt: bool,
 }
@@ -79,7 +79,7 @@ pub struct Allowed {
 /// `signet export`.
 #[derive(Debug, Args)]
 pub struct ExportArgs {
-    /// Only what this source manages (default: all APIs and clients, and the users that files declared)
+    /// Only objects that this source manages (default: all APIs and clients, and the users that files declared)
     #[arg(long, value_name = "NAME", conflicts_with = "schema")]
     source: Option<String>,
     /// Print the JSON Schema of configuration files
@@ -90,7 +90,7 @@ pub struct ExportArgs {
 /// `signet drift`.
 #[derive(Debug, Args)]
 pub struct DriftArgs {
-    /// Only what this source manages
+    /// Only objects that this source manages
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
 }
@@ -112,7 +112,7 @@ pub fn plan(args: &PlanArgs, output: Output) -> Result<(), CommandError> {
     })
 }
 
-/// Makes the objects what files say.
+/// Applies files.
 pub fn apply(args: &ApplyArgs, output: Output) -> Result<(), CommandError> {
     let inputs = files::read(&args.files.files)?;
     let saved = args.plan.as_ref().map(|path| files::saved_plan(path)).transpose()?;
@@ -122,7 +122,7 @@ pub fn apply(args: &ApplyArgs, output: Output) -> Result<(), CommandError> {
         let mut written = None;
         if let Some(path) = &args.secrets_out {
             declarations.generate(&app);
-            // What is made is written down first: a secret that was stored and not written would be lost.
+            // Generated secrets are written first: a secret that is stored but not written would be lost.
             let shared = Arc::new(declarations);
             let plan = planned(&app, &shared, &choices).await?;
             written = SecretsFile::write(path, &shared.generated(&plan))?;
@@ -143,7 +143,7 @@ pub fn apply(args: &ApplyArgs, output: Output) -> Result<(), CommandError> {
     })
 }
 
-/// Prints what is stored as a file.
+/// Prints the stored objects as a file.
 pub fn export(args: &ExportArgs, output: Output) -> Result<(), CommandError> {
     if args.schema {
         return Ok(output.object(&declarative::schema())?);
@@ -220,7 +220,7 @@ async fn applied(
     app.run_to_completion(work).await.map_err(refused)
 }
 
-/// A run that was refused: its message has every place already.
+/// A refused run. Its message already contains the places.
 fn refused(stop: Failure) -> CommandError {
     match stop {
         Failure::Refused(refusal) => {
@@ -234,7 +234,7 @@ fn mistakes(mistakes: declarative::Mistakes) -> CommandError {
     CommandError::usage(mistakes.to_string())
 }
 
-/// Writes a plan in the format that was chosen.
+/// Writes a plan in the chosen format.
 impl PlanOutput<'_> {
     fn write(&self, output: Output) -> std::io::Result<()> {
         match output.format() {

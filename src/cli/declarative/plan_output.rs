@@ -1,4 +1,4 @@
-//! How plans and drifts read.
+//! Plans and drift as output.
 
 use serde_json::{Value, json};
 
@@ -10,12 +10,12 @@ use crate::cli::output::Row;
 use crate::cli::relative_time::ago;
 use crate::domain::managed::{Difference, State, differences};
 
-/// Claims that say when a token was made, and which one it is.
+/// Claims that differ in every token.
 const MOMENTARY: [&str; 6] = ["iat", "nbf", "exp", "auth_time", "jti", "sid"];
-/// The longest value that is shown to people, in characters; JSON has all of it.
+/// The longest value in a table, in characters; JSON has all of it.
 const MAX_SHOWN: usize = 100;
 
-/// A plan, with the choices it was made with.
+/// A plan, with its options.
 pub struct PlanOutput<'a> {
     /// The plan.
     pub plan: &'a Plan,
@@ -45,7 +45,7 @@ impl PlanOutput<'_> {
         plan
     }
 
-    /// For people.
+    /// For reading.
     pub fn text(&self) -> String {
         let shown = self.plan.changes.iter().filter(|change| change.action != Action::Unchanged);
         let changes: String = shown.map(lines).collect();
@@ -107,7 +107,7 @@ fn token(sample: &SampleToken) -> Value {
     json!({ "audience": audience, "before": before, "after": after })
 }
 
-/// What differs between two tokens.
+/// The differences between two tokens.
 fn token_lines(user: &str, sample: &SampleToken) -> String {
     let SampleToken { audience, before, after } = sample;
     let audience = audience.as_deref().unwrap_or("Signet itself");
@@ -132,7 +132,7 @@ fn token_lines(user: &str, sample: &SampleToken) -> String {
     text
 }
 
-/// The members of header and claims of a token that people compare: a lifetime in place of times, and no ids.
+/// The members of a token that are compared: a lifetime instead of times, and no ids.
 fn members(token: &Value) -> State {
     let seconds = |name: &str| token["claims"][name].as_i64().unwrap_or_default();
     let lifetime = json!(seconds("exp") - seconds("iat"));
@@ -197,7 +197,7 @@ fn shown(value: Option<&Value>) -> String {
     }
 }
 
-/// An object that is not what was applied.
+/// An object that differs from what was applied.
 pub struct DriftRow(pub Drift);
 
 impl Row for DriftRow {

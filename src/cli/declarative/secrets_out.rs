@@ -1,4 +1,4 @@
-//! The file that secrets are written to which Signet generates.
+//! The file for secrets that Signet generates.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -13,11 +13,11 @@ use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::startup_report;
 
-/// A file with secrets; removed when it is dropped, unless they are stored.
+/// A file with secrets. It is removed on drop, unless they have been stored.
 pub struct SecretsFile(Option<PathBuf>);
 
 impl SecretsFile {
-    /// Writes secrets, one JSON object a line; nothing where there are none. A file that is there is not touched.
+    /// Writes secrets, one JSON object per line, if there are any. An existing file is not touched.
     pub fn write(path: &Path, secrets: &[GeneratedSecret]) -> Result<Option<Self>, CommandError> {
         if secrets.is_empty() {
             return Ok(None);
@@ -29,7 +29,7 @@ impl SecretsFile {
         Ok(Some(written))
     }
 
-    /// Leaves the file where it is.
+    /// Keeps the file.
     pub fn keep(mut self) {
         if let Some(path) = self.0.take() {
             startup_report::say(&format!("Wrote generated secrets to {}\n", path.display()));

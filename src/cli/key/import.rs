@@ -1,4 +1,4 @@
-//! `signet key import`: takes over a private key of another issuer.
+//! `signet key import`: imports a private key of another issuer.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -28,13 +28,13 @@ pub struct ImportArgs {
     /// The file, or - for standard input
     #[arg(value_name = "FILE|-")]
     file: PathBuf,
-    /// What an RSA key signs with (default: what its JWK says, else RS256)
+    /// Algorithm of an RSA key (default: that of its JWK, else RS256)
     #[arg(long, value_parser = signing_alg())]
     alg: Option<SigningAlg>,
-    /// The name its verifiers know it by (default: its JWK's, else its RFC 7638 thumbprint)
+    /// The kid under which verifiers know it (default: that of its JWK, else its RFC 7638 thumbprint)
     #[arg(long, value_parser = parse_kid)]
     kid: Option<String>,
-    /// How long tokens it signed may still be around
+    /// How long tokens that it signed may still be valid
     #[arg(long = "for", value_name = "TIME", default_value = "24h", conflicts_with = "sign",
         value_parser = parse_span)]
     verify_for: TimeSpan,
@@ -58,7 +58,7 @@ fn parse_kid(text: &str) -> Result<String, String> {
     }
 }
 
-/// Takes a key over.
+/// Imports a key.
 pub fn import(args: &ImportArgs, output: Output) -> Result<(), CommandError> {
     let bytes = read(&args.file)?;
     let mut imported = crypto::import(&bytes, args.alg).map_err(|error| {
@@ -77,7 +77,7 @@ pub fn import(args: &ImportArgs, output: Output) -> Result<(), CommandError> {
         startup_report::say(&match wanted {
             Use::Sign => format!("{} key {} signs from now on\n", taken.alg, taken.kid),
             Use::Verify(_) => format!(
-                "{} key {} is published for the tokens it signed; it signs nothing here\n",
+                "{} key {} is published to verify the tokens it signed; it signs no new tokens\n",
                 taken.alg, taken.kid
             ),
         });
@@ -86,7 +86,7 @@ pub fn import(args: &ImportArgs, output: Output) -> Result<(), CommandError> {
     })
 }
 
-/// What a key file holds, wiped when it is no longer needed.
+/// The content of a key file, wiped on drop.
 fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, CommandError> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(16 * 1024));
     let read = if path.as_os_str() == "-" {

@@ -20,7 +20,7 @@ use super::with_app::with_app;
 
 use super::value_parsers::signing_alg;
 
-/// What to do with signing keys.
+/// The subcommands for signing keys.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// List signing keys, oldest first
@@ -28,54 +28,54 @@ pub enum Command {
   signet key list
   signet key list -o ndjson | jq -r 'select(.default) | .kid'")]
     List,
-    /// Replace the key that signs by a new one
+    /// Replace the signing key with a new one
     #[command(after_help = "Examples:
   signet key rotate                    publish a successor now; it signs in a day
   signet key rotate --alg RS256
   signet key rotate --now --yes        sign with it 6 s later
 
-Keys rotate by themselves (SIGNET_KEY_ROTATION); this begins it early. Tokens that are out stay good
-either way. With --now verifiers that have not seen the new key refuse its tokens until they have.")]
+Keys rotate automatically (SIGNET_KEY_ROTATION); this starts it early. Issued tokens stay valid
+in both cases. With --now, verifiers refuse tokens of the new key until they have fetched it.")]
     Rotate(rotation::RotateArgs),
-    /// Take a key out of the published set
+    /// Remove a key from the published set
     #[command(after_help = "Examples:
-  signet key retire KID                only a key that signs nothing yet
+  signet key retire KID                only a key that does not sign yet
   signet key retire KID --now --yes    a stolen key: its tokens are refused
 
-A key that was replaced goes by itself when the last token it signed has expired.")]
+A replaced key is retired automatically when the last token it signed has expired.")]
     Retire(rotation::RetireArgs),
-    /// Take over a private key from elsewhere
+    /// Import a private key from another issuer
     #[command(after_help = "Examples:
-  signet key import old-issuer.pem --kid 2024-01              tokens it signed stay good for a day
+  signet key import old-issuer.pem --kid 2024-01              tokens it signed stay valid for a day
   signet key import old-issuer.pem --kid 2024-01 --for 30d
   signet key import jwk.json --sign                           sign with it from now on
   op read op://vault/key | signet key import - --alg PS256
 
 Takes PEM or DER (PKCS#8, PKCS#1, SEC 1) and JWK. Verifiers look a key up by its name: give it the
-kid it had (a JWK brings its own). Tokens of another issuer are good only under the same issuer URL.")]
+kid it had (a JWK contains it). Tokens of another issuer are valid only under the same issuer URL.")]
     Import(import::ImportArgs),
     /// Seal everything under a new master key
     #[command(after_help = "Examples:
   SIGNET_MASTER_KEY_OLD_FILE=old.key SIGNET_MASTER_KEY_FILE=new.key signet key rewrap
 
-Restart every server with both keys first; then run this; then put the new key in the place of the old
-one (data/master.key, or the setting that brought it) and restart them without the old one, at leisure.
-No user is logged out and no signing key changes. Interrupted, it has happened or it has not;
-run it again. Keep the old key for backups that were made before.")]
+First restart every server with both keys, then run this, then replace the old key by the new
+one (data/master.key, or the setting that names it) and restart them without the old one, at any time.
+No user is logged out and no signing key changes. It is atomic: after an interruption,
+run it again. Keep the old key for older backups.")]
     Rewrap,
     /// Print the public keys: the JWKS as it is published, or PEM
     #[command(after_help = "Examples:
   signet key export > jwks.json
   signet key export --format pem --alg RS256 > signet.pem
 
-For verifiers that cannot fetch /.well-known/jwks.json; they must be told of every new key.")]
+For verifiers that cannot fetch /.well-known/jwks.json; give them every new key.")]
     Export(ExportArgs),
 }
 
 /// `signet key export`.
 #[derive(Debug, Args)]
 pub struct ExportArgs {
-    /// What to print
+    /// The format to print
     #[arg(long, value_enum, default_value_t = ExportFormat::Jwks)]
     format: ExportFormat,
     /// Only keys of this algorithm
@@ -88,7 +88,7 @@ pub struct ExportArgs {
 pub enum ExportFormat {
     /// A JSON Web Key Set (RFC 7517)
     Jwks,
-    /// One SubjectPublicKeyInfo a key (RFC 7468)
+    /// One SubjectPublicKeyInfo per key (RFC 7468)
     Pem,
 }
 
@@ -141,7 +141,7 @@ pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
     }
 }
 
-/// Names the verifiers that lack a published key.
+/// Lists the verifiers that lack a published key.
 fn missing(all: &[PublicKey], now: Timestamp) -> String {
     let mut text = String::new();
     for key in all {
@@ -177,7 +177,7 @@ fn export(args: &ExportArgs) -> Result<(), CommandError> {
                 exported(args, keys::published(&app)?)?.into_iter().map(|key| key.pem).collect()
             }
         };
-        // Both forms are ASCII: nothing of them is escaped.
+        // Both forms are ASCII, so nothing is escaped.
         Ok(output::write(&format!("{}\n", text.trim_end()))?)
     })
 }

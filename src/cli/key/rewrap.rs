@@ -14,16 +14,16 @@ pub fn rewrap() -> Result<(), CommandError> {
         let done = done.map_err(|stop| {
             CommandError::from(stop).and(
                 "To replace it:  the new one in SIGNET_MASTER_KEY or SIGNET_MASTER_KEY_FILE,\n\
-                     the present one in SIGNET_MASTER_KEY_OLD or SIGNET_MASTER_KEY_OLD_FILE",
+                     the current one in SIGNET_MASTER_KEY_OLD or SIGNET_MASTER_KEY_OLD_FILE",
             )
         })?;
         startup_report::say(match done {
             Rewrapped::Done => {
                 "Everything is sealed under the new master key\n\
-                 Put the new key where the old one is read from (the file data/master.key, or the \
-                 setting that\nbrought it), then restart every server without the old one.\n"
+                 Replace the old key by the new one (in the file data/master.key, or in the \
+                 setting that\nnames it), then restart every server without the old one.\n"
             }
-            Rewrapped::Already => "Everything was sealed under the new master key already\n",
+            Rewrapped::Already => "Everything was already sealed under the new master key\n",
         });
         Ok(())
     })

@@ -1,6 +1,6 @@
-//! `signet key rotate` and `signet key retire`: changing the keys by hand.
+//! `signet key rotate` and `signet key retire`: manual changes of keys.
 //!
-//! Owns what is said before something that cannot be taken back.
+//! Owns the warnings before an irreversible change.
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -23,10 +23,10 @@ pub struct RotateArgs {
     /// Only keys of this algorithm
     #[arg(long, value_parser = signing_alg())]
     alg: Option<SigningAlg>,
-    /// Sign with the new key in 6 seconds instead of when verifiers have had time to fetch it
+    /// Sign with the new key in 6 seconds, without waiting for verifiers to fetch it
     #[arg(long)]
     now: bool,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long)]
     yes: bool,
 }
@@ -38,10 +38,10 @@ pub struct RetireArgs {
     // It is base64url and may begin with a hyphen.
     #[arg(allow_hyphen_values = true)]
     kid: String,
-    /// Even if tokens it signed are still good: they are refused from now on
+    /// Retire it although tokens that it signed are still valid; they are refused from now on
     #[arg(long)]
     now: bool,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long)]
     yes: bool,
 }
@@ -63,7 +63,7 @@ impl Row for Changed {
     }
 }
 
-/// Publishes successors, or signs with them.
+/// Publishes successors, or signs with them at once.
 pub fn rotate(args: &RotateArgs, output: Output) -> Result<(), CommandError> {
     if args.now {
         sure(
@@ -94,12 +94,12 @@ pub fn rotate(args: &RotateArgs, output: Output) -> Result<(), CommandError> {
     })
 }
 
-/// Takes a key out of the published set.
+/// Removes a key from the published set.
 pub fn retire(args: &RetireArgs) -> Result<(), CommandError> {
     if args.now {
         sure(
             args.yes,
-            "Its tokens are refused where the keys are fetched again, and until then:",
+            "Verifiers refuse its tokens after their next fetch of the keys, and until then:",
             &caching::of_a_missing_key(),
         )?;
     }

@@ -1,4 +1,4 @@
-//! The token a command is about: an argument, or standard input, however it was pasted.
+//! The token of a command, from an argument or standard input, in any pasted form.
 
 use std::io::{self, Read as _};
 
@@ -20,7 +20,7 @@ pub struct TokenArgs {
 }
 
 impl TokenArgs {
-    /// The token, wherever it comes from.
+    /// Reads the token.
     pub fn read(&self) -> Result<String, CommandError> {
         if self.token != "-" {
             return bare(&self.token);
@@ -33,7 +33,7 @@ impl TokenArgs {
     }
 }
 
-/// The token in what the user pasted: a header's value, or a whole token response.
+/// Extracts the token from a header's value or a whole token response.
 fn bare(text: &str) -> Result<String, CommandError> {
     let text = text.trim();
     let text = match text.split_once(char::is_whitespace) {
@@ -55,7 +55,7 @@ fn bare(text: &str) -> Result<String, CommandError> {
         .or_else(|| member("refresh_token"))
         .ok_or_else(|| {
             CommandError::usage(
-                "this is no token response: it has no access_token.\n  Pass the token itself.",
+                "this token response has no access_token.\n  Pass the token itself.",
             )
         })
 }

@@ -1,7 +1,7 @@
-//! `signet token`: what is in a token, is it good, and what would be in one?
+//! `signet token`: decoding, verifying and previewing tokens.
 //!
-//! `inspect` only decodes and needs no database; `verify` and `preview` ask the use case, and so does
-//! `why`, which has a file of its own. None of them uses a token up, makes one, or prints one.
+//! `inspect` only decodes and needs no database. `verify`, `preview` and `why`, which has its own file, call use
+//! cases. None of them consumes, issues or prints a token.
 
 mod input;
 mod why;
@@ -26,7 +26,7 @@ use super::with_app::with_app;
 use input::TokenArgs;
 use why::WhyArgs;
 
-/// What to do with a token.
+/// The subcommands for tokens.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Decode a token's header and claims without verifying anything
@@ -35,7 +35,7 @@ pub enum Command {
   curl -s http://localhost:8484/v1/login -d @login.json -H 'content-type: application/json' \\
     | signet token inspect -
 
-Works offline and on tokens of every issuer. A leading Bearer is dropped; of a JSON token response the
+Works offline and for tokens of every issuer. A leading Bearer is ignored; of a JSON token response the
 access token is taken.")]
     Inspect(TokenArgs),
     /// Verify an access token: signature, issuer, audience, time, session
@@ -43,16 +43,16 @@ access token is taken.")]
   signet token verify eyJhbGciOi... --audience https://api.example.com
   pbpaste | signet token verify -
 
-Prints the claims and exits 0, or prints the reason and exits 7. Without --audience a token is good
+Prints the claims and exits 0, or prints the reason and exits 7. Without --audience, a token is valid
 for Signet itself or for any registered API.")]
     Verify(VerifyArgs),
-    /// Say of any token why it is good or not: every check, also what only the issuer knows
+    /// Explain why a token is valid or not: every check, including those that only the issuer can make
     #[command(after_help = "Examples:
   signet token why eyJhbGciOi... --audience https://api.example.com
   pbpaste | signet token why - --at 2026-11-18T11:06:40Z
 
-Prints every check with ok, FAILED or - (cannot be said because of an earlier one) and exits 0 if the
-token is good, else 7. With --at it is judged as of that time, as far as is still known.
+Prints every check with ok, FAILED or - (prevented by an earlier failure) and exits 0 if the
+token is valid, else 7. With --at it is checked as of that time, as far as the data are still stored.
 Every code is explained in docs/token-codes.")]
     Why(WhyArgs),
     /// Show the access token a log-in would get now: header and claims, unsigned
@@ -60,7 +60,7 @@ Every code is explained in docs/token-codes.")]
   signet token preview ada --audience https://api.example.com --scope 'orders:read'
   signet token preview ada --audience https://api.example.com | jq .claims.roles
 
-Made exactly as at a log-in and refused exactly as one; nothing is signed, nothing is written.")]
+Built and refused exactly as at a log-in; nothing is signed or stored.")]
     Preview(PreviewArgs),
 }
 
@@ -83,7 +83,7 @@ pub struct PreviewArgs {
     /// The API the token would be for; without it, Signet itself
     #[arg(long, value_name = "AUDIENCE")]
     audience: Option<String>,
-    /// The scopes the log-in would ask for, separated by spaces
+    /// The scopes the log-in would request, separated by spaces
     #[arg(long, value_name = "SCOPES")]
     scope: Option<String>,
 }
@@ -121,7 +121,7 @@ fn preview(args: &PreviewArgs, output: Output) -> Result<(), CommandError> {
     })
 }
 
-/// What the prefix of an opaque secret says it is, as a word and a name.
+/// The kind of an opaque secret by its prefix, as a word and a name.
 fn opaque(token: &str) -> Option<(&'static str, &'static str)> {
     [
         ("srt_", "refresh_token", "a refresh token"),
@@ -136,14 +136,14 @@ fn opaque(token: &str) -> Option<(&'static str, &'static str)> {
 fn inspect(token: &str, output: Output) -> Result<(), CommandError> {
     if let Some((word, name)) = opaque(token) {
         startup_report::say(&format!(
-            "This is {name}. It is opaque by design: only Signet can read what is in it.\n"
+            "This is {name}. It is opaque by design: only Signet can read its content.\n"
         ));
         return Ok(output.object(&json!({ "kind": word, "opaque": true }))?);
     }
     let (header, claims) = decode(token)?;
     if output.format() == Format::Table {
         startup_report::say(&times(&claims, output.now()));
-        startup_report::say("Only decoded. Whether it is good, says:  signet token verify\n");
+        startup_report::say("Only decoded. To check whether it is valid:  signet token verify\n");
     }
     Ok(output.object(&json!({ "header": header, "claims": claims }))?)
 }
@@ -153,7 +153,7 @@ fn decode(token: &str) -> Result<(Value, Value), CommandError> {
     let no_token = |why: String| {
         CommandError::new(
             Exit::Failed,
-            format!("this is no signed token: {why}.\n  Pass all of it, from the first eyJ on."),
+            format!("this is not a signed token: {why}.\n  Pass all of it, from the first eyJ on."),
         )
     };
     let parts: Vec<&str> = token.split('.').collect();
@@ -172,12 +172,12 @@ fn decode(token: &str) -> Result<(Value, Value), CommandError> {
             .ok()
             .and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok())
             .filter(Value::is_object)
-            .ok_or_else(|| no_token(format!("its {name} is no JSON object in base64url")))
+            .ok_or_else(|| no_token(format!("its {name} is not a JSON object in base64url")))
     };
     Ok((object("header", header)?, object("payload", claims)?))
 }
 
-/// The times in the claims as people read them.
+/// The times in the claims, in readable form.
 fn times(claims: &Value, now: Timestamp) -> String {
     let line = |(claim, name): (&str, &str)| {
         let at = claims.get(claim).and_then(Value::as_i64).map(Timestamp::from_secs)?;
@@ -192,25 +192,24 @@ fn times(claims: &Value, now: Timestamp) -> String {
 fn not_good(problem: &Problem, now: Timestamp) -> CommandError {
     let text = match problem {
         Problem::Opaque => {
-            "this is no access token: refresh tokens and other opaque secrets are checked where \
-             they are used."
+            "this is not an access token: refresh tokens and other opaque secrets are checked where they are used."
                 .to_owned()
         }
         Problem::NotOurs => {
-            "this is no access token of Signet: its form is another.\n  See what it is:  signet \
+            "this is not an access token of Signet: its form differs.\n  See what it is:  signet \
              token inspect TOKEN"
                 .to_owned()
         }
         Problem::UnknownKey { kid } => format!(
-            "unknown key: no published key is named {kid:?}.\n  Another Signet made the token, or \
-             the key has been retired:  signet key list"
+            "unknown key: no published key is named {kid:?}.\n  Another server issued the token, or the key has been \
+             retired:  signet key list"
         ),
         Problem::KeyNotSigning { kid } => format!(
-            "key not in use: the key named {kid:?} is published but signs nothing yet.\n  See which \
-             one signs:  signet key list"
+            "key not in use: the key named {kid:?} is published but does not sign yet.\n  See which one signs:  \
+             signet key list"
         ),
         Problem::BadSignature => {
-            "bad signature: the token was changed after it was made.".to_owned()
+            "bad signature: the token was changed after it was issued.".to_owned()
         }
         Problem::WrongIssuer { found, expected } => format!(
             "wrong issuer: the token says {found:?}, this server is {expected:?} (SIGNET_ISSUER)."
@@ -220,27 +219,26 @@ fn not_good(problem: &Problem, now: Timestamp) -> CommandError {
                 format!("wrong audience: the token is for {found:?}, not for {expected:?}.")
             }
             None => format!(
-                "wrong audience: the token is for {found:?}, which is no registered API.\n  See \
+                "wrong audience: the token is for {found:?}, which is not a registered API.\n  See \
                  what there is:  signet api list"
             ),
         },
         Problem::IssuedInFuture { at } => format!(
-            "issued in the future: it says it was made {at} ({}). One of the clocks is wrong.",
+            "issued in the future: its time of issue is {at} ({}). One of the clocks is wrong.",
             ago(*at, now)
         ),
-        Problem::Expired { at } => format!("expired: its time was over {at} ({}).", ago(*at, now)),
-        Problem::SessionExpired => "session ended: its time is over.".to_owned(),
+        Problem::Expired { at } => format!("expired: it was valid until {at} ({}).", ago(*at, now)),
+        Problem::SessionExpired => "session ended: its maximum lifetime was reached.".to_owned(),
         Problem::SessionEnded { reason } => match reason {
             Some(reason) => format!("session ended: {reason}."),
-            None => "session ended: the user was disabled or deleted, changed the password, or \
-                     everything was ended."
+            None => "session ended: the user was disabled or deleted, changed the password, or ended all sessions."
                 .to_owned(),
         },
-        Problem::ClientUnknown => "unknown client: the one the token is of is not registered (any \
-                                   more).\n  See what there is:  signet client list"
+        Problem::ClientUnknown => "unknown client: the client of the token is not registered (any more).\n  See what \
+                                   there is:  signet client list"
             .to_owned(),
         Problem::ClientDisabled => {
-            "client disabled: the one the token is of.\n  See which:  signet \
+            "the client of the token is disabled.\n  See which:  signet \
                                     client list"
                 .to_owned()
         }

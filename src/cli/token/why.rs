@@ -1,7 +1,6 @@
-//! `signet token why`: every check of a token, one a line, and the sentence.
+//! `signet token why`: every check of a token, one per line, and the conclusion.
 //!
-//! Owns how the answer reads on a terminal. The use case decides; nothing is used up, and the token
-//! itself is not printed.
+//! Owns the output on a terminal. The token is neither consumed nor printed.
 
 use clap::Args;
 
@@ -34,7 +33,7 @@ fn time(text: &str) -> Result<Timestamp, &'static str> {
     Timestamp::parse(text).ok_or("write it like 2026-11-18T11:06:40Z, or as seconds since 1970")
 }
 
-/// Says what is right and wrong about a token.
+/// Prints the diagnosis of a token.
 pub fn run(args: &WhyArgs, output: Output) -> Result<(), CommandError> {
     let token = args.token.read()?;
     with_app(async |app| {
@@ -49,7 +48,7 @@ pub fn run(args: &WhyArgs, output: Output) -> Result<(), CommandError> {
     })
 }
 
-/// The checks, one a line, and below them what they come to.
+/// The checks, one per line, and the conclusion.
 fn lines(report: &Report) -> String {
     let mut text = String::new();
     for checked in &report.checks {
@@ -65,7 +64,7 @@ fn lines(report: &Report) -> String {
     }
     match report.code {
         Some(code) => text.push_str(&format!(
-            "\nNot good ({code}): {}\nWhat to do:  docs/token-codes/{code}.md\n",
+            "\nNot valid ({code}): {}\nWhat to do:  docs/token-codes/{code}.md\n",
             report.message
         )),
         None => text.push_str(&format!("\n{}\n", report.message)),

@@ -1,6 +1,6 @@
-//! `signet user disable`, `enable`, `delete`, `unlock` and `set-roles`: of one user, or of each line of a file.
+//! `signet user disable`, `enable`, `delete`, `unlock` and `set-roles`, for one user or for each line of a file.
 //!
-//! Owns what a dry run says. It changes nothing, and predicts what a run would refuse.
+//! A dry run changes nothing, and predicts the refusals of a run.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
@@ -24,24 +24,24 @@ use crate::domain::user::{Role, User};
 
 use super::find;
 
-/// The user that a command is for, or a file that names bulk.
+/// The user of a command, or a file with users.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub struct Target {
     /// The user's login, verified e-mail address, or id
     #[arg(value_name = "LOGIN|EMAIL|ID")]
     user: Option<String>,
-    /// A file with a user on each line; - is standard input. Lines that begin with # are skipped
+    /// A file with one user per line; - is standard input. Lines that begin with # are skipped
     #[arg(long, value_name = "FILE")]
     from: Option<PathBuf>,
 }
 
-/// A command for one user or for bulk.
+/// A command for one user or a file of users.
 #[derive(Debug, Args)]
 pub struct BulkArgs {
     #[command(flatten)]
     target: Target,
-    /// Say what would be done, and change nothing
+    /// Print what would be done, and change nothing
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
@@ -49,7 +49,7 @@ pub struct BulkArgs {
 }
 
 impl BulkArgs {
-    /// Refuses a dry run of one user, whose command asks or can be undone.
+    /// Refuses a dry run for one user, whose command asks for confirmation or can be undone.
     fn check(&self) -> Result<(), CommandError> {
         if self.dry_run && self.target.from.is_none() {
             return Err(CommandError::usage("--dry-run goes with --from FILE."));
@@ -63,7 +63,7 @@ impl BulkArgs {
 pub struct DeleteArgs {
     #[command(flatten)]
     bulk: BulkArgs,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long)]
     yes: bool,
 }
@@ -87,7 +87,7 @@ pub struct SetRolesArgs {
     roles: RoleArgs,
 }
 
-/// What is done to each user.
+/// The action on each user.
 #[derive(Debug, Clone)]
 enum Work {
     Disable,
@@ -140,14 +140,17 @@ pub fn delete(args: &DeleteArgs, output: Output) -> Result<(), CommandError> {
     }
     match &bulk.target.from {
         Some(path) if !bulk.dry_run => {
-            prompt::confirm(&format!("Delete every user of {} for good?", path.display()), *yes)?;
+            prompt::confirm(
+                &format!("Permanently delete every user in {}?", path.display()),
+                *yes,
+            )?;
             run(bulk, &Work::Delete, None, output)
         }
         Some(_) => run(bulk, &Work::Delete, None, output),
         None => with_app(async |app| {
             let named = bulk.target.user.as_deref().unwrap_or_default();
             let user = find(&app, named).await?;
-            let question = format!("Delete user {} ({}) for good?", user.login, user.id);
+            let question = format!("Permanently delete user {} ({})?", user.login, user.id);
             prompt::confirm(&question, *yes)?;
             one(&app, &user, &Work::Delete, None, bulk.force).await?;
             done(&Work::Delete, &user);
@@ -217,7 +220,7 @@ fn done(work: &Work, user: &User) {
     startup_report::say(&format!("{} user {} ({})\n", work.done(), user.login, user.id));
 }
 
-/// The user of a line, and the roles that it names for this user.
+/// The user of a line, and the roles after it.
 fn split<'a>(line: &'a str, work: &Work) -> Result<(&'a str, Option<RoleChange>), CommandError> {
     let (named, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
     match (work, rest.trim()) {
@@ -226,7 +229,7 @@ fn split<'a>(line: &'a str, work: &Work) -> Result<(&'a str, Option<RoleChange>)
             let (role, roles) = RoleArgs::parse(roles)?;
             Ok((named, Some(RoleChange { role, roles })))
         }
-        _ => Err(CommandError::usage(format!("{line:?} names more than a user."))),
+        _ => Err(CommandError::usage(format!("{line:?} contains more than a user."))),
     }
 }
 
@@ -261,13 +264,13 @@ async fn one(
 }
 
 fn no_roles() -> CommandError {
-    CommandError::usage("no roles: name them behind the user, or with --role.")
+    CommandError::usage("no roles: name them after the user, or with --role.")
 }
 
-/// What a run would have done so far.
+/// The actions of a dry run so far.
 #[derive(Default)]
 struct Plan {
-    /// Administrators that would not be any more.
+    /// Administrators that a run would remove.
     gone: RefCell<HashSet<UserId>>,
     deleted: RefCell<HashSet<UserId>>,
     others: Cell<i64>,

@@ -1,4 +1,4 @@
-//! `signet user find`: users by words and by what they are.
+//! `signet user find`: searching users by words and state.
 
 use clap::Args;
 use serde_json::Value;
@@ -21,7 +21,7 @@ use crate::view;
 /// `signet user find`.
 #[derive(Debug, Args)]
 pub struct FindArgs {
-    /// Beginnings of words of login, name or e-mail address; all of them have to be found
+    /// Prefixes of words of the login, name or e-mail address; all must match
     #[arg(value_name = "WORD")]
     words: Vec<String>,
     /// Exactly this login, in any spelling
@@ -30,19 +30,19 @@ pub struct FindArgs {
     /// A role of Signet or of an application
     #[arg(long)]
     role: Option<String>,
-    /// Disabled users; =false: the others
+    /// Disabled users; =false for the others
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     disabled: Option<bool>,
-    /// Users that failed attempts keep out of some network; =false: the others
+    /// Users locked out of some network by failed attempts; =false for the others
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     locked: Option<bool>,
-    /// Users whose next sign-in asks for a new password; =false: the others
+    /// Users whose next sign-in requires a new password; =false for the others
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     must_change_password: Option<bool>,
-    /// What is stored of the password
+    /// The class of the stored password
     #[arg(long, value_name = "CLASS", value_parser = words(PasswordClass::ALL, PasswordClass::as_str))]
     password_class: Option<PasswordClass>,
-    /// Created at this time (RFC 3339) or this long ago (30d), or later
+    /// Created since this time (RFC 3339), or this long ago (30d)
     #[arg(long, value_name = "TIME")]
     created_since: Option<String>,
     /// Created before
@@ -54,7 +54,7 @@ pub struct FindArgs {
     /// At most N users
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..))]
     limit: i64,
-    /// Only what comes after this cursor
+    /// Only users after this cursor
     #[arg(long, value_name = "CURSOR")]
     after: Option<String>,
 }
@@ -65,7 +65,7 @@ impl Row for ListedUser {
 
     fn cells(&self, now: Timestamp) -> Vec<String> {
         let mut cells = self.user.cells(now);
-        // To the day: no more is stored.
+        // Only the day is stored.
         let day = |at: Timestamp| at.rfc3339().chars().take(10).collect();
         cells.push(self.last_login_at.map_or_else(String::new, day));
         cells
@@ -76,7 +76,7 @@ impl Row for ListedUser {
     }
 }
 
-/// Lists the users that are found.
+/// Lists the matching users.
 pub fn run(args: &FindArgs, output: Output) -> Result<(), CommandError> {
     let query = args.words.join(" ");
     if query.split_whitespace().count() > MAX_QUERY_WORDS {
@@ -142,7 +142,7 @@ fn filter(args: &FindArgs, words: Vec<String>, now: Timestamp) -> Result<UserFil
 fn cursor(text: &str) -> Result<UserCursor, CommandError> {
     UserCursor::parse(text).ok_or_else(|| {
         let text = format!(
-            "--after {text:?} is no cursor.\n  Use the one printed below a list made with --limit."
+            "--after {text:?} is not a cursor.\n  Use the one printed below a list with --limit."
         );
         CommandError::usage(text)
     })

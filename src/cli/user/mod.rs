@@ -28,7 +28,7 @@ use crate::cli::prompt::{PasswordArgs, PasswordSource};
 use crate::cli::startup_report;
 use crate::cli::with_app::with_app;
 
-/// What to do with users.
+/// The subcommands for users.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Create a user
@@ -41,10 +41,10 @@ pub enum Command {
   signet user create batch-import --no-password -o json | jq -r .id
 
 A login that looks like an e-mail address is not one: the address is what --email says.
---email-verified says that you know that the user receives mail there. Only then clients are told
+--email-verified states that you know that the user receives mail there. Only then do clients receive
 the address, and the user can sign in with it.
 
-The first administrator, however it is made, closes set-up for good.")]
+Creating the first administrator, in any way, closes set-up permanently.")]
     Create(CreateArgs),
     /// List users, oldest first
     #[command(after_help = "Examples:
@@ -52,7 +52,7 @@ The first administrator, however it is made, closes set-up for good.")]
   signet user list --limit 20
   signet user list -o ndjson | jq -r 'select(.disabled) | .login'")]
     List(Paging),
-    /// Find users by words of login, name or e-mail address, and by what they are
+    /// Find users by words of the login, name or e-mail address, and by state
     #[command(after_help = "Examples:
   signet user find ada
   signet user find love ada
@@ -78,7 +78,7 @@ parts and the pieces between . _ - + @. With words, users come in the order of t
   signet user update ada --role user --no-name --no-groups --no-claim floor
   signet user update ada --must-change-password
 
-Another e-mail address than before is unverified without --email-verified.
+A new e-mail address is unverified without --email-verified.
 
 --role replaces all roles, --group all groups. Without admin among the roles an administrator becomes
 an ordinary user, which ends everything the user has. Other changes show in the tokens of the next
@@ -90,7 +90,7 @@ log-in or refresh, for the APIs that ask for them.")]
   signet user disable --from users.txt --dry-run
   signet user disable --from users.txt
 
---from does it for the user on each line of a file. A line that fails does not keep the others from being done;
+--from handles the user on each line of a file. A line that fails does not stop the others;
 the exit code is 6 then.")]
     Disable(bulk::BulkArgs),
     /// Enable a user again
@@ -108,13 +108,13 @@ The counters of failed attempts are cleared.")]
 
 On a line of the file, roles may follow the user, with commas between them: ada support,billing")]
     SetRoles(bulk::SetRolesArgs),
-    /// Delete a user with everything it has
+    /// Delete a user and everything that belongs to it
     #[command(after_help = "Examples:
   signet user delete mallory
   signet user delete mallory --yes
   signet user delete --from users.txt --dry-run
 
-The same login created again is another user: ids are never used twice.")]
+A user created with the same login later is a different user: ids are never reused.")]
     Delete(bulk::DeleteArgs),
     /// Set a user's password and end all its sessions
     #[command(after_help = "Examples:
@@ -122,21 +122,21 @@ The same login created again is another user: ids are never used twice.")]
   signet user set-password ada --password-file - < secret.txt
   signet user set-password importer --permanent --password-file secret.txt
 
-The next sign-in asks for a new password, which only the user knows. --permanent leaves that out, for
+The user must choose a new password at the next sign-in. --permanent leaves that out, for
 accounts of programs.")]
     SetPassword(SetPasswordArgs),
     /// Remove a user's second factors and recovery codes, and end all its sessions
     #[command(after_help = "Examples:
   signet user reset-factors ada
 
-For a user who has lost their authenticator app and their recovery codes. Make sure that it is the user who
-asks: afterwards the password alone signs in.")]
+For a user who has lost the authenticator app and the recovery codes. First verify that the request comes from
+the user: afterwards the password alone is enough to sign in.")]
     ResetFactors(Named),
     /// Invite a user without a password to choose one
     #[command(after_help = "Examples:
   signet user invite ada
 
-Mails a link that is valid for 7 days; without mail or an address, prints it. An earlier one is void.")]
+Mails a link that is valid for 7 days; without mail or an address, prints it. Earlier links become invalid.")]
     Invite(Named),
     /// Send a user a link to choose a new password
     #[command(after_help = "Examples:
@@ -144,15 +144,15 @@ Mails a link that is valid for 7 days; without mail or an address, prints it. An
 
 Mails a link that is valid for 24 hours to the verified address; without mail or one, prints it.")]
     Recover(Named),
-    /// Say why a user cannot sign in
+    /// Explain why a user cannot sign in
     #[command(after_help = "Examples:
   signet user why ada
   signet user why ada@example.com -o json
 
-Shows what is stored of the account, the counters of failed attempts, the last failures, and what to type. Also for a
+Shows the state of the account, the counters of failed attempts, the last failures, and the commands to run. Also for a
 login that no account has.
 
-Exit codes: 0 nothing keeps the user out, 3 no such user, 7 a cause was found.")]
+Exit codes: 0 no cause found, 3 no such user, 7 a cause was found.")]
     Why(why::WhyArgs),
     /// Clear the counters of failed attempts at a user's password and second factors
     #[command(after_help = "Examples:
@@ -164,7 +164,7 @@ Exit codes: 0 nothing keeps the user out, 3 no such user, 7 a cause was found.")
     Unlock(bulk::UnlockArgs),
 }
 
-/// A user that is named.
+/// A user as an argument.
 #[derive(Debug, Args)]
 pub struct Named {
     /// The user's login, verified e-mail address, or id
@@ -175,17 +175,17 @@ pub struct Named {
 /// `signet user create`.
 #[derive(Debug, Args)]
 pub struct CreateArgs {
-    /// What the user types to log in: a name or an e-mail address
+    /// The login of the user: a name or an e-mail address
     login: String,
     #[command(flatten)]
     given: Given,
-    /// The name to show
+    /// The display name
     #[arg(long)]
     name: Option<String>,
     /// The e-mail address
     #[arg(long, value_name = "ADDRESS")]
     email: Option<String>,
-    /// You know that the user receives mail at the address
+    /// Mark the address as verified, because you know that the user receives mail there
     #[arg(long, requires = "email")]
     email_verified: bool,
     #[command(flatten)]
@@ -196,7 +196,7 @@ pub struct CreateArgs {
     /// Create it without a password, and send a link with which the user chooses one
     #[arg(long, conflicts_with_all = ["password_file", "no_password", "must_change_password"])]
     invite: bool,
-    /// The first sign-in asks for a new password
+    /// Require a new password at the first sign-in
     #[arg(long, conflicts_with = "no_password")]
     must_change_password: bool,
 }
@@ -206,7 +206,7 @@ pub struct CreateArgs {
 pub struct UpdateArgs {
     #[command(flatten)]
     named: Named,
-    /// The name to show
+    /// The display name
     #[arg(long, conflicts_with = "no_name")]
     name: Option<String>,
     /// Remove the name
@@ -215,7 +215,8 @@ pub struct UpdateArgs {
     /// The e-mail address
     #[arg(long, value_name = "ADDRESS", conflicts_with = "no_email")]
     email: Option<String>,
-    /// You know that the user receives mail at the address; =false says that you do not
+    /// Mark the address as verified, because you know that the user receives mail there; =false marks it as
+    /// unverified
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     email_verified: Option<bool>,
     /// Remove the e-mail address
@@ -225,7 +226,7 @@ pub struct UpdateArgs {
     given: Given,
     #[command(flatten)]
     removed: Removed,
-    /// Whether the next sign-in asks for a new password
+    /// Whether the next sign-in requires a new password
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     must_change_password: Option<bool>,
     #[command(flatten)]
@@ -239,19 +240,19 @@ pub struct SetPasswordArgs {
     named: Named,
     #[command(flatten)]
     password: PasswordArgs,
-    /// The user may keep this password: the next sign-in does not ask for another one
+    /// Do not require a new password at the next sign-in
     #[arg(long)]
     permanent: bool,
 }
 
 impl Named {
-    /// The user, as it is now.
+    /// The user as it is stored.
     pub async fn find(&self, app: &App) -> Result<User, CommandError> {
         find(app, &self.user).await
     }
 }
 
-/// The user with this login, verified e-mail address or id, as it is now.
+/// The user with this login, verified e-mail address or id.
 pub async fn find(app: &App, name: &str) -> Result<User, CommandError> {
     app.run_to_completion(user_lookup::resolve(app.clone(), name.to_owned()))
         .await
@@ -331,7 +332,7 @@ fn update(args: &UpdateArgs, output: Output) -> Result<(), CommandError> {
     };
     if update.is_empty() {
         return Err(CommandError::usage(
-            "nothing to change.\n  Say what:  --name  --email  --email-verified  --role  --group  \
+            "nothing to change.\n  Options:  --name  --email  --email-verified  --role  --group  \
              --claim  --no-name  --no-email  --no-roles  --no-groups  --no-claim  \
              --must-change-password",
         ));
@@ -359,7 +360,11 @@ fn set_password(args: &SetPasswordArgs) -> Result<(), CommandError> {
             "Set the password of user {} ({}) and ended its sessions\n{}",
             user.login,
             user.id,
-            if args.permanent { "" } else { "The next sign-in asks for a new password.\n" }
+            if args.permanent {
+                ""
+            } else {
+                "The user must choose a new password at the next sign-in.\n"
+            }
         ));
         Ok(())
     })

@@ -1,4 +1,4 @@
-//! `signet user why`: what keeps a user from signing in, one cause a paragraph.
+//! `signet user why`: why a user cannot sign in, one cause per paragraph.
 
 use clap::Args;
 
@@ -24,7 +24,7 @@ pub struct WhyArgs {
     login: String,
 }
 
-/// Says why a login does not sign in.
+/// Prints why a login does not sign in.
 pub fn run(args: &WhyArgs, output: Output) -> Result<(), CommandError> {
     with_app(async |app| {
         let now = app.now();
@@ -61,12 +61,13 @@ fn text(report: &UserReport, now: Timestamp) -> String {
         }
     }
     if report.is_good() {
-        text.push_str("\nNothing that is known keeps this user from signing in.\n");
+        text.push_str("\nNo cause was found: nothing prevents this user from signing in.\n");
     }
     if report.account.is_some() && !report.limited.is_empty() {
         let addresses: Vec<String> = report.limited.iter().map(ToString::to_string).collect();
         text.push_str(&format!(
-            "\nRefused for a minute or two, whatever the account, because of failures: {}\nIf the user is there:\n  {}\n",
+            "\nRefused for a minute or two, for every account, because of failures: {}\nIf the user is among them:\n \
+              {}\n",
             addresses.join(", "),
             command("signet user unlock", &report.login, &option("--network", &addresses[0]))
         ));
@@ -121,7 +122,7 @@ fn lock_line(lock: &Lock, now: Timestamp) -> String {
     let from = match lock.from {
         CountedFrom::Network(Some(network)) => network.to_string(),
         CountedFrom::Network(None) => "one network".to_owned(),
-        CountedFrom::Strangers => "networks the account does not know".to_owned(),
+        CountedFrom::Strangers => "networks that this account has not used".to_owned(),
     };
     let state = if lock.is_closed() { "LOCKED" } else { "open" };
     format!(

@@ -11,7 +11,7 @@ fn with_dotenv(text: &[u8]) -> tempfile::TempDir {
     dir
 }
 
-/// Loads as a process in `dir` with the environment `pairs` would.
+/// Loads like a process in `dir` with the environment `pairs`.
 fn load_in(dir: &Path, pairs: &[(&str, &str)]) -> Result<Loaded, ConfigErrors> {
     let environment = pairs.iter().map(|(name, value)| ((*name).into(), (*value).into()));
     Config::from_source(&Source::assemble(dir.to_owned(), environment, MACHINE))
@@ -78,7 +78,7 @@ fn a_dotenv_others_can_write_is_refused() {
         // A refused file does not hide the other mistakes.
         assert!(text.contains("SIGNET_RATE_LIMITS"), "{text}");
     }
-    // Through a symbolic link it is the file itself that counts.
+    // For a symbolic link, the owner of its target counts.
     let linked = tempfile::tempdir().unwrap();
     std::os::unix::fs::symlink(&path, linked.path().join(".env")).unwrap();
     let text = load_in(linked.path(), &[]).unwrap_err().to_string();
@@ -129,7 +129,7 @@ fn the_committed_example_is_the_generated_one() {
 fn the_example_uncommented_is_a_valid_dotenv_with_the_defaults() {
     let page = example().replace("\n#SIGNET_", "\nSIGNET_");
     assert_eq!(page.matches("\nSIGNET_").count(), SETTINGS.len());
-    // Samples stand for settings without a default text; those come in pairs or change nothing.
+    // Samples replace missing defaults; they come in pairs or change nothing.
     let page = page.replace("SIGNET_BOOTSTRAP_ADMIN_LOGIN=admin", "");
     let page = page.replace("SIGNET_MAIL_FROM='Example <signet@example.com>'", "");
     let page = page.replace("SIGNET_BRAND_LOGO=/etc/signet/logo.svg", "");
@@ -149,8 +149,7 @@ fn the_example_uncommented_is_a_valid_dotenv_with_the_defaults() {
 }
 
 proptest! {
-    /// Whatever is typed anywhere, reading ends in a configuration or in mistakes, and a secret
-    /// is repeated in neither.
+    /// Any input gives a configuration or mistakes, and neither quotes a secret.
     #[test]
     fn no_text_panics_or_leaks(at in 0..SETTINGS.len(), text in "[ -~\\n]{0,12}", secret in "[a-z0-9:/@#?]{20,60}") {
         let setting = SETTINGS[at];
@@ -167,7 +166,7 @@ proptest! {
         }
     }
 
-    /// What is spelt is read back as the same length of time.
+    /// A formatted length of time is parsed as the same length.
     #[test]
     fn spelt_spans_read_back(millis in 0..=TimeSpan::from_days(3650).millis()) {
         let span = TimeSpan::from_millis(millis);

@@ -37,9 +37,9 @@ fn mail_is_off_unless_the_url_and_the_sender_are_set() {
     let from = ("SIGNET_MAIL_FROM", "a@example.com");
     one(&[from], "SIGNET_SMTP_URL", "although SIGNET_MAIL_FROM is set");
     let password = ("SIGNET_SMTP_PASSWORD", "x");
-    one(&[url, from, password], "SIGNET_SMTP_PASSWORD", "no user to authenticate as");
+    one(&[url, from, password], "SIGNET_SMTP_PASSWORD", "there is a password but no user");
     let user = ("SIGNET_SMTP_URL", "smtps://ada@mail.example.com");
-    one(&[user, from], "SIGNET_SMTP_PASSWORD", "no password to authenticate with");
+    one(&[user, from], "SIGNET_SMTP_PASSWORD", "there is a user but no password");
 }
 
 #[test]
@@ -85,8 +85,8 @@ fn urls_that_are_not_understood_are_refused_and_not_shown() {
         ("https://mail.example.com", "starts with neither"),
         ("smtps://", "no valid host"),
         ("smtps://mail example", "is not a URL"),
-        ("smtps://mail.example.com/name", "behind the port"),
-        ("smtps://mail.example.com#x", "behind the port"),
+        ("smtps://mail.example.com/name", "characters after the port"),
+        ("smtps://mail.example.com#x", "characters after the port"),
         ("smtps://ada:hunter2@mail.example.com", "Type the password in SIGNET_SMTP_PASSWORD"),
         ("smtps://a%0ab@mail.example.com", "control characters"),
         ("smtps://%ff@mail.example.com", "not UTF-8"),

@@ -40,7 +40,7 @@ fn one(pairs: &[(&str, &str)], subject: &str, part: &str) {
     assert_eq!(all.len(), 1, "{all:?}");
     assert_eq!(all[0].subject, subject);
     let text = all[0].to_string();
-    // What to type ends the text, so that it can be copied as it stands.
+    // The value to type ends the text, so that it can be copied.
     let right =
         if part.starts_with("Type http") { text.ends_with(part) } else { text.contains(part) };
     assert!(right, "{text}");
@@ -169,7 +169,7 @@ fn every_setting_can_be_changed() {
         ("SIGNET_TLS_KEY", "/tls/a.key"),
         ("SIGNET_INSECURE_HTTP", "true"),
     ];
-    // Those of which other tests change the value.
+    // Settings whose values other tests change.
     let elsewhere = [
         "SIGNET_ARGON2_PARALLELISM",
         "SIGNET_BRAND_COLOR",
@@ -346,7 +346,7 @@ fn secrets_come_from_files_too() {
         let config = load(&[("SIGNET_MASTER_KEY_FILE", path)]);
         assert_eq!(config.master_key.unwrap().expose(), &[7; 32]);
     }
-    // One line ending is a line ending; what stands before it may be meant.
+    // Only the final line ending is dropped; anything before it may belong to the value.
     let password = file("password", b" two\n\n");
     let config = load(&[
         ("SIGNET_BOOTSTRAP_ADMIN_LOGIN", "root"),

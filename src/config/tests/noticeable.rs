@@ -1,8 +1,8 @@
-//! Tests of what the servers on one database compare of each other's settings.
+//! Tests of the settings that the servers on one database compare.
 
 use super::{SETTINGS, load};
 
-/// Settings that the servers on one database may have of their own, and why.
+/// Settings in which the servers on one database may differ, and why.
 const OF_ONE_SERVER: &[(&str, &str)] = &[
     ("SIGNET_LISTEN", "each has its own addresses"),
     ("SIGNET_INSECURE_HTTP", "only allows what SIGNET_ISSUER says"),

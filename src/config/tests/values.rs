@@ -56,7 +56,7 @@ fn an_issuer_that_is_recommended_is_accepted() {
         let text = mistakes(&[("SIGNET_ISSUER", bad)])[0].to_string();
         let advice = text.rsplit_once("Type ").unwrap().1;
         match advice.split([',', ' ', '\n']).next().unwrap() {
-            // A path that cannot be is not spelled in another way: the operator chooses another.
+            // No other spelling of an invalid path is suggested: the operator must choose another path.
             "a" | "another" => assert!(advice.contains("/auth"), "{text}"),
             issuer => assert_eq!(load(&[("SIGNET_ISSUER", issuer)]).issuer, issuer, "{text}"),
         }
@@ -144,7 +144,7 @@ fn a_collector_is_an_address_of_http() {
     }
     for (text, part) in [
         ("127.0.0.1:4318", "is not a URL"),
-        ("grpc://127.0.0.1:4317", "is not an address of HTTP"),
+        ("grpc://127.0.0.1:4317", "is not an http or https URL"),
         ("http://u:hunter2@collector", "has a user"),
         ("http://collector/?a=b", "has a user, a query"),
     ] {
@@ -154,13 +154,13 @@ fn a_collector_is_an_address_of_http() {
     assert!(refused.contains("?[hidden]") && !refused.contains("hunter2"), "{refused}");
     for (text, part) in [
         ("Authorization", "a part without ="),
-        ("A B=c", "a name that no header can have"),
+        ("A B=c", "an invalid header name"),
         ("a=", "a value that is empty"),
         ("a=b,", "a part without ="),
     ] {
         one(&[(endpoint, good), (headers, text)], headers, part);
     }
-    one(&[(headers, "a=b")], headers, "there is no collector");
+    one(&[(headers, "a=b")], headers, "these headers need a collector");
     for text in ["1.5", "-1", "NaN", "all"] {
         one(&[(sample, text)], sample, "is not a number from 0 to 1");
     }
@@ -183,7 +183,7 @@ fn settings_must_agree() {
     load(&[(memory, "32"), (lanes, "4")]);
     one(&[(memory, "31"), (lanes, "4")], memory, "SIGNET_ARGON2_MEMORY_KIB=32 or more");
     one(&[(memory, "8"), (lanes, "17")], lanes, "from 1 to 16");
-    // The default stands in for the wrong one; complaining about that would only confuse.
+    // The default replaces the wrong value, so a mistake about it would only confuse.
     one(&[(idle, "200d"), (max, "1y")], max, "unknown unit");
 }
 
@@ -240,7 +240,7 @@ fn lists_of_addresses_and_networks_are_checked() {
     for bad in ["x real ip", "x-real-ip:", "x-real-ip,forwarded", "x\u{fc}"] {
         one(&[("SIGNET_PROXY_HEADER", bad)], "SIGNET_PROXY_HEADER", "not the name of a header");
     }
-    one(&[("SIGNET_PROXY_HEADER", "Host")], "SIGNET_PROXY_HEADER", "never holds");
+    one(&[("SIGNET_PROXY_HEADER", "Host")], "SIGNET_PROXY_HEADER", "never contains");
     one(&[("SIGNET_METRICS_LISTEN", "no")], "SIGNET_METRICS_LISTEN", "or off");
 }
 
@@ -259,7 +259,7 @@ fn words_and_log_directives_are_checked() {
     let domains = "SIGNET_REGISTRATION_DOMAINS";
     one(&[(domains, "example.com,a b")], domains, "holds \"a b\", not a domain");
     one(&[("SIGNET_LOG_FORMAT", "text")], "SIGNET_LOG_FORMAT", "auto or pretty or json");
-    one(&[("SIGNET_LOG", "inof")], "SIGNET_LOG", "names no level");
+    one(&[("SIGNET_LOG", "inof")], "SIGNET_LOG", "is not a level");
     one(&[("SIGNET_LOG", "info,sqlx")], "SIGNET_LOG", "\"sqlx\", which names no level");
     for good in ["off", "WARN", "info,signet::http=debug", "[login{user=a,b}]=trace"] {
         assert_eq!(load(&[("SIGNET_LOG", good)]).log, good);
@@ -279,7 +279,7 @@ fn the_database_is_a_file_or_a_postgresql_url() {
         ("sqlite://", "names no file"),
         ("sqlite:///srv/", "names no file"),
         ("sqlite://..", "names no file"),
-        ("sqlite://:memory:", "in memory"),
+        ("sqlite://:memory:", "in-memory"),
         ("sqlite://a.db?mode=memory", "parameters"),
         ("sqlite:a.db", "neither sqlite:// nor postgres://"),
         ("mysql://u:p@h/d", "neither sqlite:// nor postgres://"),

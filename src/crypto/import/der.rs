@@ -1,7 +1,7 @@
-//! What a piece of DER is (ITU-T X.690), told from its outline.
+//! Recognises the structure of DER (ITU-T X.690).
 //!
-//! Owns reading as much as is needed to choose the right reader of the crypto library and to say
-//! what was found instead. Never trusts a length, and never copies.
+//! Reads as much as is needed to choose the right parser of the crypto library and to name what was found instead.
+//! Checks every length, and never copies.
 
 /// The tag of a SEQUENCE.
 pub const SEQUENCE: u8 = 0x30;
@@ -17,7 +17,7 @@ const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
 const EC: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
 const ED25519: &[u8] = &[0x2b, 0x65, 0x70];
 
-/// Other algorithms that people have keys of.
+/// Unsupported algorithms, for error messages.
 const STRANGERS: &[(&[u8], &str)] = &[
     (
         &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a],
@@ -37,13 +37,13 @@ const CURVES: &[(&[u8], &str)] = &[
     (&[0x2b, 0x81, 0x04, 0x00, 0x0a], "secp256k1"),
 ];
 
-/// A curve by its name in a JWK, or what a key is that names none.
+/// A curve by its name in a JWK, or a description of a key without one.
 pub type Curve = Result<&'static str, &'static str>;
 
 const NAMELESS: Curve = Err("a key that does not name its curve");
 const SPELT_OUT: Curve = Err("a key whose curve is spelt out instead of named");
 
-/// The outline of what may be a private key.
+/// The kind of a DER document.
 pub enum Shape<'a> {
     /// OneAsymmetricKey (RFC 5958 §2).
     Pkcs8(Algorithm<'a>),
@@ -59,7 +59,7 @@ pub enum Shape<'a> {
     Other(&'static str),
 }
 
-/// What a PKCS#8 key is for.
+/// The algorithm of a PKCS#8 key.
 pub enum Algorithm<'a> {
     /// RSA.
     Rsa(Numbers<'a>),
@@ -71,13 +71,13 @@ pub enum Algorithm<'a> {
     Other(&'static str),
 }
 
-/// An RSA private key all of whose numbers are there and positive.
+/// An RSA private key whose numbers are all present and positive.
 pub struct Numbers<'a> {
     /// The modulus, big-endian.
     pub modulus: &'a [u8],
 }
 
-/// What `bytes` are, if they are one whole element and nothing else.
+/// The kind of `bytes`, if they are exactly one element.
 pub fn shape(bytes: &[u8]) -> Option<Shape<'_>> {
     let mut outer = Reader(bytes);
     let mut inner = Reader(outer.expect(SEQUENCE)?);
@@ -107,7 +107,7 @@ pub fn bits(number: &[u8]) -> usize {
     number.first().map_or(0, |first| number.len() * 8 - first.leading_zeros() as usize)
 }
 
-/// A big-endian number without the zeros in front.
+/// A big-endian number without leading zeros.
 pub fn trimmed(number: &[u8]) -> &[u8] {
     let start = number.iter().position(|byte| *byte != 0).unwrap_or(number.len());
     number.get(start..).unwrap_or_default()
@@ -134,8 +134,8 @@ fn algorithm<'a>(identifier: &'a [u8], key: &'a [u8]) -> Option<Algorithm<'a>> {
     })
 }
 
-/// The curve of an ECPrivateKey, from what follows the private number. RFC 5915 §3 demands the
-/// parameters wherever the key stands alone; guessing a curve would make a valid key of any number.
+/// The curve of an ECPrivateKey, from the fields after the private number. RFC 5915 §3 requires the parameters in a
+/// standalone key; guessing a curve would turn any number into a valid key.
 fn sec1_curve(rest: &[u8]) -> Option<Curve> {
     let mut rest = Reader(rest);
     if rest.0.first() != Some(&CONTEXT_0) {
@@ -152,8 +152,8 @@ fn curve(oid: &[u8]) -> Curve {
     known.map(|(_, name)| *name).ok_or("a key on an unknown curve")
 }
 
-/// Reads n, e, d, p, q, dp, dq and qi. The library takes a key whose e and primes are zero, as
-/// some stores strip them; such a key signs and has no public half.
+/// Reads n, e, d, p, q, dp, dq and qi. The library accepts a key whose e and primes are zero; such a key signs but
+/// has no public half.
 fn numbers(members: &[u8]) -> Option<Numbers<'_>> {
     let mut members = Reader(members);
     let mut modulus = None;
@@ -171,7 +171,7 @@ fn numbers(members: &[u8]) -> Option<Numbers<'_>> {
     modulus.map(|modulus| Numbers { modulus })
 }
 
-/// Takes elements off the front.
+/// Reads elements one by one.
 pub struct Reader<'a>(pub &'a [u8]);
 
 impl<'a> Reader<'a> {

@@ -1,6 +1,6 @@
-//! Why a key cannot be imported, said so that the administrator can act on it.
+//! Why a key cannot be imported, with advice for the administrator.
 //!
-//! Owns the sentences. They hold names from the file, shortened and quoted, and nothing secret.
+//! The messages contain names from the file, shortened and quoted, and nothing secret.
 
 use std::error::Error;
 use std::fmt;
@@ -10,9 +10,9 @@ use std::fmt;
 pub enum ImportError {
     /// Neither PEM nor DER nor JSON.
     NotAKey,
-    /// It begins like a key and does not end like one.
+    /// It begins like a key but is damaged.
     Damaged {
-        /// What it begins like.
+        /// The form that it begins like.
         form: &'static str,
     },
     /// A member of a JWK is missing or of a wrong form (RFC 7518 §6).
@@ -24,7 +24,7 @@ pub enum ImportError {
     Encrypted,
     /// There is no private half.
     Public {
-        /// What there is.
+        /// The kinds that were found.
         found: String,
     },
     /// More than one private key.
@@ -32,9 +32,9 @@ pub enum ImportError {
         /// How many.
         found: usize,
     },
-    /// A private key of a kind we do not sign with, or in a form we do not read.
+    /// A private key of an unsupported kind or form.
     Unsupported {
-        /// What it is.
+        /// Its kind.
         found: String,
     },
     /// RSA with less than 2048 bits (RFC 7518 §3.3).
@@ -44,16 +44,16 @@ pub enum ImportError {
     },
     /// RSA with primes that can be found from the public key (CVE-2017-15361).
     Roca,
-    /// The key is for another algorithm than was asked for or than it says itself.
+    /// The key is for another algorithm than was requested or than it declares.
     Algorithm {
-        /// What was asked for, or what the JWK says.
+        /// The requested algorithm, or that of the JWK.
         asked: String,
-        /// What the key is.
+        /// The algorithm of the key.
         found: String,
     },
     /// Its JWK says that it is not for signing (RFC 7517 §4.2, §4.3).
     NotForSigning,
-    /// Its `kid` cannot be a name here.
+    /// Its `kid` is not acceptable.
     Name,
     /// The parts do not belong together, or are not those of a key.
     Inconsistent,
@@ -68,15 +68,15 @@ impl ImportError {
         Self::Algorithm { asked: quoted(asked), found: found.to_owned() }
     }
 
-    /// What is wrong, what was found and what to do, in full sentences.
+    /// The problem, the value found and the remedy, in full sentences.
     #[must_use]
     pub fn message(&self) -> String {
         match self {
-            Self::NotAKey => "This is no private key that can be read: it is neither PEM nor DER \
-                              nor a JWK. Give the file that holds the private key itself."
+            Self::NotAKey => "This is not a readable private key: it is neither PEM nor DER nor a JWK. Give the file \
+                              that contains the private key itself."
                 .to_owned(),
             Self::Damaged { form } => format!(
-                "The key is damaged or cut off: it begins like {form} and does not end like it. \
+                "The key is damaged or truncated: it begins like {form} but does not end like it. \
                  Copy the whole file again."
             ),
             Self::Member { name } => format!(
@@ -88,11 +88,11 @@ impl ImportError {
                                 example with: openssl pkey -in KEY -out DECRYPTED"
                 .to_owned(),
             Self::Public { found } => format!(
-                "There is no private key, only {found}. Give the file that holds the private half."
+                "There is no private key, only {found}. Give the file that contains the private key."
             ),
             Self::Several { found } => format!(
-                "There are {found} private keys, and one is imported at a time. Give a file that \
-                 holds one of them."
+                "There are {found} private keys, but only one can be imported at a time. Give a file with one of \
+                 them."
             ),
             Self::Unsupported { found } => format!(
                 "This is {found}, which cannot be used here. Give an RSA key, a key on P-256 or \
@@ -100,27 +100,25 @@ impl ImportError {
             ),
             Self::Roca => {
                 "The RSA key has the ROCA weakness (CVE-2017-15361): its private half can \
-                 be computed from the public one. Make a new key and replace this one everywhere."
+                 be computed from the public one. Create a new key and replace this one everywhere."
                     .to_owned()
             }
             Self::SmallRsa { bits } => format!(
-                "The RSA key has {bits} bits, and verifiers refuse less than 2048. Make a new key \
-                 and publish it to those who verify."
+                "The RSA key has {bits} bits, and verifiers refuse less than 2048. Create a new key and publish it \
+                 to them."
             ),
             Self::Algorithm { asked, found } => format!(
-                "The algorithm {asked} does not go with the key, which is {found}. Leave the \
-                 algorithm out, or give the key that belongs to it."
+                "The algorithm {asked} does not match the key, which is {found}. Omit the algorithm, or give a \
+                 matching key."
             ),
-            Self::NotForSigning => "The JWK says in use or key_ops that the key is not for \
-                                    signing. Give a key that is, or remove the member if it is \
-                                    wrong."
+            Self::NotForSigning => "The members use or key_ops of the JWK exclude signing. Give a signing key, or \
+                                    remove the member if it is wrong."
                 .to_owned(),
-            Self::Name => "The kid of the JWK cannot be a name here: it must have 1 to 255 \
-                           printable ASCII characters. Change it where the key is published, too."
+            Self::Name => "The kid of the JWK is invalid: it must have 1 to 255 printable ASCII characters. Change \
+                           it where the key is published, too."
                 .to_owned(),
-            Self::Inconsistent => "The parts of the key do not belong together, such as a public \
-                                   half that is not of this private one. Export the key again \
-                                   from where it is in use."
+            Self::Inconsistent => "The parts of the key do not match; for example, the public key does not belong to \
+                                   the private key. Export the key again."
                 .to_owned(),
         }
     }
@@ -134,7 +132,7 @@ impl fmt::Display for ImportError {
 
 impl Error for ImportError {}
 
-/// A word from the file: short, and unable to pass for something else on a terminal.
+/// A word from the file, shortened and safe for a terminal.
 fn quoted(word: &str) -> String {
     let short: String = word.chars().take(32).collect();
     let plain = short.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');

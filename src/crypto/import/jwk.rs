@@ -1,7 +1,6 @@
 //! Private keys as JWK (RFC 7517, RFC 7518 §6, RFC 8037 §2), alone or in a set.
 //!
-//! Owns the private members: they are read into memory that is wiped, and compared with the public
-//! ones beside them.
+//! Owns the private members: they are read into memory that is wiped, and compared with the public ones.
 
 use std::fmt;
 
@@ -19,7 +18,7 @@ use crate::domain::signing_key::{SigningAlg, is_kid};
 use super::error::ImportError;
 use super::{Imported, check_modulus, der, ec, ed25519, on_curve, rsa};
 
-/// A key or a set of them; which of the two is known only afterwards. One type, because reading
+/// A key or a set of them; which of the two is known only later. One type, because reading
 /// either through an untagged enum would keep copies of the private members.
 #[derive(Deserialize)]
 struct Jwk {
@@ -66,7 +65,7 @@ impl<'de> Deserialize<'de> for Member {
 
 /// Reads the only private key in `text`.
 pub fn read(text: &[u8], asked: Option<SigningAlg>) -> Result<Imported, ImportError> {
-    // What the library says about a mistake may quote the text; it is not passed on.
+    // The library's error may quote the text, so it is not passed on.
     let mut document: Jwk =
         serde_json::from_slice(text).map_err(|_| ImportError::Damaged { form: "JSON" })?;
     let keys = match document.keys.take() {
@@ -122,7 +121,7 @@ impl Jwk {
         let qi = number("qi", self.qi.as_ref())?;
         check_modulus(&n)?;
         let pair = RsaKeyPair::from_components(&KeyPairComponents {
-            // RFC 7518 §6.3.1.1 knows of libraries that put a zero in front.
+            // RFC 7518 §6.3.1.1 mentions libraries that add a leading zero.
             public_key: PublicKeyComponents { n: der::trimmed(&n), e: der::trimmed(&e) },
             d: d.as_slice(),
             p: &p,
@@ -162,7 +161,7 @@ fn number(name: &'static str, member: Option<&Member>) -> Result<Zeroizing<Vec<u
         .ok_or(ImportError::Member { name })
 }
 
-/// A member of so many bytes.
+/// A member of this many bytes.
 fn bytes(
     name: &'static str,
     member: Option<&Member>,

@@ -1,8 +1,7 @@
-//! From an administrator's private key, in any of its usual forms, to one that can be sealed.
+//! Converts an administrator's private key from any usual form into one that can be sealed.
 //!
-//! Owns which forms are taken and that what comes out is consistent: PEM, DER or JWK goes in,
-//! PKCS#8 that [`SigningKey::parse`] takes comes out. Does not seal, store or name keys. No copy
-//! of anything secret outlives the call, but the one handed back.
+//! Owns the accepted forms (PEM, DER, JWK) and the consistency of the result: PKCS#8 that [`SigningKey::parse`]
+//! accepts. No copy of a secret outlives the call, except for the result.
 
 pub(super) mod der;
 mod error;
@@ -32,9 +31,9 @@ use der::{Algorithm, Shape};
 
 /// A private key that can be sealed.
 pub struct Imported {
-    /// What it signs with.
+    /// Its signature algorithm.
     pub alg: SigningAlg,
-    /// The name its verifiers know it by, if it came with one (RFC 7517 §4.5).
+    /// Its `kid`, if it has one (RFC 7517 §4.5).
     pub kid: Option<String>,
     /// PKCS#8 (RFC 5958), to be sealed and dropped.
     pub pkcs8: Zeroizing<Vec<u8>>,
@@ -52,11 +51,10 @@ impl fmt::Debug for Imported {
 /// Reads one private key: PEM (PKCS#8, PKCS#1 or SEC 1), the same in DER, a private JWK, or a JWK
 /// set with one private key in it.
 ///
-/// `alg` says which algorithm an RSA key is for; without it that is what its JWK says, and RS256
-/// where nothing does. Of other keys the curve decides.
+/// `alg` is the algorithm of an RSA key; without it, that of its JWK, or RS256. For other keys the curve decides.
 ///
 /// # Errors
-/// [`ImportError`], which knows what to do about it. Nothing of the key is in it.
+/// [`ImportError`], with advice. It contains nothing of the key.
 pub fn import(bytes: &[u8], alg: Option<SigningAlg>) -> Result<Imported, ImportError> {
     let text = bytes.trim_ascii_start();
     if text.starts_with(b"{") {
@@ -70,7 +68,7 @@ pub fn import(bytes: &[u8], alg: Option<SigningAlg>) -> Result<Imported, ImportE
     }
 }
 
-/// By what the bytes are, not by what a PEM label says they are.
+/// Decided by the bytes, not by a PEM label.
 fn from_der(bytes: &[u8], alg: Option<SigningAlg>) -> Result<Imported, ImportError> {
     match der::shape(bytes).ok_or(ImportError::Damaged { form: "DER" })? {
         Shape::Pkcs8(Algorithm::Rsa(numbers)) => {
@@ -109,8 +107,7 @@ fn on_curve(curve: &str) -> Result<(SigningAlg, &'static EcdsaSigningAlgorithm),
     }
 }
 
-/// Refuses a modulus of a size that the library refuses without saying why, and one that can be
-/// factored.
+/// Refuses a modulus of a size that the library does not accept, and one that can be factored.
 fn check_modulus(modulus: &[u8]) -> Result<(), ImportError> {
     match der::bits(modulus) {
         bits @ 0..2048 => Err(ImportError::SmallRsa { bits }),
@@ -167,7 +164,7 @@ fn ed25519<E>(
     finished(SigningAlg::EdDsa, ed25519_pkcs8(&pair).map_err(|_| ImportError::Inconsistent)?)
 }
 
-/// Whether what was asked for and what the JWK says is what the curve stands for.
+/// Checks that the requested algorithm and that of the JWK fit the curve.
 fn agree(
     found: SigningAlg,
     names: &[&str],

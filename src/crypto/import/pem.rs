@@ -1,7 +1,6 @@
 //! PEM (RFC 7468): finding the one private key in a text.
 //!
-//! Owns the text form. What is inside the block is `der`'s to say; a label decides only whether a
-//! block is looked at.
+//! Owns the text form. `der` recognises the content of a block; its label only decides whether it is read.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,7 +13,7 @@ const END: &[u8] = b"-----END ";
 const DASHES: &[u8] = b"-----";
 const DAMAGED: ImportError = ImportError::Damaged { form: "PEM" };
 
-/// Whether a block begins in this text, after whatever tools write in front of it.
+/// Whether this text contains the begin of a block, possibly after other text.
 pub fn is_pem(text: &[u8]) -> bool {
     text.split(|byte| *byte == b'\n').any(|line| label(line, BEGIN).is_some())
 }
@@ -57,7 +56,7 @@ pub fn private(text: &[u8]) -> Result<Zeroizing<Vec<u8>>, ImportError> {
     }
 }
 
-/// What stands between the dashes of a line that begins so and has nothing else in it.
+/// The label of a line that consists of only a boundary.
 fn label<'a>(line: &'a [u8], begin: &[u8]) -> Option<&'a [u8]> {
     line.trim_ascii().strip_prefix(begin)?.strip_suffix(DASHES)
 }
@@ -84,7 +83,7 @@ fn decoded(lines: &[&[u8]]) -> Result<Zeroizing<Vec<u8>>, ImportError> {
         return Err(ImportError::Encrypted);
     }
     let length = lines.iter().map(|line| line.len()).sum();
-    // Neither vector grows: what a growing one leaves behind is not wiped.
+    // Neither vector grows, because reallocation would leave copies that are not wiped.
     let mut text = Zeroizing::new(Vec::with_capacity(length));
     for line in lines {
         text.extend_from_slice(line);

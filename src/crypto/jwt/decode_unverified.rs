@@ -1,7 +1,6 @@
-//! Taking apart a text that may be a signed token, as far as it goes.
+//! Decodes a text that may be a signed token, as far as possible.
 //!
-//! Owns reading without believing: every part that can be read is, and the first thing wrong with
-//! the form is named. Verifies nothing; what comes out is what a stranger wrote.
+//! Reads every readable part and reports the first error of the form. Verifies nothing: the result is untrusted.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,7 +10,7 @@ use crate::domain::token_diagnosis::{Flaw, TokenStructure};
 
 use super::verify::{MAX_TOKEN, UnverifiedHeader};
 
-/// What can be read of `token`. What is too large is not read at all.
+/// The readable parts of `token`. A token that is too large is not read.
 #[must_use]
 pub fn decode_unverified(token: &str) -> TokenStructure {
     if token.len() > MAX_TOKEN {

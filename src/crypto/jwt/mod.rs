@@ -1,9 +1,8 @@
-//! Signed tokens: making them at the cost of the bare signature, and checking our own.
+//! Signed tokens: issuing them at the cost of the bare signature, and verifying them.
 //!
-//! We assemble tokens ourselves because `jsonwebtoken::encode` parses the private key at every
-//! call (docs/decisions/0006). Owns the jobs' one name: `signing_key` holds private keys, `signer`
-//! writes tokens, `verify` reads them and is the only caller of `jsonwebtoken::decode`, `decode_unverified`
-//! takes apart what may be none.
+//! Tokens are assembled here because `jsonwebtoken::encode` parses the private key at every call
+//! (docs/decisions/0006). `signing_key` holds private keys, `signer` writes tokens, `verify` verifies them and is
+//! the only caller of `jsonwebtoken::decode`, and `decode_unverified` decodes untrusted texts.
 
 mod decode_unverified;
 pub(super) mod pkcs8;

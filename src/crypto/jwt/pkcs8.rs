@@ -1,6 +1,6 @@
 //! Private keys as PKCS#8 (RFC 5958), the one form in which they are sealed.
 //!
-//! Owns writing it. Reading it is `signing_key`'s.
+//! Owns writing it; `signing_key` reads it.
 
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::error::Unspecified;
@@ -18,8 +18,7 @@ pub fn ec_pkcs8(pair: &EcdsaKeyPair) -> Result<Zeroizing<Vec<u8>>, Unspecified> 
     pair.to_pkcs8v1().map(|der| Zeroizing::new(der.as_ref().to_vec()))
 }
 
-/// An Ed25519 key, as version 1: version 2, with the public key appended, is what several readers
-/// stumble over.
+/// An Ed25519 key, as version 1, because several parsers do not support version 2, which appends the public key.
 pub fn ed25519_pkcs8(pair: &Ed25519KeyPair) -> Result<Zeroizing<Vec<u8>>, Unspecified> {
     pair.to_pkcs8v1().map(|der| Zeroizing::new(der.as_ref().to_vec()))
 }

@@ -1,7 +1,6 @@
 //! Writing tokens: JWS compact serialisation (RFC 7515 §7.1) with one key.
 //!
-//! Owns the protected header, encoded once for each kind of token. Does not choose claims, nor the
-//! key.
+//! Owns the protected header, encoded once for each kind of token.
 
 use std::sync::Arc;
 

@@ -1,7 +1,6 @@
-//! Private keys of every algorithm: making, parsing and signing with them.
+//! Private keys of every algorithm: generating, parsing and signing.
 //!
-//! Owns the one parsed handle of a key and the bytes of a new one. Does not know what a token is,
-//! nor where keys are kept.
+//! Owns the parsed handle of a key and the bytes of a new one.
 
 use aws_lc_rs::error::KeyRejected;
 use aws_lc_rs::rand::SystemRandom;
@@ -26,18 +25,18 @@ enum Pair {
     Ed25519(Ed25519KeyPair),
 }
 
-/// A parsed private key, ready to sign. Its bytes exist in the crypto library's handle only.
+/// A parsed private key, ready to sign. Its bytes are only in the crypto library's handle.
 pub struct SigningKey {
     /// The key's name: an RFC 7638 thumbprint unless [`named`](Self::named).
     pub kid: String,
-    /// What it signs with.
+    /// Its signature algorithm.
     pub alg: SigningAlg,
     /// The public half.
     pub public: PublicJwk,
     pair: Pair,
 }
 
-/// A freshly made key: the parsed handle and the bytes to seal.
+/// A new key: the parsed handle and the bytes to seal.
 pub struct GeneratedKey {
     /// The parsed key.
     pub key: SigningKey,
@@ -46,7 +45,7 @@ pub struct GeneratedKey {
 }
 
 impl SigningKey {
-    /// Makes a new key. RSA takes about a tenth of a second: never on a request's path.
+    /// Generates a key. RSA takes about a tenth of a second, so never do this on a request's path.
     ///
     /// # Errors
     /// Only when the crypto library fails.
@@ -98,7 +97,7 @@ impl SigningKey {
     /// # Errors
     /// Only when the crypto library fails.
     pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Fault> {
-        // The library takes a generator for the sake of its interface and uses its own.
+        // The interface requires a generator, but the library uses its own.
         let rng = SystemRandom::new();
         match &self.pair {
             Pair::Rsa(pair, padding) => {
@@ -159,7 +158,7 @@ mod tests {
     use crate::crypto::test_vectors::{ED25519_D, ED25519_X, RFC_8037_EDDSA, SHORT_RSA};
 
     #[test]
-    fn what_is_made_can_be_parsed_and_by_its_own_algorithm_only() {
+    fn a_generated_key_is_parsed_only_by_its_own_algorithm() {
         for alg in SigningAlg::ALL.iter().copied() {
             let GeneratedKey { key, pkcs8 } = SigningKey::generate(alg).unwrap();
             let again = SigningKey::parse(alg, &pkcs8).unwrap();
@@ -186,7 +185,7 @@ mod tests {
         for (alg, curve, bytes) in
             [(SigningAlg::Es256, "P-256", 32), (SigningAlg::Es384, "P-384", 48)]
         {
-            // One coordinate in 256 begins with a zero byte, which must stay.
+            // One coordinate in 256 begins with a zero byte, which must be kept.
             for _ in 0..600 {
                 let PublicJwk::Ec { crv, x, y } = SigningKey::generate(alg).unwrap().key.public
                 else {

@@ -1,7 +1,7 @@
-//! Checking our own tokens: header first, then signature, then the claims every token has.
+//! Verifies Signet's own tokens: the header, the signature, then the registered claims.
 //!
-//! Owns the only call of `jsonwebtoken::decode` and what that library does not check: `crit`,
-//! `typ`, the presence and the form of claims. Does not look at time: the caller has the clock.
+//! Owns the only call of `jsonwebtoken::decode` and what that library does not check: `crit`, `typ`, the presence
+//! and the form of claims. Times are checked by the caller, which has the clock.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,11 +14,10 @@ use crate::domain::claims::TokenType;
 use crate::domain::outcome::Fault;
 use crate::domain::signing_key::SigningAlg;
 
-/// The longest token of our own that is read, in bytes. Most have a few hundred; an ID token with 8 KiB
-/// of claims has 12 KiB.
+/// The longest accepted token, in bytes. Most have a few hundred; an ID token with 8 KiB of claims has 12 KiB.
 pub const MAX_TOKEN: usize = 16 * 1024;
 
-/// What a token must be to pass.
+/// The requirements on a token.
 pub struct Expected<'a> {
     /// The issuer.
     pub issuer: &'a str,
@@ -32,7 +31,7 @@ pub struct Expected<'a> {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UnverifiedHeader {
-    /// The algorithm it claims.
+    /// The claimed algorithm.
     pub alg: String,
     /// The key it names.
     pub kid: String,
@@ -41,9 +40,8 @@ pub struct UnverifiedHeader {
 }
 
 impl UnverifiedHeader {
-    /// Reads the header if the text is three non-empty base64url segments and the header is
-    /// exactly `alg`, `kid`, `typ`: ours never has more, so `crit`, `jku`, `jwk`, `x5u` and every
-    /// other invitation end here.
+    /// Reads the header if the text has three non-empty base64url segments and the header is exactly `alg`, `kid`,
+    /// `typ`. Signet's never has more, so `crit`, `jku`, `jwk`, `x5u` and all others are refused here.
     #[must_use]
     pub fn read(token: &str) -> Option<Self> {
         if token.len() > MAX_TOKEN {
@@ -58,9 +56,8 @@ impl UnverifiedHeader {
     }
 }
 
-/// The claims every token of ours has, in the one form in which we write them. The library is
-/// content with fractions of seconds, with lists that contain what is expected, and with an `iat`
-/// of any kind.
+/// The claims of every token, in the exact form in which Signet writes them. The library would also accept
+/// fractional seconds, lists that contain the expected value, and any `iat`.
 #[derive(Deserialize)]
 struct Registered {
     iss: String,
@@ -87,8 +84,8 @@ impl<'de> Deserialize<'de> for Seconds {
     }
 }
 
-/// A claim that our tokens never have. Code that adds `nbf` has to compare it with our clock; until
-/// then a token that is not valid yet must not pass unchecked (RFC 7519 §4.1.5).
+/// A claim that Signet's tokens never have. Code that adds `nbf` must compare it with the clock; until then a token
+/// with `nbf` is refused (RFC 7519 §4.1.5).
 #[derive(Default)]
 struct Absent;
 
@@ -111,7 +108,7 @@ impl VerifyingKey {
     /// When the key is of another kind or size than the algorithm's.
     pub fn new(alg: SigningAlg, jwk: &PublicJwk) -> Result<Self, Fault> {
         if !jwk.fits(alg) {
-            return Err(Fault::internal("a public key is not of its algorithm's kind"));
+            return Err(Fault::internal("a public key does not match its algorithm"));
         }
         let key = match jwk {
             PublicJwk::Rsa { n, e } => DecodingKey::from_rsa_components(n, e),
@@ -122,8 +119,8 @@ impl VerifyingKey {
         Ok(Self { alg, key })
     }
 
-    /// The claims, if signature, algorithm, `typ`, `iss` and `aud` are right and the registered
-    /// claims have the form in which we write them. Does not look at time.
+    /// The claims, if signature, algorithm, `typ`, `iss` and `aud` are right and the registered claims have the
+    /// exact form. Times are not checked.
     #[must_use]
     pub fn verify<T: DeserializeOwned>(
         &self,
@@ -138,18 +135,18 @@ impl VerifyingKey {
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
         validation.set_issuer(&[expected.issuer]);
         validation.set_audience(&[expected.audience]);
-        // The library reads the system clock; ours is injected and compared by the caller.
+        // The library would read the system clock. The caller compares times with the injected clock.
         validation.validate_exp = false;
         let claims = jsonwebtoken::decode(token, &self.key, &validation).ok()?.claims;
-        // The signature covers the payload by now, so reading it once more is safe.
+        // The signature has been verified, so reading the payload again is safe.
         let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
         let registered: Registered = serde_json::from_slice(&payload).ok()?;
         let fits = registered.iss == expected.issuer && registered.aud == expected.audience;
         fits.then_some(claims)
     }
 
-    /// Whether this key made the signature of a token: the bare fact, for telling a token that was
-    /// altered from one that is wrong in another way. Makes no token good; [`Self::verify`] does.
+    /// Whether the signature of a token is valid under this key, to distinguish an altered token from one that is invalid in
+    /// another way. This alone does not make the token valid; [`Self::verify`] checks the rest.
     #[must_use]
     pub fn made(&self, token: &str) -> bool {
         if token.len() > MAX_TOKEN {

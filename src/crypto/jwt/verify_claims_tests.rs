@@ -8,7 +8,7 @@ fn base64_has_one_spelling() {
         let good = forger.good();
         let parts: Vec<&str> = good.split('.').collect();
         for at in 0..3 {
-            // Signed as it stands, where the change lies in what is signed.
+            // Signed again if the change is within the signed part.
             let with = |part: String| {
                 let mut parts = parts.clone();
                 parts[at] = &part;
@@ -28,8 +28,7 @@ fn base64_has_one_spelling() {
             forger.refuses("not base64", &with(format!("%{}", &part[1..])));
             forger.refuses("empty", &with(String::new()));
             if !bytes.len().is_multiple_of(3) {
-                // The last character carries bits that belong to no byte: all but one spelling of
-                // the same bytes are wrong (RFC 4648 §3.5).
+                // The last character has unused bits: only one encoding of the same bytes is valid (RFC 4648 §3.5).
                 let last = part.as_bytes()[part.len() - 1];
                 let value = ALPHABET.iter().position(|c| *c == last).unwrap();
                 let other = char::from(ALPHABET[value ^ 1]);

@@ -1,7 +1,7 @@
-//! What must not pass: the attacks on JWS verifiers that are known by name, on every algorithm.
+//! The known attacks on JWS verifiers, for every algorithm.
 //!
-//! Owns the forger: it signs any header and any payload with a genuine key, so that each test
-//! changes one thing and everything else about the token is right.
+//! The forger signs any header and payload with a genuine key, so that each test changes one thing of an otherwise
+//! valid token.
 
 #[path = "verify_claims_tests.rs"]
 mod payload;
@@ -25,7 +25,7 @@ const AUDIENCE: &str = "https://api.example.com";
 
 const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/// A key, its verifier and the means to sign what our signer would not.
+/// A key, its verifier, and a way to sign what the signer would refuse.
 struct Forger {
     alg: SigningAlg,
     signer: Signer,
@@ -56,7 +56,7 @@ impl Forger {
         self.signer.sign(TokenType::AtJwt, &claims()).unwrap()
     }
 
-    /// A token of just this header and payload with a right signature.
+    /// A token of this header and payload with a valid signature.
     fn sign(&self, header: &str, payload: &str) -> String {
         let encoded = |text: &str| URL_SAFE_NO_PAD.encode(text);
         self.sign_message(&format!("{}.{}", encoded(header), encoded(payload)))
@@ -75,7 +75,7 @@ impl Forger {
         assert!(!self.accepts(token), "{}: {what}: {token}", self.alg);
     }
 
-    /// Refuses the good token with another signature.
+    /// Asserts that the valid token with another signature is refused.
     fn refuses_signature(&self, what: &str, signature: &[u8]) {
         let good = self.good();
         let (message, _) = good.rsplit_once('.').unwrap();
@@ -83,7 +83,7 @@ impl Forger {
     }
 }
 
-/// As our own endpoints do it: the claims have to be those of an access token as well.
+/// Like Signet's endpoints: the claims must also be those of an access token.
 fn accepts(verifier: &VerifyingKey, token: &str, typ: TokenType) -> bool {
     let expected = Expected { issuer: ISSUER, audience: AUDIENCE, typ };
     UnverifiedHeader::read(token).is_some_and(|header| {
@@ -98,7 +98,7 @@ fn claims() -> Value {
     })
 }
 
-/// The good claims with one of them changed, as JSON text: not every JSON number is a `Value`.
+/// The valid claims with one of them changed, as JSON text, because not every JSON number is a `Value`.
 fn changed(name: &str, value: &str) -> String {
     let good = claims();
     let mut members: Vec<String> = good
@@ -117,13 +117,13 @@ fn signature(token: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_good_token_passes_and_so_does_what_the_forger_writes_like_it() {
+fn a_valid_token_passes_and_so_does_a_copy_of_the_same_form() {
     for forger in Forger::all() {
         assert!(forger.accepts(&forger.good()));
         assert!(forger.accepts(&forger.sign(&forger.header(), &claims().to_string())));
         assert!(forger.accepts(&forger.sign(&forger.header(), &changed("exp", "0"))));
         assert!(forger.accepts(&forger.sign(&forger.header(), &changed("exp", "253402300799"))));
-        // White space and another order of members are the same header.
+        // White space and the order of members do not change the header.
         let header =
             format!(r#"{{ "typ":"at+jwt", "kid":"{}", "alg":"{}" }}"#, forger.kid(), forger.alg);
         assert!(forger.accepts(&forger.sign(&header, &claims().to_string())));

@@ -1,6 +1,6 @@
 //! The hash itself and its stored form: a PHC string of argon2id (RFC 9106).
 //!
-//! Owns the memory of one hash thread and what a stored hash may cost. Knows no queue.
+//! Owns the memory of one hash thread and the limit on the cost of stored hashes.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -16,15 +16,15 @@ use super::{Cost, Verified};
 
 pub(super) const SALT: usize = 16;
 pub(super) const OUTPUT: usize = 32;
-/// The costliest stored hash that is verified at all: an imported one beyond it never matches.
+/// The highest memory cost of a stored hash that is verified. A hash beyond it never matches.
 const MAX_MEMORY_KIB: u32 = 1024 * 1024;
 const MAX_ITERATIONS: u32 = 64;
 const MAX_PARALLELISM: u32 = 64;
 
-/// Held while a hash costlier than today's is verified: one at a time, in the whole process.
+/// Locked while a hash with a higher cost than today's is verified, so that there is one at a time per process.
 pub(super) type Oversize = Mutex<()>;
 
-/// What one thread hashes with. Its memory is taken and touched at its first hash, and kept.
+/// The state of one hash thread. Its memory is allocated and touched at the first hash, and kept.
 pub(super) struct Engine<'a> {
     cost: Cost,
     oversize: &'a Oversize,
@@ -36,20 +36,20 @@ impl<'a> Engine<'a> {
         Self { cost, oversize, memory: Vec::new() }
     }
 
-    /// The PHC string of a password at today's cost; none when argon2 fails.
+    /// The PHC string of a password at today's cost; `None` when argon2 fails.
     pub(super) fn hash(&mut self, password: &Password, salt: &[u8]) -> Option<String> {
         let mut output = [0; OUTPUT];
         self.compute(self.cost, password, salt, &mut output)?;
         Some(phc(self.cost, salt, &output))
     }
 
-    /// Compares a password with a PHC string; none when argon2 fails. What cannot be read, or costs
+    /// Compares a password with a PHC string; `None` when argon2 fails. A string that cannot be parsed, or costs
     /// too much, matches nothing.
     pub(super) fn verify(&mut self, password: &Password, stored: &str) -> Option<Verified> {
         let differs = Some(Verified { check: Check::Differs, outdated: false });
         let Some((cost, salt, expected)) = parse(stored) else {
             tracing::error!("a stored password hash cannot be read; it matches nothing");
-            // It costs what others do, so that the account is not told apart.
+            // The same work as for other hashes, so that the account is not distinguishable.
             self.compute(self.cost, password, &[0; SALT], &mut [0; OUTPUT])?;
             return differs;
         };
@@ -82,13 +82,13 @@ impl<'a> Engine<'a> {
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         let password = password.expose_bytes();
         if cost.memory_kib > self.cost.memory_kib {
-            // One at a time, and its memory goes back: the budget counts today's cost only.
+            // One at a time, and its memory is freed: the memory budget is for today's cost only.
             let _alone = self.oversize.lock().unwrap_or_else(PoisonError::into_inner);
             let mut own = vec![Block::default(); blocks];
             return argon2.hash_password_into_with_memory(password, salt, output, &mut own).ok();
         }
         if self.memory.len() < blocks {
-            // All that today's cost needs, whatever this one does: growing later would copy it.
+            // At least the memory for today's cost, because growing it later would copy it.
             let whole = params_of(self.cost)?.block_count().max(blocks);
             self.memory.resize(whole, Block::default());
         }
@@ -120,7 +120,7 @@ pub(super) fn cost_in(stored: &str) -> Option<Cost> {
     parse(stored).map(|(cost, ..)| cost)
 }
 
-/// The cost that parameters in a stored form say, if argon2 accepts it.
+/// The cost of the parameters in a stored form, if argon2 accepts it.
 pub(super) fn cost_of(parameters: &str) -> Option<Cost> {
     let mut values = [("m=", None), ("t=", None), ("p=", None)];
     for part in parameters.split(',') {

@@ -26,7 +26,7 @@ pub struct Decoys {
 struct Decoy {
     /// A hash of this cost that matches no password.
     hash: String,
-    /// How many users have it.
+    /// The number of users with this cost.
     users: u64,
 }
 
@@ -39,7 +39,7 @@ impl Decoys {
         decoys
     }
 
-    /// Takes over how many users have each cost, given in its stored form.
+    /// Adopts the number of users per cost, given in its stored form.
     pub fn follow<'a>(&self, counts: impl IntoIterator<Item = (&'a str, i64)>) {
         let mut decoys: Vec<Decoy> = counts
             .into_iter()

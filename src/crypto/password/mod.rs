@@ -1,8 +1,8 @@
 //! Password hashes: argon2id (RFC 9106) on threads of its own.
 //!
-//! Owns the threads and their queue. Hashing is the only expensive thing Signet does, so it may
-//! never make anything else wait: a fixed number of threads at lower priority, memory taken once, a
-//! queue that refuses at the door. Whether an account is accepted is `domain::password`'s decision.
+//! Owns the threads and their queue. Hashing is the only expensive operation, and nothing else may wait for it: a
+//! fixed number of threads with lower priority, memory allocated once, and admission control. `domain::password`
+//! decides whether a password is accepted.
 
 mod argon;
 mod decoys;
@@ -29,14 +29,14 @@ pub use queue::{Lane, Refused, Requester};
 #[cfg(feature = "test-support")]
 pub use queue::{PLACES, SHARE, STRANGERS};
 
-/// How much nicer than the HTTP threads the hash threads are.
+/// The nice value of the hash threads relative to the HTTP threads.
 const NICE: i32 = 10;
-/// What one hash is believed to take for each KiB and pass until the first ones have been measured.
+/// The assumed time of a hash per KiB and pass, until hashes have been measured.
 const GUESS: Duration = Duration::from_nanos(500);
-/// The least patience once a request was let in: a thread that is free takes a moment to wake.
+/// The minimum patience of an admitted request: a free thread takes a moment to wake.
 const LEAST_PATIENCE: Duration = Duration::from_millis(250);
 
-/// What hashing costs.
+/// The cost of a password hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cost {
     /// Memory in KiB.
@@ -47,25 +47,25 @@ pub struct Cost {
     pub parallelism: u32,
 }
 
-/// What a verification found.
+/// The result of a verification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Verified {
-    /// Whether the password is the one that was stored.
+    /// Whether the password matches.
     pub check: Check,
-    /// Whether the stored hash was made with another cost than today's.
+    /// Whether the stored hash has another cost than today's.
     pub outdated: bool,
 }
 
-/// Why there is no place in the queue, and how long the wait would have been.
+/// Why a request was not admitted, and how long the wait would have been.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Overloaded {
     /// Why.
     pub why: Refused,
-    /// The estimate, by what hashes have taken lately.
+    /// The estimate from recent hashes.
     pub wait: Duration,
 }
 
-/// Why nothing was hashed for a request that had a place.
+/// Why nothing was hashed for an admitted request.
 #[derive(Debug)]
 pub enum HashError {
     /// Its turn did not come in time: hashes have become slower, or others went first.
@@ -91,7 +91,7 @@ struct Shared {
     cost: Cost,
     patience: Duration,
     durations: ClosedHistograms,
-    /// What was verified, by cost.
+    /// The costs of verified hashes.
     #[cfg(feature = "test-support")]
     verified: Mutex<Vec<Cost>>,
 }
@@ -99,7 +99,7 @@ struct Shared {
 struct State {
     queue: Queue<Waiting>,
     closed: bool,
-    /// How many hashes may still begin, while a test holds the threads back.
+    /// How many hashes may still begin while a test blocks the threads.
     #[cfg(feature = "test-support")]
     let_through: Option<usize>,
 }
@@ -136,7 +136,7 @@ pub struct PasswordHasher {
 }
 
 impl PasswordHasher {
-    /// Starts `workers` threads. Each takes its memory when it first hashes and keeps it.
+    /// Starts `workers` threads. Each allocates its memory at its first hash and keeps it.
     ///
     /// # Errors
     /// When the cost is not one argon2 accepts, or no thread can be started.
@@ -174,8 +174,8 @@ impl PasswordHasher {
         Ok(Self { shared, entropy, workers })
     }
 
-    /// Reserves a place in the queue, before any other work is done for the request. A place that is held
-    /// and not used takes no turn, but counts in the wait that others are told.
+    /// Reserves a slot in the queue, before any other work is done for the request. An unused slot takes no turn,
+    /// but counts in the estimates of others.
     ///
     /// # Errors
     /// At once, when the wait would be too long.
@@ -185,7 +185,7 @@ impl PasswordHasher {
         Ok(Slot { shared: Arc::clone(&self.shared), lane, who, ticket: None })
     }
 
-    /// The PHC string to store for `password`. A caller that does not wait any more is not served.
+    /// The PHC string to store for `password`. A caller that has disconnected is not served.
     ///
     /// # Errors
     /// See [`HashError`].
@@ -195,8 +195,8 @@ impl PasswordHasher {
         place.wait(Work::Hash { password, salt, reply }, answer).await
     }
 
-    /// Compares `password` with a PHC string: a stored one, or a decoy where there is none. A caller that
-    /// does not wait any more is not served.
+    /// Compares `password` with a PHC string, which is a stored one or a decoy. A caller that has disconnected is
+    /// not served.
     ///
     /// # Errors
     /// See [`HashError`].
@@ -210,20 +210,20 @@ impl PasswordHasher {
         place.wait(Work::Verify { password, stored, reply }, answer).await
     }
 
-    /// How many wait.
+    /// The number of waiting requests.
     #[must_use]
     pub fn queue_depth(&self) -> usize {
         self.shared.lock().queue.waiting()
     }
 
-    /// Holds the threads back from all but so many of the hashes that wait, or lets them go.
+    /// Blocks the threads after this many further hashes, or releases them.
     #[cfg(feature = "test-support")]
     pub fn hold(&self, let_through: Option<usize>) {
         self.shared.lock().let_through = let_through;
         self.shared.ready.notify_all();
     }
 
-    /// The costs at which passwords were verified, in order, since this was last asked.
+    /// The costs at which passwords were verified since the last call, in order.
     #[cfg(feature = "test-support")]
     #[must_use]
     pub fn take_verified(&self) -> Vec<Cost> {
@@ -231,7 +231,7 @@ impl PasswordHasher {
         std::mem::take(&mut *verified)
     }
 
-    /// What new hashes cost.
+    /// The cost of new hashes.
     #[must_use]
     pub fn cost(&self) -> Cost {
         self.shared.cost
@@ -243,7 +243,7 @@ impl PasswordHasher {
         &self.shared.durations
     }
 
-    /// How many are hashed at the same time.
+    /// The number of concurrent hashes.
     #[must_use]
     pub const fn workers(&self) -> usize {
         self.workers
@@ -257,12 +257,12 @@ impl Drop for PasswordHasher {
     }
 }
 
-/// A place in the queue; given up when dropped.
+/// A slot in the queue; released on drop.
 pub struct Slot {
     shared: Arc<Shared>,
     lane: Lane,
     who: Requester,
-    /// Set while the place is taken.
+    /// Set while the request waits.
     ticket: Option<u64>,
 }
 
@@ -280,19 +280,19 @@ impl Slot {
         let answered = match timeout_at(until, &mut answer).await {
             Ok(answered) => answered,
             Err(_) if self.leave(ticket) => return Err(HashError::Late),
-            // It is being hashed: it will not take long.
+            // It is being hashed, which will not take long.
             Err(_) => answer.await,
         };
         match answered {
             Ok(Some(value)) => Ok(value),
             Ok(None) => Err(HashError::Failed(Fault::internal("argon2 failed"))),
-            // Too late by the clock of the thread that came to it.
+            // Too late by the clock of the hash thread.
             Err(_) if Instant::now() >= until => Err(HashError::Late),
             Err(_) => Err(HashError::Failed(Fault::internal("a hash thread ended"))),
         }
     }
 
-    /// Leaves the queue; false when its turn has come.
+    /// Leaves the queue; false if its turn has already come.
     fn leave(&self, ticket: u64) -> bool {
         // Dropped outside the lock: a password is wiped, a channel wakes a task.
         let left = self.shared.lock().queue.leave(self.lane, self.who, ticket);
@@ -311,7 +311,7 @@ impl Drop for Slot {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        // A panic while holding it cannot leave a queue half changed.
+        // A panic while it is locked cannot leave the queue inconsistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -321,7 +321,7 @@ impl Shared {
         self.verified.lock().unwrap_or_else(PoisonError::into_inner).push(cost);
     }
 
-    /// The next one's work; nothing when there will be none any more.
+    /// The next work; `None` after the shutdown.
     fn next(&self) -> Option<Waiting> {
         let mut state = self.lock();
         loop {
@@ -337,7 +337,7 @@ impl Shared {
 }
 
 impl Waiting {
-    /// Whether no caller waits for it any more: it has gone, or was turned away.
+    /// Whether no caller waits for it any more.
     fn is_over(&self) -> bool {
         let is_closed = match &self.work {
             Work::Hash { reply, .. } => reply.is_closed(),
@@ -348,7 +348,7 @@ impl Waiting {
 }
 
 fn work(shared: &Shared) {
-    // On Linux the id of a thread is accepted where a process id is, and means that thread only.
+    // On Linux a thread id is accepted as a process id and affects only that thread.
     let thread = rustix::thread::gettid();
     if let Err(error) = rustix::process::setpriority_process(Some(thread), NICE) {
         tracing::debug!(%error, "hash thread keeps the normal priority");
@@ -360,8 +360,8 @@ fn work(shared: &Shared) {
             continue;
         }
         let began = Instant::now();
-        // Answered only once this thread counts as free again: a caller that was served and comes
-        // back at once must not be told that all threads are busy.
+        // Answered only after this thread counts as free again, so that a caller that returns at once does not find
+        // all threads busy.
         let done = || {
             let took = began.elapsed();
             shared.durations.observe(0, took);

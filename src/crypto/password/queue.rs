@@ -1,10 +1,8 @@
-//! The queue of password hashes: who waits, who is next, and who is refused at once because the wait
-//! would be too long.
+//! The queue of password hashes: its order, and admission control by the expected wait.
 //!
-//! A pure structure: it holds no lock, reads no clock and knows no password. There are two lanes. In each,
-//! networks take turns at every level of the address (/48, /56 and /64; /24 and the IPv4 address), so that
-//! one prefix has one turn however many networks it has, and callers that have authenticated take turns by
-//! account.
+//! A pure data structure without locks and clocks. There are two lanes. In each, networks take turns at every level
+//! of the address (/48, /56 and /64; /24 and the IPv4 address), so that a prefix has one turn however many networks
+//! it has. Authenticated callers take turns by account.
 
 use std::time::Duration;
 
@@ -12,23 +10,23 @@ use super::turns::Turns;
 
 pub use super::turns::Requester;
 
-/// The most places there are, taken or reserved: a bound for memory, not for the wait.
+/// The most slots, taken or reserved: a bound on memory, not on the wait.
 pub const PLACES: usize = 1024;
-/// The most places of strangers: what is left is for known networks.
+/// The most slots of strangers. The rest is for known networks.
 pub const STRANGERS: usize = PLACES / 4 * 3;
-/// The most places of one network or prefix in one lane.
+/// The most slots of one network or prefix in one lane.
 pub const SHARE: usize = PLACES / 4;
-/// With fewer places a requester counts as small, and so many places are for small requesters only: a
-/// few floods, each within its share, leave room for others.
+/// A requester with fewer slots counts as small, and this many slots are for small requesters only, so that a few
+/// floods, each within its share, leave room for others.
 const SMALL: usize = 4;
 const FOR_SMALL: usize = PLACES / 8;
-/// While both lanes wait, every so many-th turn is the strangers'.
+/// While both lanes wait, every fourth turn is the strangers'.
 const STRANGERS_TURN: usize = 4;
-/// The most that a hash longer than all others (an imported one, a machine that slept) counts in the
-/// average, in multiples of the average.
+/// How much an unusually long hash (an imported one, a suspended machine) counts in the average, in multiples of
+/// the average.
 const OUTLIER: u32 = 8;
 
-/// Which of the two lanes a request waits in.
+/// The lane of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lane {
     /// The network has standing, or the caller has authenticated.
@@ -37,10 +35,10 @@ pub enum Lane {
     Stranger,
 }
 
-/// Why there is no place.
+/// Why a request is not admitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
-    /// Every place is taken.
+    /// Every slot is taken.
     Full,
     /// The network, or the prefix around it, has its share of them.
     NetworkQuota,
@@ -48,13 +46,13 @@ pub enum Refused {
     TooLong,
 }
 
-/// What waits, for a number of workers.
+/// The queue for a number of workers.
 #[derive(Debug)]
 pub struct Queue<T> {
     workers: usize,
     max_wait: Duration,
     lanes: [Turns<T>; 2],
-    /// Turns of the known lane since the strangers' last one.
+    /// Turns of the known lane since the last one of the strangers.
     in_a_row: usize,
     busy: usize,
     average: Duration,
@@ -62,8 +60,7 @@ pub struct Queue<T> {
 }
 
 impl<T> Queue<T> {
-    /// An empty queue for `workers` threads, of which each is assumed to need `guess` for a hash
-    /// until it has been measured.
+    /// An empty queue for `workers` threads. A hash is assumed to take `guess` until hashes have been measured.
     pub fn new(workers: usize, max_wait: Duration, guess: Duration) -> Self {
         Self {
             workers: workers.max(1),
@@ -76,7 +73,7 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Reserves a place, or says why there is none and how long the wait would be.
+    /// Reserves a slot, or returns why it cannot and how long the wait would be.
     pub fn reserve(&mut self, lane: Lane, who: Requester) -> Result<(), (Refused, Duration)> {
         let wait = self.wait(lane, who);
         let free = self.free(lane);
@@ -95,7 +92,7 @@ impl<T> Queue<T> {
         Err((why, wait))
     }
 
-    /// How many places a lane may still take.
+    /// The free slots of a lane.
     fn free(&self, lane: Lane) -> usize {
         let [known, strangers] = [&self.lanes[0], &self.lanes[1]].map(Turns::places);
         let free = PLACES.saturating_sub(known + strangers);
@@ -105,24 +102,24 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Gives a reserved place up.
+    /// Releases a reserved slot.
     pub fn release(&mut self, lane: Lane, who: Requester) {
         self.lanes[lane as usize].release(&who.path());
     }
 
-    /// Takes a reserved place; the ticket to leave it with.
+    /// Takes a reserved slot and returns the ticket with which to leave.
     pub fn push(&mut self, lane: Lane, who: Requester, job: T) -> u64 {
         self.next_ticket += 1;
         self.lanes[lane as usize].push(&who.path(), self.next_ticket, job);
         self.next_ticket
     }
 
-    /// Leaves the queue; nothing when its turn has come.
+    /// Leaves the queue; `None` if its turn has already come.
     pub fn leave(&mut self, lane: Lane, who: Requester, ticket: u64) -> Option<T> {
         self.lanes[lane as usize].leave(&who.path(), ticket)
     }
 
-    /// Whose turn it is. The worker that asks is busy until it says [`Queue::done`].
+    /// The next request. The worker that takes it is busy until it calls [`Queue::done`].
     pub fn pop(&mut self) -> Option<T> {
         let [known, strangers] = &mut self.lanes;
         let is_strangers_turn = self.in_a_row + 1 >= STRANGERS_TURN;
@@ -139,7 +136,7 @@ impl<T> Queue<T> {
         Some(job)
     }
 
-    /// A worker is free again; `took` is how long it has hashed, if it has.
+    /// Frees a worker; `took` is the time of its hash, if it has hashed.
     pub fn done(&mut self, took: Option<Duration>) {
         self.busy = self.busy.saturating_sub(1);
         if let Some(took) = took {
@@ -148,21 +145,21 @@ impl<T> Queue<T> {
         }
     }
 
-    /// How many wait; places that are only reserved are not counted.
+    /// The number of waiting requests, without mere reservations.
     pub fn waiting(&self) -> usize {
         self.lanes.iter().map(Turns::waiting).sum()
     }
 
-    /// How long a request that comes now would wait, by what hashes have taken lately.
+    /// The expected wait of a new request, from recent hashes.
     pub fn wait(&self, lane: Lane, who: Requester) -> Duration {
         let before = self.before(lane, who) + self.busy;
-        // While a worker is free nothing waits.
+        // Nothing waits while a worker is free.
         let turns = (before + 1).saturating_sub(self.workers);
         let workers = u32::try_from(self.workers).unwrap_or(u32::MAX);
         self.average.saturating_mul(u32::try_from(turns).unwrap_or(u32::MAX)) / workers
     }
 
-    /// How many are served before the next one of this requester in this lane.
+    /// How many requests are served before the next one of this requester in this lane.
     fn before(&self, lane: Lane, who: Requester) -> usize {
         let (own, other) = match lane {
             Lane::Known => (&self.lanes[0], &self.lanes[1]),

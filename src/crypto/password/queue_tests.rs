@@ -1,4 +1,4 @@
-//! The queue by itself: lanes, turns, shares, and estimates that come true.
+//! Tests of the queue: lanes, turns, shares and estimates.
 
 use std::net::IpAddr;
 
@@ -15,13 +15,13 @@ fn from(number: u8) -> Requester {
     Requester::Address(IpAddr::from([192, number, 2, 1]))
 }
 
-/// Comes, if there is a place.
+/// Enters the queue, if there is a slot.
 fn come(queue: &mut Queue<(u8, u32)>, lane: Lane, number: u8, which: u32) -> Option<u64> {
     queue.reserve(lane, from(number)).ok()?;
     Some(queue.push(lane, from(number), (number, which)))
 }
 
-/// What is served, one after the other, until nothing waits.
+/// Serves everything and returns the order.
 fn served(queue: &mut Queue<(u8, u32)>) -> Vec<(u8, u32)> {
     std::iter::from_fn(|| {
         let job = queue.pop();
@@ -58,8 +58,8 @@ fn known_ones_go_first_and_strangers_get_every_fourth_turn() {
     assert_eq!(networks, [2, 2, 2, 1, 2, 2, 2, 1, 2, 2, 1, 1, 1]);
 }
 
-/// However many strangers there are, a known one waits for one of them at most, and the other way
-/// round for three.
+/// However many strangers wait, a known network waits for at most one of them, and a stranger for at most three
+/// known ones.
 #[test]
 fn neither_lane_starves_the_other() {
     for (flood, lonely, most) in
@@ -90,7 +90,7 @@ fn nothing_waits_while_a_worker_is_free() {
     let refused = queue.reserve(Lane::Stranger, from(1)).unwrap_err();
     assert_eq!(refused, (Refused::TooLong, HASH / 2));
     assert_eq!(queue.pop(), Some((1, 0)));
-    // The worker that took it is busy: still none to spare.
+    // The worker that took it is busy, so there is still no free one.
     assert!(queue.reserve(Lane::Stranger, from(1)).is_err());
     queue.done(Some(HASH));
     assert!(queue.reserve(Lane::Stranger, from(1)).is_ok());
@@ -106,7 +106,7 @@ fn a_request_that_would_wait_too_long_is_refused_at_once() {
     let (why, wait) = queue.reserve(Lane::Stranger, from(201)).unwrap_err();
     assert_eq!(why, Refused::TooLong);
     assert!(wait > Duration::from_millis(500) && wait < Duration::from_millis(520), "{wait:?}");
-    // Slower hashes: fewer are let in from now on.
+    // Slower hashes: fewer requests are admitted from now on.
     for _ in 0..100 {
         queue.pop().unwrap();
         queue.done(Some(HASH * 4));
@@ -120,7 +120,7 @@ fn a_request_that_would_wait_too_long_is_refused_at_once() {
     assert!((25..=28).contains(&admitted), "{admitted}");
 }
 
-/// All that were let in, with the time their hash begins, where each takes what it took before.
+/// All admitted requests with the time at which their hash begins, if each takes as long as before.
 fn begun(queue: &mut Queue<(u8, u32)>) -> Vec<((u8, u32), Duration)> {
     let mut begun = Vec::new();
     for round in 0.. {
@@ -134,8 +134,8 @@ fn begun(queue: &mut Queue<(u8, u32)>) -> Vec<((u8, u32), Duration)> {
     unreachable!("the queue never ends")
 }
 
-/// The promise is kept, and none was turned away that could have been served: strangers of one
-/// network or of many, and known ones among them, which none overtakes.
+/// Estimates are kept and no request is refused that could have been served, for strangers of one or many networks,
+/// mixed with known networks.
 #[test]
 fn a_request_that_is_let_in_is_served_in_time() {
     let max_wait = Duration::from_millis(300);
@@ -164,7 +164,7 @@ fn a_request_that_is_let_in_is_served_in_time() {
     }
 }
 
-/// Reserves as many places as there are for this requester; how many, and why there are no more.
+/// Reserves all slots that this requester gets; returns their number and the final refusal.
 fn reserve_all(queue: &mut Queue<(u8, u32)>, lane: Lane, who: Requester) -> (usize, Refused) {
     for reserved in 0.. {
         if let Err((why, _)) = queue.reserve(lane, who) {
@@ -185,8 +185,8 @@ fn one_network_cannot_fill_the_queue() {
     assert!(queue.reserve(Lane::Stranger, from(1)).is_ok());
 }
 
-/// A few networks that take all they can get leave places for those that have none yet; and known
-/// networks find some when strangers have all of theirs.
+/// A few networks that take all they can leave slots for others, and known networks find slots when strangers have
+/// taken all of theirs.
 #[test]
 fn floods_leave_places_for_others() {
     let mut queue = queue(1, Duration::from_secs(3600));
@@ -211,7 +211,7 @@ fn floods_leave_places_for_others() {
     assert!(queue.reserve(Lane::Known, from(200)).is_ok());
 }
 
-/// A prefix with many networks has one turn, and one share of the places.
+/// A prefix with many networks has one turn, and one share of the slots.
 #[test]
 fn networks_of_one_prefix_share_its_turns_and_its_places() {
     let crowd = |n: u32| {
@@ -308,7 +308,7 @@ fn one_absurd_measurement_does_not_close_the_door() {
     queue.pop().unwrap();
     queue.done(Some(Duration::from_secs(3600)));
     assert!(queue.average < HASH * 2, "{:?}", queue.average);
-    // What was skipped says nothing about how long a hash takes.
+    // Skipped requests do not change the average.
     let before = queue.average;
     come(&mut queue, Lane::Known, 1, 1).unwrap();
     queue.pop().unwrap();

@@ -1,4 +1,4 @@
-//! The hash threads by themselves.
+//! Tests of the hash threads.
 
 use futures_util::FutureExt as _;
 
@@ -20,10 +20,10 @@ fn stranger(hasher: &PasswordHasher) -> Slot {
     hasher.reserve(Lane::Stranger, Requester::Unknown).unwrap()
 }
 
-/// Longer than a thread that is free needs to wake on any machine.
+/// Longer than a free thread needs to wake on any machine.
 const PATIENT: Duration = Duration::from_secs(300);
 
-/// Asks until the thread has woken in time; a busy machine is slow, not wrong.
+/// Retries until the thread wakes in time, because the machine may be busy.
 async fn served(hasher: &PasswordHasher, slot: Slot) {
     let mut verified = hasher.verify(slot, password("x"), decoy()).await;
     while matches!(verified, Err(HashError::Late)) {
@@ -35,7 +35,7 @@ async fn served(hasher: &PasswordHasher, slot: Slot) {
     assert_eq!(verified.unwrap().check, Check::Differs);
 }
 
-/// A hash that no password has.
+/// A hash that matches no password.
 fn decoy() -> String {
     let cost = Cost { memory_kib: 64, iterations: 1, parallelism: 1 };
     argon::phc(cost, &[1; SALT], &[2; argon::OUTPUT])
@@ -87,11 +87,11 @@ async fn absurd_and_unreadable_hashes_match_nothing() {
     }
 }
 
-/// Costlier than what these tests hash at: it needs the lock for oversized ones.
+/// A higher cost than that of these tests, so it needs the lock for oversized hashes.
 const OVERSIZE: &str =
     "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
 
-/// Runs `test` while the only thread is at work and does not get on, and lets it go on afterwards.
+/// Runs `test` while the only thread is blocked, and releases it afterwards.
 async fn while_occupied<T>(hasher: &PasswordHasher, test: impl AsyncFnOnce() -> T) -> T {
     let (free, held) = std::sync::mpsc::channel::<()>();
     let shared = Arc::clone(&hasher.shared);
@@ -131,11 +131,11 @@ async fn a_caller_that_goes_away_is_not_hashed() {
     .await;
 }
 
-/// A request that was let in and is not served in time is told so then, while the thread is still at work.
+/// An admitted request that is not served in time is refused at its deadline, while the thread is still busy.
 #[tokio::test]
 async fn patience_ends_by_itself() {
     let hasher = hasher(64, Duration::from_secs(2));
-    // Let in by an estimate that turns out to be too good.
+    // Admitted by an estimate that turns out to be too optimistic.
     let place = stranger(&hasher);
     while_occupied(&hasher, async || {
         let late = hasher.verify(place, password("x"), decoy()).await;
@@ -143,7 +143,7 @@ async fn patience_ends_by_itself() {
         assert_eq!(hasher.queue_depth(), 0);
     })
     .await;
-    // And the next one is served, if need be when it asks again.
+    // The next one is served, possibly after a retry.
     served(&hasher, stranger(&hasher)).await;
 }
 
@@ -154,15 +154,15 @@ async fn a_request_that_would_wait_is_refused_at_once_where_none_may() {
     let busy = hasher.reserve(Lane::Stranger, Requester::Unknown).err().unwrap();
     assert_eq!(busy.why, Refused::TooLong);
     assert!(busy.wait > Duration::ZERO);
-    // The promise alone kept the other away; given up, it does not.
+    // The reservation alone refused the other request; once released, it does not.
     drop(place);
     let place = stranger(&hasher);
     served(&hasher, place).await;
     assert!(hasher.reserve(Lane::Stranger, Requester::Unknown).is_ok());
 }
 
-/// The vector of RFC 9106 §5.3 needs a secret and associated data, which we do not use; this
-/// one is the reference implementation's, with the parameters in the string.
+/// The vector of RFC 9106 §5.3 needs a secret and associated data, which Signet does not use; this one is the
+/// reference implementation's, with the parameters in the string.
 #[tokio::test]
 async fn a_hash_made_by_the_reference_implementation_matches() {
     let hasher = hasher(64, PATIENT);

@@ -1,7 +1,7 @@
 //! Round robin at every level of an address.
 //!
-//! A tree: at each level the groups that wait take turns, and a group passes its turn on to the groups
-//! within it. The leaves are served in the order in which they came.
+//! A tree: at each level the waiting groups take turns, and a group passes its turn on to the groups within it.
+//! Each leaf is first in, first out.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
@@ -10,21 +10,21 @@ use uuid::Uuid;
 
 use crate::domain::network::levels;
 
-/// Under which name a request takes its turns.
+/// The identity under which a request takes its turns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Requester {
     /// The command line, and requests whose client address is unknown.
     Unknown,
-    /// A caller that has not authenticated, by its address.
+    /// An unauthenticated caller, by its address.
     Address(IpAddr),
-    /// A caller that has authenticated, by the id of its account, from whichever network.
+    /// An authenticated caller, by the id of its account, from any network.
     Account(Uuid),
 }
 
 /// The groups that a requester belongs to, the widest first.
 pub(super) type Path = [Group; 3];
 
-/// Those that share turns at one level.
+/// A group of requesters that share turns at one level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Group {
     Unknown,
@@ -48,15 +48,15 @@ impl Requester {
     }
 }
 
-/// One group with the groups within it, or a leaf with what waits there.
+/// A group with the groups within it, or a leaf with its requests.
 #[derive(Debug)]
 pub(super) struct Turns<T> {
     groups: HashMap<Group, Turns<T>>,
-    /// The groups in which something waits, in the order of their turns.
+    /// The groups with waiting requests, in the order of their turns.
     order: VecDeque<Group>,
-    /// What waits at a leaf.
+    /// The requests at a leaf.
     line: VecDeque<(u64, T)>,
-    /// Places here and below, reserved or taken.
+    /// Slots here and below, reserved or taken.
     places: usize,
     /// Of these, how many are taken.
     waiting: usize,
@@ -70,23 +70,23 @@ impl<T> Default for Turns<T> {
 }
 
 impl<T> Turns<T> {
-    /// How many places there are, reserved or taken.
+    /// The number of slots, reserved or taken.
     pub(super) const fn places(&self) -> usize {
         self.places
     }
 
-    /// How many wait.
+    /// The number of waiting requests.
     pub(super) const fn waiting(&self) -> usize {
         self.waiting
     }
 
-    /// How many places the widest group on the path has; those within it have no more.
+    /// The number of slots of the widest group on the path, which is the largest.
     pub(super) fn places_of(&self, path: &[Group]) -> usize {
         let [first, ..] = path else { return 0 };
         self.groups.get(first).map_or(0, Self::places)
     }
 
-    /// How many are served here before the next one on this path: of every other group as many turns as
+    /// How many requests are served here before the next one on this path: every other group gets as many turns as
     /// this one needs.
     pub(super) fn before(&self, path: &[Group]) -> usize {
         let Some((first, rest)) = path.split_first() else { return self.places };
@@ -102,7 +102,7 @@ impl<T> Turns<T> {
         }
     }
 
-    /// Gives up a place that was reserved and not taken; false when there is none.
+    /// Releases a reserved slot; false when there is none.
     pub(super) fn release(&mut self, path: &[Group]) -> bool {
         let released = match path.split_first() {
             None => self.places > self.waiting,
@@ -116,10 +116,10 @@ impl<T> Turns<T> {
         released
     }
 
-    /// Takes a reserved place.
+    /// Takes a reserved slot.
     pub(super) fn push(&mut self, path: &[Group], ticket: u64, job: T) {
         self.waiting += 1;
-        // A place that was not reserved is one nevertheless.
+        // A slot that was not reserved counts as well.
         self.places = self.places.max(self.waiting);
         let Some((first, rest)) = path.split_first() else {
             self.line.push_back((ticket, job));
@@ -132,7 +132,7 @@ impl<T> Turns<T> {
         group.push(rest, ticket, job);
     }
 
-    /// Leaves; nothing when its turn has come.
+    /// Leaves the queue; `None` if its turn has already come.
     pub(super) fn leave(&mut self, path: &[Group], ticket: u64) -> Option<T> {
         let job = match path.split_first() {
             None => {
@@ -153,7 +153,7 @@ impl<T> Turns<T> {
         Some(job)
     }
 
-    /// What is served next.
+    /// The next request.
     pub(super) fn pop(&mut self) -> Option<T> {
         let job = match self.order.pop_front() {
             None => self.line.pop_front()?.1,
@@ -182,7 +182,7 @@ impl<T> Turns<T> {
         }
     }
 
-    /// Whether nothing is kept of those that were here.
+    /// Whether nothing is left of served requests.
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
         let left = [self.places, self.waiting, self.groups.len(), self.order.len()];

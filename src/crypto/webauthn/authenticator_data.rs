@@ -1,6 +1,6 @@
 //! Authenticator data (WebAuthn §6.1): flags, counter, and the credential of a registration.
 //!
-//! Owns its layout. Whether it is acceptable is decided in `ceremony`.
+//! Owns its layout; `ceremony` decides whether it is acceptable.
 
 use super::Invalid;
 use super::cbor::Item;
@@ -15,7 +15,7 @@ const BACKED_UP: u8 = 1 << 4;
 const ATTESTED: u8 = 1 << 6;
 const EXTENSIONS: u8 = 1 << 7;
 
-/// The flags. Those that are reserved say nothing.
+/// The flags. Reserved bits are ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Flags(u8);
 
@@ -42,7 +42,7 @@ impl Flags {
         self.has(BACKUP_ELIGIBLE)
     }
 
-    /// Whether it is (BS).
+    /// Whether the credential is on several devices (BS).
     #[must_use]
     pub const fn backed_up(self) -> bool {
         self.has(BACKED_UP)
@@ -52,7 +52,7 @@ impl Flags {
 /// A credential as its authenticator describes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AttestedCredential<'a> {
-    /// The model of the authenticator, as it says; all zeros where it does not tell.
+    /// The model of the authenticator; all zeros if it does not tell.
     pub aaguid: [u8; 16],
     /// The id of the credential.
     pub id: &'a [u8],

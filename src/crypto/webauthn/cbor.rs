@@ -1,7 +1,7 @@
-//! CBOR (RFC 8949), as far as authenticators write it: the CTAP2 canonical form without the order of keys.
+//! The subset of CBOR (RFC 8949) that authenticators write: the CTAP2 canonical form, in any order of keys.
 //!
 //! Owns the bounds: definite lengths, shortest integers, no duplicate keys, four levels of arrays and maps, few
-//! items in each. Byte and text strings are borrowed, so that an input allocates no more than its items.
+//! items in each. Byte and text strings are borrowed, so that parsing allocates only the items.
 
 use super::Invalid;
 
@@ -51,13 +51,13 @@ impl<'a> Item<'a> {
         Ok((item, reader.rest))
     }
 
-    /// The value of a text key, where this is a map that has it.
+    /// The value of a text key, if this is a map that has it.
     #[must_use]
     pub fn member(&self, key: &str) -> Option<&Self> {
         self.value(&Item::Text(key))
     }
 
-    /// The value of an integer key, where this is a map that has it.
+    /// The value of an integer key, if this is a map that has it.
     #[must_use]
     pub fn labelled(&self, label: i128) -> Option<&Self> {
         self.value(&Item::Integer(label))
@@ -68,7 +68,7 @@ impl<'a> Item<'a> {
         pairs.iter().find(|(found, _)| found == key).map(|(_, value)| value)
     }
 
-    /// The bytes, where this is a byte string.
+    /// The bytes, if this is a byte string.
     #[must_use]
     pub const fn bytes(&self) -> Option<&'a [u8]> {
         match self {
@@ -77,7 +77,7 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// The number, where this is one.
+    /// The number, if this is one.
     #[must_use]
     pub const fn integer(&self) -> Option<i128> {
         match self {
@@ -167,7 +167,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// How many items follow the head of an array or map at this depth.
+/// The number of items after the head of an array or map at this depth.
 fn count(argument: u64, depth: usize) -> Result<usize, Invalid> {
     let count = usize::try_from(argument).ok().filter(|count| *count <= MAX_ITEMS);
     count.filter(|_| depth < MAX_DEPTH).ok_or(Invalid::Malformed)

@@ -1,4 +1,4 @@
-//! Tests of the parser: what is read, what is refused, and that an input costs no more than its size.
+//! Tests of the parser: accepted and refused inputs, and the bound on its work.
 
 use proptest::prelude::*;
 

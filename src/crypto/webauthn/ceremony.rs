@@ -1,7 +1,7 @@
 //! The checks of a registration (WebAuthn §7.1) and of an authentication (§7.2).
 //!
-//! Owns their order: that the user was verified comes last, so that it tells of an otherwise valid response. Whose
-//! credential it is, and whether its challenge was used before, is decided where credentials are stored.
+//! Owns their order: user verification is checked last, so that its failure means an otherwise valid response. The
+//! owner of a credential and the reuse of a challenge are checked where credentials are stored.
 
 use aws_lc_rs::digest::{SHA256, digest};
 
@@ -18,11 +18,11 @@ pub struct RegistrationResponse {
     pub client_data: Vec<u8>,
     /// `attestationObject`.
     pub attestation_object: Vec<u8>,
-    /// The transports of the authenticator, separated by spaces. Nothing is decided by them.
+    /// The transports of the authenticator, separated by spaces. They do not affect any decision.
     pub transports: String,
 }
 
-/// A credential that was made.
+/// A new credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewCredential {
     /// Its id.
@@ -35,7 +35,7 @@ pub struct NewCredential {
     pub sign_count: u32,
     /// Whether it can be on several devices.
     pub backup_eligible: bool,
-    /// Whether it is.
+    /// Whether it is on several devices.
     pub backed_up: bool,
 }
 
@@ -54,7 +54,7 @@ pub struct AssertionResponse {
     pub user_handle: Option<Vec<u8>>,
 }
 
-/// What is known about the credential of an assertion.
+/// The stored data of the credential of an assertion.
 #[derive(Debug, Clone, Copy)]
 pub struct KnownCredential<'a> {
     /// The public key, in COSE.
@@ -72,10 +72,10 @@ pub struct Asserted {
     pub backed_up: bool,
 }
 
-/// Checks the response of a registration. Its attestation is ignored, whatever its format: none was asked for.
+/// Checks the response of a registration. Its attestation is ignored, because none was requested.
 ///
 /// # Errors
-/// What is wrong with it.
+/// Why it is invalid.
 pub fn verify_registration(
     party: &RelyingParty,
     challenge: &str,
@@ -105,10 +105,10 @@ pub fn verify_registration(
     })
 }
 
-/// Checks the response of an authentication with a credential that is known.
+/// Checks the response of an authentication with a known credential.
 ///
 /// # Errors
-/// What is wrong with it.
+/// Why it is invalid.
 pub fn verify_assertion(
     party: &RelyingParty,
     challenge: &str,
@@ -133,7 +133,7 @@ pub fn verify_assertion(
     Ok(Asserted { sign_count: data.sign_count, backed_up: data.flags.backed_up() })
 }
 
-/// What both ceremonies ask of authenticator data.
+/// The checks of authenticator data that both ceremonies share.
 fn check_data(party: &RelyingParty, data: &AuthenticatorData<'_>) -> Result<(), Invalid> {
     if data.rp_id_hash != digest(&SHA256, party.id.as_bytes()).as_ref() {
         return Err(Invalid::RpId);

@@ -1,14 +1,14 @@
-//! The client data (WebAuthn §5.8.1): what the browser says a ceremony is about.
+//! The client data (WebAuthn §5.8.1), in which the browser describes a ceremony.
 
 use serde::Deserialize;
 
 use super::{Invalid, RelyingParty};
 use crate::crypto::digest::constant_time_eq;
 
-/// What is signed for.
+/// The kind of a ceremony.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ceremony {
-    /// A credential is made.
+    /// A credential is created.
     Registration,
     /// A user authenticates.
     Authentication,
@@ -23,7 +23,7 @@ impl Ceremony {
     }
 }
 
-/// Members that are not named here may be there, and say nothing (WebAuthn §5.8.1.2).
+/// Unknown members are ignored (WebAuthn §5.8.1.2).
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ClientData<'a> {
@@ -40,8 +40,8 @@ struct ClientData<'a> {
 /// Checks client data against the ceremony that was begun.
 ///
 /// # Errors
-/// Why it is of another one. A page of another origin that embeds ours, `crossOrigin`, is refused: none of our
-/// pages may be in a frame.
+/// Why it belongs to another one. `crossOrigin`, a page embedded by another origin, is refused, because no page of
+/// Signet may be in a frame.
 pub fn check(
     json: &[u8],
     ceremony: Ceremony,

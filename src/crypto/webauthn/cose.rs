@@ -21,7 +21,7 @@ const EDDSA: i32 = -8;
 const ES384: i32 = -35;
 const RS256: i32 = -257;
 
-/// How an uncompressed point begins, before x and y (SEC 1 §2.3.3).
+/// The first byte of an uncompressed point, before x and y (SEC 1 §2.3.3).
 const POINT: u8 = 0x04;
 /// The sizes of a modulus, in bytes: 2048 to 8192 bits.
 const MODULUS: std::ops::RangeInclusive<usize> = 256..=1024;
@@ -37,10 +37,10 @@ pub enum PublicKey<'a> {
 }
 
 impl<'a> PublicKey<'a> {
-    /// Reads a key. It has an algorithm that is offered, the members that this needs and no other.
+    /// Reads a key with an offered algorithm, the members that this needs, and no others.
     ///
     /// # Errors
-    /// When it is of another kind, or no key of its kind.
+    /// When it is of another kind, or invalid.
     pub fn parse(cose: &'a [u8]) -> Result<Self, Invalid> {
         let item = Item::parse(cose)?;
         let Item::Map(members) = &item else { return Err(Invalid::Malformed) };
@@ -95,7 +95,7 @@ fn of_length(bytes: &[u8], length: usize) -> Result<&[u8], Invalid> {
     if bytes.len() == length { Ok(bytes) } else { Err(Invalid::Key) }
 }
 
-/// An RSA key whose private half cannot be computed from it. With an exponent of 1 everyone can sign.
+/// An RSA key whose private half cannot be computed from it. With an exponent of 1 anyone could sign.
 fn rsa<'a>(n: &'a [u8], e: &'a [u8]) -> Result<PublicKeyComponents<&'a [u8]>, Invalid> {
     let odd = |number: &[u8]| number.last().is_some_and(|byte| byte % 2 == 1);
     let plain = |number: &[u8]| number.first().is_some_and(|byte| *byte != 0);

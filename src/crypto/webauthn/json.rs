@@ -10,7 +10,7 @@ use super::{AssertionResponse, MAX_CREDENTIAL_ID, RegistrationResponse};
 /// The transports that are known (WebAuthn §5.8.4). Others are not stored.
 const TRANSPORTS: [&str; 6] = ["usb", "nfc", "ble", "smart-card", "hybrid", "internal"];
 
-/// A response as it is sent. Members that are not read may be there.
+/// A response on the wire. Unknown members are ignored.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Credential<R> {

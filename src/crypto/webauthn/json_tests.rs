@@ -1,4 +1,4 @@
-//! Tests of responses: as browsers write them, and what is not one.
+//! Tests of responses as browsers write them, and of invalid ones.
 
 use serde_json::json;
 

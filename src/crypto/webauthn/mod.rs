@@ -1,7 +1,7 @@
-//! Passkeys: checking what authenticators and browsers answer (Web Authentication Level 3).
+//! Passkeys: checking the responses of authenticators and browsers (Web Authentication Level 3).
 //!
-//! Owns the formats and every check of the two ceremonies that needs no stored state. Pure: whose credential it is,
-//! and that a challenge counts once, is `identity`'s. Attestation statements are not read.
+//! Owns the formats and every check of the two ceremonies that needs no stored state. Pure: `identity` finds the
+//! owner of a credential and ensures that a challenge is used once. Attestation statements are not read.
 
 mod authenticator_data;
 mod cbor;
@@ -34,7 +34,7 @@ text_enum! {
     }
 }
 
-/// What the options of both ceremonies ask for and their checks demand: a passkey is both factors.
+/// The user verification that options request and checks require: a passkey counts as both factors.
 pub const USER_VERIFICATION: UserVerification = UserVerification::Required;
 
 impl UserVerification {
@@ -54,18 +54,18 @@ pub struct RelyingParty {
     pub origins: Vec<String>,
 }
 
-/// Why a response is refused. For the log: the caller is told that it is invalid, and no more.
+/// Why a response is refused. For the log only: the caller only learns that it is invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Invalid {
-    /// It is not in the form of the specification.
+    /// It does not have the specified form.
     Malformed,
     /// It is of the other ceremony.
     Type,
     /// It answers another challenge.
     Challenge,
-    /// It was made at another origin.
+    /// It was created at another origin.
     Origin,
-    /// It was made in a frame.
+    /// It was created in a frame.
     CrossOrigin,
     /// The credential is scoped to another RP ID.
     RpId,
@@ -73,7 +73,7 @@ pub enum Invalid {
     UserNotPresent,
     /// The authenticator did not verify its user.
     UserNotVerified,
-    /// The credential is on several devices, and cannot be.
+    /// The credential claims to be on several devices but is not eligible.
     BackupState,
     /// Whether the credential can be on several devices has changed.
     BackupEligibility,

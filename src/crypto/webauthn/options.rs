@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{ALGORITHMS, RelyingParty, USER_VERIFICATION};
 use crate::base::TimeSpan;
 
-/// How long a browser may ask its user, by default (WebAuthn §15.1).
+/// The default timeout of a ceremony in the browser (WebAuthn §15.1).
 const TIMEOUT: TimeSpan = TimeSpan::from_mins(5);
 
 /// A credential that options name.
@@ -18,13 +18,13 @@ pub struct Descriptor<'a> {
     pub transports: &'a str,
 }
 
-/// The user that a credential is made for.
+/// The user of a new credential.
 pub struct UserEntity<'a> {
-    /// The user handle: nothing personal, and the same for every credential of the user.
+    /// The user handle: without personal data, and the same for every credential of the user.
     pub handle: &'a [u8],
     /// The login name, which authenticators show.
     pub name: &'a str,
-    /// The name to show.
+    /// The display name.
     pub display_name: &'a str,
 }
 
@@ -59,8 +59,8 @@ pub fn creation_options(
     })
 }
 
-/// The options of an authentication (`PublicKeyCredentialRequestOptionsJSON`). Without any credential the user
-/// chooses among those that their authenticators have.
+/// The options of an authentication (`PublicKeyCredentialRequestOptionsJSON`). Without credentials, the user
+/// chooses among those on their authenticators.
 #[must_use]
 pub fn request_options(party: &RelyingParty, challenge: &str, allow: &[Descriptor<'_>]) -> Value {
     json!({

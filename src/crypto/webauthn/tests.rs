@@ -53,7 +53,7 @@ fn authenticate(vector: &Vector, response: &AssertionResponse) -> Result<Asserte
     verify_assertion(&party(), &challenge(vector.challenge), known, response)
 }
 
-/// What a vector without user verification comes to: everything else about it was right.
+/// The expected result of a vector: without user verification it fails, although everything else is valid.
 fn expected<T>(data: &[u8], flags_at: usize, valid: T) -> Result<T, Invalid> {
     if data[flags_at] & 4 == 0 { Err(Invalid::UserNotVerified) } else { Ok(valid) }
 }
@@ -87,7 +87,7 @@ fn the_vectors_made_in_a_frame_are_refused() {
     }
 }
 
-/// The last vector has everything that is demanded.
+/// The last vector meets every requirement.
 fn valid() -> (&'static Vector, AssertionResponse) {
     let vector = &VECTORS[2];
     let response = assertion(vector);
@@ -137,8 +137,7 @@ fn an_attestation_object_cut_short_or_followed_by_more_is_malformed() {
 }
 
 proptest! {
-    /// Whatever is sent, nothing panics, and nothing but the registration itself is valid with its challenge and
-    /// its key.
+    /// No input panics, and only the registration itself is valid with its challenge and its key.
     #[test]
     fn damaged_responses_do_not_panic(
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),

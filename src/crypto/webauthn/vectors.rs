@@ -15,7 +15,7 @@ pub struct Vector {
     pub signature: &'static str,
 }
 
-/// Without and with attestation; of a page of the party's own.
+/// Without and with attestation, on a page of the relying party.
 pub const VECTORS: [Vector; 3] = [
     Vector {
         name: "16.2 ES256 Credential with No Attestation",
@@ -52,7 +52,7 @@ pub const VECTORS: [Vector; 3] = [
     },
 ];
 
-/// Of a page of the party in a frame of another origin.
+/// On a page of the relying party in a frame of another origin.
 pub const FRAMED: [Vector; 2] = [
     Vector {
         name: "16.4 ES256 Credential with \"crossOrigin\": true in clientDataJSON",

@@ -25,7 +25,7 @@ text_enum! {
 /// The class of a factor. Two factors of one class count as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FactorClass {
-    /// Something the user knows.
+    /// Knowledge: a password.
     Knowledge,
     /// Something the user has.
     Possession,
@@ -90,7 +90,7 @@ pub struct Factors([Option<Timestamp>; Method::ALL.len()]);
 pub struct Authentication {
     /// The claim `auth_time`.
     pub auth_time: Timestamp,
-    /// The factors; none means the password alone, at `auth_time`.
+    /// The factors; `None` means the password alone, at `auth_time`.
     pub factors: Option<Factors>,
 }
 
@@ -107,14 +107,14 @@ impl Authentication {
 }
 
 impl Factors {
-    /// A password, given at `at`, and nothing else.
+    /// Only a password, at `at`.
     #[must_use]
     pub fn password(at: Timestamp) -> Self {
         Self::default().with(Method::Password, at)
     }
 
-    /// The factors that a token names in `amr`, all of them as old as its `auth_time`. `otp` is a code of an app, as
-    /// which a recovery code counts too.
+    /// The factors that a token names in `amr`, all as old as its `auth_time`. `otp` is a code of an app, which also
+    /// stands for a recovery code.
     #[must_use]
     pub fn claimed(amr: Amr, auth_time: Timestamp) -> Self {
         let methods = amr.values().filter_map(|value| match value {
@@ -133,7 +133,7 @@ impl Factors {
         self
     }
 
-    /// The stored form, of an authentication that ends at `now`.
+    /// The stored form of an authentication that is completed at `now`.
     #[must_use]
     pub fn authentication(self, now: Timestamp) -> Authentication {
         let auth_time = self.auth_time().unwrap_or(now);
@@ -166,9 +166,9 @@ impl Factors {
         self.iter().filter(|factor| factor.method.class() == class).map(|factor| factor.at).max()
     }
 
-    /// The assurance level of these factors; none if no factor was completed. A mailbox counts together with
-    /// a possession factor, for account recovery, and not together with a password: an attacker who reads the
-    /// user's mail can reset the password.
+    /// The assurance level of these factors; `None` if no factor was completed. A mailbox counts together with a
+    /// possession factor, for account recovery, and not together with a password: an attacker who reads the user's
+    /// mail can reset the password.
     #[must_use]
     pub fn level(&self) -> Option<AssuranceLevel> {
         let [knowledge, possession, mailbox] =
@@ -211,7 +211,7 @@ impl Factors {
     #[must_use]
     pub fn amr(&self) -> Amr {
         let multi = self.level().is_some_and(|level| level >= AssuranceLevel::Multi);
-        // A mailbox does not raise the level of a password, so it is left out beside one.
+        // A mailbox does not raise the level of a password, so it does not count together with one.
         let counts = |factor: CompletedFactor| {
             factor.method != Method::MailedCode || self.completed(Method::Password).is_none()
         };
@@ -225,8 +225,8 @@ impl Factors {
 }
 
 impl Amr {
-    /// What there is, in the order of the claim. `pop` and `user`: a key was proved and its owner was
-    /// verified. Whether the key is in hardware (`hwk`) cannot be known without attestation.
+    /// All values, in the order of the claim. `pop` and `user`: possession of a key was proved and its owner was
+    /// verified. Whether the key is in hardware (`hwk`) is unknown without attestation.
     const VALUES: [&'static str; 5] = ["pwd", "otp", "pop", "user", "mfa"];
 
     /// The values that apply.

@@ -1,8 +1,8 @@
 //! Authentication: which factor a user completes next, and when it is enough.
 //!
-//! Owns the one rule of every sign-in, step-up and recovery; pages, `/v1` and the authorization challenge
-//! endpoint are encodings of it. What a request wants besides (consent, `prompt`) is `interaction`. Does not
-//! know how a factor is checked or stored.
+//! Owns the rule for every sign-in, step-up and recovery; pages, `/v1` and the authorization challenge endpoint all
+//! apply it. Consent and `prompt` are handled in `interaction`. How a factor is checked or stored is not known
+//! here.
 
 mod factors;
 mod policy;
@@ -25,14 +25,14 @@ pub const FACTOR_LIFE: TimeSpan = TimeSpan::from_mins(10);
 /// How far the clocks of two processes may be apart.
 const CLOCK_SKEW: TimeSpan = TimeSpan::from_secs(10);
 
-/// What a user authenticates for.
+/// The purpose of an authentication.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Purpose {
     /// To open a session or a sign-in at the pages.
     #[default]
     SignIn,
-    /// To raise what a session is worth, or to make it fresh. Begins with the factors of the session.
+    /// Raising the level of a session, or making it fresh. Starts with the factors of the session.
     StepUp,
     /// To set a new password without the old one. Opens no session.
     Recover,
@@ -41,21 +41,21 @@ pub enum Purpose {
 /// An authentication under way.
 #[derive(Debug, Clone, Copy)]
 pub struct Attempt {
-    /// What it is for.
+    /// Its purpose.
     pub purpose: Purpose,
     /// The user's epoch when the first factor was checked.
     pub epoch: i64,
-    /// What was completed so far.
+    /// The factors completed so far.
     pub factors: Factors,
 }
 
-/// What is stored about an account, read anew for every step.
+/// The stored state of an account, read again for every step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "one fact each, from one row each")]
 pub struct AccountState {
-    /// What liveness depends on.
+    /// The state that liveness depends on.
     pub user: UserState,
-    /// Whether the password has to be changed before anything else.
+    /// Whether the password must be changed first.
     pub must_change_password: bool,
     /// Since when a second factor follows the password, if it does.
     pub second_factor_since: Option<Timestamp>,
@@ -69,22 +69,22 @@ pub struct AccountState {
     pub has_verified_email: bool,
 }
 
-/// Whether a second factor has to follow, by the strictest of server, role, client and user.
+/// Whether a second factor is required, by the strictest of server, role, client and user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SecondFactorPolicy {
     /// Where the account has one.
     IfEnrolled,
-    /// Always. Accounts without one have to enrol from then on.
+    /// Always. Accounts without one must enrol from that time on.
     Required {
-        /// From when enrolment cannot be put off.
+        /// From when enrolment cannot be postponed.
         from: Timestamp,
     },
 }
 
-/// What the outcome has to be.
+/// The requirements on the outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Requirements {
-    /// The level that is asked for where the account can reach it.
+    /// The level that is requested if the account can reach it.
     pub wished: AssuranceLevel,
     /// The level without which the user is refused.
     pub required: AssuranceLevel,
@@ -97,7 +97,7 @@ pub struct Requirements {
 }
 
 impl Requirements {
-    /// What an account asks for by itself.
+    /// The requirement of an account itself.
     pub const BASIC: Self = Self {
         wished: AssuranceLevel::Single,
         required: AssuranceLevel::Single,
@@ -106,7 +106,7 @@ impl Requirements {
         policy: SecondFactorPolicy::IfEnrolled,
     };
 
-    /// The highest level that any of them asks for.
+    /// The highest requested level.
     #[must_use]
     pub fn level(&self) -> AssuranceLevel {
         let by_policy = match self.policy {
@@ -117,7 +117,7 @@ impl Requirements {
     }
 }
 
-/// What an authentication needs next.
+/// The next step of an authentication.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AuthnStep {
     /// The user completes one of these factors.
@@ -126,7 +126,7 @@ pub enum AuthnStep {
     ChangePassword,
     /// The user enrols a second factor.
     Enrol {
-        /// Whether the user may put it off.
+        /// Whether the user may postpone it.
         may_skip: bool,
     },
     /// The user is authenticated by these factors.
@@ -181,7 +181,7 @@ fn counts(
     requirements: &Requirements,
     now: Timestamp,
 ) -> bool {
-    // A step-up carries what the session rests on, however long ago that was.
+    // In a step-up, the factors of the session count regardless of their age.
     let alive = purpose == Purpose::StepUp || now < factor.at + FACTOR_LIFE;
     // A factor of the future was completed before the clock was set back: how old it is cannot be known.
     let young = requirements
@@ -192,7 +192,7 @@ fn counts(
     alive && young && recent
 }
 
-/// The factors to begin with; none where one of them was completed.
+/// The possible first factors; empty if one of them was completed.
 fn first_factor(purpose: Purpose, fresh: &Factors, account: &AccountState) -> Option<Vec<Method>> {
     let (methods, done) = match purpose {
         Purpose::Recover => {
@@ -209,7 +209,7 @@ fn first_factor(purpose: Purpose, fresh: &Factors, account: &AccountState) -> Op
     (!done).then_some(methods)
 }
 
-/// What is missing after the first factor.
+/// The steps that remain after the first factor.
 enum Missing {
     Enough,
     Complete(Vec<Method>),
@@ -231,14 +231,15 @@ fn second_factor(
     };
     let wanted = by_account.max(requirements.level());
     let is_unmet = level < requirements.required;
-    // Nothing is asked of a user who cannot get there. Only a second factor can be enrolled on the way.
+    // A level that the account cannot reach is not requested. Only a second factor can be enrolled during a
+    // sign-in.
     let may_enrol = purpose != Purpose::Recover
         && matches!(requirements.policy, SecondFactorPolicy::Required { .. })
         && requirements.required <= AssuranceLevel::Multi;
     if is_unmet && !may_enrol && available(account, fresh, requirements.required).is_empty() {
         return Missing::Unmet;
     }
-    // An account without a passkey comes as far as its other factors.
+    // An account without a passkey can reach the level of its other factors.
     let targets = [wanted, AssuranceLevel::Multi.min(wanted)];
     let methods = targets
         .into_iter()
@@ -251,16 +252,16 @@ fn second_factor(
     match requirements.policy {
         SecondFactorPolicy::Required { from } if may_enrol && level < AssuranceLevel::Multi => {
             let may_skip = now < from && !is_unmet;
-            // A thief of the password must not enrol a factor of their own where the owner has not. Until then
-            // the owner may put it off, and enrolment is as open as where it is up to each user.
-            // In a step-up, the code of the sign-in before it does not count.
+            // An attacker with the password must not enrol their own factor before the owner does. While enrolment
+            // can be postponed it is as open as if it were voluntary. In a step-up, the mailed code of the earlier
+            // sign-in does not count.
             let has_shown_mailbox =
                 fresh.completed(Method::MailedCode).is_some_and(|at| now < at + FACTOR_LIFE);
             if account.has_verified_email && !has_shown_mailbox && !may_skip {
                 return Missing::Complete(vec![Method::MailedCode]);
             }
-            // Nor must a thief of the session: its user types the password again. What can be put off waits for the
-            // next sign-in.
+            // Nor must an attacker with the session, so the user types the password again. An enrolment that can be
+            // postponed waits for the next sign-in.
             if purpose == Purpose::StepUp && !has_shown_mailbox && !has_just_begun(fresh, now) {
                 let again = Missing::Complete(vec![Method::Password]);
                 return if may_skip { Missing::Enough } else { again };

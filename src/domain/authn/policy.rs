@@ -1,6 +1,6 @@
-//! Who needs a second factor: what the server, a client and a request want, as one set of requirements.
+//! Which users need a second factor: the requirements of the server, a client and a request.
 //!
-//! Owns how they are combined: the strictest counts. What an account wants by itself is
+//! Owns their combination: the strictest applies. The requirements of an account itself are in
 //! [`AccountState`](super::AccountState).
 
 use serde::{Deserialize, Serialize};
@@ -12,9 +12,9 @@ use crate::text_enum;
 use super::{AssuranceLevel, Requirements, SecondFactorPolicy};
 
 text_enum! {
-    /// Who needs a second factor.
+    /// The users who need a second factor.
     pub enum SecondFactor {
-        /// Users enrol none. A user who has one is asked for it.
+        /// Users cannot enrol one. Existing ones are still requested.
         Off = "off",
         /// Users may enrol one.
         Optional = "optional",
@@ -28,13 +28,13 @@ text_enum! {
 /// The policy of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ServerPolicy {
-    /// Who needs a second factor.
+    /// The users who need a second factor.
     pub second_factor: SecondFactor,
-    /// Until when a user who needs one may put its enrolment off.
+    /// Until when a user who needs one may postpone its enrolment.
     pub from: Option<Timestamp>,
 }
 
-/// What a request and its client want of an authentication. Sealed into the challenge.
+/// The requirements of a request and its client. Sealed into the challenge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Demand {
     /// The level that the request wishes (`acr_values`).
@@ -75,13 +75,13 @@ impl ServerPolicy {
         self.required_from(role).is_some_and(|from| now >= from)
     }
 
-    /// What an authentication of a user of this role has to be: the strictest of the server's policy and
+    /// The requirements on an authentication of a user with this role: the stricter of the server's policy and
     /// `demand`.
     #[must_use]
     pub fn requirements(self, role: Role, demand: &Demand) -> Requirements {
         let single = AssuranceLevel::Single;
         let client = demand.client.unwrap_or(single);
-        // A user of a client that needs a second factor enrols one, unless the server has none.
+        // A user of a client that requires a second factor enrols one, unless the server allows none.
         let by_client = (client > single && self.offers_enrolment()).then(Timestamp::default);
         let from = self.required_from(role).into_iter().chain(by_client).min();
         Requirements {

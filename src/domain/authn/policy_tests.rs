@@ -39,7 +39,7 @@ fn the_strictest_of_server_client_and_request_counts() {
     // A client does not wait for the date of the server.
     let asked = of(SecondFactor::Required, client(Multi));
     assert_eq!((asked.policy, asked.required), (required(Timestamp::default()), Multi));
-    // Where nothing can be enrolled, an account without a factor is refused.
+    // If nothing can be enrolled, an account without a factor is refused.
     let asked = of(SecondFactor::Off, client(Multi));
     assert_eq!((asked.policy, asked.required), (SecondFactorPolicy::IfEnrolled, Multi));
     assert_eq!(of(SecondFactor::Optional, client(Single)), Requirements::BASIC);

@@ -1,4 +1,4 @@
-//! Tests of the rule: tables for what each account and request leads to, and that every way ends.
+//! Tests of the rule: tables of accounts and requests, and that every authentication terminates.
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -208,7 +208,7 @@ fn a_recovery_begins_with_the_mailbox_and_skips_no_second_factor() {
     assert_eq!(recover(&[MailedCode], plain()), AuthnStep::ChangePassword);
     assert_eq!(recover(&[MailedCode], with_totp()), authenticate(&[Totp, RecoveryCode]));
     assert_eq!(recover(&[MailedCode, Totp], with_totp()), AuthnStep::ChangePassword);
-    // Who has nothing to enrol with does so at the next sign-in.
+    // A user who cannot enrol now does so at the next sign-in.
     let policy = step(Purpose::Recover, &[MailedCode], plain(), required(ago(1)));
     assert_eq!(policy, AuthnStep::ChangePassword);
 }
@@ -251,7 +251,7 @@ fn a_step_up_enrols_only_after_the_password_or_a_mailed_code() {
     assert_eq!(of(verified, old, required(ago(1))), authenticate(&[MailedCode]));
     let mailed = old.with(MailedCode, ago(1));
     assert_eq!(of(verified, mailed, required(ago(1))), AuthnStep::Enrol { may_skip: false });
-    // What can be put off waits for the next sign-in.
+    // A postponable enrolment waits for the next sign-in.
     assert_eq!(of(verified, old, required(ago(-1))), AuthnStep::Done(old));
     assert_eq!(next(599, required(ago(-1))), AuthnStep::Enrol { may_skip: true });
     assert_eq!(next(600, required(ago(-1))), AuthnStep::Done(Factors::password(ago(600))));
@@ -336,8 +336,8 @@ fn any_requirements() -> impl Strategy<Value = Requirements> {
 }
 
 proptest! {
-    /// However a user answers, an authentication ends; it never asks for what was completed, and what is
-    /// done satisfies all that was wanted.
+    /// Whatever a user chooses, an authentication terminates, never requests a completed factor, and its result
+    /// meets all requirements.
     #[test]
     fn every_authentication_ends(
         account in any_account(),

@@ -1,7 +1,7 @@
-//! The actions of administration, and who may carry out each: the permission table.
+//! The permission table: the actions of administration, and which roles and scopes allow them.
 //!
-//! Routes name an action of this table and the use cases ask it again; `docs/permissions.md` and
-//! `signet admin permissions` show it. A new action is one variant and one line of [`Action::permission`].
+//! Routes name an action of this table, and use cases check it again; `docs/permissions.md` and `signet admin
+//! permissions` show it. A new action is one variant and one line of [`Action::permission`].
 
 use crate::domain::attributes::Role;
 use crate::text_enum;
@@ -33,7 +33,7 @@ text_enum! {
         UnlockUser = "users.unlock",
         /// Remove second factors of a user.
         ResetFactors = "users.reset_factors",
-        /// Show what an access token of a user would contain.
+        /// Preview an access token of a user.
         PreviewToken = "users.preview_token",
         /// List sessions and sign-ins.
         ReadSessions = "sessions.read",
@@ -85,7 +85,7 @@ text_enum! {
 }
 
 text_enum! {
-    /// What an action changes, and so which targets of it are protected.
+    /// The kind of object that an action changes, which decides the protected targets.
     pub enum Object {
         /// Nothing that can be protected: it reads, or it changes an API or a signing key.
         None = "none",
@@ -96,14 +96,14 @@ text_enum! {
     }
 }
 
-/// Who may carry out an action. The role `admin` and the scope `signet:admin` are in every line.
+/// The roles and scopes that allow an action. `admin` and `signet:admin` are in every line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Permission {
     /// The roles besides `admin`.
     pub roles: &'static [Role],
     /// The scopes besides `signet:admin`.
     pub scopes: &'static [AdminScope],
-    /// What it changes.
+    /// The kind of object that it changes.
     pub object: Object,
     /// Whether a user must have authenticated in the last minutes, and a client may not do it at all. The command
     /// line may.

@@ -1,7 +1,7 @@
-//! Who may administer: roles, scopes and protected targets.
+//! Permissions of administration: roles, scopes and protected targets.
 //!
-//! Owns the one decision whether an action is allowed. Routes, use cases and pages ask it; none of them compares a
-//! role or a scope itself. Which role and which scope allow what is the table in `action`.
+//! Owns the decision whether an action is allowed. Routes, use cases and pages call it and never compare roles or
+//! scopes themselves. The table is in `action`.
 
 mod action;
 
@@ -9,6 +9,7 @@ use super::attributes::Role;
 use super::authn::Factors;
 use super::client::ClientMetadata;
 use super::outcome::{Code, Refusal};
+use super::refusal_reason::Reason;
 use super::scope::{self, Scopes};
 use crate::text_enum;
 
@@ -32,7 +33,7 @@ text_enum! {
     }
 }
 
-/// What is said about scopes of administration that are none.
+/// The message for unknown administration scopes.
 pub const SCOPE_RULE: &str = "An administration scope is signet:admin, signet:read, signet:audit, signet:users, \
                               signet:clients or signet:keys.";
 
@@ -63,11 +64,11 @@ pub fn may_hold_all(role: Role, scopes: &Scopes) -> bool {
 /// By which right a request administers.
 #[derive(Debug, Clone)]
 pub enum Authority {
-    /// By none: the request administers nothing.
+    /// No authority: the request does not administer.
     None,
     /// The command line on the machine itself, or Signet.
     Machine,
-    /// A user, with the role that the database says now.
+    /// A user, with the present role from the database.
     User {
         /// The role.
         role: Role,
@@ -75,7 +76,7 @@ pub enum Authority {
         scopes: Scopes,
         /// The user's epoch that the session belongs to.
         epoch: i64,
-        /// What the access token stands for.
+        /// The factors of the access token.
         factors: Factors,
     },
     /// A service client.
@@ -86,11 +87,11 @@ pub enum Authority {
 }
 
 text_enum! {
-    /// What an action is done to, as far as it matters who does it.
+    /// The kind of a target, as far as it affects permissions.
     pub enum TargetKind {
         /// Anything that is not protected.
         Ordinary = "ordinary",
-        /// A user with one of Signet's own roles, also one that the action gives or takes away.
+        /// A user with one of Signet's own roles, including one that the action grants or withdraws.
         SignetUser = "signet_user",
         /// A service client with administration scopes, or one of its keys.
         AdminClient = "admin_client",
@@ -100,7 +101,7 @@ text_enum! {
 }
 
 impl TargetKind {
-    /// What concerns users without regard to their roles, so that some may have one of Signet's.
+    /// Users of any role, so that some may have one of Signet's own.
     pub const ANY_USER: Self = Self::SignetUser;
 
     /// The kind of a user with this role.
@@ -121,7 +122,7 @@ impl TargetKind {
         }
     }
 
-    /// The kinds that there are of an object.
+    /// The kinds of an object.
     #[must_use]
     pub const fn of_object(object: Object) -> &'static [Self] {
         match object {
@@ -131,14 +132,13 @@ impl TargetKind {
         }
     }
 
-    const fn protection(self) -> &'static str {
+    /// Why only the full right reaches it.
+    const fn protection(self) -> Reason {
         match self {
-            Self::Ordinary => "This is for administrators.",
-            Self::SignetUser => {
-                "This concerns a user with one of Signet's own roles (admin, signet:auditor, signet:helpdesk)."
-            }
-            Self::AdminClient => "This concerns a client with administration scopes.",
-            Self::FirstPartyClient => "This concerns a first-party client.",
+            Self::Ordinary => Reason::ForAdministrators,
+            Self::SignetUser => Reason::ProtectedUser,
+            Self::AdminClient => Reason::AdminClient,
+            Self::FirstPartyClient => Reason::FirstPartyClient,
         }
     }
 }
@@ -169,16 +169,8 @@ impl From<Denied> for Refusal {
                 let roles = list(action.permission().all_roles().map(Role::as_str));
                 Self::new(Code::Forbidden, "").with_message(format!("This needs the role {roles}."))
             }
-            Denied::Target(kind) => Self::new(Code::Forbidden, "").with_message(format!(
-                "{} Only a user with the role admin and the scope signet:admin, a client with that scope, or the \
-                 command line may change it.",
-                kind.protection()
-            )),
-            Denied::Client(_) => Self::new(
-                Code::Forbidden,
-                "A client cannot do this: it needs a user with the role admin who has just signed in, or the \
-                 command line.",
-            ),
+            Denied::Target(kind) => Self::because(Code::Forbidden, kind.protection()),
+            Denied::Client(_) => Self::because(Code::Forbidden, Reason::UserRequired),
         }
     }
 }
@@ -215,7 +207,7 @@ impl Authority {
     /// Whether the action is allowed at all: by scope and, for a user, by role.
     ///
     /// # Errors
-    /// Says what is missing.
+    /// The missing right.
     pub fn require(&self, action: Action) -> Result<(), Denied> {
         let permission = action.permission();
         let by_scope = |scopes: &Scopes| permission.all_scopes().any(|scope| has(scopes, scope));
@@ -234,7 +226,7 @@ impl Authority {
     /// Whether the action is allowed for targets of these kinds.
     ///
     /// # Errors
-    /// Says what is missing, or which kind is protected.
+    /// The missing right, or the protected kind.
     pub fn require_on(
         &self,
         action: Action,

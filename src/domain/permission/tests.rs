@@ -1,6 +1,6 @@
-//! Which callers may do what, by the table.
+//! Tests of the permission table.
 
-//! The rule on its own: roles, scopes, targets. The access matrix of the suite asks it through the server.
+//! The rule alone: roles, scopes, targets. The access matrix of the suite tests it through the server.
 
 use super::*;
 

@@ -1,7 +1,7 @@
-//! What the claims say: issuer, audience, times, and that every claim is there.
+//! The checks of claims: issuer, audience, times, and completeness.
 //!
-//! Owns these five checks. They are answered also where no valid signature vouches for the claims: that a
-//! token says it is another server's is worth knowing before its signature is.
+//! Owns these five checks. They are also run without a valid signature, because it is useful to know that a token
+//! claims to be from another server.
 
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ use super::code::{Check, TokenCode};
 use super::evidence::{Evidence, Signed, seconds};
 use super::report::{Checked, quoted};
 
-/// What a claim must be.
+/// The type of a claim.
 #[derive(Clone, Copy)]
 enum Form {
     Text,
@@ -20,8 +20,7 @@ enum Form {
     Time,
 }
 
-/// The claims every access token has: those of RFC 9068 §2.2, and `scope` and `sid`, without which
-/// it is for nothing and belongs to no session. One of a client has no `sid`.
+/// The claims of every access token: those of RFC 9068 §2.2, `scope`, and `sid` unless the client acts for itself.
 const CLAIMS: [(&str, Form); 9] = [
     ("iss", Form::Text),
     ("sub", Form::Text),
@@ -68,8 +67,8 @@ fn audience(facts: &Evidence, signed: &Signed) -> Checked {
         None if found == facts.issuer || signed.registered => Checked::passed(Check::Audience),
         None => {
             let detail = format!(
-                "The token is for {}, which is no registered API, or was registered again after the \
-                 token was made.",
+                "The token is for {}, which is not a registered API, or was registered again after the token was \
+                 issued.",
                 quoted(found)
             );
             Checked::failed(Check::Audience, TokenCode::UnregisteredAudience, detail)
@@ -82,7 +81,7 @@ fn issued_at(signed: &Signed, at: Timestamp) -> Checked {
     if issued.secs() <= at.secs() {
         return Checked::passed(Check::IssuedAt);
     }
-    let detail = format!("The token was made on {issued}, which is later than {at}.");
+    let detail = format!("The token was issued on {issued}, which is later than {at}.");
     Checked::failed(Check::IssuedAt, TokenCode::IssuedInFuture, detail)
 }
 
@@ -110,17 +109,17 @@ fn claims(signed: &Signed) -> Checked {
             (None, _) => Some(format!("{name} is missing")),
             (Some(value), _) if fits(form, value) => None,
             (Some(Value::Array(_)), _) => Some(format!("{name} is a list, not one text")),
-            (Some(_), Form::Time) => Some(format!("{name} is no whole number of seconds")),
+            (Some(_), Form::Time) => Some(format!("{name} is not a whole number of seconds")),
             (Some(_), _) => Some(format!("{name} is no text")),
         })
         .collect();
     if claims.contains_key("nbf") {
-        wrong.push("nbf is there, which ours never have".to_owned());
+        wrong.push("it has nbf, which Signet never sets".to_owned());
     }
     let typed = signed.fitting_type().is_some();
     let refused = signed.signature == Some(true) && signed.anatomy.plain_header && typed;
     if wrong.is_empty() && refused && !signed.accepted {
-        wrong.push("one is there twice, or in a form in which we never write it".to_owned());
+        wrong.push("one is repeated, or in a form that Signet never writes".to_owned());
     }
     if wrong.is_empty() {
         return Checked::passed(Check::Claims);

@@ -1,6 +1,6 @@
-//! Clients a token relies on, and whether the token itself was revoked.
+//! The checks of the clients that a token depends on, and of its own revocation.
 //!
-//! Owns these two checks. Which clients a token relies on is said by the code that gathers the facts; the
+//! Owns these two checks. The code that collects the evidence decides which clients a token depends on; the
 //! built-in client is never among them.
 
 use crate::base::Timestamp;
@@ -22,8 +22,8 @@ pub(super) fn revocation(signed: &Signed) -> Checked {
     Checked::failed(Check::Revocation, TokenCode::TokenRevoked, detail)
 }
 
-/// Whether every client the token relies on is there. Without the session that may name one, the
-/// answer is unknown.
+/// Whether every client that the token depends on exists. Without the session, which may name one, the answer is
+/// unknown.
 pub(super) fn client(state: &StoredState, of_client: bool, at: Timestamp) -> Checked {
     let mut notes = Vec::new();
     for relied in &state.clients {
@@ -38,18 +38,18 @@ pub(super) fn client(state: &StoredState, of_client: bool, at: Timestamp) -> Che
     Checked::noted(Check::Client, &notes)
 }
 
-/// What is wrong with a client, or worth knowing of it.
+/// The problem of a client, or a note about it.
 fn one(relied: &ReliedRows, at: Timestamp) -> Result<Option<String>, (TokenCode, String)> {
     let name = quoted(&relied.client_id);
     let client = relied.found.map_or(ClientState::Missing, ClientState::Registered);
-    // Where the token does not say when, every owner of the name will do.
+    // If the token has no time, any client of this name is accepted.
     let given = relied.since.map_or(i64::MAX, Timestamp::secs);
     match inactive_client(client, made_at_the_latest(given)) {
         None => Ok(None),
         Some(Inactive::ClientReplaced { since }) => {
             let detail = format!(
-                "The client named {name} was registered only on {since}: the token is of another one \
-                 that had the name before.",
+                "The client named {name} was registered only on {since}: the token belongs to an earlier client with \
+                 the same name.",
             );
             Err((TokenCode::ClientUnknown, detail))
         }
@@ -58,7 +58,7 @@ fn one(relied: &ReliedRows, at: Timestamp) -> Result<Option<String>, (TokenCode,
             Err((TokenCode::ClientDisabled, detail))
         }
         Some(Inactive::ClientDisabled { since }) => {
-            Ok(Some(format!("The client {name} was disabled since, on {since}.")))
+            Ok(Some(format!("The client {name} was disabled later, on {since}.")))
         }
         Some(_) => {
             let detail = format!("There is no client named {name} (any more).");

@@ -1,56 +1,55 @@
-//! The names of the checks, and of everything that can be wrong with a token.
+//! The names of the checks and of their failures.
 //!
-//! Owns both lists. The texts are stable; `docs/token-codes` has a page for each code, and a test
-//! keeps the two in step.
+//! The texts are stable. `docs/token-codes` has a page for each code, which a test checks.
 
 use crate::text_enum;
 
 text_enum! {
     /// One check of a token.
     pub enum Check {
-        /// Three parts in base64url with JSON in them, of a size we look at (RFC 7515 §7.1).
+        /// Three parts in base64url with JSON in them, of an accepted size (RFC 7515 §7.1).
         Form = "form",
         /// Exactly `alg`, `kid` and `typ`.
         Header = "header",
         /// `typ` is that of an access token (RFC 9068 §2.1).
         Type = "type",
-        /// The key named by `kid` is one of ours and published.
+        /// The key named by `kid` exists and is published.
         Key = "key",
         /// `alg` is the algorithm of that key (RFC 8725 §3.1).
         Algorithm = "algorithm",
-        /// The key made the signature.
+        /// The signature is valid under the key.
         Signature = "signature",
         /// `iss` is this server.
         Issuer = "issuer",
-        /// `aud` is who was asked for.
+        /// `aud` is the requested audience.
         Audience = "audience",
         /// `iat` is not in the future.
         IssuedAt = "issued_at",
         /// `exp` is.
         Expiry = "expiry",
-        /// Every claim is there and of its type (RFC 9068 §2.2).
+        /// Every claim is present and of the right type (RFC 9068 §2.2).
         Claims = "claims",
-        /// It was not revoked by itself (RFC 7009).
+        /// The token itself was not revoked (RFC 7009).
         Revocation = "revocation",
         /// The user exists, is enabled and has not ended everything.
         User = "user",
         /// The session is alive.
         Session = "session",
-        /// The clients it relies on are there and enabled.
+        /// The clients that it depends on exist and are enabled.
         Client = "client",
         /// The API in `aud` is registered.
         Api = "api",
-        /// An opaque secret was made here.
+        /// An opaque secret was issued by this server.
         Genuine = "genuine",
     }
 }
 
 text_enum! {
-    /// What is wrong with a token. `docs/token-codes` explains each.
+    /// A failure of a check. `docs/token-codes` explains each.
     pub enum TokenCode {
         /// Not three parts in base64url with JSON objects in the first two.
         Malformed = "malformed",
-        /// Longer than any token we look at.
+        /// Longer than the longest accepted token.
         TooLarge = "too_large",
         /// A refresh token.
         RefreshToken = "refresh_token",
@@ -60,13 +59,13 @@ text_enum! {
         ClientSecret = "client_secret",
         /// An API key.
         ApiKey = "api_key",
-        /// The form of our refresh tokens, but not made here.
+        /// It has the form of a refresh token, but was not issued by this server.
         NotGenuine = "not_genuine",
         /// The header is not exactly `alg`, `kid` and `typ`.
         UnexpectedHeader = "unexpected_header",
-        /// `typ` is that of another kind of token.
+        /// `typ` is of another kind of token.
         WrongType = "wrong_type",
-        /// There never was a key of this name here.
+        /// No key ever had this `kid`.
         UnknownKey = "unknown_key",
         /// The key has left the published set.
         KeyRetired = "key_retired",
@@ -80,15 +79,15 @@ text_enum! {
         WrongIssuer = "wrong_issuer",
         /// Made for another audience.
         WrongAudience = "wrong_audience",
-        /// Made for an audience that is no registered API.
+        /// Its audience is not a registered API.
         UnregisteredAudience = "unregistered_audience",
         /// Made later than the time it is judged at.
         IssuedInFuture = "issued_in_future",
-        /// Its time is over.
+        /// It has expired.
         Expired = "expired",
-        /// A claim is missing, of the wrong type or there twice.
+        /// A claim is missing, of the wrong type or repeated.
         IncompleteClaims = "incomplete_claims",
-        /// The user is gone.
+        /// The user was deleted.
         UserDeleted = "user_deleted",
         /// The user is disabled.
         UserDisabled = "user_disabled",
@@ -100,9 +99,9 @@ text_enum! {
         SessionMismatch = "session_mismatch",
         /// The session was ended.
         SessionEnded = "session_ended",
-        /// The session's time is over.
+        /// The session has expired.
         SessionExpired = "session_expired",
-        /// There is no such client, or it is another one that was given the name later.
+        /// The client does not exist, or another client has its name now.
         ClientUnknown = "client_unknown",
         /// The client is disabled.
         ClientDisabled = "client_disabled",

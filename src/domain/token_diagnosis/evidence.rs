@@ -1,6 +1,6 @@
-//! What is known of a token before anything is decided.
+//! The evidence about a token, before any decision.
 //!
-//! Owns the shapes that `crypto` and `admin` fill in. Holds what the token says, never the token.
+//! Owns the types that `crypto` and `admin` fill in. They contain data of the token, never the token itself.
 
 use serde_json::{Map, Value};
 
@@ -13,30 +13,30 @@ use crate::domain::session::Session;
 use crate::domain::token_rules::TokenAlg;
 use crate::domain::user::User;
 
-/// Everything a decision is made on.
+/// The complete evidence.
 #[derive(Debug)]
 pub struct Evidence {
     /// The issuer in force.
     pub issuer: String,
-    /// The audience that was asked for; none when the issuer or any registered API will do.
+    /// The requested audience; `None` when the issuer or any registered API is accepted.
     pub audience: Option<String>,
-    /// What was presented.
+    /// The presented token.
     pub presented: Presented,
 }
 
-/// What was presented.
+/// The presented token.
 #[derive(Debug)]
 pub enum Presented {
-    /// A secret that only says what kind it is.
+    /// An opaque secret, recognised by its prefix.
     Opaque(Box<Opaque>),
-    /// What may be a signed token, or nothing at all.
+    /// A text that may be a signed token.
     Signed(Box<Signed>),
 }
 
-/// What can be read of a text that should be a signed token, without a key.
+/// The parts of a text that can be read without a key.
 #[derive(Debug, Default)]
 pub struct TokenStructure {
-    /// The first thing that is wrong with its form.
+    /// The first error of its form.
     pub flaw: Option<Flaw>,
     /// The header, where it can be read.
     pub header: Option<Map<String, Value>>,
@@ -46,48 +46,47 @@ pub struct TokenStructure {
     pub claims: Option<Map<String, Value>>,
 }
 
-/// What is wrong with the form of a token.
+/// An error of a token's form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flaw {
     /// Longer than this many bytes.
     TooLarge(usize),
-    /// So many parts between dots instead of three.
+    /// It has this many parts instead of three.
     Parts(usize),
     /// This part is empty.
     Empty(&'static str),
     /// This part is not base64url without padding (RFC 7515 §2).
     NotBase64(&'static str),
-    /// This part is no JSON object.
+    /// This part is not a JSON object.
     NotAnObject(&'static str),
 }
 
-/// A text that should be a signed token, and what became of checking it.
+/// A text that should be a signed token, and the results of checking it.
 #[derive(Debug)]
 pub struct Signed {
-    /// What can be read of it.
+    /// Its readable parts.
     pub anatomy: TokenStructure,
-    /// The `typ` of the tokens that are made for its audience now.
+    /// The `typ` of tokens that are issued for its audience now.
     pub expected_type: TokenType,
     /// Whether the other `typ` passes as well: an API may have chosen otherwise since. The
     /// issuer's own tokens are of one kind for ever.
     pub either_type: bool,
-    /// The key it names, if there ever was one of that name here.
+    /// The key that it names, if it ever existed.
     pub key: Option<NamedKey>,
-    /// Whether that key made the signature; none when there is no key, or for another algorithm.
+    /// Whether the signature is valid under that key; `None` when there is no key, or the algorithm differs.
     pub signature: Option<bool>,
-    /// Whether the verifier our own endpoints use takes it for its own issuer and audience, time
-    /// aside: the last word, so that nothing here is ever more lenient.
+    /// Whether the verifier of Signet's own endpoints accepts it for its issuer and audience, apart from times.
+    /// This has the last word, so that the diagnosis is never more lenient.
     pub accepted: bool,
-    /// Whether the audience is a registered API, and was that API when the token was made.
+    /// Whether the audience is a registered API, and was the same one when the token was issued.
     pub registered: bool,
-    /// What its session, user and clients say; none while no valid signature vouches for the claims that name
-    /// them.
+    /// The stored session, user and clients; `None` without a valid signature.
     pub state: Option<StoredState>,
-    /// Whether the token itself was revoked, which is asked only where its claims are vouched for.
+    /// Whether the token itself was revoked, which is only read with a valid signature.
     pub revoked: bool,
 }
 
-/// What a token says it was signed with.
+/// The key that a token names.
 #[derive(Debug)]
 pub enum NamedKey {
     /// A signing key of this server.
@@ -108,7 +107,7 @@ impl NamedKey {
 }
 
 impl Signed {
-    /// A text of which nothing has been checked yet.
+    /// An unchecked text.
     #[must_use]
     pub const fn of(anatomy: TokenStructure) -> Self {
         Self {
@@ -170,7 +169,7 @@ impl Signed {
     }
 }
 
-/// A `NumericDate` in the one form in which we write it.
+/// A `NumericDate` in the exact form in which Signet writes it.
 pub(super) fn seconds(value: &Value) -> Option<Timestamp> {
     let secs = value.as_i64().filter(|secs| (0..253_402_300_800).contains(secs))?;
     Some(Timestamp::from_secs(secs))
@@ -179,11 +178,11 @@ pub(super) fn seconds(value: &Value) -> Option<Timestamp> {
 /// The session, the user and the clients a token names, as stored now.
 #[derive(Debug, Default)]
 pub struct StoredState {
-    /// The session, if its row is still there.
+    /// The session, if its row still exists.
     pub session: Option<Session>,
     /// The user.
     pub user: Holder,
-    /// What ended everything the user had, or may have; the newest first.
+    /// The events that ended, or may have ended, all sessions of the user; newest first.
     pub raises: Vec<EpochRaise>,
     /// The registered clients it relies on.
     pub clients: Vec<ReliedRows>,
@@ -194,34 +193,34 @@ pub struct StoredState {
 pub struct ReliedRows {
     /// Its name.
     pub client_id: String,
-    /// When it did so: a client that was registered later is another one. Unknown where the token
-    /// does not say.
+    /// When it was issued to the client: a client that was registered later is another one. Unknown if the token
+    /// does not tell.
     pub since: Option<Timestamp>,
-    /// What is registered under the name now.
+    /// The present registration under the name.
     pub found: Option<Registered>,
 }
 
 /// Whose a token is.
 #[derive(Debug, Default)]
 pub enum Holder {
-    /// A user who is there.
+    /// An existing user.
     Known(Box<User>),
     /// One who is not; with the time of the deletion where the audit trail has it.
     Gone(Option<Timestamp>),
-    /// Unknown: the token names a session only, and that is not there; or it names no user.
+    /// Unknown: the token names only a session, which does not exist, or no user.
     #[default]
     Unnamed,
 }
 
-/// Something that raises a user's epoch, which ends every session of an older one.
+/// An event that raises a user's epoch, which ends all sessions of earlier epochs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EpochRaise {
     /// When.
     pub at: Timestamp,
-    /// What it was.
+    /// The kind of event.
     pub why: EventKind,
-    /// Whether it surely raised the epoch: a change of the profile does only when it takes the
-    /// role `admin` away.
+    /// Whether it certainly raised the epoch: a change of the profile does so only when it withdraws the role
+    /// `admin`.
     pub certain: bool,
 }
 
@@ -239,7 +238,7 @@ pub enum OpaqueKind {
 }
 
 impl OpaqueKind {
-    /// What the prefix of `text` says it is. Signed tokens have dots, opaque secrets have none.
+    /// The kind of an opaque secret by its prefix. Signed tokens contain dots, opaque secrets do not.
     #[must_use]
     pub fn of(text: &str) -> Option<Self> {
         if text.contains('.') {
@@ -259,16 +258,16 @@ impl OpaqueKind {
 /// An opaque secret.
 #[derive(Debug)]
 pub struct Opaque {
-    /// What kind it is.
+    /// Its kind.
     pub kind: OpaqueKind,
-    /// What it says if it is a genuine refresh token.
+    /// Its content if it is a genuine refresh token.
     pub genuine: Option<Genuine>,
 }
 
 /// A genuine refresh token.
 #[derive(Debug)]
 pub struct Genuine {
-    /// Which of its session's tokens it is.
+    /// Its position among the tokens of its session.
     pub counter: u32,
     /// Its session and user.
     pub state: StoredState,

@@ -1,6 +1,6 @@
-//! What is checked before any claim is believed: form, header, type, key, signature.
+//! The checks before any claim is trusted: form, header, type, key, signature.
 //!
-//! Owns these six checks. Whether the signature fits was found out by `crypto`.
+//! Owns these six checks. `crypto` has verified the signature.
 
 use crate::base::Timestamp;
 use crate::domain::signing_key::KeyState;
@@ -10,7 +10,7 @@ use super::code::{Check, TokenCode};
 use super::evidence::{Flaw, NamedKey, Signed};
 use super::report::{Checked, quoted};
 
-/// What a header of ours has.
+/// The members of a header.
 const HEADER: [&str; 3] = ["alg", "kid", "typ"];
 /// The most unexpected names that are listed.
 const NAMED: usize = 5;
@@ -30,17 +30,24 @@ fn form(signed: &Signed) -> Checked {
     let Some(flaw) = signed.anatomy.flaw else { return Checked::passed(Check::Form) };
     let why = match flaw {
         Flaw::TooLarge(limit) => {
-            let detail = format!("It is longer than {limit} bytes; our tokens have a few hundred.");
+            let detail =
+                format!("It is longer than {limit} bytes; Signet's tokens have a few hundred.");
             return Checked::failed(Check::Form, TokenCode::TooLarge, detail);
         }
         Flaw::Parts(5) => "it has five parts, so it is an encrypted token".to_owned(),
-        Flaw::Parts(1) => "it has no dots, and a signed token has three parts between two".into(),
+        Flaw::Parts(1) => {
+            "it has no dots, but a signed token has three parts separated by dots".into()
+        }
         Flaw::Parts(parts) => format!("it has {parts} parts between dots instead of three"),
         Flaw::Empty(part) => format!("its {part} is empty"),
         Flaw::NotBase64(part) => format!("its {part} is not base64url without padding"),
-        Flaw::NotAnObject(part) => format!("its {part} is no JSON object"),
+        Flaw::NotAnObject(part) => format!("its {part} is not a JSON object"),
     };
-    Checked::failed(Check::Form, TokenCode::Malformed, format!("This is no signed token: {why}."))
+    Checked::failed(
+        Check::Form,
+        TokenCode::Malformed,
+        format!("This is not a signed token: {why}."),
+    )
 }
 
 fn header(signed: &Signed) -> Checked {
@@ -76,15 +83,15 @@ fn kind(signed: &Signed) -> Checked {
         Some(typ) if typ == expected => return Checked::passed(Check::Type),
         Some(_) => {
             let note = format!(
-                "New tokens for this audience have typ \"{expected}\"; this one was made before that \
-                 was chosen."
+                "New tokens for this audience have typ \"{expected}\"; this one was issued before that was \
+                 configured."
             );
             return Checked::noted(Check::Type, &[note]);
         }
         None => {}
     }
     let detail = format!(
-        "This is another kind of token: typ is {}, an access token has \"{expected}\".",
+        "This is another kind of token: its typ is {}, that of an access token is \"{expected}\".",
         quoted(found)
     );
     Checked::failed(Check::Type, TokenCode::WrongType, detail)
@@ -101,15 +108,14 @@ fn key(signed: &Signed, at: Timestamp) -> Checked {
         }
         None if signed.header("alg") == Some(TokenAlg::SharedSecret.as_str()) => {
             let detail = format!(
-                "The API in the token shares no secret named {name} with this server (any more): it \
-                 was replaced, or another server made the token."
+                "The API in the token shares no secret named {name} with this server (any more): it was replaced, or \
+                 another server issued the token."
             );
             return Checked::failed(Check::Key, TokenCode::UnknownKey, detail);
         }
         None => {
             let detail = format!(
-                "There never was a key named {name} here: another server made the token, or this one \
-             from another database."
+                "This server never had a key named {name}: the token comes from another server or another database."
             );
             return Checked::failed(Check::Key, TokenCode::UnknownKey, detail);
         }
@@ -119,15 +125,14 @@ fn key(signed: &Signed, at: Timestamp) -> Checked {
         KeyState::Active => Checked::passed(Check::Key),
         KeyState::Retiring => {
             let note = format!(
-                "The key has not signed since {since}; it stays published until what it signed \
-                 has expired."
+                "The key has not signed since {since}; it stays published until the tokens it signed have expired."
             );
             Checked::noted(Check::Key, &[note])
         }
         KeyState::Published => {
             let detail = format!(
-                "The key {name} is published since {} but does not sign yet, so this server has \
-                 made no token with it.",
+                "The key {name} has been published since {} but does not sign yet, so this server has issued no \
+                 token with it.",
                 key.published_at
             );
             Checked::failed(Check::Key, TokenCode::KeyNotSigning, detail)
@@ -138,7 +143,7 @@ fn key(signed: &Signed, at: Timestamp) -> Checked {
         }
         KeyState::Retired => {
             let detail = format!(
-                "The key {name} was retired on {since}: what it signed is no longer accepted."
+                "The key {name} was retired on {since}: its tokens are no longer accepted."
             );
             Checked::failed(Check::Key, TokenCode::KeyRetired, detail)
         }
@@ -153,7 +158,7 @@ fn algorithm(signed: &Signed) -> Checked {
         return Checked::passed(Check::Algorithm);
     }
     let detail = format!(
-        "The header says alg is {}, but the key it names is for {} only.",
+        "The alg of the header is {}, but the key it names is only for {}.",
         quoted(found),
         key.alg()
     );
@@ -166,8 +171,7 @@ fn signature(signed: &Signed) -> Checked {
         Some(false) => Checked::failed(
             Check::Signature,
             TokenCode::BadSignature,
-            "The signature does not fit: the token was changed after it was made, or cut, or never \
-             made by this key.",
+            "The signature is invalid: the token was changed or truncated, or was not signed with this key.",
         ),
         None => Checked::open(Check::Signature),
     }

@@ -1,8 +1,7 @@
-//! Whether an access token is good, and why not: every check there is, in one list.
+//! Diagnoses an access token: every check, in one list.
 //!
-//! Owns the decision as a pure function over facts that others gathered: `crypto` has verified the
-//! signature, `admin` has read the rows. A check that an earlier failure makes impossible is left
-//! open, every other one is answered. Touches neither keys nor rows, and holds no token.
+//! Owns the decision as a pure function over the evidence: `crypto` has verified the signature, `admin` has read
+//! the rows. A check that an earlier failure makes impossible is left open; every other one is answered.
 
 mod claims;
 mod client;
@@ -26,9 +25,9 @@ pub use crate::domain::liveness::Registered;
 
 use crate::base::Timestamp;
 
-/// Every check of what was presented, judged as of `at`, in the order in which a verifier makes them.
+/// Every check as of `at`, in the order of a verifier.
 ///
-/// What a row tells about another time is told: a session that was ended after `at` was alive then.
+/// Rows are interpreted for that time: a session that was ended after `at` was alive then.
 #[must_use]
 pub fn diagnose(facts: &Evidence, at: Timestamp) -> Report {
     match &facts.presented {

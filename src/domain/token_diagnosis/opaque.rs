@@ -1,7 +1,6 @@
-//! Opaque secrets: what they are, and for a refresh token whether it is ours and of what use.
+//! Opaque secrets: their kind, and for a refresh token whether it is genuine and usable.
 //!
-//! Owns what is said of what is no access token at all. Using a refresh token up is `refresh`;
-//! here nothing is changed.
+//! Owns the report about texts that are not access tokens. A refresh token is not consumed.
 
 use crate::base::Timestamp;
 
@@ -14,19 +13,19 @@ pub(super) fn diagnose(secret: &Opaque, at: Timestamp) -> Report {
     let (code, detail) = match secret.kind {
         OpaqueKind::RefreshToken => (
             TokenCode::RefreshToken,
-            "This is a refresh token, no access token: only Signet reads it, at /v1/refresh.",
+            "This is a refresh token, not an access token: it is only valid at Signet's token endpoints.",
         ),
         OpaqueKind::AuthorizationCode => (
             TokenCode::AuthorizationCode,
-            "This is an authorization code, no access token: it is exchanged for one, once.",
+            "This is an authorization code, not an access token: a client exchanges it once for one.",
         ),
         OpaqueKind::ClientSecret => (
             TokenCode::ClientSecret,
-            "This is a client secret, no access token: a client proves with it who it is.",
+            "This is a client secret, not an access token: a client authenticates with it.",
         ),
         OpaqueKind::ApiKey => (
             TokenCode::ApiKey,
-            "This is an administration key, no access token: it works at /v1/admin and nowhere else.",
+            "This is an administration key, not an access token: it is only valid at /v1/admin.",
         ),
     };
     let mut checks = vec![Checked::failed(Check::Form, code, detail)];
@@ -42,7 +41,7 @@ pub(super) fn diagnose(secret: &Opaque, at: Timestamp) -> Report {
 
 fn refresh_token(genuine: Option<&Genuine>, at: Timestamp) -> [Checked; 4] {
     let Some(Genuine { counter, state }) = genuine else {
-        let detail = "It was not made by this server, or it was changed or cut.";
+        let detail = "It was not issued by this server, or it was changed or truncated.";
         return [
             Checked::failed(Check::Genuine, TokenCode::NotGenuine, detail),
             Checked::open(Check::User),
@@ -54,12 +53,11 @@ fn refresh_token(genuine: Option<&Genuine>, at: Timestamp) -> [Checked; 4] {
     let note = newest.map(|order| match order {
         std::cmp::Ordering::Equal => "It is the newest of its session.",
         std::cmp::Ordering::Greater => {
-            "It has been used: a newer one of its session was given out. Presented long after \
-             that, it ends the session."
+            "It has been used: a newer one of its session was issued. Using it again after the retry window ends the \
+             session."
         }
         std::cmp::Ordering::Less => {
-            "It is newer than what the database knows: a backup was restored. Presented, it ends \
-             the session."
+            "It is newer than the database: a backup was restored. Using it ends the session."
         }
     });
     let notes: Vec<String> = note.into_iter().map(str::to_owned).collect();
@@ -68,7 +66,7 @@ fn refresh_token(genuine: Option<&Genuine>, at: Timestamp) -> [Checked; 4] {
     [genuine, user, session, client]
 }
 
-/// What the checks of a refresh token come to.
+/// The conclusion about a refresh token.
 fn summary(report: &Report) -> String {
     let rest = report.checks.iter().filter(|checked| checked.check != Check::Form);
     let failed = rest.clone().find(|checked| checked.ok == Some(false));
@@ -77,11 +75,11 @@ fn summary(report: &Report) -> String {
             format!("It is not genuine. {detail}")
         }
         Some(Checked { check: Check::Client, detail: Some(detail), .. }) => {
-            format!("It is genuine, but of no use to its client. {detail}")
+            format!("It is genuine, but its client cannot use it. {detail}")
         }
         Some(Checked { detail: Some(detail), .. }) => {
-            format!("It is genuine, but its session is over. {detail}")
+            format!("It is genuine, but its session has ended. {detail}")
         }
-        _ => "It is genuine, and its session is alive.".to_owned(),
+        _ => "It is genuine, and its session is active.".to_owned(),
     }
 }

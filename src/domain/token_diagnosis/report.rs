@@ -1,7 +1,6 @@
-//! What is said of a token: every check with its answer, and the first failure in a sentence.
+//! The report about a token: every check with its answer, and the first failure in a sentence.
 //!
-//! Owns how the answers add up. Quotes what the token says cut and escaped, because a stranger
-//! wrote it.
+//! Owns the conclusion. Quotes from the token are shortened and escaped, because they are untrusted.
 
 use crate::base::Timestamp;
 
@@ -13,13 +12,13 @@ const QUOTED: usize = 120;
 /// One check and its answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checked {
-    /// Which.
+    /// The check.
     pub check: Check,
-    /// Whether it passed; none where an earlier failure makes it impossible to say.
+    /// Whether it passed; `None` if an earlier failure makes it impossible to tell.
     pub ok: Option<bool>,
-    /// What is wrong, if it failed.
+    /// The failure, if it failed.
     pub code: Option<TokenCode>,
-    /// A sentence for people: always where it failed, and where passing needs a word.
+    /// A sentence: always for a failure, and for a pass with a note.
     pub detail: Option<String>,
 }
 
@@ -29,7 +28,7 @@ impl Checked {
         Self { check, ok: Some(true), code: None, detail: None }
     }
 
-    /// Passed, with something to be known; just passed when there is nothing.
+    /// Passed, possibly with a note.
     pub(super) fn noted(check: Check, notes: &[String]) -> Self {
         let detail = (!notes.is_empty()).then(|| notes.join(" "));
         Self { detail, ..Self::passed(check) }
@@ -46,7 +45,7 @@ impl Checked {
     }
 }
 
-/// Everything that is said of a token.
+/// The complete report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
     /// Whether every check passed.
@@ -68,8 +67,8 @@ impl Report {
         let first = checks.iter().find(|check| check.ok == Some(false));
         let message = match first.and_then(|check| check.detail.clone()) {
             Some(detail) => detail,
-            None if good => format!("The token is good as of {at}."),
-            None => "Whether the token is good cannot be said.".to_owned(),
+            None if good => format!("The token is valid as of {at}."),
+            None => "Whether the token is valid cannot be determined.".to_owned(),
         };
         Self { good, at, code: first.and_then(|check| check.code), message, checks }
     }
@@ -102,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_good_when_nothing_is_wrong_or_open() {
+    fn a_token_is_valid_if_every_check_passes() {
         let at = Timestamp::from_secs(1);
         let (form, key) = (Checked::passed(Check::Form), Checked::passed(Check::Key));
         assert!(Report::of(at, vec![form.clone(), key]).good);

@@ -1,8 +1,8 @@
-//! What only the issuer knows: the user, the session, the API.
+//! The checks that only the issuer can make: user, session, API.
 //!
-//! Owns these three checks, and what the rows of today say about another time. The user comes
-//! before the session: a session that went with its user is no mystery of its own. What a client
-//! says in its own name has neither.
+//! Owns these three checks, and how today's rows are interpreted for another time. The user comes before the
+//! session, because a session that was deleted with its user needs no separate explanation. A token of a client
+//! that acts for itself has neither.
 
 use crate::base::Timestamp;
 use crate::domain::audit::EventKind;
@@ -41,7 +41,7 @@ pub(super) fn checks(facts: &Evidence, signed: &Signed, at: Timestamp) -> Vec<Ch
     checks
 }
 
-/// The same for what names nothing but its session.
+/// The same for a token that names only its session.
 pub(super) fn of_session(state: &StoredState, at: Timestamp) -> [Checked; 3] {
     [user(state, at), session(state, None, at), client(state, false, at)]
 }
@@ -54,7 +54,7 @@ fn user(state: &StoredState, at: Timestamp) -> Checked {
         Holder::Gone(Some(gone)) if at < *gone => {
             return Checked::noted(
                 Check::User,
-                &[format!("The user was deleted since, on {gone}.")],
+                &[format!("The user was deleted later, on {gone}.")],
             );
         }
         Holder::Gone(Some(gone)) => {
@@ -75,21 +75,21 @@ fn user(state: &StoredState, at: Timestamp) -> Checked {
                 return failed(TokenCode::UserDisabled, detail);
             }
             Inactive::UserDisabled { since } => {
-                notes.push(format!("The user was disabled since, on {since}."));
+                notes.push(format!("The user was disabled later, on {since}."));
             }
             Inactive::UserChanged { epochs } => match raised(state, epochs) {
                 Some(raise) if at >= raise.at => {
                     let detail = format!(
-                        "{} on {}, which ended the sessions there were.",
+                        "{} on {}, which ended all sessions.",
                         happened(raise.why),
                         raise.at
                     );
                     return failed(TokenCode::UserChanged, detail);
                 }
-                // The note about disabling has said it already.
+                // The note about disabling already says this.
                 Some(raise) if raise.why == EventKind::UserDisabled && !notes.is_empty() => {}
                 Some(raise) => notes.push(format!(
-                    "{} since, on {}; the session was not ended by it yet.",
+                    "{} later, on {}; the session had not ended by then.",
                     happened(raise.why),
                     raise.at
                 )),
@@ -101,19 +101,17 @@ fn user(state: &StoredState, at: Timestamp) -> Checked {
     Checked::noted(Check::User, &notes)
 }
 
-/// What is said where no event can be found that ended a session of an older epoch.
-const NO_RAISE: &str = "Everything the user had was ended after the session began: by a new \
-                        password, a log-out everywhere or the loss of a role. The audit trail does \
-                        not say when.";
+/// The message if no event is found that ended a session of an older epoch.
+const NO_RAISE: &str = "All sessions of the user were ended after this one began: by a new password, a log-out \
+                        everywhere or the loss of a role. The audit trail does not contain the time.";
 
-/// What ended a session that is `epochs` behind its user, if that can be told: of the events that
-/// raised the epoch, the one that left the session's behind.
+/// The event that ended a session that is `epochs` behind its user, if it can be determined: the first raise after
+/// the session's epoch.
 fn raised(state: &StoredState, epochs: i64) -> Option<EpochRaise> {
     let behind = usize::try_from(epochs).ok()?;
     let began = state.session.as_ref()?.created_at;
     let newest = state.raises.get(..behind)?;
-    // An event that may not have raised it leaves the count in doubt, unless there were no more
-    // events than there are epochs.
+    // An event that may not have raised it makes the count uncertain, unless there are no more events than epochs.
     let since = state.raises.iter().filter(|raise| raise.at >= began).count();
     if newest.iter().all(|raise| raise.certain) || since == behind {
         return newest.last().copied();
@@ -121,7 +119,7 @@ fn raised(state: &StoredState, epochs: i64) -> Option<EpochRaise> {
     None
 }
 
-/// What happened to the user, as the beginning of a sentence.
+/// The event of the user, as the beginning of a sentence.
 const fn happened(why: EventKind) -> &'static str {
     match why {
         EventKind::PasswordChanged => "The password was changed",
@@ -136,12 +134,12 @@ fn session(state: &StoredState, claimed: Option<&Claimed<'_>>, at: Timestamp) ->
     let Some(session) = &state.session else {
         let detail = match &state.user {
             Holder::Gone(Some(gone)) if at < *gone => {
-                "The session went with its user: whether it was alive then cannot be said any more."
+                "The session was deleted with its user: its state at that time is no longer known."
             }
             Holder::Gone(_) => return Checked::open(Check::Session),
             Holder::Known(_) | Holder::Unnamed => {
-                "There is no such session: its row was removed some time after its end, went with \
-                 its user, or was lost with a restored backup."
+                "There is no such session: its row was removed some time after its end, was deleted with its user, \
+                 or was lost with a restored backup."
             }
         };
         return failed(TokenCode::SessionUnknown, detail.to_owned());
@@ -165,7 +163,7 @@ fn session(state: &StoredState, claimed: Option<&Claimed<'_>>, at: Timestamp) ->
                     return failed(TokenCode::SessionEnded, detail);
                 }
                 notes.push(format!(
-                    "The session was alive then; it was ended on {ended}: {why} ({reason})."
+                    "The session was active then; it was ended on {ended}: {why} ({reason})."
                 ));
             }
             Inactive::Expired(Limit::Absolute) => {
@@ -198,9 +196,9 @@ impl<'a> Claimed<'a> {
     }
 }
 
-/// Whether the claims came from this session. Of a token for the issuer itself the audience is the
-/// issuer the token names, whatever this server is called by now. A client may exchange a token of its
-/// sessions for one for another API; where another client did, the token says who acts (RFC 8693).
+/// Whether the claims are from this session. For the issuer itself, the audience is the issuer that the token
+/// names, even if this server has another name now. A client may exchange a token of its sessions for another API;
+/// if another client did, the token names the actor (RFC 8693).
 fn belongs(session: &Session, claimed: &Claimed<'_>) -> bool {
     if claimed.sub != Some(session.user_id.to_string().as_str()) {
         return false;
@@ -216,15 +214,15 @@ fn belongs(session: &Session, claimed: &Claimed<'_>) -> bool {
 const fn reason_in_words(reason: EndReason) -> &'static str {
     match reason {
         EndReason::Logout => "its owner logged out",
-        EndReason::EndedByUser => "its owner ended it from another session",
+        EndReason::EndedByUser => "the user ended it from another session",
         EndReason::EndedByAdmin => "an administrator ended it",
         EndReason::PasswordChanged => "the password was changed",
-        EndReason::ReuseDetected => "a used-up refresh token was presented",
+        EndReason::ReuseDetected => "a used refresh token was presented again",
         EndReason::ApiDeleted => "the API it was for was deleted",
-        EndReason::ConsentRevoked => "its owner took back what its client was allowed",
+        EndReason::ConsentRevoked => "the user removed the access of its client",
         EndReason::CodeReused => "the authorization code it came from was presented twice",
         EndReason::TokenRevoked => "its client revoked a token of it",
-        EndReason::RollbackDetected => "a refresh token from the future was presented",
+        EndReason::RollbackDetected => "a refresh token newer than the database was presented",
         EndReason::SessionLimit => {
             "its user opened more sessions than SIGNET_MAX_SESSIONS_PER_USER allows"
         }
@@ -236,11 +234,11 @@ fn api(facts: &Evidence, signed: &Signed) -> Checked {
     if found == facts.issuer || signed.registered {
         return Checked::passed(Check::Api);
     }
-    // Without an audience to look for this has failed already, under the audience.
+    // Without a requested audience, the audience check has already failed.
     if facts.audience.is_none() {
         return Checked::open(Check::Api);
     }
-    let note = "It is not registered here (any more): no new tokens are made for it, and this one \
-                stays as good as it is until it expires.";
+    let note = "It is not registered here (any more): no new tokens are issued for it, and this one stays valid \
+                until it expires.";
     Checked::noted(Check::Api, &[note.to_owned()])
 }

@@ -20,7 +20,7 @@ use crate::domain::user::{Role, User};
 
 const ISSUER: &str = "https://auth.example.com";
 const API: &str = "https://api.example.com";
-/// When the session began and the token was made.
+/// When the session began and the token was issued.
 const BEGAN: Timestamp = Timestamp::from_secs(1_800_000_000);
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_100);
 const LATER: Timestamp = Timestamp::from_secs(1_800_000_200);
@@ -76,7 +76,7 @@ fn state() -> StoredState {
     StoredState { session: Some(session), user, ..StoredState::default() }
 }
 
-/// Evidence of a token that is good for an API.
+/// Evidence of a valid token for an API.
 fn good() -> Evidence {
     let claims = json!({
         "iss": ISSUER, "sub": user_id(), "aud": API, "exp": LATER.secs(), "iat": BEGAN.secs(),
@@ -114,7 +114,7 @@ fn good() -> Evidence {
     }
 }
 
-/// The report of the good token with one thing changed.
+/// The report about the valid token with one change.
 fn changed(at: Timestamp, change: impl FnOnce(&mut Signed)) -> Report {
     let mut facts = good();
     match &mut facts.presented {
@@ -219,7 +219,7 @@ fn one_thing_that_is_wrong_is_named_and_nothing_else() {
         }),
         (Check::Session, TokenCode::SessionMismatch, |s| claim(s, "client_id", json!("shop"))),
         (Check::Session, TokenCode::SessionMismatch, |s| {
-            // A value that is no object names no actor.
+            // A value that is not an object names no actor.
             claim(s, "act", json!("shop"));
             claim(s, "client_id", json!("shop"));
         }),
@@ -258,7 +258,7 @@ fn whom_it_is_for_is_asked_or_registered() {
     let gone = changed(NOW, |signed| signed.registered = false);
     fails_with(&gone, Check::Audience, TokenCode::UnregisteredAudience);
     assert_eq!(gone.of_check(Check::Api).unwrap().ok, None);
-    // An API that is deleted keeps the tokens that were made for it.
+    // Tokens of a deleted API stay valid.
     facts.audience = Some(API.to_owned());
     if let Presented::Signed(signed) = &mut facts.presented {
         signed.registered = false;
@@ -338,7 +338,7 @@ fn claims_without_a_valid_signature_are_read_but_not_looked_up() {
     assert!(rubbish.checks[1..].iter().all(|checked| checked.ok.is_none()), "{rubbish:#?}");
 }
 
-/// The facts, for another to take the place of.
+/// Takes the facts out, for a replacement.
 fn take(signed: &mut Signed) -> Signed {
     let Evidence { presented: Presented::Signed(fresh), .. } = good() else { unreachable!() };
     std::mem::replace(signed, *fresh)

@@ -1,7 +1,7 @@
-//! Which widespread verifiers cannot use which algorithm.
+//! The algorithms that popular verifiers do not support.
 //!
-//! Owns the table, so that choosing an algorithm for an API and rotating to one warn alike. Observed
-//! on released versions; a verifier that learns an algorithm is taken off here.
+//! One table for all warnings about algorithms. Observed with released versions; remove a verifier when it supports
+//! an algorithm.
 
 use crate::domain::token_rules::TokenAlg;
 
@@ -11,7 +11,7 @@ struct Verifier {
     refuses: &'static [&'static str],
 }
 
-/// By the algorithm's name: those that are not offered yet have their entries already.
+/// By the algorithm's name, including algorithms that are not offered yet.
 const TABLE: &[Verifier] = &[
     Verifier { name: "AWS API Gateway (HTTP APIs)", refuses: &["ES384", "EdDSA"] },
     Verifier {
@@ -31,8 +31,7 @@ const TABLE: &[Verifier] = &[
 const DROP_THE_SET: &str = "Cloudflare Zero Trust, ruby-jwt 3.2, json-jwt (Ruby), Authlib, \
                             JOSESwift 3.0, fusionauth-jwt 6.0";
 
-/// What the administrator who chooses `alg` should know, one sentence each; nothing for ES256 and RS256, which
-/// were chosen as defaults for what accepts them.
+/// Warnings for an administrator who chooses `alg`, one sentence each. There are none for ES256 and RS256.
 #[must_use]
 pub fn warnings(alg: TokenAlg) -> Vec<String> {
     let name = alg.as_str();
@@ -43,7 +42,7 @@ pub fn warnings(alg: TokenAlg) -> Vec<String> {
              AWS API Gateway, jose createRemoteJWKSet and PyJWKClient. It must be given the shared \
              secret."
                 .to_owned(),
-            "HS256: a party that can verify these tokens can also make them.".to_owned(),
+            "HS256: a party that can verify these tokens can also forge them.".to_owned(),
         ];
     }
     let mut warnings = Vec::new();

@@ -1,30 +1,30 @@
-//! How popular verifiers keep the public keys, and so what a change without notice does to them.
+//! How popular verifiers cache the public keys, and the effect of a change without notice.
 //!
-//! Owns facts about other people's software, as of November 2026, and the sentences made of them.
-//! Knows nothing of the verifiers that really come; those are counted.
+//! Facts about third-party software, as of November 2026, and the messages built from them. The actual verifiers
+//! are counted elsewhere.
 
 use crate::base::TimeSpan;
 
-/// How a verifier gets to know a key it has not seen.
+/// How a verifier learns of a new key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Learns {
     /// It fetches the set again when it meets an unknown `kid`, but not within so long of the last
     /// time.
     OnSight(TimeSpan),
-    /// It fetches the set when its cache is over and at no other time.
+    /// It fetches the set only when its cache has expired.
     AfterCache(TimeSpan),
-    /// An administrator has to put the key there.
+    /// An administrator must configure the key.
     ByHand,
 }
 
 /// A verifier with its habits at its defaults.
 #[derive(Debug, Clone, Copy)]
 pub struct Habit {
-    /// What it is called.
+    /// Its name.
     pub name: &'static str,
     /// How it learns of a new key.
     pub learns: Learns,
-    /// How long it goes on accepting a key that has left the set.
+    /// How long it still accepts a key that has left the set.
     pub keeps: TimeSpan,
 }
 
@@ -56,8 +56,7 @@ pub const HABITS: &[Habit] = &[
     habit("Kong jwt, HAProxy, nginx with a PEM", Learns::ByHand, TimeSpan::from_days(365)),
 ];
 
-/// What a key that signs without having been published before does to them, a sentence each; those
-/// that lose nothing are left out.
+/// The effect of a key that signs without having been published before, one sentence per affected verifier.
 #[must_use]
 pub fn of_a_sudden_key() -> Vec<String> {
     let sentence = |habit: &Habit| {
@@ -76,12 +75,12 @@ pub fn of_a_sudden_key() -> Vec<String> {
     HABITS.iter().filter_map(sentence).collect()
 }
 
-/// What a key that leaves the set without notice does: how long its tokens are still accepted.
+/// The effect of a key that leaves the set without notice: how long its tokens are still accepted.
 #[must_use]
 pub fn of_a_missing_key() -> Vec<String> {
     let sentence = |habit: &Habit| {
         let text = if habit.keeps >= TimeSpan::from_days(365) {
-            "accepts its tokens until it is restarted or told".to_owned()
+            "accepts its tokens until it is restarted or reconfigured".to_owned()
         } else {
             format!("accepts its tokens for up to {}", minutes(habit.keeps))
         };

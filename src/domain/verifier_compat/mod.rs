@@ -1,7 +1,7 @@
-//! Other people's verifiers: which algorithms they know, and how they keep our keys.
+//! Compatibility of third-party verifiers: their algorithms, and their caching of keys.
 //!
-//! Owns what is known of released software and the sentences made of it, so that every door warns
-//! alike. Knows nothing of the verifiers that really come; those are counted.
+//! Facts about released software and the messages built from them, so that all interfaces warn alike. The actual
+//! verifiers are counted elsewhere.
 
 pub mod algorithms;
 pub mod caching;

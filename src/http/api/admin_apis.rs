@@ -66,7 +66,7 @@ pub async fn update(
     Ok(HttpResponse::Ok().json(shape(&changed)))
 }
 
-/// What both say about an API; null takes a choice back.
+/// The members that registering and changing an API share; null resets a setting.
 fn change(body: &mut JsonFields) -> Change {
     let algs =
         "An algorithm is ES256, ES384, RS256, PS256, EdDSA or HS256, or null for the server's.";

@@ -12,7 +12,7 @@ use crate::http::extract::Params;
 use crate::identity::administrator::Administrator;
 use crate::view;
 
-/// A page of events, newest first, those that the parameters name.
+/// A page of the events that match the parameters, newest first.
 ///
 /// # Errors
 /// See `docs/errors.md`.
@@ -27,7 +27,7 @@ pub async fn list(
     Ok(HttpResponse::Ok().json(view::audit::page(&page)))
 }
 
-/// All events that the parameters name, newest first, as a file. It is read and sent a page at a time.
+/// All events that match the parameters, newest first, as a file. It is read and sent a page at a time.
 ///
 /// # Errors
 /// See `docs/errors.md`.

@@ -26,7 +26,7 @@ pub async fn list(admin: Admin, id: Path<String>, params: Params) -> Result<Http
     Ok(HttpResponse::Ok().json(view::page(&page, view::admin_key)))
 }
 
-/// Makes a key; says its secret this once.
+/// Creates a key. Only this response contains its secret.
 ///
 /// # Errors
 /// See `docs/errors.md`.
@@ -43,12 +43,12 @@ pub async fn create(
         body.note::<()>(
             "expires_in",
             "missing",
-            "Say how many seconds the key lives: at most 31536000 (365 days).",
+            "Send the lifetime of the key in seconds: at most 31536000 (365 days).",
         );
     }
     let networks = body.strings("networks");
     context.check(body.finish())?;
-    let life = TimeSpan::from_secs(life.unwrap_or_default().clamp(0, MOST_SECONDS));
+    let life = TimeSpan::from_secs(life.unwrap_or_default().clamp(0, MAX_SECONDS));
     let new = NewAdminKey { name, scopes, life, networks };
     let info = context.administration(&caller);
     let work = admin_keys::create(context.app.clone(), id.into_inner(), new, info);
@@ -56,8 +56,8 @@ pub async fn create(
     Ok(HttpResponse::Created().json(view::created_admin_key(&created)))
 }
 
-/// A bound that no life that is allowed reaches, so that none overflows.
-const MOST_SECONDS: i64 = 1 << 40;
+/// Above every allowed lifetime, and small enough that no sum overflows.
+const MAX_SECONDS: i64 = 1 << 40;
 
 /// Revokes a key.
 ///

@@ -25,7 +25,7 @@ pub async fn put(admin: Admin, id: Path<String>, body: Body) -> Result<HttpRespo
     Ok(HttpResponse::Ok().json(view::client(&stored)))
 }
 
-/// Removes the logo of a client. Removing one that is not there is fine.
+/// Removes the logo of a client. Succeeds if the client has no logo.
 ///
 /// # Errors
 /// See `docs/errors.md`.

@@ -20,7 +20,7 @@ type Admin = Authenticated<Administrator>;
 
 const TYPES: &str = "A type is spa, web, native or service.";
 const METHODS: &str = "A method is none, client_secret_basic, client_secret_post or \
-                       private_key_jwt, or null for what the type starts with.";
+                       private_key_jwt, or null for the default of the type.";
 const POLICIES: &str = "A policy is required, nonce or optional, or null for the default.";
 const AUDIENCES: &str = "The audience of assertions is issuer or endpoint, or null for issuer.";
 const PROFILES: &str = "A security profile is fapi2, or null for none.";
@@ -51,7 +51,7 @@ pub async fn create(admin: Admin, mut body: JsonFields) -> Result<HttpResponse, 
         if body.has("type") { client_type(&mut body) } else { body.note("type", "missing", TYPES) };
     let change = change(&mut body);
     context.check(body.finish())?;
-    // What was sent and is none has just been refused.
+    // A value of the wrong type was already refused.
     let missing = || Refusal::field("type", "missing", TYPES);
     let client_type = context.check(client_type.ok_or_else(missing))?;
     let new = New { client_id, name, client_type };
@@ -96,7 +96,7 @@ fn client_type(body: &mut JsonFields) -> Option<ClientType> {
     }
 }
 
-/// What both say about a client; null takes a choice back.
+/// The members that registering and changing a client share; null resets a setting.
 fn change(body: &mut JsonFields) -> Change {
     let mut seconds =
         |field| body.patch_integer(field).map(|chosen| chosen.map(TimeSpan::from_secs));
@@ -135,7 +135,7 @@ fn change(body: &mut JsonFields) -> Change {
     }
 }
 
-/// A flag, told apart from absence; null is false.
+/// A flag, or `None` if the member is absent; null is false.
 fn patch_flag(body: &mut JsonFields, field: &'static str) -> Option<bool> {
     body.has(field).then(|| body.flag(field))
 }
@@ -180,7 +180,7 @@ pub async fn enable(admin: Admin, id: Path<String>) -> Result<HttpResponse, Prob
     Ok(HttpResponse::Ok().json(view::client(&stored)))
 }
 
-/// Makes a new secret; says it this once.
+/// Creates a new secret. Only this response contains it.
 ///
 /// # Errors
 /// See `docs/errors.md`.

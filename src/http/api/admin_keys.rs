@@ -22,7 +22,7 @@ pub async fn list(admin: Authenticated<Administrator>) -> Result<HttpResponse, P
     Ok(HttpResponse::Ok().json(json!({ "data": keys, "next": null })))
 }
 
-/// Publishes successors of the keys that sign, or of one algorithm's; with `now` they sign at once.
+/// Publishes successors of the signing keys, or of the key of one algorithm; with `now` they sign at once.
 ///
 /// # Errors
 /// See `docs/errors.md`.
@@ -44,7 +44,7 @@ pub async fn rotate(
     Ok(HttpResponse::Ok().json(json!({ "data": keys, "warnings": warnings })))
 }
 
-/// Takes a key out of the published set; with `now` even if tokens it signed are still good.
+/// Takes a key out of the published set; with `now` even if tokens that it signed are still valid.
 ///
 /// # Errors
 /// See `docs/errors.md`.
@@ -69,6 +69,6 @@ fn algorithm(body: &mut JsonFields) -> Option<SigningAlg> {
     let text = body.optional_string("alg")?;
     match text.parse() {
         Ok(alg) => Some(alg),
-        Err(_) => body.note("alg", "unknown", "alg is the name of a signature algorithm."),
+        Err(_) => body.note("alg", "unknown", "alg must be the name of a signature algorithm."),
     }
 }

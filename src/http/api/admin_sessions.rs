@@ -24,14 +24,14 @@ type Admin = Authenticated<Administrator>;
 /// # Errors
 /// `validation_failed`.
 pub fn user_param(params: &Params) -> Result<Option<UserId>, Refusal> {
-    let message = "user_id is the id of a user.";
+    let message = "user_id must be the id of a user.";
     params
         .get("user_id")
         .map(|text| text.parse().map_err(|_| Refusal::field("user_id", "not_an_id", message)))
         .transpose()
 }
 
-/// A page of live sessions and sign-ins at the pages, those that the parameters name.
+/// A page of the active sessions and browser sign-ins that match the parameters.
 ///
 /// # Errors
 /// See `docs/errors.md`.
@@ -50,7 +50,7 @@ pub async fn list(admin: Admin, params: Params) -> Result<HttpResponse, Problem>
     Ok(HttpResponse::Ok().json(view::page(&page, view::logged_in_of_any_user)))
 }
 
-/// Ends the sessions that one member of the body names, or counts them.
+/// Ends or counts the sessions that one member of the body selects.
 ///
 /// # Errors
 /// See `docs/errors.md`.
@@ -61,10 +61,12 @@ pub async fn end(admin: Admin, mut body: JsonFields) -> Result<HttpResponse, Pro
     let which = selection(&mut body, now);
     let after = body.optional_string("after").and_then(|text| match Position::parse(&text) {
         Some(position) => Some(position),
-        None => body.note("after", "not_a_cursor", "after is the next of the answer before."),
+        None => {
+            body.note("after", "not_a_cursor", "after must be the next of the previous response.")
+        }
     });
     context.check(body.finish())?;
-    let missing = "Say which with one of all, user_id, client_id, before, role and group.";
+    let missing = "Select sessions with one of all, user_id, client_id, before, role and group.";
     let which = context.check(which.ok_or_else(|| Refusal::field("all", "missing", missing)))?;
     let (app, call) = (context.app.clone(), Call { which, after, bound: Bound::Request });
     let outcome = match dry_run {
@@ -77,11 +79,11 @@ pub async fn end(admin: Admin, mut body: JsonFields) -> Result<HttpResponse, Pro
     Ok(HttpResponse::Ok().json(view::ended_sessions(&outcome, dry_run)))
 }
 
-/// The one selection that a body makes. None when it makes none, or what is wrong was noted.
+/// The one selection in a body. `None` if there is none; errors are noted.
 fn selection(body: &mut JsonFields, now: Timestamp) -> Option<Selection> {
     let user = body.optional_string("user_id").and_then(|text| match text.parse() {
         Ok(user) => Some(Selection::User(user)),
-        Err(_) => body.note("user_id", "not_an_id", "user_id is the id of a user."),
+        Err(_) => body.note("user_id", "not_an_id", "user_id must be the id of a user."),
     });
     let before = body.optional_string("before").and_then(|text| match point_in_time(&text, now) {
         Some(at) => Some(Selection::Before(at)),
@@ -98,16 +100,16 @@ fn selection(body: &mut JsonFields, now: Timestamp) -> Option<Selection> {
     let mut named = named.into_iter().flatten();
     let first = named.next();
     if named.next().is_some() {
-        let message = "Name one of all, user_id, client_id, before, role and group, not several.";
+        let message = "Send only one of all, user_id, client_id, before, role and group.";
         return body.note("all", "ambiguous", message);
     }
     first
 }
 
-/// What is said of a time that cannot be read.
+/// The error of a time that cannot be parsed.
 const SINCE: (&str, &str) =
-    ("since", "since is a time by RFC 3339, or how long ago, as in 2h or 30d.");
-const BEFORE: &str = "before is a time by RFC 3339, or how long ago, as in 2h or 30d.";
+    ("since", "since must be a time (RFC 3339), or how long ago, such as 2h or 30d.");
+const BEFORE: &str = "before must be a time (RFC 3339), or how long ago, such as 2h or 30d.";
 
 /// Ends one session.
 ///
@@ -115,7 +117,7 @@ const BEFORE: &str = "before is a time by RFC 3339, or how long ago, as in 2h or
 /// See `docs/errors.md`.
 pub async fn delete(admin: Admin, id: Path<String>) -> Result<HttpResponse, Problem> {
     let Authenticated { context, caller } = admin;
-    let none = |_| Refusal::new(Code::NotFound, "There is no such live session.");
+    let none = |_| Refusal::new(Code::NotFound, "There is no such active session.");
     let id = context.check(id.parse().map_err(none))?;
     let info = context.administration(&caller);
     context.run(sessions::revoke(context.app.clone(), id, info)).await?;
@@ -129,7 +131,7 @@ pub async fn delete(admin: Admin, id: Path<String>) -> Result<HttpResponse, Prob
 pub async fn delete_of_user(admin: Admin, params: Params) -> Result<HttpResponse, Problem> {
     let Authenticated { context, caller } = admin;
     let user = context.check(user_param(&params))?;
-    let missing = || Refusal::field("user_id", "missing", "Say whose sessions to end.");
+    let missing = || Refusal::field("user_id", "missing", "Select the sessions to end.");
     let user = context.check(user.ok_or_else(missing))?;
     let info = context.administration(&caller);
     let work = session_ends::end_all_of_user(context.app.clone(), user, info);

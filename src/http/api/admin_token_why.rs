@@ -1,6 +1,6 @@
 //! `/v1/admin/tokens/why`.
 //!
-//! The token comes in the body, which is in no log, and is not sent back.
+//! The token is sent in the body, which is not logged, and is not returned.
 
 use actix_web::HttpResponse;
 
@@ -13,7 +13,7 @@ use crate::identity::administrator::Administrator;
 
 use crate::view;
 
-/// Says of any token whether it is good, and if not why. That it is not is an answer: 200.
+/// Tells whether a token is valid, and if not, why. The status is 200 in both cases.
 ///
 /// # Errors
 /// See `docs/errors.md`.
@@ -38,7 +38,7 @@ fn at(body: &mut JsonFields) -> Option<Timestamp> {
         None => body.note(
             "at",
             "not_a_time",
-            "at is a text: a time by RFC 3339, or seconds since 1970 as digits.",
+            "at must be a string: a time (RFC 3339), or seconds since 1970 as digits.",
         ),
     }
 }

@@ -32,7 +32,7 @@ pub async fn list(
     Ok(HttpResponse::Ok().json(view::page(&page, view::listed_user)))
 }
 
-/// What was wrong with the parameters.
+/// The errors of the parameters.
 struct Reading<'a> {
     params: &'a Params,
     wrong: Vec<FieldError>,
@@ -58,7 +58,7 @@ impl Reading<'_> {
     }
 
     fn time(&mut self, field: &'static str) -> Option<Timestamp> {
-        self.read(field, Timestamp::parse, ("invalid", "It is a time by RFC 3339."))
+        self.read(field, Timestamp::parse, ("invalid", "This must be a time (RFC 3339)."))
     }
 }
 
@@ -72,7 +72,7 @@ fn search(params: &Params) -> Result<UserSearch, Refusal> {
     let after = reading.read(
         "after",
         UserCursor::parse,
-        ("not_a_cursor", "after is the next of a page before."),
+        ("not_a_cursor", "after must be the next of the previous page."),
     );
     let few_words = |text: &str| {
         (text.split_whitespace().count() <= MAX_QUERY_WORDS).then(|| words_of_query(text))
@@ -95,7 +95,7 @@ fn search(params: &Params) -> Result<UserSearch, Refusal> {
         password_class: reading.read(
             "password_class",
             |text| text.parse().ok(),
-            ("unknown", "It is argon2id, unreadable or none."),
+            ("unknown", "This must be argon2id, unreadable or none."),
         ),
         created_since: reading.time("created_since"),
         created_until: reading.time("created_until"),

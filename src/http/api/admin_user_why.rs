@@ -37,7 +37,7 @@ pub async fn of_login(
     params: Params,
 ) -> Result<HttpResponse, Problem> {
     let Authenticated { context, caller } = admin;
-    let missing = || Refusal::field("login", "missing", "Name the login: ?login=ada.");
+    let missing = || Refusal::field("login", "missing", "Send the login: ?login=ada.");
     let login = params.get("login").map(str::to_owned).ok_or_else(missing);
     let login = context.check(login)?;
     let too_long = || Refusal::field("login", "too_long", "A login has at most 254 bytes.");

@@ -22,7 +22,7 @@ use crate::view;
 
 type Admin = Authenticated<Administrator>;
 
-/// The user an address names. A text that is no id names no user.
+/// The user id in a path. A text that is not an id is answered like an unknown user.
 ///
 /// # Errors
 /// `not_found`.
@@ -66,7 +66,11 @@ pub async fn create(admin: Admin, mut body: JsonFields) -> Result<HttpResponse, 
     };
     let invite = body.flag("invite");
     if invite && create.password.is_some() {
-        body.note::<()>("invite", "unexpected", "An invited user chooses the password: send none.");
+        body.note::<()>(
+            "invite",
+            "unexpected",
+            "An invited user chooses the password. Do not send one.",
+        );
     }
     context.check(body.finish())?;
     let info = context.administration(&caller);
@@ -129,7 +133,7 @@ pub async fn update(
     Ok(HttpResponse::Ok().json(view::user(&user)))
 }
 
-/// What a log-in of this user would get: header and claims of the access token, unsigned.
+/// Header and claims of the access token that a sign-in of this user would return, unsigned.
 ///
 /// # Errors
 /// See `docs/errors.md`.
@@ -146,7 +150,7 @@ pub async fn token_preview(
     Ok(HttpResponse::Ok().json(admin.context.run(work).await?))
 }
 
-/// Disables a user: everything it has ends at once.
+/// Disables a user: all sessions and tokens end at once.
 ///
 /// # Errors
 /// See `docs/errors.md`.
@@ -184,8 +188,8 @@ pub async fn delete(admin: Admin, id: Path<String>) -> Result<HttpResponse, Prob
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// Sets a user's password and ends everything they have. Unless it is permanent, the next sign-in asks for
-/// another one.
+/// Sets a user's password and ends all of their sessions. Unless it is permanent, the user has to replace it at the
+/// next sign-in.
 ///
 /// # Errors
 /// See `docs/errors.md`.

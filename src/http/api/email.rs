@@ -10,7 +10,7 @@ use crate::identity::email_change;
 
 use crate::view;
 
-/// Sends a code to an address, which becomes the caller's when the code comes back.
+/// Sends a code to an address, which becomes the caller's address when the code is confirmed.
 ///
 /// # Errors
 /// See `docs/errors.md`.

@@ -16,7 +16,7 @@ use crate::identity::totp_enrolment::{self, Confirmation};
 
 use crate::view;
 
-/// The factor an address names. What is no id names none.
+/// The factor id in a path. A text that is not an id is answered like an unknown factor.
 ///
 /// # Errors
 /// `not_found`.
@@ -101,7 +101,7 @@ pub async fn add_passkey(
     Ok(HttpResponse::Created().json(view::enrolled(&context.run(work).await?)))
 }
 
-/// What is said about a credential that is not one.
+/// The error of a malformed credential.
 const NOT_A_REGISTRATION: &str =
     "This is not the JSON of a registration (WebAuthn, RegistrationResponseJSON).";
 

@@ -17,7 +17,7 @@ pub async fn post(context: Context, mut body: JsonFields) -> Result<HttpResponse
     let entry = LinkEntry {
         new_password: body.optional_string("new_password"),
         code: body.optional_string("code").map(TypedCode::guess),
-        // An account is made at /v1/register/complete.
+        // An account is created at /v1/register/complete.
         account: None,
     };
     context.check(body.finish())?;

@@ -71,9 +71,9 @@ pub async fn passkey(context: Context, mut body: JsonFields) -> Result<HttpRespo
     Ok(HttpResponse::Ok().json(view::passkey_challenge(&challenge, expires_in, &public_key)))
 }
 
-/// What the user entered: a code, by its method or by its form; what a passkey has signed; the password; a new
-/// password; a secret that is enrolled with its first code; or nothing, to put the enrolment off. Eight digits are a
-/// mailed code where one can be asked for.
+/// The entry of the user: a code, told by its method or by its form; the assertion of a passkey; the password; a new
+/// password; a secret to enrol, with its first code; or nothing, to postpone the enrolment. Eight digits are a
+/// mailed code where mailed codes are possible.
 fn entry(body: &mut JsonFields, is_recovery: bool) -> Entry {
     if let Some(credential) = body.patch_value("credential").filter(|value| !value.is_null()) {
         return with_passkey(body, &credential);
@@ -105,7 +105,7 @@ fn entry(body: &mut JsonFields, is_recovery: bool) -> Entry {
         return Entry::Totp(Confirmation { setup, code: code.unwrap_or_default(), name });
     }
     if name.is_some() {
-        body.note::<()>("name", "unexpected", "A name belongs to a setup.");
+        body.note::<()>("name", "unexpected", "name is only allowed together with setup.");
     }
     if let Some(typed) = typed {
         match Password::for_verification(&typed) {
@@ -134,7 +134,11 @@ fn entry(body: &mut JsonFields, is_recovery: bool) -> Entry {
         }),
         (None, Some(new_password)) => {
             if method.is_some() {
-                body.note::<()>("method", "unexpected", "A method belongs to a code.");
+                body.note::<()>(
+                    "method",
+                    "unexpected",
+                    "method is only allowed together with code or credential.",
+                );
             }
             Entry::NewPassword(new_password)
         }
@@ -143,7 +147,7 @@ fn entry(body: &mut JsonFields, is_recovery: bool) -> Entry {
             Entry::NewPassword(String::new())
         }
         (None, None) => {
-            let message = "Send what the challenge waits for: a code, a credential, a password, a new_password \
+            let message = "Send what the challenge expects: a code, a credential, a password, a new_password \
                            or a setup.";
             body.note::<()>("code", "missing", message);
             Entry::NewPassword(String::new())
@@ -180,13 +184,13 @@ pub async fn step_up(
         })
     });
     let max_age = match body.patch_integer("max_age").flatten() {
-        Some(age) if !(0..=MOST_SECONDS).contains(&age) => {
-            body.note("max_age", "out_of_range", "max_age is a number of seconds, 0 or more.")
+        Some(age) if !(0..=MAX_SECONDS).contains(&age) => {
+            body.note("max_age", "out_of_range", "max_age must be a number of seconds, 0 or more.")
         }
         age => age.map(TimeSpan::from_secs),
     };
     context.check(body.finish())?;
-    // Without either: what changes of the account need.
+    // Without either, the default is the maximum age that changes of the account require.
     let max_age = if level.is_none() { max_age.or(Some(MAX_AGE)) } else { max_age };
     let info = context.request_info_of(&caller);
     let request = StepUpRequest { level, max_age };
@@ -196,7 +200,7 @@ pub async fn step_up(
 }
 
 /// The longest `max_age`, in seconds.
-const MOST_SECONDS: i64 = u32::MAX as i64;
+const MAX_SECONDS: i64 = u32::MAX as i64;
 
 const METHODS: &str =
     "A method is totp, recovery_code or mailed_code with a code, and passkey with a credential.";
@@ -207,11 +211,11 @@ fn with_passkey(body: &mut JsonFields, credential: &Value) -> Entry {
     }
     for other in ["code", "password", "new_password", "setup", "name"] {
         if body.optional_string(other).is_some() {
-            body.note::<()>(other, "unexpected", "A credential comes alone.");
+            body.note::<()>(other, "unexpected", "credential must be sent alone.");
         }
     }
     if body.optional_bool("skip") == Some(true) {
-        body.note::<()>("skip", "unexpected", "A credential comes alone.");
+        body.note::<()>("skip", "unexpected", "credential must be sent alone.");
     }
     let Some(response) = AssertionResponse::read(credential) else {
         body.note::<()>("credential", "invalid", NOT_AN_ASSERTION);
@@ -220,7 +224,7 @@ fn with_passkey(body: &mut JsonFields, credential: &Value) -> Entry {
     Entry::Passkey(response)
 }
 
-/// What is said about a credential that is not one.
+/// The error of a malformed assertion.
 const NOT_AN_ASSERTION: &str =
     "This is not the JSON of an assertion (WebAuthn, AuthenticationResponseJSON).";
 
@@ -253,7 +257,7 @@ fn asked(body: &mut JsonFields) -> RequestedAccess {
     }
 }
 
-/// A password to compare: only its size can be wrong, and that is said before anything is hashed.
+/// A password to compare: only its size can be invalid, which is refused before anything is hashed.
 ///
 /// # Errors
 /// `validation_failed`, naming the field.

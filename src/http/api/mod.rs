@@ -1,6 +1,6 @@
 //! The JSON API under `/v1`, one file for each resource.
 //!
-//! A handler parses, calls one use case and renders. Parsing that several share stands here.
+//! A handler parses, calls one use case and renders. Shared parsing is in this file.
 
 pub mod admin_apis;
 pub mod admin_audit;
@@ -35,7 +35,7 @@ use crate::domain::outcome::Refusal;
 use crate::domain::pagination::{DEFAULT_LIMIT, MAX_LIMIT, PageRequest};
 use crate::http::extract::Params;
 
-/// Which page is asked for: `limit` 1 to 200, `after` a cursor from `next`.
+/// The requested page: `limit` from 1 to 200, `after` a cursor from `next`.
 ///
 /// # Errors
 /// `validation_failed`, naming the parameter.
@@ -51,13 +51,13 @@ fn page_request(params: &Params) -> Result<PageRequest, Refusal> {
     let after = match params.get("after") {
         None => None,
         Some(text) => Some(PageRequest::cursor(text).ok_or_else(|| {
-            Refusal::field("after", "not_a_cursor", "after is the next of a page before.")
+            Refusal::field("after", "not_a_cursor", "after must be the next of the previous page.")
         })?),
     };
     Ok(PageRequest { after, limit })
 }
 
-/// The time that a parameter names, with the message where it names none.
+/// The time in a parameter. `message` is the error if it cannot be parsed.
 ///
 /// # Errors
 /// `validation_failed`, naming the parameter.

@@ -10,7 +10,7 @@ use crate::identity::password::{self, Keep, PasswordChange};
 
 use super::login;
 
-/// Changes the caller's password; every other session ends.
+/// Changes the caller's password and ends every other session.
 ///
 /// # Errors
 /// See `docs/errors.md`.

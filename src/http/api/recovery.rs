@@ -1,4 +1,4 @@
-//! `POST /v1/recovery`: asking for a new password. The steps after it are those of `/v1/login/continue`.
+//! `POST /v1/recovery`: begins a password reset. `/v1/login/continue` takes the following steps.
 
 use actix_web::HttpResponse;
 use serde_json::json;
@@ -10,7 +10,7 @@ use crate::http::extract::JsonFields;
 use crate::identity::authentication::{Channel, Entry, IssuedChallenge};
 use crate::identity::recovery::{self, RecoveryOutcome};
 
-/// Begins a recovery. The answer is the same for every address.
+/// Begins a recovery. The answer does not depend on whether the address is known.
 ///
 /// # Errors
 /// See `docs/errors.md`.
@@ -37,9 +37,9 @@ pub(super) async fn advance(
         RecoveryOutcome::Done => Ok(HttpResponse::NoContent().finish()),
         RecoveryOutcome::Pending(challenge) => {
             let (code, message) = if challenge.step.methods().is_empty() {
-                (Code::PasswordChangeRequired, "The recovery waits for the new password.")
+                (Code::PasswordChangeRequired, "The recovery expects the new password.")
             } else {
-                (Code::MfaRequired, "The recovery waits for a code of one of the methods.")
+                (Code::MfaRequired, "The recovery expects a code of one of the methods.")
             };
             Err(context.problem(Refusal::new(code, message).into()).continued_with(challenge))
         }

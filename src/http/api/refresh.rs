@@ -7,10 +7,10 @@ use crate::http::error::Problem;
 use crate::http::extract::JsonFields;
 use crate::identity::refresh;
 
-/// A refresh token for new tokens.
+/// Exchanges a refresh token for new tokens.
 ///
-/// The one use case that is awaited on the HTTP thread: the transaction belongs to the group commit
-/// and goes on without its caller, and signing here costs no hop to another thread.
+/// The only writing use case that is awaited on the HTTP thread: the transaction belongs to the group commit and
+/// continues if the caller disconnects, and signing on this thread saves a switch to another.
 ///
 /// # Errors
 /// See `docs/errors.md`.

@@ -1,7 +1,7 @@
-//! `POST /v1/register` and `POST /v1/register/complete`: a user makes an account.
+//! `POST /v1/register` and `POST /v1/register/complete`: users sign up.
 //!
-//! Owns which members are read: with `SIGNET_REGISTRATION=verified` an address comes first, and the account with its
-//! mailed code or link.
+//! Owns which members are read: with `SIGNET_REGISTRATION=verified` the address comes first, and the account is
+//! created with the mailed code or link.
 
 use actix_web::HttpResponse;
 use serde_json::json;
@@ -37,11 +37,11 @@ async fn at_once(context: Context, mut body: JsonFields) -> Result<HttpResponse,
         login: Some(body.string("login")),
         password: body.string("password"),
         name: None,
-        // The application may have asked in its own way.
+        // The application may have obtained the consent itself.
         terms: body.optional_bool("terms_accepted").map_or(Terms::NotAsked, Terms::of),
     };
     if body.optional_string("email").is_some() {
-        let message = "This server sends no code at the sign-up. Send login and password alone.";
+        let message = "This server does not mail codes at sign-up. Send only login and password.";
         body.note::<()>("email", "unexpected", message);
     }
     context.check(body.finish())?;
@@ -59,7 +59,7 @@ async fn begin(context: Context, mut body: JsonFields) -> Result<HttpResponse, P
     ];
     for (field, _) in given.into_iter().filter(|(_, is_given)| *is_given) {
         let message =
-            "Send the email first, and this with the mailed code to /v1/register/complete.";
+            "Send only the email first, then this with the mailed code to /v1/register/complete.";
         body.note::<()>(field, "unexpected", message);
     }
     context.check(body.finish())?;

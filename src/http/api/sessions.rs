@@ -58,8 +58,8 @@ pub async fn delete_many(
         Some("others") => Ok(Which::Others),
         Some("all") => Ok(Which::All),
         // Nothing is ended by leaving a word out.
-        None => Err(Refusal::field("scope", "missing", "Say scope=others or scope=all.")),
-        Some(_) => Err(Refusal::field("scope", "unknown", "Say scope=others or scope=all.")),
+        None => Err(Refusal::field("scope", "missing", "Send scope=others or scope=all.")),
+        Some(_) => Err(Refusal::field("scope", "unknown", "Send scope=others or scope=all.")),
     };
     let which = context.check(which)?;
     let info = context.request_info_of(&caller);

@@ -1,4 +1,4 @@
-//! What a client sends: a form, and the two headers that say who it is.
+//! The request of a client: a form, and the two headers that authenticate it.
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{self, HeaderMap, HeaderName};
@@ -22,7 +22,7 @@ const DPOP: HeaderName = HeaderName::from_static("dpop");
 pub struct EndpointRequest {
     /// The request's context.
     pub context: Context,
-    /// What it says.
+    /// The parsed request.
     pub request: ClientRequest,
 }
 
@@ -40,7 +40,7 @@ impl FromRequest for EndpointRequest {
             let read = async {
                 if !is_form {
                     return Err(invalid(
-                        "The body is a form: Content-Type: application/x-www-form-urlencoded.",
+                        "The body must be a form: Content-Type: application/x-www-form-urlencoded.",
                     ));
                 }
                 let body = body.await?;

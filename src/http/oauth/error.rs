@@ -1,7 +1,7 @@
-//! How a request of a client that did not succeed is answered (RFC 6749 §5.2, RFC 6750 §3.1).
+//! The responses to failed requests of clients (RFC 6749 §5.2, RFC 6750 §3.1).
 //!
-//! Owns the one table from error to status, and the challenges. All texts are our own and within the
-//! characters that the standard allows.
+//! Owns the one table from error to status, and the challenges. All texts are Signet's own and use only characters
+//! that the standard allows.
 
 use std::fmt;
 
@@ -21,13 +21,13 @@ use crate::http::error::{ErrorCode, Problem};
 pub struct OAuthProblem {
     error: OAuthError,
     problem: Problem,
-    /// No token came at all: the challenge says nothing else (RFC 6750 §3.1).
+    /// The request had no token: the challenge has no error code (RFC 6750 §3.1).
     bare: bool,
-    /// The token came as one that is bound to a key.
+    /// The token was sent with the `DPoP` scheme.
     as_bound: bool,
 }
 
-/// What a use case stopped with, in the words of OAuth.
+/// The failure of a use case as an OAuth error.
 #[must_use]
 pub fn render(context: &Context, stop: Failure) -> OAuthProblem {
     let said = match &stop {
@@ -40,20 +40,20 @@ pub fn render(context: &Context, stop: Failure) -> OAuthProblem {
 }
 
 impl OAuthProblem {
-    /// A problem that was met before there was a context.
+    /// An error that occurred before there was a context.
     #[must_use]
     pub fn of(problem: Problem) -> Self {
         Self { error: OAuthError::of_code(problem.code()), problem, bare: false, as_bound: false }
     }
 
-    /// The same, of a request that brought no token.
+    /// The same, for a request without a token.
     #[must_use]
     pub const fn bare(mut self) -> Self {
         self.bare = true;
         self
     }
 
-    /// The same, of a token that came as one that is bound to a key.
+    /// The same, for a token that was sent with the `DPoP` scheme.
     #[must_use]
     pub const fn of_bound(mut self, as_bound: bool) -> Self {
         self.as_bound = as_bound;
@@ -98,7 +98,7 @@ impl ResponseError for OAuthProblem {
             OAuthError::InsufficientScope => StatusCode::FORBIDDEN,
             OAuthError::UnmetAuthenticationRequirements => StatusCode::BAD_REQUEST,
             _ => match self.problem.status_code() {
-                // A form is the only thing that is understood here: the standard has 400 for it.
+                // Only forms are accepted here, and the standard prescribes 400.
                 StatusCode::UNSUPPORTED_MEDIA_TYPE | StatusCode::UNAUTHORIZED => {
                     StatusCode::BAD_REQUEST
                 }
@@ -118,7 +118,7 @@ impl ResponseError for OAuthProblem {
             "error": self.error,
             "error_description": self.problem.message(),
         }));
-        // The challenge of `/v1`, where some codes have one, is not ours.
+        // Some codes have a challenge at `/v1`, which does not apply here.
         answer.headers_mut().remove(header::WWW_AUTHENTICATE);
         if let Some(challenge) = self.challenge().and_then(|text| text.parse().ok()) {
             answer.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);

@@ -1,7 +1,7 @@
 //! `/oauth2`: what clients call (RFC 6749, OpenID Connect Core).
 //!
-//! Owns the reading of forms and headers, and the answers in the words of OAuth. The endpoints that
-//! people see are among the pages, in `ui`.
+//! Owns the parsing of forms and headers, and the OAuth form of responses. The endpoints that users see are among
+//! the pages, in `ui`.
 
 mod body;
 mod error;
@@ -22,7 +22,7 @@ pub use body::EndpointRequest;
 pub use error::{OAuthProblem, render};
 pub use userinfo::userinfo;
 
-/// RFC 6749 §5.1 wants both, for caches that know only the older one.
+/// RFC 6749 §5.1 requires both; old caches know only `Pragma`.
 fn answer(mut head: HttpResponseBuilder, body: &impl Serialize) -> HttpResponse {
     head.insert_header((header::CACHE_CONTROL, "no-store"))
         .insert_header((header::PRAGMA, "no-cache"))
@@ -42,7 +42,7 @@ pub async fn token(
     Ok(answer(HttpResponse::Ok(), &tokens))
 }
 
-/// What is known of a token (RFC 7662). Awaited on the HTTP thread: it only reads, and may be cut off.
+/// Token introspection (RFC 7662). Awaited on the HTTP thread: it only reads, and may be cancelled.
 ///
 /// # Errors
 /// RFC 6749 §5.2.

@@ -1,5 +1,5 @@
-//! `/oauth2/userinfo` (OpenID Connect Core §5.3), and the three ways a token gets there (RFC 6750 §2,
-//! RFC 9449 §7.1). One in the address is not looked at: addresses end up in logs.
+//! `/oauth2/userinfo` (OpenID Connect Core §5.3), and the three ways to send it a token (RFC 6750 §2, RFC 9449
+//! §7.1). A token in the query is ignored: addresses end up in logs.
 
 use actix_web::{HttpRequest, HttpResponse};
 
@@ -15,7 +15,7 @@ use super::answer;
 use super::body::{authorization, proof};
 use super::error::{OAuthProblem, render};
 
-/// What the token lets its holder know. Awaited on the HTTP thread: it only reads, and may be cut off.
+/// The claims that the scopes of the token allow. Awaited on the HTTP thread: it only reads, and may be cancelled.
 ///
 /// # Errors
 /// RFC 6750 §3.1.
@@ -53,7 +53,9 @@ fn presented(request: &HttpRequest, body: &[u8]) -> Result<Option<Presented>, Re
     let header = authorization(request.headers())?;
     let (token, as_bound) = match (header, in_body) {
         (None, None) => return Ok(None),
-        (Some(_), Some(_)) => return Err(invalid("The access token was sent in two ways.")),
+        (Some(_), Some(_)) => {
+            return Err(invalid("The access token was sent twice, by different methods."));
+        }
         (None, Some(token)) => (token, false),
         (Some(header), None) => {
             let (scheme, token) = header.split_once(' ').unwrap_or((&header, ""));

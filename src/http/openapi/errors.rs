@@ -1,7 +1,7 @@
-//! The errors an operation answers with.
+//! The errors that an operation can return.
 //!
-//! Owns which errors follow from access, body and parameters, and what each of them means in
-//! general. Which status a code has is decided in `http::error`.
+//! Owns which errors follow from access, body and parameters, and the general meaning of each. The status of a code
+//! is defined in `http::error`.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use super::operation::{Access, ErrorFormat, Operation, Security};
 use super::operations::FORCE;
 use super::schema::{BOOLEAN, INTEGER, Named, TEXT, list, object, optional, required};
 
-/// The body of an error below `/v1`, and wherever no other form is prescribed.
+/// The body of an error below `/v1`, and of other paths without a prescribed form.
 pub static PROBLEM: Named = Named {
     name: "Problem",
     schema: object(&[
@@ -22,7 +22,7 @@ pub static PROBLEM: Named = Named {
         required("title", TEXT),
         required("status", INTEGER),
         required("code", TEXT.about("Stable; `docs/errors.md` explains each.")),
-        required("detail", TEXT.about("A sentence for people. May change.")),
+        required("detail", TEXT.about("A message for humans. May change.")),
         required("request_id", TEXT.about("As in `X-Request-Id` and in the log.")),
         optional("retry_after", INTEGER.about("Seconds.")),
         optional(
@@ -57,7 +57,7 @@ pub static OAUTH_ERROR: Named = Named {
     name: "OAuthError",
     schema: object(&[
         required("error", TEXT.about("Stable (RFC 6749, section 5.2).")),
-        required("error_description", TEXT.about("A sentence for people. May change.")),
+        required("error_description", TEXT.about("A message for humans. May change.")),
     ])
     .about("An error (RFC 6749, section 5.2)."),
 };
@@ -79,9 +79,9 @@ pub struct ErrorResponse {
 /// to one.
 const SHARED: usize = 2;
 
-/// What the endpoints below `/oauth2` may answer: status, name and meaning.
+/// The errors of the endpoints below `/oauth2`: status, name and meaning.
 const OAUTH: &[(u16, &str, &str)] = &[
-    (400, "BadRequest", "The request is invalid; `error` says why."),
+    (400, "BadRequest", "The request is invalid; `error` names the cause."),
     (401, "Unauthorized", "Client authentication failed, or the access token is invalid."),
     (413, "PayloadTooLarge", "The body is larger than 64 KiB."),
     (414, "UriTooLong", "The URI is longer than 16 KiB."),
@@ -160,9 +160,9 @@ fn codes(operation: &Operation, route: &Route) -> Vec<Code> {
             Code::InsufficientUserAuthentication,
         ]);
     }
-    // Every path can be spelt wrongly.
+    // Every path can be malformed.
     wanted.push(Code::MalformedRequest);
-    // Also where none is expected: what is there is refused.
+    // Also where no body is expected, because a body is then refused.
     if is_strict(route.path) && !operation.reads_own_query {
         wanted.extend([Code::PayloadTooLarge, Code::UnsupportedMediaType, Code::ValidationFailed]);
     }
@@ -181,19 +181,18 @@ fn codes(operation: &Operation, route: &Route) -> Vec<Code> {
     Code::ALL.iter().copied().filter(|code| wanted.contains(code)).collect()
 }
 
-/// What a code means in general.
+/// The general meaning of a code.
 const fn meaning(code: Code) -> &'static str {
     match code {
         Code::MalformedRequest => {
-            "The body is not a JSON object in UTF-8, or the path is spelt in a second way."
+            "The body is not a JSON object in UTF-8, or the path is not in normal form."
         }
         Code::ValidationFailed => {
             "A member of the body or a query parameter is missing, invalid, unknown or repeated; \
              `errors` names each."
         }
         Code::ReadOnly => {
-            "A member that the request cannot change has another value; `errors` says which call \
-             changes it."
+            "A member that the request cannot change has another value; `errors` names the call that changes it."
         }
         Code::WeakPassword => {
             "The password is too short, too long, too common, the login name, or on the operator's list."
@@ -209,7 +208,7 @@ const fn meaning(code: Code) -> &'static str {
             "The challenge is invalid, expired or already used, or the account has changed since."
         }
         Code::MfaRequired => {
-            "A further factor has to follow; `methods` names those that will do. `challenge` continues at \
+            "Another factor is required; `methods` lists those accepted. `challenge` continues at \
              `POST /v1/login/continue` with `code`."
         }
         Code::MfaFailed => "The code or the password is wrong, or the code was used before.",
@@ -218,17 +217,17 @@ const fn meaning(code: Code) -> &'static str {
              `POST /v1/login/enrol` and `POST /v1/login/continue`."
         }
         Code::InsufficientUserAuthentication => {
-            "The server's policy requires a second factor of users with a role of Signet's own, and the token stands for a \
-             sign-in without one. `WWW-Authenticate` names the level (RFC 9470)."
+            "The server's policy requires a second factor of users with a role of Signet's own, and the token comes \
+             from a sign-in without one. `WWW-Authenticate` names the level (RFC 9470)."
         }
         Code::ReauthenticationRequired => {
-            "The sign-in is more than 5 minutes old, or lacks a factor that the account asks for."
+            "The sign-in is more than 5 minutes old, or lacks a factor that the account requires."
         }
         Code::InvalidToken => "The access token is missing or invalid.",
         Code::ProofRequired => {
-            "The access token is bound to a key (DPoP), and no valid proof of that key came with it."
+            "The access token is bound to a key (DPoP), and was sent without a valid proof of that key."
         }
-        Code::RoleRequired => "The user has none of the roles that the gateway asks for.",
+        Code::RoleRequired => "The user has none of the roles that the gateway requires.",
         Code::InsufficientScope => {
             "The access token has none of the scopes that the operation needs."
         }
@@ -238,7 +237,7 @@ const fn meaning(code: Code) -> &'static str {
         }
         Code::RefreshTokenReused => "The refresh token was used before; the session has ended.",
         Code::SessionExpired => "The session has expired.",
-        Code::RefreshTokenInvalid => "The refresh token does not belong to a live session.",
+        Code::RefreshTokenInvalid => "The refresh token does not belong to an active session.",
         Code::InvalidTarget => "The audience is not a registered API.",
         Code::InvalidScope => "A scope does not exist at the audience or may not be granted.",
         Code::InvalidClient => "The client is not registered.",
@@ -249,12 +248,12 @@ const fn meaning(code: Code) -> &'static str {
         Code::DomainNotAllowed => "The address belongs to a domain that cannot sign up.",
         Code::NotFound => "There is no such resource.",
         Code::Conflict => "The request conflicts with the current state.",
-        Code::ManagedObject => "A configuration file manages it; `force` changes it all the same.",
+        Code::ManagedObject => "A configuration file manages it; `force` changes it anyway.",
         Code::LastAdministrator => "It would leave no enabled administrator.",
         Code::SetupLinkInvalid => "The set-up link is invalid, used or expired.",
-        Code::LinkInvalid => "The link has expired, was used or replaced, or is unknown.",
+        Code::LinkInvalid => "The link has expired, was already used or replaced, or is unknown.",
         Code::FeatureDisabled => {
-            "The server is not set up for it, such as one that sends no mail or offers no passkeys."
+            "The feature is disabled on this server, such as mail or passkeys."
         }
         Code::SetupClosed => "An administrator exists already.",
         Code::TooManyAttempts => "Too many attempts.",

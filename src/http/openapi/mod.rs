@@ -1,7 +1,7 @@
 //! The description of the HTTP API (OpenAPI 3.1).
 //!
-//! Owns the one description of what each route takes and answers: constants in `operations`, named
-//! in the route table. The document is rendered from them, and a parser may consult them.
+//! Owns the one description of the requests and responses of each route: constants in `operations`, named in the
+//! route table. The document is rendered from them, and a parser may consult them.
 
 mod errors;
 mod operation;

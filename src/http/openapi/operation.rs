@@ -1,8 +1,8 @@
-//! What one route takes and answers, as a constant beside the route table.
+//! The request and the responses of one route, as a constant beside the route table.
 //!
-//! Owns the shape of a description. It says only what is particular to the route: the errors that
-//! follow from its access, its body and its parameters are added by `errors`. Names are slices of
-//! `&'static str`, so that a parser can find out whether the route knows a member or a parameter.
+//! Owns the shape of a description. It contains only what is specific to the route: the errors that follow from its
+//! access, its body and its parameters are added by `errors`. Names are slices of `&'static str`, so that a parser
+//! can check whether a member or a parameter exists.
 
 use serde_json::Value;
 
@@ -23,7 +23,7 @@ text_enum! {
         Admin = "admin",
         /// Keys and metadata for verifiers and client libraries.
         Metadata = "metadata",
-        /// What gateways ask about requests.
+        /// Decisions for gateways.
         Gateways = "gateways",
         /// OAuth 2.0 and OpenID Connect.
         OAuth = "oauth",
@@ -32,7 +32,7 @@ text_enum! {
     }
 }
 
-/// Who may call a route.
+/// The access that an operation requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     /// Any caller.
@@ -46,7 +46,7 @@ pub enum Access {
 /// How a caller authenticates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Security {
-    /// As the access of the route says.
+    /// According to the access of the route.
     OfRoute,
     /// With an access token, although the handler of the route reads it itself.
     Bearer,
@@ -72,9 +72,9 @@ pub struct Operation {
     pub id: &'static str,
     /// Its group.
     pub tag: Tag,
-    /// What it does, in one line.
+    /// The summary, in one line.
     pub summary: &'static str,
-    /// What else a caller should know.
+    /// Further information for callers.
     pub description: Option<&'static str>,
     /// How a caller authenticates.
     pub security: Security,
@@ -92,8 +92,8 @@ pub struct Operation {
     pub errors: &'static [Code],
     /// When `conflict` is answered.
     pub conflict: Option<&'static str>,
-    /// Whether the handler judges the query and leaves the body alone: what is wrong with either was written by the
-    /// operator of a gateway, or is not for this server.
+    /// Whether the handler checks the query itself and ignores the body: the query was written by the operator of a
+    /// gateway, and the body is not for this server.
     pub reads_own_query: bool,
 }
 
@@ -106,7 +106,7 @@ pub struct Parameter {
     pub required: bool,
     /// Its value.
     pub schema: Schema,
-    /// What it means.
+    /// The meaning.
     pub description: &'static str,
     /// The name under `components`, for one that several operations share.
     pub component: Option<&'static str>,
@@ -128,7 +128,7 @@ pub enum Media {
 pub struct Body {
     /// Its media type.
     pub media: Media,
-    /// Whether there must be one.
+    /// Whether it is required.
     pub required: bool,
     /// Its members, in groups that operations share.
     pub members: &'static [&'static [Member]],
@@ -143,7 +143,7 @@ pub struct Body {
 pub struct ReadOnlyMember {
     /// Its name and its value.
     pub member: Member,
-    /// A sentence that says which call changes it.
+    /// A sentence that names the call that changes it.
     pub changed_by: &'static str,
 }
 
@@ -184,7 +184,7 @@ impl Operation {
         self
     }
 
-    /// What else a caller should know.
+    /// Further information for callers.
     pub const fn about(mut self, description: &'static str) -> Self {
         self.description = Some(description);
         self
@@ -280,17 +280,17 @@ impl Parameter {
 }
 
 impl Body {
-    /// A JSON object that must be there.
+    /// A required JSON object.
     pub const fn json(members: &'static [&'static [Member]]) -> Self {
         Self { media: Media::Json, required: true, members, read_only: &[], example: None }
     }
 
-    /// A form that must be there.
+    /// A required form.
     pub const fn form(members: &'static [&'static [Member]]) -> Self {
         Self { media: Media::Form, required: true, members, read_only: &[], example: None }
     }
 
-    /// A picture that must be there.
+    /// A required image.
     pub const fn image() -> Self {
         Self { media: Media::Image, required: true, members: &[], read_only: &[], example: None }
     }
@@ -315,7 +315,7 @@ impl Body {
 }
 
 impl ReadOnlyMember {
-    /// A member that `changed_by` says how to change.
+    /// A read-only member; `changed_by` tells how to change it.
     pub const fn new(name: &'static str, schema: Schema, changed_by: &'static str) -> Self {
         let member = Member { name, required: false, schema };
         Self { member, changed_by }
@@ -342,7 +342,7 @@ pub const fn created(schema: Schema) -> Response {
     Response { status: 201, description: "Created.", schema: Some(schema) }
 }
 
-/// 202 with what is under way.
+/// 202 with the pending operation.
 pub const fn accepted_with(schema: Schema) -> Response {
     Response { status: 202, description: "Accepted.", schema: Some(schema) }
 }

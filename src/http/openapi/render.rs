@@ -1,7 +1,7 @@
 //! From descriptions to the OpenAPI 3.1 document.
 //!
-//! Owns the layout of the document. What several operations share is listed under `components` when
-//! it is first met, and referred to by name.
+//! Owns the layout of the document. Parts that several operations share are added to `components` when they first
+//! occur, and are referred to by name.
 
 use serde_json::{Map, Value, json};
 
@@ -90,12 +90,12 @@ pub fn document(issuer: &str) -> Value {
 const fn about_tag(tag: Tag) -> &'static str {
     match tag {
         Tag::LogIn => "Register, log in, refresh tokens and log out, without OAuth.",
-        Tag::Account => "The account of the user whose access token is sent.",
+        Tag::Account => "The account of the user to whom the access token belongs.",
         Tag::Admin => {
             "Administration, for users with one of Signet's own roles and for service clients with administration scopes. Each operation names the roles and scopes that allow it."
         }
         Tag::Metadata => "Public keys and metadata, for verifiers and client libraries.",
-        Tag::Gateways => "Questions of gateways about the requests of their clients.",
+        Tag::Gateways => "Decisions for gateways about requests of their clients.",
         Tag::OAuth => "OAuth 2.0 and OpenID Connect, for registered clients.",
         Tag::Operation => "Probes for operators and load balancers.",
     }
@@ -159,7 +159,7 @@ impl Components {
             let rendered = &mut schema["properties"][known.name()];
             rendered["readOnly"] = json!(true);
             rendered["description"] =
-                json!(format!("Accepted when it equals the present value. {}", known.changed_by));
+                json!(format!("Accepted if it equals the current value. {}", known.changed_by));
         }
         if body.media == Media::Json {
             schema.insert("additionalProperties".to_owned(), json!(false));
@@ -325,7 +325,7 @@ impl Components {
     }
 }
 
-/// What `next` of a page says.
+/// The description of a page's `next`.
 const NEXT: &str = "The value of `after` for the next page; null on the last page.";
 
 fn typed(types: &[&str], nullable: bool) -> Object {
@@ -349,7 +349,7 @@ fn keyword(keyword: &Keyword) -> (String, Value) {
     (name.to_owned(), value)
 }
 
-/// What a caller needs for an action.
+/// The scopes and roles that an action requires, as text.
 fn needs(action: Action) -> String {
     let quoted = |texts: Vec<&'static str>| {
         texts.iter().map(|text| format!("`{text}`")).collect::<Vec<_>>().join(", ")

@@ -1,18 +1,18 @@
 //! JSON values as constants: the part of JSON Schema 2020-12 that the API needs.
 //!
-//! Owns the types and their constructors. A value is described once and rendered by `render`; the
-//! members of an object stay plain slices, so that a parser can look a name up.
+//! Owns the types and their constructors. A value is described once and rendered by `render`; the members of an
+//! object stay plain slices, so that a parser can look up a name.
 
 use serde_json::Value;
 
 /// One JSON value.
 #[derive(Debug, Clone, Copy)]
 pub struct Schema {
-    /// What kind of value it is.
+    /// The kind of value.
     pub kind: Kind,
     /// Whether `null` is allowed too.
     pub nullable: bool,
-    /// What the value means, where the name does not say it.
+    /// The meaning of the value, unless the name tells it.
     pub description: Option<&'static str>,
     /// Limits and hints.
     pub keywords: &'static [Keyword],
@@ -50,7 +50,7 @@ pub enum Kind {
 pub struct Named {
     /// Its name, unique in the document.
     pub name: &'static str,
-    /// What it stands for.
+    /// The schema.
     pub schema: Schema,
 }
 
@@ -106,7 +106,7 @@ pub const TIME: Schema = TEXT.with(&[Keyword::Format("date-time")]);
 pub const INTEGER: Schema = Schema::new(Kind::Integer);
 /// A truth value.
 pub const BOOLEAN: Schema = Schema::new(Kind::Boolean);
-/// An object of which nothing else is said.
+/// An object with any members.
 pub const ANY_OBJECT: Schema = object(&[]);
 
 /// An array of such values.
@@ -145,7 +145,7 @@ impl Schema {
         Self { kind, nullable: false, description: None, keywords: &[] }
     }
 
-    /// Whether a value has the JSON type of this kind of value; what is inside is not looked at.
+    /// Whether a value has the JSON type of this kind; its content is not checked.
     pub fn has_type(&self, value: &Value) -> bool {
         match self.kind {
             _ if value.is_null() => self.nullable,

@@ -1,4 +1,4 @@
-//! `/account`: one's own profile, password, sessions and applications.
+//! `/account`: the user's profile, password, sessions and applications.
 
 use actix_web::HttpResponse;
 use actix_web::HttpResponseBuilder;
@@ -44,7 +44,7 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResul
     visited(context, None).await?.show(done, None, shown, HttpResponse::Ok()).await
 }
 
-/// Which parts of its lists an address of the page names. A cursor that is none of ours is the beginning.
+/// The parts of the lists that the address selects. An unknown cursor means the beginning.
 fn shown(params: &Params) -> Shown {
     let part = |name: &str| match params.get(name) {
         Some(SEEN) => Part::Seen,
@@ -62,7 +62,7 @@ pub async fn change_password(context: Context) -> HttpResponse {
     go_here(HttpResponse::Found(), &context.link("/account").with_fragment("password"))
 }
 
-/// A new name, or none.
+/// Sets or removes the name.
 pub async fn post_profile(context: Context, form: Result<FormFields, Problem>) -> PageResult {
     let (visited, mut form) = submitted(context, form).await?;
     let name = Some(form.take("name")).filter(|name| !name.trim().is_empty());
@@ -114,7 +114,7 @@ pub async fn post_end_others(context: Context, form: Result<FormFields, Problem>
     }
 }
 
-/// The end of what an application was allowed.
+/// Removes the access of an application.
 pub async fn post_remove(context: Context, form: Result<FormFields, Problem>) -> PageResult {
     let (visited, mut form) = submitted(context, form).await?;
     let (app, here, info) = visited.parts();
@@ -160,14 +160,14 @@ pub(super) async fn submitted(
     Ok((visited(context, None).await?, form))
 }
 
-/// The way to the page, with a new cookie for the sign-in.
+/// A redirect to the page, with a new cookie for the sign-in.
 fn with_cookie(context: &Context, what: Done, signed_in: &SignedInBrowser) -> HttpResponse {
     let mut answer = HttpResponse::SeeOther();
     cookie::log_in(&context.app, &mut answer, signed_in);
     go_here(answer, &done(context, what))
 }
 
-/// The page, which says what was done.
+/// A redirect to the page, which confirms the change.
 fn done(context: &Context, what: Done) -> Link {
     context.link("/account").with_query(&format!("done={what}"))
 }
@@ -178,8 +178,7 @@ impl Visited {
         (self.context.app.clone(), self.here.clone(), info)
     }
 
-    /// What comes after a form: the page anew, so that it can be loaded again; or the page with what
-    /// was wrong.
+    /// The response to a form: a redirect to the page, so that it can be reloaded, or the page with the errors.
     async fn after(self, what: Done, outcome: Result<(), Problem>) -> PageResult {
         match outcome {
             Ok(()) => Ok(go_here(HttpResponse::SeeOther(), &done(&self.context, what))),
@@ -285,14 +284,14 @@ impl Visited {
         rows
     }
 
-    /// The address of the page with what comes after `overview`, if there is more.
+    /// The address of the page after `overview`, if there is more.
     fn older(&self, overview: &Overview) -> Option<Link> {
         let (browsers, sessions) = (&overview.browsers.next, &overview.sessions.next);
         if browsers.is_none() && sessions.is_none() {
             return None;
         }
         let cursor = |next: &Option<String>| next.clone().unwrap_or_else(|| SEEN.to_owned());
-        // Cursors are base64url: nothing in them needs escaping.
+        // Cursors are base64url and need no escaping.
         let query = format!("browsers={}&sessions={}", cursor(browsers), cursor(sessions));
         Some(self.context.link("/account").with_query(&query))
     }

@@ -1,7 +1,7 @@
-//! What pages load: the stylesheet, the brand's colours and logo, the logos of clients, small scripts.
+//! The files that pages load: the stylesheet, the brand's colours and logo, the logos of clients, small scripts.
 //!
-//! Owns their headers. All of it is small, is asked for again after five minutes, and costs nothing
-//! then: the tag is the content's hash, so a new version or a new brand is seen at once.
+//! Owns their headers. All of them are small. Browsers revalidate them after five minutes, with the hash of the
+//! content as the tag, so a new version or a new brand shows soon.
 
 use actix_web::http::header;
 use actix_web::web::Path;
@@ -19,11 +19,10 @@ use super::error_page;
 /// How long a browser uses its copy without asking.
 const CACHING: &str = "public, max-age=300";
 
-/// An SVG that is opened by itself is a document. It may not run a script, load anything, or count
-/// as part of this origin.
+/// An SVG opened by itself is a document. It must not run a script, load anything, or count as part of this origin.
 const SVG_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
 
-/// A picture that is opened by itself loads nothing.
+/// An image opened by itself loads nothing.
 const PICTURE_POLICY: &str = "default-src 'none'; sandbox";
 
 /// The one stylesheet.
@@ -31,7 +30,7 @@ pub async fn css(request: HttpRequest) -> HttpResponse {
     answer(&request, "text/css; charset=utf-8", include_str!("../../../assets/signet.css"))
 }
 
-/// What the stylesheet has for the console besides.
+/// The additional stylesheet of the console.
 pub async fn console_css(request: HttpRequest) -> HttpResponse {
     answer(&request, "text/css; charset=utf-8", include_str!("../../../assets/console.css"))
 }
@@ -69,7 +68,7 @@ pub async fn logo(context: Context, request: HttpRequest) -> HttpResponse {
     answer
 }
 
-/// The logo of a client. Its address names the content, so that a browser never asks again.
+/// The logo of a client. Its address contains the hash of the content, so that a browser never revalidates it.
 pub async fn client_logo(
     context: Context,
     request: HttpRequest,
@@ -87,7 +86,7 @@ pub async fn client_logo(
     }
 }
 
-/// What browsers ask for by themselves: the logo, or nothing, rather than an error in their console.
+/// The icon that browsers request by themselves: the logo, or an empty response rather than an error.
 pub async fn favicon(context: Context, request: HttpRequest) -> HttpResponse {
     if context.app.config.brand.logo.is_some() {
         return logo(context, request).await;

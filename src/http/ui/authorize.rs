@@ -17,7 +17,7 @@ use super::pending_page::{open, unusable};
 use super::render::{once_more, step};
 use super::{error_page, flow_error_page};
 
-/// A request in the address, or the way back from the log-in page.
+/// A request in the address, or the return from the sign-in page.
 pub async fn get(context: Context, request: HttpRequest) -> PageResult {
     // A request for the head alone must not use up a code.
     if request.method() == Method::HEAD {
@@ -28,7 +28,7 @@ pub async fn get(context: Context, request: HttpRequest) -> PageResult {
     answer(context, Params::parse(request.query_string().as_bytes())).await
 }
 
-/// A request in a form, which from another site comes without cookies.
+/// A request in a form; forms from other sites carry no cookies.
 pub async fn post(context: Context, request: HttpRequest, body: Body) -> PageResult {
     let body = if is_form(&request) { body.0 } else { Err(invalid("The request is a form.")) };
     let body = context.check(body).or_error_page(&context)?;

@@ -1,6 +1,6 @@
-//! What pages show of a client: name, logo and links.
+//! The presentation of a client on pages: name, logo and links.
 //!
-//! Owns where its logo is served. What an administrator has registered is `domain::client`'s.
+//! Owns the address of its logo. The registered data belong to `domain::client`.
 
 use crate::domain::base_path::Link;
 use crate::domain::client::Client;

@@ -12,7 +12,7 @@ use super::page_error::{OrErrorPage, PageResult};
 use super::pending_page::{open, unusable};
 use super::render;
 
-/// What was decided.
+/// Takes the decision of the user.
 pub async fn post(context: Context, form: Result<FormFields, Problem>) -> PageResult {
     let mut form = form.or_restart_page(&context, &RestartOptions::default())?;
     let visit = Visit::of(&context);
@@ -27,7 +27,7 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> PageRe
     Ok(render::step_after(&context, &visit, step, decision.err().as_ref()))
 }
 
-/// Yes or no; nothing else is taken for either.
+/// Parses the decision; only these two values are accepted.
 pub(super) fn decision(typed: &str) -> Result<bool, Refusal> {
     match typed {
         "allow" => Ok(true),

@@ -1,4 +1,4 @@
-//! The Content-Security-Policy of a page, and what differs while a request is under way.
+//! The Content-Security-Policy of a page, and the differences while a request of a client is pending.
 //!
 //! Owns the header's text: this origin alone, no inline style or script, never in a frame.
 
@@ -7,19 +7,19 @@ use actix_web::http::header::{
     CONTENT_SECURITY_POLICY, CROSS_ORIGIN_OPENER_POLICY, HeaderMap, HeaderValue,
 };
 
-/// What every page starts from.
+/// The common part of all policies.
 const BASE: &str = "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; \
                     base-uri 'none'";
 /// Where forms may be sent.
 const FORMS_STAY: &str = "; form-action 'self'";
 
-/// The policy of a page, which runs one of our own script files if `script` says so.
+/// The policy of a page. With `script` it allows one of Signet's own script files.
 #[must_use]
 pub fn policy(script: bool) -> String {
     format!("{BASE}{}{FORMS_STAY}", if script { "; script-src 'self'" } else { "" })
 }
 
-/// The policy of such a page while a request of a client is under way.
+/// The policy of such a page while a request of a client is pending.
 #[cfg(feature = "test-support")]
 #[must_use]
 pub fn policy_pending_page(script: bool) -> String {
@@ -29,20 +29,20 @@ pub fn policy_pending_page(script: bool) -> String {
 /// Marks a response at a path of a flow that belongs to the user's own account instead.
 pub struct OwnAccount;
 
-/// A response of the sign-in to one's own account, which no application has begun.
+/// A response of a sign-in that no application has begun.
 #[must_use]
 pub fn own_account(mut response: HttpResponse) -> HttpResponse {
     response.extensions_mut().insert(OwnAccount);
     response
 }
 
-/// The headers of a response while an authorization, device or log-out request is under way, be it a page, a
-/// redirect or an error: it carries neither `form-action` nor `Cross-Origin-Opener-Policy`.
+/// The headers of a response while an authorization, device or sign-out request is pending, whether page, redirect
+/// or error: it has neither `form-action` nor `Cross-Origin-Opener-Policy`.
 ///
-/// Chromium applies `form-action` to every redirect that follows a submission, also to those that the
-/// application adds after its callback, which Signet cannot know. `Cross-Origin-Opener-Policy` would cut
-/// the connection between a pop-up and the application that opened it. What protects these pages instead
-/// is the rest of the policy: no markup of a user or a client is in them.
+/// Chromium applies `form-action` to every redirect that follows a submission, including those that the application
+/// adds after its callback, which Signet cannot know. `Cross-Origin-Opener-Policy` would separate a pop-up from the
+/// application that opened it. The rest of the policy protects these pages; they contain no markup of users or
+/// clients.
 pub fn open_to_application(headers: &mut HeaderMap) {
     headers.remove(CROSS_ORIGIN_OPENER_POLICY);
     let policy = headers.get(CONTENT_SECURITY_POLICY).and_then(|policy| policy.to_str().ok());

@@ -18,7 +18,7 @@ use super::pending_page::open;
 use super::render::{self, head};
 use super::{flow_error_page, page};
 
-/// The page, with the code in it if the address brought one; or the way back from the log-in page.
+/// The page, with the code from the address if there is one; or the return from the sign-in page.
 pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResult {
     let params = params.or_restart_page(&context, &beginning())?;
     let visit = Visit::of(&context);
@@ -35,7 +35,7 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResul
     }
 }
 
-/// What was typed.
+/// Takes the entered code.
 pub async fn post(context: Context, form: Result<FormFields, Problem>) -> PageResult {
     let mut form = form.or_restart_page(&context, &beginning())?;
     let visit = Visit::of(&context);
@@ -51,7 +51,7 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> PageRe
         Err(problem) => return failed(&context, &visit, &code, &problem),
     };
     let Some(sealed) = step.request() else { return Ok(render::step(&context, &visit, step)) };
-    // The next page has an address of its own: loading it again does not lose the code.
+    // The next page has its own address, so that reloading it does not lose the code.
     let mut answer = HttpResponse::SeeOther();
     visit.keep(&context.app, &mut answer);
     let query = format!("flow={}", sealed.text);

@@ -1,4 +1,4 @@
-//! `/account/email`: the e-mail address of one's own account, and confirming another one.
+//! `/account/email`: the e-mail address of the user's account, and the confirmation of a new one.
 
 use actix_web::{HttpResponse, HttpResponseBuilder};
 
@@ -17,7 +17,7 @@ use super::pages::{Done, EmailPage};
 use super::render::go_here;
 use super::{flow_error_page, page};
 
-/// What was typed, and what is wrong with it.
+/// The entries of a form, and their errors.
 #[derive(Default)]
 struct Typed<'a> {
     address: &'a str,
@@ -33,7 +33,7 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResul
         .await
 }
 
-/// Sends a code to the address that was typed, to the stored one, or once more to the one that waits.
+/// Sends a code to the entered address, to the stored one, or again to the pending one.
 pub async fn post(context: Context, form: Result<FormFields, Problem>) -> PageResult {
     let (visited, mut form) = submitted(context, form).await?;
     let address = form.take("email");
@@ -52,7 +52,7 @@ pub async fn verify(context: Context, form: Result<FormFields, Problem>) -> Page
     visited.after_email(Done::EmailVerified, "", done).await
 }
 
-/// Gives the change up. One that has ended meanwhile is given up as well.
+/// Cancels the change. Succeeds if it has already ended.
 pub async fn cancel(context: Context, form: Result<FormFields, Problem>) -> PageResult {
     let (visited, _) = submitted(context, form).await?;
     let (app, here, info) = visited.parts();
@@ -64,7 +64,7 @@ pub async fn cancel(context: Context, form: Result<FormFields, Problem>) -> Page
 }
 
 impl Visited {
-    /// What comes after a form: the page anew, or with what was wrong.
+    /// The response to a form: a redirect to the page, or the page with the errors.
     async fn after_email(self, what: Done, address: &str, done: Result<(), Problem>) -> PageResult {
         let here = self.context.link("/account/email");
         match done {
@@ -72,7 +72,7 @@ impl Visited {
                 let to = here.with_query(&format!("done={what}"));
                 Ok(go_here(HttpResponse::SeeOther(), &to))
             }
-            // The page says so and offers a new sign-in.
+            // The page offers a new sign-in.
             Err(problem) if problem.code() == Code::ReauthenticationRequired => {
                 Ok(go_here(HttpResponse::SeeOther(), &here))
             }

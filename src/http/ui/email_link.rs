@@ -1,6 +1,6 @@
-//! The pages of mailed links about an e-mail address: confirming one, and taking a change back.
+//! The pages of mailed links about an e-mail address: confirming one, and undoing a change.
 //!
-//! Owns what each says. That the form came from this page, and redeeming the link, is `link`'s.
+//! Owns their texts. `link` checks that the form came from this page, and redeems the link.
 
 use actix_web::{HttpResponse, HttpResponseBuilder};
 

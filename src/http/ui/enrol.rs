@@ -25,8 +25,7 @@ use super::pending_page::PendingPage;
 use super::qr::QrImage;
 use super::render::{go_here, head, onwards};
 
-/// The page. Without a secret in the address it makes one and continues there, so that a reload shows the same
-/// one.
+/// The page. Without a secret in the address, creates one and redirects there, so that a reload shows the same one.
 pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResult {
     let (pending_page, params) = PendingPage::of_address(context, params)?;
     let page = async {
@@ -47,7 +46,7 @@ async fn begin(pending_page: &PendingPage) -> PageResult {
     let info = context.request_info();
     let work = browser_step_up::begin_enrolment(app, challenge.clone(), visitor, info);
     let begun = context.run(work).await.map_err(|problem| pending_page.failed(&problem))?;
-    // Base64url: nothing in it needs escaping.
+    // Base64url needs no escaping.
     let query = format!("flow={}&challenge={challenge}&setup={}", sealed.text, begun.setup);
     let to = context.link("/login/enrol").with_query(&query);
     Ok(go_here(HttpResponse::SeeOther(), &to))
@@ -71,7 +70,7 @@ async fn enrol(pending_page: &PendingPage, mut form: FormFields) -> PageResult {
             Ok(show_codes(pending_page, &signed_in))
         }
         Ok(outcome) => Ok(answered(&pending_page.context, &pending_page.sealed, &outcome)),
-        // The page once more, where the user can correct what was wrong.
+        // The page again, if the user can correct the entry.
         Err(problem)
             if matches!(
                 problem.code(),
@@ -126,7 +125,7 @@ async fn show(
     Ok(page(answer, &template))
 }
 
-/// The recovery codes, this once. The user is signed in already: the next page is that of the request.
+/// The recovery codes, shown only once. The user is already signed in: the next page is that of the request.
 fn show_codes(pending_page: &PendingPage, signed_in: &SignedInBrowser) -> HttpResponse {
     let PendingPage { context, visit, sealed, .. } = pending_page;
     let SignedInBrowser { cookie, recovery_codes, .. } = signed_in;

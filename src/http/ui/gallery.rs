@@ -1,7 +1,7 @@
-//! Every page with sample data, for people who design or test them.
+//! Every page with sample data, for designers and tests.
 //!
-//! Owns the samples. No route leads here. The values are chosen to be awkward: long names that do not
-//! break, markup where people type.
+//! Owns the samples. No route leads here. The values are deliberately awkward: long names that do not break, markup
+//! in user input.
 
 mod console;
 mod console_users;
@@ -30,7 +30,7 @@ use crate::oauth::restart::{Application, RestartOptions};
 /// A rendered page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sample {
-    /// What it is called: `consent`, `login-refused`.
+    /// The name, such as `consent` or `login-refused`.
     pub name: &'static str,
     /// The type it is rendered from.
     pub template: &'static str,
@@ -47,7 +47,7 @@ struct World<'a> {
     login: &'a str,
     name: &'a str,
     device: &'a str,
-    /// What was typed into any other field.
+    /// The entry in any other field.
     typed: &'a str,
     /// Where answers go.
     callback: &'a str,
@@ -65,10 +65,10 @@ const ORDINARY: World<'static> = World {
     host: "photos.example.com",
 };
 
-/// Every page there is, in one language and one look.
+/// All pages, in one language and one theme.
 ///
 /// # Errors
-/// The text of what a template could not render.
+/// The error of a template that could not be rendered.
 pub fn gallery(frame: Frame<'_>) -> Result<Vec<Sample>, String> {
     samples(frame, &ORDINARY)
 }
@@ -155,7 +155,7 @@ fn signing_in(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String
     ])
 }
 
-/// The logo of a client, for which those who look at the pages provide a picture.
+/// The logo of a client; the viewer of the pages provides the image.
 fn logo(frame: Frame<'_>) -> Link {
     frame.link("/assets/logos/photos")
 }

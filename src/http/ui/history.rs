@@ -1,4 +1,4 @@
-//! `/account/history`: the sign-ins to one's own account.
+//! `/account/history`: the sign-ins to the user's account.
 
 use actix_web::HttpResponse;
 
@@ -17,7 +17,7 @@ use super::page_error::{OrErrorPage, PageResult};
 use super::pages::{HistoryPage, HistoryRow};
 use super::{Locale, page};
 
-/// The page. A cursor that is none of ours is the beginning.
+/// The page. An unknown cursor means the beginning.
 pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResult {
     let after = params.ok().and_then(|params| PageRequest::cursor(params.get("after")?));
     visited(context, Some(AccountSection::History))
@@ -32,7 +32,7 @@ impl Visited {
         let work = history::page(app, here.user.id, request, info.now);
         let found = self.context.run(work).await.or_error_page(&self.context)?;
         let frame = self.context.frame(None);
-        // Cursors are base64url: nothing in them needs escaping.
+        // Cursors are base64url and need no escaping.
         let older = |next: String| {
             self.context.link("/account/history").with_query(&format!("after={next}"))
         };

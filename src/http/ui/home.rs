@@ -14,13 +14,13 @@ use super::{Frame, page};
 #[template(path = "home.html")]
 pub(super) struct HomePage<'a> {
     pub(super) frame: Frame<'a>,
-    /// The addresses for operators and developers: none where the pages have a brand of their own, because
-    /// its users have no use for them.
+    /// The addresses for operators and developers. `None` if the pages have a custom brand, whose users do not need
+    /// them.
     pub(super) issuer: Option<&'a str>,
     pub(super) needs_setup: bool,
 }
 
-/// What this server is, and what to do when it has no administrator yet.
+/// The start page; without an administrator it explains how to create one.
 pub async fn get(context: Context) -> PageResult {
     let app = context.app.clone();
     let is_open = async move { setup::is_open(&app).await.map_err(Failure::from) };

@@ -1,6 +1,6 @@
-//! What is around every page: its language, its brand and the way to the other pages.
+//! The frame of every page: its language, its brand and its navigation.
 //!
-//! Owns what `base.html` reads. A page struct holds one and adds what is its own.
+//! Owns the data of `base.html`. A page struct contains a frame and adds its own fields.
 
 use std::borrow::Cow;
 
@@ -18,7 +18,7 @@ pub struct Frame<'a> {
     pub locale: Locale,
     /// The name, the colours, the logo.
     pub brand: &'a Brand,
-    /// What every address of the server's own begins with.
+    /// The prefix of all of the server's own addresses.
     pub base_path: &'a BasePath,
     /// Path and query of the page, if it can be loaded again: to where the choice of a language returns.
     pub here: Option<&'a str>,
@@ -45,13 +45,13 @@ impl Frame<'_> {
         self.locale.password_hint(self.min_password)
     }
 
-    /// What is wrong with a field.
+    /// The error of a field.
     #[must_use]
     pub fn field(&self, error: &FieldError) -> &'static str {
         self.locale.field(error, self.min_password)
     }
 
-    /// What is wrong with a request: with a field, with how long to wait, or else with the request.
+    /// The error of a request: of a field, with the time to wait, or of the request as a whole.
     #[must_use]
     pub fn refusal<'a>(&self, problem: &'a Problem) -> Cow<'a, str> {
         match (problem.fields().first(), problem.retry_after()) {
@@ -69,8 +69,8 @@ impl Frame<'_> {
         self.locale.error((problem.code(), problem.reason()), problem.message())
     }
 
-    /// The frame of a page that shows once what the server does not have again: a choice of the language would lose
-    /// it.
+    /// The frame of a page that shows a secret once: it has no choice of language, because that would lose the
+    /// secret.
     #[must_use]
     pub const fn shown_once(self) -> Self {
         Self { here: None, ..self }
@@ -90,8 +90,8 @@ impl Frame<'_> {
 }
 
 impl Context {
-    /// The language and the brand of a page. `ui_locales` is what the application asked for, if one
-    /// did; what the user chose at a page goes before it.
+    /// The language and the brand of a page. `ui_locales` is the preference of the application, if any; the user's
+    /// own choice on a page takes precedence.
     #[must_use]
     pub fn frame(&self, ui_locales: Option<&str>) -> Frame<'_> {
         let locale = self.locale(ui_locales);

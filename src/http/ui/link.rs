@@ -1,6 +1,6 @@
 //! `/link/{token}`: mailed links. Opening one changes nothing; its form does.
 //!
-//! Owns the page of each purpose. The path is a secret and stands in no log.
+//! Owns the page of each purpose. The path is a secret and is never logged.
 
 use actix_web::web::Path;
 use actix_web::{HttpResponse, HttpResponseBuilder};
@@ -27,7 +27,7 @@ use super::signup;
 use super::signup_account::{self, AccountFormView, Typed};
 use super::{error_page, flow_error_page, page_with, policy};
 
-/// What the link is for, with the form that redeems it.
+/// The page of the link's purpose, with the form that redeems it.
 pub async fn get(context: Context, token: Path<String>) -> PageResult {
     let visit = Visit::of(&context);
     let view = view(&context, &token).await?;
@@ -68,9 +68,9 @@ pub async fn post(
     }
 }
 
-/// What the link is for; where it cannot be used, the page that says so.
+/// The page of the link's purpose, or the page for a link that cannot be used.
 async fn view(context: &Context, token: &str) -> Result<LinkView, PageError> {
-    let looked = links::look(context.app.clone(), token.to_owned(), context.request_info());
+    let looked = links::view(context.app.clone(), token.to_owned(), context.request_info());
     match context.run(looked).await {
         Ok(view) => Ok(view),
         Err(problem) => Err(gone(context, token, &problem).await),
@@ -85,14 +85,14 @@ struct Shown<'a> {
 }
 
 impl Shown<'_> {
-    /// What only the form of this page in this browser has.
+    /// The token of the form of this page in this browser.
     fn csrf(&self) -> String {
         let Self { context, visit, token } = self;
         let parts = [visit.visitor.browser.as_bytes(), token.as_bytes()];
         URL_SAFE_NO_PAD.encode(context.app.pseudonyms.of("link/csrf", &parts))
     }
 
-    /// The refusal of a form that another browser, or another page, was given.
+    /// The refusal of a form from another browser or another page.
     fn foreign(&self) -> HttpResponse {
         let refusal = Refusal::because(Code::Forbidden, Reason::StaleForm);
         let problem = self.context.problem(refusal.into());
@@ -145,7 +145,8 @@ fn show(shown: &Shown<'_>, view: &LinkView, refused: Option<(&Typed, &Problem)>)
     page_with(answer, &template, &policy(true))
 }
 
-/// A link that cannot be used, with the ways on: a new one, and the sign-in of a user who has used this one before.
+/// A link that cannot be used, with links to continue: a new link, and the sign-in for a user who has already used
+/// this one.
 async fn gone(context: &Context, token: &str, problem: &Problem) -> PageError {
     if !matches!(problem.code(), Code::LinkInvalid | Code::Forbidden) {
         return error_page(context, problem).into();

@@ -1,4 +1,4 @@
-//! `/login`: authenticates the user, and continues with the request that led there.
+//! `/login`: authenticates the user and continues with the request that required it.
 
 use actix_web::HttpResponse;
 
@@ -50,8 +50,8 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResul
     own(&context, &visit, request, notice).await
 }
 
-/// The sign-in page of the user's own account, which leads to a section of it. A user who is signed in and comes back
-/// to sign in again finds their login name in the form.
+/// The sign-in page that leads to a section of the user's own account. For a user who signs in again, the form
+/// contains the login name.
 async fn own(
     context: &Context,
     visit: &Visit,
@@ -77,7 +77,7 @@ async fn signed_in_as(context: &Context, visit: &Visit) -> Option<String> {
     Some(account::signed_in(context, visit).await.ok()??.user.login)
 }
 
-/// What was typed.
+/// Takes the entered credentials.
 pub async fn post(context: Context, form: Result<FormFields, Problem>) -> PageResult {
     let (pending_page, form) = PendingPage::of_form(context, form)?;
     pending_page.finish(signed_in(&pending_page, form)).await
@@ -106,7 +106,7 @@ async fn signed_in(pending_page: &PendingPage, mut form: FormFields) -> PageResu
     }
 }
 
-/// The answer to a step that succeeded: always a redirect, so that what was typed is not sent again.
+/// The response to a successful step: always a redirect, so that a reload does not send the entries again.
 pub(super) fn answered(
     context: &Context,
     sealed: &SealedRequest,
@@ -122,7 +122,7 @@ pub(super) fn answered(
     }
 }
 
-/// The page once more, with what was wrong, and the login name and "stay signed in" kept.
+/// The page again, with the error. Login name and "stay signed in" are kept.
 fn again(pending_page: &PendingPage, (login, stay): (&str, bool), problem: &Problem) -> PageResult {
     let correctable = matches!(
         problem.code(),
@@ -148,7 +148,7 @@ fn again(pending_page: &PendingPage, (login, stay): (&str, bool), problem: &Prob
     Ok(page.show(context, visit, problem.head()))
 }
 
-/// Another user wants to go on.
+/// Continues as another user.
 pub async fn switch(context: Context, form: Result<FormFields, Problem>) -> PageResult {
     let mut form = form.or_restart_page(&context, &RestartOptions::default())?;
     let visit = Visit::of(&context);

@@ -1,5 +1,5 @@
-//! `/oauth2/logout`: out, for every client at once (OpenID Connect RP-Initiated Logout), and
-//! `/logout` from one's own account.
+//! `/oauth2/logout`: signs out of all clients at once (OpenID Connect RP-Initiated Logout); `/logout`: signs out of
+//! the user's own account.
 
 use actix_web::{HttpRequest, HttpResponse};
 
@@ -26,15 +26,15 @@ pub async fn get(context: Context, request: HttpRequest) -> PageResult {
     begin(context, Params::parse(request.query_string().as_bytes())).await
 }
 
-/// The same in a form, which from another site comes without cookies; or the decision of a user who was
-/// asked.
+/// The same in a form; forms from other sites carry no cookies. Also takes the decision of the user.
 pub async fn post(context: Context, request: HttpRequest, body: Body) -> PageResult {
     let body = if is_form(&request) { body.0 } else { Err(invalid("The request is a form.")) };
     let body = context.check(body).or_error_page(&context)?;
     let params = context.check(Params::parse(&body)).or_error_page(&context)?;
     let visit = Visit::of(&context);
     let Some(flow) = params.text("flow") else {
-        // A hint says whose session it is without a cookie, and stays out of addresses, which are logged.
+        // A hint identifies the session without a cookie. It must not be put in an address, because addresses are
+        // logged.
         let asks = params.get("id_token_hint").is_none();
         let again =
             once_more(&request, &visit, context.link("/oauth2/logout"), &params, body.len());
@@ -59,7 +59,7 @@ pub async fn post(context: Context, request: HttpRequest, body: Body) -> PageRes
 struct Shown<'a> {
     /// The languages that the client named.
     ui_locales: Option<&'a str>,
-    /// What is wrong with the decision of the user.
+    /// The error of the user's decision.
     refused: Option<&'a Problem>,
 }
 
@@ -132,7 +132,7 @@ fn out(
     page(answer, &LoggedOutPage { frame: context.frame(ui_locales), back })
 }
 
-/// Out, from one's own account.
+/// Out, from the user's account.
 pub async fn own(context: Context, form: Result<FormFields, Problem>) -> PageResult {
     let mut form = form.or_error_page(&context)?;
     let visit = Visit::of(&context);

@@ -1,4 +1,4 @@
-//! `/login/mailed-code`: a user who has to enrol a second factor types the code that was mailed to them first.
+//! `/login/mailed-code`: a user who has to enrol a second factor first enters a mailed code.
 
 use actix_web::HttpResponse;
 
@@ -19,7 +19,7 @@ use super::render::{go_here, head};
 
 const PAGE: &str = "/login/mailed-code";
 
-/// The page. Sends nothing: a request in an address that an attacker made must not fill a mailbox.
+/// The page. Sends no mail: opening an address made by an attacker must not fill a mailbox.
 pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResult {
     let (pending_page, params) = PendingPage::of_address(context, params)?;
     pending_page.finish(show(&pending_page, params.get("sent").is_some(), None)).await
@@ -42,7 +42,7 @@ async fn submit(pending_page: &PendingPage, mut form: FormFields) -> PageResult 
         Err(problem) => problem,
     };
     match problem.code() {
-        // The page once more, where the user can correct what was wrong; or the page of another step.
+        // The page again, if the user can correct the entry; or the page of another step.
         Code::MfaFailed | Code::TooManyAttempts | Code::Unavailable => {
             show(pending_page, false, Some(&problem)).await
         }
@@ -55,7 +55,7 @@ async fn check(pending_page: &PendingPage, typed: String) -> Result<HttpResponse
     Ok(answered(&pending_page.context, &pending_page.sealed, &outcome))
 }
 
-/// Sends another code. Always a redirect: loading the next page again sends nothing.
+/// Sends another code. Always a redirect, so that reloading the next page sends nothing.
 async fn send(pending_page: &PendingPage) -> Result<HttpResponse, Problem> {
     let PendingPage { context, visit, sealed, challenge } = pending_page;
     let (app, visitor) = (context.app.clone(), visit.visitor.clone());

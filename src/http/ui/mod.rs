@@ -1,7 +1,7 @@
-//! Pages for people: plain HTML that works without a script, under a strict policy.
+//! The HTML pages, which work without scripts and under a strict policy.
 //!
-//! Owns the templates and their headers, the words and the look. A page is a struct and a template;
-//! what it means is decided elsewhere.
+//! Owns the templates and their headers, texts and styles. A page is a struct and a template; use cases make the
+//! decisions.
 
 pub mod account;
 pub mod assets;
@@ -70,7 +70,7 @@ struct ErrorPage<'a> {
     ways: Option<SignedInLinks>,
 }
 
-/// Where a signed-in user goes on from a page of the console that is not for them, or is not there.
+/// The links for a signed-in user on a page of the console that is forbidden or does not exist.
 struct SignedInLinks {
     /// Whether the console is open to the user; otherwise their account is.
     to_console: bool,
@@ -83,7 +83,7 @@ pub fn page(answer: HttpResponseBuilder, template: &impl Template) -> HttpRespon
     page_with(answer, template, &policy(false))
 }
 
-/// The same under another policy, which [`policy`] makes.
+/// The same under another policy, from [`policy`].
 pub fn page_with(
     mut answer: HttpResponseBuilder,
     template: &impl Template,
@@ -101,12 +101,12 @@ pub fn page_with(
     }
 }
 
-/// A problem as a page, in the user's language, with a link to the start page. Holds nothing that a request said.
+/// A problem as a page, in the user's language, with a link to the start page. Contains no part of the request.
 pub fn error_page(context: &Context, problem: &Problem) -> HttpResponse {
     error(context, problem, None)
 }
 
-/// The same with a text of the page that it happened on, and the ways of a signed-in user.
+/// The same with a text of the page where it occurred, and the links for a signed-in user.
 fn error_page_for(
     context: &Context,
     problem: &Problem,
@@ -121,14 +121,13 @@ fn error_page_for(
     )
 }
 
-/// The refusal of a form of the user's account that another sign-in, or none, was given.
+/// The refusal of an account form that belongs to another sign-in or to none.
 fn stale_form(context: &Context) -> HttpResponse {
     let refusal = Refusal::because(Code::Forbidden, Reason::StaleForm);
     flow_error_page(context, &context.problem(refusal.into()), &RestartOptions::default())
 }
 
-/// A problem in the middle of a request that is under way, with the ways to begin again; where none is
-/// known, to the user's account.
+/// A problem during a pending request, with links to restart; if none is known, with a link to the user's account.
 pub fn flow_error_page(
     context: &Context,
     problem: &Problem,
@@ -139,7 +138,7 @@ pub fn flow_error_page(
 
 fn error(context: &Context, problem: &Problem, restart: Option<&RestartOptions>) -> HttpResponse {
     let ui_locales = restart.and_then(|restart| restart.ui_locales.as_deref());
-    // The choice of a language would repeat the address, which may be what is wrong.
+    // Choosing a language would repeat the address, which may itself be the cause.
     let frame = context.frame(ui_locales).shown_once();
     // Fields are not on this page.
     let text = match problem.fields() {

@@ -1,5 +1,5 @@
-//! `/login/password`: a user whose password has to be replaced chooses a new one, and continues with the request
-//! that led to the sign-in.
+//! `/login/password`: a user whose password has to be replaced chooses a new one and continues with the pending
+//! request.
 
 use actix_web::HttpResponse;
 
@@ -33,7 +33,7 @@ const PAGE: &str = "/login/password";
 async fn change(pending_page: &PendingPage, mut form: FormFields) -> PageResult {
     match pending_page.advance(Entry::NewPassword(form.take("new_password"))).await {
         Ok(outcome) => Ok(answered(&pending_page.context, &pending_page.sealed, &outcome)),
-        // The page once more, where the user can correct what was wrong.
+        // The page again, if the user can correct the entry.
         Err(problem) => match problem.code() {
             Code::WeakPassword | Code::TooManyAttempts => ask(pending_page, Some(&problem)).await,
             Code::Unavailable => Ok(show(pending_page, None, Some(&problem))),

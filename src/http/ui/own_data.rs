@@ -1,4 +1,4 @@
-//! `/account/export` and `/account/delete`: users take what is stored about them, and delete their account.
+//! `/account/export` and `/account/delete`: users export their data and delete their account.
 
 use actix_web::http::header;
 use actix_web::{HttpResponse, HttpResponseBuilder};
@@ -68,7 +68,7 @@ pub async fn post_delete(context: Context, form: Result<FormFields, Problem>) ->
 }
 
 impl Visited {
-    /// Whether the sign-in is fresh enough for what needs a fresh authentication.
+    /// Whether the sign-in is fresh enough for sensitive actions.
     pub(super) async fn is_fresh(&self) -> Result<bool, PageError> {
         let (app, here, info) = self.parts();
         let work =
@@ -76,7 +76,7 @@ impl Visited {
         self.context.run(work).await.or_error_page(&self.context)
     }
 
-    /// A refusal. Where the sign-in is too old, `page` says so and offers a new one.
+    /// A refusal. If the sign-in is too old, `page` offers a new one.
     fn stale_or(&self, problem: &Problem, page: &str) -> PageError {
         if problem.code() == Code::ReauthenticationRequired {
             return go_here(HttpResponse::SeeOther(), &self.context.link(page)).into();

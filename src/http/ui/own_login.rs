@@ -1,4 +1,4 @@
-//! `/account/login`: the login name of one's own account, where an operator lets users change it.
+//! `/account/login`: the user's login name, if the operator lets users change it.
 
 use actix_web::{HttpResponse, HttpResponseBuilder};
 
@@ -40,7 +40,7 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> PageRe
             let to = page.with_query(&format!("done={}", Done::LoginChanged));
             Ok(go_here(HttpResponse::SeeOther(), &to))
         }
-        // The page says so and offers a new sign-in.
+        // The page offers a new sign-in.
         Err(problem) if problem.code() == Code::ReauthenticationRequired => {
             Ok(go_here(HttpResponse::SeeOther(), &page))
         }
@@ -54,7 +54,7 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> PageRe
     }
 }
 
-/// That users change their login names; otherwise the page that says so.
+/// Checks that users may change their login names.
 fn require_allowed(context: &Context) -> Result<(), PageError> {
     let allowed = login_change::require_allowed(&context.app).map_err(|refusal| {
         let message = refusal.message.into_owned();

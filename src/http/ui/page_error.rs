@@ -1,7 +1,7 @@
-//! How a page handler ends where it cannot go on.
+//! The errors of page handlers.
 //!
-//! Owns the error type of page handlers: an answer that is ready to be sent, because only the handler knows the
-//! language of its page and how to begin again from there.
+//! Owns the error type of page handlers: a response that is ready to be sent, because only the handler knows the
+//! language of its page and where to restart.
 
 use actix_web::HttpResponse;
 use actix_web::error::InternalError;
@@ -12,10 +12,10 @@ use crate::oauth::restart::RestartOptions;
 
 use super::{error_page, flow_error_page};
 
-/// What a page handler returns.
+/// The result of a page handler.
 pub type PageResult = Result<HttpResponse, PageError>;
 
-/// The answer of a page handler that cannot go on: a page that says why not, or the way to another page.
+/// The response of a page handler that cannot continue: an error page, or a redirect to another page.
 #[derive(Debug)]
 pub struct PageError(Box<HttpResponse>);
 
@@ -39,10 +39,10 @@ impl From<PageError> for actix_web::Error {
 
 /// Turns a problem into the answer of a page handler.
 pub(super) trait OrErrorPage<T> {
-    /// The page that says what is wrong, with a link to the start page.
+    /// The error page, with a link to the start page.
     fn or_error_page(self, context: &Context) -> Result<T, PageError>;
 
-    /// The same with the ways to begin again.
+    /// The same with links to restart.
     fn or_restart_page(self, context: &Context, restart: &RestartOptions) -> Result<T, PageError>;
 }
 

@@ -1,4 +1,4 @@
-//! Passkeys on pages: the forms that a script shows, and what comes back from them.
+//! Passkeys on pages: the forms that a script shows, and the parsing of their values.
 
 use serde_json::Value;
 
@@ -19,7 +19,7 @@ use super::account::{Visited, submitted};
 use super::page_error::PageResult;
 use super::pages::{Done, FactorRow, PasskeyForm, Passkeys};
 
-/// The form of the sign-in page; none where there are no passkeys.
+/// The form of the sign-in page; `None` if passkeys are disabled.
 pub(super) fn sign_in_form(context: &Context, visit: &Visit) -> Option<PasskeyForm> {
     let begun =
         browser_login::begin_with_passkey(&context.app, &visit.visitor, context.now()).ok()??;
@@ -27,10 +27,10 @@ pub(super) fn sign_in_form(context: &Context, visit: &Visit) -> Option<PasskeyFo
     Some(PasskeyForm { challenge, options: public_key.to_string() })
 }
 
-/// The assertion in a form. None where its field is empty: the user has typed something else.
+/// The assertion in a form. `None` if its field is empty: the user has used another method.
 ///
 /// # Errors
-/// `mfa_failed` when it is not one.
+/// `mfa_failed` if it is malformed.
 pub(super) fn assertion(form: &mut FormFields) -> Option<Result<AssertionResponse, Refusal>> {
     let text = form.take("credential");
     let not_one = || Refusal::new(Code::MfaFailed, "The passkey was not accepted.");
@@ -41,7 +41,7 @@ pub(super) fn assertion(form: &mut FormFields) -> Option<Result<AssertionRespons
     (!text.is_empty()).then(|| read().ok_or_else(not_one))
 }
 
-/// Adds a passkey to one's own account.
+/// Adds a passkey to the user's account.
 pub async fn add(context: Context, form: Result<FormFields, Problem>) -> PageResult {
     let (visited, mut form) = submitted(context, form).await?;
     let (challenge, credential) = (form.take("challenge"), form.take("credential"));
@@ -79,7 +79,8 @@ pub async fn rename(context: Context, form: Result<FormFields, Problem>) -> Page
 }
 
 impl Visited {
-    /// The passkeys of an account, with the form for another one where the sign-in is fresh and there is room.
+    /// The passkeys of an account, with the form for another one if the sign-in is fresh and the limit is not
+    /// reached.
     pub(super) async fn passkeys(
         &self,
         overview: &Overview,

@@ -1,7 +1,7 @@
-//! The request that a page belongs to: opened once, when the page is loaded or its form is sent.
+//! The pending request that a page belongs to, opened when the page is loaded or its form is sent.
 //!
-//! Owns what pages on the way to an answer have in common: the request, the sign-in that waits for another step, and
-//! where both lead.
+//! Owns the common part of these pages: the request, the sign-in that waits for another step, and the next page of
+//! both.
 
 use actix_web::HttpResponse;
 
@@ -39,15 +39,15 @@ pub(super) fn open(
     SealedRequest::open(&context.app, text, &visit.visitor, context.now())
 }
 
-/// Where the page that was requested begins. A sign-up or a recovery needs no sign-in, which is where every other step
-/// begins again.
+/// The first page of the requested step. A sign-up or a recovery begins at its own page, every other step at the
+/// sign-in.
 fn beginning(context: &Context) -> RestartOptions {
     let path = context.app.base_path.route(context.path()).unwrap_or_default();
     let page = ["/signup", "/recover"].into_iter().find(|page| path.starts_with(page));
     page.map(|page| RestartOptions::repeating(page, Vec::new())).unwrap_or_default()
 }
 
-/// The page that refuses a text which cannot be used, with the ways to begin again.
+/// The page that refuses an invalid sealed request, with links to restart.
 pub(super) fn unusable(context: &Context, unusable: UnusableRequest) -> PageError {
     let (refusal, restart) = RestartOptions::of_unusable(&context.app, unusable);
     refused(context, refusal, &restart)
@@ -75,7 +75,7 @@ impl PendingPage {
     ) -> Result<(Self, FormFields), PageError> {
         let mut form = form.or_restart_page(&context, &RestartOptions::default())?;
         let (sealed, challenge) = (form.take("flow"), form.take("challenge"));
-        // First of all: a form that this browser was not given changes nothing.
+        // First of all, because a form of another browser must not change anything.
         Ok((Self::of(context, sealed, challenge)?, form))
     }
 
@@ -116,24 +116,24 @@ impl PendingPage {
         self.context.frame(self.sealed.request.ui_locales())
     }
 
-    /// What the application that asked is called.
+    /// The name of the requesting application.
     pub(super) fn client_name(&self) -> Option<String> {
         client_name(&self.context, &self.sealed.request)
     }
 
-    /// What its pages offer to a user who cannot finish them.
+    /// The links to restart for a user who cannot continue.
     pub(super) fn restart(&self) -> RestartOptions {
         RestartOptions::of(&self.context.app, &self.sealed.request).nearest()
     }
 
-    /// The request as use cases know it, in the language of the page, which is that of the mail.
+    /// The request information for use cases, with the language of the page, which is also that of the mail.
     pub(super) fn info(&self) -> RequestInfo {
         let language = self.context.locale(self.sealed.request.ui_locales()).lang();
         self.context.request_info().in_language(language)
     }
 
-    /// The sign-in, if it waits for the step of `page`. Otherwise the answer: the way to
-    /// the page of the step that it waits for, or why there is none.
+    /// The sign-in, if it waits for the step of `page`. Otherwise the response: a redirect to the page of its step,
+    /// or an error page.
     pub(super) async fn waiting(&self, page: &str) -> Result<Waiting, PageError> {
         let Self { context, visit, challenge, .. } = self;
         let (app, visitor) = (context.app.clone(), visit.visitor.clone());
@@ -151,8 +151,8 @@ impl PendingPage {
         context.run(browser_login::continue_sign_in(app, step, visitor, info)).await
     }
 
-    /// The refusal of a step that cannot be corrected: of the form of another step, the way to the page of the step
-    /// that the sign-in waits for.
+    /// The response to a refusal that the user cannot correct. For the form of another step it is a redirect to the
+    /// page of the step that the sign-in waits for.
     pub(super) async fn not_taken(&self, page: &str, problem: &Problem) -> PageError {
         if problem.code() == Code::ValidationFailed
             && let Err(answer) = self.waiting(page).await
@@ -162,13 +162,13 @@ impl PendingPage {
         self.failed(problem)
     }
 
-    /// A page that cannot go on.
+    /// A page that cannot continue.
     pub(super) fn failed(&self, problem: &Problem) -> PageError {
         let restart = RestartOptions::of(&self.context.app, &self.sealed.request);
         flow_error_page(&self.context, problem, &restart).into()
     }
 
-    /// A page that cannot go on. A challenge that is over begins again at `path`, for the same request.
+    /// The response of a page that cannot continue. An expired challenge restarts at `path`, for the same request.
     pub(super) fn failed_or_over(&self, problem: &Problem, path: &'static str) -> PageError {
         if problem.code() != Code::ChallengeInvalid {
             return self.failed(problem);
@@ -178,7 +178,7 @@ impl PendingPage {
         flow_error_page(&self.context, problem, &RestartOptions { ui_locales, ..again }).into()
     }
 
-    /// The answer, with the headers of what the sign-in is for.
+    /// The response, with the headers that the purpose of the sign-in requires.
     pub(super) async fn finish(&self, answer: impl Future<Output = PageResult>) -> PageResult {
         let answer = answer.await.unwrap_or_else(HttpResponse::from);
         Ok(if self.sealed.request.is_own_account() { own_account(answer) } else { answer })
@@ -190,7 +190,7 @@ impl PendingPage {
         go_here(HttpResponse::SeeOther(), &self.context.link(path).with_query(&query))
     }
 
-    /// The sign-in, which says `notice` and goes on with the request that led to it.
+    /// A redirect to the sign-in page, which shows `notice` and continues with the same request.
     pub(super) fn to_login(&self, notice: &str) -> HttpResponse {
         let query = format!("flow={}&notice={notice}", self.sealed.text);
         go_here(HttpResponse::SeeOther(), &self.context.link("/login").with_query(&query))

@@ -15,7 +15,7 @@ pub struct QrImage {
 }
 
 impl QrImage {
-    /// The QR code of a text; none when it is too long for one.
+    /// The QR code of a text; `None` if it is too long for one.
     pub fn of(text: &str) -> Option<Self> {
         let code = QrCode::encode_text(text, QrCodeEcc::Medium).ok()?;
         let size = code.size();
@@ -56,7 +56,8 @@ mod tests {
         assert!(QrImage::of(&"x".repeat(3_000)).is_none());
     }
 
-    /// A scanner reads what was encoded: the rectangles of the path are the dark modules, and each is drawn once.
+    /// The drawing equals the encoded text: the rectangles of the path are the dark modules, and each is drawn
+    /// once.
     #[test]
     fn the_path_draws_the_dark_modules() {
         for text in ["otpauth://totp/Signet:ada?secret=GEZDGNBVGY3TQOJQ&issuer=Signet", "x"] {

@@ -1,5 +1,5 @@
-//! `/recover`: a user who cannot sign in asks for a mail, types the code in it and chooses a new password. The request
-//! that led to the sign-in waits meanwhile.
+//! `/recover`: a user who cannot sign in requests a mail, enters its code and chooses a new password. The request
+//! that required the sign-in stays pending meanwhile.
 
 use std::borrow::Cow;
 
@@ -35,7 +35,7 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResul
     context.check(require_mail(&context.app)).or_error_page(&context)?;
     let pending_page = PendingPage::of_address_or_new(context, &params)?;
     let page = async {
-        // Another mail is asked for: with the address that was typed, until it is another one.
+        // Another mail is requested: the form begins with the previous address.
         let typed = match pending_page.challenge.is_empty() {
             true => None,
             false => waiting(&pending_page).await.ok().and_then(|waiting| waiting.address),
@@ -139,7 +139,7 @@ async fn change_password(pending_page: &PendingPage, mut form: FormFields) -> Pa
     }
 }
 
-/// What is typed to choose a password: the code may be of an app, or a recovery code.
+/// The entries for a new password. The code may come from an app, or be a recovery code.
 pub(super) fn entry(form: &mut FormFields) -> LinkEntry {
     let typed = form.take("code");
     let method = if RecoveryCode::parse(&typed).is_some() {
@@ -151,7 +151,7 @@ pub(super) fn entry(form: &mut FormFields) -> LinkEntry {
     LinkEntry { new_password: Some(form.take("new_password")), code, account: None }
 }
 
-/// Whether the form can be shown again, with what was wrong.
+/// Whether the form can be shown again, with the error.
 pub(super) fn can_be_corrected(problem: &Problem) -> bool {
     matches!(
         problem.code(),
@@ -164,7 +164,7 @@ pub(super) fn can_be_corrected(problem: &Problem) -> bool {
     )
 }
 
-/// What was wrong with a new password or the code beside it, in the language of the page.
+/// The error of a new password or of the code beside it, in the language of the page.
 pub(super) fn said<'a>(frame: &super::Frame<'_>, problem: &'a Problem) -> Cow<'a, str> {
     if is_about_code(problem) {
         return frame.t("recover.wrong_factor").into();
@@ -172,12 +172,12 @@ pub(super) fn said<'a>(frame: &super::Frame<'_>, problem: &'a Problem) -> Cow<'a
     frame.refusal(problem)
 }
 
-/// Whether the code of the second factor is what was wrong.
+/// Whether the error concerns the code of the second factor.
 pub(super) fn is_about_code(problem: &Problem) -> bool {
     matches!(problem.code(), Code::MfaFailed | Code::MfaRequired)
 }
 
-/// A page that cannot go on. A recovery that is over begins again, for the same request.
+/// The response of a page that cannot continue. An expired recovery restarts, for the same request.
 fn failed(pending_page: &PendingPage, problem: &Problem) -> PageError {
     pending_page.failed_or_over(problem, "/recover")
 }
@@ -190,7 +190,7 @@ fn app_and_browser(PendingPage { context, visit, .. }: &PendingPage) -> (App, St
     (context.app.clone(), visit.visitor.browser.clone())
 }
 
-/// The recovery, if it waits for another step; otherwise the page that says why not.
+/// The recovery, if it waits for another step; otherwise the error page.
 async fn waiting(pending_page: &PendingPage) -> Result<WaitingRecovery, PageError> {
     let (app, browser) = app_and_browser(pending_page);
     let (challenge, now) = (pending_page.challenge.clone(), pending_page.context.now());

@@ -1,7 +1,6 @@
-//! From a step of a use case to a page or an answer: shared by the endpoints that people see.
+//! From the step of a use case to a page or a response, for all endpoints that users see.
 //!
-//! Owns which page a step becomes, under which policy, and how an answer reaches a client. Decides
-//! nothing.
+//! Owns the page and the policy of each step, and how a response reaches a client. Makes no decisions.
 
 use actix_web::http::{Method, header};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
@@ -36,8 +35,7 @@ pub fn step(context: &Context, visit: &Visit, step: PageStep) -> HttpResponse {
     step_after(context, visit, step, None)
 }
 
-/// The same after a decision that is refused: where the user is still to be asked, what is wrong stands above the
-/// buttons.
+/// The same after a refused decision: if the user still has to decide, the error is shown above the buttons.
 pub fn step_after(
     context: &Context,
     visit: &Visit,
@@ -92,7 +90,7 @@ pub fn page_of(context: &Context, sealed: &SealedRequest, pending: &IssuedChalle
     context.link(path_of(&pending.step)).with_query(&query)
 }
 
-/// What the log-in page shows.
+/// The data of the sign-in page.
 pub struct Login<'a> {
     /// The request.
     pub sealed: &'a SealedRequest,
@@ -120,7 +118,7 @@ impl<'a> Login<'a> {
         self.show_after(context, visit, answer, None)
     }
 
-    /// The page after something else was done, which `notice` says: a key of a text.
+    /// The page after another action; `notice` is the key of the text about it.
     pub fn show_after(
         &self,
         context: &Context,
@@ -154,7 +152,7 @@ impl<'a> Login<'a> {
     }
 }
 
-/// A page: with the status of what is wrong, if something is.
+/// The head of a page, with the status of the error, if any.
 pub(super) fn head(refused: Option<&Problem>) -> HttpResponseBuilder {
     refused.map_or_else(HttpResponse::Ok, Problem::head)
 }
@@ -192,12 +190,12 @@ fn consent(
     page(answer, &template)
 }
 
-/// What a page of a request offers to a user who cannot finish it.
+/// The links to restart on a page of a request.
 pub fn restart(context: &Context, sealed: &SealedRequest) -> RestartOptions {
     RestartOptions::of(&context.app, &sealed.request).nearest()
 }
 
-/// A place as people read it: a host, or a scheme.
+/// A destination for display: a host, or a scheme.
 fn shown(source: &str) -> &str {
     source.split_once("://").map_or(source.trim_end_matches(':'), |(_, host)| host)
 }
@@ -218,17 +216,17 @@ fn done(context: &Context, visit: &Visit, answer: &Answer) -> HttpResponse {
     go(context, HttpResponse::SeeOther(), to, answer.ui_locales.as_deref())
 }
 
-/// A registered place, and the address there.
+/// A registered destination, and the address there.
 #[derive(Clone, Copy)]
 pub struct Redirection<'a> {
     /// The place.
     pub redirect: &'a RegisteredRedirect,
-    /// The address, with what the client is told.
+    /// The address, with the response to the client.
     pub location: &'a str,
 }
 
-/// Sends the browser to a registered place: after a form always with 303, so that what was typed is
-/// not sent on (RFC 9700 §4.12).
+/// Sends the browser to a registered destination: after a form always with 303, so that the entries are not
+/// forwarded (RFC 9700 §4.12).
 pub fn go(
     context: &Context,
     mut answer: HttpResponseBuilder,
@@ -254,9 +252,8 @@ pub fn go_here(mut answer: HttpResponseBuilder, to: &Link) -> HttpResponse {
 /// The longest form that is turned into an address.
 const MAX_FORM: usize = 6 * 1024;
 
-/// A form from another site comes without our cookies, which are `SameSite=Lax`: the browser is asked to
-/// come again to `to` with the same in the address, and brings them. None where it brought them already,
-/// or nothing can be won.
+/// Forms from other sites carry no cookies, because these are `SameSite=Lax`. Redirects the browser to `to` with
+/// the same parameters, which sends the cookies. `None` if they were already sent, or if a redirect would not help.
 pub fn once_more(
     request: &HttpRequest,
     visit: &Visit,
@@ -270,7 +267,7 @@ pub fn once_more(
     again.then(|| go_here(HttpResponse::SeeOther(), &to.with_query(&params.encoded())))
 }
 
-/// The page after a successful sign-in, or wherever a request goes on.
+/// The page after a successful sign-in, or after another step of a request.
 pub fn onwards(context: &Context, SealedRequest { request, text }: &SealedRequest) -> Link {
     let flow = format!("flow={text}");
     match request.aim {
@@ -289,7 +286,7 @@ pub fn onwards(context: &Context, SealedRequest { request, text }: &SealedReques
     }
 }
 
-/// A page of a request that was loaded anew where only its form is taken: back to where the request stands, if
+/// The response to reloading an address that only takes forms: a redirect to the current page of the request, if
 /// the address names one of this browser.
 pub fn reloaded(context: &Context, request: &HttpRequest, problem: &Problem) -> HttpResponse {
     let params = Params::parse(request.query_string().as_bytes()).unwrap_or_default();
@@ -310,7 +307,7 @@ fn is_loaded_anew(request: &HttpRequest, problem: &Problem) -> bool {
     problem.code() == Code::MethodNotAllowed && request.method() == Method::GET
 }
 
-/// What a scope that was asked for together with `audience` means.
+/// The texts of a scope that was requested together with `audience`.
 pub fn scope_item(
     context: &Context,
     locale: Locale,
@@ -325,7 +322,7 @@ pub fn scope_item(
     ConsentItem::of_api(scope, identifier, description)
 }
 
-/// What the client is called that a request leads to.
+/// The name of the client of a request.
 pub fn client_name(context: &Context, request: &PendingRequest) -> Option<String> {
     let client = context.app.client(&request.authorization()?.client_id)?;
     Some(client.metadata.name.clone())

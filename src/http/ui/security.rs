@@ -1,4 +1,4 @@
-//! `/account/security`: the second factors and passkeys of one's own account.
+//! `/account/security`: the second factors and passkeys of the user's account.
 
 use actix_web::HttpResponse;
 use actix_web::http::header;
@@ -41,7 +41,7 @@ pub async fn begin_totp(context: Context, form: Result<FormFields, Problem>) -> 
     let (app, here, info) = visited.parts();
     let work = totp_enrolment::begin_totp(app, here.into(), info.now);
     let TotpSetup { setup, .. } = visited.run(work).await?;
-    // Base64url: nothing in it needs escaping.
+    // Base64url needs no escaping.
     let query = format!("setup={setup}");
     let to = visited.context.link("/account/security/totp").with_query(&query);
     Ok(go_here(HttpResponse::SeeOther(), &to))
@@ -65,7 +65,7 @@ pub async fn confirm_totp(context: Context, form: Result<FormFields, Problem>) -
     match visited.context.run(work).await {
         Ok(enrolled) if enrolled.recovery_codes.is_empty() => Ok(visited.done(Done::FactorAdded)),
         Ok(enrolled) => Ok(visited.show_codes(Some(Done::FactorAdded), &enrolled.recovery_codes)),
-        // The page once more, where the user can correct what was wrong.
+        // The page again, if the user can correct the entry.
         Err(problem)
             if !problem.fields().is_empty()
                 || matches!(problem.code(), Code::TooManyAttempts | Code::Unavailable) =>
@@ -76,7 +76,7 @@ pub async fn confirm_totp(context: Context, form: Result<FormFields, Problem>) -
     }
 }
 
-/// Removes a factor. Before the only one, the user is asked once more.
+/// Removes a factor. The only one needs a confirmation.
 pub async fn remove(context: Context, form: Result<FormFields, Problem>) -> PageResult {
     let (visited, mut form) = submitted(context, form).await?;
     let id = visited.check(factor_id(&form.take("id")))?;
@@ -118,7 +118,7 @@ pub async fn codes_file(context: Context, form: Result<FormFields, Problem>) -> 
 }
 
 impl Visited {
-    /// What comes after a form that did what it was for.
+    /// The response to a form that succeeded.
     pub(super) fn done(&self, what: Done) -> HttpResponse {
         let to = self.context.link("/account/security").with_query(&format!("done={what}"));
         go_here(HttpResponse::SeeOther(), &to)
@@ -132,12 +132,12 @@ impl Visited {
         self.context.run(work).await.map_err(|problem| self.failed(&problem))
     }
 
-    /// What a form of the page says, if it can be read.
+    /// A parsed form of the page, or the response to an invalid one.
     pub(super) fn check<T>(&self, parsed: Result<T, Refusal>) -> Result<T, PageError> {
         self.context.check(parsed).map_err(|problem| self.failed(&problem))
     }
 
-    /// A refusal. Where the sign-in is too old, the page says so and offers a new one.
+    /// A refusal. If the sign-in is too old, the page offers a new one.
     pub(super) fn failed(&self, problem: &Problem) -> PageError {
         if problem.code() == Code::ReauthenticationRequired {
             let page = self.context.link("/account/security");
@@ -146,14 +146,14 @@ impl Visited {
         flow_error_page(&self.context, problem, &RestartOptions::default()).into()
     }
 
-    /// The question whether the only second factor is to be removed; none where it is another one, or where the
-    /// refusal of the removal says more.
+    /// The confirmation before removing the only second factor. `None` for another factor, or if the removal would
+    /// be refused anyway.
     async fn is_sure(&self, id: FactorId) -> Option<HttpResponse> {
         let (app, here, info) = self.parts();
         let work = factors::own_overview(app, here.into(), info.now);
         let (overview, is_fresh) = self.context.run(work).await.ok()?;
         let [only] = overview.factors.as_slice() else { return None };
-        // A passkey that only replaces the password is no second factor.
+        // A passkey that only replaces the password is not a second factor.
         let is_second = only.kind == FactorKind::Totp || overview.asks_second;
         (is_fresh && is_second && only.id == id).then(|| {
             let template = RemoveFactorPage {
@@ -206,10 +206,10 @@ impl Visited {
         let shown = totp_enrolment::shown_again(&context.app, &here.user, setup, context.now());
         let TotpSetup { setup, secret, otpauth_uri } = match context.check(shown) {
             Ok(shown) => shown,
-            // Expired: the page before offers to begin again.
+            // Expired: the previous page offers to restart.
             Err(_) => return go_here(HttpResponse::SeeOther(), &context.link("/account/security")),
         };
-        // Base64url: nothing in it needs escaping.
+        // Base64url needs no escaping.
         let here = format!("/account/security/totp?setup={setup}");
         let frame = Frame { here: Some(&here), ..context.frame(None) };
         let locale = frame.locale;

@@ -35,7 +35,7 @@ pub(super) struct FirstTokenPage<'a> {
     pub(super) has_console: bool,
 }
 
-/// The form. Opening it consumes nothing: link previews and impatient browsers do no harm.
+/// The form. Opening it does not use the link, so link previews and prefetching do no harm.
 pub async fn get(context: Context, token: Path<String>) -> PageResult {
     let checked = setup::check_link(context.app.clone(), token.to_string(), context.request_info());
     context.run(checked).await.or_error_page(&context)?;
@@ -81,7 +81,7 @@ pub(super) fn quoted(login: &str) -> String {
     serde_json::to_string(login).unwrap_or_default().replace('\'', "\\u0027")
 }
 
-/// The form once more, with what was wrong beside the field and the login kept.
+/// The form again, with the error beside the field. The login is kept.
 fn again(context: &Context, token: &str, login: &str, problem: &Problem) -> PageResult {
     let correctable =
         matches!(problem.code(), Code::ValidationFailed | Code::WeakPassword | Code::LoginTaken);

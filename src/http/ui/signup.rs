@@ -1,5 +1,6 @@
-//! `/signup`: a user makes an account. Where an address is proven first, the address and the mailed code come before
-//! it. The request that led to the sign-in waits meanwhile, and goes on in the browser in which the code was typed.
+//! `/signup`: a user creates an account. If an address has to be verified first, the address and the mailed code
+//! come before it. The request that required the sign-in stays pending meanwhile, and continues in the browser in
+//! which the code was entered.
 
 use std::future::ready;
 
@@ -27,10 +28,10 @@ use super::pending_page::PendingPage;
 use super::render::{go_here, head, onwards};
 use super::signup_account::{AccountFormView, Typed, can_be_corrected, read};
 
-/// Says on the sign-in page that there is an account.
+/// The notice on the sign-in page that the account was created.
 pub(super) const DONE: &str = "created";
 
-/// A field that people do not see and programs fill in.
+/// A hidden field that only automated programs fill in.
 const DECOY: &str = "website";
 
 /// The form for the address, or for the account.
@@ -39,7 +40,7 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResul
     let way = way(&context).or_error_page(&context)?;
     let pending_page = PendingPage::of_address_or_new(context, &params)?;
     let page = match way {
-        // Another mail is asked for: with the address that was typed, until it is another one.
+        // Another mail is requested: the form begins with the previous address.
         Way::ByMail => {
             let typed = waiting(&pending_page).map(|waiting| waiting.address).unwrap_or_default();
             show_email(&pending_page, &typed, None)
@@ -164,12 +165,12 @@ fn way(context: &Context) -> Result<Way, Problem> {
     Ok(Way::AtOnce)
 }
 
-/// That users sign up with a mailed code; otherwise the page that says so.
+/// Checks that users sign up with a mailed code.
 fn require_mail(context: &Context) -> Result<(), PageError> {
     context.check(sign_up::require(&context.app, Registration::Verified)).or_error_page(context)
 }
 
-/// A page that cannot go on. A sign-up that is over begins again, for the same request.
+/// The response of a page that cannot continue. An expired sign-up restarts, for the same request.
 fn failed(pending_page: &PendingPage, problem: &Problem) -> PageError {
     pending_page.failed_or_over(problem, "/signup")
 }
@@ -216,7 +217,8 @@ async fn registered(
     }
 }
 
-/// Signs the new user in as at every sign-in: what is asked for besides the password is asked for here as well.
+/// Signs the new user in like at every other sign-in: factors that are required besides the password are required
+/// here as well.
 async fn sign_in(pending_page: &PendingPage, login: String, password: &str) -> HttpResponse {
     let PendingPage { context, visit, sealed, .. } = pending_page;
     let Ok(password) = Password::for_verification(password) else {
@@ -228,7 +230,7 @@ async fn sign_in(pending_page: &PendingPage, login: String, password: &str) -> H
     let work = browser_login::sign_in(app, typed, visitor, context.request_info());
     match context.run(work).await {
         Ok(outcome) => answered(context, sealed, &outcome),
-        // The account is there.
+        // The account exists.
         Err(_) => pending_page.to_login(DONE),
     }
 }

@@ -13,7 +13,7 @@ use crate::oauth::restart::RestartOptions;
 use super::pages::{AccountErrors, SignupAccountPage};
 use super::{Frame, page_with, policy};
 
-/// What was typed, without the password.
+/// The entries, without the password.
 #[derive(Default)]
 pub(super) struct Typed {
     login: String,
@@ -36,21 +36,21 @@ impl Typed {
     }
 }
 
-/// Where the form is, and what it leads to.
+/// The address of the form and its context.
 pub(super) struct AccountFormView<'a> {
     /// The languages that the application named.
     pub(super) ui_locales: Option<&'a str>,
-    /// The application that asked, by its name.
+    /// The name of the requesting application.
     pub(super) client_name: Option<&'a str>,
     /// Where it is sent.
     pub(super) action: Link,
-    /// Names and values that come back with it.
+    /// The hidden fields: names and values.
     pub(super) hidden: Vec<(&'static str, &'a str)>,
-    /// The proven address; none where none is asked for.
+    /// The verified address; `None` if none is required.
     pub(super) address: Option<&'a str>,
     /// For users who have an account.
     pub(super) sign_in: Link,
-    /// How to begin again.
+    /// The links to restart.
     pub(super) restart: &'a RestartOptions,
 }
 
@@ -93,7 +93,7 @@ pub(super) fn read(form: &mut FormFields) -> AccountForm {
     }
 }
 
-/// Whether the form can be shown again, with what was wrong.
+/// Whether the form can be shown again, with the error.
 pub(super) fn can_be_corrected(problem: &Problem) -> bool {
     matches!(
         problem.code(),

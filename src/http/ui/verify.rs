@@ -32,7 +32,7 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> PageRe
 async fn check(pending_page: &PendingPage, mut form: FormFields) -> PageResult {
     let context = &pending_page.context;
     let method = method(&form.take("method"));
-    // A recovery code in the field for the code of an app is one all the same.
+    // A recovery code is also accepted in the field for the code of an app.
     let typed = form.take("code");
     let method =
         if RecoveryCode::parse(&typed).is_some() { CodeMethod::RecoveryCode } else { method };
@@ -48,7 +48,7 @@ async fn check(pending_page: &PendingPage, mut form: FormFields) -> PageResult {
     match pending_page.advance(entry).await {
         Ok(outcome) => Ok(answered(context, &pending_page.sealed, &outcome)),
         Err(problem) => match problem.code() {
-            // The page once more, where the user can correct what was wrong.
+            // The page again, if the user can correct the entry.
             Code::MfaFailed | Code::TooManyAttempts | Code::Unavailable => {
                 show(pending_page, method, Some(Wrong(&problem, by_passkey))).await
             }
@@ -57,7 +57,7 @@ async fn check(pending_page: &PendingPage, mut form: FormFields) -> PageResult {
     }
 }
 
-/// The kind of code that the page asks for: of an app, unless the user asked for the other one.
+/// The kind of code that the page expects: of an app, unless the user chose the other kind.
 fn method(given: &str) -> CodeMethod {
     if given == CodeMethod::RecoveryCode.method().as_str() {
         CodeMethod::RecoveryCode
@@ -68,7 +68,7 @@ fn method(given: &str) -> CodeMethod {
 
 const PAGE: &str = "/login/verify";
 
-/// What was refused, and whether it was a passkey.
+/// The refusal, and whether it concerns a passkey.
 struct Wrong<'a>(&'a Problem, bool);
 
 async fn show(
@@ -79,7 +79,7 @@ async fn show(
     let Waiting { user, step, public_key } = pending_page.waiting(PAGE).await?;
     let PendingPage { context, visit, sealed, challenge } = pending_page;
     let has = |method: CodeMethod| step.methods().contains(&method.method());
-    // An account that has one kind of code is asked for that one.
+    // If the account has only one kind of code, the page expects that one.
     let method = [method, CodeMethod::RecoveryCode].into_iter().find(|kind| has(*kind));
     let method = method.unwrap_or(CodeMethod::Totp);
     let frame = pending_page.frame();

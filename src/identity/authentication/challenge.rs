@@ -1,7 +1,7 @@
-//! The challenge that stands for an authentication under way: sealed, handed to the caller, stored nowhere.
+//! The challenge of a pending authentication: sealed and handed to the caller, not stored.
 //!
-//! Owns its form, its life and what it is bound to. An older copy of a challenge rolls nothing back: failures
-//! are counted for the account, and the id counts once.
+//! Owns its form, its lifetime and its binding. An older copy of a challenge cannot undo anything: failures are
+//! counted for the account, and the id is single-use.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -25,7 +25,7 @@ use super::{
     challenge_invalid, mailbox, waiting,
 };
 
-/// The length of what is sealed is a multiple of this, in bytes.
+/// Sealed values are padded to a multiple of this, in bytes.
 pub(super) const PADDED_TO: usize = 256;
 
 /// How much longer than its life the id of an authentication is kept, so that a clock that is set back opens no
@@ -42,7 +42,7 @@ pub enum Channel<'a> {
 }
 
 impl Channel<'_> {
-    /// What a challenge is sealed for.
+    /// The sealing purpose of a challenge.
     pub(super) fn purpose(self) -> String {
         match self {
             Self::Api => "authentication/v1/api".to_owned(),
@@ -61,14 +61,14 @@ impl Channel<'_> {
     }
 }
 
-/// An authentication under way. `A` is what it is for.
+/// A pending authentication. `A` is its aim.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PendingAuthentication<A> {
     id: [u8; 16],
     /// When its first factor was checked.
     pub begun_at: Timestamp,
     pub(super) progress: Progress,
-    /// What it is for.
+    /// Its aim.
     pub aim: A,
     /// Whether one of its steps is a mailed code, which takes longer to arrive.
     #[serde(default)]
@@ -81,18 +81,18 @@ pub struct IssuedChallenge {
     pub challenge: String,
     /// Seconds until it ends.
     pub expires_in: i64,
-    /// What it waits for.
+    /// Its next step.
     pub step: RemainingStep,
 }
 
 impl std::fmt::Debug for IssuedChallenge {
-    // Without the text: debug output ends up in logs.
+    // Without the text, because debug output may end up in logs.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("IssuedChallenge").field("step", &self.step).finish_non_exhaustive()
     }
 }
 
-/// What a step leads to.
+/// The result of a step.
 pub enum Continuation {
     /// The user is authenticated.
     Completed(Box<Completed>),
@@ -100,14 +100,14 @@ pub enum Continuation {
     Pending(IssuedChallenge),
 }
 
-/// What the authentication with this id uses up.
+/// The single-use id of the authentication.
 pub(super) fn single_use(id: &[u8; 16], begun_at: Timestamp, life: TimeSpan) -> SingleUse {
     let id = token_hash(&format!("authentication/{}", URL_SAFE_NO_PAD.encode(id)));
     SingleUse { id, kept_until: begun_at + life + KEPT_LONGER }
 }
 
 impl<A> PendingAuthentication<A> {
-    /// One that was begun in another way, under its id.
+    /// Continues one that began in another way, under its id.
     pub(super) const fn resume(
         id: [u8; 16],
         begun_at: Timestamp,
@@ -131,7 +131,7 @@ impl<A> PendingAuthentication<A> {
         (self.begun_at + self.life(channel) - now).secs()
     }
 
-    /// What this authentication waits for.
+    /// The next step of this authentication.
     ///
     /// # Errors
     /// See [`waiting`].
@@ -215,7 +215,7 @@ impl<A: Serialize> PendingAuthentication<A> {
 }
 
 impl<A: DeserializeOwned> PendingAuthentication<A> {
-    /// The authentication behind a challenge. That its step is not taken yet is decided later.
+    /// Opens a challenge. Whether its step has already been taken is checked later.
     ///
     /// # Errors
     /// `challenge_invalid`, the same for every reason.

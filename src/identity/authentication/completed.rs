@@ -1,8 +1,8 @@
 //! A user who has completed every step of an authentication.
 //!
-//! Owns what the last step writes besides what it opens: the id that is used up, the new password, the
-//! forgiven attempt, the known network, the audit event. All of it is in the transaction that opens a session,
-//! a sign-in at the pages or an authorization code.
+//! Owns what the last step writes besides what it opens: the used id, the new password, the returned attempt, the
+//! known network, the audit event. All of it is in the transaction that opens a session, a sign-in at the pages or
+//! an authorization code.
 
 use crate::app::{App, AuditedTx};
 use crate::domain::audit::{Event, EventKind};
@@ -27,7 +27,7 @@ pub struct Completed {
     pub user: User,
     /// When and how they authenticated.
     pub authentication: Authentication,
-    /// New recovery codes, where the user has enrolled the first factor on the way. Shown once.
+    /// New recovery codes, if the user has enrolled the first factor in this authentication. Shown once.
     pub recovery_codes: Vec<RecoveryCode>,
     pub(super) how: How,
 }
@@ -40,14 +40,14 @@ pub(super) enum How {
     Continued(Continued),
 }
 
-/// What the last of several requests writes.
+/// The writes of the last of several requests.
 pub(super) struct Continued {
     pub(super) purpose: Purpose,
     /// See [`Progress`](super::Progress).
     pub(super) is_counted: bool,
     pub(super) counted_everywhere: bool,
     pub(super) single_use: Option<SingleUse>,
-    /// The hash of the new password, where the user had to choose one.
+    /// The hash of the new password, if the user had to choose one.
     pub(super) new_password: Option<String>,
 }
 
@@ -64,7 +64,7 @@ impl Completed {
         if let Some(SingleUse { id, kept_until }) = single_use
             && !spent_ids::spend(tx, id, *kept_until).await?
         {
-            // Of several requests at once. The winner has forgiven the attempt.
+            // A concurrent request won, and has returned the attempt.
             self.record_refusal(tx, "challenge_used").await?;
             return Err(challenge_invalid().into());
         }
@@ -77,7 +77,7 @@ impl Completed {
         }
     }
 
-    /// Records what came of it, forgives the attempt and remembers the network.
+    /// Records the outcome, returns the attempt and records the network.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -100,8 +100,8 @@ impl Completed {
         }
     }
 
-    /// Forgives the attempt, where a password was counted, and remembers the network. Whether it is new to the
-    /// account. A step-up without a password signs in from nowhere: its session was opened before.
+    /// Returns the attempt, if a password was counted, and records the network. Returns whether it is new to the
+    /// account. A step-up without a password records no network, because its session was opened before.
     async fn note_network(&self, tx: &mut AuditedTx, continued: &Continued) -> Result<bool, Fault> {
         let login = self.user.login_name()?;
         match continued {
@@ -126,8 +126,8 @@ impl Completed {
         }
     }
 
-    /// Records why it was not enough. The answer is that to a wrong password, or to an invalid challenge: another
-    /// would tell which part was right.
+    /// Records why it was refused. The answer is that to a wrong password, or to an invalid challenge, because any
+    /// other would reveal which part was right.
     pub async fn refuse(&self, tx: &mut AuditedTx, why: &'static str) -> Failure {
         if let Err(fault) = self.refused(tx, why).await {
             return fault.into();
@@ -144,8 +144,8 @@ impl Completed {
     }
 }
 
-/// Stores a new password. Everything that the old one opened ends, as with any change of it. The user as they are
-/// then; none when the account has changed meanwhile.
+/// Stores a new password and ends all sessions, like any change of it. Returns the user afterwards; `None` when the
+/// account has changed meanwhile.
 async fn store_password(
     tx: &mut AuditedTx,
     user: &User,
@@ -162,7 +162,7 @@ async fn store_password(
     Ok(Some(User { session_epoch, must_change_password: false, ..user.clone() }))
 }
 
-/// Stores a new password after which another step follows. The epoch that it raised.
+/// Stores a new password before another step. Returns the raised epoch.
 ///
 /// # Errors
 /// `challenge_invalid` when the account has changed meanwhile; faults.

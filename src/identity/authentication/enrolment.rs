@@ -13,7 +13,7 @@ use crate::store::users;
 use super::{PendingAuthentication, another_entry, challenge_invalid, read_anew};
 
 impl<A> PendingAuthentication<A> {
-    /// Whether the user may put the enrolment off that this authentication waits for, and who it is.
+    /// The user, and whether they may postpone the enrolment that this authentication waits for.
     ///
     /// # Errors
     /// `challenge_invalid`; `validation_failed` when it waits for another step; faults.
@@ -36,8 +36,7 @@ impl<A> PendingAuthentication<A> {
     }
 }
 
-/// Stores the factor if the code is right. It is stored also where nothing is opened in the end: the user has
-/// it in their app.
+/// Stores the factor if the code is right, even if the sign-in fails later, because the user has it in their app.
 ///
 /// # Errors
 /// As [`totp_enrolment::confirm_totp`].

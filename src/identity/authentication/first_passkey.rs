@@ -1,7 +1,7 @@
 //! The first step of a sign-in that begins with a passkey.
 //!
-//! Owns its order: the credential and its account are read, the assertion is judged and noted, and the rule says what
-//! follows.
+//! Owns its order: the credential and its account are read, the assertion is verified and recorded, and the rule
+//! decides the next step.
 
 use crate::app::App;
 use crate::domain::audit::{Event, EventKind};
@@ -16,8 +16,8 @@ use crate::identity::write_limit::UserWrite;
 
 use super::{Advanced, Progress, SingleUse, Taken, challenge_invalid, conclude, counted};
 
-/// Takes the first step of a sign-in with a passkey, which is the last one unless the account asks for more. What
-/// that changes is written in the transaction that opens something.
+/// Takes the first step of a sign-in with a passkey, which is the last one unless the account requires more. Its
+/// changes are written in the transaction that opens a session.
 ///
 /// # Errors
 /// `mfa_failed`, the same for an unknown credential, a disabled user and a wrong signature; `challenge_invalid`
@@ -37,7 +37,7 @@ pub async fn begin_with_passkey(
     drop(reader);
     let state = account.as_ref().map(account_state);
     let may_count = state.is_some_and(|state| inactive_user(state.user, None).next().is_none());
-    // No hash bounds how often a user signs in like that, and each time leaves rows.
+    // No hash limits the rate of such sign-ins, and each leaves rows.
     if let Some(account) = account.as_ref().filter(|_| may_count && judged.is_valid()) {
         UserWrite::new(app).take(&account.user)?;
     }

@@ -1,8 +1,8 @@
-//! The step in which a user types a code from the mail of the account, before they enrol a second factor: a thief of
-//! the password must not enrol one.
+//! The step in which a user types a mailed code before enrolling a second factor, so that an attacker with the
+//! password cannot enrol one.
 //!
-//! Owns whose the code is: it goes to the verified address and counts in the authentication that it was sent for. Each
-//! authentication has a code of its own, so that a thief of the password does not void the owner's by signing in.
+//! The code goes to the verified address and works only in its authentication. Each authentication has its own code,
+//! so that an attacker with the password does not invalidate the owner's by signing in.
 
 use crate::app::{App, AuditedTx, outbox};
 use crate::base::id::UserId;
@@ -33,7 +33,7 @@ fn subject_of(user: UserId, authentication: &TokenHash) -> Vec<u8> {
     subject
 }
 
-/// Mails a code for the authentication; the one that was sent for it before is void.
+/// Mails a code for the authentication; the one that was sent for it before is invalid.
 pub(super) async fn send(
     app: &App,
     progress: &Progress,
@@ -42,7 +42,7 @@ pub(super) async fn send(
 ) -> Result<(), Failure> {
     outbox::require_room(app).await?;
     let (user, epoch, flow) = (progress.user, progress.epoch, &authentication.id);
-    // A refusal takes everything back: what is over the limit costs no disk.
+    // A refusal rolls everything back, so that requests over the limit cost no disk.
     app.transaction_or_nothing(info, async |tx| {
         if !users::hold(tx, user, epoch).await? {
             return Err(challenge_invalid().into());
@@ -73,11 +73,11 @@ pub(super) async fn check(
     typed: &Secret<String>,
     info: &RequestInfo,
 ) -> Result<(), Failure> {
-    // Without an id there is no code: such callers send their users to the pages.
+    // Callers without an id get no code: they send their users to the pages.
     let SingleUse { id: flow, .. } = authentication.ok_or_else(challenge_invalid)?;
     let subject = subject_of(user.id, flow);
     let name = CodeName { purpose: PURPOSE, subject: &subject, flow_hash: flow };
-    // A refusal is committed: the try counts.
+    // A refusal is committed, because the attempt counts.
     app.transaction(info, async |tx: &mut AuditedTx| {
         let right = match mailed_codes::check(tx, name, typed.expose()).await? {
             Some(code) => mailed_codes::consume(tx, &code.link_hash).await?,
@@ -93,12 +93,12 @@ pub(super) async fn check(
 }
 
 fn wrong_code() -> Refusal {
-    let message = "The code is wrong, expired, or was replaced by a newer one. After five tries, sign in again.";
+    let message = "The code is wrong, expired, or was replaced by a newer one. After five attempts, sign in again.";
     Refusal::new(Code::MfaFailed, message)
 }
 
 impl<A> PendingAuthentication<A> {
-    /// Whether a code was sent that this authentication can go on with.
+    /// Whether a code was sent that this authentication can use.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -112,7 +112,7 @@ impl<A> PendingAuthentication<A> {
         Ok(mailed_codes::pending(app, PURPOSE, &subject, now).await?.is_some())
     }
 
-    /// Sends the code that this authentication waits for; the one before is void.
+    /// Sends the code that this authentication waits for; the one before is invalid.
     ///
     /// # Errors
     /// `challenge_invalid`; `validation_failed` when it waits for another step; `too_many_attempts`; unavailable
@@ -125,7 +125,7 @@ impl<A> PendingAuthentication<A> {
     ) -> Result<(), Failure> {
         let Waiting { step, .. } = self.waiting(app, channel, info.now).await?;
         if !step.is_mailed_code() {
-            let message = "This challenge does not wait for a mailed code.";
+            let message = "This challenge does not expect a mailed code.";
             return Err(Refusal::field("challenge", "unexpected", message).into());
         }
         send(app, &self.progress, &self.single_use(channel), info).await

@@ -1,10 +1,10 @@
-//! An authentication under way: what its user has completed, which step is next, and how it ends.
+//! Authentication: the completed factors, the next step, and the end.
 //!
-//! Owns the order of every step, wherever the user authenticates: the account is read anew,
-//! [`next_step`](crate::domain::authn::next_step) says what it waits for, the entry is checked, and the same
-//! rule says what follows. `/v1`, the pages and the authorization challenge endpoint only encode the result.
-//! [`Completed`] is the only way to a session, and only this module makes one. How a challenge is sealed is
-//! `challenge`'s; how a user without any completed factor begins is `authenticate`'s.
+//! Owns the order of every step, for all interfaces: the account is read again,
+//! [`next_step`](crate::domain::authn::next_step) decides the step, the entry is checked, and the same rule decides
+//! what follows. `/v1`, the pages and the authorization challenge endpoint only encode the result. [`Completed`] is
+//! the only way to a session, and only this module creates one. Challenges are sealed in `challenge`; an
+//! authentication with a password starts in `authenticate`.
 //!
 //! A new method is a variant of [`Entry`] and an arm in [`advance`].
 
@@ -56,13 +56,13 @@ pub use remaining_step::{RemainingStep, unmet_requirements};
 use remaining_step::{another_entry, waits_for_code};
 pub use waiting::{Waiting, waiting};
 
-/// What a user entered for the step that an authentication waits for.
+/// The user's entry for the next step.
 pub enum Entry {
     /// A code of a second factor.
     Code(TypedCode),
     /// The password, typed again to step a sign-in up.
     Password(Password),
-    /// What a passkey has signed.
+    /// The response of a passkey.
     Passkey(AssertionResponse),
     /// A new password, as typed.
     NewPassword(String),
@@ -74,7 +74,7 @@ pub enum Entry {
     MailedCode(Secret<String>),
 }
 
-/// What a right password leads to.
+/// The result of a right password.
 pub enum Begun {
     /// It is enough.
     Completed(Box<Completed>),
@@ -82,17 +82,17 @@ pub enum Begun {
     Pending(Box<FirstFactor>),
 }
 
-/// A right password that is not enough, of which nothing is recorded yet.
+/// A right password that needs another step and has not been recorded yet.
 #[must_use = "a password that was judged leaves an audit event"]
 pub struct FirstFactor {
-    /// What was completed.
+    /// The completed factors.
     pub progress: Progress,
-    /// What is missing.
+    /// The next step.
     pub step: RemainingStep,
     authenticated: AuthenticatedUser,
 }
 
-/// What a step leads to.
+/// The result of a step.
 pub enum Advanced {
     /// The user is authenticated.
     Completed(Box<Completed>),
@@ -102,17 +102,17 @@ pub enum Advanced {
 
 /// One step of an authentication.
 pub struct Step {
-    /// What was completed before.
+    /// The factors completed before.
     pub progress: Progress,
-    /// What the user entered.
+    /// The user's entry.
     pub entry: Entry,
-    /// What the last step uses up; none where the caller guards it in another way.
+    /// The id that the last step uses; `None` if the caller prevents replay in another way.
     pub single_use: Option<SingleUse>,
-    /// The challenge that a passkey has to answer, in base64url.
+    /// The challenge for a passkey, in base64url.
     pub passkey_challenge: String,
 }
 
-/// The id of an authentication, which counts once.
+/// The single-use id of an authentication.
 #[derive(Clone)]
 pub struct SingleUse {
     /// The hash of the id.
@@ -125,8 +125,7 @@ pub struct SingleUse {
 /// and of one whose account has changed since.
 #[must_use]
 pub fn challenge_invalid() -> Refusal {
-    let message = "The challenge is invalid, expired or already used, or the account has changed since. Begin \
-                   again.";
+    let message = "The challenge is invalid, expired or already used, or the account has changed since. Start again.";
     Refusal::new(Code::ChallengeInvalid, message)
 }
 
@@ -148,12 +147,11 @@ impl Entry {
 }
 
 impl AuthenticatedUser {
-    /// What the right password leads to, where the request and its client want `demand`.
+    /// Decides what follows the right password, given the requirements of the request and its client.
     ///
     /// # Errors
-    /// `invalid_credentials`, once it is recorded, where it leads to nothing: another answer than for a wrong
-    /// password would tell that this one is right. [`unmet_requirements`], which tells it as a second factor
-    /// that is asked for does.
+    /// `invalid_credentials`, after recording it, if the sign-in is refused: any other answer would reveal that the
+    /// password is right. [`unmet_requirements`], which reveals it like a request for a second factor does.
     pub async fn proceed(
         self,
         app: &App,
@@ -212,7 +210,7 @@ impl AuthenticatedUser {
 }
 
 impl FirstFactor {
-    /// Records it. `place` tells the audit events of one place from those of others; nothing for `/v1`.
+    /// Records it. `place` is the place in audit events; `None` for `/v1`.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -237,7 +235,7 @@ impl FirstFactor {
         &self.authenticated.user
     }
 
-    /// Records that nothing comes of it, and why.
+    /// Records that it was refused, and why.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -248,13 +246,13 @@ impl FirstFactor {
     }
 }
 
-/// Takes one step. What the last step changes is written in the transaction that opens something, by
-/// [`Completed::enter`]. A code is counted and used up here, also where nothing is opened in the end: a code
-/// whose check was undone could be guessed without being counted.
+/// Takes one step. The changes of the last step are written by [`Completed::enter`], in the transaction that opens
+/// a session. A code is counted and used here, even if the sign-in fails later: if its check were rolled back, it
+/// could be guessed without being counted.
 ///
 /// # Errors
-/// `challenge_invalid`; what is wrong with the entry, after which the same authentication can go on; too many
-/// attempts; unavailable when hashing or storage cannot keep up.
+/// `challenge_invalid`; errors of the entry, after which the same authentication can continue; too many attempts;
+/// unavailable when hashing or storage cannot keep up.
 pub async fn advance(app: &App, step: Step, info: &RequestInfo) -> Result<Advanced, Failure> {
     let Step { progress, entry, single_use, passkey_challenge } = step;
     let now = info.now;
@@ -309,7 +307,7 @@ pub async fn advance(app: &App, step: Step, info: &RequestInfo) -> Result<Advanc
     conclude(app, taken, (credential, single_use), info).await
 }
 
-/// What the completed factors lead to.
+/// Decides what follows the completed factors.
 async fn conclude(
     app: &App,
     Taken { progress, account, new_password, recovery_codes }: Taken,
@@ -335,7 +333,7 @@ async fn conclude(
         AuthnStep::Refuse(Refused::AccountChanged) => return Err(challenge_invalid().into()),
         AuthnStep::Refuse(Refused::UnmetRequirements) => return Err(unmet_requirements().into()),
     };
-    // A hash is not sealed into a challenge, so a new password that is not the last step is stored at once.
+    // Hashes are never sealed into challenges, so a new password before another step is stored at once.
     let epoch = match new_password {
         Some(hash) => completed::store_now(app, &credential.user, &hash, info).await?,
         None => progress.epoch,
@@ -343,7 +341,7 @@ async fn conclude(
     Ok(Advanced::Pending(Progress { epoch, ..progress }, step))
 }
 
-/// What a step has changed, before it is known what follows.
+/// The changes of a step, before the next step is known.
 struct Taken {
     progress: Progress,
     account: AccountState,
@@ -357,8 +355,8 @@ impl Taken {
     }
 }
 
-/// An entry that was refused counts for the network, as a wrong password does: many accounts must not be tried from
-/// one address, nor one hash after another be asked for.
+/// A refused entry counts for the network like a wrong password, so that one address can neither try many accounts
+/// nor cause hashes without limit.
 fn counted(app: &App, info: &RequestInfo, failure: Failure) -> Failure {
     if let Failure::Refused(refusal) = &failure
         && matches!(refusal.code, Code::MfaFailed | Code::WeakPassword)

@@ -8,10 +8,10 @@ use crate::identity::password::unchanged;
 use crate::identity::register::parse_password_of;
 use crate::store::users::Credential;
 
-/// The field of forms and of `/v1` that holds it.
+/// The field of forms and of `/v1` that contains it.
 const FIELD: &str = "new_password";
 
-/// The hash of a new password. It is compared with the present one, which an administrator may know.
+/// Hashes a new password, which must differ from the present one, because an administrator may know that.
 ///
 /// # Errors
 /// `weak_password`, naming the field; unavailable when hashing cannot keep up.

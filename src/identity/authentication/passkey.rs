@@ -1,7 +1,6 @@
-//! A sign-in that begins with a passkey: of a user who has typed nothing.
+//! A sign-in that begins with a passkey, without a typed login.
 //!
-//! Owns its challenge, which is sealed like that of any other sign-in and holds no user: it is the same for everyone
-//! and stored nowhere.
+//! Its challenge is sealed like that of any other sign-in, contains no user and is not stored.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -24,19 +23,19 @@ use super::challenge::{PADDED_TO, single_use};
 use super::first_passkey::begin_with_passkey;
 use super::{Advanced, Channel, Continuation, PendingAuthentication, challenge_invalid};
 
-/// A sign-in with a passkey under way. `A` is what it is for.
+/// A pending sign-in with a passkey. `A` is its aim.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PasskeySignIn<A> {
     id: [u8; 16],
     /// When it was begun.
     pub begun_at: Timestamp,
-    /// What it is for.
+    /// Its aim.
     pub aim: A,
 }
 
 /// A challenge for an authenticator.
 pub struct PasskeyChallenge {
-    /// The sealed sign-in, which comes back with the response.
+    /// The sealed sign-in, which the caller returns with the response.
     pub challenge: String,
     /// Seconds until it ends.
     pub expires_in: i64,
@@ -62,7 +61,7 @@ impl<A: Serialize> PasskeySignIn<A> {
         Ok(PasskeyChallenge { challenge, expires_in: channel.life().secs(), public_key })
     }
 
-    /// Checks the response of the authenticator, for a sign-in that has to be what `demand` says.
+    /// Checks the response of the authenticator, for a sign-in with the requirements `demand`.
     ///
     /// # Errors
     /// See [`begin_with_passkey`].

@@ -15,8 +15,8 @@ use crate::store::users::Credential;
 /// Tells the audit events of a step-up from those of other places.
 pub(super) const PLACE: &str = "step_up";
 
-/// Checks the password. The attempt stays counted until the last step. Whether it counts against the limit of
-/// all networks that the account does not know.
+/// Checks the password. The attempt stays counted until the last step. Returns whether it counts against the limit
+/// of unknown networks.
 ///
 /// # Errors
 /// `mfa_failed` when it is wrong; too many attempts; unavailable when hashing or storage cannot keep up.

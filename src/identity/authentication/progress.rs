@@ -1,7 +1,7 @@
-//! What a user has completed so far, as it is sealed into a challenge.
+//! The completed factors of a pending authentication, for sealing into a challenge.
 //!
-//! Owns which requirements it is held against: those of the server's policy, the client and the request. They are
-//! combined anew at every step, with the role that the user has then.
+//! Owns the requirements: those of the server's policy, the client and the request. They are combined again at
+//! every step, with the user's present role.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,8 +14,8 @@ use crate::domain::authn::{
 };
 use crate::domain::user::User;
 
-/// What a user has completed so far. Sealed into what the caller sends back with the next step; holds nothing
-/// that could be guessed against.
+/// The completed factors so far. They are sealed into the challenge and contain nothing that would allow offline
+/// guessing.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Progress {
     #[serde(default)]
@@ -24,15 +24,15 @@ pub struct Progress {
     /// The user's epoch when the first factor was checked.
     pub(super) epoch: i64,
     pub(super) factors: Factors,
-    /// What the request and its client want.
+    /// The requirements of the request and its client.
     #[serde(default)]
     pub(super) demand: Demand,
-    /// Whether a password was counted, whose attempt is given back at the end.
+    /// Whether a password was counted, whose attempt is returned at the end.
     #[serde(default = "counted")]
     pub(super) is_counted: bool,
-    /// Whether that attempt counts against the limit of all networks that the account does not know.
+    /// Whether that attempt counts against the limit of unknown networks.
     pub(super) counted_everywhere: bool,
-    /// Whether the user has put the enrolment of a second factor off.
+    /// Whether the user has postponed the enrolment of a second factor.
     #[serde(default)]
     pub(super) put_off: bool,
 }
@@ -58,7 +58,7 @@ impl Progress {
         }
     }
 
-    /// A passkey of `user`, whom nothing was counted for.
+    /// A passkey of `user`, without a counted password.
     pub(super) fn of_passkey(user: &User, demand: Demand, now: Timestamp) -> Self {
         Self {
             purpose: Purpose::SignIn,
@@ -83,7 +83,7 @@ impl Progress {
         let Self { purpose, epoch, factors, .. } = *self;
         let attempt = Attempt { purpose, epoch, factors };
         let requirements = app.config.second_factor.requirements(user.role, &self.demand);
-        // Without mail no code can be asked for before an enrolment.
+        // Without mail, no code can be required before an enrolment.
         let has_verified_email = account.has_verified_email && app.config.mail.is_some();
         let account = &AccountState { has_verified_email, ..*account };
         match next_step(&attempt, account, &requirements, now) {

@@ -1,4 +1,4 @@
-//! What an authentication waits for, and how that is said.
+//! The next step of an authentication, and its text.
 
 use crate::domain::authn::{AuthnStep, Method};
 use crate::domain::oauth_error::OAuthError;
@@ -7,7 +7,7 @@ use crate::domain::refusal_reason::Reason;
 
 use super::challenge_invalid;
 
-/// What an authentication waits for.
+/// The next step of an authentication.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RemainingStep {
     /// The user completes one of these factors.
@@ -16,7 +16,7 @@ pub enum RemainingStep {
     NewPassword,
     /// The user enrols a second factor.
     Enrol {
-        /// Whether the user may put it off.
+        /// Whether the user may postpone it.
         may_skip: bool,
     },
 }
@@ -32,19 +32,19 @@ impl RemainingStep {
         }
     }
 
-    /// What the user has to do, as a sentence.
+    /// The required action of the user, as an error message.
     #[must_use]
     pub fn message(&self) -> &'static str {
         match self {
             Self::Factor(methods) if methods.contains(&Method::Password) => {
                 "The user has to authenticate again with one of the methods."
             }
-            Self::Factor(_) if self.is_mailed_code() => "The code that was mailed has to follow.",
-            Self::Factor(_) => "A second factor has to follow.",
-            Self::NewPassword => "The password has to be replaced by a new one first.",
+            Self::Factor(_) if self.is_mailed_code() => "The mailed code is required next.",
+            Self::Factor(_) => "A second factor is required next.",
+            Self::NewPassword => "The user must choose a new password first.",
             Self::Enrol { may_skip: false } => "The user has to enrol a second factor.",
             Self::Enrol { may_skip: true } => {
-                "The user has to enrol a second factor, and may put it off this time."
+                "The user has to enrol a second factor, and may postpone it this time."
             }
         }
     }
@@ -55,13 +55,13 @@ impl RemainingStep {
         matches!(self, Self::Factor(methods) if *methods == [Method::MailedCode])
     }
 
-    /// Whether a code of an authenticator app or a recovery code is among what can be entered.
+    /// Whether a code of an authenticator app or a recovery code is accepted.
     #[must_use]
     pub fn is_code(&self) -> bool {
         matches!(self, Self::Factor(methods) if waits_for_code(methods))
     }
 
-    /// The factors of which one is next, or can be enrolled; none where no factor is.
+    /// The possible next factors, or those that can be enrolled; empty for other steps.
     #[must_use]
     pub fn methods(&self) -> &[Method] {
         match self {
@@ -91,24 +91,24 @@ pub(super) fn another_entry(waits: &AuthnStep) -> Refusal {
     let missing = |field, message| Refusal::field(field, "missing", message);
     match waits {
         AuthnStep::ChangePassword => {
-            missing("new_password", "This challenge waits for a new password.")
+            missing("new_password", "This challenge expects a new password.")
         }
         AuthnStep::Authenticate(methods) if methods.contains(&Method::Password) => {
-            missing("password", "This challenge waits for the password.")
+            missing("password", "This challenge expects the password.")
         }
         AuthnStep::Authenticate(methods) if methods.contains(&Method::MailedCode) => missing(
             "code",
-            "This challenge waits for the code that was mailed: send it with the method mailed_code.",
+            "This challenge expects the mailed code: send it with the method mailed_code.",
         ),
         AuthnStep::Authenticate(_) => {
-            missing("code", "This challenge waits for a code of the second factor.")
+            missing("code", "This challenge expects a code of the second factor.")
         }
         AuthnStep::Enrol { may_skip: true } => missing(
             "setup",
-            "This challenge waits for setup and code of a second factor, or for skip.",
+            "This challenge expects setup and code of a second factor, or for skip.",
         ),
         AuthnStep::Enrol { may_skip: false } => {
-            missing("setup", "This challenge waits for setup and code of a second factor.")
+            missing("setup", "This challenge expects setup and code of a second factor.")
         }
         AuthnStep::Done(_) | AuthnStep::Refuse(_) => challenge_invalid(),
     }

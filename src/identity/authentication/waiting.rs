@@ -1,4 +1,4 @@
-//! What an authentication waits for, for callers that show it: its user, the step, and the options for a passkey.
+//! The displayed state of a pending authentication: its user, the step, and the options for a passkey.
 
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ use crate::identity::passkey_options::options_of_user;
 
 use super::{Progress, RemainingStep, SingleUse, challenge_invalid, read_anew};
 
-/// What an authentication waits for.
+/// The state of a pending authentication.
 pub struct Waiting {
     /// Its user.
     pub user: User,
@@ -22,11 +22,11 @@ pub struct Waiting {
     pub public_key: Option<Value>,
 }
 
-/// What an authentication waits for, with the options for a passkey, whose challenge is `challenge`. The account is
-/// read anew.
+/// The state of a pending authentication, with the options for a passkey, whose challenge is `challenge`. The
+/// account is read again.
 ///
 /// # Errors
-/// `challenge_invalid` when it is used up, or the account has changed; faults.
+/// `challenge_invalid` when it was used, or the account has changed; faults.
 pub async fn waiting(
     app: &App,
     progress: &Progress,

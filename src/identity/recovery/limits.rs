@@ -1,6 +1,6 @@
-//! How often a new password can be asked for, and codes guessed.
+//! Limits on requests of a new password, and on guessing codes.
 //!
-//! Owns which limits of a network a request is held against. Those of the address are `email_limits`'.
+//! Owns the limits by network. Those by address are in `email_limits`.
 
 use crate::app::App;
 use crate::app::limits::Subject;

@@ -1,8 +1,8 @@
 //! Recovery: the owner of a verified address chooses a new password without the old one.
 //!
-//! Owns the steps, of which `domain::authn` decides the order: the mailed code, a second factor where the account has
-//! one, the new password. A recovery opens nothing: it has a challenge of its own, which no sign-in accepts, and never
-//! leads to a `Completed`. The answers to a request are the same for every address; a job finds out whose it is.
+//! Owns the steps, whose order `domain::authn` decides: the mailed code, a second factor if the account has one, the
+//! new password. A recovery opens no session: its challenge is not accepted by any sign-in, and it never leads to a
+//! `Completed`. The answer to a request is the same for every address; a job finds the owner.
 
 pub(super) mod limits;
 mod new_password;
@@ -32,16 +32,16 @@ use super::links::LinkEntry;
 use super::mailed_codes::{self, CodeContent, CodeName, NewCode, UsableCode};
 use proved_mailbox::ProvedMailbox;
 
-/// The length of what is sealed is a multiple of this, in bytes.
+/// Sealed values are padded to a multiple of this, in bytes.
 const PADDED_TO: usize = 512;
 
-/// How long a recovery may take: its code is right until the last moment, and the steps after it have their time.
+/// How long a recovery may take: the lifetime of its code, plus time for the following steps.
 const LIFE: TimeSpan = TimeSpan::from_mins(20);
 
-/// A recovery under way. Sealed into what the caller sends back with the next step.
+/// A pending recovery. Sealed into the challenge for the next step.
 #[derive(Clone, Serialize, Deserialize)]
 struct PendingRecovery {
-    /// The flow in which the code counts.
+    /// The flow in which the code works.
     id: String,
     begun_at: Timestamp,
     subject: String,
@@ -51,7 +51,7 @@ struct PendingRecovery {
     proved: Option<ProvedMailbox>,
 }
 
-/// What a recovery waits for, and what its user has shown to know.
+/// The next step of a recovery, and what its user has proved.
 pub struct WaitingRecovery {
     /// The next step.
     pub step: RemainingStep,
@@ -61,7 +61,7 @@ pub struct WaitingRecovery {
     pub login: Option<String>,
 }
 
-/// What comes of a step.
+/// The result of a step.
 pub enum RecoveryOutcome {
     /// The password is the new one.
     Done,
@@ -73,8 +73,8 @@ pub enum RecoveryOutcome {
 /// every address.
 ///
 /// # Errors
-/// `feature_disabled` where mail is off; refused when the text is no address; too many requests; unavailable when too
-/// many mails wait.
+/// `feature_disabled` if mail is off; refused when the text is not an address; too many requests; unavailable when
+/// too many mails wait.
 pub async fn request(
     app: App,
     email: String,
@@ -94,7 +94,7 @@ pub async fn request(
         address: Some(email.trim().to_owned()),
         proved: None,
     };
-    // A refusal takes everything back: what is over the limit costs no disk.
+    // A refusal rolls everything back, so that requests over the limit cost no disk.
     app.transaction_or_nothing(&info, async |tx| {
         count_of_address(tx, LimitedMail::Recovery, &address).await?;
         let code = NewCode {
@@ -118,7 +118,7 @@ pub fn is_challenge(app: &App, challenge: &str, channel: Channel<'_>) -> bool {
     PendingRecovery::read(app, challenge, channel).is_some()
 }
 
-/// What a recovery waits for, for the page that asks for it.
+/// The next step of a recovery, for its page.
 ///
 /// # Errors
 /// `challenge_invalid`; `forbidden` where the second factor of the account is a passkey alone.
@@ -142,8 +142,9 @@ pub async fn waits_for(
 /// Takes the next step of a recovery.
 ///
 /// # Errors
-/// `challenge_invalid`; `forbidden` where the second factor of the account is a passkey alone; `mfa_failed` and what
-/// else is wrong with the entry, after which the same challenge can be used again; too many attempts; unavailable when hashing or storage cannot keep up.
+/// `challenge_invalid`; `forbidden` if a passkey is the only second factor of the account; `mfa_failed` and other
+/// errors of the entry, after which the same challenge can be used again; too many attempts; unavailable when hashing
+/// or storage cannot keep up.
 pub async fn advance(
     app: App,
     (challenge, entry): (String, Entry),
@@ -179,13 +180,13 @@ pub async fn advance(
                 .map_err(|failure| gone_as(failure, challenge_invalid))?;
             Ok(RecoveryOutcome::Done)
         }
-        // What comes too early is no reason to end the recovery.
+        // A premature entry does not end the recovery.
         _ => Ok(RecoveryOutcome::Pending(pending.seal(&app, channel, remaining, now)?)),
     }
 }
 
-/// The last steps at once, for the page that asks for a code of the second factor and the new password together.
-/// Nothing is consumed before both hold.
+/// The last steps at once, for the page with both a code of the second factor and the new password. Nothing is
+/// consumed unless both are valid.
 ///
 /// # Errors
 /// As [`advance`]; refused, naming the field, when one is missing.
@@ -201,8 +202,8 @@ pub async fn finish(
     outcome.map_err(|failure| gone_as(failure, challenge_invalid))
 }
 
-/// The methods of which one has to follow the link, empty where the account has no second factor, and the login name
-/// of the account.
+/// The methods of which one must follow the link, empty if the account has no second factor, and the login name of
+/// the account.
 ///
 /// # Errors
 /// `link_invalid`; `forbidden` where the second factor of the account is a passkey alone.
@@ -287,7 +288,7 @@ impl PendingRecovery {
     }
 }
 
-/// What a challenge is sealed for.
+/// The sealing purpose of a challenge.
 fn bound_to(channel: Channel<'_>) -> String {
     match channel {
         Channel::Api => "recovery/v1/api".to_owned(),
@@ -298,11 +299,12 @@ fn bound_to(channel: Channel<'_>) -> String {
 }
 
 fn wrong_code() -> Refusal {
-    let message = "The code is wrong, expired, or was replaced by a newer one. After five tries, request a new one.";
+    let message = "The code is wrong, expired, or was replaced by a newer one. After five attempts, request a new \
+                   one.";
     Refusal::new(Code::MfaFailed, message)
 }
 
-/// What was proved does not count any more. Callers say it in their own words, see [`gone_as`].
+/// The refusal of a proof that is no longer valid. Callers map it with [`gone_as`].
 fn gone() -> Refusal {
     mailed_codes::link_invalid()
 }

@@ -1,7 +1,7 @@
 //! The last step of a recovery: the new password is stored, and everything that the old one opened ends.
 //!
-//! Owns that transaction: the code is consumed in it, guarded by the epoch that it was sent in, so that of several
-//! requests with one link a single one sets a password.
+//! The code is consumed in the same transaction, guarded by the epoch at which it was sent, so that only one of
+//! several requests with a link sets a password.
 
 use crate::app::{App, AuditedTx};
 use crate::domain::audit::{Event, EventKind};
@@ -18,7 +18,7 @@ use crate::store::users::Credential;
 
 use super::{ProvedMailbox, gone, mailed_codes};
 
-/// The field of forms and of `/v1` that holds it.
+/// The field of forms and of `/v1` that contains it.
 const FIELD: &str = "new_password";
 
 /// The password that was typed, if it follows the rules.
@@ -52,7 +52,7 @@ pub(super) async fn store(
     if let Some(present) = &credential.password_hash
         && user.must_change_password
     {
-        // An administrator knows the present one.
+        // An administrator knows the current one.
         let compared =
             app.verify_password(admission.reserve(app)?, password.clone(), present.clone());
         if compared.await?.check == Check::Matches {
@@ -61,7 +61,7 @@ pub(super) async fn store(
     }
     let hash = app.hash_password(admission.reserve(app)?, password).await?;
     let work = async |tx: &mut AuditedTx| {
-        // The row of the user comes first, as in everything that ends sessions.
+        // The user's row is locked first, as everywhere that ends sessions.
         let Some(everything) = everything_of(tx, user.id, Fate::Stays).await? else {
             return Err(refused());
         };
@@ -73,7 +73,7 @@ pub(super) async fn store(
             return Err(refused());
         }
         everything.ended(tx, None).await?;
-        // Who proved the mailbox is the owner: attackers elsewhere must not keep them out.
+        // The user has proved the mailbox, so attackers elsewhere must not lock them out.
         unlock::clear_passwords(tx, login.key()).await?;
         let event = Event::new(EventKind::AccountRecovered).about(user.id);
         tx.record(&event.detail(proved.purpose.as_str())).await?;

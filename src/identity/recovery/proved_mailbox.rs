@@ -1,6 +1,6 @@
-//! A mailbox that was proved in a recovery: the factors that follow it, up to the new password.
+//! A proved mailbox in a recovery, and the factors that follow, up to the new password.
 //!
-//! Owns when they are enough. The code or link itself is consumed with the new password.
+//! The code or link itself is consumed with the new password.
 
 use serde::{Deserialize, Serialize};
 
@@ -22,13 +22,13 @@ use crate::store::users::{self, Credential};
 
 use super::{gone, limits, new_password};
 
-/// What a right code or a link has shown.
+/// The proof by a right code or a link.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct ProvedMailbox {
     pub(super) user: UserId,
     /// The epoch of the user that the code was sent in.
     pub(super) epoch: i64,
-    /// The hash of the link beside the code: both are consumed together.
+    /// The hash of the link that belongs to the code: both are consumed together.
     pub(super) link: [u8; 32],
     pub(super) purpose: CodePurpose,
     pub(super) factors: Factors,
@@ -67,7 +67,7 @@ impl ProvedMailbox {
             Attempt { purpose: Purpose::Recover, epoch: self.epoch, factors: self.factors };
         match next_step(&attempt, &account_state(credential), &Requirements::BASIC, now) {
             AuthnStep::Authenticate(methods) if !methods.contains(&Method::MailedCode) => {
-                // A passkey signs in without a password, and is no way to a new one.
+                // A passkey cannot be used here: it signs in without a password.
                 let codes = methods.into_iter().filter(|method| *method != Method::Passkey);
                 let codes: Vec<Method> = codes.collect();
                 if codes.is_empty() {

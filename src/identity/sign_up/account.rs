@@ -1,6 +1,6 @@
-//! The account that a sign-up makes, with a proven address or without one.
+//! The account of a sign-up, with or without a verified address.
 //!
-//! Owns what is typed for it, its rules, and what is written with it.
+//! Owns its entries, their rules and the writes.
 
 use crate::app::{App, AuditedTx};
 use crate::base::Timestamp;
@@ -23,14 +23,14 @@ use crate::store::users::{self, NewUser};
 
 use super::require_domain;
 
-/// Whether the terms of service were accepted, where there are any.
+/// Whether the terms of service were accepted, if there are any.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Terms {
     /// The user accepted them.
     Accepted,
     /// The user did not.
     Refused,
-    /// The application has its own way of asking.
+    /// The application obtains the consent itself.
     NotAsked,
 }
 
@@ -42,10 +42,10 @@ impl Terms {
     }
 }
 
-/// What is typed for an account.
+/// The entries for an account.
 #[derive(Clone)]
 pub struct AccountForm {
-    /// The login; none for the address.
+    /// The login; `None` for the address.
     pub login: Option<String>,
     /// The password.
     pub password: String,
@@ -55,7 +55,7 @@ pub struct AccountForm {
     pub terms: Terms,
 }
 
-/// An account that can be made, as far as its form tells.
+/// An account with valid entries.
 pub(in crate::identity) struct NewAccount {
     login: LoginName,
     password: Password,
@@ -67,10 +67,10 @@ pub(in crate::identity) struct NewAccount {
 }
 
 impl NewAccount {
-    /// One with a proven address.
+    /// An account with a verified address.
     ///
     /// # Errors
-    /// What is wrong with a field.
+    /// Invalid fields.
     pub(super) fn verified(app: &App, form: AccountForm, email: NewEmail) -> Result<Self, Refusal> {
         let login = form.login.as_deref().unwrap_or(&email.address);
         let login = parse_login(login)?;
@@ -82,15 +82,16 @@ impl NewAccount {
         Self::of(app, (login, form), Some(email))
     }
 
-    /// One without an address. Where only some domains can sign up, the login is an address of one of them.
+    /// An account without an address. If only some domains can sign up, the login must be an address of one of
+    /// them.
     ///
     /// # Errors
-    /// What is wrong with a field.
+    /// Invalid fields.
     pub(in crate::identity) fn unverified(app: &App, form: AccountForm) -> Result<Self, Refusal> {
         let login = parse_login(form.login.as_deref().unwrap_or_default())?;
         if !app.config.registration_domains.is_empty() {
             let address = EmailAddress::parse(login.raw()).map_err(|_| {
-                let message = "An account needs an e-mail address as the login here.";
+                let message = "Here the login must be an e-mail address.";
                 Refusal::field("login", "not_an_address", message)
             })?;
             require_domain(app, "login", &address)?;
@@ -112,7 +113,7 @@ impl NewAccount {
         let terms = app.config.brand.terms_url.as_ref();
         let terms = match (terms, form.terms) {
             (Some(_), Terms::Refused) => {
-                let message = "An account needs your consent to the terms of service.";
+                let message = "To create an account, accept the terms of service.";
                 return Err(Refusal::field("terms_accepted", "not_accepted", message));
             }
             (Some(url), Terms::Accepted) => Some(url.clone()),
@@ -153,7 +154,7 @@ impl NewAccount {
     }
 }
 
-/// Writes the account. Run it in a transaction that a refusal takes back.
+/// Writes the account. Run it in a transaction that a refusal rolls back.
 ///
 /// # Errors
 /// `login_taken`; `email_taken` when another user has verified the address meanwhile.
@@ -172,7 +173,7 @@ pub(in crate::identity) async fn insert(
         attributes: &Attributes::default(),
         password_hash: Some(hash),
     };
-    // A login that is spelt like the verified address of another user would keep them from signing in by it.
+    // A login that equals the verified address of another user would prevent them from signing in by it.
     let is_address = account.email.is_none()
         && email_owners::owner_of(&mut **tx, account.login.key()).await?.is_some();
     if is_address || !users::insert(tx, &new, now).await? {

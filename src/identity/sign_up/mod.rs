@@ -1,8 +1,8 @@
-//! Self-service sign-up: a user makes an account, where `SIGNET_REGISTRATION` allows it.
+//! Self-service sign-up, if `SIGNET_REGISTRATION` allows it.
 //!
 //! Owns the steps of a sign-up with a mailed code: the address, the code or the link, the account. No user and no
-//! password exist before the address is proven, and a request is answered alike for every address: `jobs::mail` finds
-//! out whether it belongs to a user. The account itself is `account`'s; a sign-up without a proof is `register`'s.
+//! password exist before the address is proved, and the answer is the same for every address: `jobs::mail` finds out
+//! whether it belongs to a user. `account` creates the account; sign-up without a proof is in `register`.
 
 mod account;
 mod pending;
@@ -34,11 +34,11 @@ use pending::PendingSignUp;
 pub struct SignUpRequest {
     /// The address as typed.
     pub email: String,
-    /// Whether a program filled the form in: it is answered like everyone else, and gets no mail.
+    /// Whether a program filled in the form: it gets the same answer, but no mail is sent.
     pub is_automated: bool,
 }
 
-/// What a sign-up waits for.
+/// The next step of a sign-up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WaitingSignUp {
     /// The address.
@@ -47,11 +47,11 @@ pub struct WaitingSignUp {
     pub is_proven: bool,
 }
 
-/// What comes of the last step.
+/// The result of the last step.
 pub enum SignUpOutcome {
     /// There is an account.
     Done(Box<User>),
-    /// The address is proven and something else has to be corrected: the challenge stands for the proof.
+    /// The address is proved but another field is invalid: the challenge carries the proof.
     Refused(Refusal, IssuedChallenge),
 }
 
@@ -61,26 +61,26 @@ pub(super) struct ProvenAddress {
     email: NewEmail,
 }
 
-/// The refusal of a sign-up where `SIGNET_REGISTRATION` does not allow one in this way.
+/// Refuses a sign-up if `SIGNET_REGISTRATION` does not allow this way.
 ///
 /// # Errors
-/// `registration_closed`; `feature_disabled` where there is another way.
+/// `registration_closed`; `feature_disabled` if there is another way.
 pub fn require(app: &App, wanted: Registration) -> Result<(), Refusal> {
     let message = match (app.config.registration, wanted) {
         (is, wanted) if is == wanted => return Ok(()),
         (Registration::Closed, _) => "Registration is closed.",
         (Registration::Invite, _) => {
-            "Accounts are made by invitation. Ask an administrator for one."
+            "Accounts are created by invitation. Ask an administrator for one."
         }
         (Registration::Open | Registration::Verified, _) => {
-            let message = "This server registers users in another way: see SIGNET_REGISTRATION.";
+            let message = "This endpoint does not match SIGNET_REGISTRATION of this server.";
             return Err(Refusal::new(Code::FeatureDisabled, message));
         }
     };
     Err(Refusal::new(Code::RegistrationClosed, message))
 }
 
-/// Takes one attempt of the network. That a login name is taken is the one answer that must tell.
+/// Counts one attempt of the network, because the answer must reveal that a login name is taken.
 pub(super) fn throttle(app: &App, info: &RequestInfo) -> Result<(), Refusal> {
     if !app.config.rate_limits {
         return Ok(());
@@ -128,7 +128,7 @@ pub async fn request(
     let pending = PendingSignUp::begin(&app, &subject, &email, info.now);
     if !request.is_automated {
         let content = CodeContent { address: Some(email.address) };
-        // A refusal takes everything back: what is over the limit costs no disk.
+        // A refusal rolls everything back, so that requests over the limit cost no disk.
         app.transaction_or_nothing(&info, async |tx| {
             email_limits::count_of_new_address(tx, &to).await?;
             let code = NewCode {
@@ -147,7 +147,7 @@ pub async fn request(
     Ok(pending.seal(&app, channel, info.now)?)
 }
 
-/// What a sign-up waits for, for the page that asks for it.
+/// The next step of a sign-up, for its page.
 ///
 /// # Errors
 /// `challenge_invalid`; `registration_closed`.
@@ -162,7 +162,7 @@ pub fn waits_for(
     Ok(WaitingSignUp { is_proven: pending.is_proven(), address: pending.address })
 }
 
-/// Takes the mailed code. The challenge stands for the proof from then on.
+/// Checks the mailed code. The new challenge carries the proof.
 ///
 /// # Errors
 /// `challenge_invalid`; `mfa_failed` when the code is wrong; too many attempts.
@@ -178,12 +178,12 @@ pub async fn prove(
     Ok(pending.proven_by(proven.link).seal(&app, channel, info.now)?)
 }
 
-/// Makes the account. `code` is the mailed one, where the challenge does not stand for the proof yet. What is wrong
-/// with the account is said before the code is counted, except that the login name is taken: that is told only to the
-/// owner of the mailbox.
+/// Creates the account. `code` is the mailed one, if the challenge does not carry the proof yet. Errors of the
+/// account are reported before the code is counted, except for a taken login name, which only the owner of the
+/// mailbox learns.
 ///
 /// # Errors
-/// As [`prove`]; what is wrong with a field; `email_taken`; unavailable when hashing or storage cannot keep up.
+/// As [`prove`]; invalid fields; `email_taken`; unavailable when hashing or storage cannot keep up.
 pub async fn complete(
     app: App,
     (challenge, code): (String, Option<Secret<String>>),
@@ -200,7 +200,7 @@ pub async fn complete(
         (Some(link), _) => ProvenAddress { link, email },
         (None, Some(code)) => check_code(&app, &pending, code.expose(), &info).await?,
         (None, None) => {
-            let message = "This challenge waits for the code that was mailed.";
+            let message = "This challenge expects the mailed code.";
             return Err(Refusal::field("code", "missing", message).into());
         }
     };
@@ -291,6 +291,7 @@ impl ProvenAddress {
 }
 
 fn wrong_code() -> Refusal {
-    let message = "The code is wrong, expired, or was replaced by a newer one. After five tries, request a new one.";
+    let message = "The code is wrong, expired, or was replaced by a newer one. After five attempts, request a new \
+                   one.";
     Refusal::new(Code::MfaFailed, message)
 }

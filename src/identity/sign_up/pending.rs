@@ -1,6 +1,6 @@
-//! A sign-up under way: sealed, handed to the caller, stored nowhere.
+//! A pending sign-up: sealed and handed to the caller, not stored.
 //!
-//! Owns its form and its life. Every address gives a challenge of the same length.
+//! Every address gives a challenge of the same length.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -20,22 +20,22 @@ use crate::domain::validity::has_expired;
 use crate::identity::authentication::{Channel, IssuedChallenge, RemainingStep, challenge_invalid};
 use crate::identity::mailed_codes;
 
-/// The length of what is sealed, in bytes: more than the longest address needs.
+/// The length of sealed values, in bytes: enough for the longest address.
 const PADDED_TO: usize = 768;
 
-/// How long a sign-up may take: its code is right until the last moment, and the account after it has its time.
+/// How long a sign-up may take: the lifetime of its code, plus time for the account.
 const LIFE: TimeSpan = TimeSpan::from_mins(30);
 
 /// A sign-up under way.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct PendingSignUp {
-    /// The flow in which the code counts.
+    /// The flow in which the code works.
     id: String,
     begun_at: Timestamp,
     subject: String,
     /// The address as typed.
     pub(super) address: String,
-    /// The hash of the link beside the code, once the code was right: both are consumed together.
+    /// The hash of the link that belongs to the code, after the code was right: both are consumed together.
     link: Option<String>,
 }
 
@@ -59,7 +59,7 @@ impl PendingSignUp {
         self.link.is_some()
     }
 
-    /// The link beside the code, if the code was right.
+    /// The link that belongs to the code, if the code was right.
     pub(super) fn link(&self) -> Option<TokenHash> {
         let digest = URL_SAFE_NO_PAD.decode(self.link.as_ref()?).ok()?;
         Some(TokenHash::from_digest(digest.try_into().ok()?))
@@ -107,7 +107,7 @@ impl PendingSignUp {
     }
 }
 
-/// What a challenge is sealed for.
+/// The sealing purpose of a challenge.
 fn bound_to(channel: Channel<'_>) -> String {
     match channel {
         Channel::Api => "sign-up/v1/api".to_owned(),

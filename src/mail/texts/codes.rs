@@ -1,6 +1,6 @@
 //! The texts of mail with codes and links.
 //!
-//! Owns one pair of templates for links without a code, of which each kind has its own sentences.
+//! Links without a code share one pair of templates, with sentences for each kind.
 
 use askama::Template;
 
@@ -49,7 +49,7 @@ struct Words {
     ignore: &'static str,
 }
 
-/// The texts of a mail with a code or a link; none where the mail is something else.
+/// The texts of a mail with a code or a link; `None` for other kinds of mail.
 pub(super) fn of(frame: &Frame<'_>, content: &MailContent) -> Option<Result<Texts, Fault>> {
     let (words, secrets) = match content {
         MailContent::Recovery(secrets) => (RECOVERY, secrets),
@@ -106,7 +106,7 @@ const SIGNUP: Words = Words {
     ignore: "mail.signup.ignore",
 };
 
-/// A mail with a link and, where a flow waits for it, a code. No code is in the subject: previews show that on
+/// A mail with a link and, if a flow waits for it, a code. The subject has no code, because previews show it on
 /// locked screens.
 fn with_code(frame: &Frame<'_>, words: Words, secrets: &MailedSecrets) -> Result<Texts, Fault> {
     let link = format!("{}/link/{}", frame.issuer, secrets.link);
@@ -115,7 +115,7 @@ fn with_code(frame: &Frame<'_>, words: Words, secrets: &MailedSecrets) -> Result
     both(frame.t(words.subject), &text, &CodeHtml { frame, words, link, code })
 }
 
-/// The mail with the code of an enrolment. Its link does nothing and is left out.
+/// The mail with the code of an enrolment, which has no link.
 fn code_alone(frame: &Frame<'_>, secrets: &MailedSecrets) -> Result<Texts, Fault> {
     let code = secrets.code.as_deref().unwrap_or_default();
     let subject = frame.t("mail.enrolment_code.subject");

@@ -1,7 +1,7 @@
 //! The authorization endpoint: a client sends a user, who returns with a code.
 //!
-//! Owns the way through: what the client asks (`request`), what has to happen first
-//! (`domain::interaction`), and the answer (`response`). Shows no page itself.
+//! Owns the flow: the request (`request`), the next step (`domain::interaction`) and the answer (`response`).
+//! Renders no pages.
 
 pub mod request;
 pub mod response;
@@ -41,17 +41,17 @@ use response::Answer;
 /// The path of the endpoint.
 const PATH: &str = "/oauth2/authorize";
 
-/// A request of which it is known where its answer goes and what it asks for.
+/// A fully checked request.
 struct Checked {
     addressed: Addressed,
     request: Request,
     flow: PendingRequest,
-    /// When the request was made: for a pushed one, before its page was loaded.
+    /// When the request was sent: for a pushed one, before its page was loaded.
     made: Timestamp,
 }
 
 impl Checked {
-    /// An authorization request that is under way.
+    /// Checks a pending authorization request again.
     async fn again(app: &App, flow: PendingRequest) -> Result<Self, Failure> {
         let request = flow.authorization().ok_or_else(of_another_kind)?.clone();
         let addressed = Addressed::again(app, &request, flow.begun_at).await?;
@@ -59,13 +59,13 @@ impl Checked {
         Ok(Self { addressed, request, flow, made })
     }
 
-    /// The API that was requested, or the issuer. None where the API was deleted since, also when another
-    /// one is registered under its identifier: what the user saw or allowed was not about that one.
+    /// The requested API, or the issuer. `None` if the API was deleted since, even if another one has its
+    /// identifier: the user's consent was not for that one.
     fn audience(&self, app: &App) -> Option<Arc<Audience>> {
         app.audience_given_at(self.request.audience.as_deref(), self.made)
     }
 
-    /// The user who is signed in in this browser, with what they have allowed the client.
+    /// The user who is signed in in this browser, with their consent for the client.
     async fn current_login(
         &self,
         app: &App,
@@ -76,7 +76,7 @@ impl Checked {
         current_login_for(app, visitor, client, now).await
     }
 
-    /// The same, held against what this request demands.
+    /// The same, with the requirements of this request.
     async fn assess(
         &self,
         app: &App,
@@ -88,7 +88,7 @@ impl Checked {
         AssessedLogin::of(app, login, demand, visitor, now).await
     }
 
-    /// Whether all that is asked for was allowed before, to this client and for this API.
+    /// Whether everything requested was consented to before, for this client and API.
     fn has_consent(&self, login: &CurrentLogin, audience: &Audience) -> bool {
         login.consented.as_ref().is_some_and(|consented| {
             wanted(&self.request).is_within(&consented.scopes)
@@ -145,7 +145,7 @@ pub async fn begin(
     go_on(app, Checked { addressed, request, flow, made: now }, visitor, info).await
 }
 
-/// The user comes back from the log-in page.
+/// The user returns from the sign-in page.
 ///
 /// # Errors
 /// As [`begin`]; `forbidden` when the request is of another kind.
@@ -172,7 +172,7 @@ pub async fn decide(
 ) -> Result<PageStep, Failure> {
     let now = info.now;
     let checked = Checked::again(&app, request).await?;
-    // Nothing is remembered for an API that the user was not asked about.
+    // No consent is stored for an API that the user was not asked about.
     let Some(audience) = checked.audience(&app) else { return Ok(checked.without_api(&app)) };
     let login = checked.current_login(&app, &visitor, now).await?;
     let was_asked = login.as_ref().is_some_and(|login| checked.flow.asked == Some(login.user.id));
@@ -184,12 +184,13 @@ pub async fn decide(
         Some(AssessedLogin { login, lacking: Lacking::Nothing }) if was_asked => {
             allow_and_issue(&app, &checked, &login, info).await
         }
-        // Logged out, or logged in as another user or with fewer factors, since the page was shown: ask again.
+        // The user has signed out, or signed in as another user or with fewer factors, since the page was shown:
+        // ask again.
         assessed => next(app, (checked, &audience, assessed), visitor, info).await,
     }
 }
 
-/// Remembers what the user has allowed, and answers with a code.
+/// Stores the consent and answers with a code.
 async fn allow_and_issue(
     app: &App,
     checked: &Checked,
@@ -234,7 +235,7 @@ fn refused(
     PageStep::Answer(Box::new(Answer::refused(app.issuer(), addressed, error, message)))
 }
 
-/// Everything that has to be allowed: the scopes, and those that cover single claims.
+/// Everything that needs consent: the scopes, and those that cover individual claims.
 fn wanted(request: &Request) -> Scopes {
     request.scopes.with(request.asked_claims.scopes())
 }
@@ -270,7 +271,7 @@ async fn next(
     let next = interaction::next_step(&request.wishes, facts.as_ref(), policy, begun, info.now);
     match (next, assessed) {
         (NextStep::Refuse(error), _) => {
-            let message = "The user would have to be asked, and prompt is none.";
+            let message = "The user has to decide, but prompt is none.";
             Ok(checked.refused(&app, error, message))
         }
         (NextStep::Issue, Some(AssessedLogin { login, .. })) => {
@@ -306,7 +307,7 @@ async fn next(
     }
 }
 
-/// Adds what was allowed to the stored consent. False when the consent covered all of it already.
+/// Adds to the stored consent. False when it already covered everything.
 async fn remember(
     tx: &mut AuditedTx,
     login: &CurrentLogin,

@@ -1,8 +1,7 @@
-//! An authorization request on its way from a stranger's text to something that can be answered.
+//! Parsing and checking of authorization requests.
 //!
-//! Owns the two steps. First it is known where an answer may be sent ([`Addressed`]); until then all
-//! that is wrong is shown to the user and sent to no redirect URI. Then everything else is checked, and what
-//! is wrong goes back to the client.
+//! There are two steps. First the redirect URI is validated ([`Addressed`]); until then errors are shown to the
+//! user and sent nowhere. Then everything else is checked, and errors go back to the client.
 
 use std::sync::Arc;
 
@@ -26,40 +25,39 @@ use crate::oauth::id_token_hint;
 use crate::oauth::params::{Params, invalid};
 use crate::oauth::scope_narrowing::{NarrowedForUser, narrow_for_user};
 
-/// The longest `state`, in bytes: it travels in addresses, twice.
+/// The longest `state`, in bytes: it occurs in addresses twice.
 const MAX_STATE: usize = 3 * 1024;
 /// The longest `nonce`, in bytes.
 const MAX_NONCE: usize = 1024;
-/// The longest `login_hint`, in bytes: longer is no login.
+/// The longest `login_hint`, in bytes: a login is not longer.
 const MAX_LOGIN_HINT: usize = 320;
 /// The longest `ui_locales`, in bytes.
 pub const MAX_UI_LOCALES: usize = 320;
 
-/// A request of which it is known where its answer goes.
+/// A request with a validated redirect URI.
 pub struct Addressed {
     /// The client.
     pub client: Arc<Client>,
     /// The registered place.
     pub redirect: RegisteredRedirect,
-    /// How the answer gets there.
+    /// The response mode.
     pub mode: ResponseMode,
-    /// What the client gets back unchanged.
+    /// The value that is returned to the client unchanged.
     pub state: Option<String>,
     /// The languages of a page that carries the answer.
     pub ui_locales: Option<String>,
     params: Params,
 }
 
-/// The refusal of a request that no client can be told about. The same for a client that is unknown and one
-/// that is disabled.
+/// The refusal of a request that cannot be answered to a client. It is the same for unknown and disabled clients.
 fn unanswerable(reason: Reason) -> Refusal {
     Refusal::oauth_because(OAuthError::InvalidRequest, reason)
 }
 
-/// Finds out where the answer to a request to `endpoint` goes.
+/// Validates the client and the redirect URI of a request to `endpoint`.
 ///
 /// # Errors
-/// Refused for the person to see; faults when the client has to be looked up.
+/// Refusals that are shown to the user; faults of the client's lookup.
 pub async fn address(
     app: &App,
     params: Params,
@@ -84,11 +82,11 @@ pub async fn address(
 }
 
 impl Addressed {
-    /// Where an answer to a request goes that was checked before.
+    /// Validates a request again that was checked before.
     ///
     /// # Errors
-    /// Refused for the person to see, when the client is gone or has moved, or is another one by now
-    /// than when the request was made.
+    /// Refusals that are shown to the user, when the client or its redirect URI no longer exists, or another client
+    /// has its name.
     pub async fn again(app: &App, request: &Request, made: Timestamp) -> Result<Self, Failure> {
         let gone = || unanswerable(Reason::ClientGone);
         let client = app.client_or_reload(&request.client_id).await?;
@@ -102,7 +100,7 @@ impl Addressed {
     /// Checks everything else.
     ///
     /// # Errors
-    /// Refused for the client to be told; faults.
+    /// Refusals that go back to the client; faults.
     pub async fn check(&self, app: &App) -> Result<Request, Failure> {
         let redirect_uri = self.redirect.as_str().to_owned();
         let to = AnswerTo { redirect_uri, mode: self.mode, state: self.state.clone() };
@@ -112,18 +110,18 @@ impl Addressed {
 
 /// Where and how the answer to a request is sent.
 pub(in crate::oauth) struct AnswerTo {
-    /// The registered place; empty where the endpoint answers by itself.
+    /// The registered redirect URI; empty if the endpoint answers directly.
     pub redirect_uri: String,
-    /// How it gets there.
+    /// The response mode.
     pub mode: ResponseMode,
-    /// What the client gets back unchanged.
+    /// The value that is returned to the client unchanged.
     pub state: Option<String>,
 }
 
-/// Checks all parameters of a request but those that say where the answer goes.
+/// Checks all parameters of a request except for the client and the redirect URI.
 ///
 /// # Errors
-/// Refused for the client to be told; faults.
+/// Refusals that go back to the client; faults.
 pub(in crate::oauth) async fn check(
     app: &App,
     client: &Client,
@@ -145,12 +143,12 @@ pub(in crate::oauth) async fn check(
         }
     }
     if !client.may_use(AUTHORIZATION_CODE) {
-        let message = "The client may not log people in.";
+        let message = "The client may not log users in.";
         let refusal = Refusal::oauth(OAuthError::UnauthorizedClient, message);
         return Err(refusal.with_finding([AUTHORIZATION_CODE]).into());
     }
     if params.get("response_mode").is_some_and(|mode| mode.parse::<ResponseMode>().is_err()) {
-        return Err(invalid("response_mode is query, fragment or form_post.").into());
+        return Err(invalid("response_mode must be query, fragment or form_post.").into());
     }
     if params.get("state").is_some_and(|state| state.len() > MAX_STATE) {
         return Err(invalid("state is longer than 3072 bytes.").into());
@@ -190,17 +188,17 @@ pub(in crate::oauth) async fn check(
     })
 }
 
-/// What is not done here, each with the code that says so.
+/// Unsupported parameters, each with its error code.
 const UNSUPPORTED: &[(&str, OAuthError, &str)] = &[
     (
         "request",
         OAuthError::RequestNotSupported,
-        "Send the parameters themselves, or push them (RFC 9126); there are no request objects.",
+        "Request objects are not supported. Send the parameters themselves, or push them (RFC 9126).",
     ),
     (
         "request_uri",
         OAuthError::RequestUriNotSupported,
-        "Only a request that was pushed here has a request_uri.",
+        "request_uri must be one that /oauth2/par returned.",
     ),
     (
         "registration",
@@ -209,14 +207,16 @@ const UNSUPPORTED: &[(&str, OAuthError, &str)] = &[
     ),
 ];
 
-/// The PKCE challenge, if the request has one. A method without a challenge is a request that has lost
-/// its challenge on the way (RFC 9700 §4.8.2).
+/// The PKCE challenge, if the request has one. A method without a challenge means that the challenge was removed in
+/// transit (RFC 9700 §4.8.2).
 fn challenge(params: &Params) -> Result<Option<String>, Refusal> {
     let method = params.get("code_challenge_method");
     let Some(challenge) = params.get("code_challenge") else {
         return match method {
             None => Ok(None),
-            Some(_) => Err(invalid("code_challenge_method is there, code_challenge is missing.")),
+            Some(_) => {
+                Err(invalid("code_challenge_method is present, but code_challenge is missing."))
+            }
         };
     };
     // Without a method `plain` is meant (RFC 7636 §4.3), which is not supported.
@@ -229,8 +229,8 @@ fn challenge(params: &Params) -> Result<Option<String>, Refusal> {
     Ok(Some(challenge.to_owned()))
 }
 
-/// The refusal of a request that needs a challenge: what this client has to send, and the command that
-/// lets it send what it sends now. `nonce`: the request has `openid` and a `nonce`.
+/// The refusal of a request without a required challenge, with the command that would allow it. `nonce`: the
+/// request has `openid` and a `nonce`.
 fn no_challenge(client: &Client, nonce: bool) -> Refusal {
     let metadata = &client.metadata;
     if client.is_public() || metadata.is_fapi2() {
@@ -252,19 +252,19 @@ async fn wishes(app: &App, params: &Params) -> Result<(AuthnRequest, RequestedCl
     let words = params.get("prompt").unwrap_or_default().split(' ').filter(|word| !word.is_empty());
     let prompt = words.map(str::parse).collect::<Result<Vec<Prompt>, _>>();
     let mut prompt =
-        prompt.map_err(|_| invalid("prompt is none, login, consent, select_account or create."))?;
+        prompt.map_err(|_| invalid("prompt must be none, login, consent, select_account or create."))?;
     if prompt.contains(&Prompt::Create) && !app.config.registration.takes_anyone() {
         let message = "prompt=create is not supported: users cannot sign up at this server.";
         return Err(invalid(message).into());
     }
     if prompt.contains(&Prompt::None) && prompt.len() > 1 {
-        return Err(invalid("prompt=none goes with no other prompt.").into());
+        return Err(invalid("prompt=none excludes other prompts.").into());
     }
     let max_age = match params.get("max_age") {
         None => None,
         Some(text) => {
             let age =
-                text.parse::<u32>().map_err(|_| invalid("max_age is a number of seconds."))?;
+                text.parse::<u32>().map_err(|_| invalid("max_age must be a number of seconds."))?;
             Some(TimeSpan::from_secs(i64::from(age)))
         }
     };
@@ -282,10 +282,10 @@ async fn wishes(app: &App, params: &Params) -> Result<(AuthnRequest, RequestedCl
                 return Err(invalid("id_token_hint is not an ID token of this issuer.").into());
             }
             None if prompt.contains(&Prompt::None) => {
-                let message = "The key that signed id_token_hint is gone: ask without prompt=none.";
+                let message = "The key that signed id_token_hint was removed: send the request without prompt=none.";
                 return Err(Refusal::oauth(OAuthError::LoginRequired, message).into());
             }
-            // Who is meant cannot be read any more, so the user has to log in again.
+            // The user of the hint can no longer be determined, so the user must log in again.
             None => {
                 prompt.push(Prompt::Login);
                 None
@@ -301,11 +301,11 @@ async fn wishes(app: &App, params: &Params) -> Result<(AuthnRequest, RequestedCl
     Ok((AuthnRequest { prompt, max_age, sub, acr }, claims.asked))
 }
 
-/// The level that a request wants. An essential `acr` counts alone: together with `acr_values` its meaning
-/// is unspecified (OpenID Connect Core §5.5.1.1). Values that do not exist here are no wish.
+/// The requested level. An essential `acr` overrides `acr_values`, because their combination is unspecified (OpenID
+/// Connect Core §5.5.1.1). Unknown values are ignored.
 ///
 /// # Errors
-/// `unmet_authentication_requirements` where an essential `acr` names no value that exists.
+/// `unmet_authentication_requirements` if an essential `acr` has only unknown values.
 fn requested_acr(
     acr_values: Option<&str>,
     claim: Option<AcrRequest>,
@@ -316,7 +316,7 @@ fn requested_acr(
     let is_essential = claim.as_ref().is_some_and(|claim| claim.is_essential);
     let claimed = claim.and_then(|claim| least(&mut claim.values.iter().map(String::as_str)));
     if is_essential && claimed.is_none() {
-        let message = "claims requests an acr as essential, and none of its values is supported: see \
+        let message = "claims requests an essential acr, but none of its values is supported: see \
                        acr_values_supported in the discovery document.";
         return Err(Refusal::oauth(OAuthError::UnmetAuthenticationRequirements, message));
     }

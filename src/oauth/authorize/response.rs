@@ -1,7 +1,7 @@
-//! The answer to an authorization request: where it goes, how, and what it says (RFC 6749 §4.1.2).
+//! The answer to an authorization request: its redirect URI, mode and parameters (RFC 6749 §4.1.2).
 //!
-//! Only an [`Addressed`] request has an answer, so there is no way to write one to an address that
-//! is not registered. Every answer names the issuer (RFC 9207).
+//! Only an [`Addressed`] request has an answer, so none can be sent to an unregistered address. Every answer names
+//! the issuer (RFC 9207).
 
 use crate::domain::interaction::ResponseMode;
 use crate::domain::oauth_error::OAuthError;
@@ -9,14 +9,14 @@ use crate::domain::redirect::RegisteredRedirect;
 
 use super::request::Addressed;
 
-/// An answer on its way to a client.
+/// An answer to a client.
 #[derive(Debug, Clone)]
 pub struct Answer {
     /// Where it goes.
     pub redirect: RegisteredRedirect,
     /// How.
     pub mode: ResponseMode,
-    /// What it says.
+    /// Its parameters.
     pub params: Vec<(&'static str, String)>,
     /// The languages of a page that carries it.
     pub ui_locales: Option<String>,

@@ -1,8 +1,8 @@
-//! `authorization_code`: what a user allowed at our pages becomes a session (RFC 6749 §4.1.3).
+//! `authorization_code`: a user's authorization becomes a session (RFC 6749 §4.1.3).
 //!
-//! A presentation with a wrong value uses the code up: its presenter may have stolen it. A request that
-//! lacks a parameter leaves it as it was: that is a mistake of a client, and an attacker learns nothing
-//! from it. A second presentation ends the session of the first one.
+//! A presentation with a wrong value consumes the code, because it may be stolen. A request with a missing
+//! parameter does not: that is a mistake of a client, and an attacker gains nothing by it. A second presentation
+//! ends the session of the first one.
 
 use crate::base::id::SessionId;
 use crate::base::opaque_token::{self, AUTHORIZATION_CODE};
@@ -23,7 +23,7 @@ use crate::store::authorization_codes::{self, Redeemed};
 use crate::store::sessions::end::Ending;
 use crate::store::users;
 
-/// A code, and the proof that its presenter asked for it.
+/// A code and its verifier.
 #[derive(Clone)]
 pub struct AuthorizationCode {
     code: String,
@@ -34,7 +34,7 @@ pub struct AuthorizationCode {
 /// Why a code is not redeemed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wrong {
-    /// There is no such code (any more).
+    /// The code does not exist (any more).
     Spent,
     /// It was issued to another client.
     Client,
@@ -42,25 +42,24 @@ enum Wrong {
     RedirectUri,
     /// The verifier does not fit.
     Verifier,
-    /// There is a verifier, and there was no challenge.
+    /// There is a verifier but there was no challenge.
     NoChallenge,
     /// There is neither, and by now the client needs a challenge.
     NeedsChallenge,
-    /// The request was not pushed, and by now the client has to push its requests.
+    /// The request was not pushed, but the client must now push its requests.
     NotPushed,
-    /// The proof of possession was made with another key, or there is none.
+    /// The DPoP proof was created with another key, or is missing.
     Key,
-    /// An administrator has taken the API from the client.
+    /// An administrator has withdrawn the API from the client.
     Target,
     /// The API was deleted since.
     Replaced,
-    /// The user has ended what it stands for.
+    /// The user has ended the authorization.
     Ended,
 }
 
 impl Wrong {
-    /// Says to a client that has proved who it is what was wrong with its request. A public client may
-    /// be a thief who tries, and learns nothing.
+    /// The refusal, with a reason for an authenticated client only. A public client may be an attacker.
     fn refusal(self, client: &Client) -> Refusal {
         let message = match self {
             _ if client.is_public() => {
@@ -69,28 +68,25 @@ impl Wrong {
             }
             Self::Spent => "The authorization code is unknown, expired or already used.",
             Self::Client => "The authorization code was issued to another client.",
-            Self::RedirectUri => {
-                "redirect_uri is not the one that the authorization request named."
-            }
+            Self::RedirectUri => "redirect_uri differs from that of the authorization request.",
             Self::Verifier => {
                 "code_verifier does not match the code_challenge of the authorization request."
             }
             Self::NoChallenge => {
-                "The authorization request had no code_challenge, so that a code_verifier cannot match: it \
-                 was lost on the way, or the client did not send it."
+                "The authorization request had no code_challenge, so a code_verifier cannot match: it was lost in \
+                 transit, or the client did not send it."
             }
             Self::NeedsChallenge => {
-                "The authorization request had no code_challenge, which this client has to send. Begin again."
+                "The authorization request had no code_challenge, which this client has to send. Start again."
             }
             Self::NotPushed => {
-                "The authorization request was not pushed (RFC 9126), which this client has to do. Begin \
-                 again."
+                "The authorization request was not pushed (RFC 9126), as this client must. Start again."
             }
             Self::Key => "The authorization code is bound to a DPoP key that was not proved.",
-            Self::Target => "The client may not have tokens for this API any more.",
+            Self::Target => "The client may no longer get tokens for this API.",
             Self::Replaced => "The API that the code was issued for has been deleted.",
             Self::Ended => {
-                "The user has signed out, withdrawn the consent or changed the password meanwhile."
+                "The user has signed out, withdrawn the consent or changed the password in the meantime."
             }
         };
         Refusal::oauth(OAuthError::InvalidGrant, message)
@@ -114,8 +110,8 @@ impl Grant for AuthorizationCode {
     }
 
     async fn authorize(self, context: &mut GrantContext<'_>) -> Result<GrantOutcome, Failure> {
-        // All codes of public clients have a challenge. Refused before the code is looked up: the answer
-        // must not tell a client without a credential whether the code exists.
+        // All codes of public clients have a challenge. Refused before the code is looked up, because the answer
+        // must not reveal to an unauthenticated client whether the code exists.
         if context.client().is_public() && self.code_verifier.is_none() {
             return Err(invalid(NO_VERIFIER).into());
         }
@@ -148,7 +144,7 @@ impl Grant for AuthorizationCode {
         }
         context.require_same_target(authorization.audience.as_deref())?;
         let session = authorization.session(context.session_terms(id, Self::INFO.name), now);
-        // None: logged out, disabled or given a new password since it was allowed.
+        // `None`: the user has logged out, was disabled or got a new password since the authorization.
         let Some(session) = context.open_session(session).await? else {
             return Err(Wrong::Ended.refusal(context.client()).into());
         };
@@ -163,7 +159,7 @@ impl Grant for AuthorizationCode {
 
 const NO_VERIFIER: &str = "code_verifier is missing.";
 
-/// Whether the code is this client's and still counts, whatever else the request says.
+/// Whether the code belongs to this client and is still valid, apart from the other parameters.
 fn is_good(context: &GrantContext<'_>, redeemed: &Redeemed) -> Result<(), Wrong> {
     let Redeemed { authorization, expires_at, consented } = redeemed;
     let client = context.client();
@@ -175,12 +171,12 @@ fn is_good(context: &GrantContext<'_>, redeemed: &Redeemed) -> Result<(), Wrong>
     if has_expired(*expires_at, CODE_LIFE, context.now) {
         return Err(Wrong::Spent);
     }
-    // The API it was asked for has been deleted since, whatever has its identifier now.
+    // The requested API has been deleted since, even if another one has its identifier.
     let audience = authorization.audience.as_deref();
     if context.app.audience_given_at(audience, *expires_at - CODE_LIFE).is_none() {
         return Err(Wrong::Replaced);
     }
-    // A consent that was withdrawn while the code was made had no code yet to use up.
+    // A consent that was withdrawn while the code was being issued could not invalidate the code.
     if authorization.by_consent && !consented {
         return Err(Wrong::Ended);
     }
@@ -188,10 +184,10 @@ fn is_good(context: &GrantContext<'_>, redeemed: &Redeemed) -> Result<(), Wrong>
 }
 
 impl AuthorizationCode {
-    /// What the request lacks, if it lacks a parameter.
+    /// The missing parameter, if any.
     ///
-    /// `redirect_uri` says which of several places the code was sent to (RFC 6749 §4.1.3). A verifier
-    /// says more, and where there is only one place nothing has to be said.
+    /// `redirect_uri` names the URI to which the code was sent (RFC 6749 §4.1.3). It is not needed with a verifier,
+    /// which proves more, or if the client has only one.
     fn lacks(&self, client: &Client, authorization: &Authorization) -> Option<&'static str> {
         if authorization.code_challenge.is_some() {
             return self.code_verifier.is_none().then_some(NO_VERIFIER);
@@ -200,12 +196,12 @@ impl AuthorizationCode {
         (self.redirect_uri.is_none() && !is_only).then_some("redirect_uri is missing.")
     }
 
-    /// Whether what the request says is what the code was issued for.
+    /// Whether the parameters match those of the code.
     fn fits(&self, context: &GrantContext<'_>, authorization: &Authorization) -> Result<(), Wrong> {
         if self.redirect_uri.is_some() && self.redirect_uri != authorization.redirect_uri {
             return Err(Wrong::RedirectUri);
         }
-        // Policies are asked again: they may have become stricter since the request.
+        // Policies are checked again, because they may have become stricter since the request.
         let metadata = &context.client().metadata;
         if metadata.is_fapi2() && !authorization.pushed {
             return Err(Wrong::NotPushed);
@@ -240,7 +236,7 @@ impl AuthorizationCode {
     }
 }
 
-/// The user, where the API or the ID token says anything about one.
+/// The user, if the access token or the ID token contains data about one.
 pub(super) async fn user_of(
     context: &mut GrantContext<'_>,
     authorization: &Authorization,

@@ -1,7 +1,6 @@
-//! `client_credentials`: a client asks for a token in its own name (RFC 6749 §4.4).
+//! `client_credentials`: a client requests a token for itself (RFC 6749 §4.4).
 //!
-//! Asks the database for nothing: a verifier of the token needs its signature only. There is no
-//! session, no refresh token and no ID token.
+//! It uses no database. There is no session, no refresh token and no ID token.
 
 use crate::domain::client::ClientType;
 use crate::domain::grant_type::GrantInfo;

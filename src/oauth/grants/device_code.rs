@@ -1,5 +1,4 @@
-//! `urn:ietf:params:oauth:grant-type:device_code`: a device asks whether a user has allowed it
-//! (RFC 8628 §3.4).
+//! `urn:ietf:params:oauth:grant-type:device_code`: a device polls for the user's approval (RFC 8628 §3.4).
 
 use crate::base::id::SessionId;
 use crate::base::opaque_token::{self, DEVICE_CODE};
@@ -41,8 +40,8 @@ impl Grant for DeviceCode {
         if !opaque_token::is_well_formed(DEVICE_CODE, &self.device_code) {
             return Err(refused().into());
         }
-        // Each poll is a write. A device that keeps to its pause is bounded by the code it has; early polls
-        // and wrong codes take from what the network may.
+        // Each poll is a write. A device that respects its interval is limited by its code; early polls and wrong
+        // codes count against the limit of the network.
         let (app, origin) = (context.app, context.origin.clone());
         rate_limits::throttle_public(app, context.client(), RateLimit::DevicePoll, &origin)?;
         let (hash, now) = (token_hash(&self.device_code), context.now);
@@ -64,15 +63,15 @@ impl Grant for DeviceCode {
         match poll {
             Poll::Allowed => {}
             Poll::Pending => {
-                let message = "The user has not decided yet. Ask again after the interval.";
+                let message = "The user has not decided yet. Poll again after the interval.";
                 return Err(wait(OAuthError::AuthorizationPending, message));
             }
             Poll::SlowDown => {
-                let message = "Too early. Add five seconds to the interval.";
+                let message = "Polling too fast. Add five seconds to the interval.";
                 return Err(wait(OAuthError::SlowDown, message));
             }
             Poll::Expired => {
-                let message = "The device code's time is over. Begin again.";
+                let message = "The device code has expired. Start again.";
                 return Err(wait(OAuthError::ExpiredToken, message));
             }
             Poll::Denied => {
@@ -92,6 +91,6 @@ impl Grant for DeviceCode {
 }
 
 fn refused() -> Refusal {
-    let message = "The device code is unknown, used, or another client's.";
+    let message = "The device code is unknown, already used, or was issued to another client.";
     Refusal::oauth(OAuthError::InvalidGrant, message)
 }

@@ -1,8 +1,7 @@
-//! The grants there are, one file each.
+//! The grants, one file each.
 //!
-//! Owns the list: the token endpoint, discovery, the settings of clients and the labels of metrics
-//! read it. A new grant is a file and two lines here, its `mod` and its entry; which clients may use it is
-//! said by its file.
+//! Owns the list, which the token endpoint, discovery, the settings of clients and the labels of metrics use. A new
+//! grant is a file and two lines here, its `mod` and its entry; its file defines which clients may use it.
 
 mod authorization_code;
 mod client_credentials;
@@ -16,13 +15,13 @@ use super::grant::{Grant, GrantVisitor};
 
 macro_rules! grants {
     ($($grant:ty),+ $(,)?) => {
-        /// What each says about the clients that may use it.
+        /// The description of each grant.
         pub const ALL: &[GrantInfo] = &[$(<$grant as Grant>::INFO),+];
 
         /// Their names on the wire.
         pub const NAMES: &[&str] = &[$(<$grant as Grant>::INFO.name),+];
 
-        /// Hands the type of the grant of this name to `visitor`; none when there is no such grant.
+        /// Calls `visitor` with the type of the grant of this name; `None` when there is no such grant.
         pub(super) async fn visit<V: GrantVisitor>(name: &str, visitor: V) -> Option<V::Output> {
             $(if name == <$grant as Grant>::INFO.name {
                 return Some(visitor.visit::<$grant>().await);
@@ -40,14 +39,14 @@ grants! {
     token_exchange::TokenExchange,
 }
 
-/// The grant that users begin at the authorization endpoint.
+/// The grant of the authorization endpoint.
 pub const AUTHORIZATION_CODE: &str = authorization_code::AuthorizationCode::INFO.name;
 /// The grant of devices without a keyboard.
 pub const DEVICE_CODE: &str = device_code::DeviceCode::INFO.name;
 /// The grant whose clients get refresh tokens.
 pub const REFRESH_TOKEN: &str = refresh_token::RefreshToken::INFO.name;
 
-/// A grant's name as a label of metrics: never a text that a client sent.
+/// A grant's name as a label of metrics, never a text from a client.
 #[must_use]
 pub fn label(name: &str) -> &'static str {
     grant_type::find(ALL, name).map_or("unknown", |grant| grant.name)
@@ -58,7 +57,7 @@ mod tests {
     use super::*;
     use crate::domain::client::ClientType;
 
-    /// What registered clients depend on: a change here changes what they may do.
+    /// Registered clients depend on these values: a change here changes their rights.
     #[test]
     fn each_grant_says_which_clients_may_use_it() {
         let names = |which: fn(&&GrantInfo) -> bool| -> Vec<&str> {

@@ -1,4 +1,4 @@
-//! `refresh_token`: a session goes on (RFC 6749 §6), by the same forgiving rules as at `/v1`.
+//! `refresh_token`: continues a session (RFC 6749 §6), by the same rules as at `/v1`.
 
 use crate::domain::client::ClientType;
 use crate::domain::grant_type::GrantInfo;
@@ -63,13 +63,13 @@ impl Grant for RefreshToken {
             users::find(&mut reader, session.user_id).await?.map(Box::new)
         };
         let subject = continued.subject.read()?;
-        // What was requested with the session and not granted is left out again.
+        // Scopes that were originally requested but not granted are left out again.
         let narrowed = self.requested.map(|requested| requested.among(&session.scopes));
         Ok(GrantOutcome::Continued { session, subject, user, narrowed })
     }
 }
 
-/// What `/v1` calls by three names is one here (RFC 6749 §5.2).
+/// Three codes of `/v1` are one here (RFC 6749 §5.2).
 fn in_our_words(stop: Failure) -> Failure {
     match stop {
         Failure::Refused(refusal) => {

@@ -1,8 +1,7 @@
 //! `urn:ietf:params:oauth:grant-type:token-exchange`: a token for another (RFC 8693).
 //!
-//! Two uses: a client makes its own token smaller, or an API that was called asks for a token with
-//! which to call the next one. Then the new token says who acts (`act`). Nothing lives longer than
-//! the token it came from, and everything dies with that token's session.
+//! Two uses: a client narrows its own token, or an API that was called requests a token for calling the next one.
+//! In the second case the new token names the actor (`act`). No token outlives the subject token or its session.
 
 use serde_json::{Value, json};
 
@@ -21,7 +20,7 @@ use crate::store::audit;
 use crate::tokens::lineage;
 use crate::tokens::validate::{self, ActiveToken, Source};
 
-/// The only kind of token that comes and goes.
+/// The only supported type of subject and issued token.
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 /// How many may have acted one after the other.
@@ -51,14 +50,14 @@ impl Grant for TokenExchange {
         }
         let actor_token = params.text("actor_token");
         if actor_token.is_some() != params.get("actor_token_type").is_some() {
-            return Err(invalid("actor_token and actor_token_type go together."));
+            return Err(invalid("actor_token and actor_token_type must be sent together."));
         }
         if actor_token.is_some() && !is_access("actor_token_type") {
             return Err(invalid("actor_token_type is not that of an access token."));
         }
         let wanted = params.get("requested_token_type");
         if wanted.is_some_and(|wanted| wanted != ACCESS_TOKEN && wanted != JWT) {
-            return Err(invalid("Only an access token can be asked for."));
+            return Err(invalid("Only an access token can be requested."));
         }
         Ok(Self { subject_token, actor_token })
     }
@@ -66,13 +65,16 @@ impl Grant for TokenExchange {
     async fn authorize(self, context: &mut GrantContext<'_>) -> Result<GrantOutcome, Failure> {
         let (app, now) = (context.app, context.now);
         let subject = validate::require_active(app, &self.subject_token, now).await?;
-        let subject = subject.ok_or_else(|| refused("The subject token is not good."))?;
+        let subject = subject.ok_or_else(|| refused("The subject token is not valid."))?;
         let client = context.client();
         let own = subject.claims().client_id == client.client_id;
         if !own && !client.is_api(&subject.claims().aud) {
-            return Err(refused("The subject token is neither this client's nor for it.").into());
+            return Err(refused(
+                "The subject token was neither issued to this client nor for its API.",
+            )
+            .into());
         }
-        // Bound to a key: the client that passes it on must hold that key too.
+        // Bound to a key: the client must hold that key.
         let bound = subject.claims().cnf.as_ref().map(|cnf| cnf.jkt.clone());
         if own && bound.is_some() && bound != context.jkt() {
             return Err(refused("The subject token is bound to another key.").into());
@@ -83,12 +85,12 @@ impl Grant for TokenExchange {
                 let actor = validate::require_active(app, token, now).await?;
                 let actor = actor.and_then(Source::issued);
                 let actor = actor.filter(|actor| actor.claims().client_id == client.client_id);
-                let actor = actor.ok_or_else(|| refused("The actor token is not good."))?;
+                let actor = actor.ok_or_else(|| refused("The actor token is not valid."))?;
                 Some(actor.claims().sub.clone())
             }
         };
         if lineage::generations(&subject.claims().jti) >= lineage::MAX_LINE {
-            return Err(refused("The subject token was exchanged too often already.").into());
+            return Err(refused("The subject token was exchanged too often.").into());
         }
         let narrowed = narrowed(context, &subject).await?;
         let act = act(&subject, actor, &client.client_id)?;
@@ -104,9 +106,8 @@ fn refused(message: &'static str) -> Refusal {
     Refusal::oauth(OAuthError::InvalidGrant, message)
 }
 
-/// For the API the token was for: nothing but what it had. For the next one that an API calls: what it
-/// may have there, which an administrator said when he allowed it that API. An application does not
-/// get from one API to another this way: it would allow itself what its user was not asked about.
+/// For the same API: at most its scopes. For the next API that an API calls: what an administrator has allowed it
+/// there. An application cannot get from one API to another this way, because its user did not consent to that.
 async fn narrowed(
     context: &GrantContext<'_>,
     subject: &Source<ActiveToken>,
@@ -128,26 +129,26 @@ async fn narrowed(
         return Ok(Narrowed { audience, scopes: grant::subset(target, asked) });
     }
     if matches!(subject, Source::SharedSecret(_)) {
-        let message = "A token under a shared secret is good at its own API only: a party that can check it \
-                    can make it.";
+        let message = "A token signed with a shared secret is valid only at its own API: a party that can verify it \
+                       can forge it.";
         return Err(refused(message).into());
     }
     let own = subject.claims().client_id == client.client_id;
     if own && subject.session().is_some() && !client.is_api(&subject.claims().aud) {
-        // Its user was asked about the API the token is for. For another one it asks again.
-        let message = "The token is for another API. Ask its user at the authorization endpoint.";
+        // The user consented to the API of the token. Another one needs a new request.
+        let message = "The token is for another API. Request the user's authorization at the authorization endpoint.";
         return Err(Refusal::oauth(OAuthError::InvalidTarget, message).into());
     }
     let narrowed = scope_narrowing::narrow_for_client(app, client, params).await?;
     if narrowed.audience.is_none() {
-        let message = "A token cannot be exchanged for one that administers. Use the client_credentials grant.";
+        let message = "A token cannot be exchanged for one with administration scopes. Use the client_credentials \
+                       grant.";
         return Err(Refusal::oauth(OAuthError::InvalidTarget, message).into());
     }
     Ok(narrowed)
 }
 
-/// Who acts: the actor named, else the client where it is not its own token; those who acted before
-/// are kept inside (RFC 8693 §4.1).
+/// The actor: the named one, or the client if it is not its own token. Previous actors are nested (RFC 8693 §4.1).
 fn act(
     subject: &ActiveToken,
     actor: Option<String>,
@@ -167,7 +168,7 @@ fn act(
         inner = act.get("act");
     }
     if depth >= MAX_ACTORS {
-        return Err(refused("Too many have acted in the subject's name already."));
+        return Err(refused("The chain of actors (act) of the token is too long."));
     }
     let mut act = json!({ "sub": who, "client_id": client_id });
     if let Some(before) = before {

@@ -11,7 +11,7 @@ use crate::domain::session::SessionFilter;
 use crate::domain::user_agent::Device;
 use crate::store::Link;
 use crate::store::attributes::factors;
-use crate::store::sessions::list::MOST_EXAMINED;
+use crate::store::sessions::list::MAX_EXAMINED;
 use crate::{fetch_all, fetch_optional};
 
 #[derive(sqlx::FromRow)]
@@ -28,8 +28,8 @@ struct ListedRow {
     address: Option<String>,
 }
 
-/// A page of live sign-ins and their devices, newest first; of one user if named. It may have fewer than asked for, or
-/// none, and a cursor all the same.
+/// A page of live sign-ins and their devices, newest first; of one user if named. It may have fewer than requested,
+/// or none, and still have a cursor.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -50,7 +50,7 @@ pub async fn page(
             "SELECT id FROM browser_sessions WHERE id < $1 AND id >= $2 ORDER BY id DESC LIMIT 1 OFFSET $3",
             before,
             since,
-            MOST_EXAMINED - 1
+            MAX_EXAMINED - 1
         )?
         .map(|(id,)| id),
     };

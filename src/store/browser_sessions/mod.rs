@@ -1,4 +1,4 @@
-//! Log-ins at Signet's own pages, by the hash of the cookie that stands for them; `list` lists them.
+//! Sign-ins at Signet's own pages, by the hash of their cookie; `list` lists them.
 
 use crate::base::Timestamp;
 use crate::base::id::{BrowserId, UserId};
@@ -17,18 +17,18 @@ use super::{Link, Tx};
 
 pub mod list;
 
-/// Who is logged in in a browser, and what they have allowed the client that asks.
+/// The user who is signed in in a browser, and their consent for a client.
 #[derive(Debug, Clone)]
 pub struct Found {
     /// The log-in.
     pub browser: BrowserSession,
     /// The user as stored now.
     pub user: User,
-    /// What the user has allowed the client, if anything.
+    /// The consent for the client, if any.
     pub consented: Option<Consented>,
 }
 
-/// What a user has allowed a client at one API for good.
+/// A stored consent of a user for a client at one API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Consented {
     /// The scopes.
@@ -98,8 +98,8 @@ impl TryFrom<FoundRow> for Found {
     }
 }
 
-/// The log-in this cookie stands for, its user, and what that user has allowed `client_id` at `audience`:
-/// one statement, all a warm authorization request reads.
+/// The sign-in of this cookie, its user, and the user's consent for `client_id` at `audience`, in one statement,
+/// which is all that an authorization request reads.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -158,8 +158,8 @@ pub async fn begin(
     Ok(rows == 1)
 }
 
-/// The same user has authenticated again: a new cookie, a new time, the same log-in. False when it
-/// has ended or the epoch moved on meanwhile.
+/// The same user has authenticated again: a new cookie and time for the same sign-in. False when it has ended or
+/// the epoch was raised meanwhile.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -186,9 +186,9 @@ pub async fn renew(
     Ok(rows == 1)
 }
 
-/// The live log-ins of a user beyond the `most` that were used last, the most recently used first. A log-in is
-/// used when its user authenticates, and when a session of a client that belongs to it is refreshed. At most 100,
-/// so that one log-in never pays for thousands.
+/// The live log-ins of a user beyond the `most` that were used last, the most recently used first. A sign-in is
+/// used when its user authenticates, and when one of its sessions is refreshed. At most 100, so that one log-in
+/// never has to end thousands.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -214,7 +214,7 @@ pub async fn over_limit(
     Ok(rows.into_iter().map(|(browser,)| browser).collect())
 }
 
-/// Replaces what a sign-in says about how its user authenticated.
+/// Replaces the authentication of a sign-in.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -233,7 +233,7 @@ pub async fn set_authentication(
     Ok(())
 }
 
-/// Takes a log-in along to the user's new epoch, when the user changed the password in it, with a new cookie or with
+/// Carries a sign-in over to the user's new epoch, when the user changed the password in it, with a new cookie or
 /// the same.
 ///
 /// # Errors
@@ -292,8 +292,8 @@ pub async fn live_user(
     Ok(row.map(|(user,)| user))
 }
 
-/// Whether this log-in of `user` goes on, and holds it until the end of `tx`: an end of it comes
-/// after all of `tx`, and finds what was done.
+/// Whether this sign-in of `user` is live, and locks it until the end of `tx`, so that a concurrent end sees the
+/// writes of `tx`.
 pub(super) async fn hold(tx: &mut Tx, id: BrowserId, user: UserId) -> Result<bool, Fault> {
     let rows = execute!(
         tx,
@@ -305,7 +305,7 @@ pub(super) async fn hold(tx: &mut Tx, id: BrowserId, user: UserId) -> Result<boo
     Ok(rows == 1)
 }
 
-/// Ends a log-in. Its user, none when it had ended before.
+/// Ends a sign-in. Returns its user; `None` when it had already ended.
 ///
 /// # Errors
 /// When the database cannot be written.

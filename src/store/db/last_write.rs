@@ -1,5 +1,5 @@
-//! When something was committed last, and when a write was last refused for want of room: evidence of
-//! whether the database can be written, which costs nothing.
+//! The times of the last commit and of the last write that failed for lack of space: free evidence of whether the
+//! database can be written.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -16,12 +16,11 @@ struct Shared {
     clock: OnceLock<Arc<dyn Clock>>,
     /// In milliseconds of a clock that cannot be set.
     at: AtomicI64,
-    /// When the database last refused a write that it may refuse again although smaller ones succeed; of the
-    /// same clock.
+    /// When a write last failed that may fail again although smaller ones succeed; by the same clock.
     refused_at: AtomicI64,
 }
 
-/// What is stored while nothing has happened.
+/// The value before the first event.
 const NEVER: i64 = i64::MIN;
 
 impl Default for Shared {
@@ -35,9 +34,9 @@ impl Default for Shared {
 }
 
 impl LastWrite {
-    /// Reads the time from `clock` from now on. Before, nothing is noted.
+    /// Sets the clock. Before, nothing is recorded.
     pub fn tell_time(&self, clock: Arc<dyn Clock>) {
-        // A second clock would be the same one.
+        // A second call has no effect.
         let _ = self.0.clock.set(clock);
     }
 
@@ -48,9 +47,8 @@ impl LastWrite {
         }
     }
 
-    /// Notes that something could not be written: an earlier commit says nothing any more. A full disk, an I/O
-    /// error or a database that is read-only outranks the commits that come after it as well: while a disk
-    /// fills, small writes succeed and most do not.
+    /// Records a failed write, which invalidates earlier commits as evidence. A full disk, an I/O error or a
+    /// read-only database also outranks later commits: while a disk fills up, small writes succeed and most do not.
     pub(super) fn has_failed(&self, fault: &Fault) {
         self.0.at.store(NEVER, Ordering::Relaxed);
         if let (Some(clock), true) = (self.0.clock.get(), is_refused_write(fault)) {

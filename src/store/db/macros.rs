@@ -1,18 +1,17 @@
 //! The macros that run a statement on either database, and the counter of statements.
 //!
-//! A statement is written once, with `$n`; only the macros know that there are two drivers.
+//! A statement is written once, with `$n`; only the macros distinguish the two drivers.
 
 #[cfg(feature = "test-support")]
 use std::future::Future;
 
 #[cfg(feature = "test-support")]
 tokio::task_local! {
-    /// Statements run so far by the unit of work that counts them.
+    /// The number of statements in the counting unit of work.
     static STATEMENTS: std::cell::Cell<u32>;
 }
 
-/// Runs `work` and counts the statements it asks the database for; beginning and committing are not
-/// among them. What `work` hands to another task is not seen.
+/// Runs `work` and counts its statements, without begin and commit. Statements of other tasks are not counted.
 #[cfg(feature = "test-support")]
 pub async fn counted<T>(work: impl Future<Output = T>) -> (T, u32) {
     STATEMENTS
@@ -23,7 +22,7 @@ pub async fn counted<T>(work: impl Future<Output = T>) -> (T, u32) {
         .await
 }
 
-/// Counts one statement, where a test counts.
+/// Counts one statement, if a test counts.
 #[cfg(feature = "test-support")]
 pub fn count_statement() {
     let _ = STATEMENTS.try_with(|count| count.set(count.get() + 1));
@@ -33,8 +32,7 @@ pub fn count_statement() {
 #[cfg(not(feature = "test-support"))]
 pub const fn count_statement() {}
 
-/// Whether a statement changes nothing, by its first word. One that begins with another word and changes
-/// nothing is only taken for a writing one.
+/// Whether a statement is read-only, by its first word. Other read-only statements are treated as writes.
 #[must_use]
 pub const fn only_reads(sql: &str) -> bool {
     let mut rest = sql.as_bytes().trim_ascii_start();
@@ -64,7 +62,7 @@ macro_rules! fetch_all {
     };
 }
 
-/// What the two above share.
+/// Shared by the two above.
 #[macro_export]
 #[doc(hidden)]
 macro_rules! run_statement {

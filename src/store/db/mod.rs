@@ -1,7 +1,6 @@
-//! The seam between the two databases: pools, transactions, and the macros that run a statement.
+//! The abstraction over the two databases: pools, transactions, and the macros that run a statement.
 //!
-//! Owns connections and how long a caller waits for one. Only this folder knows that there are two
-//! drivers.
+//! Owns connections and how long a caller waits for one. Only this folder distinguishes the two drivers.
 
 mod last_write;
 mod macros;
@@ -39,7 +38,7 @@ pub use postgres::PostgresDb;
 pub use sqlite::SqliteDb;
 pub use transaction::{Tx, commit_unless_failed};
 
-/// How long saying goodbye to a PostgreSQL server may take.
+/// How long closing the connections to a PostgreSQL server may take.
 const GOODBYE_WAIT: Duration = Duration::from_secs(2);
 
 /// A database.
@@ -51,7 +50,7 @@ pub enum Db {
     Postgres(PostgresDb),
 }
 
-/// A connection for statements that stand alone.
+/// A connection for statements outside of a transaction.
 pub struct Reader {
     taken: Taken,
     deadlines: Deadlines,
@@ -64,7 +63,7 @@ enum Taken {
     Postgres(Lease),
 }
 
-/// A borrowed connection of either driver; what the statement macros match on.
+/// A borrowed connection of either driver, on which the statement macros match.
 pub enum Conn<'c> {
     /// SQLite's.
     Sqlite(&'c mut SqliteConnection),
@@ -76,7 +75,7 @@ pub enum Conn<'c> {
 pub trait Link: Send {
     /// The connection.
     fn conn(&mut self) -> Conn<'_>;
-    /// When a statement that begins now must have ended.
+    /// The deadline of a statement that begins now.
     fn deadline(&self) -> Instant;
     /// A statement has ended well; whether it changed something.
     fn ended(&mut self, wrote: bool);
@@ -102,15 +101,15 @@ impl Link for Reader {
         }
     }
 
-    /// The connection is not known to be idle, and is asked before it is lent again.
+    /// The connection may not be idle, and is checked before it is lent again.
     fn failed(&mut self, _: &Fault) {}
 }
 
-/// Waits for `work` until `deadline`. A database that is frozen, or a network that swallows, says
-/// nothing at all: without this its callers would wait for as long as it likes.
+/// Waits for `work` until `deadline`. A frozen database, or a network that drops packets, never answers: without
+/// this its callers would wait forever.
 ///
 /// # Errors
-/// What the database says; unavailable when it says nothing in time.
+/// The error of the database; unavailable when it does not answer in time.
 pub async fn with_deadline<T>(
     deadline: Instant,
     doing: &'static str,
@@ -123,7 +122,7 @@ pub async fn with_deadline<T>(
 }
 
 impl Db {
-    /// Begins a unit of work. On SQLite it waits for the one writer.
+    /// Begins a unit of work. On SQLite it waits for the only writer.
     ///
     /// # Errors
     /// Unavailable when that takes longer than [`Deadlines::write`].
@@ -140,7 +139,7 @@ impl Db {
         }
     }
 
-    /// The same with another patience, for work that has waited elsewhere already.
+    /// The same with another patience, for work that has already waited elsewhere.
     ///
     /// # Errors
     /// Unavailable when it takes longer than `patience`.
@@ -148,14 +147,14 @@ impl Db {
         self.begin_until(Instant::now() + patience).await
     }
 
-    /// The same with a deadline, for work that is tried again.
+    /// The same with a deadline, for retried work.
     ///
     /// # Errors
     /// Unavailable when it cannot be begun by `deadline`.
     pub async fn begin_until(&self, deadline: Instant) -> Result<Tx, Fault> {
         let began = Instant::now();
-        // Boxed: the pool's states are thousands of bytes, which every future that holds this one would
-        // have as well, and each move of such a future would copy.
+        // Boxed, because the pool's states have thousands of bytes, which every enclosing future would contain and
+        // copy when it moves.
         let begun = match self {
             Self::Sqlite(db) => {
                 let begun = Box::pin(db.write.begin_with("BEGIN IMMEDIATE"));
@@ -180,7 +179,7 @@ impl Db {
         }
     }
 
-    /// What it counts.
+    /// Its metrics.
     #[must_use]
     pub const fn metrics(&self) -> &Arc<DbMetrics> {
         match self {
@@ -189,7 +188,7 @@ impl Db {
         }
     }
 
-    /// A connection for statements that stand alone.
+    /// A connection for statements outside of a transaction.
     ///
     /// # Errors
     /// Unavailable when there is none within [`Deadlines::write`].
@@ -212,7 +211,7 @@ impl Db {
         Ok(Reader { taken, deadlines })
     }
 
-    /// How many connections to PostgreSQL are open and how many there may be; nothing on SQLite.
+    /// The open connections to PostgreSQL and their maximum; `None` on SQLite.
     #[must_use]
     pub fn connections(&self) -> Option<(usize, usize)> {
         match self {
@@ -227,7 +226,7 @@ impl Db {
         match self {
             Self::Sqlite(db) => {
                 let open = [&db.write, &db.read].map(|pool| pool.size() as usize);
-                // The pool's count is below 0 for a moment while a connection is given back.
+                // The pool's count is briefly below 0 while a connection is returned.
                 let idle = |at: usize, pool: &SqlitePool| match pool.num_idle() {
                     idle if idle <= open[at] => idle,
                     _ => 0,
@@ -245,28 +244,27 @@ impl Db {
         matches!(self, Self::Sqlite(_))
     }
 
-    /// Closes all connections; on SQLite after folding the write-ahead log into the file. A server
-    /// that says nothing is left after two seconds: it would keep the process from ending, and what
-    /// it was told in time is committed without a goodbye.
+    /// Closes all connections, on SQLite after a checkpoint. A server that does not answer is abandoned after two
+    /// seconds, so that the process can end; acknowledged commits are safe.
     pub async fn close(&self) {
         match self {
             Self::Sqlite(db) => {
                 if let Err(error) = self.empty_log().await {
-                    tracing::warn!(%error, "the write-ahead log stays; the next start reads it");
+                    tracing::warn!(%error, "the write-ahead log remains; the next start reads it");
                 }
                 db.read.close().await;
                 db.write.close().await;
             }
             Self::Postgres(db) => {
                 if tokio::time::timeout(GOODBYE_WAIT, db.pool.close()).await.is_err() {
-                    tracing::warn!("the database does not answer; its connections are just left");
+                    tracing::warn!("the database does not answer; its connections are abandoned");
                 }
             }
         }
     }
 
-    /// Lets go of a database that was refused without closing it. SQLite would fold the write-ahead log
-    /// into the file on the way out, and what was refused may be the log of another database.
+    /// Abandons a refused database without closing it. SQLite would checkpoint the write-ahead log on close, and
+    /// the log may belong to another database.
     pub fn abandon(&self) {
         if self.is_sqlite() {
             std::mem::forget(self.clone());

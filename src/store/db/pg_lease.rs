@@ -1,8 +1,7 @@
-//! A connection lent by the pool, and in which order it comes back.
+//! A connection lent by the pool, and its state on return.
 //!
-//! Owns what is known of a connection: whether a statement on it was seen to end, and whether it is in a
-//! transaction. One that comes back in doubt is cleared up first, or closed; nothing is asked of one that
-//! is in order.
+//! Tracks whether the last statement on a connection has ended, and whether it is in a transaction. A connection in
+//! an unknown state is rolled back or closed; one in a known state needs no check.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +12,7 @@ use tokio::time::{Instant, timeout};
 
 use super::pg_pool::Shared;
 
-/// How long closing a connection, or clearing one up, may take.
+/// How long closing or cleaning a connection may take.
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// An open connection.
@@ -45,7 +44,7 @@ impl Live {
     }
 }
 
-/// What is known of a connection that is lent.
+/// The known state of a lent connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Condition {
     /// Nothing runs on it.
@@ -56,7 +55,7 @@ enum Condition {
     Unknown,
 }
 
-/// A connection on loan; comes back when dropped.
+/// A lent connection, which is returned on drop.
 pub(in crate::store) struct Lease {
     shared: Arc<Shared>,
     live: Option<Live>,
@@ -70,12 +69,12 @@ impl Lease {
         Self { shared, live: Some(live), condition: Condition::Idle, in_transaction: false }
     }
 
-    /// The connection, for one statement; [`done`](Self::done) says that it has ended.
+    /// The connection, for one statement; call [`done`](Self::done) after it.
     pub(in crate::store) fn connection(&mut self) -> &mut PgConnection {
         if self.condition == Condition::Idle {
             self.condition = Condition::Busy;
         }
-        // Only `into_live` and dropping leave nothing behind, and both end the lease.
+        // Only `into_live` and drop take the connection, and both end the lease.
         match &mut self.live {
             Some(live) => &mut live.connection,
             None => unreachable!("a lease has its connection until its end"),
@@ -90,7 +89,7 @@ impl Lease {
         }
     }
 
-    /// It answered, though it did no work.
+    /// It answered a check.
     pub(super) fn checked(&mut self) {
         if self.condition == Condition::Busy {
             self.condition = Condition::Idle;
@@ -100,8 +99,8 @@ impl Lease {
         }
     }
 
-    /// Runs a statement that begins or ends a transaction. If this is left in the middle, or fails, the
-    /// connection is closed: the server alone knows what became of the transaction.
+    /// Runs a statement that begins or ends a transaction. If it is cancelled or fails, the connection is closed,
+    /// because only the server knows the state of the transaction.
     pub(super) async fn turn(
         &mut self,
         statement: sqlx::SqlStr,
@@ -155,7 +154,7 @@ async fn close(shared: Arc<Shared>, live: Live) {
     shared.gone();
 }
 
-/// Waits for the end of what was left running and takes the transaction back.
+/// Waits for the end of the running statement and rolls back the transaction.
 async fn clear_up(shared: Arc<Shared>, mut live: Live, in_transaction: bool) {
     let cleared = timeout(FAREWELL, async {
         if in_transaction {

@@ -1,7 +1,6 @@
-//! Opening a connection to a PostgreSQL server, and what follows when it opens no more.
+//! Opens connections to a PostgreSQL server, and handles a server that allows no more.
 //!
-//! Owns the attempts: how they are repeated while a caller waits, and how the pool makes do with the
-//! connections it has.
+//! Owns the retries while a caller waits, and the fallback to fewer connections.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +13,7 @@ use super::pg_lease::Live;
 use super::pg_pool::{Allowed, Shared, State};
 use crate::store::error::{Remedy, is_full, remedy_of};
 
-/// How long a server that allowed no more connections is not asked for more.
+/// How long no further connection is tried after the server has allowed no more.
 const CONTENT: Duration = Duration::from_secs(30);
 /// The pauses between two attempts to open a connection grow from the first to the second.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(500));
@@ -59,13 +58,13 @@ impl Shared {
         self.give(Live::new(connection));
     }
 
-    /// What follows from an attempt that failed. Whether to try again.
+    /// Handles a failed attempt. Returns whether to retry.
     fn not_opened(&self, error: sqlx::Error) -> bool {
         let mut state = self.state();
         state.waiting.retain(|waits| !waits.is_closed());
         let serving = state.serving();
         let goes_on = if is_full(&error) && serving > 0 {
-            // Those who wait get what others give back.
+            // Waiting callers get returned connections.
             self.make_do(&mut state, &error);
             false
         } else {
@@ -93,7 +92,7 @@ impl Shared {
                 connections = count,
                 wanted = self.most,
                 reason,
-                "PostgreSQL allows no more connections; Signet works with those it has. Raise the \
+                "PostgreSQL allows no more connections; Signet continues with those it has. Raise the \
                  limit of the role, the database or the server, or lower \
                  SIGNET_DATABASE_CONNECTIONS"
             );

@@ -1,9 +1,8 @@
-//! The connections to a PostgreSQL server: opened as needed, shared, checked, and fewer where the server
-//! allows fewer.
+//! The connection pool for PostgreSQL: connections are opened as needed, shared and checked, and fewer if the
+//! server allows fewer.
 //!
-//! Owns how many there are and which caller gets one; opening one is `pg_opening`. Not sqlx's pool: that one lets a caller wait for a
-//! connection that the server refuses to open while others lie idle, and asks each one that comes back
-//! (`ROLLBACK`, then a ping) whether it is in order. Knows no SQL beyond `ROLLBACK`.
+//! sqlx's pool is not used: it makes callers wait for a connection that the server refuses while others are idle, and
+//! checks every returned connection with `ROLLBACK` and a ping.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -20,15 +19,15 @@ use super::pg_opening::open;
 use crate::base::Deadlines;
 use crate::domain::outcome::Fault;
 
-/// How long a connection may lie unused before it is asked whether it still works.
+/// How long a connection may be idle before it is checked.
 const RESTED: Duration = Duration::from_secs(1);
-/// How often an unused connection is asked, so that a firewall sees traffic and a cut is noticed.
+/// How often an idle connection is checked, so that a firewall sees traffic and a broken connection is noticed.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 /// How long a connection may lie unused before it is closed.
 const IDLE: Duration = Duration::from_secs(10 * 60);
 /// How long a connection is used at all.
 const LIFE: Duration = Duration::from_secs(30 * 60);
-/// How often unused connections are looked through.
+/// How often idle connections are examined.
 const ROUNDS: Duration = Duration::from_secs(10);
 
 /// The connections to one server; cheap to clone.
@@ -40,10 +39,10 @@ pub(super) struct Shared {
     /// The most connections the settings allow.
     pub(super) most: usize,
     pub(super) deadlines: Deadlines,
-    /// Connections belong to this runtime, whichever thread asks for one.
+    /// Connections belong to this runtime, whichever thread requests one.
     pub(super) runtime: Handle,
     state: Mutex<State>,
-    /// Told when the last connection of a closed pool is gone.
+    /// Notified when the last connection of a closed pool is gone.
     pub(super) emptied: Notify,
 }
 
@@ -66,9 +65,9 @@ pub(super) struct State {
 /// How many connections the server allowed last.
 pub(super) struct Allowed {
     pub(super) count: usize,
-    /// When it is asked for more again.
+    /// When to try to open a further connection.
     pub(super) until: Instant,
-    /// What it said.
+    /// Its error.
     pub(super) reason: String,
 }
 
@@ -82,7 +81,7 @@ impl State {
     fn limit(&self, most: usize) -> usize {
         match &self.allowed {
             Some(allowed) if Instant::now() < allowed.until => allowed.count,
-            // One at a time: the answer may be the same.
+            // One at a time, because it may be refused again.
             Some(allowed) => most.min(allowed.count.max(self.serving()) + 1),
             None => most,
         }
@@ -90,7 +89,7 @@ impl State {
 }
 
 impl Pool {
-    /// A pool that begins with `first`. Must be made on the runtime that storage works on.
+    /// A pool that starts with `first`. Must be created on the storage runtime.
     pub(super) fn new(
         options: PgConnectOptions,
         most: u32,
@@ -110,10 +109,10 @@ impl Pool {
         Self(shared)
     }
 
-    /// A connection that works as far as can be told.
+    /// A connection that presumably works.
     ///
     /// # Errors
-    /// Unavailable when there is none by `deadline`; the cause says why.
+    /// Unavailable, with the cause, when there is none by `deadline`.
     pub(super) async fn acquire(&self, deadline: Instant) -> Result<Lease, Fault> {
         loop {
             let mut lease = match self.0.take()? {
@@ -129,13 +128,13 @@ impl Pool {
                 return Ok(lease);
             }
             lease.give_up();
-            // This one was used last of all that are idle. What became of it became of the others:
-            // a failover and a firewall spare none, and each would cost its caller the same wait.
+            // This was the most recently used idle connection. If it failed, the others have failed as well (a
+            // failover, a firewall), and each would cost its caller the same wait.
             self.0.forget_idle();
         }
     }
 
-    /// How many connections are open and how many there may be.
+    /// The number of open connections and their maximum.
     pub(super) fn connections(&self) -> (usize, usize) {
         let state = self.0.state();
         (state.open, state.limit(self.0.most))
@@ -152,12 +151,12 @@ impl Pool {
         &self.0.options
     }
 
-    /// The most connections there may ever be.
+    /// The configured maximum.
     pub(super) fn most(&self) -> usize {
         self.0.most
     }
 
-    /// Lends nothing more and waits until all connections are closed.
+    /// Stops lending and waits until all connections are closed.
     pub(super) async fn close(&self) {
         let idle = {
             let mut state = self.0.state();
@@ -197,7 +196,7 @@ impl Shared {
         if let Some(live) = state.idle.pop() {
             return Ok(Next::Idle(Lease::new(self, live)));
         }
-        // Callers that have gone; the first in the queue has the earliest deadline.
+        // Removes callers that have gone; the first in the queue has the earliest deadline.
         while state.waiting.front().is_some_and(oneshot::Sender::is_closed) {
             state.waiting.pop_front();
         }
@@ -225,15 +224,15 @@ impl Shared {
                 drop(state);
                 return lease.give_up();
             }
-            // The server can be reached, whatever the last attempt met.
+            // The server is reachable, so an earlier failure no longer matters.
             state.failure = None;
             let Some(next) = state.waiting.pop_front() else {
-                // Under the lock: else a caller could begin to wait in between.
+                // Under the lock, because otherwise a caller could begin to wait in between.
                 state.idle.extend(lease.into_live());
                 return;
             };
             drop(state);
-            // A caller that has gone leaves it to the next.
+            // If the caller has gone, the next one gets it.
             match next.send(lease) {
                 Ok(()) => return,
                 Err(back) => lease = back,
@@ -284,7 +283,7 @@ impl Shared {
     }
 }
 
-/// Closes what is unused for too long or too old, and asks the rest whether it still works.
+/// Closes connections that have been idle for too long or are too old, and checks the others.
 async fn look_after(shared: Weak<Shared>) {
     loop {
         tokio::time::sleep(ROUNDS).await;

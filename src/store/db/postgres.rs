@@ -1,8 +1,7 @@
 //! PostgreSQL: connecting, and beginning a transaction.
 //!
-//! Nothing is set for a session: behind a pooler the next transaction has another one, and a pooler
-//! refuses start-up parameters that it does not know. Isolation and time-outs go with each transaction,
-//! in the message that begins it.
+//! Nothing is set per session: behind a pooler the next transaction has another one, and a pooler refuses unknown
+//! start-up parameters. Isolation and time-outs are part of the message that begins a transaction.
 
 use std::sync::Arc;
 
@@ -34,7 +33,7 @@ impl Db {
     /// Connects to a PostgreSQL server; opens one connection now and at most `connections` in all.
     ///
     /// # Errors
-    /// When it cannot be reached or refuses us.
+    /// When it cannot be reached or refuses the connection.
     pub async fn postgres(
         url: &str,
         connections: u32,
@@ -51,21 +50,21 @@ impl Db {
         }))
     }
 
-    /// Whether a PostgreSQL server can be reached and lets us in. Leaves no connection.
+    /// Checks that a PostgreSQL server can be reached and accepts the credentials. Leaves no connection open.
     ///
     /// # Errors
-    /// When it cannot be reached or refuses us.
+    /// When it cannot be reached or refuses the connection.
     pub async fn try_postgres(url: &str, deadlines: Deadlines) -> Result<(), Fault> {
         let connection = connect(&options(url)?, deadlines).await?;
-        // What the server thinks of the farewell does not matter.
+        // Errors of the close do not matter.
         let _ = timeout(deadlines.write(), connection.close()).await;
         Ok(())
     }
 }
 
 impl PostgresDb {
-    /// Begins on a connection that works: when the server has cut all of them at once, each is found out
-    /// by its first use. Nothing has been done yet, so the next one may be tried.
+    /// Begins on a working connection: when the server has cut all of them, each fails at its first use. Nothing
+    /// has been done yet, so the next one is tried.
     pub(super) async fn begin(&self, deadline: Instant) -> Result<Lease, Fault> {
         let begin = AssertSqlSafe(Arc::clone(&self.begin)).into_sql_str();
         let mut tries = 0;
@@ -88,13 +87,13 @@ impl PostgresDb {
         self.deadlines
     }
 
-    /// How many connections are open and how many there may be.
+    /// The number of open connections and their maximum.
     #[must_use]
     pub fn connections(&self) -> (usize, usize) {
         self.pool.connections()
     }
 
-    /// A connection of its own, beside the pool's.
+    /// A separate connection outside of the pool.
     ///
     /// # Errors
     /// When it cannot be opened.
@@ -102,15 +101,15 @@ impl PostgresDb {
         connect(self.pool.options(), self.deadlines).await
     }
 
-    /// A connection of the pool, for statements that stand alone.
+    /// A connection of the pool, for statements outside of a transaction.
     pub(in crate::store) async fn lend(&self) -> Result<Lease, Fault> {
         self.pool.acquire(Instant::now() + self.deadlines.write()).await
     }
 }
 
-/// Read committed, whatever the role's default is: the statements rely on guarded writes that see what
-/// others have committed, and any stricter level would fail some of them. Whether it may write is left to
-/// the database: an operator or a provider forbids it where the disk is full.
+/// Read committed, whatever the role's default is: guarded writes must see what others have committed, and a
+/// stricter level would fail some of them. Read-only mode is left to the database, because an operator or a
+/// provider sets it when the disk is full.
 fn begin_statement(deadlines: Deadlines) -> String {
     format!(
         "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = {}; \

@@ -1,4 +1,4 @@
-//! How large the database is, as far as the process may know.
+//! The size of the database.
 
 use std::path::PathBuf;
 
@@ -13,15 +13,15 @@ pub struct Sizes {
     pub database: Option<u64>,
     /// Of the write-ahead log; SQLite only.
     pub log: Option<u64>,
-    /// What is free on the file system; SQLite only.
+    /// Free space on the file system; SQLite only.
     pub free: Option<u64>,
 }
 
 impl Db {
-    /// How large the database is. What cannot be found out is left out.
+    /// The size of the database. Unknown values are left out.
     ///
     /// # Errors
-    /// When PostgreSQL cannot be asked.
+    /// When PostgreSQL cannot be read.
     pub async fn sizes(&self) -> Result<Sizes, Fault> {
         match self {
             Self::Sqlite(db) => {
@@ -30,7 +30,7 @@ impl Db {
                 Ok(Sizes {
                     database: length(&db.path),
                     log: Some(length(&db.log_path()).unwrap_or(0)),
-                    // What a process without privileges may still take.
+                    // The space available to an unprivileged process.
                     free: file_system.map(|free| free.f_bavail.saturating_mul(free.f_frsize)),
                 })
             }

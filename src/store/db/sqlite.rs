@@ -35,7 +35,7 @@ pub struct SqliteDb {
 }
 
 impl SqliteDb {
-    /// Whether there is nothing in the write-ahead log that is not in the file.
+    /// Whether everything in the write-ahead log is also in the file.
     fn has_empty_log(&self) -> bool {
         std::fs::metadata(self.log_path()).map_or(0, |facts| facts.len()) == 0
     }
@@ -48,8 +48,8 @@ impl SqliteDb {
     }
 }
 
-/// Moves what can be moved without waiting for a reader or a writer: how many pages the log had at the beginning, and
-/// how many of them are in the file now.
+/// Checkpoints what needs no wait for a reader or a writer. Returns the number of pages in the log, and how many of
+/// them are in the file now.
 async fn passive(conn: &mut SqliteConnection) -> Result<(i64, i64), sqlx::Error> {
     let (_busy, pages, moved): (i64, i64, i64) =
         sqlx::query_as("PRAGMA wal_checkpoint(PASSIVE)").fetch_one(conn).await?;
@@ -73,9 +73,10 @@ impl Db {
             .pragma("temp_store", "MEMORY")
             // A checkpoint inside a commit is the tail of the latency; `checkpoint` does it aside.
             .pragma("wal_autocheckpoint", "0")
-            // What a long reader made of the log is given back when the log begins anew.
+            // The space of a log that a long reader has made large is freed when the log restarts.
             .pragma("journal_size_limit", "67108864")
-            // A whole list fits: else the thread of the connection waits for the task that takes its rows.
+            // Large enough for a whole list, so that the thread of the connection does not wait for the task that
+            // reads its rows.
             .row_buffer_size(1024)
             .disable_statement_logging();
         let write = PoolOptions::new()
@@ -84,8 +85,8 @@ impl Db {
             .idle_timeout(None)
             .max_lifetime(None)
             .test_before_acquire(false)
-            // A COMMIT that fails (full disk, I/O error) has rolled back by itself; sqlx still
-            // counts the transaction as open and would refuse every later one on this connection.
+            // A failed COMMIT (full disk, I/O error) has already rolled back, but sqlx still counts the transaction
+            // as open and would refuse every later one on this connection.
             .after_release(|conn: &mut SqliteConnection, _| {
                 let sound = !conn.is_in_transaction();
                 Box::pin(async move { Ok(sound) })
@@ -107,26 +108,25 @@ impl Db {
         Ok(db)
     }
 
-    /// Moves the write-ahead log into the database file, on a connection that commits nothing, and
-    /// no request waits for it.
+    /// Checkpoints the write-ahead log on a separate connection, so that no request waits for it.
     ///
-    /// What was committed meanwhile is left, so under a steady load the log would grow for ever. Once it
-    /// is long, the writer's connection moves that rest between two transactions: few pages, and the
-    /// next transaction begins the log anew, in the space it has. The alternatives, RESTART and TRUNCATE
-    /// from another connection, make the writer poll for its lock, up to 50 ms at a time, and a shorter
-    /// file is a change of the file system's own records with each commit that makes it longer again.
+    /// Concurrent commits are left, so under a steady load the log would grow forever. Once it is long, the
+    /// writer's connection checkpoints these few pages between two transactions, and the next transaction restarts
+    /// the log in place. The alternatives, RESTART and TRUNCATE from another connection, make the writer poll for
+    /// its lock, up to 50 ms at a time, and a truncated file changes the file system's metadata with each commit
+    /// that extends it.
     ///
     /// # Errors
-    /// When the database cannot be reached. A log that is busy is no error.
+    /// When the database cannot be reached. A busy log is not an error.
     pub async fn checkpoint(&self) -> Result<(), Fault> {
-        /// In pages; 16 MiB. Longer only makes a start after a crash slower.
+        /// In pages; 16 MiB. A longer log only slows down a start after a crash.
         const LONG: i64 = 4096;
         let Self::Sqlite(db) = self else { return Ok(()) };
         if db.has_empty_log() {
             return Ok(());
         }
         let mut conn = db.read.acquire().await.map_err(failed("checkpointing"))?;
-        // `query_only` would forbid it; nothing else runs on this connection meanwhile.
+        // `query_only` would prevent it; nothing else runs on this connection meanwhile.
         let outcome = async {
             conn.execute("PRAGMA query_only = OFF").await?;
             let pages = passive(&mut conn).await;
@@ -135,8 +135,8 @@ impl Db {
         };
         let (pages, moved) = outcome.await.map_err(failed("checkpointing"))?;
         drop(conn);
-        // Pages that are still read stay: the log cannot begin anew, and the writer must not be the
-        // one who moves all of them the moment that reader is gone.
+        // Pages that are still being read stay, so the log cannot restart, and the writer must not be the one that
+        // checkpoints all of them when that reader is done.
         if pages > LONG && moved == pages {
             let mut conn = db.write.acquire().await.map_err(failed("checkpointing"))?;
             passive(&mut conn).await.map_err(failed("checkpointing"))?;
@@ -144,11 +144,11 @@ impl Db {
         Ok(())
     }
 
-    /// Moves all of the write-ahead log into the database file and empties it. Waits for every connection that
-    /// reads or writes: for the beginning and the end.
+    /// Checkpoints all of the write-ahead log and truncates it. It waits for all readers and writers, so it is only
+    /// for the start and the shutdown.
     ///
     /// # Errors
-    /// When the database cannot be reached. A log that is busy is no error.
+    /// When the database cannot be reached. A busy log is not an error.
     pub async fn empty_log(&self) -> Result<(), Fault> {
         let Self::Sqlite(db) = self else { return Ok(()) };
         if db.has_empty_log() {
@@ -159,15 +159,15 @@ impl Db {
         outcome.map(drop).map_err(failed("checkpointing"))
     }
 
-    /// Writes the file anew without the room of deleted rows. Nothing else may work on it meanwhile; takes
-    /// as long as it takes. Does nothing on PostgreSQL.
+    /// Rewrites the file without the space of deleted rows. Nothing else may use it meanwhile; there is no
+    /// deadline. Does nothing on PostgreSQL.
     ///
     /// # Errors
-    /// When another process works on it, or there is no room.
+    /// When another process uses it, or the disk is full.
     pub async fn compact(&self) -> Result<(), Fault> {
         let Self::Sqlite(db) = self else { return Ok(()) };
         let mut conn = db.write.acquire().await.map_err(failed("compacting"))?;
-        // The copy is made aside: in memory it would have to fit into that.
+        // The copy is a temporary file, because it may not fit into memory.
         conn.execute("PRAGMA temp_store = FILE").await.map_err(failed("compacting"))?;
         let outcome = conn.execute("VACUUM").await;
         conn.execute("PRAGMA temp_store = MEMORY").await.map_err(failed("compacting"))?;

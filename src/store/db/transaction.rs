@@ -13,11 +13,11 @@ use crate::domain::audit::EventKind;
 use crate::domain::outcome::{Failure, Fault, FaultKind};
 use crate::metrics::DbMetrics;
 
-/// How long taking work back may take once its time is up.
+/// How long a rollback may take after the deadline.
 const ROLLBACK_WAIT: Duration = Duration::from_millis(200);
 
-/// A unit of work on either database. All of it, with the wait for its beginning and the commit, has
-/// to fit into the patience it was begun with; what does not is a fault, and rolled back.
+/// A unit of work on either database. All of it, including the wait for its beginning and the commit, must finish
+/// before its deadline; otherwise it is a fault and rolled back.
 pub struct Tx {
     pub(super) begun: Begun,
     pub(super) deadline: Instant,
@@ -25,12 +25,12 @@ pub struct Tx {
     pub(super) wrote: bool,
     pub(super) last_write: LastWrite,
     pub(super) metrics: Arc<DbMetrics>,
-    /// Events of the audit trail, which count once they are committed.
+    /// Audit events, which are counted after the commit.
     pub(super) recorded: Vec<EventKind>,
 }
 
 pub(super) enum Begun {
-    /// On SQLite; holds the only write connection.
+    /// On SQLite, with the only write connection.
     Sqlite(Transaction<'static, Sqlite>),
     /// On PostgreSQL; dropped without an end, it is rolled back before the connection is lent again.
     Postgres(Lease),
@@ -63,19 +63,19 @@ impl Link for Tx {
 }
 
 impl Tx {
-    /// Notes that an event was written to the audit trail, to be counted when it is committed.
+    /// Records that an audit event was written, to be counted after the commit.
     pub fn note_event(&mut self, kind: EventKind) {
         self.recorded.push(kind);
     }
 
-    /// Makes the work durable.
+    /// Commits.
     ///
     /// # Errors
-    /// When it may not be; then nothing may be acknowledged.
+    /// When the commit may have failed; then nothing may be acknowledged.
     pub async fn commit(self) -> Result<(), Fault> {
         let deadline = self.deadline;
-        // A COMMIT is sent before the clock is looked at, and cannot be called back: work that
-        // is already late would be reported as undone and stay.
+        // A COMMIT cannot be recalled once sent: work that is already late would be reported as rolled back but
+        // stay.
         if Instant::now() >= deadline {
             self.rollback().await;
             return Err(Fault::unavailable("the work was not done in time to be committed"));
@@ -101,8 +101,7 @@ impl Tx {
         outcome
     }
 
-    /// Takes the work back. One that cannot be taken back in time is left to the database, which
-    /// does so itself when the connection ends.
+    /// Rolls back. If that takes too long, it is left to the database, which rolls back when the connection ends.
     pub async fn rollback(self) {
         let deadline = self.deadline.max(Instant::now() + ROLLBACK_WAIT);
         let done = async {
@@ -117,11 +116,11 @@ impl Tx {
     }
 }
 
-/// Ends a unit of work the one way there is: a refusal commits what it recorded (a revocation, a
-/// counter), a fault rolls back. The price is to decide first and write last.
+/// Ends a unit of work: a refusal commits what it recorded (a revocation, a counter), a fault rolls back. So decide
+/// first and write last.
 ///
 /// # Errors
-/// What `outcome` holds, or the fault of the commit.
+/// The error in `outcome`, or the fault of the commit.
 pub async fn commit_unless_failed<T>(tx: Tx, outcome: Result<T, Failure>) -> Result<T, Failure> {
     match outcome {
         Err(Failure::Failed(fault)) => {

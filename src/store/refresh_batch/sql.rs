@@ -1,8 +1,8 @@
 //! The hot path: reading and changing the rows of many sessions in one statement each.
 //!
-//! Owns the two set-based statements, which have two texts: the dialects differ in how a set is
-//! passed (`json_each` with hexadecimal ids on SQLite, arrays on PostgreSQL) and comes back. Decides
-//! nothing; `domain::refresh` does, `worker` brings the two together.
+//! Owns the two set-based statements, which have two texts: the dialects differ in how a set is passed (`json_each`
+//! with hexadecimal ids on SQLite, arrays on PostgreSQL) and comes back. `domain::refresh` decides; `worker`
+//! combines the two.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,21 +22,21 @@ use crate::store::db::{Conn, with_deadline};
 use crate::store::session_row::{SessionRow, session_as_json, session_columns};
 use crate::store::{Link as _, Tx};
 
-/// A session and what its user is now.
+/// A session and the present state of its user.
 #[derive(Debug, Clone)]
 pub struct Found {
     /// The session.
     pub session: Session,
     /// Its user, as far as the session's life depends on them.
     pub user: UserState,
-    /// What tokens may say about its user; looked into only where an API asks.
+    /// The data about its user for tokens; parsed only if an API requests it.
     pub subject: Arc<StoredSubject>,
 }
 
-/// A change of one session's row, guarded by what it was when it was read.
+/// A change of one session's row, guarded by the values that were read.
 #[derive(Debug, Clone)]
 pub struct Change {
-    /// Which branch.
+    /// The branch.
     pub id: BranchId,
     /// The counter it must still have.
     pub was: u32,
@@ -65,11 +65,11 @@ impl TryFrom<FoundRow> for Found {
     }
 }
 
-/// What reading found, by branch: the row, or why it could not be understood.
+/// The rows by branch, or why one does not decode.
 pub type FoundRows = HashMap<BranchId, Result<Found, Fault>>;
 
-/// Reads the rows of `ids` and holds them until the end of `tx`. Missing ones are absent; a row
-/// that does not decode is a fault of its own and spoils no other refresh.
+/// Reads the rows of `ids` and locks them until the end of `tx`. Missing ones are absent; a row that does not
+/// decode is its own fault and does not affect other refreshes.
 ///
 /// # Errors
 /// When the database cannot be read at all.
@@ -78,9 +78,9 @@ pub async fn read(tx: &mut Tx, ids: &[BranchId]) -> Result<FoundRows, Fault> {
     Ok(rows.into_iter().map(|(id, row)| (id, row.and_then(Found::try_from))).collect())
 }
 
-/// Writes all `changes` in one statement. How many guards held: where that is not all of them,
-/// another process changed a row meanwhile, and all of it has to be taken back, read and decided again.
-/// Which one it was is not worth its price, a row for each change that went well.
+/// Writes all `changes` in one statement. Returns how many guards matched: if not all did, another process changed a
+/// row meanwhile, and everything must be rolled back, read and decided again. Returning which one failed would cost
+/// a row per successful change.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -133,9 +133,9 @@ fn sqlite_changes(changes: &[Change]) -> String {
     serde_json::Value::Array(changes).to_string()
 }
 
-/// Reading sessions and what their users are now. PostgreSQL locks the rows in the order of their ids:
-/// two batches that locked in different orders would deadlock. Only the session is locked, not the
-/// user, which every other request reads too.
+/// Reads sessions and the present state of their users. PostgreSQL locks the rows in the order of their ids: two
+/// batches that locked in different orders would deadlock. Only the session is locked, not the user, which every
+/// other request reads too.
 pub const READ: Reading = Reading {
     doing: "reading sessions to refresh",
     sqlite: lines_of_sessions!(

@@ -34,9 +34,9 @@ const MAX_BATCH: usize = 512;
 const MAX_PER_BRANCH: usize = 64;
 /// The most refreshes that may wait in all.
 const MAX_WAITING: usize = 16 * 1024;
-/// How often a refresh is decided again because another process changed the row meanwhile.
+/// How often a refresh is decided again because of concurrent changes.
 const MAX_ROUNDS: usize = 3;
-/// How often a batch is tried again after the database broke a deadlock.
+/// The number of retries of a batch after the database broke a deadlock.
 const MAX_DEADLOCKS: u32 = 5;
 
 /// A genuine token was presented.
@@ -49,7 +49,7 @@ pub struct Presentation {
     pub now: Timestamp,
     /// By whom and from where, for the audit trail.
     pub origin: Origin,
-    /// Who presents it. A session of another party is left as it is.
+    /// The caller that presents it. A session of another party is not changed.
     pub holder: Holder,
     /// How long the session lives from now on unless it is refreshed again.
     pub idle: TimeSpan,
@@ -57,7 +57,7 @@ pub struct Presentation {
     pub requested: Option<RequestedScopes>,
 }
 
-/// What came of it.
+/// The result.
 #[derive(Debug, Clone)]
 pub enum Refreshed {
     /// Answer with tokens of this session; its chain names the live token.
@@ -66,11 +66,11 @@ pub enum Refreshed {
     Compromised(Alarm),
     /// The session was over already.
     Ended(Inactive),
-    /// There is no such session (any more).
+    /// The session does not exist (any more).
     Unknown,
     /// It belongs to another party; nothing changed.
     NotHolder,
-    /// These scopes were requested and had not been requested with the session; nothing changed.
+    /// These scopes were not requested when the session was opened; nothing changed.
     ScopeExceeded(RequestedScopes),
 }
 
@@ -101,8 +101,8 @@ impl Refresher {
         Self { queue }
     }
 
-    /// Hands in a presentation and waits for the commit that answers it. Safe to cancel: the
-    /// transaction goes on without its caller.
+    /// Submits a presentation and waits for its commit. Cancelling is safe: the transaction continues without its
+    /// caller.
     ///
     /// # Errors
     /// Unavailable when the queue is full or the database does not take it within two seconds.
@@ -156,7 +156,7 @@ impl Worker {
                 Err(fault) => {
                     // Not the disk, a lock or the connection: one row spoils the statement for
                     // all. Give each its own transaction, once.
-                    tracing::error!(%fault, "a batch of refreshes failed; going one by one");
+                    tracing::error!(%fault, "a batch of refreshes failed; retrying one by one");
                     for job in jobs {
                         self.serve_alone(job).await;
                     }
@@ -164,22 +164,22 @@ impl Worker {
                 }
             }
         }
-        refuse(jobs, &Fault::unavailable("the session kept changing meanwhile"));
+        refuse(jobs, &Fault::unavailable("the session kept changing concurrently"));
     }
 
     async fn serve_alone(&self, job: Job) {
         let patience = self.patience(std::slice::from_ref(&job));
         let result = match self.attempt(&[&job.presentation], patience).await {
-            Ok(outcomes) => outcomes
-                .and_then(|mut outcomes| outcomes.pop())
-                .unwrap_or_else(|| Err(Fault::unavailable("the session kept changing meanwhile"))),
+            Ok(outcomes) => outcomes.and_then(|mut outcomes| outcomes.pop()).unwrap_or_else(|| {
+                Err(Fault::unavailable("the session kept changing concurrently"))
+            }),
             Err(fault) => Err(fault),
         };
         drop(job.reply.send(result));
     }
 
-    /// One transaction over the whole batch, tried again when it fell victim to a deadlock. None when
-    /// another process changed a row between reading and writing: nothing was changed, decide again.
+    /// One transaction for the whole batch, retried after a deadlock. `None`, without a change, when another
+    /// process changed a row between reading and writing: decide again.
     async fn attempt(
         &self,
         presentations: &[&Presentation],
@@ -241,7 +241,7 @@ impl Worker {
                     if let Refreshed::Compromised(alarm) = refreshed {
                         let (session, ending) = (found.session.id, ending(alarm));
                         endings.push((index, session, ending));
-                        // Every branch of the session, for the presentations that come after this one.
+                        // Every branch of the session, for later presentations in this batch.
                         let at = presentation.now;
                         for found in rows.values_mut().flatten() {
                             if found.session.id == session {
@@ -272,7 +272,7 @@ impl Worker {
                 origin: &presentation.origin,
                 now: presentation.now,
                 entropy: &*self.entropy,
-                // The longest there can be: which lives are configured is not known here.
+                // The maximum, because the configured lifetimes are not known here.
                 longest_access_ttl: MAX_ACCESS_TTL,
             };
             end_session(tx, session, ending, &context).await?;
@@ -281,8 +281,8 @@ impl Worker {
         Ok(Some(outcomes))
     }
 
-    /// Decides one presentation and applies it to the row in memory, where the next one of the same
-    /// branch in this batch will find it.
+    /// Decides one presentation and applies it to the row in memory, for the next one of the same branch in this
+    /// batch.
     fn decide(
         &self,
         found: &mut Found,
@@ -383,7 +383,7 @@ const fn ending(alarm: Alarm) -> Ending {
     })
 }
 
-/// What one caller is told.
+/// The answer to one caller.
 type Outcome = Result<Refreshed, Fault>;
 
 fn refuse(jobs: Vec<Job>, fault: &Fault) {

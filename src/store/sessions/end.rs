@@ -1,7 +1,7 @@
-//! Ending sessions: the only statements that do.
+//! The only statements that end sessions.
 //!
-//! An ending is the rows of every branch, one audit event, and a row of `revocations` for services that
-//! verify offline, in one transaction. Who is told of it is `logout_notices`' to write.
+//! An end changes the rows of every branch, and writes one audit event and a row of `revocations` for services that
+//! verify offline, in one transaction. `logout_notices` records the notices.
 
 use std::collections::BTreeMap;
 
@@ -13,20 +13,20 @@ use crate::domain::session::EndReason;
 use crate::store::{Link, Tx, audit, revocations, users};
 use crate::{execute, fetch_all};
 
-/// On whose behalf sessions end, and what their ending depends on.
+/// The context for ending sessions.
 #[derive(Clone, Copy)]
 pub struct EndContext<'a> {
-    /// Who ends them, for the audit trail.
+    /// The origin, for the audit trail.
     pub origin: &'a Origin,
     /// When.
     pub now: Timestamp,
-    /// Where ids of events come from.
+    /// The source of event ids.
     pub entropy: &'a dyn Entropy,
-    /// The longest life of an access token: a session that was answered before has none left.
+    /// The longest lifetime of an access token: a session whose last answer is older has no valid one.
     pub longest_access_ttl: TimeSpan,
 }
 
-/// A session that has ended, as far as its client is told.
+/// An ended session, for the notice to its client.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct EndedSession {
     /// The session.
@@ -51,7 +51,7 @@ impl Ending {
         Self { reason, detail: None }
     }
 
-    /// The same with a stable word that tells variants of the reason apart.
+    /// The same with a stable word for the variant of the reason.
     #[must_use]
     pub const fn detail(self, detail: &'static str) -> Self {
         Self { detail: Some(detail), ..self }
@@ -68,7 +68,7 @@ impl Ending {
     }
 }
 
-/// Ends a session with all its branches. None when there is none or it was ended before.
+/// Ends a session with all its branches. `None` when it does not exist or had already ended.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -100,8 +100,8 @@ pub async fn end_session(
     Ok(Some(EndedSession { id, user_id, client_id }))
 }
 
-/// Ends one branch of a session that has others, which go on. False where it has no other: then the session
-/// has to end. No revocation is written, because `sid` goes on in the tokens of the others.
+/// Ends one branch of a session that has others. False if it has no other, so that the session must end. No
+/// revocation is written, because tokens of the other branches have the same `sid`.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -139,8 +139,7 @@ async fn hold_user_of(tx: &mut Tx, id: SessionId) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Ends every session that a user has through one client. The audit event is the caller's: it has one
-/// for what the user did.
+/// Ends every session that a user has through one client. The caller writes the audit event for the user's action.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -205,7 +204,7 @@ fn latest(rows: Vec<(SessionId, Timestamp)>, ttl: TimeSpan) -> Vec<(SessionId, T
 /// A live session of a sign-in at Signet's pages.
 #[derive(Debug, Clone)]
 pub struct OfBrowser {
-    /// The session, as far as its client is told.
+    /// The session, for the notice to its client.
     pub session: EndedSession,
     /// Whether a branch of it was granted to go on without its user (`offline_access`).
     pub goes_on: bool,
@@ -220,7 +219,7 @@ pub async fn of_browser(
     browser: BrowserId,
     now: Timestamp,
 ) -> Result<Vec<OfBrowser>, Fault> {
-    // Not LIKE: its _ is any character, and on SQLite it does not tell capitals apart.
+    // Not LIKE, whose _ matches any character, and which ignores case on SQLite.
     let rows = fetch_all!(
         link,
         (SessionId, UserId, String, i64),
@@ -242,8 +241,8 @@ pub async fn of_browser(
     Ok(rows.into_iter().map(of).collect())
 }
 
-/// Ends the branches of a session that goes on which were not granted to go on without their user. No
-/// revocation is written: the session has not ended.
+/// Ends the branches of a continuing session without `offline_access`. No revocation is written, because the
+/// session has not ended.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -289,7 +288,7 @@ pub async fn of_epoch(
     )
 }
 
-/// Which sessions of an epoch are read next.
+/// A page of the sessions of an epoch.
 #[derive(Debug, Clone, Copy)]
 pub struct EpochPage {
     /// The user's epoch in which they lived.

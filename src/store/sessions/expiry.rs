@@ -1,7 +1,7 @@
-//! The trace that an expired session leaves: one audit event, which the first to notice writes.
+//! The audit event of an expired session.
 //!
-//! A session is expired when none of its branches is live any more and nothing has ended it. Two who notice at
-//! once, a refused refresh and housekeeping for example, write one event: its key is the session.
+//! A session has expired when none of its branches is live and nothing has ended it. Its key is the session, so
+//! that concurrent writers, such as a refused refresh and housekeeping, write one event.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ pub struct ExpiredSession {
     pub client_id: String,
     /// The user's epoch it belongs to.
     pub user_epoch: i64,
-    /// Who noticed, for the audit trail.
+    /// The origin, for the audit trail.
     pub origin: Origin,
     /// When.
     pub noticed_at: Timestamp,
@@ -47,9 +47,8 @@ impl ExpiredSession {
     }
 }
 
-/// Writes the events of those `sessions` that have expired and left none yet, in one statement. How many were
-/// written. A session with a live branch has not expired; one of an earlier epoch of its user was ended by
-/// what raised it.
+/// Writes the events of those `sessions` that have expired and have none yet, in one statement, and returns their
+/// number. A session with a live branch has not expired; one of an earlier epoch was ended by the raise.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -121,8 +120,7 @@ fn row(one: &ExpiredSession, entropy: &dyn Entropy) -> Value {
     ])
 }
 
-/// What both texts do once the rows of the sessions are there as `e`; the key of the event is spelt in each
-/// dialect.
+/// The common part of both statements, with the sessions as `e`; the key of the event depends on the dialect.
 macro_rules! insert_of {
     ($fold:literal, $rows:literal) => {
         concat!(

@@ -32,12 +32,12 @@ impl TryFrom<ListedRow> for Listed {
     }
 }
 
-/// The most sessions that are looked at for one page, unless a user is named: of one user there are few. Where many have
-/// ended and are stored still, a page would otherwise read all of them.
-pub const MOST_EXAMINED: i64 = 10_000;
+/// The most sessions that are examined for one page, unless a user is named, who has few. Otherwise a page could read
+/// very many ended sessions that are still stored.
+pub const MAX_EXAMINED: i64 = 10_000;
 
-/// A page of live sessions that `filter` names, newest first. It may have fewer than asked for, or none, and a cursor all
-/// the same.
+/// A page of live sessions that `filter` names, newest first. It may have fewer than requested, or none, and still
+/// have a cursor.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -51,8 +51,7 @@ pub async fn page(
     let since = filter.since.map_or(SessionId::from_uuid(Uuid::nil()), SessionId::earliest);
     let until = last_examined(link, filter, before, since).await?;
     let since = until.map_or(since, SessionId::from_uuid);
-    // A statement for each way to find them: in one that means either, neither database sees that the sessions
-    // of a user, or of a client, are found by an index.
+    // A statement for each index, because neither database would use it in a combined one.
     let rows = match (filter.user, filter.client_id.as_deref()) {
         (None, None) => fetch_all!(
             link,
@@ -167,7 +166,7 @@ pub async fn page(
     Ok(Page::cut_at(rows, request.limit, until, |listed| listed.session.id.uuid()))
 }
 
-/// The last session that is looked at for a page, where there are more.
+/// The last session that is examined for a page, if there are more.
 async fn last_examined(
     link: &mut impl Link,
     filter: &SessionFilter,
@@ -183,7 +182,7 @@ async fn last_examined(
              AND coalesce(s.sid, s.id) >= $2 ORDER BY coalesce(s.sid, s.id) DESC LIMIT 1 OFFSET $3",
             before,
             since,
-            MOST_EXAMINED - 1
+            MAX_EXAMINED - 1
         ),
         (None, Some(client)) => fetch_optional!(
             link,
@@ -194,7 +193,7 @@ async fn last_examined(
             client,
             before,
             since,
-            MOST_EXAMINED - 1
+            MAX_EXAMINED - 1
         ),
     }?;
     Ok(row.map(|(id,)| id))

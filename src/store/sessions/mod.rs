@@ -1,7 +1,7 @@
-//! Sessions: reading them; `open`, `list`, `walk` and `end` hold the rest. The refresh path is `refresh_batch`.
+//! Reading sessions; see also `open`, `list`, `walk` and `end`. The refresh path is in `refresh_batch`.
 //!
-//! A row is a refresh branch. `coalesce(sid, id)` is its session, written like this in every statement,
-//! because an index holds this very expression.
+//! A row is a refresh branch. `coalesce(sid, id)` is its session, in exactly this form, because there is an index
+//! on this expression.
 
 pub mod end;
 pub mod expiry;
@@ -124,10 +124,9 @@ pub async fn id_of_branch(
     Ok(row.map(|(session,)| session))
 }
 
-/// Sessions with their users, and which of the hashes asked about were spent.
+/// Sessions with their users, and which of the given hashes were spent.
 pub struct FoundSessions {
-    /// By session; missing ones are absent. A row that does not decode is a fault of its own and spoils
-    /// no other.
+    /// By session; missing ones are absent. A row that does not decode is its own fault and does not affect others.
     pub sessions: HashMap<SessionId, Result<(Session, User), Fault>>,
     /// The places of the spent ones among the hashes.
     pub spent: HashSet<usize>,
@@ -159,8 +158,8 @@ pub async fn with_users(
     Ok(FoundSessions { sessions, spent })
 }
 
-/// Whether the first branch stands for its session rather than the second. One that cannot be read comes
-/// first: a session is never judged by a part of it.
+/// Whether the first branch represents its session rather than the second. One that does not decode takes
+/// precedence, so that a session is never judged by a part of it.
 fn lives_longer(
     one: &Result<(Session, User), Fault>,
     other: &Result<(Session, User), Fault>,
@@ -218,7 +217,7 @@ impl BearerRow {
     }
 }
 
-/// Replaces what a session says about how its user authenticated, in all its branches.
+/// Replaces the authentication of a session, in all its branches.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -237,8 +236,7 @@ pub async fn set_authentication(
     Ok(())
 }
 
-/// Replaces what a live session of `user`, as they are now, says about how they authenticated, in all its
-/// branches. False when it is not live.
+/// Replaces the authentication of a live session of `user`, in all its branches. False when it is not live.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -265,8 +263,8 @@ pub async fn raise(
     Ok(rows > 0)
 }
 
-/// Takes one session along to the user's new epoch, with all its branches, so that it survives what ends
-/// the others. False when it is not live in the old epoch.
+/// Carries one session with all its branches over to the user's new epoch, so that it survives the end of the
+/// others. False when it is not live in the old epoch.
 ///
 /// # Errors
 /// When the database cannot be written.

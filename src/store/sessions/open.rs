@@ -19,10 +19,9 @@ pub struct NewBranch<'a> {
     pub name_since: Timestamp,
 }
 
-/// Holds what the session depends on until the end of `tx`: its user, in the epoch that was read with the
-/// password hash, and the sign-in it belongs to, if it does. What ends either comes after all of `tx` and
-/// finds the session. False when it may not be opened: the user was disabled, got a new password or logged
-/// out meanwhile.
+/// Locks what the session depends on until the end of `tx`: its user, in the epoch that was read with the password
+/// hash, and its sign-in, if any. So a concurrent end of either sees the session. False when it may not be opened,
+/// because the user was disabled, got a new password or logged out meanwhile.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -36,9 +35,9 @@ pub async fn hold(tx: &mut Tx, session: &Session) -> Result<bool, Fault> {
     }
 }
 
-/// The live branches that the client has in the sign-in `browser` with the same single claims. An access
-/// token names its session only: of a session whose branches asked for different claims, userinfo could not
-/// tell which of them the token may have.
+/// The live branches of the client in the sign-in `browser` with the same individually requested claims. An access
+/// token names only its session, so if branches had different claims, userinfo could not determine those of the
+/// token.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -69,8 +68,8 @@ pub async fn live_branches(
     Ok(rows.into_iter().map(branch).collect())
 }
 
-/// The live sessions of a user beyond the `most` that were used last, the most recently used first. At
-/// most 100, so that one log-in never pays for thousands.
+/// The live sessions of a user beyond the `most` that were used last, the most recently used first. At most 100, so
+/// that one log-in never has to end thousands.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -98,8 +97,7 @@ pub async fn over_limit(
     Ok(rows.into_iter().map(|(session, _)| session).collect())
 }
 
-/// Removes a branch that another takes the place of. Its tokens are unknown from then on, which raises no
-/// alarm.
+/// Removes a branch that another replaces. Its tokens are unknown from then on, which raises no alarm.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -108,7 +106,7 @@ pub async fn remove_branch(tx: &mut Tx, branch: BranchId) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The column of single claims: NULL where none were asked for.
+/// The column of individually requested claims: NULL if there are none.
 fn asked_claims(session: &Session) -> Option<String> {
     (!session.asked_claims.is_empty()).then(|| column(&session.asked_claims))
 }

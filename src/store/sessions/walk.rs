@@ -1,6 +1,6 @@
-//! Walking through all sessions and sign-ins, a page of rows at a time, dead ones among them.
+//! Walks through all sessions and sign-ins, including dead ones, a page of rows at a time.
 //!
-//! No index finds live ones. A walk reads rows by their ids, so that a page costs the same whatever it holds.
+//! There is no index of live ones. A walk reads rows by id, so that every page costs the same.
 
 use crate::base::Timestamp;
 use crate::base::id::{BranchId, BrowserId, SessionId};

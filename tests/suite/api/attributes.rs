@@ -84,7 +84,7 @@ async fn an_api_sees_what_it_asks_for_as_it_is_now() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_else_sees_anything() {
+async fn other_tokens_contain_no_attributes() {
     on_both("attributes elsewhere", async |backend| {
         let world = World::on(backend).await;
         let api = json!({"identifier": "urn:quiet"});
@@ -121,7 +121,7 @@ async fn nobody_else_sees_anything() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_unacceptable_names_its_field_and_changes_nothing() {
+async fn an_invalid_value_names_its_field_and_changes_nothing() {
     let world = World::on(Backend::Sqlite).await;
     let path = format!("/v1/admin/users/{}", world.user);
     let before = world.server.get_as(&path, &world.root.access).await.json();

@@ -334,7 +334,7 @@ async fn an_export_has_all_events_and_is_one() {
 
 /// "Why was this user logged out at 10:42?" is answered by the trail alone, for each way a session can end.
 #[tokio::test(flavor = "multi_thread")]
-async fn why_a_user_was_logged_out_is_told_by_the_trail() {
+async fn the_audit_trail_tells_why_a_user_was_logged_out() {
     on_both("audit: why logged out", async |backend| {
         let server = Server::start(backend).await;
         let ada = server.register("ada").await;

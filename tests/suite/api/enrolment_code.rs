@@ -188,7 +188,7 @@ async fn mails_are_limited_by_network() {
 
 /// A session from before the date of the policy is raised with a code of now.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_step_up_asks_for_the_code_as_well() {
+async fn a_step_up_requires_the_code_as_well() {
     on_both("enrolment code: step-up", async |backend| {
         let from =
             [("SIGNET_SECOND_FACTOR", "admins"), ("SIGNET_SECOND_FACTOR_FROM", "1800003600")];

@@ -71,7 +71,7 @@ async fn however_many_come_with_an_expired_session_it_is_one_event() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_whose_client_never_comes_again_leaves_its_event_when_its_rows_go() {
+async fn an_abandoned_session_leaves_an_audit_event() {
     on_both("expired sessions: housekeeping", async |backend| {
         let server = Options::on(backend).with("SIGNET_REFRESH_MAX_TTL", "40d").start().await;
         server.administrator("root").await;

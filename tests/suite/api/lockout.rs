@@ -237,7 +237,7 @@ async fn a_right_password_waits_for_guesses_under_way_and_is_not_refused_for_the
 /// Attempts that wait for others longer than a hash may wait are told that the server is busy: what is in
 /// the way are reservations, and not failures.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_attempt_that_waits_for_reservations_too_long_is_told_to_come_again() {
+async fn an_attempt_that_waits_too_long_for_reservations_gets_retry_after() {
     let options = Options::on(Backend::Sqlite).with("SIGNET_RATE_LIMITS", "on");
     let server = options.with("SIGNET_HASH_MAX_WAIT", "1s").start().await;
     server.register("alice").await;

@@ -234,7 +234,7 @@ async fn a_role_that_is_taken_away_closes_administration_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deleted_login_registered_again_is_somebody_else() {
+async fn a_deleted_login_registered_again_is_another_user() {
     on_both("recycled login", async |backend| {
         let server = Server::start(backend).await;
         let root = server.administrator("root").await;

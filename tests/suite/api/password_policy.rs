@@ -15,7 +15,7 @@ const ADA: &str = "ada@example.org";
 const SHORT: &str = "hidden rest";
 /// On the operator's list, in another spelling.
 const DENIED: &str = "ACME-winter-2026";
-const RULE: &str = "Use a password of at least 12 characters; 15 or more are good.";
+const RULE: &str = "Use at least 12 characters; 15 or more are recommended.";
 const ON_LIST: &str = "This password is on the list of passwords that this server does not accept.";
 
 /// What an endpoint of `/v1` answers to the two.
@@ -35,7 +35,7 @@ fn says(page: &Answer, password: &str) {
     let text = &page.is(422).text;
     let said = if password == SHORT { RULE } else { ON_LIST };
     assert!(text.contains(said), "{text}");
-    assert!(text.contains("At least 12 characters, 15 or more are good."), "{text}");
+    assert!(text.contains("At least 12 characters; 15 or more are recommended."), "{text}");
 }
 
 /// A list of passwords, as the value of the setting.

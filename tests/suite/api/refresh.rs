@@ -75,7 +75,7 @@ async fn a_superseded_successor_ends_the_session() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lost_answer_is_made_good_three_times_in_a_row() {
+async fn a_refresh_is_repeated_after_three_lost_responses() {
     on_both("lost answers", async |backend| {
         let (server, root, tokens) = logged_in(backend).await;
         server.refresh(&tokens.refresh).await.is(200);

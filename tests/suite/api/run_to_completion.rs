@@ -11,7 +11,7 @@ use crate::support::Backend;
 use crate::support::server::Server;
 
 #[tokio::test]
-async fn what_waits_for_nobody_is_done_where_it_is_asked() {
+async fn work_without_waiting_runs_on_the_calling_thread() {
     let server = Server::start(Backend::Sqlite).await;
     let here = thread::current().id();
     let there = server.app.run_to_completion(async { Ok(thread::current().id()) }).await.unwrap();
@@ -24,7 +24,7 @@ async fn what_waits_for_nobody_is_done_where_it_is_asked() {
 }
 
 #[tokio::test]
-async fn what_has_begun_ends_whoever_leaves() {
+async fn started_work_completes_after_a_disconnect() {
     let server = Server::start(Backend::Sqlite).await;
     let (go, wait) = oneshot::channel::<()>();
     let (done, ended) = oneshot::channel();

@@ -134,7 +134,7 @@ async fn a_session_of_before_is_stepped_up_or_refused_by_the_policy() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn everybody_needs_a_second_factor_where_the_policy_says_so() {
+async fn every_user_needs_a_second_factor_if_the_policy_requires_it() {
     on_both("policy required", async |backend| {
         let server = server(backend, "required").await;
         server.register("ada").await;

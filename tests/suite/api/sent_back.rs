@@ -103,7 +103,7 @@ async fn place(backend: crate::support::Backend) -> Place {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_get_shows_can_be_sent_back_and_writes_nothing() {
+async fn a_resource_can_be_patched_with_itself_and_nothing_is_written() {
     on_both("sent back", async |backend| {
         let place = place(backend).await;
         for path in resources(&place).await {

@@ -331,7 +331,7 @@ async fn what_began_before_a_time_and_what_a_role_or_a_group_has_ends() {
 
 /// Clients are told of what ended with one row, each session once, and of what goes on they are told nothing.
 #[tokio::test(flavor = "multi_thread")]
-async fn clients_are_told_of_what_ended_with_one_row() {
+async fn one_row_notifies_clients_of_all_ended_sessions() {
     on_both("end sessions: notices", async |backend| {
         let stage = Stage::on(backend).await;
         let server = &stage.server;
@@ -368,7 +368,7 @@ async fn clients_are_told_of_what_ended_with_one_row() {
 
 /// A request that names nothing, several things or what is none is refused with the member named, and ends nothing.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_names_nothing_or_several_things_is_refused() {
+async fn a_selection_of_none_or_several_is_refused() {
     on_both("end sessions: bad requests", async |backend| {
         let stage = Stage::on(backend).await;
         let mut ada = stage.server.login("ada").await;

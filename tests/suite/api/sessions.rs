@@ -211,7 +211,7 @@ async fn a_log_in_racing_a_disable_or_a_password_change_cannot_survive() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn administrators_see_and_end_anybodys_sessions() {
+async fn administrators_see_and_end_sessions_of_all_users() {
     on_both("sessions of others", async |backend| {
         let server = Server::start(backend).await;
         let root = server.administrator("root").await;

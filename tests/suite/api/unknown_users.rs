@@ -80,7 +80,7 @@ async fn a_recovery_runs_the_same_statements_for_every_address() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_passkey_runs_the_same_statements_whoever_has_it() {
+async fn a_passkey_runs_the_same_statements_for_every_user() {
     on_both("statements of a passkey", async |backend| {
         let place = MailingServer::with(backend, SETTINGS).await;
         let server = &place.server;

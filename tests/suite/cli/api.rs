@@ -113,7 +113,7 @@ async fn an_api_chooses_how_its_tokens_look() {
     let secret = text(&changed, "shared_secret").to_owned();
     assert_eq!(secret.len(), 43);
     assert!(!hs256.err.contains(&secret), "a secret on stderr: {}", hs256.err);
-    for said in ["will not be shown again", "warning: HS256", "PyJWKClient"] {
+    for said in ["cannot be shown again", "warning: HS256", "PyJWKClient"] {
         assert!(hs256.err.contains(said), "{said}: {}", hs256.err);
     }
     assert!(!place.run(&["api", "list"]).ok().out.contains(&secret));

@@ -49,7 +49,7 @@ fn without_a_database_every_command_says_where_it_looked_and_makes_nothing() {
 }
 
 #[test]
-fn what_is_mistyped_is_refused_before_anything_is_looked_at() {
+fn invalid_arguments_are_refused_before_any_lookup() {
     let place = Place::empty();
     std::fs::write(place.dir.path().join("key.pem"), "-----BEGIN PRIVATE KEY-----").unwrap();
     let update = ["client", "update", "shop"];
@@ -91,7 +91,7 @@ fn a_clients_life() {
     let secret = text(&shop_made, "client_secret").to_owned();
     assert!(secret.starts_with("scs_") && secret.len() == 52, "{secret}");
     assert!(made.err.starts_with("Registered client Shop (shop)\n"), "{}", made.err);
-    assert!(made.err.contains("cannot be read again"), "{}", made.err);
+    assert!(made.err.contains("cannot be shown again"), "{}", made.err);
     assert!(!made.err.contains(&secret), "a secret on stderr: {}", made.err);
     let wire = [
         "access_token_ttl",
@@ -158,11 +158,11 @@ fn a_clients_life() {
     assert_eq!(place.run(&["client", "enable", "shop"]).ok().one()["disabled"], false);
 
     let rotated = place.run(&["client", "rotate-secret", "shop"]).ok();
-    assert!(rotated.err.contains("stays good until the next rotation"), "{}", rotated.err);
+    assert!(rotated.err.contains("stays valid until the next rotation"), "{}", rotated.err);
     assert_ne!(text(&rotated.one(), "client_secret"), secret);
     assert_eq!(rotated.one()["secrets"].as_array().map(Vec::len), Some(2));
     let last = place.run(&["client", "rotate-secret", "shop", "--revoke-old", "-o", "table"]).ok();
-    assert!(last.err.contains("only one") && last.err.contains("cannot be read again"));
+    assert!(last.err.contains("only one") && last.err.contains("cannot be shown again"));
     assert!(last.out.starts_with("CLIENT_ID  CLIENT_SECRET\nshop       scs_"), "{}", last.out);
     assert_eq!(place.run(&["client", "show", "shop"]).ok().one()["secrets"][1], Value::Null);
 
@@ -187,7 +187,7 @@ fn the_application_is_told_what_it_needs_on_a_terminal() {
     assert!(lines[1].starts_with("client_secret  scs_"), "{}", people.out);
     let discovery = "discovery      http://localhost:8484/.well-known/openid-configuration";
     assert_eq!(lines[2], discovery);
-    let said = ["Registered client Shop", "cannot be read again", "Next: ", "--audience"];
+    let said = ["Registered client Shop", "cannot be shown again", "Next: ", "--audience"];
     for said in said {
         assert!(people.err.contains(said), "{said}: {}", people.err);
     }
@@ -198,7 +198,7 @@ fn the_application_is_told_what_it_needs_on_a_terminal() {
     for said in ["warning: myapp: any app can claim", "PKCE"] {
         assert!(native.err.contains(said), "{said}: {}", native.err);
     }
-    assert!(!native.err.contains("cannot be read again"), "{}", native.err);
+    assert!(!native.err.contains("cannot be shown again"), "{}", native.err);
     let service = place.run(&[&create[..], &["service"]].concat()).ok();
     for said in ["http://localhost:8484/oauth2/token", "grant_type=client_credentials"] {
         assert!(service.err.contains(said), "{said}: {}", service.err);

@@ -197,7 +197,7 @@ fn public_keys_come_from_files_and_pipes() {
     let id = text(&piped, "client_id");
     let back = ["client", "update", id, "--auth-method", "client_secret_basic"];
     let back = place.run(&back).ok();
-    assert!(back.err.contains("cannot be read again"), "{}", back.err);
+    assert!(back.err.contains("cannot be shown again"), "{}", back.err);
     assert_eq!(back.one()["jwks"], Value::Null);
     assert!(text(&back.one(), "client_secret").starts_with("scs_"));
     let away = ["client", "update", id, "--auth-method", "private_key_jwt"];
@@ -258,7 +258,7 @@ fn stored_keys_of_two_algorithms_are_named() {
 
 /// Everything and nothing are two things, and neither is a dash.
 #[test]
-fn what_is_shown_of_a_client_tells_all_from_none() {
+fn a_client_view_distinguishes_all_from_none() {
     let place = Place::served();
     place.run(&shop(&[])).ok();
     let line = |sheet: &str, name: &str| {

@@ -7,7 +7,7 @@ use crate::support::process::{Launch, until};
 use crate::support::{postgres, require};
 
 #[test]
-fn all_mistakes_in_the_settings_are_told_at_once() {
+fn all_errors_in_the_settings_are_reported_at_once() {
     let place = Place::empty().with("SIGNET_ISSUE", "http://localhost:1").with("SIGNET_LOG", "%%");
     let commands: &[&[&str]] = &[&["user", "list"], &["config", "check"], &["config", "show"]];
     for args in commands {
@@ -42,7 +42,7 @@ fn what_is_generated_is_what_is_documented() {
     let good = place.run(&["config", "check"]).ok();
     let said = "Mail is off: SIGNET_SMTP_URL and SIGNET_MAIL_FROM are not set.\n\
                 Administrators create the accounts.\n\
-                A second factor is up to each user.\nThe settings are good.\n";
+                Second factors are optional for users.\nThe settings are good.\n";
     assert_eq!((good.out.as_str(), good.err.as_str()), ("", said));
 
     let idle = Place::empty()

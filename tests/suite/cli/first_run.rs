@@ -68,7 +68,7 @@ async fn the_first_start_makes_everything_and_says_so_and_later_ones_are_short()
     let third = launch.start().await;
     assert!(!third.log().contains("/setup/"), "{}", third.log());
     let again = output(launch.command().args(["admin", "setup-link"]));
-    refused(&again, 5, &["administrator exists"]);
+    refused(&again, 5, &["already an administrator"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -60,7 +60,7 @@ async fn keys_are_rotated_and_retired() {
     // Asked again it says the same: there is one successor.
     assert_eq!(place.run(&["key", "rotate", "--alg", "ES256"]).ok().one(), next);
     place.run(&["key", "retire", text(&next, "kid")]).ok();
-    place.run(&["key", "retire", text(&next, "kid")]).refused(5, &["retired already"]);
+    place.run(&["key", "retire", text(&next, "kid")]).refused(5, &["already retired"]);
     place.run(&["key", "retire", "nobody"]).refused(3, &["\"nobody\"", "signet key list"]);
 
     let active = before.iter().find(|key| text(key, "alg") == "ES256").unwrap();
@@ -114,7 +114,7 @@ async fn the_master_key_is_replaced_as_the_guide_says() {
         .with("SIGNET_MASTER_KEY_OLD_FILE", "old.key");
     let server = place.serve();
     let ran = place.run(&["key", "rewrap"]).ok();
-    assert!(ran.err.contains("Put the new key"), "{}", ran.err);
+    assert!(ran.err.contains("Replace the old key"), "{}", ran.err);
     server.log_in("ada").await;
     drop(server);
     // Without the last step the old file would be read again.

@@ -37,7 +37,7 @@ async fn user_why_tells_by_its_exit_code() {
         let report: Value = serde_json::from_str(&ran.out).unwrap();
         assert_eq!((&report["exists"], &report["nearest"]), (&json!(false), &json!(["ada"])));
         let table = place.run(&["user", "why", "ada", "-o", "table"]);
-        assert!(table.out.contains("The account is disabled since"), "{}", table.out);
+        assert!(table.out.contains("The account has been disabled since"), "{}", table.out);
         assert!(table.out.contains("\n  signet user enable ada\n"), "{}", table.out);
     })
     .await;

@@ -10,7 +10,7 @@ use super::{API, Place, members, text};
 use crate::support::process::PATIENCE;
 
 #[test]
-fn a_token_can_be_seen_before_anybody_logs_in() {
+fn a_token_can_be_previewed_before_a_login() {
     let place = Place::served();
     place.administrator("ada");
     let create = ["api", "create", API, "--scope", "read", "--claim", "groups"];
@@ -57,7 +57,7 @@ async fn tokens_are_taken_apart_and_judged() {
         assert!(ran.err.contains("opaque by design"), "{}", ran.err);
     }
     for rubbish in ["abc", "a.b.c", "a.b.c.d.e"] {
-        elsewhere.run(&["token", "inspect", rubbish]).refused(1, &["no signed token"]);
+        elsewhere.run(&["token", "inspect", rubbish]).refused(1, &["not a signed token"]);
     }
     elsewhere.run_with(&["token", "inspect", "-"], b"{}").refused(2, &["access_token"]);
     elsewhere.run_with(&["token", "inspect", "-"], b"\n").refused(2, &["no token"]);
@@ -87,8 +87,8 @@ async fn tokens_are_taken_apart_and_judged() {
     let longer = format!("{}.{}.{}", parts[0], part(&claims), parts[2]);
     verify(&longer).refused(7, &["bad signature"]);
     let none = part(&json!({ "alg": "none", "typ": "at+jwt" }));
-    verify(&format!("{none}.{}.", parts[1])).refused(7, &["no access token of Signet"]);
-    verify(text(&tokens, "refresh_token")).refused(7, &["no access token"]);
+    verify(&format!("{none}.{}.", parts[1])).refused(7, &["not an access token of Signet"]);
+    verify(text(&tokens, "refresh_token")).refused(7, &["not an access token"]);
 
     let renamed = ("SIGNET_ISSUER", "http://localhost:9999");
     let mut command = place.command(&["token", "verify", token]);
@@ -139,7 +139,7 @@ async fn a_token_is_explained_check_by_check() {
     let refresh = text(&tokens, "refresh_token");
     let opaque = why(&[refresh]).code(7);
     assert_eq!(text(&opaque.one(), "code"), "refresh_token");
-    assert!(text(&opaque.one(), "message").contains("its session is alive"), "{}", opaque.out);
+    assert!(text(&opaque.one(), "message").contains("its session is active"), "{}", opaque.out);
     let steering = why(&["\u{1b}[2J.b.c", "-o", "table"]).code(7);
     assert!(!steering.out.contains('\u{1b}'), "{:?}", steering.out);
     assert!(steering.out.contains("\n-       header\n"), "{}", steering.out);
@@ -166,7 +166,7 @@ fn claims_of(place: &Place, token: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_expired_token_is_told_apart() {
+async fn an_expired_token_is_recognised() {
     let place = Place::empty()
         .with("SIGNET_ACCESS_TOKEN_TTL", "1s")
         .with("SIGNET_REFRESH_RETRY_WINDOW", "0s");

@@ -36,7 +36,7 @@ fn without_a_database_every_command_says_where_it_looked_and_makes_nothing() {
 }
 
 #[test]
-fn what_is_mistyped_is_refused_before_anything_is_looked_at() {
+fn invalid_arguments_are_refused_before_any_lookup() {
     let place = Place::empty();
     let commands: &[(&[&str], &str)] = &[
         (&["frobnicate"], "frobnicate"),
@@ -114,7 +114,7 @@ fn no_colour_reaches_a_pipe_and_every_help_has_an_example() {
         assert!(!help.out.contains('\u{1b}'), "{args:?}");
         assert!(help.out.contains("Examples:\n  signet "), "{args:?}: {}", help.out);
     }
-    assert!(place.run(&["--help"]).out.contains("78 bad configuration"));
+    assert!(place.run(&["--help"]).out.contains("78 invalid configuration"));
     let wrong = place.run(&["usr"]).refused(2, &["usr", "user"]);
     assert!(!wrong.err.contains('\u{1b}'));
 }

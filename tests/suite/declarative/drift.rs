@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use signet::http::metrics_text;
-use signet::jobs::look_for_drift;
+use signet::jobs::compare_drift;
 
 use super::{API, Desk, SHOP, beside_a_server};
 use crate::support::server::{Options, on_both};
@@ -60,15 +60,15 @@ async fn a_server_counts_what_has_drifted() {
             }
         }
         let server = options.with("SIGNET_ISSUER", "http://localhost:8484").start().await;
-        look_for_drift(&server.app).await.unwrap();
+        compare_drift(&server.app).await.unwrap();
         let line =
             |count: usize| format!("signet_config_drift_objects{{source=\"infra/prod\"}} {count}");
         assert!(metrics_text(&server.app).contains(&line(0)));
         desk.run(&["api", "set", API, "--no-claims", "--force"]).ok();
-        look_for_drift(&server.app).await.unwrap();
+        compare_drift(&server.app).await.unwrap();
         assert!(metrics_text(&server.app).contains(&line(1)));
         desk.run(&["apply", "shop.toml"]).ok();
-        look_for_drift(&server.app).await.unwrap();
+        compare_drift(&server.app).await.unwrap();
         assert!(metrics_text(&server.app).contains(&line(0)));
     })
     .await;

@@ -6,7 +6,7 @@ use crate::support::server::Backend;
 /// Unknown keys and tables, values of another shape and repeated objects are refused together, each with its line, and
 /// with the nearest name where there is one. In TOML and in JSON.
 #[tokio::test(flavor = "multi_thread")]
-async fn mistakes_are_told_with_their_lines() {
+async fn errors_have_line_numbers() {
     let desk = Desk::on(Backend::Sqlite).await;
     let _server = desk.serve().await;
     let wrong = [

@@ -77,7 +77,7 @@ async fn a_saved_plan_is_refused_when_files_or_objects_moved() {
         save(&["plan", "shop.toml"]);
         desk.write("shop.toml", &SHOP.replace("name = \"Shop\"", "name = \"Store\""));
         let apply = ["apply", "shop.toml", "--plan", "plan.json"];
-        desk.run(&apply).refused(5, &["The files are not what they were"]);
+        desk.run(&apply).refused(5, &["The files have changed"]);
         assert_eq!(desk.run(&["client", "list"]).ok().out, "");
         // A comment moves nothing.
         desk.write("shop.toml", &format!("# a comment\n{SHOP}"));

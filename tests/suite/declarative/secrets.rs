@@ -137,7 +137,7 @@ async fn a_secret_that_cannot_be_is_refused() {
         with("client_secret = { env = \"SHORT\" }").refused(2, &["32 to 512 printable"]);
         with("client_secret = { file = \"gone\" }").refused(2, &["gone cannot be read"]);
         with("client_secret = \"hunter2hunter2hunter2hunter2hunter2\"")
-            .refused(2, &["never in the file"]);
+            .refused(2, &["never be in the file"]);
         with("").refused(2, &["client_secret of client shop", "needs one"]);
         with("token_endpoint_auth_method = \"private_key_jwt\"")
             .refused(2, &["jwks of client shop"]);

@@ -136,7 +136,7 @@ async fn slow_ones_are_turned_out_and_others_are_served() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn thousands_of_idle_connections_keep_nobody_out() {
+async fn thousands_of_idle_connections_block_no_client() {
     let mut server = Launch::new().start().await;
     let mut guest = Guest::arrive(&server).await;
     let before = server.resident_kib();

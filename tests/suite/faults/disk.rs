@@ -47,7 +47,7 @@ async fn works_again(caller: &Caller, path: &str, body: &Value) -> Answer {
 
 /// Another process writes, or insists on being alone, for as long as it takes to tell everybody.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_somebody_else_holds_is_a_503_while_it_is_held() {
+async fn a_database_locked_by_another_process_is_a_503() {
     let launch = Launch::new().in_service();
     let server = launch.start().await;
     let caller = server.caller();

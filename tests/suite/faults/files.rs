@@ -159,7 +159,7 @@ async fn a_damaged_or_cut_log_is_read_up_to_the_damage() {
 /// SQLite has no checksums for pages: a byte in the wrong place may make one user unreadable, or be
 /// seen by nobody. It is never taken for somebody else's right password, and never a new beginning.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_damaged_database_is_never_begun_anew() {
+async fn a_damaged_database_is_never_recreated() {
     let left = Left::behind().await;
     let mut server = left.launch.start().await;
     server.signal(Signal::TERM);

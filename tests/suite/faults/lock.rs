@@ -13,7 +13,7 @@ use crate::support::require;
 
 /// `SIGNET_TEST_SECONDS` says how long the lock is held.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_long_lock_starves_nobody_and_leaves_nothing_behind() {
+async fn a_long_lock_starves_no_request_and_leaks_nothing() {
     let held = Duration::from_secs(require::number("SIGNET_TEST_SECONDS").unwrap_or(4));
     let launch = administered().in_service();
     let server = launch.start().await;

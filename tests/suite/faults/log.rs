@@ -56,7 +56,7 @@ async fn ends(mut child: Running) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_log_that_nobody_reads_stops_nobody_and_says_later_what_is_missing() {
+async fn a_blocked_log_stops_no_request_and_reports_dropped_lines() {
     let launch = Launch::new().with("SIGNET_LOG_FORMAT", "json");
     let (child, log, base) = start(&launch);
     // Far more than the pipe and what waits behind it hold.
@@ -87,7 +87,7 @@ async fn a_log_that_nobody_reads_stops_nobody_and_says_later_what_is_missing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_log_that_nobody_reads_does_not_hold_up_the_end() {
+async fn undelivered_log_lines_do_not_delay_shutdown() {
     let launch = Launch::new().with("SIGNET_LOG_FORMAT", "json");
     let (child, log, base) = start(&launch);
     requests(&base, 600).await;

@@ -277,7 +277,7 @@ async fn a_flood_is_answered_and_over_when_it_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_hangs_up_is_not_hashed() {
+async fn a_password_of_a_disconnected_client_is_not_hashed() {
     // Hashes that take far longer than everything else about a log-in.
     let server = Options::on(Backend::Sqlite)
         .with("SIGNET_HASH_WORKERS", "1")

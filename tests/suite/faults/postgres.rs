@@ -51,7 +51,7 @@ enum Blow {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_acknowledged_survives_whatever_happens_to_postgresql() {
+async fn acknowledged_writes_survive_faults_of_postgresql() {
     let Some(cluster) = Cluster::private().await else {
         return require::missing("postgres", "a history on a database that goes away");
     };

@@ -332,7 +332,11 @@ async fn roles_are_for_apis_that_ask_for_them() {
         assert_eq!(place.ask_with(&path, &tokens.access).await.is(200).header("signetroles"), "");
         let refused = place.ask_with(&format!("{path}&role=buyer"), &tokens.access).await;
         refused.is_problem(400, "malformed_request");
-        assert!(refused.string("detail").contains("asks for the claim roles"), "{}", refused.text);
+        assert!(
+            refused.string("detail").contains("requires an API with the claim roles"),
+            "{}",
+            refused.text
+        );
     })
     .await;
 }

@@ -32,7 +32,7 @@ async fn a_wrong_question_names_its_parameter() {
             ),
             (format!("{QUESTION}&scpoe=x"), "no parameter \"scpoe\""),
             (format!("{QUESTION}&access_token={token}"), "no parameter \"access_token\""),
-            (format!("{QUESTION}&scope=%22"), "scope is a list"),
+            (format!("{QUESTION}&scope=%22"), "scope must be a list"),
             (format!("/v1/ext-authz/{unknown}/-"), "not the id of an API"),
             ("/v1/ext-authz/api/-".to_owned(), "a UUID"),
             (by_path("%22/orders"), "a list of scopes"),

@@ -33,7 +33,7 @@ async fn rewrap(server: &Server) -> Rewrapped {
 
 /// Every stage of replacing the key, on both databases: what was good stays good.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_new_master_key_changes_nothing_for_anybody() {
+async fn a_new_master_key_keeps_every_session_and_key() {
     on_both("rewrapping", async |backend| {
         let first = Options::on(backend).with("SIGNET_MASTER_KEY", &key(1)).start().await;
         first.register("ada").await;
@@ -313,7 +313,7 @@ fn pem(pkcs8: &[u8]) -> String {
 /// Somebody moves to Signet: tokens of the server before stay good at everybody who verifies them,
 /// and new ones may be signed with the key everybody has already.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_from_elsewhere_keeps_old_tokens_good() {
+async fn an_imported_key_keeps_old_tokens_valid() {
     let launch = Launch::new()
         .with("SIGNET_BOOTSTRAP_ADMIN_LOGIN", "root")
         .with("SIGNET_BOOTSTRAP_ADMIN_PASSWORD", PASSWORD);

@@ -73,7 +73,7 @@ async fn a_hundred_unknown_names_cost_one_statement_a_second() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_ours_costs_no_statement() {
+async fn a_token_of_another_form_costs_no_statement() {
     on_both("names that cannot be ours", async |backend| {
         let server = Server::start(backend).await;
         let now = server.now();
@@ -102,7 +102,7 @@ async fn what_cannot_be_ours_costs_no_statement() {
 
 /// The other process has not looked again by itself: it does because of the token.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_of_a_new_key_is_good_at_the_other_process_at_once() {
+async fn a_token_of_a_new_key_is_valid_at_the_other_process_at_once() {
     let Some((one, two)) = pair("a key of another process").await else { return };
     one.register("ada").await;
     one.administrator("root").await;

@@ -72,7 +72,7 @@ async fn alive_and_ready() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_there_answers_in_the_voice_of_the_place() {
+async fn unknown_addresses_get_the_error_format_of_their_path() {
     let server = Server::start(Backend::Sqlite).await;
     server.get("/v1/nowhere").await.is_problem(404, "not_found");
     server.get("/.well-known/nowhere").await.is_problem(404, "not_found");

@@ -53,7 +53,7 @@ async fn one_mail_says_that_the_limit_of_codes_was_reached() {
         log_in_with(&server, "ada", &wrong).await.is_problem(429, "too_many_attempts");
         assert_eq!(subjects(&server, &sink, ADA).await, [ADDED, LIMIT]);
         let mail = last_mail(&server, &sink).await;
-        assert!(mail.contains("had passed the step before"), "{mail}");
+        assert!(mail.contains("had completed the first step"), "{mail}");
         // The next window is told anew.
         server.advance(TimeSpan::from_mins(16));
         let wrong = app.wrong_code(&server);
@@ -99,7 +99,7 @@ async fn ten_right_passwords_without_the_second_factor_are_one_mail() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_sign_in_from_a_network_new_to_the_account_is_told_once_a_day() {
+async fn a_sign_in_from_a_new_network_is_reported_once_a_day() {
     on_both("mail: new network", async |backend| {
         let sink = Sink::start().await;
         let server = limited(backend, &sink).start().await;
@@ -129,7 +129,7 @@ async fn a_sign_in_from_a_network_new_to_the_account_is_told_once_a_day() {
 
 /// A password alone makes no network known where a second factor is asked for.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_new_network_is_told_when_the_last_factor_is_completed() {
+async fn a_new_network_is_reported_when_the_last_factor_is_completed() {
     on_both("mail: new network of a user with a second factor", async |backend| {
         let sink = Sink::start().await;
         let server = limited(backend, &sink).start().await;

@@ -115,23 +115,23 @@ async fn the_owner_of_a_verified_address_learns_of_every_change_of_factors() {
         expected.push("Your recovery codes were replaced");
         assert_eq!(subjects(&server, &sink, ADA).await, expected);
         for (left, said) in [
-            (9, "9 recovery codes are left."),
-            (8, "8 recovery codes are left."),
-            (7, "7 recovery codes are left."),
-            (6, "6 recovery codes are left."),
-            (5, "5 recovery codes are left."),
-            (4, "4 recovery codes are left."),
-            (3, "3 recovery codes are left. Make new ones: "),
-            (2, "2 recovery codes are left. Make new ones: "),
-            (1, "One recovery code is left. Make new ones: "),
-            (0, "No recovery code is left. Make new ones: "),
+            (9, "You have 9 recovery codes left."),
+            (8, "You have 8 recovery codes left."),
+            (7, "You have 7 recovery codes left."),
+            (6, "You have 6 recovery codes left."),
+            (5, "You have 5 recovery codes left."),
+            (4, "You have 4 recovery codes left."),
+            (3, "You have 3 recovery codes left. Create new ones: "),
+            (2, "You have 2 recovery codes left. Create new ones: "),
+            (1, "You have one recovery code left. Create new ones: "),
+            (0, "You have no recovery codes left. Create new ones: "),
         ] {
             log_in_with(&server, "ada", codes[left].as_str().unwrap()).await.is(200);
             expected.push("A recovery code of your account was used");
             assert_eq!(subjects(&server, &sink, ADA).await, expected);
             let mail = last_mail(&server, &sink).await;
             assert!(mail.contains(said), "{mail}");
-            assert_eq!(mail.contains("Make new ones"), left <= 3, "{mail}");
+            assert_eq!(mail.contains("Create new ones"), left <= 3, "{mail}");
         }
 
         let tokens = app.log_in(&server, "ada").await;

@@ -47,7 +47,7 @@ async fn a_mail_that_is_refused_for_now_is_delivered_later() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mail_that_is_refused_for_good_is_tried_once() {
+async fn a_permanently_refused_mail_is_tried_once() {
     on_both("mail: 550", async |backend| {
         let sink = Sink::start().await;
         sink.behave([Behavior::Reply("RCPT", "550 5.1.1 <ada@example.org>: no such user")]);

@@ -73,7 +73,7 @@ async fn the_most_talkative_log_has_neither_recipient_nor_password_nor_text() {
     assert_eq!(sink.received().len(), 1);
     let log = process.log();
     let plain = STANDARD.encode(format!("\0relay-user\0{PASSWORD}"));
-    for secret in ["very-private-person", PASSWORD, &plain, "asked for this message"] {
+    for secret in ["very-private-person", PASSWORD, &plain, "requested this message"] {
         assert!(!log.contains(secret), "{secret}");
     }
 }

@@ -106,7 +106,7 @@ async fn an_answer_goes_to_a_registered_address_letter_by_letter() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_learns_which_client_is_unknown_and_which_disabled() {
+async fn unknown_and_disabled_clients_are_indistinguishable() {
     let (server, root, app) = set().await;
     let unknown = server.get(&app.url(&[("client_id", "nobody")])).await;
     stays(&unknown, "unknown");
@@ -120,7 +120,7 @@ async fn nobody_learns_which_client_is_unknown_and_which_disabled() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_wrong_is_said_by_its_name() {
+async fn every_error_is_named() {
     let (server, root, app) = set().await;
     let person = Person::new(&server, "ada");
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();

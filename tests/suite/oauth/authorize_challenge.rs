@@ -356,7 +356,7 @@ async fn failures_count_for_the_account_wherever_they_happen() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_code_does_not_outlive_what_ends_the_account() {
+async fn a_code_ends_with_the_account() {
     on_both("challenge endings", async |backend| {
         let place = place(backend).await;
         let ada = Tokens::of(

@@ -98,7 +98,7 @@ async fn clients_are_told_that_a_session_has_ended() {
     server.call_as(Method::PATCH, &path, &root.access, silent).await.is(200);
     assert_eq!(ada.visit(&app.url(&[("prompt", "none")])).await.said("error"), "login_required");
 
-    // Nobody answers at all: tried again, with pauses, and given up with an event.
+    // Without any response, the notice is retried with pauses, then abandoned with an event.
     let gone = json!({"backchannel_logout_uri": "http://127.0.0.1:9/"});
     let path = format!("/v1/admin/clients/{}", app.id);
     server.call_as(Method::PATCH, &path, &root.access, gone).await.is(200);
@@ -141,7 +141,7 @@ async fn sids(told: mpsc::Receiver<String>, count: usize) -> Vec<Value> {
 
 /// Back-Channel Logout 1.0 §2.7: the client is told, and its refresh token with `offline_access` goes on.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_whose_session_goes_on_offline_is_told_of_a_log_out_on_both_databases() {
+async fn an_offline_client_gets_a_logout_notice_on_both_databases() {
     on_both("notices: offline_access", async |backend| {
         let server = Server::start(backend).await;
         let root = server.administrator("root").await;
@@ -173,7 +173,7 @@ async fn a_client_whose_session_goes_on_offline_is_told_of_a_log_out_on_both_dat
 
 /// What a recovery ends, clients are told of.
 #[tokio::test(flavor = "multi_thread")]
-async fn clients_are_told_that_a_recovery_has_ended_their_sessions_on_both_databases() {
+async fn a_recovery_sends_logout_notices_to_clients_on_both_databases() {
     on_both("notices: recovery", async |backend| {
         let place = MailingServer::start(backend).await;
         let server = &place.server;

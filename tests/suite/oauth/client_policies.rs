@@ -93,7 +93,7 @@ async fn a_request_without_a_challenge_is_answered_as_the_client_is_registered()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_public_client_needs_a_challenge_whatever_its_row_says() {
+async fn a_public_client_always_needs_a_challenge() {
     on_both("public clients and pkce", async |backend| {
         let server = Server::start(backend).await;
         let root = server.administrator("root").await;

@@ -187,7 +187,7 @@ async fn findings_are_written_down_by_themselves() {
 
 /// What was found before the last change of the client is told, and no longer counts.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_was_repaired_is_good_until_something_is_found_again() {
+async fn a_fixed_client_has_no_findings_until_the_next_one() {
     on_both("client why: repaired", async |backend| {
         let (server, root, app) = set(backend).await;
         let ada = Person::new(&server, "ada");

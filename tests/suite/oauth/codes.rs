@@ -209,7 +209,7 @@ async fn fifty_who_refresh_one_token_at_once_get_one_successor() {
 
 /// Many people's tokens at the same moment: nobody is turned away because a database is busy.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_storm_of_refreshes_turns_nobody_away() {
+async fn a_storm_of_refreshes_refuses_no_session() {
     on_both("a refresh storm", async |backend| {
         let (server, _, app) = set(backend).await;
         let mut tokens = Vec::new();
@@ -278,7 +278,7 @@ async fn what_an_administrator_does_reaches_the_next_refresh() {
 
 /// A role that was taken away is in no token and no answer from then on.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_role_that_was_taken_away_is_told_to_nobody() {
+async fn a_removed_role_is_in_no_later_token() {
     let (server, root, app) = set(Backend::Sqlite).await;
     let id = server.register("bob").await;
     let path = format!("/v1/admin/users/{id}");

@@ -62,7 +62,7 @@ async fn every_endpoint_is_there_and_both_documents_say_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_authorization_endpoint_is_said_to_know() {
+async fn the_metadata_matches_the_authorization_endpoint() {
     let (server, root, document) = set().await;
     let app = App::register(&server, &root, json!({"type": "spa"})).await;
     let ada = Person::new(&server, "ada");

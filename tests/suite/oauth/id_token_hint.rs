@@ -30,7 +30,7 @@ fn claims_of(token: &str) -> Value {
 
 /// OpenID Connect Core §3.1.2.1: a hint names somebody. It logs nobody in, and it may be old.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hint_names_somebody_and_opens_nothing() {
+async fn an_id_token_hint_names_a_user_but_signs_none_in() {
     let (server, root, app) = set().await;
     let ada = Person::new(&server, "ada");
     let tokens = app.tokens(&server, &ada).await;

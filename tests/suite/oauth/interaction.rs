@@ -105,7 +105,7 @@ async fn a_form_works_in_the_browser_it_was_made_for_and_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn people_are_asked_for_what_is_new_and_for_what_nobody_can_prove() {
+async fn consent_is_required_for_new_scopes_and_for_unverifiable_clients() {
     let (server, root, app) = set().await;
     let ada = Person::new(&server, "ada");
     let asks = async |person: &Person<'_>, app: &App, more: &[(&str, &str)]| {

@@ -187,7 +187,7 @@ async fn a_client_that_is_only_named_gets_its_user_back_after_a_confirmation() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_nobody_is_logged_in_the_way_back_is_a_link_and_no_redirect() {
+async fn log_out_without_a_sign_in_shows_a_link_and_does_not_redirect() {
     let (server, root, app) = set().await;
     let path = format!("/v1/admin/clients/{}", app.id);
     let change = async |body| {
@@ -243,7 +243,7 @@ async fn an_app_with_a_scheme_of_its_own_gets_its_user_back_by_a_link() {
 
 /// A form without one of the two answers is not taken for either.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_log_out_without_a_decision_asks_once_more() {
+async fn a_log_out_without_a_decision_is_confirmed_again() {
     let (server, _, app) = set().await;
     let person = Person::new(&server, "ada");
     app.code(&person, &[]).await;

@@ -100,7 +100,7 @@ async fn the_page_leads_on_to_the_application() {
         // Nobody is signed in yet, in this browser or any other.
         assert_eq!(person.cookie("signet_session"), None);
         assert_eq!(person.get("/account").await.header("location"), "/login");
-        for (password, said) in [(PASSWORD, "present password"), ("short", "at least 8 characters")]
+        for (password, said) in [(PASSWORD, "current password"), ("short", "at least 8 characters")]
         {
             let refused = filled(&person, &shown, password).await;
             assert!(refused.is(422).text.contains(said), "{}", refused.text);
@@ -115,7 +115,7 @@ async fn the_page_leads_on_to_the_application() {
         assert_eq!((&claims["amr"], &claims["sub"]), (&json!(["pwd"]), &json!(place.ada)));
         // Once.
         let again = filled(&person, &shown, "another one again").await;
-        assert!(again.is(401).text.contains("was sent already"), "{}", again.text);
+        assert!(again.is(401).text.contains("was already sent"), "{}", again.text);
         assert!(again.text.contains("action=\"/oauth2/authorize\""), "{}", again.text);
         let login = old.get("/login").await;
         old.log_in(&login, PASSWORD).await.is(401);

@@ -128,7 +128,7 @@ async fn without_a_challenge_the_redirect_uri_is_needed_where_there_are_several(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_with_a_credential_is_told_what_is_wrong_and_a_public_one_is_not() {
+async fn a_client_with_a_credential_learns_the_cause_and_a_public_one_does_not() {
     let Set { server, root, web, spa } = set(Backend::Sqlite).await;
     let ada = Person::new(&server, "ada");
     let mut told = Vec::new();
@@ -164,7 +164,7 @@ async fn a_client_with_a_credential_is_told_what_is_wrong_and_a_public_one_is_no
                 "The authorization code is unknown, expired or already used."
             }
             "client" => "The authorization code was issued to another client.",
-            "redirect_uri" => "redirect_uri is not the one that the authorization request named.",
+            "redirect_uri" => "redirect_uri differs from that of the authorization request.",
             _ => "code_verifier does not match the code_challenge of the authorization request.",
         };
         assert_eq!(text, wanted, "{what}");

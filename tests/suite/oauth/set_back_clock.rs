@@ -1,4 +1,5 @@
-//! A clock that is set back lengthens nothing: what is good for a minute is not good for an hour and a minute.
+//! A clock that is set back does not extend lifetimes: a code valid for a minute is not valid for an hour and a
+//! minute.
 
 use serde_json::json;
 use signet::base::TimeSpan;

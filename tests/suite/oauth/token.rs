@@ -52,7 +52,7 @@ pub async fn redeem(server: &Server, app: &App, change: &[(&str, &str)], code: &
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_code_is_good_once_for_whoever_asked_for_it() {
+async fn a_code_works_once_and_only_for_its_client() {
     let Set { server, web, spa, .. } = set(Backend::Sqlite).await;
     let ada = Person::new(&server, "ada");
     let challenge = signet::crypto::digest::sha256_base64url(VERIFIER.as_bytes());
@@ -260,7 +260,7 @@ async fn clients_prove_who_they_are_in_their_own_way() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn services_speak_for_themselves_and_for_nobody_else() {
+async fn services_get_tokens_only_in_their_own_name() {
     let Set { server, root, .. } = set(Backend::Sqlite).await;
     let service = json!({"type": "service", "audiences": ["https://api.example.com"],
         "scopes": ["read"]});

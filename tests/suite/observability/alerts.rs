@@ -58,9 +58,9 @@ fn every_alert_is_tested_and_documented() {
     for severity in severities {
         assert!(["{ severity: page }", "{ severity: ticket }"].contains(&severity), "{severity}");
     }
-    let manual = include_str!("../../../docs/operating.md");
+    let manual = include_str!("../../../docs/observability.md");
     for name in names {
-        assert!(manual.contains(&format!("| `{name}` |")), "docs/operating.md: {name}");
+        assert!(manual.contains(&format!("| `{name}` |")), "docs/observability.md: {name}");
     }
 }
 

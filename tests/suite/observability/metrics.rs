@@ -1,4 +1,4 @@
-//! The metrics there are, those that `docs/operating.md` lists, and the rules that their names keep.
+//! The metrics there are, those that `docs/observability.md` lists, and the rules that their names keep.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use crate::support::server::{Options, PASSWORD, on_both};
 
 /// The documented metrics: name, and for each label whose values are spelt out, the values.
 fn documented() -> BTreeMap<String, Vec<(String, Vec<String>)>> {
-    let text = include_str!("../../../docs/operating.md");
+    let text = include_str!("../../../docs/observability.md");
     let is_name = |cell: &str| {
         let name = cell.trim().strip_prefix('`').and_then(|cell| cell.strip_suffix('`'));
         let name = name.filter(|name| !name.contains('`')).unwrap_or_default();

@@ -147,7 +147,7 @@ async fn mails_are_limited_at_the_pages() {
         post(&ada, &shown, ("decision", "send")).await.is(303);
     }
     let refused = post(&ada, &shown, ("decision", "send")).await;
-    assert!(refused.is(429).text.contains("Too many tries"), "{}", refused.text);
+    assert!(refused.is(429).text.contains("Too many attempts"), "{}", refused.text);
     ada.log_in(&login, PASSWORD).await.is(429);
     let mailed = place.newest().await;
     let right = post(&ada, &refused, ("code", &mailed.code)).await;

@@ -26,7 +26,7 @@ fn alert(answer: &Answer) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_goes_wrong_is_said_in_every_language() {
+async fn every_error_has_a_text_in_every_language() {
     let server = Server::start(Backend::Sqlite).await;
     let root = server.administrator("root").await;
     server.register("ada").await;

@@ -57,7 +57,7 @@ async fn a_request_refused_before_its_redirect_uri_is_known_leads_back_to_the_ap
             with.url(&[("client_id", "")]),
         ] {
             let page = ada.get(&url).await;
-            assert!(page.is(400).text.contains("Report this to the people who run it."), "{url}");
+            assert!(page.is(400).text.contains("Tell its operators."), "{url}");
             assert!(!page.text.contains(HOME), "{url}");
             has_link(&page, "/account", &url);
         }
@@ -250,7 +250,7 @@ async fn a_link_that_was_used_leads_to_the_sign_in() {
         ada.post(&path, &[("csrf", &csrf), ("new_password", PASSWORD)]).await.is(303);
         let page = ada.get(&path).await;
         has_link(page.is(404), "/login", "a used link");
-        assert!(page.text.contains("Have you used this link already?"), "{}", page.text);
+        assert!(page.text.contains("Already used this link?"), "{}", page.text);
     })
     .await;
 }

@@ -109,7 +109,7 @@ async fn a_sign_in_that_is_too_old_is_renewed_and_comes_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_last_administrator_is_told_and_a_login_name_that_stays_has_no_page() {
+async fn the_last_administrator_is_warned_and_a_fixed_login_name_has_no_page() {
     let server = Server::start(Backend::Sqlite).await;
     server.create_administrator("root").await;
     let root = Person::new(&server, "root");
@@ -142,6 +142,6 @@ async fn history_shows_a_first_step_only_where_nothing_followed() {
     assert!(location.ends_with("/account/history"), "{location}");
     let page = ada.get("/account/history").await;
     let shown = |text: &str| page.text.matches(text).count();
-    assert_eq!(shown("First of several steps passed"), 1, "{}", page.text);
+    assert_eq!(shown("First step of several completed"), 1, "{}", page.text);
     assert_eq!((shown("Signed in"), shown("Password + Code from an app")), (2, 1), "{}", page.text);
 }

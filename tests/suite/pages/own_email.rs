@@ -59,9 +59,9 @@ async fn an_address_is_verified_and_changed_at_the_pages() {
         assert!(ada.get("/account/security").await.text.contains("/account/security/totp"));
 
         for (typed, said) in [
-            (ADA, "This is your verified address already"),
-            ("ada", "This is not an e-mail address"),
-            ("", "Type an e-mail address"),
+            (ADA, "This is already your verified address"),
+            ("ada", "This is not a valid e-mail address"),
+            ("", "Enter an e-mail address"),
         ] {
             let refused = act(&ada, "/account/email", &[("email", typed)]).await;
             assert!(refused.is(422).text.contains(said), "{}", refused.text);
@@ -117,7 +117,7 @@ async fn by_link(place: &MailingServer, ada: &Person<'_>) {
     let undo = place.newest().await;
     assert_eq!(undo.to, ADA);
     let page = elsewhere.get(&undo.path()).await;
-    assert!(page.is(200).text.contains("Take the change back"), "{}", page.text);
+    assert!(page.is(200).text.contains("Undo the change"), "{}", page.text);
     let csrf = field(&page.text, "csrf");
     let done = elsewhere.post(&undo.path(), &[("csrf", &csrf)]).await;
     assert!(done.is(200).text.contains("/recover"), "{}", done.text);

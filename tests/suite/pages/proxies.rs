@@ -1,4 +1,4 @@
-//! An issuer with a path behind real proxies, set up as `docs/operating.md` says.
+//! An issuer with a path behind real proxies, set up as `docs/proxies.md` says.
 //!
 //! Owns the proxies and what is around the documented lines. What is tried is in `issuer_path`.
 
@@ -13,7 +13,7 @@ use crate::support::{Backend, require};
 use super::below_path::{Below, ISSUER, PATH, options};
 use super::issuer_path::{administrator, set_up, whole_way};
 
-const OPERATING: &str = include_str!("../../../docs/operating.md");
+const DOCUMENT: &str = include_str!("../../../docs/proxies.md");
 
 /// Where the documented lines expect Signet.
 const UPSTREAM: &str = "127.0.0.1:8484";
@@ -35,8 +35,8 @@ impl Drop for Proxy {
 /// The documented lines of a kind that hand requests to Signet: first those that keep the path, then those
 /// that strip it.
 fn documented(kind: &str) -> [String; 2] {
-    let (_, section) = OPERATING.split_once("### A path in the issuer").unwrap();
-    let section = section.split("\n### ").next().unwrap().split("\n## ").next().unwrap();
+    let (_, section) = DOCUMENT.split_once("## A path in the issuer").unwrap();
+    let section = section.split("\n## ").next().unwrap();
     let fence = format!("```{kind}\n");
     let blocks = section.split(&fence).skip(1);
     let blocks: Vec<String> =

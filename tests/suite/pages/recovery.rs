@@ -68,7 +68,7 @@ async fn a_limit_says_how_long_to_wait() {
             }
         }
         let limited = limited.expect("a limit");
-        assert!(limited.text.contains("Too many tries. Try again in"), "{}", limited.text);
+        assert!(limited.text.contains("Too many attempts. Try again in"), "{}", limited.text);
         assert!(limited.text.contains(&format!("value=\"{ADA}\"")), "{}", limited.text);
     })
     .await;

@@ -74,8 +74,8 @@ async fn submit(server: &Server, path: &str, fields: &[(&str, &str)]) -> Answer 
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_speak_the_reader_s_language() {
     let server = Server::start(Backend::Sqlite).await;
-    let german = "Unter dieser Adresse gibt es nichts.";
-    let english = "There is nothing at this address.";
+    let german = "Diese Adresse gibt es nicht.";
+    let english = "This address does not exist.";
     for (headers, lang, text) in [
         (&[][..], "en", english),
         (&[("accept-language", "de-AT, en;q=0.5")], "de", german),
@@ -110,7 +110,7 @@ async fn the_set_up_form_explains_in_german_too() {
     for (login, password, text) in [
         ("a<b>", PASSWORD, "Der Benutzername enthält ein Zeichen, das hier nicht erlaubt ist."),
         ("ada", "short", "Verwenden Sie mindestens 8 Zeichen"),
-        ("ada", "password1", "Dieses Passwort gehört zu den ersten"),
+        ("ada", "password1", "Dieses Passwort gehört zu denen"),
     ] {
         let answer = submit(&server, path, &[("login", login), ("password", password)]).await;
         assert!(answer.is(422).text.contains(text), "{}", answer.text);
@@ -176,7 +176,7 @@ async fn assets_are_asked_for_again_and_sent_once() {
         ask(&server, &path, &[("if-none-match", "\"other\"")]).await.is(200);
     }
     let none = server.get("/assets/logo").await;
-    assert!(none.is(404).text.contains("There is nothing at this address."), "{}", none.text);
+    assert!(none.is(404).text.contains("This address does not exist."), "{}", none.text);
     let home = server.get("/").await.text;
     assert!(home.contains("<p class=\"brand\">Signet</p>") && !home.contains("<img"), "{home}");
 }

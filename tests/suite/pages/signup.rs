@@ -91,7 +91,7 @@ async fn a_user_signs_up_on_the_way_to_an_application() {
         assert!(!ticked.split('>').next().unwrap().contains("checked"), "{}", page.text);
 
         for (fields, status, said) in [
-            (&[("login", NEW)][..], 422, "Nutzungsbedingungen zustimmen"),
+            (&[("login", NEW)][..], 422, "den Nutzungsbedingungen zu"),
             (
                 &[("login", NEW), ("terms_accepted", "true"), ("password", "kurz")],
                 422,
@@ -288,10 +288,10 @@ async fn where_no_address_is_asked_for_the_page_makes_the_account() {
         place.server.advance(TimeSpan::from_secs(3));
         send(&Person::new(&place.server, "eve"), &flow, &[]).await.is(403);
         for (more, status, said) in [
-            (&[("terms_accepted", "")][..], 422, "needs your consent"),
-            (&[("login", "root")], 409, "exists already"),
+            (&[("terms_accepted", "")][..], 422, "accept the terms of service"),
+            (&[("login", "root")], 409, "already exists"),
             (&[("password", "short")], 422, "at least 8 characters"),
-            (&[("login", "")], 422, "Type a login"),
+            (&[("login", "")], 422, "Enter a user name"),
         ] {
             let refused = send(&bob, &flow, more).await;
             assert!(refused.is(status).text.contains(said), "{said}: {}", refused.text);
@@ -357,7 +357,7 @@ async fn a_login_of_certain_domains_is_an_address() {
         let login = bob.post("/language", &[("lang", "de"), ("back", "/signup")]).await;
         login.is(303);
         for (login, said) in [
-            ("bob", "braucht hier eine E-Mail-Adresse"),
+            ("bob", "ist hier eine E-Mail-Adresse nötig"),
             ("bob@example.net", "Verwenden Sie eine andere Adresse"),
         ] {
             let fields = [("flow", &*flow), ("login", login), ("password", PASSWORD)];

@@ -77,7 +77,7 @@ fn every_way_to_run_it_names_never_and_logs_json_only() {
 
 /// A full disk must not take the keys away from every API.
 #[test]
-fn what_routes_the_keys_asks_for_reading_and_says_why() {
+fn ready_read_reports_read_access_and_its_failures() {
     for path in
         ["deploy/kubernetes/signet.yaml", "deploy/compose/compose.yaml", "deploy/nginx/signet.conf"]
     {

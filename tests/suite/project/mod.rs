@@ -3,6 +3,7 @@
 mod account_secrets;
 pub mod architecture;
 mod deploy;
+mod docs;
 mod interop;
 mod numbers;
 mod openapi;

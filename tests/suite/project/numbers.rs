@@ -1,4 +1,4 @@
-//! The numbers in `docs/operating.md` are those of the code.
+//! The numbers in `docs/limits.md` are those of the code.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use signet::domain::rate_limit::{
     TOTP_FROM_NETWORK_A_DAY, TOTP_FROM_STRANGERS,
 };
 use signet::http::routes::MAX_BODY;
-use signet::identity::login_change::MOST_RESERVED;
+use signet::identity::login_change::MAX_RESERVED;
 use signet::identity::logout_notices::BATCH;
 use signet::server::RESERVED_DESCRIPTORS;
 
@@ -21,7 +21,7 @@ use crate::support::server::config;
 
 /// The table of limits: what is limited, and how.
 fn documented() -> BTreeMap<String, String> {
-    let text = include_str!("../../../docs/operating.md");
+    let text = include_str!("../../../docs/limits.md");
     let (_, section) = text.split_once("\n## Limits\n").unwrap();
     let (section, _) = section.split_once("\n## ").unwrap();
     let rows = section.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |"));
@@ -73,7 +73,7 @@ fn every_limit_is_documented_with_the_number_of_the_code() {
     let expected = [
         ("failed log-ins of one account from one network", window(ACCOUNT_FROM_NETWORK)),
         (
-            "failed log-ins of one account from networks it does not know",
+            "failed log-ins of one account from networks that it has not used",
             window(ACCOUNT_FROM_STRANGERS),
         ),
         ("wrong codes of an authenticator app of one account from one", window(TOTP_FROM_NETWORK)),
@@ -89,7 +89,7 @@ fn every_limit_is_documented_with_the_number_of_the_code() {
         ("failed log-ins of one network", bucket(RateLimit::Login)),
         ("failed authentications of one client", bucket(RateLimit::ClientAuth)),
         ("registrations of one network", bucket(RateLimit::Registration)),
-        ("looks and tries at set-up links", bucket(RateLimit::Setup)),
+        ("views and uses of set-up links", bucket(RateLimit::Setup)),
         ("requests of a new password from one network", bucket(RateLimit::Recovery)),
         (
             "requests of a new password for one address from one network",
@@ -111,7 +111,7 @@ fn every_limit_is_documented_with_the_number_of_the_code() {
             "requests of a code for a sign-up for one address from all networks",
             window(RECOVERY_FROM_STRANGERS),
         ),
-        ("looks and tries at mailed links", bucket(RateLimit::Link)),
+        ("views and uses of mailed links", bucket(RateLimit::Link)),
         ("user codes of devices", bucket(RateLimit::UserCode)),
         (
             "pushed requests and device codes",
@@ -124,10 +124,10 @@ fn every_limit_is_documented_with_the_number_of_the_code() {
         ("DPoP proofs of public clients", bucket(RateLimit::Proof)),
         ("polls of devices", bucket(RateLimit::DevicePoll)),
         ("tokens that public clients revoke", bucket(RateLimit::Revocation)),
-        ("what a signed-in user writes", bucket(RateLimit::AuthenticatedWrite)),
-        ("questions why a login does not sign in", bucket(RateLimit::LoginLookup)),
-        ("codes that a signed-in user gets", bucket(RateLimit::UnattendedCode)),
-        ("login names reserved for one user", format!("{MOST_RESERVED}, each for 90 days")),
+        ("writes of a signed-in user", bucket(RateLimit::AuthenticatedWrite)),
+        ("requests why a login cannot sign in", bucket(RateLimit::LoginLookup)),
+        ("authorization codes of a signed-in user", bucket(RateLimit::UnattendedCode)),
+        ("login names reserved for one user", format!("{MAX_RESERVED}, each for 90 days")),
         ("live sessions of one user", format!("({})", spelt(sessions))),
         ("networks, users or clients remembered", spelt(MAX_NETWORKS)),
         ("names of resource servers", format!("{} in all", spelt(MAX_UNKNOWN))),
@@ -169,14 +169,14 @@ fn the_upgrade_table_of_the_changelog_is_that_of_the_documentation() {
         let rows = text.lines().skip_while(|line| !line.starts_with("| what changes |"));
         rows.take_while(|line| line.starts_with('|')).map(str::to_owned).collect()
     };
-    let documented = table("docs/operating.md");
+    let documented = table("docs/upgrading.md");
     assert!(documented.len() > 50, "{} rows", documented.len());
     // Links start at the folder of the document.
     let linked = |row: &String| {
         let mut parts = row.split("](");
         let start = parts.next().unwrap_or_default().to_owned();
         parts.fold(start, |row, part| match part.split_once(".md") {
-            _ if part.starts_with('#') => format!("{row}](docs/operating.md{part}"),
+            _ if part.starts_with('#') => format!("{row}](docs/upgrading.md{part}"),
             Some((name, _)) if name.chars().all(|c| c.is_ascii_lowercase() || c == '-') => {
                 format!("{row}](docs/{part}")
             }

@@ -1,4 +1,4 @@
-//! The README, run as it stands: one story, block after block.
+//! The README, run as it stands: one story, block after block. So is the first section of `docs/accounts.md`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,13 +13,14 @@ use crate::support::require;
 use crate::support::scripts::{Browser, output};
 
 const README: &str = include_str!("../../../README.md");
+const ACCOUNTS: &str = include_str!("../../../docs/accounts.md");
 
 const LOGIN: &str = "ada@example.com";
 const PASSWORD: &str = "correct horse battery";
 
-/// The blocks in their order, by the names under which the story below uses them. `elsewhere`: the suite itself
-/// is run so.
-const STORY: [&str; 12] = [
+/// The blocks in their order, by the names under which the story below uses them. `elsewhere` is how the suite
+/// itself is run.
+const STORY: [&str; 10] = [
     "elsewhere",
     "start",
     "five-minutes",
@@ -28,30 +29,35 @@ const STORY: [&str; 12] = [
     "pyjwt",
     "client",
     "spa",
-    "accounts-start",
-    "accounts",
     "apply",
     "backup",
 ];
 
-/// The settings of the server in the section about accounts.
+/// The settings of the server in the section about an account from sign-up to deletion.
 const MAILING: &str = "SIGNET_REGISTRATION=verified SIGNET_SMTP_URL=file:$PWD/mail SIGNET_MAIL_FROM=signet@example.com";
 
-fn blocks() -> Vec<&'static str> {
-    let texts = README.split("```").skip(1).step_by(2);
+fn blocks_of(text: &'static str) -> Vec<&'static str> {
+    let texts = text.split("```").skip(1).step_by(2);
     texts.map(|block| block.split_once('\n').unwrap().1).collect()
 }
 
 fn block(name: &str) -> &'static str {
-    blocks()[STORY.iter().position(|known| *known == name).unwrap()]
+    blocks_of(README)[STORY.iter().position(|known| *known == name).unwrap()]
+}
+
+/// The two blocks of the section about an account from sign-up to deletion: how to start the server, and the script.
+fn account_blocks() -> [&'static str; 2] {
+    let (_, section) = ACCOUNTS.split_once("\n## An account from sign-up to deletion\n").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    blocks_of(section).try_into().unwrap()
 }
 
 #[test]
 fn every_block_has_its_place_in_the_story() {
-    assert_eq!(blocks().len(), STORY.len(), "a block of the README is run by no test");
-    assert!(block("elsewhere").starts_with("cargo run --release "));
+    assert_eq!(blocks_of(README).len(), STORY.len(), "a block of the README is run by no test");
+    assert!(block("elsewhere").starts_with("cargo build --release "));
     assert_eq!(block("start"), "SIGNET_REGISTRATION=open cargo run --release\n");
-    assert_eq!(block("accounts-start"), format!("mkdir mail\n{MAILING} signet serve\n"));
+    assert_eq!(account_blocks()[0], format!("mkdir mail\n{MAILING} signet serve\n"));
 }
 
 /// The server of the story, its addresses in the place of those that the README has, and what its shell has
@@ -88,7 +94,7 @@ impl Story {
 
 /// An account from the sign-up to the deletion, with `curl` alone.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_accounts_of_the_readme_work_when_pasted() {
+async fn the_account_in_the_documentation_works_when_pasted() {
     if have("oathtool", "oathtool").is_none() {
         return;
     }
@@ -106,8 +112,7 @@ async fn the_accounts_of_the_readme_work_when_pasted() {
     }
     let _server = place.serve();
     let mut story = Story { place, issuer, origin: String::new(), lines: Vec::new() };
-    let posting = block("five-minutes").lines().take(2).collect::<Vec<_>>().join("\n") + "\n";
-    story.shell(&[&posting, block("accounts")]).await;
+    story.shell(&[account_blocks()[1]]).await;
     let [registered, me, _] = story.lines.as_slice() else { panic!("{:?}", story.lines) };
     for line in [registered, me] {
         let user: Value = serde_json::from_str(line).expect(line);
@@ -192,7 +197,7 @@ async fn the_story_of_the_readme_works_when_pasted() {
     }
 }
 
-/// The file of the README is applied, and nothing has drifted then.
+/// The configuration file in the README can be applied, and nothing has drifted afterwards.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_configuration_file_of_the_readme_is_applied() {
     let place = Place::served();
@@ -210,9 +215,9 @@ async fn the_configuration_file_of_the_readme_is_applied() {
     assert_eq!(block("apply").lines().count(), 5);
 }
 
-/// Clocks of two machines are never equal: without leeway a token that was made a moment ago is refused.
+/// Clocks of two machines are never equal: without leeway a token that was issued a moment ago is refused.
 #[test]
-fn every_snippet_that_verifies_tokens_allows_for_clocks_that_differ() {
+fn every_snippet_allows_for_clock_skew() {
     assert!(block("jose").contains("clockTolerance: 5") && block("pyjwt").contains("leeway=5"));
 }
 

@@ -311,7 +311,7 @@ pub(super) fn files(launch: &Launch) -> Vec<(String, Vec<u8>)> {
 
 /// Whatever a stranger types, a record is one line and says what happened, not what was typed.
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_writes_lines_into_the_log() {
+async fn input_cannot_forge_log_lines() {
     const FORGED: &str = "\n{\"level\":\"INFO\",\"message\":\"FORGED\"}\r\n\u{1b}[31mFORGED";
     for format in ["json", "pretty"] {
         let launch = Launch::new().with("SIGNET_LOG", "debug").with("SIGNET_LOG_FORMAT", format);

@@ -2,7 +2,7 @@
 
 use signet::base::Timestamp;
 use signet::base::id::UserId;
-use signet::jobs::{self, MOST_ROWS};
+use signet::jobs::{self, MAX_ROWS};
 use sqlx::{AssertSqlSafe, SqlSafeStr as _};
 
 use crate::support::server::Options;
@@ -130,15 +130,15 @@ async fn twenty_thousand_rows_go_in_small_steps_and_nothing_else_does() {
 
         let removed = jobs::housekeep(&server.app, now).await.unwrap();
         assert_eq!(removed.rows, u64::from(5 * OVER));
-        assert!(removed.largest <= MOST_ROWS.unsigned_abs(), "{removed:?}");
-        assert!(removed.steps >= 5 * u64::from(OVER) / MOST_ROWS.unsigned_abs(), "{removed:?}");
+        assert!(removed.largest <= MAX_ROWS.unsigned_abs(), "{removed:?}");
+        assert!(removed.steps >= 5 * u64::from(OVER) / MAX_ROWS.unsigned_abs(), "{removed:?}");
         let swept = jobs::sweep(&server.app, now).await.unwrap();
         assert_eq!(swept.rows, u64::from(OVER));
-        assert!(swept.largest <= MOST_ROWS.unsigned_abs(), "{swept:?}");
+        assert!(swept.largest <= MAX_ROWS.unsigned_abs(), "{swept:?}");
         if steps_of {
             // What the database itself has seen.
             let largest = "SELECT max(n) FROM (SELECT count(*) AS n FROM steps GROUP BY tx) AS t";
-            assert!(raw.number(largest).await <= MOST_ROWS);
+            assert!(raw.number(largest).await <= MAX_ROWS);
             // Removed rows, and an event of each session.
             assert_eq!(raw.number("SELECT count(*) FROM steps").await, i64::from(8 * OVER));
         }
@@ -229,7 +229,7 @@ async fn log_ins_leave_the_trail_first_and_in_steps() {
         server.login("ada").await;
         let removed = jobs::prune_logins(&server.app, server.now()).await.unwrap();
         assert_eq!(removed.rows, u64::from(OVER) * 4 / 5);
-        let most = MOST_ROWS.unsigned_abs();
+        let most = MAX_ROWS.unsigned_abs();
         assert!(removed.largest <= most, "{removed:?}");
         assert!(removed.steps >= u64::from(OVER) / most, "each step is a transaction: {removed:?}");
         assert_eq!(count("login.succeeded").await, 1, "what is kept stays");

@@ -46,7 +46,7 @@ async fn show(server: &Server, root: &Tokens, id: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_of_an_older_version_goes_on_as_it_was() {
+async fn a_client_of_an_older_version_keeps_its_settings() {
     on_both("old clients", async |backend| {
         let server = Server::start(backend).await;
         let root = server.administrator("root").await;

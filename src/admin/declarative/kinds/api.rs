@@ -39,17 +39,17 @@ pub const FIELDS: &[Field] = &[
     Field {
         name: "signing_alg",
         shape: Shape::Word(|| TokenAlg::all().map(TokenAlg::as_str).collect()),
-        meaning: "What its tokens are signed with; the server's default otherwise.",
+        meaning: "The signature algorithm of its tokens. Default: that of the server.",
     },
     Field {
         name: "token_profile",
         shape: Shape::Word(|| TokenProfile::ALL.iter().map(|word| word.as_str()).collect()),
-        meaning: "Which conventions its tokens follow; rfc9068 otherwise.",
+        meaning: "The profile of its tokens. Default: rfc9068.",
     },
     Field {
         name: "access_token_ttl",
         shape: Shape::Span,
-        meaning: "How long its access tokens live; as long as the server says otherwise.",
+        meaning: "The lifetime of its access tokens. Default: that of the server.",
     },
     Field {
         name: "claims",
@@ -63,7 +63,7 @@ pub const FIELDS: &[Field] = &[
     },
 ];
 
-/// What a file wants an API to be.
+/// The desired state of an API.
 pub struct Declared {
     api: Api,
     /// Its shared secret.
@@ -180,7 +180,7 @@ impl Declared {
         apis::store(tx, &stored, key).await
     }
 
-    /// Gives the API the secret that the file refers to. One that is to be generated is made once.
+    /// Gives the API the secret that the file refers to. A generated secret is created once.
     async fn settle_secret(
         &self,
         tx: &mut AuditedTx,

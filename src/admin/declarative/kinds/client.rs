@@ -1,4 +1,4 @@
-//! Clients in a file: `[[client]]`. The logo of a client is not declared: it is left as it is.
+//! Clients in a file: `[[client]]`. The logo of a client cannot be declared and is left unchanged.
 
 use serde_json::Value;
 
@@ -45,12 +45,12 @@ const fn key(name: &'static str, shape: Shape, meaning: &'static str) -> Field {
 /// The keys of a table.
 pub const FIELDS: &[Field] = &[
     key("client_id", Shape::Text, "Its name on the wire."),
-    key("name", Shape::Text, "The name people see; the client_id otherwise."),
-    key("type", Shape::Word(words!(ClientType)), "What kind of application it is."),
+    key("name", Shape::Text, "The displayed name. Default: the client_id."),
+    key("type", Shape::Word(words!(ClientType)), "The kind of application."),
     key(
         "token_endpoint_auth_method",
         Shape::Word(words!(AuthMethod)),
-        "How it authenticates, and no other way.",
+        "The only authentication method that it may use.",
     ),
     key(
         "token_endpoint_auth_method_pinned",
@@ -60,53 +60,66 @@ pub const FIELDS: &[Field] = &[
     key(
         "assertion_audience",
         Shape::Word(words!(AssertionAudience)),
-        "What its assertions name as audience.",
+        "The audience of its assertions.",
     ),
     key("pkce", Shape::Word(words!(PkcePolicy)), "Whether its log-ins need a PKCE challenge."),
     key(
         "security_profile",
         Shape::Word(words!(SecurityProfile)),
-        "A security profile to hold it to.",
+        "A security profile that it must follow.",
     ),
     key("client_uri", Shape::Text, "The home page of the application."),
     key("policy_uri", Shape::Text, "The privacy policy of the application."),
     key("tos_uri", Shape::Text, "The terms of service of the application."),
-    key("redirect_uris", Shape::Texts, "Where answers may be sent."),
-    key("post_logout_redirect_uris", Shape::Texts, "Where users may be sent after logging out."),
-    key("backchannel_logout_uri", Shape::Text, "Where it is told that a session has ended."),
+    key("redirect_uris", Shape::Texts, "The addresses that responses may be sent to."),
+    key(
+        "post_logout_redirect_uris",
+        Shape::Texts,
+        "The addresses that users may be sent to after logging out.",
+    ),
+    key(
+        "backchannel_logout_uri",
+        Shape::Text,
+        "The address that is notified when a session ends (back-channel \
+         logout).",
+    ),
     key(
         "web_origins",
         Shape::Texts,
-        "Origins, besides those of the redirect URIs, whose scripts may call.",
+        "Origins, besides those of the redirect URIs, whose scripts may call Signet.",
     ),
-    key("grant_types", Shape::Texts, "The grants it may use; those of its type otherwise."),
+    key("grant_types", Shape::Texts, "The grants it may use. Default: those of its type."),
     key(
         "scopes",
         Shape::Texts,
-        "The scopes it may ask for; all that its audiences offer otherwise.",
+        "The scopes it may request. Default: all that its audiences offer.",
     ),
-    key("audiences", Shape::Texts, "The APIs its tokens may be for."),
-    key("serves", Shape::Texts, "The APIs it is the resource server of."),
+    key("audiences", Shape::Texts, "The APIs that it may get tokens for."),
+    key("serves", Shape::Texts, "The APIs that it serves as the resource server."),
     key(
         "access_token_ttl",
         Shape::Span,
-        "How long its access tokens live, where the API does not say.",
+        "The lifetime of its access tokens, unless the API sets one.",
     ),
-    key("refresh_idle_ttl", Shape::Span, "When its sessions end unless refreshed."),
-    key("refresh_max_ttl", Shape::Span, "When its sessions end in any case."),
+    key("refresh_idle_ttl", Shape::Span, "The time after which its sessions end unless refreshed."),
+    key("refresh_max_ttl", Shape::Span, "The maximum lifetime of its sessions."),
     key(
         "id_token_signed_response_alg",
         Shape::Word(words!(SigningAlg)),
-        "What its ID tokens are signed with.",
+        "The signature algorithm of its ID tokens.",
     ),
-    key("id_token_claims", Shape::Word(words!(IdTokenClaims)), "Which claims its ID tokens have."),
+    key("id_token_claims", Shape::Word(words!(IdTokenClaims)), "The claims of its ID tokens."),
     key(
         "min_acr",
         Shape::Word(words!(AssuranceLevel)),
-        "The least assurance level of its users' sign-ins.",
+        "The minimum assurance level of its users' sign-ins.",
     ),
     key("skip_consent", Shape::Flag, "Do not ask users for consent."),
-    key("first_party", Shape::Flag, "Let it log users in at /v1/login with their passwords."),
+    key(
+        "first_party",
+        Shape::Flag,
+        "Whether it may log users in at /v1/login with their passwords.",
+    ),
     key(
         "admin_scopes",
         Shape::Texts,
@@ -117,7 +130,7 @@ pub const FIELDS: &[Field] = &[
     key(SECRET, Shape::Secret { generate: true }, "Its secret, of at least 32 characters."),
 ];
 
-/// What a file wants a client to be.
+/// The desired state of a client.
 pub struct Declared {
     client_id: String,
     metadata: ClientMetadata,
@@ -165,7 +178,7 @@ pub fn read(client_id: &str, fields: &mut Fields<'_>, reading: &Reading<'_>) -> 
     })
 }
 
-/// Everything that a single change of a client can say too.
+/// The settings that a single change of a client also has.
 fn change(fields: &mut Fields<'_>, reading: &Reading<'_>) -> Change {
     let jwks = keys(fields, reading);
     Change {
@@ -199,7 +212,7 @@ fn change(fields: &mut Fields<'_>, reading: &Reading<'_>) -> Change {
     }
 }
 
-/// Its public keys: as they are, or in a file beside this one.
+/// Its public keys: inline, or in a separate file.
 fn keys(fields: &mut Fields<'_>, reading: &Reading<'_>) -> Option<Value> {
     let given = fields.json("jwks")?;
     let Some(path) = given.get("file").and_then(Value::as_str) else { return Some(given) };
@@ -213,7 +226,10 @@ fn keys(fields: &mut Fields<'_>, reading: &Reading<'_>) -> Option<Value> {
     };
     let keys = serde_json::from_str(text.expose()).ok();
     if keys.is_none() {
-        fields.note("jwks", "the file holds no JSON: a JWK set, a list of JWKs or a JWK");
+        fields.note(
+            "jwks",
+            "the file does not contain JSON: expected a JWK set, a list of JWKs or a JWK",
+        );
     }
     keys
 }
@@ -246,7 +262,7 @@ impl Declared {
         client_writes::register(tx, &stored, key).await
     }
 
-    /// Changes the client, with one event: what ends its access is named before what does not.
+    /// Changes the client, with one event: disabling it takes precedence over other changes.
     pub async fn update(&self, tx: &mut AuditedTx, prepared: &Prepared) -> Result<(), Failure> {
         let now = tx.info().now;
         let gone = || Fault::unavailable("a client was deleted at this moment");
@@ -280,7 +296,7 @@ impl Declared {
         client_writes::store(tx, &stored, event, key).await
     }
 
-    /// Gives the client the secret that the file refers to. The one before stays good until the next change.
+    /// Gives the client the secret that the file refers to. The previous secret stays valid until the next change.
     fn settle_secret(&self, client: &mut Client, now: Timestamp) -> Result<(), Refusal> {
         if !self.metadata.auth_method.has_secret() {
             client.secrets.clear();

@@ -1,7 +1,7 @@
 //! The settings of a client that differ from those of a new client of its type.
 //!
-//! Owns that a state read from a file again gives the same settings: a default that follows from another setting (the
-//! PKCE policy of a method, the algorithm of a profile) is left out in the same cases in which `Change` fills it in.
+//! Reading an exported state gives the same settings: a default that depends on another setting (the PKCE policy of a
+//! method, the algorithm of a profile) is left out in exactly the cases in which `Change` fills it in.
 
 use serde_json::{Value, json};
 
@@ -88,7 +88,7 @@ fn authentication(metadata: &ClientMetadata, found: &mut Found) {
     found.unless(keys.is_empty(), "jwks", || json!(keys));
 }
 
-/// What differs from the defaults, as it is found.
+/// Collects the settings that differ from the defaults.
 struct Found(State);
 
 impl Found {

@@ -1,8 +1,8 @@
-//! The kinds of objects that a file can declare: one file each, and one line here.
+//! The kinds of objects that a file can declare, with one module each.
 //!
-//! A kind says which keys its table has (`FIELDS`, the first of them its name), reads a table into what is wanted
-//! (`Declared`), shows what is stored in the same form (`live`, `all`) and writes it within a transaction. Rules and
-//! writes are those of the use cases of single objects; what is compared are states without defaults.
+//! A kind lists the keys of its table (`FIELDS`, the name first), reads a table into a desired state (`Declared`),
+//! reads stored objects in the same form (`live`, `all`) and writes them within a transaction. It shares the rules
+//! and writes of the use cases for single objects. States are compared without defaults.
 
 mod api;
 mod client;
@@ -38,20 +38,20 @@ pub struct Live {
 }
 
 text_enum! {
-    /// What becomes of the secret of an object.
+    /// How the secret of an object changes.
     pub enum SecretChange {
         /// It is what the file refers to.
         Same = "same",
         /// It is replaced.
         Changed = "changed",
-        /// The object has none and gets what the file refers to.
+        /// The object has none and gets the one the file refers to.
         Set = "set",
-        /// The object has none and gets one that Signet makes.
+        /// The object has none and gets a generated one.
         Generated = "generated",
     }
 }
 
-/// What takes its time and is made before the transaction.
+/// Slow work that is done before the transaction.
 #[derive(Default)]
 pub struct Prepared {
     /// Signing keys of algorithms that had none.
@@ -60,17 +60,17 @@ pub struct Prepared {
     pub hashes: HashMap<String, String>,
 }
 
-/// Where tables are read: what the rules ask for.
+/// The context in which tables are read.
 pub struct Reading<'a> {
     /// The application.
     pub app: &'a App,
-    /// Where the paths in the file begin.
+    /// The base of relative paths in the file.
     pub folder: &'a Path,
 }
 
 macro_rules! kinds {
     ($($kind:ident = $module:ident),+ $(,)?) => {
-        /// What a file wants an object to be.
+        /// The desired state of an object.
         pub enum Wanted {
             $(#[doc = stringify!($kind)] $kind(Box<$module::Declared>),)+
         }
@@ -80,12 +80,12 @@ macro_rules! kinds {
             match kind { $(ManagedKind::$kind => $module::FIELDS),+ }
         }
 
-        /// What identifies an object, in the form under which it is stored.
+        /// The identifier of an object, in its stored form.
         pub fn name(kind: ManagedKind, fields: &mut Fields<'_>, app: &App) -> Option<String> {
             match kind { $(ManagedKind::$kind => $module::name(fields, app)),+ }
         }
 
-        /// Reads a table. None where something about it is wrong, which is noted.
+        /// Reads a table. Returns `None` after recording a mistake.
         pub fn read(
             kind: ManagedKind,
             name: &str,
@@ -110,7 +110,7 @@ macro_rules! kinds {
             match kind { $(ManagedKind::$kind => $module::live(link, app, name).await),+ }
         }
 
-        /// Deletes an object that is there.
+        /// Deletes an existing object.
         pub async fn remove(
             tx: &mut AuditedTx,
             kind: ManagedKind,
@@ -134,7 +134,7 @@ macro_rules! kinds {
                 match self { $(Self::$kind(declared) => declared.secret.as_mut()),+ }
             }
 
-            /// A keyed hash of that secret, where there is one that can be compared.
+            /// A keyed hash of that secret, if it can be compared.
             pub fn mark(&self, app: &App) -> Option<Vec<u8>> {
                 match self { $(Self::$kind(declared) => declared.mark(app)),+ }
             }
@@ -158,7 +158,7 @@ macro_rules! kinds {
                 match self { $(Self::$kind(declared) => declared.create(tx, prepared).await),+ }
             }
 
-            /// Changes the object that is there.
+            /// Changes the existing object.
             pub async fn update(
                 &self,
                 tx: &mut AuditedTx,
@@ -181,11 +181,11 @@ pub use client::all as all_clients;
 pub use user::hash as hash_password;
 
 impl Wanted {
-    /// What becomes of the secret of `live`; none where the file names no secret.
+    /// How the secret of `live` changes; `None` if the file names no secret.
     pub fn secret_change(&self, live: Option<&Live>, app: &App) -> Option<SecretChange> {
         let declared = self.secret()?;
         let generates = declared.reference == Reference::Generate;
-        // The first administration scopes end a secret from before.
+        // The first administration scopes end an earlier secret.
         let ends = |live: &&Live| generates && self.is_first_grant(live);
         let stored = live.filter(|live| !ends(live)).and_then(|live| live.secret.as_ref());
         Some(match (stored, &declared.reference) {
@@ -218,7 +218,7 @@ impl Wanted {
 }
 
 impl DeclaredSecret {
-    /// The secret. None for one that is to be generated and was not.
+    /// The secret; `None` if it has yet to be generated.
     pub fn known(&self) -> Option<&Secret<String>> {
         self.value.as_ref().ok()?.as_ref()
     }
@@ -241,7 +241,7 @@ fn mark(app: &App, secret: &[u8]) -> Vec<u8> {
     app.pseudonyms.of("managed/secret", &[secret])
 }
 
-/// The texts once each, in an order that does not depend on that of the file.
+/// The texts, sorted and without duplicates.
 fn sorted<'a>(texts: impl IntoIterator<Item = &'a String>) -> Vec<&'a String> {
     let mut texts: Vec<&String> = texts.into_iter().collect();
     texts.sort_unstable();

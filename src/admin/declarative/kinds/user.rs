@@ -37,12 +37,12 @@ pub const FIELDS: &[Field] = &[
     Field {
         name: "email_verified",
         shape: Shape::Flag,
-        meaning: "Whether the user is known to receive mail there.",
+        meaning: "Whether the address is verified.",
     },
     Field {
         name: "role",
         shape: Shape::Word(roles),
-        meaning: "What the user may do at Signet itself; user otherwise.",
+        meaning: "The user's role in Signet itself. Default: user.",
     },
     Field { name: "roles", shape: Shape::Texts, meaning: "The application roles." },
     Field { name: "groups", shape: Shape::Texts, meaning: "The groups." },
@@ -51,7 +51,7 @@ pub const FIELDS: &[Field] = &[
     Field {
         name: SECRET,
         shape: Shape::Secret { generate: false },
-        meaning: "The first password; one that the user has is never replaced.",
+        meaning: "The first password; an existing password is never replaced.",
     },
 ];
 
@@ -59,7 +59,7 @@ fn roles() -> Vec<&'static str> {
     Role::ALL.iter().map(|role| role.as_str()).collect()
 }
 
-/// What a file wants a user to be.
+/// The desired state of a user.
 pub struct Declared {
     login: LoginName,
     name: Option<String>,
@@ -124,7 +124,7 @@ pub fn read(_: &str, fields: &mut Fields<'_>, reading: &Reading<'_>) -> Option<D
 /// The hash of the password that a user without one gets.
 ///
 /// # Errors
-/// `weak_password`; when it cannot be read or hashed.
+/// `weak_password`; faults when it cannot be read or hashed.
 pub async fn hash(app: &App, declared: &Declared) -> Result<Option<String>, Failure> {
     let Some(secret) = &declared.secret else { return Ok(None) };
     let unreadable = |said: &String| {
@@ -154,7 +154,7 @@ impl Declared {
         None
     }
 
-    /// No key is signed with for a user.
+    /// A user needs no signing key.
     pub const fn algorithm(&self) -> Option<SigningAlg> {
         None
     }
@@ -217,7 +217,7 @@ impl Declared {
         .map(drop)
     }
 
-    /// What is to be changed of `user`. A list of the same names in another order is the same.
+    /// The difference from `user`. The order of names in a list does not count.
     fn update_of(&self, user: &User) -> Update {
         let Attributes { roles, groups, claims } = &self.attributes;
         let before = &user.attributes;
@@ -251,7 +251,7 @@ impl Declared {
     }
 }
 
-/// Nothing is generated for a user.
+/// A user has no secret that could be generated.
 pub const fn generated(_: &App) -> Option<Secret<String>> {
     None
 }

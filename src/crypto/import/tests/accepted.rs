@@ -1,4 +1,4 @@
-//! Every form of every key there and back, and the keys of the RFCs.
+//! Round trips of every form of every key, and the keys of the RFCs.
 
 use super::*;
 
@@ -9,7 +9,7 @@ fn every_form_of_every_key_comes_out_as_the_same_key() {
             let imported = import(&text, forms.asked()).unwrap();
             assert_eq!((imported.alg, &imported.kid), (forms.alg, &None), "{form}");
             assert_eq!(parsed(&imported).public, forms.public, "{} {form}", forms.alg);
-            // Nothing is lost on a second way through.
+            // A second import changes nothing.
             let again = import(&imported.pkcs8, forms.asked()).unwrap();
             assert_eq!(again.pkcs8, imported.pkcs8, "{} {form}", forms.alg);
         }

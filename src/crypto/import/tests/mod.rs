@@ -1,7 +1,6 @@
-//! Keys in every form they can come in, for the tests of what is taken and of what is refused.
+//! Keys in every form, for the tests of accepted and refused keys.
 //!
-//! Owns making them: the forms are cut out of keys that the crypto library made, so that reading
-//! them is not tested with the code that reads them.
+//! The forms are cut out of keys from the crypto library, so that the parser is not tested with its own code.
 
 mod accepted;
 mod refused;
@@ -33,7 +32,7 @@ fn pem(label: &str, der: &[u8]) -> String {
     format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
 }
 
-/// The content of the element at `path`: at each step the so-many-th element inside.
+/// The content of the element at `path`, whose steps are indices of nested elements.
 fn inside<'a>(der: &'a [u8], path: &[usize]) -> &'a [u8] {
     let content = |bytes: &'a [u8], index: usize| {
         let mut rest = bytes;
@@ -57,7 +56,7 @@ fn element(der: &[u8]) -> usize {
     header + if header == 2 { usize::from(der[1]) } else { length }
 }
 
-/// A key in all the forms it can come in.
+/// A key in all its forms.
 struct Forms {
     alg: SigningAlg,
     public: PublicJwk,
@@ -101,7 +100,7 @@ impl Forms {
         SigningAlg::ALL.iter().copied().map(Self::new)
     }
 
-    /// What has to be asked for: of an RSA key nothing tells PS256.
+    /// The algorithm to request: nothing in an RSA key indicates PS256.
     fn asked(&self) -> Option<SigningAlg> {
         (self.alg == SigningAlg::Ps256).then_some(self.alg)
     }
@@ -120,7 +119,7 @@ impl Forms {
         texts
     }
 
-    /// The private JWK with some members changed; `null` takes one away.
+    /// The private JWK with some members changed; `null` removes one.
     fn jwk_with(&self, changes: Value) -> Vec<u8> {
         let mut jwk = self.jwk.clone();
         for (name, value) in changes.as_object().unwrap() {

@@ -1,4 +1,4 @@
-//! What is no private key we can sign with, and what is said about it.
+//! Refused keys and their messages.
 
 use super::*;
 
@@ -6,7 +6,7 @@ use super::*;
 fn a_key_cut_anywhere_is_refused() {
     for forms in Forms::all() {
         for (form, text) in forms.texts() {
-            // The last newline of a PEM file carries nothing.
+            // The last newline of a PEM file is optional.
             for length in 0..text.trim_ascii_end().len() {
                 let outcome = import(&text[..length], forms.asked());
                 assert!(outcome.is_err(), "{} {form}, {length} bytes", forms.alg);
@@ -125,7 +125,7 @@ fn missing_and_malformed_members_are_named() {
 }
 
 #[test]
-fn what_a_key_is_for_and_its_name_are_heeded() {
+fn the_use_and_the_kid_of_a_jwk_are_respected() {
     let forms = Forms::new(SigningAlg::EdDsa);
     let with = |changes: Value| import(&forms.jwk_with(changes), None);
     for good in [
@@ -333,7 +333,7 @@ fn a_broken_frame_is_refused() {
 }
 
 #[test]
-fn nothing_secret_is_in_what_is_said() {
+fn messages_contain_no_secret() {
     for forms in Forms::all() {
         let imported = import(&forms.jwk_with(json!({"kid": "name"})), forms.asked()).unwrap();
         let said = format!("{imported:?}");

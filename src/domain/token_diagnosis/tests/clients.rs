@@ -73,7 +73,7 @@ fn a_client_in_its_own_name_has_no_session_and_no_user() {
 }
 
 #[test]
-fn a_client_that_is_gone_or_disabled_has_no_good_tokens() {
+fn a_deleted_or_disabled_client_has_no_valid_tokens() {
     let disabled = |at| Some(Registered { disabled_at: Some(at), ..registered() });
     let later =
         |secs| Some(Registered { name_since: BEGAN + TimeSpan::from_secs(secs), ..registered() });
@@ -128,7 +128,7 @@ fn an_exchanged_token_is_of_its_user_whatever_it_is_for() {
     fails_with(&of_another, Check::Session, TokenCode::SessionMismatch);
     let ended = exchanged(|signed| session(signed).revoked = Some((NOW, EndReason::Logout)));
     fails_with(&ended, Check::Session, TokenCode::SessionEnded);
-    // A client has exchanged a token of its own session: there is no actor.
+    // A client exchanged a token of its own session, so there is no actor.
     let own = |client: &'static str| {
         changed(NOW, |signed| {
             claim(signed, "client_id", json!(client));
@@ -138,7 +138,7 @@ fn an_exchanged_token_is_of_its_user_whatever_it_is_for() {
     };
     is_good(&own("shop"));
     fails_with(&own("blog"), Check::Session, TokenCode::SessionMismatch);
-    // For a client that speaks for itself: both have to be there.
+    // For a client that acts for itself, both must exist.
     for (found, code) in [(Some(registered()), None), (None, Some(TokenCode::ClientUnknown))] {
         let report = changed(NOW, |signed| {
             own_for(signed, found);

@@ -1,10 +1,10 @@
-//! What rows of today say about another time, and opaque secrets.
+//! Tests of today's rows for another time, and of opaque secrets.
 
 use super::*;
 use crate::domain::liveness::{ClientState, UserState, active_session};
 
 #[test]
-fn what_happened_later_was_not_so_before() {
+fn later_events_do_not_affect_an_earlier_time() {
     let note = |report: &Report, check, word: &str| {
         is_good(report);
         let detail = report.of_check(check).unwrap().detail.clone().unwrap();
@@ -29,7 +29,7 @@ fn what_happened_later_was_not_so_before() {
             vec![EpochRaise { at: LATER, why: EventKind::PasswordChanged, certain: true }];
     };
     note(&changed(NOW, password), Check::User, "password");
-    // The token lives as long again, so that nothing but the event decides.
+    // A longer lifetime, so that only the event decides.
     let longer = |change: fn(&mut Signed)| {
         changed(LATER, |signed| {
             claim(signed, "exp", json!(LATER.secs() + 1));
@@ -40,7 +40,7 @@ fn what_happened_later_was_not_so_before() {
     fails_with(&longer(retired), Check::Key, TokenCode::KeyRetired);
     fails_with(&longer(disabled), Check::User, TokenCode::UserDisabled);
     fails_with(&longer(password), Check::User, TokenCode::UserChanged);
-    // A deleted user took the session along: what it was then is unknown.
+    // The session was deleted with its user, so its earlier state is unknown.
     let deleted = changed(NOW, |signed| {
         let state = signed.state.as_mut().unwrap();
         (state.session, state.user) = (None, Holder::Gone(Some(LATER)));
@@ -74,13 +74,13 @@ fn the_event_that_left_the_session_behind_is_found() {
     assert!(one.starts_with("All of") && one.contains(&at(20)), "{one}");
     let two = told(2, vec![raise(20, all), raise(10, password), raise(-5, password)]);
     assert!(two.starts_with("The password") && two.contains(&at(10)), "{two}");
-    // A change of the profile counts only where it must have.
+    // A change of the profile counts only if it certainly raised the epoch.
     let role = told(1, vec![raise(20, profile), raise(-5, password)]);
     assert!(role.contains("role was taken away on") && role.contains(&at(20)), "{role}");
     let doubt = told(1, vec![raise(20, profile), raise(10, password)]);
-    assert!(doubt.contains("does not say when"), "{doubt}");
+    assert!(doubt.contains("does not contain the time"), "{doubt}");
     for behind in [2, -1] {
-        assert!(told(behind, vec![raise(20, all)]).contains("does not say when"));
+        assert!(told(behind, vec![raise(20, all)]).contains("does not contain the time"));
     }
 }
 
@@ -109,16 +109,16 @@ fn an_opaque_secret_is_named_for_what_it_is() {
         assert_eq!((report.good, report.code), (false, Some(TokenCode::RefreshToken)));
         let detail = report.of_check(Check::Genuine).unwrap().detail.clone().unwrap();
         assert!(detail.contains(word), "{detail}");
-        assert!(report.message.contains("genuine, and its session is alive"), "{report:#?}");
+        assert!(report.message.contains("genuine, and its session is active"), "{report:#?}");
     }
     let mut over = state();
     over.session.as_mut().unwrap().revoked = Some((NOW, EndReason::ReuseDetected));
     let report = judged("srt_x", Some(Genuine { counter: 3, state: over }));
-    assert!(report.message.contains("its session is over"), "{}", report.message);
+    assert!(report.message.contains("its session has ended"), "{}", report.message);
     assert_eq!(report.of_check(Check::Session).unwrap().code, Some(TokenCode::SessionEnded));
     let report = judged("srt_x", Some(Genuine { counter: 3, state: clients::through(None) }));
     assert_eq!(report.of_check(Check::Client).unwrap().code, Some(TokenCode::ClientUnknown));
-    assert!(report.message.contains("of no use to its client"), "{}", report.message);
+    assert!(report.message.contains("its client cannot use it"), "{}", report.message);
     let lost = StoredState::default();
     let report = judged("srt_x", Some(Genuine { counter: 3, state: lost }));
     for open in [Check::User, Check::Client] {
@@ -127,7 +127,7 @@ fn an_opaque_secret_is_named_for_what_it_is() {
     assert_eq!(report.of_check(Check::Session).unwrap().code, Some(TokenCode::SessionUnknown));
 }
 
-/// At the present time the rows decide as they do at our own endpoints.
+/// For the present time, the rows decide like Signet's own endpoints.
 #[test]
 fn now_is_judged_like_a_bearer() {
     for revoked in [None, Some((BEGAN, EndReason::Logout))] {

@@ -1,6 +1,6 @@
-//! `/v1/forward-auth` and `/v1/ext-authz`: a gateway asks whether a request of its client may pass.
+//! `/v1/forward-auth` and `/v1/ext-authz`: decide for a gateway whether a client's request may pass.
 //!
-//! Owns how each answer is spelt for gateways and for the clients behind them.
+//! Owns the form of each answer for gateways and for the clients behind them.
 
 mod question;
 
@@ -20,8 +20,8 @@ use crate::oauth::forward_auth::{self, Denial, Identity, ROLES_CLAIM};
 
 use question::{ApiName, Question};
 
-/// The question of a gateway that asks one address: its query names API, scopes and roles. Awaited on the HTTP thread:
-/// it only reads, and may be cut off.
+/// For gateways that call one fixed address: its query names API, scopes and roles. Awaited on the HTTP thread: it
+/// only reads, and may be cancelled.
 ///
 /// # Errors
 /// See `docs/gateways.md`.
@@ -56,7 +56,7 @@ async fn answer(
     }
 }
 
-/// The API that the operator named, whose services can be told roles if the operator asks for one.
+/// The API that the operator named. Fails if a role is required and the tokens of the API contain no roles.
 async fn audience(context: &Context, asked: &Question) -> Result<Arc<Audience>, Problem> {
     let app = &context.app;
     let found = match &asked.api {
@@ -70,15 +70,16 @@ async fn audience(context: &Context, asked: &Question) -> Result<Arc<Audience>, 
                 quotable(identifier)
             ),
             ApiName::Id(id) => format!(
-                "The first segment behind /v1/ext-authz is {id}, which is not the id of an API. signet api list shows \
+                "The first segment after /v1/ext-authz is {id}, which is not the id of an API. signet api list shows \
                  them."
             ),
         };
         return Err(misconfigured(context, message));
     };
-    // Signed by Signet, a statement that the API has made up would be worth more than it is.
+    // An API with a secret could forge such a token; Signet's answer would lend the forgery credibility.
     if audience.secret.is_some() {
-        let message = "The API shares a secret with this server and could make its tokens itself. Give it a key: signet api \
+        let message = "The API shares a secret with this server and could forge its tokens. Use a key instead: \
+                       signet api \
                        set IDENTIFIER --signing-alg ES256.";
         return Err(misconfigured(context, message.to_owned()));
     }
@@ -86,20 +87,22 @@ async fn audience(context: &Context, asked: &Question) -> Result<Arc<Audience>, 
         asked.requirement.scopes.iter().find(|scope| !audience.target.offers(scope))
     {
         let message = format!(
-            "The API does not offer the scope {unknown}, so that no token has it. Correct the question, or the API: signet \
+            "The API does not offer the scope {unknown}, so no token has it. Correct the configuration of the \
+             gateway, or of the API: signet \
              api set IDENTIFIER --scope {unknown}."
         );
         return Err(misconfigured(context, message));
     }
     let asks = audience.target.rules().has_claim(ROLES_CLAIM);
     if !asked.requirement.roles.is_empty() && !asks {
-        let message = "role needs an API that asks for the claim roles: signet api set IDENTIFIER --claim roles.";
+        let message =
+            "role requires an API with the claim roles: signet api set IDENTIFIER --claim roles.";
         return Err(misconfigured(context, message.to_owned()));
     }
     Ok(audience)
 }
 
-/// The answer to what the operator has to repair: the configuration of the gateway.
+/// The answer to an error in the configuration of the gateway, which the operator has to correct.
 fn misconfigured(context: &Context, message: String) -> Problem {
     context.app.warn_of_gateway(&message);
     context.problem(Refusal::new(Code::MalformedRequest, "").with_message(message).into())
@@ -122,15 +125,15 @@ fn denied(context: &Context, audience: &Audience, asked: &Question, denial: Deni
     let (code, message, challenge) = match denial {
         Denial::Invalid(why) => invalid(why.as_str(), &metadata),
         Denial::Ended => {
-            let message = "The access token is not valid here: its session, its user or its client is over, or it was \
-                           revoked. signet token why says which.";
+            let message = "The access token is not valid here: its session has ended, its user or client is disabled \
+                           or deleted, or it was revoked. See: signet token why.";
             let (code, _, challenge) = invalid("ended", &metadata);
             (code, message.to_owned(), challenge)
         }
         Denial::ProofRequired => {
             let algs: Vec<&str> = SigningAlg::ALL.iter().map(|alg| alg.as_str()).collect();
             let message = "The access token is bound to a key. Send it as Authorization: DPoP TOKEN with a proof of that \
-                           key; the gateway has to be one of SIGNET_TRUSTED_PROXIES and to say for which request.";
+                           key; the gateway has to be one of SIGNET_TRUSTED_PROXIES and to forward method and URL of the request.";
             let challenge = format!(
                 r#"DPoP error="invalid_token", error_description="proof_required", algs="{}", {metadata}"#,
                 algs.join(" ")
@@ -145,7 +148,7 @@ fn denied(context: &Context, audience: &Audience, asked: &Question, denial: Deni
             (Code::InsufficientScope, message, Some(challenge))
         }
         Denial::Missing(Missing::Role) => {
-            let message = "The user has none of the roles that are needed here.".to_owned();
+            let message = "The user has none of the required roles.".to_owned();
             (Code::RoleRequired, message, None)
         }
     };
@@ -163,7 +166,7 @@ fn invalid(why: &str, metadata: &str) -> (Code, String, Option<String>) {
     (Code::InvalidToken, message, Some(challenge))
 }
 
-/// Every header is there, also where it is empty: a gateway overwrites with it what its client sent.
+/// Every header is present, even if empty: the gateway overwrites the header of its client with it.
 fn admitted(context: &Context, identity: &Identity) -> Result<HttpResponse, Problem> {
     let mut answer = HttpResponse::Ok();
     let roles = role_list(&identity.roles);

@@ -1,7 +1,7 @@
-//! What a gateway asks, read from its request.
+//! The parsed request of a gateway.
 //!
-//! Owns which parts are the operator's. Names that the operator wrote are judged strictly: one that was ignored could
-//! let requests pass that should not.
+//! Owns which parts were configured by the operator. Their names are checked strictly: an ignored requirement could
+//! admit requests that must be refused.
 
 use std::net::IpAddr;
 
@@ -19,11 +19,11 @@ use crate::oauth::forward_auth::{Presented, Proof};
 /// The most roles that an operator may name.
 const MAX_ROLES: usize = 16;
 
-/// What the operator asks.
+/// What the operator has configured.
 pub(super) struct Question {
     /// The API.
     pub api: ApiName,
-    /// What else is needed.
+    /// The required scopes and roles.
     pub requirement: Requirement,
 }
 
@@ -53,7 +53,7 @@ impl Question {
                 other => {
                     let name = quotable(other);
                     return Err(format!(
-                        "There is no parameter \"{name}\" here. Accepted are: audience, scope, role."
+                        "Unknown parameter \"{name}\". Accepted are: audience, scope, role."
                     ));
                 }
             };
@@ -67,28 +67,31 @@ impl Question {
              /v1/forward-auth?audience=https://api.example.com.",
         )?;
         if roles.len() > MAX_ROLES || roles.iter().any(String::is_empty) {
-            return Err(format!("role is the name of a role, at most {MAX_ROLES} times."));
+            return Err(format!("role must be the name of a role, at most {MAX_ROLES} times."));
         }
         if scope.as_deref().is_some_and(|scope: &str| scope.trim().is_empty()) {
             return Err("The parameter scope is empty. Name a scope, or leave it out.".to_owned());
         }
-        let scopes =
-            scopes(&scope.unwrap_or_default(), "scope is a list of scopes, separated by spaces.")?;
+        let scopes = scopes(
+            &scope.unwrap_or_default(),
+            "scope must be a list of scopes, separated by spaces.",
+        )?;
         Ok(Self { api: ApiName::Identifier(audience), requirement: Requirement { scopes, roles } })
     }
 
     /// Reads `/v1/ext-authz/{api_id}/{scopes}` and what follows, as it was requested.
     ///
     /// # Errors
-    /// A sentence that names the segment.
+    /// An error message that names the segment.
     pub(super) fn of_path(path: &str) -> Result<Self, String> {
         let mut segments = path.split('/').skip(3);
         let (id, list) = (segments.next().unwrap_or_default(), segments.next().unwrap_or_default());
         let id = Uuid::try_parse(id).ok().filter(|found| found.hyphenated().to_string() == id);
-        let id = id.ok_or("The first segment behind /v1/ext-authz is the id of an API, a UUID.")?;
+        let id =
+            id.ok_or("The first segment after /v1/ext-authz must be the id of an API, a UUID.")?;
         let list = percent_decoded(list).unwrap_or_default();
-        let message = "The second segment behind /v1/ext-authz is a list of scopes, separated by \
-                       commas, or - for none.";
+        let message = "The second segment after /v1/ext-authz must be a list of scopes, separated by commas, or - \
+                       for none.";
         let scopes = match &*list {
             "-" => Scopes::default(),
             list if list.split(',').any(str::is_empty) => return Err(message.to_owned()),
@@ -102,7 +105,7 @@ fn scopes(text: &str, message: &str) -> Result<Scopes, String> {
     Scopes::parse(text).map_err(|_| message.to_owned())
 }
 
-/// The token of the request. None where there is none that this server could know.
+/// The token of the request. `None` if there is none that this server could have issued.
 ///
 /// # Errors
 /// When the request has several `Authorization` headers: gateway and service could read different ones.
@@ -130,7 +133,7 @@ pub(super) fn presented(
     Ok(Some(Presented { token, as_bound, proof }))
 }
 
-/// The DPoP proof of the request and the request that it was made for, as the gateway tells it.
+/// The DPoP proof, and the request that it was created for, as forwarded by the gateway.
 fn proof(headers: &HeaderMap) -> Option<Proof> {
     let one = |name: &str| {
         let mut values = headers.get_all(name);

@@ -21,7 +21,7 @@ use crate::http::openapi::schema::{
 pub static SHOW: Operation =
     Operation::new("me", Tag::Account, "Show the caller").returns(&[ok(named(&USER))]);
 
-/// What a `PATCH` of the caller's own account may repeat and not change.
+/// The read-only members of a `PATCH` of the caller's own account.
 const READ_ONLY: &[ReadOnlyMember] = &[
     ReadOnlyMember::new("id", UUID, NEVER_CHANGES),
     ReadOnlyMember::new("email", TEXT.nullable(), OWN_EMAIL),
@@ -68,8 +68,8 @@ pub static UPDATE: Operation = Operation::new("updateMe", Tag::Account, "Change 
             optional(
                 "login",
                 TEXT.with(&[Keyword::MaxLength(254)]).about(
-                    "The login name. Another one than the stored one is accepted where an operator sets \
-                     `SIGNET_LOGIN_CHANGE=on`, and needs a sign-in of the last 5 minutes with every factor of \
+                    "The login name. A new one is accepted if an operator has set `SIGNET_LOGIN_CHANGE=on`, and \
+                     needs a sign-in of the last 5 minutes with every factor of \
                      the account. `id` and sessions stay. The old name is reserved for the user for 90 days.",
                 ),
             ),
@@ -103,15 +103,15 @@ static SIGN_IN: Named = Named {
         required(
             "outcome",
             texts_of!(SignInOutcome).about(
-                "`first_factor`: the first factor was right and another one is needed; a sign-in that was \
-                 completed has an entry of its own. `refused`: the password was right and nothing came of it.",
+                "`first_factor`: the first factor was right and another one is required; a completed sign-in has a \
+                 separate entry. `refused`: the password was right, but the sign-in was refused.",
             ),
         ),
         required("address", TEXT.nullable()),
         required("browser", TEXT.nullable().about("Browser and system, where they were recognised.")),
         required("client_id", TEXT.nullable().about("The client, where the sign-in was for one.")),
         required("methods", list(&METHOD).about("The completed or failed methods.")),
-        required("times", INTEGER.about("How many failures of one minute the entry stands for.")),
+        required("times", INTEGER.about("The number of failures within one minute that the entry stands for.")),
     ]),
 };
 
@@ -138,14 +138,15 @@ const ONE_SESSION: Schema = named(&SESSION);
 
 /// `GET /v1/me/export`.
 pub static EXPORT: Operation =
-    Operation::new("exportMe", Tag::Account, "Export what is stored about the caller")
+    Operation::new("exportMe", Tag::Account, "Export the data of the caller")
         .about(
-            "No password hash, secret, code or token is in it. Lists have at most 10,000 items, the newest first. Needs \
+            "It contains no password hash, secret, code or token. Lists have at most 10,000 items, the newest first. \
+             Needs \
              a sign-in of the last 5 minutes with every factor of the account.",
         )
         .returns(&[ok(object(&[
             required("exported_at", TIME),
-            required("complete", BOOLEAN.about("False where a list was cut off.")),
+            required("complete", BOOLEAN.about("False if a list was truncated.")),
             required("profile", named(&USER)),
             required("factors", named(&FACTORS)),
             required("sessions", list(&ONE_SESSION)),
@@ -172,7 +173,7 @@ pub static CHANGE_PASSWORD: Operation =
 
 /// `GET /v1/sessions`.
 pub static LIST_SESSIONS: Operation =
-    Operation::new("sessions", Tag::Account, "List the caller's live sessions")
+    Operation::new("sessions", Tag::Account, "List the caller's active sessions")
         .about("Sessions of clients and sign-ins at the pages, newest first.")
         .query(PAGINATION)
         .returns(&[ok(page(&named(&SESSION)))]);

@@ -24,7 +24,7 @@ static ADMIN_KEY: Named = Named {
         required("client_id", TEXT),
         required("name", TEXT),
         required("scopes", TEXTS),
-        required("networks", TEXTS.about("Where it works from; empty: everywhere.")),
+        required("networks", TEXTS.about("The networks that it works from; empty: everywhere.")),
         required("created_at", TIME),
         required("expires_at", TIME),
         required("last_used_at", TIME.nullable().about("To the minute.")),
@@ -42,7 +42,7 @@ static CREATED: Named = Named {
         required("created_at", TIME),
         required("expires_at", TIME),
         required("last_used_at", TIME.nullable()),
-        required("key", TEXT.about("sak_ and 48 characters. Only in this answer.")),
+        required("key", TEXT.about("sak_ and 48 characters. Only in this response.")),
     ]),
 };
 
@@ -78,7 +78,7 @@ pub static CREATE: Operation = Operation::new(
     "Create an administration key of a service client",
 )
 .about(
-    "The key is a Bearer token for `/v1/admin` and nowhere else. It ends with its time, its client, or when it is \
+    "The key is a Bearer token for `/v1/admin` only. It ends with its time, its client, or when it is \
      revoked. The user must have signed in in the last 5 minutes.",
 )
 .path(&[CLIENT])

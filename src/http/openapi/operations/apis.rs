@@ -20,7 +20,7 @@ static API: Named = Named {
         required("scopes", TEXTS),
         required(
             "scope_descriptions",
-            ANY_OBJECT.about("What scopes mean in words, by their names; shown to users who consent."),
+            ANY_OBJECT.about("Descriptions of scopes by their names; shown to users on the consent page."),
         ),
         required(
             "signing_alg",
@@ -60,13 +60,12 @@ static CHANGED_API: Named = Named {
             optional(
                 "shared_secret",
                 TEXT.about(
-                    "The key of HS256: 32 bytes in base64url. Only in the answer to the request \
-                     that created it.",
+                    "The key of HS256: 32 bytes in base64url. Only in the response to the request that created it.",
                 ),
             ),
             required(
                 "warnings",
-                TEXTS.about("What to consider, such as verifiers that lack the algorithm."),
+                TEXTS.about("Warnings, such as verifiers that lack the algorithm."),
             ),
         ]),
     ]),
@@ -78,14 +77,14 @@ const TTL: Schema = INTEGER.with(&[Keyword::Minimum(1), Keyword::Maximum(86400)]
 const ID: &[Parameter] =
     &[Parameter::path("id", TEXT, "The API's `id`, or its percent-encoded `identifier`.")];
 
-/// What both registering and changing an API may set.
+/// The members that registering and changing an API share.
 const SETTINGS: &[Member] = &[
     optional("scopes", TEXTS.nullable()),
     optional(
         "scope_descriptions",
         ANY_OBJECT.nullable().about(
-            "Descriptions of scopes by their names, up to 200 characters each. Others stay as they are; null \
-             removes one.",
+            "Descriptions of scopes by their names, up to 200 characters each. Others do not change; null removes \
+             one.",
         ),
     ),
     optional("signing_alg", one_of(|| TokenAlg::all().map(TokenAlg::as_str).collect()).nullable()),
@@ -97,13 +96,13 @@ const SETTINGS: &[Member] = &[
     optional("claims", TEXTS.nullable()),
 ];
 
-/// What a `PATCH` of an API may repeat and not change.
+/// The read-only members of a `PATCH` of an API.
 const READ_ONLY: &[ReadOnlyMember] = &[
     ReadOnlyMember::new("id", UUID, NEVER_CHANGES),
     ReadOnlyMember::new(
         "identifier",
         TEXT,
-        "No call changes an identifier. Register an API with the other one: POST /v1/admin/apis.",
+        "No call changes an identifier. Register a new API instead: POST /v1/admin/apis.",
     ),
     ReadOnlyMember::new(
         "shared_secret_kid",

@@ -35,7 +35,7 @@ pub(super) static EVENT: Named = Named {
         required(
             "last_at",
             TIME.nullable()
-                .about("When the last of them happened; `null` where none can be equal."),
+                .about("The time of the last of them; `null` if the kind is not grouped."),
         ),
         required(
             "reason",
@@ -58,7 +58,7 @@ static EVENTS: Named = Named {
     ]),
 };
 
-/// The parameters that say which events.
+/// The parameters that select events.
 macro_rules! filters {
     ($($further:expr),+) => {
         &[
@@ -68,7 +68,7 @@ macro_rules! filters {
                 TEXT,
                 "Events that concern this user: an id, a login or an e-mail address.",
             ),
-            Parameter::query("user_id", UUID, "The same, by the id. It goes before `user`."),
+            Parameter::query("user_id", UUID, "The same, by id. Takes precedence over `user`."),
             Parameter::query(
                 "kind",
                 TEXT,
@@ -102,7 +102,7 @@ macro_rules! filters {
 /// `GET /v1/admin/audit`.
 pub static LIST: Operation = Operation::new("audit", Tag::Admin, "List audit events")
     .about(
-        "Newest first. What several parameters say must all be true. A page may have fewer events than `limit`, \
+        "Newest first. Several parameters are combined with AND. A page may have fewer events than `limit`, \
          or none, and be followed by another.",
     )
     .query(filters!(LIMIT, AFTER))
@@ -112,7 +112,7 @@ pub static LIST: Operation = Operation::new("audit", Tag::Admin, "List audit eve
 /// `GET /v1/admin/audit/export`.
 pub static EXPORT: Operation = Operation::new("exportAudit", Tag::Admin, "Export audit events")
     .about(
-        "All events that the parameters name, newest first, as `text/csv` or `application/x-ndjson`. The export \
+        "All events that match the parameters, newest first, as `text/csv` or `application/x-ndjson`. The export \
          itself is an event. In CSV, a cell that begins with one of `= + - @`, a tab or a carriage return has an \
          apostrophe before it.",
     )

@@ -14,10 +14,10 @@ use crate::http::openapi::schema::{
 /// A refresh token, as it is issued.
 const REFRESH_TOKEN: Schema = TEXT.with(&[Keyword::Pattern("^srt_[A-Za-z0-9_-]{56}$")]);
 
-/// Has the form of a refresh token, and was never issued.
+/// An example in the form of a refresh token, which was never issued.
 const EXAMPLE_TOKEN: &str = "srt_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
-/// Begins like a challenge, and was never issued.
+/// An example with the beginning of a challenge, which was never issued.
 const EXAMPLE_CHALLENGE: &str = "sch_AAAA";
 
 static TOKENS: Named = Named {
@@ -32,7 +32,7 @@ static TOKENS: Named = Named {
     ]),
 };
 
-/// What the last step of a log-in or of a step-up gives.
+/// The response to the last step of a sign-in or of a step-up.
 static CONTINUED: Named = Named {
     name: "ContinuedTokens",
     schema: object(&[
@@ -44,13 +44,13 @@ static CONTINUED: Named = Named {
         required("scope", TEXT.about("The granted scopes, separated by spaces.")),
         optional(
             "recovery_codes",
-            TEXTS.about("After an enrolment: ten codes, each of which replaces the second factor once. They \
-                         are shown this once only."),
+            TEXTS.about("After an enrolment: ten codes, each of which replaces the second factor once. They are \
+                         shown only once."),
         ),
     ]),
 };
 
-/// An access token of a session that goes on.
+/// An access token of a session that continues.
 static ACCESS_TOKEN: Named = Named {
     name: "AccessToken",
     schema: object(&[
@@ -71,7 +71,7 @@ pub static LOGIN: Operation = Operation::new("login", Tag::LogIn, "Log in")
                 "code",
                 TEXT.nullable().about(
                     "A code of the second factor, for users who have one: of the authenticator app, or a \
-                     recovery code. Ignored where none is asked for.",
+                     recovery code. Ignored if none is required.",
                 ),
             ),
             optional(
@@ -101,9 +101,9 @@ pub static LOGIN: Operation = Operation::new("login", Tag::LogIn, "Log in")
 pub static PASSKEY_CHALLENGE: Named = Named {
     name: "PasskeyChallenge",
     schema: object(&[
-        required("challenge", TEXT.about("Comes back with the response of the authenticator.")),
+        required("challenge", TEXT.about("To be returned with the response of the authenticator.")),
         required("expires_in", INTEGER.about("Seconds.")),
-        required("public_key", ANY_OBJECT.about("The options, as WebAuthn writes them in JSON.")),
+        required("public_key", ANY_OBJECT.about("The options in WebAuthn's JSON form.")),
     ]),
 };
 
@@ -134,7 +134,7 @@ pub static PASSKEY: Operation = Operation::new("loginPasskey", Tag::LogIn, "Begi
     ]);
 
 /// `POST /v1/login/continue`.
-pub static CONTINUE: Operation = Operation::new("continueLogin", Tag::LogIn, "Take the next step of a log-in")
+pub static CONTINUE: Operation = Operation::new("continueLogin", Tag::LogIn, "Continue a log-in")
     .about(
         "A log-in or a step-up that waits for another step is answered 401 with `challenge`, `expires_in` and \
          `methods`; its `code` names the step. After `mfa_required` send `code`, and `method` where the code \
@@ -187,7 +187,7 @@ pub static CONTINUE: Operation = Operation::new("continueLogin", Tag::LogIn, "Ta
 
 /// `POST /v1/login/enrol`.
 pub static ENROL: Operation =
-    Operation::new("enrolAtLogin", Tag::LogIn, "Begin the enrolment that a log-in waits for")
+    Operation::new("enrolAtLogin", Tag::LogIn, "Begin the enrolment that a log-in requires")
         .about(
             "Stores nothing: the secret is sealed into `setup`. Show `otpauth_uri` as a QR code, and send `setup` \
              with the first code to `POST /v1/login/continue`.",
@@ -212,7 +212,7 @@ pub static STEP_UP: Operation =
             optional(
                 "acr_values",
                 TEXT.nullable().about(
-                    "Assurance levels, separated by spaces; a higher one than the lowest of them will do.",
+                    "Assurance levels, separated by spaces; any level at or above the lowest of them is accepted.",
                 ),
             ),
             optional("max_age", INTEGER.nullable().about("Seconds.")),

@@ -9,21 +9,21 @@ use crate::http::openapi::schema::{
 static CLIENT_REPORT: Named = Named {
     name: "ClientReport",
     schema: object(&[
-        required("good", BOOLEAN.about("Whether there is nothing to do.")),
+        required("good", BOOLEAN.about("Whether there are no findings.")),
         required("client", named(&CLIENT)),
         required(
             "findings",
             list(&object(&[
                 required(
                     "code",
-                    TEXT.about("What was found: a code of its own, or the error code of OAuth."),
+                    TEXT.about("The code of the finding: Signet's own, or an OAuth error code."),
                 ),
                 required("endpoint", TEXT.about("The path that the client called.")),
                 required(
                     "detail",
                     TEXT.about(
                         "The scope, API, grant, authentication method or redirect URI (without its query) \
-                         of the request, or the sentence that the client was answered with; empty where \
+                         of the request, or the error message sent to the client; empty where \
                          further findings of the code are counted together.",
                     ),
                 ),
@@ -33,12 +33,12 @@ static CLIENT_REPORT: Named = Named {
                 required(
                     "before_last_change",
                     BOOLEAN.about(
-                        "Whether it was seen last before the client was last changed. Such a finding does \
-                         not count for good.",
+                        "Whether it was last seen before the last change of the client. Such a finding does not \
+                         count.",
                     ),
                 ),
-                required("message", TEXT.about("What was wrong, in plain words.")),
-                required("fix", TEXT.nullable().about("The command or change that ends it, where one is known.")),
+                required("message", TEXT.about("The explanation, in plain words.")),
+                required("fix", TEXT.nullable().about("The command or change that resolves it, if one is known.")),
             ])),
         ),
     ]),
@@ -48,8 +48,8 @@ static CLIENT_REPORT: Named = Named {
 pub static EXPLAIN: Operation = Operation::new(
     "explainClient",
     Tag::Admin,
-    "Say why requests of a client were refused or narrowed",
+    "Explain why requests of a client were refused or narrowed",
 )
-.about("What was found in the last 30 days, the latest first, some seconds after it happened.")
+.about("The findings of the last 30 days, the latest first, with a delay of some seconds.")
 .path(ID)
 .returns(&[ok(named(&CLIENT_REPORT))]);

@@ -68,7 +68,7 @@ static CHANGED_CLIENT: Named = Named {
         named(&CLIENT),
         object(&[
             optional("client_secret", SECRET),
-            required("warnings", TEXTS.about("What to consider about the chosen settings.")),
+            required("warnings", TEXTS.about("Warnings about the chosen settings.")),
         ]),
     ]),
 };
@@ -79,7 +79,7 @@ static CLIENT_WITH_SECRET: Named = Named {
 };
 
 const SECRET: Schema =
-    TEXT.about("scs_ and 48 characters. Only in the answer to the request that created it.");
+    TEXT.about("scs_ and 48 characters. Only in the response to the request that created it.");
 
 const TYPE: Schema = texts_of!(ClientType);
 
@@ -90,7 +90,7 @@ const SESSION_TTL: Schema =
 pub(super) const ID: &[Parameter] =
     &[Parameter::path("client_id", TEXT, "The client's `client_id`, percent-encoded.")];
 
-/// What both registering and changing a client may set.
+/// The members that registering and changing a client share.
 const METADATA: &[Member] = &[
     optional(
         "token_endpoint_auth_method",
@@ -102,7 +102,7 @@ const METADATA: &[Member] = &[
     optional(
         "token_endpoint_auth_method_pinned",
         BOOLEAN.nullable().about(
-            "Whether a client with a secret is held to its method; false: it may use \
+            "Whether a client with a secret may use only its method; false: it may use \
              client_secret_basic and client_secret_post. A method that is sent without this member \
              is pinned.",
         ),
@@ -110,7 +110,7 @@ const METADATA: &[Member] = &[
     optional(
         "assertion_audience",
         texts_of!(AssertionAudience).nullable().about(
-            "What the aud of a client assertion may be. issuer, the default: the issuer as a \
+            "The accepted aud of a client assertion. issuer, the default: the issuer as a \
              string. endpoint: also the token endpoint and the called endpoint, as a string or a \
              list of one.",
         ),
@@ -126,7 +126,7 @@ const METADATA: &[Member] = &[
     optional(
         "security_profile",
         texts_of!(SecurityProfile).nullable().about(
-            "fapi2: held to the FAPI 2.0 Security Profile. Its requests are pushed and have a PKCE \
+            "fapi2: must follow the FAPI 2.0 Security Profile. Its requests are pushed and have a PKCE \
              challenge, it authenticates with private_key_jwt and proves a key (DPoP), signs with \
              PS256, ES256 or EdDSA, and its refresh tokens do not rotate.",
         ),
@@ -195,14 +195,14 @@ const METADATA: &[Member] = &[
     optional(
         "id_token_claims",
         texts_of!(IdTokenClaims).nullable().about(
-            "Which claims its ID tokens have. minimal, the default: those requested by name. \
+            "The claims of its ID tokens. minimal, the default: those requested by name. \
              scopes: also those of the granted scopes, up to 8 KiB.",
         ),
     ),
     optional(
         "min_acr",
         texts_of!(AssuranceLevel).nullable().about(
-            "The least assurance level of its users' sign-ins. Users without a second factor enrol one.",
+            "The minimum assurance level of its users' sign-ins. Users without a second factor enrol one.",
         ),
     ),
     optional(
@@ -214,12 +214,12 @@ const METADATA: &[Member] = &[
     optional("admin_scopes", ADMIN_SCOPES.nullable()),
 ];
 
-/// What a `PATCH` of a client may repeat and not change.
+/// The read-only members of a `PATCH` of a client.
 const READ_ONLY: &[ReadOnlyMember] = &[
     ReadOnlyMember::new(
         "client_id",
         TEXT,
-        "No call changes a client_id. Register a client with the other one: POST /v1/admin/clients.",
+        "No call changes a client_id. Register a new client instead: POST /v1/admin/clients.",
     ),
     ReadOnlyMember::new(
         "secrets",
@@ -254,7 +254,7 @@ pub static LIST: Operation = Operation::new("listClients", Tag::Admin, "List cli
 
 /// `POST /v1/admin/clients`.
 pub static CREATE: Operation = Operation::new("createClient", Tag::Admin, "Register a client")
-    .about("Its secret is in this answer only.")
+    .about("Only this response contains its secret.")
     .body(
         Body::json(&[
             &[
@@ -303,7 +303,7 @@ pub static UPDATE: Operation = Operation::new("updateClient", Tag::Admin, "Chang
 /// `PUT /v1/admin/clients/{client_id}/logo`.
 pub static SET_LOGO: Operation = Operation::new("setClientLogo", Tag::Admin, "Store the logo of a client")
     .about(
-        "A PNG, JPEG or WebP file of up to 64 KiB and 1024 pixels a side; its kind is told by its content. \
+        "A PNG, JPEG or WebP file of up to 64 KiB and 1024 pixels a side; the type is detected from the content. \
          Pages of sign-ins, consent and accounts show it.",
     )
     .path(ID)
@@ -319,7 +319,7 @@ pub static REMOVE_LOGO: Operation =
 
 /// `DELETE /v1/admin/clients/{client_id}`.
 pub static DELETE: Operation = Operation::new("deleteClient", Tag::Admin, "Delete a client")
-    .about("With every consent users gave it.")
+    .about("Also deletes the consents of users to it.")
     .path(ID)
     .query(&[FORCE])
     .returns(&[NO_CONTENT]);

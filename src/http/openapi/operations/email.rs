@@ -10,9 +10,8 @@ use crate::http::openapi::schema::{INTEGER, Keyword, TEXT, object, required};
 pub static CHANGE: Operation =
     Operation::new("changeEmail", Tag::Account, "Verify or change the e-mail address")
         .about(
-            "Sends a code and a link to the address. It becomes the verified address of the caller when the code \
-             comes back in this session, or the link is opened in any browser; until then nothing changes. A newer \
-             request voids the older one. Needs a sign-in of the last 5 minutes with every factor of the account.",
+            "Sends a code and a link to the address. It becomes the verified address of the caller when the code is \
+             confirmed in this session, or the link is opened in any browser; until then nothing changes. A newer request invalidates the older one. Needs a sign-in of the last 5 minutes with every factor of the account.",
         )
         .body(
             Body::json(&[&[required("email", TEXT.with(&[Keyword::MaxLength(254)]))]])
@@ -20,7 +19,7 @@ pub static CHANGE: Operation =
         )
         .returns(&[accepted_with(object(&[
             required("pending_email", TEXT.about("The address that the code was sent to.")),
-            required("expires_in", INTEGER.about("How many seconds the code is valid.")),
+            required("expires_in", INTEGER.about("The lifetime of the code in seconds.")),
         ]))])
         .fails_with(&[
             Code::ReauthenticationRequired,
@@ -32,8 +31,8 @@ pub static CHANGE: Operation =
 pub static VERIFY: Operation =
     Operation::new("verifyEmail", Tag::Account, "Confirm the e-mail address with the mailed code")
         .about(
-            "The address is verified from then on. An address that was verified before gets a link that takes the \
-             change back within 3 days.",
+            "The address is then verified. A previously verified address gets a link that undoes the change within 3 \
+             days.",
         )
         .body(
             Body::json(&[&[required("code", TEXT)]]).example(|| json!({ "code": "1234 5678" })),
@@ -43,6 +42,6 @@ pub static VERIFY: Operation =
 
 /// `DELETE /v1/email/pending`.
 pub static CANCEL: Operation =
-    Operation::new("cancelEmailChange", Tag::Account, "Give up the change that waits for its code")
+    Operation::new("cancelEmailChange", Tag::Account, "Cancel the pending change")
         .returns(&[NO_CONTENT])
         .fails_with(&[Code::NotFound]);

@@ -38,9 +38,8 @@ pub(super) static FACTORS: Named = Named {
     ]),
 };
 
-const RECOVERY_CODES: Schema = TEXTS.about(
-    "Ten codes, each of which replaces the second factor once. They are shown this once only.",
-);
+const RECOVERY_CODES: Schema = TEXTS
+    .about("Ten codes, each of which replaces the second factor once. They are shown only once.");
 
 const NAME: Schema = TEXT.with(&[Keyword::MaxLength(64)]);
 
@@ -50,7 +49,7 @@ const FRESH: &str = "Needs a sign-in of the last 5 minutes with every factor of 
 pub static TOTP_SETUP: Named = Named {
     name: "TotpSetup",
     schema: object(&[
-        required("setup", TEXT.about("Comes back with the first code.")),
+        required("setup", TEXT.about("To be returned with the first code.")),
         required("secret", TEXT.about("The secret in base32, for users who type it.")),
         required("otpauth_uri", TEXT.about("The same for a QR code or a link.")),
     ]),
@@ -71,13 +70,14 @@ pub static BEGIN_TOTP: Operation =
         )
         .returns(&[ok(named(&TOTP_SETUP))])
         .fails_with(&[Code::ReauthenticationRequired, Code::EmailNotVerified, Code::FeatureDisabled])
-        .conflicts("The account has 3 authenticator apps, which is the most.");
+        .conflicts("The account has the maximum of 3 authenticator apps.");
 
 /// `POST /v1/factors/totp/confirm`.
 pub static CONFIRM_TOTP: Operation =
     Operation::new("confirmTotp", Tag::Account, "Enrol an authenticator app")
         .about(
-            "With the code that the app shows now, which is used up. From then on a code follows the password. \
+            "With the current code of the app, which cannot be used again. From then on, a code is required after \
+             the password. \
              Needs a sign-in of the last 5 minutes with every factor of the account.",
         )
         .body(
@@ -98,7 +98,7 @@ pub static CONFIRM_TOTP: Operation =
             Code::FeatureDisabled,
             Code::TooManyAttempts,
         ])
-        .conflicts("The setup was confirmed before, or the account has 3 authenticator apps.");
+        .conflicts("The setup was already confirmed, or the account has the maximum of 3 authenticator apps.");
 
 /// `POST /v1/factors/passkeys/options`.
 pub static BEGIN_PASSKEY: Operation =
@@ -110,14 +110,14 @@ pub static BEGIN_PASSKEY: Operation =
         )
         .returns(&[ok(named(&PASSKEY_CHALLENGE))])
         .fails_with(&[Code::ReauthenticationRequired, Code::EmailNotVerified, Code::FeatureDisabled])
-        .conflicts("The account has 10 passkeys, which is the most.");
+        .conflicts("The account has the maximum of 10 passkeys.");
 
 /// `POST /v1/factors/passkeys`.
 pub static ADD_PASSKEY: Operation = Operation::new("addPasskey", Tag::Account, "Add a passkey")
     .about(
-        "With the response of the authenticator, which must have verified its user. A passkey signs in alone. The \
-         password goes on to do so as well, unless `second_factor` is true: then a second factor follows it. \
-         Recovery codes are in the answer where the account had none. Needs a sign-in of the last 5 minutes with \
+        "With the response of the authenticator, which must have verified its user. A passkey alone is enough to \
+         sign in, and so is the password, unless `second_factor` is true: the password then needs a second factor. \
+         The response has recovery codes if the account had none. Needs a sign-in of the last 5 minutes with \
          every factor of the account.",
     )
     .body(
@@ -141,11 +141,11 @@ pub static ADD_PASSKEY: Operation = Operation::new("addPasskey", Tag::Account, "
         optional("recovery_codes", RECOVERY_CODES),
     ]))])
     .fails_with(&[Code::ReauthenticationRequired, Code::EmailNotVerified, Code::FeatureDisabled, Code::TooManyAttempts])
-    .conflicts("The passkey is stored already, or the account has 10, which is the most.");
+    .conflicts("The passkey is already stored, or the account has the maximum of 10.");
 
 const ID: &[Parameter] = &[Parameter::path("id", TEXT, "The factor's `id`.")];
 
-/// What a `PATCH` of a factor may repeat and not change.
+/// The read-only members of a `PATCH` of a factor.
 const READ_ONLY: &[ReadOnlyMember] = &[
     ReadOnlyMember::new("id", UUID, NEVER_CHANGES),
     ReadOnlyMember::new("kind", KIND, NEVER_CHANGES),
@@ -168,8 +168,8 @@ pub static RENAME: Operation = Operation::new("renameFactor", Tag::Account, "Ren
 /// `DELETE /v1/factors/{id}`.
 pub static REMOVE: Operation = Operation::new("removeFactor", Tag::Account, "Remove a factor")
     .about(
-        "Every other session of the caller ends; this one goes on without the factor. With the last factor the \
-         recovery codes go. Needs a sign-in of the last 5 minutes with every factor of the account.",
+        "Every other session of the caller ends; this one continues without the factor. Removing the last factor \
+         also removes the recovery codes. Needs a sign-in of the last 5 minutes with every factor of the account.",
     )
     .path(ID)
     .returns(&[NO_CONTENT])
@@ -195,13 +195,16 @@ pub static LIST_OF_USER: Operation =
 /// `DELETE /v1/admin/users/{id}/factors`.
 pub static RESET: Operation =
     Operation::new("resetFactors", Tag::Admin, "Remove all second factors of a user")
-        .about("The recovery codes go too, and all sessions of the user end.")
+        .about("Also removes the recovery codes and ends all sessions of the user.")
         .path(&[USER_ID])
         .returns(&[NO_CONTENT]);
 
 /// `DELETE /v1/admin/users/{id}/factors/{factor_id}`.
-pub static REMOVE_OF_USER: Operation =
-    Operation::new("removeFactorOfUser", Tag::Admin, "Remove a second factor of a user")
-        .about("All sessions of the user end. With the last factor the recovery codes go.")
-        .path(&[USER_ID, Parameter::path("factor_id", TEXT, "The factor's `id`.")])
-        .returns(&[NO_CONTENT]);
+pub static REMOVE_OF_USER: Operation = Operation::new(
+    "removeFactorOfUser",
+    Tag::Admin,
+    "Remove a second factor of a user",
+)
+.about("All sessions of the user end. Removing the last factor also removes the recovery codes.")
+.path(&[USER_ID, Parameter::path("factor_id", TEXT, "The factor's `id`.")])
+.returns(&[NO_CONTENT]);

@@ -1,4 +1,4 @@
-//! What gateways ask: whether a request of a client may pass.
+//! Decisions for gateways: whether a request of a client may pass.
 
 use crate::domain::outcome::Code;
 use crate::http::openapi::operation::{Operation, Parameter, Response, Security, Tag};
@@ -18,15 +18,13 @@ pub static FORWARD_AUTH: Operation = question("forwardAuth", "May this request p
 
 /// `ANY /v1/ext-authz/{api_id}/{scopes}`.
 pub static EXT_AUTHZ: Operation =
-    question("extAuthz", "May this request pass? For gateways that add the path of the request")
+    question("extAuthz", "Decide whether a request may pass, for gateways that add its path")
         .path(API_AND_SCOPES);
 
 /// `ANY /v1/ext-authz/{api_id}/{scopes}/{rest}`.
-pub static EXT_AUTHZ_BELOW: Operation = question(
-    "extAuthzBelow",
-    "May this request pass? For gateways that add the path of the request",
-)
-.path(API_SCOPES_AND_REST);
+pub static EXT_AUTHZ_BELOW: Operation =
+    question("extAuthzBelow", "Decide whether a request may pass, for gateways that add its path")
+        .path(API_SCOPES_AND_REST);
 
 const ROLES: Schema = TEXTS;
 
@@ -45,9 +43,8 @@ const fn question(id: &'static str, summary: &'static str) -> Operation {
     Operation::new(id, Tag::Gateways, summary)
         .about(
             "Takes every method. The decision depends on the access token in `Authorization` and on the \
-             configuration of the gateway only. The answer of a request that may pass has the headers \
-             `Signetidentity`, `Signetsubject`, `Signetclient`, `Signetscope` and `Signetroles`, each also where it is \
-             empty.",
+             configuration of the gateway only. The response for a request that may pass has the headers \
+             `Signetidentity`, `Signetsubject`, `Signetclient`, `Signetscope` and `Signetroles`, including empty ones.",
         )
         .security(Security::Bearer)
         .reads_own_query()

@@ -22,7 +22,7 @@ static KEY: Named = Named {
             "verifiers",
             VERIFIERS
                 .nullable()
-                .about("Which of the known verifiers have fetched it; null for a retired key."),
+                .about("The known verifiers that have fetched it; null for a retired key."),
         ),
     ]),
 };
@@ -51,7 +51,8 @@ const ROTATE_BODY: &[Member] = &[
     optional("alg", ALG.about("Only the keys of this algorithm.")),
     optional(
         "now",
-        BOOLEAN.about("Sign with the new key as soon as all servers publish it, 6 s later; `warnings` says which verifiers may fail."),
+        BOOLEAN.about("Sign with the new key as soon as all servers publish it, 6 s later; `warnings` lists the \
+                       verifiers that may fail."),
     ),
 ];
 
@@ -76,7 +77,7 @@ pub static ROTATE: Operation = Operation::new("rotateKeys", Tag::Admin, "Rotate 
                 ),
                 optional(
                     "signs_at",
-                    TIME.about("When it starts to sign at the earliest; absent once it signs."),
+                    TIME.about("The earliest time at which it signs; absent once it signs."),
                 ),
             ])),
         ),

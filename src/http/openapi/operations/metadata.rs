@@ -51,7 +51,7 @@ pub static RELATED_ORIGINS: Operation = Operation::new(
 pub static REVOCATIONS: Operation = Operation::new(
     "revocations",
     Tag::Metadata,
-    "What ended before its tokens expired, for services that verify offline",
+    "Revocations of unexpired tokens, for services that verify offline",
 )
 .about("A JWT of the type `revocations+jwt`. `docs/revocation-feed.md` explains it.")
 .returns(&[FEED, NOT_MODIFIED])

@@ -1,7 +1,7 @@
 //! The descriptions of the routes, by area.
 //!
-//! The compiler reports a description that no route names as unused. Schemas stand with the area
-//! that owns the resource.
+//! The compiler reports a description that no route names as unused. Schemas are in the area that owns the
+//! resource.
 
 pub mod account;
 pub mod admin_keys;
@@ -35,7 +35,7 @@ const LIMIT: Parameter = Parameter::query(
         Keyword::Maximum(MAX_LIMIT),
         Keyword::Default(DEFAULT_LIMIT),
     ]),
-    "How many items the page has at most.",
+    "The maximum number of items of the page.",
 )
 .shared("Limit");
 
@@ -47,11 +47,12 @@ const AFTER: Parameter =
 const USER_ID: Parameter =
     Parameter::query("user_id", UUID, "Only those of this user.").shared("UserId");
 
-/// Whether a change goes on although a configuration file manages the object.
+/// Whether to change an object even if a configuration file manages it.
 pub const FORCE: Parameter = Parameter::query(
     "force",
     BOOLEAN,
-    "true: also where a configuration file manages the object. The next time the file is applied takes the change back.",
+    "true: even if a configuration file manages the object. The next time the file is applied, the change is \
+     reverted.",
 )
 .shared("Force");
 
@@ -61,6 +62,6 @@ const PAGINATION: &[Parameter] = &[LIMIT, AFTER];
 /// Of a read-only member that is set when the resource is created.
 const NEVER_CHANGES: &str = "It is set when the resource is created and never changes.";
 
-/// Of a read-only member that tells of the last change.
+/// For a read-only member that changes with every update.
 const CHANGES_BY_ITSELF: &str =
     "It changes with every change of the resource. Read it again with GET, or leave it out.";

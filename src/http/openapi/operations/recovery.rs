@@ -6,7 +6,7 @@ use crate::domain::outcome::Code;
 use crate::http::openapi::operation::{Body, NO_CONTENT, Operation, Tag, accepted};
 use crate::http::openapi::schema::{INTEGER, Named, TEXT, named, object, optional, required};
 
-/// Has the form of the token of a link, and was never made.
+/// An example in the form of a link's token, which was never issued.
 const EXAMPLE_TOKEN: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 static CHALLENGE: Named = Named {
@@ -20,10 +20,10 @@ static CHALLENGE: Named = Named {
 /// `POST /v1/recovery`.
 pub static REQUEST: Operation = Operation::new("requestRecovery", Tag::LogIn, "Ask for a new password")
     .about(
-        "Mails a code and a link to the user who has verified the address. The answer is the same whether there is \
-         one. Continue at `POST /v1/login/continue` with the code, a code of the second factor where the account has \
-         one, and `new_password`; the last step is answered 204 and opens no session. A newer request voids the code \
-         and the link of the older one.",
+        "Mails a code and a link to the user who has verified the address. The response does not depend on whether \
+         there is one. Continue at `POST /v1/login/continue` with the code, a code of the second factor where the \
+         account has \
+         one, and `new_password`; the last step is answered 204 and opens no session. A newer request invalidates the code and the link of the older one.",
     )
     .body(
         Body::json(&[&[required("email", TEXT)]])
@@ -41,7 +41,7 @@ pub static LINK: Operation = Operation::new("redeemLink", Tag::LogIn, "Redeem a 
     )
     .body(
         Body::json(&[&[
-            required("token", TEXT.about("What follows `/link/` in the mailed address.")),
+            required("token", TEXT.about("The part after `/link/` of the mailed address.")),
             optional("new_password", TEXT.nullable()),
             optional(
                 "code",

@@ -34,8 +34,7 @@ pub static SESSION: Named = Named {
         required(
             "superseded",
             BOOLEAN.about(
-                "Whether a refresh was repeated because its answer was lost, since the last \
-                 ordinary refresh.",
+                "Whether a refresh was repeated after a lost response, since the last ordinary refresh.",
             ),
         ),
         optional("current", BOOLEAN.about("Whether it is the session of this request.")),
@@ -45,17 +44,17 @@ pub static SESSION: Named = Named {
 static ENDED_SESSIONS: Named = Named {
     name: "EndedSessions",
     schema: object(&[
-        required("dry_run", BOOLEAN.about("Whether nothing has ended.")),
+        required("dry_run", BOOLEAN.about("Whether nothing was ended.")),
         required(
             "sessions",
             INTEGER.nullable().about(
-                "How many sessions of clients have ended, or would end. Null: all there were, uncounted.",
+                "The number of sessions of clients that have ended, or would end. Null: all, uncounted.",
             ),
         ),
-        required("sign_ins", INTEGER.nullable().about("The same of sign-ins at the pages.")),
+        required("sign_ins", INTEGER.nullable().about("The same for sign-ins at the pages.")),
         required(
             "next",
-            TEXT.nullable().about("Where the next request goes on, as its `after`; null when all is done."),
+            TEXT.nullable().about("The `after` of the next request; null when all is done."),
         ),
     ]),
 };
@@ -64,8 +63,8 @@ static ENDED_SESSIONS: Named = Named {
 pub static LIST: Operation = Operation::new("listSessions", Tag::Admin, "List live sessions")
     .about(
         "Sessions of clients and sign-ins at the pages, of all users or of one, newest first. At most 10,000 are \
-         looked at for one page: where many have ended, it has fewer than asked for, or none, and a `next` that \
-         goes on.",
+         examined for one page: if many have ended, it has fewer than requested, or none, and a `next` that \
+         continues.",
     )
     .query(&[
         LIMIT,
@@ -94,7 +93,7 @@ pub static END_MANY: Operation = Operation::new("endManySessions", Tag::Admin, "
     )
     .body(
         Body::json(&[&[
-            optional("all", BOOLEAN.about("Everything of every user.")),
+            optional("all", BOOLEAN.about("Everything of all users.")),
             optional("user_id", UUID.about("Everything of a user.")),
             optional("client_id", TEXT.about("The sessions of a client.")),
             optional(
@@ -103,8 +102,8 @@ pub static END_MANY: Operation = Operation::new("endManySessions", Tag::Admin, "
             ),
             optional("role", TEXT.about("Everything of the users who have this role.")),
             optional("group", TEXT.about("Everything of the users who are in this group.")),
-            optional("after", TEXT.about("The `next` of the answer before.")),
-            optional("dry_run", BOOLEAN.about("Counts, and ends nothing.")),
+            optional("after", TEXT.about("The `next` of the previous response.")),
+            optional("dry_run", BOOLEAN.about("Only counts.")),
         ]])
         .example(|| json!({ "all": true, "dry_run": true })),
     )

@@ -14,7 +14,7 @@ use crate::http::openapi::schema::{
 static USER_REPORT: Named = Named {
     name: "UserReport",
     schema: object(&[
-        required("good", BOOLEAN.about("Whether nothing keeps the user from signing in.")),
+        required("good", BOOLEAN.about("Whether nothing prevents the user from signing in.")),
         required("login", TEXT),
         required("exists", BOOLEAN.about("Whether an account has the login or verified address.")),
         required(
@@ -32,15 +32,15 @@ static USER_REPORT: Named = Named {
                 required("recovery_codes", INTEGER.about("How many are left.")),
                 required(
                     "asks_second",
-                    BOOLEAN.about("Whether a second factor follows the password."),
+                    BOOLEAN.about("Whether a second factor is required after the password."),
                 ),
                 optional("last_success", named(&EVENT)),
             ])
             .nullable(),
         ),
         required("findings", list(&FINDING)),
-        required("nearest", TEXTS.about("Logins that are spelt nearly alike, of an unknown one.")),
-        required("locks", list(&LOCK).about("The counters of failed attempts that are running.")),
+        required("nearest", TEXTS.about("Similar logins, for an unknown one.")),
+        required("locks", list(&LOCK).about("The current counters of failed attempts.")),
         required(
             "refused_addresses",
             TEXTS.about("Addresses that are refused at the moment, whatever the account. Of an unknown login: only for \
@@ -51,7 +51,7 @@ static USER_REPORT: Named = Named {
             "limits",
             list(&object(&[
                 required("name", TEXT),
-                required("tries", INTEGER.about("How many attempts may fail in a window.")),
+                required("tries", INTEGER.about("The number of attempts that may fail in a window.")),
                 required("window", INTEGER.about("The length of the window in seconds.")),
             ]))
             .about("The limits in force."),
@@ -62,7 +62,7 @@ static USER_REPORT: Named = Named {
 const FINDING: crate::http::openapi::schema::Schema = object(&[
     required("code", texts_of!(Cause)),
     required("message", TEXT.about("What the cause means.")),
-    required("fix", TEXT.nullable().about("The command that ends it.")),
+    required("fix", TEXT.nullable().about("The command that resolves it.")),
 ]);
 
 const LOCK: crate::http::openapi::schema::Schema = object(&[
@@ -70,24 +70,24 @@ const LOCK: crate::http::openapi::schema::Schema = object(&[
     required(
         "counts",
         one_of(|| vec!["network", "unknown_networks"])
-            .about("`unknown_networks`: all networks that the account does not know together."),
+            .about("`unknown_networks`: all networks that the account has not used, together."),
     ),
     required(
         "network",
-        TEXT.nullable().about("The network, where an attempt of the audit trail came from it."),
+        TEXT.nullable().about("The network, if an attempt in the audit trail came from it."),
     ),
     required("tries", INTEGER),
     required("limit", INTEGER),
     required("locked", BOOLEAN.about("Whether the next attempt is refused.")),
-    required("until", TIME.about("When the counter begins anew.")),
+    required("until", TIME.about("When the counter is reset.")),
 ]);
 
-const ABOUT: &str = "What is stored of the account, the counters of failed attempts that are running, and the failures \
-                     of the last 30 days. Each finding is a cause, with the command that ends it.";
+const ABOUT: &str = "The state of the account, the current counters of failed attempts, and the failures of the last \
+                     30 days. Each finding is a cause, with the command that resolves it.";
 
 /// `GET /v1/admin/users/{id}/why`.
 pub static OF_USER: Operation =
-    Operation::new("whyUser", Tag::Admin, "Say why a user cannot sign in")
+    Operation::new("whyUser", Tag::Admin, "Explain why a user cannot sign in")
         .about(ABOUT)
         .path(&[Parameter::path("id", TEXT, "The user's `id`.")])
         .returns(&[ok(named(&USER_REPORT))]);
@@ -96,7 +96,7 @@ pub static OF_USER: Operation =
 pub static OF_LOGIN: Operation = Operation::new(
     "whyLogin",
     Tag::Admin,
-    "Say why a login does not sign in",
+    "Explain why a login cannot sign in",
 )
 .about(ABOUT)
 .query(&[Parameter::query(

@@ -1,4 +1,4 @@
-//! Making an account: at once, or with a mailed code.
+//! Sign-up: at once, or with a mailed code.
 
 use serde_json::json;
 
@@ -20,7 +20,8 @@ static CHALLENGE: Named = Named {
 /// `POST /v1/register`.
 pub static REGISTER: Operation = Operation::new("register", Tag::LogIn, "Register a user")
     .about(
-        "By the setting `SIGNET_REGISTRATION`. `open`: `login` and `password` make an account (201). `verified`: \
+        "Depends on the setting `SIGNET_REGISTRATION`. `open`: `login` and `password` create an account (201). \
+         `verified`: \
          `email` alone mails a code and a link to the address (202), alike for every address; one that a user has \
          verified gets a mail that says so. `closed` and `invite`: `registration_closed`.",
     )
@@ -50,8 +51,9 @@ pub static REGISTER: Operation = Operation::new("register", Tag::LogIn, "Registe
 /// `POST /v1/register/complete`.
 pub static COMPLETE: Operation = Operation::new("completeRegistration", Tag::LogIn, "Complete a registration")
     .about(
-        "Makes the account of an address that is proven by `challenge` and `code`, or by the `token` of the mailed \
-         link. Nothing is used up unless an account is made. Where the login name is taken, the answer has another \
+        "Creates the account of an address that is verified by `challenge` and `code`, or by the `token` of the \
+         mailed link. Nothing is used up unless the account is created. Where the login name is taken, the answer \
+         has another \
          `challenge`, which needs no `code`.",
     )
     .body(
@@ -60,12 +62,12 @@ pub static COMPLETE: Operation = Operation::new("completeRegistration", Tag::Log
             optional("code", TEXT.nullable().about("The mailed code.")),
             optional(
                 "token",
-                TEXT.nullable().about("In place of both: what follows `/link/` in the mailed address."),
+                TEXT.nullable().about("Instead of both: the part after `/link/` of the mailed address."),
             ),
             optional(
                 "login",
                 TEXT.nullable().about(
-                    "The address itself if it is left out. One that is an address must be that address.",
+                    "Default: the address itself. A login that is an e-mail address must be that address.",
                 ),
             ),
             required("password", TEXT),

@@ -12,7 +12,7 @@ static REPORT: Named = Named {
     name: "TokenReport",
     schema: object(&[
         required("good", BOOLEAN.about("Whether every check passed.")),
-        required("at", TIME.about("The time the token was judged as of.")),
+        required("at", TIME.about("The time as of which the token was checked.")),
         required(
             "code",
             CODE.nullable().about("The first failure; `docs/token-codes` explains each."),
@@ -27,7 +27,7 @@ static REPORT: Named = Named {
                     BOOLEAN.nullable().about("Null where an earlier failure prevents the check."),
                 ),
                 optional("code", CODE.about("Why it failed.")),
-                optional("detail", TEXT.about("What was found, where there is more to say.")),
+                optional("detail", TEXT.about("Details of the result, if any.")),
             ])),
         ),
     ]),
@@ -37,8 +37,8 @@ const CODE: Schema = texts_of!(TokenCode);
 
 /// `POST /v1/admin/tokens/why`.
 pub static EXPLAIN: Operation =
-    Operation::new("explainToken", Tag::Admin, "Say whether a token is valid, and why not")
-        .about("That it is invalid is a successful answer.")
+    Operation::new("explainToken", Tag::Admin, "Explain whether a token is valid, and why not")
+        .about("The request also succeeds for an invalid token.")
         .body(
             Body::json(&[&[
                 required(
@@ -58,8 +58,7 @@ pub static EXPLAIN: Operation =
                 optional(
                     "at",
                     TEXT.nullable().about(
-                        "Judge it as of this time: RFC 3339, or seconds since 1970 as digits. \
-                         Now by default.",
+                        "Check it as of this time: RFC 3339, or seconds since 1970 as digits. Default: now.",
                     ),
                 ),
             ]])

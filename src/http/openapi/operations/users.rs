@@ -24,18 +24,18 @@ pub static USER: Named = Named {
         required("email", TEXT.nullable()),
         required(
             "email_verified",
-            BOOLEAN.about("Only a verified address is told to clients and signs in."),
+            BOOLEAN.about("Only a verified address is sent to clients and can be used to sign in."),
         ),
         optional(
             "pending_email",
             TEXT.nullable()
-                .about("The address that waits for its confirmation. Users see their own only."),
+                .about("The address that is waiting for confirmation. Users see only their own."),
         ),
         optional(
             "language",
             TEXT.nullable().about(
                 "The language of mail to the user (BCP 47). Null: the language of the request that \
-                 causes the mail. Users see their own only.",
+                 causes the mail. Users see only their own.",
             ),
         ),
         required("role", ROLE),
@@ -53,7 +53,7 @@ pub static USER: Named = Named {
         ),
         required(
             "must_change_password",
-            BOOLEAN.about("Whether the next sign-in begins with a new password."),
+            BOOLEAN.about("Whether the user must choose a new password at the next sign-in."),
         ),
         required("disabled", BOOLEAN),
         required("disabled_at", TIME.nullable()),
@@ -62,12 +62,12 @@ pub static USER: Named = Named {
         optional(
             "last_login_at",
             TIME.nullable().about(
-                "The day of the last sign-in, in lists; null where there was none since it is recorded.",
+                "The day of the last sign-in, in lists; null if there was none since this is recorded.",
             ),
         ),
         optional(
             "password_class",
-            texts_of!(PasswordClass).about("What is stored of the password, in lists."),
+            texts_of!(PasswordClass).about("The kind of the stored password hash, in lists."),
         ),
         optional(
             "invitation",
@@ -81,21 +81,21 @@ pub(super) const ROLE: Schema = texts_of!(Role);
 
 const ID: &[Parameter] = &[Parameter::path("id", TEXT, "The user's `id`.")];
 
-/// What both creating and changing a user may set.
+/// The members that creating and changing a user share.
 const ATTRIBUTES: &[Member] = &[
     optional("name", TEXT.nullable()),
     optional(
         "email",
         TEXT.nullable().about(
-            "The e-mail address. Another address than before is unverified, unless `email_verified` \
+            "The e-mail address. A new address is unverified, unless `email_verified` \
              is true. Null removes it.",
         ),
     ),
     optional(
         "email_verified",
         BOOLEAN.nullable().about(
-            "Whether the address is verified. True says that the administrator knows that the user \
-             receives mail there.",
+            "Whether the address is verified. True states that the administrator knows that the user receives mail \
+             there.",
         ),
     ),
     optional("role", ROLE.nullable()),
@@ -111,7 +111,7 @@ const ATTRIBUTES: &[Member] = &[
     optional(
         "must_change_password",
         BOOLEAN.nullable().about(
-            "Whether the next sign-in begins with a new password. It ends no session. A user who \
+            "Whether the user must choose a new password at the next sign-in. Ends no session. A user who \
              changes the password sets it to false.",
         ),
     ),
@@ -120,14 +120,13 @@ const ATTRIBUTES: &[Member] = &[
 const CLAIM: Schema =
     Schema::new(Kind::Types(&["string", "integer", "boolean", "array"], Some(&TEXT))).nullable();
 
-/// What a `PATCH` of a user may repeat and not change.
+/// The read-only members of a `PATCH` of a user.
 const READ_ONLY: &[ReadOnlyMember] = &[
     ReadOnlyMember::new("id", UUID, NEVER_CHANGES),
     ReadOnlyMember::new(
         "login",
         TEXT,
-        "No call changes a login. Create a user with the other one (POST /v1/admin/users) and delete \
-         this one.",
+        "No call changes a login. Create a new user instead (POST /v1/admin/users) and delete this one.",
     ),
     ReadOnlyMember::new("disabled", BOOLEAN, HOW_TO_DISABLE),
     ReadOnlyMember::new("disabled_at", TIME.nullable(), HOW_TO_DISABLE),
@@ -137,14 +136,14 @@ const READ_ONLY: &[ReadOnlyMember] = &[
 
 const HOW_TO_DISABLE: &str = "POST /v1/admin/users/{id}/disable disables a user, POST /v1/admin/users/{id}/enable enables one.";
 
-/// What lists of users are narrowed by.
+/// The filters of lists of users.
 const SEARCH: &[Parameter] = &[
     LIMIT,
     AFTER,
     Parameter::query(
         "q",
         TEXT,
-        "Up to 8 words. Each has to be the beginning of a word of the user: of login, name or e-mail address, their \
+        "Up to 8 words. Each must be the beginning of a word of the user's login, name or e-mail address, their \
          local parts and the pieces between `. _ - + @`.",
     ),
     Parameter::query("login", TEXT, "Exactly this login, in any spelling."),
@@ -153,14 +152,18 @@ const SEARCH: &[Parameter] = &[
     Parameter::query(
         "locked",
         BOOLEAN,
-        "Whether failed attempts at the password keep the user out of some network.",
+        "Whether failed attempts at the password lock the user for some network.",
     ),
     Parameter::query(
         "must_change_password",
         BOOLEAN,
-        "Whether the next sign-in begins with a new password.",
+        "Whether the user must choose a new password at the next sign-in.",
     ),
-    Parameter::query("password_class", texts_of!(PasswordClass), "What is stored of the password."),
+    Parameter::query(
+        "password_class",
+        texts_of!(PasswordClass),
+        "The kind of the stored password hash.",
+    ),
     Parameter::query("created_since", TIME, "Created at this time or later."),
     Parameter::query("created_until", TIME, "Created before this time."),
     Parameter::query("last_login_before", TIME, "Last signed in before this time, or never."),
@@ -169,8 +172,8 @@ const SEARCH: &[Parameter] = &[
 /// `GET /v1/admin/users`.
 pub static LIST: Operation = Operation::new("listUsers", Tag::Admin, "List users")
     .about(
-        "Oldest first; a search by words in the order of the longest word. At most 2,000 rows are looked at for one \
-         page: a page may have fewer items than `limit` and a `next` all the same. There are no totals.",
+        "Oldest first; a search by words in the order of the longest word. At most 2,000 rows are examined for one \
+         page: a page may have fewer items than `limit` and still a `next`. There are no totals.",
     )
     .query(SEARCH)
     .returns(&[ok(page(&named(&USER)))]);
@@ -188,8 +191,8 @@ pub static CREATE: Operation = Operation::new("createUser", Tag::Admin, "Create 
                 optional(
                     "invite",
                     BOOLEAN.nullable().about(
-                        "Whether the user is invited to choose the password. The answer has the member \
-                         `invitation`, as `POST /v1/admin/users/{id}/invite` answers.",
+                        "Whether the user is invited to choose the password. The response has the member \
+                         `invitation`, as that of `POST /v1/admin/users/{id}/invite`.",
                     ),
                 ),
             ],
@@ -205,13 +208,13 @@ static SENT_LINK: Named = Named {
     schema: object(&[
         required(
             "mailed_to",
-            TEXT.nullable().about("The address it is mailed to; null where it is not."),
+            TEXT.nullable().about("The address it is mailed to; null if it is not mailed."),
         ),
         required(
             "link",
             TEXT.nullable().about(
-                "Where it is not mailed: the link, to be handed to the user. It works once, and sets the password \
-                 of the account.",
+                "If it is not mailed: the link, to be handed to the user. It works once and sets the password of the \
+                 account.",
             ),
         ),
         required("expires_in", INTEGER.about("Seconds until the link expires.")),
@@ -222,8 +225,8 @@ static SENT_LINK: Named = Named {
 pub static INVITE: Operation = Operation::new("inviteUser", Tag::Admin, "Invite a user")
     .about(
         "The user chooses the first password with a link, which is valid for 7 days. It is mailed to the address of \
-         the user where mail is on, and accepting it then verifies the address. The link of an earlier invitation is \
-         void.",
+         the user if mail is enabled, and accepting it then verifies the address. The link of an earlier invitation \
+         becomes invalid.",
     )
     .path(ID)
     .returns(&[ok(named(&SENT_LINK))])
@@ -234,12 +237,12 @@ pub static SEND_RECOVERY: Operation =
     Operation::new("sendRecovery", Tag::Admin, "Send a user a link to choose a new password")
         .about(
             "The link is valid for 24 hours and mailed to a verified address only. The second factors of the account \
-             are asked for. Until the link is used, the present password stays valid.",
+             are required. Until the link is used, the current password stays valid.",
         )
         .path(ID)
         .returns(&[ok(named(&SENT_LINK))])
         .conflicts(
-            "The user is disabled; or the helpdesk has reset the second factors in the last 24 hours, or is not shown \
+            "The user is disabled; or the helpdesk has reset the second factors in the last 24 hours, or may not see \
              the link of a user without a verified address.",
         );
 
@@ -247,8 +250,7 @@ pub static SEND_RECOVERY: Operation =
 pub static UNLOCK: Operation = Operation::new("unlockUser", Tag::Admin, "Unlock a user")
     .about(
         "Clears the counters of failed attempts at the password and the second factors: from every network, or from \
-         one. With one, all accounts may be tried from there again, if it was refused with this user, or the caller has \
-         the full right.",
+         one. For one network, also lifts its refusal for all accounts, if it was refused with this user, or the caller has the full right.",
     )
     .path(ID)
     .body(
@@ -260,7 +262,7 @@ pub static UNLOCK: Operation = Operation::new("unlockUser", Tag::Admin, "Unlock 
     )
     .returns(&[NO_CONTENT])
     .conflicts(
-        "Nothing is counted for the user from the network, and the caller has less than the full right.",
+        "Nothing is counted for the user from the network, and the caller does not have the full right.",
     );
 
 /// `GET /v1/admin/users/{id}`.
@@ -281,7 +283,7 @@ pub static UPDATE: Operation = Operation::new("updateUser", Tag::Admin, "Change 
 
 /// `DELETE /v1/admin/users/{id}`.
 pub static DELETE: Operation = Operation::new("deleteUser", Tag::Admin, "Delete a user")
-    .about("With all their sessions and grants.")
+    .about("Also deletes their sessions and grants.")
     .path(ID)
     .query(&[FORCE])
     .returns(&[NO_CONTENT])
@@ -308,7 +310,7 @@ pub static SET_PASSWORD: Operation = Operation::new(
     "Set a user's password",
 )
 .about(
-    "All their sessions end. The next sign-in asks for a new password, unless `permanent` is true.",
+    "All their sessions end. The user must choose a new password at the next sign-in, unless `permanent` is true.",
 )
 .path(ID)
 .body(
@@ -322,31 +324,30 @@ pub static SET_PASSWORD: Operation = Operation::new(
 .fails_with(&[Code::WeakPassword]);
 
 /// `GET /v1/admin/users/{id}/token-preview`.
-pub static PREVIEW_TOKEN: Operation =
-    Operation::new("previewToken", Tag::Admin, "Preview a user's access token")
-        .about("Header and claims of the token a log-in of this user would get. It is not signed.")
-        .path(ID)
-        .query(&[
-            Parameter::query(
-                "audience",
-                TEXT,
-                "The API the token would be for; without it, Signet itself.",
-            ),
-            Parameter::query(
-                "scope",
-                TEXT,
-                "The scopes the log-in would request, separated by spaces.",
-            ),
-        ])
-        .returns(&[ok(object(&[
-            required(
-                "header",
-                object(&[required("alg", TEXT), required("kid", TEXT), required("typ", TEXT)]),
-            ),
-            required(
-                "claims",
-                ANY_OBJECT.about("With placeholders for `jti` and `sid`, which differ each time."),
-            ),
-        ]))])
-        .fails_with(&[Code::InvalidTarget, Code::InvalidScope])
-        .conflicts("The user is disabled and cannot log in.");
+pub static PREVIEW_TOKEN: Operation = Operation::new(
+    "previewToken",
+    Tag::Admin,
+    "Preview a user's access token",
+)
+.about("Header and claims of the token that a log-in of this user would return. It is not signed.")
+.path(ID)
+.query(&[
+    Parameter::query(
+        "audience",
+        TEXT,
+        "The API the token would be for; without it, Signet itself.",
+    ),
+    Parameter::query("scope", TEXT, "The scopes the log-in would request, separated by spaces."),
+])
+.returns(&[ok(object(&[
+    required(
+        "header",
+        object(&[required("alg", TEXT), required("kid", TEXT), required("typ", TEXT)]),
+    ),
+    required(
+        "claims",
+        ANY_OBJECT.about("With placeholders for `jti` and `sid`, which differ each time."),
+    ),
+]))])
+.fails_with(&[Code::InvalidTarget, Code::InvalidScope])
+.conflicts("The user is disabled and cannot log in.");

@@ -1,7 +1,7 @@
-//! What a user may do in the console.
+//! The rights of a user in the console.
 //!
-//! Owns the one question that menus, buttons and handlers ask. The table is `domain::permission`; the use cases ask it
-//! again, in the transaction that changes something.
+//! Owns the one check that menus, buttons and handlers use. The table is `domain::permission`; the use cases check it
+//! again, in the transaction of the change.
 
 use crate::domain::outcome::Refusal;
 use crate::domain::permission::TargetKind;

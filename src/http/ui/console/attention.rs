@@ -1,6 +1,6 @@
-//! What needs attention, in words and with the way to it; and whether the last day was like the days before.
+//! The findings that need attention, each with a link; and a comparison of the last day with the days before.
 
-use crate::admin::activity::{self, DayOf};
+use crate::admin::activity::{self, DayActivity};
 use crate::admin::attention::Finding;
 use crate::domain::day_comparison::{DayComparison, range};
 use crate::http::error::Problem;
@@ -9,7 +9,7 @@ use crate::http::ui::pages::{Block, Cell, Section, State, Table};
 use super::{Console, client_path};
 
 impl Console {
-    /// The section of what needs attention.
+    /// The section of findings that need attention.
     pub(super) fn attention_section(&self, found: &[Finding]) -> Section {
         let locale = self.locale();
         let table = Table {
@@ -75,17 +75,17 @@ impl Console {
         vec![Cell::state(State::Alarm, text), place]
     }
 
-    /// The section that says whether the last day was like the six before, with the numbers.
+    /// The section that compares the last day with the six before.
     pub(super) async fn day_section(&self) -> Result<Section, Problem> {
         let (context, locale) = (self.context(), self.locale());
         let days = context.run(activity::last_days(context.app.clone(), context.now())).await?;
-        let named = |of: &DayOf| locale.t(of_key(of.what));
-        let compared: Vec<(&DayOf, DayComparison)> =
-            days.iter().map(|of| (of, DayComparison::of(of.day, &of.before))).collect();
+        let named = |activity: &DayActivity| locale.t(of_key(activity.what));
+        let compared: Vec<(&DayActivity, DayComparison)> =
+            days.iter().map(|one| (one, DayComparison::of(one.day, &one.before))).collect();
         let unusual: Vec<&str> = compared
             .iter()
             .filter(|(_, how)| matches!(how, DayComparison::More | DayComparison::Less))
-            .map(|(of, _)| named(of))
+            .map(|(activity, _)| named(activity))
             .collect();
         let is_unknown = compared.iter().all(|(_, how)| *how == DayComparison::Unknown);
         let text = match (is_unknown, unusual.is_empty()) {
@@ -93,8 +93,8 @@ impl Console {
             (false, true) => locale.t("console.day.usual").to_owned(),
             (false, false) => locale.with("console.day.unusual", &[("names", &unusual.join(", "))]),
         };
-        let row = |(of, how): &(&DayOf, DayComparison)| {
-            let [least, most] = range(&of.before).map(|n| n.to_string());
+        let row = |(activity, how): &(&DayActivity, DayComparison)| {
+            let [least, most] = range(&activity.before).map(|n| n.to_string());
             let state = match how {
                 DayComparison::Unknown => {
                     Cell::state(State::Plain, locale.t("console.day.is_unknown"))
@@ -105,8 +105,8 @@ impl Console {
             };
             let before = [("least", &*least), ("most", &most)];
             vec![
-                Cell::text(named(of)),
-                Cell::text(of.day.to_string()),
+                Cell::text(named(activity)),
+                Cell::text(activity.day.to_string()),
                 Cell::text(locale.with("console.day.range", &before)),
                 state,
             ]

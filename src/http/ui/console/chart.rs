@@ -1,6 +1,6 @@
 //! A chart as an inline drawing, and the same numbers as a table.
 //!
-//! Owns the geometry. Colours are classes of the stylesheet; nothing is said by a colour alone.
+//! Owns the geometry. Colours are classes of the stylesheet; no information depends on colour alone.
 
 use crate::admin::activity::{Activity, Step};
 use crate::domain::activity::OTHERS;
@@ -10,7 +10,7 @@ use crate::http::ui::pages::{Bar, Cell, Chart, Table};
 /// The drawing, in its own units.
 const WIDTH: i64 = 720;
 const HEIGHT: i64 = 140;
-/// What is left between two bars.
+/// The gap between two bars.
 const GAP: i64 = 3;
 
 /// The chart of what happened.
@@ -53,7 +53,7 @@ pub(super) fn of(
     }
 }
 
-/// What a key of a chart is called: results in words, clients and APIs by their identifiers.
+/// The label of a key of a chart: results in words, clients and APIs by their identifiers.
 fn name(locale: Locale, chart: &str, key: &str) -> String {
     let result = match (chart, key) {
         (_, OTHERS) => "console.chart.others",

@@ -1,6 +1,6 @@
-//! The page between a button and what it does: what will happen, to whom, and what cannot be undone.
+//! The page between a button and its action: what will happen, to whom, and what cannot be undone.
 //!
-//! Owns that nothing is done without it, and that it asks for a new sign-in where the last one is older than five
+//! Ensures that no such action happens without it, and requires a new sign-in if the last one is older than five
 //! minutes.
 
 use actix_web::HttpResponse;
@@ -18,29 +18,29 @@ use crate::identity::fresh_authentication;
 
 use super::{Console, OrPageOf, sign_in};
 
-/// What is asked.
+/// The confirmation to show.
 pub(super) struct Question {
     /// The path of the menu that it belongs to.
     pub menu: &'static str,
     /// The action.
     pub title: String,
-    /// What it is done to.
+    /// The target of the action.
     pub target: String,
-    /// What is known about it: names and values.
+    /// Facts about the target: names and values.
     pub facts: Vec<Fact>,
-    /// What will happen, and what cannot be undone.
+    /// The effects, and which of them cannot be undone.
     pub effects: Vec<String>,
-    /// The path of the page, which takes the form as well.
+    /// The path of the page, to which the form is also sent.
     pub path: String,
     /// The path of the page where the action is not done.
     pub cancel: String,
-    /// The value that tells a form that is sent twice.
+    /// The value that identifies a form that is sent twice.
     pub form: String,
-    /// What has to be typed, as a question.
+    /// The label of the text that has to be typed.
     pub typed: Option<String>,
-    /// What can be chosen: names and labels.
+    /// The choices: names and labels.
     pub options: Vec<(&'static str, String)>,
-    /// The command that does the same.
+    /// The equivalent command.
     pub same_as: String,
 }
 
@@ -81,7 +81,7 @@ impl Console {
         Ok(self.used(page(head, &template)))
     }
 
-    /// Refuses a form whose sign-in has become too old: its page asks for a new one, and goes on.
+    /// Refuses a form whose sign-in has become too old: the page asks for a new sign-in and then continues.
     pub(super) async fn require_fresh(&self, page: &str) -> Result<(), PageError> {
         match self.is_fresh().await.or_page_of(self)? {
             true => Ok(()),
@@ -98,14 +98,14 @@ impl Console {
             .await
     }
 
-    /// An id for a form, by which it is told when it is sent twice.
+    /// An id that identifies a form that is sent twice.
     pub(super) fn form_id(&self) -> String {
         let id: [u8; 16] = random(&*self.context().app.entropy);
         URL_SAFE_NO_PAD.encode(id)
     }
 
-    /// Does what a form asks for, once. The id counts for the address of the form, the sign-in and the role alone; a form
-    /// without an id of ours is another form each time.
+    /// Carries out a form once. The id is valid only for the address of the form, the sign-in and the role; a form
+    /// without a valid id counts as new each time.
     pub(super) async fn once(
         &self,
         form: String,

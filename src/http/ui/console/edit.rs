@@ -1,7 +1,7 @@
-//! A form that makes or changes an object.
+//! A form that creates or changes an object.
 //!
-//! Owns that what is wrong is said beside its field, that nothing typed is lost by that, and that a new sign-in is asked
-//! for before the form is filled in.
+//! Shows each error beside its field, keeps all entries, and requires a new sign-in before the form is filled in, not
+//! after.
 
 use actix_web::HttpResponse;
 
@@ -12,37 +12,37 @@ use crate::http::ui::pages::{Block, Choice, Field, Form, Section};
 
 use super::{Console, Content, OrPageOf, sign_in};
 
-/// What is filled in.
+/// The form.
 pub(super) struct EditForm {
     /// The path of the menu that it belongs to.
     pub menu: &'static str,
     /// The heading.
     pub title: String,
-    /// What is said before the form.
+    /// The text above the form.
     pub lead: Option<String>,
-    /// The path that takes the form, and shows it.
+    /// The path that shows the form and to which it is sent.
     pub path: String,
-    /// The path of the page where nothing is done.
+    /// The path of the page to return to without a change.
     pub cancel: String,
-    /// The value that tells a form that is sent twice; empty for a new form.
+    /// The value that identifies a form that is sent twice; empty for a new form.
     pub form: String,
-    /// The fields. Each has the name that the API gives it.
+    /// The fields, with their names in the API.
     pub fields: Vec<Field>,
     /// The text of the button.
     pub submit: String,
-    /// The command that does the same.
+    /// The equivalent command.
     pub same_as: String,
 }
 
 impl Console {
     /// A name that no object has, as a mistake in its field.
     pub(super) fn unknown_name(&self, field: &'static str) -> Problem {
-        let refusal = Refusal::field(field, "no_such", "There is nothing of this name.");
+        let refusal = Refusal::field(field, "no_such", "There is no object with this name.");
         self.context().problem(refusal.into())
     }
 
-    /// Says beside each field what is wrong with it. What is wrong with none of them is said in the block, above the form.
-    /// `name` is under which name a field is refused.
+    /// Shows each error beside its field. Errors that concern no field are shown in the block above the form. `name`
+    /// returns the name under which a field is refused.
     pub(super) fn mark_errors(
         &self,
         fields: &mut [Field],
@@ -61,7 +61,7 @@ impl Console {
         (!is_marked).then(|| Block::Alert(frame.refusal(problem).into_owned()))
     }
 
-    /// The page of the form, with what was wrong the last time.
+    /// The page of the form, with the errors of the previous attempt.
     pub(super) async fn edit(&self, form: EditForm, refused: Option<&Problem>) -> PageResult {
         let is_fresh = self.is_fresh().await.or_page_of(self)?;
         let locale = self.locale();
@@ -93,7 +93,7 @@ impl Console {
                 title: form.title,
                 notice: None,
                 search: String::new(),
-                // What was typed was refused: a command with it could do what the form did not.
+                // After a refusal the command is left out: it would contain the refused entries.
                 same_as: if refused.is_none() { form.same_as } else { String::new() },
                 sections: vec![Section { blocks, ..Section::default() }],
             },

@@ -75,7 +75,7 @@ impl Console {
         ]
     }
 
-    /// Who caused an event: a user, a client with its key, or the way by which it happened.
+    /// The actor of an event: a user, a client with its key, or the command line, a file and so on.
     fn actor_cell(&self, event: &StoredEvent, names: &HashMap<UserId, String>) -> Cell {
         if let Some(client_id) = &event.actor_client_id {
             let key = event.actor_key_id.map(|key| {
@@ -99,7 +99,7 @@ impl Console {
         }
     }
 
-    /// Why an attempt failed, and what else there is to say. What names a signing key leads to the keys.
+    /// The reason of a failed attempt, and other details. The id of a signing key links to the keys.
     fn reason_cell(&self, event: &StoredEvent) -> Cell {
         let is_key = event.kind.parse().is_ok_and(|kind: EventKind| {
             use EventKind::{KeyActivated, KeyPublished, KeyRetired, KeyStopped};

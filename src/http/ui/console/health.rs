@@ -20,7 +20,7 @@ pub async fn get(context: Context) -> PageResult {
 impl Console {
     async fn health(&self) -> Result<HttpResponse, Problem> {
         let (context, locale) = (self.context(), self.locale());
-        let found = context.run(health::look(context.app.clone(), context.now())).await?;
+        let found = context.run(health::collect(context.app.clone(), context.now())).await?;
         let state = |is_good: bool| {
             let key = if is_good { "console.health.good" } else { "console.health.bad" };
             Cell::state(if is_good { State::Good } else { State::Alarm }, locale.t(key))

@@ -1,7 +1,7 @@
 //! `/admin`: the web console of administrators.
 //!
-//! Owns how a user gets into the console and what is around each of its pages. What is shown and done comes from the
-//! use cases that `/v1/admin` and the command line call.
+//! Owns the access to the console and the frame of its pages. Data and actions come from the use cases that
+//! `/v1/admin` and the command line also call.
 
 mod access;
 pub mod apis;
@@ -55,7 +55,7 @@ pub use navigation::not_found;
 pub(super) use navigation::{is_open_to, is_there};
 use navigation::{named_action, nothing_here, signed_in_links};
 
-/// The pages of the menu: path, what it takes to see it, and the key of its name.
+/// The pages of the menu: path, required right, and the key of its label.
 const MENU: [(&str, Action, &str); 9] = [
     ("/admin", Action::ReadUsers, "console.overview"),
     ("/admin/users", Action::ReadUsers, "console.users"),
@@ -74,17 +74,17 @@ pub(super) struct Console {
     csrf: String,
 }
 
-/// What a page of the console shows.
+/// The content of a page of the console.
 struct Content<'a> {
     /// The path of the menu that it belongs to.
     menu: &'static str,
     /// The heading.
     title: String,
-    /// What has just been done.
+    /// The notice about the last action.
     notice: Option<&'a str>,
-    /// What was searched for.
+    /// The search text.
     search: String,
-    /// The command that does the same.
+    /// The equivalent command.
     same_as: String,
     /// The parts.
     sections: Vec<Section>,
@@ -96,7 +96,7 @@ async fn enter(context: Context, action: Action) -> Result<Console, PageError> {
         return Err(error_page(&context, &nothing_here(&context)).into());
     }
     let login = sign_in(&context, context.reloadable().unwrap_or("/admin"));
-    // The page of the account would ask for a sign-in that leads back to it.
+    // The account page would ask for a sign-in that leads back to the account.
     let visit = Visit::of(&context);
     let Some(here) = signed_in(&context, &visit).await? else {
         return Err(go_here(HttpResponse::SeeOther(), &login).into());
@@ -157,9 +157,9 @@ async fn submitted(
     Ok((console, form))
 }
 
-/// Whether a form was sent by a page of another origin, as far as the browser says. Our pages have the referrer policy
-/// `no-referrer`, under which browsers send `Origin: null` with their forms (Fetch, "append a request Origin header"):
-/// that says nothing, and the token of the form decides.
+/// Whether a form was sent by a page of another origin, according to the browser. Signet's pages have the referrer
+/// policy `no-referrer`, under which browsers send `Origin: null` with forms (Fetch, "append a request Origin
+/// header"): that value is no evidence, and the token of the form decides.
 fn is_cross_origin(context: &Context, request: &HttpRequest) -> bool {
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
     let site = header("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none");
@@ -168,7 +168,7 @@ fn is_cross_origin(context: &Context, request: &HttpRequest) -> bool {
     site || origin.is_some_and(|origin| origin != "null" && Some(origin) != own.as_deref())
 }
 
-/// The page that says which role is missing, and who can grant it.
+/// The page that names the missing role and who can grant it.
 fn forbidden(visited: &Visited, denied: Denied) -> HttpResponse {
     let context = &visited.context;
     let locale = context.locale(None);
@@ -180,7 +180,10 @@ fn forbidden(visited: &Visited, denied: Denied) -> HttpResponse {
             let values = [("roles", &*roles.join(", ")), ("action", action.as_str())];
             locale.with("console.forbidden", &values)
         }
-        denied => Refusal::from(denied).message.into_owned(),
+        denied => {
+            let refusal = Refusal::from(denied);
+            locale.error((refusal.code, refusal.reason), &refusal.message).to_owned()
+        }
     };
     let problem = context.problem(Refusal::from(denied).into());
     error_page_for(
@@ -226,7 +229,7 @@ impl Console {
         self.link(&format!("/admin/users/{id}"))
     }
 
-    /// The page of a client, none for the built-in one.
+    /// The page of a client; `None` for the built-in one.
     fn client_link(&self, client_id: &str) -> Option<Link> {
         let is_known = client_id != client::BUILT_IN && self.may(Action::ReadClients);
         is_known.then(|| self.link(&client_path(client_id)))
@@ -293,7 +296,7 @@ impl Console {
         self.used(page(head, &template))
     }
 
-    /// The answer, with the cookie that says when the console was used.
+    /// The response, with the cookie that records the use of the console.
     fn used(&self, mut answer: HttpResponse) -> HttpResponse {
         let Visited { context, here, .. } = &self.visited;
         let value = console_session::used(&context.app, here, context.now());
@@ -301,7 +304,7 @@ impl Console {
         answer
     }
 
-    /// A problem as a page of the console, with the way back to the list that the address belongs to.
+    /// A problem as a page of the console, with a link to the list of the address.
     fn failed(&self, problem: &Problem) -> HttpResponse {
         let (context, locale) = (self.context(), self.locale());
         let path = context.path();
@@ -326,7 +329,7 @@ impl Console {
         )
     }
 
-    /// To another page of the console, which says what was done.
+    /// A redirect to another page of the console, which confirms the action.
     fn go(&self, path: &str, done: &str) -> HttpResponse {
         let to = self.link(path);
         self.go_to(&if done.is_empty() { to } else { to.with_query(&format!("done={done}")) })
@@ -337,13 +340,13 @@ impl Console {
         self.used(go_here(HttpResponse::SeeOther(), to))
     }
 
-    /// Refuses an action which this user may do to nothing.
+    /// Refuses an action that this user may not do to any object.
     fn require(&self, action: Action) -> Result<(), PageError> {
         let allowed = console_session::authority(&self.visited.here).require(action);
         allowed.map_err(|denied| forbidden(&self.visited, denied).into())
     }
 
-    /// What the address says was done.
+    /// The notice that the address selects.
     fn notice(&self, params: &Params) -> Option<&'static str> {
         let done = params.get("done")?;
         let key = DONE.iter().find(|(name, _)| *name == done).map(|(_, key)| *key);
@@ -351,7 +354,7 @@ impl Console {
     }
 }
 
-/// What an address can say was done, and the keys of the texts.
+/// The notices that an address can select, and the keys of their texts.
 const DONE: &[(&str, &str)] = &[
     ("disabled", "console.done.disabled"),
     ("enabled", "console.done.enabled"),
@@ -386,7 +389,7 @@ fn query(pairs: &[(&str, &str)]) -> String {
     query.finish()
 }
 
-/// The number of rows for a caption: more than fit on a page are not counted.
+/// The number of rows for a caption; rows beyond the page are not counted.
 fn count(rows: usize, has_more: bool) -> String {
     if has_more { format!("{rows}+") } else { rows.to_string() }
 }

@@ -1,6 +1,6 @@
-//! Ways into the console, and out of its pages that are not there or not for the user.
+//! Links into the console, and out of pages that do not exist or are forbidden to the user.
 //!
-//! Owns for which requests there is a console at all, and to whom the way is shown.
+//! Owns for which requests the console exists, and who sees the link to it.
 
 use std::str::FromStr;
 
@@ -17,7 +17,7 @@ use crate::identity::account;
 use crate::identity::console_session;
 use crate::identity::current_login::CurrentLogin;
 
-/// The answer to an address below `/admin` that has no page: for a signed-in user with the ways to go on.
+/// The response to an address below `/admin` without a page; for a signed-in user with links to continue.
 pub async fn not_found(context: &Context, problem: &Problem) -> HttpResponse {
     let visit = Visit::of(context);
     match signed_in(context, &visit).await {
@@ -29,7 +29,7 @@ pub async fn not_found(context: &Context, problem: &Problem) -> HttpResponse {
     }
 }
 
-/// Where a signed-in user goes on.
+/// The links for a signed-in user.
 pub(super) fn signed_in_links(
     context: &Context,
     visit: &Visit,
@@ -41,7 +41,7 @@ pub(super) fn signed_in_links(
     }
 }
 
-/// Whether there is a console at its addresses, for this request.
+/// Whether the console exists for this request.
 pub(in crate::http::ui) fn is_there(context: &Context) -> bool {
     context.app.config.console && is_allowed_network(context)
 }
@@ -51,8 +51,7 @@ pub(in crate::http::ui) fn is_open_to(context: &Context, here: &CurrentLogin) ->
     is_there(context) && console_session::authority(here).require(super::MENU[0].1).is_ok()
 }
 
-/// Whether the request comes from a network from which the console can be used. An address that is not known is of
-/// none.
+/// Whether the request comes from a network that may use the console. An unknown address is in no network.
 fn is_allowed_network(context: &Context) -> bool {
     let networks = &context.app.config.console_networks;
     let address = context.facts.address.map(|address| address.to_canonical());
@@ -62,7 +61,7 @@ fn is_allowed_network(context: &Context) -> bool {
 
 /// The refusal of an address that has no page.
 pub(super) fn nothing_here(context: &Context) -> Problem {
-    context.problem(Refusal::new(Code::NotFound, "There is nothing at this address.").into())
+    context.problem(Refusal::new(Code::NotFound, "This address does not exist.").into())
 }
 
 /// The action that an address names; others have no page.

@@ -46,7 +46,7 @@ impl Console {
         });
         let mut sections = vec![self.day_section().await?];
         if self.may(Action::ReadKeys) {
-            let work = attention::look(context.app.clone(), context.now());
+            let work = attention::collect(context.app.clone(), context.now());
             let (found, health) = context.run(work).await?;
             sections.insert(0, self.attention_section(&found));
             sections.push(Section {

@@ -18,7 +18,7 @@ use super::access::Action;
 use super::users::{UserListQuery, find_command};
 use super::{Console, Content, OrPageOf, enter_with, query};
 
-/// What was found.
+/// The results.
 pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResult {
     let (console, params) = enter_with(context, Action::ReadUsers, params).await?;
     let q = params.get("q").unwrap_or_default().trim();
@@ -29,7 +29,7 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResul
 }
 
 impl Console {
-    /// The user with this id: `sub` of tokens, and what services behind a gateway are told.
+    /// The user with this id, which is the `sub` of tokens and the id that gateways forward.
     async fn user_of_id(&self, q: &str) -> Result<Option<User>, Problem> {
         let Ok(id) = q.parse::<UserId>() else { return Ok(None) };
         match self.context().run(users::show(self.context().app.clone(), id)).await {

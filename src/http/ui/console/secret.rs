@@ -1,4 +1,4 @@
-//! A secret that is shown once, and what it belongs to.
+//! A secret that is shown once, with its owner.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::http::ui::pages::SecretPage;
 
 use super::Console;
 
-/// The result of a form that made the secret of a client.
+/// The result of a form that created the secret of a client.
 pub(super) fn of_client(client_id: String, secret: Secret<String>) -> FormResult {
     FormResult::Secret {
         path: super::client_path(&client_id),
@@ -22,7 +22,7 @@ pub(super) fn of_client(client_id: String, secret: Secret<String>) -> FormResult
 }
 
 impl Console {
-    /// Where a form leads that did what it was for.
+    /// The response to a form that succeeded.
     pub(super) fn answer(&self, result: FormResult) -> HttpResponse {
         match result {
             FormResult::Done { path, what } => self.go(&path, what),
@@ -42,7 +42,7 @@ impl Console {
                 self.used(page(HttpResponse::Ok(), &template))
             }
             FormResult::UserLink(made) => self.one_time_link(&made),
-            FormResult::ManyUsers(done) => self.bulk_outcomes(&done),
+            FormResult::Bulk(done) => self.bulk_outcomes(&done),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `/admin/settings`: the settings in force and where each comes from. Secrets are masked.
+//! `/admin/settings`: the effective settings and their sources. Secrets are masked.
 
 use actix_web::HttpResponse;
 

@@ -1,7 +1,7 @@
 //! Query parameters that a page of the console does not know.
 //!
-//! Owns which ones it knows. An address with another one, or with a value that is not among those of a list, would show
-//! more than was asked for; the page says so.
+//! Owns the known parameters of each page. An unknown parameter or an unknown value would not narrow the list, so the
+//! page warns that it was ignored.
 
 use crate::admin::activity::Range;
 
@@ -10,8 +10,8 @@ use super::{Console, audit, sessions, users};
 /// Whether a page reads a parameter, and understands its value.
 type Knows = fn(&str, &str) -> bool;
 
-/// The pages that read parameters, by their path, of which a segment `*` is any. The filters of a list are known where they
-/// are read. All pages know `done`, which says what was done.
+/// The pages that read parameters, by their path, of which a segment `*` is any. The filters of a list are defined
+/// where they are read. All pages have `done`, which selects the notice.
 const PAGES: &[(&str, Knows)] = &[
     ("/admin", |name, value| name == "range" && value.parse::<Range>().is_ok()),
     ("/admin/search", |name, _| name == "q"),
@@ -26,9 +26,9 @@ const PAGES: &[(&str, Knows)] = &[
     ("/admin/audit", audit::knows),
 ];
 
-/// The most names that are said.
+/// The maximum number of names that are shown.
 const MAX_NAMED: usize = 5;
-/// The most characters of a name that are said.
+/// The maximum number of characters of a name that are shown.
 const MAX_LENGTH: usize = 40;
 
 impl Console {

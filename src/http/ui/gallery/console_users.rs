@@ -3,12 +3,12 @@
 use super::console::{around, question, table};
 use super::{Sample, World, sample};
 use crate::http::ui::pages::{
-    Block, Cell, Choice, ConfirmPage, ConsolePage, Field, Form, OneTimeLinkPage, Section, State,
-    Table, Ticks,
+    Block, Cell, Choice, ConfirmPage, ConsolePage, Field, Form, OneTimeLinkPage, RowSelection,
+    Section, State, Table,
 };
 use crate::http::ui::{Frame, policy};
 
-/// The list with boxes, why a user cannot sign in, several users at once, and a new user.
+/// Samples of the list with check boxes, the diagnosis of a user, bulk actions, and a new user.
 pub(super) fn samples(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
     let policy = || policy(false);
     let page = |title: String, sections| ConsolePage {
@@ -56,7 +56,7 @@ fn list(frame: Frame<'_>, world: &World<'_>) -> Vec<Block> {
     ]);
     table.previous = Some((frame.link("/admin/users"), frame.t("console.previous_page")));
     let label = frame.with("console.users.tick", "login", world.login);
-    table.ticks = Some(Ticks {
+    table.selection = Some(RowSelection {
         action: frame.link("/admin/users/select").to_string(),
         csrf: world.typed.to_owned(),
         heading: frame.t("console.users.select"),

@@ -1,4 +1,4 @@
-//! Samples of the pages about the data of one's own account.
+//! Samples of the pages about the user's own data.
 
 use super::{Sample, World, sample};
 use crate::base::Timestamp;

@@ -8,7 +8,7 @@ use crate::config::{Brand, Config, Source};
 use crate::domain::base_path::BasePath;
 use crate::http::ui::Locale;
 
-/// Would run, end an attribute, or end a tag, wherever it is not escaped.
+/// Without escaping, this would run, end an attribute, or end a tag.
 const HOSTILE: &str = "\"'><svg/onload=alert(1)>{{x}}&lt;";
 
 fn brand(name: &str) -> Brand {
@@ -23,7 +23,7 @@ fn brand(name: &str) -> Brand {
     Config::from_source(&source).unwrap().config.brand
 }
 
-/// Every page in every language with the same text wherever a text comes from outside.
+/// Every page in every language, with the same text in place of every external text.
 fn everything(world: &World<'_>, name: &str) -> Vec<Sample> {
     everything_below(&BasePath::default(), world, name)
 }
@@ -68,12 +68,12 @@ fn attribute<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
 fn what_comes_from_outside_is_text() {
     for (hostile, ordinary) in hostile().iter().zip(everything(&ORDINARY, "Signet")) {
         let name = hostile.name;
-        // Drawings of our own: the QR code for an authenticator app, and charts.
+        // Signet's own drawings: the QR code for an authenticator app, and charts.
         let own = ["<svg class=\"qr\"", "<svg class=\"plot\"", "<svg class=\"swatch\""];
         let others = own.iter().fold(hostile.html.clone(), |html, own| html.replace(own, ""));
         assert!(!others.contains("<svg"), "{name}");
         assert!(hostile.html.contains("&#60;svg/onload=alert(1)&#62;"), "{name}");
-        // The same elements in the same order: nothing was opened and nothing closed.
+        // The same elements in the same order: the text opened or closed none.
         let shape = |html| -> Vec<String> {
             tags(html).iter().map(|tag| tag.split([' ', '\n']).next().unwrap().to_owned()).collect()
         };
@@ -104,7 +104,7 @@ fn templates(folder: &Path) -> BTreeSet<String> {
     found
 }
 
-/// The tests of markup and accessibility look at the samples only.
+/// The tests of markup and accessibility check only the samples.
 #[test]
 fn every_page_has_a_sample() {
     let shown: BTreeSet<String> = everything(&ORDINARY, "Signet")
@@ -161,7 +161,7 @@ fn a_page_that_can_be_finished_offers_one_way_to_begin_again() {
     }
 }
 
-/// What a strict policy would block must not be there, and what people need must be.
+/// Nothing that a strict policy would block, and everything that accessibility requires.
 #[test]
 fn pages_are_plain_and_complete() {
     for Sample { name, html, policy, .. } in everything(&ORDINARY, "Käse & Co") {
@@ -205,7 +205,7 @@ fn every_input_has_a_label_and_every_reference_an_end() {
                 assert!(attribute(tag, "aria-describedby").is_some(), "{name}: {tag}");
             }
             if tag.starts_with("form") {
-                // A request that begins again and a search change nothing; every other form may.
+                // Restarting a request and searching change nothing; every other form may.
                 let reads = ["again", "search", "fields filter"];
                 let reads = attribute(tag, "class").is_some_and(|class| reads.contains(&class));
                 let method = if reads { "get" } else { "post" };
@@ -285,13 +285,13 @@ fn forms_have_the_fields_they_promise() {
         ("logged-out", &["href=\"https://photos.example.com/callback\""]),
         ("form-post", &["action=\"https://photos.example.com/callback\"", "name=\"state\""]),
         ("continue", &["content=\"0;url=com.example.photos:/callback?code=x\""]),
-        ("error", &["4be1f9d2c07d4a6f8f5e0d3b2a190817", "There is nothing at this address."]),
+        ("error", &["4be1f9d2c07d4a6f8f5e0d3b2a190817", "This address does not exist."]),
     ] {
         for part in parts {
             assert!(html(page).contains(part), "{page} has no {part}: {}", html(page));
         }
     }
-    // The session one is in is ended by signing out, and nothing is offered that would do nothing.
+    // The current session is ended by signing out, and no button is shown that would have no effect.
     assert!(!html("account").contains("name=\"id\" value=\"1\""));
     assert!(!html("account-name-refused").contains("/account/sessions/"));
     assert!(!html("consent-device").contains("class=\"destination\""));

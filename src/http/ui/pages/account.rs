@@ -1,4 +1,4 @@
-//! One's own account: sessions, applications, name, password.
+//! The user's account: sessions, applications, name, password.
 
 use askama::Template;
 
@@ -16,7 +16,7 @@ pub struct AccountPage<'a> {
     pub csrf: &'a str,
     /// Whose account it is.
     pub login: &'a str,
-    /// The name applications are told.
+    /// The name that applications receive.
     pub name: Option<&'a str>,
     /// The e-mail address, if there is one.
     pub email: Option<&'a str>,
@@ -24,15 +24,15 @@ pub struct AccountPage<'a> {
     pub email_is_verified: bool,
     /// How many recovery codes are left, where a second factor is enrolled.
     pub recovery_codes: Option<String>,
-    /// What has just been done, in the language of the page; see [`Done`].
+    /// The notice about the last change, in the language of the page; see [`Done`].
     pub notice: Option<&'a str>,
-    /// What is wrong with the name.
+    /// The error of the name.
     pub name_error: Option<&'a str>,
-    /// What is wrong with a password: the field (`current_password` or `new_password`) and the text.
+    /// The error of a password: the field (`current_password` or `new_password`) and the text.
     pub password_error: Option<(&'a str, &'a str)>,
-    /// Where the person is signed in; the current one among them.
+    /// The sessions of the user, including the current one.
     pub sessions: Vec<SessionRow>,
-    /// Where the next older sessions are shown, if there are more.
+    /// The link to older sessions, if there are more.
     pub older: Option<Link>,
     /// Whether newer ones than these were left out.
     pub newest: bool,
@@ -44,13 +44,13 @@ pub struct AccountPage<'a> {
     pub has_console: bool,
 }
 
-/// A place where a user is signed in. Points in time are texts, such as `Locale::ago` makes.
+/// A session of a user. Times are texts, such as those of `Locale::ago`.
 pub struct SessionRow {
-    /// Its id, which comes back as the field `id`.
+    /// Its id, returned in the field `id`.
     pub id: String,
     /// The application, or that it is a browser.
     pub title: String,
-    /// What is known about the device, such as browser and system.
+    /// The description of the device, such as browser and system.
     pub device: String,
     /// The address it was opened from; empty when unknown.
     pub address: String,
@@ -64,7 +64,7 @@ pub struct SessionRow {
 
 /// An application that has access.
 pub struct AppRow {
-    /// Its id, which comes back as the field `client_id`.
+    /// Its id, returned in the field `client_id`.
     pub client_id: String,
     /// Its name.
     pub name: String,
@@ -72,15 +72,15 @@ pub struct AppRow {
     pub logo: Option<Link>,
     /// Its home page.
     pub home: Option<String>,
-    /// What it may have, as texts.
+    /// Its scopes, as texts.
     pub scopes: Vec<String>,
     /// When that was allowed.
     pub since: String,
 }
 
 text_enum! {
-    /// What has just been done to an account. As a word it can stand in an address, so that the page
-    /// after a form is one that can be loaded again.
+    /// The last change of an account. Its word is put in the address, so that the page after a form can be
+    /// reloaded.
     pub enum Done {
         /// The name was changed.
         Profile = "profile",
@@ -148,7 +148,7 @@ impl AccountPage<'_> {
         self.password_error.filter(|(field, _)| *field == "current_password").map(|(_, text)| text)
     }
 
-    /// What is not about the current password is about the new one: no error goes unseen.
+    /// Every error that does not concern the current password is shown at the new one, so that none is lost.
     fn new_error(&self) -> Option<&str> {
         self.password_error.filter(|(field, _)| *field != "current_password").map(|(_, text)| text)
     }

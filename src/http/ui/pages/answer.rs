@@ -17,8 +17,8 @@ pub struct FormPostPage<'a> {
     pub fields: Vec<(String, String)>,
 }
 
-/// A page that goes on by itself, for answers to addresses with a scheme of their own: Chromium
-/// would hold a redirect there against the form it follows.
+/// A page that continues automatically, for responses to addresses with a custom scheme: Chromium would apply the
+/// form's policy to a redirect there.
 #[derive(Template)]
 #[template(path = "continue.html")]
 pub struct ContinuePage<'a> {
@@ -26,6 +26,6 @@ pub struct ContinuePage<'a> {
     pub frame: Frame<'a>,
     /// The registered address with the answer.
     pub uri: &'a str,
-    /// Its host or scheme, for people.
+    /// Its host or scheme, for display.
     pub destination: &'a str,
 }

@@ -1,4 +1,4 @@
-//! Allowing an application what it asks for.
+//! The consent to the access that an application requests.
 
 use askama::Template;
 
@@ -13,27 +13,27 @@ use crate::oauth::restart::RestartOptions;
 pub struct ConsentPage<'a> {
     /// Language and brand.
     pub frame: Frame<'a>,
-    /// What the request is known by; comes back as the field `flow`.
+    /// The sealed request, returned in the field `flow`.
     pub flow: &'a str,
     /// The application.
     pub client: ClientCard<'a>,
     /// Where the browser goes next: host or scheme in full. Empty for a device, which goes nowhere.
     pub destination: &'a str,
-    /// Who is signed in.
+    /// The login of the user.
     pub login: &'a str,
-    /// What it asks for; nothing when it only wants to know who it is.
+    /// The requested access; empty if the application only identifies the user.
     pub items: Vec<ConsentItem>,
-    /// Whether a device asks (RFC 8628).
+    /// Whether a device requests the access (RFC 8628).
     pub is_device: bool,
-    /// The code the device shows, so that a person can compare (RFC 8628 §3.3.1).
+    /// The code that the device shows, for comparison (RFC 8628 §3.3.1).
     pub user_code: Option<&'a str>,
-    /// What is wrong with the decision, in the language of the page.
+    /// The error of the decision, in the language of the page.
     pub error: Option<&'a str>,
-    /// How to begin again.
+    /// The links to restart.
     pub restart: &'a RestartOptions,
 }
 
-/// What an administrator has registered about an application.
+/// The registered description of an application.
 pub struct ClientCard<'a> {
     /// Its name.
     pub name: &'a str,
@@ -53,16 +53,16 @@ impl ClientCard<'_> {
     }
 }
 
-/// One thing an application asks for.
+/// One requested access.
 pub struct ConsentItem {
-    /// What it is, as a noun.
+    /// Its name, as a noun.
     pub title: String,
-    /// What that means.
+    /// Its explanation.
     pub detail: Option<String>,
 }
 
 impl ConsentItem {
-    /// The texts for a scope of Signet's own. One that no language has a text for stands for itself.
+    /// The texts for one of Signet's own scopes. A scope without a text is shown as it is.
     #[must_use]
     pub fn of_scope(locale: Locale, scope: &str) -> Self {
         let detail = locale.find(&format!("scope.{scope}.detail"));
@@ -72,13 +72,13 @@ impl ConsentItem {
         }
     }
 
-    /// The texts for a scope of an API: in the words of its administrator, else the scope stands for itself.
+    /// The texts for a scope of an API: the registered description, else the scope itself.
     #[must_use]
     pub fn of_api(scope: &str, api: &str, description: Option<&str>) -> Self {
         Self { title: description.unwrap_or(scope).to_owned(), detail: Some(api.to_owned()) }
     }
 
-    /// The same for this user: whether the application gets their e-mail address.
+    /// The same for this user, whose e-mail address the application may get.
     #[must_use]
     pub fn for_user(self, locale: Locale, scope: &str, user: &User) -> Self {
         if scope != "email" || user.verified_email().is_some() {

@@ -1,16 +1,16 @@
 //! The pages of the web console.
 //!
-//! Owns what they are built from: sections of facts, tables, charts, forms and links. A page of the console is a list
-//! of these, so that all of them look and work alike.
+//! Owns their building blocks: sections of facts, tables, charts, forms and links. A page of the console is a list of
+//! these, so that all of them look and work alike.
 
 use askama::Template;
 
 use crate::domain::base_path::Link;
 use crate::http::ui::Frame;
 
-use super::console_users::Ticks;
+use super::console_users::RowSelection;
 
-/// What is around every page of the console.
+/// The frame of every page of the console.
 pub struct ConsoleFrame<'a> {
     /// Language and brand.
     pub frame: Frame<'a>,
@@ -20,15 +20,15 @@ pub struct ConsoleFrame<'a> {
     pub who: &'a str,
     /// The role of the user.
     pub role: &'a str,
-    /// Which server this is: the host of the issuer.
+    /// The server's name: the host of the issuer.
     pub environment: String,
-    /// What was searched for.
+    /// The search text.
     pub search: String,
     /// The menu.
     pub nav: Vec<NavItem>,
-    /// What the address asks for that the page does not know.
+    /// The warning about ignored parameters.
     pub ignored: Option<String>,
-    /// The command that does the same as this page.
+    /// The command that is equivalent to this page.
     pub same_as: String,
     /// The id of the request, as in the log and the audit trail.
     pub request_id: &'a str,
@@ -38,7 +38,7 @@ pub struct ConsoleFrame<'a> {
 pub struct NavItem {
     /// Where it leads.
     pub href: Link,
-    /// What it is called.
+    /// Its label.
     pub label: &'static str,
     /// Whether the page is part of it.
     pub is_current: bool,
@@ -48,13 +48,13 @@ pub struct NavItem {
 #[derive(Template)]
 #[template(path = "console/page.html")]
 pub struct ConsolePage<'a> {
-    /// What is around it.
+    /// The frame.
     pub console: ConsoleFrame<'a>,
     /// The heading.
     pub title: String,
-    /// What has just been done.
+    /// The notice about the last action.
     pub notice: Option<&'a str>,
-    /// What it shows.
+    /// Its content.
     pub sections: Vec<Section>,
 }
 
@@ -65,7 +65,7 @@ pub struct Section {
     pub id: &'static str,
     /// Its heading.
     pub heading: Option<String>,
-    /// What it shows.
+    /// Its content.
     pub blocks: Vec<Block>,
 }
 
@@ -73,7 +73,7 @@ pub struct Section {
 pub enum Block {
     /// A paragraph.
     Text(String),
-    /// What is wrong.
+    /// An error.
     Alert(String),
     /// Names and values.
     Facts(Vec<Fact>),
@@ -105,23 +105,23 @@ pub struct Fact {
 /// A value.
 #[derive(Default, Clone)]
 pub struct Cell {
-    /// What it says.
+    /// Its text.
     pub text: String,
     /// Where it leads.
     pub href: Option<Link>,
-    /// The id of what it names, or another remark below it.
+    /// The id of the named object, or another remark below the text.
     pub note: Option<String>,
     /// Further links below it.
     pub more: Vec<(String, Link)>,
-    /// What kind of state it is.
+    /// The severity, if it is a state.
     pub state: Option<State>,
     /// Whether it is written as in a program.
     pub is_code: bool,
-    /// Whether it stands out: a role that administers.
+    /// Whether it is highlighted, as an administrator's role is.
     pub is_badge: bool,
 }
 
-/// How a state is to be taken.
+/// The severity of a state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     /// As it should be.
@@ -132,10 +132,10 @@ pub enum State {
     Alarm,
 }
 
-/// A table, or what is said in its place where it has no rows.
+/// A table, or the text that replaces it if it has no rows.
 #[derive(Default)]
 pub struct Table {
-    /// What it lists, and how many.
+    /// The caption: the kind of rows and their number.
     pub caption: String,
     /// The headings.
     pub columns: Vec<&'static str>,
@@ -143,7 +143,7 @@ pub struct Table {
     pub headings: Vec<String>,
     /// The rows, each with as many cells.
     pub rows: Vec<Vec<Cell>>,
-    /// What is said where there are none.
+    /// The text if there are no rows.
     pub empty: String,
     /// The first page, where this is another one.
     pub newest: Option<(Link, &'static str)>,
@@ -151,21 +151,21 @@ pub struct Table {
     pub previous: Option<(Link, &'static str)>,
     /// The next page.
     pub older: Option<(Link, &'static str)>,
-    /// Boxes before the rows, to do something to several at once.
-    pub ticks: Option<Ticks>,
+    /// Check boxes before the rows, for bulk actions.
+    pub selection: Option<RowSelection>,
 }
 
 /// A link to another page.
 pub struct Choice {
-    /// What it is called.
+    /// Its label.
     pub label: String,
     /// Where it leads.
     pub href: Link,
     /// Whether it looks like a button: it leads to an action.
     pub is_button: bool,
-    /// Whether the action takes something away.
+    /// Whether the action is destructive.
     pub is_danger: bool,
-    /// Whether it is what the page shows.
+    /// Whether it leads to the current page.
     pub is_current: bool,
 }
 
@@ -189,28 +189,28 @@ pub struct Form {
 pub struct Field {
     /// Its name.
     pub name: &'static str,
-    /// What it is called.
+    /// Its label.
     pub label: &'static str,
-    /// What to enter.
+    /// The hint for the entry.
     pub hint: Option<String>,
-    /// What it holds.
+    /// Its value.
     pub value: String,
-    /// What there is to choose from, values and labels; none where it is typed.
+    /// The choices, values and labels; empty for a text field.
     pub options: Vec<(String, String)>,
     /// Whether it has several lines.
     pub is_long: bool,
-    /// What is wrong with it.
+    /// Its error.
     pub error: Option<String>,
 }
 
-/// A chart of what happened over time: stacked bars, and the same numbers as a table.
+/// A chart over time: stacked bars, and the same numbers as a table.
 #[derive(Default)]
 pub struct Chart {
     /// The id of its heading.
     pub id: &'static str,
     /// Its heading.
     pub title: String,
-    /// What it shows, in a sentence.
+    /// The summary, in a sentence.
     pub summary: String,
     /// The width of the drawing, in its own units.
     pub width: i64,
@@ -222,9 +222,9 @@ pub struct Chart {
     pub from: String,
     /// When the last bar ends.
     pub until: String,
-    /// The numbers of the colours and what they stand for, from the bottom to the top.
+    /// The numbers of the colours and their meanings, from bottom to top.
     pub legend: Vec<(usize, String)>,
-    /// What opens the table.
+    /// The label that opens the table.
     pub details: &'static str,
     /// The numbers.
     pub table: Table,
@@ -249,33 +249,33 @@ pub struct Bar {
 #[derive(Template)]
 #[template(path = "console/confirm.html")]
 pub struct ConfirmPage<'a> {
-    /// What is around it.
+    /// The frame.
     pub console: ConsoleFrame<'a>,
     /// The action.
     pub title: String,
-    /// What it is done to.
+    /// The target of the action.
     pub target: String,
-    /// Further names of what it is done to, or of what it is not done to.
+    /// Further names of targets, or of users that are left out.
     pub whom: Vec<String>,
-    /// What is known about it: names and values.
+    /// Facts about the target: names and values.
     pub facts: Vec<Fact>,
-    /// What will happen, and what cannot be undone.
+    /// The effects, and which of them cannot be undone.
     pub effects: Vec<String>,
     /// Where the form is sent.
     pub action: Link,
     /// Fields that are not shown.
     pub hidden: Vec<(&'static str, String)>,
-    /// The value of the hidden field `form`, by which a form that is sent twice is told.
+    /// The value of the hidden field `form`, which identifies a form that is sent twice.
     pub form: String,
-    /// What has to be typed.
+    /// The text that has to be typed.
     pub typed: Option<String>,
-    /// What can be chosen: names and labels.
+    /// The choices: names and labels.
     pub options: Vec<(&'static str, String)>,
     /// Where the action is not done.
     pub cancel: Link,
-    /// Where to sign in again, if that has to be done first.
+    /// The link to sign in again, if that is required first.
     pub sign_in: Option<Link>,
-    /// What was wrong.
+    /// The error.
     pub error: Option<String>,
 }
 
@@ -283,17 +283,17 @@ pub struct ConfirmPage<'a> {
 #[derive(Template)]
 #[template(path = "console/secret.html")]
 pub struct SecretPage<'a> {
-    /// What is around it.
+    /// The frame.
     pub console: ConsoleFrame<'a>,
     /// The heading.
     pub title: String,
-    /// What it belongs to: names and values.
+    /// Its owner and other facts: names and values.
     pub facts: &'a [(&'static str, String)],
-    /// What it is called.
+    /// Its label.
     pub name: &'static str,
     /// The secret.
     pub secret: &'a str,
-    /// The page to go on with.
+    /// The next page.
     pub onwards: Link,
 }
 
@@ -365,7 +365,7 @@ impl Choice {
         Self { is_button: true, ..Self::link(label, href) }
     }
 
-    /// A link to an action that takes something away.
+    /// A link to a destructive action.
     #[must_use]
     pub fn danger(label: impl Into<String>, href: Link) -> Self {
         Self { is_danger: true, ..Self::action(label, href) }

@@ -6,24 +6,24 @@ use crate::domain::base_path::Link;
 
 use super::ConsoleFrame;
 
-/// Boxes before the rows of a table, and the buttons for what is ticked.
+/// Check boxes before the rows of a table, and the buttons for the ticked rows.
 #[derive(Default)]
-pub struct Ticks {
+pub struct RowSelection {
     /// Where the form is sent.
     pub action: String,
     /// The value of the hidden field `csrf`.
     pub csrf: String,
-    /// What stands above the boxes.
+    /// The heading of the column of check boxes.
     pub heading: &'static str,
-    /// For each row, the name of its box and what the box is called.
+    /// The name and the label of each row's check box.
     pub boxes: Vec<(String, String)>,
-    /// What stands before the buttons.
+    /// The label before the buttons.
     pub label: &'static str,
     /// The buttons: the value of the field `action`, and the text.
     pub buttons: Vec<(&'static str, &'static str)>,
 }
 
-impl Ticks {
+impl RowSelection {
     /// The box of a row.
     #[must_use]
     pub fn of_row(&self, row: &usize) -> Option<&(String, String)> {
@@ -35,7 +35,7 @@ impl Ticks {
 #[derive(Template)]
 #[template(path = "console/link.html")]
 pub struct OneTimeLinkPage<'a> {
-    /// What is around it.
+    /// The frame.
     pub console: ConsoleFrame<'a>,
     /// The heading.
     pub title: String,
@@ -43,7 +43,7 @@ pub struct OneTimeLinkPage<'a> {
     pub login: &'a str,
     /// The link.
     pub link: &'a str,
-    /// What it is for, and until when it can be used.
+    /// The purpose and the expiry of the link.
     pub about: String,
     /// The page of the user.
     pub onwards: Link,

@@ -10,11 +10,11 @@ use crate::http::ui::Frame;
 pub struct DevicePage<'a> {
     /// Language and brand.
     pub frame: Frame<'a>,
-    /// What the request is known by; comes back as the field `flow`.
+    /// The sealed request, returned in the field `flow`.
     pub flow: &'a str,
-    /// The code to begin with; empty for none.
+    /// The initial value of the code, or an empty text.
     pub user_code: &'a str,
-    /// What is wrong with the code.
+    /// The error of the code.
     pub error: Option<&'a str>,
 }
 

@@ -1,4 +1,4 @@
-//! The e-mail address of one's own account: verifying and changing it, and the links that are mailed for it.
+//! The e-mail address of the user's account: verifying and changing it, and the mailed links.
 
 use askama::Template;
 
@@ -13,7 +13,7 @@ pub struct EmailPage<'a> {
     pub frame: Frame<'a>,
     /// The value of the hidden field `csrf`.
     pub csrf: &'a str,
-    /// What has just been done, in the language of the page.
+    /// The notice about the last change, in the language of the page.
     pub notice: Option<&'a str>,
     /// The address, if there is one.
     pub address: Option<&'a str>,
@@ -21,19 +21,19 @@ pub struct EmailPage<'a> {
     pub is_verified: bool,
     /// The address that waits for its confirmation.
     pub pending: Option<&'a str>,
-    /// Whether the server sends mail; without, nothing can be confirmed.
+    /// Whether the server sends mail; otherwise no address can be confirmed.
     pub has_mail: bool,
     /// Whether the sign-in is fresh enough to change anything.
     pub is_fresh: bool,
     /// The address that was typed.
     pub typed: &'a str,
-    /// What is wrong with the address that was typed.
+    /// The error of the entered address.
     pub address_error: Option<&'a str>,
-    /// What is wrong with the code that was typed.
+    /// The error of the entered code.
     pub code_error: Option<&'a str>,
 }
 
-/// What a mailed link about an address does, with the button that does it.
+/// The page of a mailed link about an address, with the button that redeems it.
 #[derive(Template)]
 #[template(path = "email_link.html")]
 pub struct EmailLinkPage<'a> {
@@ -41,7 +41,7 @@ pub struct EmailLinkPage<'a> {
     pub frame: Frame<'a>,
     /// The heading.
     pub title: &'a str,
-    /// What the button does.
+    /// The explanation of the button.
     pub text: String,
     /// The button.
     pub button: &'a str,
@@ -51,7 +51,7 @@ pub struct EmailLinkPage<'a> {
     pub csrf: &'a str,
 }
 
-/// What a mailed link about an address has done.
+/// The result of a mailed link about an address.
 #[derive(Template)]
 #[template(path = "email_link_done.html")]
 pub struct EmailLinkDonePage<'a> {
@@ -59,9 +59,9 @@ pub struct EmailLinkDonePage<'a> {
     pub frame: Frame<'a>,
     /// The heading.
     pub title: &'a str,
-    /// What has happened.
+    /// The result, as text.
     pub text: String,
-    /// Where the user goes on.
+    /// The link to continue.
     pub next: Link,
     /// The same as a text.
     pub next_text: &'a str,

@@ -14,11 +14,11 @@ use crate::oauth::restart::RestartOptions;
 pub struct LoginPage<'a> {
     /// Language and brand.
     pub frame: Frame<'a>,
-    /// What the request is known by; comes back as the field `flow`.
+    /// The sealed request, returned in the field `flow`.
     pub flow: &'a str,
-    /// The login to begin with; empty for none.
+    /// The initial value of the login, or an empty text.
     pub login: &'a str,
-    /// The application that asked, by its name.
+    /// The name of the requesting application.
     pub client_name: Option<&'a str>,
     /// Its logo.
     pub client_logo: Option<&'a Link>,
@@ -26,44 +26,44 @@ pub struct LoginPage<'a> {
     pub passkey: Option<PasskeyForm>,
     /// Why the last try did not work, in the language of the page.
     pub error: Option<&'a str>,
-    /// What was done before, in the language of the page.
+    /// The notice about the previous step, in the language of the page.
     pub notice: Option<&'a str>,
-    /// Whether "stay signed in" is ticked; none where the user has no choice.
+    /// Whether "stay signed in" is ticked; `None` if the user has no choice.
     pub stay: Option<bool>,
-    /// Where a user goes who has forgotten the password; none where mail is off.
+    /// The link to reset a forgotten password; `None` if mail is disabled.
     pub recover: Option<Link>,
-    /// Where a user without an account goes; none where users cannot sign up.
+    /// The link to sign up; `None` if users cannot sign up.
     pub sign_up: Option<Link>,
-    /// How to begin again.
+    /// The links to restart.
     pub restart: &'a RestartOptions,
 }
 
 /// A form that a script shows, runs a ceremony for and sends.
 pub struct PasskeyForm {
-    /// The sealed challenge; comes back as the field `challenge`.
+    /// The sealed challenge, returned in the field `challenge`.
     pub challenge: String,
     /// The options of the ceremony in JSON.
     pub options: String,
 }
 
-/// The form for a new password, which the user chooses before the sign-in goes on. Its policy needs the same
+/// The form for a new password, which the user chooses before the sign-in continues. Its policy needs the same
 /// script.
 #[derive(Template)]
 #[template(path = "new_password.html")]
 pub struct NewPasswordPage<'a> {
     /// Language and brand.
     pub frame: Frame<'a>,
-    /// What the request is known by; comes back as the field `flow`.
+    /// The sealed request, returned in the field `flow`.
     pub flow: &'a str,
-    /// What the sign-in is known by; comes back as the field `challenge`.
+    /// The sealed sign-in, returned in the field `challenge`.
     pub challenge: &'a str,
-    /// The application that asked, by its name.
+    /// The name of the requesting application.
     pub client_name: Option<&'a str>,
-    /// Who is signing in.
+    /// The login of the user.
     pub login: Option<&'a str>,
     /// Why the last try did not work, in the language of the page.
     pub error: Option<&'a str>,
-    /// How to begin again.
+    /// The links to restart.
     pub restart: &'a RestartOptions,
 }
 
@@ -73,11 +73,11 @@ pub struct NewPasswordPage<'a> {
 pub struct EnrolPage<'a> {
     /// Language and brand.
     pub frame: Frame<'a>,
-    /// What the request is known by; comes back as the field `flow`.
+    /// The sealed request, returned in the field `flow`.
     pub flow: &'a str,
-    /// What the sign-in is known by; comes back as the field `challenge`.
+    /// The sealed sign-in, returned in the field `challenge`.
     pub challenge: &'a str,
-    /// The application that asked, by its name.
+    /// The name of the requesting application.
     pub client_name: Option<&'a str>,
     /// The sealed secret.
     pub setup: &'a str,
@@ -85,19 +85,19 @@ pub struct EnrolPage<'a> {
     pub secret: String,
     /// The URI for the app.
     pub otpauth_uri: &'a str,
-    /// The same as a QR code; none where it is too long for one.
+    /// The same as a QR code; `None` if it is too long for one.
     pub qr: Option<QrImage>,
     /// The name that was typed.
     pub name: &'a str,
-    /// Whether the user may put it off.
+    /// Whether the user may postpone it.
     pub may_skip: bool,
-    /// Why the last try did not work, where that is no field's fault.
+    /// The error of the last attempt, if it concerns no field.
     pub error: Option<&'a str>,
-    /// What is wrong with the code.
+    /// The error of the code.
     pub code_error: Option<&'a str>,
-    /// What is wrong with the name.
+    /// The error of the name.
     pub name_error: Option<&'a str>,
-    /// How to begin again.
+    /// The links to restart.
     pub restart: &'a RestartOptions,
 }
 
@@ -107,19 +107,19 @@ pub struct EnrolPage<'a> {
 pub struct VerifyPage<'a> {
     /// Language and brand.
     pub frame: Frame<'a>,
-    /// What the request is known by; comes back as the field `flow`.
+    /// The sealed request, returned in the field `flow`.
     pub flow: &'a str,
-    /// What the sign-in is known by; comes back as the field `challenge`.
+    /// The sealed sign-in, returned in the field `challenge`.
     pub challenge: &'a str,
-    /// The application that asked, by its name.
+    /// The name of the requesting application.
     pub client_name: Option<&'a str>,
-    /// Who is signing in.
+    /// The login of the user.
     pub login: Option<&'a str>,
-    /// The kind of code; comes back as the field `method`.
+    /// The kind of code, returned in the field `method`.
     pub method: &'a str,
     /// Whether it is a recovery code.
     pub is_recovery: bool,
-    /// Whether the account has a code of this kind, so that there is a form for it.
+    /// Whether the account has a code of this kind, and the form is shown.
     pub has_code: bool,
     /// The page for the other kind of code, where the account has both.
     pub other: Option<Link>,
@@ -127,7 +127,7 @@ pub struct VerifyPage<'a> {
     pub passkey: Option<PasskeyForm>,
     /// Why the last code was refused, in the language of the page.
     pub error: Option<&'a str>,
-    /// How to begin again.
+    /// The links to restart.
     pub restart: &'a RestartOptions,
 }
 
@@ -137,26 +137,26 @@ pub struct VerifyPage<'a> {
 pub struct MailedCodePage<'a> {
     /// Language and brand.
     pub frame: Frame<'a>,
-    /// What the request is known by; comes back as the field `flow`.
+    /// The sealed request, returned in the field `flow`.
     pub flow: &'a str,
-    /// What the sign-in is known by; comes back as the field `challenge`.
+    /// The sealed sign-in, returned in the field `challenge`.
     pub challenge: &'a str,
-    /// The application that asked, by its name.
+    /// The name of the requesting application.
     pub client_name: Option<&'a str>,
-    /// Who is signing in.
+    /// The login of the user.
     pub login: Option<&'a str>,
     /// Whether a code was sent.
     pub is_sent: bool,
-    /// What was done, in the language of the page.
+    /// The notice about the previous step, in the language of the page.
     pub notice: Option<&'a str>,
     /// Why the last code was refused, in the language of the page.
     pub error: Option<&'a str>,
-    /// How to begin again.
+    /// The links to restart.
     pub restart: &'a RestartOptions,
 }
 
 impl VerifyPage<'_> {
-    /// What the page asks for.
+    /// The heading, which names the expected code.
     fn title(&self) -> &'static str {
         match (&self.passkey, self.has_code) {
             (None, _) => self.frame.t("verify.title"),

@@ -5,21 +5,21 @@ use askama::Template;
 use crate::http::ui::Frame;
 use crate::oauth::restart::RestartOptions;
 
-/// The question, for when an application asks and cannot prove that it may.
+/// The confirmation of a sign-out that an application requests without proof of the session.
 #[derive(Template)]
 #[template(path = "logout.html")]
 pub struct LogoutConfirmPage<'a> {
     /// Language and brand.
     pub frame: Frame<'a>,
-    /// What the request is known by; comes back as the field `flow`.
+    /// The sealed request, returned in the field `flow`.
     pub flow: &'a str,
-    /// Who is signed in.
+    /// The login of the user.
     pub login: Option<&'a str>,
-    /// The application that asks.
+    /// The requesting application.
     pub client_name: Option<&'a str>,
-    /// What is wrong with the decision, in the language of the page.
+    /// The error of the decision, in the language of the page.
     pub error: Option<&'a str>,
-    /// How to begin again.
+    /// The links to restart.
     pub restart: &'a RestartOptions,
 }
 
@@ -29,7 +29,7 @@ pub struct LogoutConfirmPage<'a> {
 pub struct LoggedOutPage<'a> {
     /// Language and brand.
     pub frame: Frame<'a>,
-    /// The way back to the application.
+    /// The link back to the application.
     pub back: Option<BackLink<'a>>,
 }
 
@@ -37,6 +37,6 @@ pub struct LoggedOutPage<'a> {
 pub struct BackLink<'a> {
     /// A registered address of it.
     pub location: &'a str,
-    /// What it is called.
+    /// The name of the application.
     pub client_name: &'a str,
 }

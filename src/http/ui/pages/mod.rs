@@ -1,7 +1,7 @@
-//! The pages of signing in, consenting, one's account, devices and signing out.
+//! The pages for signing in, consent, the account, devices and signing out.
 //!
-//! Owns one struct for each template: exactly what it shows. Knows no request and calls no use case;
-//! handlers fill the structs and hand them to `ui::page` or `ui::page_with`.
+//! Owns one struct for each template, with exactly its data. Knows no request and calls no use case; handlers fill
+//! the structs and hand them to `ui::page` or `ui::page_with`.
 
 mod account;
 mod answer;
@@ -24,7 +24,7 @@ pub use console::{
     Bar, Block, Cell, Chart, Choice, ConfirmPage, ConsoleFrame, ConsolePage, Fact, Field, Form,
     NavItem, SecretPage, Section, State, Table,
 };
-pub use console_users::{OneTimeLinkPage, Ticks};
+pub use console_users::{OneTimeLinkPage, RowSelection};
 pub use device::{DeviceDonePage, DevicePage};
 pub use email::{EmailLinkDonePage, EmailLinkPage, EmailPage};
 pub use login::{EnrolPage, LoginPage, MailedCodePage, NewPasswordPage, PasskeyForm, VerifyPage};

@@ -1,4 +1,4 @@
-//! What users see and decide about their own data: sign-ins, the login name, the export and the deletion.
+//! The pages about a user's own data: sign-ins, the login name, the export and the deletion.
 
 use askama::Template;
 
@@ -13,7 +13,7 @@ pub struct HistoryPage<'a> {
     pub frame: Frame<'a>,
     /// The sign-ins.
     pub rows: Vec<HistoryRow>,
-    /// Where the next older ones are shown, if there are more.
+    /// The link to older ones, if there are more.
     pub older: Option<Link>,
     /// Whether newer ones than these were left out.
     pub newest: bool,
@@ -21,7 +21,7 @@ pub struct HistoryPage<'a> {
 
 /// A sign-in, or an attempt. Points in time are texts.
 pub struct HistoryRow {
-    /// What came of it.
+    /// The result.
     pub title: &'static str,
     /// Whether it failed.
     pub is_failure: bool,
@@ -41,7 +41,7 @@ pub struct OwnLoginPage<'a> {
     pub frame: Frame<'a>,
     /// The value of the hidden field `csrf`.
     pub csrf: &'a str,
-    /// What has just been done, in the language of the page.
+    /// The notice about the last change, in the language of the page.
     pub notice: Option<&'a str>,
     /// The login name.
     pub login: &'a str,
@@ -49,11 +49,11 @@ pub struct OwnLoginPage<'a> {
     pub is_fresh: bool,
     /// The name that was typed.
     pub typed: &'a str,
-    /// What is wrong with it.
+    /// The error.
     pub error: Option<&'a str>,
 }
 
-/// The export of what is stored about a user.
+/// The export of a user's data.
 #[derive(Template)]
 #[template(path = "export.html")]
 pub struct ExportPage<'a> {
@@ -77,7 +77,7 @@ pub struct DeleteAccountPage<'a> {
     pub login: &'a str,
     /// Whether the sign-in is fresh enough.
     pub is_fresh: bool,
-    /// What is wrong with what was typed, or why the account cannot be deleted.
+    /// The error of the entry, or the reason why the account cannot be deleted.
     pub error: Option<&'a str>,
 }
 

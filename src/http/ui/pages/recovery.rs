@@ -1,5 +1,5 @@
-//! Choosing a new password without the old one: the address, the mailed code, the password; the last one also for
-//! mailed links.
+//! A new password without the old one: the pages for the address, the mailed code and the password. The last also
+//! serves mailed links.
 
 use askama::Template;
 
@@ -13,9 +13,9 @@ use crate::oauth::restart::RestartOptions;
 pub struct RecoverPage<'a> {
     /// Language and brand.
     pub frame: Frame<'a>,
-    /// What the request is known by; comes back as the field `flow`.
+    /// The sealed request, returned in the field `flow`.
     pub flow: &'a str,
-    /// The address to begin with; empty for none.
+    /// The initial value of the address, or an empty text.
     pub email: &'a str,
     /// Why the last try did not work, in the language of the page.
     pub error: Option<&'a str>,
@@ -29,15 +29,15 @@ pub struct RecoverPage<'a> {
 pub struct RecoverCodePage<'a> {
     /// Language and brand.
     pub frame: Frame<'a>,
-    /// What the request is known by; comes back as the field `flow`.
+    /// The sealed request, returned in the field `flow`.
     pub flow: &'a str,
-    /// What the recovery is known by; comes back as the field `challenge`.
+    /// The sealed recovery, returned in the field `challenge`.
     pub challenge: &'a str,
     /// The address that was typed.
     pub address: Option<&'a str>,
     /// Why the last code was refused, in the language of the page.
     pub error: Option<&'a str>,
-    /// Where another mail is asked for.
+    /// The link to request another mail.
     pub again: Link,
 }
 
@@ -50,20 +50,20 @@ pub struct ChoosePasswordPage<'a> {
     pub frame: Frame<'a>,
     /// The heading.
     pub title: &'a str,
-    /// What the form is for.
+    /// The introduction of the form.
     pub intro: &'a str,
-    /// Where it is sent, so that loading the next page again loses nothing.
+    /// The address that the form is sent to, so that reloading the next page loses nothing.
     pub action: Link,
-    /// Names and values that come back with it.
+    /// The hidden fields: names and values.
     pub hidden: Vec<(&'static str, &'a str)>,
     /// The login name of the account.
     pub login: Option<&'a str>,
-    /// Whether a code of the second factor is asked for.
+    /// Whether a code of the second factor is required.
     pub asks_code: bool,
     /// Why the last try did not work, in the language of the page.
     pub error: Option<&'a str>,
     /// Whether that is about the code, not about the password.
     pub is_code_wrong: bool,
-    /// How to begin again.
+    /// The links to restart.
     pub restart: &'a RestartOptions,
 }

@@ -1,4 +1,4 @@
-//! Two-step sign-in: the factors of one's own account, and enrolling one.
+//! Two-step sign-in: the factors of the user's account, and the enrolment of one.
 
 use askama::Template;
 
@@ -15,7 +15,7 @@ pub struct SecurityPage<'a> {
     pub frame: Frame<'a>,
     /// The value of the hidden field `csrf`.
     pub csrf: &'a str,
-    /// What has just been done, in the language of the page.
+    /// The notice about the last change, in the language of the page.
     pub notice: Option<&'a str>,
     /// Whether the sign-in is fresh enough to change anything.
     pub is_fresh: bool,
@@ -54,7 +54,7 @@ impl Passkeys {
 
 /// A factor. Points in time are texts.
 pub struct FactorRow {
-    /// Its id, which comes back as the field `id`.
+    /// Its id, returned in the field `id`.
     pub id: String,
     /// Its name.
     pub name: String,
@@ -72,7 +72,7 @@ pub struct RemoveFactorPage<'a> {
     pub frame: Frame<'a>,
     /// The value of the hidden field `csrf`.
     pub csrf: &'a str,
-    /// The id of the factor, which comes back as the field `id`.
+    /// The id of the factor, returned in the field `id`.
     pub id: String,
     /// Its name.
     pub name: &'a str,
@@ -92,15 +92,15 @@ pub struct TotpSetupPage<'a> {
     pub secret: String,
     /// The URI for the app.
     pub otpauth_uri: &'a str,
-    /// The same as a QR code; none where it is too long for one.
+    /// The same as a QR code; `None` if it is too long for one.
     pub qr: Option<QrImage>,
     /// The name that was typed.
     pub name: &'a str,
-    /// Why the last try did not work, where that is no field's fault.
+    /// The error of the last attempt, if it concerns no field.
     pub error: Option<&'a str>,
-    /// What is wrong with the code.
+    /// The error of the code.
     pub code_error: Option<&'a str>,
-    /// What is wrong with the name.
+    /// The error of the name.
     pub name_error: Option<&'a str>,
 }
 
@@ -112,7 +112,7 @@ pub struct RecoveryCodesPage<'a> {
     pub frame: Frame<'a>,
     /// The value of the hidden field `csrf`.
     pub csrf: &'a str,
-    /// What has just been done besides.
+    /// The notice about the last change.
     pub notice: Option<&'a str>,
     /// The codes.
     pub codes: Vec<String>,

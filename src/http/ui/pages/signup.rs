@@ -14,11 +14,11 @@ use crate::oauth::restart::RestartOptions;
 pub struct SignupEmailPage<'a> {
     /// Language and brand.
     pub frame: Frame<'a>,
-    /// What the request is known by; comes back as the field `flow`.
+    /// The sealed request, returned in the field `flow`.
     pub flow: &'a str,
-    /// The application that asked, by its name.
+    /// The name of the requesting application.
     pub client_name: Option<&'a str>,
-    /// The address to begin with; empty for none.
+    /// The initial value of the address, or an empty text.
     pub email: &'a str,
     /// Why the last try did not work, in the language of the page.
     pub error: Option<&'a str>,
@@ -32,17 +32,17 @@ pub struct SignupEmailPage<'a> {
 pub struct SignupCodePage<'a> {
     /// Language and brand.
     pub frame: Frame<'a>,
-    /// What the request is known by; comes back as the field `flow`.
+    /// The sealed request, returned in the field `flow`.
     pub flow: &'a str,
-    /// What the sign-up is known by; comes back as the field `challenge`.
+    /// The sealed sign-up, returned in the field `challenge`.
     pub challenge: &'a str,
-    /// The application that asked, by its name.
+    /// The name of the requesting application.
     pub client_name: Option<&'a str>,
     /// Where the mail went.
     pub address: &'a str,
     /// Why the last code was refused, in the language of the page.
     pub error: Option<&'a str>,
-    /// Where another mail is asked for.
+    /// The link to request another mail.
     pub again: Link,
 }
 
@@ -52,13 +52,13 @@ pub struct SignupCodePage<'a> {
 pub struct SignupAccountPage<'a> {
     /// Language and brand.
     pub frame: Frame<'a>,
-    /// The application that asked, by its name.
+    /// The name of the requesting application.
     pub client_name: Option<&'a str>,
-    /// Where the form is sent, so that loading the next page again loses nothing.
+    /// The address that the form is sent to, so that reloading the next page loses nothing.
     pub action: Link,
-    /// Names and values that come back with it.
+    /// The hidden fields: names and values.
     pub hidden: Vec<(&'static str, &'a str)>,
-    /// The proven address; none where none is asked for.
+    /// The verified address; `None` if none is required.
     pub address: Option<&'a str>,
     /// Whether the login has to be an e-mail address.
     pub is_address_required: bool,
@@ -70,15 +70,15 @@ pub struct SignupAccountPage<'a> {
     pub terms_url: Option<&'a str>,
     /// Whether the user has ticked that they are accepted.
     pub accepts_terms: bool,
-    /// What is wrong.
+    /// The errors.
     pub errors: AccountErrors<'a>,
     /// For users who have an account.
     pub sign_in: Link,
-    /// How to begin again.
+    /// The links to restart.
     pub restart: &'a RestartOptions,
 }
 
-/// What is wrong with the form of an account, in the language of the page.
+/// The errors of the form of an account, in the language of the page.
 #[derive(Default)]
 pub struct AccountErrors<'a> {
     /// With the login.
@@ -89,7 +89,7 @@ pub struct AccountErrors<'a> {
     pub name: Option<&'a str>,
     /// With the box.
     pub terms: Option<&'a str>,
-    /// With none of the fields.
+    /// An error that concerns no field.
     pub other: Option<Cow<'a, str>>,
 }
 
@@ -102,7 +102,7 @@ impl AccountErrors<'_> {
             || self.terms.is_some()
     }
 
-    /// The field that has the focus: the first that is wrong, else the first that is empty.
+    /// The field that has the focus: the first with an error, else the first empty one.
     const fn focus(&self, login: &str) -> &'static str {
         match self {
             Self { login: Some(_), .. } => "login",

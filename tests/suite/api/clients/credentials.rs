@@ -154,7 +154,7 @@ async fn public_keys_are_kept_and_private_ones_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_secret_is_said_once_and_found_nowhere_in_the_database() {
+async fn a_secret_is_returned_once_and_not_stored() {
     let place = Place::on(Backend::Sqlite).await;
     let mut secrets = vec![place.shop().await.string("client_secret")];
     secrets.push(place.rotate("shop", Value::Null).await.string("client_secret"));

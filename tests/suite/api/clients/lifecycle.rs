@@ -27,7 +27,7 @@ async fn an_api_that_is_gone_hinders_no_other_change() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_disabled_client_is_nobody_until_it_is_enabled() {
+async fn a_disabled_client_cannot_authenticate_until_it_is_enabled() {
     on_both("disabled clients", async |backend| {
         let place = Place::on(backend).await;
         let secret = place.shop().await.string("client_secret");

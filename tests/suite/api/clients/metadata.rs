@@ -362,7 +362,7 @@ async fn id_tokens_can_be_signed_with_what_was_chosen() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_scheme_anybody_can_claim_is_warned_of() {
+async fn a_scheme_that_any_app_can_claim_is_warned_of() {
     let place = Place::on(Backend::Sqlite).await;
     let body = json!({"client_id": "app", "name": "x", "type": "native",
         "redirect_uris": ["myapp://cb", "myapp://other", "com.example.app:/cb"],

@@ -58,7 +58,7 @@ async fn an_address_is_changed_by_the_code_that_went_to_the_new_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_address_that_was_never_verified_is_confirmed_and_told_nothing() {
+async fn an_unverified_previous_address_gets_no_notice() {
     on_both("own address: verify", async |backend| {
         let place = MailingServer::start(backend).await;
         let (_, tokens) = place.unverified("ada", Some(ADA)).await;
@@ -106,7 +106,7 @@ async fn a_link_confirms_in_any_browser_and_signs_none_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_an_address_is_refused_and_what_waits_can_be_given_up() {
+async fn an_invalid_address_is_refused_and_a_pending_one_can_be_cancelled() {
     on_both("own address: refused and cancelled", async |backend| {
         let place = MailingServer::start(backend).await;
         place.user("ada", ADA).await;
@@ -164,7 +164,7 @@ async fn a_login_that_looks_like_an_address_blocks_no_one_from_proving_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_an_administrator_changes_voids_codes_and_is_told_to_the_address_before() {
+async fn a_change_by_an_administrator_revokes_codes_and_notifies_the_previous_address() {
     on_both("own address: administrator", async |backend| {
         let place = MailingServer::start(backend).await;
         let ada = place.user("ada", ADA).await;

@@ -137,7 +137,7 @@ async fn the_pages_lead_from_a_forgotten_password_back_to_the_sign_in() {
         let form = tia.get(&format!("/recover?flow={flow}")).await;
         assert_eq!(field(&form.is(200).text, "flow"), flow);
         let bad = tia.post("/recover", &[("flow", &flow), ("email", "tia")]).await;
-        assert!(bad.is(422).text.contains("not an e-mail address"), "{}", bad.text);
+        assert!(bad.is(422).text.contains("not a valid e-mail address"), "{}", bad.text);
         let sent = tia.post("/recover", &[("flow", &flow), ("email", ADA)]).await;
         let page = tia.get(&tia.below_base(sent.is(303).header("location"))).await;
         let challenge = field(&page.is(200).text, "challenge");

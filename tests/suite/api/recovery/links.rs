@@ -46,7 +46,7 @@ async fn a_link_is_redeemed_once_by_the_form_of_its_page() {
         assert!(login.is(200).text.contains("Your password was saved."), "{}", login.text);
         let second = ada.post(&path, &[("csrf", &csrf), ("new_password", "yet another one")]).await;
         // It says what happened and offers a new one.
-        assert!(second.is(404).text.contains("Ask for a new one"), "{}", second.text);
+        assert!(second.is(404).text.contains("Request a new one"), "{}", second.text);
         assert!(second.text.contains("/recover\""), "{}", second.text);
         assert_eq!(place.server.try_login("ada", NEW).await.status, 200);
         for bad in ["x", &"A".repeat(43), &"A".repeat(5_000)] {

@@ -219,7 +219,7 @@ async fn neither_the_database_nor_the_log_has_a_code_or_a_link() {
     let asked = client.post(format!("{}/v1/recovery", process.base));
     let asked = asked.json(&json!({ "email": ADA })).send().await.unwrap();
     assert_eq!(asked.status(), 202);
-    until("it waits", async || process.log().contains("a mail waits for another try")).await;
+    until("it waits", async || process.log().contains("a mail waits for another attempt")).await;
     let files: Vec<Vec<u8>> = std::fs::read_dir(launch.database().parent().unwrap())
         .unwrap()
         .map(|entry| std::fs::read(entry.unwrap().path()).unwrap())

@@ -13,7 +13,7 @@ use crate::support::second_factors::{Authenticator, log_in_with};
 use crate::support::server::{Options, PASSWORD, Tokens};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_removed_factor_ends_every_other_session_and_counts_in_this_one_no_more() {
+async fn a_removed_factor_ends_every_other_session_and_lowers_this_one() {
     on_both("removed factor", async |backend| {
         let place = place(backend).await;
         let server = &place.server;

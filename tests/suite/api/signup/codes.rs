@@ -154,7 +154,7 @@ async fn five_wrong_codes_void_a_code_and_ten_minutes_end_it() {
 
 /// The proof stays for the time that choosing a login takes.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_taken_login_is_told_after_the_proof_only_and_costs_no_try() {
+async fn a_taken_login_is_reported_only_after_verification_and_costs_no_attempt() {
     on_both("sign-up: login taken", async |backend| {
         let place = verified(backend, &[]).await;
         place.user("ada", ADA).await;

@@ -199,7 +199,7 @@ async fn rows_of_sessions(bench: &mut Bench) {
     let report = bench.ask(&tokens.access, at(ended - TimeSpan::from_secs(1))).await;
     is_good(&report);
     let note = check(&report, "session")["detail"].as_str().unwrap().to_owned();
-    assert!(note.contains("alive then") && note.contains(&ended.rfc3339()), "{note}");
+    assert!(note.contains("active then") && note.contains(&ended.rfc3339()), "{note}");
     let report = bench.ask(&tokens.refresh, json!({})).await;
     assert_eq!(check(&report, "genuine")["ok"], true, "{report:#}");
     assert_eq!(check(&report, "session")["code"], "session_ended", "{report:#}");

@@ -216,7 +216,7 @@ async fn asking_changes_nothing() {
 /// Whatever is changed about a good token: never a fault, and never called good where our own
 /// endpoint refuses it.
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_called_good_that_is_refused() {
+async fn the_diagnosis_calls_no_refused_token_valid() {
     let mut bench = Bench::on(Backend::Sqlite).await;
     let ada = bench.server.login("ada").await;
     let issuer = json!({ "audience": bench.server.base });
@@ -278,7 +278,7 @@ async fn requests_that_are_no_question_are_refused() {
 
 /// What another server made says so itself, though nobody here vouches for it.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_of_another_server_is_told_apart() {
+async fn a_token_of_another_server_is_recognised() {
     let mut here = Bench::on(Backend::Sqlite).await;
     let there = Options::on(Backend::Sqlite).start().await;
     there.register("ada").await;

@@ -111,7 +111,7 @@ async fn a_client_and_an_api_are_the_same_everywhere() {
 
 /// Not soon: with the next request.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_user_who_is_disabled_is_out_everywhere_at_once() {
+async fn disabling_a_user_ends_every_session_at_once() {
     let Some(replicas) = Replicas::start("users of two processes", 2).await else { return };
     let root = administer(&replicas.at(0)).await;
     for round in 0..4 {

@@ -126,7 +126,7 @@ async fn each_client_is_told_once_of_each_session() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_dies_while_telling_leaves_it_to_the_others() {
+async fn notices_of_a_killed_process_are_delivered_by_the_others() {
     let Some(mut replicas) = Replicas::start("a death while telling", 2).await else { return };
     let mut connection = PgConnection::connect(&replicas.database).await.unwrap();
     let client = Client::start(false).await;

@@ -53,7 +53,7 @@ async fn a_certificate_that_ends_soon_is_warned_of_at_the_start_and_on_reload() 
     let soon = end_of_certificate(&metrics).await;
     assert!(make(&folder, 60));
     server.signal(Signal::HUP);
-    until("it is read again", async || server.log().contains("were read again")).await;
+    until("it is read again", async || server.log().contains("were reloaded")).await;
     until("the metric follows", async || end_of_certificate(&metrics).await > soon + 40 * 86_400)
         .await;
     assert_eq!(warnings(&server), 1, "a good certificate was warned of");

@@ -36,7 +36,7 @@ async fn a_full_disk_at_the_start_passes_and_never_asks_for_a_backup() {
     stop(server).await;
 
     small.fill();
-    let text = is_refused(launch.try_start().await, 75, &["disk is full", "Make room"]);
+    let text = is_refused(launch.try_start().await, 75, &["disk is full", "Free some space"]);
     assert!(!text.contains("backup"), "{text}");
     let (code, text) = run(&launch, &["user", "list"]);
     assert_eq!(code, Some(75), "{text}");

@@ -57,7 +57,7 @@ async fn world_access_to_own_files_is_taken_away_with_one_warning() {
 
 /// A directory that other files lie in is not Signet's to close; nor is one like /tmp.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_directory_that_is_shared_is_told_and_left() {
+async fn a_shared_directory_is_reported_and_not_changed() {
     let launch = Launch::new();
     drop(launch.start().await);
     let data = launch.dir.path().join("data");

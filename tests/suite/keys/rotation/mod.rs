@@ -70,7 +70,7 @@ async fn audited(server: &Server, admin: &Tokens, kind: &str) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_goes_through_its_life_and_nobody_is_hurt() {
+async fn a_key_rotation_interrupts_no_session() {
     on_both("rotation", async |backend| {
         let server = Server::start(backend).await;
         server.register("ada").await;

@@ -40,7 +40,7 @@ async fn what_a_person_allows_is_in_the_audit_trail() {
 
 /// Guessing a secret is written down, folded, and names no client there is not.
 #[tokio::test(flavor = "multi_thread")]
-async fn who_fails_to_be_a_client_is_in_the_audit_trail() {
+async fn failed_client_authentication_is_in_the_audit_trail() {
     let (server, root) = set().await;
     let app = App::register(&server, &root, json!({"type": "web"})).await;
     let wrong = App { secret: Some("scs_wrong".to_owned()), ..app.clone() };

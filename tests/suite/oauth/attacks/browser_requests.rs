@@ -12,7 +12,7 @@ use super::{API, set};
 
 /// Any page can send a browser to the place where one logs out; none logs anybody out by it.
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_is_logged_out_by_somebody_elses_page() {
+async fn a_foreign_page_cannot_log_a_user_out() {
     let (server, root) = set().await;
     let bye = "https://app.example.com/bye";
     let app = json!({"type": "spa", "post_logout_redirect_uris": [bye]});

@@ -13,7 +13,7 @@ use crate::support::{Backend, Server};
 use super::{DEVICE, set};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_device_waits_until_somebody_decides() {
+async fn a_device_waits_until_the_user_decides() {
     let (server, root, _) = set().await;
     let device = json!({"type": "native", "grant_types": [DEVICE, "refresh_token"]});
     let device = App::register(&server, &root, device).await;

@@ -190,7 +190,7 @@ async fn speak(server: &Server, service: &App, proof: Option<&str>) -> Answer {
 
 /// A restart forgets no proof, and whoever checks a token is told which key it is bound to.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_proof_is_remembered_and_a_key_is_told() {
+async fn a_proof_cannot_be_replayed_and_its_key_is_returned() {
     let dir = Arc::new(tempfile::tempdir().unwrap());
     let server = Options::on(Backend::Sqlite).start_in(Arc::clone(&dir)).await;
     let root = server.administrator("root").await;
@@ -230,7 +230,7 @@ async fn a_proof_is_remembered_and_a_key_is_told() {
 
 /// A wrong `dpop_jkt` is told to the client, not found out at the token endpoint.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thumbprint_that_is_none_is_said_at_once() {
+async fn an_invalid_thumbprint_is_refused_at_once() {
     let (server, _, app) = set(Backend::Sqlite).await;
     let ada = Person::new(&server, "ada");
     for wrong in ["x", &"A".repeat(42), &"A".repeat(44), &"+".repeat(43), &"A".repeat(5_000)] {

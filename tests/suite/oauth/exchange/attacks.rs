@@ -68,7 +68,7 @@ fn claims(answer: &Answer) -> Value {
 
 /// What a person allowed for one API says nothing about another.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_application_cannot_allow_itself_what_nobody_was_asked() {
+async fn an_application_gets_no_scope_without_consent() {
     let (server, _, app) = set().await;
     let access = user_token(&server, &app, None).await;
     let same = exchange(&server, &app, &access, &[("resource", API), ("scope", "read")]).await;

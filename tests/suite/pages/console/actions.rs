@@ -66,7 +66,7 @@ async fn users_are_changed_after_a_question() {
         server.try_login("ada", PASSWORD).await.is_problem(401, "password_change_required");
 
         let wrong = confirm(&root, &path("delete"), &[("typed", "bob")]).await;
-        assert!(wrong.is(422).text.contains("The login name that was typed is another one."));
+        assert!(wrong.is(422).text.contains("The typed login name is not that of this user."));
         let done = confirm(&root, &path("delete"), &[("typed", "ada")]).await;
         assert!(done.is(303).header("location").ends_with("/admin/users?done=deleted"));
         root.get(&format!("/admin/users/{id}")).await.is(404);

@@ -48,7 +48,7 @@ async fn the_overview_says_whether_the_last_day_was_normal() {
         let server = started(backend).await;
         let root = administrator(&server).await;
         let page = root.get("/admin").await;
-        assert!(page.is(200).text.contains("no numbers of the days before"), "{}", page.text);
+        assert!(page.is(200).text.contains("no numbers for the previous days"), "{}", page.text);
         for _ in 0..6 {
             server.advance(TimeSpan::from_days(1));
             for _ in 0..12 {

@@ -108,7 +108,7 @@ async fn a_question_about_ticked_users_checks_what_it_is_given() {
         let id = id_of(&root, "ada").await;
         let none = tick(&root, "disable", &[]).await;
         let to = root.below_base(none.is(303).header("location"));
-        assert!(root.get(&to).await.is(200).text.contains("Tick at least one user"));
+        assert!(root.get(&to).await.is(200).text.contains("Select at least one user"));
         let made_up: Vec<String> =
             (0..101).map(|n| format!("00000000-0000-7000-8000-{n:012}")).collect();
         let made_up: Vec<&str> = made_up.iter().map(String::as_str).collect();

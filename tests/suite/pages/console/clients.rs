@@ -149,7 +149,7 @@ async fn the_connection_has_scopes_that_can_be_requested() {
             assert!(connect.contains(&format!("resource={api}")), "{id}: {connect}");
             assert!(!connect.contains("All that its APIs"), "{id}: {connect}");
         }
-        let hint = "asked for consent";
+        let hint = "on the consent page";
         let form = root.get("/admin/clients/new?type=web").await;
         assert!(form.is(200).text.contains(hint), "{}", form.text);
         let form = root.get("/admin/clients/new?type=service").await;

@@ -49,7 +49,7 @@ async fn an_old_sign_in_is_renewed_before_a_form_is_filled_in() {
 /// A form whose result is kept answers its sender with it, as long as the sender may do the same: an administrator who
 /// was demoted in the meantime is refused.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_kept_result_is_for_those_who_may_still_do_it() {
+async fn a_stored_form_result_needs_the_right_to_the_action() {
     on_both("console: kept forms", async |backend| {
         let server = started(backend).await;
         let second = server.administrator("second").await;
@@ -77,7 +77,7 @@ async fn a_kept_result_is_for_those_who_may_still_do_it() {
 /// A value of the form that is none of its choices, and a name that no object has, are mistakes of their field, which
 /// says so; the page does not say that an empty field was ignored.
 #[tokio::test(flavor = "multi_thread")]
-async fn mistakes_are_said_beside_their_field() {
+async fn errors_are_shown_beside_their_field() {
     on_both("console: mistakes of fields", async |backend| {
         let server = started(backend).await;
         let root = administrator(&server).await;

@@ -82,7 +82,7 @@ async fn filters_that_name_nothing_lead_to_the_search() {
         for list in ["/admin/sessions", "/admin/audit"] {
             let refused = root.get(&format!("{list}?user=ad")).await;
             let text = &refused.is(422).text;
-            assert!(text.contains("Type the whole login name"), "{list}: {text}");
+            assert!(text.contains("Enter the whole login name"), "{list}: {text}");
             assert!(text.contains("href=\"/admin/search?q=ad\""), "{list}: {text}");
             let none = root.get(&format!("{list}?client=Shop")).await;
             let text = &none.is(200).text;

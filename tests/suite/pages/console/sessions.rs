@@ -33,7 +33,7 @@ async fn sessions_are_found_by_user_application_and_time() {
         assert!(found.text.contains("signet session list --user ada --since 1h"), "{}", found.text);
         assert!(
             found.text.contains("Remove filter “User: ada”")
-                && !found.text.contains("End all that")
+                && !found.text.contains("End all matches")
         );
         assert_eq!(rows(&root.get("/admin/sessions?client=signet").await), 2);
         let wrong = root.get("/admin/sessions?since=yesterday").await;
@@ -41,7 +41,7 @@ async fn sessions_are_found_by_user_application_and_time() {
         root.get("/admin/sessions?user=nobody").await.is(422);
         let id = id_of(&root, "ada").await;
         let found = root.get("/admin/sessions?user=ada").await;
-        let all = format!("href=\"/admin/users/{id}/end-sessions\">End all that match: 2 sessions");
+        let all = format!("href=\"/admin/users/{id}/end-sessions\">End all matches: 2 sessions");
         assert!(found.text.contains(&all), "{}", found.text);
     })
     .await;
@@ -67,7 +67,7 @@ async fn all_sessions_of_an_application_end_after_a_count() {
         let found = root.get("/admin/sessions?client=shop").await;
         assert_eq!(rows(&found), 2, "{}", found.text);
         let path = "/admin/clients/shop/end-sessions";
-        let all = format!("href=\"{path}\">End all that match: 2 sessions");
+        let all = format!("href=\"{path}\">End all matches: 2 sessions");
         assert!(found.text.contains(&all), "{}", found.text);
         let question = root.get(path).await;
         for text in ["This ends 2 sessions.", "signet session revoke --client shop", "Cancel"] {

@@ -83,7 +83,7 @@ fn arrows_point_down() {
 }
 
 #[test]
-fn what_has_a_room_stays_in_it() {
+fn a_fitting_text_is_not_shortened() {
     approve(&rooms::remarks(&source::files("src")));
 }
 

@@ -223,7 +223,7 @@ async fn every_choice_comes_back_and_can_be_taken_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_api_held_for_a_change_is_nobody_elses_until_the_end() {
+async fn an_api_locked_for_a_change_stays_locked_until_the_end() {
     on_both_stores("apis: held", async |db| {
         let mut stored = choosy(row_id(0));
         assert!(commit(&db, async |tx| apis::insert(tx, &stored).await).await);

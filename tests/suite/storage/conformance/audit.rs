@@ -30,7 +30,7 @@ async fn trail(db: &Db, user: Option<UserId>) -> Vec<StoredEvent> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_comes_back_with_all_it_says() {
+async fn an_event_is_read_back_completely() {
     on_both_stores("audit: round trip", async |db| {
         let (actor, subject, session) = (user_id(0), user_id(0), session_id(0));
         let key = AdminKeyId::from_uuid(user_id(1).uuid());

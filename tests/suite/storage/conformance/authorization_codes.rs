@@ -31,7 +31,7 @@ async fn gave(db: &Db, code: &TokenHash) -> Option<SessionId> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_code_gives_once_what_it_stands_for() {
+async fn a_code_is_redeemed_once() {
     on_both_stores("codes: round trip", async |db| {
         let ada = user(&db, "ada").await;
         // Whether it is too late is for others to decide.
@@ -77,7 +77,7 @@ async fn a_request_is_answered_with_one_code() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_is_first_answers_a_request_and_redeems_its_code() {
+async fn a_request_is_answered_and_its_code_redeemed_exactly_once() {
     on_both_stores("codes: races", async |db| {
         let ada = user(&db, "ada").await;
         let allowed = authorization(ada);

@@ -118,7 +118,7 @@ async fn an_ending_is_the_rows_an_event_and_a_revocation() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_branches_of_a_session_that_goes_on_end_unless_they_may_go_on() {
+async fn branches_end_with_their_session_unless_offline() {
     on_both_stores("branches: offline", async |db| {
         let ada = user(&db, "ada").await;
         let mut offline = session(ada);

@@ -261,7 +261,7 @@ async fn rows_that_cannot_be_read_are_faults() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_users_log_ins_are_listed_while_they_live_and_belong_to_nobody_else() {
+async fn a_user_sees_only_their_own_active_sign_ins() {
     on_both_stores("log-ins of one user", async |db| {
         let (ada, bob) = (user(&db, "ada").await, user(&db, "bob").await);
         let device = Device::new("agent/1", "192.0.2.1".parse().ok());

@@ -143,7 +143,7 @@ async fn a_taken_name_keeps_its_first_client() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_held_for_a_change_is_nobody_elses_until_the_end() {
+async fn a_client_locked_for_a_change_stays_locked_until_the_end() {
     on_both_stores("clients: held", async |db| {
         let mut stored = bare(0, "shop");
         assert!(insert(&db, &stored).await);
@@ -166,7 +166,7 @@ async fn a_client_held_for_a_change_is_nobody_elses_until_the_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_goes_with_what_it_was_allowed_and_nobody_elses() {
+async fn deleting_a_client_removes_only_its_own_grants() {
     on_both_stores("clients: delete", async |db| {
         let ada = user(&db, "ada").await;
         for (secs, client_id) in [(0, "shop"), (1, "desk")] {

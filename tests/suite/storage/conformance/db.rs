@@ -94,7 +94,7 @@ fn failed() -> Result<(), Failure> {
 }
 
 #[tokio::test]
-async fn a_database_that_says_nothing_is_given_up_at_the_deadline() {
+async fn an_unresponsive_database_is_abandoned_at_the_deadline() {
     let at_once = Instant::now();
     let silent =
         db::with_deadline::<()>(at_once, "asking", std::future::pending()).await.unwrap_err();
@@ -142,7 +142,7 @@ async fn a_transaction_begins_by_its_deadline_and_keeps_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_waits_longer_than_their_patience_for_a_turn() {
+async fn a_wait_for_a_turn_ends_at_its_deadline() {
     on_both_stores("db: patience", async |db| {
         // With all the time there is: what is refused below is refused because these are held.
         let mut held = vec![db.begin().await.unwrap()];
@@ -207,7 +207,7 @@ async fn a_checkpoint_empties_the_log_and_keeps_the_data() {
 /// There is always something that the checkpoint has not seen: a transaction is open when it begins, and
 /// committed once it has moved what there was.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_log_that_is_always_written_to_begins_anew() {
+async fn a_write_ahead_log_under_constant_writes_is_reset() {
     /// It is long at 16 MiB: a round of these is longer.
     const PIECE: usize = 4 << 20;
     const PIECES: usize = 5;
@@ -284,7 +284,7 @@ async fn a_database_that_is_not_there_is_not_opened() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deadlock_is_told_from_other_faults() {
+async fn a_deadlock_is_distinguished_from_other_faults() {
     on_both_stores("db: deadlock", async |db| {
         assert!(!is_deadlock(&Fault::internal("no database was asked")));
         for name in ["a", "b"] {
@@ -308,7 +308,7 @@ async fn a_deadlock_is_told_from_other_faults() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn statements_are_counted_where_somebody_counts() {
+async fn statements_are_counted_inside_a_counter() {
     on_both_stores("counting statements", async |db| {
         let ((), none) = db::counted(async {}).await;
         assert_eq!(none, 0);
@@ -326,7 +326,7 @@ async fn statements_are_counted_where_somebody_counts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_says_who_we_are_and_a_file_says_nothing() {
+async fn the_role_comes_from_the_server_and_is_absent_for_a_file() {
     on_both_stores("db: facts", async |db| {
         let facts = db.server_facts().await.unwrap();
         assert_eq!(facts.is_none(), db.is_sqlite());

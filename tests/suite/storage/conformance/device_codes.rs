@@ -127,7 +127,7 @@ async fn a_device_is_decided_once_and_in_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_is_first_decides_and_redeems() {
+async fn a_device_code_is_decided_and_redeemed_exactly_once() {
     on_both_stores("devices: races", async |db| {
         let (ada, bob) = (user(&db, "ada").await, user(&db, "bob").await);
         for round in 0..5 {
@@ -255,7 +255,7 @@ async fn a_device_that_cannot_be_read_is_a_fault() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_user_allowed_devices_of_a_client_can_be_voided() {
+async fn device_approvals_of_a_client_can_be_revoked() {
     on_both_stores("devices: void", async |db| {
         let (ada, bob) = (user(&db, "ada").await, user(&db, "bob").await);
         for (number, code, owner) in [(1, "BCDFGHJK", ada), (2, "LMNPQRST", bob)] {
@@ -275,7 +275,7 @@ async fn what_a_user_allowed_devices_of_a_client_can_be_voided() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_users_allowed_devices_from_before_a_time_can_be_voided() {
+async fn device_approvals_before_a_time_can_be_revoked() {
     on_both_stores("devices: void by time", async |db| {
         let ada = user(&db, "ada").await;
         for (number, code) in [(1, "BCDFGHJK"), (2, "LMNPQRST")] {

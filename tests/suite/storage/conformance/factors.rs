@@ -198,7 +198,7 @@ async fn only_a_live_session_of_the_user_as_they_are_now_is_raised() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_session_says_of_its_authentication_can_be_replaced() {
+async fn the_authentication_of_a_session_can_be_replaced() {
     on_both_stores("factors: of sessions", async |db| {
         let ada = user(&db, "ada").await;
         let session = opened(&db, session(ada)).await;

@@ -201,7 +201,7 @@ async fn counters_networks_and_links_go_when_their_time_is_over() {
 /// What a clock that was ahead has stored is not valid, and does not stay until its time. What keeps something
 /// from being used twice does.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_ends_later_than_it_may_goes_and_ids_that_count_once_stay() {
+async fn rows_with_impossible_expiry_are_deleted_and_spent_ids_stay() {
     on_both_stores("housekeeping: a clock that was ahead", async |db| {
         let ada = user(&db, "ada").await;
         for secs in [1, 2, 3, 90, 91, 92] {

@@ -31,7 +31,7 @@ async fn left(db: &Db, pseudonym: &[u8]) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tries_are_counted_up_to_the_limit_and_anew_after_the_window() {
+async fn attempts_are_counted_up_to_the_limit_and_reset_after_the_window() {
     on_both_stores("limits: window", async |db| {
         for round in 0..2 {
             let start = round * 60;

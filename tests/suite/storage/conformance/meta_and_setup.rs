@@ -104,7 +104,7 @@ async fn only_one_at_a_time(db: &Db, hold: impl AsyncFn(&mut Tx) -> Result<(), F
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_link_is_good_until_it_expires() {
+async fn a_link_is_valid_until_it_expires() {
     on_both_stores("setup: expiry", async |db| {
         let link = hash(1);
         make_link(&db, &link).await;

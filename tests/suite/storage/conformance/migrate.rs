@@ -73,7 +73,7 @@ async fn processes_that_migrate_at_once_wait_for_each_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_somebody_works_on_is_migrated_another_time() {
+async fn a_migration_is_refused_while_the_database_is_in_use() {
     on_both_places("migrate: busy", async |place| {
         let one = place.connect().await;
         let two = place.connect_for(Deadlines::IN_SERVICE).await;

@@ -63,7 +63,7 @@ async fn several_rows_are_read_at_once_and_missing_ones_are_absent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_user_is_comes_with_the_session_and_is_looked_into_on_demand() {
+async fn user_attributes_come_with_the_session_and_are_decoded_on_demand() {
     on_both_stores("rotation: subjects", async |db| {
         let (ada, bob) = (user(&db, "ada").await, user(&db, "bob").await);
         let (one, two) = (opened(&db, session(ada)).await, opened(&db, session(bob)).await);
@@ -83,7 +83,7 @@ async fn what_a_user_is_comes_with_the_session_and_is_looked_into_on_demand() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_row_that_does_not_decode_spoils_nobody_elses() {
+async fn a_row_that_does_not_decode_fails_only_its_own_request() {
     on_both_stores("rotation: broken rows", async |db| {
         let ada = user(&db, "ada").await;
         let (good, bad) = (opened(&db, session(ada)).await, opened(&db, session(ada)).await);

@@ -41,7 +41,7 @@ async fn many_are_read_as_each_alone_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn everybody_who_asks_gets_his_own_answer() {
+async fn each_caller_gets_its_own_result() {
     on_both_stores("lookup: callers", async |db| {
         let ada = user(&db, "ada").await;
         let mut all = Vec::new();
@@ -70,7 +70,7 @@ async fn everybody_who_asks_gets_his_own_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_is_told_what_was_true_before_he_asked() {
+async fn a_result_is_never_older_than_the_request() {
     on_both_stores("lookup: freshness", async |db| {
         let ada = user(&db, "ada").await;
         let lookup = std::sync::Arc::new(SessionLoader::start(db.clone()));

@@ -44,7 +44,7 @@ async fn an_id_is_spent_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_taken_back_was_not_spent() {
+async fn a_rolled_back_id_is_not_spent() {
     on_both_stores("spent: rollback", async |db| {
         let mut tx = db.begin().await.unwrap();
         assert!(spent_ids::spend(&mut tx, &hash(1), after(60)).await.unwrap());
@@ -57,7 +57,7 @@ async fn what_is_taken_back_was_not_spent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_is_first_spends_an_id() {
+async fn an_id_is_spent_exactly_once() {
     on_both_stores("spent: race", async |db| {
         for round in 0..10 {
             let id = hash(round);

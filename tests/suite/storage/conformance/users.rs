@@ -93,7 +93,7 @@ async fn a_user_without_name_and_password_has_neither() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_user_nobody_made_is_not_found() {
+async fn a_user_that_was_never_created_is_not_found() {
     on_both_stores("users: missing", async |db| {
         user(&db, "ada").await;
         let (link, nobody) = (&mut reader(&db).await, user_id(0));
@@ -146,7 +146,7 @@ async fn a_taken_login_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn look_alikes_keep_each_other_out_whoever_is_first() {
+async fn look_alikes_exclude_each_other_in_either_order() {
     on_both_stores("users: look-alikes", async |db| {
         let latin = login("paypal");
         let cyrillic = login("p\u{430}ypal");
@@ -186,7 +186,7 @@ async fn a_skeleton_is_shared_by_ascii_logins_until_the_last_is_gone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn deleting_a_user_takes_its_sessions_and_nobody_elses() {
+async fn deleting_a_user_deletes_only_their_own_sessions() {
     on_both_stores("users: delete", async |db| {
         let (ada, bob) = (user(&db, "ada").await, user(&db, "bob").await);
         opened(&db, session(ada)).await;

@@ -23,7 +23,7 @@ use crate::http::ui::page_error::PageResult;
 use crate::http::ui::pages::Field;
 use crate::store::apis::StoredApi;
 
-/// What was typed.
+/// The entries of the form.
 struct Typed {
     identifier: String,
     scopes: String,
@@ -47,8 +47,8 @@ impl Typed {
         }
     }
 
-    /// What an API is now.
-    fn now(api: &Api) -> Self {
+    /// The present values of an API.
+    fn of_stored(api: &Api) -> Self {
         let line = |scope: &str| match api.scope_descriptions.get(scope) {
             Some(text) => format!("{scope}={text}"),
             None => scope.to_owned(),
@@ -65,7 +65,7 @@ impl Typed {
         }
     }
 
-    /// The change that it asks for. A line of the scopes that is a scope of the API as a whole is that scope.
+    /// The requested change. A line of the scopes that is, as a whole, a scope of the API stands for that scope.
     fn change(&self, before: Option<&Api>) -> Result<Change, Refusal> {
         let (mut scopes, mut descriptions) = (Vec::new(), BTreeMap::new());
         for line in self.scopes.lines().map(str::trim).filter(|line| !line.is_empty()) {
@@ -93,7 +93,8 @@ impl Typed {
         let seconds = match self.access_token_ttl.trim() {
             "" => None,
             text => Some(text.parse::<u32>().map_err(|_| {
-                let message = "A life is a number of seconds, or empty for the server's.";
+                let message =
+                    "The lifetime is a number of seconds, or empty for the server's default.";
                 Refusal::field("access_token_ttl", "not_a_number", message)
             })?),
         };
@@ -139,7 +140,7 @@ pub async fn post_new(
 pub async fn get(context: Context, id: Path<String>) -> PageResult {
     let console = enter(context, Action::UpdateApi).await?;
     let stored = console.named_api(&id).await.or_page_of(&console)?;
-    let typed = Typed::now(&stored.api);
+    let typed = Typed::of_stored(&stored.api);
     console.edit(console.api_form(Some(&stored), typed), None).await
 }
 
@@ -156,7 +157,7 @@ pub async fn post(
     console.save_api(Some(&stored), Typed::of(form)).await
 }
 
-/// Where a change leads: to the API, or to the secret that was made for it.
+/// The page after a change: the API, or the secret that was created for it.
 fn saved(changed: Changed, what: &'static str) -> FormResult {
     let path = format!("/admin/apis/{}", changed.stored.id);
     match changed.shared_secret {

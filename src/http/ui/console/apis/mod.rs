@@ -1,4 +1,4 @@
-//! `/admin/apis`: the resource servers, made, changed and removed.
+//! `/admin/apis`: creates, changes and removes resource servers.
 
 pub mod edit;
 mod list;

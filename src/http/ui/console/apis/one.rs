@@ -1,4 +1,4 @@
-//! The page of one API: how its tokens look and who may ask for them; and removing it after a question.
+//! The page of one API: its tokens and the clients that get them; and its removal, after a confirmation.
 
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse};
@@ -155,7 +155,7 @@ impl Console {
         facts
     }
 
-    /// The clients that are registered for an API, and what each may do.
+    /// The clients that are registered for an API, with their scopes.
     fn table_of_clients(&self, clients: &[Client], identifier: &str) -> Table {
         let locale = self.locale();
         let row = |client: &Client| {

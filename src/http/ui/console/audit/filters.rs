@@ -1,6 +1,6 @@
-//! The filters of the audit trail: as fields of a form, as links that take one away, and as options of the command.
+//! The filters of the audit trail: as fields of a form, as links that remove one, and as options of the command.
 //!
-//! Owns that they are in the address of the page under the names of the parameters of `/v1/admin/audit`.
+//! Keeps them in the address of the page, under the parameter names of `/v1/admin/audit`.
 
 use crate::domain::audit::EventKind;
 use crate::domain::failure_reason::FailureReason;
@@ -10,7 +10,7 @@ use crate::http::ui::pages::{Choice, Field, Form};
 
 use crate::http::ui::console::{Console, query};
 
-/// The filters: the parameter, the option of the command, and the keys of its name and of what to enter.
+/// The filters: the parameter, the option of the command, and the keys of its label and its hint.
 const FILTERS: [(&str, &str, &str, &str); 10] = [
     ("user", "--user", "console.whom", "console.filter.user"),
     ("kind", "--kind", "console.kind", ""),
@@ -29,7 +29,7 @@ pub(in crate::http::ui::console) fn knows(name: &str, _: &str) -> bool {
     matches!(name, "user_id" | "after") || FILTERS.iter().any(|(own, ..)| *own == name)
 }
 
-/// The filters of an address, those that are set.
+/// The filters that are set in an address.
 pub(super) struct AuditQuery {
     set: Vec<(&'static str, String)>,
 }
@@ -82,7 +82,7 @@ impl AuditQuery {
 }
 
 impl Console {
-    /// A link for each filter that is set, to the page without it. `login` is that of the user who is filtered for.
+    /// A link for each filter that is set, to the page without it. `login` is the login of the user in the filter.
     pub(super) fn audit_filter_links(&self, set: &AuditQuery, login: Option<&str>) -> Vec<Choice> {
         let locale = self.locale();
         let mut links = Vec::new();

@@ -1,4 +1,4 @@
-//! `/admin/audit`: what happened, and who did it.
+//! `/admin/audit`: the audit trail.
 
 mod filters;
 
@@ -30,7 +30,7 @@ pub async fn list(context: Context, params: Result<Params, Problem>) -> PageResu
     console.audit(&params).await.or_page_of(&console)
 }
 
-/// Downloads the events of the filters. The event that says so is recorded first.
+/// Downloads the events that match the filters. The export itself is recorded first.
 pub async fn post_export(
     context: Context,
     request: HttpRequest,
@@ -71,7 +71,7 @@ impl Console {
         }
     }
 
-    /// The form again, with what is wrong in it.
+    /// The form again, with its errors.
     fn audit_refused(
         &self,
         set: &AuditQuery,
@@ -111,7 +111,7 @@ impl Console {
             blocks.push(Block::Links(links));
         }
         if *cut_off {
-            let most = audit::MOST_EXAMINED.to_string();
+            let most = audit::MAX_EXAMINED.to_string();
             blocks.push(Block::Text(locale.with("console.audit.cut_off", &[("n", &most)])));
         }
         if page.data.is_empty() {

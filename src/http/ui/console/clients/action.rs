@@ -1,4 +1,4 @@
-//! What is done to an application after a question.
+//! Actions on an application that need a confirmation.
 
 use actix_web::HttpRequest;
 use actix_web::web::Path;
@@ -50,7 +50,7 @@ impl ClientAction {
         }
     }
 
-    /// What it is done to, as far as it matters who does it. Sessions are those of any user.
+    /// The kind of the target, which decides who may do it. The sessions can be those of any user.
     pub(super) fn kind(self, client: &Client) -> TargetKind {
         match self {
             Self::EndSessions => TargetKind::ANY_USER,
@@ -105,7 +105,7 @@ impl ClientAction {
         }
     }
 
-    /// The command that does the same.
+    /// The equivalent command.
     fn command(self, client_id: &str) -> String {
         match self {
             Self::EndSessions => format!("signet session revoke{}", option("--client", client_id)),
@@ -158,8 +158,8 @@ pub async fn post(
 }
 
 impl Console {
-    /// Refuses before the client is looked for: who may not end sessions of every user does not learn which clients
-    /// there are.
+    /// Refuses before the client is looked up: users without the right to end all sessions do not learn which
+    /// clients exist.
     fn require_before(&self, action: ClientAction) -> Result<(), Problem> {
         match action {
             ClientAction::EndSessions => self.require_to(Action::EndSessions, TargetKind::ANY_USER),

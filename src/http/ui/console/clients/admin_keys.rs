@@ -1,4 +1,4 @@
-//! The administration keys of a service client: shown, made and revoked.
+//! The administration keys of a service client: shown, created and revoked.
 
 use std::sync::Arc;
 
@@ -25,10 +25,10 @@ use crate::http::ui::console::{Console, OrPageOf, client_path, enter, submitted}
 use crate::http::ui::page_error::PageResult;
 use crate::http::ui::pages::{Block, Cell, Choice, Fact, Field, Section, State, Table};
 
-/// A bound that no life that is allowed reaches, so that none overflows.
-const MOST_DAYS: i64 = 1 << 20;
+/// Above every allowed lifetime, and small enough that no sum overflows.
+const MAX_DAYS: i64 = 1 << 20;
 
-/// What was typed.
+/// The entries of the form.
 struct Typed {
     name: String,
     scopes: String,
@@ -71,8 +71,8 @@ pub async fn post_new(
         networks: form.take("networks"),
         form: form.take("form"),
     };
-    // What is no number is no life, which is refused with the others.
-    let days = typed.days.trim().parse::<i64>().unwrap_or_default().clamp(0, MOST_DAYS);
+    // An entry that is not a number becomes an invalid lifetime, which is refused with the other errors.
+    let days = typed.days.trim().parse::<i64>().unwrap_or_default().clamp(0, MAX_DAYS);
     let words = |text: &str| text.split_whitespace().map(str::to_owned).collect();
     let new = NewAdminKey {
         name: typed.name.clone(),
@@ -104,7 +104,7 @@ pub async fn get_revoke(context: Context, path: Path<(String, String)>) -> PageR
     console.ask(console.revoke_question(&key), None).await
 }
 
-/// Revokes a key. One that is revoked already looks the same.
+/// Revokes a key. Succeeds if it is already revoked.
 pub async fn post_revoke(
     context: Context,
     request: HttpRequest,
@@ -138,7 +138,7 @@ impl Console {
         self.context().check(found.ok_or_else(admin_keys::no_key))
     }
 
-    /// Every key of a client: there are few.
+    /// All keys of a client; there are only a few.
     async fn keys_of(&self, id: &str) -> Result<Vec<AdminKey>, Problem> {
         let context = self.context();
         let request = PageRequest { after: None, limit: MAX_LIMIT };
@@ -146,7 +146,7 @@ impl Console {
         Ok(context.run(work).await?.data)
     }
 
-    /// The section about what a service client may administer, where there is something to say or to do.
+    /// The section about the administration rights of a service client, unless it would be empty.
     pub(super) async fn admin_section(
         &self,
         client: &Client,

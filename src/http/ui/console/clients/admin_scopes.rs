@@ -58,7 +58,7 @@ pub async fn post(
 }
 
 impl Console {
-    /// The client, if this user may give it administration scopes.
+    /// The client, if this user may grant it administration scopes.
     async fn service_client(&self, id: String) -> Result<Client, Problem> {
         self.require_to(Action::GrantAdminScopes, TargetKind::AdminClient)?;
         Ok(self.named_client(id).await?.client)

@@ -1,4 +1,4 @@
-//! `/admin/clients`: the applications, each with what is done to it.
+//! `/admin/clients`: the applications and their actions.
 
 pub mod action;
 pub mod admin_keys;

@@ -16,7 +16,7 @@ use crate::http::ui::console::access::Action;
 use crate::http::ui::console::edit::EditForm;
 use crate::http::ui::console::{Console, Content, client_path, enter, secret, submitted};
 
-/// What was typed.
+/// The entries of the form.
 #[derive(Default)]
 struct Typed {
     name: String,

@@ -24,7 +24,7 @@ use crate::store::managed::Managed;
 use super::action::ClientAction;
 
 /// The most sessions that are counted for a button.
-const MOST_COUNTED: i64 = 500;
+const MAX_COUNTED: i64 = 500;
 
 /// The page.
 pub async fn get(
@@ -120,8 +120,8 @@ impl Console {
         Ok(facts)
     }
 
-    /// The APIs of a client. Without one it gets no token for any, and the command or the source that gives it one is
-    /// named.
+    /// The APIs of a client. A client without one gets no tokens for APIs; the page then names the command or the
+    /// file that adds one.
     fn apis_of(&self, client_id: &str, apis: &[String], managed: Option<&Managed>) -> Cell {
         if !apis.is_empty() {
             return Cell::text(apis.join(", "));
@@ -137,7 +137,7 @@ impl Console {
         Cell::text(locale.t("console.none")).noting(note)
     }
 
-    /// Whose the object is, and where to change it.
+    /// The manager of the object, and where to change it.
     pub(in crate::http::ui::console) fn managed_text(&self, managed: &Managed) -> String {
         let values =
             [("kind", managed.kind.as_str()), ("name", &managed.name), ("source", &managed.source)];
@@ -176,7 +176,7 @@ impl Console {
                     let client_id = Some(client.client_id.clone());
                     let filter = SessionFilter { client_id, ..SessionFilter::default() };
                     let (app, now) = (context.app.clone(), context.now());
-                    let request = PageRequest { after: None, limit: MOST_COUNTED };
+                    let request = PageRequest { after: None, limit: MAX_COUNTED };
                     let work = async move { sessions::list(app, &filter, request, now).await };
                     let found = context.run(work).await?;
                     if found.data.is_empty() {
@@ -192,7 +192,7 @@ impl Console {
         Ok(choices)
     }
 
-    /// What is entered in the application to connect it.
+    /// The values to enter in the application.
     fn connection(&self, client: &Client) -> Vec<Fact> {
         let (app, locale) = (&self.context().app, self.locale());
         let Client { client_id, metadata, .. } = client;
@@ -269,7 +269,7 @@ impl Console {
         }))
     }
 
-    /// What may be done with an administration client by this user.
+    /// What this user may do with an administration client.
     pub(super) fn may_administer(&self, action: Action) -> bool {
         self.may_to(action, TargetKind::AdminClient)
     }

@@ -1,4 +1,4 @@
-//! The signing keys: where each stands, what comes next, and which resource servers still use the one before.
+//! The signing keys: the state of each, the next step, and which resource servers still lack a new key.
 
 use actix_web::HttpResponse;
 
@@ -134,7 +134,7 @@ impl Console {
         Cell { note, ..Cell::text(locale.with("console.key.held", &values)) }
     }
 
-    /// The resource servers that do not hold a key, each with when it last came.
+    /// The resource servers that have not fetched a key, each with its last fetch.
     pub(super) fn missing(&self, held: &Holders) -> String {
         let locale = self.locale();
         let one = |missing: &keys::Missing| {

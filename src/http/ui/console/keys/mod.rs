@@ -1,4 +1,5 @@
-//! `/admin/keys`: the signing keys, who holds them, and replacing them after a question.
+//! `/admin/keys`: the signing keys, the resource servers that have fetched them, and their replacement after a
+//! confirmation.
 
 mod list;
 pub mod retire;

@@ -1,4 +1,4 @@
-//! Taking a key out of the published set: one that signs nothing, or any key at once.
+//! Removes a key from the published set: one that no longer signs, or any key at once.
 
 use actix_web::HttpRequest;
 use actix_web::web::Path;
@@ -18,12 +18,12 @@ use crate::http::ui::console::confirm::Question;
 use crate::http::ui::console::{Console, OrPageOf, enter, submitted};
 use crate::http::ui::page_error::PageResult;
 
-/// The question before a key that signs nothing is retired.
+/// The confirmation before retiring a key that no longer signs.
 pub async fn get(context: Context, kid: Path<String>) -> PageResult {
     ask(context, &kid, false).await
 }
 
-/// Retires a key that signs nothing.
+/// Retires a key that no longer signs.
 pub async fn post(
     context: Context,
     request: HttpRequest,
@@ -33,7 +33,7 @@ pub async fn post(
     retire(context, &request, (&kid, false), form).await
 }
 
-/// The question before any key is retired at once.
+/// The confirmation before retiring any key at once.
 pub async fn get_now(context: Context, kid: Path<String>) -> PageResult {
     ask(context, &kid, true).await
 }

@@ -1,4 +1,4 @@
-//! Replacing the keys that sign: as verifiers fetch them, or at once.
+//! Replaces the signing keys: as soon as verifiers have fetched the new ones, or at once.
 
 use actix_web::HttpRequest;
 
@@ -27,7 +27,7 @@ pub async fn post(
     rotate(context, &request, form, false).await
 }
 
-/// The question before successors sign at once.
+/// The confirmation before successors sign at once.
 pub async fn get_now(context: Context) -> PageResult {
     ask(context, true).await
 }

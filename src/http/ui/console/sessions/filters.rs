@@ -1,6 +1,6 @@
 //! The filters of the list of sessions, and how many sessions there are.
 //!
-//! Owns that the filters are in the address of the page, and which of them name something that can be ended at once.
+//! Keeps the filters in the address of the page, and owns for which of them all sessions can be ended at once.
 
 use crate::admin::session_ends::{self, Bound, Call, Selection};
 use crate::admin::time_bound::point_in_time;
@@ -17,7 +17,7 @@ use crate::http::ui::pages::{Choice, Field, Form};
 use crate::http::ui::console::access::Action;
 use crate::http::ui::console::{Console, client_path, query};
 
-/// The filters: the parameter, and the keys of its name and of what to enter.
+/// The filters: the parameter, and the keys of its label and its hint.
 const FILTERS: [(&str, &str, &str); 3] = [
     ("user", "console.user", "console.filter.user"),
     ("client", "console.client", "console.filter.client"),
@@ -29,7 +29,7 @@ pub(in crate::http::ui::console) fn knows(name: &str, _: &str) -> bool {
     name == "after" || FILTERS.iter().any(|(own, ..)| *own == name)
 }
 
-/// The filters of an address, those that are set.
+/// The filters that are set in an address.
 pub(super) struct SessionQuery {
     set: Vec<(&'static str, String)>,
 }
@@ -67,7 +67,7 @@ impl SessionQuery {
 }
 
 impl Console {
-    /// What the filters mean, and the user that they name.
+    /// The selection of the filters, and the user that they name.
     pub(super) async fn session_filter(
         &self,
         set: &SessionQuery,
@@ -84,7 +84,7 @@ impl Console {
                 })?)
             }
         };
-        let message = "since is a time by RFC 3339, or how long ago, as in 2h or 30d.";
+        let message = "since must be a time (RFC 3339), or how long ago, such as 2h or 30d.";
         let not_a_time = || Refusal::field("since", "not_a_time", message);
         let since = |text| point_in_time(text, self.now()).ok_or_else(not_a_time);
         let filter = SessionFilter {
@@ -131,7 +131,7 @@ impl Console {
         FILTERS.iter().filter_map(link).collect()
     }
 
-    /// The way to end all that match, where they are all of one user or of one client and this user may end them.
+    /// A link to end all matches, if they belong to one user or to one client and this user may end them.
     pub(super) async fn end_all_link(
         &self,
         filter: &SessionFilter,
@@ -158,7 +158,7 @@ impl Console {
         Ok(Some(Choice::danger(label, self.link(&path))))
     }
 
-    /// How many sessions and sign-ins a selection names, in words. Where there are very many, how many were counted
+    /// The number of sessions and sign-ins of a selection, as text. Counting stops at a limit, which is then shown
     /// with a plus.
     pub(in crate::http::ui::console) async fn session_count(
         &self,

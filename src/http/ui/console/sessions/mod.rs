@@ -49,7 +49,7 @@ pub async fn get_end(context: Context, id: Path<String>) -> PageResult {
     console.ask_about_session(&id, None).await
 }
 
-/// Ends one. One that is over already has ended.
+/// Ends one session. Succeeds if it has already ended.
 pub async fn post_end(
     context: Context,
     request: HttpRequest,
@@ -58,7 +58,7 @@ pub async fn post_end(
 ) -> PageResult {
     let (console, mut form) = submitted(context, &request, form, Action::EndSessions).await?;
     console.require_fresh(&format!("/admin/sessions/{id}/end")).await?;
-    let unknown = || Refusal::new(Code::NotFound, "There is no such live session.");
+    let unknown = || Refusal::new(Code::NotFound, "There is no such active session.");
     let parsed = id.parse::<SessionId>().map_err(|_| unknown());
     let session = console.context().check(parsed).or_page_of(&console)?;
     let (app, info) = (console.context().app.clone(), console.info());
@@ -81,9 +81,9 @@ impl Console {
         self.ask(self.session_question(&user, &session), refused).await
     }
 
-    /// A session with its user. Refuses one that is over, and one that this user may not end.
+    /// A session with its user. Refuses an ended session, and one that this user may not end.
     async fn session_to_end(&self, id: &str) -> Result<(User, LoggedIn), Problem> {
-        let unknown = || Refusal::new(Code::NotFound, "There is no such live session.");
+        let unknown = || Refusal::new(Code::NotFound, "There is no such active session.");
         let id = self.context().check(id.parse::<SessionId>().map_err(|_| unknown()))?;
         let work = admin_sessions::live(self.context().app.clone(), id, self.context().now());
         let (user, session) = self.context().run(work).await?;

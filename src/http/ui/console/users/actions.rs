@@ -1,4 +1,4 @@
-//! `/admin/users/{id}/{action}`: what is done to a user, after a question.
+//! `/admin/users/{id}/{action}`: actions on a user, after a confirmation.
 
 use std::sync::Arc;
 
@@ -98,7 +98,7 @@ impl UserAction {
         }
     }
 
-    /// The keys of what will happen.
+    /// The keys of the effects.
     const fn effects(self) -> &'static [&'static str] {
         match self {
             Self::Invite => &["console.effect.invite"],
@@ -113,12 +113,12 @@ impl UserAction {
         }
     }
 
-    /// Whether it ends every session of the user, which the question then counts.
+    /// Whether it ends every session of the user; the confirmation then shows their number.
     const fn ends_sessions(self) -> bool {
         matches!(self, Self::EndSessions | Self::Disable | Self::Delete)
     }
 
-    /// The word of the address that says it was done.
+    /// The value of `done` that selects the notice.
     const fn done(self) -> &'static str {
         match self {
             Self::Invite => "invited",
@@ -133,7 +133,7 @@ impl UserAction {
         }
     }
 
-    /// The command that does the same.
+    /// The equivalent command.
     fn command(self, login: &str) -> String {
         match self {
             Self::Invite => command("signet user invite", login, ""),
@@ -159,7 +159,7 @@ pub async fn get(context: Context, path: Path<(String, String)>) -> PageResult {
     console.ask_about_user(action, &user, None).await
 }
 
-/// The answer. What has been done already is not done again, and looks the same.
+/// Carries out the action. If that was already done, the response is the same and nothing changes.
 pub async fn post(
     context: Context,
     request: HttpRequest,
@@ -225,7 +225,7 @@ impl Console {
         })
     }
 
-    /// What will happen.
+    /// The effects, as texts.
     fn effects(&self, action: UserAction, user: &User) -> Vec<String> {
         let is_mailed = self.context().app.config.mail.is_some();
         let keys = match action {
@@ -330,7 +330,7 @@ impl Console {
     }
 }
 
-/// Where a form leads that sent a link to a user: back to the user, or to the link if it has to be handed over.
+/// The page after a form that created a link: the user, or the link itself if it was not mailed.
 pub(super) fn sent_to(
     (user, login, is_invitation): (UserId, String, bool),
     path: String,

@@ -1,7 +1,7 @@
-//! `/admin/users/select` and `/admin/users/selected`: what is done to the users whose rows are ticked.
+//! `/admin/users/select` and `/admin/users/selected`: actions on the users whose rows are ticked.
 //!
-//! Owns that the ticked users are in the address of the question, so that it can be reloaded, and gone on with after a
-//! new sign-in. Each user is handled by the use case of a single one, with an outcome of their own.
+//! Keeps the ticked users in the address of the confirmation, so that it can be reloaded and continued after a new
+//! sign-in. Each user is handled by the use case for a single user and has a separate outcome.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use actix_web::HttpRequest;
 use uuid::Uuid;
 
 use crate::admin::{session_ends, unlocking, users};
-use crate::app::{App, FormResult, ManyUsers};
+use crate::app::{App, BulkResult, FormResult};
 use crate::domain::outcome::Failure;
 use crate::domain::permission::TargetKind;
 use crate::domain::request_info::RequestInfo;
@@ -27,7 +27,7 @@ use crate::text_enum;
 
 use super::selection::{MAX_USERS, encode};
 
-/// What the name of a box begins with; the id of the user follows.
+/// The prefix of the name of a box; the id of the user follows.
 pub(super) const PREFIX: &str = "user.";
 /// How many of them the question names.
 const MAX_NAMED: usize = 10;
@@ -79,9 +79,9 @@ impl BulkAction {
         }
     }
 
-    /// The command that does the same.
+    /// The equivalent command.
     fn command(self, users: &[User]) -> String {
-        // A line that begins with # is a comment of the file.
+        // A line that begins with # would be a comment of the file.
         let name = |user: &User| match user.login.starts_with('#') {
             true => user.id.to_string(),
             false => quoted(&user.login).into_owned(),
@@ -145,15 +145,15 @@ pub async fn post(
     }
 }
 
-/// A user that is refused does not stop the others. A fault stops, and the same form may be sent
-/// again: what is done already is done again without effect.
+/// A refused user does not stop the others. A fault does, and the same form may be sent again: repeating a finished
+/// action has no effect.
 async fn carry_out(
     app: App,
     action: BulkAction,
     mut users: Vec<User>,
     info: RequestInfo,
 ) -> Result<FormResult, Failure> {
-    // The caller's own account is last: its end would take away the right to handle the others.
+    // The caller's own account is last: ending it would end the right to handle the others.
     users.sort_by_key(|user| Some(user.id) == info.origin.actor);
     let mut outcomes = Vec::with_capacity(users.len());
     for user in users {
@@ -170,7 +170,7 @@ async fn carry_out(
         };
         outcomes.push((id, user.login, refused));
     }
-    Ok(FormResult::ManyUsers(Arc::new(ManyUsers { action: action.as_str(), outcomes })))
+    Ok(FormResult::Bulk(Arc::new(BulkResult { action: action.as_str(), outcomes })))
 }
 
 impl Console {

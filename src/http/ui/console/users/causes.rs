@@ -1,12 +1,12 @@
-//! What keeps users from signing in, in words.
+//! The causes that keep users from signing in, as texts.
 //!
-//! Owns the text for each cause and which button ends it.
+//! Owns the text of each cause and the button that removes it.
 
 use crate::domain::sign_in_diagnosis::Cause;
 
 use super::actions::UserAction;
 
-/// The key of what is wrong.
+/// The key of the cause.
 pub(super) const fn title(cause: Cause) -> &'static str {
     match cause {
         Cause::NoSuchUser => "console.why.no_such_user",
@@ -28,7 +28,7 @@ pub(super) const fn title(cause: Cause) -> &'static str {
     }
 }
 
-/// What ends it.
+/// The action that removes it.
 pub(super) const fn ending(cause: Cause) -> Option<UserAction> {
     match cause {
         Cause::Disabled => Some(UserAction::Enable),

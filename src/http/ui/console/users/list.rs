@@ -12,10 +12,10 @@ use crate::http::extract::Params;
 use crate::http::ui::console::access::Action;
 use crate::http::ui::console::{Console, Content, OrPageOf, count, enter_with, query};
 use crate::http::ui::page_error::PageResult;
-use crate::http::ui::pages::{Block, Cell, Choice, Section, Table, Ticks};
+use crate::http::ui::pages::{Block, Cell, Choice, RowSelection, Section, Table};
 
 use super::bulk::BulkAction;
-use super::list_query::{UserListQuery, trail};
+use super::list_query::{UserListQuery, with_current};
 
 /// The list.
 pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResult {
@@ -38,7 +38,7 @@ impl Console {
         }
         let is_empty = found.data.is_empty() && found.next.is_none();
         let mut table = self.user_table(&found, &wanted).await?;
-        table.ticks = self.ticks(&found);
+        table.selection = self.selection(&found);
         blocks.push(Block::table(table));
         if is_empty && !wanted.q.is_empty() {
             blocks.push(Block::Links(vec![self.why_link(&wanted.q)]));
@@ -53,13 +53,13 @@ impl Console {
         }))
     }
 
-    /// To the page that says why a login does not sign in.
+    /// The form that leads to the page why a login cannot sign in.
     pub(in crate::http::ui::console) fn why_link(&self, login: &str) -> Choice {
         let to = self.link("/admin/why").with_query(&query(&[("login", login)]));
         Choice::link(self.locale().with("console.why.ask", &[("login", login)]), to)
     }
 
-    /// A page of the users that are wanted.
+    /// A page of the users that match.
     pub(in crate::http::ui::console) async fn find_users(
         &self,
         wanted: &UserListQuery,
@@ -80,7 +80,7 @@ impl Console {
         let users = page.data.iter().map(|listed| listed.user.clone()).collect();
         let locked = self.locked_until(users).await?;
         let row = |ListedUser { user, last_login_at, .. }: &ListedUser| {
-            // To the day: no more is stored.
+            // Only the day is stored.
             let last = last_login_at.map(|at| at.rfc3339().chars().take(10).collect());
             vec![
                 Cell::link(&user.login, self.user_link(user.id)).noting(user.id.to_string()),
@@ -96,8 +96,8 @@ impl Console {
             true => "console.users.matching",
             false => "console.users.caption",
         };
-        let of = |after: &str, trail: &[String]| {
-            self.link("/admin/users").with_query(&wanted.at(after, trail))
+        let of = |after: &str, previous: &[String]| {
+            self.link("/admin/users").with_query(&wanted.at(after, previous))
         };
         let is_later = !wanted.after.is_empty();
         Ok(Table {
@@ -116,19 +116,19 @@ impl Console {
             empty: locale.t(none(wanted, page.next.is_some())).to_owned(),
             newest: is_later.then(|| (of("", &[]), locale.t("console.first_page"))),
             previous: wanted
-                .trail
+                .previous
                 .split_last()
                 .map(|(before, earlier)| (of(before, earlier), locale.t("console.previous_page"))),
             older: page.next.as_deref().map(|next| {
-                let trail = trail(wanted);
-                (of(next, &trail), locale.t("console.next_page"))
+                let previous = with_current(wanted);
+                (of(next, &previous), locale.t("console.next_page"))
             }),
             ..Table::default()
         })
     }
 
-    /// Boxes to tick, where this user may do something to several users at once.
-    fn ticks(&self, page: &Page<ListedUser>) -> Option<Ticks> {
+    /// Check boxes, if this user may do something to several users at once.
+    fn selection(&self, page: &Page<ListedUser>) -> Option<RowSelection> {
         let locale = self.locale();
         let buttons: Vec<_> = BulkAction::ALL
             .iter()
@@ -139,7 +139,7 @@ impl Console {
             let label = locale.with("console.users.tick", &[("login", &user.login)]);
             (format!("{}{}", super::bulk::PREFIX, user.id), label)
         };
-        (!buttons.is_empty()).then(|| Ticks {
+        (!buttons.is_empty()).then(|| RowSelection {
             action: self.link("/admin/users/select").to_string(),
             csrf: self.csrf.clone(),
             heading: locale.t("console.users.select"),
@@ -150,7 +150,7 @@ impl Console {
     }
 }
 
-/// What is said in place of a table without rows.
+/// The text that replaces a table without rows.
 fn none(wanted: &UserListQuery, has_more: bool) -> &'static str {
     match (has_more, wanted.is_filtered()) {
         (true, _) => "console.users.none_yet",

@@ -1,6 +1,6 @@
-//! Which users a list shows, as its address says it.
+//! The query of a list of users, from its address.
 //!
-//! Owns the filters of the list, how its pages follow one another, and the command that lists the same.
+//! Owns the filters of the list, its paging, and the equivalent command.
 
 use crate::domain::shell_word::{option, quoted};
 use crate::domain::user_filter::UserFilter;
@@ -10,8 +10,8 @@ use crate::http::ui::console::query;
 use crate::text_enum;
 
 /// The cursors of earlier pages that an address carries, at most.
-const MAX_TRAIL: usize = 20;
-/// What stands between them: no character of a cursor.
+const MAX_PREVIOUS: usize = 20;
+/// The separator of cursors; no cursor contains it.
 const SEPARATOR: char = '.';
 
 text_enum! {
@@ -56,7 +56,7 @@ pub(in crate::http::ui::console) fn knows(name: &str, value: &str) -> bool {
     }
 }
 
-/// What an address asks for.
+/// The query in an address.
 #[derive(Default)]
 pub(in crate::http::ui::console) struct UserListQuery {
     pub(super) q: String,
@@ -64,7 +64,7 @@ pub(in crate::http::ui::console) struct UserListQuery {
     pub(super) role: String,
     pub(super) after: String,
     /// The cursors of the pages before, oldest first.
-    pub(super) trail: Vec<String>,
+    pub(super) previous: Vec<String>,
 }
 
 impl UserListQuery {
@@ -76,7 +76,7 @@ impl UserListQuery {
             state: params.get("state").and_then(|state| state.parse().ok()),
             role: text("role"),
             after: text("after"),
-            trail: match cursors.is_empty() {
+            previous: match cursors.is_empty() {
                 true => Vec::new(),
                 false => cursors.split(SEPARATOR).map(str::to_owned).collect(),
             },
@@ -114,11 +114,11 @@ impl UserListQuery {
     }
 
     /// The query of an address with these filters at another page.
-    pub(super) fn at(&self, after: &str, trail: &[String]) -> String {
+    pub(super) fn at(&self, after: &str, previous: &[String]) -> String {
         let state = self.state.map_or("", ListedState::as_str);
-        let trail = trail.join(&SEPARATOR.to_string());
+        let previous = previous.join(&SEPARATOR.to_string());
         let pairs = [("q", &*self.q), ("state", state), ("role", &self.role)];
-        query(&[&pairs[..], &[("after", after), ("trail", &trail)]].concat())
+        query(&[&pairs[..], &[("after", after), ("trail", &previous)]].concat())
     }
 
     pub(super) fn command(&self) -> String {
@@ -137,15 +137,15 @@ impl UserListQuery {
     }
 }
 
-/// The cursors of the pages before the next one. The first page has the empty cursor, which is left out: another link
-/// leads there.
-pub(super) fn trail(wanted: &UserListQuery) -> Vec<String> {
-    let mut trail = wanted.trail.clone();
+/// The cursors of the pages before the next one. The first page has the empty cursor, which is left out because it
+/// has its own link.
+pub(super) fn with_current(wanted: &UserListQuery) -> Vec<String> {
+    let mut previous = wanted.previous.clone();
     if !wanted.after.is_empty() {
-        trail.push(wanted.after.clone());
+        previous.push(wanted.after.clone());
     }
-    let excess = trail.len().saturating_sub(MAX_TRAIL);
-    trail.split_off(excess)
+    let excess = previous.len().saturating_sub(MAX_PREVIOUS);
+    previous.split_off(excess)
 }
 
 /// The command that finds the users of a search.

@@ -1,6 +1,6 @@
-//! `/admin/users`: finding users, all about one of them, and what is done to them.
+//! `/admin/users`: finds users, shows one, and acts on them.
 //!
-//! Owns how a user is shown: login, roles, state.
+//! Owns the presentation of a user: login, roles, state.
 
 pub mod actions;
 pub mod bulk;

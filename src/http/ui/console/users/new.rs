@@ -1,6 +1,6 @@
-//! `/admin/users/new`: making a user, who chooses the first password with a link.
+//! `/admin/users/new`: creates a user, who chooses the first password with a link.
 //!
-//! Owns that no password is typed or shown here.
+//! No password is typed or shown here.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -32,8 +32,8 @@ pub async fn get(context: Context) -> PageResult {
     console.edit(console.new_user_form(&Typed::default()), None).await
 }
 
-/// Makes the user and the link. If the link cannot be made, the user is there all the same, and the page of the user
-/// has a button for another one.
+/// Creates the user and the link. If the link cannot be created, the user still exists, and the page of the user has
+/// a button for another link.
 pub async fn post(
     context: Context,
     request: HttpRequest,

@@ -155,7 +155,7 @@ impl Console {
         }
     }
 
-    /// What can be done with the user, with the rights of this one.
+    /// The actions on the user that the signed-in user may do.
     fn actions(&self, user: &User, has_password: bool) -> Vec<Choice> {
         UserAction::ALL
             .iter()
@@ -199,7 +199,7 @@ impl Console {
     }
 }
 
-/// Whether there is a password that a link would replace.
+/// Whether the user has a password that a link would replace.
 pub(super) fn has_password(report: &UserReport) -> bool {
     let account = report.account.as_ref();
     account.is_some_and(|account| account.password != StoredPassword::None)

@@ -1,8 +1,8 @@
-//! What became of several users: each of them with an outcome of their own.
+//! The outcome of a bulk action for each user.
 
 use actix_web::HttpResponse;
 
-use crate::app::ManyUsers;
+use crate::app::BulkResult;
 use crate::base::id::UserId;
 use crate::domain::outcome::Refusal;
 use crate::http::ui::console::{Console, Content};
@@ -11,8 +11,8 @@ use crate::http::ui::pages::{Block, Cell, Choice, Section, State, Table};
 use super::bulk::BulkAction;
 
 impl Console {
-    /// What was done, user by user.
-    pub(in crate::http::ui::console) fn bulk_outcomes(&self, done: &ManyUsers) -> HttpResponse {
+    /// The page with the outcome for each user.
+    pub(in crate::http::ui::console) fn bulk_outcomes(&self, done: &BulkResult) -> HttpResponse {
         let locale = self.locale();
         let row = |(id, login, refused): &(UserId, String, Option<Refusal>)| {
             let (state, why) = match refused {
@@ -25,7 +25,7 @@ impl Console {
             vec![Cell::link(login, self.user_link(id)), state, Cell::text(why)]
         };
         let (mut rows, mut refused) = (Vec::new(), 0_usize);
-        // Those that are to be looked at come first.
+        // Outcomes that need attention come first.
         for outcome in done.outcomes.iter().filter(|(_, _, refused)| refused.is_some()) {
             rows.push(row(outcome));
             refused += 1;

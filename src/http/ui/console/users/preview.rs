@@ -1,4 +1,4 @@
-//! `/admin/users/{id}/token`: what an access token of a user would contain.
+//! `/admin/users/{id}/token`: a preview of a user's access token.
 
 use actix_web::HttpResponse;
 use actix_web::web::Path;

@@ -1,4 +1,4 @@
-//! Users in an address: those whose rows were ticked.
+//! The selected users, encoded in an address.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use crate::http::ui::console::Console;
 
 /// The most users of one form.
 pub(super) const MAX_USERS: usize = 100;
-/// What stands between ids in an address.
+/// The separator of ids in an address.
 const SEPARATOR: char = '.';
 
 impl Console {
@@ -29,7 +29,7 @@ impl Console {
         self.context().problem(refusal.into())
     }
 
-    /// The users that an address names, by login. One that was deleted meanwhile is left out.
+    /// The users that an address names, sorted by login. Users that were deleted meanwhile are left out.
     pub(super) async fn selected(&self, ids: &str) -> Result<Vec<User>, Problem> {
         let none = || self.unusable(self.locale().t("console.bulk.no_users").to_owned());
         let ids = decode(ids).ok_or_else(none)?;
@@ -55,7 +55,7 @@ pub(super) fn encode(ids: &BTreeSet<Uuid>) -> String {
     ids.join(&SEPARATOR.to_string())
 }
 
-/// The ids that an address names, each once. None where it names something else.
+/// The ids in an address, without repetitions. `None` if a part is not an id.
 fn decode(text: &str) -> Option<Vec<UserId>> {
     let ids = text.split(SEPARATOR).map(|id| {
         let bytes: [u8; 16] = URL_SAFE_NO_PAD.decode(id).ok()?.try_into().ok()?;

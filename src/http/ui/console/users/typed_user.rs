@@ -1,4 +1,4 @@
-//! What was typed about a new user.
+//! The entries of the form for a new user.
 
 use crate::admin::users::{self, Create};
 use crate::base::Timestamp;
@@ -8,7 +8,7 @@ use crate::domain::user::Role;
 use crate::domain::user_email::EmailChange;
 use crate::http::extract::FormFields;
 
-/// What was typed.
+/// The entries of the form.
 #[derive(Default)]
 pub(super) struct Typed {
     pub login: String,
@@ -36,8 +36,8 @@ impl Typed {
         self.role.parse().unwrap_or(Role::User)
     }
 
-    /// Refuses all that is wrong at once; also a role that Signet does not have. A form without the field makes an
-    /// ordinary user.
+    /// Reports all errors at once, including an unknown role. A form without the field creates a user without a
+    /// role.
     pub(super) fn check(&self, now: Timestamp) -> Result<(), Refusal> {
         let mut wrong = users::mistakes(&self.create(), now);
         if !self.role.is_empty() && self.role.parse::<Role>().is_err() {

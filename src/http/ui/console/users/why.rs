@@ -1,6 +1,6 @@
-//! `/admin/users/{id}/why` and `/admin/why`: why a user, or a login that was typed, cannot sign in.
+//! `/admin/users/{id}/why` and `/admin/why`: why a user, or an entered login, cannot sign in.
 //!
-//! Owns what is on the pages. The diagnosis is `admin::user_why`, and the words for it are `causes`.
+//! Owns the content of the pages. The diagnosis is in `admin::user_why`, and its texts are in `causes`.
 
 use actix_web::HttpResponse;
 use actix_web::web::Path;
@@ -21,7 +21,7 @@ use crate::store::audit::StoredEvent;
 use super::actions::UserAction;
 use super::causes::{ending, title};
 
-/// The longest login that is looked for, in bytes.
+/// The maximum length of a login that is looked up, in bytes.
 const MAX_LOGIN: usize = 254;
 
 /// The diagnosis of a user.

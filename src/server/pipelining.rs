@@ -1,11 +1,10 @@
 //! Pipelined requests: a limit on the heads that wait for an answer.
 //!
-//! The HTTP layer decodes all requests that it has read, and each of them costs it some 6 KiB until it is
-//! answered. A client that pipelines (RFC 9112 §9.3.2) sends hundreds in a few KiB. So the HTTP layer is
-//! handed the end of one head at a time, and only a few heads before an answer ends. `framing` finds where
-//! heads end.
+//! The HTTP layer decodes all requests that it has read, and each costs some 6 KiB until it is answered. A client
+//! that pipelines (RFC 9112 §9.3.2) can send hundreds in a few KiB. So the HTTP layer gets one head at a time, and
+//! only a few before an answer ends. `framing` finds the ends of heads.
 //!
-//! Also owns the timeout for the heads of further requests: the HTTP layer bounds only the first request of a
+//! Also owns the timeout for the heads of further requests, because the HTTP layer limits only the first one of a
 //! connection.
 
 use std::future::Future as _;
@@ -21,7 +20,7 @@ use tokio::time::{Sleep, sleep};
 use super::framing::Framing;
 use super::stream::Evicted;
 
-/// How many heads are handed on before an answer ends.
+/// How many heads are passed on before an answer ends.
 const MAX_HEADS: usize = 4;
 /// One more head is released after this time, in case the framing was misread. Each costs some 6 KiB, and a
 /// client that reads no answer is disconnected after three of them.
@@ -31,7 +30,7 @@ const RELEASE: Duration = Duration::from_secs(10);
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// A stream that limits pipelined requests.
-pub(super) struct Paced<T> {
+pub(super) struct PipelineLimit<T> {
     io: T,
     /// A write of fewer bytes is the end of an answer.
     write_buffer: usize,
@@ -39,13 +38,13 @@ pub(super) struct Paced<T> {
     head_time: Duration,
     /// How long heads are held back.
     release_time: Duration,
-    /// Bytes that were read; those from `next` on are not handed on yet.
+    /// Bytes that were read; those from `next` on have not been passed on yet.
     held: Vec<u8>,
     next: usize,
     framing: Framing,
-    /// Whether an end of a head was handed on since the HTTP layer last looked.
+    /// Whether an end of a head was passed on since the last read by the HTTP layer.
     one: bool,
-    /// How many ends of heads were handed on since the last end of an answer.
+    /// How many ends of heads were passed on since the last end of an answer.
     heads: usize,
     /// The timeout of a head of which a part was handed on.
     head_end: Option<Pin<Box<Sleep>>>,
@@ -53,7 +52,7 @@ pub(super) struct Paced<T> {
     release: Option<Pin<Box<Sleep>>>,
 }
 
-impl<T> Paced<T> {
+impl<T> PipelineLimit<T> {
     /// Hands on what `io` reads.
     pub(super) fn new(io: T, write_buffer: usize, head_time: Duration) -> Self {
         Self {
@@ -71,7 +70,7 @@ impl<T> Paced<T> {
         }
     }
 
-    /// How many of these bytes are handed on now: those before the end of a second head.
+    /// How many of these bytes are passed on now: those before the end of a second head.
     fn count(&mut self, bytes: &[u8]) -> usize {
         let mut at = 0;
         while at < bytes.len() {
@@ -100,7 +99,7 @@ impl<T> Paced<T> {
         bytes.len()
     }
 
-    /// The result of a read that handed `count` bytes on. With none, the HTTP layer first processes what it has.
+    /// The result of a read that passed on `count` bytes. With none, the HTTP layer first processes what it has.
     fn handed_on(&mut self, cx: &mut Context<'_>, count: usize) -> Poll<io::Result<()>> {
         if count == 0 {
             return self.pause(cx);
@@ -140,7 +139,7 @@ impl<T> Paced<T> {
         self.head_end.as_mut().is_some_and(|end| end.as_mut().poll(cx).is_ready())
     }
 
-    /// Notes that `count` of these bytes of answers were written.
+    /// Records that `count` of these bytes of answers were written.
     fn wrote(&mut self, cx: &mut Context<'_>, bytes: &[u8], count: usize) {
         if bytes == CONTINUE {
             return;
@@ -159,7 +158,7 @@ impl<T> Paced<T> {
     }
 }
 
-impl<T: AsyncRead + Evicted + Unpin> AsyncRead for Paced<T> {
+impl<T: AsyncRead + Evicted + Unpin> AsyncRead for PipelineLimit<T> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -167,7 +166,7 @@ impl<T: AsyncRead + Evicted + Unpin> AsyncRead for Paced<T> {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if this.is_held_back(cx) {
-            // Nothing is read that would tell it. It takes one of a few places until it is gone.
+            // Nothing is read that would reveal it. It takes one of a few slots until it is dropped.
             let is_over = this.io.must_close(cx);
             return if is_over { Poll::Ready(Ok(())) } else { Poll::Pending };
         }
@@ -208,7 +207,7 @@ impl<T: AsyncRead + Evicted + Unpin> AsyncRead for Paced<T> {
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Paced<T> {
+impl<T: AsyncWrite + Unpin> AsyncWrite for PipelineLimit<T> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -232,5 +231,5 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Paced<T> {
 }
 
 #[cfg(test)]
-#[path = "pace_tests.rs"]
+#[path = "pipelining_tests.rs"]
 mod tests;

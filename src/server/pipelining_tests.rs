@@ -1,10 +1,10 @@
-//! What the HTTP layer is handed at a time.
+//! Tests of what the HTTP layer gets at a time.
 
 use std::task::Waker;
 
 use super::*;
 
-/// Reads what it was given, all at once where there is room.
+/// Returns the given bytes, all at once if there is room.
 struct Sent {
     bytes: Vec<u8>,
     evicted: bool,
@@ -51,18 +51,18 @@ fn sent(text: &str) -> Sent {
     Sent { bytes: text.as_bytes().to_vec(), evicted: false }
 }
 
-fn paced(text: &str) -> Paced<Sent> {
-    Paced::new(sent(text), 100, Duration::from_secs(60))
+fn limited(text: &str) -> PipelineLimit<Sent> {
+    PipelineLimit::new(sent(text), 100, Duration::from_secs(60))
 }
 
-/// What the HTTP layer reads before it looks at it: until nothing is ready.
-fn look(paced: &mut Paced<Sent>, room: usize) -> String {
+/// What the HTTP layer reads before it processes it: until nothing is ready.
+fn look(limited: &mut PipelineLimit<Sent>, room: usize) -> String {
     let mut cx = Context::from_waker(Waker::noop());
     let mut all = Vec::new();
     loop {
         let mut bytes = vec![0; room];
         let mut buffer = ReadBuf::new(&mut bytes);
-        match Pin::new(&mut *paced).poll_read(&mut cx, &mut buffer) {
+        match Pin::new(&mut *limited).poll_read(&mut cx, &mut buffer) {
             Poll::Ready(result) => result.unwrap(),
             Poll::Pending => return String::from_utf8(all).unwrap(),
         }
@@ -70,9 +70,9 @@ fn look(paced: &mut Paced<Sent>, room: usize) -> String {
     }
 }
 
-fn answer(paced: &mut Paced<Sent>, length: usize) {
+fn answer(limited: &mut PipelineLimit<Sent>, length: usize) {
     let mut cx = Context::from_waker(Waker::noop());
-    let written = Pin::new(paced).poll_write(&mut cx, &vec![0; length]);
+    let written = Pin::new(limited).poll_write(&mut cx, &vec![0; length]);
     assert!(written.is_ready());
 }
 
@@ -80,7 +80,7 @@ fn answer(paced: &mut Paced<Sent>, length: usize) {
 async fn one_request_is_handed_on_whole_with_its_body() {
     for text in ["GET / HTTP/1.1\r\n\r\n", "POST / HTTP/1.1\r\nA: b\r\n\r\n{\"a\":\r\n1}"] {
         for room in [1, 7, 1_000] {
-            assert_eq!(look(&mut paced(text), room), text);
+            assert_eq!(look(&mut limited(text), room), text);
         }
     }
 }
@@ -96,13 +96,13 @@ async fn empty_lines_of_a_body_are_no_heads() {
         format!("POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n{chunk}0\r\nA: b\r\n\r\n");
     for request in [plain, chunked] {
         for room in [1, 7, 64, 100_000] {
-            let mut paced = paced(&format!("{request}GET / HTTP/1.1\r\n\r\n"));
+            let mut limited = limited(&format!("{request}GET / HTTP/1.1\r\n\r\n"));
             // All but the end of the second head.
             let first = format!("{request}GET / HTTP/1.1\r\n\r");
-            assert_eq!(look(&mut paced, room), first, "room {room}");
-            assert_eq!(paced.heads, 1);
-            answer(&mut paced, 10);
-            assert_eq!(look(&mut paced, room), "\n");
+            assert_eq!(look(&mut limited, room), first, "room {room}");
+            assert_eq!(limited.heads, 1);
+            answer(&mut limited, 10);
+            assert_eq!(look(&mut limited, room), "\n");
         }
     }
 }
@@ -112,73 +112,73 @@ async fn the_http_layer_never_has_two_heads_it_has_not_looked_at() {
     for request in ["GET / HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\n\n", "POST / HTTP/1.1\r\n\r\n{"] {
         for room in [1, 5, 64, 10_000] {
             let text = request.repeat(200);
-            let (mut paced, mut all) = (paced(&text), String::new());
+            let (mut limited, mut all) = (limited(&text), String::new());
             while all.len() < text.len() {
-                let part = look(&mut paced, room);
+                let part = look(&mut limited, room);
                 all.push_str(&part);
                 // A head that is not whole is not decoded.
                 let heads = |text: &str| text.replace('\r', "").matches("\n\n").count();
                 assert!(heads(&all) <= heads(&all[..all.len() - part.len()]) + 1);
-                answer(&mut paced, 10);
+                answer(&mut limited, 10);
             }
             assert_eq!(all, text);
-            assert!(paced.held.is_empty());
+            assert!(limited.held.is_empty());
         }
     }
 }
 
 #[tokio::test]
 async fn only_a_few_heads_are_handed_on_before_an_answer_ends() {
-    let mut paced = paced(&"GET / HTTP/1.1\r\n\r\n".repeat(100));
-    paced.release_time = Duration::from_secs(3_600);
+    let mut limited = limited(&"GET / HTTP/1.1\r\n\r\n".repeat(100));
+    limited.release_time = Duration::from_secs(3_600);
     // Two lines for each head; a third may belong to one that is not whole.
     let mut lines = 0;
-    let mut heads = |paced: &mut Paced<Sent>| {
-        lines += (0..50).map(|_| look(paced, 1_000).matches('\n').count()).sum::<usize>();
+    let mut heads = |limited: &mut PipelineLimit<Sent>| {
+        lines += (0..50).map(|_| look(limited, 1_000).matches('\n').count()).sum::<usize>();
         lines / 2
     };
-    assert_eq!(heads(&mut paced), MAX_HEADS);
+    assert_eq!(heads(&mut limited), MAX_HEADS);
     // Neither a hundred-continue nor a part of a large answer is the end of one.
     let mut cx = Context::from_waker(Waker::noop());
-    assert!(Pin::new(&mut paced).poll_write(&mut cx, CONTINUE).is_ready());
-    answer(&mut paced, 100);
-    assert_eq!(heads(&mut paced), MAX_HEADS);
-    answer(&mut paced, 99);
-    assert_eq!(heads(&mut paced), 2 * MAX_HEADS);
+    assert!(Pin::new(&mut limited).poll_write(&mut cx, CONTINUE).is_ready());
+    answer(&mut limited, 100);
+    assert_eq!(heads(&mut limited), MAX_HEADS);
+    answer(&mut limited, 99);
+    assert_eq!(heads(&mut limited), 2 * MAX_HEADS);
     // The begin of a large answer is the end of the one before it.
     let begin = [b"HTTP/1.1 200 OK\r\n".as_slice(), &[0; 100]].concat();
-    assert!(Pin::new(&mut paced).poll_write(&mut cx, &begin).is_ready());
-    assert_eq!(heads(&mut paced), 2 * MAX_HEADS + 1);
+    assert!(Pin::new(&mut limited).poll_write(&mut cx, &begin).is_ready());
+    assert_eq!(heads(&mut limited), 2 * MAX_HEADS + 1);
 }
 
 #[tokio::test]
 async fn the_head_of_a_further_request_has_its_time() {
     let text = "GET / HTTP/1.1\r\n\r\n";
-    let mut paced = Paced::new(sent(text), 100, Duration::ZERO);
-    assert_eq!(look(&mut paced, 100), text);
-    assert!(paced.head_end.is_none(), "a whole head");
-    answer(&mut paced, 10);
-    paced.io.bytes = b"GET / HT".to_vec();
+    let mut limited = PipelineLimit::new(sent(text), 100, Duration::ZERO);
+    assert_eq!(look(&mut limited, 100), text);
+    assert!(limited.head_end.is_none(), "a whole head");
+    answer(&mut limited, 10);
+    limited.io.bytes = b"GET / HT".to_vec();
     let mut bytes = [0; 100];
     let mut buffer = ReadBuf::new(&mut bytes);
-    let read = std::future::poll_fn(|cx| Pin::new(&mut paced).poll_read(cx, &mut buffer));
+    let read = std::future::poll_fn(|cx| Pin::new(&mut limited).poll_read(cx, &mut buffer));
     read.await.unwrap();
     let mut bytes = [0; 100];
     let mut buffer = ReadBuf::new(&mut bytes);
-    let read = std::future::poll_fn(|cx| Pin::new(&mut paced).poll_read(cx, &mut buffer));
+    let read = std::future::poll_fn(|cx| Pin::new(&mut limited).poll_read(cx, &mut buffer));
     read.await.unwrap();
     assert!(buffer.filled().is_empty(), "the end of the stream");
 }
 
 #[tokio::test]
 async fn a_connection_that_makes_room_ends_also_while_its_requests_are_held_back() {
-    let mut paced = paced(&"GET / HTTP/1.1\r\n\r\n".repeat(100));
-    paced.release_time = Duration::from_secs(3_600);
-    (0..50).for_each(|_| drop(look(&mut paced, 1_000)));
+    let mut limited = limited(&"GET / HTTP/1.1\r\n\r\n".repeat(100));
+    limited.release_time = Duration::from_secs(3_600);
+    (0..50).for_each(|_| drop(look(&mut limited, 1_000)));
     let (mut cx, mut bytes) = (Context::from_waker(Waker::noop()), [0; 100]);
     let mut buffer = ReadBuf::new(&mut bytes);
-    assert!(Pin::new(&mut paced).poll_read(&mut cx, &mut buffer).is_pending());
-    paced.io.evicted = true;
-    assert!(Pin::new(&mut paced).poll_read(&mut cx, &mut buffer).is_ready());
+    assert!(Pin::new(&mut limited).poll_read(&mut cx, &mut buffer).is_pending());
+    limited.io.evicted = true;
+    assert!(Pin::new(&mut limited).poll_read(&mut cx, &mut buffer).is_ready());
     assert!(buffer.filled().is_empty(), "the end of the stream");
 }
