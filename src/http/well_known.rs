@@ -60,7 +60,7 @@ pub async fn discovery(
     let languages: Vec<&str> = Locale::all().map(Locale::lang).collect();
     let brand = &context.app.config.brand;
     let pages = metadata::Pages {
-        sign_up: app.config.registration.takes_anyone(),
+        sign_up: context.app.config.registration.takes_anyone(),
         languages: &languages,
         policy_uri: brand.privacy_url.as_deref(),
         tos_uri: brand.terms_url.as_deref(),
