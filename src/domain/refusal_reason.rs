@@ -25,6 +25,8 @@ text_enum! {
         ClientTypedWrong = "client_typed_wrong",
         /// The user or the client of a request was deleted meanwhile.
         Deleted = "deleted",
+        /// A change of factors comes with a sign-in that lacks one of them, or is too old.
+        FactorNeeded = "factor_needed",
         /// The factor is the last one of an account that needs one.
         LastFactor = "last_factor",
         /// The login name that an administrator typed is not that of the user.
@@ -87,6 +89,11 @@ impl Reason {
             Self::ClientTypedWrong => "The client_id that was typed is another one.",
             Self::Deleted => {
                 "The account or the application has been deleted meanwhile. Begin again."
+            }
+            Self::FactorNeeded => {
+                "Changing how an account signs in needs a sign-in of the last 5 minutes with one of its passkeys, a code \
+                 of an authenticator app or a recovery code. Step the session up at /v1/step-up with acr_values and \
+                 max_age of WWW-Authenticate, or sign in again; then repeat the request."
             }
             Self::LastFactor => {
                 "A second factor is required of this account, so the last one cannot be removed. Add another \

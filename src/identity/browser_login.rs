@@ -44,6 +44,8 @@ pub struct Typed {
     pub password: Password,
     /// Whether the sign-in is asked to outlive the browser.
     pub stay: bool,
+    /// What the sign-in has to be besides what the account asks for.
+    pub demand: Demand,
 }
 
 /// What a passkey has signed for a sign-in at the pages.
@@ -105,7 +107,7 @@ pub async fn sign_in(
     let authenticated =
         authenticate_user(&app, admission, &typed.login, typed.password, &info).await?;
     // What a request and its client want besides is a step-up, before the request is answered.
-    match authenticated.proceed(&app, &Demand::default(), &info).await? {
+    match authenticated.proceed(&app, &typed.demand, &info).await? {
         Begun::Completed(completed) => open(&app, (&completed, aim), &visitor, &info).await,
         Begun::Pending(first) => {
             app.transaction(&info, async |tx| Ok(first.record(tx, Some(PLACE)).await?)).await?;
