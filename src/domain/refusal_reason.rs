@@ -27,6 +27,10 @@ text_enum! {
         Deleted = "deleted",
         /// A change of factors comes with a sign-in that lacks one of them, or is too old.
         FactorNeeded = "factor_needed",
+        /// A form of a mailed link was sent from another browser than the one it was made for, or from an old page.
+        ForeignForm = "foreign_form",
+        /// An invitation has expired or is void.
+        InvitationOver = "invitation_over",
         /// The factor is the last one of an account that needs one.
         LastFactor = "last_factor",
         /// The login name that an administrator typed is not that of the user.
@@ -55,6 +59,8 @@ text_enum! {
         TotpFull = "totp_full",
         /// A request has more parameters than are read.
         TooManyParameters = "too_many_parameters",
+        /// A change of address cannot be taken back any more.
+        UndoOver = "undo_over",
         /// The account has no factor of the level that is required.
         UnmetRequirements = "unmet_requirements",
         /// The redirect URI is not registered.
@@ -95,6 +101,13 @@ impl Reason {
                  of an authenticator app or a recovery code. Step the session up at /v1/step-up with acr_values and \
                  max_age of WWW-Authenticate, or sign in again; then repeat the request."
             }
+            Self::ForeignForm => {
+                "This form was made for another browser, or is too old. Nothing was changed. Send it once more."
+            }
+            Self::InvitationOver => {
+                "This invitation has expired or was replaced. Ask the administrator who invited you for another one. If \
+                 you have chosen a password already, sign in."
+            }
             Self::LastFactor => {
                 "A second factor is required of this account, so the last one cannot be removed. Add another \
                  one first."
@@ -133,6 +146,10 @@ impl Reason {
                 "The account has 3 authenticator apps, which is the most. Remove one first."
             }
             Self::TooManyParameters => "There are too many parameters.",
+            Self::UndoOver => {
+                "The change of address cannot be taken back with this link any more. If you did not make the change, sign \
+                 in, then change the address and the password. If you cannot sign in, ask an administrator."
+            }
             Self::UnmetRequirements => {
                 "This needs a stronger sign-in than the account has factors for. Enrol a second factor, then \
                  sign in again, or ask an administrator."

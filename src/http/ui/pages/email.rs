@@ -43,6 +43,8 @@ pub struct EmailLinkPage<'a> {
     pub title: &'a str,
     /// What the button does.
     pub text: String,
+    /// Why the form that was sent did nothing.
+    pub error: Option<&'a str>,
     /// The button.
     pub button: &'a str,
     /// Where the form is sent.
