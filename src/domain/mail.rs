@@ -49,6 +49,8 @@ text_enum! {
         SecondFactorMissing = "second_factor_missing",
         /// Tells a user of a sign-in from a network that is new to the account.
         NewNetwork = "new_network",
+        /// Tells a user that a passkey may have been copied.
+        PasskeyCounterReused = "passkey_counter_reused",
         /// The code and the link that confirm an address of an account.
         EmailConfirmation = "email_confirmation",
         /// Tells the owner of an address that a change of it was requested.
@@ -162,6 +164,11 @@ pub enum MailContent {
         /// Browser and system in fixed words, if recognised.
         device: Option<String>,
     },
+    /// Tells a user that a passkey may have been copied.
+    PasskeyCounterReused {
+        /// When it signed with a counter that did not increase.
+        at: Timestamp,
+    },
     /// The code and the link that confirm an address of an account.
     EmailConfirmation(MailedSecrets),
     /// Tells the owner of an address that a change of it was requested.
@@ -219,6 +226,7 @@ impl MailContent {
             Self::SecondFactorLimit { .. } => MailKind::SecondFactorLimit,
             Self::SecondFactorMissing { .. } => MailKind::SecondFactorMissing,
             Self::NewNetwork { .. } => MailKind::NewNetwork,
+            Self::PasskeyCounterReused { .. } => MailKind::PasskeyCounterReused,
             Self::EmailConfirmation(_) => MailKind::EmailConfirmation,
             Self::EmailChangeRequested { .. } => MailKind::EmailChangeRequested,
             Self::EmailChanged { .. } => MailKind::EmailChanged,

@@ -27,10 +27,16 @@ text_enum! {
         ClientTypedWrong = "client_typed_wrong",
         /// The user or the client of a request was deleted meanwhile.
         Deleted = "deleted",
+        /// A change of factors is requested with a sign-in that lacks one of them, or is too old.
+        FactorNeeded = "factor_needed",
         /// The target is a first-party client.
         FirstPartyClient = "first_party_client",
         /// The target is for callers with the full right.
         ForAdministrators = "for_administrators",
+        /// A form of a mailed link was sent from another browser than the one it was issued to, or from an old page.
+        ForeignForm = "foreign_form",
+        /// An invitation has expired or is void.
+        InvitationOver = "invitation_over",
         /// The factor is the last one of an account that needs one.
         LastFactor = "last_factor",
         /// The login name that an administrator typed is not that of the user.
@@ -61,6 +67,8 @@ text_enum! {
         TotpFull = "totp_full",
         /// A request has more parameters than are read.
         TooManyParameters = "too_many_parameters",
+        /// A change of address can no longer be undone.
+        UndoOver = "undo_over",
         /// The account has no factor of the level that is required.
         UnmetRequirements = "unmet_requirements",
         /// Only a user can do it, not a client.
@@ -101,6 +109,11 @@ impl Reason {
             Self::Deleted => {
                 "The account or the application was deleted in the meantime. Start again."
             }
+            Self::FactorNeeded => {
+                "Changing how an account signs in needs a sign-in of the last 5 minutes with one of its passkeys, a code \
+                 of an authenticator app or a recovery code. Step the session up at /v1/step-up with acr_values and \
+                 max_age of WWW-Authenticate, or sign in again; then repeat the request."
+            }
             Self::FirstPartyClient => {
                 "This is a first-party client. Only a user with the role admin and the scope \
                  signet:admin, a client with that scope, or the command line may change it."
@@ -108,6 +121,13 @@ impl Reason {
             Self::ForAdministrators => {
                 "Only a user with the role admin and the scope signet:admin, a client with that \
                  scope, or the command line may change it."
+            }
+            Self::ForeignForm => {
+                "This form was made for another browser, or is too old. Nothing was changed. Send it once more."
+            }
+            Self::InvitationOver => {
+                "This invitation has expired or was replaced. Ask the administrator who invited you for another one. If \
+                 you have chosen a password already, sign in."
             }
             Self::LastFactor => {
                 "This account needs a second factor, so the last one cannot be removed. Add another one first."
@@ -149,6 +169,10 @@ impl Reason {
                 "The account has the maximum of 3 authenticator apps. Remove one first."
             }
             Self::TooManyParameters => "There are too many parameters.",
+            Self::UndoOver => {
+                "The change of address cannot be taken back with this link any more. If you did not make the change, sign \
+                 in, then change the address and the password. If you cannot sign in, ask an administrator."
+            }
             Self::UnmetRequirements => {
                 "This requires a stronger sign-in than the factors of the account allow. Enrol a second factor, then \
                  sign in again, or ask an administrator."

@@ -262,11 +262,19 @@ impl Problem {
                 self.message
             )),
             // RFC 9470 §3: which authentication would be enough.
-            Code::ReauthenticationRequired => Some(format!(
-                r#"{realm}, error="insufficient_user_authentication", error_description="{}", max_age="{}""#,
-                self.message,
-                MAX_AGE.secs()
-            )),
+            Code::ReauthenticationRequired => {
+                let level = match self.reason {
+                    Some(Reason::FactorNeeded) => {
+                        format!(r#", acr_values="{}""#, AssuranceLevel::Multi)
+                    }
+                    _ => String::new(),
+                };
+                Some(format!(
+                    r#"{realm}, error="insufficient_user_authentication", error_description="{}", max_age="{}"{level}"#,
+                    self.message,
+                    MAX_AGE.secs()
+                ))
+            }
             Code::InsufficientUserAuthentication => Some(format!(
                 r#"{realm}, error="insufficient_user_authentication", error_description="{}", acr_values="{}""#,
                 self.message,

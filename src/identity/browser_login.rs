@@ -43,6 +43,8 @@ pub struct Typed {
     pub password: Password,
     /// Whether the sign-in shall outlive the browser.
     pub stay: bool,
+    /// What the sign-in has to be besides what the account asks for.
+    pub demand: Demand,
 }
 
 /// The response of a passkey for a sign-in at the pages.
@@ -104,7 +106,7 @@ pub async fn sign_in(
     let authenticated =
         authenticate_user(&app, admission, &typed.login, typed.password, &info).await?;
     // Further requirements of a request and its client are met by a step-up, before the request is answered.
-    match authenticated.proceed(&app, &Demand::default(), &info).await? {
+    match authenticated.proceed(&app, &typed.demand, &info).await? {
         Begun::Completed(completed) => open(&app, (&completed, aim), &visitor, &info).await,
         Begun::Pending(first) => {
             app.transaction(&info, async |tx| Ok(first.record(tx, Some(PLACE)).await?)).await?;

@@ -1,7 +1,7 @@
 //! The second factors of the user's account: naming and removing them, and recovery codes.
 //!
-//! Every change needs a fresh authentication. Adding a factor ends no session; removing one ends all but the
-//! caller's, which continues without that factor. Enrolment is in `totp_enrolment`.
+//! Every change needs a fresh authentication with one of the factors that exist. Adding a factor ends no session;
+//! removing one ends all but the caller's, which continues without that factor. Enrolment is in `totp_enrolment`.
 
 use crate::app::{App, AuditedTx};
 use crate::base::Timestamp;
@@ -16,7 +16,7 @@ use crate::domain::request_info::RequestInfo;
 use crate::store::{Tx, browser_sessions, factors, recovery_codes, sessions, users};
 
 use super::bearer::invalid_token;
-use super::fresh_authentication::{SignedIn, is_fresh, require_fresh};
+use super::fresh_authentication::{SignedIn, is_fresh_factor, require_fresh_factor};
 use super::logout_notices::{Fate, everything_of};
 use super::notifications::{Notification, notify};
 use super::password::Keep;
@@ -55,7 +55,7 @@ pub async fn own_overview(
     signed_in: SignedIn,
     now: Timestamp,
 ) -> Result<(Overview, bool), Failure> {
-    let is_fresh = is_fresh(&mut app.db.reader().await?, &signed_in, now).await?;
+    let is_fresh = is_fresh_factor(&mut app.db.reader().await?, &signed_in, now).await?;
     Ok((overview(app, signed_in.user.id).await?, is_fresh))
 }
 
@@ -102,7 +102,7 @@ pub async fn renew_recovery_codes(
         if !users::hold(tx, user, signed_in.epoch).await? {
             return Err(invalid_token().into());
         }
-        require_fresh(tx, &signed_in, info.now).await?;
+        require_fresh_factor(tx, &signed_in, info.now).await?;
         if factors::of_user(tx, user).await?.is_empty() {
             return Err(Refusal::because(Code::Conflict, Reason::NoRecoveryCodes).into());
         }
@@ -133,7 +133,7 @@ pub async fn rename(
             return Ok(factor);
         };
         check_name(name)?;
-        require_fresh(tx, &signed_in, info.now).await?;
+        require_fresh_factor(tx, &signed_in, info.now).await?;
         write.take(&signed_in.user)?;
         factors::rename(tx, user, id, name).await?;
         Ok(Factor { name: name.to_owned(), ..factor })
@@ -175,7 +175,7 @@ pub async fn remove(
     let write = UserWrite::new(&app);
     app.transaction_or_nothing(&info, async |tx| {
         let everything = everything_of(tx, user, Fate::Stays).await?.ok_or_else(invalid_token)?;
-        require_fresh(tx, &signed_in, now).await?;
+        require_fresh_factor(tx, &signed_in, now).await?;
         let factor = find(tx, user, id).await?;
         write.take(&signed_in.user)?;
         let is_last = remove_factor(tx, user, id).await?;

@@ -1,14 +1,18 @@
-//! Fresh authentication: changes of a user's credentials require every factor of the account, completed a few
-//! minutes ago.
+//! Fresh authentication: changes of a user's credentials require every factor that the account asks for, completed a
+//! few minutes ago.
 //!
-//! Owns the limit and the refusal (RFC 9470). Exchanged tokens do not get here: `bearer` accepts only sessions that
-//! were opened by a sign-in.
+//! Owns the limit and the refusal (RFC 9470), and that a change of factors needs one of the factors that exist, also
+//! where the password alone signs in (NIST SP 800-63B-4 §4.1.2.1). Exchanged tokens do not get
+//! here: `bearer` accepts only sessions that were opened by a sign-in.
 
 use crate::app::App;
 use crate::base::id::UserId;
 use crate::base::{TimeSpan, Timestamp};
-use crate::domain::authn::{Attempt, AuthnStep, Factors, Purpose, Requirements, next_step};
+use crate::domain::authn::{
+    AccountState, AssuranceLevel, Attempt, AuthnStep, Factors, Purpose, Requirements, next_step,
+};
 use crate::domain::outcome::{Code, Failure, Refusal};
+use crate::domain::refusal_reason::Reason;
 use crate::domain::user::User;
 use crate::store::{Link, users};
 
@@ -19,6 +23,14 @@ use super::password::Keep;
 
 /// How long ago a user may have authenticated.
 pub const MAX_AGE: TimeSpan = TimeSpan::from_mins(5);
+
+/// What every sensitive change needs.
+const FRESH: Requirements = Requirements { max_age: Some(MAX_AGE), ..Requirements::BASIC };
+
+/// What a change of factors needs: a second factor, if the account has one that could be used. Without it a thief of
+/// the password could add a factor of their own and remove that of the owner. A passkey is not insisted on where the
+/// account has another second factor, or a lost one could never be removed.
+const FRESH_WITH_FACTOR: Requirements = Requirements { wished: AssuranceLevel::Multi, ..FRESH };
 
 /// A user who is signed in at `/v1` or at the pages, and the factors of the sign-in.
 #[derive(Debug, Clone)]
@@ -70,7 +82,23 @@ pub async fn is_fresh(
     signed_in: &SignedIn,
     now: Timestamp,
 ) -> Result<bool, Failure> {
-    match require_fresh(link, signed_in, now).await {
+    is_accepted(require_fresh(link, signed_in, now).await)
+}
+
+/// Whether [`require_fresh_factor`] would accept the sign-in.
+///
+/// # Errors
+/// Only faults.
+pub async fn is_fresh_factor(
+    link: &mut impl Link,
+    signed_in: &SignedIn,
+    now: Timestamp,
+) -> Result<bool, Failure> {
+    is_accepted(require_fresh_factor(link, signed_in, now).await)
+}
+
+fn is_accepted(outcome: Result<(), Failure>) -> Result<bool, Failure> {
+    match outcome {
         Ok(()) => Ok(true),
         Err(Failure::Refused(_)) => Ok(false),
         Err(failure) => Err(failure),
@@ -90,7 +118,22 @@ pub async fn require_fresh(
     require_fresh_user(link, user.id, (*epoch, *factors), now).await
 }
 
-/// The same of a user whose session belongs to this epoch and whose token stands for these factors.
+/// The same of a change of the user's factors: refuses also a sign-in without a second factor where the account has
+/// one, whether or not a password asks for it.
+///
+/// # Errors
+/// As [`require_fresh`].
+pub async fn require_fresh_factor(
+    link: &mut impl Link,
+    signed_in: &SignedIn,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let SignedIn { user, epoch, factors, .. } = signed_in;
+    require(link, (user.id, *epoch, *factors), &FRESH_WITH_FACTOR, now).await
+}
+
+/// The same as [`require_fresh`], of a user whose session belongs to this epoch and whose token stands for these
+/// factors.
 ///
 /// # Errors
 /// As [`require_fresh`].
@@ -100,17 +143,33 @@ pub async fn require_fresh_user(
     (epoch, factors): (i64, Factors),
     now: Timestamp,
 ) -> Result<(), Failure> {
+    require(link, (user, epoch, factors), &FRESH, now).await
+}
+
+async fn require(
+    link: &mut impl Link,
+    (user, epoch, factors): (UserId, i64, Factors),
+    requirements: &Requirements,
+    now: Timestamp,
+) -> Result<(), Failure> {
     let credential = users::credential_of(link, user).await?.ok_or_else(invalid_token)?;
     let account = account_state(&credential);
     let attempt = Attempt { purpose: Purpose::StepUp, epoch, factors };
-    let requirements = Requirements { max_age: Some(MAX_AGE), ..Requirements::BASIC };
-    match next_step(&attempt, &account, &requirements, now) {
+    match next_step(&attempt, &account, requirements, now) {
         AuthnStep::Done(_) => Ok(()),
         AuthnStep::Refuse(_) => Err(invalid_token().into()),
         AuthnStep::Authenticate(_) | AuthnStep::ChangePassword | AuthnStep::Enrol { .. } => {
-            let message = "This needs a sign-in of the last 5 minutes, with every factor of the account. Step the \
-                           session up at /v1/step-up, or sign in again; then repeat the request.";
-            Err(Refusal::new(Code::ReauthenticationRequired, message).into())
+            Err(stale(&account, requirements).into())
         }
     }
+}
+
+/// The refusal, which names the level where one helps: a step-up to a level that the account cannot reach fails.
+fn stale(account: &AccountState, requirements: &Requirements) -> Refusal {
+    if requirements.level() > AssuranceLevel::Single && account.has_second_factor() {
+        return Refusal::because(Code::ReauthenticationRequired, Reason::FactorNeeded);
+    }
+    let message = "This needs a sign-in of the last 5 minutes, with every factor of the account. Step the session up at \
+                   /v1/step-up, or sign in again; then repeat the request.";
+    Refusal::new(Code::ReauthenticationRequired, message)
 }

@@ -41,6 +41,8 @@ pub enum Notification {
     SecondFactorMissing,
     /// A sign-in came from a network that is new to the account.
     NewNetwork,
+    /// A passkey signed with a counter that did not increase.
+    PasskeyCounterReused,
     /// The user requested another address. Goes to the one that is stored.
     EmailChangeRequested,
     /// The user confirmed another address. It goes to that one; the previous one gets a link that undoes the
@@ -66,6 +68,7 @@ impl Notification {
             Self::RecoveryCodeUsed(left) => MailContent::RecoveryCodeUsed { at, left },
             Self::SecondFactorLimit => MailContent::SecondFactorLimit { at },
             Self::SecondFactorMissing => MailContent::SecondFactorMissing { at },
+            Self::PasskeyCounterReused => MailContent::PasskeyCounterReused { at },
             Self::EmailChangeRequested => MailContent::EmailChangeRequested { at },
             Self::EmailChanged => MailContent::EmailChanged { at },
             Self::EmailReplaced => MailContent::EmailReplaced { at },

@@ -22,6 +22,7 @@ use crate::store::{Link, spent_ids, users};
 
 use super::authentication::challenge_invalid;
 use super::passkey_options::relying_party;
+use super::sign_in_alarms;
 use super::write_limit::UserWrite;
 
 /// How long the challenge of a used assertion is kept: longer than any sign-in lives, so that a clock that is set back
@@ -146,12 +147,16 @@ impl Judged {
         Ok(())
     }
 
-    /// Records that a counter did not increase. Not a reason to refuse (WebAuthn §6.1.1): a synced passkey may do
-    /// so, and its user can judge.
+    /// Records that a counter did not increase, and tells the user. Not a reason to refuse (WebAuthn §6.1.1): a synced
+    /// passkey may do so, and its user can judge.
     async fn counter_reused(&self, tx: &mut AuditedTx, user: UserId) -> Result<(), Fault> {
         let fold = fold(&tx.app(), Some(user), &tx.info());
         let event = Event::new(EventKind::PasskeyCounterReused).about(user).folded(fold);
-        tx.record(&event).await
+        tx.record(&event).await?;
+        match users::find(tx, user).await? {
+            Some(user) => sign_in_alarms::counter_reused(tx, &user).await,
+            None => Ok(()),
+        }
     }
 }
 

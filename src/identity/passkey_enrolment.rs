@@ -29,7 +29,7 @@ use crate::store::{factors, recovery_codes, spent_ids, users};
 use super::bearer::invalid_token;
 use super::email::require_verified;
 use super::factors::{check_name, new_codes, replace_codes};
-use super::fresh_authentication::{SignedIn, require_fresh};
+use super::fresh_authentication::{SignedIn, require_fresh_factor};
 use super::notifications::{Notification, notify};
 use super::passkey_options::{descriptors, relying_party};
 use super::totp_enrolment::{Enrolled, check_offered};
@@ -75,7 +75,7 @@ pub async fn begin_passkey(
     let user = &signed_in.user;
     require_verified(&app, user)?;
     let mut reader = app.db.reader().await?;
-    require_fresh(&mut reader, &signed_in, now).await?;
+    require_fresh_factor(&mut reader, &signed_in, now).await?;
     let stored = passkeys::of_user(&mut reader, user.id).await?;
     if i64::try_from(stored.len()).is_ok_and(|count| count >= MAX_PASSKEYS) {
         return Err(too_many().into());
@@ -169,7 +169,7 @@ pub async fn add_passkey(
         if !users::hold(tx, user, signed_in.epoch).await? {
             return Err(invalid_token().into());
         }
-        require_fresh(tx, &signed_in, now).await?;
+        require_fresh_factor(tx, &signed_in, now).await?;
         write.take(&signed_in.user)?;
         app.remember_rp_id(tx, party).await?;
         // Twice its life: a clock that is set back must not open a used one.

@@ -3,12 +3,13 @@
 //! Owns the order: count, compare, use, all in the transaction of the caller. A refused code stays counted, and the
 //! guarded write decides which of two requests used it. It is only reached after a right password, so that its
 //! counters cannot be used to lock accounts without one.
+//! Where something else has to hold as well, [`compare_code`] and [`use_up`] are two steps.
 
 use std::net::IpAddr;
 
 use crate::app::{App, AuditedTx};
 use crate::base::Secret;
-use crate::base::id::UserId;
+use crate::base::id::{FactorId, UserId};
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::authn::Method;
 use crate::domain::failure_reason::{FailureReason, SealedReason};
@@ -70,6 +71,25 @@ impl TypedCode {
     }
 }
 
+/// A code that may be used up: of an app, compared with its secret; a recovery code, as its MAC.
+#[derive(Clone)]
+pub(super) enum UsableFactorCode {
+    /// The secret and the step that the code is of.
+    Totp(FactorId, TimeStep),
+    /// The MAC of a recovery code.
+    RecoveryCode(Vec<u8>),
+}
+
+impl UsableFactorCode {
+    /// The factor that it completes.
+    pub(super) const fn method(&self) -> Method {
+        match self {
+            Self::Totp(..) => Method::Totp,
+            Self::RecoveryCode(_) => Method::RecoveryCode,
+        }
+    }
+}
+
 /// Checks a code of `user` and uses it up. The caller's transaction commits refusals.
 ///
 /// # Errors
@@ -81,17 +101,87 @@ pub async fn check_code(
 ) -> Result<Method, Failure> {
     let app = tx.app();
     let counted = count(&app, tx, user, code.method).await?;
-    let right = match code.method {
-        CodeMethod::Totp => use_totp(&app, tx, user, code.text.expose()).await?,
-        CodeMethod::RecoveryCode => use_recovery_code(&app, tx, user, code.text.expose()).await?,
-    };
     let method = code.method.method();
-    if right {
+    if let Some(found) = find(&app, tx, user, code).await?
+        && use_up(tx, user, &found).await?
+    {
         counted.forgive(tx).await?;
         return Ok(method);
     }
-    record_failed(tx, user, method).await?;
-    Err(Refusal::new(Code::MfaFailed, "The code is wrong, or it was used before.").into())
+    Err(refused(tx, user, method).await)
+}
+
+/// Checks a code of `user` and uses nothing up. The caller's transaction commits refusals; [`use_up`] decides later
+/// whether another request was first.
+///
+/// # Errors
+/// `mfa_failed` when the code is wrong, `too_many_attempts`; faults.
+pub(super) async fn compare_code(
+    tx: &mut AuditedTx,
+    user: &User,
+    code: &TypedCode,
+) -> Result<UsableFactorCode, Failure> {
+    let app = tx.app();
+    let counted = count(&app, tx, user, code.method).await?;
+    let found = match find(&app, tx, user, code).await? {
+        Some(UsableFactorCode::RecoveryCode(mac))
+            if !recovery_codes::is_unused(tx, user.id, &mac).await? =>
+        {
+            None
+        }
+        found => found,
+    };
+    match found {
+        Some(found) => {
+            counted.forgive(tx).await?;
+            Ok(found)
+        }
+        None => Err(refused(tx, user, code.method.method()).await),
+    }
+}
+
+/// Uses a code up. False when another request was first, or a recovery code does not exist.
+///
+/// # Errors
+/// When the database cannot be written.
+pub(super) async fn use_up(
+    tx: &mut AuditedTx,
+    user: &User,
+    found: &UsableFactorCode,
+) -> Result<bool, Failure> {
+    let now = tx.info().now;
+    match found {
+        UsableFactorCode::Totp(id, step) => Ok(factors::use_step(tx, *id, *step, now).await?),
+        UsableFactorCode::RecoveryCode(mac) => use_recovery_code(tx, user, mac).await,
+    }
+}
+
+/// The refusal of a code, once its event is recorded. The caller's transaction commits refusals.
+pub(super) async fn refused(tx: &mut AuditedTx, user: &User, method: Method) -> Failure {
+    match record_failed(tx, user, method).await {
+        Ok(()) => Refusal::new(Code::MfaFailed, "The code is wrong, or it was used before.").into(),
+        Err(fault) => fault.into(),
+    }
+}
+
+/// What could be used up by a code; none where it is wrong. Whether a recovery code exists is not known yet.
+async fn find(
+    app: &App,
+    tx: &mut AuditedTx,
+    user: &User,
+    code: &TypedCode,
+) -> Result<Option<UsableFactorCode>, Failure> {
+    let typed = code.text.expose();
+    match code.method {
+        CodeMethod::Totp => find_step(app, tx, user, typed).await,
+        CodeMethod::RecoveryCode => match RecoveryCode::parse(typed) {
+            Some(code) => {
+                let mac = app.recovery_code_mac(user.id, &code)?;
+                Ok(Some(UsableFactorCode::RecoveryCode(mac)))
+            }
+            None => Ok(None),
+        },
+    }
 }
 
 /// Records a wrong code of `user`.
@@ -209,16 +299,16 @@ pub(super) fn account_name(app: &App, user: UserId) -> Vec<u8> {
     app.pseudonyms.of("factor/account", &[user.uuid().as_bytes()])
 }
 
-/// Compares with the accepted steps of every secret of the user, and uses up the matching step.
-async fn use_totp(
+/// Compares with the accepted steps of every secret of the user.
+async fn find_step(
     app: &App,
     tx: &mut AuditedTx,
     user: &User,
     typed: &str,
-) -> Result<bool, Failure> {
+) -> Result<Option<UsableFactorCode>, Failure> {
     let now = tx.info().now;
     let stored = factors::of_user(tx, user.id).await?;
-    let Some(code) = totp::parse_code(typed) else { return Ok(false) };
+    let Some(code) = totp::parse_code(typed) else { return Ok(None) };
     let accepted = TimeStep::accepted(now);
     let mut found = None;
     // Every secret is compared, so that the time does not reveal which one matches.
@@ -226,24 +316,14 @@ async fn use_totp(
         let Some(sealed) = &stored.sealed else { continue };
         let secret = app.unseal_totp(user.id, stored.factor.id, sealed)?;
         if let Some(step) = secret.step_of(&code, accepted) {
-            found = found.or(Some((stored.factor.id, step)));
+            found = found.or(Some(UsableFactorCode::Totp(stored.factor.id, step)));
         }
     }
-    match found {
-        Some((id, step)) => Ok(factors::use_step(tx, id, step, now).await?),
-        None => Ok(false),
-    }
+    Ok(found)
 }
 
-async fn use_recovery_code(
-    app: &App,
-    tx: &mut AuditedTx,
-    user: &User,
-    typed: &str,
-) -> Result<bool, Failure> {
-    let Some(code) = RecoveryCode::parse(typed) else { return Ok(false) };
-    let mac = app.recovery_code_mac(user.id, &code)?;
-    if !recovery_codes::spend(tx, user.id, &mac).await? {
+async fn use_recovery_code(tx: &mut AuditedTx, user: &User, mac: &[u8]) -> Result<bool, Failure> {
+    if !recovery_codes::spend(tx, user.id, mac).await? {
         return Ok(false);
     }
     tx.record(&Event::new(EventKind::RecoveryCodeUsed).about(user.id)).await?;

@@ -1,7 +1,7 @@
 //! Notifies the owner of an account about sign-ins that look like an attack.
 //!
-//! Owns the triggers (a new network, right passwords without a second factor, the limit of wrong codes) and how often
-//! a mail is sent, so that an attacker cannot fill the owner's mailbox. It never affects an attempt. If rate limits
+//! Owns the triggers (a new network, right passwords without a second factor, the limit of wrong codes, and a passkey
+//! that may have been copied) and how often a mail is sent, so that an attacker cannot fill the owner's mailbox. It never affects an attempt. If rate limits
 //! are off, nothing is counted and no mail is sent.
 
 use crate::app::AuditedTx;
@@ -16,6 +16,9 @@ use super::notifications::{Notification, notify, reaches};
 
 /// How often a user is notified of a new network.
 const NEW_NETWORK_EVERY: TimeSpan = TimeSpan::from_days(1);
+
+/// How often a user is told of a counter that did not increase: some synced passkeys count nothing reliably.
+const COUNTER_REUSED_EVERY: TimeSpan = TimeSpan::from_days(1);
 
 /// Tells the user of a sign-in from a network that was not known to the account before. Not of the first network:
 /// that is the one where the account began.
@@ -67,6 +70,18 @@ pub(super) async fn limit_reached(
 ) -> Result<(), Fault> {
     if reaches(tx, user) && is_first_in(tx, user, "mail/second-factor-limit", limit.window).await? {
         notify(tx, user, Notification::SecondFactorLimit).await?;
+    }
+    Ok(())
+}
+
+/// Tells the user that a passkey signed with a counter that did not increase.
+///
+/// # Errors
+/// When the database cannot be written.
+pub(super) async fn counter_reused(tx: &mut AuditedTx, user: &User) -> Result<(), Fault> {
+    let kind = "mail/passkey-counter-reused";
+    if reaches(tx, user) && is_first_in(tx, user, kind, COUNTER_REUSED_EVERY).await? {
+        notify(tx, user, Notification::PasskeyCounterReused).await?;
     }
     Ok(())
 }

@@ -25,7 +25,7 @@ use crate::store::{Link, factors, recovery_codes, users};
 use super::bearer::invalid_token;
 use super::email::require_verified;
 use super::factors::{check_name, new_codes, replace_codes};
-use super::fresh_authentication::{SignedIn, require_fresh};
+use super::fresh_authentication::{SignedIn, require_fresh_factor};
 use super::notifications::{Notification, notify};
 use super::write_limit::UserWrite;
 
@@ -76,7 +76,7 @@ pub async fn begin_totp(
     check_offered(&app)?;
     require_verified(&app, &signed_in.user)?;
     let mut reader = app.db.reader().await?;
-    require_fresh(&mut reader, &signed_in, now).await?;
+    require_fresh_factor(&mut reader, &signed_in, now).await?;
     let stored = factors::of_user(&mut reader, signed_in.user.id).await?;
     let secrets = stored.iter().filter(|stored| stored.factor.kind == FactorKind::Totp).count();
     if i64::try_from(secrets).is_ok_and(|secrets| secrets >= MAX_SECRETS) {
@@ -173,7 +173,7 @@ pub async fn confirm_totp(
         if is_enrolled(tx, user, id).await? {
             return Err(enrolled_already().into());
         }
-        require_fresh(tx, &signed_in, now).await?;
+        require_fresh_factor(tx, &signed_in, now).await?;
         write.take(&signed_in.user)?;
         confirmed.store(tx, &signed_in.user).await
     })

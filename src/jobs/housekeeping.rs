@@ -30,7 +30,10 @@ const KEEP_SESSIONS: TimeSpan = TimeSpan::from_days(1);
 const KEEP_EXPIRY_EVENTS: TimeSpan = TimeSpan::from_days(30);
 /// How long codes and the like are kept after they expire, so that reuse is detected.
 const KEEP_PROVIDER: TimeSpan = TimeSpan::from_mins(60);
-/// How long expired pushed requests and single-use ids are kept. Unauthenticated callers can cause them, so the
+/// How long an invitation, and a link that takes a change of address back, are known after their time: a user
+/// who opens one later learns how to get another. A user has one invitation and few such links.
+const KEEP_LONG_LINKS: TimeSpan = TimeSpan::from_days(30);
+/// How long pushed requests and single-use ids are kept. Unauthenticated callers can cause them, so the
 /// time is short; it is not zero, because clocks are sometimes set back a little.
 const KEEP_RUBBISH: TimeSpan = TimeSpan::from_mins(5);
 
@@ -192,7 +195,10 @@ impl Kind {
                 let latest = kept_until(PUSHED_REQUEST_LIFE, now);
                 store::pushed_requests(tx, now - KEEP_RUBBISH, latest, rows).await
             }
-            Self::MailedCodes => store::mailed_codes(tx, now - KEEP_PROVIDER, rows).await,
+            Self::MailedCodes => {
+                let long_before = now - KEEP_LONG_LINKS;
+                store::mailed_codes(tx, now - KEEP_PROVIDER, long_before, rows).await
+            }
             Self::BrowserSessions => store::browser_sessions(tx, now - KEEP_PROVIDER, rows).await,
             Self::SpentIds => store::spent_ids(tx, now - KEEP_RUBBISH, rows).await,
             Self::Revocations => store::revocations(tx, now - KEEP_RUBBISH, rows).await,

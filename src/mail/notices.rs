@@ -85,6 +85,13 @@ impl Notice {
                 frame.t("mail.second_factor_missing.subject"),
                 [when("mail.second_factor_missing.text", at), frame.t("mail.password_is_known")],
             ),
+            MailContent::PasskeyCounterReused { at } => Self::new(
+                frame.t("mail.passkey_counter_reused.subject"),
+                [
+                    when("mail.passkey_counter_reused.text", at),
+                    frame.t("mail.passkey_counter_reused.next"),
+                ],
+            ),
             MailContent::EmailChangeRequested { at } => Self::new(
                 frame.t("mail.email_change_requested.subject"),
                 [when("mail.email_change_requested.text", at), not_you()],

@@ -31,6 +31,7 @@ fn every_mail_says_the_same_in_both_forms_and_every_language() {
         MailContent::SecondFactorMissing { at },
         MailContent::NewNetwork { at, address, device: Some("Firefox".to_owned()) },
         MailContent::NewNetwork { at, address: None, device: None },
+        MailContent::PasskeyCounterReused { at },
         MailContent::EmailConfirmation(MailedSecrets {
             code: Some("1234 5678".to_owned()),
             ..link()

@@ -8,6 +8,7 @@ use crate::app::App;
 use crate::base::Timestamp;
 use crate::base::entropy::random;
 use crate::base::id::UserId;
+use crate::domain::authn::{AssuranceLevel, Demand};
 use crate::domain::authorization::Request;
 use crate::domain::outcome::{Code, Refusal};
 use crate::domain::refusal_reason::Reason;
@@ -126,6 +127,13 @@ impl PendingRequest {
     #[must_use]
     pub fn with_section(self, section: Option<AccountSection>) -> Self {
         Self { section, ..self }
+    }
+
+    /// What its sign-in has to be besides what the account asks for. What a client wants is a step-up afterwards.
+    #[must_use]
+    pub fn demand(&self) -> Demand {
+        let changes_factors = self.section == Some(AccountSection::Security);
+        Demand { wished: changes_factors.then_some(AssuranceLevel::Multi), ..Demand::default() }
     }
 
     /// The authorization request that it is, if it is one.

@@ -28,6 +28,21 @@ pub async fn spend(tx: &mut Tx, user: UserId, mac: &[u8]) -> Result<bool, Fault>
     Ok(rows == 1)
 }
 
+/// Whether a user has a code that was not used yet.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn is_unused(link: &mut impl Link, user: UserId, mac: &[u8]) -> Result<bool, Fault> {
+    let row = fetch_optional!(
+        link,
+        (i64,),
+        "SELECT count(*) FROM recovery_codes WHERE user_id = $1 AND mac = $2",
+        user,
+        mac
+    )?;
+    Ok(row.is_some_and(|(count,)| count > 0))
+}
+
 /// How many codes a user has left.
 ///
 /// # Errors

@@ -10,7 +10,9 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
+import jsQR from "jsqr";
 import { launch, patience, watch } from "./chromium.mjs";
+import { pixels } from "./png.mjs";
 
 const [origin, email, mode, language, width, folder] = process.argv.slice(2);
 const javaScriptEnabled = mode === "script";
@@ -128,6 +130,19 @@ await look("security");
 await submit("/account/security/totp");
 await look("totp");
 const secret = (await page.locator(".groups code").innerText()).replaceAll(" ", "");
+const uri = await page.locator("a[href^='otpauth:']").getAttribute("href");
+expect(new URL(uri).searchParams.get("secret") === secret, `${uri} has another secret`);
+// An app reads the code in both colour schemes: black on white, with four white modules around it.
+const side = Number((await page.locator("svg.qr").getAttribute("viewBox")).split(" ")[2]);
+for (const colorScheme of ["light", "dark"]) {
+  await page.emulateMedia({ colorScheme });
+  const { width, height, data } = pixels(await page.locator("svg.qr").screenshot());
+  const read = jsQR(data, width, height, { inversionAttempts: "dontInvert" })?.data;
+  expect(read === uri, `the code says ${read} in the ${colorScheme} scheme, not ${uri}`);
+  const middle = Math.floor(height / 2) * width * 4;
+  const quiet = data.subarray(middle, middle + Math.floor((4 * width) / side - 1) * 4);
+  expect(quiet.every((value) => value === 255), `no quiet zone in the ${colorScheme} scheme`);
+}
 await typeCode("000000", "/totp/confirm");
 await refused("totp-wrong-code");
 await typeCode(await ask(`code ${secret}`), "/totp/confirm");

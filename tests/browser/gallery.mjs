@@ -140,14 +140,14 @@ async function walk(page) {
 }
 
 for (const colorScheme of ["light", "dark"]) {
-  for (const width of [320, 1280]) {
+  for (const width of [320, 390, 1280]) {
     const { context, page, left } = await open({ colorScheme, viewport: { width, height: 800 } });
     // The page that sends itself would be gone before it is looked at.
     await page.route("**/assets/submit.js", (route) =>
       route.fulfill({ status: 200, contentType: "text/javascript", body: "" }));
     for (const { lang, name } of pages) {
       // Words differ in length and nothing else: one scheme a width is enough for the others.
-      if (lang !== "en" && (colorScheme === "light") !== (width === 320)) continue;
+      if (lang !== "en" && (colorScheme === "light") !== (width < 1280)) continue;
       at = `${lang} ${name} ${colorScheme} ${width}`;
       await page.goto(`${origin}/${lang}/${name}`);
       await look(page);

@@ -1,5 +1,5 @@
-// Writes the picture of a page smaller: the same pixels, each row as it is and compressed as well as zlib can. Chromium
-// filters rows as photographs need it, which is a quarter larger for text on plain ground.
+// Reads pictures of pages, and writes them smaller: the same pixels, each row as it is and compressed as well as zlib can.
+// Chromium filters rows as photographs need it, which is a quarter larger for text on plain ground.
 import { deflateSync, inflateSync } from "node:zlib";
 
 const SIGNATURE = 8;
@@ -43,8 +43,9 @@ function plain(raw, stride, depth) {
   return raw;
 }
 
-/** The same picture in fewer bytes. It has 8 bits for each of 3 or 4 channels, as those of Chromium have. */
-export function smaller(png) {
+// The header of a picture, its channels, and its rows without filters, each after a byte that says so. It has 8 bits for
+// each of 3 or 4 channels, as those of Chromium have.
+function read(png) {
   const parts = [];
   let head;
   for (let at = SIGNATURE; at < png.length; at += 12 + png.readUInt32BE(at)) {
@@ -55,6 +56,24 @@ export function smaller(png) {
   }
   const depth = head[9] === 6 ? 4 : 3;
   const rows = plain(inflateSync(Buffer.concat(parts)), head.readUInt32BE(0) * depth, depth);
+  return { head, depth, rows };
+}
+
+/** The pixels of a picture: width, height, and four bytes for each pixel. */
+export function pixels(png) {
+  const { head, depth, rows } = read(png);
+  const [width, height] = [head.readUInt32BE(0), head.readUInt32BE(4)];
+  const data = new Uint8ClampedArray(width * height * 4).fill(255);
+  for (let at = 0; at < width * height; at += 1) {
+    const from = Math.floor(at / width) * (width * depth + 1) + 1 + (at % width) * depth;
+    data.set(rows.subarray(from, from + 3), at * 4);
+  }
+  return { width, height, data };
+}
+
+/** The same picture in fewer bytes. */
+export function smaller(png) {
+  const { head, rows } = read(png);
   const chunks = [chunk("IHDR", head), chunk("IDAT", deflateSync(rows, { level: 9 })), chunk("IEND", Buffer.alloc(0))];
   return Buffer.concat([png.subarray(0, SIGNATURE), ...chunks]);
 }

@@ -1,10 +1,12 @@
 //! Tests of both ceremonies with the vectors of the specification, whole and damaged.
 
+use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use proptest::prelude::*;
 
-use super::vectors::{FRAMED, VECTORS, Vector};
+use super::cose::PublicKey;
+use super::vectors::{FRAMED, OTHERS, VECTORS, Vector};
 use super::*;
 
 fn hex(text: &str) -> Vec<u8> {
@@ -38,17 +40,26 @@ fn assertion(vector: &Vector) -> AssertionResponse {
     }
 }
 
-/// The key in an attestation object: its last 77 bytes.
+/// Where an attestation object has the id of its credential, the last thing before the key.
+fn id_at(vector: &Vector) -> usize {
+    let (object, id) = (hex(vector.attestation_object), hex(vector.credential_id));
+    object.windows(id.len()).rposition(|part| part == id).unwrap()
+}
+
+/// The key in an attestation object: all that follows the id.
 fn key(vector: &Vector) -> Vec<u8> {
-    let object = hex(vector.attestation_object);
-    object[object.len() - 77..].to_vec()
+    let id = hex(vector.credential_id);
+    hex(vector.attestation_object)[id_at(vector) + id.len()..].to_vec()
+}
+
+/// Where an attestation object has the flags: before the counter, the AAGUID, and the length of the id.
+fn flags_at(vector: &Vector) -> usize {
+    id_at(vector) - 2 - 16 - 4 - 1
 }
 
 /// The result of an authentication with the credential of a vector.
 fn authenticate(vector: &Vector, response: &AssertionResponse) -> Result<Asserted, Invalid> {
-    let object = hex(vector.attestation_object);
-    // The flags are 132 bytes before the end: counter, AAGUID, length and id stand before the key.
-    let backup_eligible = object[object.len() - 77 - 32 - 2 - 16 - 4 - 1] & 8 != 0;
+    let backup_eligible = hex(vector.attestation_object)[flags_at(vector)] & 8 != 0;
     let known = KnownCredential { public_key: &key(vector), backup_eligible };
     verify_assertion(&party(), &challenge(vector.challenge), known, response)
 }
@@ -60,12 +71,11 @@ fn expected<T>(data: &[u8], flags_at: usize, valid: T) -> Result<T, Invalid> {
 
 #[test]
 fn the_vectors_of_the_specification_are_valid() {
-    for vector in &VECTORS {
+    for vector in VECTORS.iter().chain(&OTHERS) {
         let response = registration(vector);
         let challenge = challenge(vector.registration_challenge);
         let found = verify_registration(&party(), &challenge, &response);
-        let object = &response.attestation_object;
-        let at = object.len() - 77 - 32 - 2 - 16 - 4 - 1;
+        let (object, at) = (&response.attestation_object, flags_at(vector));
         let found = found.map(|credential| (credential.id, credential.public_key));
         let wanted = (hex(vector.credential_id), key(vector));
         assert_eq!(found, expected(object, at, wanted), "{}", vector.name);
@@ -73,6 +83,30 @@ fn the_vectors_of_the_specification_are_valid() {
         let response = assertion(vector);
         let found = authenticate(vector, &response).map(|asserted| asserted.sign_count);
         assert_eq!(found, expected(&response.authenticator_data, 32, 0), "{}", vector.name);
+    }
+}
+
+/// Also where the ceremony is refused because the user was not verified: the keys and signatures of four algorithms
+/// that other implementations have made.
+#[test]
+fn the_signatures_of_all_vectors_are_by_their_keys() {
+    for vector in VECTORS.iter().chain(&OTHERS) {
+        let (key, AssertionResponse { client_data, authenticator_data, signature, .. }) =
+            (key(vector), assertion(vector));
+        let key = PublicKey::parse(&key).unwrap_or_else(|_| panic!("{}", vector.name));
+        let hash = digest(&SHA256, &client_data);
+        let signed = [&*authenticator_data, hash.as_ref()].concat();
+        assert!(key.verifies(&signed, &signature), "{}", vector.name);
+        for at in 0..signed.len() {
+            let mut changed = signed.clone();
+            changed[at] ^= 1 << (at % 8);
+            assert!(!key.verifies(&changed, &signature), "{}: byte {at}", vector.name);
+        }
+        for at in 0..signature.len() {
+            let mut changed = signature.clone();
+            changed[at] ^= 1 << (at % 8);
+            assert!(!key.verifies(&signed, &changed), "{}: byte {at}", vector.name);
+        }
     }
 }
 

@@ -294,6 +294,14 @@ fn available(account: &AccountState, fresh: &Factors, target: AssuranceLevel) ->
         .collect()
 }
 
+impl AccountState {
+    /// Whether the account has something that can follow a password.
+    #[must_use]
+    pub const fn has_second_factor(&self) -> bool {
+        self.has_totp || self.has_passkey || self.has_recovery_codes
+    }
+}
+
 impl From<&User> for AccountState {
     fn from(user: &User) -> Self {
         Self {

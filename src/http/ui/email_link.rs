@@ -7,6 +7,7 @@ use actix_web::{HttpResponse, HttpResponseBuilder};
 use crate::domain::base_path::Link;
 use crate::domain::mailed_code::CodePurpose;
 use crate::http::context::Context;
+use crate::http::error::Problem;
 use crate::identity::links::LinkView;
 
 use super::page;
@@ -17,6 +18,7 @@ pub(super) fn ask(
     context: &Context,
     view: &LinkView,
     (action, csrf): (Link, &str),
+    problem: Option<&Problem>,
     answer: HttpResponseBuilder,
 ) -> HttpResponse {
     let frame = context.frame(None);
@@ -28,7 +30,9 @@ pub(super) fn ask(
         let text = frame.with("link.confirm_text", "email", address);
         (frame.t("link.confirm_title"), text, frame.t("link.confirm_button"))
     };
-    page(answer, &EmailLinkPage { frame, title, text, button, action, csrf })
+    let error = problem.map(|problem| frame.refusal(problem));
+    let error = error.as_deref();
+    page(answer, &EmailLinkPage { frame, title, text, error, button, action, csrf })
 }
 
 /// The page after it.

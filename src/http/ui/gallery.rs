@@ -6,6 +6,7 @@
 mod console;
 mod console_users;
 mod email;
+mod links;
 mod own_data;
 mod recovery;
 mod second_factors;
@@ -91,6 +92,7 @@ fn samples(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
     all.extend(signing_out(frame, world)?);
     all.extend(answers(frame, world)?);
     all.extend(own(frame, world)?);
+    all.extend(links::unusable(frame)?);
     Ok(all)
 }
 
@@ -372,11 +374,6 @@ fn own(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
     let both = RestartOptions { application: Some(application(world)), ..start_again(world) };
     let pushed = RestartOptions { start_again: None, ..both.clone() };
     let unknown = RestartOptions::default();
-    let text = frame.locale.error((Code::LinkInvalid, None), "");
-    let link = |restart| ErrorPage { text, restart: Some(restart), ..stale(&unknown) };
-    let replaced =
-        RestartOptions { sign_in: true, ..RestartOptions::repeating("/recover", Vec::new()) };
-    let handed_over = RestartOptions { sign_in: true, ..RestartOptions::default() };
     Ok(vec![
         sample("home", &home(Some(world.issuer), false), policy())?,
         sample("home-branded", &home(None, false), policy())?,
@@ -389,8 +386,6 @@ fn own(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
         sample("stale", &stale(&both), policy_pending_page(false))?,
         sample("stale-pushed", &stale(&pushed), policy_pending_page(false))?,
         sample("stale-unknown", &stale(&unknown), policy_pending_page(false))?,
-        sample("link-used", &link(&replaced), policy_pending_page(false))?,
-        sample("link-used-without-mail", &link(&handed_over), policy_pending_page(false))?,
     ])
 }
 

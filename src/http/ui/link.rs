@@ -44,7 +44,7 @@ pub async fn post(
     let visit = Visit::of(&context);
     let shown = Shown { context: &context, visit: &visit, token: &token };
     if !constant_time_eq(form.take("csrf").as_bytes(), shown.csrf().as_bytes()) {
-        return Err(shown.foreign().into());
+        return shown.foreign().await;
     }
     let (app, info) = (context.app.clone(), context.request_info());
     let account = signup_account::read(&mut form);
@@ -92,11 +92,13 @@ impl Shown<'_> {
         URL_SAFE_NO_PAD.encode(context.app.pseudonyms.of("link/csrf", &parts))
     }
 
-    /// The refusal of a form from another browser or another page.
-    fn foreign(&self) -> HttpResponse {
-        let refusal = Refusal::because(Code::Forbidden, Reason::StaleForm);
+    /// The answer to a form from another browser or another page: this page, with a form that counts.
+    async fn foreign(&self) -> PageResult {
+        let refusal = Refusal::because(Code::Forbidden, Reason::ForeignForm);
         let problem = self.context.problem(refusal.into());
-        error_page(self.context, &problem)
+        let view = view(self.context, self.token).await?;
+        let typed = view.address.as_deref().map(Typed::begin).unwrap_or_default();
+        Ok(show(self, &view, Some((&typed, &problem))))
     }
 }
 
@@ -107,7 +109,7 @@ fn show(shown: &Shown<'_>, view: &LinkView, refused: Option<(&Typed, &Problem)>)
     visit.keep(&context.app, &mut answer);
     let action = context.link(&format!("/link/{token}"));
     if view.is_confirmation() {
-        return email_link::ask(context, view, (action, &shown.csrf()), answer);
+        return email_link::ask(context, view, (action, &shown.csrf()), problem, answer);
     }
     let csrf = shown.csrf();
     if let (CodePurpose::Signup, Some(address)) = (view.purpose, &view.address) {
@@ -151,18 +153,37 @@ async fn gone(context: &Context, token: &str, problem: &Problem) -> PageError {
     if !matches!(problem.code(), Code::LinkInvalid | Code::Forbidden) {
         return error_page(context, problem).into();
     }
-    let may_repeat = context.app.mailer.is_some() && problem.code() == Code::LinkInvalid;
     let looked = links::expired_purpose(context.app.clone(), token.to_owned());
-    let page = match context.run(looked).await.unwrap_or_default() {
-        _ if !may_repeat => None,
-        Some(CodePurpose::Signup) => Some("/signup"),
-        Some(CodePurpose::Verify | CodePurpose::Change) => Some("/account/email"),
-        // No page sends another one.
-        Some(CodePurpose::Invite | CodePurpose::Undo) => None,
+    let way = match context.run(looked).await.unwrap_or_default() {
+        // The account cannot be recovered in this way: another link would be refused as well.
+        _ if problem.code() == Code::Forbidden => Way::SignIn(None),
+        Some(CodePurpose::Invite) => Way::SignIn(Some(Reason::InvitationOver)),
+        Some(CodePurpose::Undo) => Way::Page("/account/email", Some(Reason::UndoOver)),
+        _ if context.app.mailer.is_none() => Way::SignIn(None),
+        Some(CodePurpose::Signup) => Way::Page("/signup", None),
+        Some(CodePurpose::Verify | CodePurpose::Change) => Way::Page("/account/email", None),
         Some(CodePurpose::Recover | CodePurpose::Reset | CodePurpose::Enrol) | None => {
-            Some("/recover")
+            Way::Page("/recover", None)
         }
     };
-    let ways = page.map(|page| RestartOptions::repeating(page, Vec::new())).unwrap_or_default();
-    flow_error_page(context, problem, &RestartOptions { sign_in: true, ..ways }).into()
+    let (ways, reason) = match way {
+        Way::SignIn(reason) => (RestartOptions::default(), reason),
+        Way::Page(page, reason) => (RestartOptions::repeating(page, Vec::new()), reason),
+    };
+    let ways = RestartOptions { sign_in: true, ..ways };
+    match reason {
+        Some(reason) => {
+            let refusal = Refusal::because(Code::LinkInvalid, reason);
+            flow_error_page(context, &context.problem(refusal.into()), &ways).into()
+        }
+        None => flow_error_page(context, problem, &ways).into(),
+    }
+}
+
+/// What a link that cannot be used leads to besides the sign-in, and what is said where the refusal says too little.
+enum Way {
+    /// Nothing: no page sends another link.
+    SignIn(Option<Reason>),
+    /// The page that sends another link, or does what the link was for.
+    Page(&'static str, Option<Reason>),
 }

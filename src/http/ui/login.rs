@@ -96,7 +96,8 @@ async fn signed_in(pending_page: &PendingPage, mut form: FormFields) -> PageResu
             context.run(browser_login::sign_in_with_passkey(app, step, visitor, info)).await
         }
         (None, Ok(password)) => {
-            let typed = Typed { login: login.clone(), password, stay };
+            let demand = sealed.request.demand();
+            let typed = Typed { login: login.clone(), password, stay, demand };
             context.run(browser_login::sign_in(app, typed, visitor, info)).await
         }
     };

@@ -8,6 +8,7 @@ use actix_web::HttpResponse;
 
 use crate::base::Secret;
 use crate::config::Registration;
+use crate::domain::authn::Demand;
 use crate::domain::outcome::Code;
 use crate::domain::password::Password;
 use crate::domain::sign_up::is_automated;
@@ -226,7 +227,7 @@ async fn sign_in(pending_page: &PendingPage, login: String, password: &str) -> H
     };
     let (app, visitor) = (context.app.clone(), visit.visitor.clone());
     // The form of a new account has no box for it.
-    let typed = browser_login::Typed { login, password, stay: false };
+    let typed = browser_login::Typed { login, password, stay: false, demand: Demand::default() };
     let work = browser_login::sign_in(app, typed, visitor, context.request_info());
     match context.run(work).await {
         Ok(outcome) => answered(context, sealed, &outcome),

@@ -175,7 +175,7 @@ pub async fn advance(
             Ok(RecoveryOutcome::Pending(next.seal(&app, channel, step, now)?))
         }
         (RemainingStep::NewPassword, Entry::NewPassword(typed)) => {
-            new_password::store(&app, proved, &credential, typed, &info)
+            new_password::store(&app, (proved, None), &credential, typed, &info)
                 .await
                 .map_err(|failure| gone_as(failure, challenge_invalid))?;
             Ok(RecoveryOutcome::Done)

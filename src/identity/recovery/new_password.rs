@@ -1,17 +1,19 @@
 //! The last step of a recovery: the new password is stored, and everything that the old one opened ends.
 //!
-//! The code is consumed in the same transaction, guarded by the epoch at which it was sent, so that only one of
-//! several requests with a link sets a password.
+//! The mailed code and the code of the second factor are consumed in the same transaction, guarded by the epoch
+//! at which the mail was sent, so that only one of several
+//! requests with a link sets a password.
 
 use crate::app::{App, AuditedTx};
 use crate::domain::audit::{Event, EventKind};
-use crate::domain::outcome::{Failure, Refusal};
+use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::password::{Check, Password};
 use crate::domain::request_info::RequestInfo;
 use crate::identity::logout_notices::{Fate, everything_of};
 use crate::identity::notifications::{Notification, notify};
 use crate::identity::password::unchanged;
 use crate::identity::register::parse_password_of;
+use crate::identity::second_factor::{self, UsableFactorCode, use_up};
 use crate::identity::{admission, unlock};
 use crate::store::passwords;
 use crate::store::users::Credential;
@@ -33,14 +35,14 @@ pub(super) fn acceptable(
     parse_password_of(app, FIELD, typed, &credential.user)
 }
 
-/// Stores the new password. Opens no session.
+/// Stores the new password, and uses up the code of a second factor that was compared for it. Opens no session.
 ///
 /// # Errors
-/// `weak_password`; [`gone`] when another request was faster or the account has changed; unavailable when hashing
+/// `weak_password`; `mfa_failed` when another request has used the code; [`gone`] when another request was faster or the account has changed; unavailable when hashing
 /// cannot keep up.
 pub(super) async fn store(
     app: &App,
-    proved: &ProvedMailbox,
+    (proved, code): (&ProvedMailbox, Option<UsableFactorCode>),
     credential: &Credential,
     typed: String,
     info: &RequestInfo,
@@ -68,6 +70,11 @@ pub(super) async fn store(
         if !mailed_codes::consume(tx, &proved.link_hash()).await? {
             return Err(refused());
         }
+        if let Some(code) = &code
+            && !use_up(tx, user, code).await?
+        {
+            return Err(Refusal::new(Code::MfaFailed, "The code was used before.").into());
+        }
         let now = tx.info().now;
         if passwords::change_password(tx, user.id, proved.epoch, &hash, now).await?.is_none() {
             return Err(refused());
@@ -82,7 +89,16 @@ pub(super) async fn store(
         notify(tx, user, Notification::RecoveryUsed).await?;
         Ok(())
     };
-    app.transaction(info, work).await
+    // A refusal takes everything back: nothing is consumed unless everything holds.
+    match (app.transaction_or_nothing(info, work).await, code) {
+        (Err(Failure::Refused(refusal)), Some(code)) if refusal.code == Code::MfaFailed => {
+            let record = async |tx: &mut AuditedTx| {
+                Err(second_factor::refused(tx, user, code.method()).await)
+            };
+            app.transaction(info, record).await
+        }
+        (outcome, _) => outcome,
+    }
 }
 
 fn refused() -> Failure {

@@ -17,7 +17,7 @@ use crate::identity::authenticate::account_state;
 use crate::identity::authentication::RemainingStep;
 use crate::identity::links::LinkEntry;
 use crate::identity::mailed_codes::UsableCode;
-use crate::identity::second_factor::{TypedCode, check_code};
+use crate::identity::second_factor::{TypedCode, UsableFactorCode, check_code, compare_code};
 use crate::store::users::{self, Credential};
 
 use super::{gone, limits, new_password};
@@ -90,12 +90,23 @@ impl ProvedMailbox {
         info: &RequestInfo,
     ) -> Result<Self, Failure> {
         let check = async |tx: &mut AuditedTx| check_code(tx, &credential.user, code).await;
-        let method = app.transaction(info, check).await.inspect_err(|failure| {
-            if matches!(failure, Failure::Refused(refusal) if refusal.code == Code::MfaFailed) {
-                limits::count_guess(app, info);
-            }
-        })?;
+        let checked = app.transaction(info, check).await;
+        let method = checked.inspect_err(|failure| count_if_wrong(app, failure, info))?;
         Ok(Self { factors: self.factors.with(method, info.now), ..self.clone() })
+    }
+
+    /// These and a second factor, whose code is counted and compared here, and used up with the new password.
+    async fn with_compared(
+        self,
+        app: &App,
+        credential: &Credential,
+        code: &TypedCode,
+        info: &RequestInfo,
+    ) -> Result<(Self, UsableFactorCode), Failure> {
+        let compare = async |tx: &mut AuditedTx| compare_code(tx, &credential.user, code).await;
+        let compared = app.transaction(info, compare).await;
+        let code = compared.inspect_err(|failure| count_if_wrong(app, failure, info))?;
+        Ok((Self { factors: self.factors.with(code.method(), info.now), ..self }, code))
     }
 
     pub(super) async fn finish(
@@ -117,15 +128,21 @@ impl ProvedMailbox {
         let typed = new_password.ok_or_else(|| {
             Refusal::field("new_password", "missing", "Send the new password as new_password.")
         })?;
-        // A password that is refused must not use up the code of the second factor.
         new_password::acceptable(app, &credential, &typed)?;
-        let proved = match code.filter(|_| needs_code) {
-            Some(code) => self.with_factor(app, &credential, &code, info).await?,
-            None => self,
+        // A password that is refused must not use up the code, and only the holder of a right one may learn that a
+        // password is the present one: the code is compared first, and used up with the new password.
+        let (proved, code) = match code.filter(|_| needs_code) {
+            Some(code) => {
+                let (proved, code) = self.with_compared(app, &credential, &code, info).await?;
+                (proved, Some(code))
+            }
+            None => (self, None),
         };
         match proved.remaining(&credential, info.now)? {
             RemainingStep::NewPassword => {
-                new_password::store(app, &proved, &credential, typed, info).await
+                let stored =
+                    new_password::store(app, (&proved, code), &credential, typed, info).await;
+                stored.inspect_err(|failure| count_if_wrong(app, failure, info))
             }
             _ => Err(gone().into()),
         }
@@ -133,6 +150,13 @@ impl ProvedMailbox {
 
     pub(super) fn link_hash(&self) -> TokenHash {
         TokenHash::from_digest(self.link)
+    }
+}
+
+/// A wrong code of the second factor counts for the network.
+fn count_if_wrong(app: &App, failure: &Failure, info: &RequestInfo) {
+    if matches!(failure, Failure::Refused(refusal) if refusal.code == Code::MfaFailed) {
+        limits::count_guess(app, info);
     }
 }
 

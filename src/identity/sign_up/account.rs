@@ -18,7 +18,6 @@ use crate::identity::admission;
 use crate::identity::email::set_email;
 use crate::identity::profile::check_name;
 use crate::identity::register::{login_taken, parse_login, parse_password};
-use crate::store::email_owners;
 use crate::store::users::{self, NewUser};
 
 use super::require_domain;
@@ -173,10 +172,9 @@ pub(in crate::identity) async fn insert(
         attributes: &Attributes::default(),
         password_hash: Some(hash),
     };
-    // A login that equals the verified address of another user would prevent them from signing in by it.
-    let is_address = account.email.is_none()
-        && email_owners::owner_of(&mut **tx, account.login.key()).await?.is_some();
-    if is_address || !users::insert(tx, &new, now).await? {
+    // Logins and addresses are two namespaces: a refusal of the verified address of another user would tell callers
+    // without an account which addresses have one.
+    if !users::insert(tx, &new, now).await? {
         return Err(login_taken().into());
     }
     tx.record(&Event::new(EventKind::UserCreated).about(id).detail("registered")).await?;

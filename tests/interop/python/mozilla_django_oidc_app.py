@@ -1,7 +1,6 @@
 """mozilla-django-oidc. It has no discovery: the endpoints are settings. Its default for the signature of ID
-tokens is HS256 and it looks users up by e-mail address, which Signet does not have: RS256 and the look-up
-by `sub` below are what its documentation has applications do. Renewal is its own middleware (`prompt=none`);
-log-out at the issuer is a function that it calls.
+tokens is HS256, where Signet has RS256. Scopes (`openid email`) and the look-up of users by their e-mail address
+are its defaults. Renewal is its own middleware (`prompt=none`); log-out at the issuer is a function that it calls.
 """
 
 from application import CLIENT_ID, CLIENT_SECRET, discovered, end_session, userinfo
@@ -11,11 +10,10 @@ metadata = discovered()
 configure(
     ["mozilla_django_oidc"],
     ["mozilla_django_oidc.middleware.SessionRefresh"],
-    AUTHENTICATION_BACKENDS=["__main__.Backend"],
+    AUTHENTICATION_BACKENDS=["mozilla_django_oidc.auth.OIDCAuthenticationBackend"],
     OIDC_RP_CLIENT_ID=CLIENT_ID,
     OIDC_RP_CLIENT_SECRET=CLIENT_SECRET,
     OIDC_RP_SIGN_ALGO="RS256",
-    OIDC_RP_SCOPES="openid profile",
     OIDC_OP_AUTHORIZATION_ENDPOINT=metadata["authorization_endpoint"],
     OIDC_OP_TOKEN_ENDPOINT=metadata["token_endpoint"],
     OIDC_OP_USER_ENDPOINT=metadata["userinfo_endpoint"],
@@ -29,15 +27,6 @@ configure(
 from django.http import HttpResponse, HttpResponseRedirect, JsonResponse
 from django.middleware.csrf import get_token
 from django.urls import include, path
-from mozilla_django_oidc.auth import OIDCAuthenticationBackend
-
-
-class Backend(OIDCAuthenticationBackend):
-    def filter_users_by_claims(self, claims):
-        return self.UserModel.objects.filter(username=claims["sub"])
-
-    def get_username(self, claims):
-        return claims["sub"]
 
 
 def log_out_at_issuer(request):
@@ -46,8 +35,10 @@ def log_out_at_issuer(request):
 
 def user(request):
     token = request.session["oidc_access_token"]
-    body = {"sub": request.user.username, "userinfo": userinfo(token), "access_token": token}
-    return JsonResponse(body)
+    claims = userinfo(token)
+    # The library knows its users by their address.
+    sub = claims["sub"] if request.user.email == claims["email"] else ""
+    return JsonResponse({"sub": sub, "userinfo": claims, "access_token": token})
 
 
 def expire(request):

@@ -1,15 +1,19 @@
 //! Signing in by a verified e-mail address: the same account, the same limits, and the same answers where
 //! there is no such account.
 
+use reqwest::Method;
 use serde_json::json;
+use signet::base::TimeSpan;
 use signet::domain::audit::{Origin, Via};
 use signet::domain::password::Password;
 use signet::domain::request_info::RequestInfo;
 use signet::identity::login::{LoginRequest, RequestedAccess, login};
+use signet::identity::register::register;
+use signet::identity::sign_up::{AccountForm, Terms};
 use signet::store::db::counted;
 
 use super::email::Place;
-use crate::support::relying_party::{App, Person};
+use crate::support::relying_party::{App, Person, field};
 use crate::support::server::{Options, PASSWORD, Tokens};
 use crate::support::{Backend, on_both};
 
@@ -76,6 +80,62 @@ async fn a_login_that_looks_like_an_address_is_not_that_address() {
         let eve = place.user("eve").await;
         place.verify(&eve, "ada@y.org").await.is(200);
         assert!(!place.user("ada@y.org").await.is_empty());
+    })
+    .await;
+}
+
+/// What a caller without an account learns by registering: which logins exist, and no address.
+#[tokio::test(flavor = "multi_thread")]
+async fn open_registration_tells_logins_and_no_addresses() {
+    on_both("registration of an address", async |backend| {
+        let place = Place::on(backend).await;
+        let vic = place.user("vic").await;
+        place.verify(&vic, "vic@x.org").await.is(200);
+        let off = place.user("off").await;
+        place.verify(&off, "off@x.org").await.is(200);
+        let path = format!("/v1/admin/users/{off}/disable");
+        place.server.call_as(Method::POST, &path, &place.root.access, json!(null)).await.is(200);
+        let eve = place.user("eve").await;
+        place.patch(&eve, json!({"email": "eve@x.org"})).await.is(200);
+        // Verified, of a disabled user, claimed, of no user.
+        let all = ["vic@x.org", "off@x.org", "eve@x.org", "new@x.org"];
+        let mut seen = Vec::new();
+        let mut statements = Vec::new();
+        for login in all {
+            let form = AccountForm {
+                login: Some(login.to_owned()),
+                password: "a password of a stranger".to_owned(),
+                name: None,
+                terms: Terms::NotAsked,
+            };
+            let info = RequestInfo::system(place.server.now());
+            let (made, count) = counted(register(place.server.app.clone(), form, info)).await;
+            let user = made.unwrap();
+            statements.push(count);
+            seen.push((user.login.len(), user.name, user.email.is_none()));
+        }
+        assert!(seen.iter().all(|shape| *shape == seen[0]), "{seen:?}");
+        assert!(statements.iter().all(|count| *count == statements[0]), "{statements:?}");
+        // Over HTTP and at the page as well; a login that exists is told.
+        let body = |login: &str| json!({"login": login, "password": "a password of a stranger"});
+        place.server.post("/v1/register", body("VIC@x.org")).await.is_problem(409, "login_taken");
+        let ada = place.user("ada").await;
+        place.verify(&ada, "ada@x.org").await.is(200);
+        place.server.post("/v1/register", body("ada@x.org")).await.is(201);
+        let bob = place.user("bob").await;
+        place.verify(&bob, "bob@x.org").await.is(200);
+        for (login, status) in [("bob@x.org", 303), ("bob@x.org", 409)] {
+            let stranger = Person::new(&place.server, "stranger");
+            place.server.advance(TimeSpan::from_secs(3));
+            let flow = field(&stranger.get("/signup").await.is(200).text, "flow");
+            place.server.advance(TimeSpan::from_secs(3));
+            let fields = [("flow", &*flow), ("login", login), ("password", PASSWORD)];
+            stranger.post("/signup", &fields).await.is(status);
+        }
+        // The owner of the address goes on with the login name, and the address stays theirs.
+        assert_eq!(sub(&place, "vic", PASSWORD).await, vic);
+        assert_eq!(place.email(&vic).await, (json!("vic@x.org"), json!(true)));
+        place.server.try_login("vic@x.org", PASSWORD).await.is_problem(401, "invalid_credentials");
     })
     .await;
 }

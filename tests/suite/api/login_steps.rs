@@ -14,7 +14,7 @@ use signet::identity::continue_login::continue_login;
 use signet::identity::login::{LoginOutcome, LoginRequest, RequestedAccess, login};
 use signet::store::db::counted;
 
-use crate::support::relying_party::Person;
+use crate::support::relying_party::{App, Person};
 use crate::support::server::{Answer, Options, PASSWORD, Tokens};
 use crate::support::{Backend, Server, on_both};
 
@@ -253,7 +253,12 @@ async fn a_challenge_is_valid_as_it_was_issued_for_five_minutes_and_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_challenge_is_nothing_else() {
-    let place = place(Options::on(Backend::Sqlite)).await;
+    on_both("a challenge elsewhere", nothing_else).await;
+}
+
+async fn nothing_else(backend: Backend) {
+    let place = place(Options::on(backend)).await;
+    let app = App::register(&place.server, &place.root, json!({"type": "web"})).await;
     let challenge = place.challenge(SET).await;
     for path in ["/v1/me", "/oauth2/userinfo", "/v1/sessions", "/v1/admin/users"] {
         place.server.get_as(path, &challenge).await.is(401);
@@ -274,6 +279,10 @@ async fn a_challenge_is_nothing_else() {
         let request = place.server.request(Method::GET, "/account");
         let answer = place.server.send(request.header(COOKIE, format!("{name}={challenge}"))).await;
         assert_eq!((answer.status, answer.header("location")), (303, "/login"));
+        let request = place.server.request(Method::GET, &app.url(&[("prompt", "none")]));
+        let answer = place.server.send(request.header(COOKIE, format!("{name}={challenge}"))).await;
+        let to = answer.is(303).header("location");
+        assert!(to.contains("error=login_required"), "{to}");
     }
     place.proceed(&challenge, NEW).await.is(200);
 }

@@ -42,6 +42,7 @@ mod session_ends;
 mod sessions;
 mod signup;
 mod strict_requests;
+mod timing;
 mod token_diagnosis;
 mod unknown_users;
 mod unlocking;

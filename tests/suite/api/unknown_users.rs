@@ -52,6 +52,8 @@ async fn a_recovery_runs_the_same_statements_for_every_address() {
         place.admin(Method::POST, "/v1/admin/users", unverified).await.is(201);
         server.register("squat@example.org").await;
         let (mut requests, mut tries) = (Vec::new(), Vec::new());
+        let mut before = place.work("recovery").await;
+        assert!(before.0 > 0, "the users have passwords");
         for email in [
             "ada@example.org",
             "off@example.org",
@@ -64,7 +66,9 @@ async fn a_recovery_runs_the_same_statements_for_every_address() {
             let (begun, statements) = counted(request).await;
             requests.push((email, statements));
             let challenge = begun.unwrap().challenge;
-            place.delivered().await;
+            let after = place.work("recovery").await;
+            assert_eq!(after, (before.0, before.1 + 1), "{email}: no hash, one mail");
+            before = after;
             // The code of an address that no user has is counted and compared as well.
             let entry = Entry::MailedCode(Secret::new("00000000".to_owned()));
             let step = (challenge, entry);
@@ -105,6 +109,7 @@ async fn a_passkey_runs_the_same_statements_for_every_user() {
         unknown.user_handle = passkeys[0].2.user_handle.clone();
         passkeys.push(("unknown", String::new(), unknown));
         let mut seen = Vec::new();
+        let before = place.work("new_network").await;
         for (login, _, passkey) in &mut passkeys {
             let begun = server.post("/v1/login/passkey", json!({})).await.is(200).json();
             // A wrong signature of a user who could sign in, and right ones of the others.
@@ -116,6 +121,7 @@ async fn a_passkey_runs_the_same_statements_for_every_user() {
             let (refused, statements) = counted(step).await;
             assert!(refused.is_err(), "{login}");
             seen.push((*login, statements));
+            assert_eq!(place.work("new_network").await, before, "{login}: no hash, no mail");
         }
         all_equal(&seen);
     })
@@ -150,8 +156,10 @@ async fn the_challenge_endpoint_runs_the_same_statements_for_every_hint() {
                 device: Device::default(),
             };
             let work = authorize_challenge(server.app.clone(), request, server.now());
+            let before = place.work("recovery").await;
             let (answer, statements) = counted(work).await;
             assert!(answer.is_ok(), "{hint}");
+            assert_eq!(place.work("recovery").await, before, "{hint}: no hash, no mail");
             seen.push((hint, statements));
         }
         // It names no user to the server either: nothing is looked up.

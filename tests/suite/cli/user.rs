@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{PASSWORD, Place, members, text};
+use super::{PASSWORD, Place, Ran, members, text};
 
 #[test]
 fn a_users_life() {
@@ -321,6 +321,36 @@ fn links_for_users_are_printed_where_mail_is_off() {
     let unlocked = place.run(&["user", "unlock", "ada"]).ok();
     assert!(unlocked.err.starts_with("Unlocked user ada ("), "{}", unlocked.err);
     place.run(&["user", "unlock", "nobody"]).refused(3, &["nobody"]);
+}
+
+/// Where mail is on, the link goes to the user and to no terminal.
+#[test]
+fn links_for_users_are_mailed_where_mail_is_on() {
+    let place = Place::served();
+    let sink = place.dir.path().join("mail");
+    std::fs::create_dir(&sink).unwrap();
+    let place = place
+        .with("SIGNET_SMTP_URL", &format!("file:{}", sink.display()))
+        .with("SIGNET_MAIL_FROM", "signet@example.com");
+    let mailed = |output: &Ran, life: std::ops::RangeInclusive<i64>| {
+        let said = output.one();
+        assert_eq!((text(&said, "mailed_to"), &said["link"]), ("ada@example.org", &Value::Null));
+        assert!(life.contains(&said["expires_in"].as_i64().unwrap()), "{said}");
+        assert!(!output.out.contains("/link/") && !output.err.contains("/link/"), "{output:?}");
+    };
+    let create = ["user", "create", "ada", "--email", "ada@example.org", "--invite"];
+    mailed(&place.run(&create).ok(), 600_000..=604_800);
+    mailed(&place.run(&["user", "invite", "ada"]).ok(), 600_000..=604_800);
+    let set = ["user", "set-password", "ada", "--password-file", "-", "--permanent"];
+    place.run_with(&set, PASSWORD.as_bytes()).ok();
+    place.run(&["user", "update", "ada", "--email-verified"]).ok();
+    mailed(&place.run(&["user", "recover", "ada"]).ok(), 86_000..=86_400);
+    // Without a verified address a link is handed over: a mail would prove who reads it to no one.
+    let create = ["user", "create", "bob", "--email", "bob@example.org", "--no-password"];
+    place.run(&create).ok();
+    let handed_over = place.run(&["user", "recover", "bob"]).ok().one();
+    assert_eq!(handed_over["mailed_to"], Value::Null);
+    assert!(text(&handed_over, "link").contains("/link/"), "{handed_over}");
 }
 
 /// A list that was typed with commas is a list, for every option that takes names.

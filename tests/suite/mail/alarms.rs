@@ -15,6 +15,7 @@ const ADDED: &str = "A second factor was added to your account";
 const LIMIT: &str = "Too many wrong codes at sign-ins to your account";
 const MISSING: &str = "Sign-ins to your account stop before the second factor";
 const NETWORK: &str = "Sign-in to your account from a new network";
+const COPIED: &str = "A passkey of your account may have been copied";
 const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
 
 fn limited(backend: Backend, sink: &Sink) -> Options {
@@ -148,6 +149,17 @@ async fn a_new_network_is_reported_when_the_last_factor_is_completed() {
     .await;
 }
 
+/// Adds a passkey to the account of `tokens`.
+async fn add_passkey(server: &Server, tokens: &Tokens, passkey: &mut SoftwareAuthenticator) {
+    let path = "/v1/factors/passkeys/options";
+    let begun = server.call_as(Method::POST, path, &tokens.access, Value::Null).await;
+    let begun = begun.is(200).json();
+    let credential = passkey.create(&begun["public_key"]);
+    let body = json!({"challenge": begun["challenge"], "credential": credential});
+    let path = "/v1/factors/passkeys";
+    server.call_as(Method::POST, path, &tokens.access, body).await.is(201);
+}
+
 /// A log-in with a passkey from an address.
 async fn passkey_from(
     server: &Server,
@@ -172,13 +184,7 @@ async fn a_sign_in_with_a_passkey_makes_its_network_known_and_tells_of_a_new_one
         verified_user(&server, &root, "ada", ADA).await;
         let tokens = Tokens::of(&log_in_from(&server, "192.0.2.1", None).await);
         let mut passkey = SoftwareAuthenticator::new(issuer);
-        let path = "/v1/factors/passkeys/options";
-        let begun = server.call_as(Method::POST, path, &tokens.access, Value::Null).await;
-        let begun = begun.is(200).json();
-        let credential = passkey.create(&begun["public_key"]);
-        let body = json!({"challenge": begun["challenge"], "credential": credential});
-        let path = "/v1/factors/passkeys";
-        server.call_as(Method::POST, path, &tokens.access, body).await.is(201);
+        add_passkey(&server, &tokens, &mut passkey).await;
         let told = async || {
             let subjects = subjects(&server, &sink, ADA).await;
             subjects.into_iter().filter(|subject| subject == NETWORK).count()
@@ -199,6 +205,41 @@ async fn a_sign_in_with_a_passkey_makes_its_network_known_and_tells_of_a_new_one
         server.advance(TimeSpan::from_days(2));
         passkey_from(&server, "203.0.113.5", &mut passkey).await.is(200);
         assert_eq!(told().await, 2, "known from the password");
+    })
+    .await;
+}
+
+/// Synced passkeys may count nothing reliably, and only their user can judge.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_counter_that_does_not_increase_is_told_once_a_day() {
+    on_both("mail: counter of a passkey", async |backend| {
+        let sink = Sink::start().await;
+        let issuer = "https://id.example.com";
+        let server = options(backend, &sink).with("SIGNET_ISSUER", issuer).start().await;
+        let root = server.administrator("root").await;
+        verified_user(&server, &root, "ada", ADA).await;
+        let tokens = server.login("ada").await;
+        let mut passkey = SoftwareAuthenticator::new(issuer);
+        add_passkey(&server, &tokens, &mut passkey).await;
+        let expected = |copies: usize| {
+            let copies = std::iter::repeat_n(COPIED, copies);
+            std::iter::once(ADDED).chain(copies).collect::<Vec<_>>()
+        };
+        let mut sign_in = async |count: u32| {
+            passkey.count = count;
+            passkey_from(&server, "192.0.2.1", &mut passkey).await.is(200);
+        };
+        sign_in(7).await;
+        assert_eq!(subjects(&server, &sink, ADA).await, expected(0));
+        for _ in 0..2 {
+            sign_in(3).await;
+            assert_eq!(subjects(&server, &sink, ADA).await, expected(1));
+        }
+        let mail = last_mail(&server, &sink).await;
+        assert!(mail.contains("/account/security"), "{mail}");
+        server.advance(TimeSpan::from_days(2));
+        sign_in(3).await;
+        assert_eq!(subjects(&server, &sink, ADA).await, expected(2));
     })
     .await;
 }

@@ -108,6 +108,25 @@ async fn a_mail_server_that_hangs_holds_up_no_request_and_the_mail_is_tried_agai
     .await;
 }
 
+/// Other requests are answered while a mail is still being tried, which no deadline has ended.
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_are_answered_while_a_mail_is_being_tried() {
+    on_both("mail: hangs on", async |backend| {
+        let sink = Sink::start().await;
+        sink.behave([Behavior::SilentAtGreeting]);
+        let server = options(backend, &sink).start().await;
+        queue(&server, ADA).await;
+        until("it is being tried", async || sink.connections() == 1).await;
+        server.register("ada").await;
+        let tokens = server.login("ada").await;
+        server.refresh(&tokens.refresh).await.is(200);
+        queue(&server, ADA).await;
+        assert_eq!((waiting(&server).await, sink.received().len()), (2, 0));
+        assert_eq!((counted(&server, "deferred"), counted(&server, "failed")), (0, 0));
+    })
+    .await;
+}
+
 /// The reply to the message counts. What happens to the connection later does not.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_accepted_mail_is_not_sent_again_when_quit_is_not_answered() {

@@ -42,13 +42,13 @@ async fn two_processes_deliver_each_mail_once() {
 }
 
 /// The mail server has the message and the process does not know it. The mail is sent again, as the same
-/// message.
+/// message. `SIGNET_TEST_ROUNDS` says how often (20).
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_that_is_killed_while_the_mail_server_replies_loses_no_mail() {
     let sink = Sink::start().await;
     let launch = Launch::new().with("SIGNET_SMTP_URL", &sink.url()).with("SIGNET_MAIL_FROM", FROM);
     let mut process = launch.start().await;
-    for round in 0..4 {
+    for round in 0..require::number("SIGNET_TEST_ROUNDS").unwrap_or(20) {
         // Either the reply is on its way when the process dies, or it is not sent at all.
         let withheld = round % 2 == 0;
         sink.behave([if withheld {

@@ -5,6 +5,7 @@ mod browser;
 mod console;
 mod enrolment;
 mod enrolment_code;
+mod expired_links;
 mod gallery;
 mod issuer_path;
 mod kept;

@@ -34,7 +34,12 @@ async fn sign_in(person: &Person<'_>, passkey: &mut SoftwareAuthenticator) -> An
 }
 
 async fn password(person: &Person<'_>, login: &str) -> Answer {
-    let page = person.get("/login").await;
+    password_at(person, "/login", login).await
+}
+
+/// Signs in with a password at a sign-in page, as far as that leads.
+async fn password_at(person: &Person<'_>, page: &str, login: &str) -> Answer {
+    let page = person.get(page).await;
     let flow = field(&page.text, "flow");
     let fields = [("flow", &*flow), ("login", login), ("password", PASSWORD)];
     let answer = person.post("/login", &fields).await;
@@ -65,6 +70,24 @@ async fn a_passkey_is_added_used_renamed_and_removed_at_the_pages() {
         let mut passkey = SoftwareAuthenticator::new(ISSUER);
         let added = add(&pia, &mut passkey, false).await;
         assert!(added.is(200).text.contains("Your recovery codes"), "{}", added.text);
+        // The password signs in alone, and changes no factor any more: the page asks for the passkey as well.
+        let stale = pia.get("/account/security").await;
+        assert!(stale.is(200).text.contains("without the passkey or code"), "{}", stale.text);
+        let forms = ["totp", "passkeys", "remove", "recovery-codes"];
+        let csrf = field(&added.text, "csrf");
+        for path in forms.map(|form| format!("/account/security/{form}\"")) {
+            assert!(!stale.text.contains(&path), "{path}: {}", stale.text);
+        }
+        for path in ["totp", "recovery-codes"].map(|form| format!("/account/security/{form}")) {
+            let refused = pia.post(&path, &[("csrf", &csrf)]).await;
+            assert!(refused.is(303).header("location").ends_with("/account/security"), "{path}");
+        }
+        let asked = password_at(&pia, "/login?to=security", "pia").await;
+        let credential = passkey.get(&options(&asked)).to_string();
+        let (flow, challenge) = (field(&asked.text, "flow"), field(&asked.text, "challenge"));
+        let fields = [("flow", &*flow), ("challenge", &*challenge), ("credential", &*credential)];
+        let signed_in = pia.post("/login/verify", &fields).await;
+        assert!(signed_in.is(303).header("location").ends_with("/account/security"));
         // The same once more: the page says why not.
         let again = add(&pia, &mut passkey, false).await;
         assert!(again.is(303).header("location").ends_with("done=passkey-refused"));

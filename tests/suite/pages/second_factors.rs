@@ -93,7 +93,7 @@ async fn an_app_is_enrolled_used_and_removed_at_the_pages() {
         assert!(recovery.is(303).header("location").ends_with("/account"));
         // The first browser is signed in without a code: it has to sign in again to change anything.
         let stale = tia.get("/account/security").await;
-        assert!(stale.is(200).text.contains("sign in again with a code"), "{}", stale.text);
+        assert!(stale.is(200).text.contains("sign in again: you did so"), "{}", stale.text);
         assert!(!stale.text.contains("/account/security/remove"));
         // The new sign-in comes back to this page.
         let page = tia.get("/login?to=security").await;

@@ -2,9 +2,11 @@
 
 use serde_json::json;
 use signet::execute;
-use signet::store::migrate;
+use signet::store::{mails, migrate};
 
+use crate::support::mailed;
 use crate::support::server::PASSWORD;
+use crate::support::smtp_sink::Sink;
 use crate::support::{Server, on_both};
 
 /// Takes the step back that added addresses, with everything that it wrote.
@@ -22,7 +24,8 @@ async fn without_addresses(server: &Server) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_that_looks_like_an_address_becomes_an_unverified_one() {
     on_both("logins of an older schema", async |backend| {
-        let server = Server::start(backend).await;
+        let sink = Sink::start().await;
+        let server = mailed::options(backend, &sink).start().await;
         let root = server.administrator("root").await;
         let logins = [
             ("Ada@B.org", json!("Ada@B.org")),
@@ -36,6 +39,13 @@ async fn a_login_that_looks_like_an_address_becomes_an_unverified_one() {
         }
         without_addresses(&server).await;
         migrate::up(&server.app.db).await.unwrap();
+        for (login, _) in &logins {
+            server.try_login(login, PASSWORD).await.is(200);
+        }
+        let mut reader = server.app.db.reader().await.unwrap();
+        assert_eq!(mails::waiting(&mut reader, 10).await.unwrap(), 0);
+        drop(reader);
+        assert_eq!((sink.connections(), sink.received().len()), (0, 0));
         for (id, (login, address)) in ids.iter().zip(&logins) {
             let path = format!("/v1/admin/users/{id}");
             let user = server.get_as(&path, &root.access).await.is(200).json();

@@ -127,6 +127,20 @@ impl MailingServer {
         .await;
     }
 
+    /// How many passwords the server has hashed, and how many mails of a kind left the outbox, whatever became of
+    /// them: what an answer costs, of which an attacker could see the time.
+    pub async fn work(&self, kind: &str) -> (u64, u64) {
+        self.delivered().await;
+        let metrics = signet::http::metrics_text(&self.server.app);
+        let sum = |prefix: &str| {
+            let lines = metrics.lines().filter(|line| line.starts_with(prefix));
+            let values = lines.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap());
+            values.sum::<u64>()
+        };
+        let mails = sum(&format!("signet_mails_total{{kind=\"{kind}\""));
+        (sum("signet_argon2_hashes_total{"), mails)
+    }
+
     /// Every mail with a link or a code that came.
     pub async fn all(&self) -> Vec<Mailed> {
         self.delivered().await;

@@ -25,6 +25,7 @@ pub mod server;
 pub mod sessions;
 pub mod smtp_sink;
 pub mod software_authenticator;
+pub mod tables;
 pub mod third_party_verifier;
 
 pub use server::{Backend, Server, on_both};

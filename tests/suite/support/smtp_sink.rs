@@ -28,6 +28,8 @@ pub enum Behavior {
     SilentAfterAccept,
     /// Hangs up after the message.
     DropAfterData,
+    /// Keeps the message, and says that it is to come again later.
+    DeferAfterData,
     /// Answers a command with a line.
     Reply(&'static str, &'static str),
 }
@@ -247,7 +249,10 @@ async fn converse(
                 if *behavior == Behavior::SilentAfterData {
                     std::future::pending::<()>().await;
                 }
-                "250 2.0.0 kept".to_owned()
+                match *behavior {
+                    Behavior::DeferAfterData => "451 4.3.0 later".to_owned(),
+                    _ => "250 2.0.0 kept".to_owned(),
+                }
             }
             "QUIT" if *behavior == Behavior::SilentAfterAccept => std::future::pending().await,
             "QUIT" => "221 bye".to_owned(),

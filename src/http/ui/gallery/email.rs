@@ -1,7 +1,8 @@
 //! Samples of the page for the e-mail address.
 
 use super::{Sample, World, sample};
-use crate::domain::outcome::FieldError;
+use crate::domain::outcome::{Code, FieldError};
+use crate::domain::refusal_reason::Reason;
 use crate::http::ui::pages::{Done, EmailLinkDonePage, EmailLinkPage, EmailPage};
 use crate::http::ui::{Frame, policy};
 
@@ -35,6 +36,7 @@ pub(super) fn of_account(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Samp
         frame,
         title: frame.t("link.undo_title"),
         text: frame.with("link.undo_text", "email", world.login),
+        error: Some(frame.locale.error((Code::Forbidden, Some(Reason::ForeignForm)), "")),
         button: frame.t("link.undo_button"),
         action: frame.link("/link/TOKEN"),
         csrf: world.typed,

@@ -232,6 +232,40 @@ fn every_page_has_a_link_or_a_form_to_go_on() {
     }
 }
 
+/// Whose page it is, and what its operator says about it, is on every page but those of the console.
+#[test]
+fn every_page_names_its_operator_at_its_foot() {
+    let mut seen = 0;
+    for Sample { name, html, .. } in everything(&ORDINARY, "Käse & Co") {
+        if html.contains("<body class=\"console\">") {
+            continue;
+        }
+        let foot = html.split_once("<footer>").unwrap().1.split_once("</footer>").unwrap().0;
+        assert!(foot.contains("<p>Käse &#38; Co</p>"), "{name}: {foot}");
+        for address in ["https://example.com/privacy", "https://example.com/terms"] {
+            let link = tags(foot).into_iter().find(|tag| attribute(tag, "href") == Some(address));
+            assert!(link.is_some_and(|tag| tag.starts_with("a ")), "{name}: {foot}");
+        }
+        seen += 1;
+    }
+    assert!(seen > 100, "{seen}");
+}
+
+/// Wherever a password is typed, a script adds the button that shows it, without which the field works as well.
+#[test]
+fn every_password_can_be_shown() {
+    let mut seen = 0;
+    for Sample { name, html, .. } in everything(&ORDINARY, "Signet") {
+        for (at, _) in html.match_indices("type=\"password\"") {
+            let around = html[..at].rsplit('<').nth(1).unwrap();
+            assert!(around.starts_with("div class=\"secret\" data-show=\""), "{name}: {around}");
+            assert!(html.contains("/assets/login.js\" defer"), "{name}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 20, "{seen}");
+}
+
 /// The names and values that handlers and password managers rely on.
 #[test]
 fn forms_have_the_fields_they_promise() {

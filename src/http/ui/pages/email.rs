@@ -43,6 +43,8 @@ pub struct EmailLinkPage<'a> {
     pub title: &'a str,
     /// The explanation of the button.
     pub text: String,
+    /// Why the form that was sent did nothing.
+    pub error: Option<&'a str>,
     /// The button.
     pub button: &'a str,
     /// Where the form is sent.

@@ -6,7 +6,7 @@ use signet::base::TimeSpan;
 
 use super::{ADA, CHANGED, CONFIRM, NEW, REQUESTED};
 use crate::support::mailed::MailingServer;
-use crate::support::server::{PASSWORD, Server};
+use crate::support::server::{PASSWORD, Server, Tokens};
 use crate::support::{Backend, on_both};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -151,14 +151,29 @@ async fn without_mail_users_change_no_address() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_that_looks_like_an_address_blocks_no_one_from_proving_it() {
     on_both("own address: another's login", async |backend| {
+        const VIC: &str = "vic@example.org";
+        const OF_THE_STRANGER: &str = "a password of a stranger";
         let place = MailingServer::start(backend).await;
-        place.server.register("vic@example.org").await;
-        let (_, vic) = place.unverified("vic", None).await;
-        place.change(&vic, "vic@example.org").await;
-        assert_eq!(place.email_of(&vic).await, json!(["vic@example.org", true, null]));
-        place.recover("vic@example.org").await;
-        assert_eq!(place.newest().await.to, "vic@example.org");
-        place.server.try_login("vic@example.org", PASSWORD).await.is(200);
+        let body = json!({"login": VIC, "password": OF_THE_STRANGER});
+        let stranger = place.server.post("/v1/register", body).await.is(201).string("id");
+        let (id, vic) = place.unverified("vic", None).await;
+        place.change(&vic, VIC).await;
+        assert_eq!(place.email_of(&vic).await, json!([VIC, true, null]));
+        let before = place.all().await.len();
+        place.recover(VIC).await;
+        let all = place.all().await;
+        assert_eq!((all.len(), &*all[before].to), (before + 1, VIC));
+        place.redeem(&all[before].link, "the new password of vic").await.is(204);
+        // Each signs in to the own account with the own password, before and after.
+        for (login, password, sub) in
+            [(VIC, OF_THE_STRANGER, &stranger), ("vic", "the new password of vic", &id)]
+        {
+            let tokens = Tokens::of(&place.server.try_login(login, password).await);
+            assert_eq!(tokens.claims()["sub"], **sub);
+        }
+        for password in [PASSWORD, "the new password of vic"] {
+            place.server.try_login(VIC, password).await.is_problem(401, "invalid_credentials");
+        }
     })
     .await;
 }

@@ -5,8 +5,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use signet::base::TimeSpan;
 
-use super::{ISSUER, add, begin, options, place, place_with, sign_in, store};
-use crate::support::server::{PASSWORD, Tokens};
+use super::{ISSUER, MFA, add, begin, options, place, place_with, proceed, sign_in, store};
+use crate::support::second_factors::{code_of, secret_of};
+use crate::support::server::{Answer, PASSWORD, Tokens};
 use crate::support::software_authenticator::SoftwareAuthenticator;
 use crate::support::{Backend, Server, on_both};
 
@@ -25,8 +26,9 @@ async fn a_password_signs_in_alone_unless_its_user_asks_for_a_second_factor() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_options_name_the_user_and_what_is_stored() {
-    let place = place(Backend::Sqlite).await;
-    let begun = begin(&place.server, &place.first).await.is(200).json();
+    let mut place = place(Backend::Sqlite).await;
+    let tokens = place.sign_in().await;
+    let begun = begin(&place.server, &tokens).await.is(200).json();
     let options = &begun["public_key"];
     assert_eq!(options["rp"], json!({ "id": "id.example.com", "name": "Signet" }));
     assert_eq!(options["user"]["name"], "pia");
@@ -84,8 +86,9 @@ async fn many(server: &Server, tokens: &Tokens, count: usize) {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_has_ten_passkeys_at_most() {
     on_both("ten passkeys", async |backend| {
-        let place = place(backend).await;
-        let (server, tokens) = (&place.server, &place.first);
+        let mut place = place(backend).await;
+        let tokens = &place.sign_in().await;
+        let server = &place.server;
         many(server, tokens, 8).await;
         let mut requests = Vec::new();
         for _ in 0..5 {
@@ -134,13 +137,14 @@ async fn a_challenge_is_for_one_user_one_time_and_ten_minutes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stale_sign_in_adds_and_removes_no_passkey() {
-    let place = place(Backend::Sqlite).await;
+    let mut place = place(Backend::Sqlite).await;
+    let tokens = &place.sign_in().await;
     let server = &place.server;
-    let begun = begin(server, &place.first).await.is(200).json();
+    let begun = begin(server, tokens).await.is(200).json();
     let credential = SoftwareAuthenticator::new(ISSUER).create(&begun["public_key"]);
     server.advance(TimeSpan::from_mins(5) + TimeSpan::from_secs(1));
-    begin(server, &place.first).await.is_problem(401, "reauthentication_required");
-    let stale = store(server, &place.first, &begun, credential, json!({})).await;
+    begin(server, tokens).await.is_problem(401, "reauthentication_required");
+    let stale = store(server, tokens, &begun, credential, json!({})).await;
     stale.is_problem(401, "reauthentication_required");
 }
 
@@ -169,9 +173,97 @@ async fn removing_a_passkey_ends_what_rests_on_it() {
         let mut other = SoftwareAuthenticator::new(ISSUER);
         let added = add(server, &tokens, &mut other, json!({})).await.is(201).json();
         let path = format!("/v1/factors/{}", added["factor"]["id"].as_str().unwrap());
-        server.call_as(Method::DELETE, &path, &tokens.access, Value::Null).await.is(204);
+        let raised = raised(server, &tokens, &mut other).await;
+        server.call_as(Method::DELETE, &path, &raised, Value::Null).await.is(204);
         let next = Tokens::of(&server.refresh(&tokens.refresh).await);
         assert_eq!(next.claims()["amr"], json!(["pwd"]));
+        assert_eq!(next.claims()["acr"], "urn:signet:acr:single");
+    })
+    .await;
+}
+
+/// Raises the session of a password with a passkey of its user; the new access token.
+async fn raised(server: &Server, tokens: &Tokens, passkey: &mut SoftwareAuthenticator) -> String {
+    let body = json!({ "acr_values": MFA, "max_age": 300 });
+    let asked = server.call_as(Method::POST, "/v1/step-up", &tokens.access, body).await;
+    let challenge = asked.is_problem(401, "mfa_required").string("challenge");
+    let begun = server.post("/v1/login/passkey", json!({ "challenge": challenge })).await;
+    let begun = begun.is(200).json();
+    let credential = passkey.get(&begun["public_key"]);
+    proceed(server, &begun, credential).await.is(200).string("access_token")
+}
+
+/// Everything that changes the factors of an account, each with an access token.
+async fn changes(server: &Server, access: &str, factor: &str) -> Vec<(String, Answer)> {
+    let factor = format!("/v1/factors/{factor}");
+    let mut answers = Vec::new();
+    for (method, path, body) in [
+        (Method::POST, "/v1/factors/totp", Value::Null),
+        (Method::POST, "/v1/factors/passkeys/options", Value::Null),
+        (Method::POST, "/v1/factors/recovery-codes", Value::Null),
+        (Method::PATCH, &*factor, json!({ "name": "Mine" })),
+        (Method::DELETE, &*factor, Value::Null),
+    ] {
+        let answer = server.call_as(method.clone(), path, access, body).await;
+        answers.push((format!("{method} {path}"), answer));
+    }
+    answers
+}
+
+/// The password signs in alone and would be enough to take the account over: a thief of it would add a factor of their
+/// own and remove that of the owner (NIST SP 800-63B-4 §4.1.2.1).
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_alone_changes_no_factor_of_an_account_with_a_passkey() {
+    on_both("factors of an account with a passkey", async |backend| {
+        let mut place = place(backend).await;
+        let server = &place.server;
+        let thief = server.login("pia").await;
+        for tokens in [&thief, &place.first] {
+            for (what, refused) in changes(server, &tokens.access, &place.factor).await {
+                let refused = refused.is_problem(401, "reauthentication_required");
+                let header = refused.header("www-authenticate");
+                let wanted = format!(r#"max_age="300", acr_values="{MFA}""#);
+                assert!(header.ends_with(&wanted), "{what}: {header}");
+            }
+        }
+        // What was begun with the passkey is not finished without it either.
+        let strong = place.sign_in().await;
+        let server = &place.server;
+        let begun = begin(server, &strong).await.is(200).json();
+        let credential = SoftwareAuthenticator::new(ISSUER).create(&begun["public_key"]);
+        let stored = store(server, &thief, &begun, credential, json!({})).await;
+        stored.is_problem(401, "reauthentication_required");
+        let begun = server.call_as(Method::POST, "/v1/factors/totp", &strong.access, Value::Null);
+        let begun = begun.await;
+        let secret = secret_of(&begun.is(200).string("secret"));
+        let code = code_of(server, &secret, 0);
+        let confirmation = json!({ "setup": begun.string("setup"), "code": code });
+        let path = "/v1/factors/totp/confirm";
+        let confirmed = server.call_as(Method::POST, path, &thief.access, confirmation).await;
+        confirmed.is_problem(401, "reauthentication_required");
+        let listed = server.get_as("/v1/factors", &thief.access).await.is(200).json();
+        assert_eq!(listed["data"].as_array().unwrap().len(), 1);
+        assert_eq!(listed["recovery_codes_left"], 10);
+        // What is no change of factors goes on to need what the account asks for: the password.
+        server.get_as("/v1/me/export", &thief.access).await.is(200);
+
+        // The step-up that the refusal names leads on, with the passkey or with what replaces it.
+        let access = raised(server, &thief, &mut place.passkey).await;
+        let begun = server.call_as(Method::POST, "/v1/factors/totp", &access, Value::Null).await;
+        begun.is(200);
+        let other = server.login("pia").await;
+        let body = json!({ "acr_values": MFA, "max_age": 300 });
+        let asked = server.call_as(Method::POST, "/v1/step-up", &other.access, body).await;
+        let body = asked.is_problem(401, "mfa_required").json();
+        assert_eq!(body["methods"], json!(["passkey", "recovery_code"]));
+        let code = json!({ "challenge": body["challenge"], "code": place.recovery_codes[0] });
+        let access = server.post("/v1/login/continue", code).await.is(200).string("access_token");
+        for (what, answer) in changes(server, &access, &place.factor).await {
+            assert!(answer.status < 300, "{what}: {}", answer.text);
+        }
+        // Without a factor the password is all that there is again.
+        let tokens = server.login("pia").await;
+        begin(server, &tokens).await.is(200);
     })
     .await;
 }

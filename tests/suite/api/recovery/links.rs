@@ -3,6 +3,7 @@
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::json;
+use signet::store::recovery_codes;
 
 use super::{ADA, NEW};
 use crate::support::mailed::MailingServer;
@@ -121,6 +122,78 @@ async fn a_link_asks_for_the_second_factor_of_the_account() {
         post("123").await.is(401);
         post(&app.recovery_codes[0]).await.is(303);
         place.server.try_login("tia", PASSWORD).await.is_problem(401, "mfa_required");
+    })
+    .await;
+}
+
+/// Nor where the password that was typed is the one that an administrator has set. Only the holder of a right code is
+/// told so.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_temporary_password_typed_again_uses_no_code_up() {
+    const TEMPORARY: &str = "a temporary password";
+    on_both("link: temporary password", async |backend| {
+        let place = MailingServer::start(backend).await;
+        let id = place.user("tia", ADA).await;
+        let tokens = place.server.login("tia").await;
+        let app = Authenticator::enrol(&place.server, &tokens).await;
+        let path = format!("/v1/admin/users/{id}/password");
+        place.admin(Method::POST, &path, json!({"password": TEMPORARY})).await.is(204);
+        place.recover(ADA).await;
+        let mailed = place.newest().await;
+        let redeem = async |code: &str, new: &str| {
+            let body = json!({"token": mailed.link, "code": code, "new_password": new});
+            place.server.post("/v1/link", body).await
+        };
+        let left = async || {
+            let mut reader = place.server.app.db.reader().await.unwrap();
+            recovery_codes::left(&mut reader, id.parse().unwrap()).await.unwrap()
+        };
+        redeem("AAAA-AAAA-AAAA-AAAA", TEMPORARY).await.is_problem(401, "mfa_failed");
+        redeem(&app.wrong_code(&place.server), TEMPORARY).await.is_problem(401, "mfa_failed");
+        let totp = app.new_code(&place.server);
+        for code in [&*totp, &*app.recovery_codes[0]] {
+            let refused = redeem(code, TEMPORARY).await;
+            refused.is_problem(422, "weak_password");
+            assert_eq!(refused.json()["errors"][0]["code"], "unchanged");
+        }
+        assert_eq!(left().await, 10);
+        place.server.get(&mailed.path()).await.is(200);
+        // Of several requests with one code and one link, one consumes both.
+        let passwords: Vec<String> = (0..10).map(|n| format!("the password of {n:02}")).collect();
+        let code = &app.recovery_codes[0];
+        let redeemed = join_all(passwords.iter().map(|new| redeem(code, new))).await;
+        let statuses: Vec<u16> = redeemed.iter().map(|answer| answer.status).collect();
+        assert_eq!(statuses.iter().filter(|status| **status == 204).count(), 1, "{statuses:?}");
+        assert!(statuses.iter().all(|status| *status < 500), "{statuses:?}");
+        assert_eq!(left().await, 9);
+        // The code of the app was not used up by any of it.
+        let won = statuses.iter().position(|status| *status == 204).unwrap();
+        let body = json!({"login": "tia", "password": passwords[won], "code": totp});
+        place.server.post("/v1/login", body).await.is(200);
+    })
+    .await;
+}
+
+/// A code that was used meanwhile counts as a wrong one, and leaves the link as it was.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_that_was_used_before_consumes_no_link() {
+    on_both("link: used code", async |backend| {
+        let place = MailingServer::start(backend).await;
+        place.user("tia", ADA).await;
+        let tokens = place.server.login("tia").await;
+        let app = Authenticator::enrol(&place.server, &tokens).await;
+        let code = app.new_code(&place.server);
+        let body = json!({"login": "tia", "password": PASSWORD, "code": code});
+        place.server.post("/v1/login", body).await.is(200);
+        place.recover(ADA).await;
+        let mailed = place.newest().await;
+        let body = |code: &str| json!({"token": mailed.link, "code": code, "new_password": NEW});
+        let events = async || place.server.events(&place.root, "factor.failed").await.len();
+        let before = events().await;
+        place.server.post("/v1/link", body(&code)).await.is_problem(401, "mfa_failed");
+        assert_eq!(events().await, before + 1);
+        let fresh = app.new_code(&place.server);
+        place.server.post("/v1/link", body(&fresh)).await.is(204);
     })
     .await;
 }

@@ -28,11 +28,16 @@ async fn enrolment_changes_nothing_before_a_right_code_and_uses_that_code_up() {
         let uri = begun.string("otpauth_uri");
         assert!(uri.starts_with("otpauth://totp/Signet:tia?secret="), "{uri}");
         server.login("tia").await;
-        let wrong = json!({"setup": setup, "code": "12345"});
-        let refused = post(&server, &tokens, CONFIRM, wrong).await;
-        refused.is_problem(422, "validation_failed");
-        assert_eq!(refused.json()["errors"][0]["field"], "code");
-        server.login("tia").await;
+        let around: Vec<String> = (-2..=2).map(|steps| code_of(&server, &secret, steps)).collect();
+        let wrong = (0..10).map(|digit| digit.to_string().repeat(6));
+        let wrong = wrong.into_iter().find(|code| !around.contains(code)).unwrap();
+        for wrong in ["12345", &wrong] {
+            let wrong = json!({"setup": setup, "code": wrong});
+            let refused = post(&server, &tokens, CONFIRM, wrong).await;
+            refused.is_problem(422, "validation_failed");
+            assert_eq!(refused.json()["errors"][0]["field"], "code");
+            server.login("tia").await;
+        }
         let code = code_of(&server, &secret, 0);
         let right = json!({"setup": setup, "code": code, "name": "Phone"});
         let done = post(&server, &tokens, CONFIRM, right.clone()).await.is(201).json();

@@ -3,6 +3,7 @@
 mod codes;
 mod enrolment;
 mod reset;
+mod statements;
 
 use reqwest::Method;
 use serde_json::json;

@@ -27,6 +27,7 @@ async fn a_removed_factor_ends_every_other_session_and_lowers_this_one() {
         server.get_as("/v1/me", &own.access).await.is(200);
         let next = Tokens::of(&server.refresh(&own.refresh).await);
         assert_eq!(next.claims()["amr"], json!(["pwd"]));
+        assert_eq!(next.claims()["acr"], "urn:signet:acr:single");
         assert_eq!(next.claims()["sid"], own.claims()["sid"]);
         let listed = server.get_as("/v1/factors", &next.access).await.is(200).json();
         assert_eq!(listed, json!({"data": [], "recovery_codes_left": 0}));

@@ -75,8 +75,14 @@ async fn new_and_taken_addresses_cost_the_same_statements() {
     on_both("sign-up: statements", async |backend| {
         let place = verified(backend, &[("SIGNET_RATE_LIMITS", "on")]).await;
         place.user("ada", ADA).await;
+        let off = place.user("off", "off@example.org").await;
+        let path = format!("/v1/admin/users/{off}/disable");
+        place.admin(Method::POST, &path, Value::Null).await.is(200);
+        let unverified = json!({"login": "eve", "password": PASSWORD, "email": "eve@example.org"});
+        place.admin(Method::POST, "/v1/admin/users", unverified).await.is(201);
         let mut counts = Vec::new();
-        for email in [ADA, NEW] {
+        let mut before = place.work("signup").await;
+        for email in [ADA, NEW, "off@example.org", "eve@example.org"] {
             let request = SignUpRequest { email: email.to_owned(), is_automated: false };
             let info = RequestInfo::system(place.server.now());
             let app = place.server.app.clone();
@@ -84,9 +90,12 @@ async fn new_and_taken_addresses_cost_the_same_statements() {
                 counted(sign_up::request(app, request, Channel::Api, info)).await;
             assert!(answer.is_ok());
             counts.push(statements);
+            let after = place.work("signup").await;
+            assert_eq!(after, (before.0, before.1 + 1), "{email}: no hash, one mail");
+            before = after;
         }
         // The mails that wait; the two limits; the master key in force, for code and mail; both rows.
-        assert_eq!(counts[0], counts[1]);
+        assert!(counts.iter().all(|count| *count == counts[0]), "{counts:?}");
         assert!(counts[0] <= 9, "{counts:?}");
     })
     .await;

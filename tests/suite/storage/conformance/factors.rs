@@ -161,6 +161,10 @@ async fn a_recovery_code_is_used_up_once() {
         let all = at_once(async |_| spend(&macs[0]).await).await;
         assert_eq!(winners(all).len(), 1);
         assert!(!spend(&[99; 32]).await);
+        let is_unused = async |user, mac: &[u8]| {
+            recovery_codes::is_unused(&mut reader(&db).await, user, mac).await.unwrap()
+        };
+        assert!(is_unused(ada, &[2; 32]).await && !is_unused(bob, &[99; 32]).await);
         let left = async |user| recovery_codes::left(&mut reader(&db).await, user).await.unwrap();
         assert_eq!((left(ada).await, left(bob).await), (9, 10));
         commit(&db, async |tx| recovery_codes::replace(tx, ada, &[vec![77; 32]]).await).await;

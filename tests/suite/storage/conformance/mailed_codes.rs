@@ -191,11 +191,21 @@ async fn codes_are_resealed_and_removed_when_they_are_old() {
         assert_eq!((&*all[0].2, &*all[1].2), (&b"sealed"[..], &b"again"[..]));
         let end = NOW + CodePurpose::Recover.life();
         let remove = async |before| {
-            commit(&db, async |tx| housekeeping::mailed_codes(tx, before, 2).await).await
+            let long_before = before - TimeSpan::from_days(30);
+            let work =
+                async |tx: &mut _| housekeeping::mailed_codes(tx, before, long_before, 2).await;
+            commit(&db, work).await
         };
         assert_eq!(remove(end).await, 0, "it ends at the very moment, not before it");
         let later = end + TimeSpan::from_millis(1);
         assert_eq!((remove(later).await, remove(later).await, remove(later).await), (2, 1, 0));
+        // Links that live for days are known for longer.
+        for (number, purpose) in [(4, CodePurpose::Invite), (5, CodePurpose::Undo)] {
+            put_as(&db, purpose, (&[number], number), of(ada)).await;
+        }
+        let end = NOW + CodePurpose::Invite.life() + TimeSpan::from_millis(1);
+        assert_eq!(remove(end).await, 0);
+        assert_eq!(remove(end + TimeSpan::from_days(30)).await, 2);
     })
     .await;
 }

@@ -1,7 +1,11 @@
 //! What an account is proved with must not be read by a reader of the log: codes, links, seeds, recovery codes,
 //! credentials and challenges, whether they are right, wrong or in the wrong place.
 //!
+//! Nor by a reader of the database or a backup of it, while mail with codes and links waits.
+//!
 //! Owns the life of an account with mail, a second factor and a passkey; the search is that of `secrets`.
+
+mod further;
 
 use reqwest::Method;
 use rustix::process::Signal;
@@ -9,6 +13,7 @@ use serde_json::{Value, json};
 use signet::base::{Clock as _, SystemClock, TimeSpan};
 use signet::crypto::digest::sha256_base64url;
 use signet::domain::totp::TimeStep;
+use sqlx::{Connection as _, SqliteConnection};
 
 use super::secrets::{files, holds, spellings};
 use crate::support::mailed::Mailed;
@@ -18,6 +23,7 @@ use crate::support::second_factors::secret_of;
 use crate::support::server::Answer;
 use crate::support::smtp_sink::Sink;
 use crate::support::software_authenticator::SoftwareAuthenticator;
+use crate::support::tables::rows_as_text;
 use crate::support::{postgres, require};
 
 const ISSUER: &str = "http://localhost:8484";
@@ -77,6 +83,11 @@ impl Life {
         let of = |sink: &Sink| sink.received().iter().filter_map(Mailed::of).collect::<Vec<_>>();
         until("a mail", async || of(&self.sink).len() >= nth).await;
         let mailed = of(&self.sink).remove(nth - 1);
+        self.keep_mailed(&mailed);
+        mailed
+    }
+
+    fn keep_mailed(&mut self, mailed: &Mailed) {
         if !mailed.link.is_empty() {
             self.keep(&[&mailed.link]);
         }
@@ -84,7 +95,6 @@ impl Life {
             self.secrets.digits.push(mailed.code.clone());
             self.keep(&[&format!("{} {}", &mailed.code[..4], &mailed.code[4..])]);
         }
-        mailed
     }
 
     async fn administrator(&mut self) -> String {
@@ -275,6 +285,7 @@ async fn live_and_search(database: Option<&str>) {
         .with("SIGNET_LOG", "debug,signet=trace")
         .with("SIGNET_LOG_FORMAT", "json")
         .with("SIGNET_ISSUER", ISSUER)
+        .with("SIGNET_REGISTRATION", "verified")
         .with("SIGNET_SMTP_URL", &sink.url())
         .with("SIGNET_MAIL_FROM", "Example <signet@example.com>");
     if let Some(url) = database {
@@ -290,6 +301,13 @@ async fn live_and_search(database: Option<&str>) {
     life.recovered(&codes).await;
     life.passkey(&codes).await;
     life.first_party(&root, &codes).await;
+    life.signed_up(&root).await;
+    life.at_the_pages(&codes).await;
+    life.waiting(&codes).await;
+    let stored = match database {
+        Some(url) => rows_as_text(url).await.into_bytes(),
+        None => backup(&launch).await,
+    };
     let Life { mut server, secrets, .. } = life;
     server.signal(Signal::TERM);
     assert_eq!(server.ended().await, Some(0));
@@ -302,6 +320,7 @@ async fn live_and_search(database: Option<&str>) {
         "account.recovered",
         "login.stepped_up",
         "factor.failed",
+        "user.created",
     ] {
         assert!(log.contains(event), "the search would find nothing of {event}: {log}");
     }
@@ -310,6 +329,9 @@ async fn live_and_search(database: Option<&str>) {
         for spelling in spellings(secret) {
             assert!(!log.contains(&spelling), "{spelling} is in the log:\n{log}");
         }
+        for spelling in spellings(secret) {
+            assert!(!holds(&stored, spelling.as_bytes()), "{spelling} is in the backup");
+        }
         // The id of a credential is stored as bytes, and is no secret of the database.
         for (name, bytes) in &written {
             assert!(!holds(bytes, secret.as_bytes()), "{secret} is in {name}");
@@ -317,7 +339,25 @@ async fn live_and_search(database: Option<&str>) {
     }
     for code in &secrets.digits {
         assert!(!has_number(&log, code), "{code} is in the log:\n{log}");
+        // Six digits can stand in hexadecimal digits by chance.
+        let is_stored = code.len() > 6 && holds(&stored, code.as_bytes());
+        assert!(!is_stored, "{code} is in the backup");
     }
+    // The search itself works: what must be stored is found.
+    for address in [ADA, further::SIGNED_UP] {
+        assert!(holds(&stored, address.as_bytes()), "the search would find nothing");
+    }
+}
+
+/// A backup of a SQLite database, made while the server runs.
+async fn backup(launch: &Launch) -> Vec<u8> {
+    let file = launch.dir.path().join("backup.db");
+    let url = format!("sqlite://{}", launch.database().display());
+    let mut database = SqliteConnection::connect(&url).await.unwrap();
+    let sql = format!("VACUUM INTO '{}'", file.display());
+    sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut database).await.unwrap();
+    database.close().await.unwrap();
+    std::fs::read(file).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
