@@ -26,9 +26,6 @@ enum Cookie {
     Console,
 }
 
-/// What the value of the browser's cookie begins with.
-const BROWSER_PREFIX: &str = "sbr_";
-
 /// How many characters of the path's hash a name has: enough to tell the servers of one origin apart.
 const PATH_HASH: usize = 8;
 
@@ -46,10 +43,10 @@ impl Visit {
         let app = &context.app;
         let known = |cookie: Cookie| context.cookie(&cookie.name(app)).map(str::to_owned);
         let browser = known(Cookie::Browser)
-            .filter(|value| opaque_token::is_well_formed(BROWSER_PREFIX, value));
+            .filter(|value| opaque_token::is_well_formed(opaque_token::BROWSER, value));
         let is_new = browser.is_none();
         let browser =
-            browser.unwrap_or_else(|| opaque_token::generate(BROWSER_PREFIX, &*app.entropy));
+            browser.unwrap_or_else(|| opaque_token::generate(opaque_token::BROWSER, &*app.entropy));
         Self { visitor: BrowserCookies { browser, session: known(Cookie::Session) }, is_new }
     }
 

@@ -11,25 +11,21 @@ use super::report::{Checked, Report};
 use super::state;
 
 pub(super) fn diagnose(secret: &Opaque, at: Timestamp) -> Report {
-    let (code, detail) = match secret.kind {
-        OpaqueKind::RefreshToken => (
-            TokenCode::RefreshToken,
-            "This is a refresh token, no access token: only Signet reads it, at /v1/refresh.",
-        ),
-        OpaqueKind::AuthorizationCode => (
-            TokenCode::AuthorizationCode,
-            "This is an authorization code, no access token: it is exchanged for one, once.",
-        ),
-        OpaqueKind::ClientSecret => (
-            TokenCode::ClientSecret,
-            "This is a client secret, no access token: a client proves with it who it is.",
-        ),
-        OpaqueKind::ApiKey => (
-            TokenCode::ApiKey,
-            "This is an administration key, no access token: it works at /v1/admin and nowhere else.",
-        ),
+    let detail = match secret.kind {
+        OpaqueKind::RefreshToken => {
+            "This is a refresh token, no access token: only Signet reads it, at /v1/refresh."
+        }
+        OpaqueKind::AuthorizationCode => {
+            "This is an authorization code, no access token: it is exchanged for one, once."
+        }
+        OpaqueKind::ClientSecret => {
+            "This is a client secret, no access token: a client proves with it who it is."
+        }
+        OpaqueKind::ApiKey => {
+            "This is an administration key, no access token: it works at /v1/admin and nowhere else."
+        }
     };
-    let mut checks = vec![Checked::failed(Check::Form, code, detail)];
+    let mut checks = vec![Checked::failed(Check::Form, secret.kind.code(), detail)];
     if secret.kind == OpaqueKind::RefreshToken {
         checks.extend(refresh_token(secret.genuine.as_ref(), at));
     }

@@ -14,6 +14,7 @@ mod signup;
 use askama::Template;
 
 use super::home::HomePage;
+use super::inspect::{InspectPage, POLICY};
 use super::pages::{
     AccountPage, AppRow, BackLink, ClientCard, ConsentItem, ConsentPage, ContinuePage,
     DeviceDonePage, DevicePage, Done, FormPostPage, LoggedOutPage, LoginPage, LogoutConfirmPage,
@@ -378,6 +379,7 @@ fn own(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
         RestartOptions { sign_in: true, ..RestartOptions::repeating("/recover", Vec::new()) };
     let handed_over = RestartOptions { sign_in: true, ..RestartOptions::default() };
     Ok(vec![
+        sample("inspect", &InspectPage::new(frame, world.issuer, true), POLICY.to_owned())?,
         sample("home", &home(Some(world.issuer), false), policy())?,
         sample("home-branded", &home(None, false), policy())?,
         sample("home-branded-without-administrator", &home(None, true), policy())?,

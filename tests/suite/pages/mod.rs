@@ -6,6 +6,7 @@ mod console;
 mod enrolment;
 mod enrolment_code;
 mod gallery;
+mod inspector;
 mod issuer_path;
 mod kept;
 mod languages;
