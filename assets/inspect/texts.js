@@ -2,7 +2,9 @@
 // (issuer, addresses, codes, texts) is in one attribute of the page.
 const inspector = document.getElementById("inspector");
 const settings = JSON.parse(inspector.dataset.settings);
+// Times are written as in the reader's own region, in the language of the page.
 const { lang } = document.documentElement;
+const region = navigator.languages.find((tag) => tag.split("-")[0] === lang) ?? lang;
 
 // A text with `{name}` replaced by each value, which is never searched for names.
 const t = (key, values = {}) =>
@@ -24,7 +26,7 @@ const quoted = (value) => {
 };
 
 const localTime = (seconds) =>
-  new Intl.DateTimeFormat(lang, { dateStyle: "long", timeStyle: "long" }).format(seconds * 1000);
+  new Intl.DateTimeFormat(region, { dateStyle: "long", timeStyle: "long" }).format(seconds * 1000);
 
 const UNITS = [["day", 86_400], ["hour", 3600], ["minute", 60], ["second", 1]];
 
@@ -32,5 +34,5 @@ const UNITS = [["day", 86_400], ["hour", 3600], ["minute", 60], ["second", 1]];
 const distance = (seconds, now) => {
   const span = seconds - now;
   const [unit, size] = UNITS.find(([, size]) => Math.abs(span) >= size) ?? UNITS.at(-1);
-  return new Intl.RelativeTimeFormat(lang, { numeric: "auto" }).format(Math.trunc(span / size), unit);
+  return new Intl.RelativeTimeFormat(region, { numeric: "auto" }).format(Math.trunc(span / size), unit);
 };

@@ -97,9 +97,8 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResul
             let message = "The pages do not exist in this language.";
             Refusal::field("lang", "unknown", message)
         };
-        frame.locale = context
-            .check(Locale::of_tag(lang).ok_or_else(unknown))
-            .or_error_page(&context)?;
+        frame.locale =
+            context.check(Locale::of_tag(lang).ok_or_else(unknown)).or_error_page(&context)?;
     }
     let app = &context.app;
     let page = InspectPage::new(frame, app.issuer(), app.config.revocation_feed);
