@@ -9,6 +9,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::Entropy;
 use super::entropy::random;
 
+/// A refresh token.
+pub const REFRESH_TOKEN: &str = "srt_";
 /// A client's secret.
 pub const CLIENT_SECRET: &str = "scs_";
 /// An authorization code.
@@ -23,6 +25,22 @@ pub const AUTH_SESSION: &str = "sch_";
 pub const FACTOR_SETUP: &str = "sfs_";
 /// The cookie of a browser session.
 pub const BROWSER_SESSION: &str = "sbs_";
+/// The cookie that binds what is under way to a browser.
+pub const BROWSER: &str = "sbr_";
+
+/// Every prefix, each with a name of what it is for. That of a user's key is reserved.
+pub const KINDS: &[(&str, &str)] = &[
+    (REFRESH_TOKEN, "refresh_token"),
+    (CLIENT_SECRET, "client_secret"),
+    (AUTHORIZATION_CODE, "authorization_code"),
+    (DEVICE_CODE, "device_code"),
+    (ADMIN_KEY, "admin_key"),
+    ("spk_", "user_key"),
+    (AUTH_SESSION, "auth_session"),
+    (FACTOR_SETUP, "factor_setup"),
+    (BROWSER_SESSION, "browser_session"),
+    (BROWSER, "browser"),
+];
 
 /// Appends the CRC-32 of prefix and body to `body` and encodes it as `prefix` + base64url.
 #[must_use]

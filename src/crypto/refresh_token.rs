@@ -13,7 +13,7 @@ use crate::base::id::BranchId;
 use crate::base::opaque_token;
 
 /// The prefix that secret scanners recognise.
-pub const PREFIX: &str = "srt_";
+pub const PREFIX: &str = opaque_token::REFRESH_TOKEN;
 
 const BODY: usize = 2 + 16 + 4 + 16;
 const DOMAIN: &[u8] = b"signet/refresh/v1";

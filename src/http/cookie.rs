@@ -26,9 +26,6 @@ enum Cookie {
     Console,
 }
 
-/// The prefix of the value of the browser's cookie.
-const BROWSER_PREFIX: &str = "sbr_";
-
 /// The number of characters of the path's hash in a name: enough to distinguish the servers of one origin.
 const PATH_HASH: usize = 8;
 
@@ -46,10 +43,10 @@ impl Visit {
         let app = &context.app;
         let known = |cookie: Cookie| context.cookie(&cookie.name(app)).map(str::to_owned);
         let browser = known(Cookie::Browser)
-            .filter(|value| opaque_token::is_well_formed(BROWSER_PREFIX, value));
+            .filter(|value| opaque_token::is_well_formed(opaque_token::BROWSER, value));
         let is_new = browser.is_none();
         let browser =
-            browser.unwrap_or_else(|| opaque_token::generate(BROWSER_PREFIX, &*app.entropy));
+            browser.unwrap_or_else(|| opaque_token::generate(opaque_token::BROWSER, &*app.entropy));
         Self { visitor: BrowserCookies { browser, session: known(Cookie::Session) }, is_new }
     }
 

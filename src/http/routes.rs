@@ -99,6 +99,7 @@ routes! {
 
     // Pages.
     "/" { GET Anyone ui::home::get => page }
+    "/inspect" { GET Anyone ui::inspect::get => page }
     "/login" { GET Anyone ui::login::get => page, POST Anyone ui::login::post => flow }
     "/login/password" {
         GET Anyone ui::new_password::get => flow,
@@ -228,6 +229,8 @@ routes! {
     "/assets/login.js" { GET Anyone ui::assets::login_js => page }
     "/assets/passkey.js" { GET Anyone ui::assets::passkey_js => page }
     "/assets/submit.js" { GET Anyone ui::assets::submit_js => page }
+    "/assets/inspect.css" { GET Anyone ui::assets::inspect_css => page }
+    "/assets/inspect.js" { GET Anyone ui::assets::inspect_js => page }
 
     // The user's account.
     "/v1/me" {

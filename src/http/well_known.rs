@@ -24,7 +24,7 @@ use super::etag::is_known;
 use super::extract::Params;
 use super::fallback;
 use super::openapi;
-use super::ui::Locale;
+use super::ui::{Locale, inspect};
 
 /// The metadata and the description change with a new version only.
 const METADATA_AGE: TimeSpan = TimeSpan::from_mins(5);
@@ -32,13 +32,15 @@ const METADATA_AGE: TimeSpan = TimeSpan::from_mins(5);
 const FEED_AGE: TimeSpan = TimeSpan::from_secs(5);
 
 /// The public keys (RFC 7517 §5). A resource server that fetches them is counted under the name that it sends as
-/// `?rs=NAME`; every other parameter is ignored.
+/// `?rs=NAME`; every other parameter is ignored. The token inspector is a page of this server, and none of them.
 pub async fn jwks(context: Context, request: HttpRequest) -> HttpResponse {
     let keyring = context.app.keyring();
     if request.method() != Method::HEAD {
         let name = url::form_urlencoded::parse(request.query_string().as_bytes())
             .find_map(|(name, value)| (name == "rs" && !value.is_empty()).then_some(value));
-        context.app.count_jwks_fetch(context.fetcher(name.as_deref()), context.now());
+        if name.as_deref() != Some(inspect::FETCHER) {
+            context.app.count_jwks_fetch(context.fetcher(name.as_deref()), context.now());
+        }
     }
     let age = key_rotation::max_age(context.now(), keyring.next_change);
     let response = answer(&request, &keyring.jwks, age);

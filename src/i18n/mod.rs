@@ -3,7 +3,7 @@
 //! Owns which language a page is in and how a text gets its values. The texts are in `locales/`; a
 //! new language is a file there and a line in `OTHERS`. Nothing here escapes: templates do.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::LazyLock;
 
@@ -129,6 +129,13 @@ impl Locale {
         }
         text.push_str(rest);
         text
+    }
+
+    /// The texts whose keys begin with `prefix`.
+    #[must_use]
+    pub fn texts_of(self, prefix: &str) -> BTreeMap<&'static str, &'static str> {
+        let keys = Self::english().0.texts.keys().map(String::as_str);
+        keys.filter(|key| key.starts_with(prefix)).map(|key| (key, self.t(key))).collect()
     }
 
     /// A text that may not exist.

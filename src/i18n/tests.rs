@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::*;
+use crate::base::opaque_token::KINDS;
 use crate::domain::email_address::EmailAddressError;
 use crate::domain::login_name::LoginNameError;
 use crate::domain::oidc::is_scope;
 use crate::domain::password::PasswordError;
+use crate::domain::token_diagnosis::{Check, TokenCode};
 
 fn chosen(ui: &str, cookie: &str, accept: &str) -> &'static str {
     fn some(text: &str) -> Option<&str> {
@@ -170,10 +172,26 @@ fn collect(folder: &Path, text: &mut String) {
 fn readers() -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut text = String::new();
-    for folder in ["templates", "src/http", "src/mail", "src/i18n"] {
+    for folder in ["templates", "assets/inspect", "src/http", "src/mail", "src/i18n"] {
         collect(&root.join(folder), &mut text);
     }
     text
+}
+
+/// Whether the script of the token inspector makes the key: from a name of this server, or of what it found.
+fn is_inspectors(rest: &str) -> bool {
+    let Some((group, name)) = rest.split_once('.') else { return false };
+    match group {
+        "check" => name.parse::<Check>().is_ok(),
+        "code" => name.parse::<TokenCode>().is_ok(),
+        "secret" => KINDS.iter().any(|(_, kind)| *kind == name),
+        "claim" => true,
+        "form" => ["too_large", "parts", "empty", "not_base64", "not_an_object"].contains(&name),
+        "part" => ["header", "payload", "signature"].contains(&name),
+        "state" => ["passed", "failed", "open"].contains(&name),
+        "issued_at" | "expiry" => ["ok", "wrong"].contains(&name),
+        _ => false,
+    }
 }
 
 /// Whether a key is built at run time from an error, a reason or a scope.
@@ -182,6 +200,7 @@ fn is_made(key: &str) -> bool {
         Some(("error", rest)) => is_error(rest),
         Some(("refusal", rest)) => rest.parse::<Reason>().is_ok(),
         Some(("scope", rest)) => is_scope(rest.strip_suffix(".detail").unwrap_or(rest)),
+        Some(("inspect", rest)) => is_inspectors(rest),
         _ => key == "password.hint_long",
     }
 }

@@ -14,12 +14,8 @@ use crate::domain::token_rules::TokenAlg;
 /// Why a token does not verify for `audience`.
 #[must_use]
 pub fn code_of(app: &App, token: &str, audience: &str, now: Timestamp) -> TokenCode {
-    match OpaqueKind::of(token) {
-        Some(OpaqueKind::RefreshToken) => return TokenCode::RefreshToken,
-        Some(OpaqueKind::AuthorizationCode) => return TokenCode::AuthorizationCode,
-        Some(OpaqueKind::ClientSecret) => return TokenCode::ClientSecret,
-        Some(OpaqueKind::ApiKey) => return TokenCode::ApiKey,
-        None => {}
+    if let Some(kind) = OpaqueKind::of(token) {
+        return kind.code();
     }
     let evidence = Evidence {
         issuer: app.issuer().to_owned(),

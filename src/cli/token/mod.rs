@@ -12,7 +12,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use crate::admin::tokens::{self, Problem};
-use crate::base::Timestamp;
+use crate::base::{Timestamp, opaque_token};
 use crate::identity::login::RequestedAccess;
 
 use super::error::{CommandError, about};
@@ -124,10 +124,10 @@ fn preview(args: &PreviewArgs, output: Output) -> Result<(), CommandError> {
 /// The kind of an opaque secret by its prefix, as a word and a name.
 fn opaque(token: &str) -> Option<(&'static str, &'static str)> {
     [
-        ("srt_", "refresh_token", "a refresh token"),
-        ("sac_", "authorization_code", "an authorization code"),
-        ("scs_", "client_secret", "a client secret"),
-        ("sak_", "api_key", "an API key"),
+        (opaque_token::REFRESH_TOKEN, "refresh_token", "a refresh token"),
+        (opaque_token::AUTHORIZATION_CODE, "authorization_code", "an authorization code"),
+        (opaque_token::CLIENT_SECRET, "client_secret", "a client secret"),
+        (opaque_token::ADMIN_KEY, "api_key", "an API key"),
     ]
     .into_iter()
     .find_map(|(prefix, word, name)| token.starts_with(prefix).then_some((word, name)))

@@ -64,8 +64,9 @@ fn lines(report: &Report) -> String {
     }
     match report.code {
         Some(code) => text.push_str(&format!(
-            "\nNot valid ({code}): {}\nWhat to do:  docs/token-codes/{code}.md\n",
-            report.message
+            "\nNot valid ({code}): {}\nWhat to do:  {}\n",
+            report.message,
+            code.page()
         )),
         None => text.push_str(&format!("\n{}\n", report.message)),
     }

@@ -15,4 +15,4 @@ mod verify_tests;
 pub use decode_unverified::decode_unverified;
 pub use signer::Signer;
 pub use signing_key::{GeneratedKey, SigningKey};
-pub use verify::{Expected, UnverifiedHeader, VerifyingKey};
+pub use verify::{Expected, MAX_TOKEN, UnverifiedHeader, VerifyingKey};

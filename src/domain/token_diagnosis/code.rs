@@ -109,3 +109,11 @@ text_enum! {
         TokenRevoked = "token_revoked",
     }
 }
+
+impl TokenCode {
+    /// The page that explains it, from the root of the repository.
+    #[must_use]
+    pub fn page(self) -> String {
+        format!("docs/token-codes/{self}.md")
+    }
+}

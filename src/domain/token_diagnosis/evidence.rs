@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::base::Timestamp;
+use crate::base::{Timestamp, opaque_token};
 use crate::domain::audit::EventKind;
 use crate::domain::claims::TokenType;
 use crate::domain::key_rotation::KeyFacts;
@@ -12,6 +12,8 @@ use crate::domain::liveness::Registered;
 use crate::domain::session::Session;
 use crate::domain::token_rules::TokenAlg;
 use crate::domain::user::User;
+
+use super::code::TokenCode;
 
 /// The complete evidence.
 #[derive(Debug)]
@@ -245,13 +247,24 @@ impl OpaqueKind {
             return None;
         }
         [
-            ("srt_", Self::RefreshToken),
-            ("sac_", Self::AuthorizationCode),
-            ("scs_", Self::ClientSecret),
-            ("sak_", Self::ApiKey),
+            (opaque_token::REFRESH_TOKEN, Self::RefreshToken),
+            (opaque_token::AUTHORIZATION_CODE, Self::AuthorizationCode),
+            (opaque_token::CLIENT_SECRET, Self::ClientSecret),
+            (opaque_token::ADMIN_KEY, Self::ApiKey),
         ]
         .into_iter()
         .find_map(|(prefix, kind)| text.starts_with(prefix).then_some(kind))
+    }
+
+    /// What is wrong with it where an access token belongs.
+    #[must_use]
+    pub const fn code(self) -> TokenCode {
+        match self {
+            Self::RefreshToken => TokenCode::RefreshToken,
+            Self::AuthorizationCode => TokenCode::AuthorizationCode,
+            Self::ClientSecret => TokenCode::ClientSecret,
+            Self::ApiKey => TokenCode::ApiKey,
+        }
     }
 }
 

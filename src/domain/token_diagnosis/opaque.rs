@@ -10,25 +10,21 @@ use super::report::{Checked, Report};
 use super::state;
 
 pub(super) fn diagnose(secret: &Opaque, at: Timestamp) -> Report {
-    let (code, detail) = match secret.kind {
-        OpaqueKind::RefreshToken => (
-            TokenCode::RefreshToken,
-            "This is a refresh token, not an access token: it is only valid at Signet's token endpoints.",
-        ),
-        OpaqueKind::AuthorizationCode => (
-            TokenCode::AuthorizationCode,
-            "This is an authorization code, not an access token: a client exchanges it once for one.",
-        ),
-        OpaqueKind::ClientSecret => (
-            TokenCode::ClientSecret,
-            "This is a client secret, not an access token: a client authenticates with it.",
-        ),
-        OpaqueKind::ApiKey => (
-            TokenCode::ApiKey,
-            "This is an administration key, not an access token: it is only valid at /v1/admin.",
-        ),
+    let detail = match secret.kind {
+        OpaqueKind::RefreshToken => {
+            "This is a refresh token, not an access token: it is only valid at Signet's token endpoints."
+        }
+        OpaqueKind::AuthorizationCode => {
+            "This is an authorization code, not an access token: a client exchanges it once for one."
+        }
+        OpaqueKind::ClientSecret => {
+            "This is a client secret, not an access token: a client authenticates with it."
+        }
+        OpaqueKind::ApiKey => {
+            "This is an administration key, not an access token: it is only valid at /v1/admin."
+        }
     };
-    let mut checks = vec![Checked::failed(Check::Form, code, detail)];
+    let mut checks = vec![Checked::failed(Check::Form, secret.kind.code(), detail)];
     if secret.kind == OpaqueKind::RefreshToken {
         checks.extend(refresh_token(secret.genuine.as_ref(), at));
     }

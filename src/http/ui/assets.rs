@@ -25,6 +25,19 @@ const SVG_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox
 /// An image opened by itself loads nothing.
 const PICTURE_POLICY: &str = "default-src 'none'; sandbox";
 
+/// The parts of the script of the token inspector, in the order in which they use each other.
+const INSPECTOR: &str = concat!(
+    "\"use strict\";\n{\n",
+    include_str!("../../../assets/inspect/token.js"),
+    "\n",
+    include_str!("../../../assets/inspect/texts.js"),
+    "\n",
+    include_str!("../../../assets/inspect/checks.js"),
+    "\n",
+    include_str!("../../../assets/inspect/page.js"),
+    "}\n"
+);
+
 /// The one stylesheet.
 pub async fn css(request: HttpRequest) -> HttpResponse {
     answer(&request, "text/css; charset=utf-8", include_str!("../../../assets/signet.css"))
@@ -33,6 +46,11 @@ pub async fn css(request: HttpRequest) -> HttpResponse {
 /// The additional stylesheet of the console.
 pub async fn console_css(request: HttpRequest) -> HttpResponse {
     answer(&request, "text/css; charset=utf-8", include_str!("../../../assets/console.css"))
+}
+
+/// What the stylesheet has for the token inspector besides.
+pub async fn inspect_css(request: HttpRequest) -> HttpResponse {
+    answer(&request, "text/css; charset=utf-8", include_str!("../../../assets/inspect.css"))
 }
 
 /// The brand's colours, as variables that the stylesheet uses.
@@ -53,6 +71,12 @@ pub async fn passkey_js(request: HttpRequest) -> HttpResponse {
 /// The script of the page that sends itself.
 pub async fn submit_js(request: HttpRequest) -> HttpResponse {
     answer(&request, "text/javascript; charset=utf-8", include_str!("../../../assets/submit.js"))
+}
+
+/// The script of the token inspector. One block of one classic script, because browsers load no modules from a page that
+/// was saved to disk.
+pub async fn inspect_js(request: HttpRequest) -> HttpResponse {
+    answer(&request, "text/javascript; charset=utf-8", INSPECTOR)
 }
 
 /// The brand's logo, if there is one.

@@ -15,6 +15,7 @@ mod signup;
 use askama::Template;
 
 use super::home::HomePage;
+use super::inspect::{InspectPage, POLICY};
 use super::pages::{
     AccountPage, AppRow, BackLink, ClientCard, ConsentItem, ConsentPage, ContinuePage,
     DeviceDonePage, DevicePage, Done, FormPostPage, LoggedOutPage, LoginPage, LogoutConfirmPage,
@@ -375,6 +376,7 @@ fn own(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
     let pushed = RestartOptions { start_again: None, ..both.clone() };
     let unknown = RestartOptions::default();
     Ok(vec![
+        sample("inspect", &InspectPage::new(frame, world.issuer, true), POLICY.to_owned())?,
         sample("home", &home(Some(world.issuer), false), policy())?,
         sample("home-branded", &home(None, false), policy())?,
         sample("home-branded-without-administrator", &home(None, true), policy())?,

@@ -18,6 +18,7 @@ pub mod enrol;
 mod gallery;
 pub mod history;
 pub mod home;
+pub mod inspect;
 pub mod language;
 mod layout;
 pub mod link;

@@ -17,11 +17,19 @@ const PLAIN: &[&str] = &["login", "login-refused", "consent", "account", "form-p
 /// What pages load, as the server really sends it.
 async fn assets(server: &Server) -> Vec<Value> {
     let mut assets = Vec::new();
-    for path in
-        ["signet.css", "console.css", "brand.css", "logo", "login.js", "passkey.js", "submit.js"]
-    {
-        let path = format!("/assets/{path}");
-        let response = reqwest::get(server.url(&path)).await.unwrap();
+    for path in [
+        "/assets/signet.css",
+        "/assets/console.css",
+        "/assets/inspect.css",
+        "/assets/brand.css",
+        "/assets/logo",
+        "/assets/login.js",
+        "/assets/passkey.js",
+        "/assets/submit.js",
+        "/assets/inspect.js",
+        "/.well-known/jwks.json?rs=signet-inspector",
+    ] {
+        let response = reqwest::get(server.url(path)).await.unwrap();
         if path.ends_with("logo") && response.status() == 404 {
             continue;
         }

@@ -7,6 +7,7 @@ mod enrolment;
 mod enrolment_code;
 mod expired_links;
 mod gallery;
+mod inspector;
 mod issuer_path;
 mod kept;
 mod languages;

@@ -166,6 +166,8 @@ async fn assets_are_asked_for_again_and_sent_once() {
         ("login.js", "text/javascript; charset=utf-8"),
         ("passkey.js", "text/javascript; charset=utf-8"),
         ("submit.js", "text/javascript; charset=utf-8"),
+        ("inspect.css", "text/css; charset=utf-8"),
+        ("inspect.js", "text/javascript; charset=utf-8"),
     ] {
         let path = format!("/assets/{name}");
         let first = server.get(&path).await;

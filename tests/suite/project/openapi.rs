@@ -31,6 +31,7 @@ const PAGES: &[&str] = &[
     "/consent",
     "/device",
     "/favicon.ico",
+    "/inspect",
     "/language",
     "/link",
     "/login",

@@ -26,11 +26,12 @@ impl Console {
         let request = PageRequest { after: PageRequest::cursor(after), ..PageRequest::default() };
         let found = context.run(apis::list(context.app.clone(), request)).await?;
         let to = |query: String| self.link("/admin/apis").with_query(&query);
-        let mut blocks = Vec::new();
+        let mut links = Vec::new();
         if self.may(Action::CreateApi) {
-            let new = Choice::action(locale.t("console.api.new"), self.link("/admin/apis/new"));
-            blocks.push(Block::Links(vec![new]));
+            links.push(Choice::action(locale.t("console.api.new"), self.link("/admin/apis/new")));
         }
+        links.push(Choice::link(locale.t("inspect.title"), self.link("/inspect")));
+        let mut blocks = vec![Block::Links(links)];
         let mut table = self.api_table(&found.data, found.next.is_some());
         table.newest =
             (!after.is_empty()).then(|| (to(String::new()), locale.t("console.first_page")));
