@@ -5,6 +5,7 @@
 
 pub mod activity;
 pub mod admin_keys;
+pub mod api_keys;
 pub mod apis;
 pub mod attention;
 pub mod audit;

@@ -17,6 +17,8 @@ pub const AUTHORIZATION_CODE: &str = "sac_";
 pub const DEVICE_CODE: &str = "sdc_";
 /// An administration key of a service client.
 pub const ADMIN_KEY: &str = "sak_";
+/// An API key of a user.
+pub const API_KEY: &str = "spk_";
 /// A sealed, pending sign-in.
 pub const AUTH_SESSION: &str = "sch_";
 /// A sealed second factor that is being enrolled.

@@ -133,6 +133,14 @@ text_enum! {
         AdminKeyCreated = "admin_key.created",
         /// An administration key of a client was revoked.
         AdminKeyRevoked = "admin_key.revoked",
+        /// A user made an API key; the detail is its id.
+        ApiKeyCreated = "api_key.created",
+        /// A user, or an administrator, revoked an API key; the detail is its id.
+        ApiKeyRevoked = "api_key.revoked",
+        /// A token was given for an API key; the detail is the id of the key; folded into one row a minute for each key.
+        ApiKeyExchanged = "api_key.exchanged",
+        /// An API key was refused; the detail says why; folded into one row a minute for each address, key and reason.
+        ApiKeyRefused = "api_key.refused",
         /// A caller that claimed to be a client did not prove it; folded like failed log-ins.
         ClientAuthFailed = "client.auth_failed",
         /// A user allowed a client something.

@@ -6,6 +6,7 @@
 pub mod activity;
 pub mod admin_key;
 pub mod api;
+pub mod api_key;
 pub mod attributes;
 pub mod audit;
 pub mod audit_filter;

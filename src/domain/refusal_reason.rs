@@ -27,6 +27,8 @@ text_enum! {
         Deleted = "deleted",
         /// The factor is the last one of an account that needs one.
         LastFactor = "last_factor",
+        /// There is no room for another API key.
+        ApiKeysFull = "api_keys_full",
         /// The login name that an administrator typed is not that of the user.
         LoginTypedWrong = "login_typed_wrong",
         /// An account without second factors asks for recovery codes.
@@ -105,6 +107,7 @@ impl Reason {
                 "The second factor of this account is a passkey, and a recovery needs a code. Sign in with \
                  the passkey. If you have lost it, ask an administrator to remove it, then begin again."
             }
+            Self::ApiKeysFull => "The account has 20 API keys, which is the most. Revoke one first.",
             Self::PasskeysFull => {
                 "This passkey is stored already, or the account has 10 passkeys, which is the most. Remove \
                  one first."

@@ -158,6 +158,11 @@ routes! {
         GET Anyone ui::own_data::get_delete => page,
         POST Anyone ui::own_data::post_delete => page,
     }
+    "/account/keys" {
+        GET Anyone ui::api_keys::get => page,
+        POST Anyone ui::api_keys::post => page,
+    }
+    "/account/keys/revoke" { POST Anyone ui::api_keys::post_revoke => page }
     "/account/security" { GET Anyone ui::security::get => page }
     "/account/security/totp" {
         GET Anyone ui::security::setup => page,
@@ -262,6 +267,12 @@ routes! {
         DELETE Bearer api::factors::remove => factors::REMOVE,
     }
 
+    "/v1/api-keys" {
+        GET Bearer api::api_keys::list => api_keys::LIST,
+        POST Bearer api::api_keys::create => api_keys::CREATE,
+    }
+    "/v1/api-keys/{key_id}" { DELETE Bearer api::api_keys::revoke => api_keys::REVOKE }
+
     // Administration.
     "/v1/admin/users" {
         GET Admin(ReadUsers) api::admin_user_search::list => users::LIST,
@@ -294,6 +305,12 @@ routes! {
     }
     "/v1/admin/users/{id}/factors/{factor_id}" {
         DELETE Admin(ResetFactors) api::admin_factors::remove => factors::REMOVE_OF_USER,
+    }
+    "/v1/admin/users/{id}/api-keys" {
+        GET Admin(ReadUsers) api::api_keys::list_of_user => api_keys::LIST_OF_USER,
+    }
+    "/v1/admin/users/{id}/api-keys/{key_id}" {
+        DELETE Admin(RevokeApiKey) api::api_keys::revoke_of_user => api_keys::REVOKE_OF_USER,
     }
     "/v1/admin/users/{id}/token-preview" {
         GET Admin(PreviewToken) api::admin_users::token_preview => users::PREVIEW_TOKEN,

@@ -14,8 +14,9 @@ use crate::app::limits::Subject;
 use crate::base::Timestamp;
 use crate::crypto::digest::{constant_time_eq, token_hash};
 use crate::domain::audit::{Event, EventKind, Origin};
-use crate::domain::client::{AuthMethod, Client};
+use crate::domain::client::{AuthMethod, BUILT_IN, Client, ClientMetadata, ClientType};
 use crate::domain::client_finding::FindingCode;
+use crate::domain::grant_type::GrantInfo;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::rate_limit::RateLimit;
@@ -40,14 +41,39 @@ pub struct Call<'a> {
 
 /// A client that has authenticated, as far as its kind can.
 #[derive(Debug, Clone)]
-pub struct AuthenticatedClient(Arc<Client>);
+pub struct AuthenticatedClient {
+    client: Arc<Client>,
+    not_after: Option<Timestamp>,
+}
 
 impl AuthenticatedClient {
+    /// The built-in client, for a grant to a user's own key: no application is part of it.
+    pub(super) fn built_in(app: &App, grant: GrantInfo) -> Self {
+        let name = app.config.brand.name.clone();
+        let mut metadata = ClientMetadata::new(name, ClientType::Native, &[]);
+        metadata.grant_types = vec![grant.name.to_owned()];
+        let since = Timestamp::from_millis(0);
+        let client = Arc::new(Client::new(BUILT_IN.to_owned(), metadata, since));
+        Self { client, not_after: None }
+    }
+
     /// The client.
     #[must_use]
     pub const fn client(&self) -> &Arc<Client> {
-        &self.0
+        &self.client
     }
+
+    /// When a token that it gets in its own name ends in any case.
+    #[must_use]
+    pub const fn not_after(&self) -> Option<Timestamp> {
+        self.not_after
+    }
+}
+
+/// Whether a request names no client, in no way.
+pub(super) fn names_no_client(authorization: Option<&str>, params: &Params) -> bool {
+    let names = ["client_id", "client_secret", "client_assertion", "client_assertion_type"];
+    authorization.is_none() && names.iter().all(|name| params.get(name).is_none())
 }
 
 /// How a client presents itself.
@@ -130,7 +156,7 @@ pub async fn authenticate_client(
         }
         record(app, named.as_deref(), origin, now).await?;
     }
-    outcome.map(AuthenticatedClient)
+    outcome.map(|client| AuthenticatedClient { client, not_after: None })
 }
 
 /// Why `client` was not authenticated by what it presented.

@@ -21,6 +21,7 @@ pub mod grant;
 pub mod grants;
 pub mod id_token_hint;
 pub mod introspect;
+mod key_exchange;
 pub mod metadata;
 pub mod page_step;
 pub mod par;

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::app::{App, Runs};
 use crate::base::Timestamp;
 use crate::domain::audit::Origin;
-use crate::domain::client::Client;
+use crate::domain::client::{BUILT_IN, Client};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Failure, Refusal};
 use crate::domain::rate_limit::RateLimit;
@@ -20,7 +20,7 @@ use crate::domain::user_agent::Device;
 use super::client_auth::{self, AuthenticatedClient, Call};
 use super::dpop::{self, Endpoint, Purpose};
 use super::findings::note_refusal;
-use super::grant::{Authenticated, Grant, GrantContext, GrantVisitor};
+use super::grant::{Authenticated, Grant, GrantContext, GrantVisitor, Identification};
 use super::params::Params;
 use super::{grants, rate_limits, security_profile, token_response};
 use crate::tokens::issue::Tokens;
@@ -108,17 +108,21 @@ async fn handle<G: Grant>(
     let grant = G::parse(&request.params)?;
 
     // 2. Authenticate the client.
-    let client = client_auth::authenticate_client(
-        app,
-        Call { path: PATH, authorization: request.authorization.as_deref() },
-        &request.params,
-        &request.origin,
-        now,
-    )
-    .await?;
+    let authorization = request.authorization.as_deref();
+    let client = match grant.identification(&request.params, authorization) {
+        Identification::Authentication => {
+            let call = Call { path: PATH, authorization };
+            let (params, origin) = (&request.params, &request.origin);
+            client_auth::authenticate_client(app, call, params, origin, now).await?
+        }
+        Identification::UserKey => AuthenticatedClient::built_in(app, G::INFO),
+    };
     let asking = Arc::clone(client.client());
     let outcome = authenticated(app, grant, client, request, now).await;
-    note_refusal(app, &asking, PATH, &outcome);
+    // The built-in client has no registration that could be wrong.
+    if asking.client_id != BUILT_IN {
+        note_refusal(app, &asking, PATH, &outcome);
+    }
     outcome
 }
 

@@ -6,6 +6,7 @@
 
 pub mod activity;
 pub mod admin_keys;
+pub mod api_keys;
 pub mod apis;
 pub mod attributes;
 pub mod audit;

@@ -2,6 +2,7 @@
 //!
 //! A layer below the use cases: knows no endpoint, no grant and no page.
 
+pub mod api_key;
 pub mod identity;
 pub mod issue;
 pub mod lineage;

@@ -18,7 +18,7 @@ pub fn code_of(app: &App, token: &str, audience: &str, now: Timestamp) -> TokenC
         Some(OpaqueKind::RefreshToken) => return TokenCode::RefreshToken,
         Some(OpaqueKind::AuthorizationCode) => return TokenCode::AuthorizationCode,
         Some(OpaqueKind::ClientSecret) => return TokenCode::ClientSecret,
-        Some(OpaqueKind::ApiKey) => return TokenCode::ApiKey,
+        Some(OpaqueKind::AdminKey | OpaqueKind::ApiKey) => return TokenCode::ApiKey,
         None => {}
     }
     let evidence = Evidence {

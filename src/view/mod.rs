@@ -2,6 +2,7 @@
 //! show them.
 
 mod admin_keys;
+mod api_keys;
 pub mod audit;
 pub mod csv;
 mod sign_in_diagnosis;
@@ -36,6 +37,7 @@ use crate::store::clients::StoredClient;
 use crate::store::consents::Consent;
 
 pub use admin_keys::{admin_key, created_admin_key};
+pub use api_keys::{api_key, api_keys, created_api_key};
 pub use sign_in_diagnosis::user_report;
 pub use users::{listed_user, myself, user};
 
@@ -71,6 +73,7 @@ pub fn export(export: &Export) -> Value {
         "complete": export.is_complete,
         "profile": profile,
         "factors": factors(&export.factors),
+        "api_keys": export.keys.iter().map(api_key).collect::<Vec<_>>(),
         "sessions": export.sessions.iter().map(without_user).collect::<Vec<_>>(),
         "consents": export.consents.iter().map(consent).collect::<Vec<_>>(),
         "history": export.history.iter().map(sign_in).collect::<Vec<_>>(),
@@ -218,6 +221,7 @@ pub fn api(stored: &StoredApi) -> Value {
         "identifier": stored.api.identifier,
         "scopes": stored.api.scopes.iter().collect::<Vec<_>>(),
         "scope_descriptions": stored.api.scope_descriptions,
+        "key_scopes": stored.api.key_scopes.iter().collect::<Vec<_>>(),
         "signing_alg": rules.signing_alg,
         "token_profile": rules.profile,
         "access_token_ttl": rules.access_ttl.map(TimeSpan::secs),

@@ -97,6 +97,12 @@ impl App {
         self.caches.audiences.load().get(identifier)
     }
 
+    /// The issuer, and all registered APIs in the order of their identifiers.
+    #[must_use]
+    pub fn audiences(&self) -> Vec<Arc<Audience>> {
+        self.caches.audiences.load().all()
+    }
+
     /// The same, looking again before it says none: perhaps another process has registered the API within
     /// the last second. Under many unknown names it may say none for as long as the next second lasts.
     ///

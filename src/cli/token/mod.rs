@@ -127,7 +127,8 @@ fn opaque(token: &str) -> Option<(&'static str, &'static str)> {
         ("srt_", "refresh_token", "a refresh token"),
         ("sac_", "authorization_code", "an authorization code"),
         ("scs_", "client_secret", "a client secret"),
-        ("sak_", "api_key", "an API key"),
+        ("sak_", "api_key", "an administration key"),
+        ("spk_", "api_key", "an API key"),
     ]
     .into_iter()
     .find_map(|(prefix, word, name)| token.starts_with(prefix).then_some((word, name)))
@@ -236,6 +237,9 @@ fn not_good(problem: &Problem, now: Timestamp) -> CommandError {
                      everything was ended."
                 .to_owned(),
         },
+        Problem::ApiKeyEnded => {
+            "API key ended: the one that the token was given for was revoked, or has expired.".to_owned()
+        }
         Problem::ClientUnknown => "unknown client: the one the token is of is not registered (any \
                                    more).\n  See what there is:  signet client list"
             .to_owned(),

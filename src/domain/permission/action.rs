@@ -33,6 +33,8 @@ text_enum! {
         UnlockUser = "users.unlock",
         /// Remove second factors of a user.
         ResetFactors = "users.reset_factors",
+        /// Revoke an API key of a user.
+        RevokeApiKey = "api_keys.revoke",
         /// Show what an access token of a user would contain.
         PreviewToken = "users.preview_token",
         /// List sessions and sign-ins.
@@ -124,7 +126,11 @@ impl Action {
         match self {
             Self::ReadUsers | Self::ReadSessions => on(None, &[Auditor, Helpdesk], &[Read, Users]),
             Self::PreviewToken => on(None, &[Auditor], &[Read, Users]),
-            Self::SendRecovery | Self::UnlockUser | Self::ResetFactors | Self::EndSessions => {
+            Self::SendRecovery
+            | Self::UnlockUser
+            | Self::ResetFactors
+            | Self::RevokeApiKey
+            | Self::EndSessions => {
                 on(User, &[Helpdesk], &[Users])
             }
             Self::CreateUser

@@ -34,7 +34,7 @@ text_enum! {
         Revocation = "revocation",
         /// The user exists, is enabled and has not ended everything.
         User = "user",
-        /// The session is alive.
+        /// The session is alive, or the API key in its place.
         Session = "session",
         /// The clients it relies on are there and enabled.
         Client = "client",
@@ -102,6 +102,8 @@ text_enum! {
         SessionEnded = "session_ended",
         /// The session's time is over.
         SessionExpired = "session_expired",
+        /// The API key it was given for was revoked, has expired or is gone.
+        ApiKeyEnded = "api_key_ended",
         /// There is no such client, or it is another one that was given the name later.
         ClientUnknown = "client_unknown",
         /// The client is disabled.

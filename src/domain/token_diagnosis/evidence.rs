@@ -5,6 +5,7 @@
 use serde_json::{Map, Value};
 
 use crate::base::Timestamp;
+use crate::domain::api_key::ApiKey;
 use crate::domain::audit::EventKind;
 use crate::domain::claims::TokenType;
 use crate::domain::key_rotation::KeyFacts;
@@ -160,7 +161,13 @@ impl Signed {
         let Some(claims) = &self.anatomy.claims else { return false };
         let subject = self.text("sub");
         let own = subject.is_some() && subject == self.text("client_id");
-        !claims.contains_key("sid") && (own || self.acts())
+        !claims.contains_key("sid") && !self.is_of_key() && (own || self.acts())
+    }
+
+    /// Whether an API key of a user vouches for it in the place of a session.
+    #[must_use]
+    pub fn is_of_key(&self) -> bool {
+        self.text("api_key_id").is_some()
     }
 
     /// A member of the header that is a text.
@@ -187,6 +194,8 @@ pub struct StoredState {
     pub raises: Vec<EpochRaise>,
     /// The registered clients it relies on.
     pub clients: Vec<ReliedRows>,
+    /// The API key in the place of a session, if its row is still there.
+    pub key: Option<ApiKey>,
 }
 
 /// A client that a token relies on: it speaks for itself, acts, or has opened the session.
@@ -235,6 +244,8 @@ pub enum OpaqueKind {
     /// `scs_`.
     ClientSecret,
     /// `sak_`.
+    AdminKey,
+    /// `spk_`.
     ApiKey,
 }
 
@@ -249,7 +260,8 @@ impl OpaqueKind {
             ("srt_", Self::RefreshToken),
             ("sac_", Self::AuthorizationCode),
             ("scs_", Self::ClientSecret),
-            ("sak_", Self::ApiKey),
+            ("sak_", Self::AdminKey),
+            ("spk_", Self::ApiKey),
         ]
         .into_iter()
         .find_map(|(prefix, kind)| text.starts_with(prefix).then_some(kind))

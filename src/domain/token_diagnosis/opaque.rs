@@ -24,9 +24,14 @@ pub(super) fn diagnose(secret: &Opaque, at: Timestamp) -> Report {
             TokenCode::ClientSecret,
             "This is a client secret, no access token: a client proves with it who it is.",
         ),
-        OpaqueKind::ApiKey => (
+        OpaqueKind::AdminKey => (
             TokenCode::ApiKey,
             "This is an administration key, no access token: it works at /v1/admin and nowhere else.",
+        ),
+        OpaqueKind::ApiKey => (
+            TokenCode::ApiKey,
+            "This is an API key of a user, no access token: Signet gives one for it at /oauth2/token, and gateways that \
+             ask Signet take it.",
         ),
     };
     let mut checks = vec![Checked::failed(Check::Form, code, detail)];

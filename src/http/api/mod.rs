@@ -16,6 +16,7 @@ pub mod admin_token_why;
 pub mod admin_user_search;
 pub mod admin_user_why;
 pub mod admin_users;
+pub mod api_keys;
 pub mod email;
 pub mod factors;
 pub mod forward_auth;

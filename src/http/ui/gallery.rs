@@ -3,6 +3,7 @@
 //! Owns the samples. No route leads here. The values are chosen to be awkward: long names that do not
 //! break, markup where people type.
 
+mod api_keys;
 mod console;
 mod console_users;
 mod email;
@@ -85,6 +86,7 @@ fn samples(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
     all.extend(second_factors::of_account(frame, world)?);
     all.extend(email::of_account(frame, world)?);
     all.extend(own_data::of_account(frame, world)?);
+    all.extend(api_keys::of_account(frame, world)?);
     all.extend(console::samples(frame, world)?);
     all.extend(console_users::samples(frame, world)?);
     all.extend(devices(frame, world)?);

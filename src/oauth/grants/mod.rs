@@ -8,7 +8,7 @@ mod authorization_code;
 mod client_credentials;
 mod device_code;
 mod refresh_token;
-mod token_exchange;
+pub(super) mod token_exchange;
 
 use crate::domain::grant_type::{self, GrantInfo};
 

@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod admin_keys;
+pub mod api_keys;
 pub mod apis;
 pub mod audit;
 pub mod authentication;
