@@ -74,6 +74,7 @@ pub mod sign_in_diagnosis;
 pub mod sign_in_history;
 pub mod sign_up;
 pub mod signing_key;
+pub mod special_use;
 pub mod terminal_text;
 pub mod text;
 pub mod token_bucket;

@@ -67,7 +67,7 @@ impl Startup {
         drop(reader);
         let refresher = Refresher::start(db.clone(), Arc::clone(&entropy), lifetimes);
         let session_loader = SessionLoader::start(db.clone());
-        let http_client = HttpClient::new(config.deadlines);
+        let http_client = http_client(&config);
         let mailer = Mailer::new(&config);
         let address_limiter = AddressLimiter::new(Arc::clone(&clock));
         let standing = Standing::new(Arc::clone(&clock));
@@ -123,6 +123,15 @@ impl Startup {
         app.follow_stored_costs().await.map_err(OpenError::Failed)?;
         Ok(app)
     }
+}
+
+fn http_client(config: &Config) -> HttpClient {
+    let client = HttpClient::new(config.deadlines);
+    #[cfg(feature = "test-support")]
+    if let Some(file) = &config.stand_in {
+        return client.standing_in(file);
+    }
+    client
 }
 
 fn start_hasher(config: &Config, entropy: &Arc<dyn Entropy>) -> Result<PasswordHasher, Fault> {
