@@ -122,7 +122,8 @@ impl NewApiKey {
                 note("scopes", "missing", "A key has at least one scope of its API.");
             }
             Some(open) if scopes.is_empty() || !scopes.is_within(open) => {
-                let message = "A scope is malformed, or is not among those that the API opens to API keys.";
+                let message =
+                    "A scope is malformed, or is not among those that the API opens to API keys.";
                 note("scopes", "not_allowed", message);
             }
             Some(_) => {}

@@ -110,7 +110,9 @@ impl RateLimit {
     #[must_use]
     pub const fn bucket(self) -> Bucket {
         match self {
-            Self::Login | Self::ClientAuth | Self::ApiKey => Bucket::new(60, TimeSpan::from_secs(2)),
+            Self::Login | Self::ClientAuth | Self::ApiKey => {
+                Bucket::new(60, TimeSpan::from_secs(2))
+            }
             Self::Recovery | Self::Registration | Self::LoginLookup => {
                 Bucket::new(30, TimeSpan::from_secs(10))
             }
@@ -138,7 +140,7 @@ impl RateLimit {
             Self::Login | Self::Setup | Self::ClientAuth | Self::Link => false,
             // Each failure is recorded.
             Self::ApiKey => true,
-            
+
             Self::Registration
             | Self::Recovery
             | Self::UserCode

@@ -107,7 +107,9 @@ impl Reason {
                 "The second factor of this account is a passkey, and a recovery needs a code. Sign in with \
                  the passkey. If you have lost it, ask an administrator to remove it, then begin again."
             }
-            Self::ApiKeysFull => "The account has 20 API keys, which is the most. Revoke one first.",
+            Self::ApiKeysFull => {
+                "The account has 20 API keys, which is the most. Revoke one first."
+            }
             Self::PasskeysFull => {
                 "This passkey is stored already, or the account has 10 passkeys, which is the most. Remove \
                  one first."

@@ -183,6 +183,10 @@ routes! {
     "/admin/users/{id}" { GET Anyone users::one::get => page }
     "/admin/users/{id}/why" { GET Anyone users::why::of_user => page }
     "/admin/users/{id}/token" { GET Anyone users::preview::get => page }
+    "/admin/users/{id}/keys/{key_id}/revoke" {
+        GET Anyone users::api_keys::get_revoke => page,
+        POST Anyone users::api_keys::post_revoke => page,
+    }
     "/admin/users/{id}/{action}" { GET Anyone users::actions::get => page, POST Anyone users::actions::post => page }
     "/admin/why" { GET Anyone users::why::of_login => page }
     "/admin/sessions" { GET Anyone console::sessions::list => page }
@@ -355,6 +359,14 @@ routes! {
     }
     "/v1/admin/clients/{client_id}/why" {
         GET Admin(ReadClients) api::admin_client_why::get => client_report::EXPLAIN,
+    }
+    "/v1/admin/trusted-issuers" {
+        GET Admin(ReadTrustedIssuers) api::admin_trusted_issuers::list => trusted_issuers::LIST,
+        POST Admin(AddTrustedIssuer) api::admin_trusted_issuers::add => trusted_issuers::ADD,
+    }
+    "/v1/admin/trusted-issuers/{name}" {
+        GET Admin(ReadTrustedIssuers) api::admin_trusted_issuers::show => trusted_issuers::SHOW,
+        DELETE Admin(RemoveTrustedIssuer) api::admin_trusted_issuers::remove => trusted_issuers::REMOVE,
     }
     "/v1/admin/keys" { GET Admin(ReadKeys) api::admin_keys::list => keys::LIST }
     "/v1/admin/keys/rotate" { POST Admin(RotateKeys) api::admin_keys::rotate => keys::ROTATE }

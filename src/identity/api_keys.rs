@@ -80,7 +80,7 @@ pub async fn list(app: App, user: UserId, now: Timestamp) -> Result<Vec<ListedKe
 }
 
 fn listed(app: &App, user: &User, key: ApiKey, now: Timestamp) -> ListedKey {
-    let since = app.audience(Some(&key.audience)).map(|audience| audience.name_since);
+    let since = app.audience(Some(&key.audience)).map(|audience| audience.since());
     let state = match active_key(key.clone(), user.into(), since, now) {
         Ok(_) => KeyState::Active,
         Err(Inactive::KeyRevoked { .. }) => KeyState::Revoked,

@@ -18,8 +18,8 @@ use crate::domain::request_info::RequestInfo;
 use crate::domain::scope::Scopes;
 use crate::domain::token_diagnosis::TokenCode;
 use crate::store::api_keys;
-use crate::tokens::validate::{self, ActiveToken, Source, VerifyError};
 use crate::tokens::api_key::{self, KeyRefusal};
+use crate::tokens::validate::{self, ActiveToken, Source, VerifyError};
 use crate::tokens::{identity, rejection};
 
 use super::dpop::{self, Endpoint, Purpose};
@@ -167,7 +167,8 @@ async fn note_use(app: &App, key: &ApiKey, now: Timestamp) {
     let (unit, id) = (app.clone(), key.id);
     let noted = app.run_to_completion(async move {
         let info = RequestInfo::system(unit.now());
-        let write = async |tx: &mut AuditedTx| Ok(api_keys::note_use(tx, id, hour).await.map(drop)?);
+        let write =
+            async |tx: &mut AuditedTx| Ok(api_keys::note_use(tx, id, hour).await.map(drop)?);
         unit.transaction_or_nothing(&info, write).await
     });
     if let Err(failure) = noted.await {

@@ -119,7 +119,8 @@ async fn refuse(context: &mut GrantContext<'_>, why: KeyRefusal) -> Result<Refus
 
 /// One text for every key that does not count: it does not tell a guesser which keys there were.
 fn ended() -> Refusal {
-    let message = "The API key does not exist, has expired or was revoked, or its user or its API is gone.";
+    let message =
+        "The API key does not exist, has expired or was revoked, or its user or its API is gone.";
     Refusal::oauth(OAuthError::InvalidGrant, message)
 }
 

@@ -70,12 +70,7 @@ impl HeldRow {
 ///
 /// # Errors
 /// When the database cannot be written.
-pub async fn insert(
-    tx: &mut Tx,
-    key: &ApiKey,
-    hash: &TokenHash,
-    most: i64,
-) -> Result<bool, Fault> {
+pub async fn insert(tx: &mut Tx, key: &ApiKey, hash: &TokenHash, most: i64) -> Result<bool, Fault> {
     execute!(
         tx,
         "DELETE FROM api_keys WHERE user_id = $1 AND (revoked_at IS NOT NULL OR expires_at <= $2 OR user_epoch <> $3) \

@@ -110,7 +110,7 @@ pub async fn require_active_key(
     let found = api_keys::by_hash(&mut app.db.reader().await?, &token_hash(text)).await?;
     let Some((key, user)) = found else { return Ok(Err(KeyRefusal::Unknown)) };
     let audience = app.audience_or_reload(Some(&key.audience)).await?;
-    let since = audience.as_ref().map(|audience| audience.name_since);
+    let since = audience.as_ref().map(|audience| audience.since());
     let key = match active_key(key, (&user).into(), since, now) {
         Ok(key) => key,
         Err(inactive) => return Ok(Err(KeyRefusal::Inactive(inactive))),
@@ -153,6 +153,6 @@ pub(super) async fn of_token(
     if is_revoked || user.id.to_string() != claims.sub {
         return Ok(None);
     }
-    let since = app.audience(Some(&key.audience)).map(|audience| audience.name_since);
+    let since = app.audience(Some(&key.audience)).map(|audience| audience.since());
     Ok(active_key(key, (&user).into(), since, now).ok().map(|key| (key, user)))
 }

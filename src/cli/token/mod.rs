@@ -238,7 +238,8 @@ fn not_good(problem: &Problem, now: Timestamp) -> CommandError {
                 .to_owned(),
         },
         Problem::ApiKeyEnded => {
-            "API key ended: the one that the token was given for was revoked, or has expired.".to_owned()
+            "API key ended: the one that the token was given for was revoked, or has expired."
+                .to_owned()
         }
         Problem::ClientUnknown => "unknown client: the one the token is of is not registered (any \
                                    more).\n  See what there is:  signet client list"

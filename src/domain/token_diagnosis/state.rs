@@ -192,15 +192,16 @@ fn session(state: &StoredState, claimed: Option<&Claimed<'_>>, at: Timestamp) ->
 
 /// The API key in the place of a session. What ended everything of its user ended it too.
 fn api_key(state: &StoredState, sub: Option<&str>, at: Timestamp) -> Checked {
-    let failed =
-        |detail: String| Checked::failed(Check::Session, TokenCode::ApiKeyEnded, detail);
+    let failed = |detail: String| Checked::failed(Check::Session, TokenCode::ApiKeyEnded, detail);
     let Some(key) = &state.key else {
         let detail = "There is no API key of this id (any more): its row was removed some time after its end, went \
                       with its user, or was lost with a restored backup.";
         return failed(detail.to_owned());
     };
     if sub != Some(key.user_id.to_string().as_str()) {
-        return failed("The API key is another user's: the token comes from another database.".to_owned());
+        return failed(
+            "The API key is another user's: the token comes from another database.".to_owned(),
+        );
     }
     if let Some(ended) = key.revoked_at.filter(|ended| *ended <= at) {
         return failed(format!("The API key was revoked on {ended}."));
@@ -208,8 +209,9 @@ fn api_key(state: &StoredState, sub: Option<&str>, at: Timestamp) -> Checked {
     if key.expires_at <= at {
         return failed(format!("The API key expired on {}.", key.expires_at));
     }
+    let is_changed = |reason| matches!(reason, Inactive::UserChanged { .. });
     if let Holder::Known(user) = &state.user
-        && user.session_epoch != key.user_epoch
+        && inactive_user((&**user).into(), Some(key.user_epoch)).any(is_changed)
     {
         let detail = "Everything of the user was ended after the API key was made: by a new password, a log-out \
                       everywhere, or the loss of a role.";

@@ -15,7 +15,7 @@ use crate::oauth::pending_request::AccountSection;
 
 use super::account::{Visited, submitted, visited};
 use super::page_error::PageResult;
-use super::pages::{ApiKeyForm, ApiKeyPage, ApiKeyRow, Done, KeyScope, NewApiKeyPage};
+use super::pages::{ApiKeyForm, ApiKeyPage, ApiKeyRow, Done, KeyLife, KeyScope, NewApiKeyPage};
 use super::render::go_here;
 use super::{Locale, page};
 
@@ -139,8 +139,11 @@ impl Visited {
         let shown_there = |api: &Api| typed.audience == api.identifier;
         let has_place = of("name").or(of("scopes")).is_some() && apis.iter().any(shown_there);
         let error = problem.filter(|_| !has_place).map(|problem| frame.refusal(problem));
-        let days = |days: i64| {
-            (days, frame.locale.with("api_keys.n_days", &[("n", &days.to_string())]))
+        let chosen = typed.days.unwrap_or(DEFAULT_LIFE.secs() / 86_400);
+        let life = |days: i64| KeyLife {
+            days,
+            text: frame.locale.with("api_keys.n_days", &[("n", &days.to_string())]),
+            is_chosen: days == chosen,
         };
         let forms = apis.iter().map(|api| {
             let is_here = shown_there(api);
@@ -151,8 +154,7 @@ impl Visited {
                 name_error: of("name").filter(|_| is_here),
                 scopes: api.key_scopes.iter().map(|name| scope(api, name, typed)).collect(),
                 scopes_error: of("scopes").filter(|_| is_here),
-                days: DAYS.map(days).to_vec(),
-                chosen_days: typed.days.unwrap_or(DEFAULT_LIFE.secs() / 86_400),
+                days: DAYS.map(life).into(),
             }
         });
         let template = NewApiKeyPage {

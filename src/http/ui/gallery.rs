@@ -257,6 +257,7 @@ fn accounts(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> 
         apps: vec![],
         may_change_login: false,
         has_console: false,
+        keys: None,
     };
     let full = AccountPage {
         name: Some(world.name),
@@ -274,17 +275,16 @@ fn accounts(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> 
         apps: vec![app],
         may_change_login: true,
         has_console: true,
+        keys: api_keys::rows(frame, world),
         ..page(None, None)
     };
+    let password = |field, code| page(None, Some((field, wrong(field, code))));
     let name = page(Some(wrong("name", "not_a_name")), None);
-    let current = page(None, Some(("current_password", wrong("current_password", "wrong"))));
-    let new = page(None, Some(("new_password", wrong("new_password", "too_short"))));
-    let policy = || policy(true);
     Ok(vec![
-        sample("account", &full, policy())?,
-        sample("account-name-refused", &name, policy())?,
-        sample("account-password-wrong", &current, policy())?,
-        sample("account-password-refused", &new, policy())?,
+        sample("account", &full, policy(true))?,
+        sample("account-name-refused", &name, policy(true))?,
+        sample("account-password-wrong", &password("current_password", "wrong"), policy(true))?,
+        sample("account-password-refused", &password("new_password", "too_short"), policy(true))?,
     ])
 }
 

@@ -53,7 +53,9 @@ impl Grant for TokenExchange {
             params.required("subject_token", "subject_token is missing.")?.to_owned();
         let is_key = params.get("subject_token_type") == Some(key_exchange::API_KEY);
         if !is_key && !is_access("subject_token_type") {
-            return Err(invalid("subject_token_type is neither that of an access token nor that of an API key."));
+            return Err(invalid(
+                "subject_token_type is neither that of an access token nor that of an API key.",
+            ));
         }
         let actor_token = params.text("actor_token");
         if actor_token.is_some() != params.get("actor_token_type").is_some() {

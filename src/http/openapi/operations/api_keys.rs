@@ -66,7 +66,9 @@ const USER_ID: Parameter = Parameter::path("id", UUID, "The user's `id`.");
 
 /// `GET /v1/api-keys`.
 pub static LIST: Operation = Operation::new("apiKeys", Tag::Account, "List the caller's API keys")
-    .about("Newest first. Keys that do not count any more are shown for a while, the last 20 of them.")
+    .about(
+        "Newest first. Keys that do not count any more are shown for a while, the last 20 of them.",
+    )
     .returns(&[ok(named(&API_KEYS))]);
 
 /// `POST /v1/api-keys`.

@@ -51,10 +51,18 @@ pub struct ApiKeyForm<'a> {
     pub scopes: Vec<KeyScope<'a>>,
     /// What is wrong with those that were chosen.
     pub scopes_error: Option<&'a str>,
-    /// How long a key may live: days, and the same as a text.
-    pub days: Vec<(i64, String)>,
-    /// The days that were chosen.
-    pub chosen_days: i64,
+    /// How long a key may live.
+    pub days: Vec<KeyLife>,
+}
+
+/// How long a key may live.
+pub struct KeyLife {
+    /// In days.
+    pub days: i64,
+    /// The same as a text.
+    pub text: String,
+    /// Whether it was chosen.
+    pub is_chosen: bool,
 }
 
 /// A scope that a key may have.

@@ -7,8 +7,14 @@ use signet::crypto::jwt::decode_unverified;
 
 use super::{API, CLOSED, Place, wish};
 use crate::support::on_both;
-use crate::support::relying_party::{basic, error_of};
+use crate::support::relying_party::{FORM, basic, error_of, form};
 use crate::support::server::{Answer, Options};
+
+/// A request with a form.
+fn posted(place: &Place, path: &str, fields: &[(&str, &str)]) -> reqwest::RequestBuilder {
+    let request = place.server.request(Method::POST, path);
+    request.header("content-type", FORM).body(form(fields.iter().copied()))
+}
 
 fn claims(answer: &Answer) -> Value {
     json!(decode_unverified(&answer.string("access_token")).claims.unwrap())
@@ -68,8 +74,17 @@ async fn what_the_key_is_not_for_is_refused() {
             (&[("scope", "orders:read orders:write")], "invalid_scope"),
             (&[("scope", "openid")], "invalid_scope"),
             (&[("scope", "signet:admin")], "invalid_scope"),
-            (&[("requested_token_type", "urn:ietf:params:oauth:token-type:refresh_token")], "invalid_request"),
-            (&[("actor_token", "x"), ("actor_token_type", "urn:ietf:params:oauth:token-type:jwt")], "invalid_request"),
+            (
+                &[("requested_token_type", "urn:ietf:params:oauth:token-type:refresh_token")],
+                "invalid_request",
+            ),
+            (
+                &[
+                    ("actor_token", "x"),
+                    ("actor_token_type", "urn:ietf:params:oauth:token-type:jwt"),
+                ],
+                "invalid_request",
+            ),
         ] {
             assert_eq!(error_of(&place.exchange(&key, more).await, 400), error, "{more:?}");
         }
@@ -93,7 +108,7 @@ async fn what_the_key_is_not_for_is_refused() {
                 ("subject_token", &*key),
                 ("subject_token_type", &*kind),
             ];
-            let request = place.server.request(Method::POST, "/oauth2/token").form(&more);
+            let request = posted(&place, "/oauth2/token", &more);
             place.server.send(request).await.is(401);
         }
         let why = json!({"token": key});
@@ -120,7 +135,9 @@ async fn a_client_exchanges_a_key_within_its_registration() {
         };
         let near = register("near", json!({"audiences": [API], "scopes": ["orders:read"]})).await;
         let far = register("far", json!({"audiences": [CLOSED]})).await;
-        let other = register("other", json!({"audiences": [API], "grant_types": ["client_credentials"]})).await;
+        let other =
+            register("other", json!({"audiences": [API], "grant_types": ["client_credentials"]}))
+                .await;
         let ask = async |name: &str, secret: &str, more: &[(&str, &str)]| {
             let fields = [
                 ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
@@ -128,7 +145,7 @@ async fn a_client_exchanges_a_key_within_its_registration() {
                 ("subject_token_type", "urn:signet:token-type:api-key"),
             ];
             let fields: Vec<_> = fields.into_iter().chain(more.iter().copied()).collect();
-            let request = place.server.request(Method::POST, "/oauth2/token").form(&fields);
+            let request = posted(&place, "/oauth2/token", &fields);
             place.server.send(request.header("authorization", basic(name, secret))).await
         };
         let answer = ask("near", &near, &[]).await;
@@ -161,7 +178,7 @@ async fn a_token_that_is_exchanged_on_dies_with_the_key() {
         let secret = made.is(201).string("client_secret");
         let token = place.exchange(&key, &[]).await.is(200).string("access_token");
         let call = async |path: &str, fields: &[(&str, &str)]| {
-            let request = place.server.request(Method::POST, path).form(fields);
+            let request = posted(&place, path, fields);
             place.server.send(request.header("authorization", basic("orders", &secret))).await
         };
         let fields = [
@@ -199,7 +216,7 @@ async fn guesses_are_limited_by_network_and_recorded() {
         let guess = signet::base::opaque_token::encode("spk_", &[9; 32]);
         let mut statuses = Vec::new();
         for _ in 0..70 {
-            statuses.push(place.exchange(&guess, &[]).await.status.as_u16());
+            statuses.push(place.exchange(&guess, &[]).await.status);
         }
         assert!(statuses[..60].iter().all(|status| *status == 400), "{statuses:?}");
         assert!(statuses[60..].contains(&429), "{statuses:?}");
@@ -227,7 +244,7 @@ async fn a_key_works_from_its_networks() {
                 ("subject_token", &*key),
                 ("subject_token_type", "urn:signet:token-type:api-key"),
             ];
-            let request = place.server.request(Method::POST, "/oauth2/token").form(&fields);
+            let request = posted(&place, "/oauth2/token", &fields);
             let answer = place.server.send(request.header("x-forwarded-for", address)).await;
             assert_eq!(answer.status, token, "{}", answer.text);
             let path = format!("/v1/forward-auth?audience={API}");

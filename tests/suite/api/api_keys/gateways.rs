@@ -45,13 +45,16 @@ async fn a_gateway_refuses_what_the_key_is_not_for() {
         let answer = place.server.get_as(&other, &key).await;
         assert!(answer.is(401).header("www-authenticate").contains("wrong_audience"));
         let unknown = signet::base::opaque_token::encode("spk_", &[1; 32]);
-        for (token, code) in [(&*unknown, "api_key"), ("spk_x", "api_key"), (&key[..50], "api_key")] {
+        for (token, code) in [(&*unknown, "api_key"), ("spk_x", "api_key"), (&key[..50], "api_key")]
+        {
             let answer = place.gateway("", token).await;
             let expected = format!("error_description=\"{code}\"");
             assert!(answer.is(401).header("www-authenticate").contains(&expected), "{token}");
         }
-        let request = place.server.request(Method::GET, &format!("/v1/forward-auth?audience={API}"));
-        let answer = place.server.send(request.header("authorization", format!("DPoP {key}"))).await;
+        let request =
+            place.server.request(Method::GET, &format!("/v1/forward-auth?audience={API}"));
+        let answer =
+            place.server.send(request.header("authorization", format!("DPoP {key}"))).await;
         answer.is(401);
         place.revoke(&id).await.is(204);
         let answer = place.gateway("", &key).await;

@@ -13,7 +13,9 @@ use crate::support::server::Options;
 async fn a_key_is_shown_once_and_listed_without_its_secret() {
     on_both("API keys: listed", async |backend| {
         let place = Place::on(backend).await;
-        let made = place.try_key(json!({"name": "Nightly", "audience": API, "scopes": ["orders:read"]})).await;
+        let made = place
+            .try_key(json!({"name": "Nightly", "audience": API, "scopes": ["orders:read"]}))
+            .await;
         let key = made.is(201).string("key");
         assert!(key.starts_with("spk_") && key.len() == 52, "{key}");
         let listed = place.keys().await;
@@ -80,7 +82,7 @@ async fn making_a_key_needs_a_fresh_sign_in_and_revoking_does_not() {
         let place = Place::on(backend).await;
         let (id, _) = place.key(&["orders:read"]).await;
         place.server.advance(TimeSpan::from_mins(6));
-        place.try_key(wish(&["orders:read"])).await.is_problem(403, "reauthentication_required");
+        place.try_key(wish(&["orders:read"])).await.is_problem(401, "reauthentication_required");
         place.revoke(&id).await.is(204);
         place.revoke(&id).await.is_problem(404, "not_found");
         assert_eq!(place.keys().await[0]["state"], "revoked");

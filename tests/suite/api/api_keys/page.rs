@@ -26,8 +26,13 @@ async fn a_user_makes_and_revokes_a_key_at_the_page() {
         assert!(!html.contains("<script"), "the page needs no script");
         let csrf = field(html, "csrf");
         let wish = |name: &'static str, scope: &'static str| {
-            vec![("csrf", csrf.clone()), ("audience", API.to_owned()), ("name", name.to_owned()),
-                ("days", "30".to_owned()), (scope, "on".to_owned())]
+            vec![
+                ("csrf", csrf.clone()),
+                ("audience", API.to_owned()),
+                ("name", name.to_owned()),
+                ("days", "30".to_owned()),
+                (scope, "on".to_owned()),
+            ]
         };
         let post = async |path: &str, fields: &[(&str, String)]| {
             let fields: Vec<(&str, &str)> =
@@ -37,7 +42,10 @@ async fn a_user_makes_and_revokes_a_key_at_the_page() {
         for (fields, text) in [
             (wish(" ", "scope.orders:read"), "A name has 1 to 128 printable characters."),
             (wish("Backup", "x"), "Choose at least one."),
-            (wish("Backup", "scope.orders:refund"), "The API does not offer all of this to API keys."),
+            (
+                wish("Backup", "scope.orders:refund"),
+                "The API does not offer all of this to API keys.",
+            ),
         ] {
             let refused = post("/account/keys", &fields).await;
             assert!(refused.is(422).text.contains(text), "{}", refused.text);
@@ -53,7 +61,8 @@ async fn a_user_makes_and_revokes_a_key_at_the_page() {
         let html = &account.is(200).text;
         assert!(html.contains("orders:read") && !html.contains(&key));
         let id = place.keys().await[0]["id"].as_str().unwrap().to_owned();
-        let forged = post("/account/keys/revoke", &[("csrf", "x".to_owned()), ("id", id.clone())]).await;
+        let forged =
+            post("/account/keys/revoke", &[("csrf", "x".to_owned()), ("id", id.clone())]).await;
         assert_ne!(forged.status, 303);
         for _ in 0..2 {
             let form = [("csrf", csrf.clone()), ("id", id.clone())];
@@ -78,8 +87,17 @@ async fn the_page_asks_for_a_fresh_sign_in() {
         let csrf = field(&ada.get("/account/keys").await.text, "csrf");
         place.server.advance(TimeSpan::from_mins(6));
         let stale = ada.get("/account/keys").await;
-        assert!(stale.is(200).text.contains("to=keys") && !stale.text.contains("<form method=\"post\" action=\"/account/keys\""));
-        let fields = [("csrf", &*csrf), ("audience", API), ("name", "x"), ("days", "30"), ("scope.orders:read", "on")];
+        assert!(
+            stale.is(200).text.contains("to=keys")
+                && !stale.text.contains("<form method=\"post\" action=\"/account/keys\"")
+        );
+        let fields = [
+            ("csrf", &*csrf),
+            ("audience", API),
+            ("name", "x"),
+            ("days", "30"),
+            ("scope.orders:read", "on"),
+        ];
         let refused = ada.post("/account/keys", &fields).await;
         assert!(refused.is(303).header("location").ends_with("/account/keys"));
         assert!(place.keys().await.is_empty());
@@ -96,7 +114,9 @@ async fn the_page_asks_for_a_fresh_sign_in() {
         let page = ada.get("/login").await;
         ada.log_in(&page, PASSWORD).await;
         assert!(!ada.get("/account").await.is(200).text.contains("API keys"));
-        assert!(ada.get("/account/keys").await.is(200).text.contains("No API here accepts API keys."));
+        assert!(
+            ada.get("/account/keys").await.is(200).text.contains("No API here accepts API keys.")
+        );
         let made = server.login("ada").await;
         let body: Value = json!({"name": "x", "audience": API, "scopes": ["orders:read"]});
         let answer = server.call_as(reqwest::Method::POST, super::KEYS, &made.access, body).await;
