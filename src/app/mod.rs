@@ -11,6 +11,7 @@ mod common_clock;
 mod disconnect;
 mod gateway_warnings;
 mod idempotent_forms;
+pub mod issuer_keys;
 mod jwks_fetch_log;
 mod keys;
 pub mod limits;
@@ -56,6 +57,7 @@ use client_findings::ClientFindings;
 use common_clock::CommonClock;
 use gateway_warnings::GatewayWarnings;
 pub use idempotent_forms::{FormResult, IdempotentForms, ManyUsers, UserLink};
+use issuer_keys::IssuerKeys;
 use limits::{AddressLimiter, AttemptGate, Standing};
 use process::Process;
 use proxy_findings::ProxyFindings;
@@ -130,6 +132,8 @@ pub struct AppState {
     pub idempotent_forms: IdempotentForms,
     /// Resource servers that have fetched the public keys.
     pub jwks_fetches: JwksFetchLog,
+    /// The keys of trusted issuers, as they were fetched.
+    pub issuer_keys: IssuerKeys,
     /// The HTTP client for notices to clients.
     pub http_client: HttpClient,
     /// What sends mail; none where mail is off.

@@ -143,7 +143,7 @@ pub(super) fn admits(networks: &[IpNet], address: Option<IpAddr>) -> bool {
 ///
 /// # Errors
 /// What is wrong with the field `networks`.
-pub(super) fn networks(texts: &[String]) -> Result<Vec<IpNet>, FieldError> {
+pub fn networks(texts: &[String]) -> Result<Vec<IpNet>, FieldError> {
     let wrong = |code, message| FieldError { field: "networks", code, message };
     if texts.len() > MAX_NETWORKS {
         return Err(wrong("too_many", "At most 32."));

@@ -141,6 +141,13 @@ text_enum! {
         ApiKeyExchanged = "api_key.exchanged",
         /// An API key was refused; the detail says why; folded into one row a minute for each address, key and reason.
         ApiKeyRefused = "api_key.refused",
+        /// A workload authenticated as a client; the detail names the issuer, `sub` and the rule; folded into one row a
+        /// minute for each client and workload.
+        WorkloadAuthenticated = "workload.authenticated",
+        /// An issuer of workload tokens was added to those that are trusted; the detail names it.
+        TrustedIssuerAdded = "trusted_issuer.added",
+        /// An issuer of workload tokens is trusted no longer; the detail names it.
+        TrustedIssuerRemoved = "trusted_issuer.removed",
         /// A caller that claimed to be a client did not prove it; folded like failed log-ins.
         ClientAuthFailed = "client.auth_failed",
         /// A user allowed a client something.

@@ -2,7 +2,7 @@
 //!
 //! Owns which findings there are and how many of them are kept; `finding_explanation` says what each means. A
 //! finding never holds a secret, a user or a free text of a request. What it has of a request is a scope, an API
-//! or a redirect URI without its query, each shortened.
+//! a redirect URI without its query, or a claim of a genuine token of a trusted issuer, each shortened.
 
 use crate::base::{TimeSpan, Timestamp};
 use crate::text_enum;
@@ -34,6 +34,8 @@ text_enum! {
         WrongMethod = "wrong_method",
         /// An assertion that does not authenticate the client.
         AssertionRefused = "assertion_refused",
+        /// A token of another issuer that does not authenticate the client as a workload.
+        WorkloadRefused = "workload_refused",
         /// A refresh token, code or other grant that is invalid.
         InvalidGrant = "invalid_grant",
         /// A grant that the client is not registered for.
@@ -54,7 +56,7 @@ pub struct FindingKey {
     pub endpoint: String,
     /// What was found: a [`FindingCode`] or another error code of OAuth.
     pub code: String,
-    /// A scope, an API, a redirect URI, a grant, a method or a sentence of ours; empty for all that are counted
+    /// A scope, an API, a redirect URI, a grant, a method, a claim of a workload or a sentence of ours; empty for all that are counted
     /// together.
     pub detail: String,
 }

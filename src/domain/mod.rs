@@ -91,3 +91,4 @@ pub mod user_words;
 pub mod validity;
 pub mod verifier_compat;
 pub mod web_origin;
+pub mod workload;

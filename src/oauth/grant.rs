@@ -64,6 +64,8 @@ pub trait Grant: Sized + Send + Clone {
 pub enum Identification {
     /// By client authentication; a public client by its name.
     Authentication,
+    /// By this token of another issuer: it says which client the bearer is (RFC 7523 §2.1).
+    Assertion(String),
     /// There is no application: a user's own key is presented, for which the built-in client stands.
     UserKey,
 }

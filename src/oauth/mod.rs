@@ -39,3 +39,4 @@ mod target;
 pub mod token;
 mod token_response;
 pub mod userinfo;
+mod workload;

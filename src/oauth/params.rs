@@ -19,6 +19,7 @@ const RESOURCE: &str = "resource";
 /// Parameters of which only a hash is compared or which are decoded before they are looked at: no text
 /// of them is ever stored, and what is wrong with one is said by its own refusal.
 const HASHED: &[&str] = &[
+    "assertion",
     "client_assertion",
     "client_secret",
     "code",

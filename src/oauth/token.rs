@@ -22,7 +22,7 @@ use super::dpop::{self, Endpoint, Purpose};
 use super::findings::note_refusal;
 use super::grant::{Authenticated, Grant, GrantContext, GrantVisitor, Identification};
 use super::params::Params;
-use super::{grants, rate_limits, security_profile, token_response};
+use super::{grants, rate_limits, security_profile, token_response, workload};
 use crate::tokens::issue::Tokens;
 
 /// A request to the token endpoint, as it came.
@@ -114,6 +114,10 @@ async fn handle<G: Grant>(
             let call = Call { path: PATH, authorization };
             let (params, origin) = (&request.params, &request.origin);
             client_auth::authenticate_client(app, call, params, origin, now).await?
+        }
+        Identification::Assertion(assertion) => {
+            let (asked, by) = ((&*assertion, PATH), (authorization, &request.params));
+            workload::identify(app, asked, by, &request.origin, now).await?
         }
         Identification::UserKey => AuthenticatedClient::built_in(app, G::INFO),
     };

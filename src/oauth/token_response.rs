@@ -97,9 +97,8 @@ fn for_session(
 
 fn delegated(context: &GrantContext<'_>, delegation: Delegation) -> Result<Tokens, Failure> {
     let (app, client, now) = (context.app, context.client(), context.now);
-    let Delegation {
-        session_claims, sub, subject, narrowed, act, parent, issued, api_key, ..
-    } = delegation;
+    let Delegation { session_claims, sub, subject, narrowed, act, parent, issued, api_key, .. } =
+        delegation;
     let not_after = until(context, delegation.not_after);
     let entitled = AccessTokenGrant {
         sub,

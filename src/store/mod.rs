@@ -55,6 +55,7 @@ mod session_row;
 pub mod sessions;
 pub mod setup_links;
 pub mod spent_ids;
+pub mod trusted_issuers;
 pub mod unlocked_networks;
 pub mod user_language;
 pub mod user_search;

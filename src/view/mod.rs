@@ -27,6 +27,7 @@ use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::sign_in_history::SignIn;
 use crate::domain::token_diagnosis::{Checked, Report};
 use crate::domain::user_agent::Device;
+use crate::domain::workload::TrustedIssuer;
 use crate::identity::email_change::Requested;
 use crate::identity::export::Export;
 use crate::identity::factors::Overview;
@@ -241,6 +242,21 @@ pub fn changed_api(changed: &Changed) -> Value {
     value
 }
 
+/// A trusted issuer. Its keys are public.
+#[must_use]
+pub fn trusted_issuer(issuer: &TrustedIssuer) -> Value {
+    json!({
+        "name": issuer.name,
+        "issuer": issuer.issuer,
+        "preset": issuer.preset,
+        "jwks": issuer.jwks.as_ref().map(|keys| json!({ "keys": keys })),
+        "algs": issuer.algs,
+        "max_life": issuer.max_life.secs(),
+        "networks": issuer.networks.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "created_at": issuer.created_at.rfc3339(),
+    })
+}
+
 /// A client. Of its secrets only when each was made.
 #[must_use]
 pub fn client(stored: &StoredClient) -> Value {
@@ -277,6 +293,7 @@ pub fn client(stored: &StoredClient) -> Value {
         "skip_consent": settings.skips_consent(),
         "first_party": settings.first_party,
         "jwks": jwks,
+        "workloads": settings.workloads,
         "admin_scopes": settings.admin_scopes.iter().collect::<Vec<_>>(),
         "secrets": client.secrets.iter().map(made).collect::<Vec<_>>(),
         "disabled": client.disabled_at.is_some(),

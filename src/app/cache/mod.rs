@@ -187,6 +187,12 @@ impl App {
         self.caches.clients.load().get(client_id).filter(|client| client.disabled_at.is_none())
     }
 
+    /// The enabled clients with a rule for workloads of the trusted issuer of this name.
+    #[must_use]
+    pub fn clients_with_rules_for(&self, issuer: &str) -> Vec<Arc<Client>> {
+        self.caches.clients.load().with_rules_for(issuer)
+    }
+
     /// What the logo with this hash is, if a registered client has it.
     #[must_use]
     pub fn logo_type(&self, hash: &str) -> Option<ImageType> {

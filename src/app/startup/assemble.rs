@@ -27,6 +27,7 @@ use crate::app::cache::{Caches, IdentityTokenCache, VerifiedTokenCache};
 use crate::app::client_findings::ClientFindings;
 use crate::app::common_clock::CommonClock;
 use crate::app::gateway_warnings::GatewayWarnings;
+use crate::app::issuer_keys::IssuerKeys;
 use crate::app::limits::{AddressLimiter, AttemptGate, Standing};
 use crate::app::process::Process;
 use crate::app::proxy_findings::ProxyFindings;
@@ -105,6 +106,7 @@ impl Startup {
             activity: ActivityCounts::default(),
             idempotent_forms: IdempotentForms::default(),
             jwks_fetches: JwksFetchLog::default(),
+            issuer_keys: IssuerKeys::default(),
             http_client,
             mailer,
             write_probe: write_probe::WriteProbe::default(),

@@ -63,6 +63,12 @@ text_enum! {
         CreateAdminKey = "admin_keys.create",
         /// Revoke an administration key.
         RevokeAdminKey = "admin_keys.revoke",
+        /// List and show trusted issuers of workload tokens.
+        ReadTrustedIssuers = "trusted_issuers.read",
+        /// Add a trusted issuer of workload tokens.
+        AddTrustedIssuer = "trusted_issuers.add",
+        /// Remove a trusted issuer of workload tokens.
+        RemoveTrustedIssuer = "trusted_issuers.remove",
         /// List and show APIs.
         ReadApis = "apis.read",
         /// Register an API.
@@ -130,9 +136,7 @@ impl Action {
             | Self::UnlockUser
             | Self::ResetFactors
             | Self::RevokeApiKey
-            | Self::EndSessions => {
-                on(User, &[Helpdesk], &[Users])
-            }
+            | Self::EndSessions => on(User, &[Helpdesk], &[Users]),
             Self::CreateUser
             | Self::UpdateUser
             | Self::DisableUser
@@ -140,7 +144,7 @@ impl Action {
             | Self::DeleteUser
             | Self::SetPassword
             | Self::InviteUser => on(User, &[], &[Users]),
-            Self::ReadClients | Self::ReadApis | Self::ReadAdminKeys => {
+            Self::ReadClients | Self::ReadApis | Self::ReadAdminKeys | Self::ReadTrustedIssuers => {
                 on(None, &[Auditor], &[Read, Clients])
             }
             Self::CreateClient
@@ -153,6 +157,8 @@ impl Action {
                 Permission { needs_fresh_user: true, ..on(Client, &[], &[]) }
             }
             Self::RevokeAdminKey => on(Client, &[], &[]),
+            Self::AddTrustedIssuer => Permission { needs_fresh_user: true, ..on(None, &[], &[]) },
+            Self::RemoveTrustedIssuer => on(None, &[], &[]),
             Self::CreateApi | Self::UpdateApi | Self::DeleteApi => on(None, &[], &[Clients]),
             Self::ReadKeys => on(None, &[Auditor], &[Read, Keys]),
             Self::RotateKeys | Self::RetireKey => on(None, &[], &[Keys]),

@@ -13,6 +13,7 @@ pub mod admin_invitations;
 pub mod admin_keys;
 pub mod admin_sessions;
 pub mod admin_token_why;
+pub mod admin_trusted_issuers;
 pub mod admin_user_search;
 pub mod admin_user_why;
 pub mod admin_users;

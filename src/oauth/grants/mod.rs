@@ -7,6 +7,7 @@
 mod authorization_code;
 mod client_credentials;
 mod device_code;
+mod jwt_bearer;
 mod refresh_token;
 pub(super) mod token_exchange;
 
@@ -38,6 +39,7 @@ grants! {
     client_credentials::ClientCredentials,
     device_code::DeviceCode,
     token_exchange::TokenExchange,
+    jwt_bearer::JwtBearer,
 }
 
 /// The grant that users begin at the authorization endpoint.
