@@ -71,6 +71,7 @@ pub fn claims() -> AccessClaims<'static> {
         azp: None,
         scope: "orders:read orders:write".to_owned(),
         sid: Some("0190f2d8-b0a4-7000-8000-000000000002".to_owned()),
+        api_key_id: None,
         auth_time: Some(1_784_246_400),
         acr: Some(Factors::password(Timestamp::from_secs(1_784_246_400)).acr()),
         amr: Some(Factors::password(Timestamp::from_secs(1_784_246_400)).amr()),

@@ -30,6 +30,8 @@ pub struct Change {
     pub scopes: Option<Vec<String>>,
     /// New descriptions by scope; `None` removes one.
     pub scope_descriptions: BTreeMap<String, Option<String>>,
+    /// All the scopes that users may give their API keys.
+    pub key_scopes: Option<Vec<String>>,
     /// The signature algorithm of its tokens, or the server's default.
     pub signing_alg: Option<Option<TokenAlg>>,
     /// Which conventions its tokens follow.
@@ -59,6 +61,7 @@ impl Change {
     pub fn is_empty(&self) -> bool {
         self.scopes.is_none()
             && self.scope_descriptions.is_empty()
+            && self.key_scopes.is_none()
             && self.signing_alg.is_none()
             && self.token_profile.is_none()
             && self.access_token_ttl.is_none()
@@ -69,10 +72,11 @@ impl Change {
     /// The change without the fields that equal the stored value. See `client_unchanged`.
     fn without_unchanged(mut self, stored: &StoredApi) -> Self {
         let (api, rules) = (&stored.api, &stored.api.rules);
-        let same_scopes = |chosen: &Vec<String>| {
-            Scopes::parse(&chosen.join(" ")).is_ok_and(|scopes| scopes == api.scopes)
+        let same = |chosen: &Vec<String>, known: &Scopes| {
+            Scopes::parse(&chosen.join(" ")).is_ok_and(|scopes| scopes == *known)
         };
-        self.scopes = self.scopes.filter(|chosen| !same_scopes(chosen));
+        self.scopes = self.scopes.filter(|chosen| !same(chosen, &api.scopes));
+        self.key_scopes = self.key_scopes.filter(|chosen| !same(chosen, &api.key_scopes));
         let known = |scope: &String| api.scope_descriptions.get(scope);
         self.scope_descriptions.retain(|scope, chosen| known(scope) != chosen.as_ref());
         self.signing_alg = self.signing_alg.filter(|chosen| *chosen != rules.signing_alg);
@@ -87,7 +91,13 @@ impl Change {
         let before = api.rules.clone();
         let api = match &self.scopes {
             None => api,
-            Some(scopes) => api.offering(parse_scopes(scopes)?).map_err(refused)?,
+            Some(scopes) => api.offering(parse_scopes("scopes", scopes)?).map_err(refused)?,
+        };
+        let api = match &self.key_scopes {
+            None => api,
+            Some(scopes) => {
+                api.opening_to_keys(parse_scopes("key_scopes", scopes)?).map_err(refused)?
+            }
         };
         let api = api.describing(&self.scope_descriptions).map_err(refused)?;
         let life_is_new = self.access_token_ttl.is_some();
@@ -142,10 +152,10 @@ impl Change {
     }
 }
 
-fn parse_scopes(scopes: &[String]) -> Result<Scopes, Refusal> {
+fn parse_scopes(field: &'static str, scopes: &[String]) -> Result<Scopes, Refusal> {
     let message =
         "A scope is up to 128 printable ASCII characters without space, quote or backslash.";
-    let malformed = || Refusal::field("scopes", "malformed", message);
+    let malformed = || Refusal::field(field, "malformed", message);
     if !scopes.iter().all(|scope| is_api_scope(scope) || scope.starts_with("signet:")) {
         return Err(malformed());
     }
@@ -157,6 +167,7 @@ pub(super) fn refused(error: ApiError) -> Refusal {
         ApiError::Identifier => Refusal::field("identifier", "not_an_identifier", error.message()),
         ApiError::ReservedScope => Refusal::field("scopes", "reserved", error.message()),
         ApiError::UnknownScope => Refusal::field("scope_descriptions", "unknown", error.message()),
+        ApiError::KeyScope => Refusal::field("key_scopes", "unknown", error.message()),
         ApiError::ScopeDescription => {
             Refusal::field("scope_descriptions", "malformed", error.message())
         }
@@ -293,9 +304,8 @@ pub(super) async fn remove(tx: &mut AuditedTx, name: &str) -> Result<(), Failure
     Ok(tx.record(&Event::new(EventKind::ApiDeleted).detail(identifier)).await?)
 }
 
-/// A warning for each client whose registration lists this identifier from an earlier, deleted API. Its
-/// tokens and consents do not count for the new API; its permission to request it stays until an
-/// administrator removes it.
+/// A warning for each client whose registration lists this identifier from an earlier, deleted API. Its tokens and consents
+/// do not count for the new API; its permission to request it stays until an administrator removes it.
 async fn clients_that_name(tx: &mut Tx, api: &str) -> Result<Vec<String>, Fault> {
     let clients = clients::all(tx).await?;
     let clients = clients.iter().map(|stored| &stored.client);

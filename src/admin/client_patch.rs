@@ -21,6 +21,7 @@ use crate::domain::scope::{Scopes, is_scope};
 use crate::domain::signing_key::SigningAlg;
 use crate::domain::token_rules::{RuleError, TokenAlg};
 use crate::domain::verifier_compat::algorithms;
+use crate::domain::workload::rule::{WorkloadRule, WorkloadRuleError};
 use crate::oauth::grants;
 
 /// A change of settings. `None` leaves a setting as it is, in a new client at its default. Where there
@@ -84,6 +85,8 @@ pub struct Change {
     pub jwks: Option<Value>,
     /// All the administration scopes that it may request.
     pub admin_scopes: Option<Vec<String>>,
+    /// All the rules by which workloads authenticate as the client.
+    pub workloads: Option<Vec<String>>,
 }
 
 impl Change {
@@ -118,6 +121,7 @@ impl Change {
             && self.first_party.is_none()
             && self.jwks.is_none()
             && self.admin_scopes.is_none()
+            && self.workloads.is_none()
     }
 
     /// `before` with the change applied, or every invalid field.
@@ -207,6 +211,10 @@ impl Change {
             admin_scopes: match &self.admin_scopes {
                 None => before.admin_scopes,
                 Some(chosen) => parse_admin_scopes(chosen, &mut wrong),
+            },
+            workloads: match &self.workloads {
+                None => before.workloads,
+                Some(chosen) => parse_workloads(chosen, &mut wrong),
             },
         };
         for problem in after.problems(grants::ALL) {
@@ -319,6 +327,17 @@ fn parse_admin_scopes(scopes: &[String], wrong: &mut Vec<FieldError>) -> Scopes 
     parsed.filter(|_| scopes.iter().all(|scope| is_scope(scope))).unwrap_or_else(|| {
         note(wrong, FieldError { field: "admin_scopes", code: "unknown", message: SCOPE_RULE });
         Scopes::default()
+    })
+}
+
+/// Whether the issuers are trusted and the rules narrow enough is asked within the transaction.
+fn parse_workloads(rules: &[String], wrong: &mut Vec<FieldError>) -> Vec<WorkloadRule> {
+    let parsed: Result<Vec<WorkloadRule>, _> =
+        once_each(rules).iter().map(|rule| rule.parse()).collect();
+    parsed.unwrap_or_else(|error: WorkloadRuleError| {
+        let (code, message) = (error.code(), error.message());
+        note(wrong, FieldError { field: "workloads", code, message });
+        Vec::new()
     })
 }
 

@@ -45,6 +45,8 @@ impl Change {
         drop_if(&mut self.min_acr, |chosen| *chosen == before.min_acr);
         let admin_scopes: Vec<&str> = before.admin_scopes.iter().collect();
         drop_if(&mut self.admin_scopes, |chosen| once_each(chosen) == admin_scopes);
+        let workloads: Vec<String> = before.workloads.iter().map(ToString::to_string).collect();
+        drop_if(&mut self.workloads, |chosen| once_each(chosen) == workloads);
         self
     }
 
@@ -133,6 +135,7 @@ mod tests {
             first_party: Some(before.first_party),
             jwks: Some(serde_json::Value::Null),
             admin_scopes: Some(Vec::new()),
+            workloads: Some(Vec::new()),
         };
         assert!(change.without_unchanged(&before).is_empty());
     }

@@ -8,15 +8,14 @@ use crate::app::{App, AuditedTx, MadeKey};
 use crate::base::{Secret, Timestamp, opaque_token};
 use crate::crypto::digest::token_hash;
 use crate::domain::audit::{Event, EventKind};
-use crate::domain::client::{
-    AuthMethod, BUILT_IN, Client, ClientMetadata, SecretHash, is_client_id,
-};
+use crate::domain::client::{BUILT_IN, Client, ClientMetadata, SecretHash, is_client_id};
 use crate::domain::identifier_namespace::{self, Clash};
 use crate::domain::outcome::{Code, Failure, FieldError, Refusal};
 use crate::domain::permission::Action;
+use crate::domain::workload::rule::WorkloadRuleError;
 use crate::store::clients::{self, StoredClient};
 use crate::store::revocations::Revoked;
-use crate::store::{Tx, admin_keys, apis, verifiers};
+use crate::store::{Tx, admin_keys, apis, trusted_issuers, verifiers};
 
 use super::authorization::{authorize_on_client, grant_admin_scopes};
 use super::key_rotation;
@@ -48,6 +47,7 @@ pub(super) async fn register(
     }
     let metadata = &client.metadata;
     require_apis(tx, Some(&metadata.audiences), Some(&metadata.resource_servers)).await?;
+    require_narrow_rules(tx, metadata).await?;
     authorize_on_client(tx, Action::CreateClient, metadata).await?;
     if !clients::insert(tx, stored).await? {
         return Err(taken().into());
@@ -93,23 +93,63 @@ pub(super) async fn record(
     Ok(tx.record(&Event::new(kind).for_client(client_id).detail(client_id)).await?)
 }
 
-/// Ends the credentials that a client had before its first administration scopes: a caller who may not grant such
-/// scopes may know them. Secrets are replaced, administration keys of an earlier grant are revoked, and public keys
-/// must be named again in the change.
+/// Which credentials a change names.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Named {
+    /// Public keys.
+    pub keys: bool,
+    /// Rules for workloads.
+    pub workloads: bool,
+}
+
+impl Named {
+    /// All of them, as a file does.
+    pub(super) const ALL: Self = Self { keys: true, workloads: true };
+}
+
+/// Refuses rules that name no trusted issuer, or mean programs of others.
 ///
 /// # Errors
-/// `validation_failed` when the client authenticates with keys and `names_keys` is false; faults.
+/// `validation_failed`.
+pub(super) async fn require_narrow_rules(
+    tx: &mut Tx,
+    metadata: &ClientMetadata,
+) -> Result<(), Failure> {
+    if metadata.workloads.is_empty() {
+        return Ok(());
+    }
+    let issuers = trusted_issuers::all(tx).await?;
+    for rule in &metadata.workloads {
+        let issuer = issuers.iter().find(|issuer| issuer.name == rule.issuer);
+        let checked =
+            issuer.map_or(Err(WorkloadRuleError::UnknownIssuer), |found| rule.check(found.preset));
+        checked.map_err(|error| Refusal::field("workloads", error.code(), error.message()))?;
+    }
+    Ok(())
+}
+
+/// Ends the credentials that a client had before its first administration scopes: a caller who may not grant such
+/// scopes may know them. Secrets are replaced, administration keys of an earlier grant are revoked, and public keys and
+/// rules for workloads must be named again in the change.
+///
+/// # Errors
+/// `validation_failed` when the client has keys or rules that the change does not name; faults.
 pub(super) async fn end_credentials_before_grant(
     tx: &mut Tx,
     before: &ClientMetadata,
     client: &mut Client,
-    names_keys: bool,
+    names: Named,
 ) -> Result<(), Failure> {
     let metadata = &client.metadata;
     if metadata.admin_scopes.is_empty() || !before.admin_scopes.is_empty() {
         return Ok(());
     }
-    if metadata.auth_method == AuthMethod::PrivateKeyJwt && !names_keys {
+    if !metadata.workloads.is_empty() && !names.workloads {
+        let message = "Name the client's rules for workloads again with its first administration scopes: the workloads of \
+                       those that were there before would administer.";
+        return Err(Refusal::field("workloads", "required", message).into());
+    }
+    if !metadata.jwks.is_empty() && !names.keys {
         let message = "Send the client's keys again with its first administration scopes: otherwise the holder of a \
                        key that was registered before could administer.";
         return Err(Refusal::field("jwks", "required", message).into());

@@ -21,8 +21,8 @@ use crate::store::revocations::Revoked;
 use super::authorization::{authorize, authorize_on_client, grant_admin_scopes};
 pub use super::client_patch::Change;
 use super::client_writes::{
-    end_credentials_before_grant, new_secret, not_found, record, refuse, register, remove,
-    require_apis, settle_secrets, unacceptable_name,
+    Named, end_credentials_before_grant, new_secret, not_found, record, refuse, register, remove,
+    require_apis, require_narrow_rules, settle_secrets, unacceptable_name,
 };
 use super::{key_rotation, managed};
 
@@ -164,7 +164,7 @@ pub async fn update(
     // transaction and stored in it.
     let key = key_rotation::missing(&app, planned.id_token_alg, now).await?;
     let work = async |tx: &mut AuditedTx, stored: &mut StoredClient| {
-        let names_keys = change.jwks.is_some();
+        let names = Named { keys: change.jwks.is_some(), workloads: change.workloads.is_some() };
         let change = change.clone().without_unchanged(&stored.client.metadata);
         if change.is_empty() {
             return Ok((Vec::new(), None));
@@ -173,9 +173,12 @@ pub async fn update(
         let (settings, wrong) = change.applied_to(stored.client.metadata.clone(), window);
         refuse(wrong)?;
         require_apis(tx, change.audiences.as_deref(), change.resource_servers.as_deref()).await?;
+        if change.workloads.is_some() {
+            require_narrow_rules(tx, &settings).await?;
+        }
         let before = std::mem::replace(&mut stored.client.metadata, settings);
         grant_admin_scopes(tx, Some(&before), &stored.client).await?;
-        end_credentials_before_grant(tx, &before, &mut stored.client, names_keys).await?;
+        end_credentials_before_grant(tx, &before, &mut stored.client, names).await?;
         let client_secret = settle_secrets(&app, &mut stored.client, now);
         key_rotation::begin(tx, key.as_ref()).await?;
         let mut events = vec![EventKind::ClientUpdated];

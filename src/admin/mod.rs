@@ -5,6 +5,7 @@
 
 pub mod activity;
 pub mod admin_keys;
+pub mod api_keys;
 pub mod apis;
 pub mod attention;
 pub mod audit;
@@ -32,6 +33,7 @@ pub mod sessions;
 pub mod time_bound;
 pub mod token_diagnosis;
 pub mod tokens;
+pub mod trusted_issuers;
 pub mod unlocking;
 pub mod user_lookup;
 pub mod user_names;

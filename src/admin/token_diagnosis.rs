@@ -10,7 +10,7 @@ use crate::crypto::hs256::SharedSecret;
 use crate::crypto::jwt::{Expected, UnverifiedHeader, VerifyingKey, decode_unverified};
 use crate::domain::audit::EventKind;
 use crate::domain::claims::VerifiedClaims;
-use crate::domain::client::is_client_id;
+use crate::domain::client::{BUILT_IN, is_client_id};
 use crate::domain::liveness::made_at_the_latest;
 use crate::domain::outcome::{Failure, Fault};
 use crate::domain::session::Session;
@@ -21,7 +21,7 @@ use crate::domain::token_diagnosis::{
 use crate::domain::token_rules::TokenAlg;
 use crate::domain::user::User;
 use crate::store::audit::StoredEvent;
-use crate::store::{Link, audit, clients, keys, sessions, users};
+use crate::store::{Link, api_keys, audit, clients, keys, sessions, users};
 use crate::tokens::lineage;
 
 /// The most events that are searched for what ended a session.
@@ -108,9 +108,13 @@ async fn standing_of(reader: &mut impl Link, signed: &Signed) -> Result<StoredSt
         let named = user.map(|user| Named { user, made: made.unwrap_or_default() });
         state(reader, found, named).await?
     };
+    if let Some(id) = signed.text("api_key_id").and_then(|id| id.parse().ok()) {
+        state.key = api_keys::with_user(reader, id).await?.map(|(key, _)| key);
+    }
     // The client and the actor. For a session, the client counts only if it is not the one that opened the session.
     let opener = state.session.as_ref().map(|session| session.client_id.as_str());
-    let speaks = signed.is_of_client() || (opener.is_some() && opener != client);
+    let of_key = signed.is_of_key() && client != Some(BUILT_IN);
+    let speaks = signed.is_of_client() || of_key || (opener.is_some() && opener != client);
     if let Some(client) = client.filter(|_| speaks) {
         state.clients.push(relied(reader, client, made).await?);
     }
@@ -189,7 +193,7 @@ async fn state(
             clients.push(relied(reader, &session.client_id, Some(session.created_at)).await?);
         }
         let user = Holder::Known(Box::new(user));
-        return Ok(StoredState { session: Some(session), user, raises, clients });
+        return Ok(StoredState { session: Some(session), user, raises, clients, key: None });
     }
     let user = match named {
         None => Holder::Unnamed,

@@ -68,6 +68,8 @@ pub enum Problem {
         /// Why, if recorded; `None` when all sessions of the user were ended.
         reason: Option<EndReason>,
     },
+    /// Genuine, but the API key it was given for does not count any more.
+    ApiKeyEnded,
     /// Genuine, but of a client that does not exist (any more).
     ClientUnknown,
     /// Genuine, but of a client that is disabled.
@@ -125,6 +127,7 @@ fn problem(
         Some(TokenCode::IssuedInFuture) => Problem::IssuedInFuture { at: time("iat") },
         Some(TokenCode::Expired) => Problem::Expired { at: time("exp") },
         Some(TokenCode::SessionExpired) => Problem::SessionExpired,
+        Some(TokenCode::ApiKeyEnded) => Problem::ApiKeyEnded,
         Some(TokenCode::ClientUnknown) => Problem::ClientUnknown,
         Some(TokenCode::ClientDisabled) => Problem::ClientDisabled,
         Some(TokenCode::TokenRevoked) => Problem::Revoked,

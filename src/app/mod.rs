@@ -10,6 +10,7 @@ mod common_clock;
 mod disconnect;
 mod gateway_warnings;
 mod idempotent_forms;
+pub mod issuer_keys;
 mod jwks_fetch_log;
 mod keys;
 pub mod limits;
@@ -55,6 +56,7 @@ use client_findings::ClientFindings;
 use common_clock::CommonClock;
 use gateway_warnings::GatewayWarnings;
 pub use idempotent_forms::{BulkResult, FormResult, IdempotentForms, UserLink};
+use issuer_keys::IssuerKeys;
 use limits::{AddressLimiter, AttemptGate, Standing};
 use process::Process;
 use proxy_findings::ProxyFindings;
@@ -129,6 +131,8 @@ pub struct AppState {
     pub idempotent_forms: IdempotentForms,
     /// Resource servers that have fetched the public keys.
     pub jwks_fetches: JwksFetchLog,
+    /// The keys of trusted issuers, as they were fetched.
+    pub issuer_keys: IssuerKeys,
     /// The HTTP client for notices to clients.
     pub http_client: HttpClient,
     /// The mailer, if mail is set up.

@@ -11,11 +11,14 @@ pub struct Deadlines {
     unread_millis: u32,
     /// 0 for the one in service.
     mail_millis: u32,
+    /// 0 for the one in service.
+    fetch_millis: u32,
 }
 
 impl Deadlines {
     /// Those of a server in service.
-    pub const IN_SERVICE: Self = Self { factor: 1, unread_millis: 30_000, mail_millis: 0 };
+    pub const IN_SERVICE: Self =
+        Self { factor: 1, unread_millis: 30_000, mail_millis: 0, fetch_millis: 0 };
 
     /// All of them `factor` times as long; at least once.
     #[cfg(any(test, feature = "test-support"))]
@@ -125,6 +128,22 @@ impl Deadlines {
         self.millis(2_000)
     }
 
+    /// How long fetching a document from a host that others have named may take in all.
+    #[must_use]
+    pub const fn fetch(self) -> Duration {
+        match self.fetch_millis {
+            0 => self.millis(3_000),
+            millis => Duration::from_millis(millis as u64),
+        }
+    }
+
+    /// The same deadlines with another for [`fetch`](Self::fetch), which is not stretched.
+    #[cfg(feature = "test-support")]
+    #[must_use]
+    pub const fn with_fetch(self, millis: u32) -> Self {
+        Self { fetch_millis: millis, ..self }
+    }
+
     /// How long one mail may take to be delivered, from the name of the server to its last reply.
     #[must_use]
     pub const fn mail(self) -> Duration {
@@ -173,6 +192,7 @@ mod tests {
         assert_eq!(deadlines.delivery(), Duration::from_secs(5));
         assert_eq!(deadlines.unread(), Duration::from_secs(30));
         assert_eq!(deadlines.mail(), Duration::from_secs(30));
+        assert_eq!(deadlines.fetch(), Duration::from_secs(3));
     }
 
     #[test]

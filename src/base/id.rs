@@ -41,6 +41,9 @@ pub enum Factor {}
 /// Marks the ids of administration keys.
 #[derive(Debug)]
 pub enum AdminKey {}
+/// Marks the ids of API keys of users.
+#[derive(Debug)]
+pub enum ApiKey {}
 /// Marks the ids of audit events.
 #[derive(Debug)]
 pub enum AuditEvent {}
@@ -64,6 +67,8 @@ pub type ProcessId = Id<Process>;
 pub type FactorId = Id<Factor>;
 /// The id of an administration key.
 pub type AdminKeyId = Id<AdminKey>;
+/// The id of an API key of a user.
+pub type ApiKeyId = Id<ApiKey>;
 /// An audit event's id.
 pub type AuditId = Id<AuditEvent>;
 

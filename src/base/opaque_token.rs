@@ -19,6 +19,8 @@ pub const AUTHORIZATION_CODE: &str = "sac_";
 pub const DEVICE_CODE: &str = "sdc_";
 /// An administration key of a service client.
 pub const ADMIN_KEY: &str = "sak_";
+/// An API key of a user.
+pub const API_KEY: &str = "spk_";
 /// A sealed, pending sign-in.
 pub const AUTH_SESSION: &str = "sch_";
 /// A sealed second factor that is being enrolled.
@@ -28,14 +30,14 @@ pub const BROWSER_SESSION: &str = "sbs_";
 /// The cookie that binds what is under way to a browser.
 pub const BROWSER: &str = "sbr_";
 
-/// Every prefix, each with a name of what it is for. That of a user's key is reserved.
+/// Every prefix, each with the name of its kind.
 pub const KINDS: &[(&str, &str)] = &[
     (REFRESH_TOKEN, "refresh_token"),
     (CLIENT_SECRET, "client_secret"),
     (AUTHORIZATION_CODE, "authorization_code"),
     (DEVICE_CODE, "device_code"),
     (ADMIN_KEY, "admin_key"),
-    ("spk_", "user_key"),
+    (API_KEY, "user_key"),
     (AUTH_SESSION, "auth_session"),
     (FACTOR_SETUP, "factor_setup"),
     (BROWSER_SESSION, "browser_session"),

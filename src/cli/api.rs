@@ -42,6 +42,7 @@ compared byte for byte. A running server knows the API within seconds.")]
   signet api set https://api.example.com --scope orders:read --scope orders:write
   signet api set https://api.example.com --token-profile jwt --claim roles --claim department
   signet api set https://api.example.com --signing-alg default --access-token-ttl default
+  signet api set https://api.example.com --key-scope orders:read       users may make API keys with it
   signet api set https://api.example.com --new-secret
 
 Each option replaces the whole value; other values stay. Applies to the next log-in or
@@ -93,6 +94,9 @@ pub struct SetArgs {
     /// Remove all scopes
     #[arg(long, conflicts_with = "scopes")]
     no_scopes: bool,
+    /// Take no API keys of users
+    #[arg(long, conflicts_with = "key_scopes")]
+    no_key_scopes: bool,
     /// Put no claims about users into its tokens
     #[arg(long, conflicts_with = "claims")]
     no_claims: bool,
@@ -109,6 +113,9 @@ pub struct Choices {
     /// A scope that it offers, with an optional description for users; may be given several times
     #[arg(long = "scope", value_name = "SCOPE[=TEXT]", value_parser = described_scopes)]
     scopes: Vec<DescribedScopes>,
+    /// A scope that users may give their API keys; may be given several times (default: it takes no API keys)
+    #[arg(long = "key-scope", value_name = "SCOPE", value_parser = names(any))]
+    key_scopes: Vec<Names>,
     /// Signing algorithm of its tokens; `default` follows SIGNET_SIGNING_ALG
     #[arg(long, value_name = "ALG", value_parser = alg_parser())]
     signing_alg: Option<OrDefault<TokenAlg>>,
@@ -168,6 +175,7 @@ impl Choices {
             scope_descriptions: described
                 .map(|(scope, text)| (scope, Some(text).filter(|text| !text.is_empty())))
                 .collect(),
+            key_scopes: all(&self.key_scopes),
             signing_alg: self.signing_alg.map(|chosen| chosen.0),
             token_profile: self.token_profile,
             access_token_ttl: self.access_token_ttl.map(|chosen| chosen.0),
@@ -182,6 +190,7 @@ impl SetArgs {
         let change = self.choices.change();
         Change {
             scopes: if self.no_scopes { Some(Vec::new()) } else { change.scopes },
+            key_scopes: if self.no_key_scopes { Some(Vec::new()) } else { change.key_scopes },
             claims: if self.no_claims { Some(Vec::new()) } else { change.claims },
             new_secret: self.new_secret,
             ..change
@@ -277,7 +286,7 @@ fn set(args: &SetArgs, output: Output) -> Result<(), CommandError> {
     if change.is_empty() {
         return Err(CommandError::usage(
             "nothing to change.\n  Options:  --scope  --signing-alg  --token-profile  \
-             --access-token-ttl  --claim  --no-scopes  --no-claims  --new-secret",
+             --access-token-ttl  --claim  --key-scope  --no-scopes  --no-claims  --no-key-scopes  --new-secret",
         ));
     }
     let name = &args.named.identifier;

@@ -33,6 +33,7 @@ mod session_revoke;
 mod startup_report;
 mod table;
 mod token;
+mod trust;
 mod user;
 mod value_parsers;
 mod version;
@@ -109,6 +110,9 @@ For the health check of a container:  HEALTHCHECK CMD [\"signet\", \"health\"]")
     /// Register the applications that get tokens
     #[command(subcommand)]
     Client(client::Command),
+    /// Trust issuers whose tokens workloads may present
+    #[command(subcommand)]
+    Trust(trust::Command),
     /// Become the first administrator, and show the permissions
     #[command(subcommand)]
     Admin(admin::Command),
@@ -229,6 +233,7 @@ fn run(command: &Command, output: Output) -> Result<(), CommandError> {
         Command::User(command) => user::run(command, output),
         Command::Api(command) => api::run(command, output),
         Command::Client(command) => client::run(command, output),
+        Command::Trust(command) => trust::run(command, output),
         Command::Admin(command) => admin::run(command, output),
         Command::Session(command) => session::run(command, output),
         Command::Audit(command) => audit::run(command, output),

@@ -33,9 +33,9 @@ const MAX_MEMORY_KIB: u32 = 4 * 1024 * 1024;
 
 /// Evaluates every field before it checks that all are present, so that every mistake is found.
 macro_rules! gather {
-    ($name:ident { $($field:ident: $value:expr),+ $(,)? }) => {{
-        $(let $field = $value;)+
-        (|| Some($name { $($field: $field?),+ }))()
+    ($name:ident { $($(#[$only:meta])? $field:ident: $value:expr),+ $(,)? }) => {{
+        $($(#[$only])? let $field = $value;)+
+        (|| Some($name { $($(#[$only])? $field: $field?),+ }))()
     }};
 }
 
@@ -99,6 +99,8 @@ pub(super) fn config(read: &mut Reader<'_>) -> Option<Config> {
         argon2: cost,
         machine: Some(source.machine),
         deadlines: Some(source.deadlines),
+        #[cfg(feature = "test-support")]
+        stand_in: Some(source.stand_in.clone()),
         hash_max_wait: read.fixed(&s::HASH_MAX_WAIT, parse::span(TimeSpan::ZERO..=FIVE_MINUTES)),
         rate_limits: read.fixed(&s::RATE_LIMITS, parse::switch("on", "off")),
         trusted_proxies: Some(read.typed(&s::TRUSTED_PROXIES, parse::networks).unwrap_or_default()),

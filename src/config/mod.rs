@@ -136,6 +136,9 @@ pub struct Config {
     pub machine: Machine,
     /// How long work waits for others; no setting.
     pub deadlines: Deadlines,
+    /// The file that names hosts on loopback in the place of hosts of the Internet; no setting.
+    #[cfg(feature = "test-support")]
+    pub stand_in: Option<PathBuf>,
     /// How long a log-in may queue for a hash worker before it is answered 503.
     pub hash_max_wait: TimeSpan,
     /// Whether limits on attempts are enforced; `false` is for benchmarks only.

@@ -22,6 +22,13 @@ const UNREAD: &str = "SIGNET_TEST_UNREAD_MILLIS";
 #[cfg(feature = "test-support")]
 const MAIL: &str = "SIGNET_TEST_MAIL_MILLIS";
 
+/// How long fetching a document may take in a build for tests, in milliseconds.
+#[cfg(feature = "test-support")]
+const FETCH: &str = "SIGNET_TEST_FETCH_MILLIS";
+/// The file with hosts on loopback in the place of hosts of the Internet, in a build for tests.
+#[cfg(feature = "test-support")]
+const STAND_IN: &str = "SIGNET_TEST_HOSTS";
+
 /// Where a value in force came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
@@ -61,6 +68,8 @@ pub struct Source {
     pub(super) working_dir: PathBuf,
     pub(super) machine: Machine,
     pub(super) deadlines: Deadlines,
+    #[cfg(feature = "test-support")]
+    pub(super) stand_in: Option<PathBuf>,
 }
 
 impl Source {
@@ -130,6 +139,8 @@ impl Source {
             working_dir,
             machine,
             deadlines: Deadlines::IN_SERVICE,
+            #[cfg(feature = "test-support")]
+            stand_in: None,
         }
     }
 
@@ -149,6 +160,15 @@ impl Source {
         if name == MAIL {
             let millis = value.to_str().and_then(|millis| millis.parse().ok());
             self.deadlines = millis.map_or(self.deadlines, |ms| self.deadlines.with_mail(ms));
+        }
+        #[cfg(feature = "test-support")]
+        if name == FETCH {
+            let millis = value.to_str().and_then(|millis| millis.parse().ok());
+            self.deadlines = millis.map_or(self.deadlines, |ms| self.deadlines.with_fetch(ms));
+        }
+        #[cfg(feature = "test-support")]
+        if name == STAND_IN {
+            self.stand_in = Some(PathBuf::from(value));
         }
         if !is_ours(&name) || value.is_empty() {
             return;

@@ -73,12 +73,7 @@ impl AdminKey {
         if self.expires_at <= now {
             return Err(Unusable::Expired);
         }
-        let address = address.map(|address| address.to_canonical());
-        let is_within = |network: &IpNet| address.is_some_and(|address| network.contains(&address));
-        if !self.networks.is_empty() && !self.networks.iter().any(is_within) {
-            return Err(Unusable::Network);
-        }
-        Ok(())
+        if admits(&self.networks, address) { Ok(()) } else { Err(Unusable::Network) }
     }
 
     /// The minute of `now` if it is later than the minute of the last use.
@@ -128,16 +123,35 @@ impl NewAdminKey {
                 "The scopes of a key must be among the administration scopes of its client.",
             );
         }
-        let networks: Option<Vec<IpNet>> = self.networks.iter().map(|text| network(text)).collect();
-        if self.networks.len() > MAX_NETWORKS {
-            note("networks", "too_many", "At most 32.");
-        } else if networks.is_none() {
-            let message =
-                "A network is an address or CIDR notation, such as 192.0.2.0/24 or 2001:db8::/32.";
-            note("networks", "malformed", message);
-        }
-        if wrong.is_empty() { Ok((scopes, networks.unwrap_or_default())) } else { Err(wrong) }
+        let networks = networks(&self.networks).unwrap_or_else(|error| {
+            wrong.push(error);
+            Vec::new()
+        });
+        if wrong.is_empty() { Ok((scopes, networks)) } else { Err(wrong) }
     }
+}
+
+/// Whether a key that works from `networks` works for a request from `address`. Without networks it works from
+/// everywhere.
+pub(super) fn admits(networks: &[IpNet], address: Option<IpAddr>) -> bool {
+    let address = address.map(|address| address.to_canonical());
+    let is_within = |network: &IpNet| address.is_some_and(|address| network.contains(&address));
+    networks.is_empty() || networks.iter().any(is_within)
+}
+
+/// The networks of a key.
+///
+/// # Errors
+/// What is wrong with the field `networks`.
+pub fn networks(texts: &[String]) -> Result<Vec<IpNet>, FieldError> {
+    let wrong = |code, message| FieldError { field: "networks", code, message };
+    if texts.len() > MAX_NETWORKS {
+        return Err(wrong("too_many", "At most 32."));
+    }
+    let message =
+        "A network is an address or CIDR notation, such as 192.0.2.0/24 or 2001:db8::/32.";
+    let all: Option<Vec<IpNet>> = texts.iter().map(|text| network(text)).collect();
+    all.ok_or_else(|| wrong("malformed", message))
 }
 
 /// An address or a network in CIDR notation.

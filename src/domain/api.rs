@@ -27,6 +27,8 @@ pub struct Api {
     pub scopes: Scopes,
     /// The descriptions of its scopes, if an administrator has provided them. Each is for a scope that it offers.
     pub scope_descriptions: ScopeDescriptions,
+    /// The scopes that users may give their API keys: each is a scope that it offers. Without any it takes no keys.
+    pub key_scopes: Scopes,
     /// How its tokens look.
     pub rules: TokenRules,
 }
@@ -42,6 +44,8 @@ pub enum ApiError {
     UnknownScope,
     /// A description that is blank, too long or not printable.
     ScopeDescription,
+    /// A scope for API keys that it does not offer.
+    KeyScope,
 }
 
 impl ApiError {
@@ -58,6 +62,7 @@ impl ApiError {
             Self::ScopeDescription => {
                 "A description of a scope has 1 to 200 printable characters, such as: See your orders"
             }
+            Self::KeyScope => "Only a scope that the API offers can be opened to API keys.",
         }
     }
 }
@@ -80,10 +85,12 @@ impl Api {
         }
         let rules = TokenRules::DEFAULT;
         let (identifier, scope_descriptions) = (identifier.to_owned(), BTreeMap::new());
-        Self { identifier, scopes: Scopes::default(), scope_descriptions, rules }.offering(scopes)
+        let (none, key_scopes) = (Scopes::default(), Scopes::default());
+        Self { identifier, scopes: none, scope_descriptions, key_scopes, rules }.offering(scopes)
     }
 
-    /// The same API with other scopes. Descriptions of scopes that it no longer offers are dropped.
+    /// The same API with other scopes. Descriptions of scopes that it does not offer any more are dropped, and API keys
+    /// lose them.
     ///
     /// # Errors
     /// When a scope is reserved for the issuer.
@@ -93,7 +100,19 @@ impl Api {
         }
         let mut scope_descriptions = self.scope_descriptions;
         scope_descriptions.retain(|scope, _| scopes.contains(scope));
-        Ok(Self { scopes, scope_descriptions, ..self })
+        let key_scopes = self.key_scopes.only(|scope| scopes.contains(scope));
+        Ok(Self { scopes, scope_descriptions, key_scopes, ..self })
+    }
+
+    /// The same API with these scopes for API keys.
+    ///
+    /// # Errors
+    /// When the API does not offer one of them.
+    pub fn opening_to_keys(self, key_scopes: Scopes) -> Result<Self, ApiError> {
+        if !key_scopes.is_within(&self.scopes) {
+            return Err(ApiError::KeyScope);
+        }
+        Ok(Self { key_scopes, ..self })
     }
 
     /// The same API with these descriptions for their scopes; `None` removes one.

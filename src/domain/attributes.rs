@@ -36,6 +36,7 @@ const RESERVED: &[&str] = &[
     "iat",
     "jti",
     "client_id",
+    "api_key_id",
     "scope",
     "scp",
     "sid",

@@ -136,6 +136,21 @@ text_enum! {
         AdminKeyCreated = "admin_key.created",
         /// An administration key of a client was revoked.
         AdminKeyRevoked = "admin_key.revoked",
+        /// A user made an API key; the detail is its id.
+        ApiKeyCreated = "api_key.created",
+        /// A user, or an administrator, revoked an API key; the detail is its id.
+        ApiKeyRevoked = "api_key.revoked",
+        /// A token was given for an API key; the detail is the id of the key; folded into one row a minute for each key.
+        ApiKeyExchanged = "api_key.exchanged",
+        /// An API key was refused; the detail says why; folded into one row a minute for each address, key and reason.
+        ApiKeyRefused = "api_key.refused",
+        /// A workload authenticated as a client; the detail names the issuer, `sub` and the rule; folded into one row a
+        /// minute for each client and workload.
+        WorkloadAuthenticated = "workload.authenticated",
+        /// An issuer of workload tokens was added to those that are trusted; the detail names it.
+        TrustedIssuerAdded = "trusted_issuer.added",
+        /// An issuer of workload tokens is trusted no longer; the detail names it.
+        TrustedIssuerRemoved = "trusted_issuer.removed",
         /// A client authentication failed. Folded like failed log-ins.
         ClientAuthFailed = "client.auth_failed",
         /// A user allowed a client something.

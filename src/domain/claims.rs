@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::base::id::SessionId;
+use crate::base::id::{ApiKeyId, SessionId};
 use crate::base::{TimeSpan, Timestamp};
 
 use super::api::Target;
@@ -44,6 +44,8 @@ pub struct AccessTokenGrant<'a> {
     pub scopes: Scopes,
     /// The session it belongs to, if there is one.
     pub session: Option<SessionClaims>,
+    /// The API key that vouches for it, if one does.
+    pub api_key: Option<ApiKeyId>,
     /// Its lifetime if the audience sets none; `None` means the server's default.
     pub life: Option<TimeSpan>,
     /// When it expires in any case.
@@ -121,6 +123,7 @@ impl<'a> AccessTokenGrant<'a> {
             audience: session.audience.as_deref(),
             scopes: session.scopes.clone(),
             session: Some(SessionClaims::of(session)),
+            api_key: None,
             life: None,
             not_after: session.expires_at,
             act: None,
@@ -168,6 +171,9 @@ pub struct AccessClaims<'a> {
     /// The session it belongs to, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sid: Option<String>,
+    /// The API key it was given for, if it was: no user was there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api_key_id: Option<String>,
     /// When the user authenticated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auth_time: Option<i64>,
@@ -219,6 +225,7 @@ impl<'a> AccessClaims<'a> {
             azp,
             scope: grant::remaining(target, &entitled.scopes).to_string(),
             sid: entitled.session.map(|session| session.sid.to_string()),
+            api_key_id: entitled.api_key.map(|key| key.to_string()),
             auth_time: entitled.session.map(|session| session.auth_time.secs()),
             acr: entitled.session.map(|session| session.acr),
             amr: entitled.session.map(|session| session.amr),
@@ -306,6 +313,9 @@ pub struct VerifiedClaims {
     /// The session, if there is one.
     #[serde(default)]
     pub sid: Option<String>,
+    /// The API key it was given for, if it was.
+    #[serde(default)]
+    pub api_key_id: Option<String>,
     /// The scopes.
     pub scope: String,
     /// Seconds since the epoch at which the token expires.

@@ -34,6 +34,7 @@ fn the_members_of_tokens_are_reserved_names() {
         azp: Some(""),
         scope: String::new(),
         sid: Some(String::new()),
+        api_key_id: Some(String::new()),
         auth_time: Some(0),
         acr: Some(Factors::password(Timestamp::from_secs(0)).acr()),
         amr: Some(Factors::password(Timestamp::from_secs(0)).amr()),

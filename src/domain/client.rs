@@ -20,6 +20,7 @@ use super::redirect::{self, RegisteredRedirect};
 use super::scope::Scopes;
 use super::signing_key::SigningAlg;
 use super::web_origin;
+use super::workload::rule::WorkloadRule;
 
 /// The built-in public first-party client, meant at `/v1` when no `client_id` is named.
 pub const BUILT_IN: &str = "signet";
@@ -125,6 +126,9 @@ pub struct ClientMetadata {
     /// The administration scopes that it may request at the issuer itself: only a service has any.
     #[serde(default)]
     pub admin_scopes: Scopes,
+    /// Which programs of trusted issuers it is: each may authenticate as the client.
+    #[serde(default)]
+    pub workloads: Vec<WorkloadRule>,
 }
 
 /// OpenID Connect Core §2 demands that this one is the default.
@@ -291,6 +295,7 @@ impl ClientMetadata {
             first_party: false,
             jwks: Vec::new(),
             admin_scopes: Scopes::default(),
+            workloads: Vec::new(),
         }
     }
 

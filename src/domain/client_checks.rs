@@ -12,6 +12,7 @@ use super::scope::{self, Scopes};
 use super::token_rules::{MAX_ACCESS_TTL, MIN_ACCESS_TTL};
 use super::user::{NAME_RULE, is_display_name};
 use super::web_origin;
+use super::workload::rule::MAX_RULES;
 use crate::base::TimeSpan;
 
 /// The most URIs, origins, audiences or keys of one client.
@@ -38,6 +39,7 @@ impl ClientMetadata {
             found.note("scopes", "reserved", message);
         }
         self.check_admin_scopes(&mut found);
+        self.check_workloads(&mut found);
         for (field, list) in [("audiences", &self.audiences), ("serves", &self.resource_servers)] {
             if list.len() > MAX_LIST {
                 found.note(field, "too_many", TOO_MANY);
@@ -62,9 +64,11 @@ impl ClientMetadata {
             _ => {}
         }
         let keys = self.auth_method == AuthMethod::PrivateKeyJwt;
-        if keys == self.jwks.is_empty() {
+        // A client of workloads needs no key of its own.
+        let needs_keys = keys && self.workloads.is_empty();
+        if needs_keys && self.jwks.is_empty() || !keys && !self.jwks.is_empty() {
             let message = if keys {
-                "A client with private_key_jwt needs public keys (jwks)."
+                "A client with private_key_jwt needs public keys (jwks), or rules for workloads (workloads)."
             } else {
                 "Public keys (jwks) are only for a client with private_key_jwt."
             };
@@ -87,6 +91,24 @@ impl ClientMetadata {
         if !self.admin_scopes.is_empty() && self.is_fapi2() {
             let message = "The tokens of a client with the profile fapi2 are bound to a key (DPoP), which \
                            /v1/admin does not support.";
+            found.note(field, "not_for_this_profile", message);
+        }
+    }
+
+    fn check_workloads(&self, found: &mut Found) {
+        let field = "workloads";
+        if self.workloads.is_empty() {
+            return;
+        }
+        if self.workloads.len() > MAX_RULES {
+            found.note(field, "too_many", "At most 32.");
+        }
+        if self.auth_method == AuthMethod::None {
+            let message = "A client that does not authenticate has no rules for workloads.";
+            found.note(field, "not_for_this_type", message);
+        }
+        if self.is_fapi2() {
+            let message = "A client with the profile fapi2 authenticates with a key of its own.";
             found.note(field, "not_for_this_profile", message);
         }
     }

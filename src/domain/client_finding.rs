@@ -1,8 +1,8 @@
 //! Findings about requests of a registered client, for operators.
 //!
 //! Owns the kinds of findings and how many are kept; `finding_explanation` explains them. A finding never contains
-//! a secret, a user or free text of a request, only a scope, an API or a redirect URI without its query, each
-//! shortened.
+//! a secret, a user or free text of a request, only a scope, an API, a redirect URI without its query, or a claim of a
+//! genuine token of a trusted issuer, each shortened.
 
 use crate::base::{TimeSpan, Timestamp};
 use crate::text_enum;
@@ -34,6 +34,8 @@ text_enum! {
         WrongMethod = "wrong_method",
         /// An assertion that does not authenticate the client.
         AssertionRefused = "assertion_refused",
+        /// A token of another issuer that does not authenticate the client as a workload.
+        WorkloadRefused = "workload_refused",
         /// A refresh token, code or other grant that is invalid.
         InvalidGrant = "invalid_grant",
         /// A grant that the client is not registered for.
@@ -54,7 +56,8 @@ pub struct FindingKey {
     pub endpoint: String,
     /// A [`FindingCode`] or another error code of OAuth.
     pub code: String,
-    /// A scope, an API, a redirect URI, a grant, a method or a fixed sentence; empty for findings that are summed.
+    /// A scope, an API, a redirect URI, a grant, a method, a claim of a workload or a fixed sentence; empty for findings
+    /// that are summed.
     pub detail: String,
 }
 

@@ -10,6 +10,7 @@ use super::permission::is_admin_scope;
 use super::redirect;
 use super::scope;
 use super::shell_word;
+use super::workload::token::TokenFlaw;
 use super::{oidc, outcome::quotable};
 
 /// A sentence about a finding, and the command or change that fixes it, if any.
@@ -61,6 +62,7 @@ pub fn explain(key: &FindingKey, client: &Client, apis: &[&Api]) -> Explanation 
                 .to_owned(),
             of.update(" --jwks-file FILE"),
         ),
+        Ok(FindingCode::WorkloadRefused) => of.workload(),
         Ok(FindingCode::UnauthorizedClient) => of.grant(),
         Ok(FindingCode::InvalidScope) if is_word(&key.detail) => {
             of.scope("was requested, and the whole request was refused")
@@ -176,6 +178,56 @@ impl Explained<'_> {
                 )
             }
         }
+    }
+
+    /// The detail is the name of the issuer, and what was wrong: a flaw of the token, or the first claim that differed.
+    fn workload(&self) -> Explanation {
+        let (issuer, said) = self.detail.split_once(": ").unwrap_or(("?", self.detail));
+        let issuer = quotable(issuer);
+        if let Some((claim, found)) = said.split_once('=') {
+            let (claim, found) = (quotable(claim), quotable(found));
+            let found = if found.is_empty() {
+                "is not there".to_owned()
+            } else {
+                format!("is \"{found}\"")
+            };
+            return Explanation::new(
+                format!(
+                    "A workload of {issuer} presented a genuine token that no rule of the client matches: {claim} {found}. \
+                     Change the rules only if the workload is meant."
+                ),
+                self.command("show"),
+            );
+        }
+        let why = match said.parse::<TokenFlaw>() {
+            Ok(TokenFlaw::UnknownIssuer) => {
+                "no trusted issuer has the iss of the token. See signet trust list"
+            }
+            Ok(TokenFlaw::Audience) => "aud of the token is not exactly the issuer of this server",
+            Ok(TokenFlaw::Expired) => "the token has expired",
+            Ok(TokenFlaw::NotYet) => "the token is not valid yet: compare the clocks",
+            Ok(TokenFlaw::Times) => "iat or exp of the token is missing",
+            Ok(TokenFlaw::TooLong) => {
+                "the token lives longer than tokens of the issuer may (signet trust show)"
+            }
+            Ok(TokenFlaw::NoId) => "the token has no jti, and tokens of the issuer count once",
+            Ok(TokenFlaw::Replayed) => {
+                "the token was presented before, and tokens of the issuer count once"
+            }
+            Ok(TokenFlaw::NoKeys) => {
+                "the keys of the issuer could not be fetched. The log of the server says why"
+            }
+            Ok(TokenFlaw::Signature) => "no key of the issuer made the signature",
+            Ok(TokenFlaw::Algorithm) => "the issuer may not sign with the algorithm of the token",
+            Ok(TokenFlaw::Type) => "typ of the token is that of another kind of token",
+            Ok(TokenFlaw::Malformed) => {
+                "the assertion is no signed token that this server verifies"
+            }
+            Err(_) if said == "ambiguous" => "the rules of another client match the same token",
+            Err(_) if said == "no_rule" => "the client has no rule for the issuer",
+            Err(_) => "further tokens of workloads were refused",
+        };
+        Explanation::new(format!("A workload ({issuer}) was refused: {why}."), None)
     }
 
     fn grant(&self) -> Explanation {

@@ -8,6 +8,7 @@ use std::borrow::Borrow;
 
 use crate::base::Timestamp;
 
+use super::api_key::ApiKey;
 use super::client::Client;
 use super::session::{EndReason, Session};
 use super::user::User;
@@ -82,6 +83,15 @@ pub enum Inactive {
         /// Since when.
         since: Timestamp,
     },
+    /// The API key was revoked by its user or an administrator.
+    KeyRevoked {
+        /// When.
+        at: Timestamp,
+    },
+    /// The API key reached the end of its life.
+    KeyExpired,
+    /// There is no API of the identifier, or another one was registered under it later.
+    ApiGone,
     /// The name belongs to another client, which was registered later.
     ClientReplaced {
         /// When.
@@ -130,6 +140,43 @@ pub fn active_session<S: Borrow<Session>>(
     match reason {
         Some(reason) => Err(reason),
         None => Ok(ActiveSession { session }),
+    }
+}
+
+/// An API key that counts, and whose user and API do. Only [`active_key`] makes one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActiveKey {
+    key: ApiKey,
+}
+
+impl ActiveKey {
+    /// The key.
+    #[must_use]
+    pub const fn key(&self) -> &ApiKey {
+        &self.key
+    }
+}
+
+/// Whether `key` counts at `now`. `api_since` is since when the identifier of its API is that API's own; none where
+/// there is no such API.
+///
+/// # Errors
+/// Says why it does not count.
+pub fn active_key(
+    key: ApiKey,
+    user: UserState,
+    api_since: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<ActiveKey, Inactive> {
+    let revoked = key.revoked_at.map(|at| Inactive::KeyRevoked { at });
+    let is_gone = api_since.is_none_or(|since| since > key.created_at);
+    let reason = revoked
+        .or_else(|| inactive_user(user, Some(key.user_epoch)).next())
+        .or_else(|| (key.expires_at <= now).then_some(Inactive::KeyExpired))
+        .or_else(|| is_gone.then_some(Inactive::ApiGone));
+    match reason {
+        Some(reason) => Err(reason),
+        None => Ok(ActiveKey { key }),
     }
 }
 

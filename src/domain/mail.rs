@@ -39,6 +39,8 @@ text_enum! {
         FactorRemoved = "factor_removed",
         /// Tells a user that an administrator removed second factors.
         FactorsReset = "factors_reset",
+        /// Tells a user that an API key was made.
+        ApiKeyCreated = "api_key_created",
         /// Tells a user that the recovery codes were replaced.
         RecoveryCodesRenewed = "recovery_codes_renewed",
         /// Tells a user that a recovery code was used up.
@@ -133,6 +135,11 @@ pub enum MailContent {
         /// When.
         at: Timestamp,
     },
+    /// Tells a user that an API key was made.
+    ApiKeyCreated {
+        /// When.
+        at: Timestamp,
+    },
     /// Tells a user that the recovery codes were replaced.
     RecoveryCodesRenewed {
         /// When.
@@ -221,6 +228,7 @@ impl MailContent {
             Self::FactorAdded { .. } => MailKind::FactorAdded,
             Self::FactorRemoved { .. } => MailKind::FactorRemoved,
             Self::FactorsReset { .. } => MailKind::FactorsReset,
+            Self::ApiKeyCreated { .. } => MailKind::ApiKeyCreated,
             Self::RecoveryCodesRenewed { .. } => MailKind::RecoveryCodesRenewed,
             Self::RecoveryCodeUsed { .. } => MailKind::RecoveryCodeUsed,
             Self::SecondFactorLimit { .. } => MailKind::SecondFactorLimit,
@@ -279,6 +287,7 @@ mod tests {
             MailContent::FactorAdded { at, factor },
             MailContent::FactorRemoved { at, factor },
             MailContent::FactorsReset { at },
+            MailContent::ApiKeyCreated { at },
             MailContent::RecoveryCodesRenewed { at },
             MailContent::RecoveryCodeUsed { at, left: 9 },
             MailContent::SecondFactorLimit { at },

@@ -79,6 +79,8 @@ text_enum! {
         Setup = "setup_address",
         /// Failed authentications of one registered client, or of all names that no client has.
         ClientAuth = "client_address",
+        /// API keys that do not exist or work no longer.
+        ApiKey = "api_key",
         /// Requests of a new password for any address, because each is stored for a while.
         Recovery = "recovery_address",
         /// Views of and attempts at mailed links.
@@ -109,7 +111,9 @@ impl RateLimit {
     #[must_use]
     pub const fn bucket(self) -> Bucket {
         match self {
-            Self::Login | Self::ClientAuth => Bucket::new(60, TimeSpan::from_secs(2)),
+            Self::Login | Self::ClientAuth | Self::ApiKey => {
+                Bucket::new(60, TimeSpan::from_secs(2))
+            }
             Self::Recovery | Self::Registration | Self::LoginLookup => {
                 Bucket::new(30, TimeSpan::from_secs(10))
             }
@@ -135,6 +139,9 @@ impl RateLimit {
     pub const fn bounds_unknown_addresses(self) -> bool {
         match self {
             Self::Login | Self::Setup | Self::ClientAuth | Self::Link => false,
+            // Each failure is recorded.
+            Self::ApiKey => true,
+
             Self::Registration
             | Self::Recovery
             | Self::UserCode

@@ -39,6 +39,8 @@ text_enum! {
         InvitationOver = "invitation_over",
         /// The factor is the last one of an account that needs one.
         LastFactor = "last_factor",
+        /// There is no room for another API key.
+        ApiKeysFull = "api_keys_full",
         /// The login name that an administrator typed is not that of the user.
         LoginTypedWrong = "login_typed_wrong",
         /// Recovery codes were requested for an account without second factors.
@@ -143,6 +145,9 @@ impl Reason {
             Self::PasskeyOnly => {
                 "The second factor of this account is a passkey, but a password reset needs a code. Sign in with the \
                  passkey. If you have lost it, ask an administrator to remove it, then start again."
+            }
+            Self::ApiKeysFull => {
+                "The account has 20 API keys, which is the most. Revoke one first."
             }
             Self::PasskeysFull => {
                 "This passkey is already stored, or the account has the maximum of 10 passkeys. Remove one first."

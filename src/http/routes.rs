@@ -159,6 +159,11 @@ routes! {
         GET Anyone ui::own_data::get_delete => page,
         POST Anyone ui::own_data::post_delete => page,
     }
+    "/account/keys" {
+        GET Anyone ui::api_keys::get => page,
+        POST Anyone ui::api_keys::post => page,
+    }
+    "/account/keys/revoke" { POST Anyone ui::api_keys::post_revoke => page }
     "/account/security" { GET Anyone ui::security::get => page }
     "/account/security/totp" {
         GET Anyone ui::security::setup => page,
@@ -179,6 +184,10 @@ routes! {
     "/admin/users/{id}" { GET Anyone users::one::get => page }
     "/admin/users/{id}/why" { GET Anyone users::why::of_user => page }
     "/admin/users/{id}/token" { GET Anyone users::preview::get => page }
+    "/admin/users/{id}/keys/{key_id}/revoke" {
+        GET Anyone users::api_keys::get_revoke => page,
+        POST Anyone users::api_keys::post_revoke => page,
+    }
     "/admin/users/{id}/{action}" { GET Anyone users::actions::get => page, POST Anyone users::actions::post => page }
     "/admin/why" { GET Anyone users::why::of_login => page }
     "/admin/sessions" { GET Anyone console::sessions::list => page }
@@ -265,6 +274,12 @@ routes! {
         DELETE Bearer api::factors::remove => factors::REMOVE,
     }
 
+    "/v1/api-keys" {
+        GET Bearer api::api_keys::list => api_keys::LIST,
+        POST Bearer api::api_keys::create => api_keys::CREATE,
+    }
+    "/v1/api-keys/{key_id}" { DELETE Bearer api::api_keys::revoke => api_keys::REVOKE }
+
     // Administration.
     "/v1/admin/users" {
         GET Admin(ReadUsers) api::admin_user_search::list => users::LIST,
@@ -297,6 +312,12 @@ routes! {
     }
     "/v1/admin/users/{id}/factors/{factor_id}" {
         DELETE Admin(ResetFactors) api::admin_factors::remove => factors::REMOVE_OF_USER,
+    }
+    "/v1/admin/users/{id}/api-keys" {
+        GET Admin(ReadUsers) api::api_keys::list_of_user => api_keys::LIST_OF_USER,
+    }
+    "/v1/admin/users/{id}/api-keys/{key_id}" {
+        DELETE Admin(RevokeApiKey) api::api_keys::revoke_of_user => api_keys::REVOKE_OF_USER,
     }
     "/v1/admin/users/{id}/token-preview" {
         GET Admin(PreviewToken) api::admin_users::token_preview => users::PREVIEW_TOKEN,
@@ -341,6 +362,14 @@ routes! {
     }
     "/v1/admin/clients/{client_id}/why" {
         GET Admin(ReadClients) api::admin_client_why::get => client_report::EXPLAIN,
+    }
+    "/v1/admin/trusted-issuers" {
+        GET Admin(ReadTrustedIssuers) api::admin_trusted_issuers::list => trusted_issuers::LIST,
+        POST Admin(AddTrustedIssuer) api::admin_trusted_issuers::add => trusted_issuers::ADD,
+    }
+    "/v1/admin/trusted-issuers/{name}" {
+        GET Admin(ReadTrustedIssuers) api::admin_trusted_issuers::show => trusted_issuers::SHOW,
+        DELETE Admin(RemoveTrustedIssuer) api::admin_trusted_issuers::remove => trusted_issuers::REMOVE,
     }
     "/v1/admin/keys" { GET Admin(ReadKeys) api::admin_keys::list => keys::LIST }
     "/v1/admin/keys/rotate" { POST Admin(RotateKeys) api::admin_keys::rotate => keys::ROTATE }

@@ -26,6 +26,7 @@ use crate::store::{
     sessions, users,
 };
 
+use super::api_keys::{self, ListedKey};
 use super::browser_login::{self, SignedInBrowser};
 use super::current_login::{BrowserCookies, CurrentLogin, session_hash};
 use super::logout_notices::{self, Fate, everything_of};
@@ -41,6 +42,8 @@ pub struct Overview {
     pub consents: Vec<Consent>,
     /// How many recovery codes are left, where a second factor is enrolled.
     pub recovery_codes: Option<i64>,
+    /// The API keys, newest first.
+    pub keys: Vec<ListedKey>,
 }
 
 /// A new cookie for the sign-in in this browser with the same expiry, and its stored hash.
@@ -110,7 +113,9 @@ pub async fn overview(
     shown: Shown,
     now: Timestamp,
 ) -> Result<Overview, Failure> {
-    let (user, mut reader) = (here.user.id, app.db.reader().await?);
+    let user = here.user.id;
+    let keys = api_keys::list(app.clone(), user, now).await?;
+    let mut reader = app.db.reader().await?;
     let mut consents = consents::of_user(&mut reader, user).await?;
     consents.retain(|consent| {
         let client = app.client(&consent.client_id);
@@ -121,6 +126,7 @@ pub async fn overview(
     let recovery_codes =
         if has_factors { Some(recovery_codes::left(&mut reader, user).await?) } else { None };
     Ok(Overview {
+        keys,
         recovery_codes,
         browsers: match shown.browsers {
             Part::From(after) => {

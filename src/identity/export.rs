@@ -15,6 +15,7 @@ use crate::domain::user::User;
 use crate::store::consents::{self, Consent};
 use crate::store::{user_language, users};
 
+use super::api_keys::{self, ListedKey};
 use super::bearer::invalid_token;
 use super::email_change;
 use super::factors::{self, Overview};
@@ -38,6 +39,8 @@ pub struct Export {
     pub language: Option<String>,
     /// The second factors.
     pub factors: Overview,
+    /// The API keys.
+    pub keys: Vec<ListedKey>,
     /// The live sessions and sign-ins at the pages.
     pub sessions: Vec<LoggedIn>,
     /// The consents.
@@ -82,6 +85,7 @@ pub async fn export(app: App, signed_in: SignedIn, info: RequestInfo) -> Result<
         pending_email: email_change::pending(&app, id, now).await?,
         language,
         factors: factors::overview(app.clone(), id).await?,
+        keys: api_keys::list(app.clone(), id, now).await?,
         is_complete: sessions.next.is_none() && history.next.is_none(),
         sessions: sessions.rows,
         consents,

@@ -8,12 +8,14 @@ use uuid::Uuid;
 
 use crate::app::{App, AuditedTx};
 use crate::base::Timestamp;
-use crate::base::id::{NoticeId, SessionId, UserId};
+use crate::base::id::{ApiKeyId, NoticeId, SessionId, UserId};
+use crate::domain::api_key::{ApiKey, TOKEN_LIFE};
 use crate::domain::outcome::Fault;
 use crate::store::logout_fanouts::{self, Fanout};
 use crate::store::logout_notices::{self, Notice};
+use crate::store::revocations::Revoked;
 use crate::store::sessions::end::{self, EndedSession, EpochPage};
-use crate::store::{Tx, mailed_codes, revocations, users};
+use crate::store::{Tx, api_keys, mailed_codes, revocations, users};
 
 /// The most clients that are written into the outbox in one transaction.
 pub const BATCH: i64 = 500;
@@ -50,6 +52,7 @@ pub struct Everything {
     user: UserId,
     epoch: i64,
     with_valid_tokens: Vec<(SessionId, Timestamp)>,
+    used_keys: Vec<ApiKeyId>,
     of_clients: Option<Vec<EndedSession>>,
 }
 
@@ -76,6 +79,7 @@ pub async fn everything_of(
     let Some(epoch) = users::hold_any(tx, user).await? else { return Ok(None) };
     let (inner, context) = tx.for_ending();
     let with_valid_tokens = end::with_valid_tokens(inner, user, epoch, &context).await?;
+    let used_keys = api_keys::used_since(inner, user, epoch, earliest_use(now)).await?;
     let mut of_clients = None;
     if fate == Fate::MayBeDeleted {
         let mut all = Vec::new();
@@ -89,7 +93,20 @@ pub async fn everything_of(
         }
         of_clients = Some(all);
     }
-    Ok(Some(Everything { user, epoch, with_valid_tokens, of_clients }))
+    Ok(Some(Everything { user, epoch, with_valid_tokens, used_keys, of_clients }))
+}
+
+/// The hour of the earliest use of an API key for which a token may still be valid.
+fn earliest_use(now: Timestamp) -> Timestamp {
+    ApiKey::hour_of(now - TOKEN_LIFE - revocations::LEEWAY)
+}
+
+/// Writes, for services that verify offline, that the tokens given for an API key count no longer.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn key_ended(tx: &mut Tx, key: ApiKeyId, now: Timestamp) -> Result<(), Fault> {
+    revocations::insert(tx, Revoked::Token(&key.to_string()), now, now + TOKEN_LIFE).await
 }
 
 impl Everything {
@@ -102,6 +119,9 @@ impl Everything {
         mailed_codes::void_of_user(tx, self.user).await?;
         self.with_valid_tokens.retain(|(session, _)| Some(*session) != kept);
         revocations::insert_sessions(tx, &self.with_valid_tokens, now).await?;
+        for key in &self.used_keys {
+            key_ended(tx, *key, now).await?;
+        }
         if let Some(ended) = self.of_clients {
             return tell(&app, tx, &ended, now).await;
         }

@@ -7,6 +7,7 @@ pub mod account;
 mod account_networks;
 pub mod administrator;
 pub mod admission;
+pub mod api_keys;
 mod attempt_names;
 pub mod authenticate;
 pub mod authentication;

@@ -31,6 +31,8 @@ pub enum Notification {
     FactorRemoved(FactorKind),
     /// An administrator removed one second factor or all of them.
     FactorsReset,
+    /// The user made an API key.
+    ApiKeyCreated,
     /// The user replaced the recovery codes.
     RecoveryCodesRenewed,
     /// A recovery code was used; this many are left.
@@ -64,6 +66,7 @@ impl Notification {
             Self::FactorAdded(factor) => MailContent::FactorAdded { at, factor },
             Self::FactorRemoved(factor) => MailContent::FactorRemoved { at, factor },
             Self::FactorsReset => MailContent::FactorsReset { at },
+            Self::ApiKeyCreated => MailContent::ApiKeyCreated { at },
             Self::RecoveryCodesRenewed => MailContent::RecoveryCodesRenewed { at },
             Self::RecoveryCodeUsed(left) => MailContent::RecoveryCodeUsed { at, left },
             Self::SecondFactorLimit => MailContent::SecondFactorLimit { at },

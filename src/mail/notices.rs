@@ -73,6 +73,10 @@ impl Notice {
                 frame.t("mail.recovery_codes_renewed.subject"),
                 [when("mail.recovery_codes_renewed.text", at), not_you()],
             ),
+            MailContent::ApiKeyCreated { at } => Self::new(
+                frame.t("mail.api_key_created.subject"),
+                [when("mail.api_key_created.text", at), not_you()],
+            ),
             MailContent::RecoveryCodeUsed { at, left } => Self::new(
                 frame.t("mail.recovery_code_used.subject"),
                 [when("mail.recovery_code_used.text", at), codes_left(frame, *left), not_you()],

@@ -26,6 +26,7 @@ fn every_mail_says_the_same_in_both_forms_and_every_language() {
         MailContent::Invitation(link()),
         MailContent::RecoveryUsed { at },
         MailContent::FactorsReset { at },
+        MailContent::ApiKeyCreated { at },
         MailContent::RecoveryCodesRenewed { at },
         MailContent::SecondFactorLimit { at },
         MailContent::SecondFactorMissing { at },

@@ -16,8 +16,10 @@ use crate::domain::outcome::{Failure, Refusal, quotable};
 use super::params::{Params, invalid};
 use super::replay::{self, Counted};
 
-/// The only `client_assertion_type`.
+/// The `client_assertion_type` of a JWT.
 const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+/// That of a JWT-SVID (draft-ietf-oauth-spiffe-client-auth §3.1); only another issuer makes one.
+const SPIFFE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe";
 /// The path of the token endpoint.
 const TOKEN_PATH: &str = "/oauth2/token";
 /// How far ahead the end of an assertion may lie.
@@ -32,6 +34,25 @@ pub struct Assertion {
     /// The path of the endpoint that it was sent to.
     path: &'static str,
     token: String,
+}
+
+/// A token of another issuer that is presented as the assertion of a client.
+pub struct Foreign {
+    /// The client that the request names.
+    pub client_id: String,
+    /// The token.
+    pub token: String,
+}
+
+/// The token of another issuer among the parameters of a request that names its client. None where there is none: an
+/// assertion that a client made itself says its `client_id` as `iss`.
+pub fn foreign(params: &Params) -> Option<Foreign> {
+    let kind = params.get("client_assertion_type")?;
+    let (token, client_id) = (params.get("client_assertion")?, params.get("client_id")?);
+    let jwt = ExternalJwt::read(token)?;
+    let is_own = jwt.text("iss") == Some(client_id);
+    let is_foreign = kind == SPIFFE || (kind == TYPE && !is_own);
+    is_foreign.then(|| Foreign { client_id: client_id.to_owned(), token: token.to_owned() })
 }
 
 /// Reads the assertion among the parameters of a request to `path`.

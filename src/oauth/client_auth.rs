@@ -14,8 +14,9 @@ use crate::app::limits::Subject;
 use crate::base::Timestamp;
 use crate::crypto::digest::{constant_time_eq, token_hash};
 use crate::domain::audit::{Event, EventKind, Origin};
-use crate::domain::client::{AuthMethod, Client};
+use crate::domain::client::{AuthMethod, BUILT_IN, Client, ClientMetadata, ClientType};
 use crate::domain::client_finding::FindingCode;
+use crate::domain::grant_type::GrantInfo;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::rate_limit::RateLimit;
@@ -25,6 +26,7 @@ use crate::metrics::Metrics;
 use super::client_assertion::{self, Assertion};
 use super::findings::note_code;
 use super::params::{Params, invalid};
+use super::workload;
 
 /// The longest accepted `Authorization` header, in bytes.
 const MAX_HEADER: usize = 4 * 1024;
@@ -40,14 +42,49 @@ pub struct Call<'a> {
 
 /// A client that has authenticated, as far as its kind can.
 #[derive(Debug, Clone)]
-pub struct AuthenticatedClient(Arc<Client>);
+pub struct AuthenticatedClient {
+    client: Arc<Client>,
+    not_after: Option<Timestamp>,
+}
 
 impl AuthenticatedClient {
+    /// The built-in client, for a grant to a user's own key: no application is part of it.
+    pub(super) fn built_in(app: &App, grant: GrantInfo) -> Self {
+        let name = app.config.brand.name.clone();
+        let mut metadata = ClientMetadata::new(name, ClientType::Native, &[]);
+        metadata.grant_types = vec![grant.name.to_owned()];
+        let since = Timestamp::from_millis(0);
+        let client = Arc::new(Client::new(BUILT_IN.to_owned(), metadata, since));
+        Self { client, not_after: None }
+    }
+
+    /// A client that has authenticated for as long as it likes.
+    const fn of(client: Arc<Client>) -> Self {
+        Self { client, not_after: None }
+    }
+
+    /// The client that the bearer of a token is, which expires at `expires`.
+    pub(super) const fn of_workload(client: Arc<Client>, expires: Timestamp) -> Self {
+        Self { client, not_after: Some(expires) }
+    }
+
     /// The client.
     #[must_use]
     pub const fn client(&self) -> &Arc<Client> {
-        &self.0
+        &self.client
     }
+
+    /// When a token that it gets in its own name ends in any case.
+    #[must_use]
+    pub const fn not_after(&self) -> Option<Timestamp> {
+        self.not_after
+    }
+}
+
+/// Whether a request names no client, in no way.
+pub(super) fn names_no_client(authorization: Option<&str>, params: &Params) -> bool {
+    let names = ["client_id", "client_secret", "client_assertion", "client_assertion_type"];
+    authorization.is_none() && names.iter().all(|name| params.get(name).is_none())
 }
 
 /// How a client presents itself.
@@ -58,21 +95,27 @@ enum Presented {
     Secret { client_id: String, secret: String, method: AuthMethod },
     /// With a token it made.
     Assertion(Assertion),
+    /// With a token that another issuer made for it.
+    Workload { client_id: String, token: String },
 }
 
 impl Presented {
     fn client_id(&self) -> &str {
         match self {
-            Self::Name { client_id } | Self::Secret { client_id, .. } => client_id,
+            Self::Name { client_id }
+            | Self::Secret { client_id, .. }
+            | Self::Workload { client_id, .. } => client_id,
             Self::Assertion(assertion) => &assertion.client_id,
         }
     }
 
-    const fn method(&self) -> AuthMethod {
+    /// The method, as clients are registered for it. Rules for workloads are beside it.
+    const fn method(&self) -> Option<AuthMethod> {
         match self {
-            Self::Name { .. } => AuthMethod::None,
-            Self::Secret { method, .. } => *method,
-            Self::Assertion(_) => AuthMethod::PrivateKeyJwt,
+            Self::Name { .. } => Some(AuthMethod::None),
+            Self::Secret { method, .. } => Some(*method),
+            Self::Assertion(_) => Some(AuthMethod::PrivateKeyJwt),
+            Self::Workload { .. } => None,
         }
     }
 }
@@ -115,10 +158,13 @@ pub async fn authenticate_client(
     now: Timestamp,
 ) -> Result<AuthenticatedClient, Failure> {
     let presented = present(call, params);
-    let method = presented.as_ref().ok().map(Presented::method);
+    let method = presented.as_ref().ok().and_then(Presented::method);
     let named = presented.as_ref().ok().and_then(|presented| app.client(presented.client_id()));
     let outcome = match presented {
-        Ok(presented) => check(app, presented, now).await,
+        Ok(Presented::Workload { client_id, token }) => {
+            by_workload(app, &client_id, (&token, call.path), origin, now).await
+        }
+        Ok(presented) => check(app, presented, now).await.map(AuthenticatedClient::of),
         Err(refusal) => Err(refusal.into()),
     };
     if let Err(Failure::Refused(refusal)) = &outcome
@@ -130,7 +176,36 @@ pub async fn authenticate_client(
         }
         record(app, named.as_deref(), origin, now).await?;
     }
-    outcome.map(AuthenticatedClient)
+    outcome
+}
+
+/// Counts and records a failure that names `named`, or no client.
+///
+/// # Errors
+/// Too many failures; faults.
+pub(super) async fn note_failure(
+    app: &App,
+    named: Option<&Client>,
+    origin: &Origin,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    count_failure(app, named, origin)?;
+    record(app, named, origin, now).await
+}
+
+/// The client that the bearer of another issuer's token is.
+async fn by_workload(
+    app: &App,
+    client_id: &str,
+    presented: (&str, &'static str),
+    origin: &Origin,
+    now: Timestamp,
+) -> Result<AuthenticatedClient, Failure> {
+    let client = app.client_or_reload(client_id).await?.ok_or_else(refused)?;
+    let matched = workload::authenticate(app, &client, presented, now).await?;
+    let matched = matched.ok_or_else(refused)?;
+    matched.record(app, &client, origin, now).await?;
+    Ok(AuthenticatedClient::of_workload(client, matched.expires))
 }
 
 /// Why the authentication of `client` failed.
@@ -204,6 +279,9 @@ fn present(call: Call<'_>, params: &Params) -> Result<Presented, Refusal> {
             false => Presented::Secret { client_id, secret, method: AuthMethod::Basic },
         });
     }
+    if let Some(workload) = client_assertion::foreign(params) {
+        return Ok(Presented::Workload { client_id: workload.client_id, token: workload.token });
+    }
     if asserted {
         return client_assertion::read(params, path).map(Presented::Assertion);
     }
@@ -263,6 +341,8 @@ async fn check(app: &App, presented: Presented, now: Timestamp) -> Result<Arc<Cl
                 None => Err(other.map_or_else(refused, |client| wrong_method(&client)).into()),
             }
         }
+        // `authenticate_client` has taken it.
+        Presented::Workload { .. } => Err(refused().into()),
         Presented::Assertion(assertion) => {
             let client = app.client_or_reload(&assertion.client_id).await?.ok_or_else(refused)?;
             if client.metadata.auth_method != AuthMethod::PrivateKeyJwt {

@@ -4,15 +4,21 @@
 //! request, which a client could have sent. The one exception is a DPoP proof, whose method and address only a
 //! trusted proxy can supply.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::app::App;
 use crate::app::cache::Audience;
+use crate::app::{App, AuditedTx};
 use crate::base::Timestamp;
+use crate::domain::api_key::ApiKey;
+use crate::domain::client::BUILT_IN;
 use crate::domain::forward_auth::{Missing, Requirement};
 use crate::domain::outcome::Failure;
+use crate::domain::request_info::RequestInfo;
 use crate::domain::scope::Scopes;
 use crate::domain::token_diagnosis::TokenCode;
+use crate::store::api_keys;
+use crate::tokens::api_key::{self, KeyRefusal};
 use crate::tokens::validate::{self, ActiveToken, Source, VerifyError};
 use crate::tokens::{identity, rejection};
 
@@ -28,6 +34,8 @@ pub struct Presented {
     pub token: String,
     /// Whether it was presented as a bound token (`Authorization: DPoP`).
     pub as_bound: bool,
+    /// Where the request came from, as far as the gateway may say it.
+    pub address: Option<IpAddr>,
     /// The proof, if a trusted proxy describes its request.
     pub proof: Option<Proof>,
 }
@@ -80,6 +88,9 @@ pub async fn check(
     presented: &Presented,
     now: Timestamp,
 ) -> Result<Result<Identity, Denial>, Failure> {
+    if api_key::is_api_key(&presented.token) && !presented.as_bound {
+        return by_key(app, audience, requirement, presented, now).await;
+    }
     let expected = audience.target.audience().unwrap_or(app.issuer());
     let invalid = || Denial::Invalid(rejection::code_of(app, &presented.token, expected, now));
     // Verified first without the database, so that an invalid token costs no statement.
@@ -101,7 +112,8 @@ pub async fn check(
     if let Some(missing) = requirement.missing(&scopes, &roles) {
         return Ok(Err(Denial::Missing(missing)));
     }
-    let token = identity::identity_token(app, &presented.token, &active, now)?;
+    let caller = identity::Caller::of_token(&active);
+    let token = identity::identity_token(app, &presented.token, &caller, now)?;
     Ok(Ok(Identity {
         token,
         subject: claims.sub.clone(),
@@ -111,11 +123,64 @@ pub async fn check(
     }))
 }
 
+/// The same for an API key of a user, which the gateway passes on as it came: the service behind it sees the identity
+/// token alone. No failure is counted: the gateway is one address, and a key cannot be guessed.
+async fn by_key(
+    app: &App,
+    audience: &Audience,
+    requirement: &Requirement,
+    presented: &Presented,
+    now: Timestamp,
+) -> Result<Result<Identity, Denial>, Failure> {
+    let found = api_key::require_active_key(app, &presented.token, presented.address, now).await?;
+    let active = match found {
+        Ok(active) => active,
+        Err(KeyRefusal::Unknown) => return Ok(Err(Denial::Invalid(TokenCode::ApiKey))),
+        Err(KeyRefusal::Inactive(_) | KeyRefusal::Network) => return Ok(Err(Denial::Ended)),
+    };
+    if audience.target.audience() != Some(&active.key().audience) {
+        return Ok(Err(Denial::Invalid(TokenCode::WrongAudience)));
+    }
+    let asks = audience.target.rules().has_claim(ROLES_CLAIM);
+    let roles = if asks { active.user().subject().token_roles() } else { Vec::new() };
+    if let Some(missing) = requirement.missing(active.scopes(), &roles) {
+        return Ok(Err(Denial::Missing(missing)));
+    }
+    let caller = identity::Caller::of_key(&active);
+    let token = identity::identity_token(app, &presented.token, &caller, now)?;
+    note_use(app, active.key(), now).await;
+    Ok(Ok(Identity {
+        token,
+        subject: active.sub().to_owned(),
+        client_id: BUILT_IN.to_owned(),
+        scope: active.scope().to_owned(),
+        roles,
+    }))
+}
+
+/// A use that cannot be noted is no reason to refuse a request.
+async fn note_use(app: &App, key: &ApiKey, now: Timestamp) {
+    let hour = ApiKey::hour_of(now);
+    if key.last_used_at.is_some_and(|last| last >= hour) {
+        return;
+    }
+    let (unit, id) = (app.clone(), key.id);
+    let noted = app.run_to_completion(async move {
+        let info = RequestInfo::system(unit.now());
+        let write =
+            async |tx: &mut AuditedTx| Ok(api_keys::note_use(tx, id, hour).await.map(drop)?);
+        unit.transaction_or_nothing(&info, write).await
+    });
+    if let Err(failure) = noted.await {
+        tracing::warn!(?failure, "the use of an API key was not noted");
+    }
+}
+
 /// The roles of the user, if the API requests them. Otherwise any client could learn them with its token.
 fn roles_of(active: &ActiveToken) -> Vec<String> {
     let asks = active.audience().target.rules().has_claim(ROLES_CLAIM);
-    match active.session() {
-        Some((_, user)) if asks => user.subject().token_roles(),
+    match active.user() {
+        Some(user) if asks => user.subject().token_roles(),
         _ => Vec::new(),
     }
 }

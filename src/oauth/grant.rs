@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::app::App;
 use crate::base::Timestamp;
-use crate::base::id::SessionId;
+use crate::base::id::{ApiKeyId, SessionId};
 use crate::domain::attributes::Subject;
 use crate::domain::audit::Origin;
 use crate::domain::authorization::SessionTerms;
@@ -43,6 +43,11 @@ pub trait Grant: Sized + Send + Clone {
     /// `invalid_request` when one is missing.
     fn parse(params: &Params) -> Result<Self, Refusal>;
 
+    /// How the client of the request is known.
+    fn identification(&self, _: &Params, _: Option<&str>) -> Identification {
+        Identification::Authentication
+    }
+
     /// Decides what the client gets. Refusals commit what was recorded, faults roll back. Anything done outside of
     /// the context's transaction may be repeated.
     ///
@@ -52,6 +57,16 @@ pub trait Grant: Sized + Send + Clone {
         self,
         context: &mut GrantContext<'_>,
     ) -> impl Future<Output = Result<GrantOutcome, Failure>> + Send;
+}
+
+/// How the client of a token request is known.
+pub enum Identification {
+    /// By client authentication; a public client by its name.
+    Authentication,
+    /// By this token of another issuer: it says which client the bearer is (RFC 7523 §2.1).
+    Assertion(String),
+    /// There is no application: a user's own key is presented, for which the built-in client stands.
+    UserKey,
 }
 
 /// The context of a grant.
@@ -108,7 +123,7 @@ pub enum GrantOutcome {
     },
     /// A token in the client's own name.
     Client(Narrowed),
-    /// A delegated token for the user of a session.
+    /// A token for the user of a session or an API key, held by this client.
     Delegated(Box<Delegation>),
 }
 
@@ -132,6 +147,8 @@ pub struct Delegation {
     pub parent: String,
     /// The kind of token that was issued.
     pub issued: &'static str,
+    /// The API key that vouches for the subject, if one does.
+    pub api_key: Option<ApiKeyId>,
 }
 
 impl<'a> GrantContext<'a> {
@@ -178,6 +195,12 @@ impl GrantContext<'_> {
     #[must_use]
     pub fn client(&self) -> &Client {
         self.client.client()
+    }
+
+    /// When a token that the client gets in its own name ends in any case.
+    #[must_use]
+    pub const fn not_after(&self) -> Option<Timestamp> {
+        self.client.not_after()
     }
 
     /// The key that the client has proved to hold, if any.

@@ -19,6 +19,7 @@ const RESOURCE: &str = "resource";
 /// Parameters that are hashed or decoded before use: their text is never stored, and errors in them have their own
 /// refusals.
 const HASHED: &[&str] = &[
+    "assertion",
     "client_assertion",
     "client_secret",
     "code",

@@ -49,6 +49,8 @@ text_enum! {
         Export = "export",
         /// Deleting the account.
         Delete = "delete",
+        /// Making an API key.
+        Keys = "keys",
         /// The web console of administrators.
         Console = "console",
     }

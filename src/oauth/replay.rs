@@ -1,4 +1,5 @@
-//! Replay protection: the `jti` of a client assertion or a DPoP proof is accepted once, in any process.
+//! Replay protection: the `jti` of a client assertion, a token of another issuer or a DPoP proof is accepted once, in
+//! any process.
 //!
 //! Owns the names under which ids are stored, so that the kinds do not collide.
 
@@ -22,6 +23,13 @@ pub enum Counted<'a> {
         /// The id.
         jti: &'a str,
     },
+    /// The `jti` of a token of another issuer.
+    Workload {
+        /// The issuer.
+        issuer: &'a str,
+        /// The id.
+        jti: &'a str,
+    },
     /// The `jti` of a proof with a key.
     Proof {
         /// The key's thumbprint.
@@ -35,12 +43,13 @@ impl Counted<'_> {
     /// The form in which it is stored.
     #[must_use]
     pub fn hash(&self) -> TokenHash {
-        // The parts before the last have no colon-separated form an attacker could shift: client ids
-        // and thumbprints are length-prefixed.
+        // The parts before the last have no colon-separated form an attacker could shift: client ids,
+        // issuers and thumbprints are length-prefixed.
         token_hash(&match self {
             Self::Assertion { client_id, jti } => {
                 format!("assertion:{}:{client_id}:{jti}", client_id.len())
             }
+            Self::Workload { issuer, jti } => format!("workload:{}:{issuer}:{jti}", issuer.len()),
             Self::Proof { jkt, jti } => format!("proof:{}:{jkt}:{jti}", jkt.len()),
         })
     }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::app::{App, Runs};
 use crate::base::Timestamp;
 use crate::domain::audit::Origin;
-use crate::domain::client::Client;
+use crate::domain::client::{BUILT_IN, Client};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Failure, Refusal};
 use crate::domain::rate_limit::RateLimit;
@@ -19,9 +19,9 @@ use crate::domain::user_agent::Device;
 use super::client_auth::{self, AuthenticatedClient, Call};
 use super::dpop::{self, Endpoint, Purpose};
 use super::findings::note_refusal;
-use super::grant::{Authenticated, Grant, GrantContext, GrantVisitor};
+use super::grant::{Authenticated, Grant, GrantContext, GrantVisitor, Identification};
 use super::params::Params;
-use super::{grants, rate_limits, security_profile, token_response};
+use super::{grants, rate_limits, security_profile, token_response, workload};
 use crate::tokens::issue::Tokens;
 
 /// A request to the token endpoint.
@@ -107,17 +107,25 @@ async fn handle<G: Grant>(
     let grant = G::parse(&request.params)?;
 
     // 2. Authenticate the client.
-    let client = client_auth::authenticate_client(
-        app,
-        Call { path: PATH, authorization: request.authorization.as_deref() },
-        &request.params,
-        &request.origin,
-        now,
-    )
-    .await?;
+    let authorization = request.authorization.as_deref();
+    let client = match grant.identification(&request.params, authorization) {
+        Identification::Authentication => {
+            let call = Call { path: PATH, authorization };
+            let (params, origin) = (&request.params, &request.origin);
+            client_auth::authenticate_client(app, call, params, origin, now).await?
+        }
+        Identification::Assertion(assertion) => {
+            let (asked, by) = ((&*assertion, PATH), (authorization, &request.params));
+            workload::identify(app, asked, by, &request.origin, now).await?
+        }
+        Identification::UserKey => AuthenticatedClient::built_in(app, G::INFO),
+    };
     let asking = Arc::clone(client.client());
     let outcome = authenticated(app, grant, client, request, now).await;
-    note_refusal(app, &asking, PATH, &outcome);
+    // The built-in client has no registration that could be wrong.
+    if asking.client_id != BUILT_IN {
+        note_refusal(app, &asking, PATH, &outcome);
+    }
     outcome
 }
 

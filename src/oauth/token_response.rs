@@ -3,7 +3,7 @@
 //! Owns which tokens are issued (RFC 6749 §5.1), and that a client gets no withdrawn scope. `tokens::issue` issues
 //! each of them.
 
-use crate::base::TimeSpan;
+use crate::base::{TimeSpan, Timestamp};
 use crate::domain::attributes::Subject;
 use crate::domain::claims::AccessTokenGrant;
 use crate::domain::client::IdTokenClaims;
@@ -49,7 +49,8 @@ pub(super) fn issue(context: &GrantContext<'_>, outcome: GrantOutcome) -> Result
                 scopes: scopes.scopes().clone(),
                 session: None,
                 life,
-                not_after: now + TimeSpan::from_days(1),
+                api_key: None,
+                not_after: until(context, now + TimeSpan::from_days(1)),
                 act: None,
                 jkt,
                 parent: None,
@@ -58,6 +59,11 @@ pub(super) fn issue(context: &GrantContext<'_>, outcome: GrantOutcome) -> Result
         }
         GrantOutcome::Delegated(delegation) => delegated(context, *delegation),
     }
+}
+
+/// When a token ends in any case: with what the client has authenticated by, if that ends.
+fn until(context: &GrantContext<'_>, not_after: Timestamp) -> Timestamp {
+    context.not_after().map_or(not_after, |until| until.min(not_after))
 }
 
 fn unknown_user() -> Fault {
@@ -91,15 +97,16 @@ fn for_session(
 
 fn delegated(context: &GrantContext<'_>, delegation: Delegation) -> Result<Tokens, Failure> {
     let (app, client, now) = (context.app, context.client(), context.now);
-    let Delegation {
-        session_claims, sub, subject, narrowed, not_after, act, parent, issued, ..
-    } = delegation;
+    let Delegation { session_claims, sub, subject, narrowed, act, parent, issued, api_key, .. } =
+        delegation;
+    let not_after = until(context, delegation.not_after);
     let entitled = AccessTokenGrant {
         sub,
         client_id: &client.client_id,
         audience: narrowed.audience.as_deref(),
         scopes: narrowed.scopes.scopes().clone(),
         session: session_claims,
+        api_key,
         life: client.metadata.access_token_ttl,
         not_after,
         act,

@@ -45,6 +45,7 @@ struct ApiRow {
     identifier: String,
     scopes: String,
     scope_descriptions: String,
+    key_scopes: String,
     signing_alg: Option<String>,
     token_profile: String,
     access_token_ttl: Option<i64>,
@@ -81,7 +82,9 @@ impl TryFrom<ApiRow> for StoredApi {
             .map_err(|_| Fault::internal("an API with scopes that cannot be read"))?;
         let scope_descriptions =
             serde_json::from_str(&row.scope_descriptions).map_err(|_| impossible())?;
-        let api = Api { identifier: row.identifier, scopes, scope_descriptions, rules };
+        let key_scopes = Scopes::parse(&row.key_scopes).map_err(|_| impossible())?;
+        let identifier = row.identifier;
+        let api = Api { identifier, scopes, scope_descriptions, key_scopes, rules };
         Ok(Self { id: row.id, api, secret, created_at: row.created_at, name_since: row.name_since })
     }
 }
@@ -95,9 +98,9 @@ pub async fn insert(tx: &mut Tx, new: &StoredApi) -> Result<bool, Fault> {
     let rows = execute!(
         tx,
         "INSERT INTO apis (id, identifier, scopes, signing_alg, token_profile, access_token_ttl, \
-         claims, secret_kid, secret_sealed, created_at, name_since, scope_descriptions) \
+         claims, secret_kid, secret_sealed, created_at, name_since, scope_descriptions, key_scopes) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, COALESCE((SELECT CASE WHEN \
-         deleted_at > $10 THEN deleted_at ELSE $10 END FROM former_apis WHERE identifier = $2), 0), $11) \
+         deleted_at > $10 THEN deleted_at ELSE $10 END FROM former_apis WHERE identifier = $2), 0), $11, $12) \
          ON CONFLICT (identifier) DO NOTHING",
         new.id,
         &api.identifier,
@@ -109,7 +112,8 @@ pub async fn insert(tx: &mut Tx, new: &StoredApi) -> Result<bool, Fault> {
         new.secret.as_ref().map(|secret| &*secret.kid),
         new.secret.as_ref().map(|secret| &*secret.sealed),
         new.created_at,
-        column(&api.scope_descriptions)
+        column(&api.scope_descriptions),
+        api.key_scopes.to_string()
     )?;
     meta::raise_cache_version(tx).await?;
     Ok(rows == 1)
@@ -136,7 +140,7 @@ pub async fn update(tx: &mut Tx, changed: &StoredApi) -> Result<bool, Fault> {
         tx,
         "UPDATE apis SET scopes = $1, signing_alg = $2, token_profile = $3, \
          access_token_ttl = $4, claims = $5, secret_kid = $6, secret_sealed = $7, \
-         scope_descriptions = $8 WHERE id = $9",
+         scope_descriptions = $8, key_scopes = $9 WHERE id = $10",
         api.scopes.to_string(),
         rules.signing_alg.map(|alg| alg.as_str()),
         rules.profile.as_str(),
@@ -145,6 +149,7 @@ pub async fn update(tx: &mut Tx, changed: &StoredApi) -> Result<bool, Fault> {
         changed.secret.as_ref().map(|secret| &*secret.kid),
         changed.secret.as_ref().map(|secret| &*secret.sealed),
         column(&api.scope_descriptions),
+        api.key_scopes.to_string(),
         changed.id
     )?;
     if rows == 1 {
@@ -196,7 +201,7 @@ pub async fn find(link: &mut impl Link, name: &str) -> Result<Option<StoredApi>,
     fetch_optional!(
         link,
         ApiRow,
-        "SELECT id, identifier, scopes, scope_descriptions, signing_alg, token_profile, access_token_ttl, claims, \
+        "SELECT id, identifier, scopes, scope_descriptions, key_scopes, signing_alg, token_profile, access_token_ttl, claims, \
          secret_kid, secret_sealed, created_at, name_since FROM apis WHERE identifier = $1 OR id = $2",
         name,
         row_id(name)
@@ -213,7 +218,7 @@ pub async fn all(link: &mut impl Link) -> Result<Vec<StoredApi>, Fault> {
     let rows = fetch_all!(
         link,
         ApiRow,
-        "SELECT id, identifier, scopes, scope_descriptions, signing_alg, token_profile, access_token_ttl, claims, \
+        "SELECT id, identifier, scopes, scope_descriptions, key_scopes, signing_alg, token_profile, access_token_ttl, claims, \
          secret_kid, secret_sealed, created_at, name_since FROM apis ORDER BY id"
     )?;
     rows.into_iter().map(StoredApi::try_from).collect()
@@ -236,7 +241,7 @@ pub async fn page(link: &mut impl Link, request: PageRequest) -> Result<Page<Sto
     let rows = fetch_all!(
         link,
         ApiRow,
-        "SELECT id, identifier, scopes, scope_descriptions, signing_alg, token_profile, access_token_ttl, claims, \
+        "SELECT id, identifier, scopes, scope_descriptions, key_scopes, signing_alg, token_profile, access_token_ttl, claims, \
          secret_kid, secret_sealed, created_at, name_since FROM apis WHERE id > $1 ORDER BY id LIMIT $2",
         request.after.unwrap_or(Uuid::nil()),
         request.limit + 1

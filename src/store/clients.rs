@@ -86,6 +86,15 @@ pub async fn hold(tx: &mut Tx, client_id: &str) -> Result<Option<StoredClient>, 
     find(tx, client_id).await
 }
 
+/// Every client, held likewise.
+///
+/// # Errors
+/// When the database cannot be read or written.
+pub async fn hold_all(tx: &mut Tx) -> Result<Vec<StoredClient>, Fault> {
+    meta::raise_cache_version(tx).await?;
+    all(tx).await
+}
+
 /// Writes settings, secrets and whether it is disabled. False when there is none of this id.
 ///
 /// # Errors

@@ -6,6 +6,7 @@
 
 pub mod activity;
 pub mod admin_keys;
+pub mod api_keys;
 pub mod apis;
 pub mod attributes;
 pub mod audit;
@@ -54,6 +55,7 @@ mod session_row;
 pub mod sessions;
 pub mod setup_links;
 pub mod spent_ids;
+pub mod trusted_issuers;
 pub mod unlocked_networks;
 pub mod user_language;
 pub mod user_search;

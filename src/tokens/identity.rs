@@ -11,10 +11,14 @@ use crate::app::App;
 use crate::app::cache::MadeIdentityToken;
 use crate::base::{TimeSpan, Timestamp};
 use crate::crypto::digest::token_hash;
+use crate::domain::attributes::Subject;
 use crate::domain::claims::{TokenType, asked_by};
+use crate::domain::client::BUILT_IN;
 use crate::domain::outcome::Fault;
-use crate::domain::token_rules::TokenAlg;
+use crate::domain::token_rules::{TokenAlg, TokenRules};
+use crate::domain::user::User;
 
+use super::api_key::ActiveApiKey;
 use super::issue::sign_with_key;
 use super::validate::ActiveToken;
 
@@ -33,7 +37,7 @@ struct IdentityClaims<'a> {
     scope: &'a str,
     exp: i64,
     iat: i64,
-    /// The `jti` of the access token.
+    /// The `jti` of the access token, or the id of the API key.
     tok: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     sid: Option<&'a str>,
@@ -43,22 +47,71 @@ struct IdentityClaims<'a> {
     asked: &'a Map<String, Value>,
 }
 
-/// The identity token for `access_token`, which is `active` at `now`. It is reused for some seconds.
+/// Who makes a request, by an access token or an API key that is active.
+pub struct Caller<'a> {
+    aud: &'a str,
+    sub: &'a str,
+    client_id: &'a str,
+    scope: &'a str,
+    exp: i64,
+    tok: &'a str,
+    sid: Option<&'a str>,
+    act: Option<&'a Value>,
+    rules: &'a TokenRules,
+    subject: Option<Subject>,
+}
+
+impl<'a> Caller<'a> {
+    /// The holder of an access token.
+    #[must_use]
+    pub fn of_token(active: &'a ActiveToken) -> Self {
+        let claims = active.claims();
+        Self {
+            aud: &claims.aud,
+            sub: &claims.sub,
+            client_id: &claims.client_id,
+            scope: &claims.scope,
+            exp: claims.exp,
+            tok: &claims.jti,
+            sid: claims.sid.as_deref(),
+            act: claims.act.as_ref(),
+            rules: active.audience().target.rules(),
+            subject: active.user().map(User::subject),
+        }
+    }
+
+    /// The holder of an API key.
+    #[must_use]
+    pub fn of_key(active: &'a ActiveApiKey) -> Self {
+        Self {
+            aud: &active.key().audience,
+            sub: active.sub(),
+            client_id: BUILT_IN,
+            scope: active.scope(),
+            exp: active.key().expires_at.secs(),
+            tok: active.id(),
+            sid: None,
+            act: None,
+            rules: active.audience().target.rules(),
+            subject: Some(active.user().subject()),
+        }
+    }
+}
+
+/// The identity token for `credential`, an access token or API key that is active at `now` and belongs to `caller`. The
+/// same one is given again for some seconds.
 ///
 /// # Errors
 /// When there is no signing key.
 pub fn identity_token(
     app: &App,
-    access_token: &str,
-    active: &ActiveToken,
+    credential: &str,
+    caller: &Caller<'_>,
     now: Timestamp,
 ) -> Result<Arc<str>, Fault> {
-    let rules = active.audience().target.rules();
-    let asked = match active.session() {
-        Some((_, user)) => asked_by(rules, &user.subject()),
-        None => Map::new(),
-    };
-    let (version, hash) = (app.cache_version(), token_hash(access_token));
+    let asked = caller.subject.as_ref().map(|subject| asked_by(caller.rules, subject));
+    let asked = asked.unwrap_or_default();
+    let (version, hash) = (app.cache_version(), token_hash(credential));
     let known = app.identity_tokens.get(&hash, version);
     // After a clock was set back, cached tokens must not count as younger.
     let usable = |known: &MadeIdentityToken| {
@@ -67,7 +120,7 @@ pub fn identity_token(
     if let Some(known) = known.filter(usable) {
         return Ok(known.token);
     }
-    let token: Arc<str> = signed(app, active, &asked, now)?.into();
+    let token: Arc<str> = signed(app, caller, &asked, now)?.into();
     let made = MadeIdentityToken { token: Arc::clone(&token), made_at: now, asked: asked.into() };
     app.identity_tokens.keep(&hash, version, made);
     Ok(token)
@@ -75,26 +128,25 @@ pub fn identity_token(
 
 fn signed(
     app: &App,
-    active: &ActiveToken,
+    caller: &Caller<'_>,
     asked: &Map<String, Value>,
     now: Timestamp,
 ) -> Result<String, Fault> {
-    let (claims, rules) = (active.claims(), active.audience().target.rules());
     let now = app.claim_time(now).secs();
     let identity = IdentityClaims {
         iss: app.issuer(),
-        aud: &claims.aud,
-        sub: &claims.sub,
-        client_id: &claims.client_id,
-        scope: &claims.scope,
-        exp: claims.exp.min(now + LIFE.secs()),
+        aud: caller.aud,
+        sub: caller.sub,
+        client_id: caller.client_id,
+        scope: caller.scope,
+        exp: caller.exp.min(now + LIFE.secs()),
         iat: now,
-        tok: &claims.jti,
-        sid: claims.sid.as_deref(),
-        act: claims.act.as_ref(),
+        tok: caller.tok,
+        sid: caller.sid,
+        act: caller.act,
         asked,
     };
-    let alg = match rules.alg(app.config.signing_alg) {
+    let alg = match caller.rules.alg(app.config.signing_alg) {
         TokenAlg::Key(alg) => alg,
         TokenAlg::SharedSecret => app.config.signing_alg,
     };

@@ -2,6 +2,7 @@
 //!
 //! A layer below the use cases, independent of endpoints, grants and pages.
 
+pub mod api_key;
 pub mod identity;
 pub mod issue;
 pub mod lineage;

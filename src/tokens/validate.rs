@@ -18,7 +18,7 @@ use crate::crypto::jwt::{Expected, decode_unverified};
 use crate::domain::claims::{SessionClaims, VerifiedClaims};
 use crate::domain::client::{BUILT_IN, Client};
 use crate::domain::liveness::{
-    ActiveSession, ClientState, active_session, inactive_client, made_at_the_latest,
+    ActiveKey, ActiveSession, ClientState, active_session, inactive_client, made_at_the_latest,
 };
 use crate::domain::outcome::Fault;
 use crate::domain::session::Session;
@@ -26,7 +26,7 @@ use crate::domain::signing_key::is_kid;
 use crate::domain::user::User;
 use crate::store::session_loader::Held;
 
-use super::lineage;
+use super::{api_key, lineage};
 
 /// A token that only this issuer can have made, because no other party has its signing key. Created only in this
 /// file.
@@ -96,7 +96,17 @@ pub struct ActiveToken {
     claims: Arc<VerifiedClaims>,
     audience: Arc<Audience>,
     client: Option<Arc<Client>>,
-    holder: Option<Box<(ActiveSession, User)>>,
+    holder: Holder,
+}
+
+/// What vouches for a token.
+enum Holder {
+    /// The client, which speaks for itself.
+    Client,
+    /// The session of a user.
+    Session(Box<(ActiveSession, User)>),
+    /// An API key of a user.
+    Key(Box<(ActiveKey, User)>),
 }
 
 impl ActiveToken {
@@ -118,10 +128,32 @@ impl ActiveToken {
         self.client.as_deref()
     }
 
-    /// Its session and user; `None` if a client acts for itself.
+    /// The session that vouches for it and its user; none where a client speaks for itself, or for an API key.
     #[must_use]
     pub fn session(&self) -> Option<(&Session, &User)> {
-        self.holder.as_deref().map(|(session, user)| (session.session(), user))
+        match &self.holder {
+            Holder::Session(held) => Some((held.0.session(), &held.1)),
+            Holder::Client | Holder::Key(_) => None,
+        }
+    }
+
+    /// The API key that vouches for it; none where something else does.
+    #[must_use]
+    pub const fn api_key(&self) -> Option<&ActiveKey> {
+        match &self.holder {
+            Holder::Key(held) => Some(&held.0),
+            Holder::Client | Holder::Session(_) => None,
+        }
+    }
+
+    /// The user it is about; none where a client speaks for itself.
+    #[must_use]
+    pub const fn user(&self) -> Option<&User> {
+        match &self.holder {
+            Holder::Client => None,
+            Holder::Session(held) => Some(&held.1),
+            Holder::Key(held) => Some(&held.1),
+        }
     }
 
     /// When and how its user authenticated; `None` if a client acts for itself.
@@ -134,7 +166,8 @@ impl ActiveToken {
     /// The session, given away.
     #[must_use]
     pub fn into_session(self) -> Option<(Session, User)> {
-        let (session, user) = *self.holder?;
+        let Holder::Session(held) = self.holder else { return None };
+        let (session, user) = *held;
         Some((session.into_session(), user))
     }
 }
@@ -303,6 +336,12 @@ async fn active(
     now: Timestamp,
 ) -> Result<Option<ActiveToken>, Fault> {
     let client = app.client(&claims.client_id);
+    if let Some(key) = &claims.api_key_id {
+        let is_known = claims.client_id == BUILT_IN || is_of(client.as_deref(), &claims);
+        let held = if is_known { api_key::of_token(app, key, &claims, now).await? } else { None };
+        let holder = held.map(|held| Holder::Key(Box::new(held)));
+        return Ok(holder.map(|holder| ActiveToken { claims, audience, client, holder }));
+    }
     let Some(sid) = &claims.sid else {
         // The client's own token, or exchanged for one of another existing client.
         let speaks = claims.sub == claims.client_id
@@ -310,7 +349,7 @@ async fn active(
         if !speaks || !is_of(client.as_deref(), &claims) || is_revoked(app, &claims).await? {
             return Ok(None);
         }
-        return Ok(Some(ActiveToken { claims, audience, client, holder: None }));
+        return Ok(Some(ActiveToken { claims, audience, client, holder: Holder::Client }));
     };
     let Ok(sid) = sid.parse() else { return Ok(None) };
     let Some(ids) = lineage::revocation_hashes(&claims.jti) else { return Ok(None) };
@@ -327,7 +366,8 @@ async fn active(
     if exchanged && !acts {
         return Ok(None);
     }
-    Ok(Some(ActiveToken { claims, audience, client, holder: Some(Box::new((session, user))) }))
+    let holder = Holder::Session(Box::new((session, user)));
+    Ok(Some(ActiveToken { claims, audience, client, holder }))
 }
 
 /// Whether the token was issued to this client, and not to an earlier one with the same name.

@@ -2,6 +2,7 @@
 //! show them.
 
 mod admin_keys;
+mod api_keys;
 pub mod audit;
 pub mod csv;
 mod sign_in_diagnosis;
@@ -26,6 +27,7 @@ use crate::domain::recovery_code::RecoveryCode;
 use crate::domain::sign_in_history::SignIn;
 use crate::domain::token_diagnosis::{Checked, Report};
 use crate::domain::user_agent::Device;
+use crate::domain::workload::TrustedIssuer;
 use crate::identity::email_change::Requested;
 use crate::identity::export::Export;
 use crate::identity::factors::Overview;
@@ -36,6 +38,7 @@ use crate::store::clients::StoredClient;
 use crate::store::consents::Consent;
 
 pub use admin_keys::{admin_key, created_admin_key};
+pub use api_keys::{api_key, api_keys, created_api_key};
 pub use sign_in_diagnosis::user_report;
 pub use users::{listed_user, myself, user};
 
@@ -71,6 +74,7 @@ pub fn export(export: &Export) -> Value {
         "complete": export.is_complete,
         "profile": profile,
         "factors": factors(&export.factors),
+        "api_keys": export.keys.iter().map(api_key).collect::<Vec<_>>(),
         "sessions": export.sessions.iter().map(without_user).collect::<Vec<_>>(),
         "consents": export.consents.iter().map(consent).collect::<Vec<_>>(),
         "history": export.history.iter().map(sign_in).collect::<Vec<_>>(),
@@ -218,6 +222,7 @@ pub fn api(stored: &StoredApi) -> Value {
         "identifier": stored.api.identifier,
         "scopes": stored.api.scopes.iter().collect::<Vec<_>>(),
         "scope_descriptions": stored.api.scope_descriptions,
+        "key_scopes": stored.api.key_scopes.iter().collect::<Vec<_>>(),
         "signing_alg": rules.signing_alg,
         "token_profile": rules.profile,
         "access_token_ttl": rules.access_ttl.map(TimeSpan::secs),
@@ -235,6 +240,21 @@ pub fn changed_api(changed: &Changed) -> Value {
         value["shared_secret"] = json!(secret.expose());
     }
     value
+}
+
+/// A trusted issuer. Its keys are public.
+#[must_use]
+pub fn trusted_issuer(issuer: &TrustedIssuer) -> Value {
+    json!({
+        "name": issuer.name,
+        "issuer": issuer.issuer,
+        "preset": issuer.preset,
+        "jwks": issuer.jwks.as_ref().map(|keys| json!({ "keys": keys })),
+        "algs": issuer.algs,
+        "max_life": issuer.max_life.secs(),
+        "networks": issuer.networks.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "created_at": issuer.created_at.rfc3339(),
+    })
 }
 
 /// A client, with only the creation times of its secrets.
@@ -273,6 +293,7 @@ pub fn client(stored: &StoredClient) -> Value {
         "skip_consent": settings.skips_consent(),
         "first_party": settings.first_party,
         "jwks": jwks,
+        "workloads": settings.workloads,
         "admin_scopes": settings.admin_scopes.iter().collect::<Vec<_>>(),
         "secrets": client.secrets.iter().map(made).collect::<Vec<_>>(),
         "disabled": client.disabled_at.is_some(),

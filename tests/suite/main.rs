@@ -10,6 +10,7 @@
 mod api;
 mod cli;
 mod declarative;
+mod documents;
 mod faults;
 mod gateways;
 mod interop;

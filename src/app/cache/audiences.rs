@@ -37,6 +37,12 @@ impl Audience {
         Self { target: Target::Issuer, secret: None, name_since: Timestamp::from_millis(0) }
     }
 
+    /// Since when its identifier is its own, for the liveness rule.
+    #[must_use]
+    pub const fn since(&self) -> Timestamp {
+        self.name_since
+    }
+
     /// Whether something that was issued for this identifier at `at` belongs to this API, and not to an earlier one
     /// with the same identifier.
     #[must_use]

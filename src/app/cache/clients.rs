@@ -45,6 +45,17 @@ impl Clients {
         self.by_id.get(client_id).cloned()
     }
 
+    /// The enabled clients with a rule for workloads of this issuer, in the order of their names.
+    pub(in crate::app) fn with_rules_for(&self, issuer: &str) -> Vec<Arc<Client>> {
+        let has_rule = |client: &&Arc<Client>| {
+            client.disabled_at.is_none()
+                && client.metadata.workloads.iter().any(|rule| rule.issuer == issuer)
+        };
+        let mut found: Vec<_> = self.by_id.values().filter(has_rule).cloned().collect();
+        found.sort_unstable_by(|one, other| one.client_id.cmp(&other.client_id));
+        found
+    }
+
     /// The signature algorithms of their ID tokens. A disabled client counts: it may be enabled again.
     pub(in crate::app) fn algorithms(&self) -> impl Iterator<Item = SigningAlg> {
         self.by_id.values().map(|client| client.metadata.id_token_alg)

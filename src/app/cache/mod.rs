@@ -96,6 +96,12 @@ impl App {
         self.caches.audiences.load().get(identifier)
     }
 
+    /// The issuer, and all registered APIs in the order of their identifiers.
+    #[must_use]
+    pub fn audiences(&self) -> Vec<Arc<Audience>> {
+        self.caches.audiences.load().all()
+    }
+
     /// The same, after a reload if it is unknown, because another process may just have registered it. Reloads
     /// happen at most once a second, so a new API can stay unknown for that long.
     ///
@@ -178,6 +184,12 @@ impl App {
     #[must_use]
     pub fn client(&self, client_id: &str) -> Option<Arc<Client>> {
         self.caches.clients.load().get(client_id).filter(|client| client.disabled_at.is_none())
+    }
+
+    /// The enabled clients with a rule for workloads of the trusted issuer of this name.
+    #[must_use]
+    pub fn clients_with_rules_for(&self, issuer: &str) -> Vec<Arc<Client>> {
+        self.caches.clients.load().with_rules_for(issuer)
     }
 
     /// The media type of the logo with this hash, if a registered client has it.

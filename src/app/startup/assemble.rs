@@ -27,6 +27,7 @@ use crate::app::cache::{Caches, IdentityTokenCache, VerifiedTokenCache};
 use crate::app::client_findings::ClientFindings;
 use crate::app::common_clock::CommonClock;
 use crate::app::gateway_warnings::GatewayWarnings;
+use crate::app::issuer_keys::IssuerKeys;
 use crate::app::limits::{AddressLimiter, AttemptGate, Standing};
 use crate::app::process::Process;
 use crate::app::proxy_findings::ProxyFindings;
@@ -67,7 +68,7 @@ impl Startup {
         drop(reader);
         let refresher = Refresher::start(db.clone(), Arc::clone(&entropy), lifetimes);
         let session_loader = SessionLoader::start(db.clone());
-        let http_client = HttpClient::new(config.deadlines);
+        let http_client = http_client(&config);
         let mailer = Mailer::new(&config);
         let address_limiter = AddressLimiter::new(Arc::clone(&clock));
         let standing = Standing::new(Arc::clone(&clock));
@@ -105,6 +106,7 @@ impl Startup {
             activity: ActivityCounts::default(),
             idempotent_forms: IdempotentForms::default(),
             jwks_fetches: JwksFetchLog::default(),
+            issuer_keys: IssuerKeys::default(),
             http_client,
             mailer,
             write_probe: write_probe::WriteProbe::default(),
@@ -123,6 +125,15 @@ impl Startup {
         app.follow_stored_costs().await.map_err(OpenError::Failed)?;
         Ok(app)
     }
+}
+
+fn http_client(config: &Config) -> HttpClient {
+    let client = HttpClient::new(config.deadlines);
+    #[cfg(feature = "test-support")]
+    if let Some(file) = &config.stand_in {
+        return client.standing_in(file);
+    }
+    client
 }
 
 fn start_hasher(config: &Config, entropy: &Arc<dyn Entropy>) -> Result<PasswordHasher, Fault> {

@@ -26,8 +26,8 @@ use super::value_parsers::words;
 use super::with_app::with_app;
 
 use logo::LogoArgs;
-pub use options::level;
 use options::{Choices, Cleared};
+pub use options::{jwks_of, level};
 
 /// The subcommands for clients.
 #[derive(Debug, Subcommand)]

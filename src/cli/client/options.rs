@@ -4,7 +4,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::Value;
@@ -21,6 +21,7 @@ use crate::domain::client::{
 };
 use crate::domain::signing_key::SigningAlg;
 use crate::domain::token_rules::{MAX_ACCESS_TTL, MIN_ACCESS_TTL};
+use crate::domain::workload::rule::WorkloadRule;
 use crate::oauth::grants;
 
 use super::keys::admin_scope;
@@ -79,6 +80,10 @@ pub struct Choices {
     /// several times
     #[arg(long = "admin-scope", value_name = "SCOPE", value_parser = names(admin_scope))]
     admin_scopes: Vec<Names>,
+    /// Which programs of a trusted issuer authenticate as it, such as 'github: repository_id=123,ref=refs/heads/main';
+    /// may be given several times
+    #[arg(long = "workload", value_name = "RULE", value_parser = rule)]
+    workloads: Vec<String>,
     /// A registered API its tokens may be for; may be given several times
     #[arg(long = "audience", value_name = "IDENTIFIER", value_parser = address)]
     audiences: Vec<String>,
@@ -143,6 +148,9 @@ pub struct Cleared {
     /// Remove all administration scopes
     #[arg(long, conflicts_with = "admin_scopes")]
     no_admin_scopes: bool,
+    /// Let no workload authenticate as it
+    #[arg(long, conflicts_with = "workloads")]
+    no_workloads: bool,
     /// Remove all audiences
     #[arg(long, conflicts_with = "audiences")]
     no_audiences: bool,
@@ -173,6 +181,12 @@ fn grant(text: &str) -> Result<String, String> {
     })
 }
 
+/// A rule, in the one form in which it is spelt.
+fn rule(text: &str) -> Result<String, String> {
+    let parsed = text.parse::<WorkloadRule>().map_err(|error| error.message().to_owned())?;
+    Ok(parsed.to_string())
+}
+
 fn access_ttl(text: &str) -> Result<OrDefault<TimeSpan>, String> {
     time_or_default(text, MIN_ACCESS_TTL, MAX_ACCESS_TTL)
 }
@@ -200,6 +214,7 @@ impl Choices {
             grant_types: all(&Names::all(&self.grants)).map(Some),
             scopes: all(&Names::all(&self.scopes)).map(Some),
             admin_scopes: all(&Names::all(&self.admin_scopes)),
+            workloads: all(&self.workloads),
             audiences: all(&self.audiences),
             resource_servers: all(&self.serves),
             access_token_ttl: self.access_token_ttl.map(|chosen| chosen.0),
@@ -210,20 +225,21 @@ impl Choices {
             min_acr: self
                 .min_acr
                 .map(|level| Some(level).filter(|level| *level > AssuranceLevel::Single)),
-            jwks: self.jwks()?,
+            jwks: jwks_of(self.jwks_file.as_deref())?,
             ..Change::default()
         })
     }
+}
 
-    fn jwks(&self) -> Result<Option<Value>, CommandError> {
-        let Some(path) = &self.jwks_file else { return Ok(None) };
-        if path.as_os_str() == "-" {
-            return read(io::stdin().lock(), "standard input").map(Some);
-        }
-        let name = path.display().to_string();
-        let file = File::open(path).map_err(|error| unreadable(&name, &error))?;
-        read(file, &name).map(Some)
+/// The public keys in a file, if one is named; `-` is standard input.
+pub fn jwks_of(path: Option<&Path>) -> Result<Option<Value>, CommandError> {
+    let Some(path) = path else { return Ok(None) };
+    if path.as_os_str() == "-" {
+        return read(io::stdin().lock(), "standard input").map(Some);
     }
+    let name = path.display().to_string();
+    let file = File::open(path).map_err(|error| unreadable(&name, &error))?;
+    read(file, &name).map(Some)
 }
 
 fn read(from: impl Read, name: &str) -> Result<Value, CommandError> {
@@ -263,6 +279,7 @@ impl Cleared {
             web_origins: none(self.no_web_origins).or(change.web_origins),
             scopes: scopes.or(change.scopes),
             admin_scopes: none(self.no_admin_scopes).or(change.admin_scopes),
+            workloads: none(self.no_workloads).or(change.workloads),
             audiences: none(self.no_audiences).or(change.audiences),
             resource_servers: none(self.no_serves).or(change.resource_servers),
             ..change

@@ -127,7 +127,8 @@ fn opaque(token: &str) -> Option<(&'static str, &'static str)> {
         (opaque_token::REFRESH_TOKEN, "refresh_token", "a refresh token"),
         (opaque_token::AUTHORIZATION_CODE, "authorization_code", "an authorization code"),
         (opaque_token::CLIENT_SECRET, "client_secret", "a client secret"),
-        (opaque_token::ADMIN_KEY, "api_key", "an API key"),
+        (opaque_token::ADMIN_KEY, "api_key", "an administration key"),
+        (opaque_token::API_KEY, "api_key", "an API key"),
     ]
     .into_iter()
     .find_map(|(prefix, word, name)| token.starts_with(prefix).then_some((word, name)))
@@ -234,6 +235,10 @@ fn not_good(problem: &Problem, now: Timestamp) -> CommandError {
             None => "session ended: the user was disabled or deleted, changed the password, or ended all sessions."
                 .to_owned(),
         },
+        Problem::ApiKeyEnded => {
+            "API key ended: the one that the token was given for was revoked, or has expired."
+                .to_owned()
+        }
         Problem::ClientUnknown => "unknown client: the client of the token is not registered (any more).\n  See what \
                                    there is:  signet client list"
             .to_owned(),

@@ -2,6 +2,7 @@
 
 mod bulk;
 mod find;
+mod keys;
 mod rows;
 mod why;
 
@@ -144,6 +145,9 @@ Mails a link that is valid for 7 days; without mail or an address, prints it. Ea
 
 Mails a link that is valid for 24 hours to the verified address; without mail or one, prints it.")]
     Recover(Named),
+    /// List and revoke API keys of a user
+    #[command(subcommand)]
+    Key(keys::Command),
     /// Explain why a user cannot sign in
     #[command(after_help = "Examples:
   signet user why ada
@@ -281,6 +285,7 @@ pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
         Command::ResetFactors(named) => factors::reset(named),
         Command::Invite(named) => invitations::invite(named, output),
         Command::Recover(named) => invitations::recover(named, output),
+        Command::Key(command) => keys::run(command, output),
         Command::Why(args) => why::run(args, output),
         Command::Unlock(args) => bulk::unlock(args, output),
     }

@@ -33,6 +33,8 @@ text_enum! {
         UnlockUser = "users.unlock",
         /// Remove second factors of a user.
         ResetFactors = "users.reset_factors",
+        /// Revoke an API key of a user.
+        RevokeApiKey = "api_keys.revoke",
         /// Preview an access token of a user.
         PreviewToken = "users.preview_token",
         /// List sessions and sign-ins.
@@ -61,6 +63,12 @@ text_enum! {
         CreateAdminKey = "admin_keys.create",
         /// Revoke an administration key.
         RevokeAdminKey = "admin_keys.revoke",
+        /// List and show trusted issuers of workload tokens.
+        ReadTrustedIssuers = "trusted_issuers.read",
+        /// Add a trusted issuer of workload tokens.
+        AddTrustedIssuer = "trusted_issuers.add",
+        /// Remove a trusted issuer of workload tokens.
+        RemoveTrustedIssuer = "trusted_issuers.remove",
         /// List and show APIs.
         ReadApis = "apis.read",
         /// Register an API.
@@ -124,9 +132,11 @@ impl Action {
         match self {
             Self::ReadUsers | Self::ReadSessions => on(None, &[Auditor, Helpdesk], &[Read, Users]),
             Self::PreviewToken => on(None, &[Auditor], &[Read, Users]),
-            Self::SendRecovery | Self::UnlockUser | Self::ResetFactors | Self::EndSessions => {
-                on(User, &[Helpdesk], &[Users])
-            }
+            Self::SendRecovery
+            | Self::UnlockUser
+            | Self::ResetFactors
+            | Self::RevokeApiKey
+            | Self::EndSessions => on(User, &[Helpdesk], &[Users]),
             Self::CreateUser
             | Self::UpdateUser
             | Self::DisableUser
@@ -134,7 +144,7 @@ impl Action {
             | Self::DeleteUser
             | Self::SetPassword
             | Self::InviteUser => on(User, &[], &[Users]),
-            Self::ReadClients | Self::ReadApis | Self::ReadAdminKeys => {
+            Self::ReadClients | Self::ReadApis | Self::ReadAdminKeys | Self::ReadTrustedIssuers => {
                 on(None, &[Auditor], &[Read, Clients])
             }
             Self::CreateClient
@@ -147,6 +157,8 @@ impl Action {
                 Permission { needs_fresh_user: true, ..on(Client, &[], &[]) }
             }
             Self::RevokeAdminKey => on(Client, &[], &[]),
+            Self::AddTrustedIssuer => Permission { needs_fresh_user: true, ..on(None, &[], &[]) },
+            Self::RemoveTrustedIssuer => on(None, &[], &[]),
             Self::CreateApi | Self::UpdateApi | Self::DeleteApi => on(None, &[], &[Clients]),
             Self::ReadKeys => on(None, &[Auditor], &[Read, Keys]),
             Self::RotateKeys | Self::RetireKey => on(None, &[], &[Keys]),

@@ -32,7 +32,7 @@ pub(super) fn client(state: &StoredState, of_client: bool, at: Timestamp) -> Che
             Err((code, detail)) => return Checked::failed(Check::Client, code, detail),
         }
     }
-    if state.session.is_none() && !of_client {
+    if state.session.is_none() && state.key.is_none() && !of_client {
         return Checked::open(Check::Client);
     }
     Checked::noted(Check::Client, &notes)

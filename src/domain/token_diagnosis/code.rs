@@ -33,7 +33,7 @@ text_enum! {
         Revocation = "revocation",
         /// The user exists, is enabled and has not ended everything.
         User = "user",
-        /// The session is alive.
+        /// The session is alive, or the API key in its place.
         Session = "session",
         /// The clients that it depends on exist and are enabled.
         Client = "client",
@@ -101,6 +101,8 @@ text_enum! {
         SessionEnded = "session_ended",
         /// The session has expired.
         SessionExpired = "session_expired",
+        /// The API key it was given for was revoked, has expired or is gone.
+        ApiKeyEnded = "api_key_ended",
         /// The client does not exist, or another client has its name now.
         ClientUnknown = "client_unknown",
         /// The client is disabled.

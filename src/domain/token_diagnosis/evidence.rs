@@ -5,6 +5,7 @@
 use serde_json::{Map, Value};
 
 use crate::base::{Timestamp, opaque_token};
+use crate::domain::api_key::ApiKey;
 use crate::domain::audit::EventKind;
 use crate::domain::claims::TokenType;
 use crate::domain::key_rotation::KeyFacts;
@@ -161,7 +162,13 @@ impl Signed {
         let Some(claims) = &self.anatomy.claims else { return false };
         let subject = self.text("sub");
         let own = subject.is_some() && subject == self.text("client_id");
-        !claims.contains_key("sid") && (own || self.acts())
+        !claims.contains_key("sid") && !self.is_of_key() && (own || self.acts())
+    }
+
+    /// Whether an API key of a user vouches for it in the place of a session.
+    #[must_use]
+    pub fn is_of_key(&self) -> bool {
+        self.text("api_key_id").is_some()
     }
 
     /// A member of the header that is a text.
@@ -188,6 +195,8 @@ pub struct StoredState {
     pub raises: Vec<EpochRaise>,
     /// The registered clients it relies on.
     pub clients: Vec<ReliedRows>,
+    /// The API key in the place of a session, if its row is still there.
+    pub key: Option<ApiKey>,
 }
 
 /// A client that a token relies on: it speaks for itself, acts, or has opened the session.
@@ -236,6 +245,8 @@ pub enum OpaqueKind {
     /// `scs_`.
     ClientSecret,
     /// `sak_`.
+    AdminKey,
+    /// `spk_`.
     ApiKey,
 }
 
@@ -250,7 +261,8 @@ impl OpaqueKind {
             (opaque_token::REFRESH_TOKEN, Self::RefreshToken),
             (opaque_token::AUTHORIZATION_CODE, Self::AuthorizationCode),
             (opaque_token::CLIENT_SECRET, Self::ClientSecret),
-            (opaque_token::ADMIN_KEY, Self::ApiKey),
+            (opaque_token::ADMIN_KEY, Self::AdminKey),
+            (opaque_token::API_KEY, Self::ApiKey),
         ]
         .into_iter()
         .find_map(|(prefix, kind)| text.starts_with(prefix).then_some(kind))
@@ -263,7 +275,7 @@ impl OpaqueKind {
             Self::RefreshToken => TokenCode::RefreshToken,
             Self::AuthorizationCode => TokenCode::AuthorizationCode,
             Self::ClientSecret => TokenCode::ClientSecret,
-            Self::ApiKey => TokenCode::ApiKey,
+            Self::AdminKey | Self::ApiKey => TokenCode::ApiKey,
         }
     }
 }

@@ -20,8 +20,12 @@ pub(super) fn diagnose(secret: &Opaque, at: Timestamp) -> Report {
         OpaqueKind::ClientSecret => {
             "This is a client secret, not an access token: a client authenticates with it."
         }
-        OpaqueKind::ApiKey => {
+        OpaqueKind::AdminKey => {
             "This is an administration key, not an access token: it is only valid at /v1/admin."
+        }
+        OpaqueKind::ApiKey => {
+            "This is an API key of a user, not an access token: it is exchanged for one at /oauth2/token, and accepted by \
+             gateways that ask Signet."
         }
     };
     let mut checks = vec![Checked::failed(Check::Form, secret.kind.code(), detail)];

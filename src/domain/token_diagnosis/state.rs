@@ -32,7 +32,11 @@ pub(super) fn checks(facts: &Evidence, signed: &Signed, at: Timestamp) -> Vec<Ch
         Some(state) => {
             if !of_client {
                 let claimed = Claimed::by(signed);
-                checks.extend([user(state, at), session(state, Some(&claimed), at)]);
+                let vouching = match signed.is_of_key() {
+                    true => api_key(state, claimed.sub, at),
+                    false => session(state, Some(&claimed), at),
+                };
+                checks.extend([user(state, at), vouching]);
             }
             checks.push(client(state, of_client, at));
         }
@@ -182,6 +186,37 @@ fn session(state: &StoredState, claimed: Option<&Claimed<'_>>, at: Timestamp) ->
         }
     }
     Checked::noted(Check::Session, &notes)
+}
+
+/// The API key in the place of a session. What ended everything of its user ended it too.
+fn api_key(state: &StoredState, sub: Option<&str>, at: Timestamp) -> Checked {
+    let failed = |detail: String| Checked::failed(Check::Session, TokenCode::ApiKeyEnded, detail);
+    let Some(key) = &state.key else {
+        let detail = "There is no API key of this id (any more): its row was removed some time after its end, went \
+                      with its user, or was lost with a restored backup.";
+        return failed(detail.to_owned());
+    };
+    if sub != Some(key.user_id.to_string().as_str()) {
+        return failed(
+            "The API key is another user's: the token comes from another database.".to_owned(),
+        );
+    }
+    if let Some(ended) = key.revoked_at.filter(|ended| *ended <= at) {
+        return failed(format!("The API key was revoked on {ended}."));
+    }
+    if key.expires_at <= at {
+        return failed(format!("The API key expired on {}.", key.expires_at));
+    }
+    let is_changed = |reason| matches!(reason, Inactive::UserChanged { .. });
+    if let Holder::Known(user) = &state.user
+        && inactive_user((&**user).into(), Some(key.user_epoch)).any(is_changed)
+    {
+        let detail = "Everything of the user was ended after the API key was made: by a new password, a log-out \
+                      everywhere, or the loss of a role.";
+        return failed(detail.to_owned());
+    }
+    let note = key.revoked_at.map(|ended| format!("The API key was revoked since, on {ended}."));
+    Checked::noted(Check::Session, &note.into_iter().collect::<Vec<_>>())
 }
 
 impl<'a> Claimed<'a> {

@@ -74,6 +74,7 @@ fn change(body: &mut JsonFields) -> Change {
     Change {
         scopes: body.patch_strings("scopes"),
         scope_descriptions: scope_descriptions(body),
+        key_scopes: body.patch_strings("key_scopes"),
         signing_alg: body.patch_word("signing_alg", algs),
         token_profile: profile.map(|chosen| chosen.unwrap_or(TokenRules::DEFAULT.profile)),
         access_token_ttl: body

@@ -132,6 +132,7 @@ fn change(body: &mut JsonFields) -> Change {
         first_party: patch_flag(body, "first_party"),
         jwks: body.patch_value("jwks"),
         admin_scopes: body.patch_strings("admin_scopes"),
+        workloads: body.patch_strings("workloads"),
     }
 }
 

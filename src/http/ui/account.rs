@@ -15,6 +15,7 @@ use crate::http::cookie::{self, Visit};
 use crate::http::error::Problem;
 use crate::http::extract::{FormFields, Params};
 use crate::identity::account::{self, Overview, Part, Shown};
+use crate::identity::api_keys;
 use crate::identity::browser_login::SignedInBrowser;
 use crate::identity::current_login::{CurrentLogin, current_login};
 use crate::identity::password::{self, Keep, PasswordChange};
@@ -23,10 +24,11 @@ use crate::oauth::pending_request::AccountSection;
 use crate::oauth::restart::RestartOptions;
 use crate::store::consents::Consent;
 
+use super::api_keys::row as api_key_row;
 use super::client_card::logo;
 use super::console;
 use super::page_error::{OrErrorPage, PageError, PageResult};
-use super::pages::{AccountPage, AppRow, Done, SessionRow};
+use super::pages::{AccountPage, ApiKeyRow, AppRow, Done, SessionRow};
 use super::render::{go_here, scope_item};
 use super::{Locale, flow_error_page, page_with, policy, stale_form};
 
@@ -226,6 +228,7 @@ impl Visited {
             apps: self.apps(&overview, locale),
             may_change_login: self.context.app.config.login_change,
             has_console: console::is_open_to(&self.context, &self.here),
+            keys: self.keys(&overview, locale),
         };
         Ok(page_with(answer, &template, &policy(true)))
     }
@@ -254,6 +257,12 @@ impl Visited {
             current: false,
         };
         browsers.chain(overview.sessions.data.iter().map(of_client)).collect()
+    }
+
+    fn keys(&self, overview: &Overview, locale: Locale) -> Option<Vec<ApiKeyRow>> {
+        let is_offered = !api_keys::apis(&self.context.app).is_empty();
+        let rows = overview.keys.iter().map(|key| api_key_row(key, locale, self.context.now()));
+        (is_offered || !overview.keys.is_empty()).then(|| rows.collect())
     }
 
     /// One row for each application, whatever the APIs it has access to.

@@ -3,6 +3,7 @@
 //! Owns the samples. No route leads here. The values are deliberately awkward: long names that do not break, markup
 //! in user input.
 
+mod api_keys;
 mod console;
 mod console_users;
 mod email;
@@ -87,6 +88,7 @@ fn samples(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
     all.extend(second_factors::of_account(frame, world)?);
     all.extend(email::of_account(frame, world)?);
     all.extend(own_data::of_account(frame, world)?);
+    all.extend(api_keys::of_account(frame, world)?);
     all.extend(console::samples(frame, world)?);
     all.extend(console_users::samples(frame, world)?);
     all.extend(devices(frame, world)?);
@@ -258,6 +260,7 @@ fn accounts(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> 
         apps: vec![],
         may_change_login: false,
         has_console: false,
+        keys: None,
     };
     let full = AccountPage {
         name: Some(world.name),
@@ -275,17 +278,16 @@ fn accounts(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> 
         apps: vec![app],
         may_change_login: true,
         has_console: true,
+        keys: api_keys::rows(frame, world),
         ..page(None, None)
     };
+    let password = |field, code| page(None, Some((field, wrong(field, code))));
     let name = page(Some(wrong("name", "not_a_name")), None);
-    let current = page(None, Some(("current_password", wrong("current_password", "wrong"))));
-    let new = page(None, Some(("new_password", wrong("new_password", "too_short"))));
-    let policy = || policy(true);
     Ok(vec![
-        sample("account", &full, policy())?,
-        sample("account-name-refused", &name, policy())?,
-        sample("account-password-wrong", &current, policy())?,
-        sample("account-password-refused", &new, policy())?,
+        sample("account", &full, policy(true))?,
+        sample("account-name-refused", &name, policy(true))?,
+        sample("account-password-wrong", &password("current_password", "wrong"), policy(true))?,
+        sample("account-password-refused", &password("new_password", "too_short"), policy(true))?,
     ])
 }
 

@@ -4,6 +4,7 @@
 //! decisions.
 
 pub mod account;
+pub mod api_keys;
 pub mod assets;
 pub mod authorize;
 mod client_card;

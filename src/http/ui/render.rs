@@ -282,6 +282,7 @@ pub fn onwards(context: &Context, SealedRequest { request, text }: &SealedReques
             Some(AccountSection::Login) => "/account/login",
             Some(AccountSection::Export) => "/account/export",
             Some(AccountSection::Delete) => "/account/delete",
+            Some(AccountSection::Keys) => "/account/keys",
         }),
     }
 }

@@ -6,8 +6,9 @@
 mod authorization_code;
 mod client_credentials;
 mod device_code;
+mod jwt_bearer;
 mod refresh_token;
-mod token_exchange;
+pub(super) mod token_exchange;
 
 use crate::domain::grant_type::{self, GrantInfo};
 
@@ -37,6 +38,7 @@ grants! {
     client_credentials::ClientCredentials,
     device_code::DeviceCode,
     token_exchange::TokenExchange,
+    jwt_bearer::JwtBearer,
 }
 
 /// The grant of the authorization endpoint.

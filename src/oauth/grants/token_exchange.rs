@@ -1,7 +1,9 @@
 //! `urn:ietf:params:oauth:grant-type:token-exchange`: a token for another (RFC 8693).
 //!
 //! Two uses: a client narrows its own token, or an API that was called requests a token for calling the next one.
-//! In the second case the new token names the actor (`act`). No token outlives the subject token or its session.
+//! In the second case the new token names the actor (`act`). No token outlives the subject token or its session. The
+//! third use, an access token for an
+//! API key of a user, is `key_exchange`'s.
 
 use serde_json::{Value, json};
 
@@ -12,7 +14,10 @@ use crate::domain::grant_type::GrantInfo;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::outcome::{Failure, Refusal};
 use crate::domain::scope::Scopes;
-use crate::oauth::grant::{Delegation, Grant, GrantContext, GrantOutcome};
+use crate::domain::user::User;
+use crate::oauth::client_auth::names_no_client;
+use crate::oauth::grant::{Delegation, Grant, GrantContext, GrantOutcome, Identification};
+use crate::oauth::key_exchange;
 use crate::oauth::params::{Params, invalid};
 use crate::oauth::scope_narrowing::{self, Narrowed};
 use crate::oauth::target;
@@ -20,8 +25,8 @@ use crate::store::audit;
 use crate::tokens::lineage;
 use crate::tokens::validate::{self, ActiveToken, Source};
 
-/// The only supported type of subject and issued token.
-const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
+/// The only kind of token that is issued.
+pub(in crate::oauth) const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 /// How many may have acted one after the other.
 const MAX_ACTORS: usize = 8;
@@ -30,6 +35,7 @@ const MAX_ACTORS: usize = 8;
 #[derive(Clone)]
 pub struct TokenExchange {
     subject_token: String,
+    is_key: bool,
     actor_token: Option<String>,
 }
 
@@ -45,8 +51,11 @@ impl Grant for TokenExchange {
         let is_access = |name: &str| matches!(params.get(name), Some(ACCESS_TOKEN | JWT));
         let subject_token =
             params.required("subject_token", "subject_token is missing.")?.to_owned();
-        if !is_access("subject_token_type") {
-            return Err(invalid("subject_token_type is not that of an access token."));
+        let is_key = params.get("subject_token_type") == Some(key_exchange::API_KEY);
+        if !is_key && !is_access("subject_token_type") {
+            return Err(invalid(
+                "subject_token_type is neither that of an access token nor that of an API key.",
+            ));
         }
         let actor_token = params.text("actor_token");
         if actor_token.is_some() != params.get("actor_token_type").is_some() {
@@ -55,14 +64,29 @@ impl Grant for TokenExchange {
         if actor_token.is_some() && !is_access("actor_token_type") {
             return Err(invalid("actor_token_type is not that of an access token."));
         }
+        if is_key && actor_token.is_some() {
+            return Err(invalid("An API key is exchanged without an actor token."));
+        }
         let wanted = params.get("requested_token_type");
         if wanted.is_some_and(|wanted| wanted != ACCESS_TOKEN && wanted != JWT) {
             return Err(invalid("Only an access token can be requested."));
         }
-        Ok(Self { subject_token, actor_token })
+        Ok(Self { subject_token, is_key, actor_token })
+    }
+
+    fn identification(&self, params: &Params, authorization: Option<&str>) -> Identification {
+        if self.is_key && names_no_client(authorization, params) {
+            Identification::UserKey
+        } else {
+            Identification::Authentication
+        }
     }
 
     async fn authorize(self, context: &mut GrantContext<'_>) -> Result<GrantOutcome, Failure> {
+        if self.is_key {
+            let delegation = key_exchange::exchange(context, &self.subject_token).await?;
+            return Ok(GrantOutcome::Delegated(Box::new(delegation)));
+        }
         let (app, now) = (context.app, context.now);
         let subject = validate::require_active(app, &self.subject_token, now).await?;
         let subject = subject.ok_or_else(|| refused("The subject token is not valid."))?;
@@ -134,7 +158,7 @@ async fn narrowed(
         return Err(refused(message).into());
     }
     let own = subject.claims().client_id == client.client_id;
-    if own && subject.session().is_some() && !client.is_api(&subject.claims().aud) {
+    if own && subject.user().is_some() && !client.is_api(&subject.claims().aud) {
         // The user consented to the API of the token. Another one needs a new request.
         let message = "The token is for another API. Request the user's authorization at the authorization endpoint.";
         return Err(Refusal::oauth(OAuthError::InvalidTarget, message).into());
@@ -181,12 +205,22 @@ fn delegation(subject: ActiveToken, narrowed: Narrowed, act: Option<Value>) -> D
     let not_after = Timestamp::from_secs(subject.claims().exp);
     let (sub, parent) = (subject.claims().sub.clone(), subject.claims().jti.clone());
     let session_claims = subject.session_claims();
-    let (session, about) = match subject.into_session() {
-        Some((session, user)) => (Some(session), Some(user.subject())),
-        None => (None, None),
-    };
+    let api_key = subject.api_key().map(|active| active.key().id);
+    let about = subject.user().map(User::subject);
+    let session = subject.into_session().map(|(session, _)| session);
     let (subject, issued) = (about, ACCESS_TOKEN);
-    Delegation { session, session_claims, sub, subject, narrowed, not_after, act, parent, issued }
+    Delegation {
+        session,
+        session_claims,
+        sub,
+        subject,
+        narrowed,
+        not_after,
+        act,
+        parent,
+        issued,
+        api_key,
+    }
 }
 
 async fn record(context: &mut GrantContext<'_>, delegation: &Delegation) -> Result<(), Failure> {

@@ -1,6 +1,7 @@
 //! The HTTP API under `/v1`: accounts, log-ins, sessions and administration.
 
 mod administration;
+mod api_keys;
 mod apis;
 mod attributes;
 mod audit_trail;

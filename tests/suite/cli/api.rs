@@ -20,6 +20,7 @@ async fn an_api_is_known_to_the_running_server_without_a_restart() {
         "created_at",
         "id",
         "identifier",
+        "key_scopes",
         "scope_descriptions",
         "scopes",
         "shared_secret_kid",

@@ -130,6 +130,7 @@ fn a_clients_life() {
         "type",
         "updated_at",
         "web_origins",
+        "workloads",
     ];
     assert_eq!(members(&shop_made), wire);
     place.run(&shop(&[])).refused(5, &["shop", "exists", "signet client list"]);

@@ -16,6 +16,7 @@ mod postgres;
 mod session;
 mod terminal_text;
 mod token;
+mod trust;
 mod usage;
 mod user;
 

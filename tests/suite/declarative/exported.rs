@@ -14,7 +14,7 @@ async fn an_export_gives_the_same_objects_and_the_same_file() {
         let _server = desk.serve().await;
         desk.run(&["apply", "shop.toml"]).ok();
         let key = desk.run(&["api", "create", "urn:legacy", "--signing-alg", "RS256", "--token-profile", "jwt",
-            "--access-token-ttl", "5m", "--claim", "groups", "--scope", "a=\u{c4} \"b\" \\ c"]);
+            "--access-token-ttl", "5m", "--claim", "groups", "--scope", "a=\u{c4} \"b\" \\ c", "--key-scope", "a"]);
         key.ok();
         desk.write("keys.json", r#"[{"kty":"EC","crv":"P-256","kid":"k1","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]"#);
         desk.run(&["client", "create", "--name", "Mobile \u{1f4f1}", "--type", "native", "--client-id", "mobile",
@@ -31,6 +31,10 @@ async fn an_export_gives_the_same_objects_and_the_same_file() {
         desk.run(&["client", "disable", "old"]).ok();
         desk.run(&["client", "create", "--name", "Ops", "--type", "service", "--client-id", "ops", "--admin-scope",
             "signet:users", "--admin-scope", "signet:read"]).ok();
+        desk.run(&["trust", "add", "github"]).ok();
+        desk.run(&["client", "create", "--name", "Job", "--type", "service", "--client-id", "job", "--auth-method",
+            "private_key_jwt", "--audience", "urn:legacy", "--workload", "github: repository_id=1,ref=refs/heads/a%2Cb",
+            "--workload", "github: repository_id=2"]).ok();
         let first = desk.run(&["export"]).ok().out;
         assert!(first.contains("OLD_CLIENT_SECRET") && first.contains("urn:legacy"), "{first}");
         let (json, all) = (desk.run(&["export", "-o", "json"]).ok().out, desk.everything());
@@ -39,6 +43,9 @@ async fn an_export_gives_the_same_objects_and_the_same_file() {
             let empty = Desk::on(backend).await.with("OLD_CLIENT_SECRET", &"s".repeat(40)).with("OPS_CLIENT_SECRET", &"t".repeat(40));
             let _server = empty.serve().await;
             empty.write(name, text);
+            // Issuers are trusted by hand.
+            assert!(empty.run(&["apply", name]).refused(2, &["workloads"]).err.contains("trust add"));
+            empty.run(&["trust", "add", "github"]).ok();
             empty.run(&["apply", name]).ok();
             assert_eq!(empty.run(&["export"]).ok().out, first);
             assert_eq!(empty.run(&["export", "-o", "json"]).ok().out, json);
@@ -51,7 +58,7 @@ async fn an_export_gives_the_same_objects_and_the_same_file() {
                 }
                 client
             };
-            for id in ["mobile", "bank", "old", "ops", "shop", "worker"] {
+            for id in ["mobile", "bank", "old", "ops", "job", "shop", "worker"] {
                 let (one, other) = (shown(&desk, id), shown(&empty, id));
                 let sets = |value: &serde_json::Value| {
                     let mut value = value.clone();

@@ -9,15 +9,18 @@ use signet::crypto::jwt::SigningKey;
 use signet::domain::signing_key::SigningAlg;
 
 use crate::support::relying_party::{
-    App, FORM, Landing, Person, REDIRECT_URI, VERIFIER, error_of, field, form,
+    App, FORM, Landing, Person, REDIRECT_URI, VERIFIER, error_of, field, form, signed,
 };
 use crate::support::server::{Answer, Tokens};
 use crate::support::{Backend, Server};
+
+use super::workload;
 
 const DOCUMENT: &str = "/.well-known/openid-configuration";
 const API: &str = "https://api.example.com";
 const DEVICE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+const BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
 async fn set() -> (Server, Tokens, Value) {
     let server = Server::start(Backend::Sqlite).await;
@@ -162,6 +165,7 @@ async fn every_grant_gives_a_token_and_no_other_does() {
                 let access = tokens["access_token"].as_str().unwrap();
                 ask(&[("subject_token", access), ("subject_token_type", kind)]).await
             }
+            BEARER => by_workload(&server, &root).await,
             other => panic!("nothing here tries {other}"),
         };
         assert_eq!(answer.is(200).json()["token_type"], "Bearer", "{grant}");
@@ -179,6 +183,32 @@ async fn every_grant_gives_a_token_and_no_other_does() {
         let answer = app.call(&server, "/oauth2/token", &[("grant_type", grant)]).await;
         assert_eq!(error_of(&answer, 400), "unsupported_grant_type", "{grant}");
     }
+}
+
+/// The answer to a workload of an issuer that is trusted.
+async fn by_workload(server: &Server, root: &Tokens) -> Answer {
+    let key = workload::key();
+    for (path, body) in [
+        (
+            "/v1/admin/trusted-issuers",
+            json!({"name": "ci", "issuer": "https://ci.example", "jwks": workload::keys(&key)}),
+        ),
+        (
+            "/v1/admin/clients",
+            json!({"client_id": "job", "name": "Job", "type": "service", "audiences": [API],
+                "token_endpoint_auth_method": "private_key_jwt", "grant_types": [BEARER],
+                "workloads": ["ci: sub=job"]}),
+        ),
+    ] {
+        server.call_as(Method::POST, path, &root.access, body).await.is(201);
+    }
+    let now = server.now().secs();
+    let claims = json!({"iss": "https://ci.example", "sub": "job", "aud": server.base, "jti": "1",
+        "iat": now, "exp": now + 60});
+    let assertion = signed(&key, &workload::header(), &claims);
+    let body = form([("grant_type", BEARER), ("assertion", &*assertion)]);
+    let request = server.request(Method::POST, "/oauth2/token").header("content-type", FORM);
+    server.send(request.body(body)).await
 }
 
 /// Somebody types the code and allows it.

@@ -38,6 +38,7 @@ mod statement_budget;
 mod target_spelling;
 mod token;
 mod userinfo_audience;
+mod workload;
 
 use reqwest::Method;
 use serde_json::json;

@@ -8,6 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 pub mod balancer;
 pub mod clients;
 pub mod clock;
+pub mod document_host;
 pub mod keys;
 pub mod log_schema;
 pub mod mailed;

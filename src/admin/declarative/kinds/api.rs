@@ -37,6 +37,11 @@ pub const FIELDS: &[Field] = &[
         meaning: "The scopes it offers, each with its description for users.",
     },
     Field {
+        name: "key_scopes",
+        shape: Shape::Texts,
+        meaning: "The scopes that users may give their API keys; without any it takes none.",
+    },
+    Field {
         name: "signing_alg",
         shape: Shape::Word(|| TokenAlg::all().map(TokenAlg::as_str).collect()),
         meaning: "The signature algorithm of its tokens. Default: that of the server.",
@@ -81,6 +86,7 @@ pub fn read(name: &str, fields: &mut Fields<'_>, reading: &Reading<'_>) -> Optio
     let change = Change {
         scopes: Some(scopes.iter().map(|(scope, _)| scope.clone()).collect()),
         scope_descriptions: described(scopes),
+        key_scopes: fields.texts("key_scopes"),
         signing_alg: fields
             .word("signing_alg", || TokenAlg::all().map(TokenAlg::as_str).collect())
             .map(Some),
@@ -250,6 +256,10 @@ fn state(api: &Api) -> State {
         .collect();
     if !scopes.is_empty() {
         put("scopes", json!(scopes));
+    }
+    if !api.key_scopes.is_empty() {
+        let key_scopes: Vec<&str> = api.key_scopes.iter().collect();
+        put("key_scopes", json!(key_scopes));
     }
     let rules = &api.rules;
     if let Some(alg) = rules.signing_alg {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::client_state::state;
 use super::{Live, Prepared, Reading, mark, new_id};
 use crate::admin::authorization::grant_admin_scopes;
-use crate::admin::client_writes;
+use crate::admin::client_writes::{self, Named};
 use crate::admin::clients::Change;
 use crate::admin::declarative::NOT_GENERATED;
 use crate::admin::declarative::fields::{Field, Fields, Shape};
@@ -125,6 +125,11 @@ pub const FIELDS: &[Field] = &[
         Shape::Texts,
         "The administration scopes that a service may request for Signet itself.",
     ),
+    key(
+        "workloads",
+        Shape::Texts,
+        "Rules by which workloads of trusted issuers authenticate as the client.",
+    ),
     key("jwks", Shape::Keys, "Its public keys for private_key_jwt."),
     key("disabled", Shape::Flag, "true: it gets nothing."),
     key(SECRET, Shape::Secret { generate: true }, "Its secret, of at least 32 characters."),
@@ -207,6 +212,7 @@ fn change(fields: &mut Fields<'_>, reading: &Reading<'_>) -> Change {
         skip_consent: fields.flag("skip_consent"),
         first_party: fields.flag("first_party"),
         admin_scopes: fields.texts("admin_scopes"),
+        workloads: fields.texts("workloads"),
         jwks,
         ..Change::default()
     }
@@ -285,7 +291,8 @@ impl Declared {
             _ => EventKind::ClientSecretRotated,
         };
         client.disabled_at = self.disabled.then(|| client.disabled_at.unwrap_or(now));
-        client_writes::end_credentials_before_grant(tx, &old, client, true).await?;
+        client_writes::require_narrow_rules(tx, metadata).await?;
+        client_writes::end_credentials_before_grant(tx, &old, client, Named::ALL).await?;
         self.settle_secret(client, now)?;
         grant_admin_scopes(tx, Some(&old), client).await?;
         stored.updated_at = now;

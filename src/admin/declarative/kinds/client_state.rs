@@ -47,6 +47,8 @@ pub fn state(metadata: &ClientMetadata, disabled: bool) -> State {
     }
     let admin_scopes: Vec<String> = metadata.admin_scopes.iter().map(str::to_owned).collect();
     found.unless(admin_scopes.is_empty(), "admin_scopes", || json!(sorted(&admin_scopes)));
+    let workloads: Vec<String> = metadata.workloads.iter().map(ToString::to_string).collect();
+    found.unless(workloads.is_empty(), "workloads", || json!(sorted(&workloads)));
     for (name, span) in [
         ("access_token_ttl", metadata.access_token_ttl),
         ("refresh_idle_ttl", metadata.refresh_idle_ttl),

@@ -45,7 +45,8 @@ async fn answer(
 ) -> Result<HttpResponse, Problem> {
     let asked = asked.map_err(|message| misconfigured(context, message))?;
     let audience = audience(context, &asked).await?;
-    let presented = question::presented(request, &context.app.config.trusted_proxies);
+    let presented =
+        question::presented(request, context.facts.address, &context.app.config.trusted_proxies);
     let presented = presented.map_err(|refusal| context.problem(refusal.into()))?;
     let Some(presented) = presented else { return Err(no_token(context, &audience)) };
     let (requirement, now) = (&asked.requirement, context.now());

@@ -111,6 +111,7 @@ fn scopes(text: &str, message: &str) -> Result<Scopes, String> {
 /// When the request has several `Authorization` headers: gateway and service could read different ones.
 pub(super) fn presented(
     request: &HttpRequest,
+    address: Option<IpAddr>,
     trusted: &[IpNet],
 ) -> Result<Option<Presented>, Refusal> {
     let headers = request.headers();
@@ -130,7 +131,7 @@ pub(super) fn presented(
     let peer = request.peer_addr().map(|peer| peer.ip().to_canonical());
     let is_trusted = |peer: IpAddr| trusted.iter().any(|network| network.contains(&peer));
     let proof = if peer.is_some_and(is_trusted) { proof(headers) } else { None };
-    Ok(Some(Presented { token, as_bound, proof }))
+    Ok(Some(Presented { token, as_bound, address, proof }))
 }
 
 /// The DPoP proof, and the request that it was created for, as forwarded by the gateway.

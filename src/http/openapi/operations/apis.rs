@@ -22,6 +22,7 @@ static API: Named = Named {
             "scope_descriptions",
             ANY_OBJECT.about("Descriptions of scopes by their names; shown to users on the consent page."),
         ),
+        required("key_scopes", TEXTS.about("The scopes that users may give their API keys.")),
         required(
             "signing_alg",
             TEXT.nullable().about(
@@ -86,6 +87,12 @@ const SETTINGS: &[Member] = &[
             "Descriptions of scopes by their names, up to 200 characters each. Others do not change; null removes \
              one.",
         ),
+    ),
+    optional(
+        "key_scopes",
+        TEXTS
+            .nullable()
+            .about("The scopes that users may give their API keys; without any the API takes none."),
     ),
     optional("signing_alg", one_of(|| TokenAlg::all().map(TokenAlg::as_str).collect()).nullable()),
     optional("token_profile", PROFILE.nullable()),

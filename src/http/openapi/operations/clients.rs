@@ -51,6 +51,7 @@ pub(super) static CLIENT: Named = Named {
         required("first_party", BOOLEAN),
         required("jwks", object(&[required("keys", list(&ANY_OBJECT))]).nullable()),
         required("admin_scopes", ADMIN_SCOPES),
+        required("workloads", WORKLOADS),
         required(
             "secrets",
             SECRETS.about("When each of its live secrets was created, newest first."),
@@ -212,6 +213,7 @@ const METADATA: &[Member] = &[
             .about("Its public keys: a JWK set or a list of JWKs."),
     ),
     optional("admin_scopes", ADMIN_SCOPES.nullable()),
+    optional("workloads", WORKLOADS.nullable()),
 ];
 
 /// The read-only members of a `PATCH` of a client.
@@ -236,6 +238,12 @@ const READ_ONLY: &[ReadOnlyMember] = &[
     ReadOnlyMember::new("created_at", TIME, NEVER_CHANGES),
     ReadOnlyMember::new("updated_at", TIME, CHANGES_BY_ITSELF),
 ];
+
+/// Which programs it is.
+const WORKLOADS: Schema = TEXTS.about(
+    "Rules by which programs of trusted issuers authenticate as the client, each `NAME: claim=value,claim=value`. Values are \
+     compared whole; a claim that is named several times may have any of the values.",
+);
 
 /// The path of a logo.
 const LOGO: Schema = TEXT.nullable().about("The path of its logo, below that of the issuer.");

@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod admin_keys;
+pub mod api_keys;
 pub mod apis;
 pub mod audit;
 pub mod authentication;
@@ -21,6 +22,7 @@ pub mod sessions;
 pub mod sign_in_diagnosis;
 pub mod sign_up;
 pub mod tokens;
+pub mod trusted_issuers;
 pub mod users;
 
 use crate::domain::pagination::{DEFAULT_LIMIT, MAX_LIMIT};

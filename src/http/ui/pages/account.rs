@@ -6,6 +6,8 @@ use crate::domain::base_path::Link;
 use crate::http::ui::{Frame, Locale};
 use crate::text_enum;
 
+use super::ApiKeyRow;
+
 /// The whole account on one page. Every form carries `csrf`.
 #[derive(Template)]
 #[template(path = "account.html")]
@@ -42,6 +44,8 @@ pub struct AccountPage<'a> {
     pub may_change_login: bool,
     /// Whether the web console is open to the user.
     pub has_console: bool,
+    /// The API keys; none where no API takes any and there are none.
+    pub keys: Option<Vec<ApiKeyRow>>,
 }
 
 /// A session of a user. Times are texts, such as those of `Locale::ago`.
@@ -112,6 +116,8 @@ text_enum! {
         PasskeyRefused = "passkey-refused",
         /// The login name was changed.
         LoginChanged = "login-changed",
+        /// An API key was revoked.
+        KeyRevoked = "key-revoked",
     }
 }
 
@@ -135,6 +141,7 @@ impl Done {
             Self::PasskeyAdded => locale.t("passkey.done_added"),
             Self::PasskeyRefused => locale.t("passkey.refused"),
             Self::LoginChanged => locale.t("own_login.done"),
+            Self::KeyRevoked => locale.t("api_keys.done_revoked"),
         }
     }
 }

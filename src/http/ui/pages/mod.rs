@@ -5,6 +5,7 @@
 
 mod account;
 mod answer;
+mod api_keys;
 mod consent;
 mod console;
 mod console_users;
@@ -19,6 +20,7 @@ mod signup;
 
 pub use account::{AccountPage, AppRow, Done, SessionRow};
 pub use answer::{ContinuePage, FormPostPage};
+pub use api_keys::{ApiKeyForm, ApiKeyPage, ApiKeyRow, KeyLife, KeyScope, NewApiKeyPage};
 pub use consent::{ClientCard, ConsentItem, ConsentPage};
 pub use console::{
     Bar, Block, Cell, Chart, Choice, ConfirmPage, ConsoleFrame, ConsolePage, Fact, Field, Form,

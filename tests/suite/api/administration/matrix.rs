@@ -22,12 +22,15 @@ const WITHOUT_ROUTE: &[Action] = &[Action::GrantAdminScopes];
 /// Changes that are allowed and that the targets of this test have nothing for. Every other allowed change is made.
 const NOT_DONE: &[(&str, &str, u16)] = &[
     ("DELETE", "/v1/admin/users/{id}/factors/{factor_id}", 404),
+    ("DELETE", "/v1/admin/users/{id}/api-keys/{key_id}", 404),
     ("POST", "/v1/admin/users/{id}/invite", 409),
     ("POST", "/v1/admin/apis", 409),
     ("PATCH", "/v1/admin/apis/{id}", 404),
     ("DELETE", "/v1/admin/apis/{id}", 404),
     ("POST", "/v1/admin/clients/{client_id}/keys", 409),
     ("DELETE", "/v1/admin/clients/{client_id}/keys/{key_id}", 404),
+    ("POST", "/v1/admin/trusted-issuers", 409),
+    ("DELETE", "/v1/admin/trusted-issuers/{name}", 404),
     ("POST", "/v1/admin/keys/{kid}/retire", 404),
 ];
 
@@ -156,6 +159,7 @@ fn request(route: &Route, target: &Target) -> (String, Value) {
         .replace("{factor_id}", &target.session)
         .replace("{key_id}", &target.session)
         .replace("{kid}", "nothing")
+        .replace("{name}", "nothing")
         .replace("{client_id}", &target.client);
     let id = if path.starts_with("/v1/admin/sessions") { &target.session } else { &target.user };
     let path = path.replace("{id}", id);
@@ -169,6 +173,9 @@ fn request(route: &Route, target: &Target) -> (String, Value) {
         ("POST", "/v1/admin/users/{id}/password") => json!({"password": "plaid sofa under rain"}),
         ("POST", "/v1/admin/apis") => json!({"identifier": format!("urn:{name}")}),
         ("PATCH", "/v1/admin/apis/{id}") => json!({"scopes": []}),
+        ("POST", "/v1/admin/trusted-issuers") => {
+            json!({"name": name, "issuer": format!("https://{name}.example")})
+        }
         ("POST", "/v1/admin/clients") => match target.kind {
             TargetKind::FirstPartyClient => json!({"client_id": name, "name": "C", "type": "web",
                 "redirect_uris": ["https://a.example/cb"], "first_party": true}),

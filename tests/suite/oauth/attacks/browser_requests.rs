@@ -111,7 +111,7 @@ async fn every_page_has_its_headers() {
     let flow = field(&pages[0].1.text, "flow");
     pages.push(("sign-up", ada.get(&format!("/signup?flow={flow}")).await));
     pages.push(("account", ada.get("/account").await));
-    for page in ["/account/history", "/account/export", "/account/delete"] {
+    for page in ["/account/history", "/account/export", "/account/delete", "/account/keys"] {
         pages.push((page, ada.get(page).await));
     }
     pages.push(("foreign form", ada.post("/account/profile", &[("csrf", "x")]).await));

@@ -1,6 +1,7 @@
 //! The web console, without a script: who gets in, what it shows, what it does.
 
 mod actions;
+mod api_keys;
 mod apis;
 mod attention;
 mod audit;

@@ -53,8 +53,8 @@ const ROOMS: &[Room] = &[
     Room { library: "qrcodegen", places: &["src/http/ui/"], why: "QR codes are pictures in pages" },
     Room {
         library: "reqwest",
-        places: &["src/http_client.rs"],
-        why: "every request that leaves the server is bounded and goes to a registered address",
+        places: &["src/http_client/"],
+        why: "every request that leaves the server is bounded and goes to a registered or a public address",
     },
     Room {
         library: "clap",

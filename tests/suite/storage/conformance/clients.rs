@@ -68,6 +68,7 @@ fn choosy(secs: i64, client_id: &str) -> StoredClient {
         first_party: true,
         jwks: vec![json!({"kty": "OKP", "crv": "Ed25519", "x": "AA", "kid": "1"})],
         admin_scopes: scopes("signet:users signet:read"),
+        workloads: vec!["github: ref=refs/heads/ä%2Cb,repository_id=1".parse().unwrap()],
     };
     let secret = |first, at| SecretHash { hash: [first; 32], created_at: at };
     let client = Client {

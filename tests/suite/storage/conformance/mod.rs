@@ -7,6 +7,7 @@
 
 mod activity;
 mod admin_keys;
+mod api_keys;
 mod apis;
 mod audit;
 mod audit_query;
@@ -48,6 +49,7 @@ mod session_generations;
 mod session_loader;
 mod sessions;
 mod spent_ids;
+mod trusted_issuers;
 mod users;
 mod verifiers;
 

@@ -27,6 +27,7 @@ use crate::store::apis::StoredApi;
 struct Typed {
     identifier: String,
     scopes: String,
+    key_scopes: String,
     signing_alg: String,
     token_profile: String,
     access_token_ttl: String,
@@ -39,6 +40,7 @@ impl Typed {
         Self {
             identifier: form.take("identifier").trim().to_owned(),
             scopes: form.take("scopes"),
+            key_scopes: form.take("key_scopes"),
             signing_alg: form.take("signing_alg"),
             token_profile: form.take("token_profile"),
             access_token_ttl: form.take("access_token_ttl"),
@@ -57,6 +59,7 @@ impl Typed {
         Self {
             identifier: api.identifier.clone(),
             scopes: api.scopes.iter().map(line).collect::<Vec<_>>().join("\n"),
+            key_scopes: api.key_scopes.to_string(),
             signing_alg: signing_alg.map(|alg| alg.to_string()).unwrap_or_default(),
             token_profile: profile.to_string(),
             access_token_ttl: access_ttl.map(|ttl| ttl.secs().to_string()).unwrap_or_default(),
@@ -101,6 +104,7 @@ impl Typed {
         Ok(Change {
             scopes: Some(scopes),
             scope_descriptions: descriptions,
+            key_scopes: Some(self.key_scopes.split_whitespace().map(str::to_owned).collect()),
             signing_alg: Some(alg),
             token_profile: Some(profile.unwrap_or(TokenRules::DEFAULT.profile)),
             access_token_ttl: Some(seconds.map(|secs| TimeSpan::from_secs(i64::from(secs)))),
@@ -116,6 +120,7 @@ pub async fn get_new(context: Context) -> PageResult {
     let typed = Typed {
         identifier: String::new(),
         scopes: String::new(),
+        key_scopes: String::new(),
         signing_alg: String::new(),
         token_profile: TokenRules::DEFAULT.profile.to_string(),
         access_token_ttl: String::new(),
@@ -221,6 +226,12 @@ impl Console {
                 is_long: true,
                 ..field("scopes", "console.scopes", "console.api.scopes_hint", typed.scopes)
             },
+            field(
+                "key_scopes",
+                "console.api.key_scopes",
+                "console.api.key_scopes_hint",
+                typed.key_scopes,
+            ),
             Field {
                 options: [of_server].into_iter().chain(algs).collect(),
                 ..field("signing_alg", "console.alg", "", typed.signing_alg)

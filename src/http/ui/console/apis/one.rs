@@ -142,10 +142,15 @@ impl Console {
         });
         let scopes = described.collect::<Vec<_>>().join(", ");
         let scopes = if scopes.is_empty() { locale.t("console.none").to_owned() } else { scopes };
+        let key_scopes = match stored.api.key_scopes.is_empty() {
+            true => locale.t("console.none").to_owned(),
+            false => stored.api.key_scopes.to_string(),
+        };
         facts.extend([
             fact("console.api.identifier", Cell::code(&stored.api.identifier)),
             fact("console.id", Cell::code(stored.id.to_string())),
             fact("console.scopes", Cell::text(scopes)),
+            fact("console.api.key_scopes", Cell::text(key_scopes)),
             fact("console.alg", alg),
             fact("console.api.profile", Cell::text(rules.profile.as_str())),
             fact("console.api.ttl", ttl),

@@ -3,6 +3,7 @@
 //! Owns the presentation of a user: login, roles, state.
 
 pub mod actions;
+pub mod api_keys;
 pub mod bulk;
 mod causes;
 mod filters;

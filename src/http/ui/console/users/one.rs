@@ -80,6 +80,7 @@ impl Console {
             heading: Some(locale.t("console.factors").to_owned()),
             blocks: vec![Block::table(self.factor_table(&found))],
         });
+        sections.extend(self.api_key_section(&user).await?);
         if self.may(Action::ReadAudit) {
             let filter = AuditFilter { user: Some(user.id), ..AuditFilter::default() };
             let work = admin_audit::list(context.app.clone(), filter, request);

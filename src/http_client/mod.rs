@@ -1,13 +1,20 @@
-//! The HTTP client: forms posted to addresses that an administrator has registered, and the health
-//! check.
+//! The HTTP client: forms posted to addresses that an administrator has registered, documents fetched from hosts
+//! that others have named (`fetch`), and the health check.
 //!
 //! Owns what keeps that harmless: no redirect is followed, no proxy of the environment is used, an
-//! answer is looked at no further than its status, nothing takes longer than five seconds, and all requests
+//! answer to a form is looked at no further than its status, nothing takes longer than five seconds, and all requests
 //! together hold a bounded number of sockets.
+
+mod fetch;
+mod resolver;
+#[cfg(feature = "test-support")]
+mod stand_in;
 
 use std::error::Error;
 use std::net::SocketAddr;
-use std::sync::OnceLock;
+#[cfg(feature = "test-support")]
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use reqwest::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -18,6 +25,10 @@ use url::Url;
 
 use crate::base::Deadlines;
 use crate::domain::trace::Trace;
+
+use fetch::Fetcher;
+pub use fetch::{Fetch, FetchError, Fetched};
+use resolver::SystemResolver;
 
 /// The sockets of one request at most: a host with addresses of both families is tried at two of them
 /// (RFC 8305), and the socket of the name server is closed before that.
@@ -38,6 +49,7 @@ pub fn outgoing_sockets(open_files: u64) -> u64 {
 pub struct HttpClient {
     client: OnceLock<Option<reqwest::Client>>,
     deadlines: Deadlines,
+    fetcher: Fetcher,
     /// One permit for each request that may be under way.
     places: Semaphore,
 }
@@ -57,7 +69,17 @@ impl HttpClient {
         let open_files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
         let places = outgoing_sockets(open_files) / SOCKETS_OF_A_REQUEST;
         let places = Semaphore::new(usize::try_from(places).unwrap_or(1));
-        Self { client: OnceLock::new(), deadlines, places }
+        let fetcher = Fetcher::new(Arc::new(SystemResolver::default()));
+        Self { client: OnceLock::new(), deadlines, fetcher, places }
+    }
+
+    /// The same client, for which the hosts of `file` are the Internet.
+    #[cfg(feature = "test-support")]
+    #[must_use]
+    pub fn standing_in(mut self, file: &Path) -> Self {
+        let resolver = Arc::new(stand_in::StandIn::new(file.to_owned()));
+        self.fetcher = Fetcher::new(resolver).trusting(&stand_in::StandIn::authorities(file));
+        self
     }
 
     /// Waits for its turn; `most` requests may be under way then, or fewer where others wait.

@@ -1,0 +1,213 @@
+//! Workloads: programs that authenticate with tokens of another issuer (RFC 7521, RFC 7523).
+//!
+//! Owns the one way from such a token to a client. It has two doors: a client assertion, where the request names the
+//! client, and the `jwt-bearer` grant, where the rules of clients tell which one it is. Refusals look alike; what was
+//! wrong is noted for `signet client why`.
+
+mod keys;
+mod verify;
+
+use std::sync::Arc;
+
+use crate::app::App;
+use crate::base::Timestamp;
+use crate::domain::audit::{Event, EventKind, Origin};
+use crate::domain::client::{Client, ClientType};
+use crate::domain::client_finding::FindingCode;
+use crate::domain::oauth_error::OAuthError;
+use crate::domain::outcome::{Failure, Refusal, quotable};
+use crate::domain::request_info::RequestInfo;
+use crate::domain::workload::rule::{Mismatch, WorkloadRule};
+use crate::domain::workload::token::{LEEWAY, TokenFlaw};
+
+use super::client_auth::{self, AuthenticatedClient};
+use super::findings::note_code;
+use super::params::{Params, invalid};
+use super::replay::{self, Counted};
+use verify::{Workload, verify};
+
+/// The most characters of a claim that a finding has.
+const MAX_FOUND: usize = 64;
+/// What is noted of a token that the rules of several clients match.
+const AMBIGUOUS: &str = "ambiguous";
+/// What is noted of a client that has no rule for the issuer.
+const NO_RULE: &str = "no_rule";
+
+/// A workload that is a client by one of its rules.
+pub(super) struct Matched {
+    /// When the token ends.
+    pub expires: Timestamp,
+    issuer: String,
+    sub: String,
+    rule: String,
+}
+
+/// Whether a token makes its bearer `client`, now and, where tokens count once, for the first time. None when not.
+///
+/// # Errors
+/// Only faults.
+pub(super) async fn authenticate(
+    app: &App,
+    client: &Client,
+    (token, endpoint): (&str, &'static str),
+    now: Timestamp,
+) -> Result<Option<Matched>, Failure> {
+    let workload = match verify(app, token, now).await? {
+        Ok(workload) => workload,
+        Err(flawed) => {
+            note(app, client, endpoint, flawed.issuer.as_deref(), flawed.flaw.as_str());
+            return Ok(None);
+        }
+    };
+    match compare(client, &workload) {
+        Ok(rule) => spend(app, client, workload, rule, endpoint).await,
+        Err(said) => {
+            note(app, client, endpoint, Some(&workload.issuer.name), &said);
+            Ok(None)
+        }
+    }
+}
+
+/// The one service client whose rules match the assertion of the `jwt-bearer` grant.
+///
+/// # Errors
+/// `invalid_grant`, with one text; `invalid_request` when the request authenticates a client as well; too many failures
+/// from one network.
+pub(super) async fn identify(
+    app: &App,
+    (assertion, endpoint): (&str, &'static str),
+    (authorization, params): (Option<&str>, &Params),
+    origin: &Origin,
+    now: Timestamp,
+) -> Result<AuthenticatedClient, Failure> {
+    let named = params.get("client_id");
+    if !client_auth::names_no_client(authorization, &params.clone().without(&["client_id"])) {
+        let message = "The assertion says which client it is. Leave the client authentication out.";
+        return Err(invalid(message).into());
+    }
+    if let Some((client, matched)) = only_match(app, assertion, endpoint, now).await?
+        && named.is_none_or(|named| named == client.client_id)
+    {
+        matched.record(app, &client, origin, now).await?;
+        return Ok(AuthenticatedClient::of_workload(client, matched.expires));
+    }
+    client_auth::note_failure(app, None, origin, now).await?;
+    let message = "The assertion is not accepted: it must be a token of a trusted issuer, made for this server alone and \
+                   presented in its time, and match the rules of one client.";
+    Err(Refusal::oauth(OAuthError::InvalidGrant, message).into())
+}
+
+async fn only_match(
+    app: &App,
+    assertion: &str,
+    endpoint: &'static str,
+    now: Timestamp,
+) -> Result<Option<(Arc<Client>, Matched)>, Failure> {
+    let Ok(workload) = verify(app, assertion, now).await? else { return Ok(None) };
+    let mut candidates = candidates(app, &workload);
+    if !candidates.iter().any(|client| compare(client, &workload).is_ok()) {
+        // Another process may have registered a rule within the last second.
+        app.reload_for_unknown().await?;
+        candidates = self::candidates(app, &workload);
+    }
+    let issuer = workload.issuer.name.clone();
+    let mut matching = Vec::new();
+    for client in candidates {
+        match compare(&client, &workload) {
+            Ok(rule) => matching.push((Arc::clone(&client), rule)),
+            Err(said) => note(app, &client, endpoint, Some(&issuer), &said),
+        }
+    }
+    match matching.as_slice() {
+        [(client, rule)] => {
+            let matched = spend(app, client, workload, rule.clone(), endpoint).await?;
+            Ok(matched.map(|matched| (Arc::clone(client), matched)))
+        }
+        several => {
+            for (client, _) in several {
+                note(app, client, endpoint, Some(&issuer), AMBIGUOUS);
+            }
+            Ok(None)
+        }
+    }
+}
+
+/// The service clients with a rule for the issuer.
+fn candidates(app: &App, workload: &Workload) -> Vec<Arc<Client>> {
+    let mut clients = app.clients_with_rules_for(&workload.issuer.name);
+    clients.retain(|client| client.metadata.client_type == ClientType::Service);
+    clients
+}
+
+/// The first rule of the client that matches.
+///
+/// # Errors
+/// What differs from its rules: of several, from the one that got furthest is unknown, so the last is told.
+fn compare(client: &Client, workload: &Workload) -> Result<WorkloadRule, String> {
+    let mut said = NO_RULE.to_owned();
+    let rules = client.metadata.workloads.iter();
+    for rule in rules.filter(|rule| rule.issuer == workload.issuer.name) {
+        match rule.compare(workload.issuer.preset, &workload.claims) {
+            Ok(()) => return Ok(rule.clone()),
+            Err(Mismatch { claim, found }) => {
+                let found: String = found.unwrap_or_default().chars().take(MAX_FOUND).collect();
+                said = format!("{claim}={}", quotable(&found));
+            }
+        }
+    }
+    Err(said)
+}
+
+/// Uses the token up, where tokens of its issuer count once.
+async fn spend(
+    app: &App,
+    client: &Client,
+    workload: Workload,
+    rule: WorkloadRule,
+    endpoint: &'static str,
+) -> Result<Option<Matched>, Failure> {
+    let Workload { issuer, sub, jti, expires, .. } = workload;
+    if let Some(jti) = &jti {
+        let counted = Counted::Workload { issuer: &issuer.issuer, jti };
+        if !replay::spend(app, counted, expires + LEEWAY).await? {
+            note(app, client, endpoint, Some(&issuer.name), TokenFlaw::Replayed.as_str());
+            return Ok(None);
+        }
+    }
+    Ok(Some(Matched { expires, issuer: issuer.issuer, sub, rule: rule.to_string() }))
+}
+
+impl Matched {
+    /// Records that the workload has authenticated: one row a minute for each client and workload.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub(super) async fn record(
+        &self,
+        app: &App,
+        client: &Client,
+        origin: &Origin,
+        now: Timestamp,
+    ) -> Result<(), Failure> {
+        let minute = now.secs().div_euclid(60).to_be_bytes();
+        let parts: [&[u8]; 4] =
+            [client.client_id.as_bytes(), self.issuer.as_bytes(), self.sub.as_bytes(), &minute];
+        let fold = app.pseudonyms.of("audit/workload.authenticated", &parts);
+        let detail = format!(
+            "iss={} sub={} rule={}",
+            quotable(&self.issuer),
+            quotable(&self.sub),
+            quotable(&self.rule)
+        );
+        let event = Event::new(EventKind::WorkloadAuthenticated);
+        let event = event.for_client(&*client.client_id).detail(detail).folded(fold);
+        let info = RequestInfo::without_device(origin.clone(), now);
+        app.transaction_or_nothing(&info, async |tx| Ok(tx.record(&event).await?)).await
+    }
+}
+
+/// Notes for `signet client why` what was wrong.
+fn note(app: &App, client: &Client, endpoint: &'static str, issuer: Option<&str>, said: &str) {
+    let detail = format!("{}: {said}", issuer.unwrap_or("?"));
+    note_code(app, client, endpoint, (FindingCode::WorkloadRefused, &detail));
+}
