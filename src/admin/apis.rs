@@ -38,6 +38,8 @@ pub struct Change {
     pub access_token_ttl: Option<Option<TimeSpan>>,
     /// All the claims about users that go into its tokens.
     pub claims: Option<Vec<String>>,
+    /// Whether clients that describe themselves may have tokens for it.
+    pub documents: Option<bool>,
     /// Replace the shared secret by a new one; the old one stops at once.
     pub new_secret: bool,
 }
@@ -63,6 +65,7 @@ impl Change {
             && self.token_profile.is_none()
             && self.access_token_ttl.is_none()
             && self.claims.is_none()
+            && self.documents.is_none()
             && !self.new_secret
     }
 
@@ -79,6 +82,7 @@ impl Change {
         self.token_profile = self.token_profile.filter(|chosen| *chosen != rules.profile);
         self.access_token_ttl = self.access_token_ttl.filter(|chosen| *chosen != rules.access_ttl);
         self.claims = self.claims.filter(|chosen| *chosen != rules.claims);
+        self.documents = self.documents.filter(|chosen| *chosen != api.documents);
         self
     }
 
@@ -106,7 +110,8 @@ impl Change {
             let message = "Only an API with HS256 has a shared secret.";
             return Err(Refusal::field("new_secret", "no_shared_secret", message));
         }
-        Ok(Api { rules, ..api })
+        let documents = self.documents.unwrap_or(api.documents);
+        Ok(Api { rules, documents, ..api })
     }
 
     /// Makes the secret that goes with the rules, keeps it, or drops it.

@@ -56,7 +56,7 @@ use client_findings::ClientFindings;
 use common_clock::CommonClock;
 use gateway_warnings::GatewayWarnings;
 pub use idempotent_forms::{FormResult, IdempotentForms, ManyUsers, UserLink};
-use limits::{AddressLimiter, AttemptGate, Standing};
+use limits::{AddressLimiter, AttemptGate, DocumentFetches, LoadError, Standing};
 use process::Process;
 use proxy_findings::ProxyFindings;
 use refusal_log::RefusalLog;
@@ -130,8 +130,10 @@ pub struct AppState {
     pub idempotent_forms: IdempotentForms,
     /// Resource servers that have fetched the public keys.
     pub jwks_fetches: JwksFetchLog,
-    /// The HTTP client for notices to clients.
+    /// The HTTP client for notices to clients, and for documents that describe them.
     pub http_client: HttpClient,
+    /// Fetches of documents of clients that are under way, and how often hosts were asked.
+    pub document_fetches: DocumentFetches<Result<(), LoadError>>,
     /// What sends mail; none where mail is off.
     pub mailer: Option<Mailer>,
     /// Whether the database can be written, as far as was tried.

@@ -43,6 +43,7 @@ compared byte for byte. A running server knows the API within seconds.")]
   signet api set https://api.example.com --token-profile jwt --claim roles --claim department
   signet api set https://api.example.com --signing-alg default --access-token-ttl default
   signet api set https://api.example.com --new-secret
+  signet api set https://mcp.example.com/mcp --documents on
 
 Each option given replaces all it says; what is not given stays. In force for the next log-in or
 refresh; tokens that exist stay as they are until they expire.")]
@@ -121,6 +122,13 @@ pub struct Choices {
     /// A claim about the user its tokens carry: roles, groups, email, email_verified or a custom one; may be repeated
     #[arg(long = "claim", value_name = "NAME", value_parser = names(any))]
     claims: Vec<Names>,
+    /// Whether clients that describe themselves (SIGNET_CLIENT_DOCUMENTS) may have tokens for it
+    #[arg(long, value_name = "on|off", value_parser = on_or_off())]
+    documents: Option<bool>,
+}
+
+fn on_or_off() -> impl clap::builder::TypedValueParser<Value = bool> {
+    PossibleValuesParser::new(["on", "off"]).map(|text| text == "on")
 }
 
 fn alg_parser() -> impl clap::builder::TypedValueParser<Value = OrDefault<TokenAlg>> {
@@ -171,6 +179,7 @@ impl Choices {
             token_profile: self.token_profile,
             access_token_ttl: self.access_token_ttl.map(|chosen| chosen.0),
             claims: all(&self.claims),
+            documents: self.documents,
             new_secret: false,
         }
     }
@@ -276,7 +285,7 @@ fn set(args: &SetArgs, output: Output) -> Result<(), CommandError> {
     if change.is_empty() {
         return Err(CommandError::usage(
             "nothing to change.\n  Say what:  --scope  --signing-alg  --token-profile  \
-             --access-token-ttl  --claim  --no-scopes  --no-claims  --new-secret",
+             --access-token-ttl  --claim  --documents  --no-scopes  --no-claims  --new-secret",
         ));
     }
     let name = &args.named.identifier;

@@ -35,6 +35,7 @@ use ipnet::IpNet;
 
 use crate::base::{Deadlines, Secret, TimeSpan};
 use crate::domain::authn::ServerPolicy;
+use crate::domain::client_document::ClientDocuments;
 use crate::domain::password_policy::PasswordPolicy;
 use crate::domain::sign_up::DomainList;
 use crate::domain::signing_key::SigningAlg;
@@ -102,6 +103,8 @@ pub struct Config {
     pub console_networks: Vec<IpNet>,
     /// Whether services that verify tokens offline are told what ended.
     pub revocation_feed: bool,
+    /// Which clients may describe themselves.
+    pub client_documents: ClientDocuments,
     /// What new passwords must be like.
     pub password_policy: PasswordPolicy,
     /// Who needs a second factor, and from when.

@@ -168,6 +168,9 @@ settings! {
         REVOCATION_FEED = "SIGNET_REVOCATION_FEED", secret: false,
             Fixed("on"),
             "`off`: services that verify tokens offline are not told what ended.";
+        CLIENT_DOCUMENTS = "SIGNET_CLIENT_DOCUMENTS", secret: false,
+            Fixed("off"),
+            "Clients that describe themselves at their client_id: `off`, `any`, or https prefixes, each with an optional `+cross`.";
         PASSWORD_MIN_LENGTH = "SIGNET_PASSWORD_MIN_LENGTH", secret: false,
             Fixed("8"),
             "Fewest characters of a new password: 8 to 64.";

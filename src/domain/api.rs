@@ -29,6 +29,8 @@ pub struct Api {
     pub scope_descriptions: ScopeDescriptions,
     /// How its tokens look.
     pub rules: TokenRules,
+    /// Whether clients that describe themselves (`client_document`) may have tokens for it.
+    pub documents: bool,
 }
 
 /// Why an API cannot be registered like that.
@@ -80,7 +82,9 @@ impl Api {
         }
         let rules = TokenRules::DEFAULT;
         let (identifier, scope_descriptions) = (identifier.to_owned(), BTreeMap::new());
-        Self { identifier, scopes: Scopes::default(), scope_descriptions, rules }.offering(scopes)
+        let scopes_of_new = Scopes::default();
+        Self { identifier, scopes: scopes_of_new, scope_descriptions, rules, documents: false }
+            .offering(scopes)
     }
 
     /// The same API with other scopes. Descriptions of scopes that it does not offer any more are dropped.

@@ -100,6 +100,9 @@ text_enum! {
         LoginLookup = "login_lookup",
         /// Authorization codes that a signed-in user gets without being asked; counted by user.
         UnattendedCode = "unattended_code",
+        /// Authorization requests of clients that describe themselves and of which there is no copy: each is a
+        /// request to a host that a stranger has named.
+        ClientDocument = "client_document",
     }
 }
 
@@ -121,6 +124,7 @@ impl RateLimit {
                 Bucket::new(1_000, TimeSpan::from_millis(100))
             }
             Self::PushedRequest | Self::DeviceRequest => Bucket::new(100, TimeSpan::from_secs(1)),
+            Self::ClientDocument => Bucket::new(60, TimeSpan::from_secs(1)),
             Self::AuthenticatedWrite => Bucket::new(60, TimeSpan::from_secs(1)),
             // Wide: every tab of every application renews its tokens this way.
             Self::UnattendedCode => Bucket::new(1_000, TimeSpan::from_secs(10)),
@@ -136,6 +140,7 @@ impl RateLimit {
             Self::Login | Self::Setup | Self::ClientAuth | Self::Link => false,
             Self::Registration
             | Self::Recovery
+            | Self::ClientDocument
             | Self::UserCode
             | Self::Proof
             | Self::PushedRequest

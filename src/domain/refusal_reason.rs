@@ -23,6 +23,10 @@ text_enum! {
         ClientUnknown = "client_unknown",
         /// The `client_id` that an administrator typed is not that of the client.
         ClientTypedWrong = "client_typed_wrong",
+        /// The document of a client that describes itself cannot be loaded at this moment.
+        DocumentBusy = "document_busy",
+        /// The document of a client that describes itself could not be loaded, or describes no client.
+        DocumentRefused = "document_refused",
         /// The user or the client of a request was deleted meanwhile.
         Deleted = "deleted",
         /// The factor is the last one of an account that needs one.
@@ -85,6 +89,14 @@ impl Reason {
                  it."
             }
             Self::ClientTypedWrong => "The client_id that was typed is another one.",
+            Self::DocumentBusy => {
+                "The description of the application cannot be loaded at this moment. Wait a few seconds, then try again."
+            }
+            Self::DocumentRefused => {
+                "The application describes itself at its own address (client_id), and that description could not be \
+                 loaded or is not acceptable. Report this to the people who run it; the log of this server says what is \
+                 wrong."
+            }
             Self::Deleted => {
                 "The account or the application has been deleted meanwhile. Begin again."
             }

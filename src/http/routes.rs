@@ -339,6 +339,15 @@ routes! {
     "/v1/admin/clients/{client_id}/why" {
         GET Admin(ReadClients) api::admin_client_why::get => client_report::EXPLAIN,
     }
+    "/v1/admin/client-documents" {
+        GET Admin(ReadClients) api::admin_client_documents::list => client_documents::LIST,
+    }
+    "/v1/admin/client-documents/block" {
+        POST Admin(DisableClient) api::admin_client_documents::block => client_documents::BLOCK,
+    }
+    "/v1/admin/client-documents/unblock" {
+        POST Admin(EnableClient) api::admin_client_documents::unblock => client_documents::UNBLOCK,
+    }
     "/v1/admin/keys" { GET Admin(ReadKeys) api::admin_keys::list => keys::LIST }
     "/v1/admin/keys/rotate" { POST Admin(RotateKeys) api::admin_keys::rotate => keys::ROTATE }
     "/v1/admin/keys/{kid}/retire" { POST Admin(RetireKey) api::admin_keys::retire => keys::RETIRE }

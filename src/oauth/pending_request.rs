@@ -25,6 +25,9 @@ pub struct PendingRequest {
     /// The user who was asked, once one was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<UserId>,
+    /// What the document of the client said when the user was asked, by its hash, where it describes itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<String>,
     /// The page of the account that asked for the sign-in; none for its first one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub section: Option<AccountSection>,
@@ -110,6 +113,7 @@ impl PendingRequest {
             begun_at: now,
             aim,
             asked: None,
+            document: None,
             section: None,
             console: None,
         }

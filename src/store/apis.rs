@@ -53,6 +53,7 @@ struct ApiRow {
     secret_sealed: Option<Vec<u8>>,
     created_at: Timestamp,
     name_since: Timestamp,
+    documents: bool,
 }
 
 impl TryFrom<ApiRow> for StoredApi {
@@ -81,7 +82,8 @@ impl TryFrom<ApiRow> for StoredApi {
             .map_err(|_| Fault::internal("an API with scopes that cannot be read"))?;
         let scope_descriptions =
             serde_json::from_str(&row.scope_descriptions).map_err(|_| impossible())?;
-        let api = Api { identifier: row.identifier, scopes, scope_descriptions, rules };
+        let (identifier, documents) = (row.identifier, row.documents);
+        let api = Api { identifier, scopes, scope_descriptions, rules, documents };
         Ok(Self { id: row.id, api, secret, created_at: row.created_at, name_since: row.name_since })
     }
 }
@@ -95,9 +97,10 @@ pub async fn insert(tx: &mut Tx, new: &StoredApi) -> Result<bool, Fault> {
     let rows = execute!(
         tx,
         "INSERT INTO apis (id, identifier, scopes, signing_alg, token_profile, access_token_ttl, \
-         claims, secret_kid, secret_sealed, created_at, name_since, scope_descriptions) \
+         claims, secret_kid, secret_sealed, created_at, name_since, scope_descriptions, \
+         documents) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, COALESCE((SELECT CASE WHEN \
-         deleted_at > $10 THEN deleted_at ELSE $10 END FROM former_apis WHERE identifier = $2), 0), $11) \
+         deleted_at > $10 THEN deleted_at ELSE $10 END FROM former_apis WHERE identifier = $2), 0), $11, $12) \
          ON CONFLICT (identifier) DO NOTHING",
         new.id,
         &api.identifier,
@@ -109,7 +112,8 @@ pub async fn insert(tx: &mut Tx, new: &StoredApi) -> Result<bool, Fault> {
         new.secret.as_ref().map(|secret| &*secret.kid),
         new.secret.as_ref().map(|secret| &*secret.sealed),
         new.created_at,
-        column(&api.scope_descriptions)
+        column(&api.scope_descriptions),
+        api.documents
     )?;
     meta::raise_cache_version(tx).await?;
     Ok(rows == 1)
@@ -137,7 +141,7 @@ pub async fn update(tx: &mut Tx, changed: &StoredApi) -> Result<bool, Fault> {
         tx,
         "UPDATE apis SET scopes = $1, signing_alg = $2, token_profile = $3, \
          access_token_ttl = $4, claims = $5, secret_kid = $6, secret_sealed = $7, \
-         scope_descriptions = $8 WHERE id = $9",
+         scope_descriptions = $8, documents = $9 WHERE id = $10",
         api.scopes.to_string(),
         rules.signing_alg.map(|alg| alg.as_str()),
         rules.profile.as_str(),
@@ -146,6 +150,7 @@ pub async fn update(tx: &mut Tx, changed: &StoredApi) -> Result<bool, Fault> {
         changed.secret.as_ref().map(|secret| &*secret.kid),
         changed.secret.as_ref().map(|secret| &*secret.sealed),
         column(&api.scope_descriptions),
+        api.documents,
         changed.id
     )?;
     if rows == 1 {
@@ -198,7 +203,7 @@ pub async fn find(link: &mut impl Link, name: &str) -> Result<Option<StoredApi>,
         link,
         ApiRow,
         "SELECT id, identifier, scopes, scope_descriptions, signing_alg, token_profile, access_token_ttl, claims, \
-         secret_kid, secret_sealed, created_at, name_since FROM apis WHERE identifier = $1 OR id = $2",
+         secret_kid, secret_sealed, created_at, name_since, documents FROM apis WHERE identifier = $1 OR id = $2",
         name,
         row_id(name)
     )?
@@ -215,7 +220,7 @@ pub async fn all(link: &mut impl Link) -> Result<Vec<StoredApi>, Fault> {
         link,
         ApiRow,
         "SELECT id, identifier, scopes, scope_descriptions, signing_alg, token_profile, access_token_ttl, claims, \
-         secret_kid, secret_sealed, created_at, name_since FROM apis ORDER BY id"
+         secret_kid, secret_sealed, created_at, name_since, documents FROM apis ORDER BY id"
     )?;
     rows.into_iter().map(StoredApi::try_from).collect()
 }
@@ -238,7 +243,7 @@ pub async fn page(link: &mut impl Link, request: PageRequest) -> Result<Page<Sto
         link,
         ApiRow,
         "SELECT id, identifier, scopes, scope_descriptions, signing_alg, token_profile, access_token_ttl, claims, \
-         secret_kid, secret_sealed, created_at, name_since FROM apis WHERE id > $1 ORDER BY id LIMIT $2",
+         secret_kid, secret_sealed, created_at, name_since, documents FROM apis WHERE id > $1 ORDER BY id LIMIT $2",
         request.after.unwrap_or(Uuid::nil()),
         request.limit + 1
     )?;

@@ -3,6 +3,7 @@
 
 mod admin_keys;
 pub mod audit;
+mod client_documents;
 pub mod csv;
 mod sign_in_diagnosis;
 mod users;
@@ -36,6 +37,7 @@ use crate::store::clients::StoredClient;
 use crate::store::consents::Consent;
 
 pub use admin_keys::{admin_key, created_admin_key};
+pub use client_documents::client_document;
 pub use sign_in_diagnosis::user_report;
 pub use users::{listed_user, myself, user};
 
@@ -222,6 +224,7 @@ pub fn api(stored: &StoredApi) -> Value {
         "token_profile": rules.profile,
         "access_token_ttl": rules.access_ttl.map(TimeSpan::secs),
         "claims": rules.claims,
+        "documents": stored.api.documents,
         "shared_secret_kid": stored.secret.as_ref().map(|secret| &secret.kid),
         "created_at": stored.created_at.rfc3339(),
     })

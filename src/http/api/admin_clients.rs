@@ -136,7 +136,7 @@ fn change(body: &mut JsonFields) -> Change {
 }
 
 /// A flag, told apart from absence; null is false.
-fn patch_flag(body: &mut JsonFields, field: &'static str) -> Option<bool> {
+pub(super) fn patch_flag(body: &mut JsonFields, field: &'static str) -> Option<bool> {
     body.has(field).then(|| body.flag(field))
 }
 

@@ -45,6 +45,13 @@ static API: Named = Named {
             ),
         ),
         required(
+            "documents",
+            BOOLEAN.about(
+                "Whether clients that describe themselves by a client ID metadata document may have \
+                 tokens for it.",
+            ),
+        ),
+        required(
             "shared_secret_kid",
             TEXT.nullable().about("The `kid` of the shared secret of an API with HS256."),
         ),
@@ -95,6 +102,7 @@ const SETTINGS: &[Member] = &[
         TTL.nullable().about("Seconds, at least twice the refresh retry window."),
     ),
     optional("claims", TEXTS.nullable()),
+    optional("documents", BOOLEAN),
 ];
 
 /// What a `PATCH` of an API may repeat and not change.

@@ -8,6 +8,7 @@ pub mod admin_keys;
 pub mod apis;
 pub mod audit;
 pub mod authentication;
+pub mod client_documents;
 pub mod client_report;
 pub mod clients;
 pub mod email;

@@ -182,7 +182,7 @@ fn choosy(id: Uuid) -> StoredApi {
     let scope_descriptions =
         [("read", "See your “orders”")].map(|(k, v)| (k.to_owned(), v.to_owned()));
     let scope_descriptions = scope_descriptions.into();
-    let api = Api { rules, scope_descriptions, ..api("urn:choosy", "read write") };
+    let api = Api { rules, scope_descriptions, documents: true, ..api("urn:choosy", "read write") };
     let secret = SealedSecret { kid: "k".to_owned(), sealed: vec![0, 255, 1] };
     StoredApi { id, api, secret: Some(secret), created_at: NOW, name_since: ALWAYS }
 }
