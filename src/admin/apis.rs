@@ -40,6 +40,8 @@ pub struct Change {
     pub access_token_ttl: Option<Option<TimeSpan>>,
     /// All claims about users in its tokens.
     pub claims: Option<Vec<String>>,
+    /// Whether clients that describe themselves may have tokens for it.
+    pub documents: Option<bool>,
     /// Replaces the shared secret. The old one stops working at once.
     pub new_secret: bool,
 }
@@ -66,6 +68,7 @@ impl Change {
             && self.token_profile.is_none()
             && self.access_token_ttl.is_none()
             && self.claims.is_none()
+            && self.documents.is_none()
             && !self.new_secret
     }
 
@@ -83,6 +86,7 @@ impl Change {
         self.token_profile = self.token_profile.filter(|chosen| *chosen != rules.profile);
         self.access_token_ttl = self.access_token_ttl.filter(|chosen| *chosen != rules.access_ttl);
         self.claims = self.claims.filter(|chosen| *chosen != rules.claims);
+        self.documents = self.documents.filter(|chosen| *chosen != api.documents);
         self
     }
 
@@ -116,7 +120,8 @@ impl Change {
             let message = "Only an API with HS256 has a shared secret.";
             return Err(Refusal::field("new_secret", "no_shared_secret", message));
         }
-        Ok(Api { rules, ..api })
+        let documents = self.documents.unwrap_or(api.documents);
+        Ok(Api { rules, documents, ..api })
     }
 
     /// Creates, keeps or drops the shared secret, as the algorithm requires.

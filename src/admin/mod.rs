@@ -10,6 +10,7 @@ pub mod apis;
 pub mod attention;
 pub mod audit;
 mod authorization;
+pub mod client_documents;
 pub mod client_logo;
 mod client_patch;
 mod client_unchanged;

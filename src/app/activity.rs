@@ -68,9 +68,9 @@ impl App {
     }
 
     /// Counts an access token that was issued to a client for an API, or for the issuer itself. Clients and APIs
-    /// that are no longer registered share a key.
+    /// that are no longer registered, and clients that describe themselves, share a key: strangers must not make rows.
     pub fn count_issued(&self, client_id: &str, api: Option<&str>, now: Timestamp) {
-        let is_client = client_id == BUILT_IN || self.client(client_id).is_some();
+        let is_client = client_id == BUILT_IN || self.is_registered_client(client_id);
         let client = if is_client { client_id } else { OTHERS };
         self.activity.count(Series::TokensByClient, client, now);
         let is_api = self.audience(api).is_some();

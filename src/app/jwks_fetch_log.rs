@@ -70,7 +70,8 @@ impl App {
     /// Whether an API or a client is registered under this name.
     #[must_use]
     pub fn is_registered(&self, name: &str) -> bool {
-        self.client(name).is_some() || self.audience(Some(name)).is_some()
+        self.client(name).is_some_and(|client| client.document.is_none())
+            || self.audience(Some(name)).is_some()
     }
 }
 

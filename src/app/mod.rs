@@ -57,7 +57,7 @@ use common_clock::CommonClock;
 use gateway_warnings::GatewayWarnings;
 pub use idempotent_forms::{BulkResult, FormResult, IdempotentForms, UserLink};
 use issuer_keys::IssuerKeys;
-use limits::{AddressLimiter, AttemptGate, Standing};
+use limits::{AddressLimiter, AttemptGate, DocumentFetches, LoadError, Standing};
 use process::Process;
 use proxy_findings::ProxyFindings;
 use refusal_log::RefusalLog;
@@ -133,8 +133,10 @@ pub struct AppState {
     pub jwks_fetches: JwksFetchLog,
     /// The keys of trusted issuers, as they were fetched.
     pub issuer_keys: IssuerKeys,
-    /// The HTTP client for notices to clients.
+    /// The HTTP client for notices to clients, and for documents that describe them.
     pub http_client: HttpClient,
+    /// Fetches of documents of clients that are under way, and how often hosts were asked.
+    pub document_fetches: DocumentFetches<Result<(), LoadError>>,
     /// The mailer, if mail is set up.
     pub mailer: Option<Mailer>,
     /// Whether the database can be written.

@@ -44,6 +44,7 @@ compared byte for byte. A running server knows the API within seconds.")]
   signet api set https://api.example.com --signing-alg default --access-token-ttl default
   signet api set https://api.example.com --key-scope orders:read       users may make API keys with it
   signet api set https://api.example.com --new-secret
+  signet api set https://mcp.example.com/mcp --documents on
 
 Each option replaces the whole value; other values stay. Applies to the next log-in or
 refresh; tokens that exist stay as they are until they expire.")]
@@ -129,6 +130,13 @@ pub struct Choices {
     /// several times
     #[arg(long = "claim", value_name = "NAME", value_parser = names(any))]
     claims: Vec<Names>,
+    /// Whether clients that describe themselves (SIGNET_CLIENT_DOCUMENTS) may have tokens for it
+    #[arg(long, value_name = "on|off", value_parser = on_or_off())]
+    documents: Option<bool>,
+}
+
+fn on_or_off() -> impl clap::builder::TypedValueParser<Value = bool> {
+    PossibleValuesParser::new(["on", "off"]).map(|text| text == "on")
 }
 
 fn alg_parser() -> impl clap::builder::TypedValueParser<Value = OrDefault<TokenAlg>> {
@@ -180,6 +188,7 @@ impl Choices {
             token_profile: self.token_profile,
             access_token_ttl: self.access_token_ttl.map(|chosen| chosen.0),
             claims: all(&self.claims),
+            documents: self.documents,
             new_secret: false,
         }
     }
@@ -285,8 +294,8 @@ fn set(args: &SetArgs, output: Output) -> Result<(), CommandError> {
     let change = args.change();
     if change.is_empty() {
         return Err(CommandError::usage(
-            "nothing to change.\n  Options:  --scope  --signing-alg  --token-profile  \
-             --access-token-ttl  --claim  --key-scope  --no-scopes  --no-claims  --no-key-scopes  --new-secret",
+            "nothing to change.\n  Options:  --scope  --signing-alg  --token-profile  --access-token-ttl  \
+             --claim  --documents  --key-scope  --no-scopes  --no-claims  --no-key-scopes  --new-secret",
         ));
     }
     let name = &args.named.identifier;

@@ -76,6 +76,7 @@ pub(super) fn config(read: &mut Reader<'_>) -> Option<Config> {
             read.typed(&s::CONSOLE_NETWORKS, parse::networks).unwrap_or_default(),
         ),
         revocation_feed: read.fixed(&s::REVOCATION_FEED, parse::switch("on", "off")),
+        client_documents: read.fixed(&s::CLIENT_DOCUMENTS, parse::client_documents),
         password_policy: passwords::read(read),
         access_token_ttl: read
             .fixed(&s::ACCESS_TOKEN_TTL, parse::span(LEAST..=TimeSpan::from_days(1))),

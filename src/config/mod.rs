@@ -35,6 +35,7 @@ use ipnet::IpNet;
 
 use crate::base::{Deadlines, Secret, TimeSpan};
 use crate::domain::authn::ServerPolicy;
+use crate::domain::client_document::ClientDocuments;
 use crate::domain::password_policy::PasswordPolicy;
 use crate::domain::sign_up::DomainList;
 use crate::domain::signing_key::SigningAlg;
@@ -102,6 +103,8 @@ pub struct Config {
     pub console_networks: Vec<IpNet>,
     /// Whether the revocation feed is served.
     pub revocation_feed: bool,
+    /// Which clients may describe themselves.
+    pub client_documents: ClientDocuments,
     /// The rules for new passwords.
     pub password_policy: PasswordPolicy,
     /// The users who need a second factor, and the time from which they need it.

@@ -36,6 +36,7 @@ impl Config {
             (s::CONSOLE.name, if self.console { "on" } else { "off" }.to_owned()),
             (s::CONSOLE_NETWORKS.name, console_networks.join(",")),
             (s::REVOCATION_FEED.name, if self.revocation_feed { "on" } else { "off" }.to_owned()),
+            (s::CLIENT_DOCUMENTS.name, self.client_documents.to_string()),
             (s::SECOND_FACTOR.name, self.second_factor.second_factor.to_string()),
             (
                 s::SECOND_FACTOR_FROM.name,

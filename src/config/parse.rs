@@ -13,6 +13,7 @@ use ipnet::IpNet;
 use super::errors::{Wrong, quoted};
 use super::types::ProxyHeader;
 use crate::base::{Secret, TimeSpan, Timestamp};
+use crate::domain::client_document::{ClientDocuments, PrefixError};
 use crate::domain::sign_up::DomainList;
 
 /// Units of time with their milliseconds, longest first.
@@ -201,6 +202,17 @@ pub(super) fn domains(text: &str) -> Result<DomainList, Wrong> {
         Wrong::new(
             format!("holds {}, not a domain", quoted(part)),
             "Type domains, comma separated, such as example.com, or *.example.com for all below it",
+        )
+    })
+}
+
+/// Which clients may describe themselves.
+pub(super) fn client_documents(text: &str) -> Result<ClientDocuments, Wrong> {
+    ClientDocuments::parse(text).map_err(|PrefixError(entry)| {
+        Wrong::new(
+            format!("holds {}, not an https URL that ends with a slash", quoted(&entry)),
+            "Type off, any, or URLs such as https://apps.example.com/ separated by commas; +cross behind one lets \
+             its applications be answered at other hosts",
         )
     })
 }

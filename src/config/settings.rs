@@ -168,6 +168,9 @@ settings! {
         REVOCATION_FEED = "SIGNET_REVOCATION_FEED", secret: false,
             Fixed("on"),
             "`off`: no revocation feed for services that verify tokens offline.";
+        CLIENT_DOCUMENTS = "SIGNET_CLIENT_DOCUMENTS", secret: false,
+            Fixed("off"),
+            "Clients that describe themselves at their client_id: `off`, `any`, or https prefixes, each with an optional `+cross`.";
         PASSWORD_MIN_LENGTH = "SIGNET_PASSWORD_MIN_LENGTH", secret: false,
             Fixed("8"),
             "Minimum length of a new password: 8 to 64 characters.";

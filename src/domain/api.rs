@@ -31,6 +31,8 @@ pub struct Api {
     pub key_scopes: Scopes,
     /// How its tokens look.
     pub rules: TokenRules,
+    /// Whether clients that describe themselves (`client_document`) may have tokens for it.
+    pub documents: bool,
 }
 
 /// Why an API cannot be registered.
@@ -86,7 +88,9 @@ impl Api {
         let rules = TokenRules::DEFAULT;
         let (identifier, scope_descriptions) = (identifier.to_owned(), BTreeMap::new());
         let (none, key_scopes) = (Scopes::default(), Scopes::default());
-        Self { identifier, scopes: none, scope_descriptions, key_scopes, rules }.offering(scopes)
+        let documents = false;
+        Self { identifier, scopes: none, scope_descriptions, key_scopes, rules, documents }
+            .offering(scopes)
     }
 
     /// The same API with other scopes. Descriptions of scopes that it does not offer any more are dropped, and API keys

@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::base::{TimeSpan, Timestamp};
 
 use super::authn::AssuranceLevel;
+use super::client_document::DocumentUrl;
 use super::client_logo::ClientLogo;
 pub use super::client_policy::{
     AssertionAudience, FAPI2_ALGS, IdTokenClaims, PkcePolicy, SecurityProfile,
@@ -161,6 +162,9 @@ pub struct Client {
     /// Since when it has the name. Anything older belongs to an earlier client with the same name. The minimum if
     /// there was none, so that a wrong clock at its creation has no effect.
     pub name_since: Timestamp,
+    /// What its document says, by its hash, where it describes itself (`client_document`). None for a registered
+    /// client.
+    pub document: Option<String>,
 }
 
 impl Client {
@@ -168,7 +172,32 @@ impl Client {
     #[must_use]
     pub const fn new(client_id: String, metadata: ClientMetadata, created_at: Timestamp) -> Self {
         let name_since = Timestamp::from_millis(0);
-        Self { client_id, metadata, secrets: Vec::new(), disabled_at: None, created_at, name_since }
+        Self {
+            client_id,
+            metadata,
+            secrets: Vec::new(),
+            disabled_at: None,
+            created_at,
+            name_since,
+            document: None,
+        }
+    }
+
+    /// The host of its address, where it describes itself: all that is known of it for sure.
+    #[must_use]
+    pub fn document_host(&self) -> Option<String> {
+        self.document.as_ref()?;
+        Some(DocumentUrl::parse(&self.client_id)?.host().to_owned())
+    }
+
+    /// What users are told it is called: a client that describes itself by its host first, because the name is its
+    /// own choice.
+    #[must_use]
+    pub fn shown_name(&self) -> String {
+        match self.document_host() {
+            None => self.metadata.name.clone(),
+            Some(host) => format!("{host} ({})", self.metadata.name),
+        }
     }
 
     /// Whether any program can claim to be it.

@@ -19,6 +19,7 @@ pub mod claims;
 pub mod claims_request;
 pub mod client;
 pub mod client_checks;
+pub mod client_document;
 pub mod client_finding;
 pub mod client_jwks;
 pub mod client_logo;

@@ -103,6 +103,9 @@ text_enum! {
         LoginLookup = "login_lookup",
         /// Authorization codes that are issued without asking the signed-in user; counted by user.
         UnattendedCode = "unattended_code",
+        /// Authorization requests of clients that describe themselves and of which there is no copy: each is a
+        /// request to a host that a stranger has named.
+        ClientDocument = "client_document",
     }
 }
 
@@ -126,6 +129,7 @@ impl RateLimit {
                 Bucket::new(1_000, TimeSpan::from_millis(100))
             }
             Self::PushedRequest | Self::DeviceRequest => Bucket::new(100, TimeSpan::from_secs(1)),
+            Self::ClientDocument => Bucket::new(60, TimeSpan::from_secs(1)),
             Self::AuthenticatedWrite => Bucket::new(60, TimeSpan::from_secs(1)),
             // Wide, because every tab of every application renews its tokens this way.
             Self::UnattendedCode => Bucket::new(1_000, TimeSpan::from_secs(10)),
@@ -144,6 +148,7 @@ impl RateLimit {
 
             Self::Registration
             | Self::Recovery
+            | Self::ClientDocument
             | Self::UserCode
             | Self::Proof
             | Self::PushedRequest

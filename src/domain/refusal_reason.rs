@@ -25,6 +25,10 @@ text_enum! {
         ClientUnknown = "client_unknown",
         /// The `client_id` that an administrator typed is not that of the client.
         ClientTypedWrong = "client_typed_wrong",
+        /// The document of a client that describes itself cannot be loaded at this moment.
+        DocumentBusy = "document_busy",
+        /// The document of a client that describes itself could not be loaded, or describes no client.
+        DocumentRefused = "document_refused",
         /// The user or the client of a request was deleted meanwhile.
         Deleted = "deleted",
         /// A change of factors is requested with a sign-in that lacks one of them, or is too old.
@@ -108,6 +112,14 @@ impl Reason {
                 "The application that sent you here is not registered. Tell its operators."
             }
             Self::ClientTypedWrong => "The typed client_id is not that of this application.",
+            Self::DocumentBusy => {
+                "The description of the application cannot be loaded at this moment. Wait a few seconds, then try again."
+            }
+            Self::DocumentRefused => {
+                "The application describes itself at its own address (client_id), and that description could not be \
+                 loaded or is not acceptable. Tell its operators; the log of this server says what is \
+                 wrong."
+            }
             Self::Deleted => {
                 "The account or the application was deleted in the meantime. Start again."
             }

@@ -363,6 +363,15 @@ routes! {
     "/v1/admin/clients/{client_id}/why" {
         GET Admin(ReadClients) api::admin_client_why::get => client_report::EXPLAIN,
     }
+    "/v1/admin/client-documents" {
+        GET Admin(ReadClients) api::admin_client_documents::list => client_documents::LIST,
+    }
+    "/v1/admin/client-documents/block" {
+        POST Admin(DisableClient) api::admin_client_documents::block => client_documents::BLOCK,
+    }
+    "/v1/admin/client-documents/unblock" {
+        POST Admin(EnableClient) api::admin_client_documents::unblock => client_documents::UNBLOCK,
+    }
     "/v1/admin/trusted-issuers" {
         GET Admin(ReadTrustedIssuers) api::admin_trusted_issuers::list => trusted_issuers::LIST,
         POST Admin(AddTrustedIssuer) api::admin_trusted_issuers::add => trusted_issuers::ADD,

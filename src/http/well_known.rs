@@ -67,6 +67,7 @@ pub async fn discovery(
         policy_uri: brand.privacy_url.as_deref(),
         tos_uri: brand.terms_url.as_deref(),
         revocation_feed: context.app.config.revocation_feed,
+        client_documents: !context.app.config.client_documents.is_off(),
     };
     let document = metadata::document(context.app.issuer(), &in_use, &pages);
     let document = Document::new(document.to_string().into_bytes());

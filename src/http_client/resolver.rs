@@ -44,7 +44,7 @@ impl Resolver for SystemResolver {
         let places = Arc::clone(&self.0);
         Box::pin(async move {
             let place = places.acquire_owned().await.map_err(io::Error::other)?;
-            // A task of its own keeps the place until the system answers, whether or not anybody still waits.
+            // A task of its own keeps the place until the system answers, also when its caller has given up.
             let looking = tokio::spawn(async move {
                 let found = lookup_host((name, 0)).await;
                 drop(place);

@@ -18,7 +18,9 @@ use crate::domain::validity::{FORMER_LOGIN_LIFE, SETUP_LINK_LIFE, latest_end};
 use crate::store::Tx;
 use crate::store::housekeeping::RemovedBranch;
 use crate::store::sessions::expiry::{ExpiredSession, record_expired};
-use crate::store::{activity, housekeeping as store, known_networks, login_limits};
+use crate::store::{
+    activity, client_documents, housekeeping as store, known_networks, login_limits,
+};
 
 /// How long a verifier that no longer fetches keys is kept.
 const KEEP_VERIFIERS: TimeSpan = TimeSpan::from_days(30);
@@ -36,6 +38,10 @@ const KEEP_LONG_LINKS: TimeSpan = TimeSpan::from_days(30);
 /// How long pushed requests and single-use ids are kept. Unauthenticated callers can cause them, so the
 /// time is short; it is not zero, because clocks are sometimes set back a little.
 const KEEP_RUBBISH: TimeSpan = TimeSpan::from_mins(5);
+
+/// How long the copy of a client document is kept that no user has let in, and how much longer than sessions one is
+/// that users have.
+const KEEP_DOCUMENTS: TimeSpan = TimeSpan::from_days(1);
 
 /// The most rows that one step removes or reads.
 pub const MAX_ROWS: i64 = 500;
@@ -101,13 +107,14 @@ enum Kind {
     SpentIds,
     Revocations,
     FormerLogins,
+    ClientDocuments,
     ActivityTenMinutes,
     ActivityHours,
     ActivityDays,
 }
 
 impl Kind {
-    const ALL: [Self; 18] = [
+    const ALL: [Self; 19] = [
         Self::Sessions,
         Self::ExpiryEvents,
         Self::Audit,
@@ -123,6 +130,7 @@ impl Kind {
         Self::SpentIds,
         Self::Revocations,
         Self::FormerLogins,
+        Self::ClientDocuments,
         Self::ActivityTenMinutes,
         Self::ActivityHours,
         Self::ActivityDays,
@@ -146,6 +154,7 @@ impl Kind {
             Self::SpentIds => "spent_ids",
             Self::Revocations => "revocations",
             Self::FormerLogins => "former_logins",
+            Self::ClientDocuments => "client_documents",
             Self::ActivityTenMinutes => "activity_ten_minutes",
             Self::ActivityHours => "activity_hours",
             Self::ActivityDays => "activity_days",
@@ -204,6 +213,11 @@ impl Kind {
             Self::Revocations => store::revocations(tx, now - KEEP_RUBBISH, rows).await,
             Self::FormerLogins => {
                 store::former_logins(tx, now, kept_until(FORMER_LOGIN_LIFE, now), rows).await
+            }
+            Self::ClientDocuments => {
+                // A user may have let the client in up to a day later than the row says.
+                let longest = app.lifetimes.max + KEEP_DOCUMENTS + KEEP_DOCUMENTS;
+                client_documents::prune(tx, now - KEEP_DOCUMENTS, now - longest, rows).await
             }
             Self::ActivityTenMinutes => {
                 activity::remove_old(tx, Width::TenMinutes, now, rows).await

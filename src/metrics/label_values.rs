@@ -37,6 +37,7 @@ pub(super) const LIMITS: &[&str] = &[
     "authenticated_write",
     "login_lookup",
     "unattended_code",
+    "client_document",
     "email_confirmation",
     "registration",
     "login_change",

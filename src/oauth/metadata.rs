@@ -28,6 +28,8 @@ pub struct Pages<'a> {
     pub sign_up: bool,
     /// Whether there is a feed of revocations.
     pub revocation_feed: bool,
+    /// Whether clients may describe themselves.
+    pub client_documents: bool,
 }
 
 /// The metadata document of `issuer`, which signs with `in_use`.
@@ -80,6 +82,9 @@ pub fn document(issuer: &str, in_use: &[SigningAlg], pages: &Pages<'_>) -> Value
         "backchannel_logout_session_supported": true,
         "ui_locales_supported": pages.languages,
     });
+    if pages.client_documents {
+        document["client_id_metadata_document_supported"] = json!(true);
+    }
     if pages.revocation_feed {
         document["signet_revocations_uri"] = json!(at("/.well-known/revocations"));
     }

@@ -9,6 +9,7 @@ pub mod authorize_challenge;
 mod challenge_steps;
 mod client_assertion;
 mod client_auth;
+mod client_documents;
 mod client_target;
 mod code;
 pub mod consent;

@@ -63,6 +63,14 @@ pub struct ConsentView {
     pub answer_to: AnswerTo,
 }
 
+impl ConsentView {
+    /// Whether the answer stays on the machine of the user, where any program can take it.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        matches!(&self.answer_to, AnswerTo::Client(place) if !place.starts_with("https://"))
+    }
+}
+
 /// Where an answer goes.
 pub enum AnswerTo {
     /// To a client, at this place.

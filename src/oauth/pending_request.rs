@@ -26,6 +26,9 @@ pub struct PendingRequest {
     /// The user who was asked, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<UserId>,
+    /// What the document of the client said when the user was asked, by its hash, where it describes itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<String>,
     /// The account page that requires the sign-in; `None` for the first one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub section: Option<AccountSection>,
@@ -113,6 +116,7 @@ impl PendingRequest {
             begun_at: now,
             aim,
             asked: None,
+            document: None,
             section: None,
             console: None,
         }

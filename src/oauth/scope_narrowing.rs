@@ -174,8 +174,12 @@ pub(super) fn count_dropped(
         return;
     }
     let scopes = dropped.iter().count();
-    app.metrics.count_dropped_scopes(&client.client_id, scopes);
-    app.note_dropped(client, endpoint, dropped);
+    // A series or a finding of its own is for a registered client only.
+    let registered = client.document.is_none();
+    app.metrics.count_dropped_scopes(if registered { &client.client_id } else { "" }, scopes);
+    if registered {
+        app.note_dropped(client, endpoint, dropped);
+    }
     tracing::debug!(client_id = %client.client_id, scopes, "requested scopes were left out");
 }
 

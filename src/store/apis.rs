@@ -54,6 +54,7 @@ struct ApiRow {
     secret_sealed: Option<Vec<u8>>,
     created_at: Timestamp,
     name_since: Timestamp,
+    documents: bool,
 }
 
 impl TryFrom<ApiRow> for StoredApi {
@@ -83,8 +84,8 @@ impl TryFrom<ApiRow> for StoredApi {
         let scope_descriptions =
             serde_json::from_str(&row.scope_descriptions).map_err(|_| impossible())?;
         let key_scopes = Scopes::parse(&row.key_scopes).map_err(|_| impossible())?;
-        let identifier = row.identifier;
-        let api = Api { identifier, scopes, scope_descriptions, key_scopes, rules };
+        let (identifier, documents) = (row.identifier, row.documents);
+        let api = Api { identifier, scopes, scope_descriptions, key_scopes, rules, documents };
         Ok(Self { id: row.id, api, secret, created_at: row.created_at, name_since: row.name_since })
     }
 }
@@ -98,9 +99,10 @@ pub async fn insert(tx: &mut Tx, new: &StoredApi) -> Result<bool, Fault> {
     let rows = execute!(
         tx,
         "INSERT INTO apis (id, identifier, scopes, signing_alg, token_profile, access_token_ttl, \
-         claims, secret_kid, secret_sealed, created_at, name_since, scope_descriptions, key_scopes) \
+         claims, secret_kid, secret_sealed, created_at, name_since, scope_descriptions, \
+         key_scopes, documents) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, COALESCE((SELECT CASE WHEN \
-         deleted_at > $10 THEN deleted_at ELSE $10 END FROM former_apis WHERE identifier = $2), 0), $11, $12) \
+         deleted_at > $10 THEN deleted_at ELSE $10 END FROM former_apis WHERE identifier = $2), 0), $11, $12, $13) \
          ON CONFLICT (identifier) DO NOTHING",
         new.id,
         &api.identifier,
@@ -113,7 +115,8 @@ pub async fn insert(tx: &mut Tx, new: &StoredApi) -> Result<bool, Fault> {
         new.secret.as_ref().map(|secret| &*secret.sealed),
         new.created_at,
         column(&api.scope_descriptions),
-        api.key_scopes.to_string()
+        api.key_scopes.to_string(),
+        api.documents
     )?;
     meta::raise_cache_version(tx).await?;
     Ok(rows == 1)
@@ -140,7 +143,7 @@ pub async fn update(tx: &mut Tx, changed: &StoredApi) -> Result<bool, Fault> {
         tx,
         "UPDATE apis SET scopes = $1, signing_alg = $2, token_profile = $3, \
          access_token_ttl = $4, claims = $5, secret_kid = $6, secret_sealed = $7, \
-         scope_descriptions = $8, key_scopes = $9 WHERE id = $10",
+         scope_descriptions = $8, key_scopes = $9, documents = $10 WHERE id = $11",
         api.scopes.to_string(),
         rules.signing_alg.map(|alg| alg.as_str()),
         rules.profile.as_str(),
@@ -150,6 +153,7 @@ pub async fn update(tx: &mut Tx, changed: &StoredApi) -> Result<bool, Fault> {
         changed.secret.as_ref().map(|secret| &*secret.sealed),
         column(&api.scope_descriptions),
         api.key_scopes.to_string(),
+        api.documents,
         changed.id
     )?;
     if rows == 1 {
@@ -202,7 +206,7 @@ pub async fn find(link: &mut impl Link, name: &str) -> Result<Option<StoredApi>,
         link,
         ApiRow,
         "SELECT id, identifier, scopes, scope_descriptions, key_scopes, signing_alg, token_profile, access_token_ttl, claims, \
-         secret_kid, secret_sealed, created_at, name_since FROM apis WHERE identifier = $1 OR id = $2",
+         secret_kid, secret_sealed, created_at, name_since, documents FROM apis WHERE identifier = $1 OR id = $2",
         name,
         row_id(name)
     )?
@@ -219,7 +223,7 @@ pub async fn all(link: &mut impl Link) -> Result<Vec<StoredApi>, Fault> {
         link,
         ApiRow,
         "SELECT id, identifier, scopes, scope_descriptions, key_scopes, signing_alg, token_profile, access_token_ttl, claims, \
-         secret_kid, secret_sealed, created_at, name_since FROM apis ORDER BY id"
+         secret_kid, secret_sealed, created_at, name_since, documents FROM apis ORDER BY id"
     )?;
     rows.into_iter().map(StoredApi::try_from).collect()
 }
@@ -242,7 +246,7 @@ pub async fn page(link: &mut impl Link, request: PageRequest) -> Result<Page<Sto
         link,
         ApiRow,
         "SELECT id, identifier, scopes, scope_descriptions, key_scopes, signing_alg, token_profile, access_token_ttl, claims, \
-         secret_kid, secret_sealed, created_at, name_since FROM apis WHERE id > $1 ORDER BY id LIMIT $2",
+         secret_kid, secret_sealed, created_at, name_since, documents FROM apis WHERE id > $1 ORDER BY id LIMIT $2",
         request.after.unwrap_or(Uuid::nil()),
         request.limit + 1
     )?;

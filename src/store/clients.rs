@@ -48,6 +48,7 @@ impl TryFrom<ClientRow> for StoredClient {
             disabled_at: row.disabled_at,
             created_at: row.created_at,
             name_since: row.name_since,
+            document: None,
         };
         Ok(Self { id: row.id, client, updated_at: row.updated_at })
     }

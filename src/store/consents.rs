@@ -21,6 +21,8 @@ pub struct Consent {
     pub created_at: Timestamp,
     /// When any was last added.
     pub updated_at: Timestamp,
+    /// What the document of the client said then, by its hash; none where the client is registered.
+    pub document: Option<String>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -30,6 +32,7 @@ struct ConsentRow {
     scope: String,
     created_at: Timestamp,
     updated_at: Timestamp,
+    document: Option<String>,
 }
 
 impl TryFrom<ConsentRow> for Consent {
@@ -42,6 +45,7 @@ impl TryFrom<ConsentRow> for Consent {
             scopes: Scopes::parse(&row.scope).map_err(unreadable)?,
             created_at: row.created_at,
             updated_at: row.updated_at,
+            document: row.document,
         })
     }
 }
@@ -81,6 +85,22 @@ pub async fn remember(
     Ok(())
 }
 
+/// Notes what the document of a client says to which a stored consent was given.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn bind_document(tx: &mut Tx, key: ConsentKey<'_>, document: &str) -> Result<(), Fault> {
+    execute!(
+        tx,
+        "UPDATE consents SET document = $1 WHERE user_id = $2 AND client_id = $3 AND audience = $4",
+        document,
+        key.user,
+        key.client_id,
+        key.audience.unwrap_or_default()
+    )?;
+    Ok(())
+}
+
 /// The consent of a user for one client at one API.
 ///
 /// # Errors
@@ -94,7 +114,7 @@ pub async fn find(
     fetch_optional!(
         link,
         ConsentRow,
-        "SELECT client_id, audience, scope, created_at, updated_at FROM consents \
+        "SELECT client_id, audience, scope, created_at, updated_at, document FROM consents \
          WHERE user_id = $1 AND client_id = $2 AND audience = $3",
         user,
         client_id,
@@ -112,7 +132,7 @@ pub async fn of_user(link: &mut impl Link, user: UserId) -> Result<Vec<Consent>,
     let rows = fetch_all!(
         link,
         ConsentRow,
-        "SELECT client_id, audience, scope, created_at, updated_at FROM consents \
+        "SELECT client_id, audience, scope, created_at, updated_at, document FROM consents \
          WHERE user_id = $1 ORDER BY created_at, audience, client_id LIMIT 1000",
         user
     )?;

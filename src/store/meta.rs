@@ -62,6 +62,19 @@ pub async fn cache_version(link: &mut impl Link) -> Result<i64, Fault> {
     Ok(row.map_or(0, |(version,)| version))
 }
 
+/// The versions of what processes cache: of everything but documents of clients, and of those.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn cache_versions(link: &mut impl Link) -> Result<(i64, i64), Fault> {
+    let row = fetch_optional!(
+        link,
+        (i64, i64),
+        "SELECT version, documents FROM cache_version WHERE id = 1"
+    )?;
+    Ok(row.unwrap_or_default())
+}
+
 /// Tells every process to read APIs and keys again, once `tx` is committed.
 ///
 /// # Errors

@@ -14,6 +14,7 @@ pub mod audit_query;
 pub mod authorization_codes;
 mod batch_read;
 pub mod browser_sessions;
+pub mod client_documents;
 pub mod client_findings;
 pub mod client_logos;
 pub mod clients;

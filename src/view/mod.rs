@@ -4,6 +4,7 @@
 mod admin_keys;
 mod api_keys;
 pub mod audit;
+mod client_documents;
 pub mod csv;
 mod sign_in_diagnosis;
 mod users;
@@ -38,6 +39,7 @@ use crate::store::clients::StoredClient;
 use crate::store::consents::Consent;
 
 pub use admin_keys::{admin_key, created_admin_key};
+pub use client_documents::client_document;
 pub use api_keys::{api_key, api_keys, created_api_key};
 pub use sign_in_diagnosis::user_report;
 pub use users::{listed_user, myself, user};
@@ -227,6 +229,7 @@ pub fn api(stored: &StoredApi) -> Value {
         "token_profile": rules.profile,
         "access_token_ttl": rules.access_ttl.map(TimeSpan::secs),
         "claims": rules.claims,
+        "documents": stored.api.documents,
         "shared_secret_kid": stored.secret.as_ref().map(|secret| &secret.kid),
         "created_at": stored.created_at.rfc3339(),
     })

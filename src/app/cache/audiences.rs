@@ -123,6 +123,17 @@ impl Audiences {
         std::iter::once(Arc::clone(&self.issuer)).chain(apis).collect()
     }
 
+    /// The identifiers of the APIs that accept clients which describe themselves, in their order.
+    pub(in crate::app) fn for_documents(&self) -> Vec<String> {
+        let apis = self.apis.values().filter_map(|audience| match &audience.target {
+            Target::Api(api) if api.documents => Some(api.identifier.clone()),
+            Target::Api(_) | Target::Issuer => None,
+        });
+        let mut identifiers: Vec<String> = apis.collect();
+        identifiers.sort_unstable();
+        identifiers
+    }
+
     /// Whether an API offers this scope.
     pub(in crate::app) fn is_offered(&self, scope: &str) -> bool {
         self.apis.values().any(|api| api.target.offers(scope))

@@ -4,6 +4,7 @@
 
 mod audiences;
 mod clients;
+mod documents;
 mod token_cache;
 mod unknown;
 mod verified_tokens;
@@ -20,6 +21,7 @@ use crate::crypto::keyring::Keyring;
 use crate::crypto::refresh_token::RefreshKeys;
 use crate::crypto::seal::Seals;
 use crate::domain::client::Client;
+use crate::domain::client_document::DocumentUrl;
 use crate::domain::client_logo::ImageType;
 use crate::domain::key_rotation::{KEEP_AFTER, Policy, WAIT_AT_MOST};
 use crate::domain::outcome::Fault;
@@ -31,9 +33,11 @@ use crate::store::{Link, meta, unlocked_networks};
 use super::{App, keys};
 use audiences::Audiences;
 use clients::Clients;
+use documents::Documents;
 
 pub use audiences::Audience;
 pub(super) use audiences::{new_secret, open_secret, rewrap, seal_secret};
+pub use documents::KnownDocument;
 pub use token_cache::TokenCache;
 pub use verified_tokens::{
     IdentityTokenCache, MadeIdentityToken, VerifiedToken, VerifiedTokenCache,
@@ -45,6 +49,7 @@ pub(super) struct Caches {
     refresh_keys: ArcSwap<RefreshKeys>,
     audiences: ArcSwap<Audiences>,
     clients: ArcSwap<Clients>,
+    documents: ArcSwap<Documents>,
     version: AtomicI64,
     reloading: tokio::sync::Mutex<()>,
     /// When an unknown name last caused a reload, by the monotonic clock.
@@ -52,16 +57,17 @@ pub(super) struct Caches {
 }
 
 impl Caches {
-    /// The first load. `version` was read before it, so that a change in between is noticed by the next check.
+    /// The first load. `versions` were read before it, so that a change in between is noticed by the next check.
     pub(super) async fn load(
         reader: &mut Reader,
-        version: i64,
+        (version, documents): (i64, i64),
         seal: &Seals,
         config: &Config,
         longest_max_age: TimeSpan,
     ) -> Result<Self, Fault> {
         let audiences = Audiences::load(reader, seal).await?;
         let clients = Clients::load(reader).await?;
+        let documents = Documents::load(reader, documents, config, &audiences, None).await?;
         let policy = policy(config, &audiences, &clients, longest_max_age);
         let keyring = keys::keyring(reader, seal, config.signing_alg, &policy, None).await?;
         let refresh_keys = keys::refresh_keys(reader, seal, None).await?;
@@ -70,6 +76,7 @@ impl Caches {
             refresh_keys: ArcSwap::from_pointee(refresh_keys),
             audiences: ArcSwap::from_pointee(audiences),
             clients: ArcSwap::from_pointee(clients),
+            documents: ArcSwap::from_pointee(documents),
             version: AtomicI64::new(version),
             reloading: tokio::sync::Mutex::new(()),
             asked_at: tokio::sync::Mutex::new(None),
@@ -180,10 +187,29 @@ impl App {
         self.caches.audiences.load().is_offered(scope)
     }
 
-    /// The registered client of this name, unless it is disabled.
+    /// The client of this name: a registered one that is not disabled, or one that describes itself and is not
+    /// blocked.
     #[must_use]
     pub fn client(&self, client_id: &str) -> Option<Arc<Client>> {
-        self.caches.clients.load().get(client_id).filter(|client| client.disabled_at.is_none())
+        match self.caches.clients.load().get(client_id) {
+            Some(registered) => Some(registered).filter(|client| client.disabled_at.is_none()),
+            None => self.document(client_id)?.client.clone(),
+        }
+    }
+
+    /// Whether a client is registered under this name, also a disabled one.
+    #[must_use]
+    pub fn is_registered_client(&self, client_id: &str) -> bool {
+        self.caches.clients.load().get(client_id).is_some()
+    }
+
+    /// The copy there is of the document at this address.
+    #[must_use]
+    pub fn document(&self, client_id: &str) -> Option<Arc<KnownDocument>> {
+        if !DocumentUrl::is_meant(client_id) {
+            return None;
+        }
+        self.caches.documents.load().get(client_id)
     }
 
     /// The enabled clients with a rule for workloads of the trusted issuer of this name.
@@ -253,21 +279,23 @@ impl App {
     /// When the database cannot be read. The cached values stay in force.
     pub async fn reload_if_changed(&self) -> Result<(), Fault> {
         let mut reader = self.db.reader().await?;
-        let version = meta::cache_version(&mut reader).await?;
-        if version == self.caches.version.load(Ordering::Acquire) {
+        if meta::cache_versions(&mut reader).await? == self.known_versions() {
             return Ok(());
         }
         drop(reader);
         // One reload at a time: an older one must not overwrite a newer one.
         let _turn = self.caches.reloading.lock().await;
         let mut reader = self.db.reader().await?;
-        // The version is read first, so that a change in between is noticed by the next check.
-        let version = meta::cache_version(&mut reader).await?;
+        // The versions are read first, so that a change in between is noticed by the next check.
+        let (version, of_documents) = meta::cache_versions(&mut reader).await?;
         if version == self.caches.version.load(Ordering::Acquire) {
-            return Ok(());
+            return self.reload_documents(&mut reader, of_documents).await;
         }
         let audiences = Audiences::load(&mut reader, &self.seal).await?;
         let clients = Clients::load(&mut reader).await?;
+        // Whole: what each may have depends on the APIs.
+        let documents =
+            Documents::load(&mut reader, of_documents, &self.config, &audiences, None).await?;
         let policy = policy(&self.config, &audiences, &clients, self.longest_max_age);
         let (alg, before) = (self.config.signing_alg, self.caches.keyring.load_full());
         let keyring = keys::keyring(&mut reader, &self.seal, alg, &policy, Some(&before)).await?;
@@ -278,6 +306,7 @@ impl App {
         self.caches.keyring.store(Arc::new(keyring));
         self.caches.refresh_keys.store(Arc::new(refresh_keys));
         self.caches.clients.store(Arc::new(clients));
+        self.caches.documents.store(Arc::new(documents));
         self.caches.audiences.store(Arc::new(audiences));
         let before = self.caches.version.load(Ordering::Acquire);
         for network in unlocked_networks::since(&mut reader, before).await? {
@@ -286,6 +315,26 @@ impl App {
             }
         }
         self.caches.version.store(version, Ordering::Release);
+        Ok(())
+    }
+}
+
+impl App {
+    /// The versions of what is in memory.
+    fn known_versions(&self) -> (i64, i64) {
+        (self.caches.version.load(Ordering::Acquire), self.caches.documents.load().version)
+    }
+
+    /// Reads the documents of clients again that changed. The caller is the only one that reads.
+    async fn reload_documents(&self, reader: &mut Reader, version: i64) -> Result<(), Fault> {
+        let before = self.caches.documents.load_full();
+        if before.version == version {
+            return Ok(());
+        }
+        let audiences = self.caches.audiences.load_full();
+        let loaded =
+            Documents::load(reader, version, &self.config, &audiences, Some(&before)).await?;
+        self.caches.documents.store(Arc::new(loaded));
         Ok(())
     }
 }

@@ -28,7 +28,7 @@ use crate::app::client_findings::ClientFindings;
 use crate::app::common_clock::CommonClock;
 use crate::app::gateway_warnings::GatewayWarnings;
 use crate::app::issuer_keys::IssuerKeys;
-use crate::app::limits::{AddressLimiter, AttemptGate, Standing};
+use crate::app::limits::{AddressLimiter, AttemptGate, DocumentFetches, Standing};
 use crate::app::process::Process;
 use crate::app::proxy_findings::ProxyFindings;
 use crate::app::refusal_log::RefusalLog;
@@ -62,8 +62,8 @@ impl Startup {
         let hasher = start_hasher(&config, &entropy)?;
         let decoys = Decoys::new(hasher.cost(), Arc::clone(&entropy));
         let mut reader = db.reader().await?;
-        let version = meta::cache_version(&mut reader).await?;
-        let caches = Caches::load(&mut reader, version, &seal, &config, longest_max_age).await;
+        let versions = meta::cache_versions(&mut reader).await?;
+        let caches = Caches::load(&mut reader, versions, &seal, &config, longest_max_age).await;
         let caches = caches.map_err(|fault| damaged(&found, fault))?;
         drop(reader);
         let refresher = Refresher::start(db.clone(), Arc::clone(&entropy), lifetimes);
@@ -108,6 +108,7 @@ impl Startup {
             jwks_fetches: JwksFetchLog::default(),
             issuer_keys: IssuerKeys::default(),
             http_client,
+            document_fetches: DocumentFetches::default(),
             mailer,
             write_probe: write_probe::WriteProbe::default(),
             watch: Mutex::default(),

@@ -1,5 +1,6 @@
 //! `signet client`: the applications that get tokens.
 
+mod documents;
 mod keys;
 mod logo;
 mod options;
@@ -11,6 +12,7 @@ use clap::{Args, Subcommand};
 use crate::admin::clients::{self, Change, New};
 use crate::app::App;
 use crate::domain::client::ClientType;
+use crate::domain::client_document::DocumentUrl;
 use crate::domain::outcome::Failure;
 use crate::domain::pagination::Page;
 use crate::domain::request_info::RequestInfo;
@@ -52,12 +54,14 @@ A logo is uploaded afterwards:  signet client update ID --logo FILE")]
     /// List clients, oldest first
     #[command(after_help = "Examples:
   signet client list
-  signet client list -o ndjson | jq -r 'select(.type == \"service\") | .client_id'")]
-    List(Paging),
+  signet client list -o ndjson | jq -r 'select(.type == \"service\") | .client_id'
+  signet client list --documents                     those that describe themselves")]
+    List(ListArgs),
     /// Show one client
     #[command(after_help = "Examples:
   signet client show shop
-  signet client show shop -o json | jq .redirect_uris")]
+  signet client show shop -o json | jq .redirect_uris
+  signet client show https://app.example.com/oauth/client.json     one that describes itself")]
     Show(Named),
     /// Explain why requests of a client were refused, or scopes left out, in the last 30 days
     #[command(after_help = "Examples:
@@ -94,6 +98,16 @@ Each option replaces the whole value; other values stay.")]
 
 Give the client the new secret. Two secrets are valid at a time; --revoke-old revokes the old one.")]
     RotateSecret(RotateArgs),
+    /// Block a client that describes itself; it gets nothing from now on
+    #[command(after_help = "Examples:
+  signet client block https://app.example.com/oauth/client.json
+
+No user need have come from it yet. Registered clients are disabled:  signet client disable ID")]
+    Block(documents::DocumentArgs),
+    /// End the block of a client that describes itself
+    #[command(after_help = "Examples:
+  signet client unblock https://app.example.com/oauth/client.json")]
+    Unblock(documents::DocumentArgs),
     /// Create, list and revoke administration keys of a service client
     #[command(subcommand)]
     Key(keys::Command),
@@ -103,6 +117,16 @@ Give the client the new secret. Two secrets are valid at a time; --revoke-old re
 
 A client registered with the same client_id later is a different client.")]
     Delete(DeleteArgs),
+}
+
+/// `signet client list`.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    #[command(flatten)]
+    paging: Paging,
+    /// List the clients that describe themselves (SIGNET_CLIENT_DOCUMENTS) in place of the registered ones
+    #[arg(long)]
+    documents: bool,
 }
 
 /// A client as an argument.
@@ -203,14 +227,23 @@ pub struct DeleteArgs {
 pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
     match command {
         Command::Create(args) => create(args, output),
-        Command::List(paging) => with_app(async |app| {
-            paging
+        Command::List(args) if args.documents => documents::list(&args.paging, output),
+        Command::List(args) => with_app(async |app| {
+            args.paging
                 .write(output.list(), async |request| -> Result<Page<StoredClient>, CommandError> {
                     Ok(app.run_to_completion(clients::list(app.clone(), request)).await?)
                 })
                 .await
         }),
-        Command::Show(named) => with_app(async |app| rows::show(&named.find(&app).await?, output)),
+        Command::Show(named) => with_app(async |app| {
+            let id = &*named.client_id;
+            if DocumentUrl::is_meant(id) && !app.is_registered_client(id) {
+                return documents::show(&app, id, output).await;
+            }
+            rows::show(&named.find(&app).await?, output)
+        }),
+        Command::Block(args) => documents::block(args, output),
+        Command::Unblock(args) => documents::unblock(args),
         Command::Why(named) => why::run(named, output),
         Command::Update(args) => update(args, output),
         Command::Disable(ChangeArgs { named, force }) => with_app(async |app| {

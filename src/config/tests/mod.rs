@@ -138,6 +138,7 @@ fn every_setting_can_be_changed() {
         ("SIGNET_CONSOLE", "off"),
         ("SIGNET_CONSOLE_NETWORKS", "192.0.2.0/24, 2001:db8::1"),
         ("SIGNET_REVOCATION_FEED", "off"),
+        ("SIGNET_CLIENT_DOCUMENTS", "https://apps.example.com/,https://b.example/x/+cross"),
         ("SIGNET_PASSWORD_MIN_LENGTH", "12"),
         ("SIGNET_BROWSER_SESSION_PERSISTENT", "ask"),
         ("SIGNET_SECOND_FACTOR", "admins"),
@@ -228,6 +229,8 @@ fn every_setting_can_be_changed() {
     assert_eq!(config.hash_workers, 7);
     assert_eq!(config.hash_max_wait, TimeSpan::ZERO);
     assert!(!config.rate_limits && !config.revocation_feed);
+    let documents = config.client_documents.to_string();
+    assert_eq!(documents, "https://apps.example.com/,https://b.example/x/+cross");
     assert!(config.proxy_strips_path);
     assert_eq!(config.passkeys.rp_id_old.as_deref(), Some("id.example.com"));
     let proxies: Vec<String> = config.trusted_proxies.iter().map(ToString::to_string).collect();

@@ -258,6 +258,14 @@ fn words_and_log_directives_are_checked() {
     );
     let domains = "SIGNET_REGISTRATION_DOMAINS";
     one(&[(domains, "example.com,a b")], domains, "holds \"a b\", not a domain");
+    let documents = "SIGNET_CLIENT_DOCUMENTS";
+    for (typed, found) in [
+        ("on", "holds \"on\", not an https URL"),
+        ("https://a.example/,https://b.example", "holds \"https://b.example\", not an https URL"),
+        ("http://a.example/", "not an https URL that ends with a slash"),
+    ] {
+        one(&[(documents, typed)], documents, found);
+    }
     one(&[("SIGNET_LOG_FORMAT", "text")], "SIGNET_LOG_FORMAT", "auto or pretty or json");
     one(&[("SIGNET_LOG", "inof")], "SIGNET_LOG", "is not a level");
     one(&[("SIGNET_LOG", "info,sqlx")], "SIGNET_LOG", "\"sqlx\", which names no level");

@@ -81,6 +81,7 @@ fn change(body: &mut JsonFields) -> Change {
             .patch_integer("access_token_ttl")
             .map(|chosen| chosen.map(TimeSpan::from_secs)),
         claims: body.patch_strings("claims"),
+        documents: super::admin_clients::patch_flag(body, "documents"),
         new_secret: false,
     }
 }

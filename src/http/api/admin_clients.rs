@@ -137,7 +137,7 @@ fn change(body: &mut JsonFields) -> Change {
 }
 
 /// A flag, or `None` if the member is absent; null is false.
-fn patch_flag(body: &mut JsonFields, field: &'static str) -> Option<bool> {
+pub(super) fn patch_flag(body: &mut JsonFields, field: &'static str) -> Option<bool> {
     body.has(field).then(|| body.flag(field))
 }
 

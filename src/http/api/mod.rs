@@ -4,6 +4,7 @@
 
 pub mod admin_apis;
 pub mod admin_audit;
+pub mod admin_client_documents;
 pub mod admin_client_keys;
 pub mod admin_client_logo;
 pub mod admin_client_why;

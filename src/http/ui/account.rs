@@ -310,6 +310,6 @@ impl Visited {
             return self.context.app.config.brand.name.clone();
         }
         let client = self.context.app.client(client_id);
-        client.map_or_else(|| client_id.to_owned(), |client| client.metadata.name.clone())
+        client.map_or_else(|| client_id.to_owned(), |client| client.shown_name())
     }
 }

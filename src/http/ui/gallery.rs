@@ -3,6 +3,7 @@
 //! Owns the samples. No route leads here. The values are deliberately awkward: long names that do not break, markup
 //! in user input.
 
+mod consent;
 mod api_keys;
 mod console;
 mod console_users;
@@ -18,9 +19,8 @@ use askama::Template;
 use super::home::HomePage;
 use super::inspect::{InspectPage, POLICY};
 use super::pages::{
-    AccountPage, AppRow, BackLink, ClientCard, ConsentItem, ConsentPage, ContinuePage,
-    DeviceDonePage, DevicePage, Done, FormPostPage, LoggedOutPage, LoginPage, LogoutConfirmPage,
-    NewPasswordPage, PasskeyForm, SessionRow,
+    AccountPage, AppRow, BackLink, ContinuePage, DeviceDonePage, DevicePage, Done, FormPostPage,
+    LoggedOutPage, LoginPage, LogoutConfirmPage, NewPasswordPage, PasskeyForm, SessionRow,
 };
 use super::setup::{FirstTokenPage, SetupPage, quoted};
 use super::{ErrorPage, Frame, policy, policy_pending_page};
@@ -83,7 +83,7 @@ fn samples(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
     all.extend(second_factors::enrolling(frame, world)?);
     all.extend(recovery::samples(frame, world)?);
     all.extend(signup::samples(frame, world)?);
-    all.extend(consenting(frame, world)?);
+    all.extend(consent::samples(frame, world)?);
     all.extend(accounts(frame, world)?);
     all.extend(second_factors::of_account(frame, world)?);
     all.extend(email::of_account(frame, world)?);
@@ -172,51 +172,6 @@ fn start_again(world: &World<'_>) -> RestartOptions {
 
 fn application(world: &World<'_>) -> Application {
     Application { uri: world.callback.to_owned(), name: world.client.to_owned() }
-}
-
-fn consenting(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
-    let own = |scope| ConsentItem::of_scope(frame.locale, scope);
-    let again = start_again(world);
-    let page = |items, code: Option<_>, error| ConsentPage {
-        frame,
-        flow: world.typed,
-        client: ClientCard {
-            name: world.client,
-            logo: None,
-            home: None,
-            policy: None,
-            terms: None,
-        },
-        destination: if code.is_some() { "" } else { world.host },
-        login: world.login,
-        items,
-        is_device: code.is_some(),
-        user_code: code,
-        error,
-        restart: &again,
-    };
-    let api = "https://api.example.com";
-    let albums =
-        ConsentItem::of_api("albums:read", api, Some("See your albums and their pictures"));
-    let orders = ConsentItem::of_api("orders:write", api, None);
-    let asked = vec![own("openid"), own("profile"), own("offline_access"), albums, orders];
-    let card = ClientCard {
-        name: world.client,
-        logo: Some(logo(frame)),
-        home: Some(world.callback),
-        policy: Some(world.callback),
-        terms: Some(world.callback),
-    };
-    let many = ConsentPage { client: card, ..page(asked, None, None) };
-    let device = page(vec![own("openid"), own("profile")], Some(world.typed), None);
-    let undecided = FieldError { field: "decision", code: "unknown", message: "" };
-    let refused = page(vec![own("openid")], None, Some(frame.field(&undecided)));
-    Ok(vec![
-        sample("consent", &many, policy_pending_page(false))?,
-        sample("consent-identity", &page(vec![], None, None), policy_pending_page(false))?,
-        sample("consent-device", &device, policy_pending_page(false))?,
-        sample("consent-refused", &refused, policy_pending_page(false))?,
-    ])
 }
 
 fn accounts(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {

@@ -25,7 +25,8 @@ use crate::oauth::sealed_request::SealedRequest;
 
 use super::client_card::logo_of;
 use super::pages::{
-    ClientCard, ConsentItem, ConsentPage, ContinuePage, DeviceDonePage, FormPostPage, LoginPage,
+    ClientCard, ConsentItem, ConsentPage, ContinuePage, DeviceDonePage, DocumentCard, FormPostPage,
+    LoginPage,
 };
 use super::pending_page::open;
 use super::{Locale, flow_error_page, page, page_with, passkeys, policy};
@@ -173,10 +174,12 @@ fn consent(
         AnswerTo::Client(place) => (shown(place), None),
         AnswerTo::Device(user_code) => ("", Some(&**user_code)),
     };
+    let host = view.client.document_host();
     let template = ConsentPage {
         frame,
         flow: &view.sealed.text,
         client: ClientCard::of(context, &view.client),
+        document: host.as_deref().map(|host| DocumentCard { host, is_local: view.is_local() }),
         destination,
         login: &view.user.login,
         items: view.scopes.iter().map(item).collect(),
@@ -326,7 +329,7 @@ pub fn scope_item(
 /// The name of the client of a request.
 pub fn client_name(context: &Context, request: &PendingRequest) -> Option<String> {
     let client = context.app.client(&request.authorization()?.client_id)?;
-    Some(client.metadata.name.clone())
+    Some(client.shown_name())
 }
 
 /// The request of a step of a sign-in, with the client that the sign-in is for.

@@ -25,6 +25,7 @@ use crate::identity::current_login::{BrowserCookies, CurrentLogin, current_login
 use crate::identity::write_limit::UserWrite;
 use crate::store::consents;
 
+use super::client_documents::{ensure_document, keep};
 use super::code::issue_code;
 use super::findings::note_refusal;
 use super::page_step::{AnswerTo, AssessedLogin, ConsentView, PageStep, log_in};
@@ -92,6 +93,7 @@ impl Checked {
     fn has_consent(&self, login: &CurrentLogin, audience: &Audience) -> bool {
         login.consented.as_ref().is_some_and(|consented| {
             wanted(&self.request).is_within(&consented.scopes)
+                && consented.document == self.addressed.client.document
                 && self.addressed.client.owned_name_at(consented.at)
                 && audience.owned_name_at(consented.at)
         })
@@ -126,6 +128,9 @@ pub async fn begin(
         let flow = PendingRequest { id, ..PendingRequest::begin(&app, aim, now) };
         let checked = Checked { addressed, request, flow, made: at };
         return go_on(app, checked, visitor, info).await;
+    }
+    if let Some(client_id) = params.get("client_id") {
+        ensure_document(&app, client_id, &info).await?;
     }
     let addressed = address(&app, params, PATH).await?;
     if addressed.client.metadata.is_fapi2() {
@@ -175,7 +180,10 @@ pub async fn decide(
     // No consent is stored for an API that the user was not asked about.
     let Some(audience) = checked.audience(&app) else { return Ok(checked.without_api(&app)) };
     let login = checked.current_login(&app, &visitor, now).await?;
-    let was_asked = login.as_ref().is_some_and(|login| checked.flow.asked == Some(login.user.id));
+    // What the client says about itself may have changed since: then the user is asked again.
+    let is_same = checked.flow.document == checked.addressed.client.document;
+    let was_asked =
+        is_same && login.as_ref().is_some_and(|login| checked.flow.asked == Some(login.user.id));
     if was_asked && !allow {
         let message = "The user denied the request.";
         return Ok(checked.refused(&app, OAuthError::AccessDenied, message));
@@ -287,6 +295,7 @@ async fn next(
         (NextStep::Consent, Some(AssessedLogin { login, .. })) => {
             let Checked { addressed, request, mut flow, .. } = checked;
             flow.asked = Some(login.user.id);
+            flow.document.clone_from(&addressed.client.document);
             Ok(PageStep::Consent(Box::new(ConsentView {
                 sealed: SealedRequest::seal(&app, flow, &visitor)?,
                 answer_to: AnswerTo::Client(addressed.redirect.source()),
@@ -316,9 +325,11 @@ async fn remember(
     let (app, now) = (tx.app(), tx.info().now);
     let (user, client_id) = (login.user.id, &*request.client_id);
     let (client, audience) = (app.client(client_id), request.audience.as_deref());
+    let document = client.as_ref().and_then(|client| client.document.clone());
     let before = consents::find(tx, user, client_id, audience).await?.filter(|consent| {
         app.audience_given_at(audience, consent.updated_at).is_some()
             && client.is_some_and(|client| client.owned_name_at(consent.updated_at))
+            && consent.document == document
     });
     let all = match &before {
         Some(before) => before.scopes.with(wanted(request).iter()),
@@ -329,6 +340,9 @@ async fn remember(
     }
     let key = consents::ConsentKey { user, client_id, audience };
     consents::remember(tx, key, &all, now).await?;
+    if let Some(document) = &document {
+        consents::bind_document(tx, key, document).await?;
+    }
     Ok(true)
 }
 
@@ -349,6 +363,7 @@ async fn issue(
     let Checked { addressed, request, flow, .. } = checked;
     let app = tx.app();
     let audience = checked.audience(&app);
+    keep(tx, &addressed.client).await?;
     let available = still_available(&addressed.client, audience.as_deref(), &request.scopes);
     let Some(available) = available else {
         let message = withdrawn(&request.scopes).message;

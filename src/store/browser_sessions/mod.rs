@@ -35,6 +35,8 @@ pub struct Consented {
     pub scopes: Scopes,
     /// When any was last added.
     pub at: Timestamp,
+    /// What the document of the client said then, by its hash; none where the client is registered.
+    pub document: Option<String>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -58,6 +60,7 @@ struct FoundRow {
     must_change_password: bool,
     consented_scope: Option<String>,
     consented_at: Option<Timestamp>,
+    consented_document: Option<String>,
 }
 
 impl TryFrom<FoundRow> for Found {
@@ -67,7 +70,8 @@ impl TryFrom<FoundRow> for Found {
         let Subject { role, attributes, email } = row.subject.read()?;
         let consented = match (row.consented_scope, row.consented_at) {
             (Some(scope), Some(at)) => {
-                Some(Consented { scopes: Scopes::parse(&scope).map_err(unreadable)?, at })
+                let scopes = Scopes::parse(&scope).map_err(unreadable)?;
+                Some(Consented { scopes, at, document: row.consented_document })
             }
             _ => None,
         };
@@ -115,7 +119,8 @@ pub async fn find(
         "SELECT b.id AS browser_id, b.user_epoch, b.auth_time, b.factors, b.expires_at, b.persistent, b.ended_at, u.id, \
          u.login, u.name, u.role, u.roles, u.groups, u.claims, u.email, u.email_verified_at, \
          u.session_epoch + (SELECT generation FROM session_generation WHERE id = 1) AS session_epoch, u.disabled_at, \
-         u.created_at, u.updated_at, u.must_change_password, c.scope AS consented_scope, c.updated_at AS consented_at \
+         u.created_at, u.updated_at, u.must_change_password, c.scope AS consented_scope, c.updated_at AS consented_at, \
+         c.document AS consented_document \
          FROM browser_sessions b JOIN users u ON u.id = b.user_id \
          LEFT JOIN consents c ON c.user_id = u.id AND c.client_id = $2 AND c.audience = $3 \
          WHERE b.hash = $1",

@@ -59,7 +59,7 @@ async fn resources(place: &Place) -> Vec<String> {
     let apis = "/v1/admin/apis";
     for api in [
         json!({"identifier": API, "scopes": ["read", "write"], "claims": ["roles"],
-            "token_profile": "jwt", "access_token_ttl": 300, "signing_alg": "ES256"}),
+            "token_profile": "jwt", "access_token_ttl": 300, "signing_alg": "ES256", "documents": true}),
         json!({"identifier": "urn:bare"}),
         json!({"identifier": "urn:shared", "signing_alg": "HS256"}),
     ] {

@@ -18,6 +18,7 @@ async fn an_api_is_known_to_the_running_server_without_a_restart() {
         "access_token_ttl",
         "claims",
         "created_at",
+        "documents",
         "id",
         "identifier",
         "key_scopes",

@@ -4,6 +4,7 @@ mod administration;
 mod api;
 mod audit;
 mod client;
+mod client_documents;
 mod client_options;
 mod config;
 mod db;

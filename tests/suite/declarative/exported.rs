@@ -14,7 +14,7 @@ async fn an_export_gives_the_same_objects_and_the_same_file() {
         let _server = desk.serve().await;
         desk.run(&["apply", "shop.toml"]).ok();
         let key = desk.run(&["api", "create", "urn:legacy", "--signing-alg", "RS256", "--token-profile", "jwt",
-            "--access-token-ttl", "5m", "--claim", "groups", "--scope", "a=\u{c4} \"b\" \\ c", "--key-scope", "a"]);
+            "--access-token-ttl", "5m", "--claim", "groups", "--documents", "on", "--scope", "a=\u{c4} \"b\" \\ c", "--key-scope", "a"]);
         key.ok();
         desk.write("keys.json", r#"[{"kty":"EC","crv":"P-256","kid":"k1","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]"#);
         desk.run(&["client", "create", "--name", "Mobile \u{1f4f1}", "--type", "native", "--client-id", "mobile",

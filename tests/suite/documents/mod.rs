@@ -1,4 +1,110 @@
 //! Documents of others: what is fetched from hosts that strangers have named, and the clients that such documents
 //! describe.
 
+mod administration;
+mod consent;
+mod copies;
 mod fetch;
+mod loading;
+mod mcp;
+mod refused;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::document_host::{Hosts, Reply};
+use crate::support::relying_party::App;
+use crate::support::server::{Answer, Options, Tokens};
+use crate::support::{Backend, Server, require};
+
+const MCP: &str = "https://mcp.example.com/mcp";
+const ID: &str = "https://client.example/oauth/client.json";
+const PATH: &str = "/oauth/client.json";
+const REDIRECT: &str = "https://client.example/cb";
+
+/// A server that lets clients describe themselves, with an API that accepts them, and their hosts.
+struct Place {
+    server: Server,
+    root: Tokens,
+    hosts: Hosts,
+}
+
+impl Place {
+    /// One on this database, with any document allowed. None, reported, where there is no openssl.
+    async fn on(backend: Backend) -> Option<Self> {
+        Self::with(backend, &[("SIGNET_CLIENT_DOCUMENTS", "any")]).await
+    }
+
+    async fn with(backend: Backend, settings: &[(&str, &str)]) -> Option<Self> {
+        let Some(hosts) = Hosts::start().await else {
+            require::missing("openssl", "clients that describe themselves");
+            return None;
+        };
+        let options = Options::on(backend).with("SIGNET_TEST_HOSTS", &hosts.file());
+        let options =
+            settings.iter().fold(options, |options, (name, value)| options.with(name, value));
+        let server = options.start().await;
+        let root = server.administrator("root").await;
+        server.register("ada").await;
+        let place = Self { server, root, hosts };
+        let api = json!({"identifier": MCP, "scopes": ["tools", "files"], "documents": true});
+        place.admin(Method::POST, "/v1/admin/apis", api).await.is(201);
+        Some(place)
+    }
+
+    async fn admin(&self, method: Method, path: &str, body: Value) -> Answer {
+        self.server.call_as(method, path, &self.root.access, body).await
+    }
+
+    /// What the host of the client answers from now on.
+    fn publish(&self, document: &Value) {
+        self.hosts.answer(PATH, Reply::json(document));
+    }
+
+    /// How often the document was asked for.
+    fn fetches(&self) -> usize {
+        self.hosts
+            .requests()
+            .iter()
+            .filter(|head| head.starts_with(&format!("GET {PATH} ")))
+            .count()
+    }
+
+    /// The page that the client of this address sends a user to.
+    async fn sent_by(&self, client_id: &str) -> Answer {
+        self.server.get(&app(client_id).url(&[("resource", MCP), ("scope", "tools")])).await
+    }
+}
+
+/// A client that describes itself.
+fn app(client_id: &str) -> App {
+    App { id: client_id.to_owned(), secret: None, redirect_uri: REDIRECT.to_owned() }
+}
+
+fn document() -> Value {
+    json!({
+        "client_id": ID,
+        "client_name": "An app",
+        "redirect_uris": [REDIRECT, "http://127.0.0.1/cb"],
+        "grant_types": ["authorization_code", "refresh_token", "urn:example:other"],
+        "token_endpoint_auth_method": "none",
+    })
+}
+
+fn with(name: &str, value: Value) -> Value {
+    let mut document = document();
+    document[name] = value;
+    document
+}
+
+/// A page for the user, and nothing sent anywhere.
+#[track_caller]
+fn stays(answer: &Answer, status: u16, text: &str) {
+    assert_eq!(answer.status, status, "{}", answer.text);
+    assert_eq!(answer.header("location"), "");
+    assert!(answer.text.contains(text), "{text} in {}", answer.text);
+}
+
+const UNKNOWN: &str = "is not registered here";
+const REFUSED: &str = "describes itself at its own address";
+const BUSY: &str = "cannot be loaded at this moment";

@@ -70,6 +70,6 @@ async fn set() -> (Server, Tokens, App) {
 }
 
 /// A key of the test's own.
-fn key() -> SigningKey {
+pub fn key() -> SigningKey {
     SigningKey::generate(SigningAlg::Es256).unwrap().key
 }

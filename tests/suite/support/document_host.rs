@@ -54,6 +54,12 @@ impl Reply {
         self
     }
 
+    /// The same with another body.
+    pub fn mapped(mut self, change: impl Fn(&[u8]) -> Vec<u8>) -> Self {
+        self.body = change(&self.body);
+        self
+    }
+
     /// A host that falls silent after so many bytes of the body.
     pub fn silent_after(mut self, bytes: usize) -> Self {
         self.sent = Some(bytes);

@@ -62,6 +62,11 @@ pub const FIELDS: &[Field] = &[
         meaning: "The claims about users that its tokens carry.",
     },
     Field {
+        name: "documents",
+        shape: Shape::Flag,
+        meaning: "Clients that describe themselves may have tokens for it.",
+    },
+    Field {
         name: SECRET,
         shape: Shape::Secret { generate: true },
         meaning: "The secret of an API with HS256: 32 bytes in base64url.",
@@ -94,6 +99,7 @@ pub fn read(name: &str, fields: &mut Fields<'_>, reading: &Reading<'_>) -> Optio
             .word("token_profile", || TokenProfile::ALL.iter().map(|word| word.as_str()).collect()),
         access_token_ttl: fields.span("access_token_ttl").map(Some),
         claims: fields.texts("claims"),
+        documents: fields.flag("documents"),
         new_secret: false,
     };
     let secret = fields.reference(SECRET, true).map(|reference| secret(reference, reading));
@@ -273,6 +279,9 @@ fn state(api: &Api) -> State {
     }
     if !rules.claims.is_empty() {
         put("claims", json!(sorted(&rules.claims)));
+    }
+    if api.documents {
+        put("documents", json!(true));
     }
     state
 }

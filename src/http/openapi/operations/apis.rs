@@ -46,6 +46,13 @@ static API: Named = Named {
             ),
         ),
         required(
+            "documents",
+            BOOLEAN.about(
+                "Whether clients that describe themselves by a client ID metadata document may have \
+                 tokens for it.",
+            ),
+        ),
+        required(
             "shared_secret_kid",
             TEXT.nullable().about("The `kid` of the shared secret of an API with HS256."),
         ),
@@ -101,6 +108,7 @@ const SETTINGS: &[Member] = &[
         TTL.nullable().about("Seconds, at least twice the refresh retry window."),
     ),
     optional("claims", TEXTS.nullable()),
+    optional("documents", BOOLEAN),
 ];
 
 /// The read-only members of a `PATCH` of an API.

@@ -9,6 +9,7 @@ pub mod api_keys;
 pub mod apis;
 pub mod audit;
 pub mod authentication;
+pub mod client_documents;
 pub mod client_report;
 pub mod clients;
 pub mod email;

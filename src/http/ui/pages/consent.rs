@@ -17,6 +17,8 @@ pub struct ConsentPage<'a> {
     pub flow: &'a str,
     /// The application.
     pub client: ClientCard<'a>,
+    /// What is known of an application that describes itself.
+    pub document: Option<DocumentCard<'a>>,
     /// Where the browser goes next: host or scheme in full. Empty for a device, which goes nowhere.
     pub destination: &'a str,
     /// The login of the user.
@@ -51,6 +53,14 @@ impl ClientCard<'_> {
     const fn has_links(&self) -> bool {
         self.home.is_some() || self.policy.is_some() || self.terms.is_some()
     }
+}
+
+/// What is known of an application that describes itself. Nothing of it is loaded by the page.
+pub struct DocumentCard<'a> {
+    /// The host of its address.
+    pub host: &'a str,
+    /// Whether the answer stays on the machine of the user.
+    pub is_local: bool,
 }
 
 /// One requested access.

@@ -21,7 +21,7 @@ mod signup;
 pub use account::{AccountPage, AppRow, Done, SessionRow};
 pub use answer::{ContinuePage, FormPostPage};
 pub use api_keys::{ApiKeyForm, ApiKeyPage, ApiKeyRow, KeyLife, KeyScope, NewApiKeyPage};
-pub use consent::{ClientCard, ConsentItem, ConsentPage};
+pub use consent::{ClientCard, ConsentItem, ConsentPage, DocumentCard};
 pub use console::{
     Bar, Block, Cell, Chart, Choice, ConfirmPage, ConsoleFrame, ConsolePage, Fact, Field, Form,
     NavItem, SecretPage, Section, State, Table,

@@ -183,7 +183,8 @@ fn choosy(id: Uuid) -> StoredApi {
         [("read", "See your “orders”")].map(|(k, v)| (k.to_owned(), v.to_owned()));
     let scope_descriptions = scope_descriptions.into();
     let key_scopes = scopes("read");
-    let api = Api { rules, scope_descriptions, key_scopes, ..api("urn:choosy", "read write") };
+    let choosy = api("urn:choosy", "read write");
+    let api = Api { rules, scope_descriptions, key_scopes, documents: true, ..choosy };
     let secret = SealedSecret { kid: "k".to_owned(), sealed: vec![0, 255, 1] };
     StoredApi { id, api, secret: Some(secret), created_at: NOW, name_since: ALWAYS }
 }

@@ -77,8 +77,8 @@ async fn a_log_in_is_found_by_its_cookie_with_its_user_and_what_was_allowed() {
             .await
         })
         .await;
-        let shop = Consented { scopes: scopes("openid b a"), at: after(1) };
-        let none = Consented { scopes: scopes(""), at: after(2) };
+        let shop = Consented { scopes: scopes("openid b a"), at: after(1), document: None };
+        let none = Consented { scopes: scopes(""), at: after(2), document: None };
         for (client, consented) in
             [("shop", Some(shop)), ("none", Some(none)), ("other", None), ("Shop", None)]
         {

@@ -41,6 +41,7 @@ fn consent(client: &str, scope: &str, since: i64, changed: i64) -> Consent {
         scopes: scopes(scope),
         created_at: after(since),
         updated_at: after(changed),
+        document: None,
     }
 }
 
@@ -186,6 +187,30 @@ async fn scopes_that_cannot_be_read_are_a_fault() {
         assert!(found.is_err_and(|fault| is_internal(&fault)));
         let listed = consents::of_user(link, ada).await;
         assert!(listed.is_err_and(|fault| is_internal(&fault)));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consent_remembers_what_the_document_said() {
+    on_both_stores("consents: bind_document", async |db| {
+        let (ada, bob) = (user(&db, "ada").await, user(&db, "bob").await);
+        remember(&db, ada, "shop", "a", 1).await;
+        remember(&db, bob, "shop", "a", 1).await;
+        let key = consents::ConsentKey { user: ada, client_id: "shop", audience: None };
+        let other = consents::ConsentKey { audience: Some("x"), ..key };
+        for (key, document) in [(key, "one"), (key, "two"), (other, "three")] {
+            commit(&db, async |tx| consents::bind_document(tx, key, document).await).await;
+        }
+        let document = async |user| find(&db, user, "shop").await.unwrap().document;
+        assert_eq!(document(ada).await.as_deref(), Some("two"));
+        assert_eq!(document(bob).await, None);
+        remember(&db, ada, "shop", "a b", 2).await;
+        assert_eq!(
+            document(ada).await.as_deref(),
+            Some("two"),
+            "scopes alone change nothing of it"
+        );
     })
     .await;
 }

@@ -14,6 +14,7 @@ mod audit_query;
 mod authorization_codes;
 mod branches;
 mod browser_sessions;
+mod client_documents;
 mod client_findings;
 mod client_logos;
 mod client_sessions;

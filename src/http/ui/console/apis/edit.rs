@@ -109,6 +109,7 @@ impl Typed {
             token_profile: Some(profile.unwrap_or(TokenRules::DEFAULT.profile)),
             access_token_ttl: Some(seconds.map(|secs| TimeSpan::from_secs(i64::from(secs)))),
             claims: Some(self.claims.split_whitespace().map(str::to_owned).collect()),
+            documents: None,
             new_secret: false,
         })
     }

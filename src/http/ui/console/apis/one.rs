@@ -132,6 +132,7 @@ impl Console {
             true => Cell::text(locale.t("console.none")),
             false => Cell::text(rules.claims.join(", ")),
         };
+        let documents = if stored.api.documents { "console.yes" } else { "console.no" };
         let mut facts = Vec::new();
         if let Some(managed) = managed {
             facts.push(fact("console.managed", Cell::text(&managed.source)));
@@ -155,6 +156,7 @@ impl Console {
             fact("console.api.profile", Cell::text(rules.profile.as_str())),
             fact("console.api.ttl", ttl),
             fact("console.api.claims", claims),
+            fact("console.api.documents", Cell::text(locale.t(documents))),
             fact("console.created", Cell::text(locale.date_time(stored.created_at))),
         ]);
         facts
