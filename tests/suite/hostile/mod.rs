@@ -7,6 +7,7 @@
 //! `document` writes all of it into `docs/verifiers.md`.
 
 mod document;
+mod feed;
 pub mod forge;
 pub mod issuer;
 pub mod rows;
