@@ -61,7 +61,7 @@ impl PublicKey {
                     return None;
                 }
                 // SEC 1 §2.3.3: an uncompressed point.
-                ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, [&[4][..], &x, &y].concat()).ok()?
+                ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, [&[4_u8][..], &x, &y].concat()).ok()?
             }
             Alg::EdDsa if is("OKP", Some("Ed25519")) => {
                 ParsedPublicKey::new(&ED25519, bytes("x")?).ok()?

@@ -182,8 +182,8 @@ impl Verifier {
                 "audience must be the identifier of an API, which the issuer is not",
             ));
         }
-        let (fetch, warnings): (Arc<dyn Fetch>, _) =
-            (Arc::new(fetch), Arc::new(Warnings::to(sink)));
+        let fetch: Arc<dyn Fetch> = Arc::new(fetch);
+        let warnings = Arc::new(Warnings::to(sink));
         let (issuer, name) = (trust.issuer.clone(), trust.name.clone());
         let keys = Keys::new(Arc::clone(&fetch), issuer, name, Arc::clone(&warnings));
         Ok(Self {

@@ -1,8 +1,7 @@
 //! When the issuer is asked for keys, and how long they are kept.
 
-use std::future::Future as _;
 use std::pin::pin;
-use std::task::{Context, Waker};
+use std::task::Waker;
 
 use futures_util::future::join_all;
 use serde_json::json;
@@ -47,7 +46,6 @@ fn requests_wait_for_one_fetch_together() {
     let value = format!("Bearer {}", issuer.token(|_| ()));
     let request: &[&[u8]] = &[value.as_bytes()];
     let all = join_all((0..50).map(|_| verifier.verify(&Request::bearer(request), NOW)));
-    // `pending!` leaves a fetch unfinished once without waking it: only whoever polls again drives it on.
     let mut all = pin!(all);
     let mut context = Context::from_waker(Waker::noop());
     assert!(all.as_mut().poll(&mut context).is_pending());

@@ -6,8 +6,10 @@ mod proofs;
 mod tokens;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
@@ -90,7 +92,7 @@ impl Key {
             Pair::Ed(pair) => pair.sign(message.as_bytes()).as_ref().to_vec(),
             Pair::Rsa(pair) => {
                 let mut signature = vec![0; pair.public_modulus_len()];
-                let padding: &dyn aws_lc_rs::signature::RsaEncoding =
+                let padding: &'static dyn aws_lc_rs::signature::RsaEncoding =
                     if self.alg == "PS256" { &RSA_PSS_SHA256 } else { &RSA_PKCS1_SHA256 };
                 pair.sign(padding, &random, message.as_bytes(), &mut signature).unwrap();
                 signature
@@ -111,7 +113,7 @@ pub struct Issuer {
     pub key: Arc<Key>,
     served: Arc<Mutex<HashMap<String, String>>>,
     asked: Arc<Mutex<Vec<String>>>,
-    unplugged: Arc<AtomicUsize>,
+    unplugged: Arc<AtomicBool>,
 }
 
 impl Issuer {
@@ -158,7 +160,7 @@ impl Issuer {
     }
 
     pub fn unplug(&self, unplugged: bool) {
-        self.unplugged.store(usize::from(unplugged), Ordering::Relaxed);
+        self.unplugged.store(unplugged, Ordering::Relaxed);
     }
 
     /// The queries with which a path was asked for.
@@ -199,14 +201,30 @@ impl Issuer {
     }
 }
 
+/// Is ready when it is asked for the second time.
+struct Later(bool);
+
+impl Future for Later {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if self.0 {
+            return Poll::Ready(());
+        }
+        self.0 = true;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
 impl Fetch for Issuer {
     fn get(&self, url: String, limit: usize) -> FetchFuture {
         let issuer = self.clone();
         Box::pin(async move {
             issuer.asked.lock().unwrap().push(url.clone());
             // As a network does: not at once.
-            futures_util::pending!();
-            if issuer.unplugged.load(Ordering::Relaxed) == 1 {
+            Later(false).await;
+            if issuer.unplugged.load(Ordering::Relaxed) {
                 return Err(FetchError("unplugged".to_owned()));
             }
             let path = url.strip_prefix(ISSUER).unwrap().split('?').next().unwrap();

@@ -80,11 +80,11 @@ fn a_proof_is_for_one_request_one_token_and_one_minute() {
         jwk["d"] = json!("AA");
         jwk
     };
-    type Change<'a> = Box<dyn Fn(&mut Value, &mut Value) + 'a>;
-    let header = |name: &'static str, value: Value| -> Change<'_> {
+    type Change = Box<dyn Fn(&mut Value, &mut Value)>;
+    let header = |name: &'static str, value: Value| -> Change {
         Box::new(move |header, _| header[name] = value.clone())
     };
-    let claim = |name: &'static str, value: Value| -> Change<'_> {
+    let claim = |name: &'static str, value: Value| -> Change {
         Box::new(move |_, claims| claims[name] = value.clone())
     };
     for (nth, change) in [

@@ -10,7 +10,7 @@ use std::{env, error::Error};
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{AUTHORIZATION, HeaderMap, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::header::{AUTHORIZATION, HOST, HeaderMap, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{App, FromRequest, HttpRequest, HttpResponse, HttpServer, ResponseError, web};
 use signet_verify::{
     Claims, HttpFetch, Proof, Refused, Request, Revocations, Trust, Verifier, follow, system_time,
@@ -39,7 +39,9 @@ impl FromRequest for Caller {
                 values(request.headers(), AUTHORIZATION.as_str()),
                 values(request.headers(), "dpop"),
             );
-            let uri = request.full_url().to_string();
+            // The address that clients use. Behind a proxy that ends TLS this is `https`.
+            let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+            let uri = format!("http://{}{}", host.unwrap_or_default(), request.path());
             let proof = Proof { headers: &proofs, method: request.method().as_str(), uri: &uri };
             let presented = Request { authorization: &authorization, proof: Some(proof) };
             match verifier.verify(&presented, system_time()).await {
@@ -63,8 +65,12 @@ impl ResponseError for Denied {
 
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status_code());
-        self.0.challenge(None).map(|value| response.insert_header((WWW_AUTHENTICATE, value)));
-        self.0.retry_after().map(|secs| response.insert_header((RETRY_AFTER, secs.to_string())));
+        if let Some(challenge) = self.0.challenge(None) {
+            response.insert_header((WWW_AUTHENTICATE, challenge));
+        }
+        if let Some(seconds) = self.0.retry_after() {
+            response.insert_header((RETRY_AFTER, seconds.to_string()));
+        }
         response.finish()
     }
 }

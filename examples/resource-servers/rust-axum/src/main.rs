@@ -38,7 +38,7 @@ impl FromRequestParts<Arc<Verifier>> for Caller {
         let proofs = values(&parts.headers, "dpop");
         // The address that clients use. Behind a proxy that ends TLS this is `https`.
         let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-        let uri = format!("http://{host}{}", parts.uri);
+        let uri = format!("http://{host}{}", parts.uri.path());
         let proof = Proof { headers: &proofs, method: parts.method.as_str(), uri: &uri };
         let presented = Request { authorization: &authorization, proof: Some(proof) };
         match verifier.verify(&presented, system_time()).await {
