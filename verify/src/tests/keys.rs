@@ -45,7 +45,8 @@ fn requests_wait_for_one_fetch_together() {
     let verifier = issuer.started(Revocations::NotRead);
     let value = format!("Bearer {}", issuer.token(|_| ()));
     let request: &[&[u8]] = &[value.as_bytes()];
-    let all = join_all((0..50).map(|_| verifier.verify(&Request::bearer(request), NOW)));
+    let presented = Request::bearer(request);
+    let all = join_all((0..50).map(|_| verifier.verify(&presented, NOW)));
     let mut all = pin!(all);
     let mut context = Context::from_waker(Waker::noop());
     assert!(all.as_mut().poll(&mut context).is_pending());
