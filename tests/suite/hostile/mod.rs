@@ -12,5 +12,5 @@ pub mod forge;
 pub mod issuer;
 pub mod rows;
 pub mod runner;
-mod rust;
+pub mod rust;
 pub mod subjects;
