@@ -185,7 +185,7 @@ impl Stage {
                 self.as_root(Method::DELETE, &path, Value::Null).await;
             }
             "own deletion" => {
-                let body = json!({"password": PASSWORD});
+                let body = json!({"login": "own-deletion"});
                 let answer =
                     self.server.call_as(Method::DELETE, "/v1/me", &tokens.access, body).await;
                 answer.is(204);
