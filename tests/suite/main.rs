@@ -13,6 +13,7 @@ mod declarative;
 mod documents;
 mod faults;
 mod gateways;
+mod hostile;
 mod interop;
 mod keys;
 mod mail;
