@@ -14,8 +14,7 @@ use signet::crypto::jwt::{Signer, SigningKey};
 use signet::domain::claims::TokenType;
 use signet::store::keys;
 
-use crate::support::packages::{copy_of, have, npm_ci, run, venv};
-use crate::support::require;
+use crate::support::packages::run;
 use crate::support::server::{Options, PASSWORD, Tokens};
 use crate::support::{Backend, Server};
 
@@ -26,35 +25,6 @@ struct Case {
     what: &'static str,
     authorization: Option<String>,
     good: bool,
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn node_with_jose() {
-    node("node-jose").await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn node_with_express_oauth2_jwt_bearer() {
-    node("node-express").await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn node_with_jsonwebtoken_and_jwks_rsa() {
-    node("node-jsonwebtoken").await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn python_with_pyjwt() {
-    if have("python3", "python").is_none() {
-        return;
-    }
-    let folder = copy_of("examples/resource-servers/python-pyjwt");
-    if !venv(&folder) {
-        return require::missing("python", "the packages of python-pyjwt cannot be installed");
-    }
-    let mut command = Command::new(folder.join(".venv/bin/python"));
-    command.arg("server.py").current_dir(&folder);
-    prove(command).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -69,17 +39,6 @@ async fn rust_with_actix_web() {
         .arg(&target));
     assert!(built, "the example rust-actix does not build");
     prove(Command::new(target.join("debug/signet-example-rust-actix"))).await;
-}
-
-async fn node(name: &str) {
-    let (Some(node), Some(_)) = (have("node", "node"), have("npm", "node")) else { return };
-    let folder = copy_of(&format!("examples/resource-servers/{name}"));
-    if !npm_ci(&folder) {
-        return require::missing("node", &format!("the packages of {name} cannot be installed"));
-    }
-    let mut command = Command::new(node);
-    command.arg("server.js").current_dir(&folder);
-    prove(command).await;
 }
 
 /// Runs one example against Signet with every token.

@@ -3,10 +3,6 @@
 //! Owns which values are put into a template. With a database they are those of the registered API; without one they
 //! are those of an API that chose nothing.
 
-mod catalog;
-mod render;
-mod syntax;
-
 use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
@@ -17,15 +13,13 @@ use crate::config::{Config, Database, checked_issuer};
 use crate::domain::api::Api;
 use crate::domain::scope::Scopes;
 use crate::domain::token_rules::{TokenAlg, TokenProfile, TokenType};
+use crate::view::snippet::{SNIPPETS, Snippet, Tested, Values};
 
 use super::error::{CommandError, about};
 use super::exit::Exit;
 use super::output::{Output, Row, write};
 use super::startup_report;
 use super::with_app::with_app;
-
-use catalog::{SNIPPETS, Snippet, Tested};
-use render::Values;
 
 /// `signet snippet`.
 #[derive(Debug, Args)]

@@ -7,23 +7,36 @@ use std::fmt::Write as _;
 /// A programming language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Syntax {
+    /// JavaScript of Node.js.
     JavaScript,
+    /// Python 3.
     Python,
+    /// Go.
     Go,
+    /// Ruby.
     Ruby,
+    /// Java.
     Java,
+    /// C#.
     CSharp,
+    /// PHP 8.
     Php,
 }
 
 /// A constant at the top of a template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Constant {
+    /// The issuer.
     Issuer,
+    /// The identifier of the API.
     Audience,
+    /// The scopes that a token must have.
     Scope,
+    /// The `typ` of its tokens.
     Type,
+    /// What its tokens are signed with.
     Algorithms,
+    /// What happens while the feed of revocations is not recent.
     WhenStale,
 }
 
