@@ -7,9 +7,10 @@
 //! `document` writes all of it into `docs/verifiers.md`.
 
 mod document;
+mod feed;
 pub mod forge;
 pub mod issuer;
 pub mod rows;
 pub mod runner;
-mod rust;
+pub mod rust;
 pub mod subjects;

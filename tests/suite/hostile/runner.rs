@@ -126,7 +126,7 @@ pub async fn attack(subject: &Subject, base: &str, forge: &Forge<'_>) {
 pub async fn attack_program(subject: &Subject, command: impl Fn() -> Command) {
     for alg in ALGS {
         let issuer = StandIn::start().await;
-        issuer.feed(|feed| drop(feed.sid.insert(ENDED_SESSION.to_owned(), now() + 600)));
+        issuer.feed(|feed| _ = feed.sid.insert(ENDED_SESSION.to_owned(), now() + 600));
         let forge = Forge::new(&issuer, AUDIENCE, alg).await;
         let mut command = command();
         let running = Running::start(&mut command, &issuer.base);
