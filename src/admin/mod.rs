@@ -6,6 +6,7 @@
 pub mod activity;
 pub mod admin_keys;
 pub mod api_keys;
+mod api_change;
 pub mod apis;
 pub mod attention;
 pub mod audit;

@@ -363,9 +363,7 @@ routes! {
     "/v1/admin/clients/{client_id}/why" {
         GET Admin(ReadClients) api::admin_client_why::get => client_report::EXPLAIN,
     }
-    "/v1/admin/client-documents" {
-        GET Admin(ReadClients) api::admin_client_documents::list => client_documents::LIST,
-    }
+    "/v1/admin/client-documents" { GET Admin(ReadClients) api::admin_client_documents::list => client_documents::LIST }
     "/v1/admin/client-documents/block" {
         POST Admin(DisableClient) api::admin_client_documents::block => client_documents::BLOCK,
     }

@@ -7,6 +7,7 @@ pub mod audit;
 mod client_documents;
 pub mod csv;
 mod sign_in_diagnosis;
+pub mod snippet;
 mod users;
 
 use serde_json::{Value, json};

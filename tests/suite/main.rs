@@ -21,5 +21,6 @@ mod oauth;
 mod observability;
 mod pages;
 mod project;
+mod snippets;
 mod storage;
 mod support;

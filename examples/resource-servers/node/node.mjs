@@ -1,0 +1,134 @@
+// An API with node:http and jose that takes access tokens of Signet.
+import { createServer } from 'node:http';
+import { createLocalJWKSet, jwtVerify } from 'jose';
+
+const ISSUER = 'http://localhost:8484';
+const AUDIENCE = 'https://api.example.com';
+const SCOPE = 'orders:read';
+const TYPE = 'at+jwt';
+const ALGORITHMS = ['ES256', 'RS256'];
+
+// ---- Verification: the same in every snippet that uses jose.
+
+// Keys are kept for as long as the issuer allows, and fetched at most every 30 seconds whatever came of it.
+const KEEP = 300_000;
+const PAUSE = 30_000;
+const ENCODED_AUDIENCE = encodeURIComponent(AUDIENCE);
+const KEYS_URL = `${ISSUER}/.well-known/jwks.json?rs=${ENCODED_AUDIENCE}`;
+const METADATA = `resource_metadata="${ISSUER}/v1/resource-metadata?audience=${ENCODED_AUDIENCE}"`;
+const RULES = {
+  issuer: ISSUER, audience: AUDIENCE, typ: TYPE, algorithms: ALGORITHMS, clockTolerance: 5,
+  // No token of Signet lives longer than a day. The option also refuses one from the future.
+  maxTokenAge: '1d', requiredClaims: ['exp', 'iat', 'jti', 'sub', 'client_id'],
+};
+
+/** The answer to a request that may not pass (RFC 6750 section 3). */
+class Refused extends Error {
+  constructor(status, headers) {
+    super(`refused with ${status}`);
+    Object.assign(this, { status, headers });
+  }
+  static challenge(status, error = '') {
+    return new Refused(status, { 'WWW-Authenticate': `Bearer ${error}${METADATA}` });
+  }
+}
+const noToken = () => Refused.challenge(401);
+const invalidToken = () => Refused.challenge(401, 'error="invalid_token", ');
+const unavailable = () => new Refused(503, { 'Retry-After': '30' });
+
+let keys;
+let staleAt = 0;
+let nextFetch = 0;
+let fetching;
+
+/** Asks the issuer. AbortSignal.timeout would not keep a process alive that waits for nothing else. */
+async function ask(url, milliseconds, read) {
+  const abort = new AbortController();
+  const timer = setTimeout(() => abort.abort(), milliseconds);
+  try {
+    const response = await fetch(url, { redirect: 'error', signal: abort.signal });
+    if (!response.ok) throw new Error(`status ${response.status}`);
+    return await read(response);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Fetches the keys unless that was tried a moment ago; one request serves all callers. Good keys are not dropped. */
+function fetchKeys() {
+  if (!fetching && performance.now() >= nextFetch) {
+    nextFetch = performance.now() + PAUSE;
+    fetching = (async () => {
+      try {
+        const set = await ask(KEYS_URL, 2_000, (response) => response.json());
+        if (!set.keys.length) throw new Error('there are none');
+        keys = createLocalJWKSet(set);
+        staleAt = performance.now() + KEEP;
+      } catch (error) {
+        console.warn(`The keys of ${ISSUER} cannot be fetched: ${error.message}`);
+      }
+      fetching = undefined;
+    })();
+  }
+  return fetching;
+}
+
+async function keyOf(header, token) {
+  if (!keys || performance.now() >= staleAt) await fetchKeys();
+  if (!keys) throw unavailable();
+  try {
+    return await keys(header, token);
+  } catch (error) {
+    if (error.code !== 'ERR_JWKS_NO_MATCHING_KEY') throw error;
+    await fetchKeys();
+    return keys(header, token);
+  }
+}
+
+/** The token of a request. One token has one spelling: what is not canonical base64url is refused. */
+function bearerToken(values = []) {
+  if (!values.some((value) => /^Bearer\b/i.test(value))) throw noToken();
+  const token = /^Bearer +((?:[\w-]+\.){2}[\w-]+)$/i.exec(values.length === 1 ? values[0] : '')?.[1];
+  const isCanonical = (part) => Buffer.from(part, 'base64url').toString('base64url') === part;
+  if (!token?.split('.').every(isCanonical)) throw invalidToken();
+  return token;
+}
+
+/**
+ * The claims of a request's access token, from the values of its Authorization headers; throws Refused. `check` may
+ * refuse a token by its header and claims.
+ */
+async function authenticate(authorization, check = () => {}) {
+  const token = bearerToken(authorization);
+  let claims;
+  try {
+    const { payload, protectedHeader } = await jwtVerify(token, keyOf, RULES);
+    check(protectedHeader, payload);
+    claims = payload;
+  } catch (error) {
+    throw error instanceof Refused ? error : invalidToken();
+  }
+  // Bound to a key (DPoP, mutual TLS): without its proof it is no Bearer token.
+  if (claims.cnf) throw invalidToken();
+
+  const granted = String(claims.scope ?? '').split(' ');
+  if (!SCOPE.split(' ').every((scope) => scope === '' || granted.includes(scope))) {
+    throw Refused.challenge(403, `error="insufficient_scope", scope="${SCOPE}", `);
+  }
+  return claims;
+}
+
+// ---- The API.
+
+const server = createServer(async (req, res) => {
+  try {
+    const { sub, scope = '' } = await authenticate(req.headersDistinct.authorization);
+    res.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify({ sub, scope }));
+  } catch (error) {
+    if (!(error instanceof Refused)) console.error(error);
+    res.writeHead(error.status ?? 500, error.headers).end();
+  }
+});
+await fetchKeys();
+server.listen(Number(process.env.PORT ?? 3000), '127.0.0.1', () =>
+  console.log(`listening on http://127.0.0.1:${server.address().port}`));

@@ -1,0 +1,172 @@
+"""An API with Django and PyJWT that takes access tokens of Signet, in one file."""
+
+import base64
+import functools
+import json
+import logging
+import os
+import re
+import threading
+import time
+import urllib.parse
+import urllib.request
+
+import jwt
+from django.conf import settings
+from django.core.management import call_command
+from django.core.wsgi import get_wsgi_application
+from django.http import HttpResponse, JsonResponse
+from django.urls import path
+from django.views.decorators.csrf import csrf_exempt
+
+ISSUER = "http://localhost:8484"
+AUDIENCE = "https://api.example.com"
+SCOPE = "orders:read"
+TYPE = "at+jwt"
+ALGORITHMS = ["ES256", "RS256"]
+
+# ---- Verification: the same in every Python snippet.
+
+# Seconds. Keys are kept for as long as the issuer allows, and fetched at most every 30 seconds whatever came of it.
+KEEP = 300
+PAUSE = 30
+ENCODED_AUDIENCE = urllib.parse.quote(AUDIENCE, safe="")
+KEYS_URL = f"{ISSUER}/.well-known/jwks.json?rs={ENCODED_AUDIENCE}"
+METADATA = f'resource_metadata="{ISSUER}/v1/resource-metadata?audience={ENCODED_AUDIENCE}"'
+# Servers differ in how long a header may be.
+MAX_TOKEN = 16 * 1024
+CLAIMS = ["iss", "aud", "exp", "iat", "jti", "sub", "client_id"]
+
+
+class Refused(Exception):
+    """The answer to a request that may not pass (RFC 6750 section 3)."""
+
+    def __init__(self, status, headers):
+        super().__init__(f"refused with {status}")
+        self.status, self.headers = status, headers
+
+
+def challenge(status, error=""):
+    return Refused(status, {"WWW-Authenticate": f"Bearer {error}{METADATA}"})
+
+
+def invalid_token():
+    return challenge(401, 'error="invalid_token", ')
+
+
+def unavailable():
+    return Refused(503, {"Retry-After": "30"})
+
+
+class Keys:
+    """The issuer's keys. Good ones are not dropped."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.known, self.stale_at, self.next_fetch = {}, 0.0, 0.0
+
+    def get(self, kid):
+        if not self.known or time.monotonic() >= self.stale_at or kid not in self.known:
+            self.fetch()
+        if not self.known:
+            raise unavailable()
+        return self.known[kid]
+
+    def fetch(self):
+        """Fetches the keys unless that was tried a moment ago; who comes meanwhile waits for the same answer."""
+        with self.lock:
+            if time.monotonic() < self.next_fetch:
+                return
+            self.next_fetch = time.monotonic() + PAUSE
+            try:
+                with urllib.request.urlopen(KEYS_URL, timeout=2) as response:
+                    known = {key.key_id: key for key in jwt.PyJWKSet.from_dict(json.load(response)).keys}
+            except Exception as error:
+                logging.warning("The keys of %s cannot be fetched: %s", ISSUER, error)
+            else:
+                self.known, self.stale_at = known, time.monotonic() + KEEP
+
+
+KEYS = Keys()
+
+
+def bearer_token(values):
+    """The token of a request. One token has one spelling: what is not canonical base64url is refused."""
+    if not any(re.match(r"bearer\b", value, re.IGNORECASE) for value in values):
+        raise challenge(401)
+    found = re.fullmatch(r"bearer +([\w-]+\.[\w-]+\.[\w-]+)", values[0], re.IGNORECASE | re.ASCII)
+    if len(values) != 1 or not found or len(found[1]) > MAX_TOKEN:
+        raise invalid_token()
+    if not all(map(is_canonical, found[1].split("."))):
+        raise invalid_token()
+    return found[1]
+
+
+def is_canonical(part):
+    try:
+        decoded = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+    except ValueError:
+        return False
+    return base64.urlsafe_b64encode(decoded).rstrip(b"=") == part.encode()
+
+
+def authenticate(authorization, check=lambda header, claims: None):
+    """The claims of a request's access token, from the values of its Authorization headers; raises Refused.
+
+    `check` may refuse a token by its header and claims.
+    """
+    token = bearer_token(authorization)
+    try:
+        header = jwt.get_unverified_header(token)
+        claims = jwt.decode(
+            token, KEYS.get(header["kid"]), algorithms=ALGORITHMS, issuer=ISSUER, audience=AUDIENCE,
+            leeway=5, options={"require": CLAIMS},
+        )
+        # Not checked by the library: the type, and that times are numbers.
+        if header["typ"] != TYPE or not all(isinstance(claims[name], (int, float)) for name in ("exp", "iat")):
+            raise invalid_token()
+        # Bound to a key (DPoP, mutual TLS): without its proof it is no Bearer token.
+        if "cnf" in claims:
+            raise invalid_token()
+        check(header, claims)
+    except Refused:
+        raise
+    except Exception:  # Nothing was proved, whatever is wrong.
+        raise invalid_token() from None
+    granted = str(claims.get("scope", "")).split(" ")
+    if not all(scope in granted for scope in SCOPE.split(" ") if scope):
+        raise challenge(403, f'error="insufficient_scope", scope="{SCOPE}", ')
+    return claims
+
+
+# ---- The API.
+
+def token_required(view):
+    """Django decorator: `request.claims` has the claims in the view. A token needs no protection against CSRF."""
+
+    @csrf_exempt
+    @functools.wraps(view)
+    def wrapped(request, *args, **kwargs):
+        # Two headers arrive as one value with a comma, which is no token.
+        value = request.headers.get("Authorization")
+        try:
+            request.claims = authenticate([] if value is None else [value])
+        except Refused as refused:
+            return HttpResponse(status=refused.status, headers=refused.headers)
+        return view(request, *args, **kwargs)
+
+    return wrapped
+
+
+@token_required
+def orders(request):
+    return JsonResponse({"sub": request.claims["sub"], "scope": request.claims.get("scope", "")})
+
+
+urlpatterns = [path("orders", orders)]
+
+if __name__ == "__main__":
+    KEYS.fetch()
+    settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["127.0.0.1", "localhost"])
+    application = get_wsgi_application()
+    call_command("runserver", f"127.0.0.1:{os.environ.get('PORT', '3000')}", "--noreload")
