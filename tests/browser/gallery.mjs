@@ -126,8 +126,10 @@ async function walk(page) {
     for (let tries = 1; !seen.right && tries <= 1200; tries += 1) {
       await page.waitForTimeout(50);
       seen = await find();
-      // The key was lost, or came twice: once more from the stop before.
+      // The key was lost, or came twice: once more from the stop before. A page that has asked for an application on the
+      // device may have lost the window's focus to that question.
       if (!seen.right && tries % 20 === 0) {
+        await page.bringToFront();
         await page.evaluate((before) => window.stops[before]?.focus(), stop - 1);
         await page.keyboard.press("Tab");
       }
