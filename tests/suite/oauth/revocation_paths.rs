@@ -161,7 +161,7 @@ impl Stage {
                 let next = Tokens::of(&server.refresh(&tokens.refresh).await);
                 let next = Tokens::of(&server.refresh(&next.refresh).await);
                 assert_eq!(claim(&next.access, "sid"), sid);
-                server.advance(TimeSpan::from_mins(10));
+                server.advance(TimeSpan::from_mins(1));
                 server.refresh(&tokens.refresh).await.is(401);
             }
         }
