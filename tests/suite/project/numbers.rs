@@ -127,6 +127,10 @@ fn every_limit_is_documented_with_the_number_of_the_code() {
         ("what a signed-in user writes", bucket(RateLimit::AuthenticatedWrite)),
         ("questions why a login does not sign in", bucket(RateLimit::LoginLookup)),
         ("codes that a signed-in user gets", bucket(RateLimit::UnattendedCode)),
+        (
+            "authorization requests of clients that describe themselves",
+            bucket(RateLimit::ClientDocument),
+        ),
         ("login names reserved for one user", format!("{MOST_RESERVED}, each for 90 days")),
         ("live sessions of one user", format!("({})", spelt(sessions))),
         ("networks, users or clients remembered", spelt(MAX_NETWORKS)),
