@@ -50,3 +50,23 @@ fn an_api_lets_such_clients_in() {
     assert_eq!(set["documents"], false);
     place.run(&["api", "set", api, "--documents", "yes"]).refused(2, &["on", "off"]);
 }
+
+/// The commands of `docs/mcp.md`, as they are written there.
+#[test]
+fn the_documented_commands_run() {
+    let place = Place::served().with("SIGNET_CLIENT_DOCUMENTS", "any");
+    let documentation = include_str!("../../../docs/mcp.md");
+    let lines = documentation.lines().map(str::trim).filter(|line| line.starts_with("signet "));
+    let inline = documentation.split('`').filter(|code| code.starts_with("signet client create"));
+    let mut ran = 0;
+    for line in lines.chain(inline) {
+        let command = line.replacen("signet", env!("CARGO_BIN_EXE_signet"), 1);
+        let done = place.command_of("sh", &["-c", &command]).output().unwrap();
+        let said = String::from_utf8_lossy(&done.stderr);
+        // There is no copy of the example's document.
+        let expected = if line.contains(" show ") { 3 } else { 0 };
+        assert_eq!(done.status.code(), Some(expected), "{line}: {said}");
+        ran += 1;
+    }
+    assert_eq!(ran, 6);
+}
