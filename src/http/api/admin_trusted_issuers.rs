@@ -16,7 +16,7 @@ use crate::view;
 type Admin = Authenticated<Administrator>;
 
 /// A bound that no life that is allowed reaches, so that none overflows.
-const MOST_SECONDS: i64 = 1 << 40;
+const MAX_SECONDS: i64 = 1 << 40;
 const PRESETS: &str = "A preset is github, gitlab, kubernetes, spiffe or oidc.";
 
 /// Every issuer.
@@ -57,7 +57,7 @@ pub async fn add(admin: Admin, mut body: JsonFields) -> Result<HttpResponse, Pro
         preset: body.patch_word("preset", PRESETS).flatten(),
         jwks: body.patch_value("jwks"),
         algs,
-        max_life: max_life.map(|secs| TimeSpan::from_secs(secs.clamp(0, MOST_SECONDS))),
+        max_life: max_life.map(|secs| TimeSpan::from_secs(secs.clamp(0, MAX_SECONDS))),
         networks: body.strings("networks"),
     };
     context.check(body.finish())?;

@@ -21,7 +21,7 @@ use super::admin_users::user_id;
 type Admin = Authenticated<Administrator>;
 
 /// A bound that no life that is allowed reaches, so that none overflows.
-const MOST_SECONDS: i64 = 1 << 40;
+const MAX_SECONDS: i64 = 1 << 40;
 
 /// The key an address names. What is no id names none.
 ///
@@ -54,7 +54,7 @@ pub async fn create(
     let (scopes, networks) = (body.strings("scopes"), body.strings("networks"));
     let life = body.patch_integer("expires_in").flatten();
     context.check(body.finish())?;
-    let life = life.map(|secs| TimeSpan::from_secs(secs.clamp(0, MOST_SECONDS)));
+    let life = life.map(|secs| TimeSpan::from_secs(secs.clamp(0, MAX_SECONDS)));
     let new = NewApiKey { name, audience, scopes, life, networks };
     let info = context.request_info_of(&caller);
     let work = api_keys::create(context.app.clone(), caller.into(), new, info);

@@ -22,7 +22,7 @@ use super::{Locale, page};
 /// How many days a key may live, as the form offers it.
 const DAYS: [i64; 5] = [7, 30, 90, 180, 365];
 /// A bound that no life that is allowed reaches, so that none overflows.
-const MOST_DAYS: i64 = 100_000;
+const MAX_DAYS: i64 = 100_000;
 /// What the names of the fields of scopes begin with.
 const SCOPE: &str = "scope.";
 
@@ -52,7 +52,7 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> PageRe
         name: form.take("name").trim().to_owned(),
         days: form.take("days").parse().ok(),
     };
-    let days = typed.days.unwrap_or_default().clamp(0, MOST_DAYS);
+    let days = typed.days.unwrap_or_default().clamp(0, MAX_DAYS);
     let new = NewApiKey {
         name: typed.name.clone(),
         audience: typed.audience.clone(),
