@@ -5,8 +5,8 @@
 
 pub mod activity;
 pub mod admin_keys;
-pub mod api_keys;
 mod api_change;
+pub mod api_keys;
 pub mod apis;
 pub mod attention;
 pub mod audit;

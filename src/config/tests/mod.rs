@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 
 use super::errors::{nearest, quoted};
-use elsewhere::ELSEWHERE;
 use super::*;
+use elsewhere::ELSEWHERE;
 
 /// 43 characters of base64url: 32 bytes of 7.
 const KEY: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc";

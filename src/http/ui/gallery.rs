@@ -3,8 +3,8 @@
 //! Owns the samples. No route leads here. The values are deliberately awkward: long names that do not break, markup
 //! in user input.
 
-mod consent;
 mod api_keys;
+mod consent;
 mod console;
 mod console_users;
 mod email;

@@ -251,8 +251,8 @@ fn no_challenge(client: &Client, nonce: bool) -> Refusal {
 async fn wishes(app: &App, params: &Params) -> Result<(AuthnRequest, RequestedClaims), Failure> {
     let words = params.get("prompt").unwrap_or_default().split(' ').filter(|word| !word.is_empty());
     let prompt = words.map(str::parse).collect::<Result<Vec<Prompt>, _>>();
-    let mut prompt =
-        prompt.map_err(|_| invalid("prompt must be none, login, consent, select_account or create."))?;
+    let mut prompt = prompt
+        .map_err(|_| invalid("prompt must be none, login, consent, select_account or create."))?;
     if prompt.contains(&Prompt::Create) && !app.config.registration.takes_anyone() {
         let message = "prompt=create is not supported: users cannot sign up at this server.";
         return Err(invalid(message).into());
