@@ -25,6 +25,7 @@ mod bare;
 mod bench;
 mod ceiling;
 mod cpu;
+mod feed;
 mod load;
 mod peers;
 mod plot;

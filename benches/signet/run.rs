@@ -19,7 +19,7 @@ use crate::work::{
     member,
 };
 use crate::world::{self, Http, VERIFIER, World};
-use crate::{administration, bare, cpu, peers, plot, replicas};
+use crate::{administration, bare, cpu, feed, peers, plot, replicas};
 
 /// Measures everything that was asked for.
 pub fn run(args: &Args) -> Done {
@@ -176,6 +176,7 @@ impl Bench<'_> {
         self.login(&server, &world, label)?;
         if label.is_empty() {
             self.under_attack(&server, &world)?;
+            feed::measure(self, &server, &world)?;
         }
         facts.push(format!(
             "resident{label}: {:.1} MiB after all of it",
@@ -438,7 +439,7 @@ impl Bench<'_> {
     }
 }
 
-fn times(count: usize, mut talk: impl FnMut() -> Box<dyn Talk>) -> Vec<Box<dyn Talk>> {
+pub fn times(count: usize, mut talk: impl FnMut() -> Box<dyn Talk>) -> Vec<Box<dyn Talk>> {
     (0..count).map(|_| talk()).collect()
 }
 

@@ -73,6 +73,20 @@ impl Talk for Fetch {
     }
 }
 
+/// The same in gzip.
+pub struct FetchCompressed(pub &'static str);
+
+impl Talk for FetchCompressed {
+    fn ask(&mut self, request: &mut Vec<u8>) -> bool {
+        get(request, self.0, "accept-encoding: gzip\r\n");
+        true
+    }
+    fn hear(&mut self, status: u16, _: &str, body: &[u8]) -> bool {
+        // RFC 1952 §2.3.1; a short feed is sent as it is.
+        status == 200 && (body.starts_with(&[0x1f, 0x8b]) || body.starts_with(b"ey"))
+    }
+}
+
 /// Sends the same form, again and again.
 pub struct Form {
     pub path: &'static str,

@@ -82,7 +82,7 @@ impl Http {
         Self { client, base: format!("http://{}", server.address) }
     }
 
-    /// Sends JSON, or nothing where it is null; wants JSON and success.
+    /// Sends JSON, or nothing where it is null; wants success, and JSON or nothing.
     pub async fn json(
         &self,
         method: Method,
@@ -102,6 +102,9 @@ impl Http {
         let said = response.text().await?;
         if !status.is_success() {
             return Err(format!("{path}: {status} {said}").into());
+        }
+        if said.is_empty() {
+            return Ok(Value::Null);
         }
         Ok(serde_json::from_str(&said)?)
     }

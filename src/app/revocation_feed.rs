@@ -1,6 +1,8 @@
 //! The feed of revocations, as it was signed last.
 //!
-//! Owns how often the database is asked for it, however many services poll.
+//! Owns how often the database is asked for it and how often it is signed, however many services poll.
+
+use std::collections::BTreeMap;
 
 use crate::base::{TimeSpan, Timestamp};
 use crate::crypto::keyring::Document;
@@ -22,11 +24,22 @@ pub struct FeedContent {
     pub covers: i64,
 }
 
+/// A feed as it is sent.
+#[derive(Clone)]
+pub struct FeedDocument {
+    /// The token.
+    pub plain: Document,
+    /// The same in gzip, if that is shorter.
+    pub gzip: Option<Document>,
+}
+
 /// A feed that was signed.
 #[derive(Clone)]
 pub struct SignedFeed {
-    /// The token.
-    pub document: Document,
+    /// The whole.
+    pub whole: FeedDocument,
+    /// What was written since a time, in seconds, for the times that were asked for.
+    pub parts: BTreeMap<i64, FeedDocument>,
     /// What it says.
     pub content: FeedContent,
     /// When it was signed.
@@ -38,7 +51,22 @@ pub struct SignedFeed {
 /// The last one, held while the next one is made: services that poll meanwhile wait for it.
 pub type RevocationFeed = tokio::sync::Mutex<Option<SignedFeed>>;
 
+/// Parts begin at a multiple of this, in seconds, so that there are few of them.
+const PART_EVERY: i64 = 10;
+/// The longest time that a part covers, in seconds. Who knows less gets the whole feed.
+const LONGEST_PART: i64 = 600;
+/// How much earlier than it says a part begins: what was begun before may be committed after.
+pub const PART_OVERLAP: TimeSpan = TimeSpan::from_secs(10);
+
 impl SignedFeed {
+    /// The time from which the part for a verifier that knows the feed of `since` begins; none if the whole is needed.
+    #[must_use]
+    pub fn part_since(&self, since: i64) -> Option<i64> {
+        let signed_at = self.signed_at.secs();
+        let from = since.min(signed_at).div_euclid(PART_EVERY) * PART_EVERY;
+        (from >= signed_at - LONGEST_PART).then_some(from)
+    }
+
     /// Whether it is served without a look at the database. A clock that was put back makes it old.
     #[must_use]
     pub fn is_fresh(&self, now: Timestamp) -> bool {

@@ -4,7 +4,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use actix_web::http::header::{self, HeaderName};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
 use arc_swap::ArcSwapOption;
@@ -30,6 +30,8 @@ use super::ui::Locale;
 const METADATA_AGE: TimeSpan = TimeSpan::from_mins(5);
 /// How long caches between here and a verifier may delay what ended.
 const FEED_AGE: TimeSpan = TimeSpan::from_secs(5);
+/// The first second that is no time here: the year 10000.
+const END: i64 = 253_402_300_800;
 
 /// The public keys (RFC 7517 §5). A resource server that fetches them is counted, under the name it gives itself as
 /// `?rs=NAME`; every other parameter is ignored.
@@ -108,16 +110,52 @@ pub async fn resource_metadata(
 /// What ended before its tokens expired, for services that verify them offline.
 ///
 /// # Errors
-/// `not_found` where the feed is switched off; `unavailable` where it cannot be read.
-pub async fn revocations(context: Context, request: HttpRequest) -> Result<HttpResponse, Problem> {
+/// `not_found` where the feed is switched off; `validation_failed` for a `since` that is no time; `unavailable` where
+/// it cannot be read.
+pub async fn revocations(
+    context: Context,
+    params: Params,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
     if !context.app.config.revocation_feed {
         let refusal = Refusal::new(Code::NotFound, "There is nothing at this address.");
         return Err(context.problem(refusal.into()));
     }
-    let feed = revocation_feed::current(&context.app, context.now()).await;
+    let since =
+        params.get("since").map(|text| text.parse().ok().filter(|secs| (0..END).contains(secs)));
+    let wrong = || Refusal::field("since", "not_a_time", "Send the iat of a feed, in seconds.");
+    let since = match since {
+        None => None,
+        Some(since) => Some(context.check(since.ok_or_else(wrong))?),
+    };
+    let feed = revocation_feed::current(&context.app, since, context.now()).await;
     let feed = feed.map_err(|fault| context.problem(fault.into()))?;
     let caching = format!("public, max-age={}", FEED_AGE.secs());
-    Ok(answer_as("application/jwt", caching, &request, &feed))
+    let gzip = feed.gzip.as_ref().filter(|_| takes_gzip(&request));
+    let mut response = answer_as("application/jwt", caching, &request, gzip.unwrap_or(&feed.plain));
+    let headers = response.headers_mut();
+    if feed.gzip.is_some() {
+        headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    }
+    if gzip.is_some() && response.status() == StatusCode::OK {
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    Ok(response)
+}
+
+/// Whether the response may be in gzip (RFC 9110 §12.5.3). Only what names it counts: `*` is no verifier's.
+fn takes_gzip(request: &HttpRequest) -> bool {
+    let refuses = |weight: &str| {
+        let weight = weight.trim().strip_prefix("q=").map(str::parse);
+        weight.is_some_and(|weight| weight.is_ok_and(|weight: f32| weight <= 0.0))
+    };
+    let values = request.headers().get_all(header::ACCEPT_ENCODING);
+    let codings = values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    codings.into_iter().any(|coding| {
+        let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
+        name.trim().eq_ignore_ascii_case("gzip") && !refuses(weight)
+    })
 }
 
 /// The description of the HTTP API (OpenAPI 3.1).

@@ -35,6 +35,8 @@ pub struct StoredRevocation {
     pub value: String,
     /// Where tokens of a name are concerned: the latest `iat` of those that are, in seconds.
     pub cut_iat: Option<i64>,
+    /// When it was written.
+    pub at: Timestamp,
     /// When it may be forgotten.
     pub until: Timestamp,
 }
@@ -50,7 +52,7 @@ pub async fn unexpired(
     fetch_all!(
         link,
         StoredRevocation,
-        "SELECT kind, value, cut_iat, until FROM revocations WHERE until > $1 \
+        "SELECT kind, value, cut_iat, at, until FROM revocations WHERE until > $1 \
          ORDER BY until, kind, value",
         now
     )

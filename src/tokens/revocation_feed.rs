@@ -4,12 +4,15 @@
 //! an entry and never takes one back, so that no order of feeds matters.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::app::App;
-use crate::app::revocation_feed::{FeedContent, SignedFeed};
+use crate::app::revocation_feed::{FeedContent, FeedDocument, PART_OVERLAP, SignedFeed};
 use crate::base::{TimeSpan, Timestamp};
 use crate::crypto::keyring::Document;
 use crate::domain::claims::TokenType;
@@ -23,6 +26,8 @@ use super::issue::sign_with_key;
 const LIFE: TimeSpan = TimeSpan::from_secs(60);
 /// How often a verifier should fetch it.
 const POLL: TimeSpan = TimeSpan::from_secs(10);
+/// The smallest feed that is compressed, in bytes.
+const LEAST_GZIP: usize = 1024;
 
 /// The claims.
 #[derive(Serialize)]
@@ -34,6 +39,9 @@ struct FeedClaims<'a> {
     poll: i64,
     /// The longest life of an access token that is covered, in seconds.
     covers: i64,
+    /// If only what was written after a time is listed: that time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<i64>,
     /// Sessions, each with the time after which it may be forgotten.
     sid: BTreeMap<&'a str, i64>,
     /// Access tokens.
@@ -44,27 +52,54 @@ struct FeedClaims<'a> {
     kid: &'a [String],
 }
 
-/// The feed at `now`.
+/// The feed at `now`; with `since`, the `iat` of a feed that the verifier has, only what was written after it.
 ///
 /// # Errors
 /// When the database cannot be read or there is nothing to sign with.
-pub async fn current(app: &App, now: Timestamp) -> Result<Document, Fault> {
+pub async fn current(app: &App, since: Option<i64>, now: Timestamp) -> Result<FeedDocument, Fault> {
     let mut last = app.revocation_feed.lock().await;
-    if let Some(known) = last.as_ref().filter(|known| known.is_fresh(now)) {
-        return Ok(known.document.clone());
-    }
-    let content = read(app, now).await?;
-    let same = last.as_ref().filter(|known| known.may_serve(now) && known.content == content);
-    let feed = match same {
-        Some(known) => SignedFeed { read_at: now, ..known.clone() },
-        None => {
-            let document = Document::new(sign(app, &content, now)?.into_bytes());
-            SignedFeed { document, content, signed_at: now, read_at: now }
+    if !last.as_ref().is_some_and(|known| known.is_fresh(now)) {
+        let content = read(app, now).await?;
+        match last.as_mut().filter(|known| known.may_serve(now) && known.content == content) {
+            Some(same) => same.read_at = now,
+            None => {
+                let whole = document(sign(app, &content, None, now)?).await?;
+                let parts = BTreeMap::new();
+                *last = Some(SignedFeed { whole, parts, content, signed_at: now, read_at: now });
+            }
         }
+    }
+    let feed = last.as_mut().ok_or_else(|| Fault::internal("making the feed"))?;
+    // Where `iat` is not of the clock of the rows, no part can be told from the whole.
+    let since = since.filter(|_| app.claim_time(now) == now);
+    let Some(since) = since.and_then(|since| feed.part_since(since)) else {
+        return Ok(feed.whole.clone());
     };
-    let document = feed.document.clone();
-    *last = Some(feed);
-    Ok(document)
+    if let Some(part) = feed.parts.get(&since) {
+        return Ok(part.clone());
+    }
+    // Signed at the time of the whole, so that it says no more recent things than that.
+    let part = document(sign(app, &feed.content, Some(since), feed.signed_at)?).await?;
+    feed.parts.insert(since, part.clone());
+    Ok(part)
+}
+
+/// A signed feed as it is sent. Compression has a thread of its own: a feed may have megabytes.
+async fn document(token: String) -> Result<FeedDocument, Fault> {
+    let plain = Document::new(token.into_bytes());
+    if plain.body.len() < LEAST_GZIP {
+        return Ok(FeedDocument { plain, gzip: None });
+    }
+    let body = plain.body.clone();
+    let gzip = tokio::task::spawn_blocking(move || {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(&body)?;
+        encoder.finish()
+    });
+    let failed = |why: String| Fault::internal("compressing the feed").with_source(why);
+    let gzip = gzip.await.map_err(|error| failed(error.to_string()))?;
+    let gzip = gzip.map_err(|error| failed(error.to_string()))?;
+    Ok(FeedDocument { plain, gzip: Some(Document::new(gzip)) })
 }
 
 async fn read(app: &App, now: Timestamp) -> Result<FeedContent, Fault> {
@@ -76,7 +111,12 @@ async fn read(app: &App, now: Timestamp) -> Result<FeedContent, Fault> {
     })
 }
 
-fn sign(app: &App, content: &FeedContent, now: Timestamp) -> Result<String, Fault> {
+fn sign(
+    app: &App,
+    content: &FeedContent,
+    since: Option<i64>,
+    now: Timestamp,
+) -> Result<String, Fault> {
     let iat = app.claim_time(now).secs();
     let mut claims = FeedClaims {
         iss: app.issuer(),
@@ -84,12 +124,14 @@ fn sign(app: &App, content: &FeedContent, now: Timestamp) -> Result<String, Faul
         exp: iat + LIFE.secs(),
         poll: POLL.secs(),
         covers: content.covers,
+        since,
         sid: BTreeMap::new(),
         jti: BTreeMap::new(),
         cut: Vec::new(),
         kid: &content.keys,
     };
-    for row in &content.rows {
+    let from = since.map(|since| Timestamp::from_secs(since) - PART_OVERLAP);
+    for row in content.rows.iter().filter(|row| from.is_none_or(|from| row.at > from)) {
         // A part of a second more rather than less.
         let until = row.until.secs() + 1;
         match row.kind.as_str() {

@@ -12,6 +12,7 @@ mod cli;
 mod declarative;
 mod faults;
 mod gateways;
+mod hostile;
 mod interop;
 mod keys;
 mod mail;

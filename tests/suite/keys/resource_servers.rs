@@ -2,7 +2,6 @@
 //! Signet's tokens and refuses what only looks like one.
 
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use base64::Engine as _;
@@ -14,7 +13,8 @@ use signet::crypto::jwt::{Signer, SigningKey};
 use signet::domain::claims::TokenType;
 use signet::store::keys;
 
-use crate::support::packages::{copy_of, have, npm_ci, run, venv};
+use crate::hostile::rust::built;
+use crate::support::packages::{copy_of, have, npm_ci, venv};
 use crate::support::require;
 use crate::support::server::{Options, PASSWORD, Tokens};
 use crate::support::{Backend, Server};
@@ -59,16 +59,12 @@ async fn python_with_pyjwt() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rust_with_actix_web() {
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("examples/resource-servers/rust-actix/Cargo.toml");
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("rust-actix");
-    let built = run(Command::new(env!("CARGO"))
-        .args(["build", "--locked", "--quiet", "--manifest-path"])
-        .arg(manifest)
-        .arg("--target-dir")
-        .arg(&target));
-    assert!(built, "the example rust-actix does not build");
-    prove(Command::new(target.join("debug/signet-example-rust-actix"))).await;
+    prove(Command::new(built("rust-actix"))).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rust_with_axum() {
+    prove(Command::new(built("rust-axum"))).await;
 }
 
 async fn node(name: &str) {

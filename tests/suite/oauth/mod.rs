@@ -32,6 +32,7 @@ mod redemption;
 mod refresh_grant;
 mod replaced_api;
 mod revocation_feed;
+mod revocation_paths;
 mod scope_errors;
 mod set_back_clock;
 mod statement_budget;

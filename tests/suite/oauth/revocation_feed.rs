@@ -206,3 +206,93 @@ async fn the_feed_can_be_switched_off() {
     let discovery = server.get("/.well-known/openid-configuration").await.is(200).json();
     assert!(discovery.get("signet_revocations_uri").is_none());
 }
+
+/// A verifier that has a feed may ask for what was written since then; it gets too much rather than too little, and never a
+/// part that begins after what it has.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_new_can_be_asked_for() {
+    on_both("feed: since", async |backend| {
+        let server = Server::start(backend).await;
+        server.register("ada").await;
+        let (early, late) = (server.login("ada").await, server.login("ada").await);
+        let log_out = async |tokens: &Tokens| {
+            let body = json!({"refresh_token": tokens.refresh});
+            server.post("/v1/logout", body).await.is(204);
+        };
+        log_out(&early).await;
+        let known = feed(&server).await["iat"].as_i64().unwrap();
+        server.advance(TimeSpan::from_secs(60));
+        log_out(&late).await;
+        server.advance(TimeSpan::from_secs(1));
+        let whole = claims(&server.get(FEED).await);
+        assert!(whole.get("since").is_none());
+        let since = async |since: i64| claims(&server.get(&format!("{FEED}?since={since}")).await);
+        // What the verifier has, and ten seconds before it.
+        let said = since(known).await;
+        assert!(has(&said, "sid", &sid(&late)) && has(&said, "sid", &sid(&early)), "{said}");
+        let begins = said["since"].as_i64().unwrap();
+        assert!((known - 9..=known).contains(&begins), "{begins} {known}");
+        assert_eq!((&said["iat"], &said["exp"]), (&whole["iat"], &whole["exp"]));
+        let said = since(known + 30).await;
+        assert!(has(&said, "sid", &sid(&late)) && !has(&said, "sid", &sid(&early)), "{said}");
+        // The future is now, and a long time ago is the whole.
+        let said = since(known + 1_000_000).await;
+        assert!(said["since"].as_i64().unwrap() <= whole["iat"].as_i64().unwrap());
+        assert!(has(&said, "sid", &sid(&late)));
+        for long_ago in [0, known - 700] {
+            assert_eq!(since(long_ago).await, whole);
+        }
+        // The same bytes for all who ask, and the whole does not change by it.
+        let path = |nth: i64| format!("{FEED}?since={}", known / 10 * 10 + nth);
+        assert_eq!(server.get(&path(1)).await.text, server.get(&path(9)).await.text);
+        assert_eq!(claims(&server.get(FEED).await), whole);
+        for wrong in ["", "x", "-1", "1.5", "253402300800", "99999999999999999999"] {
+            let answer = server.get(&format!("{FEED}?since={wrong}")).await;
+            answer.is_problem(422, "validation_failed");
+            assert_eq!(answer.json()["errors"][0]["field"], "since");
+        }
+    })
+    .await;
+}
+
+/// A feed of some length is compressed for those who take gzip, under an entity tag of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_feed_is_compressed() {
+    let server = Server::start(Backend::Sqlite).await;
+    server.register("ada").await;
+    let fetch = async |accepts: Option<&str>, known: &str| {
+        let mut request = server.request(Method::GET, FEED).header("if-none-match", known);
+        if let Some(accepts) = accepts {
+            request = request.header("accept-encoding", accepts);
+        }
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let text = |name: &str| headers.get(name).map(|v| v.to_str().unwrap().to_owned());
+        let named = (text("content-encoding"), text("etag").unwrap(), text("vary"));
+        (status, named, response.bytes().await.unwrap())
+    };
+    // A short one is not worth it.
+    assert_eq!(fetch(Some("gzip"), "x").await.1.0, None);
+    for _ in 0..40 {
+        let tokens = server.login("ada").await;
+        server.post("/v1/logout", json!({"refresh_token": tokens.refresh})).await.is(204);
+    }
+    server.advance(TimeSpan::from_secs(6));
+    let (_, (coding, plain_tag, vary), plain) = fetch(None, "x").await;
+    assert_eq!((coding, vary.as_deref()), (None, Some("accept-encoding")));
+    for accepts in ["gzip", "br, GZIP;q=0.5", "gzip;q=1.0, identity"] {
+        let (status, (coding, tag, _), body) = fetch(Some(accepts), "x").await;
+        assert_eq!((status, coding.as_deref()), (200, Some("gzip")), "{accepts}");
+        assert!(tag != plain_tag && body.len() < plain.len() * 4 / 5, "{}", body.len());
+        let mut inflated = Vec::new();
+        let mut decoder = flate2::read::GzDecoder::new(&*body);
+        std::io::Read::read_to_end(&mut decoder, &mut inflated).unwrap();
+        assert_eq!(inflated, plain);
+        let (status, (coding, ..), body) = fetch(Some(accepts), &tag).await;
+        assert_eq!((status, coding, body.len()), (304, None, 0));
+    }
+    for accepts in ["br", "identity", "gzip;q=0", "gzip; q=0.0", "xgzip"] {
+        let (_, (coding, tag, _), body) = fetch(Some(accepts), "x").await;
+        assert_eq!((coding, tag, body), (None, plain_tag.clone(), plain.clone()), "{accepts}");
+    }
+}

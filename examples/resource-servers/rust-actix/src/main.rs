@@ -1,82 +1,82 @@
 //! A resource server: answers with the caller's `sub` and `scope` if the access token is good.
 //!
-//! Trusts one issuer's URL and one audience, both from the environment; learns everything else
-//! from the issuer's discovery document and key set.
+//! Trusts one issuer's URL and one audience, both from the environment. `signet-verify` does the rest; what is left is
+//! to hand it the request (`Caller`) and to turn its refusal into a response.
 
-use std::{env, error::Error, time::Duration};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::{env, error::Error};
 
-use actix_web::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
-use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
-use jsonwebtoken::{Validation, decode, decode_header};
-use serde::{Deserialize, Serialize};
+use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{AUTHORIZATION, HOST, HeaderMap, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::{App, FromRequest, HttpRequest, HttpResponse, HttpServer, ResponseError, web};
+use signet_verify::{
+    Claims, HttpFetch, Proof, Refused, Request, Revocations, Trust, Verifier, follow, system_time,
+};
 
-mod keys;
+/// Who calls. A handler that takes one is reached with a good token only.
+struct Caller(Claims);
 
-/// What a token is measured against.
-struct Trust {
-    issuer: String,
-    audience: String,
-    keys: keys::Keys,
+/// Why a request is refused, as a response.
+#[derive(Debug)]
+struct Denied(Refused);
+
+fn values<'a>(headers: &'a HeaderMap, name: &'a str) -> Vec<&'a [u8]> {
+    headers.get_all(name).map(|value| value.as_bytes()).collect()
 }
 
-/// The part of the discovery document that matters here.
-#[derive(Deserialize)]
-struct Discovery {
-    issuer: String,
-    jwks_uri: String,
-}
+impl FromRequest for Caller {
+    type Error = Denied;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Denied>>>>;
 
-/// The claims this server uses; they are its answer, too.
-#[derive(Deserialize, Serialize)]
-struct Claims {
-    sub: String,
-    #[serde(default)]
-    scope: String,
-}
-
-impl Trust {
-    /// The claims of a good access token (RFC 9068 §4), `None` for anything else.
-    async fn verify(&self, token: &str) -> Option<Claims> {
-        let header = decode_header(token).ok()?;
-        // The library leaves both to us: what kind of token this is, and extensions nobody here
-        // understands (RFC 7515 §4.1.11).
-        if header.typ.as_deref() != Some("at+jwt") || header.crit.is_some() {
-            return None;
-        }
-        let key = self.keys.find(header.kid.as_deref()?).await?;
-        let mut rules = Validation::new(key.alg);
-        rules.set_issuer(&[&self.issuer]);
-        rules.set_audience(&[&self.audience]);
-        // Naming an issuer or an audience does not yet make the library miss an absent one.
-        rules.set_required_spec_claims(&["iss", "aud", "exp", "sub"]);
-        rules.validate_nbf = true;
-        rules.leeway = 5;
-        decode(token, &key.public, &rules).ok().map(|verified| verified.claims)
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            let verifier = request.app_data::<web::Data<Verifier>>().expect("the verifier");
+            let (authorization, proofs) = (
+                values(request.headers(), AUTHORIZATION.as_str()),
+                values(request.headers(), "dpop"),
+            );
+            // The address that clients use. Behind a proxy that ends TLS this is `https`.
+            let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+            let uri = format!("http://{}{}", host.unwrap_or_default(), request.path());
+            let proof = Proof { headers: &proofs, method: request.method().as_str(), uri: &uri };
+            let presented = Request { authorization: &authorization, proof: Some(proof) };
+            match verifier.verify(&presented, system_time()).await {
+                Ok(verified) => Ok(Self(verified.claims)),
+                Err(refused) => Err(Denied(refused)),
+            }
+        })
     }
 }
 
-/// The token of an `Authorization: Bearer` header (RFC 6750 §2.1), empty when none was sent.
-fn bearer(request: &HttpRequest) -> &str {
-    let header = request.headers().get(AUTHORIZATION).map(|value| value.as_bytes());
-    match header.and_then(|value| value.split_at_checked("Bearer ".len())) {
-        // Text no token can consist of is a bad token, not an absent one.
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case(b"Bearer ") => {
-            std::str::from_utf8(token).map_or("?", str::trim)
-        }
-        _ => "",
+impl std::fmt::Display for Denied {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
     }
 }
 
-async fn orders(request: HttpRequest, trust: web::Data<Trust>) -> HttpResponse {
-    // RFC 6750 §3.1: who sent no token learns what to send, not that something was wrong.
-    let challenge = match bearer(&request) {
-        "" => "Bearer",
-        token => match trust.verify(token).await {
-            Some(claims) => return HttpResponse::Ok().json(claims),
-            None => "Bearer error=\"invalid_token\"",
-        },
-    };
-    HttpResponse::Unauthorized().insert_header((WWW_AUTHENTICATE, challenge)).finish()
+impl ResponseError for Denied {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.0.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status_code());
+        if let Some(challenge) = self.0.challenge(None) {
+            response.insert_header((WWW_AUTHENTICATE, challenge));
+        }
+        if let Some(seconds) = self.0.retry_after() {
+            response.insert_header((RETRY_AFTER, seconds.to_string()));
+        }
+        response.finish()
+    }
+}
+
+async fn orders(Caller(claims): Caller) -> HttpResponse {
+    HttpResponse::Ok().json(serde_json::json!({"sub": claims.sub, "scope": claims.scope}))
 }
 
 fn setting(name: &str, default: &str) -> String {
@@ -85,25 +85,26 @@ fn setting(name: &str, default: &str) -> String {
 
 #[actix_web::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let issuer = setting("ISSUER", "http://localhost:8484");
-    let audience = setting("AUDIENCE", "https://api.example.com");
     let port: u16 = setting("PORT", "3000").parse()?;
+    let revocations = match &*setting("WITHOUT_FEED", "closed") {
+        "closed" => Revocations::Closed,
+        "open" => Revocations::Open,
+        other => return Err(format!("WITHOUT_FEED is {other:?}, not closed or open").into()),
+    };
+    let trust = Trust {
+        issuer: setting("ISSUER", "http://localhost:8484"),
+        audience: setting("AUDIENCE", "https://api.example.com"),
+        name: "rust-actix".to_owned(),
+        revocations,
+    };
+    let verifier = Arc::new(Verifier::new(trust, HttpFetch::new()?)?);
+    // Keys and feed before the first request. Without them the requests are answered with 503 until they come.
+    let _ = verifier.poll(system_time()).await;
+    let _following = follow(Arc::clone(&verifier))?;
 
-    let http = reqwest::Client::builder()
-        .timeout(Duration::from_secs(5))
-        .redirect(reqwest::redirect::Policy::none())
-        .build()?;
-    let uri = format!("{issuer}/.well-known/openid-configuration");
-    let found: Discovery = http.get(uri).send().await?.error_for_status()?.json().await?;
-    if found.issuer != issuer {
-        // OpenID Connect Discovery 1.0 §4.3.
-        return Err(format!("{issuer} calls itself {}", found.issuer).into());
-    }
-
-    let trust =
-        web::Data::new(Trust { issuer, audience, keys: keys::Keys::new(http, found.jwks_uri) });
+    let verifier = web::Data::from(verifier);
     let server = HttpServer::new(move || {
-        App::new().app_data(trust.clone()).default_service(web::to(orders))
+        App::new().app_data(verifier.clone()).default_service(web::to(orders))
     })
     .workers(1)
     .bind(("127.0.0.1", port))?;

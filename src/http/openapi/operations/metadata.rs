@@ -4,7 +4,9 @@ use crate::domain::outcome::Code;
 use crate::http::openapi::operation::{
     NO_CONTENT, NOT_MODIFIED, Operation, Parameter, Response, Tag, ok,
 };
-use crate::http::openapi::schema::{ANY_OBJECT, Schema, TEXT, TEXTS, list, object, required};
+use crate::http::openapi::schema::{
+    ANY_OBJECT, INTEGER, Schema, TEXT, TEXTS, list, object, required,
+};
 
 /// `GET /v1/openapi.json`.
 pub static OPENAPI: Operation = Operation::new("openapi", Tag::Metadata, "This document")
@@ -54,8 +56,15 @@ pub static REVOCATIONS: Operation = Operation::new(
     "What ended before its tokens expired, for services that verify offline",
 )
 .about("A JWT of the type `revocations+jwt`. `docs/revocation-feed.md` explains it.")
+.query(SINCE)
 .returns(&[FEED, NOT_MODIFIED])
-.fails_with(&[Code::NotFound]);
+.fails_with(&[Code::NotFound, Code::ValidationFailed]);
+
+const SINCE: &[Parameter] = &[Parameter::query(
+    "since",
+    INTEGER,
+    "The `iat` of a feed that is known: only what was written since then is listed.",
+)];
 
 /// `OPTIONS /.well-known/revocations`.
 pub static REVOCATIONS_PREFLIGHT: Operation = preflight("revocationsPreflight");
