@@ -41,15 +41,27 @@ let staleAt = 0;
 let nextFetch = 0;
 let fetching;
 
+/** Asks the issuer. AbortSignal.timeout would not keep a process alive that waits for nothing else. */
+async function ask(url, milliseconds, read) {
+  const abort = new AbortController();
+  const timer = setTimeout(() => abort.abort(), milliseconds);
+  try {
+    const response = await fetch(url, { redirect: 'error', signal: abort.signal });
+    if (!response.ok) throw new Error(`status ${response.status}`);
+    return await read(response);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** Fetches the keys unless that was tried a moment ago; one request serves all callers. Good keys are not dropped. */
 function fetchKeys() {
   if (!fetching && performance.now() >= nextFetch) {
     nextFetch = performance.now() + PAUSE;
     fetching = (async () => {
       try {
-        const response = await fetch(KEYS_URL, { redirect: 'error', signal: AbortSignal.timeout(2_000) });
-        const set = await response.json();
-        if (!response.ok || !set.keys.length) throw new Error(`status ${response.status}, no keys`);
+        const set = await ask(KEYS_URL, 2_000, (response) => response.json());
+        if (!set.keys.length) throw new Error('there are none');
         keys = createLocalJWKSet(set);
         staleAt = performance.now() + KEEP;
       } catch (error) {

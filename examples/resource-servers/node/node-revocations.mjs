@@ -43,15 +43,27 @@ let staleAt = 0;
 let nextFetch = 0;
 let fetching;
 
+/** Asks the issuer. AbortSignal.timeout would not keep a process alive that waits for nothing else. */
+async function ask(url, milliseconds, read) {
+  const abort = new AbortController();
+  const timer = setTimeout(() => abort.abort(), milliseconds);
+  try {
+    const response = await fetch(url, { redirect: 'error', signal: abort.signal });
+    if (!response.ok) throw new Error(`status ${response.status}`);
+    return await read(response);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** Fetches the keys unless that was tried a moment ago; one request serves all callers. Good keys are not dropped. */
 function fetchKeys() {
   if (!fetching && performance.now() >= nextFetch) {
     nextFetch = performance.now() + PAUSE;
     fetching = (async () => {
       try {
-        const response = await fetch(KEYS_URL, { redirect: 'error', signal: AbortSignal.timeout(2_000) });
-        const set = await response.json();
-        if (!response.ok || !set.keys.length) throw new Error(`status ${response.status}, no keys`);
+        const set = await ask(KEYS_URL, 2_000, (response) => response.json());
+        if (!set.keys.length) throw new Error('there are none');
         keys = createLocalJWKSet(set);
         staleAt = performance.now() + KEEP;
       } catch (error) {
@@ -163,21 +175,23 @@ class Revocations {
       this.failures += 1;
       console.warn(`The feed of revocations cannot be read: ${error.message}`);
     }
-    const seconds = Math.min(this.poll * 2 ** this.failures, 60);
+    // Sooner than that after a failure, then less and less often.
+    const seconds = this.failures === 0 ? this.poll : Math.min(2 ** this.failures, 60);
     setTimeout(() => this.follow(), seconds * 1000 * (0.8 + 0.4 * Math.random())).unref();
   }
 
   async #fetch() {
-    const response = await fetch(FEED_URL, { redirect: 'error', signal: AbortSignal.timeout(10_000) });
-    if (!response.ok) throw new Error(`status ${response.status}`);
-    const chunks = [];
-    let size = 0;
-    for await (const chunk of response.body) {
-      size += chunk.length;
-      if (size > FEED_LIMIT) throw new Error('it is too long');
-      chunks.push(chunk);
-    }
-    const { payload, protectedHeader } = await jwtVerify(Buffer.concat(chunks), keyOf, FEED_RULES);
+    const text = await ask(FEED_URL, 10_000, async ({ body }) => {
+      const chunks = [];
+      let size = 0;
+      for await (const chunk of body) {
+        size += chunk.length;
+        if (size > FEED_LIMIT) throw new Error('it is too long');
+        chunks.push(chunk);
+      }
+      return Buffer.concat(chunks);
+    });
+    const { payload, protectedHeader } = await jwtVerify(text, keyOf, FEED_RULES);
     if (this.kids.has(protectedHeader.kid)) throw new Error('it is signed with a withdrawn key');
     if (payload.iat > Date.now() / 1000 + 60) throw new Error('it is from the future');
     return payload;

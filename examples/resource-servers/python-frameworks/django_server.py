@@ -33,6 +33,8 @@ PAUSE = 30
 ENCODED_AUDIENCE = urllib.parse.quote(AUDIENCE, safe="")
 KEYS_URL = f"{ISSUER}/.well-known/jwks.json?rs={ENCODED_AUDIENCE}"
 METADATA = f'resource_metadata="{ISSUER}/v1/resource-metadata?audience={ENCODED_AUDIENCE}"'
+# Servers differ in how long a header may be.
+MAX_TOKEN = 16 * 1024
 CLAIMS = ["iss", "aud", "exp", "iat", "jti", "sub", "client_id"]
 
 
@@ -93,7 +95,9 @@ def bearer_token(values):
     if not any(re.match(r"bearer\b", value, re.IGNORECASE) for value in values):
         raise challenge(401)
     found = re.fullmatch(r"bearer +([\w-]+\.[\w-]+\.[\w-]+)", values[0], re.IGNORECASE | re.ASCII)
-    if len(values) != 1 or not found or not all(map(is_canonical, found[1].split("."))):
+    if len(values) != 1 or not found or len(found[1]) > MAX_TOKEN:
+        raise invalid_token()
+    if not all(map(is_canonical, found[1].split("."))):
         raise invalid_token()
     return found[1]
 

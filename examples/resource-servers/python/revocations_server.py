@@ -30,6 +30,8 @@ PAUSE = 30
 ENCODED_AUDIENCE = urllib.parse.quote(AUDIENCE, safe="")
 KEYS_URL = f"{ISSUER}/.well-known/jwks.json?rs={ENCODED_AUDIENCE}"
 METADATA = f'resource_metadata="{ISSUER}/v1/resource-metadata?audience={ENCODED_AUDIENCE}"'
+# Servers differ in how long a header may be.
+MAX_TOKEN = 16 * 1024
 CLAIMS = ["iss", "aud", "exp", "iat", "jti", "sub", "client_id"]
 
 
@@ -90,7 +92,9 @@ def bearer_token(values):
     if not any(re.match(r"bearer\b", value, re.IGNORECASE) for value in values):
         raise challenge(401)
     found = re.fullmatch(r"bearer +([\w-]+\.[\w-]+\.[\w-]+)", values[0], re.IGNORECASE | re.ASCII)
-    if len(values) != 1 or not found or not all(map(is_canonical, found[1].split("."))):
+    if len(values) != 1 or not found or len(found[1]) > MAX_TOKEN:
+        raise invalid_token()
+    if not all(map(is_canonical, found[1].split("."))):
         raise invalid_token()
     return found[1]
 
@@ -187,7 +191,9 @@ class Revocations:
 
     def follow(self):
         while True:
-            time.sleep(min(self.poll * 2**self.failures, 60) * random.uniform(0.8, 1.2))
+            # Sooner than that after a failure, then less and less often.
+            seconds = min(2**self.failures, 60) if self.failures else self.poll
+            time.sleep(seconds * random.uniform(0.8, 1.2))
             self.read()
 
     def read(self):
