@@ -30,6 +30,7 @@ mod relative_time;
 mod serve;
 mod session;
 mod session_revoke;
+mod snippet;
 mod startup_report;
 mod table;
 mod token;
@@ -106,6 +107,18 @@ For the health check of a container:  HEALTHCHECK CMD [\"signet\", \"health\"]")
     /// Register the APIs tokens can be made for
     #[command(subcommand)]
     Api(api::Command),
+    /// Print a file that makes an API verify its tokens, or a gateway ask for it
+    #[command(after_help = "Examples:
+  signet snippet --list
+  signet snippet express --audience https://api.example.com --scope orders:read > express.mjs
+  signet snippet nginx --audience https://api.example.com --scope orders:read > nginx.conf
+  signet snippet node-revocations --audience https://api.example.com --when-stale closed
+  signet snippet go --audience https://api.example.com --issuer https://id.example.com
+
+The file is complete and has no secret. Where the database is, it has the algorithm and the type of the tokens of that
+API, and an API that is not registered is refused (exit 3). Without a database it is not checked that the API exists, and
+the file takes ES256 and RS256.")]
+    Snippet(snippet::SnippetArgs),
     /// Register the applications that get tokens
     #[command(subcommand)]
     Client(client::Command),
@@ -228,6 +241,7 @@ fn run(command: &Command, output: Output) -> Result<(), CommandError> {
         Command::Health(args) => health::run(args),
         Command::User(command) => user::run(command, output),
         Command::Api(command) => api::run(command, output),
+        Command::Snippet(args) => snippet::run(args, output),
         Command::Client(command) => client::run(command, output),
         Command::Admin(command) => admin::run(command, output),
         Command::Session(command) => session::run(command, output),

@@ -52,6 +52,14 @@ pub(super) fn parse(text: &str) -> Result<String, Wrong> {
     Err(Wrong::new(because, advice(&wanted)))
 }
 
+/// The issuer, typed elsewhere than in the settings.
+///
+/// # Errors
+/// Why it is none, and what to type, as the rest of a sentence and a line behind it.
+pub fn checked(text: &str) -> Result<String, String> {
+    parse(text).map_err(|Wrong { because, advice }| format!("{because}.\n  {advice}"))
+}
+
 /// What to type: a spelling that no later check refuses. Plain http beyond this machine needs another setting
 /// as well.
 fn advice(wanted: &str) -> String {

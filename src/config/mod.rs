@@ -48,7 +48,7 @@ pub use errors::ConfigErrors;
 pub use errors::Mistake;
 pub use example::example;
 pub use host_limits::Machine;
-pub use issuer::default_for as default_issuer;
+pub use issuer::{checked as checked_issuer, default_for as default_issuer};
 pub use mail::{MailFrom, MailRoute, MailSettings, SmtpServer, SmtpTls};
 pub use parse::{length_of_time, spell};
 pub use passkeys::PasskeySettings;

@@ -5,6 +5,7 @@ mod admin_keys;
 pub mod audit;
 pub mod csv;
 mod sign_in_diagnosis;
+pub mod snippet;
 mod users;
 
 use serde_json::{Value, json};

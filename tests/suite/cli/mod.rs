@@ -14,6 +14,7 @@ mod output;
 mod people;
 mod postgres;
 mod session;
+mod snippet;
 mod terminal_text;
 mod token;
 mod usage;

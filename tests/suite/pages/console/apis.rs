@@ -34,9 +34,13 @@ async fn apis_are_made_changed_and_removed() {
         let to = root.below_base(made.is(303).header("location"));
         let (path, _) = to.split_once('?').unwrap();
         let page = root.get(&to).await;
-        for text in
-            ["Registered.", "orders:read (See your orders)", "300 seconds", "No application may"]
-        {
+        for text in [
+            "Registered.",
+            "orders:read (See your orders)",
+            "300 seconds",
+            "No application may",
+            "signet snippet express --audience https://api.example.com",
+        ] {
             assert!(page.is(200).text.contains(text), "{text}: {}", page.text);
         }
         let admin = server.administrator("second").await;
@@ -57,6 +61,8 @@ async fn apis_are_made_changed_and_removed() {
         let fields = [("scopes", "orders:write"), ("signing_alg", "HS256")];
         let secret = confirm(&root, &edit, &fields).await;
         assert!(secret.is(200).text.contains("<dt>shared_secret</dt>"), "{}", secret.text);
+        // Tokens under a shared secret verify with no public key.
+        assert!(!root.get(path).await.is(200).text.contains("signet snippet"));
         let stored = server.get_as("/v1/admin/apis", &admin.access).await.is(200).json();
         assert_eq!(stored["data"][0]["scopes"], json!(["orders:write"]), "{stored}");
 

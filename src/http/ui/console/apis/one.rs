@@ -9,7 +9,8 @@ use crate::base::TimeSpan;
 use crate::domain::client::Client;
 use crate::domain::outcome::{Code, Failure, Refusal};
 use crate::domain::refusal_reason::Reason;
-use crate::domain::shell_word::command;
+use crate::domain::shell_word::{command, option};
+use crate::domain::token_rules::TokenAlg;
 use crate::http::context::Context;
 use crate::http::error::Problem;
 use crate::http::extract::{FormFields, Params};
@@ -152,6 +153,15 @@ impl Console {
             fact("console.api.claims", claims),
             fact("console.created", Cell::text(locale.date_time(stored.created_at))),
         ]);
+        // Tokens under a shared secret verify with no public key.
+        if rules.signing_alg != Some(TokenAlg::SharedSecret) {
+            let options = option("--audience", &stored.api.identifier);
+            let print = Cell::code(format!("signet snippet express{options}"));
+            facts.push(fact(
+                "console.api.snippet",
+                print.noting(locale.t("console.api.snippet_hint")),
+            ));
+        }
         facts
     }
 
