@@ -1,6 +1,8 @@
 //! What gateways ask before they let a request pass, and the gateways themselves.
 
 mod decision;
+pub mod native;
+mod process;
 mod question;
 mod recipes;
 mod resource_metadata;

@@ -1,19 +1,16 @@
 //! The recipes of `deploy/gateways` with the real gateways.
 
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::path::PathBuf;
+use std::process::Command;
 
 use reqwest::Method;
-use rustix::process::{Pid, Signal};
 use serde_json::json;
 use signet::domain::forward_auth::HEADERS;
 
+use super::process::{Recipe, installed, start};
 use super::service::{Service, values};
 use super::{API, Place};
 use crate::support::packages::{copy_of, venv};
-use crate::support::ports::free_port;
-use crate::support::process::until;
 use crate::support::server::Options;
 use crate::support::{Backend, require};
 
@@ -26,10 +23,6 @@ enum Gateway {
     Traefik,
     Envoy,
 }
-
-/// The ports of the recipes: the gateway, its second hop, Signet and both services.
-const PORTS: [&str; 5] =
-    ["127.0.0.1:8080", "127.0.0.1:8081", "127.0.0.1:8484", "127.0.0.1:9001", "127.0.0.1:9002"];
 
 impl Gateway {
     const fn name(self) -> &'static str {
@@ -54,7 +47,7 @@ impl Gateway {
                 let folder = copy_of("tests/gateways");
                 let venv = venv(&folder).then(|| folder.join(".venv"));
                 venv.and_then(|venv| match self {
-                    Self::Envoy => envoy(&venv),
+                    Self::Envoy => installed(&venv, "envoy/_bin/envoy"),
                     _ => Some(venv.join("bin/traefik")),
                 })
             }
@@ -76,81 +69,6 @@ impl Gateway {
     }
 }
 
-fn envoy(venv: &Path) -> Option<PathBuf> {
-    let versions = std::fs::read_dir(venv.join("lib")).ok()?;
-    let program =
-        |version: std::fs::DirEntry| version.path().join("site-packages/envoy/_bin/envoy");
-    versions.filter_map(Result::ok).map(program).find(|program| program.exists())
-}
-
-/// How long the gateways wait, and how long they do here: a busy machine is slow, not wrong.
-const WAITS: [(&str, &str); 7] = [
-    ("proxy_connect_timeout 1s", "proxy_connect_timeout 30s"),
-    ("proxy_read_timeout 2s", "proxy_read_timeout 60s"),
-    ("timeout connect 1s", "timeout connect 30s"),
-    ("timeout = 500", "timeout = 15000"),
-    ("response_header_timeout 2s", "response_header_timeout 60s"),
-    ("connect_timeout: 1s", "connect_timeout: 30s"),
-    ("timeout: 2s", "timeout: 60s"),
-];
-
-/// A gateway that runs the files of its recipe, in which only ports and waits are others; it stops with its value.
-struct Running {
-    child: Child,
-    base: String,
-    _dir: tempfile::TempDir,
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // Asked first: nginx ends its workers itself.
-        let asked = rustix::process::kill_process(Pid::from_child(&self.child), Signal::TERM);
-        for _ in 0..200 {
-            if asked.is_ok() && self.child.try_wait().is_ok_and(|ended| ended.is_none()) {
-                std::thread::sleep(Duration::from_millis(10));
-            }
-        }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-async fn start(gateway: Gateway, program: &Path, signet: &str, services: [u16; 2]) -> Running {
-    let dir = tempfile::tempdir().unwrap();
-    let port = free_port();
-    let at = |port: u16| format!("127.0.0.1:{port}");
-    let own = [at(port), at(free_port()), signet.to_owned(), at(services[0]), at(services[1])];
-    let recipe = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/gateways").join(gateway.name());
-    for entry in std::fs::read_dir(recipe).unwrap() {
-        let entry = entry.unwrap();
-        let mut text = std::fs::read_to_string(entry.path()).unwrap();
-        for (wait, longer) in WAITS {
-            text = text.replace(wait, longer);
-        }
-        for (place, own) in PORTS.iter().zip(&own) {
-            text = text.replace(place, own);
-            // As Envoy has it.
-            let apart = |address: &str| {
-                let (host, port) = address.split_once(':').unwrap();
-                format!("address: {host}, port_value: {port}}}")
-            };
-            text = text.replace(&apart(place), &apart(own));
-        }
-        std::fs::write(dir.path().join(entry.file_name()), text).unwrap();
-    }
-    let mut command = Command::new(program);
-    command.args(gateway.arguments()).current_dir(dir.path()).env("HOME", dir.path());
-    let child = command.stdout(Stdio::null()).spawn().unwrap();
-    let mut running = Running { child, base: format!("http://127.0.0.1:{port}"), _dir: dir };
-    let (child, base) = (&mut running.child, &running.base);
-    until("the gateway answers", async || {
-        assert!(child.try_wait().unwrap().is_none(), "{gateway:?} has ended");
-        reqwest::get(base).await.is_ok_and(|answer| answer.status() == 401)
-    })
-    .await;
-    running
-}
-
 /// Who makes a request is said by Signet alone, in every spelling of the headers; refusals reach the client with their
 /// challenge; the answer chooses the service; and without Signet no request passes.
 async fn guards(gateway: Gateway) {
@@ -158,7 +76,9 @@ async fn guards(gateway: Gateway) {
     let place = Place::with(Options::on(Backend::Sqlite).real_clock()).await;
     let (service, billing) = (Service::start("service").await, Service::start("billing").await);
     let signet = place.server.base.strip_prefix("http://").unwrap().to_owned();
-    let running = start(gateway, &program, &signet, [service.port, billing.port]).await;
+    let recipe =
+        Recipe { folder: gateway.name(), program: &program, arguments: gateway.arguments() };
+    let running = start(&recipe, &signet, [service.port, billing.port], &[]).await;
     service.take();
     let client = reqwest::Client::new();
     let ask = async |path: &str, token: Option<&str>, headers: &[(&str, &str)]| {

@@ -356,7 +356,7 @@ fn der(alg: SigningAlg, signature: &[u8]) -> Vec<u8> {
 }
 
 /// SubjectPublicKeyInfo (RFC 5280 §4.1) in PEM: a fixed prefix before the key.
-fn pem(public: &PublicJwk) -> String {
+pub fn pem(public: &PublicJwk) -> String {
     let bytes = |text: &str| URL_SAFE_NO_PAD.decode(text).unwrap();
     let der = match public {
         PublicJwk::Ec { x, y, .. } => {
