@@ -20,5 +20,6 @@ mod oauth;
 mod observability;
 mod pages;
 mod project;
+mod snippets;
 mod storage;
 mod support;

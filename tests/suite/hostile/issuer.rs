@@ -19,6 +19,8 @@ use crate::support::relying_party::signed;
 
 /// The path of the key set.
 pub const JWKS: &str = "/jwks";
+/// Where Signet has it as well.
+pub const WELL_KNOWN_JWKS: &str = "/.well-known/jwks.json";
 /// The path of the feed.
 pub const FEED: &str = "/.well-known/revocations";
 /// The path of the metadata.
@@ -256,7 +258,7 @@ async fn answer(mut stream: TcpStream, base: &str, state: &Mutex<State>, signer:
                 });
                 ("200 OK", "application/json", metadata.to_string())
             }
-            JWKS => ("200 OK", "application/json", state.jwks.to_string()),
+            JWKS | WELL_KNOWN_JWKS => ("200 OK", "application/json", state.jwks.to_string()),
             FEED => {
                 let now = || signed_feed(signer, base, &state.feed, now());
                 let feed = state.fixed_feed.clone().unwrap_or_else(now);

@@ -5,6 +5,9 @@
 
 use signet::domain::signing_key::SigningAlg;
 
+use crate::gateways::native;
+use crate::snippets::subjects as snippets;
+
 /// A resource server.
 pub struct Subject {
     /// The heading of its column.
@@ -53,4 +56,25 @@ pub const RUST_AXUM: Subject = Subject {
 };
 
 /// The columns of the document.
-pub const SUBJECTS: &[&Subject] = &[&RUST_ACTIX, &RUST_AXUM];
+pub const SUBJECTS: &[&Subject] = &[
+    &RUST_ACTIX,
+    &RUST_AXUM,
+    &snippets::NODE,
+    &snippets::NODE_REVOCATIONS,
+    &snippets::EXPRESS,
+    &snippets::EXPRESS_OAUTH2_JWT_BEARER,
+    &snippets::FASTIFY,
+    &snippets::HONO,
+    &snippets::JSONWEBTOKEN,
+    &snippets::PYTHON,
+    &snippets::PYTHON_REVOCATIONS,
+    &snippets::FASTAPI,
+    &snippets::FLASK,
+    &snippets::DJANGO,
+    &snippets::FASTMCP,
+    &snippets::GO,
+    &snippets::RUBY,
+    &native::NGINX,
+    &native::HAPROXY,
+    &native::ENVOY,
+];

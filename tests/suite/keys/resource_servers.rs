@@ -14,8 +14,6 @@ use signet::domain::claims::TokenType;
 use signet::store::keys;
 
 use crate::hostile::rust::built;
-use crate::support::packages::{copy_of, have, npm_ci, venv};
-use crate::support::require;
 use crate::support::server::{Options, PASSWORD, Tokens};
 use crate::support::{Backend, Server};
 
@@ -29,35 +27,6 @@ struct Case {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn node_with_jose() {
-    node("node-jose").await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn node_with_express_oauth2_jwt_bearer() {
-    node("node-express").await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn node_with_jsonwebtoken_and_jwks_rsa() {
-    node("node-jsonwebtoken").await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn python_with_pyjwt() {
-    if have("python3", "python").is_none() {
-        return;
-    }
-    let folder = copy_of("examples/resource-servers/python-pyjwt");
-    if !venv(&folder) {
-        return require::missing("python", "the packages of python-pyjwt cannot be installed");
-    }
-    let mut command = Command::new(folder.join(".venv/bin/python"));
-    command.arg("server.py").current_dir(&folder);
-    prove(command).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn rust_with_actix_web() {
     prove(Command::new(built("rust-actix"))).await;
 }
@@ -65,17 +34,6 @@ async fn rust_with_actix_web() {
 #[tokio::test(flavor = "multi_thread")]
 async fn rust_with_axum() {
     prove(Command::new(built("rust-axum"))).await;
-}
-
-async fn node(name: &str) {
-    let (Some(node), Some(_)) = (have("node", "node"), have("npm", "node")) else { return };
-    let folder = copy_of(&format!("examples/resource-servers/{name}"));
-    if !npm_ci(&folder) {
-        return require::missing("node", &format!("the packages of {name} cannot be installed"));
-    }
-    let mut command = Command::new(node);
-    command.arg("server.js").current_dir(&folder);
-    prove(command).await;
 }
 
 /// Runs one example against Signet with every token.

@@ -180,9 +180,9 @@ async fn the_story_of_the_readme_works_when_pasted() {
     if have("python3", "python").is_none() {
         return;
     }
-    let folder = copy_of("examples/resource-servers/python-pyjwt");
+    let folder = copy_of("examples/resource-servers/python");
     if !venv(&folder) {
-        return require::missing("python", "the packages of python-pyjwt cannot be installed");
+        return require::missing("python", "the packages of the snippets cannot be installed");
     }
     let verify = story.file(&folder, "readme-verify.py", "pyjwt");
     for (token, scope) in &tokens {
