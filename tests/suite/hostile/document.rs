@@ -60,11 +60,21 @@ fn tables() -> String {
             cells.join(" | ")
         ));
     }
-    let gaps: Vec<String> = SUBJECTS
-        .iter()
-        .flat_map(|subject| subject.gaps.iter().map(|gap| (subject.name, gap)))
-        .map(|(name, gap)| format!("* {name}, {}: {}\n", gap.row, gap.why))
-        .collect();
+    let mut gaps: Vec<String> = Vec::new();
+    let reasons = SUBJECTS.iter().flat_map(|subject| subject.gaps.iter().map(|gap| gap.why));
+    let mut seen: Vec<&str> = Vec::new();
+    for why in reasons {
+        if seen.contains(&why) {
+            continue;
+        }
+        seen.push(why);
+        let named = SUBJECTS.iter().filter_map(|subject| {
+            let rows: Vec<&str> =
+                subject.gaps.iter().filter(|gap| gap.why == why).map(|gap| gap.row).collect();
+            (!rows.is_empty()).then(|| format!("{} {}", subject.name, rows.join(", ")))
+        });
+        gaps.push(format!("* {}: {why}\n", named.collect::<Vec<_>>().join("; ")));
+    }
     if !gaps.is_empty() {
         text.push_str(&format!("\nKnown gaps:\n\n{}", gaps.concat()));
     }
