@@ -219,8 +219,8 @@ fn not_good(problem: &Problem, now: Timestamp) -> CommandError {
                 format!("wrong audience: the token is for {found:?}, not for {expected:?}.")
             }
             None => format!(
-                "wrong audience: the token is for {found:?}, which is not a registered API.\n  See \
-                 what there is:  signet api list"
+                "wrong audience: the token is for {found:?}, which is not a registered API.\n  \
+                 List them:  signet api list"
             ),
         },
         Problem::IssuedInFuture { at } => format!(
@@ -234,8 +234,8 @@ fn not_good(problem: &Problem, now: Timestamp) -> CommandError {
             None => "session ended: the user was disabled or deleted, changed the password, or ended all sessions."
                 .to_owned(),
         },
-        Problem::ClientUnknown => "unknown client: the client of the token is not registered (any more).\n  See what \
-                                   there is:  signet client list"
+        Problem::ClientUnknown => "unknown client: the client of the token is not registered (any more).\n  \
+                                   List them:  signet client list"
             .to_owned(),
         Problem::ClientDisabled => {
             "the client of the token is disabled.\n  See which:  signet \
