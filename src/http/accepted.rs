@@ -187,16 +187,15 @@ impl Names {
         let likely = name.chars().count().div_ceil(3);
         let message = match nearest {
             Some((nearest, errors)) if errors <= likely => {
-                format!("There is no {noun} \"{quoted}\" here. Did you mean \"{nearest}\"?")
+                format!("Unknown {noun} \"{quoted}\". Did you mean \"{nearest}\"?")
             }
             _ => {
                 let known: Vec<&str> = known.collect();
                 match known.is_empty() {
                     true => format!("Unknown {noun} \"{quoted}\": none is accepted."),
-                    false => format!(
-                        "There is no {noun} \"{quoted}\" here. Accepted are: {}.",
-                        known.join(", ")
-                    ),
+                    false => {
+                        format!("Unknown {noun} \"{quoted}\". Accepted are: {}.", known.join(", "))
+                    }
                 }
             }
         };

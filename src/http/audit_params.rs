@@ -90,9 +90,9 @@ fn unknown_kind(kind: &str) -> Refusal {
     let nearest = nearest_name(&quotable(kind), EventKind::ALL.iter().map(|kind| kind.as_str()));
     let message = match nearest {
         Some((nearest, _)) => {
-            format!("unknown kind of event \"{}\". Did you mean \"{nearest}\"?", quotable(kind))
+            format!("Unknown kind of event \"{}\". Did you mean \"{nearest}\"?", quotable(kind))
         }
-        None => format!("unknown kind of event \"{}\".", quotable(kind)),
+        None => format!("Unknown kind of event \"{}\".", quotable(kind)),
     };
     let error = NameError { name: "kind".to_owned(), code: "unknown", message };
     Refusal::fields_and_names(Vec::new(), vec![error])

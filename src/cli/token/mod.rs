@@ -220,8 +220,8 @@ fn not_good(problem: &Problem, now: Timestamp) -> CommandError {
                 format!("wrong audience: the token is for {found:?}, not for {expected:?}.")
             }
             None => format!(
-                "wrong audience: the token is for {found:?}, which is not a registered API.\n  See \
-                 what there is:  signet api list"
+                "wrong audience: the token is for {found:?}, which is not a registered API.\n  \
+                 List them:  signet api list"
             ),
         },
         Problem::IssuedInFuture { at } => format!(
@@ -239,8 +239,8 @@ fn not_good(problem: &Problem, now: Timestamp) -> CommandError {
             "API key ended: the one that the token was given for was revoked, or has expired."
                 .to_owned()
         }
-        Problem::ClientUnknown => "unknown client: the client of the token is not registered (any more).\n  See what \
-                                   there is:  signet client list"
+        Problem::ClientUnknown => "unknown client: the client of the token is not registered (any more).\n  \
+                                   List them:  signet client list"
             .to_owned(),
         Problem::ClientDisabled => {
             "the client of the token is disabled.\n  See which:  signet \

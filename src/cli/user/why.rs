@@ -66,8 +66,8 @@ fn text(report: &UserReport, now: Timestamp) -> String {
     if report.account.is_some() && !report.limited.is_empty() {
         let addresses: Vec<String> = report.limited.iter().map(ToString::to_string).collect();
         text.push_str(&format!(
-            "\nRefused for a minute or two, for every account, because of failures: {}\nIf the user is among them:\n \
-              {}\n",
+            "\nRefused for a minute or two, for every account, because of failures: {}\n\
+             If the user is among them:\n  {}\n",
             addresses.join(", "),
             command("signet user unlock", &report.login, &option("--network", &addresses[0]))
         ));

@@ -123,14 +123,14 @@ async fn a_token_is_explained_check_by_check() {
     assert_eq!(piped.ok().one()["good"], true);
     let people = why(&[token, "-o", "table"]).ok();
     assert!(people.out.starts_with("ok      form\nok      header\n"), "{}", people.out);
-    assert!(people.out.contains("\n\nThe token is good as of "), "{}", people.out);
+    assert!(people.out.contains("\n\nThe token is valid as of "), "{}", people.out);
 
     // Not good: the same data, nothing on stderr, 7.
     let wrong = why(&[token, "--audience", API]).code(7);
     assert_eq!((text(&wrong.one(), "code"), wrong.err.as_str()), ("wrong_audience", ""));
     let people = why(&[token, "--at", "2100-01-01T00:00:00Z", "-o", "table"]).code(7);
     assert!(people.out.contains("\nFAILED  expiry     The token expired on "), "{}", people.out);
-    assert!(people.out.contains("Not good (expired): "), "{}", people.out);
+    assert!(people.out.contains("Not valid (expired): "), "{}", people.out);
     assert!(people.out.contains("docs/token-codes/expired.md"), "{}", people.out);
     let early = why(&[token, "--at", "1000000000"]).code(7);
     assert_eq!(text(&early.one(), "code"), "issued_in_future");

@@ -59,7 +59,7 @@ async fn errors_have_line_numbers() {
         ),
         (
             "[[api]]\nidentifier = \"urn:a\"\n[[api]]\nidentifier = \"urn:a\"",
-            "3: api urn:a is declared in x.toml:1 already",
+            "3: api urn:a is already declared in x.toml:1",
         ),
         ("[[api]]\nidentifier = \"urn:a\"\nidentifier = \"urn:b\"", "3: not TOML: "),
         ("[[api]]\nidentifier = \"a\\u0000\"", "2: a text cannot contain U+0000"),

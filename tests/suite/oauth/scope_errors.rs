@@ -80,7 +80,7 @@ async fn every_scope_error_names_the_scope_on_both_databases() {
             ("scope", "openid write read"),
         ];
         let told = said(&app.call(&server, TOKEN, &wider).await);
-        assert_eq!(told, "The scope has more than was requested when the session began: write");
+        assert_eq!(told, "The scope exceeds that of the session: write");
         app.refresh(&server, &refresh).await.is(200);
         let access = text("access_token");
         let exchange = [
@@ -91,7 +91,7 @@ async fn every_scope_error_names_the_scope_on_both_databases() {
             ("scope", "read write"),
         ];
         let told = said(&app.call(&server, TOKEN, &exchange).await);
-        assert_eq!(told, "The scope has more than the subject token: write");
+        assert_eq!(told, "The scope exceeds the subject token: write");
         // What was withdrawn while the user was asked.
         let page = Person::new(&server, "ada");
         let login =
