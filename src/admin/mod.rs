@@ -26,6 +26,7 @@ pub mod keys;
 pub mod mail;
 pub mod managed;
 pub mod master_key;
+pub mod overview;
 pub mod session_ends;
 mod session_selection;
 mod session_walk;

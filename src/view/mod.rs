@@ -4,6 +4,7 @@
 mod admin_keys;
 pub mod audit;
 pub mod csv;
+mod overview;
 mod sign_in_diagnosis;
 mod users;
 
@@ -36,6 +37,7 @@ use crate::store::clients::StoredClient;
 use crate::store::consents::Consent;
 
 pub use admin_keys::{admin_key, created_admin_key};
+pub use overview::{health, overview};
 pub use sign_in_diagnosis::user_report;
 pub use users::{listed_user, myself, user};
 

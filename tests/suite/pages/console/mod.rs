@@ -13,6 +13,7 @@ mod keys;
 mod many_users;
 mod navigation;
 mod networks;
+mod overview_commands;
 mod pictures;
 mod rights;
 mod sessions;
