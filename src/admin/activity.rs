@@ -56,17 +56,24 @@ pub struct Activity {
     pub until: Timestamp,
 }
 
-/// The counts of a series. The last minute of other processes may be missing.
+/// Adds what this process has counted to the database, so that a page that is read next has it. Where that cannot be
+/// done, the page has what is stored, and the counts wait for the job that writes them.
+pub(super) async fn write_counted(app: &App) {
+    if let Err(fault) = app.write_activity().await {
+        tracing::warn!(%fault, "what was counted since the last minute is not in the charts");
+    }
+}
+
+/// What is stored of a series. What was counted in the last minute may be missing.
 ///
 /// # Errors
 /// Only faults.
-pub async fn over(
-    app: App,
+pub(super) async fn over(
+    app: &App,
     series: Series,
     range: Range,
     now: Timestamp,
 ) -> Result<Activity, Failure> {
-    app.write_activity().await?;
     let (width, steps) = range.steps();
     let until = width.bucket(now) + width.span();
     let from = until - TimeSpan::from_millis(width.span().millis() * steps);
@@ -74,17 +81,18 @@ pub async fn over(
     Ok(arranged(&counts, (from, until), width.span()))
 }
 
-/// A count that is compared from day to day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Counted {
-    /// Log-ins that succeeded.
-    Logins,
-    /// Log-ins that failed.
-    Failures,
-    /// Successful refreshes.
-    Refreshes,
-    /// Access tokens issued.
-    Tokens,
+text_enum! {
+    /// What is compared from day to day.
+    pub enum Counted {
+        /// Log-ins that succeeded.
+        Logins = "logins",
+        /// Log-ins that did not.
+        Failures = "failures",
+        /// Refreshes that gave tokens.
+        Refreshes = "refreshes",
+        /// Access tokens issued.
+        Tokens = "tokens",
+    }
 }
 
 /// A count for the last 24 hours and for each of the six days before.
@@ -98,12 +106,11 @@ pub struct DayActivity {
     pub before: [i64; DAYS_BEFORE],
 }
 
-/// The last 24 hours and the days before, for every [`Counted`].
+/// The last 24 hours and those before, for everything that is compared, as stored.
 ///
 /// # Errors
 /// Only faults.
-pub async fn last_days(app: App, now: Timestamp) -> Result<Vec<DayActivity>, Failure> {
-    app.write_activity().await?;
+pub(super) async fn last_days(app: &App, now: Timestamp) -> Result<Vec<DayActivity>, Failure> {
     let until = Width::Hour.bucket(now) + Width::Hour.span();
     let day = Width::Day.span().millis();
     let days = i64::try_from(DAYS_BEFORE).unwrap_or_default() + 1;
@@ -161,7 +168,7 @@ pub async fn of_client(
     client_id: String,
     now: Timestamp,
 ) -> Result<ClientActivity, Failure> {
-    app.write_activity().await?;
+    write_counted(&app).await;
     let mut reader = app.db.reader().await?;
     let mut found = ClientActivity::default();
     for range in [Range::Day, Range::Month] {

@@ -29,7 +29,7 @@ pub enum Finding {
     /// The processes have different settings.
     Settings {
         /// How many settings differ.
-        n: i64,
+        n: usize,
     },
     /// A published key waits for resource servers that have not fetched it.
     KeyWaits {

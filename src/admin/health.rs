@@ -1,6 +1,7 @@
-//! The health of this process, for the console. Readiness (`http/health.rs`) uses the same checks.
+//! Whether this process can do its work, for the console and `signet health --details`. Readiness (`http/health.rs`)
+//! asks the same.
 
-use crate::app::App;
+use crate::app::{App, differing_settings};
 use crate::base::Timestamp;
 use crate::domain::outcome::Failure;
 use crate::domain::process_settings::DEAD_AFTER;
@@ -18,7 +19,7 @@ pub struct Health {
     /// Whether the clock agrees with that of the database.
     pub clock_agrees: bool,
     /// How many settings differ between the processes.
-    pub differing_settings: i64,
+    pub differing_settings: usize,
     /// The processes that work on the database.
     pub processes: Vec<StoredProcess>,
 }
@@ -34,7 +35,7 @@ pub async fn collect(app: App, now: Timestamp) -> Result<Health, Failure> {
         writes: reads && app.can_write().await,
         signs: app.keyring().works(app.issuer(), now),
         clock_agrees: app.agrees_with_database_clock(),
-        differing_settings: app.process.differing_settings(),
+        differing_settings: differing_settings(&app.db, now).await?.len(),
         processes: processes::running(&mut app.db.reader().await?, now, DEAD_AFTER).await?,
     })
 }

@@ -4,8 +4,6 @@
 //! user's epoch. Other selections are found by a walk and end in batches. After an interruption, the same call ends
 //! the rest.
 
-use uuid::Uuid;
-
 use crate::app::{App, AuditedTx};
 use crate::base::Timestamp;
 use crate::base::id::{NoticeId, UserId};
@@ -13,90 +11,22 @@ use crate::domain::audit::{Event, EventKind};
 use crate::domain::client::BUILT_IN;
 use crate::domain::outcome::{Code, Failure, Fault, Refusal};
 use crate::domain::pagination::PageRequest;
-use crate::domain::permission::{Action, TargetKind};
 use crate::domain::request_info::RequestInfo;
-use crate::domain::session::{EndReason, SessionFilter};
-use crate::identity::browser_login::end_browser;
-use crate::identity::logout_notices::{self, Fate, everything_of};
+use crate::domain::session::SessionFilter;
 use crate::identity::sessions;
 use crate::store::revocations::Revoked;
 use crate::store::session_generations::{self, LogoutWalk};
-use crate::store::sessions::end::Ending;
 use crate::store::sessions::list::MAX_EXAMINED;
-use crate::store::{authorization_codes, clients, device_codes, users};
+use crate::store::{clients, users};
 
-use super::authorization::{authorize, authorize_on_user};
-pub use super::session_selection::{Count, Selection};
+use super::batched_session_ends::{self as batched, end_everything, require_any_user};
+pub use super::session_selection::{Bound, Call, Count, Outcome, Selection};
 pub use super::session_walk::Position;
-use super::session_walk::{Found, Stage, Walk};
-
-/// The parameters of one call.
-#[derive(Debug, Clone)]
-pub struct Call {
-    /// Which sessions and sign-ins.
-    pub which: Selection,
-    /// Where an earlier call stopped.
-    pub after: Option<Position>,
-    /// The limit of its work.
-    pub bound: Bound,
-}
-
-/// How much a call does before it stops.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Bound {
-    /// No limit.
-    None,
-    /// The limit for an HTTP request.
-    Request,
-    /// The limit for a page that only shows the number.
-    Page,
-}
-
-/// The result of a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Outcome {
-    /// How many; `None` if everything ended with one row.
-    pub count: Option<Count>,
-    /// Where the next call continues; `None` at the end.
-    pub next: Option<Position>,
-}
+use super::session_walk::{Found, Stage};
+use super::user_walk::{UserWalk, count_of_user};
 
 /// The sessions per page of a list.
 const ROWS: i64 = 500;
-/// The users read, and the sessions ended, per transaction, so that no log-in waits for all of them.
-const AT_ONCE: i64 = 100;
-/// The most rows that a bounded call reads.
-const MAX_ROWS: u64 = 50_000;
-/// The most sessions that are counted for a page.
-const MAX_SHOWN: u64 = 1_000;
-/// The most sessions that a bounded call ends one by one.
-const MAX_ENDED: u64 = 1_000;
-
-impl Call {
-    fn is_full(&self, count: Count, examined: u64) -> bool {
-        let is_bounded = self.bound != Bound::None;
-        is_bounded && (examined >= MAX_ROWS || count.sessions + count.sign_ins >= MAX_ENDED)
-    }
-
-    /// The most rows that are read to count sessions.
-    const fn most_rows(&self) -> u64 {
-        match self.bound {
-            Bound::None => u64::MAX,
-            Bound::Request => MAX_ROWS,
-            Bound::Page => MAX_SHOWN,
-        }
-    }
-
-    fn after(&self, stage: Stage) -> Option<Uuid> {
-        self.after.filter(|position| position.stage == stage).map(|position| position.after)
-    }
-
-    fn walk<'a>(&self, app: &'a App, now: Timestamp) -> Walk<'a> {
-        let before = if let Selection::Before(before) = self.which { Some(before) } else { None };
-        let is_walk = |at: &Position| matches!(at.stage, Stage::SignIns | Stage::Sessions);
-        Walk::new(app, before, self.after.filter(is_walk), now)
-    }
-}
 
 /// Counts what a selection names.
 ///
@@ -148,7 +78,7 @@ pub async fn count(app: App, call: Call, now: Timestamp) -> Result<Outcome, Fail
             Ok(Outcome { count: Some(count), next: walk.place() })
         }
         Selection::Role(_) | Selection::Group(_) => {
-            let mut users = UserWalk::new(&call);
+            let mut users = UserWalk::new(&call, None);
             while let Some(found) = users.next(&app, &call, now).await? {
                 found.iter().for_each(|(_, of_user)| count.sum(*of_user));
                 if call.is_full(count, users.examined) {
@@ -169,8 +99,13 @@ pub async fn end(app: App, call: Call, info: RequestInfo) -> Result<Outcome, Fai
         Selection::Everyone => end_all(app, info).await?,
         Selection::User(user) => end_all_of_user(app, *user, info).await?,
         Selection::Client(client_id) => end_all_of_client(app, client_id, info).await?,
-        Selection::Before(_) => return end_before(app, call, info).await,
-        Selection::Role(_) | Selection::Group(_) => return end_of_users(app, call, info).await,
+        Selection::Before(before) => {
+            let before = *before;
+            return batched::end_before(app, call, before, info).await;
+        }
+        Selection::Role(_) | Selection::Group(_) => {
+            return batched::end_of_users(app, call, info).await;
+        }
     }
     Ok(Outcome { count: None, next: None })
 }
@@ -213,12 +148,6 @@ async fn end_all_of_client(app: App, client_id: &str, info: RequestInfo) -> Resu
     .await
 }
 
-/// Refuses a caller who may not end the sessions of users with every role. Checked first, because the caller's own
-/// session ends as well.
-async fn require_any_user(tx: &mut AuditedTx) -> Result<(), Failure> {
-    authorize(tx, Action::EndSessions, &[TargetKind::ANY_USER]).await
-}
-
 /// Records that the clients of the sessions that a generation ended must be notified, if any has registered for it.
 async fn tell_later(
     tx: &mut AuditedTx,
@@ -233,147 +162,6 @@ async fn tell_later(
         session_generations::insert_walk(tx, &walk).await?;
     }
     Ok(())
-}
-
-async fn end_before(app: App, call: Call, info: RequestInfo) -> Result<Outcome, Failure> {
-    let mut count = Count::default();
-    if let (Selection::Before(before), None) = (&call.which, call.after) {
-        app.transaction(&info, async |tx| {
-            require_any_user(tx).await?;
-            // Approvals that have not become sessions yet.
-            authorization_codes::void_issued_before(tx, *before, info.now).await?;
-            device_codes::void_issued_before(tx, *before).await?;
-            Ok(())
-        })
-        .await?;
-    }
-    let mut walk = call.walk(&app, info.now);
-    loop {
-        let place = walk.place();
-        if call.is_full(count, walk.examined) {
-            return Ok(Outcome { count: Some(count), next: place });
-        }
-        let Some(found) = walk.next().await? else {
-            return Ok(Outcome { count: Some(count), next: None });
-        };
-        for batch in found.chunks(AT_ONCE.unsigned_abs() as usize) {
-            let ended = app.transaction(&info, async |tx| end_batch(tx, batch).await).await?;
-            count.sum(ended);
-        }
-    }
-}
-
-async fn end_batch(tx: &mut AuditedTx, batch: &[Found]) -> Result<Count, Failure> {
-    require_any_user(tx).await?;
-    let (app, now) = (tx.app(), tx.info().now);
-    let mut count = Count::default();
-    for found in batch {
-        match found {
-            // A session that has ended meanwhile, perhaps with its sign-in, does not count.
-            Found::Session(id) => {
-                let ended = tx.end_session(*id, Ending::of(EndReason::EndedByAdmin)).await?;
-                logout_notices::tell(&app, tx, ended.as_slice(), now).await?;
-                count.sessions += u64::from(ended.is_some());
-            }
-            Found::SignIn(id) => count.sign_ins += u64::from(end_browser(tx, *id).await?),
-        }
-    }
-    Ok(count)
-}
-
-async fn end_of_users(app: App, call: Call, info: RequestInfo) -> Result<Outcome, Failure> {
-    let (mut count, mut users) = (Count::default(), UserWalk::new(&call));
-    while let Some(found) = users.next(&app, &call, info.now).await? {
-        app.transaction_or_nothing(&info, async |tx| {
-            // In the order of their ids, as every process does.
-            for (user, _) in &found {
-                end_everything(tx, *user).await?;
-            }
-            Ok(())
-        })
-        .await?;
-        found.iter().for_each(|(_, of_user)| count.sum(*of_user));
-        if call.is_full(count, users.examined) {
-            break;
-        }
-    }
-    Ok(Outcome { count: Some(count), next: users.place() })
-}
-
-/// A walk through the users of a selection that are logged in.
-struct UserWalk {
-    after: Option<Uuid>,
-    is_over: bool,
-    examined: u64,
-}
-
-impl UserWalk {
-    fn new(call: &Call) -> Self {
-        Self { after: call.after(Stage::Users), is_over: false, examined: 0 }
-    }
-
-    fn place(&self) -> Option<Position> {
-        let after = self.after.filter(|_| !self.is_over)?;
-        Some(Position { stage: Stage::Users, after })
-    }
-
-    /// The logged-in users among the next ones, with the counts of each; `None` at the end.
-    async fn next(
-        &mut self,
-        app: &App,
-        call: &Call,
-        now: Timestamp,
-    ) -> Result<Option<Vec<(UserId, Count)>>, Failure> {
-        if self.is_over {
-            return Ok(None);
-        }
-        let request = PageRequest { after: self.after, limit: AT_ONCE };
-        let page = users::page(&mut app.db.reader().await?, request).await?;
-        self.examined += page.data.len() as u64;
-        self.is_over = page.next.is_none();
-        self.after = page.data.last().map(|user| user.id.uuid());
-        let mut logged_in = Vec::new();
-        for user in page.data.iter().filter(|user| call.which.includes(user)) {
-            let mut of_user = Count::default();
-            count_of_user(app, user.id, now, &mut of_user).await?;
-            if of_user != Count::default() {
-                logged_in.push((user.id, of_user));
-            }
-        }
-        Ok(Some(logged_in))
-    }
-}
-
-/// False when there is no such user.
-async fn end_everything(tx: &mut AuditedTx, user: UserId) -> Result<bool, Failure> {
-    let now = tx.info().now;
-    let Some(everything) = everything_of(tx, user, Fate::Stays).await? else { return Ok(false) };
-    let Some(found) = users::find(&mut **tx, user).await? else { return Ok(false) };
-    authorize_on_user(tx, Action::EndSessions, &found).await?;
-    if users::raise_epoch(tx, user, now).await?.is_none() {
-        return Ok(false);
-    }
-    everything.ended(tx, None).await?;
-    tx.record(&Event::new(EventKind::SessionsEnded).about(user).detail("by_admin")).await?;
-    Ok(true)
-}
-
-async fn count_of_user(
-    app: &App,
-    user: UserId,
-    now: Timestamp,
-    count: &mut Count,
-) -> Result<(), Failure> {
-    let (filter, mut after) = (SessionFilter::of_user(user), None);
-    loop {
-        let request = PageRequest { after, limit: ROWS };
-        let page = sessions::list(app.clone(), &filter, request, now).await?;
-        count.add(&page.data);
-        after = page.position();
-        if after.is_none() {
-            return Ok(());
-        }
-    }
 }
 
 async fn require_client(app: &App, client_id: &str) -> Result<(), Failure> {

@@ -1,9 +1,14 @@
-//! Selections of sessions and sign-ins, and their counts.
+//! Which sessions and sign-ins are ended or counted together, how much of it one call does, and how many they are.
 
+use uuid::Uuid;
+
+use crate::app::App;
 use crate::base::Timestamp;
 use crate::base::id::UserId;
 use crate::domain::user::User;
 use crate::identity::sessions::LoggedIn;
+
+use super::session_walk::{Position, Stage, Walk};
 
 /// Which sessions and sign-ins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +34,70 @@ pub struct Count {
     pub sessions: u64,
     /// Sign-ins at the pages.
     pub sign_ins: u64,
+}
+
+/// What one call is about.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// Which sessions and sign-ins.
+    pub which: Selection,
+    /// Where an earlier call has stopped.
+    pub after: Option<Position>,
+    /// Where it stops.
+    pub bound: Bound,
+}
+
+/// How much a call does before it stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bound {
+    /// All there is.
+    None,
+    /// As much as one that serves a request may.
+    Request,
+    /// As much as a page may that only names the number.
+    Page,
+}
+
+/// What came of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outcome {
+    /// How many; none where all there were ended with one row.
+    pub count: Option<Count>,
+    /// Where the next call goes on; none when everything is done.
+    pub next: Option<Position>,
+}
+
+/// The most rows that a bounded call reads.
+const MOST_ROWS: u64 = 50_000;
+/// The most sessions that are counted for a page.
+const MOST_SHOWN: u64 = 1_000;
+/// The most sessions that a bounded call ends one by one.
+const MOST_ENDED: u64 = 1_000;
+
+impl Call {
+    pub(super) fn is_full(&self, count: Count, examined: u64) -> bool {
+        let is_bounded = self.bound != Bound::None;
+        is_bounded && (examined >= MOST_ROWS || count.sessions + count.sign_ins >= MOST_ENDED)
+    }
+
+    /// The most rows that are read to count sessions.
+    pub(super) const fn most_rows(&self) -> u64 {
+        match self.bound {
+            Bound::None => u64::MAX,
+            Bound::Request => MOST_ROWS,
+            Bound::Page => MOST_SHOWN,
+        }
+    }
+
+    pub(super) fn after(&self, stage: Stage) -> Option<Uuid> {
+        self.after.filter(|position| position.stage == stage).map(|position| position.after)
+    }
+
+    pub(super) fn walk<'a>(&self, app: &'a App, now: Timestamp) -> Walk<'a> {
+        let before = if let Selection::Before(before) = self.which { Some(before) } else { None };
+        let is_walk = |at: &Position| matches!(at.stage, Stage::SignIns | Stage::Sessions);
+        Walk::new(app, before, self.after.filter(is_walk), now)
+    }
 }
 
 impl Selection {

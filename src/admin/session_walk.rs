@@ -6,8 +6,11 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::base::Timestamp;
-use crate::base::id::{BranchId, BrowserId, SessionId};
+use crate::base::id::{BranchId, BrowserId, SessionId, UserId};
 use crate::domain::outcome::Failure;
+use crate::domain::pagination::PageRequest;
+use crate::domain::session::SessionFilter;
+use crate::identity::sessions::{self, LoggedIn};
 use crate::store::sessions::walk;
 
 /// The rows per statement.
@@ -67,6 +70,8 @@ pub(super) enum Found {
 pub(super) struct Walk<'a> {
     app: &'a App,
     before: Option<Timestamp>,
+    /// The user whose rows are passed over.
+    except: Option<UserId>,
     now: Timestamp,
     /// None at the end.
     place: Option<Position>,
@@ -83,7 +88,13 @@ impl<'a> Walk<'a> {
         now: Timestamp,
     ) -> Self {
         let first = Position { stage: Stage::SignIns, after: Uuid::nil() };
-        Self { app, before, now, place: Some(start.unwrap_or(first)), examined: 0 }
+        let place = Some(start.unwrap_or(first));
+        Self { app, before, except: None, now, place, examined: 0 }
+    }
+
+    /// The same walk, past everything that this user has.
+    pub(super) fn except(self, user: Option<UserId>) -> Self {
+        Self { except: user, ..self }
     }
 
     /// The position at which it continues.
@@ -98,17 +109,20 @@ impl<'a> Walk<'a> {
     pub(super) async fn next(&mut self) -> Result<Option<Vec<Found>>, Failure> {
         let Some(Position { stage, after }) = self.place else { return Ok(None) };
         let is_older = |made_at: Timestamp| self.before.is_none_or(|before| made_at < before);
+        let is_of_others = |user: UserId| Some(user) != self.except;
         let mut reader = self.app.db.reader().await?;
         let (found, read, last): (Vec<Found>, usize, Option<Uuid>) = if stage == Stage::SignIns {
             let after = BrowserId::from_uuid(after);
             let rows = walk::sign_ins(&mut reader, after, ROWS, self.now).await?;
-            let live = rows.iter().filter(|row| row.is_live() && is_older(row.id.made_at()));
+            let live = rows.iter().filter(|row| row.is_live() && is_of_others(row.user_id));
+            let live = live.filter(|row| is_older(row.id.made_at()));
             let found = live.map(|row| Found::SignIn(row.id)).collect();
             (found, rows.len(), rows.last().map(|row| row.id.uuid()))
         } else {
             let after = BranchId::from_uuid(after);
             let rows = walk::branches(&mut reader, after, ROWS, self.now).await?;
-            let live = rows.iter().filter(|row| row.is_live() && is_older(row.session.made_at()));
+            let live = rows.iter().filter(|row| row.is_live() && is_of_others(row.user_id));
+            let live = live.filter(|row| is_older(row.session.made_at()));
             let found = live.map(|row| Found::Session(row.session)).collect();
             (found, rows.len(), rows.last().map(|row| row.id.uuid()))
         };
@@ -119,6 +133,36 @@ impl<'a> Walk<'a> {
             (None, _) => None,
         };
         Ok(Some(found))
+    }
+}
+
+/// What is live of a user and began before a time.
+///
+/// # Errors
+/// When the database cannot be read.
+pub(super) async fn of_user(
+    app: &App,
+    user: UserId,
+    before: Timestamp,
+    now: Timestamp,
+) -> Result<Vec<Found>, Failure> {
+    let (filter, mut after, mut found) = (SessionFilter::of_user(user), None, Vec::new());
+    loop {
+        let request = PageRequest { after, limit: ROWS };
+        let page = sessions::list(app.clone(), &filter, request, now).await?;
+        found.extend(page.data.iter().filter_map(|row| match row {
+            LoggedIn::Client(listed) => {
+                let id = listed.session.id;
+                (id.made_at() < before).then_some(Found::Session(id))
+            }
+            LoggedIn::Browser(browser, _) => {
+                (browser.id.made_at() < before).then_some(Found::SignIn(browser.id))
+            }
+        }));
+        after = page.position();
+        if after.is_none() {
+            return Ok(found);
+        }
     }
 }
 

@@ -1,18 +1,25 @@
-//! `signet health`: checks a running server.
+//! `signet health`: is a server alive? With `--details`: can it do its work?
 //!
-//! Owns the choice of the address and the meaning of the answer. `http_client` sends the request.
+//! Owns which address is asked and what the answer means. The request is `http_client`'s, the checks are `admin::health`'s.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
 
 use clap::Args;
 use url::Url;
 
+use crate::admin::health::{self, Health};
+use crate::base::Timestamp;
 use crate::config::Config;
 use crate::http_client::probe;
+use crate::view;
 
 use super::error::CommandError;
 use super::exit::Exit;
+use super::output::{self, Format, Output};
+use super::relative_time::ago;
 use super::startup_report;
+use super::table::Table;
+use super::with_app::with_app;
 
 /// `signet health`.
 #[derive(Debug, Args)]
@@ -21,6 +28,10 @@ pub struct HealthArgs {
     /// address)
     #[arg(long, value_name = "URL")]
     url: Option<String>,
+    /// Check database, signing and clock from this machine, and list the servers on the database, as the Health page
+    /// of the console does
+    #[arg(long, conflicts_with = "url")]
+    details: bool,
 }
 
 /// A server to check.
@@ -33,8 +44,11 @@ struct Question {
     address: Option<SocketAddr>,
 }
 
-/// Runs the check. Opens no database.
-pub fn run(args: &HealthArgs) -> Result<(), CommandError> {
+/// Asks. Opens no database, unless details are asked for.
+pub fn run(args: &HealthArgs, output: Output) -> Result<(), CommandError> {
+    if args.details {
+        return details(output);
+    }
     let questions = match &args.url {
         Some(url) => vec![at_url(url)?],
         None => at_own_addresses(&Config::load()?.config)?,
@@ -54,6 +68,49 @@ pub fn run(args: &HealthArgs) -> Result<(), CommandError> {
         failure.get_or_insert(dead(&shown, &why));
     }
     failure.map_or(Ok(()), Err)
+}
+
+fn details(output: Output) -> Result<(), CommandError> {
+    with_app(async |app| {
+        let found = app.run_to_completion(health::look(app.clone(), app.now())).await?;
+        match output.format() {
+            Format::Table => output::write(&table(&found, output.now()))?,
+            _ => output.object(&view::health(&found))?,
+        }
+        match checks(&found).iter().all(|(_, is_good)| *is_good) {
+            true => Ok(()),
+            false => Err(CommandError::told(Exit::CheckFailed)),
+        }
+    })
+}
+
+const fn checks(found: &Health) -> [(&'static str, bool); 5] {
+    [
+        ("database can be read", found.reads),
+        ("database can be written", found.writes),
+        ("signing and verifying", found.signs),
+        ("clock agrees with the database", found.clock_agrees),
+        ("servers have the same settings", found.differing_settings == 0),
+    ]
+}
+
+/// The checks and the servers, for people.
+pub(super) fn table(found: &Health, now: Timestamp) -> String {
+    let result = |is_good: bool| if is_good { "good" } else { "failing" };
+    let checks =
+        checks(found).map(|(what, is_good)| vec![what.to_owned(), result(is_good).to_owned()]);
+    let servers: Vec<Vec<String>> = found
+        .processes
+        .iter()
+        .map(|process| {
+            let (started, seen) = (ago(process.started_at, now), ago(process.beat_at, now));
+            vec![process.name.clone(), process.version.clone(), started, seen]
+        })
+        .collect();
+    let mut text = Table::new(&["check", "result"]).lines(&checks);
+    text.push('\n');
+    text.push_str(&Table::new(&["server", "version", "started", "last seen"]).lines(&servers));
+    text
 }
 
 fn dead(shown: &str, why: &str) -> CommandError {

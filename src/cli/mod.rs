@@ -24,6 +24,7 @@ mod mail;
 mod migrate;
 mod names;
 mod output;
+mod overview;
 mod paging;
 mod prompt;
 mod relative_time;
@@ -99,9 +100,19 @@ administrator, is created unless the files declare one.")]
     #[command(after_help = "Examples:
   signet health
   signet health --url http://127.0.0.1:9000
+  signet health --details
 
-For the health check of a container:  HEALTHCHECK CMD [\"signet\", \"health\"]")]
+For the health check of a container:  HEALTHCHECK CMD [\"signet\", \"health\"]
+--details opens the database, as this machine reaches it. Exit code 7: a check has failed.")]
     Health(health::HealthArgs),
+    /// Show what needs attention, and whether the last hours were normal
+    #[command(after_help = "Examples:
+  signet overview
+  signet overview --range 30d
+  signet overview -o json | jq .attention
+
+What servers counted in the last minute may be missing.")]
+    Overview(overview::OverviewArgs),
     /// Create, show and change users
     #[command(subcommand)]
     User(user::Command),
@@ -242,7 +253,8 @@ fn run(command: &Command, output: Output) -> Result<(), CommandError> {
     match command {
         // `main` handles these.
         Command::Serve(_) | Command::Dev(_) => Ok(()),
-        Command::Health(args) => health::run(args),
+        Command::Health(args) => health::run(args, output),
+        Command::Overview(args) => overview::run(args, output),
         Command::User(command) => user::run(command, output),
         Command::Api(command) => api::run(command, output),
         Command::Snippet(args) => snippet::run(args, output),

@@ -21,15 +21,18 @@ pub struct CompletionsArgs {
 
 /// Version and commit on one line.
 pub fn long() -> &'static str {
-    static LONG: LazyLock<String> = LazyLock::new(|| {
-        let version = build_info::VERSION;
-        match (build_info::commit(), build_info::commit_date()) {
-            (Some(commit), Some(date)) => format!("{version} ({commit}, {date})"),
-            (Some(commit), None) => format!("{version} ({commit})"),
-            (None, _) => format!("{version} (unknown commit)"),
-        }
-    });
+    static LONG: LazyLock<String> =
+        LazyLock::new(|| long_of(build_info::commit(), build_info::commit_date()));
     &LONG
+}
+
+fn long_of(commit: Option<&str>, date: Option<&str>) -> String {
+    let version = build_info::VERSION;
+    match (commit, date) {
+        (Some(commit), Some(date)) => format!("{version} ({commit}, {date})"),
+        (Some(commit), None) => format!("{version} ({commit})"),
+        (None, _) => format!("{version} (unknown commit)"),
+    }
 }
 
 /// Prints the version.
@@ -48,4 +51,22 @@ pub fn completions(args: &CompletionsArgs) -> Result<(), CommandError> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "signet", &mut script);
     Ok(output::write(&String::from_utf8_lossy(&script))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_names_the_commit_if_it_is_known() {
+        let version = build_info::VERSION;
+        for (commit, date, expected) in [
+            (Some("1109ed15"), Some("2026-03-01"), "(1109ed15, 2026-03-01)"),
+            (Some("1109ed15"), None, "(1109ed15)"),
+            (None, Some("2026-03-01"), "(unknown commit)"),
+            (None, None, "(unknown commit)"),
+        ] {
+            assert_eq!(long_of(commit, date), format!("{version} {expected}"));
+        }
+    }
 }

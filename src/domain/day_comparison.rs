@@ -3,22 +3,25 @@
 //! A plain comparison with the minimum and the maximum of the days before, so that an administrator can check it with
 //! the displayed numbers.
 
+use crate::text_enum;
+
 /// The days that the last one is compared with.
 pub const DAYS_BEFORE: usize = 6;
 /// A smaller difference never counts.
 const LEAST_DIFFERENCE: i64 = 10;
 
-/// How a day compares with those before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DayComparison {
-    /// Nothing was counted in the days before.
-    Unknown,
-    /// Between half of the least and one and a half times the most of them.
-    Usual,
-    /// More than that.
-    More,
-    /// Less than that.
-    Less,
+text_enum! {
+    /// How a day compares with those before it.
+    pub enum DayComparison {
+        /// Nothing was counted in the days before.
+        Unknown = "unknown",
+        /// Between half of the least and one and a half times the most of them.
+        Usual = "usual",
+        /// More than that.
+        More = "more",
+        /// Less than that.
+        Less = "less",
+    }
 }
 
 impl DayComparison {

@@ -191,5 +191,8 @@ pub fn decide_unrotated(
 }
 
 #[cfg(test)]
+#[path = "refresh_branch_tests.rs"]
+mod branch_tests;
+#[cfg(test)]
 #[path = "refresh_tests.rs"]
 mod tests;

@@ -12,11 +12,11 @@ use crate::domain::session::EndReason;
 
 const WINDOW: TimeSpan = TimeSpan::from_secs(30);
 
-fn start() -> Timestamp {
+pub(super) fn start() -> Timestamp {
     Timestamp::from_secs(1_800_000_000)
 }
 
-fn session() -> Session {
+pub(super) fn session() -> Session {
     Session {
         id: SessionId::from_uuid(Uuid::from_u128(1)),
         branch: BranchId::from_uuid(Uuid::from_u128(1)),
@@ -47,7 +47,11 @@ fn decided(session: &Session, epoch: i64, counter: u32, now: Timestamp) -> Decis
 }
 
 /// Presents a token and stores the decision, like the server. Returns the new token, if any.
-fn present(session: &mut Session, counter: u32, now: Timestamp) -> Result<u32, Decision> {
+pub(super) fn present(
+    session: &mut Session,
+    counter: u32,
+    now: Timestamp,
+) -> Result<u32, Decision> {
     match decided(session, 4, counter, now) {
         Decision::Answered { next, .. } => {
             session.chain = next;

@@ -155,3 +155,13 @@ where
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn charts_are_at_most_a_minute_late() {
+        assert!(ACTIVITY <= Duration::from_secs(60));
+    }
+}

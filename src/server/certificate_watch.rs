@@ -56,9 +56,14 @@ pub(super) async fn reload_on_hangup(app: App, tls: Option<Tls>) {
 
 /// Warns at the start and daily that the certificate expires soon.
 pub(super) async fn watch_certificate(app: App, tls: Tls) {
+    daily(|| note_certificate(&app, &tls), tokio::time::sleep).await;
+}
+
+/// Looks at once, and again after each day that `pause` waits for.
+async fn daily<P: Future<Output = ()>>(mut look: impl FnMut(), pause: impl Fn(Duration) -> P) {
     loop {
-        note_certificate(&app, &tls);
-        tokio::time::sleep(DAY).await;
+        look();
+        pause(DAY).await;
     }
 }
 
@@ -91,6 +96,10 @@ fn note_certificate(app: &App, tls: &Tls) {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::{Cell, RefCell};
+
+    use futures_util::FutureExt as _;
+
     use super::*;
 
     #[test]
@@ -103,5 +112,29 @@ mod tests {
         assert_eq!(day(77), Certificate::EndsSoon);
         assert_eq!(day(90), Certificate::EndsSoon);
         assert_eq!(day(91), Certificate::Over);
+    }
+
+    #[test]
+    fn a_certificate_is_looked_at_every_day() {
+        let (begins, ends) = (Timestamp::from_secs(0), Timestamp::from_secs(90 * 86_400));
+        let now = Cell::new(Timestamp::from_secs(75 * 86_400));
+        let seen = RefCell::new(Vec::new());
+        let look = || seen.borrow_mut().push(judge(begins, ends, now.get()));
+        let pause = |pause: Duration| {
+            now.set(now.get() + TimeSpan::from_secs(i64::try_from(pause.as_secs()).unwrap()));
+            let is_over = now.get() > ends + TimeSpan::from_days(1);
+            async move {
+                if is_over {
+                    std::future::pending::<()>().await;
+                }
+            }
+        };
+        let watch = daily(look, pause);
+        assert_eq!(watch.now_or_never(), None);
+        let seen = seen.into_inner();
+        let count = |what: &Certificate| seen.iter().filter(|found| *found == what).count();
+        assert_eq!(count(&Certificate::Good), 2);
+        assert_eq!(count(&Certificate::EndsSoon), 14, "{seen:?}");
+        assert_eq!(count(&Certificate::Over), 1);
     }
 }

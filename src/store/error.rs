@@ -207,4 +207,15 @@ mod tests {
         assert_eq!(sqlite_primary("3D000"), None);
         assert!(passes("53100") && passes("13") && !passes("42501"));
     }
+
+    /// A server that starts or is lost is waited for; a password or a database that is wrong is not.
+    #[test]
+    fn codes_of_connections_that_pass_are_told_from_those_that_do_not() {
+        for passing in ["57P03", "08006", "08001", "53300"] {
+            assert!(passes(passing), "{passing}");
+        }
+        for lasting in ["28P01", "28000", "3D000"] {
+            assert!(!passes(lasting), "{lasting}");
+        }
+    }
 }

@@ -6,6 +6,7 @@ mod api_keys;
 pub mod audit;
 mod client_documents;
 pub mod csv;
+mod overview;
 mod sign_in_diagnosis;
 pub mod snippet;
 mod users;
@@ -40,6 +41,7 @@ use crate::store::clients::StoredClient;
 use crate::store::consents::Consent;
 
 pub use admin_keys::{admin_key, created_admin_key};
+pub use overview::{health, overview};
 pub use api_keys::{api_key, api_keys, created_api_key};
 pub use client_documents::client_document;
 pub use sign_in_diagnosis::user_report;

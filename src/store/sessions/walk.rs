@@ -3,7 +3,7 @@
 //! There is no index of live ones. A walk reads rows by id, so that every page costs the same.
 
 use crate::base::Timestamp;
-use crate::base::id::{BranchId, BrowserId, SessionId};
+use crate::base::id::{BranchId, BrowserId, SessionId, UserId};
 use crate::domain::outcome::Fault;
 use crate::fetch_all;
 use crate::store::Link;
@@ -15,6 +15,8 @@ pub struct WalkedBranch {
     pub id: BranchId,
     /// Its session.
     pub session: SessionId,
+    /// Its user.
+    pub user_id: UserId,
     is_live: i64,
 }
 
@@ -39,7 +41,8 @@ pub async fn branches(
     fetch_all!(
         link,
         WalkedBranch,
-        "SELECT s.id, coalesce(s.sid, s.id) AS session, CAST(CASE WHEN s.revoked_at IS NULL \
+        "SELECT s.id, coalesce(s.sid, s.id) AS session, s.user_id, \
+         CAST(CASE WHEN s.revoked_at IS NULL \
          AND s.user_epoch = u.session_epoch + (SELECT generation FROM session_generation WHERE id = 1) \
          AND u.disabled_at IS NULL AND s.expires_at > $3 AND s.idle_expires_at > $3 \
          AND NOT EXISTS (SELECT 1 FROM client_session_ends e \
@@ -60,6 +63,8 @@ pub async fn branches(
 pub struct WalkedSignIn {
     /// The sign-in.
     pub id: BrowserId,
+    /// Its user.
+    pub user_id: UserId,
     is_live: i64,
 }
 
@@ -84,7 +89,7 @@ pub async fn sign_ins(
     fetch_all!(
         link,
         WalkedSignIn,
-        "SELECT b.id, CAST(CASE WHEN b.ended_at IS NULL AND b.expires_at > $3 \
+        "SELECT b.id, b.user_id, CAST(CASE WHEN b.ended_at IS NULL AND b.expires_at > $3 \
          AND b.user_epoch = u.session_epoch + (SELECT generation FROM session_generation WHERE id = 1) \
          AND u.disabled_at IS NULL THEN 1 ELSE 0 END AS BIGINT) AS is_live \
          FROM (SELECT * FROM browser_sessions WHERE id > $1 ORDER BY id LIMIT $2) b \

@@ -40,6 +40,7 @@ mod second_factor_policy;
 mod second_factors;
 mod sent_back;
 mod session_ends;
+mod session_ends_of_callers;
 mod sessions;
 mod signup;
 mod strict_requests;

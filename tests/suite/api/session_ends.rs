@@ -9,19 +9,19 @@ use crate::support::relying_party::{App, Person, field};
 use crate::support::server::{Answer, PASSWORD, Tokens, pair};
 use crate::support::{Server, on_both};
 
-const END: &str = "/v1/admin/sessions/end";
+pub(super) const END: &str = "/v1/admin/sessions/end";
 const DEVICE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 /// A server with an administrator, two users and two clients.
-struct Stage {
-    server: Server,
-    root: Tokens,
-    shop: App,
+pub(super) struct Stage {
+    pub server: Server,
+    pub root: Tokens,
+    pub shop: App,
     desk: App,
 }
 
 impl Stage {
-    async fn on(backend: crate::support::Backend) -> Self {
+    pub async fn on(backend: crate::support::Backend) -> Self {
         let server = Server::start(backend).await;
         let root = server.administrator("root").await;
         server.register("ada").await;
@@ -32,12 +32,12 @@ impl Stage {
         Self { server, root, shop, desk }
     }
 
-    async fn end(&self, body: Value) -> Value {
+    pub async fn end(&self, body: Value) -> Value {
         self.server.call_as(Method::POST, END, &self.root.access, body).await.is(200).json()
     }
 
     /// Tokens of a client, for a user whose browser this is.
-    async fn tokens(&self, app: &App, person: &Person<'_>) -> Value {
+    pub async fn tokens(&self, app: &App, person: &Person<'_>) -> Value {
         app.tokens(&self.server, person).await
     }
 
@@ -52,7 +52,7 @@ impl Stage {
         answer.status == 200
     }
 
-    async fn lives(&self, tokens: &mut Tokens) -> bool {
+    pub async fn lives(&self, tokens: &mut Tokens) -> bool {
         let me = self.server.get_as("/v1/me", &tokens.access).await.status;
         let answer = self.server.refresh(&tokens.refresh).await;
         if answer.status == 200 {
@@ -62,7 +62,7 @@ impl Stage {
         me == 200
     }
 
-    async fn signed_in(&self, person: &Person<'_>) -> bool {
+    pub async fn signed_in(&self, person: &Person<'_>) -> bool {
         person.get("/account").await.status == 200
     }
 }

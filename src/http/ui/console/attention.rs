@@ -3,7 +3,6 @@
 use crate::admin::activity::{self, DayActivity};
 use crate::admin::attention::Finding;
 use crate::domain::day_comparison::{DayComparison, range};
-use crate::http::error::Problem;
 use crate::http::ui::pages::{Block, Cell, Section, State, Table};
 
 use super::{Console, client_path};
@@ -76,9 +75,8 @@ impl Console {
     }
 
     /// The section that compares the last day with the six before.
-    pub(super) async fn day_section(&self) -> Result<Section, Problem> {
-        let (context, locale) = (self.context(), self.locale());
-        let days = context.run(activity::last_days(context.app.clone(), context.now())).await?;
+    pub(super) fn day_section(&self, days: &[DayActivity]) -> Section {
+        let locale = self.locale();
         let named = |activity: &DayActivity| locale.t(of_key(activity.what));
         let compared: Vec<(&DayActivity, DayComparison)> =
             days.iter().map(|one| (one, DayComparison::of(one.day, &one.before))).collect();
@@ -119,11 +117,11 @@ impl Console {
             rows: compared.iter().map(row).collect(),
             ..Table::default()
         };
-        Ok(Section {
+        Section {
             id: "day",
             heading: Some(locale.t("console.day").to_owned()),
             blocks: vec![Block::Text(text), Block::table(table)],
-        })
+        }
     }
 }
 

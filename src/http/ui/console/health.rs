@@ -38,7 +38,7 @@ impl Console {
             title: locale.t("console.health").to_owned(),
             notice: None,
             search: String::new(),
-            same_as: "signet health".to_owned(),
+            same_as: "signet health --details".to_owned(),
             sections: vec![
                 Section { blocks: vec![Block::Facts(facts)], ..Section::default() },
                 Section {

@@ -2,8 +2,8 @@
 
 use actix_web::HttpResponse;
 
-use crate::admin::activity::{self, Range};
-use crate::admin::attention;
+use crate::admin::activity::Range;
+use crate::admin::overview;
 use crate::domain::activity::Series;
 use crate::http::context::Context;
 use crate::http::error::Problem;
@@ -14,13 +14,15 @@ use crate::http::ui::pages::{Block, Choice, Section};
 use super::access::Action;
 use super::{Console, Content, OrPageOf, chart, enter};
 
-/// The charts of the page: series, id and the key of the heading.
-const CHARTS: [(Series, &str, &str); 4] = [
-    (Series::Logins, "logins", "console.chart.logins"),
-    (Series::Refreshes, "refreshes", "console.chart.refreshes"),
-    (Series::TokensByClient, "clients", "console.chart.clients"),
-    (Series::TokensByApi, "apis", "console.chart.apis"),
-];
+/// The id of a chart and the key of its heading.
+const fn heading(series: Series) -> (&'static str, &'static str) {
+    match series {
+        Series::Logins => ("logins", "console.chart.logins"),
+        Series::Refreshes => ("refreshes", "console.chart.refreshes"),
+        Series::TokensByClient => ("clients", "console.chart.clients"),
+        Series::TokensByApi => ("apis", "console.chart.apis"),
+    }
+}
 
 /// The page. A range that does not exist is a day.
 pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResult {
@@ -44,33 +46,33 @@ impl Console {
                 self.link("/admin").with_query(&format!("range={other}")),
             )
         });
-        let mut sections = vec![self.day_section().await?];
-        if self.may(Action::ReadKeys) {
-            let work = attention::collect(context.app.clone(), context.now());
-            let (found, health) = context.run(work).await?;
-            sections.insert(0, self.attention_section(&found));
+        let may_see_state = self.may(Action::ReadKeys);
+        let work = overview::look(context.app.clone(), range, may_see_state, context.now());
+        let found = context.run(work).await?;
+        let charts = found.activity.iter().map(|(series, activity)| {
+            let (id, title) = heading(*series);
+            chart::of(locale, (id, locale.t(title)), activity)
+        });
+        let delay = Block::Text(locale.t("console.chart.delay").to_owned());
+        let blocks = vec![Block::Links(ranges.collect()), Block::Charts(charts.collect()), delay];
+        let charts = locale.t("console.charts").to_owned();
+        let mut sections = vec![
+            self.day_section(&found.days),
+            Section { id: "charts", heading: Some(charts), blocks },
+        ];
+        if let Some((attention, health)) = &found.state {
+            sections.insert(0, self.attention_section(attention));
             sections.push(Section {
-                blocks: vec![Block::table(self.process_table(&health))],
+                blocks: vec![Block::table(self.process_table(health))],
                 ..Section::default()
             });
         }
-        let place = sections.len() - usize::from(self.may(Action::ReadKeys));
-        let mut charts = Vec::new();
-        for (series, id, title) in CHARTS {
-            let work = activity::over(context.app.clone(), series, range, context.now());
-            let found = context.run(work).await?;
-            charts.push(chart::of(locale, (id, locale.t(title)), &found));
-        }
-        let delay = Block::Text(locale.t("console.chart.delay").to_owned());
-        let heading = Some(locale.t("console.charts").to_owned());
-        let blocks = vec![Block::Links(ranges.collect()), Block::Charts(charts), delay];
-        sections.insert(place, Section { id: "charts", heading, blocks });
         Ok(self.show(Content {
             menu: "/admin",
             title: locale.t("console.overview").to_owned(),
             notice: None,
             search: String::new(),
-            same_as: String::new(),
+            same_as: format!("signet overview --range {range}"),
             sections,
         }))
     }

@@ -3,10 +3,13 @@
 use serde_json::json;
 use signet::base::TimeSpan;
 use signet::domain::user::Role;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{Connection as _, SqliteConnection};
 
+use super::charts::total;
 use super::rights::with_role;
 use super::{administrator, started};
-use crate::support::on_both;
+use crate::support::{on_both, postgres};
 
 /// The overview says that nothing needs attention, or what does and where to go on.
 #[tokio::test(flavor = "multi_thread")]
@@ -77,6 +80,54 @@ async fn the_overview_says_whether_the_last_day_was_normal() {
             page.text
         );
         assert!(page.text.contains("More than usual"), "{}", page.text);
+    })
+    .await;
+}
+
+/// What was counted and cannot be written is left out of the overview, which shows what is stored; once it can be
+/// written again, nothing is lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_overview_is_shown_while_counts_cannot_be_written() {
+    on_both("console: counts that cannot be written", async |backend| {
+        let server = started(backend).await;
+        let root = administrator(&server).await;
+        server.try_login("ada", "wrong").await.is(401);
+        let failed = async || {
+            let page = root.get("/admin").await;
+            total(&page.is(200).text, "logins", "Failed")
+        };
+        assert_eq!(failed().await, 1);
+        let refuse = async |refused: bool| {
+            let url = server.database_url.as_deref();
+            let sql = match (url.is_some(), refused) {
+                (false, false) => "DROP TRIGGER refuse",
+                (true, false) => "DROP TRIGGER refuse ON activity",
+                (false, true) => {
+                    "CREATE TRIGGER refuse BEFORE INSERT ON activity \
+                     BEGIN SELECT RAISE(ABORT, 'no'); END"
+                }
+                (true, true) => {
+                    "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS \
+                     $$ BEGIN RAISE EXCEPTION 'no'; END $$; CREATE TRIGGER refuse BEFORE INSERT \
+                     ON activity FOR EACH ROW EXECUTE FUNCTION refuse()"
+                }
+            };
+            match url {
+                Some(url) => postgres::execute(url, sql).await,
+                None => {
+                    let path = server.dir.path().join("data/signet.db");
+                    let options = SqliteConnectOptions::new().filename(path);
+                    let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+                    sqlx::query(sql).execute(&mut connection).await.unwrap();
+                    connection.close().await.unwrap();
+                }
+            }
+        };
+        refuse(true).await;
+        server.try_login("ada", "wrong").await.is(401);
+        assert_eq!(failed().await, 1, "what is stored");
+        refuse(false).await;
+        assert_eq!(failed().await, 2, "nothing was lost");
     })
     .await;
 }

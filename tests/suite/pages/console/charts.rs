@@ -1,11 +1,15 @@
 //! The charts of the overview: what happened, whichever process it happened in.
 
+use std::time::Duration;
+
+use serde_json::{Value, json};
 use signet::base::TimeSpan;
 
 use super::{administrator, started};
+use crate::support::process::{Launch, until};
 use crate::support::relying_party::Person;
 use crate::support::server::{Options, PASSWORD, pair};
-use crate::support::{Backend, Server, on_both};
+use crate::support::{Backend, Server, on_both, postgres, require};
 
 /// The numbers of a chart by the table behind it: rows of the time and the counts, and the headings.
 fn table(html: &str, id: &str) -> (Vec<String>, Vec<Vec<String>>) {
@@ -26,7 +30,7 @@ fn table(html: &str, id: &str) -> (Vec<String>, Vec<Vec<String>>) {
 }
 
 /// How often a key was counted in all of a chart.
-fn total(html: &str, id: &str, key: &str) -> i64 {
+pub(super) fn total(html: &str, id: &str, key: &str) -> i64 {
     let (headings, rows) = table(html, id);
     let Some(column) = headings.iter().position(|heading| heading == key) else { return 0 };
     rows.iter().map(|row| row[column].parse::<i64>().unwrap()).sum()
@@ -91,6 +95,41 @@ async fn charts_add_up_what_two_processes_counted() {
     assert_eq!(total(&page, "logins", "Signed in"), ok + 4, "{page}");
     assert_eq!(total(&page, "logins", "Failed"), 4, "{page}");
     assert_eq!(total(&page, "refreshes", "Renewed"), 2, "{page}");
+}
+
+/// What a server counts is stored by itself within a minute or so, without a page that asks: a command, which is another
+/// process, finds it. Takes a minute, so with `SIGNET_TEST_MINUTES` only.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_counted_is_stored_within_a_minute() {
+    if require::variable("SIGNET_TEST_MINUTES").is_none() {
+        return;
+    }
+    on_both("console: charts after a minute", async |backend| {
+        let launch = match backend {
+            Backend::Sqlite => Launch::new(),
+            Backend::Postgres => {
+                let url = postgres::fresh_database().await.unwrap();
+                Launch::new().with("SIGNET_DATABASE_URL", &url)
+            }
+        };
+        let server = launch.start().await;
+        let account = json!({"login": "ada", "password": PASSWORD});
+        server.caller().post("/v1/register", &account).await.is(201);
+        server.caller().post("/v1/login", &account).await.is(200);
+        let logins = async || {
+            let output = launch.command().args(["overview", "-o", "json"]).output().unwrap();
+            assert!(output.status.success(), "{output:?}");
+            let shown: Value = serde_json::from_slice(&output.stdout).unwrap();
+            shown["days"][0]["last_day"].as_i64().unwrap()
+        };
+        assert_eq!(logins().await, 0, "stored before the job has run");
+        until("the count", async || {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            logins().await == 1
+        })
+        .await;
+    })
+    .await;
 }
 
 /// Two processes on one SQLite file are none; there, what a process counted before it stopped is there when it starts

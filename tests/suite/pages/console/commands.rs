@@ -1,11 +1,12 @@
 //! The command at the foot of a page shows the same as the page.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use signet::base::Timestamp;
 use signet::domain::sign_in_diagnosis::{
     AccountFacts, CountedFrom, FailedAttempts, Guarded, Lock, Observed, StoredPassword,
@@ -19,7 +20,7 @@ use crate::support::server::Answer;
 use crate::support::{Backend, Server, on_both};
 
 /// The command that a page names.
-fn named(page: &Answer) -> String {
+pub(super) fn named(page: &Answer) -> String {
     let (_, rest) = page.is(200).text.split_once("Same as: <code>").unwrap();
     let text = rest.split_once("</code>").unwrap().0;
     let escapes = [("&#60;", "<"), ("&#62;", ">"), ("&#34;", "\""), ("&#39;", "'"), ("&#38;", "&")];
@@ -41,7 +42,7 @@ fn run(server: &Server, command: &str) -> Output {
 }
 
 /// What the command prints.
-fn printed(server: &Server, command: &str) -> String {
+pub(super) fn printed(server: &Server, command: &str) -> String {
     assert!(command.contains("signet "), "{command}");
     let output = run(server, command);
     let error = String::from_utf8_lossy(&output.stderr);
@@ -77,11 +78,42 @@ async fn the_command_of_a_page_shows_the_same() {
             let text = printed(&server, &named(&page));
             assert!(text.contains(shown), "{shown}: {text}");
         }
-        for page in ["/admin/clients", "/admin/apis"] {
-            printed(&server, &named(&root.get(page).await));
+        let admin = server.administrator("second").await;
+        for (path, body) in [
+            ("clients", json!({"client_id": "shop", "name": "Shop", "type": "service"})),
+            ("clients", json!({"client_id": "bot", "name": "Bot", "type": "service"})),
+            ("apis", json!({"identifier": "https://api.example.com"})),
+            ("apis", json!({"identifier": "urn:second"})),
+        ] {
+            let path = format!("/v1/admin/{path}");
+            server.call_as(Method::POST, &path, &admin.access, body).await.is(201);
+        }
+        for (page, member, found) in [
+            ("/admin/users", "id", 3),
+            ("/admin/clients", "client_id", 2),
+            ("/admin/apis", "id", 2),
+        ] {
+            let shown = root.get(page).await;
+            let rows = rows(&printed(&server, &named(&shown)));
+            let printed: BTreeSet<&str> =
+                rows.iter().map(|row| row[member].as_str().unwrap()).collect();
+            assert_eq!(printed.len(), found, "{page}: {rows:?}");
+            assert_eq!(linked(&shown, page), printed, "{page}");
         }
     })
     .await;
+}
+
+/// The objects of a command's lines.
+fn rows(printed: &str) -> Vec<Value> {
+    printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// The last part of each address below `path` that the rows of a list lead to.
+fn linked<'a>(page: &'a Answer, path: &str) -> BTreeSet<&'a str> {
+    let link = format!("<th scope=\"row\"><a href=\"{path}/");
+    let rest = page.is(200).text.split(&link).skip(1);
+    rest.map(|rest| rest.split_once('"').unwrap().0).collect()
 }
 
 /// The command of each page of a user and of each question about one, pasted into a shell, is about that user alone,
@@ -299,6 +331,13 @@ async fn a_managed_application_names_its_source() {
         let text = &page.is(200).text;
         assert!(text.contains("change it in the files of infra/prod"), "{text}");
         assert!(!text.contains("signet client update"), "{text}");
+        for action in ["disable", "delete"] {
+            let path = format!("/admin/clients/shop/{action}");
+            let refused = confirm(&root, &path, &[("typed", "shop")]).await;
+            assert!(refused.is(409).text.contains("infra/prod"), "{action}: {}", refused.text);
+        }
+        let shown: Value = serde_json::from_str(&printed(&server, "signet client show shop")).unwrap();
+        assert_eq!((&shown["disabled_at"], &shown["name"]), (&Value::Null, &json!("shop")));
     })
     .await;
 }

@@ -14,6 +14,7 @@ mod keys;
 mod many_users;
 mod navigation;
 mod networks;
+mod overview_commands;
 mod pictures;
 mod rights;
 mod sessions;
