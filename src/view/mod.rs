@@ -41,9 +41,9 @@ use crate::store::clients::StoredClient;
 use crate::store::consents::Consent;
 
 pub use admin_keys::{admin_key, created_admin_key};
-pub use overview::{health, overview};
 pub use api_keys::{api_key, api_keys, created_api_key};
 pub use client_documents::client_document;
+pub use overview::{health, overview};
 pub use sign_in_diagnosis::user_report;
 pub use users::{listed_user, myself, user};
 
