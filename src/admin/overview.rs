@@ -25,7 +25,7 @@ pub struct Overview {
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn look(
+pub async fn collect(
     app: App,
     range: Range,
     with_state: bool,
@@ -33,7 +33,7 @@ pub async fn look(
 ) -> Result<Overview, Failure> {
     activity::write_counted(&app).await;
     let state = match with_state {
-        true => Some(attention::look(app.clone(), now).await?),
+        true => Some(attention::collect(app.clone(), now).await?),
         false => None,
     };
     let days = activity::last_days(&app, now).await?;

@@ -72,7 +72,7 @@ pub fn run(args: &HealthArgs, output: Output) -> Result<(), CommandError> {
 
 fn details(output: Output) -> Result<(), CommandError> {
     with_app(async |app| {
-        let found = app.run_to_completion(health::look(app.clone(), app.now())).await?;
+        let found = app.run_to_completion(health::collect(app.clone(), app.now())).await?;
         match output.format() {
             Format::Table => output::write(&table(&found, output.now()))?,
             _ => output.object(&view::health(&found))?,

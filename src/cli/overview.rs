@@ -29,7 +29,7 @@ pub struct OverviewArgs {
 /// Looks and prints.
 pub fn run(args: &OverviewArgs, output: Output) -> Result<(), CommandError> {
     with_app(async |app| {
-        let work = overview::look(app.clone(), args.range, true, app.now());
+        let work = overview::collect(app.clone(), args.range, true, app.now());
         let found = app.run_to_completion(work).await?;
         match output.format() {
             Format::Table => Ok(output::write(&text(&found, output.now()))?),

@@ -47,7 +47,7 @@ impl Console {
             )
         });
         let may_see_state = self.may(Action::ReadKeys);
-        let work = overview::look(context.app.clone(), range, may_see_state, context.now());
+        let work = overview::collect(context.app.clone(), range, may_see_state, context.now());
         let found = context.run(work).await?;
         let charts = found.activity.iter().map(|(series, activity)| {
             let (id, title) = heading(*series);
