@@ -10,6 +10,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{
     ACCEPT, AGE, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderName, IF_NONE_MATCH,
@@ -162,12 +164,15 @@ impl HttpClient {
     ///
     /// # Errors
     /// When the host may not be asked, does not answer, or answers something else.
-    pub async fn fetch(&self, fetch: Fetch<'_>) -> Result<Fetched, FetchError> {
-        let fetching = async {
+    ///
+    /// Boxed: its state is large, and every caller up to the endpoint would contain it.
+    pub fn fetch<'a>(&'a self, fetch: Fetch<'a>) -> BoxFuture<'a, Result<Fetched, FetchError>> {
+        let fetching = async move {
             let _place = self.places(1).await.map_err(|error| connection(&error))?;
             self.fetch_now(fetch).await
         };
-        timeout(self.deadlines.fetch(), fetching).await.map_err(|_| FetchError::Timeout)?
+        let limited = timeout(self.deadlines.fetch(), fetching);
+        async move { limited.await.map_err(|_| FetchError::Timeout)? }.boxed()
     }
 
     async fn fetch_now(&self, fetch: Fetch<'_>) -> Result<Fetched, FetchError> {

@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use serde_json::Value;
 use tokio::time::timeout;
 use url::Url;
@@ -43,11 +45,15 @@ const AUTHORIZED_EXACT_TO: TimeSpan = TimeSpan::from_days(1);
 ///
 /// # Errors
 /// Refused when the document cannot be had; faults.
-pub(super) async fn ensure_document(
-    app: &App,
-    client_id: &str,
-    info: &RequestInfo,
-) -> Result<(), Failure> {
+pub(super) fn ensure_document<'a>(
+    app: &'a App,
+    client_id: &'a str,
+    info: &'a RequestInfo,
+) -> BoxFuture<'a, Result<(), Failure>> {
+    ensure(app, client_id, info).boxed()
+}
+
+async fn ensure(app: &App, client_id: &str, info: &RequestInfo) -> Result<(), Failure> {
     let now = info.now;
     let Some((url, allowance)) = describes_itself(app, client_id).await? else { return Ok(()) };
     let known = app.document(client_id);

@@ -24,6 +24,8 @@ use super::client_auth::{self, AuthenticatedClient};
 use super::findings::note_code;
 use super::params::{Params, invalid};
 use super::replay::{self, Counted};
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use verify::{Workload, verify};
 
 /// The most characters of a claim that a finding has.
@@ -44,9 +46,20 @@ pub(super) struct Matched {
 
 /// Whether a token makes its bearer `client`, now and, where tokens count once, for the first time. None when not.
 ///
+/// Boxed, like [`identify`]: every endpoint that authenticates clients would contain its state.
+///
 /// # Errors
 /// Only faults.
-pub(super) async fn authenticate(
+pub(super) fn authenticate<'a>(
+    app: &'a App,
+    client: &'a Client,
+    presented: (&'a str, &'static str),
+    now: Timestamp,
+) -> BoxFuture<'a, Result<Option<Matched>, Failure>> {
+    authenticate_now(app, client, presented, now).boxed()
+}
+
+async fn authenticate_now(
     app: &App,
     client: &Client,
     (token, endpoint): (&str, &'static str),
@@ -73,7 +86,17 @@ pub(super) async fn authenticate(
 /// # Errors
 /// `invalid_grant`, with one text; `invalid_request` when the request authenticates a client as well; too many failures
 /// from one network.
-pub(super) async fn identify(
+pub(super) fn identify<'a>(
+    app: &'a App,
+    presented: (&'a str, &'static str),
+    besides: (Option<&'a str>, &'a Params),
+    origin: &'a Origin,
+    now: Timestamp,
+) -> BoxFuture<'a, Result<AuthenticatedClient, Failure>> {
+    identify_now(app, presented, besides, origin, now).boxed()
+}
+
+async fn identify_now(
     app: &App,
     (assertion, endpoint): (&str, &'static str),
     (authorization, params): (Option<&str>, &Params),
