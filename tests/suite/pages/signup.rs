@@ -9,7 +9,7 @@ use crate::support::mailed::MailingServer;
 use crate::support::relying_party::{App, Person, field};
 use crate::support::scripts::{Browser, browser_script, output};
 use crate::support::server::{Answer, Backend, Options, PASSWORD};
-use crate::support::{Server, on_both, require};
+use crate::support::{on_both, require};
 
 const NEW: &str = "new@example.org";
 const TERMS: (&str, &str) = ("SIGNET_TERMS_URL", "https://example.com/terms");

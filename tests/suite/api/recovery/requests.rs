@@ -11,10 +11,10 @@ use signet::store::mails::{self, NewMail};
 
 use super::{ADA, NEW};
 use crate::support::mailed::MailingServer;
+use crate::support::on_both;
 use crate::support::process::{Launch, until};
 use crate::support::server::{PASSWORD, Server};
 use crate::support::smtp_sink::{Behavior, Sink};
-use crate::support::{Backend, on_both};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_address_gets_the_same_answer_and_only_an_owner_gets_mail() {
