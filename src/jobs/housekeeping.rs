@@ -19,7 +19,7 @@ use crate::store::Tx;
 use crate::store::housekeeping::RemovedBranch;
 use crate::store::sessions::expiry::{ExpiredSession, record_expired};
 use crate::store::{
-    activity, client_documents, housekeeping as store, known_networks, login_limits,
+    activity, client_documents, housekeeping as store, known_networks, login_limits, mailed_codes,
 };
 
 /// How long a verifier that no longer fetches keys is kept.
@@ -205,8 +205,8 @@ impl Kind {
                 store::pushed_requests(tx, now - KEEP_RUBBISH, latest, rows).await
             }
             Self::MailedCodes => {
-                let long_before = now - KEEP_LONG_LINKS;
-                store::mailed_codes(tx, now - KEEP_PROVIDER, long_before, rows).await
+                let before = [now - KEEP_PROVIDER, now - KEEP_LONG_LINKS];
+                mailed_codes::remove_expired(tx, before, rows).await
             }
             Self::BrowserSessions => store::browser_sessions(tx, now - KEEP_PROVIDER, rows).await,
             Self::SpentIds => store::spent_ids(tx, now - KEEP_RUBBISH, rows).await,

@@ -306,28 +306,6 @@ pub async fn pushed_requests(
     Ok(ended + ahead)
 }
 
-/// Removes up to `step` mailed codes that expired before `before`. Links that live for days are kept until they
-/// expired before `long_before`: their readers learn what they were for.
-///
-/// # Errors
-/// When the database cannot be written.
-pub async fn mailed_codes(
-    tx: &mut Tx,
-    before: Timestamp,
-    long_before: Timestamp,
-    step: i64,
-) -> Result<u64, Fault> {
-    execute!(
-        tx,
-        "DELETE FROM mailed_codes WHERE (purpose, subject) IN (SELECT purpose, subject FROM mailed_codes \
-         WHERE expires_at < $1 AND (expires_at < $2 OR purpose NOT IN ('invite', 'undo')) \
-         ORDER BY expires_at, purpose, subject LIMIT $3)",
-        before,
-        long_before,
-        step
-    )
-}
-
 /// Removes up to `step` sign-ins at the pages that expired before `before`.
 ///
 /// # Errors

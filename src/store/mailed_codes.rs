@@ -334,3 +334,24 @@ pub async fn of_subject(
     )?;
     row.map(CodeRow::read).transpose()
 }
+
+/// Removes up to `step` mailed codes that expired before the first time, and links that live for days that expired
+/// before the second one: their readers learn what they were for.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn remove_expired(
+    tx: &mut Tx,
+    [before, long_before]: [Timestamp; 2],
+    step: i64,
+) -> Result<u64, Fault> {
+    execute!(
+        tx,
+        "DELETE FROM mailed_codes WHERE (purpose, subject) IN (SELECT purpose, subject FROM mailed_codes \
+         WHERE expires_at < $1 AND (expires_at < $2 OR purpose NOT IN ('invite', 'undo')) \
+         ORDER BY expires_at, purpose, subject LIMIT $3)",
+        before,
+        long_before,
+        step
+    )
+}

@@ -32,7 +32,7 @@ async fn an_invitation_that_has_expired_names_who_sends_another_one() {
             jobs::housekeep(&place.server.app, place.server.now()).await.unwrap();
             for (language, said, way) in [
                 ("en", "Ask the administrator who invited you", "Sign in"),
-                ("de", "Bitten Sie die Person, die Sie eingeladen hat", "Melden Sie sich an"),
+                ("de", "Bitten Sie die Person, die Sie eingeladen hat", "Anmelden"),
             ] {
                 let page = opened(&place, &mailed.path(), language).await;
                 assert!(page.is(404).text.contains(said), "{language}: {}", page.text);

@@ -52,6 +52,9 @@ async fn a_credential_belongs_to_one_user() {
         let server = &place.server;
         server.register("ada").await;
         let ada = server.login("ada").await;
+        let mut own = SoftwareAuthenticator::new(ISSUER);
+        add(server, &ada, &mut own, json!({})).await.is(201);
+        let ada = Tokens::of(&sign_in(server, &mut own).await);
         let begun = begin(server, &ada).await.is(200).json();
         let id = place.passkey.credential_id.clone();
         let mut other = SoftwareAuthenticator::new(ISSUER);
@@ -123,11 +126,12 @@ async fn a_challenge_is_for_one_user_one_time_and_ten_minutes() {
         assert_eq!(foreign.is(422).json()["errors"][0]["field"], "challenge");
         let added = store(&server, &pia, &begun, credential, json!({ "name": "Laptop" })).await;
         assert_eq!(added.is(201).json()["factor"]["name"], "Laptop");
+        let pia = Tokens::of(&sign_in(&server, &mut passkey).await);
         let other = SoftwareAuthenticator::new(ISSUER).create(&begun["public_key"]);
         store(&server, &pia, &begun, other, json!({})).await.is_problem(409, "conflict");
         let begun = begin(&server, &pia).await.is(200).json();
         server.advance(TimeSpan::from_mins(10));
-        let pia = server.login("pia").await;
+        let pia = Tokens::of(&sign_in(&server, &mut passkey).await);
         let late = SoftwareAuthenticator::new(ISSUER).create(&begun["public_key"]);
         let late = store(&server, &pia, &begun, late, json!({})).await;
         assert_eq!(late.is(422).json()["errors"][0]["field"], "challenge");

@@ -119,7 +119,8 @@ async fn a_stale_sign_in_or_one_without_the_code_changes_no_factor() {
                 answer.is_problem(401, "reauthentication_required");
                 let header = answer.header("www-authenticate");
                 assert!(header.contains(r#"error="insufficient_user_authentication""#), "{header}");
-                assert!(header.ends_with(r#"max_age="300""#), "{header}");
+                let wanted = r#"max_age="300", acr_values="urn:signet:acr:mfa""#;
+                assert!(header.ends_with(wanted), "{header}");
             }
         }
         // What is listed can be sent back, and changes nothing.

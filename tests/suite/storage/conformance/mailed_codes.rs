@@ -6,7 +6,7 @@ use signet::domain::mailed_code::{CodePurpose, TRIES};
 use signet::domain::user_email::NewEmail;
 use signet::store::email_owners::{self, EnabledOwner};
 use signet::store::mailed_codes::{self, CodeName, CodeOwner, NewCode};
-use signet::store::{Db, housekeeping, login_limits, users};
+use signet::store::{Db, login_limits, users};
 
 use super::{
     NOW, after, at_once, commit, count, hash, on_both_stores, reader, user, user_id, winners,
@@ -191,9 +191,8 @@ async fn codes_are_resealed_and_removed_when_they_are_old() {
         assert_eq!((&*all[0].2, &*all[1].2), (&b"sealed"[..], &b"again"[..]));
         let end = NOW + CodePurpose::Recover.life();
         let remove = async |before| {
-            let long_before = before - TimeSpan::from_days(30);
-            let work =
-                async |tx: &mut _| housekeeping::mailed_codes(tx, before, long_before, 2).await;
+            let before = [before, before - TimeSpan::from_days(30)];
+            let work = async |tx: &mut _| mailed_codes::remove_expired(tx, before, 2).await;
             commit(&db, work).await
         };
         assert_eq!(remove(end).await, 0, "it ends at the very moment, not before it");
