@@ -1,7 +1,7 @@
 //! An issuer whose private keys the test holds: metadata, keys and feed over HTTP, as Signet serves them.
 //!
-//! Owns what is served and notes what was asked. It can be unplugged, and serve a feed of another time. It issues
-//! nothing: `forge` does.
+//! Owns what is served and notes what was asked. It can be unplugged, serve another key set, and serve a feed of
+//! another time. It issues nothing: `forge` does.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -120,6 +120,17 @@ impl StandIn {
 
     fn state(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
+    }
+
+    /// Serves a key set with these keys, and the one of the feed.
+    pub fn publish(&self, keys: &[&SigningKey]) {
+        let keys: Vec<&SigningKey> = keys.iter().copied().chain([&*self.signer]).collect();
+        self.state().jwks = set(&keys);
+    }
+
+    /// Serves anything as the key set.
+    pub fn publish_value(&self, jwks: Value) {
+        self.state().jwks = jwks;
     }
 
     /// Closes every connection without a response, until it is plugged in again.
