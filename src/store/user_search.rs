@@ -138,7 +138,9 @@ pub async fn must_change(link: &mut impl Link, range: IdRange) -> Result<Vec<Fou
 
 /// Users with failed attempts since `since`, in the order of their ids: of the newest events of each kind, which are found
 /// one kind at a time because the index has them in that order. Their ids come first, which the index holds by itself:
-/// asked for the users at once, PostgreSQL reads and sorts every event of the kind.
+/// asked for the users at once, PostgreSQL reads and sorts every event of the kind. The users of the page are picked before
+/// they are read, each looked up by its id: joined, PostgreSQL may walk through all users until it has met enough of them,
+/// and read the events of each.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -150,18 +152,20 @@ pub async fn lately_failed(
     found(fetch_all!(
         link,
         Row,
-        "SELECT id, login, name, role, roles, groups, claims, email, email_verified_at, \
-         session_epoch + (SELECT generation FROM session_generation WHERE id = 1) AS session_epoch, disabled_at, \
-         created_at, updated_at, must_change_password, login_key, email_key, last_login_at, password_hash, \
-         '' AS word FROM users WHERE id IN ( \
-         SELECT user_id FROM audit_events WHERE id IN ( \
+        "WITH lately AS MATERIALIZED (SELECT DISTINCT user_id FROM audit_events WHERE id IN ( \
          SELECT id FROM (SELECT id FROM audit_events WHERE kind = 'login.failed' \
          AND kind <> 'login.succeeded' AND id >= $1 ORDER BY id DESC LIMIT $2) AS lately_failed \
          UNION ALL SELECT id FROM (SELECT id FROM audit_events WHERE kind = 'login.throttled' \
          AND kind <> 'login.succeeded' AND id >= $1 ORDER BY id DESC LIMIT $2) AS lately_throttled \
          UNION ALL SELECT id FROM (SELECT id FROM audit_events WHERE kind = 'factor.failed' \
-         AND kind <> 'login.succeeded' AND id >= $1 ORDER BY id DESC LIMIT $2) AS lately_missed)) \
-         AND id > $3 AND id < $4 ORDER BY id LIMIT $5",
+         AND kind <> 'login.succeeded' AND id >= $1 ORDER BY id DESC LIMIT $2) AS lately_missed)), \
+         picked AS MATERIALIZED (SELECT user_id FROM lately WHERE user_id > $3 AND user_id < $4 \
+         AND (SELECT found.id FROM users AS found WHERE found.id = lately.user_id) IS NOT NULL \
+         ORDER BY user_id LIMIT $5) \
+         SELECT id, login, name, role, roles, groups, claims, email, email_verified_at, \
+         session_epoch + (SELECT generation FROM session_generation WHERE id = 1) AS session_epoch, disabled_at, \
+         created_at, updated_at, must_change_password, login_key, email_key, last_login_at, password_hash, \
+         '' AS word FROM picked JOIN users ON users.id = picked.user_id ORDER BY id",
         AuditId::earliest(since),
         FAILURES,
         range.after,

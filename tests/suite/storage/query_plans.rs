@@ -4,7 +4,8 @@
 
 use serde_json::Value;
 use signet::store::{Db, migrate};
-use sqlx::{AssertSqlSafe, Row as _, SqlSafeStr as _};
+use sqlx::{AssertSqlSafe, Connection as _, Row as _, SqlSafeStr as _};
+use uuid::Uuid;
 
 use super::statements::{Found, statements};
 use crate::support::{LONG, postgres, require};
@@ -24,14 +25,26 @@ fn watched() -> Vec<Found> {
             || (place.starts_with("activity.rs") && !sql.starts_with("INSERT"))
             || (place.starts_with("audit.rs") && sql.starts_with("SELECT"))
             || (place.starts_with("user_words.rs") && !sql.starts_with("INSERT"))
-            // Those who may be locked are gathered from a bounded number of events, and sorted.
-            || (place.starts_with("user_search.rs") && !sql.contains("lately"))
+            || (place.starts_with("user_search.rs") && !is_of_lately_failed(sql))
             || place.starts_with("audit_query.rs")
             || place.starts_with("login_retention.rs")
     };
     let found: Vec<Found> = all.into_iter().filter(is_watched).collect();
     assert!(found.len() >= 16, "only {} statements were found", found.len());
     found
+}
+
+/// The statement that finds those who may be locked: it gathers the users of a bounded number of events and sorts them,
+/// which no other may.
+fn is_of_lately_failed(sql: &str) -> bool {
+    sql.contains("lately_failed")
+}
+
+fn lately_failed() -> String {
+    let mut found = statements().into_iter().filter(|found| is_of_lately_failed(&found.sql));
+    let sql = found.next().expect("the statement is gone").sql;
+    assert!(found.next().is_none());
+    sql
 }
 
 /// What SQLite says it would do, a line for each table it touches.
@@ -59,6 +72,16 @@ async fn sqlite_scans_and_sorts_nothing() {
         assert!(plan.iter().any(|line| line.starts_with("SEARCH")), "{place}: {plan:?}");
         assert_eq!(sqlite_remarks(&plan), [""; 0], "{place}: {plan:#?}");
     }
+    // Those who may be locked: the newest events of a kind come from the index in their order, and only what was
+    // gathered is read whole.
+    let plan = sqlite_plan(&pool, &lately_failed()).await;
+    let of_kind = "SEARCH audit_events USING COVERING INDEX audit_events_kind (kind=? AND id>?)";
+    assert_eq!(plan.iter().filter(|line| *line == of_kind).count(), 3, "{plan:#?}");
+    let mut scans = plan.iter().filter(|line| line.starts_with("SCAN"));
+    assert!(
+        scans.all(|line| line.starts_with("SCAN lately") || line == "SCAN picked"),
+        "{plan:#?}"
+    );
     // What the test is for.
     for (sql, remark) in [
         ("DELETE FROM sessions WHERE idle_expires_at < 1", "SCAN sessions"),
@@ -134,6 +157,74 @@ async fn postgresql_scans_and_sorts_nothing() {
     let unindexed = "DELETE FROM sessions WHERE idle_expires_at < $1";
     let (plan, remarks) = postgres_remarks(&pool, unindexed).await;
     assert_eq!(remarks, ["Seq Scan sessions"], "{plan:#}");
+}
+
+/// Those who may be locked, of 20,000 users and 50,000 failures of the newest 500 of them: no more events and users are
+/// read than a page looks at, whatever there is.
+#[tokio::test(flavor = "multi_thread")]
+async fn postgresql_reads_a_bounded_number_of_failures() {
+    /// What `store::user_search` reads of each kind.
+    const OF_A_KIND: i64 = 2_000;
+    let Some(url) = postgres::fresh_database().await else {
+        return require::missing("postgres", "asking for the plan of locked users");
+    };
+    let db = Db::postgres(&url, 16, LONG).await.unwrap();
+    migrate::up(&db).await.unwrap();
+    let id = |number: &str| {
+        format!("('0190f5a2-7c1e-7000-8000-' || lpad(to_hex({number}), 12, '0'))::uuid")
+    };
+    postgres::execute(
+        &url,
+        &format!(
+            "INSERT INTO users (id, login, login_key, login_skeleton, name, role, session_epoch, \
+             created_at, updated_at) SELECT {user}, i::text, i::text, i::text, 'x', 'user', 0, 0, 0 \
+             FROM generate_series(0, 19999) AS i; \
+             INSERT INTO audit_events (id, at, kind, via, user_id, request_id, times) SELECT {event}, 0, \
+             CASE i % 2 WHEN 0 THEN 'login.failed' ELSE 'login.succeeded' END, 'http', {of}, '', 1 \
+             FROM generate_series(1, 100000) AS i; \
+             ANALYZE users; ANALYZE audit_events",
+            user = id("i"),
+            event = id("i + 1000000"),
+            of = id("CASE i % 2 WHEN 0 THEN 19999 - i % 1000 ELSE i % 20000 END"),
+        ),
+    )
+    .await;
+    let mut conn = sqlx::PgConnection::connect(&url).await.unwrap();
+    let prepare = AssertSqlSafe(format!("PREPARE watched AS {}", lately_failed()));
+    sqlx::raw_sql(prepare.into_sql_str()).execute(&mut conn).await.unwrap();
+    let generic = "SET plan_cache_mode = force_generic_plan";
+    sqlx::raw_sql(generic).execute(&mut conn).await.unwrap();
+    let (none, all) = (Uuid::nil(), Uuid::max());
+    let explain = format!(
+        "EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) \
+         EXECUTE watched('{none}', {OF_A_KIND}, '{none}', '{all}', 51)"
+    );
+    let rows = sqlx::raw_sql(AssertSqlSafe(explain).into_sql_str());
+    let rows = rows.fetch_all(&mut conn).await.unwrap();
+    let text: String = rows.iter().map(|row| row.get_unchecked::<String, _>(0)).collect();
+    let plan: Value = serde_json::from_str(&text).unwrap();
+    let mut all = Vec::new();
+    nodes(&plan[0]["Plan"], &mut all);
+    assert_eq!(plan[0]["Plan"]["Actual Rows"].as_f64(), Some(51.0), "{plan:#}");
+    let read = |table: &str| -> f64 {
+        let of_table = all.iter().filter(|node| node["Relation Name"] == table);
+        of_table
+            .map(|node| {
+                assert_ne!(node["Node Type"], "Seq Scan", "{plan:#}");
+                let removed = node["Rows Removed by Filter"].as_f64().unwrap_or_default();
+                let rows = node["Actual Rows"].as_f64().unwrap() + removed;
+                rows * node["Actual Loops"].as_f64().unwrap()
+            })
+            .sum()
+    };
+    // The ids of the events with those of another kind between them, and the events for their users.
+    let (events, users) = (read("audit_events"), read("users"));
+    assert!(events > 0.0 && events <= (4 * OF_A_KIND) as f64, "{events} events: {plan:#}");
+    assert!(users > 0.0 && users <= OF_A_KIND as f64, "{users} users: {plan:#}");
+    for sort in all.iter().filter(|node| node["Node Type"] == "Sort") {
+        let sorted = sort["Plans"][0]["Actual Rows"].as_f64().unwrap();
+        assert!(sorted <= OF_A_KIND as f64, "{sorted} rows are sorted: {plan:#}");
+    }
 }
 
 /// A pair that is compared with a cursor is the only lower bound of a scan. Of two, PostgreSQL begins at the pair, and
