@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use signet::base::TimeSpan;
-use signet::jobs::housekeeping::housekeep;
+use signet::jobs::housekeep;
 
 use super::{ID, MCP, PATH, Place, REFUSED, app, document, stays, with};
 use crate::support::document_host::Reply;
