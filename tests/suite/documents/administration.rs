@@ -29,13 +29,13 @@ async fn a_blocked_client_gets_nothing_until_it_is_unblocked() {
         place.admin(Method::POST, &format!("{LIST}/block"), named.clone()).await.is(200);
         stays(&place.sent_by(ID).await, 400, UNKNOWN);
         assert_eq!(error_of(&app.refresh(server, refresh).await, 401), "invalid_client");
-        server.advance(TimeSpan::from_days(2));
-        stays(&place.sent_by(ID).await, 400, UNKNOWN);
-        assert_eq!(place.fetches(), fetched, "nothing is asked about a blocked client");
         // What it had ends for services that verify offline.
         let feed = server.get("/.well-known/revocations").await.is(200).text.clone();
         let feed = Tokens { access: feed, refresh: String::new() }.claims();
         assert!(feed["cut"].to_string().contains(ID), "{feed}");
+        server.advance(TimeSpan::from_days(2));
+        stays(&place.sent_by(ID).await, 400, UNKNOWN);
+        assert_eq!(place.fetches(), fetched, "nothing is asked about a blocked client");
 
         place.admin(Method::POST, &format!("{LIST}/unblock"), named.clone()).await.is(204);
         place
@@ -44,8 +44,9 @@ async fn a_blocked_client_gets_nothing_until_it_is_unblocked() {
             .is_problem(404, "not_found");
         place.sent_by(ID).await.is(200);
         app.refresh(server, refresh).await.is(200);
+        let late = server.administrator("late").await;
         for kind in ["client.disabled", "client.enabled"] {
-            let events = server.events(&place.root, kind).await;
+            let events = server.events(&late, kind).await;
             assert_eq!(events.len(), 1, "{kind}: {events:?}");
             assert!(events[0].to_string().contains(ID), "{events:?}");
         }
@@ -93,12 +94,8 @@ async fn copies_are_listed_and_shown() {
     let query = one.query().unwrap();
     let found = place.admin(Method::GET, &format!("{LIST}?{query}"), json!(null)).await;
     assert_eq!(found.is(200).json()["data"], json!([shown]));
-    let none = place.admin(
-        Method::GET,
-        &format!("{LIST}?client_id=https%3A%2F%2Fa.example%2Fx"),
-        json!(null),
-    );
-    none.await.is_problem(404, "not_found");
+    let none = format!("{LIST}?client_id=https%3A%2F%2Fa.example%2Fx");
+    place.admin(Method::GET, &none, json!(null)).await.is_problem(404, "not_found");
 }
 
 /// The account of the user names the host, and takes the access away.

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use signet::base::TimeSpan;
+use signet::domain::refusal_reason::Reason;
 
 use super::{ID, MCP, PATH, Place, REDIRECT, app, document, stays, with};
 use crate::support::document_host::Reply;
@@ -146,7 +147,7 @@ async fn what_changes_while_the_page_is_open_gives_no_code() {
     // The redirect URI was removed: nothing is sent there.
     later(&with("redirect_uris", json!(["http://127.0.0.1/cb"]))).await;
     let gone = ada.decide(&again, "allow").await;
-    stays(&gone, 400, "is not registered any more");
+    stays(&gone, 400, Reason::ClientGone);
 }
 
 /// The server cannot tell which program of the user's machine answers.

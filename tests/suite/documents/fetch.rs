@@ -198,7 +198,7 @@ async fn only_a_small_json_document_with_status_200_is_read() {
 async fn a_slow_host_is_left_after_the_deadline() {
     let Some(hosts) = hosts("slow hosts").await else { return };
     let short = Deadlines::IN_SERVICE.with_fetch(300);
-    let fetch = |url| fetch_with(&hosts, url, &AddressPolicy::PUBLIC, short);
+    let fetch = async |url| fetch_with(&hosts, url, &AddressPolicy::PUBLIC, short).await;
     // Accepts connections and says nothing.
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     hosts.add_name("silent.client.example", "93.184.216.35");

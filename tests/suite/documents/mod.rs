@@ -11,10 +11,12 @@ mod refused;
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use signet::domain::refusal_reason::Reason;
+use signet::http::ui::Locale;
 
 use crate::support::document_host::{Hosts, Reply};
 use crate::support::relying_party::App;
-use crate::support::server::{Answer, Options, Tokens};
+use crate::support::server::{Answer, Options, PASSWORD, Tokens};
 use crate::support::{Backend, Server, require};
 
 const MCP: &str = "https://mcp.example.com/mcp";
@@ -25,7 +27,6 @@ const REDIRECT: &str = "https://client.example/cb";
 /// A server that lets clients describe themselves, with an API that accepts them, and their hosts.
 struct Place {
     server: Server,
-    root: Tokens,
     hosts: Hosts,
 }
 
@@ -44,16 +45,19 @@ impl Place {
         let options =
             settings.iter().fold(options, |options, (name, value)| options.with(name, value));
         let server = options.start().await;
-        let root = server.administrator("root").await;
+        server.create_administrator("root").await;
         server.register("ada").await;
-        let place = Self { server, root, hosts };
+        let place = Self { server, hosts };
         let api = json!({"identifier": MCP, "scopes": ["tools", "files"], "documents": true});
         place.admin(Method::POST, "/v1/admin/apis", api).await.is(201);
         Some(place)
     }
 
+    /// A call of an administrator who has just logged in: tests let days pass.
     async fn admin(&self, method: Method, path: &str, body: Value) -> Answer {
-        self.server.call_as(method, path, &self.root.access, body).await
+        let login = json!({"login": "root", "password": PASSWORD, "scope": "signet:admin"});
+        let root = Tokens::of(&self.server.post("/v1/login", login).await);
+        self.server.call_as(method, path, &root.access, body).await
     }
 
     /// What the host of the client answers from now on.
@@ -97,14 +101,15 @@ fn with(name: &str, value: Value) -> Value {
     document
 }
 
-/// A page for the user, and nothing sent anywhere.
+/// A page for the user that says why, and nothing sent anywhere.
 #[track_caller]
-fn stays(answer: &Answer, status: u16, text: &str) {
+fn stays(answer: &Answer, status: u16, reason: Reason) {
     assert_eq!(answer.status, status, "{}", answer.text);
     assert_eq!(answer.header("location"), "");
-    assert!(answer.text.contains(text), "{text} in {}", answer.text);
+    let text = Locale::english().t(&format!("refusal.{reason}"));
+    assert!(answer.text.contains(text), "{reason} in {}", answer.text);
 }
 
-const UNKNOWN: &str = "is not registered here";
-const REFUSED: &str = "describes itself at its own address";
-const BUSY: &str = "cannot be loaded at this moment";
+const UNKNOWN: Reason = Reason::ClientUnknown;
+const REFUSED: Reason = Reason::DocumentRefused;
+const BUSY: Reason = Reason::DocumentBusy;
