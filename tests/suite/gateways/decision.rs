@@ -377,7 +377,8 @@ async fn a_question_asks_the_database_once_and_garbage_never() {
         let audience = app.audience(Some(API)).unwrap();
         let requirement = Requirement::default();
         let ask = async |token: &str| {
-            let presented = Presented { token: token.to_owned(), as_bound: false, proof: None };
+            let token = token.to_owned();
+            let presented = Presented { token, as_bound: false, address: None, proof: None };
             let (answer, statements) =
                 counted(check(app, &audience, &requirement, &presented, now)).await;
             let Ok(answer) = answer else { panic!("a fault") };
