@@ -61,9 +61,11 @@ pub(super) fn issue(context: &GrantContext<'_>, outcome: GrantOutcome) -> Result
     }
 }
 
-/// When a token ends in any case: with what the client has authenticated by, if that ends.
+/// When a token ends in any case: with what the client has authenticated by, if that ends. That may be over by as much
+/// as clocks may differ; the token is then good for a second.
 fn until(context: &GrantContext<'_>, not_after: Timestamp) -> Timestamp {
-    context.not_after().map_or(not_after, |until| until.min(not_after))
+    let soon = context.app.claim_time(context.now) + TimeSpan::from_secs(1);
+    context.not_after().map_or(not_after, |until| until.max(soon).min(not_after))
 }
 
 fn unknown_user() -> Fault {

@@ -108,9 +108,7 @@ async fn identify_now(
         let message = "The assertion says which client it is. Leave the client authentication out.";
         return Err(invalid(message).into());
     }
-    if let Some((client, matched)) = only_match(app, assertion, endpoint, now).await?
-        && named.is_none_or(|named| named == client.client_id)
-    {
+    if let Some((client, matched)) = only_match(app, (assertion, endpoint), named, now).await? {
         matched.record(app, &client, origin, now).await?;
         return Ok(AuthenticatedClient::of_workload(client, matched.expires));
     }
@@ -122,8 +120,8 @@ async fn identify_now(
 
 async fn only_match(
     app: &App,
-    assertion: &str,
-    endpoint: &'static str,
+    (assertion, endpoint): (&str, &'static str),
+    named: Option<&str>,
     now: Timestamp,
 ) -> Result<Option<(Arc<Client>, Matched)>, Failure> {
     let Ok(workload) = verify(app, assertion, now).await? else { return Ok(None) };
@@ -142,10 +140,11 @@ async fn only_match(
         }
     }
     match matching.as_slice() {
-        [(client, rule)] => {
+        [(client, rule)] if named.is_none_or(|named| named == client.client_id) => {
             let matched = spend(app, client, workload, rule.clone(), endpoint).await?;
             Ok(matched.map(|matched| (Arc::clone(client), matched)))
         }
+        [_] => Ok(None),
         several => {
             for (client, _) in several {
                 note(app, client, endpoint, Some(&issuer), AMBIGUOUS);

@@ -40,6 +40,10 @@ async fn a_job_gets_the_token_of_its_client_through_both_doors() {
         // A long assertion gives a token of the usual length.
         let long = place.token(json!({"exp": place.server.now().secs() + 3_600}));
         assert_eq!(place.grant(&long, &[]).await.is(200).json()["expires_in"], 900);
+        // One that is over, by less than clocks may differ, gives one that ends at once.
+        let now = place.server.now().secs();
+        let late = place.token(json!({"iat": now - 100, "exp": now - 20}));
+        assert_eq!(place.grant(&late, &[]).await.is(200).json()["expires_in"], 1);
 
         let events = place.server.events(&place.root, "workload.authenticated").await;
         let detail = events[0]["detail"].as_str().unwrap();
@@ -92,8 +96,11 @@ async fn the_grant_needs_exactly_one_client() {
         // On another branch, there is one.
         let other = json!({"ref": "refs/heads/next"});
         assert_eq!(claims(&place.grant(&place.token(other.clone()), &[]).await)["sub"], "second");
-        let named = place.grant(&place.token(other.clone()), &[("client_id", "deploy")]).await;
+        // A name that it does not have is refused, and does not use the token up.
+        let token = place.token(other.clone());
+        let named = place.grant(&token, &[("client_id", "deploy")]).await;
         assert_eq!(error_of(&named, 400), "invalid_grant");
+        assert_eq!(claims(&place.grant(&token, &[]).await)["sub"], "second");
         let path = "/v1/admin/clients/second";
         let body = json!({"grant_types": ["client_credentials"]});
         place.admin(Method::PATCH, path, body).await.is(200);

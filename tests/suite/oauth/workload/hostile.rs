@@ -1,5 +1,7 @@
 //! Tokens that are almost right.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 use signet::crypto::jwt::SigningKey;
 use signet::domain::signing_key::SigningAlg;
@@ -16,13 +18,14 @@ async fn what_is_almost_right_is_refused_with_one_text() {
         let options = Options::on(backend).with("SIGNET_RATE_LIMITS", "off");
         let place = Place::with(options).await;
         let (now, base) = (place.server.now().secs(), place.server.base.clone());
-        let mut texts = Vec::new();
+        let (mut of_grant, mut of_client) = (BTreeSet::new(), BTreeSet::new());
         let mut refused = async |what: &str, token: &str| {
             let by_grant = place.grant(token, &[]).await;
             assert_eq!(error_of(&by_grant, 400), "invalid_grant", "{what}");
             let by_client = place.assert("deploy", token).await;
             assert_eq!(error_of(&by_client, 401), "invalid_client", "{what}");
-            texts.push([by_grant, by_client].map(|answer| answer.string("error_description")));
+            of_grant.insert(by_grant.string("error_description"));
+            of_client.insert(by_client.string("error_description"));
         };
         let other = SigningKey::generate(SigningAlg::Rs256).unwrap().key;
         for (what, change) in [
@@ -84,8 +87,9 @@ async fn what_is_almost_right_is_refused_with_one_text() {
         }
         let own = place.server.administrator("root2").await;
         refused("our own access token", &own.access).await;
-        texts.dedup();
-        assert_eq!(texts.len(), 1, "{texts:#?}");
+        assert_eq!(of_grant.len(), 1, "{of_grant:#?}");
+        // What is no token at all may be an assertion of the client's own, which has a text for that.
+        assert_eq!(of_client.len(), 2, "{of_client:#?}");
         // What was refused was not used up.
         place.grant(&good, &[]).await.is(200);
 

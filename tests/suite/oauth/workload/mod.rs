@@ -109,7 +109,7 @@ impl Place {
 
     /// The answer to the grant: the second door.
     pub async fn grant(&self, token: &str, more: &[(&str, &str)]) -> Answer {
-        let fields = [&[("grant_type", GRANT), ("assertion", token)], more].concat();
+        let fields = [&[("grant_type", GRANT), ("assertion", token)][..], more].concat();
         self.send("/oauth2/token", &fields).await
     }
 

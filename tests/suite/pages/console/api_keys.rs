@@ -18,9 +18,9 @@ async fn keys_of_a_user_are_shown_and_revoked() {
         let admin = server.administrator("second").await;
         let api = json!({"identifier": API, "scopes": ["read"], "key_scopes": ["read"]});
         server.call_as(reqwest::Method::POST, "/v1/admin/apis", &admin.access, api).await.is(201);
-        let ada = server.register("ada").await;
-        let tokens = server.login("ada").await;
-        let page = format!("/admin/users/{ada}");
+        let nora = server.register("nora").await;
+        let tokens = server.login("nora").await;
+        let page = format!("/admin/users/{nora}");
         assert!(!root.get(&page).await.is(200).text.contains("API keys"));
         let body = json!({"name": "Night<b>ly", "audience": API, "scopes": ["read"]});
         let made =
@@ -38,7 +38,7 @@ async fn keys_of_a_user_are_shown_and_revoked() {
         let hugo = with_role(&server, "hugo", Role::Helpdesk).await;
         hugo.get(&format!("{page}/keys/x/revoke")).await.is(404);
         let question = hugo.get(&path).await;
-        let command = format!("signet user key revoke ada {id}");
+        let command = format!("signet user key revoke nora {id}");
         assert!(question.is(200).text.contains(&command), "{}", question.text);
         let done = confirm(&hugo, &path, &[]).await;
         assert!([200, 303].contains(&done.status), "{}", done.text);
