@@ -80,8 +80,7 @@ pub async fn live(app: App, id: SessionId, now: Timestamp) -> Result<(User, Logg
     Ok((user, found.ok_or_else(none)?))
 }
 
-/// Ends the sessions and the sign-ins at Signet's pages that rest on less than `level`, or only counts them. Returns
-/// their number.
+/// Ends, or only counts, the sessions and the sign-ins at Signet's pages that rest on less than `level`.
 ///
 /// After an interruption it may be run again.
 ///

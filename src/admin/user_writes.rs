@@ -44,8 +44,7 @@ pub(super) async fn store_new(
     }
 }
 
-/// Stores a change of a user within a transaction that has locked the administrators and has read the user. Returns the
-/// audit events, except for a change of the address.
+/// Stores a change of a user who was read, with the administrators locked. The audit events, but that of the address.
 ///
 /// # Errors
 /// As [`update`].
@@ -89,8 +88,7 @@ pub(super) async fn store_update(
     Ok(Some((EventKind::UserUpdated, user.role.as_str())))
 }
 
-/// One change of a user with its audit event, within a transaction that has locked the administrators. False if `work`
-/// reports nothing to record.
+/// One change of a user with its audit event, with the administrators locked. False if `work` has nothing to record.
 ///
 /// # Errors
 /// `not_found`; the errors of `work`.

@@ -1,6 +1,4 @@
-//! The sign-in history that users see.
-//!
-//! Owns which audit events are part of it, and for how long.
+//! The sign-in history that users see: which audit events are part of it, and for how long.
 
 use crate::base::id::AuditId;
 use crate::base::{TimeSpan, Timestamp};

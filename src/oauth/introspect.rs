@@ -56,8 +56,7 @@ pub async fn introspect(
     Ok(found.unwrap_or_else(|| json!({ "active": false })))
 }
 
-/// Whether it was issued to this client, or is for an API that it implements. A token that an API itself could have
-/// made is only shown to that API.
+/// Whether it was issued to this client, or is for its API. A token that an API could have made is shown to it alone.
 fn concerns(client: &Client, token: &Source<ActiveToken>) -> bool {
     let issued = matches!(token, Source::Issued(_));
     (issued && token.claims().client_id == client.client_id) || client.is_api(&token.claims().aud)

@@ -1,9 +1,8 @@
 //! Rate limits by network and by user, in the memory of this process.
 //!
-//! Owns one table of buckets for each purpose, and their clock: a monotonic one, so that a change of the wall clock
-//! neither closes nor opens a limit. A request whose client address is unknown is not counted under the address of
-//! a proxy. Limits on writes and on guessed user codes apply to all such requests together; other limits on
-//! failures do not apply to them.
+//! Owns one table of buckets for each purpose, and their monotonic clock, so that a change of the wall clock neither
+//! closes nor opens a limit. A request with an unknown client address is not counted under a proxy's address: limits on
+//! writes and on guessed user codes apply to all such requests together, other limits on failures not at all.
 
 use std::hash::RandomState;
 use std::net::IpAddr;

@@ -1,6 +1,4 @@
-//! The names of the checks and of their failures.
-//!
-//! The texts are stable. `docs/token-codes` has a page for each code, which a test checks.
+//! The names of the checks and of their failures. They are stable; `docs/token-codes` has a page for each code.
 
 use crate::text_enum;
 

@@ -1,7 +1,6 @@
 //! The page between a button and its action: what will happen, to whom, and what cannot be undone.
 //!
-//! Ensures that no such action happens without it, and requires a new sign-in if the last one is older than five
-//! minutes.
+//! No such action happens without it, and without a sign-in of the last five minutes.
 
 use actix_web::HttpResponse;
 use base64::Engine as _;
