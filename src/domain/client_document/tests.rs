@@ -1,3 +1,5 @@
+//! Addresses of documents, what of a document counts, and what is refused.
+
 use serde_json::{Value, json};
 
 use super::*;
@@ -13,7 +15,6 @@ fn url(text: &str) -> DocumentUrl {
     DocumentUrl::parse(text).unwrap_or_else(|| panic!("{text}"))
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "it stands for a check that can fail")]
 fn any_key(key: &Value) -> Result<CheckedKey, KeyError> {
     Ok(CheckedKey { alg: SigningAlg::Es256, identity: key.to_string() })
 }
