@@ -111,7 +111,7 @@ const CLAIMS = [...TEXTS, "exp", "iat"];
 // What a token need not have, and must have in this form if it does.
 const OPTIONAL = {
   auth_time: Number.isInteger,
-  acr: isText,
+  acr: (value) => settings.assurance_levels.includes(value),
   amr: (value) => Array.isArray(value) && value.every(isText),
   cnf: (value) => isText(value.jkt),
 };

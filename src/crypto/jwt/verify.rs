@@ -52,6 +52,11 @@ impl UnverifiedHeader {
         if parts.next().is_some() || payload.is_empty() || signature.is_empty() {
             return None;
         }
+        Self::read_part(header)
+    }
+
+    /// Reads the first segment alone, whatever follows it.
+    pub(super) fn read_part(header: &str) -> Option<Self> {
         serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).ok()?).ok()
     }
 }

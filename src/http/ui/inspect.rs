@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::base::opaque_token;
 use crate::crypto::jwt::MAX_TOKEN;
+use crate::domain::authn::AssuranceLevel;
 use crate::domain::outcome::Refusal;
 use crate::domain::token_diagnosis::{OpaqueKind, TokenCode};
 use crate::http::context::Context;
@@ -55,6 +56,8 @@ struct ScriptSettings<'a> {
     /// Every code with its page in the documentation.
     codes: BTreeMap<&'static str, String>,
     secrets: Vec<SecretPrefix>,
+    /// The values of `acr`.
+    assurance_levels: Vec<&'static str>,
     texts: BTreeMap<&'static str, &'static str>,
 }
 
@@ -80,6 +83,7 @@ impl<'a> InspectPage<'a> {
             max_bytes: MAX_TOKEN,
             codes: TokenCode::ALL.iter().map(|code| (code.as_str(), code.page())).collect(),
             secrets: opaque_token::KINDS.iter().map(secret).collect(),
+            assurance_levels: AssuranceLevel::ALL.iter().map(|level| level.as_str()).collect(),
             texts: frame.locale.texts_of(TEXTS),
         };
         // Texts and numbers always become JSON.

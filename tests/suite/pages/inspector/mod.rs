@@ -40,7 +40,9 @@ async fn the_page_judges_like_the_server_and_sends_no_token() {
     let good = server.login("ada").await;
 
     let maker = Maker::like(&server, &good);
-    let mut all = maker.cases();
+    let login = json!({"login": "ada", "password": PASSWORD, "audience": API});
+    let for_api = Tokens::of(&server.post("/v1/login", login).await);
+    let mut all = maker.cases(&Maker::like(&server, &for_api));
     all.extend(tokens::of_every_algorithm(&server, &root, &api).await);
     let mut broken = 0;
     let mut cases = Vec::new();

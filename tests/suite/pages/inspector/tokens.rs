@@ -76,8 +76,8 @@ impl Maker {
         self.sign(&header.to_string(), self.claims.to_string())
     }
 
-    /// Every token that the page and `signet token why` have to judge alike.
-    pub fn cases(&self) -> Vec<Case> {
+    /// Every token that the page and `signet token why` have to judge alike. `for_api` makes tokens for [`API`].
+    pub fn cases(&self, for_api: &Self) -> Vec<Case> {
         let mut all = Vec::new();
         let mut add = |kind: &str, tokens: Vec<String>| {
             for (n, token) in tokens.into_iter().enumerate() {
@@ -93,14 +93,13 @@ impl Maker {
         add("missing", self.missing_claims());
         add("written", self.written_claims());
         for asked in [API, "https://api.example.com/", "https://api.example.co", "urn:other"] {
-            let token = self.claim("aud", json!(API));
+            let token = for_api.token(&for_api.claims);
             all.push(Case { what: format!("for {asked}"), token, audience: Some(asked) });
         }
-        let list = self.claim("aud", json!([API, "urn:other"]));
+        let list = for_api.claim("aud", json!([API, "urn:other"]));
         all.push(Case { what: "list of audiences".to_owned(), token: list, audience: Some(API) });
         let jwt = with(&self.header, "typ", json!("JWT"));
-        let claims = with(&self.claims, "aud", json!(API)).to_string();
-        let token = self.sign(&jwt.to_string(), claims);
+        let token = for_api.sign(&jwt.to_string(), for_api.claims.to_string());
         all.push(Case { what: "typ JWT for an API".to_owned(), token, audience: Some(API) });
         all
     }
@@ -244,6 +243,8 @@ impl Maker {
             ("auth_time", json!("now")),
             ("amr", json!("pwd")),
             ("acr", json!(2)),
+            ("acr", json!("urn:other")),
+            ("act", json!("x")),
             ("cnf", json!({"jkt": 1})),
             ("cnf", json!("x")),
         ]
