@@ -101,10 +101,10 @@ fn claims(signed: &Signed) -> Checked {
         Form::List => value.is_string(),
         Form::Time => seconds(value).is_some(),
     };
-    let of_client = signed.is_of_client();
+    let has_no_session = signed.is_of_client() || signed.is_of_key();
     let mut wrong: Vec<String> = CLAIMS
         .into_iter()
-        .filter(|(name, _)| !(of_client && *name == "sid"))
+        .filter(|(name, _)| !(has_no_session && *name == "sid"))
         .filter_map(|(name, form)| match (claims.get(name), form) {
             (None, _) => Some(format!("{name} is missing")),
             (Some(value), _) if fits(form, value) => None,

@@ -29,6 +29,8 @@ const NOT_DONE: &[(&str, &str, u16)] = &[
     ("DELETE", "/v1/admin/apis/{id}", 404),
     ("POST", "/v1/admin/clients/{client_id}/keys", 409),
     ("DELETE", "/v1/admin/clients/{client_id}/keys/{key_id}", 404),
+    ("POST", "/v1/admin/client-documents/block", 404),
+    ("POST", "/v1/admin/client-documents/unblock", 404),
     ("POST", "/v1/admin/trusted-issuers", 409),
     ("DELETE", "/v1/admin/trusted-issuers/{name}", 404),
     ("POST", "/v1/admin/keys/{kid}/retire", 404),
@@ -190,6 +192,9 @@ fn request(route: &Route, target: &Target) -> (String, Value) {
         ("POST", "/v1/admin/keys/rotate") => json!({"alg": "ES256"}),
         ("POST", "/v1/admin/sessions/end") => json!({"user_id": target.user}),
         ("POST", "/v1/admin/tokens/why") => json!({"token": "x"}),
+        ("POST", "/v1/admin/client-documents/block" | "/v1/admin/client-documents/unblock") => {
+            json!({"client_id": "https://app.example/nothing"})
+        }
         _ => Value::Null,
     };
     let query = match (route.method, route.path) {

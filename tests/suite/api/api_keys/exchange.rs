@@ -47,7 +47,7 @@ async fn the_key_alone_gives_a_token_for_minutes() {
         let narrowed = place.exchange(&key, &[("scope", "orders:read"), ("resource", API)]).await;
         assert_eq!(narrowed.is(200).json()["scope"], "orders:read");
         let used = place.keys().await[0]["last_used_at"].as_str().unwrap().to_owned();
-        assert!(used.ends_with(":00:00Z"), "{used}");
+        assert!(used.ends_with(":00:00.000Z"), "{used}");
         let events = place.server.events(&place.root, "api_key.exchanged").await;
         assert_eq!((&events[0]["detail"], &events[0]["times"]), (&json!(id), &json!(2)));
         // Good where it is shown to Signet, and for its API alone.
