@@ -4,6 +4,7 @@ mod account_secrets;
 pub mod architecture;
 mod deploy;
 mod interop;
+mod named_tests;
 mod numbers;
 mod openapi;
 mod permissions;
