@@ -335,9 +335,14 @@ async fn a_client_begins_with_the_sign_up_page() {
         let root = closed.administrator("root").await;
         let client = App::register(&closed, &root, json!({"type": "spa", "name": "Shop"})).await;
         let metadata = closed.get("/.well-known/openid-configuration").await.json();
-        assert!(!metadata["prompt_values_supported"].as_array().unwrap().contains(&json!("create")));
+        assert!(
+            !metadata["prompt_values_supported"].as_array().unwrap().contains(&json!("create"))
+        );
         let refused = Person::new(&closed, "bob").get(&client.url(&[("prompt", "create")])).await;
-        assert!(refused.is(303).header("location").contains("error=invalid_request"), "{refused:?}");
+        assert!(
+            refused.is(303).header("location").contains("error=invalid_request"),
+            "{refused:?}"
+        );
     })
     .await;
 }
