@@ -2,7 +2,8 @@
 // with axe-core, and watches for anything that the policy blocks or any request that leaves.
 //
 // Usage: node console.mjs ORIGIN PORT LOGIN PASSWORD PAGES_JSON [SCREENSHOT_FOLDER]
-// PAGES_JSON is a list of {name, path}. The host of ORIGIN is looked for at PORT of this machine. With a folder there is
+// PAGES_JSON has `pages`, a list of {name, path}, of which one without a name has no picture, and
+// `forms`, a list of {path, status, text}: what answers the form, and a selector of what is shown then. The host of ORIGIN is looked for at PORT of this machine. With a folder there is
 // a picture of each page, light and 1280 pixels wide, and of the overview also dark.
 import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -10,7 +11,7 @@ import { launch, patience, watch } from "./chromium.mjs";
 import { smaller } from "./png.mjs";
 
 const [origin, port, login, password, json, folder] = process.argv.slice(2);
-const pages = JSON.parse(json);
+const { pages, forms } = JSON.parse(json);
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const { hostname } = new URL(origin);
 
@@ -40,29 +41,54 @@ await page.fill("input[name=login]", login);
 await page.fill("input[name=password]", password);
 await Promise.all([page.waitForNavigation(), page.press("input[name=password]", "Enter")]);
 
+async function look() {
+  const excess = await page.evaluate(
+    () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+  );
+  if (excess > 0) problems.push(`${at}: ${excess} px too wide`);
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() => window.axe.run());
+  for (const { id, nodes } of violations) {
+    problems.push(`${at}: axe ${id}: ${nodes[0].html} ${nodes[0].failureSummary}`);
+  }
+}
+
+const wide = { width: 1280, colorScheme: "light" };
+const narrow = { width: 320, colorScheme: "dark" };
+const ways = [wide, { ...wide, colorScheme: "dark" }, { ...narrow, colorScheme: "light" }, narrow];
+
 for (const { name, path } of pages) {
-  for (const width of [1280, 320]) {
+  // Those without a name are told apart by their size and their colours at once.
+  for (const { width, colorScheme } of name ? ways : [wide, narrow]) {
     // The charts of the overview are further down than one screen.
     await page.setViewportSize({ width, height: name === "overview" ? 1240 : 860 });
-    for (const colorScheme of ["light", "dark"]) {
-      at = `${name} ${colorScheme} ${width}`;
-      await page.emulateMedia({ colorScheme });
-      await page.goto(`${origin}${path}`);
-      const excess = await page.evaluate(
-        () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
-      );
-      if (excess > 0) problems.push(`${at}: ${excess} px too wide`);
-      await page.evaluate(axe);
-      const { violations } = await page.evaluate(() => window.axe.run());
-      for (const { id, nodes } of violations) {
-        problems.push(`${at}: axe ${id}: ${nodes[0].html} ${nodes[0].failureSummary}`);
-      }
-      const isKept = width === 1280 && (colorScheme === "light" || name === "overview");
-      if (folder && isKept) {
-        const dark = colorScheme === "dark" ? "-dark" : "";
-        writeFileSync(`${folder}/console-${name}${dark}.png`, smaller(await page.screenshot()));
-      }
+    at = `${name || path} ${colorScheme} ${width}`;
+    await page.emulateMedia({ colorScheme });
+    const answer = await page.goto(`${origin}${path}`);
+    if (answer.status() !== 200) problems.push(`${at}: ${answer.status()}`);
+    await look();
+    const isKept = name && width === 1280 && (colorScheme === "light" || name === "overview");
+    if (folder && isKept) {
+      const dark = colorScheme === "dark" ? "-dark" : "";
+      writeFileSync(`${folder}/console-${name}${dark}.png`, smaller(await page.screenshot()));
     }
+  }
+}
+
+// What comes of a form that is sent as it is.
+for (const { path, status, text } of forms) {
+  for (const { width, colorScheme } of [wide, narrow]) {
+    await page.setViewportSize({ width, height: 860 });
+    at = `${path}, sent, ${colorScheme} ${width}`;
+    await page.emulateMedia({ colorScheme });
+    await page.goto(`${origin}${path}`);
+    const [answer] = await Promise.all([
+      page.waitForNavigation(),
+      page.evaluate(() => document.querySelector("main form[method=post]").submit()),
+    ]);
+    if (answer.status() !== status) problems.push(`${at}: ${answer.status()}`);
+    if ((await page.locator(`main ${text}`).count()) === 0) problems.push(`${at}: no ${text}`);
+    await look();
   }
 }
 await browser.close();

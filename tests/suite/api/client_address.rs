@@ -1,10 +1,12 @@
 //! The address of the client behind trusted proxies: which header counts, and what happens without one.
 
 use reqwest::Method;
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use signet::domain::rate_limit::RateLimit;
 use signet::metrics::ResultLabel;
 
+use crate::support::process::Launch;
 use crate::support::server::{Answer, Options, PASSWORD};
 use crate::support::{Backend, Server};
 
@@ -147,4 +149,26 @@ async fn writes_of_unknown_clients_are_bounded_together() {
         server.post("/v1/register", json!({"login": login, "password": PASSWORD})).await.status
     };
     assert_eq!([register("ada").await, register("bob").await], [201, 429]);
+}
+
+/// A finding about a proxy is one line of the log, however many requests have it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_finding_about_a_proxy_is_one_line_of_the_log() {
+    let launch = Launch::new().with("SIGNET_TRUSTED_PROXIES", "127.0.0.0/8,::1");
+    let mut server = launch.start().await;
+    let caller = server.caller();
+    for (one, other) in [("192.0.2.1", "192.0.2.2"), ("192.0.2.3", "192.0.2.4")] {
+        let request = caller.client.get(format!("{}/.well-known/jwks.json", caller.base));
+        let request = request.header("x-forwarded-for", one);
+        let request = request.header("forwarded", format!("for={other}"));
+        caller.try_send(request).await.unwrap().is(200);
+    }
+    server.signal(Signal::TERM);
+    server.ended().await;
+    let log = server.all_of_log();
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let told: Vec<Value> = lines.filter(|line| line["event"] == "proxy_header").collect();
+    assert_eq!(told.len(), 1, "{log}");
+    assert_eq!((&told[0]["finding"], &told[0]["level"]), (&json!("disagree"), &json!("WARN")));
+    assert!(told[0]["message"].as_str().unwrap().contains("SIGNET_PROXY_HEADER"), "{log}");
 }

@@ -1,10 +1,15 @@
 //! What the audit trail keeps of attempts to sign in that failed, and what it must not keep.
 
+use std::net::{IpAddr, Ipv6Addr};
+
 use reqwest::Method;
 use serde_json::{Value, json};
 use signet::base::TimeSpan;
+use signet::crypto::password::{Lane, Requester, Slot};
+use signet::domain::failure_reason::FailureReason;
 use signet::fetch_all;
 
+use crate::support::postgres::everything_in;
 use crate::support::server::{Answer, Options, PASSWORD, Tokens};
 use crate::support::{Backend, Server, on_both};
 
@@ -105,13 +110,22 @@ async fn what_was_typed_as_a_login_is_not_stored() {
             assert!(!row.to_lowercase().contains("8zq6"), "{row}");
         }
         drop(link);
-        if server.app.db.is_sqlite() {
-            server.app.db.checkpoint().await.unwrap();
-            for file in ["signet.db", "signet.db-wal"] {
-                let bytes = std::fs::read(server.dir.path().join("data").join(file)).unwrap_or_default();
-                let found = bytes.windows(4).any(|four| four.eq_ignore_ascii_case(b"8zq6"));
-                assert!(!found, "{file}");
+        let everything = match &server.database_url {
+            Some(url) => everything_in(url).await,
+            None => {
+                server.app.db.checkpoint().await.unwrap();
+                ["signet.db", "signet.db-wal"].map(|file| {
+                    std::fs::read(server.dir.path().join("data").join(file)).unwrap_or_default()
+                }).concat()
             }
+        };
+        // Longer than any text by chance.
+        let has = |text: &[u8]| {
+            everything.windows(text.len()).any(|bytes| bytes.eq_ignore_ascii_case(text))
+        };
+        assert!(has(b"login.throttled"));
+        for typed in [&b"horse-8zq6"[..], b"horse 8zq6"] {
+            assert!(!has(typed), "{}", String::from_utf8_lossy(typed));
         }
     })
     .await;
@@ -208,6 +222,65 @@ async fn attempts_turned_away_by_overload_are_recorded() {
         let event = &shed[0];
         assert_eq!((&event["reason"], &event["times"]), (&json!("late"), &json!(2)));
         assert_eq!((&event["address"], &event["user_id"]), (&json!("192.0.2.9"), &Value::Null));
+    })
+    .await;
+}
+
+/// Takes places for password hashes until there is none for the next of these addresses; why.
+fn fill(server: &Server, slots: &mut Vec<Slot>, address: impl Fn(u32) -> IpAddr) -> FailureReason {
+    loop {
+        let who = Requester::Address(address(u32::try_from(slots.len()).unwrap()));
+        match server.app.try_hash_slot(Lane::Stranger, who) {
+            Ok(slot) => slots.push(slot),
+            Err((reason, _)) => return reason,
+        }
+    }
+}
+
+/// Whether every place is taken, the network has its share of them, or the wait would be too long, is the reason of the
+/// event.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_reason_of_an_overload_is_recorded() {
+    on_both("shed: reasons", async |backend| {
+        // Hashes that take no time, or so much that fewer than the places there are fill the wait.
+        let quick = [("SIGNET_HASH_MAX_WAIT", "60s")];
+        let slow = [
+            ("SIGNET_HASH_WORKERS", "1"),
+            ("SIGNET_HASH_MAX_WAIT", "20s"),
+            ("SIGNET_ARGON2_MEMORY_KIB", "65536"),
+            ("SIGNET_ARGON2_ITERATIONS", "2"),
+        ];
+        let busy = "192.0.2.9";
+        let one = |_: u32| -> IpAddr { busy.parse().unwrap() };
+        // Each in a network far from the others.
+        let many =
+            |number: u32| IpAddr::from(Ipv6Addr::from(u128::from(0x2000_0000 + number) << 96));
+        for (settings, is_one, reason) in [
+            (&quick[..], false, FailureReason::QueueFull),
+            (&quick, true, FailureReason::NetworkShare),
+            (&slow, false, FailureReason::TooLong),
+        ] {
+            let options = Options::on(backend).with("SIGNET_TRUSTED_PROXIES", "127.0.0.1/32");
+            let options =
+                settings.iter().fold(options, |options, (name, value)| options.with(name, value));
+            let server = options.start().await;
+            let root = server.administrator("root").await;
+            let mut slots = Vec::new();
+            let found = match is_one {
+                true => fill(&server, &mut slots, one),
+                false => fill(&server, &mut slots, many),
+            };
+            assert_eq!(found, reason);
+            let answer = login_from(&server, busy, "ada", PASSWORD).await;
+            answer.is_problem(503, "unavailable");
+            drop(slots);
+            let shed = events(&server, &root, "login.shed").await;
+            assert_eq!(shed.len(), 1, "{reason}: {shed:#?}");
+            assert_eq!(
+                (&shed[0]["reason"], &shed[0]["address"], &shed[0]["user_id"]),
+                (&json!(reason), &json!(busy), &Value::Null)
+            );
+        }
     })
     .await;
 }

@@ -1,7 +1,7 @@
 //! Whether the time of a refusal tells who exists. Run by hand on a quiet machine:
 //! `SIGNET_TEST_TIMING=1 cargo test --test suite -- login_timing --nocapture`
 //!
-//! Not part of the ordinary run: a machine that does other things would decide its outcome.
+//! Not part of the ordinary run: a machine that does other things would decide its outcome. `.ci/full` runs it.
 
 use std::time::Instant;
 
@@ -9,7 +9,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::support::server::{Options, PASSWORD};
-use crate::support::{Backend, Server, require};
+use crate::support::{Backend, Server, on_both, require};
 
 const SAMPLES: usize = 400;
 
@@ -18,7 +18,11 @@ async fn refusals_take_the_same_time() {
     if require::variable("SIGNET_TEST_TIMING").is_none() {
         return;
     }
-    let options = Options::on(Backend::Sqlite).with("SIGNET_ARGON2_MEMORY_KIB", "19456");
+    on_both("the time of refusals", judge).await;
+}
+
+async fn judge(backend: Backend) {
+    let options = Options::on(backend).with("SIGNET_ARGON2_MEMORY_KIB", "19456");
     let server = options.with("SIGNET_ARGON2_ITERATIONS", "2").start().await;
     let ada = server.register("ada").await;
     let bob = server.register("bob").await;

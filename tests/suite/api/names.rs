@@ -3,7 +3,9 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Backend, Server};
+use crate::support::second_factors::Authenticator;
+use crate::support::server::PASSWORD;
+use crate::support::{Server, on_both};
 
 const UNREADABLE: &[&str] = &[
     "",
@@ -35,37 +37,73 @@ const READABLE: &[&str] = &[
 
 #[tokio::test(flavor = "multi_thread")]
 async fn unreadable_names_are_refused_wherever_one_is_written() {
-    let server = Server::start(Backend::Sqlite).await;
-    let root = server.administrator("root").await;
-    let id = root.claims()["sub"].as_str().unwrap().to_owned();
-    let user = format!("/v1/admin/users/{id}");
-    let client = |id: &str, name: &str| {
-        json!({"client_id": id, "name": name, "type": "web",
+    on_both("unreadable names", async |backend| {
+        let server = Server::start(backend).await;
+        let root = server.administrator("root").await;
+        let id = root.claims()["sub"].as_str().unwrap().to_owned();
+        let user = format!("/v1/admin/users/{id}");
+        let client = |id: &str, name: &str| {
+            json!({"client_id": id, "name": name, "type": "web",
             "redirect_uris": ["https://app.example.com/cb"]})
-    };
-    let call = async |method: Method, path: &str, body: Value| {
-        server.call_as(method, path, &root.access, body).await
-    };
-    call(Method::POST, "/v1/admin/clients", client("shop", "Shop")).await.is(201);
-    for (number, name) in UNREADABLE.iter().chain(READABLE).enumerate() {
-        let good = READABLE.contains(name);
-        let new = json!({"login": format!("user{number}"), "name": name, "password": null});
-        for (method, path, member, body) in [
-            (Method::POST, "/v1/admin/users", "name", new),
-            (Method::PATCH, &*user, "name", json!({ "name": name })),
-            (Method::PATCH, &*user, "roles", json!({ "roles": [name] })),
-            (Method::PATCH, &*user, "groups", json!({ "groups": ["sales", name] })),
-            (Method::PATCH, "/v1/me", "name", json!({ "name": name })),
-            (Method::POST, "/v1/admin/clients", "name", client(&format!("c{number}"), name)),
-            (Method::PATCH, "/v1/admin/clients/shop", "name", json!({ "name": name })),
-        ] {
-            let answer = call(method, path, body).await;
-            if good {
-                assert!(answer.status < 300, "{path} {name:?}: {}", answer.text);
-            } else {
-                let problem = answer.is_problem(422, "validation_failed").json();
-                assert_eq!(problem["errors"][0]["field"], member, "{path} {name:?}");
+        };
+        let call = async |method: Method, path: &str, body: Value| {
+            server.call_as(method, path, &root.access, body).await
+        };
+        call(Method::POST, "/v1/admin/clients", client("shop", "Shop")).await.is(201);
+        let bot = json!({"client_id": "bot", "name": "Bot", "type": "service",
+        "admin_scopes": ["signet:users"]});
+        call(Method::POST, "/v1/admin/clients", bot).await.is(201);
+        let api = json!({"identifier": "https://api.example.com", "scopes": ["read"]});
+        call(Method::POST, "/v1/admin/apis", api).await.is(201);
+        let api = "/v1/admin/apis/https%3A%2F%2Fapi.example.com";
+        server.register("ada").await;
+        let ada = server.login("ada").await;
+        let phone = Authenticator::enrol(&server, &ada).await;
+        let ada = phone.log_in(&server, "ada").await;
+        let factor = format!("/v1/factors/{}", phone.factor);
+        for (number, name) in UNREADABLE.iter().chain(READABLE).enumerate() {
+            let good = READABLE.contains(name);
+            let new = json!({"login": format!("user{number}"), "name": name, "password": null});
+            for (method, path, member, body) in [
+                (Method::POST, "/v1/admin/users", "name", new),
+                (Method::PATCH, &*user, "name", json!({ "name": name })),
+                (Method::PATCH, &*user, "roles", json!({ "roles": [name] })),
+                (Method::PATCH, &*user, "groups", json!({ "groups": ["sales", name] })),
+                (Method::PATCH, "/v1/me", "name", json!({ "name": name })),
+                (Method::POST, "/v1/admin/clients", "name", client(&format!("c{number}"), name)),
+                (Method::PATCH, "/v1/admin/clients/shop", "name", json!({ "name": name })),
+                (
+                    Method::POST,
+                    "/v1/admin/clients/bot/keys",
+                    "name",
+                    json!({"name": name, "scopes": ["signet:users"], "expires_in": 86_400}),
+                ),
+                (
+                    Method::PATCH,
+                    api,
+                    "scope_descriptions",
+                    json!({"scope_descriptions": {"read": name}}),
+                ),
+                (
+                    Method::POST,
+                    "/v1/register",
+                    "name",
+                    json!({"login": format!("own{number}"), "password": PASSWORD, "name": name}),
+                ),
+                (Method::PATCH, &*factor, "name", json!({ "name": name })),
+            ] {
+                let answer = match path == factor {
+                    true => server.call_as(method, path, &ada.access, body).await,
+                    false => call(method, path, body).await,
+                };
+                if good {
+                    assert!(answer.status < 300, "{path} {name:?}: {}", answer.text);
+                } else {
+                    let problem = answer.is_problem(422, "validation_failed").json();
+                    assert_eq!(problem["errors"][0]["field"], member, "{path} {name:?}");
+                }
             }
         }
-    }
+    })
+    .await;
 }

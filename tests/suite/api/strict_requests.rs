@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use signet::http::openapi::document;
 
 use crate::support::server::Answer;
-use crate::support::{Backend, Server, raw_status};
+use crate::support::{Backend, Server, on_both, raw_status};
 
 /// One operation below `/v1`, with the variables of its path filled in.
 struct Described {
@@ -71,78 +71,93 @@ fn about(answer: &Answer, field: &str) -> (String, String) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_operation_refuses_unknown_members_and_unknown_or_repeated_parameters() {
-    let server = Server::start(Backend::Sqlite).await;
-    let root = server.administrator("root").await;
-    let id = root.claims()["sub"].as_str().unwrap().to_owned();
-    let audit = server.get_as("/v1/admin/audit", &root.access).await.is(200).json();
-    for Described { method, path, query, members, is_json } in operations(&id) {
-        let call = async |path: &str, body: Value| {
-            server.call_as(method.clone(), path, &root.access, body).await
-        };
-        let unknown = call(&format!("{path}?no_such_parameter=1"), Value::Null).await;
-        let (code, said) = about(&unknown, "no_such_parameter");
-        assert_eq!(code, "unknown_name", "{method} {path}");
-        for known in &query {
-            assert!(said.contains(known.as_str()), "{method} {path}: {said}");
+    on_both("strict requests: names", async |backend| {
+        let server = Server::start(backend).await;
+        let root = server.administrator("root").await;
+        let id = root.claims()["sub"].as_str().unwrap().to_owned();
+        let audit = server.get_as("/v1/admin/audit", &root.access).await.is(200).json();
+        for Described { method, path, query, members, is_json } in operations(&id) {
+            let call = async |path: &str, body: Value| {
+                server.call_as(method.clone(), path, &root.access, body).await
+            };
+            let unknown = call(&format!("{path}?no_such_parameter=1"), Value::Null).await;
+            let (code, said) = about(&unknown, "no_such_parameter");
+            assert_eq!(code, "unknown_name", "{method} {path}");
+            for known in &query {
+                assert!(said.contains(known.as_str()), "{method} {path}: {said}");
+            }
+            for name in query.iter().map(String::as_str).chain(["no_such_parameter"]) {
+                let twice = call(&format!("{path}?{name}=1&{name}=2"), Value::Null).await;
+                about(&twice, name);
+            }
+            for known in &query {
+                let misspelt = call(&format!("{path}?{known}x=1"), Value::Null).await;
+                let (_, said) = about(&misspelt, &format!("{known}x"));
+                assert!(said.contains(&format!("Did you mean \"{known}\"?")), "{said}");
+                let twice = call(&format!("{path}?{known}=1&{known}=1"), Value::Null).await;
+                assert_eq!(about(&twice, known).0, "repeated_name", "{method} {path}");
+            }
+            if !is_json {
+                continue;
+            }
+            let unknown = call(&path, json!({"no_such_member": 1})).await;
+            assert_eq!(about(&unknown, "no_such_member").0, "unknown_name", "{method} {path}");
+            for known in &members {
+                let misspelt = format!("{known}x");
+                let answer =
+                    call(&path, Value::Object(Map::from_iter([(misspelt.clone(), json!(1))])))
+                        .await;
+                let (_, said) = about(&answer, &misspelt);
+                assert!(said.contains("Did you mean") || said.contains("Accepted are"), "{said}");
+            }
         }
-        for name in query.iter().map(String::as_str).chain(["no_such_parameter"]) {
-            let twice = call(&format!("{path}?{name}=1&{name}=2"), Value::Null).await;
-            about(&twice, name);
-        }
-        for known in &query {
-            let misspelt = call(&format!("{path}?{known}x=1"), Value::Null).await;
-            let (_, said) = about(&misspelt, &format!("{known}x"));
-            assert!(said.contains(&format!("Did you mean \"{known}\"?")), "{said}");
-            let twice = call(&format!("{path}?{known}=1&{known}=1"), Value::Null).await;
-            assert_eq!(about(&twice, known).0, "repeated_name", "{method} {path}");
-        }
-        if !is_json {
-            continue;
-        }
-        let unknown = call(&path, json!({"no_such_member": 1})).await;
-        assert_eq!(about(&unknown, "no_such_member").0, "unknown_name", "{method} {path}");
-        for known in &members {
-            let misspelt = format!("{known}x");
-            let answer =
-                call(&path, Value::Object(Map::from_iter([(misspelt.clone(), json!(1))]))).await;
-            let (_, said) = about(&answer, &misspelt);
-            assert!(said.contains("Did you mean") || said.contains("Accepted are"), "{said}");
-        }
-    }
-    // Nothing was done by any of them, and the session goes on.
-    assert_eq!(server.get_as("/v1/admin/audit", &root.access).await.is(200).json(), audit);
+        // Nothing was done by any of them, and the session goes on.
+        assert_eq!(server.get_as("/v1/admin/audit", &root.access).await.is(200).json(), audit);
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn members_that_are_there_twice_are_refused_and_all_faults_are_in_one_answer() {
-    let server = Server::start(Backend::Sqlite).await;
-    let root = server.administrator("root").await;
-    let send = async |path: &str, body: &str| {
-        let request = server.request(Method::POST, path).bearer_auth(&root.access);
-        server.send(request.header("content-type", "application/json").body(body.to_owned())).await
-    };
-    let twice = send("/v1/admin/users", r#"{"login":"eve","role":"user","role":"admin"}"#).await;
-    assert_eq!(about(&twice, "role").0, "repeated_name");
-    let several = send("/v1/admin/users", r#"{"rol":"admin","name":5,"Login":"eve"}"#).await;
-    for (field, code) in [
-        ("login", "missing"),
-        ("name", "wrong_type"),
-        ("rol", "unknown_name"),
-        ("Login", "unknown_name"),
-    ] {
-        assert_eq!(about(&several, field).0, code);
-    }
-    // However many there are: the answer is small, and comparing them costs little.
-    let many: Vec<String> = (0..6_000).map(|n| format!("\"m{n}\":1")).collect();
-    let answer = send("/v1/login", &format!("{{{}}}", many.join(","))).await;
-    assert!(answer.is_problem(422, "validation_failed").text.len() < 8 * 1024, "{}", answer.text);
-    let users = server.get_as("/v1/admin/users", &root.access).await.json();
-    assert_eq!(users["data"].as_array().unwrap().len(), 1);
-    // A filter that does not exist is not answered as if it had been applied.
-    let filtered = server.get_as("/v1/admin/users?logon=bob", &root.access).await;
-    assert_eq!(about(&filtered, "logon").0, "unknown_name");
-    let head = server.request(Method::HEAD, "/v1/admin/users?logon=bob").bearer_auth(&root.access);
-    assert_eq!(server.send(head).await.status, 422);
+    on_both("strict requests: faults", async |backend| {
+        let server = Server::start(backend).await;
+        let root = server.administrator("root").await;
+        let send = async |path: &str, body: &str| {
+            let request = server.request(Method::POST, path).bearer_auth(&root.access);
+            server
+                .send(request.header("content-type", "application/json").body(body.to_owned()))
+                .await
+        };
+        let twice =
+            send("/v1/admin/users", r#"{"login":"eve","role":"user","role":"admin"}"#).await;
+        assert_eq!(about(&twice, "role").0, "repeated_name");
+        let several = send("/v1/admin/users", r#"{"rol":"admin","name":5,"Login":"eve"}"#).await;
+        for (field, code) in [
+            ("login", "missing"),
+            ("name", "wrong_type"),
+            ("rol", "unknown_name"),
+            ("Login", "unknown_name"),
+        ] {
+            assert_eq!(about(&several, field).0, code);
+        }
+        // However many there are: the answer is small, and comparing them costs little.
+        let many: Vec<String> = (0..6_000).map(|n| format!("\"m{n}\":1")).collect();
+        let answer = send("/v1/login", &format!("{{{}}}", many.join(","))).await;
+        assert!(
+            answer.is_problem(422, "validation_failed").text.len() < 8 * 1024,
+            "{}",
+            answer.text
+        );
+        let users = server.get_as("/v1/admin/users", &root.access).await.json();
+        assert_eq!(users["data"].as_array().unwrap().len(), 1);
+        // A filter that does not exist is not answered as if it had been applied.
+        let filtered = server.get_as("/v1/admin/users?logon=bob", &root.access).await;
+        assert_eq!(about(&filtered, "logon").0, "unknown_name");
+        let head =
+            server.request(Method::HEAD, "/v1/admin/users?logon=bob").bearer_auth(&root.access);
+        assert_eq!(server.send(head).await.status, 422);
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,6 +11,8 @@ use crate::support::server::{Answer, Options, PASSWORD, Tokens};
 use crate::support::{Backend, Server, on_both};
 
 const ADA: &str = "ada@example.org";
+/// How long an account is locked to a network that has failed too often.
+const LOCKED_FOR: TimeSpan = TimeSpan::from_mins(15);
 const OFFICE: &str = "192.0.2.9";
 
 async fn limited(backend: Backend) -> Server {
@@ -189,6 +191,8 @@ async fn the_report_names_each_cause() {
         let lock = &report["locks"][0];
         assert_eq!((&lock["network"], &lock["locked"]), (&json!(OFFICE), &json!(true)));
         assert_eq!(lock["tries"], 20);
+        let until = server.now() + LOCKED_FOR;
+        assert_eq!(lock["until"], json!(until.rfc3339()));
 
         // Five networks with twenty failures each close the account to every network that it does not know.
         let closed = server.register("closed").await;
@@ -207,6 +211,13 @@ async fn the_report_names_each_cause() {
 
         let by_login = server.get_as("/v1/admin/users/why?login=LOCKED", &root.access).await;
         assert_eq!(by_login.is(200).json()["account"]["user"]["id"], json!(locked));
+
+        server.advance(LOCKED_FOR);
+        let body = json!({"login": "root", "password": PASSWORD, "scope": "signet:admin"});
+        let root = Tokens::of(&server.post("/v1/login", body).await);
+        let (report, codes) = why(&server, &root, &locked).await;
+        assert!(!codes.contains(&"locked_from_network".to_owned()), "it has ended: {report:#}");
+        login_from(&server, OFFICE, "locked", PASSWORD).await.is(200);
     })
     .await;
 }

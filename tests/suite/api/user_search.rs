@@ -167,15 +167,16 @@ async fn pages_neither_repeat_nor_lose_users() {
     on_both("pages", async |backend| {
         let server = Server::start(backend).await;
         let root = server.administrator("root").await;
-        let mut goes = Vec::new();
-        for number in 0..30 {
-            let body = json!({"login": format!("kim{number:02}"), "name": "Kim Kimber Kimono"});
-            let id = create(&server, &root, body).await;
-            if number % 5 == 0 {
-                goes.push(id);
+        for (round, query) in ["q=kim&limit=4", "limit=4"].into_iter().enumerate() {
+            let login = |number: usize| format!("kim{round}{number:02}");
+            let mut goes = Vec::new();
+            for number in 0..30 {
+                let body = json!({"login": login(number), "name": "Kim Kimber Kimono"});
+                let id = create(&server, &root, body).await;
+                if number % 5 == 0 {
+                    goes.push(id);
+                }
             }
-        }
-        for query in ["q=kim&limit=4", "limit=4"] {
             let (mut seen, mut after) = (Vec::new(), String::new());
             loop {
                 let page = list(&server, &root, &format!("{query}{after}")).await.is(200).json();
@@ -185,7 +186,8 @@ async fn pages_neither_repeat_nor_lose_users() {
                 if let Some(id) = goes.pop() {
                     let path = format!("/v1/admin/users/{id}");
                     server.call_as(Method::DELETE, &path, &root.access, Value::Null).await.is(204);
-                    let body = json!({"login": format!("akim{}", goes.len()), "name": "Kim"});
+                    let body =
+                        json!({"login": format!("akim{round}{}", goes.len()), "name": "Kim"});
                     create(&server, &root, body).await;
                 }
                 match page["next"].as_str() {
@@ -193,12 +195,13 @@ async fn pages_neither_repeat_nor_lose_users() {
                     None => break,
                 }
             }
+            assert!(goes.is_empty(), "{query}: nobody left during the last pages");
             let mut once = seen.clone();
             once.sort();
             once.dedup();
             assert_eq!(once.len(), seen.len(), "{query}: {seen:?}");
             for number in (0..30).filter(|number| number % 5 != 0) {
-                let login = format!("kim{number:02}");
+                let login = login(number);
                 assert!(seen.contains(&login), "{query}: {login} in {seen:?}");
             }
         }

@@ -92,6 +92,30 @@ async fn administrators_write_without_a_limit_and_are_audited() {
     .await;
 }
 
+/// A service client that administers writes as much as it needs to, in place of no user.
+#[tokio::test(flavor = "multi_thread")]
+async fn service_clients_write_without_a_limit() {
+    on_both("write limit: service clients", async |backend| {
+        let server = limited(backend).await;
+        let root = server.administrator("root").await;
+        let ada = server.register("ada").await;
+        let client = json!({"type": "service", "admin_scopes": ["signet:users"]});
+        let app = App::register(&server, &root, client).await;
+        let fields = [("grant_type", "client_credentials"), ("scope", "signet:users")];
+        let access = app.call(&server, "/oauth2/token", &fields).await;
+        let access = access.is(200).string("access_token");
+        let before = audited(&server).await;
+        let writes = i64::from(RateLimit::AuthenticatedWrite.bucket().burst) + 10;
+        for number in 0..writes {
+            let body = json!({"name": format!("a{number}")});
+            let path = format!("/v1/admin/users/{ada}");
+            server.call_as(Method::PATCH, &path, &access, body).await.is(200);
+        }
+        assert_eq!(audited(&server).await, before + writes);
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_account_page_has_the_same_limit() {
     let server = limited(Backend::Sqlite).await;

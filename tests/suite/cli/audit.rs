@@ -54,6 +54,19 @@ async fn events_are_listed_by_what_they_are_about() {
         assert_eq!(list(&["--request", text(&of_ada[0], "request_id")]), of_ada[..1]);
         assert_eq!(list(&["--address", "127.0.0.0/8", "--kind", "login.failed"]), of_ada[..1]);
         assert!(list(&["--address", "192.0.2.1"]).is_empty());
+        assert_eq!(list(&["--reason", "wrong_password"]), of_ada[..1]);
+        assert!(list(&["--reason", "disabled"]).is_empty());
+        assert_eq!(list(&["--client", "signet", "--kind", "login.failed"]), of_ada[..1]);
+        assert!(list(&["--client", "shop"]).is_empty());
+        let body = json!({"login": "ada", "password": PASSWORD, "scope": "signet:admin"});
+        let (_, admin) = server.post("/v1/login", body).await;
+        let request = reqwest::Client::new().post(format!("{}/v1/admin/users", server.base));
+        let request = request.bearer_auth(text(&admin, "access_token"));
+        let made = request.json(&json!({"login": "eve"})).send().await.unwrap();
+        assert_eq!(made.status(), 201);
+        let by_ada = list(&["--actor", "ada", "--kind", "user.created"]);
+        assert_eq!(by_ada.len(), 1, "{by_ada:?}");
+        assert_eq!(list(&["--user", "eve", "--kind", "user.created"]), by_ada);
         assert!(list(&["--until", "1h"]).is_empty());
         let all = list(&["--since", "1h"]);
         assert_eq!(all, list(&[]));
@@ -76,6 +89,8 @@ async fn events_are_listed_by_what_they_are_about() {
             (&["--since", "yesterday"][..], "--since"),
             (&["--address", "192.0.2.1/24"], "192.0.2.1/24"),
             (&["--session", "x"], "--session"),
+            (&["--reason", "forgot"], "forgot"),
+            (&["--actor", "nobody"], "nobody"),
             (&["-f", "--limit", "5"], "--limit"),
             (&["-f", "--until", "1h"], "--until"),
         ] {

@@ -71,6 +71,53 @@ async fn user_find_lists_by_words_and_filters() {
     .await;
 }
 
+/// What has failed from one network is cleared for that network alone; until then, the report says when the lock ends.
+#[tokio::test(flavor = "multi_thread")]
+async fn user_unlock_takes_a_network() {
+    on_both("cli: user unlock takes a network", async |backend| {
+        let place = Place::on(backend).await.without("SIGNET_RATE_LIMITS");
+        let place = place.with("SIGNET_TRUSTED_PROXIES", "127.0.0.1/32");
+        let server = place.serve();
+        create(&place, "ada");
+        let (office, home) = ("192.0.2.9", "198.51.100.7");
+        let client = reqwest::Client::new();
+        let log_in = async |address: &str, password: &str| {
+            let request = client.post(format!("{}/v1/login", server.base));
+            let request = request.header("x-forwarded-for", address);
+            let body = json!({"login": "ada", "password": password});
+            request.json(&body).send().await.unwrap().status().as_u16()
+        };
+        for address in [office, home] {
+            for _ in 0..20 {
+                assert_eq!(log_in(address, "wrong").await, 401);
+            }
+            assert_eq!(log_in(address, PASSWORD).await, 429);
+        }
+        let locked = || -> Vec<Value> {
+            let report: Value =
+                serde_json::from_str(&place.run(&["user", "why", "ada"]).code(7).out).unwrap();
+            let locks = report["locks"].as_array().unwrap().iter();
+            locks.filter(|lock| lock["locked"] == true).cloned().collect()
+        };
+        let table = place.run(&["user", "why", "ada", "-o", "table"]).code(7).out;
+        let both = locked();
+        assert_eq!(both.len(), 2, "{both:?}");
+        for lock in both {
+            assert!(table.contains(text(&lock, "until")), "{lock}: {table}");
+        }
+        place.run(&["user", "unlock", "ada", "--network", office]).ok();
+        let left = locked();
+        assert_eq!(left.len(), 1, "{left:?}");
+        assert_eq!(left[0]["network"], home);
+        assert_eq!(log_in(home, PASSWORD).await, 429);
+        assert_eq!(log_in(office, PASSWORD).await, 200);
+        place.run(&["user", "unlock", "ada", "--network", "here"]).refused(2, &["here"]);
+        place.run(&["user", "unlock", "ada"]).ok();
+        assert_eq!(log_in(home, PASSWORD).await, 200);
+    })
+    .await;
+}
+
 /// One bad line of a file: exit 6, it is named, and the others are done. A dry run says so and changes nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn bulk_commands_do_what_they_can_and_name_bad_lines() {

@@ -2,11 +2,15 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::support::process::{Caller, until};
+use rustix::process::Signal;
+
+use crate::support::postgres::everything_in;
+use crate::support::process::{Caller, Process, until};
+use crate::support::server::on_both;
 
 use super::{
-    API, PASSWORD, SHOP, SHOP_SECRET, WORKER_SECRET, administrator, beside_a_server, client_token,
-    events,
+    API, Desk, PASSWORD, SHOP, SHOP_SECRET, WORKER_SECRET, administrator, beside_a_server,
+    client_token, events,
 };
 
 /// A running server takes a secret within seconds.
@@ -147,11 +151,13 @@ async fn a_secret_that_cannot_be_is_refused() {
 }
 
 /// No secret and no password is in a plan, in what applying or exporting prints, in the log of the server or in the
-/// audit trail; nor in the database but as a hash.
+/// audit trail; nor in the database but as a hash. The server logs all it can, and the second one applies the file itself
+/// at its start.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_secret_is_told() {
-    beside_a_server("secrets: leaks", async |desk, caller| {
-        let desk = desk.with("SIGNET_LOG", "debug");
+    on_both("secrets: leaks", async |backend| {
+        let desk = Desk::on(backend).await.with("SIGNET_LOG", "debug");
+        let mut server = desk.serve().await;
         let mut said = String::new();
         let mut keep = |ran: super::Ran| {
             said.push_str(&ran.out);
@@ -161,7 +167,8 @@ async fn no_secret_is_told() {
             keep(desk.run(&["plan", "shop.toml", "-o", format]).ok());
         }
         keep(desk.run(&["apply", "shop.toml"]).ok());
-        desk.write("worker.secret", &WORKER_SECRET.to_uppercase());
+        let other = WORKER_SECRET.to_uppercase();
+        desk.write("worker.secret", &other);
         keep(desk.run(&["plan", "shop.toml", "-o", "json"]).ok());
         keep(desk.run(&["apply", "shop.toml"]).ok());
         desk.run(&["api", "set", API, "--no-claims", "--force"]).ok();
@@ -169,24 +176,39 @@ async fn no_secret_is_told() {
         keep(desk.run(&["export"]).ok());
         keep(desk.run(&["export", "-o", "json"]).ok());
         keep(desk.run(&["audit", "list"]).ok());
-        let admin = administrator(&caller, "ada@example.com").await;
-        said.push_str(&serde_json::to_string(&events(&caller, &admin).await).unwrap());
-        for secret in [SHOP_SECRET, WORKER_SECRET, &WORKER_SECRET.to_uppercase(), PASSWORD] {
+        accepted(&server.caller(), &other).await;
+        let admin = administrator(&server.caller(), "ada@example.com").await;
+        said.push_str(&serde_json::to_string(&events(&server.caller(), &admin).await).unwrap());
+        let third = "a-third-secret-a-third-secret-a-third-secret";
+        stop(&mut server, &mut said).await;
+        desk.write("worker.secret", third);
+        let mut server = desk.with("SIGNET_APPLY_FILES", "shop.toml").serve().await;
+        client_token(&server.caller(), "worker", third).await.is(200);
+        stop(&mut server, &mut said).await;
+        assert!(said.contains("/oauth2/token"), "the log has the requests: {said}");
+        for secret in [SHOP_SECRET, WORKER_SECRET, &other, third, PASSWORD] {
             assert!(!said.contains(secret), "{secret}: {said}");
         }
-        if desk.launch.database().exists() {
-            let bytes = ["signet.db", "signet.db-wal"].map(|name| {
-                std::fs::read(desk.launch.dir.path().join("data").join(name)).unwrap_or_default()
-            });
-            for secret in [SHOP_SECRET, WORKER_SECRET, PASSWORD] {
-                assert!(
-                    !bytes
-                        .iter()
-                        .any(|bytes| memchr::memmem::find(bytes, secret.as_bytes()).is_some()),
-                    "{secret}"
-                );
-            }
+        let everything = match desk.launch.setting("SIGNET_DATABASE_URL") {
+            Some(url) => everything_in(&url).await,
+            None => ["signet.db", "signet.db-wal"]
+                .map(|name| {
+                    let path = desk.launch.dir.path().join("data").join(name);
+                    std::fs::read(path).unwrap_or_default()
+                })
+                .concat(),
+        };
+        assert!(memchr::memmem::find(&everything, b"infra/prod").is_some());
+        for secret in [SHOP_SECRET, WORKER_SECRET, &other, third, PASSWORD] {
+            assert!(memchr::memmem::find(&everything, secret.as_bytes()).is_none(), "{secret}");
         }
     })
     .await;
+}
+
+/// Ends a server and keeps all that it said.
+async fn stop(server: &mut Process, said: &mut String) {
+    server.signal(Signal::TERM);
+    assert_eq!(server.ended().await, Some(0), "{}", server.log());
+    said.push_str(&server.all_of_log());
 }

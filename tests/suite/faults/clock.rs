@@ -7,6 +7,7 @@
 use std::path::PathBuf;
 
 use reqwest::Method;
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
@@ -14,8 +15,8 @@ use sqlx::{ConnectOptions as _, Connection as _};
 use super::codes;
 use super::history::{administered, keys, prepare};
 use crate::support::process::{Caller, Launch, until};
-use crate::support::require;
 use crate::support::server::{Answer, PASSWORD};
+use crate::support::{postgres, require};
 
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
@@ -114,6 +115,29 @@ fn made_at(token: &str) -> i64 {
     let payload = token.split('.').nth(1).unwrap();
     let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload).unwrap();
     serde_json::from_slice::<Value>(&bytes).unwrap()["iat"].as_i64().unwrap()
+}
+
+/// A server whose clock is not that of its database says so in one line.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_differs_from_the_databases_is_one_line_of_the_log() {
+    let Some(clock) = Clock::new() else { return };
+    let Some(url) = postgres::fresh_database().await else {
+        return require::missing("postgres", "a clock that differs from the database's");
+    };
+    clock.shows(-40);
+    let mut server = clock.launch.with("SIGNET_DATABASE_URL", &url).start().await;
+    server.caller().get("/ready").await.is(503);
+    server.signal(Signal::TERM);
+    server.ended().await;
+    let log = server.all_of_log();
+    let lines: Vec<Value> =
+        log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let told: Vec<&Value> = lines.iter().filter(|line| line["event"] == "clock_offset").collect();
+    assert_eq!(told.len(), 1, "{log}");
+    assert_eq!(told[0]["level"], "WARN", "{log}");
+    let offset = told[0]["milliseconds"].as_i64().unwrap();
+    // The library sets whole seconds, and a measurement takes its time.
+    assert!((38_000..=42_000).contains(&offset), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,7 +12,8 @@ use signet::store::db::counted;
 
 use super::{API, Place, QUESTION, proof, said};
 use crate::support::postgres::Cluster;
-use crate::support::server::{Options, PASSWORD, pair};
+use crate::support::relying_party::App;
+use crate::support::server::{Options, PASSWORD, Tokens, pair};
 use crate::support::{Backend, on_both, require};
 
 fn claims(token: &str) -> Value {
@@ -176,6 +177,19 @@ async fn what_ended_is_refused_at_the_next_request() {
         place.ask_with(QUESTION, &tokens.access).await.is(200);
         place.server.post("/v1/logout", json!({"refresh_token": tokens.refresh})).await.is(204);
         ended(&tokens.access).await;
+        // A token that its client revoked, and no other of the same session.
+        let client = json!({"type": "native", "redirect_uris": ["http://127.0.0.1/cb"],
+            "audiences": [API], "first_party": true});
+        let app = App::register(&place.server, &place.root, client).await;
+        let body = json!({"login": "ada", "password": PASSWORD, "client_id": app.id,
+            "audience": API, "scope": "orders:read"});
+        let tokens = Tokens::of(&place.server.post("/v1/login", body).await);
+        place.ask_with(QUESTION, &tokens.access).await.is(200);
+        let revoked = [("token", &*tokens.access)];
+        app.call(&place.server, "/oauth2/revoke", &revoked).await.is(200);
+        ended(&tokens.access).await;
+        let next = Tokens::of(&place.server.refresh(&tokens.refresh).await);
+        place.ask_with(QUESTION, &next.access).await.is(200);
         let tokens = place.login(Some(API), "orders:read").await;
         let path = format!("/v1/admin/users/{}/disable", place.ada);
         place.server.call_as(Method::POST, &path, &place.root.access, json!(null)).await.is(200);

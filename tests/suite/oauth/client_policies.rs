@@ -19,7 +19,7 @@ use crate::support::server::{Answer, Tokens};
 use crate::support::{Backend, Server, keys, on_both};
 
 use super::dpop::Proof;
-use super::{API, DEVICE, key, set};
+use super::{API, DEVICE, key, set, set_on};
 
 const TOKEN: &str = "/oauth2/token";
 const ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -170,57 +170,65 @@ async fn post(server: &Server, fields: &[(&str, &str)], header: Option<&str>) ->
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_with_a_secret_may_send_it_either_way_unless_one_is_pinned() {
-    let (server, root, app) = set().await;
-    let secret = app.secret.clone().unwrap();
-    let header = |secret: &str| basic(&app.id, secret);
-    let body = |secret: &str| {
-        vec![
-            ("client_id".to_owned(), app.id.clone()),
-            ("client_secret".to_owned(), secret.to_owned()),
-        ]
-    };
-    let by_basic = async |secret: &str| post(&server, &[], Some(&header(secret))).await;
-    let by_post = async |secret: &str| {
-        let body = body(secret);
-        let fields: Vec<_> = body.iter().map(|(name, value)| (&**name, &**value)).collect();
-        post(&server, &fields, None).await
-    };
-    let wrong = secret.to_uppercase();
-    by_basic(&secret).await.is(200);
-    by_post(&secret).await.is(200);
-    let both = [("client_id", &*app.id), ("client_secret", &*secret)];
-    let both = post(&server, &both, Some(&header(&secret))).await;
-    assert_eq!(error_of(&both, 400), "invalid_request");
-    for method in ["client_secret_basic", "client_secret_post"] {
-        change(&server, &root, &app, json!({"token_endpoint_auth_method": method})).await;
-        let is_basic = method == "client_secret_basic";
-        let (good, refused) = match is_basic {
-            true => (by_basic(&secret).await, [by_post(&secret).await, by_post(&wrong).await]),
-            false => (by_post(&secret).await, [by_basic(&secret).await, by_basic(&wrong).await]),
+    on_both("secret methods", async |backend| {
+        let (server, root, app) = set_on(backend).await;
+        let secret = app.secret.clone().unwrap();
+        let header = |secret: &str| basic(&app.id, secret);
+        let body = |secret: &str| {
+            vec![
+                ("client_id".to_owned(), app.id.clone()),
+                ("client_secret".to_owned(), secret.to_owned()),
+            ]
         };
-        good.is(200);
-        for answer in &refused {
-            assert_eq!(error_of(answer, 401), "invalid_client", "{method}");
-            let said = answer.json()["error_description"].as_str().unwrap().to_owned();
-            assert!(said.contains(method) && !said.contains(&secret), "{said}");
+        let by_basic = async |secret: &str| post(&server, &[], Some(&header(secret))).await;
+        let by_post = async |secret: &str| {
+            let body = body(secret);
+            let fields: Vec<_> = body.iter().map(|(name, value)| (&**name, &**value)).collect();
+            post(&server, &fields, None).await
+        };
+        let wrong = secret.to_uppercase();
+        by_basic(&secret).await.is(200);
+        by_post(&secret).await.is(200);
+        let both = [("client_id", &*app.id), ("client_secret", &*secret)];
+        let both = post(&server, &both, Some(&header(&secret))).await;
+        assert_eq!(error_of(&both, 400), "invalid_request");
+        for method in ["client_secret_basic", "client_secret_post"] {
+            change(&server, &root, &app, json!({"token_endpoint_auth_method": method})).await;
+            let is_basic = method == "client_secret_basic";
+            let (good, refused) = match is_basic {
+                true => (by_basic(&secret).await, [by_post(&secret).await, by_post(&wrong).await]),
+                false => {
+                    (by_post(&secret).await, [by_basic(&secret).await, by_basic(&wrong).await])
+                }
+            };
+            good.is(200);
+            for answer in &refused {
+                assert_eq!(error_of(answer, 401), "invalid_client", "{method}");
+                let said = answer.json()["error_description"].as_str().unwrap().to_owned();
+                assert!(said.contains(method) && !said.contains(&secret), "{said}");
+            }
+            // The refusal does not depend on the secret.
+            assert_eq!(refused[0].text, refused[1].text);
         }
-        // The refusal does not depend on the secret.
-        assert_eq!(refused[0].text, refused[1].text);
-    }
-    change(&server, &root, &app, json!({"token_endpoint_auth_method": null})).await;
-    by_basic(&secret).await.is(200);
-    by_post(&secret).await.is(200);
-    // A wrong secret by a method that is registered says no more than an unknown client does.
-    let unknown = post(&server, &[], Some(&basic("nobody", &secret))).await;
-    assert_eq!(by_basic(&wrong).await.text, unknown.text);
-    assert_eq!(by_post(&wrong).await.text, unknown.text);
-    // Without a credential it is told what is missing.
-    let named = post(&server, &[("client_id", &app.id)], None).await;
-    assert_eq!(error_of(&named, 401), "invalid_client");
-    let said = named.text;
-    assert!(said.contains("client_secret_basic") && said.contains("client_secret_post"), "{said}");
-    let fields = [("client_assertion_type", ASSERTION), ("client_assertion", "e30.e30.x")];
-    assert_eq!(error_of(&post(&server, &fields, None).await, 401), "invalid_client");
+        change(&server, &root, &app, json!({"token_endpoint_auth_method": null})).await;
+        by_basic(&secret).await.is(200);
+        by_post(&secret).await.is(200);
+        // A wrong secret by a method that is registered says no more than an unknown client does.
+        let unknown = post(&server, &[], Some(&basic("nobody", &secret))).await;
+        assert_eq!(by_basic(&wrong).await.text, unknown.text);
+        assert_eq!(by_post(&wrong).await.text, unknown.text);
+        // Without a credential it is told what is missing.
+        let named = post(&server, &[("client_id", &app.id)], None).await;
+        assert_eq!(error_of(&named, 401), "invalid_client");
+        let said = named.text;
+        assert!(
+            said.contains("client_secret_basic") && said.contains("client_secret_post"),
+            "{said}"
+        );
+        let fields = [("client_assertion_type", ASSERTION), ("client_assertion", "e30.e30.x")];
+        assert_eq!(error_of(&post(&server, &fields, None).await, 401), "invalid_client");
+    })
+    .await;
 }
 
 /// oidc-agent and others send a Basic header for every client.
@@ -264,8 +272,8 @@ struct Asserting {
 }
 
 impl Asserting {
-    async fn new() -> Self {
-        let (server, root, _) = set().await;
+    async fn on(backend: Backend) -> Self {
+        let (server, root, _) = set_on(backend).await;
         let key = key();
         let client = json!({"type": "service", "audiences": [API],
             "token_endpoint_auth_method": "private_key_jwt", "jwks": {"keys": [key.public]}});
@@ -290,130 +298,141 @@ impl Asserting {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_assertion_names_the_audience_its_client_is_registered_for() {
-    let place = Asserting::new().await;
-    let issuer = place.server.base.clone();
-    let at = |path: &str| format!("{issuer}{path}");
-    let token = at(TOKEN);
-    let introspect = at("/oauth2/introspect");
-    let cases = [
-        // Audience, endpoint called, accepted by `endpoint`.
-        (json!(issuer), TOKEN, true),
-        (json!([issuer]), TOKEN, true),
-        (json!(token), TOKEN, true),
-        (json!([token]), TOKEN, true),
-        (json!(token), "/oauth2/introspect", true),
-        (json!(introspect), "/oauth2/introspect", true),
-        (json!([introspect]), "/oauth2/introspect", true),
-        (json!(introspect), TOKEN, false),
-        (json!(at("/oauth2/par")), "/oauth2/introspect", false),
-        (json!([issuer, token]), TOKEN, false),
-        (json!([token, token]), TOKEN, false),
-        (json!([]), TOKEN, false),
-        (json!([[token]]), TOKEN, false),
-        (json!({"0": token}), TOKEN, false),
-        (json!(format!("{token}/")), TOKEN, false),
-        (json!(token.to_uppercase()), TOKEN, false),
-        (json!(format!("{issuer}/")), TOKEN, false),
-        (json!("https://other.example/oauth2/token"), TOKEN, false),
-        (json!(TOKEN), TOKEN, false),
-        (json!(""), TOKEN, false),
-        (json!(5), TOKEN, false),
-        (Value::Null, TOKEN, false),
-    ];
-    for policy in ["issuer", "endpoint"] {
-        change(&place.server, &place.root, &place.app, json!({"assertion_audience": policy})).await;
-        for (index, (aud, path, open)) in cases.iter().enumerate() {
-            let accepted = if policy == "issuer" { *aud == json!(issuer) } else { *open };
-            let answer = place.send(path, aud.clone(), &format!("{policy}{index}")).await;
-            if accepted {
-                answer.is(200);
-                continue;
+    on_both("audiences of assertions", async |backend| {
+        let place = Asserting::on(backend).await;
+        let issuer = place.server.base.clone();
+        let at = |path: &str| format!("{issuer}{path}");
+        let token = at(TOKEN);
+        let introspect = at("/oauth2/introspect");
+        let cases = [
+            // Audience, endpoint called, accepted by `endpoint`.
+            (json!(issuer), TOKEN, true),
+            (json!([issuer]), TOKEN, true),
+            (json!(token), TOKEN, true),
+            (json!([token]), TOKEN, true),
+            (json!(token), "/oauth2/introspect", true),
+            (json!(introspect), "/oauth2/introspect", true),
+            (json!([introspect]), "/oauth2/introspect", true),
+            (json!(introspect), TOKEN, false),
+            (json!(at("/oauth2/par")), "/oauth2/introspect", false),
+            (json!([issuer, token]), TOKEN, false),
+            (json!([token, token]), TOKEN, false),
+            (json!([]), TOKEN, false),
+            (json!([[token]]), TOKEN, false),
+            (json!({"0": token}), TOKEN, false),
+            (json!(format!("{token}/")), TOKEN, false),
+            (json!(token.to_uppercase()), TOKEN, false),
+            (json!(format!("{issuer}/")), TOKEN, false),
+            (json!("https://other.example/oauth2/token"), TOKEN, false),
+            (json!(TOKEN), TOKEN, false),
+            (json!(""), TOKEN, false),
+            (json!(5), TOKEN, false),
+            (Value::Null, TOKEN, false),
+        ];
+        for policy in ["issuer", "endpoint"] {
+            change(&place.server, &place.root, &place.app, json!({"assertion_audience": policy}))
+                .await;
+            for (index, (aud, path, open)) in cases.iter().enumerate() {
+                let accepted = if policy == "issuer" { *aud == json!(issuer) } else { *open };
+                let answer = place.send(path, aud.clone(), &format!("{policy}{index}")).await;
+                if accepted {
+                    answer.is(200);
+                    continue;
+                }
+                assert_eq!(error_of(&answer, 401), "invalid_client", "{policy} {aud}");
+                let said = answer.json()["error_description"].as_str().unwrap().to_owned();
+                assert!(said.contains(&issuer), "names what is expected: {said}");
+                if let Some(aud) = aud.as_str() {
+                    assert!(
+                        said.contains(&format!("Found: {aud}")),
+                        "names what was found: {said}"
+                    );
+                }
+                assert!(policy == "issuer" || said.contains(&token), "{said}");
+                let (_, expected) = said.split_once("Expected: ").unwrap();
+                assert!(expected.matches(&token).count() <= 1, "an address is named once: {said}");
             }
-            assert_eq!(error_of(&answer, 401), "invalid_client", "{policy} {aud}");
-            let said = answer.json()["error_description"].as_str().unwrap().to_owned();
-            assert!(said.contains(&issuer), "names what is expected: {said}");
-            if let Some(aud) = aud.as_str() {
-                assert!(said.contains(&format!("Found: {aud}")), "names what was found: {said}");
-            }
-            assert!(policy == "issuer" || said.contains(&token), "{said}");
-            let (_, expected) = said.split_once("Expected: ").unwrap();
-            assert!(expected.matches(&token).count() <= 1, "an address is named once: {said}");
         }
-    }
-    // What is quoted is bounded and has the characters of an error description.
-    let long = format!("\"\\\r\n\u{202e}{}", "x".repeat(5_000));
-    let answer = place.send(TOKEN, json!(long), "long").await;
-    assert_eq!(error_of(&answer, 401), "invalid_client");
-    assert!(answer.text.len() < 800, "{}", answer.text);
+        // What is quoted is bounded and has the characters of an error description.
+        let long = format!("\"\\\r\n\u{202e}{}", "x".repeat(5_000));
+        let answer = place.send(TOKEN, json!(long), "long").await;
+        assert_eq!(error_of(&answer, 401), "invalid_client");
+        assert!(answer.text.len() < 800, "{}", answer.text);
+    })
+    .await;
 }
 
 /// RFC 8725 §3.1, for keys of clients and keys in proofs.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_verifies_the_algorithm_it_names_and_no_other() {
-    let (server, root, _) = set().await;
-    let now = server.now().secs();
-    // One key pair that can sign both ways.
-    let generated = SigningKey::generate(SigningAlg::Rs256).unwrap();
-    let rs256 = SigningKey::parse(SigningAlg::Rs256, &generated.pkcs8).unwrap();
-    let ps256 = SigningKey::parse(SigningAlg::Ps256, &generated.pkcs8).unwrap();
-    let assertion = |app: &App, alg: &str, jti: &str| {
-        let key = if alg == "PS256" { &ps256 } else { &rs256 };
-        let claims = json!({"iss": app.id, "sub": app.id, "aud": server.base, "jti": jti,
+    on_both("algorithms of keys", async |backend| {
+        let (server, root, _) = set_on(backend).await;
+        let now = server.now().secs();
+        // One key pair that can sign both ways.
+        let generated = SigningKey::generate(SigningAlg::Rs256).unwrap();
+        let rs256 = SigningKey::parse(SigningAlg::Rs256, &generated.pkcs8).unwrap();
+        let ps256 = SigningKey::parse(SigningAlg::Ps256, &generated.pkcs8).unwrap();
+        let assertion = |app: &App, alg: &str, jti: &str| {
+            let key = if alg == "PS256" { &ps256 } else { &rs256 };
+            let claims = json!({"iss": app.id, "sub": app.id, "aud": server.base, "jti": jti,
             "exp": now + 60});
-        signed(key, &json!({ "alg": alg }), &claims)
-    };
-    let send = async |assertion: &str| {
-        let fields = [("client_assertion_type", ASSERTION), ("client_assertion", assertion)];
-        post(&server, &fields, None).await
-    };
-    let jwk = |alg: Option<&str>| {
-        let mut jwk = json!(rs256.public);
-        if let Some(alg) = alg {
-            jwk["alg"] = json!(alg);
-        }
-        jwk
-    };
-    for (named, good, bad) in [
-        (Some("PS256"), "PS256", "RS256"),
-        (Some("RS256"), "RS256", "PS256"),
-        (None, "RS256", "PS256"),
-    ] {
-        let client = json!({"type": "web", "jwks": [jwk(named)],
+            signed(key, &json!({ "alg": alg }), &claims)
+        };
+        let send = async |assertion: &str| {
+            let fields = [("client_assertion_type", ASSERTION), ("client_assertion", assertion)];
+            post(&server, &fields, None).await
+        };
+        let jwk = |alg: Option<&str>| {
+            let mut jwk = json!(rs256.public);
+            if let Some(alg) = alg {
+                jwk["alg"] = json!(alg);
+            }
+            jwk
+        };
+        for (named, good, bad) in [
+            (Some("PS256"), "PS256", "RS256"),
+            (Some("RS256"), "RS256", "PS256"),
+            (None, "RS256", "PS256"),
+        ] {
+            let client = json!({"type": "web", "jwks": [jwk(named)],
             "token_endpoint_auth_method": "private_key_jwt"});
-        let app = App::register(&server, &root, client).await;
-        send(&assertion(&app, good, "good")).await.is(200);
-        let answer = send(&assertion(&app, bad, "bad")).await;
-        assert_eq!(error_of(&answer, 401), "invalid_client", "{named:?}");
-        // A row from before keys were for one algorithm verifies both until it is updated.
-        let mut tx = server.app.db.begin().await.unwrap();
-        let mut stored = clients::hold(&mut tx, &app.id).await.unwrap().unwrap();
-        stored.client.metadata.jwks = vec![jwk(None)];
-        clients::update(&mut tx, &stored).await.unwrap();
-        tx.commit().await.unwrap();
-        server.app.reload_if_changed().await.unwrap();
-        for alg in ["RS256", "PS256"] {
-            send(&assertion(&app, alg, &format!("old {alg}"))).await.is(200);
+            let app = App::register(&server, &root, client).await;
+            send(&assertion(&app, good, "good")).await.is(200);
+            let answer = send(&assertion(&app, bad, "bad")).await;
+            assert_eq!(error_of(&answer, 401), "invalid_client", "{named:?}");
+            // A row from before keys were for one algorithm verifies both until it is updated.
+            let mut tx = server.app.db.begin().await.unwrap();
+            let mut stored = clients::hold(&mut tx, &app.id).await.unwrap().unwrap();
+            stored.client.metadata.jwks = vec![jwk(None)];
+            clients::update(&mut tx, &stored).await.unwrap();
+            tx.commit().await.unwrap();
+            server.app.reload_if_changed().await.unwrap();
+            for alg in ["RS256", "PS256"] {
+                send(&assertion(&app, alg, &format!("old {alg}"))).await.is(200);
+            }
+            let path = format!("/v1/admin/clients/{}", app.id);
+            let shown = server.get_as(&path, &root.access).await.json();
+            change(&server, &root, &app, json!({"jwks": shown["jwks"]})).await;
+            let answer = send(&assertion(&app, "PS256", "updated")).await;
+            assert_eq!(error_of(&answer, 401), "invalid_client", "{named:?}");
         }
-        let path = format!("/v1/admin/clients/{}", app.id);
-        let shown = server.get_as(&path, &root.access).await.json();
-        change(&server, &root, &app, json!({"jwks": shown["jwks"]})).await;
-        let answer = send(&assertion(&app, "PS256", "updated")).await;
-        assert_eq!(error_of(&answer, 401), "invalid_client", "{named:?}");
-    }
-    let (server, app) = (
-        &server,
-        App::register(&server, &root, json!({"type": "service", "audiences": [API]})).await,
-    );
-    for (named, status) in [(None, 200), (Some("RS256"), 200), (Some("PS256"), 400)] {
-        let mut proof = Proof::new(server, &rs256, "POST", TOKEN, &format!("{named:?}"));
-        proof.header["alg"] = json!("RS256");
-        proof.header["jwk"] = jwk(named);
-        let request = server.request(Method::POST, TOKEN).header("dpop", proof.sign());
-        let request = request.header("authorization", basic(&app.id, app.secret.as_ref().unwrap()));
-        let body = form([("grant_type", "client_credentials")]);
-        let answer = server.send(request.header("content-type", FORM).body(body)).await;
-        assert_eq!(answer.status, status, "{named:?} {}", answer.text);
-    }
+        let (server, app) = (
+            &server,
+            App::register(&server, &root, json!({"type": "service", "audiences": [API]})).await,
+        );
+        for (named, status) in [(None, 200), (Some("RS256"), 200), (Some("PS256"), 400)] {
+            let mut proof = Proof::new(server, &rs256, "POST", TOKEN, &format!("{named:?}"));
+            proof.header["alg"] = json!("RS256");
+            proof.header["jwk"] = jwk(named);
+            let request = server.request(Method::POST, TOKEN).header("dpop", proof.sign());
+            let request =
+                request.header("authorization", basic(&app.id, app.secret.as_ref().unwrap()));
+            let body = form([("grant_type", "client_credentials")]);
+            let answer = server.send(request.header("content-type", FORM).body(body)).await;
+            assert_eq!(answer.status, status, "{named:?} {}", answer.text);
+        }
+    })
+    .await;
 }
 
 /// CVE-2017-15361: a stored key whose private half can be computed authenticates its client no more.

@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::support::relying_party::{App, Person, error_of};
-use crate::support::server::{Server, Tokens, on_both};
+use crate::support::server::{PASSWORD, Server, Tokens, on_both};
 
 use super::{ACCESS_TOKEN, API, EXCHANGE, set};
 
@@ -125,6 +125,34 @@ async fn revoking_an_access_token_ends_that_token_and_nothing_else_on_both_datab
             assert!(!active(other).await && !active(third["access_token"].as_str().unwrap()).await);
             assert_eq!(error_of(&app.refresh(&server, live).await, 400), "invalid_grant");
         }
+    })
+    .await;
+}
+
+/// A token that a first-party client revoked is refused at `/v1` from then on; its session goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_token_does_not_act_for_its_user_on_both_databases() {
+    on_both("revocation at /v1", async |backend| {
+        let server = Server::start(backend).await;
+        let root = server.administrator("root").await;
+        server.register("ada").await;
+        let client = json!({"type": "native", "redirect_uris": ["http://127.0.0.1/cb"],
+            "first_party": true});
+        let app = App::register(&server, &root, client).await;
+        let body = json!({"login": "ada", "password": PASSWORD, "client_id": app.id});
+        let tokens = Tokens::of(&server.post("/v1/login", body).await);
+        server.get_as("/v1/me", &tokens.access).await.is(200);
+        // A client that did not get it cannot revoke it.
+        let other = App::register(&server, &root, json!({"type": "spa"})).await;
+        other.call(&server, "/oauth2/revoke", &[("token", &*tokens.access)]).await.is(200);
+        server.get_as("/v1/me", &tokens.access).await.is(200);
+        app.call(&server, "/oauth2/revoke", &[("token", &*tokens.access)]).await.is(200);
+        server.get_as("/v1/me", &tokens.access).await.is_problem(401, "invalid_token");
+        let name = json!({"name": "Eve"});
+        let patched = server.call_as(Method::PATCH, "/v1/me", &tokens.access, name).await;
+        patched.is_problem(401, "invalid_token");
+        let next = Tokens::of(&server.refresh(&tokens.refresh).await);
+        server.get_as("/v1/me", &next.access).await.is(200);
     })
     .await;
 }

@@ -4,10 +4,11 @@ use reqwest::Method;
 use serde_json::json;
 use signet::base::TimeSpan;
 
+use crate::support::on_both;
 use crate::support::relying_party::{App, Landing, Person, error_of, field, form};
 use crate::support::server::Answer;
 
-use super::oidc::set;
+use super::oidc::{set, set_on};
 
 const BYE: &str = "https://app.example.com/bye";
 
@@ -106,7 +107,7 @@ async fn logging_out_where_one_logged_in() {
 /// sent nowhere, and does not stay logged in.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_out_with_an_unregistered_return_address_logs_the_user_out_on_both_databases() {
-    crate::support::on_both("log-out: return address", async |backend| {
+    on_both("log-out: return address", async |backend| {
         let server = crate::support::Server::start(backend).await;
         let root = server.administrator("root").await;
         server.register("ada").await;
@@ -138,52 +139,58 @@ async fn a_log_out_with_an_unregistered_return_address_logs_the_user_out_on_both
 /// RP-Initiated Logout §2: `client_id` says whose registered address it is; the user says yes.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_is_only_named_gets_its_user_back_after_a_confirmation() {
-    let (server, root, app) = set().await;
-    let other = App::register(&server, &root, json!({"type": "web"})).await;
-    let bob = server.register("bob").await;
-    assert!(!bob.is_empty());
-    let of_bob = app.tokens(&server, &Person::new(&server, "bob")).await;
-    let of_bob = of_bob["id_token"].as_str().unwrap();
-    let silent = app.url(&[("prompt", "none")]);
-    let id = &*app.id;
-    let named = [("client_id", id), ("post_logout_redirect_uri", BYE), ("state", "a&b")];
-    for more in [
-        &[][..],
-        &[("id_token_hint", "rubbish")],
-        // Somebody else's: anybody with an account has one.
-        &[("id_token_hint", of_bob)],
-    ] {
-        let person = Person::new(&server, "ada");
-        app.code(&person, &[]).await;
-        let page = person.get(&out(&[&named[..], more].concat())).await;
-        assert!(page.is(200).text.contains("App asks"), "{}", page.text);
-        person.visit(&silent).await.said("code");
-        let landed = confirm(&person, &page).await.callback();
-        assert_eq!(landed.as_str(), format!("{BYE}?state=a%26b"), "{more:?}");
-        assert_eq!(person.visit(&silent).await.said("error"), "login_required");
-        // Confirmed once more in another tab: nobody is there, and the user has said yes.
-        assert_eq!(confirm(&person, &page).await.callback().path(), "/bye");
-    }
-    for (pairs, what) in [
-        (vec![("client_id", id), ("post_logout_redirect_uri", "https://evil.example/")], "no"),
-        (vec![("client_id", id), ("post_logout_redirect_uri", "https://app.example.com/by")], "by"),
-        (vec![("client_id", id), ("post_logout_redirect_uri", &*format!("{BYE}?x=1"))], "x"),
-        (vec![("client_id", &*other.id), ("post_logout_redirect_uri", BYE)], "another's"),
-        (vec![("client_id", "nobody"), ("post_logout_redirect_uri", BYE)], "unknown"),
-        (vec![("post_logout_redirect_uri", BYE), ("state", "x")], "no client"),
-        (vec![("client_id", id)], "no address"),
-    ] {
-        // Logged in: out after a confirmation, and sent nowhere.
-        let person = Person::new(&server, "ada");
-        app.code(&person, &[]).await;
-        let page = person.get(&out(&pairs)).await;
-        let Landing::Page(done) = confirm(&person, &page).await else { panic!("{what}") };
-        assert!(!done.is(200).text.contains(r#"class="button""#), "{what}: {}", done.text);
-        assert_eq!(person.visit(&silent).await.said("error"), "login_required", "{what}");
-        // Nobody logged in: nothing to follow.
-        let done = person.get(&out(&pairs)).await;
-        assert!(!done.is(200).text.contains(r#"class="button""#), "{what}: {}", done.text);
-    }
+    on_both("log-out: client_id", async |backend| {
+        let (server, root, app) = set_on(backend).await;
+        let other = App::register(&server, &root, json!({"type": "web"})).await;
+        let bob = server.register("bob").await;
+        assert!(!bob.is_empty());
+        let of_bob = app.tokens(&server, &Person::new(&server, "bob")).await;
+        let of_bob = of_bob["id_token"].as_str().unwrap();
+        let silent = app.url(&[("prompt", "none")]);
+        let id = &*app.id;
+        let named = [("client_id", id), ("post_logout_redirect_uri", BYE), ("state", "a&b")];
+        for more in [
+            &[][..],
+            &[("id_token_hint", "rubbish")],
+            // Somebody else's: anybody with an account has one.
+            &[("id_token_hint", of_bob)],
+        ] {
+            let person = Person::new(&server, "ada");
+            app.code(&person, &[]).await;
+            let page = person.get(&out(&[&named[..], more].concat())).await;
+            assert!(page.is(200).text.contains("App asks"), "{}", page.text);
+            person.visit(&silent).await.said("code");
+            let landed = confirm(&person, &page).await.callback();
+            assert_eq!(landed.as_str(), format!("{BYE}?state=a%26b"), "{more:?}");
+            assert_eq!(person.visit(&silent).await.said("error"), "login_required");
+            // Confirmed once more in another tab: nobody is there, and the user has said yes.
+            assert_eq!(confirm(&person, &page).await.callback().path(), "/bye");
+        }
+        for (pairs, what) in [
+            (vec![("client_id", id), ("post_logout_redirect_uri", "https://evil.example/")], "no"),
+            (
+                vec![("client_id", id), ("post_logout_redirect_uri", "https://app.example.com/by")],
+                "by",
+            ),
+            (vec![("client_id", id), ("post_logout_redirect_uri", &*format!("{BYE}?x=1"))], "x"),
+            (vec![("client_id", &*other.id), ("post_logout_redirect_uri", BYE)], "another's"),
+            (vec![("client_id", "nobody"), ("post_logout_redirect_uri", BYE)], "unknown"),
+            (vec![("post_logout_redirect_uri", BYE), ("state", "x")], "no client"),
+            (vec![("client_id", id)], "no address"),
+        ] {
+            // Logged in: out after a confirmation, and sent nowhere.
+            let person = Person::new(&server, "ada");
+            app.code(&person, &[]).await;
+            let page = person.get(&out(&pairs)).await;
+            let Landing::Page(done) = confirm(&person, &page).await else { panic!("{what}") };
+            assert!(!done.is(200).text.contains(r#"class="button""#), "{what}: {}", done.text);
+            assert_eq!(person.visit(&silent).await.said("error"), "login_required", "{what}");
+            // Nobody logged in: nothing to follow.
+            let done = person.get(&out(&pairs)).await;
+            assert!(!done.is(200).text.contains(r#"class="button""#), "{what}: {}", done.text);
+        }
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -57,7 +57,12 @@ const DEVICE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 /// A server with two APIs, an administrator and a web client of the first API.
 async fn set() -> (Server, Tokens, App) {
-    let server = Server::start(Backend::Sqlite).await;
+    set_on(Backend::Sqlite).await
+}
+
+/// The same on a database of this kind.
+async fn set_on(backend: Backend) -> (Server, Tokens, App) {
+    let server = Server::start(backend).await;
     let root = server.administrator("root").await;
     server.register("ada").await;
     for (api, scopes) in

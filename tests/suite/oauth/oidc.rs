@@ -15,7 +15,12 @@ use crate::support::{Backend, Server};
 
 /// A server with a confidential client and somebody who can log in.
 pub async fn set() -> (Server, Tokens, App) {
-    let server = Server::start(Backend::Sqlite).await;
+    set_on(Backend::Sqlite).await
+}
+
+/// The same on a database of this kind.
+pub async fn set_on(backend: Backend) -> (Server, Tokens, App) {
+    let server = Server::start(backend).await;
     let root = server.administrator("root").await;
     server.register("ada").await;
     let bye = "https://app.example.com/bye";

@@ -25,11 +25,11 @@ async fn people_log_in_for_clients_in_chromium() {
         let answer = server.call_as(Method::POST, path, &root.access, client).await;
         answer.is(201).string("client_id")
     };
-    let callback = format!("http://localhost:{port}/cb");
-    let web = made(json!({"name": "Shop", "type": "spa", "redirect_uris": [callback]})).await;
+    let callbacks = ["localhost", "shop.localhost"].map(|host| format!("http://{host}:{port}/cb"));
+    let web = made(json!({"name": "Shop", "type": "spa", "redirect_uris": callbacks})).await;
     let app = json!({"name": "App", "type": "native", "redirect_uris": ["com.example.app:/cb"]});
     let app = made(app).await;
-    let post = made(json!({"name": "Poster", "type": "web", "redirect_uris": [callback]})).await;
+    let post = made(json!({"name": "Poster", "type": "web", "redirect_uris": callbacks})).await;
 
     command
         .args([&server.base, "ada@example.com", PASSWORD, &web, &app, &post])

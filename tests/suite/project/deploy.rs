@@ -54,7 +54,13 @@ fn the_unit_tries_again_what_passes_and_nothing_else() {
     let (head, service) =
         lines.split_at(lines.iter().position(|line| *line == "[Service]").unwrap());
     assert!(head.contains(&"StartLimitIntervalSec=0"), "{head:?}");
-    for line in ["Restart=on-failure", "RestartSec=5", "RestartPreventExitStatus=2 78"] {
+    for line in [
+        "Restart=on-failure",
+        "RestartSec=5",
+        "RestartSteps=6",
+        "RestartMaxDelaySec=2min",
+        "RestartPreventExitStatus=2 78",
+    ] {
         assert!(service.contains(&line), "{line}");
     }
 }

@@ -5,6 +5,7 @@ pub mod architecture;
 mod deploy;
 mod docs;
 mod interop;
+mod named_tests;
 mod numbers;
 mod openapi;
 mod permissions;

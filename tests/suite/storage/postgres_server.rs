@@ -10,6 +10,7 @@ use sqlx::{Connection as _, PgConnection};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
 
+use super::conformance;
 use crate::support::pgbouncer::{Bouncer, Program};
 use crate::support::postgres::{Cluster, as_role, execute, fresh_database};
 use crate::support::process::Launch;
@@ -179,7 +180,7 @@ async fn nothing_is_rolled_back_outside_a_transaction() {
     assert!(!log.contains("already a transaction in progress"), "{log}");
 }
 
-/// A log-in, a refresh, a race, and the command line, through a pooler.
+/// A log-in, a refresh, a race, the command line and a sample of the store's contract, through a pooler.
 async fn works_through(bouncer: &Bouncer) {
     let launch = Launch::new()
         .with("SIGNET_DATABASE_URL", &bouncer.url)
@@ -210,6 +211,7 @@ async fn works_through(bouncer: &Bouncer) {
             server.log()
         );
     }
+    conformance::sample(|url| bouncer.to(url)).await;
     let log = bouncer.log();
     assert!(!log.contains("no transaction in progress"), "{log}");
     assert!(!log.contains("unsupported startup parameter"), "{log}");

@@ -1,11 +1,13 @@
 //! Processes whose clocks differ, on one database: stored times follow the clock of the database.
 
 use reqwest::Method;
-use serde_json::json;
+use rustix::process::Signal;
+use serde_json::{Value, json};
 use signet::base::TimeSpan;
 use signet::http::metrics_text;
 use signet::jobs;
 
+use crate::support::process::Launch;
 use crate::support::server::{Options, Server, on_both};
 use crate::support::{Backend, postgres, require};
 
@@ -216,4 +218,36 @@ async fn settings_that_differ_for_ten_minutes_are_counted() {
     jobs::compare_settings(&one.app).await.unwrap();
     assert_eq!(metric(&one), 0);
     assert_eq!(one.call_as(Method::GET, "/health", "", json!(null)).await.status, 200);
+}
+
+/// Servers with different settings are one line of the log for each setting that differs, with the servers' names.
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_that_differ_are_lines_of_the_log() {
+    let Some(url) = postgres::fresh_database().await else {
+        return require::missing("postgres", "settings that differ in the log");
+    };
+    let launch = Launch::new().with("SIGNET_DATABASE_URL", &url);
+    let mut server = launch.start().await;
+    server.signal(Signal::TERM);
+    server.ended().await;
+    // Two other servers, which have run for twenty minutes.
+    let row = |id: u8, name: &str, ttl: &str| {
+        format!(
+            "INSERT INTO processes (id, name, version, schema_known, settings, clock_offset, started_at, beat_at) \
+             SELECT '00000000-0000-7000-8000-0000000000{id:02}', '{name}', '0.1.0', 1, \
+             '{{\"SIGNET_ACCESS_TOKEN_TTL\": \"{ttl}\"}}', 0, now_ms - 1200000, now_ms \
+             FROM (SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms) AS clock"
+        )
+    };
+    let rows = [row(1, "east/1", "5m"), row(2, "west/2", "10m")].join("; ");
+    postgres::execute(&url, &rows).await;
+    let server = launch.start().await;
+    server.until_logged("\"settings_differ\"").await;
+    let log = server.log();
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let told: Vec<Value> = lines.filter(|line| line["event"] == "settings_differ").collect();
+    assert_eq!(told.len(), 1, "{log}");
+    assert_eq!(told[0]["setting"], "SIGNET_ACCESS_TOKEN_TTL", "{log}");
+    let message = told[0]["message"].as_str().unwrap();
+    assert!(message.contains("east/1") && message.contains("west/2"), "{message}");
 }

@@ -141,7 +141,7 @@ pub struct Bouncer {
 }
 
 impl Bouncer {
-    /// Starts one before the database at `url`, with the settings it has by itself but for `mode`.
+    /// Starts one before the server of the database at `url`, with the settings it has by itself but for `mode`.
     pub async fn start(program: Program, mode: &str, url: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let port = {
@@ -149,9 +149,8 @@ impl Bouncer {
             free.local_addr().unwrap().port()
         };
         let server = Url::parse(url).unwrap();
-        let database = server.path().trim_start_matches('/');
         let settings = format!(
-            "[databases]\n{database} = host={} port={} user={} dbname={database}\n[pgbouncer]\n\
+            "[databases]\n* = host={} port={} user={}\n[pgbouncer]\n\
              listen_addr = 127.0.0.1\nlisten_port = {port}\nauth_type = any\npool_mode = {mode}\n\
              unix_socket_dir =\nlogfile = {}\n",
             server.host_str().unwrap(),
@@ -174,6 +173,13 @@ impl Bouncer {
         let mut through = server.clone();
         through.set_port(Some(port)).unwrap();
         Self { child, dir, url: through.into(), _program: program }
+    }
+
+    /// The way through it to another database of the same server.
+    pub fn to(&self, database_url: &str) -> String {
+        let mut through = Url::parse(&self.url).unwrap();
+        through.set_path(Url::parse(database_url).unwrap().path());
+        through.into()
     }
 
     /// Everything it has logged.

@@ -10,7 +10,7 @@ use crate::support::process::{Launch, Process, until};
 use crate::support::require;
 
 /// Makes a certificate that is good for so many days, under the names the server reads.
-fn make(folder: &Path, days: u32) -> bool {
+pub(super) fn make(folder: &Path, days: u32) -> bool {
     let made = Command::new("openssl")
         .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"])
         .args(["-subj", "/CN=localhost", "-keyout", "live.key", "-out", "live.pem", "-days"])

@@ -1,7 +1,16 @@
 //! PostgreSQL that cannot be reached yet, or not at all.
 
-use rustix::process::Signal;
+use std::sync::Arc;
 
+use rustix::process::Signal;
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+use super::certificate::make;
 use super::{is_refused, run};
 use crate::support::postgres::{Cluster, as_role, execute};
 use crate::support::process::{Launch, until};
@@ -41,6 +50,75 @@ async fn a_server_that_cannot_be_reached_is_exit_75_and_a_wrong_one_78() {
     // This server speaks no TLS.
     let secure = on(&format!("{url}?sslmode=require"), "1h");
     is_refused(secure.try_start().await, 78, &["sslmode"]);
+}
+
+/// A server that answers nothing, or hangs up at once, may be one that starts: 75, whatever a command waits for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_silent_or_hangs_up_is_exit_75() {
+    let (silent, url) = listening().await;
+    // Connections are accepted by the system, and nothing reads them.
+    let refused = on(&url, "0s").in_service().try_start().await;
+    is_refused(refused, 75, &["SIGNET_DATABASE_URL"]);
+    drop(silent);
+    let (hanging_up, url) = listening().await;
+    let hangs_up = tokio::spawn(async move {
+        loop {
+            let (stream, _) = hanging_up.accept().await.unwrap();
+            // Closed with a reset: what the client has sent is not read.
+            stream.set_zero_linger().unwrap();
+        }
+    });
+    is_refused(on(&url, "0s").try_start().await, 75, &["SIGNET_DATABASE_URL"]);
+    let (code, text) = run(&on(&url, "0s"), &["user", "list"]);
+    assert_eq!(code, Some(75), "{text}");
+    hangs_up.abort();
+}
+
+/// A certificate of another authority than the one that is trusted is not waited for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_with_a_certificate_of_another_authority_is_exit_78() {
+    let folder = tempfile::tempdir().unwrap();
+    if !make(folder.path(), 60) {
+        return require::missing("openssl", "a certificate of PostgreSQL");
+    }
+    let [certificate, key] = ["live.pem", "live.key"].map(|name| folder.path().join(name));
+    let chain: Vec<CertificateDer<'static>> =
+        CertificateDer::pem_file_iter(&certificate).unwrap().collect::<Result<_, _>>().unwrap();
+    let key = PrivateKeyDer::from_pem_file(&key).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let (server, url) = listening().await;
+    let serves = tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = server.accept().await.unwrap();
+            // The request for TLS (PostgreSQL's documentation, 55.2.10), and yes to it.
+            let mut request = [0; 8];
+            stream.read_exact(&mut request).await.unwrap();
+            stream.write_all(b"S").await.unwrap();
+            // The client turns away when it sees the certificate.
+            let _ = acceptor.accept(stream).await;
+        }
+    });
+    let other = tempfile::tempdir().unwrap();
+    assert!(make(other.path(), 60));
+    let other = other.path().join("live.pem");
+    let strict = format!("{url}?sslmode=verify-full&sslrootcert={}", other.display());
+    let text = is_refused(on(&strict, "1h").try_start().await, 78, &["certificate"]);
+    assert!(!text.contains("hunter2"), "{text}");
+    serves.abort();
+}
+
+/// Something that listens, and the address of a database there.
+async fn listening() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    (listener, format!("postgres://u:hunter2@localhost:{port}/x"))
 }
 
 #[tokio::test(flavor = "multi_thread")]

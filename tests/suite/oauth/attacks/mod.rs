@@ -15,7 +15,11 @@ const API: &str = "https://api.example.com";
 const STOCK: &str = "https://stock.example.com";
 
 async fn set() -> (Server, Tokens) {
-    let server = Server::start(Backend::Sqlite).await;
+    set_on(Backend::Sqlite).await
+}
+
+async fn set_on(backend: Backend) -> (Server, Tokens) {
+    let server = Server::start(backend).await;
     let root = server.administrator("root").await;
     server.register("ada").await;
     server.register("mallory").await;

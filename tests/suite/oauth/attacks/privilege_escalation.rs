@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 use signet::base::TimeSpan;
 use signet::store::consents;
 
-use crate::support::Server;
 use crate::support::relying_party::{App, Person, error_of, field, id_token};
 use crate::support::server::{Answer, Tokens};
+use crate::support::{Server, on_both};
 
-use super::{API, STOCK, set};
+use super::{API, STOCK, set, set_on};
 
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
@@ -130,69 +130,75 @@ async fn an_api_that_was_taken_from_a_client_gets_no_new_tokens() {
 /// Who shares a secret with the server can sign tokens for himself; they open nothing else.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_its_api_could_have_made_leads_nowhere() {
-    let (server, root) = set().await;
-    let path = format!("/v1/admin/apis/{}", API.replace(':', "%3A").replace('/', "%2F"));
-    let shared = json!({"signing_alg": "HS256"});
-    let secret = server.call_as(Method::PATCH, &path, &root.access, shared).await;
-    let secret = secret.is(200).json();
-    let grants = [EXCHANGE, "client_credentials"];
-    let api = json!({"type": "service", "serves": [API], "audiences": [STOCK, API],
+    on_both("forged tokens: exchange", async |backend| {
+        let (server, root) = set_on(backend).await;
+        let path = format!("/v1/admin/apis/{}", API.replace(':', "%3A").replace('/', "%2F"));
+        let shared = json!({"signing_alg": "HS256"});
+        let secret = server.call_as(Method::PATCH, &path, &root.access, shared).await;
+        let secret = secret.is(200).json();
+        let grants = [EXCHANGE, "client_credentials"];
+        let api = json!({"type": "service", "serves": [API], "audiences": [STOCK, API],
         "grant_types": grants});
-    let api = App::register(&server, &root, api).await;
-    let victim = json!({"type": "service", "audiences": [API, STOCK]});
-    let victim = App::register(&server, &root, victim).await;
-    let fields = [("grant_type", "client_credentials"), ("resource", API)];
-    let genuine =
-        victim.call(&server, "/oauth2/token", &fields).await.is(200).string("access_token");
-    let signed = forged(&secret, &genuine, |claims| claims["scope"] = json!("read write"));
-    assert!(is_active(&server, &api, &signed).await, "the forgery is as good as any there");
-    for token in [&genuine, &signed] {
-        let next = exchange(&server, &api, token, &[("resource", STOCK)]).await;
-        assert_eq!(error_of(&next, 400), "invalid_grant");
-    }
-    // Nor does it say who acts.
-    let own = api.call(&server, "/oauth2/token", &fields).await.is(200).string("access_token");
-    let actor = forged(&secret, &own, |claims| claims["sub"] = json!(victim.id));
-    let actor = [("actor_token", &*actor), ("actor_token_type", ACCESS_TOKEN)];
-    assert_eq!(error_of(&exchange(&server, &api, &own, &actor).await, 400), "invalid_grant");
-    // A line longer than any that was issued is no reason to read on and on.
-    let long = forged(&secret, &genuine, |claims| claims["jti"] = json!(".".repeat(4_000)));
-    assert!(!is_active(&server, &api, &long).await);
+        let api = App::register(&server, &root, api).await;
+        let victim = json!({"type": "service", "audiences": [API, STOCK]});
+        let victim = App::register(&server, &root, victim).await;
+        let fields = [("grant_type", "client_credentials"), ("resource", API)];
+        let genuine =
+            victim.call(&server, "/oauth2/token", &fields).await.is(200).string("access_token");
+        let signed = forged(&secret, &genuine, |claims| claims["scope"] = json!("read write"));
+        assert!(is_active(&server, &api, &signed).await, "the forgery is as good as any there");
+        for token in [&genuine, &signed] {
+            let next = exchange(&server, &api, token, &[("resource", STOCK)]).await;
+            assert_eq!(error_of(&next, 400), "invalid_grant");
+        }
+        // Nor does it say who acts.
+        let own = api.call(&server, "/oauth2/token", &fields).await.is(200).string("access_token");
+        let actor = forged(&secret, &own, |claims| claims["sub"] = json!(victim.id));
+        let actor = [("actor_token", &*actor), ("actor_token_type", ACCESS_TOKEN)];
+        assert_eq!(error_of(&exchange(&server, &api, &own, &actor).await, 400), "invalid_grant");
+        // A line longer than any that was issued is no reason to read on and on.
+        let long = forged(&secret, &genuine, |claims| claims["jti"] = json!(".".repeat(4_000)));
+        assert!(!is_active(&server, &api, &long).await);
+    })
+    .await;
 }
 
 /// An API that shares its secret can sign a token about any user and any client. Such a token reveals and
 /// ends nothing, and leaves no row behind, whatever expiry it claims.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_its_api_could_have_made_reveals_and_ends_nothing() {
-    let (server, root) = set().await;
-    let path = format!("/v1/admin/apis/{}", API.replace(':', "%3A").replace('/', "%2F"));
-    let shared = json!({"signing_alg": "HS256"});
-    let secret = server.call_as(Method::PATCH, &path, &root.access, shared).await;
-    let secret = secret.is(200).json();
-    let app = App::register(&server, &root, json!({"type": "web", "audiences": [API]})).await;
-    let api = json!({"type": "service", "serves": [API], "grant_types": [EXCHANGE]});
-    let api = App::register(&server, &root, api).await;
-    let ada = Person::new(&server, "ada");
-    let code = app.code(&ada, &[("scope", "openid read")]).await;
-    let tokens = app.redeem(&server, &code).await.is(200).json();
-    let genuine = tokens["access_token"].as_str().unwrap();
-    let signed = forged(&secret, genuine, |claims| {
-        claims["scope"] = json!("openid profile email groups roles");
-        claims["exp"] = json!(4_000_000_000_i64);
-    });
-    for token in [genuine, &signed] {
-        server.get_as("/oauth2/userinfo", token).await.is(401);
-        // The API itself may ask; to the client that is named the token proves nothing.
-        assert!(is_active(&server, &api, token).await);
-        assert!(!is_active(&server, &app, token).await);
-        app.call(&server, "/oauth2/revoke", &[("token", token)]).await.is(200);
-        assert!(is_active(&server, &api, token).await);
-    }
-    let mut link = server.app.db.reader().await.unwrap();
-    let rows = signet::fetch_optional!(&mut link, (i64,), "SELECT count(*) FROM spent_ids");
-    drop(link);
-    assert_eq!(rows.unwrap().unwrap().0, 0, "a revocation was stored");
-    app.refresh(&server, tokens["refresh_token"].as_str().unwrap()).await.is(200);
+    on_both("forged tokens: revocation", async |backend| {
+        let (server, root) = set_on(backend).await;
+        let path = format!("/v1/admin/apis/{}", API.replace(':', "%3A").replace('/', "%2F"));
+        let shared = json!({"signing_alg": "HS256"});
+        let secret = server.call_as(Method::PATCH, &path, &root.access, shared).await;
+        let secret = secret.is(200).json();
+        let app = App::register(&server, &root, json!({"type": "web", "audiences": [API]})).await;
+        let api = json!({"type": "service", "serves": [API], "grant_types": [EXCHANGE]});
+        let api = App::register(&server, &root, api).await;
+        let ada = Person::new(&server, "ada");
+        let code = app.code(&ada, &[("scope", "openid read")]).await;
+        let tokens = app.redeem(&server, &code).await.is(200).json();
+        let genuine = tokens["access_token"].as_str().unwrap();
+        let signed = forged(&secret, genuine, |claims| {
+            claims["scope"] = json!("openid profile email groups roles");
+            claims["exp"] = json!(4_000_000_000_i64);
+        });
+        for token in [genuine, &signed] {
+            server.get_as("/oauth2/userinfo", token).await.is(401);
+            // The API itself may ask; to the client that is named the token proves nothing.
+            assert!(is_active(&server, &api, token).await);
+            assert!(!is_active(&server, &app, token).await);
+            app.call(&server, "/oauth2/revoke", &[("token", token)]).await.is(200);
+            assert!(is_active(&server, &api, token).await);
+        }
+        let mut link = server.app.db.reader().await.unwrap();
+        let rows = signet::fetch_optional!(&mut link, (i64,), "SELECT count(*) FROM spent_ids");
+        drop(link);
+        assert_eq!(rows.unwrap().unwrap().0, 0, "a revocation was stored");
+        app.refresh(&server, tokens["refresh_token"].as_str().unwrap()).await.is(200);
+    })
+    .await;
 }
 
 /// The same token with other claims, under the secret that the API has.

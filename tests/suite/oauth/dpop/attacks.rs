@@ -102,78 +102,82 @@ async fn a_pushed_request_can_name_a_key_or_prove_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proof_is_one_header_for_one_address() {
-    let (server, root, app) = set(Backend::Sqlite).await;
-    let ada = Person::new(&server, "ada");
-    let mine = key();
-    let at = |jti: &str, htu: &str| {
-        let mut proof = Proof::new(&server, &mine, "POST", "/oauth2/token", jti);
-        proof.claims["htu"] = json!(htu);
-        proof.sign()
-    };
-    let here = server.url("/oauth2/token");
-    // Spellings of one address are the same, query and fragment are not compared (RFC 9449 §4.3).
-    for (index, (htu, ok)) in [
-        (here.clone(), true),
-        (format!("{here}?x=1"), true),
-        (format!("{here}#f"), true),
-        (here.replace("http://", "HTTP://"), true),
-        (here.replace("/oauth2/token", "/%6Fauth2/%74oken?x#f"), true),
-        (here.replace("/oauth2/token", "/./oauth2/x/../token"), true),
-        (here.replace("/oauth2/token", "/oauth2%2Ftoken"), false),
-        (here.replace("/oauth2/token", "/oauth2/token%"), false),
-        (here.replace("/oauth2/token", "/oauth2/par"), false),
-        (here.replace("127.0.0.1", "127.0.0.1.evil.example"), false),
-        (format!("{here}/"), false),
-        (format!("{}//oauth2/token", server.base), false),
-        (here.replace("http://", "https://"), false),
-        (here.replace("127.0.0.1", "localhost"), false),
-        (here.replace("/oauth2/token", "/OAuth2/token"), false),
-        (here.replace("http://", "http://evil@"), false),
-        ("/oauth2/token".to_owned(), false),
-        (String::new(), false),
-    ]
-    .iter()
-    .enumerate()
-    {
-        let code = app.code(&ada, &[]).await;
-        let answer = redeem_with(&server, &app, &code, &at(&format!("h{index}"), htu)).await;
-        if *ok {
-            assert_eq!(answer.is(200).json()["token_type"], "DPoP", "{htu}");
-        } else {
-            assert_eq!(error_of(&answer, 400), "invalid_dpop_proof", "{htu}");
+    on_both("proofs: addresses", async |backend| {
+        let (server, root, app) = set(backend).await;
+        let ada = Person::new(&server, "ada");
+        let mine = key();
+        let at = |jti: &str, htu: &str| {
+            let mut proof = Proof::new(&server, &mine, "POST", "/oauth2/token", jti);
+            proof.claims["htu"] = json!(htu);
+            proof.sign()
+        };
+        let here = server.url("/oauth2/token");
+        // Spellings of one address are the same, query and fragment are not compared (RFC 9449 §4.3).
+        for (index, (htu, ok)) in [
+            (here.clone(), true),
+            (format!("{here}?x=1"), true),
+            (format!("{here}#f"), true),
+            (here.replace("http://", "HTTP://"), true),
+            (here.replace("/oauth2/token", "/%6Fauth2/%74oken?x#f"), true),
+            (here.replace("/oauth2/token", "/./oauth2/x/../token"), true),
+            (here.replace("/oauth2/token", "/oauth2%2Ftoken"), false),
+            (here.replace("/oauth2/token", "/oauth2/token%"), false),
+            (here.replace("/oauth2/token", "/oauth2/par"), false),
+            (here.replace("127.0.0.1", "127.0.0.1.evil.example"), false),
+            (format!("{here}/"), false),
+            (format!("{}//oauth2/token", server.base), false),
+            (here.replace("http://", "https://"), false),
+            (here.replace("127.0.0.1", "localhost"), false),
+            (here.replace("/oauth2/token", "/OAuth2/token"), false),
+            (here.replace("http://", "http://evil@"), false),
+            ("/oauth2/token".to_owned(), false),
+            (String::new(), false),
+        ]
+        .iter()
+        .enumerate()
+        {
+            let code = app.code(&ada, &[]).await;
+            let answer = redeem_with(&server, &app, &code, &at(&format!("h{index}"), htu)).await;
+            if *ok {
+                assert_eq!(answer.is(200).json()["token_type"], "DPoP", "{htu}");
+            } else {
+                assert_eq!(error_of(&answer, 400), "invalid_dpop_proof", "{htu}");
+            }
         }
-    }
-    // Twisted signatures and sizes, and two headers at once.
-    let good = at("twisted", &here);
-    let (message, signature) = good.rsplit_once('.').unwrap();
-    let (_, other) = (signature, at("another", &here));
-    let other = other.rsplit_once('.').unwrap().1;
-    for (what, wrong) in [
-        ("no signature", format!("{message}.")),
-        ("another's signature", format!("{message}.{other}")),
-        ("zeros", format!("{message}.{}", "A".repeat(86))),
-        ("a part too many", format!("{good}.x")),
-        ("padding", format!("{good}==")),
-        ("no text", "...".to_owned()),
-        ("long", format!("{message}.{}", "A".repeat(20_000))),
-    ] {
-        let code = app.code(&ada, &[]).await;
-        let answer = redeem_with(&server, &app, &code, &wrong).await;
-        assert_eq!(error_of(&answer, 400), "invalid_dpop_proof", "{what}");
-    }
-    let twice = server.request(Method::POST, "/oauth2/token").header("content-type", FORM);
-    let twice = twice.header("dpop", at("d1", &here)).header("dpop", at("d2", &here));
-    let fields = [("grant_type", "refresh_token"), ("refresh_token", "x"), ("client_id", &*app.id)];
-    let answer = server.send(twice.body(form(fields))).await;
-    assert_eq!(error_of(&answer, 400), "invalid_dpop_proof");
+        // Twisted signatures and sizes, and two headers at once.
+        let good = at("twisted", &here);
+        let (message, signature) = good.rsplit_once('.').unwrap();
+        let (_, other) = (signature, at("another", &here));
+        let other = other.rsplit_once('.').unwrap().1;
+        for (what, wrong) in [
+            ("no signature", format!("{message}.")),
+            ("another's signature", format!("{message}.{other}")),
+            ("zeros", format!("{message}.{}", "A".repeat(86))),
+            ("a part too many", format!("{good}.x")),
+            ("padding", format!("{good}==")),
+            ("no text", "...".to_owned()),
+            ("long", format!("{message}.{}", "A".repeat(20_000))),
+        ] {
+            let code = app.code(&ada, &[]).await;
+            let answer = redeem_with(&server, &app, &code, &wrong).await;
+            assert_eq!(error_of(&answer, 400), "invalid_dpop_proof", "{what}");
+        }
+        let twice = server.request(Method::POST, "/oauth2/token").header("content-type", FORM);
+        let twice = twice.header("dpop", at("d1", &here)).header("dpop", at("d2", &here));
+        let fields =
+            [("grant_type", "refresh_token"), ("refresh_token", "x"), ("client_id", &*app.id)];
+        let answer = server.send(twice.body(form(fields))).await;
+        assert_eq!(error_of(&answer, 400), "invalid_dpop_proof");
 
-    // Twenty at once with one proof: it counts once.
-    let service = json!({"type": "service", "audiences": [API]});
-    let service = App::register(&server, &root, service).await;
-    let proof = at("raced", &here);
-    let tries = (0..20).map(|_| speak(&server, &service, Some(&proof)));
-    let answers = futures_util::future::join_all(tries).await;
-    assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 1);
+        // Twenty at once with one proof: it counts once.
+        let service = json!({"type": "service", "audiences": [API]});
+        let service = App::register(&server, &root, service).await;
+        let proof = at("raced", &here);
+        let tries = (0..20).map(|_| speak(&server, &service, Some(&proof)));
+        let answers = futures_util::future::join_all(tries).await;
+        assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 1);
+    })
+    .await;
 }
 
 /// A service asks for a token of its own.

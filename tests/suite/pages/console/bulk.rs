@@ -7,11 +7,11 @@ use super::rights::with_role;
 use super::users::{counting, lock};
 use super::{administrator, confirm, id_of, started};
 use crate::support::on_both;
-use crate::support::relying_party::{Person, field};
+use crate::support::relying_party::{Person, Site, field};
 use crate::support::server::{Answer, PASSWORD};
 
 /// Ticks users in the list and presses a button: the address of the question.
-pub(super) async fn tick(person: &Person<'_>, action: &str, ids: &[&str]) -> Answer {
+pub(super) async fn tick<S: Site>(person: &Person<'_, S>, action: &str, ids: &[&str]) -> Answer {
     let csrf = field(&person.get("/admin/users").await.is(200).text, "csrf");
     let names: Vec<String> = ids.iter().map(|id| format!("user.{id}")).collect();
     let mut fields = vec![("csrf", &*csrf), ("action", action)];

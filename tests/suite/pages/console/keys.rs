@@ -1,5 +1,7 @@
 //! Signing keys in the console: who holds which, and what is done in an emergency.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 use signet::base::TimeSpan;
 
@@ -37,6 +39,42 @@ async fn the_page_says_who_still_uses_the_old_key() {
         let page = root.get("/admin/keys").await;
         let (_, who) = page.is(200).text.split_once("id=\"holders\"").unwrap();
         assert!(who.contains("all 2 known resource servers have fetched"), "{who}");
+    })
+    .await;
+}
+
+/// A key that was published and does not sign yet is taken back by its button; the one that signs goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_published_key_is_taken_back() {
+    on_both("console: retiring a key", async |backend| {
+        let server = started(backend).await;
+        let root = administrator(&server).await;
+        let kids = async || -> BTreeSet<String> {
+            server.app.reload_if_changed().await.unwrap();
+            let jwks = server.get("/.well-known/jwks.json").await.is(200).json();
+            let keys = jwks["keys"].as_array().unwrap();
+            keys.iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
+        };
+        let before = kids().await;
+        confirm(&root, "/admin/keys/rotate", &[]).await.is(303);
+        let after = kids().await;
+        let published: Vec<&String> = after.difference(&before).collect();
+        assert_eq!(published.len(), 1, "{published:?}");
+        let path = format!("/admin/keys/{}/retire", published[0]);
+        let page = root.get("/admin/keys").await;
+        assert!(page.is(200).text.contains(&format!("\"{path}\"")), "{}", page.text);
+        let question = root.get(&path).await;
+        assert!(question.is(200).text.contains("signet key retire "), "{}", question.text);
+        assert!(!question.text.contains("--now"), "{}", question.text);
+        let done = confirm(&root, &path, &[]).await;
+        assert!(done.is(303).header("location").contains("/admin/keys?done="));
+        assert_eq!(kids().await, before);
+        confirm(&root, &path, &[]).await.is(409);
+        server.login("ada").await;
+        let admin = server.administrator("second").await;
+        let events = server.events(&admin, "key.retired").await;
+        assert_eq!(events.len(), 1);
+        assert_eq!(events[0]["detail"], **published[0]);
     })
     .await;
 }

@@ -143,6 +143,12 @@ async fn pages_about_many_users_stand_up_to_a_browser() {
     let pages: Vec<_> =
         pages.iter().map(|(name, path)| json!({"name": name, "path": path})).collect();
     let port = url::Url::parse(&server.url("/")).unwrap().port().unwrap().to_string();
-    command.args([ISSUER, &port, "root", PASSWORD, &json!(pages).to_string()]);
+    command.args([
+        ISSUER,
+        &port,
+        "root",
+        PASSWORD,
+        &json!({"pages": pages, "forms": []}).to_string(),
+    ]);
     output(command).await;
 }

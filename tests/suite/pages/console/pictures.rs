@@ -3,7 +3,9 @@
 use reqwest::Method;
 use serde_json::json;
 use signet::base::TimeSpan;
+use signet::http::routes::TABLE;
 
+use super::bulk::tick;
 use crate::support::relying_party::{App, Person, Site};
 use crate::support::scripts::{Browser, browser_script, output};
 use crate::support::server::{Answer, Options, PASSWORD, Tokens};
@@ -130,7 +132,40 @@ async fn used_for_a_week(server: &Server) -> Vec<(&'static str, String)> {
     }
     let keys = server.get("/.well-known/jwks.json").await.is(200).json();
     let kid = keys["keys"][0]["kid"].as_str().unwrap().to_owned();
+    let get = async |path: &str| server.get_as(path, &root.access).await.is(200).json();
+    let first = |page: &serde_json::Value| page["data"][0]["id"].as_str().unwrap().to_owned();
+    let api = first(&get("/v1/admin/apis").await);
+    let key = first(&get("/v1/admin/clients/nightly/keys").await);
+    let user = format!("/v1/admin/sessions?user_id={}", ids[0]);
+    let sid = first(&get(&user).await);
+    let site = Proxied { server, address: "192.0.2.2".to_owned() };
+    let person = Person::new(&site, "root");
+    let page = person.get("/login?to=console").await;
+    person.log_in(&page, PASSWORD).await.is(303);
+    let ticked = tick(&person, "disable", &[&ids[0], &ids[1]]).await;
+    let ticked = person.below_base(ticked.is(303).header("location"));
+    let (user, keys) = (format!("/admin/users/{}", ids[0]), "/admin/clients/nightly/keys");
+    // Those without a name are looked at and have no picture.
     vec![
+        ("", "/admin/search?q=ada".to_owned()),
+        ("", "/admin/why?login=adda".to_owned()),
+        ("", "/admin/users/new".to_owned()),
+        ("", ticked),
+        ("", format!("{user}/why")),
+        ("", format!("{user}/token")),
+        ("", format!("{user}/disable")),
+        ("", format!("{user}/delete")),
+        ("", format!("/admin/sessions/{sid}/end")),
+        ("", "/admin/clients/nightly/admin-scopes".to_owned()),
+        ("", format!("{keys}/new")),
+        ("", format!("{keys}/{key}/revoke")),
+        ("", "/admin/apis/new".to_owned()),
+        ("", format!("/admin/apis/{api}")),
+        ("", format!("/admin/apis/{api}/edit")),
+        ("", format!("/admin/apis/{api}/delete")),
+        ("", "/admin/keys/rotate".to_owned()),
+        ("", "/admin/keys/rotate-now".to_owned()),
+        ("", format!("/admin/keys/{kid}/retire")),
         ("overview", "/admin".to_owned()),
         ("users", "/admin/users".to_owned()),
         ("user", format!("/admin/users/{}", ids[0])),
@@ -146,6 +181,14 @@ async fn used_for_a_week(server: &Server) -> Vec<(&'static str, String)> {
         ("health", "/admin/health".to_owned()),
         ("settings", "/admin/settings".to_owned()),
     ]
+}
+
+/// Whether a path, without its query, is one of a route.
+fn is_of(path: &str, route: &str) -> bool {
+    let path = path.split('?').next().unwrap_or_default();
+    let (own, of_route): (Vec<_>, Vec<_>) = (path.split('/').collect(), route.split('/').collect());
+    let fits = |(own, of_route): (&&str, &&str)| own == of_route || of_route.starts_with('{');
+    own.len() == of_route.len() && own.iter().zip(&of_route).all(fits)
 }
 
 /// What happens in an hour of the week: little at night, most before noon.
@@ -174,8 +217,9 @@ fn count_hour(server: &Server, hour: i64) {
     }
 }
 
-/// Every page of the console, in both colour schemes, at 1280 and 320 pixels: without a finding of axe-core, without
-/// anything that the policy blocks, and not too wide. With `SIGNET_TEST_SCREENSHOTS=FOLDER` there is a picture of each.
+/// Every page of the console, in light colours at 1280 pixels and in dark ones at 320, those with a picture in all four
+/// ways: without a finding of axe-core, without anything that the policy blocks, and not too wide; so are a refused form
+/// and a secret that is shown once. With `SIGNET_TEST_SCREENSHOTS=FOLDER` there are pictures.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_of_the_console_stands_up_to_a_browser() {
     let Some(mut command) = browser_script(Browser::Chromium, "console.mjs") else { return };
@@ -188,10 +232,21 @@ async fn every_page_of_the_console_stands_up_to_a_browser() {
         .await;
     server.create_administrator("root").await;
     let pages = used_for_a_week(&server).await;
+    let paths: Vec<&str> = pages.iter().map(|(_, path)| &**path).collect();
+    for route in TABLE.iter().filter(|route| route.method == "GET") {
+        let is_looked_at = paths.iter().any(|path| is_of(path, route.path));
+        assert!(is_looked_at || !route.path.starts_with("/admin"), "{} is not", route.path);
+    }
     let pages: Vec<_> =
         pages.iter().map(|(name, path)| json!({"name": name, "path": path})).collect();
     let port = url::Url::parse(&server.url("/")).unwrap().port().unwrap().to_string();
-    command.args([ISSUER, &port, "root", PASSWORD, &json!(pages).to_string()]);
+    // A form that is refused, and a secret that is shown once.
+    let forms = json!([
+        {"path": "/admin/users/new", "status": 422, "text": "[role=alert]"},
+        {"path": "/admin/clients/nightly/rotate-secret", "status": 200, "text": "dd code"},
+    ]);
+    let looked_at = json!({"pages": pages, "forms": forms}).to_string();
+    command.args([ISSUER, &port, "root", PASSWORD, &looked_at]);
     if let Some(folder) = require::variable("SIGNET_TEST_SCREENSHOTS") {
         std::fs::create_dir_all(&folder).unwrap();
         command.arg(folder);

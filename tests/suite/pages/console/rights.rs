@@ -1,10 +1,15 @@
 //! What the roles may do in the console: no button for what is not allowed, and 403 at its address.
 
+use std::collections::BTreeSet;
+
+use reqwest::Method;
+use serde_json::{Value, json};
 use signet::admin::users::{self, Create};
 use signet::domain::attributes::Attributes;
 use signet::domain::request_info::RequestInfo;
 use signet::domain::user::Role;
 use signet::domain::user_email::EmailChange;
+use signet::http::routes::TABLE;
 
 use super::{administrator, confirm, id_of, sign_in, started};
 use crate::support::Server;
@@ -38,7 +43,8 @@ pub(super) async fn with_role<'a>(server: &'a Server, login: &str, role: Role) -
 /// Posts a form with the token of the console to an address, whatever the pages offer.
 async fn posted(person: &Person<'_>, path: &str) -> u16 {
     let csrf = field(&person.get("/admin").await.is(200).text, "csrf");
-    person.post(path, &[("csrf", &csrf), ("form", "x"), ("typed", "ada")]).await.status
+    let fields = [("csrf", &*csrf), ("form", "x"), ("typed", "ada"), ("action", "disable")];
+    person.post(path, &fields).await.status
 }
 
 /// An auditor reads every page, sees no button and is refused by address, with GET and with POST.
@@ -110,6 +116,114 @@ async fn helpdesk_helps_ordinary_users_only() {
         assert!(sessions.is(200).text.contains(&format!("/admin/sessions/{of_ada}/end")));
         assert!(sessions.text.contains(&sid) && !sessions.text.contains(&end), "{}", sessions.text);
         hugo.get(&format!("/admin/sessions/{of_ada}/end")).await.is(200);
+    })
+    .await;
+}
+
+/// What stands in an address of the route table for `{action}`.
+const CLIENT_ACTIONS: [&str; 5] = ["rotate-secret", "enable", "disable", "end-sessions", "delete"];
+
+/// What an address of the route table may name, and that there is.
+struct Objects {
+    user: String,
+    session: String,
+    key: String,
+    api: String,
+    kid: String,
+}
+
+impl Objects {
+    /// A user, a session of theirs, an application with an administration key, an API and a signing key.
+    async fn on(server: &Server) -> Self {
+        let admin = server.administrator("second").await;
+        let post = async |path: &str, body: Value| {
+            let answer = server.call_as(Method::POST, path, &admin.access, body).await;
+            answer.is(201).json()["id"].as_str().unwrap_or_default().to_owned()
+        };
+        let client = json!({"client_id": "bot", "name": "Bot", "type": "service",
+                            "admin_scopes": ["signet:users"]});
+        post("/v1/admin/clients", client).await;
+        let key = json!({"name": "Nightly", "scopes": ["signet:users"], "expires_in": 86_400});
+        let tokens = server.login("ada").await;
+        let claim = |name: &str| tokens.claims()[name].as_str().unwrap().to_owned();
+        let jwks = server.get("/.well-known/jwks.json").await.is(200).json();
+        Self {
+            user: claim("sub"),
+            session: claim("sid"),
+            key: post("/v1/admin/clients/bot/keys", key).await,
+            api: post("/v1/admin/apis", json!({"identifier": "https://api.example.com"})).await,
+            kid: jwks["keys"][0]["kid"].as_str().unwrap().to_owned(),
+        }
+    }
+
+    /// The addresses of a route: one for each action, where it has actions.
+    fn addresses(&self, route: &str) -> Vec<String> {
+        let id = match route.split('/').nth(2) {
+            Some("users") => &self.user,
+            Some("sessions") => &self.session,
+            _ => &self.api,
+        };
+        let path = route.replace("{id}", id).replace("{client_id}", "bot");
+        let path = path.replace("{key_id}", &self.key).replace("{kid}", &self.kid);
+        let actions: Vec<&str> = match route.contains("/clients/") {
+            true => CLIENT_ACTIONS.to_vec(),
+            false => ["invite", "recovery"].into_iter().chain(USER_ACTIONS).collect(),
+        };
+        match path.contains("{action}") {
+            true => actions.iter().map(|action| path.replace("{action}", action)).collect(),
+            false => vec![path],
+        }
+    }
+}
+
+/// Every address of the console that takes a form refuses an auditor, and all but a few the helpdesk; so does the page of
+/// the form. The addresses are those of the route table: a new one is among them.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_form_of_the_console_takes_what_a_role_may_not_do() {
+    on_both("console: every form by every role", async |backend| {
+        let server = started(backend).await;
+        let objects = Objects::on(&server).await;
+        let vera = with_role(&server, "vera", Role::Auditor).await;
+        let hugo = with_role(&server, "hugo", Role::Helpdesk).await;
+        let user = |action: &str| format!("/admin/users/{}/{action}", objects.user);
+        let for_helpdesk: BTreeSet<String> =
+            ["recovery", "unlock", "end-sessions", "reset-factors"]
+                .map(user)
+                .into_iter()
+                .chain([format!("/admin/sessions/{}/end", objects.session)])
+                .collect();
+        let pages: BTreeSet<&str> =
+            TABLE.iter().filter(|route| route.method == "GET").map(|route| route.path).collect();
+        let forms = TABLE.iter().filter(|route| {
+            // An auditor exports, which changes nothing.
+            route.method == "POST"
+                && route.path.starts_with("/admin")
+                && route.path != "/admin/audit/export"
+        });
+        let (mut refused, mut allowed) = (0, BTreeSet::new());
+        for route in forms {
+            for path in objects.addresses(route.path) {
+                for (person, is_helpdesk) in [(&vera, false), (&hugo, true)] {
+                    let may = is_helpdesk && for_helpdesk.contains(&path);
+                    if pages.contains(route.path) {
+                        let page = format!("{path}?action=disable");
+                        person.get(&page).await.is(if may { 200 } else { 403 });
+                    }
+                    if may {
+                        allowed.insert(path.clone());
+                    } else {
+                        assert_eq!(posted(person, &path).await, 403, "{path}");
+                        refused += 1;
+                    }
+                }
+            }
+        }
+        assert!(refused > 50, "only {refused}");
+        assert_eq!(allowed, for_helpdesk);
+        let root = administrator(&server).await;
+        root.get("/admin/clients/bot").await.is(200);
+        root.get(&format!("/admin/users/{}", objects.user)).await.is(200);
+        server.try_login("ada", PASSWORD).await.is(200);
     })
     .await;
 }

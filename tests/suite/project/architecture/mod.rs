@@ -171,3 +171,27 @@ fn the_map_names_what_is_there() {
     }
     assert!(gone.is_empty(), "\n{}\n", gone.join("\n"));
 }
+
+/// The one place that writes the end of a session, and with it the event and the revocation.
+const ENDS_SESSIONS: &str = "src/store/sessions/end.rs";
+
+/// Whether a source has a statement that writes the end of sessions.
+fn ends_sessions(text: &str) -> bool {
+    let words: Vec<&str> = text.split_whitespace().filter(|word| *word != "\\").collect();
+    words.windows(2).any(|pair| pair[0] == "revoked_at" && pair[1] == "=")
+}
+
+#[test]
+fn sessions_are_ended_in_one_place() {
+    let files = source::files("src");
+    let found: Vec<&str> =
+        files.iter().filter(|file| ends_sessions(&file.text)).map(|file| &*file.path).collect();
+    assert_eq!(found, [ENDS_SESSIONS], "end sessions with `store::sessions::end`");
+    for (text, expected) in [
+        ("\"UPDATE sessions SET revoked_at = $1\"", true),
+        ("\"UPDATE sessions SET user_epoch = $1, \\\n         revoked_at \\\n = $2\"", true),
+        ("\"SELECT id FROM sessions WHERE revoked_at IS NULL\"", false),
+    ] {
+        assert_eq!(ends_sessions(text), expected, "{text}");
+    }
+}

@@ -41,26 +41,28 @@ async fn is_there(db: &Db, name: &str) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn work_is_seen_by_others_once_it_is_committed() {
-    on_both_stores("db: commit", async |db| {
-        let tx = wrote(&db, "kept").await;
-        assert!(!is_there(&db, "kept").await);
-        tx.commit().await.unwrap();
-        assert!(is_there(&db, "kept").await);
-    })
-    .await;
+    on_both_stores("db: commit", commit_is_seen).await;
+}
+
+pub(super) async fn commit_is_seen(db: Db) {
+    let tx = wrote(&db, "kept").await;
+    assert!(!is_there(&db, "kept").await);
+    tx.commit().await.unwrap();
+    assert!(is_there(&db, "kept").await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn work_that_is_rolled_back_or_dropped_leaves_nothing() {
-    on_both_stores("db: rollback", async |db| {
-        wrote(&db, "back").await.rollback().await;
-        assert!(!is_there(&db, "back").await);
-        drop(wrote(&db, "dropped").await);
-        // Only with the connection free again is there anything to be seen.
-        assert!(commit(&db, async |tx| meta::put_once(tx, "dropped", b"2").await).await);
-        assert_eq!(count!(&db, "SELECT count(*) FROM meta WHERE name IN ('back', 'dropped')"), 1);
-    })
-    .await;
+    on_both_stores("db: rollback", rollback_leaves_nothing).await;
+}
+
+pub(super) async fn rollback_leaves_nothing(db: Db) {
+    wrote(&db, "back").await.rollback().await;
+    assert!(!is_there(&db, "back").await);
+    drop(wrote(&db, "dropped").await);
+    // Only with the connection free again is there anything to be seen.
+    assert!(commit(&db, async |tx| meta::put_once(tx, "dropped", b"2").await).await);
+    assert_eq!(count!(&db, "SELECT count(*) FROM meta WHERE name IN ('back', 'dropped')"), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -40,38 +40,39 @@ async fn steps(mut step: impl AsyncFnMut() -> u64) -> Vec<u64> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_go_with_their_devices_once_their_life_is_over() {
-    on_both_stores("housekeeping: sessions", async |db| {
-        let ada = user(&db, "ada").await;
-        let mut made = Vec::new();
-        for secs in [5, 3, 1, 4, 2, 0] {
-            let session = Session { expires_at: after(secs), ..session(ada) };
-            made.push(opened(&db, session).await);
-        }
-        made.sort_by_key(|session| session.expires_at);
-        let removed =
-            async || commit(&db, async |tx| housekeeping::sessions(tx, after(5), 2).await).await;
-        let step = async || removed().await.len() as u64;
-        let mut first = removed().await;
-        first.sort_by_key(|branch| branch.session != made[0].id);
-        let expected = made[..2].iter().map(|made| RemovedBranch {
-            session: made.id,
-            user_id: ada,
-            client_id: "signet".to_owned(),
-            user_epoch: 0,
-            revoked_at: None,
-        });
-        assert_eq!(first, expected.collect::<Vec<_>>(), "each is told of as it was");
-        let link = &mut reader(&db).await;
-        let gone = sessions::with_user(link, made[1].id).await.unwrap();
-        let next = sessions::with_user(link, made[2].id).await.unwrap();
-        assert!(gone.is_none() && next.is_some(), "the oldest first");
-        assert_eq!(steps(step).await, [2, 1, 0]);
-        let kept = sessions::with_user(&mut reader(&db).await, made[5].id).await.unwrap();
-        assert!(kept.is_some(), "it ends at the very moment, not before it");
-        assert_eq!(count!(&db, "SELECT count(*) FROM sessions"), 1);
-        assert_eq!(count!(&db, "SELECT count(*) FROM session_devices"), 1);
-    })
-    .await;
+    on_both_stores("housekeeping: sessions", ended_sessions).await;
+}
+
+pub(super) async fn ended_sessions(db: Db) {
+    let ada = user(&db, "ada").await;
+    let mut made = Vec::new();
+    for secs in [5, 3, 1, 4, 2, 0] {
+        let session = Session { expires_at: after(secs), ..session(ada) };
+        made.push(opened(&db, session).await);
+    }
+    made.sort_by_key(|session| session.expires_at);
+    let removed =
+        async || commit(&db, async |tx| housekeeping::sessions(tx, after(5), 2).await).await;
+    let step = async || removed().await.len() as u64;
+    let mut first = removed().await;
+    first.sort_by_key(|branch| branch.session != made[0].id);
+    let expected = made[..2].iter().map(|made| RemovedBranch {
+        session: made.id,
+        user_id: ada,
+        client_id: "signet".to_owned(),
+        user_epoch: 0,
+        revoked_at: None,
+    });
+    assert_eq!(first, expected.collect::<Vec<_>>(), "each is told of as it was");
+    let link = &mut reader(&db).await;
+    let gone = sessions::with_user(link, made[1].id).await.unwrap();
+    let next = sessions::with_user(link, made[2].id).await.unwrap();
+    assert!(gone.is_none() && next.is_some(), "the oldest first");
+    assert_eq!(steps(step).await, [2, 1, 0]);
+    let kept = sessions::with_user(&mut reader(&db).await, made[5].id).await.unwrap();
+    assert!(kept.is_some(), "it ends at the very moment, not before it");
+    assert_eq!(count!(&db, "SELECT count(*) FROM sessions"), 1);
+    assert_eq!(count!(&db, "SELECT count(*) FROM session_devices"), 1);
 }
 
 fn branch_id(secs: i64) -> BranchId {

@@ -121,16 +121,40 @@ async fn on_both_stores(name: &str, test: impl AsyncFn(Db)) {
     let db = sqlite.connect().await;
     schema::up(&db).await.unwrap();
     with(db, &test).await;
+    match postgres_with_schema().await {
+        Some(url) => with(Db::postgres(&url, 16, LONG).await.unwrap(), &test).await,
+        None => require::missing("postgres", name),
+    }
+}
+
+/// A PostgreSQL database that has the schema.
+async fn postgres_with_schema() -> Option<String> {
     postgres::template_database(TEMPLATE, async |url| {
         let db = Db::postgres(&url, 16, LONG).await.unwrap();
         schema::up(&db).await.unwrap();
         db.close().await;
     })
     .await;
-    match postgres::database_from_template(TEMPLATE).await {
-        Some(url) => with(Db::postgres(&url, 16, LONG).await.unwrap(), &test).await,
-        None => require::missing("postgres", name),
-    }
+    postgres::database_from_template(TEMPLATE).await
+}
+
+/// A sample of the contract, each case on a PostgreSQL database of its own, to which `way` names the way: transactions,
+/// sessions, the batch of refreshes with its locks, and housekeeping.
+///
+/// # Panics
+///
+/// When there is no PostgreSQL, or a case fails.
+pub async fn sample(way: impl Fn(&str) -> String) {
+    let connect = async || {
+        let url = postgres_with_schema().await.unwrap();
+        Db::postgres(&way(&url), 4, LONG).await.unwrap()
+    };
+    with(connect().await, &db::commit_is_seen).await;
+    with(connect().await, &db::rollback_leaves_nothing).await;
+    with(connect().await, &sessions::round_trip).await;
+    with(connect().await, &refresh_batch::guards).await;
+    with(connect().await, &refresh_batch::locks).await;
+    with(connect().await, &housekeeping::ended_sessions).await;
 }
 
 async fn with(db: Db, test: &impl AsyncFn(Db)) {

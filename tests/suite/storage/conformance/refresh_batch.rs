@@ -126,25 +126,26 @@ fn rotated_to(session: &Session, chain: Chain, idle_expires_at: Timestamp) -> Ch
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_guard_that_does_not_hold_costs_only_its_own_row() {
-    on_both_stores("rotation: guards", async |db| {
-        let ada = user(&db, "ada").await;
-        let good = opened(&db, session(ada)).await;
-        let stale = opened(&db, session(ada)).await;
-        let revoked = opened(&db, session(ada)).await;
-        let reason = EndReason::Logout;
-        commit(&db, async |tx| test_sessions::end(tx, revoked.id, reason, after(1)).await).await;
-        let before = (stored(&db, stale.id).await, stored(&db, revoked.id).await);
-        let mut late = rotated(&stale);
-        late.was = 1;
-        let missing = Change { id: branch_id(0), ..rotated(&good) };
-        let changes = [late, rotated(&revoked), missing, rotated(&good)];
-        assert_eq!(write(&db, &changes).await, 1);
-        assert_eq!(stored(&db, good.id).await, changed(&good, &rotated(&good)));
-        assert_eq!((stored(&db, stale.id).await, stored(&db, revoked.id).await), before);
-        assert_eq!(write(&db, &changes).await, 0, "the same change does not hold twice");
-        assert_eq!(write(&db, &[]).await, 0);
-    })
-    .await;
+    on_both_stores("rotation: guards", guards).await;
+}
+
+pub(super) async fn guards(db: Db) {
+    let ada = user(&db, "ada").await;
+    let good = opened(&db, session(ada)).await;
+    let stale = opened(&db, session(ada)).await;
+    let revoked = opened(&db, session(ada)).await;
+    let reason = EndReason::Logout;
+    commit(&db, async |tx| test_sessions::end(tx, revoked.id, reason, after(1)).await).await;
+    let before = (stored(&db, stale.id).await, stored(&db, revoked.id).await);
+    let mut late = rotated(&stale);
+    late.was = 1;
+    let missing = Change { id: branch_id(0), ..rotated(&good) };
+    let changes = [late, rotated(&revoked), missing, rotated(&good)];
+    assert_eq!(write(&db, &changes).await, 1);
+    assert_eq!(stored(&db, good.id).await, changed(&good, &rotated(&good)));
+    assert_eq!((stored(&db, stale.id).await, stored(&db, revoked.id).await), before);
+    assert_eq!(write(&db, &changes).await, 0, "the same change does not hold twice");
+    assert_eq!(write(&db, &[]).await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -178,20 +179,21 @@ fn branch_id(secs: i64) -> BranchId {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_read_are_held_until_the_end_of_the_work() {
-    on_both_stores("rotation: locks", async |db| {
-        let ada = user(&db, "ada").await;
-        let one = opened(&db, session(ada)).await;
-        let mut tx = db.begin().await.unwrap();
-        sql::read(&mut tx, &[one.branch]).await.unwrap();
-        let refused = revoke(&db, one.id, Duration::from_millis(100)).await.unwrap_err();
-        assert_eq!(refused.kind, FaultKind::Unavailable, "{refused}");
-        assert_eq!(sql::write(&mut tx, &[rotated(&one)]).await.unwrap(), 1);
-        tx.commit().await.unwrap();
-        revoke(&db, one.id, db.deadlines().write()).await.unwrap();
-        let now = stored(&db, one.id).await;
-        assert_eq!((now.chain.current, now.revoked.is_some()), (1, true), "neither is lost");
-    })
-    .await;
+    on_both_stores("rotation: locks", locks).await;
+}
+
+pub(super) async fn locks(db: Db) {
+    let ada = user(&db, "ada").await;
+    let one = opened(&db, session(ada)).await;
+    let mut tx = db.begin().await.unwrap();
+    sql::read(&mut tx, &[one.branch]).await.unwrap();
+    let refused = revoke(&db, one.id, Duration::from_millis(100)).await.unwrap_err();
+    assert_eq!(refused.kind, FaultKind::Unavailable, "{refused}");
+    assert_eq!(sql::write(&mut tx, &[rotated(&one)]).await.unwrap(), 1);
+    tx.commit().await.unwrap();
+    revoke(&db, one.id, db.deadlines().write()).await.unwrap();
+    let now = stored(&db, one.id).await;
+    assert_eq!((now.chain.current, now.revoked.is_some()), (1, true), "neither is lost");
 }
 
 async fn revoke(db: &Db, id: SessionId, patience: Duration) -> Result<(), Fault> {

@@ -42,33 +42,32 @@ fn ids(listed: &[Listed]) -> Vec<SessionId> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_comes_back_as_it_was_opened_with_its_user_as_it_is() {
-    on_both_stores("sessions: round trip", async |db| {
-        let ada = user(&db, "ada").await;
-        let many: Vec<String> = (0..64).map(|n| format!("{n:0>128}")).collect();
-        let mut full = session(ada);
-        full.client_id = "ein Klient 🗝".to_owned();
-        full.audience = Some(format!("https://api.example/{}", "x".repeat(200)));
-        full.scopes = scopes(&many.join(" "));
-        full.chain.current = u32::MAX;
-        full.idle_expires_at = Timestamp::from_millis(i64::MIN);
-        full.expires_at = Timestamp::from_millis(i64::MAX);
-        full.grant_type = Some("urn:ietf:params:oauth:grant-type:device_code".to_owned());
-        full.auth_time = Timestamp::from_millis(i64::MIN);
-        full.browser = Some(begun(&db, 1, ada).await.id);
-        full.asked_claims = asked_claims();
-        full.dpop_jkt = Some("0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I".to_owned());
-        for session in [full, session(ada)] {
-            assert!(open(&db, &session, &Device::default()).await);
-            let link = &mut reader(&db).await;
-            let (found, owner) = sessions::with_user(link, session.id).await.unwrap().unwrap();
-            assert_eq!(found, session);
-            assert!(owner == users::find(link, ada).await.unwrap().unwrap());
-        }
-        assert!(
-            sessions::with_user(&mut reader(&db).await, session_id(0)).await.unwrap().is_none()
-        );
-    })
-    .await;
+    on_both_stores("sessions: round trip", round_trip).await;
+}
+
+pub(super) async fn round_trip(db: Db) {
+    let ada = user(&db, "ada").await;
+    let many: Vec<String> = (0..64).map(|n| format!("{n:0>128}")).collect();
+    let mut full = session(ada);
+    full.client_id = "ein Klient 🗝".to_owned();
+    full.audience = Some(format!("https://api.example/{}", "x".repeat(200)));
+    full.scopes = scopes(&many.join(" "));
+    full.chain.current = u32::MAX;
+    full.idle_expires_at = Timestamp::from_millis(i64::MIN);
+    full.expires_at = Timestamp::from_millis(i64::MAX);
+    full.grant_type = Some("urn:ietf:params:oauth:grant-type:device_code".to_owned());
+    full.auth_time = Timestamp::from_millis(i64::MIN);
+    full.browser = Some(begun(&db, 1, ada).await.id);
+    full.asked_claims = asked_claims();
+    full.dpop_jkt = Some("0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I".to_owned());
+    for session in [full, session(ada)] {
+        assert!(open(&db, &session, &Device::default()).await);
+        let link = &mut reader(&db).await;
+        let (found, owner) = sessions::with_user(link, session.id).await.unwrap().unwrap();
+        assert_eq!(found, session);
+        assert!(owner == users::find(link, ada).await.unwrap().unwrap());
+    }
+    assert!(sessions::with_user(&mut reader(&db).await, session_id(0)).await.unwrap().is_none());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,7 +15,8 @@ mod tests;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::OnceLock;
 
-use sqlx::Connection as _;
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Connection as _, SqlSafeStr as _};
 
 use crate::support::require::{missing, variable};
 
@@ -109,9 +110,34 @@ pub fn cluster() -> Option<&'static Cluster> {
 ///
 /// When it refuses one of them.
 pub async fn execute(url: &str, statements: &str) {
-    let mut connection = sqlx::postgres::PgConnection::connect(url).await.unwrap();
-    sqlx::raw_sql(sqlx::AssertSqlSafe(statements)).execute(&mut connection).await.unwrap();
+    let mut connection = PgConnection::connect(url).await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(statements)).execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
+}
+
+/// Every row of every table of a database, as PostgreSQL writes it; bytes are written as text where they are.
+///
+/// # Panics
+///
+/// When the database cannot be read.
+pub async fn everything_in(url: &str) -> Vec<u8> {
+    let mut connection = PgConnection::connect(url).await.unwrap();
+    let tables: Vec<String> = sqlx::query_scalar(
+        "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public'",
+    )
+    .fetch_all(&mut connection)
+    .await
+    .unwrap();
+    assert!(tables.len() > 20, "{tables:?}");
+    // Bytes as text, with what is no ASCII escaped.
+    sqlx::query("SET bytea_output = 'escape'").execute(&mut connection).await.unwrap();
+    let mut found = Vec::new();
+    for table in tables {
+        let sql = AssertSqlSafe(format!("SELECT t::text FROM \"{table}\" t")).into_sql_str();
+        let rows: Vec<String> = sqlx::query_scalar(sql).fetch_all(&mut connection).await.unwrap();
+        found.extend(rows.into_iter().flat_map(String::into_bytes));
+    }
+    found
 }
 
 /// `url` for another role.
