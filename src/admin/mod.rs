@@ -9,6 +9,7 @@ pub mod apis;
 pub mod attention;
 pub mod audit;
 mod authorization;
+pub mod backups;
 pub mod client_logo;
 mod client_patch;
 mod client_unchanged;

@@ -7,6 +7,7 @@ mod admin;
 mod api;
 mod attributes;
 mod audit;
+mod backup;
 mod client;
 mod config;
 mod db;
@@ -164,6 +165,9 @@ Secrets are references: to what the file that was applied names, else to variabl
 
 Exit code 7: something has drifted. signet apply takes it back.")]
     Drift(declarative::DriftArgs),
+    /// Make, prove and bring back backups of a SQLite database
+    #[command(subcommand)]
+    Backup(backup::Command),
     /// Work on the database as a file, while no server does
     #[command(subcommand)]
     Db(db::Command),
@@ -240,6 +244,7 @@ fn run(command: &Command, output: Output) -> Result<(), CommandError> {
         Command::Apply(args) => declarative::apply(args, output),
         Command::Export(args) => declarative::export(args, output),
         Command::Drift(args) => declarative::drift(args, output),
+        Command::Backup(command) => backup::run(command, output),
         Command::Db(command) => db::run(command, output),
         Command::Migrate(command) => migrate::run(command, output),
         Command::Version => version::version(output),

@@ -3,6 +3,7 @@
 //! Owns every use of the crypto libraries. Makes no decision: whether a token may be issued or a
 //! password is good enough is the domain's business.
 
+pub mod age;
 pub mod certificate;
 pub mod client_key;
 pub mod digest;

@@ -5,6 +5,7 @@
 
 pub mod activity;
 pub mod admin_key;
+pub mod age_key;
 pub mod api;
 pub mod attributes;
 pub mod audit;
@@ -12,6 +13,7 @@ pub mod audit_filter;
 pub mod authenticators;
 pub mod authn;
 pub mod authorization;
+pub mod backup_name;
 pub mod base_path;
 pub mod browser_session;
 pub mod claims;

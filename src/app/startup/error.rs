@@ -34,7 +34,7 @@ impl fmt::Display for OpenError {
 impl OpenError {
     /// Why something on disk cannot be made or written: `what` cannot be done, because of `error`. A full
     /// disk passes; anything else is a matter for the operator, who reads `advice`.
-    pub(super) fn of_file(what: &str, error: &io::Error, advice: &str) -> Self {
+    pub fn of_file(what: &str, error: &io::Error, advice: &str) -> Self {
         if is_full(error) {
             return Self::TryAgain(format!("{what}: the disk is full ({error}).\n  {MAKE_ROOM}"));
         }
