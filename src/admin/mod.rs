@@ -11,6 +11,7 @@ pub mod apis;
 pub mod attention;
 pub mod audit;
 mod authorization;
+pub mod backups;
 mod batched_session_ends;
 pub mod client_documents;
 pub mod client_logo;

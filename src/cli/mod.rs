@@ -7,6 +7,7 @@ mod admin;
 mod api;
 mod attributes;
 mod audit;
+mod backup;
 mod client;
 mod config;
 mod db;
@@ -192,6 +193,9 @@ Secrets are references: those of the applied file, else to environment variables
 
 Exit code 7: objects have drifted. signet apply reverts them.")]
     Drift(declarative::DriftArgs),
+    /// Make, prove and bring back backups of a SQLite database
+    #[command(subcommand)]
+    Backup(backup::Command),
     /// Work on the database file while no server is running
     #[command(subcommand)]
     Db(db::Command),
@@ -271,6 +275,7 @@ fn run(command: &Command, output: Output) -> Result<(), CommandError> {
         Command::Apply(args) => declarative::apply(args, output),
         Command::Export(args) => declarative::export(args, output),
         Command::Drift(args) => declarative::drift(args, output),
+        Command::Backup(command) => backup::run(command, output),
         Command::Db(command) => db::run(command, output),
         Command::Migrate(command) => migrate::run(command, output),
         Command::Version => version::version(output),

@@ -10,7 +10,7 @@ use super::errors::Wrong;
 use super::reader::Reader;
 use super::types::{Argon2Cost, BootstrapAdmin, Database, MetricsListen, ProxyHeader, TlsFiles};
 use super::{
-    Config, LogFormat, NewDatabase, PersistentSessions, Registration, brand, database, issuer,
+    Config, LogFormat, NewDatabase, PersistentSessions, Registration, backups, brand, database, issuer,
     mail, parse, passkeys, passwords, settings as s, spans,
 };
 use crate::base::{Secret, TimeSpan};
@@ -63,6 +63,7 @@ pub(super) fn config(read: &mut Reader<'_>) -> Option<Config> {
         new_database: read.fixed(&s::NEW_DATABASE, parse::word(NewDatabase::ALL)),
         shutdown_delay: read.fixed(&s::SHUTDOWN_DELAY, parse::span(TimeSpan::ZERO..=FIVE_MINUTES)),
         master_key: Some(master_key(read, dir.as_deref())),
+        backups: backups::read(read, dir.as_deref()),
         master_key_old: Some(read.typed(&s::MASTER_KEY_OLD, parse::master_key)),
         data_dir: dir,
         second_factor: second_factor(read),

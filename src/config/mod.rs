@@ -5,6 +5,7 @@
 //! (`NAME_FILE`), the logo and the list of passwords.
 
 mod assemble;
+mod backups;
 mod brand;
 mod changed;
 mod cross_checks;
@@ -42,6 +43,7 @@ use crate::domain::signing_key::SigningAlg;
 
 #[cfg(feature = "test-support")]
 pub use brand::Logo;
+pub use backups::BackupSettings;
 pub use brand::{Accent, Brand, LogoType};
 pub use changed::SINCE as CHANGED_SINCE;
 pub use errors::ConfigErrors;
@@ -117,6 +119,8 @@ pub struct Config {
     pub refresh_max_ttl: TimeSpan,
     /// Configuration files that are applied at each start, by their absolute paths.
     pub apply_files: Vec<PathBuf>,
+    /// Where backups go, and who can open them.
+    pub backups: BackupSettings,
     /// How long a refresh may be repeated after a lost answer: 0 s to 5 min.
     pub refresh_retry_window: TimeSpan,
     /// How long a sign-in at the pages lasts.

@@ -118,6 +118,14 @@ settings! {
             Derived { says: "none, the master key is not being replaced", sample: "" },
             "The previous master key, until `signet key rewrap` has replaced it.";
     }
+    "Backups" {
+        BACKUP_DIR = "SIGNET_BACKUP_DIR", secret: false,
+            Derived { says: "backups in the data directory", sample: "/var/backups/signet" },
+            "Directory for backups of a SQLite database; see docs/backups.md.";
+        BACKUP_RECIPIENTS = "SIGNET_BACKUP_RECIPIENTS", secret: false,
+            Derived { says: "none, backups are not sealed", sample: "" },
+            "age recipients (age1…), comma separated, for whom backups are sealed; the server cannot open them.";
+    }
     "Configuration files" {
         APPLY_FILES = "SIGNET_APPLY_FILES", secret: false,
             Derived { says: "none, nothing is applied at a start", sample: "/etc/signet/signet.toml" },

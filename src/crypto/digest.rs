@@ -38,6 +38,28 @@ pub fn constant_time_eq(a: &[u8], b: &[u8]) -> bool {
     constant_time::verify_slices_are_equal(a, b).is_ok()
 }
 
+/// The SHA-256 of what comes in parts.
+pub struct Sha256Sum(digest::Context);
+
+impl Default for Sha256Sum {
+    fn default() -> Self {
+        Self(digest::Context::new(&digest::SHA256))
+    }
+}
+
+impl Sha256Sum {
+    /// Adds the next part.
+    pub fn update(&mut self, part: &[u8]) {
+        self.0.update(part);
+    }
+
+    /// The digest in hexadecimal.
+    #[must_use]
+    pub fn hex(self) -> String {
+        self.0.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
 /// The key of the hashes under which logins and networks are counted, so that a stolen database does not reveal
 /// whose log-ins failed.
 pub struct PseudonymKey(hmac::Key);

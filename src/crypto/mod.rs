@@ -2,6 +2,7 @@
 //!
 //! Owns every use of the crypto libraries. Policy, such as which tokens may be issued, is in `domain`.
 
+pub mod age;
 pub mod certificate;
 pub mod client_key;
 pub mod digest;

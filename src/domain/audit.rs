@@ -183,6 +183,10 @@ text_enum! {
         AuditExported = "audit.exported",
         /// Everything was sealed under another master key.
         MasterKeyReplaced = "master_key.replaced",
+        /// A backup was made and proven; the detail is the name of its file.
+        BackupCreated = "backup.created",
+        /// The database was brought back from a backup: everything before this event is as it was then.
+        BackupRestored = "backup.restored",
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub mod activity;
 pub mod admin_key;
+pub mod age_key;
 pub mod api;
 pub mod api_key;
 pub mod attributes;
@@ -13,6 +14,7 @@ pub mod audit_filter;
 pub mod authenticators;
 pub mod authn;
 pub mod authorization;
+pub mod backup_name;
 pub mod base_path;
 pub mod browser_session;
 pub mod claims;

@@ -190,6 +190,14 @@ pub async fn refresh_keys(link: &mut impl Link) -> Result<Vec<(i64, Vec<u8>)>, F
     fetch_all!(link, (i64, Vec<u8>), "SELECT version, sealed FROM refresh_keys ORDER BY version")
 }
 
+/// Removes the refresh keys before `version`: tokens that they vouch for are refused from now on.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn remove_refresh_keys_before(tx: &mut Tx, version: u16) -> Result<u64, Fault> {
+    execute!(tx, "DELETE FROM refresh_keys WHERE version < $1", i64::from(version))
+}
+
 /// Replaces the sealed form of the same key.
 ///
 /// # Errors

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use crate::base::entropy::random;
 use crate::base::{Secret, Timestamp};
 use crate::crypto::hs256::GeneratedSecret;
 use crate::crypto::jwt::SigningKey;
@@ -12,9 +13,9 @@ use crate::domain::outcome::Fault;
 use crate::domain::signing_key::{KeyState, SigningAlg};
 use crate::store::Tx;
 use crate::store::apis::{SealedSecret, StoredApi};
-use crate::store::keys::StoredKey;
+use crate::store::keys::{self, StoredKey};
 
-use super::{MadeKey, in_force, retired, rewrap};
+use super::{MadeKey, in_force, refresh_purpose, retired, rewrap};
 use crate::app::{App, cache, outbox};
 
 impl App {
@@ -80,6 +81,21 @@ impl App {
     pub fn parsed_key(&self, stored: &StoredKey) -> Option<Arc<SigningKey>> {
         let published = self.keyring().parsed(&stored.facts.kid);
         published.or_else(|| retired(&self.seal, stored).map(Arc::new))
+    }
+
+    /// Puts a new key for refresh tokens in the place of those there are: no token that is out is genuine any more.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn replace_refresh_keys(&self, tx: &mut Tx, now: Timestamp) -> Result<(), Fault> {
+        let newest = keys::refresh_keys(tx).await?.last().map_or(0, |(version, _)| *version);
+        let version = u16::try_from(newest + 1)
+            .map_err(|_| Fault::internal("there is no further version of the refresh key"))?;
+        let key: [u8; 32] = random(&*self.entropy);
+        let sealed = in_force(tx, &self.seal).await?.seal(&refresh_purpose(version), &key)?;
+        keys::insert_refresh_key(tx, version, &sealed, now).await?;
+        keys::remove_refresh_keys_before(tx, version).await?;
+        Ok(())
     }
 
     /// Seals everything under the newest master key. True when there was anything to do.

@@ -6,7 +6,7 @@ use crate::config::{Config, Database};
 use crate::store::Db;
 
 use super::connect::connect;
-use super::data_dir::{self, LockError};
+use super::data_dir::lock_out;
 use super::error::OpenError;
 use super::explain::explain;
 
@@ -34,17 +34,7 @@ pub async fn compact(config: &Config) -> Result<Compacted, OpenError> {
     if !path.exists() {
         return connect(config).await.map(|_| Compacted { before: 0, after: 0 });
     }
-    let _lock = data_dir::lock(&config.data_dir).map_err(|error| match error {
-        LockError::Held => OpenError::TryAgain(format!(
-            "a signet is serving {}.\n  Stop it first: compacting keeps every other writer out.",
-            config.data_dir.display()
-        )),
-        LockError::Io(error) => OpenError::of_file(
-            &format!("the data directory {} cannot be written", config.data_dir.display()),
-            &error,
-            "Run this as the user signet runs as.",
-        ),
-    })?;
+    let _lock = lock_out(config, "compacting keeps every other writer out")?;
     let before = size(path);
     let db = connect(config).await?;
     let outcome = rewrite(&db).await;

@@ -11,9 +11,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
+use super::OpenError;
 use crate::base::Entropy;
 use crate::base::Secret;
 use crate::base::entropy::random;
+use crate::config::Config;
 
 /// The name of the master key's file.
 const MASTER_KEY: &str = "master.key";
@@ -93,6 +95,25 @@ pub enum LockError {
     Held,
     /// The lock file cannot be created.
     Io(io::Error),
+}
+
+/// Keeps servers off the data directory while a command works on it, which does so because of `why`.
+///
+/// # Errors
+/// When a server works on it, or the lock cannot be made.
+pub fn lock_out(config: &Config, why: &str) -> Result<File, OpenError> {
+    let dir = &config.data_dir;
+    lock(dir).map_err(|error| match error {
+        LockError::Held => OpenError::TryAgain(format!(
+            "a signet is serving {}.\n  Stop it first: {why}.",
+            dir.display()
+        )),
+        LockError::Io(error) => OpenError::of_file(
+            &format!("the data directory {} cannot be written", dir.display()),
+            &error,
+            "Run this as the user signet runs as.",
+        ),
+    })
 }
 
 /// Takes the lock that lets one server at a time work on this directory. The system releases it

@@ -33,7 +33,7 @@ impl fmt::Display for OpenError {
 impl OpenError {
     /// Why something cannot be created or written on disk: `what` failed with `error`. A full disk is temporary;
     /// for anything else the operator reads `advice`.
-    pub(super) fn of_file(what: &str, error: &io::Error, advice: &str) -> Self {
+    pub fn of_file(what: &str, error: &io::Error, advice: &str) -> Self {
         if is_full(error) {
             return Self::TryAgain(format!("{what}: the disk is full ({error}).\n  {MAKE_ROOM}"));
         }

@@ -1,11 +1,43 @@
 //! The master key of a start: found, created once, or refused.
 
 use crate::base::{Secret, Timestamp};
-use crate::crypto::seal::Seals;
+use crate::config::Config;
+use crate::crypto::seal::{SealKey, Seals};
 use crate::store::Db;
 
-use super::{Created, OpenError, Startup, data_dir};
-use crate::app::keys::FirstKeys;
+use super::{Created, OpenError, Startup, data_dir, fit_of};
+use crate::app::keys::{FirstKeys, MasterKeyFit};
+
+/// The master keys that settings and data directory have, the one in force first.
+///
+/// # Errors
+/// When there is none, or its file cannot be read.
+pub fn master_keys(config: &Config) -> Result<Vec<Secret<[u8; 32]>>, OpenError> {
+    let path = data_dir::master_key_path(&config.data_dir);
+    let key = match &config.master_key {
+        Some(key) => Some(key.clone()),
+        None => data_dir::read_master_key(&config.data_dir).map_err(|error| {
+            OpenError::Configuration(format!("the master key {} cannot be read: {error}.", path.display()))
+        })?,
+    };
+    let key = key.ok_or_else(|| {
+        OpenError::Configuration(format!(
+            "there is no master key: no file {}, and no SIGNET_MASTER_KEY or SIGNET_MASTER_KEY_FILE.\n  A backup \
+             does not hold it. Bring the key of the server that the backup was made on.",
+            path.display()
+        ))
+    })?;
+    Ok([Some(key), config.master_key_old.clone()].into_iter().flatten().collect())
+}
+
+/// Whether a database was sealed with this master key.
+///
+/// # Errors
+/// When it cannot be read.
+pub async fn fits(db: &Db, key: &Secret<[u8; 32]>) -> Result<bool, OpenError> {
+    let seals = Seals::new(SealKey::derive(key)?, None);
+    Ok(fit_of(db, &seals).await? == MasterKeyFit::Fits)
+}
 
 impl Startup {
     /// The master key, if there is one; `None` if a server is to create it.

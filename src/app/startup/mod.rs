@@ -37,8 +37,10 @@ use data_dir::LockError;
 
 pub use compact::{Compacted, compact};
 pub use connect::{connect, wait_for_database};
+pub use data_dir::{create as create_directory, lock_out};
 pub use error::OpenError;
 pub use explain::explain;
+pub use master_key::{fits, master_keys};
 pub use permissions::exposure;
 pub use running::{differing_settings, is_new_installation};
 pub use schema::check_encoding;

@@ -3,6 +3,8 @@
 /// Their names; the test of all settings leaves them out.
 pub(super) const ELSEWHERE: &[&str] = &[
     "SIGNET_ARGON2_PARALLELISM",
+    "SIGNET_BACKUP_DIR",
+    "SIGNET_BACKUP_RECIPIENTS",
     "SIGNET_BRAND_COLOR",
     "SIGNET_BRAND_COLOR_DARK",
     "SIGNET_BRAND_LOGO",

@@ -1,5 +1,6 @@
 //! Tests of the configuration: defaults, every rule, the wording of mistakes, and `.env`.
 
+mod backups;
 mod dotenv_file;
 mod elsewhere;
 mod mail;

@@ -40,6 +40,12 @@ impl SqliteDb {
         std::fs::metadata(self.log_path()).map_or(0, |facts| facts.len()) == 0
     }
 
+    /// Where the database file is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Where the write-ahead log is.
     pub(super) fn log_path(&self) -> PathBuf {
         let mut log = self.path.clone().into_os_string();

@@ -1,0 +1,63 @@
+//! Why a backup cannot be made, proven or brought back.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+
+use crate::app::startup::OpenError;
+use crate::domain::outcome::{Failure, Fault};
+
+/// Why it did not work. Nothing is left behind, and nothing that was there has changed.
+#[derive(Debug)]
+pub enum BackupError {
+    /// What is there does not allow it: settings, files, another process.
+    Open(OpenError),
+    /// The copy was read and is not good: what was found, and in which file.
+    Unproven(String),
+}
+
+impl fmt::Display for BackupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Open(error) => error.fmt(f),
+            Self::Unproven(text) => f.write_str(text),
+        }
+    }
+}
+
+impl From<OpenError> for BackupError {
+    fn from(error: OpenError) -> Self {
+        Self::Open(error)
+    }
+}
+
+impl From<Fault> for BackupError {
+    fn from(fault: Fault) -> Self {
+        Self::Open(fault.into())
+    }
+}
+
+impl From<Failure> for BackupError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Failed(fault) => fault.into(),
+            Failure::Refused(refusal) => {
+                Self::Open(OpenError::Configuration(refusal.message.into_owned()))
+            }
+        }
+    }
+}
+
+impl BackupError {
+    /// Something about settings or files has to be changed first.
+    pub(super) fn configuration(text: impl Into<String>) -> Self {
+        Self::Open(OpenError::Configuration(text.into()))
+    }
+
+    /// A file that cannot be made, read or written.
+    pub(super) fn of_file(what: &str, path: &Path, error: &io::Error) -> Self {
+        let what = format!("{what} {} failed", path.display());
+        let advice = "Check that the directory exists, and that the user signet runs as may write there.";
+        Self::Open(OpenError::of_file(&what, error, advice))
+    }
+}
