@@ -93,7 +93,13 @@ impl Row for Created {
         let sealed = if self.is_sealed { "yes" } else { "no" };
         let path = self.path.display().to_string();
         let proof = &self.proof;
-        vec![path, self.bytes.to_string(), proof.manifest.schema.to_string(), users(proof), sealed.to_owned()]
+        vec![
+            path,
+            self.bytes.to_string(),
+            proof.manifest.schema.to_string(),
+            users(proof),
+            sealed.to_owned(),
+        ]
     }
 
     fn json(&self) -> Value {
@@ -154,7 +160,9 @@ fn create(args: &CreateArgs, output: Output) -> Result<(), CommandError> {
         let created = backups::create(&app, to, &settings.recipients, &info).await?;
         startup_report::say(&format!(
             "Proven. The master key is not in it: keep a copy of it in another place.{}\n",
-            if created.is_sealed { "" } else {
+            if created.is_sealed {
+                ""
+            } else {
                 "\nIt is not sealed: set SIGNET_BACKUP_RECIPIENTS to an age public key, or guard it as the database."
             }
         ));

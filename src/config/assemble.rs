@@ -10,8 +10,8 @@ use super::errors::Wrong;
 use super::reader::Reader;
 use super::types::{Argon2Cost, BootstrapAdmin, Database, MetricsListen, ProxyHeader, TlsFiles};
 use super::{
-    Config, LogFormat, NewDatabase, PersistentSessions, Registration, backups, brand, database, issuer,
-    mail, parse, passkeys, passwords, settings as s, spans,
+    Config, LogFormat, NewDatabase, PersistentSessions, Registration, backups, brand, database,
+    issuer, mail, parse, passkeys, passwords, settings as s, spans,
 };
 use crate::base::{Secret, TimeSpan};
 use crate::domain::authn::{SecondFactor, ServerPolicy};

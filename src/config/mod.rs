@@ -41,9 +41,9 @@ use crate::domain::password_policy::PasswordPolicy;
 use crate::domain::sign_up::DomainList;
 use crate::domain::signing_key::SigningAlg;
 
+pub use backups::BackupSettings;
 #[cfg(feature = "test-support")]
 pub use brand::Logo;
-pub use backups::BackupSettings;
 pub use brand::{Accent, Brand, LogoType};
 pub use changed::SINCE as CHANGED_SINCE;
 pub use errors::ConfigErrors;

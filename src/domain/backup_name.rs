@@ -83,7 +83,8 @@ mod tests {
             (true, "signet-20261128T030000Z-v0031-0123456789abcdef.db.age"),
         ] {
             let at = Timestamp::parse("2026-11-28T03:00:00Z").unwrap();
-            let name = BackupName { at, schema: 31, digest: "0123456789abcdef".to_owned(), is_sealed };
+            let name =
+                BackupName { at, schema: 31, digest: "0123456789abcdef".to_owned(), is_sealed };
             assert_eq!(name.to_string(), text);
             assert_eq!(BackupName::parse(text), Some(name));
         }

@@ -57,7 +57,8 @@ impl BackupError {
     /// A file that cannot be made, read or written.
     pub(super) fn of_file(what: &str, path: &Path, error: &io::Error) -> Self {
         let what = format!("{what} {} failed", path.display());
-        let advice = "Check that the directory exists, and that the user signet runs as may write there.";
+        let advice =
+            "Check that the directory exists, and that the user signet runs as may write there.";
         Self::Open(OpenError::of_file(&what, error, advice))
     }
 }

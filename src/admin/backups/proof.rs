@@ -64,7 +64,8 @@ async fn examine(file: &Path) -> Result<Manifest, String> {
     let said = |fault: Fault| fault.to_string();
     let mut copy = BackupFile::open(file, false).await.map_err(said)?;
     let manifest = copy.manifest().await.map_err(said)?;
-    let manifest = manifest.ok_or("it has no manifest, so it was not made by signet backup create")?;
+    let manifest =
+        manifest.ok_or("it has no manifest, so it was not made by signet backup create")?;
     if let Some(found) = copy.check().await.map_err(said)?.first() {
         return Err(format!("SQLite says: {found}"));
     }
@@ -162,11 +163,14 @@ async fn exercise(app: &App) -> Result<(), String> {
     }
     probe::sign_in(app, now).await?;
     let info = RequestInfo::system(now);
-    let resealed = app.transaction_or_nothing(&info, async |tx| Ok(tx.app().rewrap(tx).await?)).await;
+    let resealed =
+        app.transaction_or_nothing(&info, async |tx| Ok(tx.app().rewrap(tx).await?)).await;
     match resealed {
         Ok(true) => Ok(()),
         Ok(false) => Err("it holds nothing that is sealed".to_owned()),
-        Err(failure) => Err(format!("something sealed in it cannot be opened ({})", text_of(failure))),
+        Err(failure) => {
+            Err(format!("something sealed in it cannot be opened ({})", text_of(failure)))
+        }
     }
 }
 

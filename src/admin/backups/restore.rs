@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, NamedTempFile, TempDir};
 
-use crate::app::{App, AuditedTx};
 use crate::app::startup::{create_directory, lock_out};
+use crate::app::{App, AuditedTx};
 use crate::base::{Clock as _, SystemClock, Timestamp};
 use crate::config::{Config, Database};
 use crate::crypto::age::Identity;
@@ -69,7 +69,8 @@ pub async fn restore(
     let _lock = lock_out(config, "a database is not replaced while it is served")?;
     let opened = Opened::of(file, identity, Some(directory))?;
     let proof = prove(config, opened.plain(), &opened.shown, opened.scratch.path()).await?;
-    let next = Builder::new().prefix(".signet-restore-").tempdir_in(directory).map_err(in_directory)?;
+    let next =
+        Builder::new().prefix(".signet-restore-").tempdir_in(directory).map_err(in_directory)?;
     let copy = next.path().join("signet.db");
     fs::copy(opened.plain(), &copy).map_err(in_directory)?;
     let now = SystemClock.now();
@@ -208,7 +209,8 @@ impl Opened {
 
 /// Compares a file with the digest in its name. A file of another name has none.
 fn check_digest(file: &Path, shown: &str) -> Result<(), BackupError> {
-    let found = sums::of_file(file).map_err(|error| BackupError::of_file("reading", file, &error))?;
+    let found =
+        sums::of_file(file).map_err(|error| BackupError::of_file("reading", file, &error))?;
     let name = file.file_name().and_then(|name| name.to_str()).and_then(BackupName::parse);
     match name {
         Some(name) if name.digest != found => Err(BackupError::Unproven(format!(

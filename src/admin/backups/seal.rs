@@ -50,7 +50,8 @@ pub(super) fn open(
     sealed: &Path,
     plain: &NamedTempFile,
 ) -> Result<(), BackupError> {
-    let from = File::open(sealed).map_err(|error| BackupError::of_file("reading", sealed, &error))?;
+    let from =
+        File::open(sealed).map_err(|error| BackupError::of_file("reading", sealed, &error))?;
     let opened = age::open(identity, BufReader::new(from), BufWriter::new(plain.as_file()));
     opened.map_err(|error| match error {
         age::OpenError::Io(error) => BackupError::of_file("opening", sealed, &error),

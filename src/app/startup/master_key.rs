@@ -17,7 +17,10 @@ pub fn master_keys(config: &Config) -> Result<Vec<Secret<[u8; 32]>>, OpenError> 
     let key = match &config.master_key {
         Some(key) => Some(key.clone()),
         None => data_dir::read_master_key(&config.data_dir).map_err(|error| {
-            OpenError::Configuration(format!("the master key {} cannot be read: {error}.", path.display()))
+            OpenError::Configuration(format!(
+                "the master key {} cannot be read: {error}.",
+                path.display()
+            ))
         })?,
     };
     let key = key.ok_or_else(|| {

@@ -18,6 +18,10 @@ fn backups_are_beside_the_database_and_in_plain_unless_settings_say_otherwise() 
 #[test]
 fn a_text_that_is_no_recipient_is_a_mistake() {
     for wrong in ["age1", "AGE-SECRET-KEY-1", &format!("{ADA},"), &ADA[..60]] {
-        one(&[("SIGNET_BACKUP_RECIPIENTS", wrong)], "SIGNET_BACKUP_RECIPIENTS", "not an age recipient");
+        one(
+            &[("SIGNET_BACKUP_RECIPIENTS", wrong)],
+            "SIGNET_BACKUP_RECIPIENTS",
+            "not an age recipient",
+        );
     }
 }

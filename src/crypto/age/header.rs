@@ -36,7 +36,8 @@ pub(super) fn write(recipients: &[Recipient], key: &FileKey) -> io::Result<Strin
         wrapping_key(&once, recipient.bytes(), public.as_ref(), recipient)?
             .seal_in_place_append_tag(no_nonce(), Aad::empty(), &mut wrapped)
             .map_err(crypto)?;
-        let (share, body) = (STANDARD_NO_PAD.encode(public.as_ref()), STANDARD_NO_PAD.encode(wrapped));
+        let (share, body) =
+            (STANDARD_NO_PAD.encode(public.as_ref()), STANDARD_NO_PAD.encode(wrapped));
         text.push_str(&format!("-> {KIND} {share}\n{body}\n"));
     }
     text.push_str(END);
@@ -81,7 +82,8 @@ fn unwrap(
     share: &[u8],
     mut body: Zeroizing<Vec<u8>>,
 ) -> Result<Option<FileKey>, OpenError> {
-    let key = wrapping_key(&identity.key, share, share, &identity.recipient).map_err(|_| damaged())?;
+    let key =
+        wrapping_key(&identity.key, share, share, &identity.recipient).map_err(|_| damaged())?;
     let Ok(plain) = key.open_in_place(no_nonce(), Aad::empty(), &mut body) else { return Ok(None) };
     let key = <[u8; 16]>::try_from(&*plain).map_err(|_| damaged())?;
     Ok(Some(Zeroizing::new(key)))

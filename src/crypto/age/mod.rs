@@ -39,7 +39,9 @@ impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotAge => f.write_str("it is not an age file"),
-            Self::OtherRecipients => f.write_str("it is sealed for other recipients than this identity"),
+            Self::OtherRecipients => {
+                f.write_str("it is sealed for other recipients than this identity")
+            }
             Self::Damaged(part) => write!(f, "its {part} is damaged or cut"),
             Self::Io(error) => error.fmt(f),
         }
@@ -65,7 +67,11 @@ pub const INTRO_BYTES: usize = header::INTRO.len();
 ///
 /// # Errors
 /// When reading or writing fails, or the crypto library does.
-pub fn seal(recipients: &[Recipient], plain: impl io::Read, mut sealed: impl Write) -> io::Result<()> {
+pub fn seal(
+    recipients: &[Recipient],
+    plain: impl io::Read,
+    mut sealed: impl Write,
+) -> io::Result<()> {
     let mut key = FileKey::default();
     fill(&mut *key)?;
     sealed.write_all(header::write(recipients, &key)?.as_bytes())?;
@@ -77,7 +83,11 @@ pub fn seal(recipients: &[Recipient], plain: impl io::Read, mut sealed: impl Wri
 ///
 /// # Errors
 /// See [`OpenError`].
-pub fn open(identity: &Identity, mut sealed: impl BufRead, plain: impl Write) -> Result<(), OpenError> {
+pub fn open(
+    identity: &Identity,
+    mut sealed: impl BufRead,
+    plain: impl Write,
+) -> Result<(), OpenError> {
     let key = header::read(identity, &mut sealed)?;
     payload::open(&key, sealed, plain)
 }

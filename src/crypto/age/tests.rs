@@ -65,7 +65,10 @@ fn other_kinds_of_recipients_are_skipped() {
     let read = header::read(&ada, &mut text.as_bytes());
     assert!(matches!(read, Err(OpenError::Damaged("header"))));
     for text in ["", "age", "age-encryption.org/v2\n", "\u{e9}\n", "x\n"] {
-        assert!(matches!(header::read(&ada, &mut text.as_bytes()), Err(OpenError::NotAge)), "{text}");
+        assert!(
+            matches!(header::read(&ada, &mut text.as_bytes()), Err(OpenError::NotAge)),
+            "{text}"
+        );
     }
 }
 
@@ -75,7 +78,8 @@ fn keys_are_read_in_one_spelling_of_their_kind() {
     let public = ada.recipient().to_string();
     assert!(public.starts_with("age1") && public.len() == 62, "{public}");
     assert_eq!(public.parse::<Recipient>(), Ok(ada.recipient()));
-    for wrong in ["", "age1", &public[..61], &public.replace("age1", "bge1"), &format!("{public}q")] {
+    for wrong in ["", "age1", &public[..61], &public.replace("age1", "bge1"), &format!("{public}q")]
+    {
         assert!(wrong.parse::<Recipient>().is_err(), "{wrong}");
     }
     let prefix = bech32::Hrp::parse("age").unwrap();

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::admin::users::{self, Create};
 use crate::admin::tokens;
+use crate::admin::users::{self, Create};
 use crate::app::App;
 use crate::base::Timestamp;
 use crate::base::entropy::random;
@@ -22,7 +22,9 @@ use super::text_of;
 /// Goes the way of a user through the copy.
 pub(super) async fn sign_in(app: &App, now: Timestamp) -> Result<(), String> {
     let failed = |step: &'static str| {
-        move |failure| format!("a user who was added to the copy cannot {step} ({})", text_of(failure))
+        move |failure| {
+            format!("a user who was added to the copy cannot {step} ({})", text_of(failure))
+        }
     };
     let words: [u8; 16] = random(&SystemEntropy);
     let name: String = words.iter().map(|byte| format!("{byte:02x}")).collect();

@@ -2,9 +2,9 @@
 
 use uuid::Uuid;
 
-use crate::base::{TimeSpan, Timestamp};
 use crate::base::entropy::random;
 use crate::base::id::UserId;
+use crate::base::{TimeSpan, Timestamp};
 use crate::crypto::random::SystemEntropy;
 use crate::domain::outcome::Fault;
 use crate::domain::pagination::PageRequest;
