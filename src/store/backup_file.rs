@@ -44,12 +44,13 @@ pub struct Manifest {
 /// When there is no room, or either file cannot be used; PostgreSQL databases are not copied in this way.
 pub async fn snapshot(db: &Db, to: &Path) -> Result<(), Fault> {
     const DOING: &str = "copying the database";
+    let lock_wait = db.deadlines().lock();
     let Db::Sqlite(db) = db else { return Err(Fault::internal("only SQLite copies itself")) };
     // A connection of its own: the pools have deadlines, and a copy takes as long as it takes.
     let options = SqliteConnectOptions::new()
         .filename(db.path())
         .synchronous(SqliteSynchronous::Full)
-        .busy_timeout(db.deadlines.lock())
+        .busy_timeout(lock_wait)
         .pragma("trusted_schema", "OFF")
         .disable_statement_logging();
     let mut conn = options.connect().await.map_err(failed(DOING))?;
