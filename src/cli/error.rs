@@ -101,8 +101,12 @@ fn advice(refusal: &Refusal, noun: Option<&str>) -> Option<String> {
         Code::NotFound if noun == Some("administration key") => {
             "See the keys of the client:  signet client key list CLIENT_ID"
         }
+        Code::NotFound if noun == Some("API key") => {
+            "See the keys of the user:  signet user key list LOGIN"
+        }
         Code::NotFound | Code::Conflict => {
-            return noun.map(|noun| format!("List them:  signet {noun} list"));
+            let command = noun.map(|noun| if noun == "trusted issuer" { "trust" } else { noun });
+            return command.map(|command| format!("List them:  signet {command} list"));
         }
         Code::LoginTaken => "Choose another login, or list the users:  signet user list",
         Code::EmailTaken => "See its user:  signet user show ADDRESS",

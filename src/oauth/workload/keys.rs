@@ -12,6 +12,7 @@ use url::Url;
 use crate::app::App;
 use crate::app::issuer_keys::FetchedKeys;
 use crate::base::Timestamp;
+use crate::crypto::external_jwt::public_key;
 use crate::domain::special_use::AddressPolicy;
 use crate::domain::workload::TrustedIssuer;
 use crate::http_client::{Fetch, Fetched};
@@ -70,7 +71,9 @@ async fn fetched(app: &App, issuer: &TrustedIssuer) -> Result<FetchedKeys, Strin
     let (body, max_age) = document(app, issuer, &metadata.jwks_uri).await?;
     let set: KeySet = serde_json::from_slice(&body)
         .map_err(|_| "the document at jwks_uri is no set of keys".to_owned())?;
-    Ok((set.keys.into_iter().take(MAX_KEYS).collect(), max_age))
+    // Any other key with the kid of a token would make the copy look complete.
+    let keys = set.keys.into_iter().filter(|key| public_key(key).is_some()).take(MAX_KEYS);
+    Ok((keys.collect(), max_age))
 }
 
 async fn document(

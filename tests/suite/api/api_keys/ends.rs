@@ -131,7 +131,8 @@ async fn a_key_dies_with_its_api_and_loses_scopes_with_it() {
         let place = Place::on(backend).await;
         let (_, key) = place.key(&["orders:read", "orders:write"]).await;
         let apis = place.admin(Method::GET, "/v1/admin/apis", Value::Null).await.is(200).json();
-        let id = apis["data"][0]["id"].as_str().unwrap().to_owned();
+        let all = apis["data"].as_array().unwrap();
+        let id = all.iter().find(|api| api["identifier"] == API).unwrap()["id"].as_str().unwrap();
         let path = format!("/v1/admin/apis/{id}");
         let body = json!({"key_scopes": ["orders:read"]});
         place.admin(Method::PATCH, &path, body).await.is(200);

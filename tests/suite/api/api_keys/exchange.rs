@@ -211,7 +211,7 @@ async fn a_token_that_is_exchanged_on_dies_with_the_key() {
 #[tokio::test(flavor = "multi_thread")]
 async fn guesses_are_limited_by_network_and_recorded() {
     on_both("API keys: guesses", async |backend| {
-        let place = Place::with(Options::on(backend)).await;
+        let place = Place::with(Options::on(backend).with("SIGNET_RATE_LIMITS", "on")).await;
         let (_, key) = place.key(&["orders:read"]).await;
         let guess = signet::base::opaque_token::encode("spk_", &[9; 32]);
         let mut statuses = Vec::new();

@@ -136,7 +136,7 @@ async fn clients_without_rules_are_no_workloads() {
 #[tokio::test(flavor = "multi_thread")]
 async fn failures_are_limited_by_network() {
     on_both("workload: limit", async |backend| {
-        let place = Place::on(backend).await;
+        let place = Place::with(Options::on(backend).with("SIGNET_RATE_LIMITS", "on")).await;
         let mut statuses = Vec::new();
         for _ in 0..70 {
             statuses.push(place.grant("a.b.c", &[]).await.status);

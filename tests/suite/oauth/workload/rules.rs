@@ -30,7 +30,7 @@ async fn a_rule_names_an_id_that_is_never_given_to_others() {
             ("github: ", "malformed"),
             ("github: repository_id", "malformed"),
         ] {
-            let answer = place.try_client("new", &[rule]).await;
+            let answer = place.try_client("fresh", &[rule]).await;
             answer.is_problem(422, "validation_failed");
             let error = &answer.json()["errors"][0];
             assert_eq!((&error["field"], &error["code"]), (&json!("workloads"), &json!(code)), "{rule}");
@@ -40,12 +40,12 @@ async fn a_rule_names_an_id_that_is_never_given_to_others() {
         }
         let all = ["github: repository_id=1", "gitlab: project_id=7,ref_protected=true",
             "prod: sub=system:serviceaccount:a:b,sub=system:serviceaccount:a:c"];
-        place.client("new", &all).await;
-        let shown = place.admin(Method::GET, "/v1/admin/clients/new", Value::Null).await;
+        place.client("fresh", &all).await;
+        let shown = place.admin(Method::GET, "/v1/admin/clients/fresh", Value::Null).await;
         assert_eq!(shown.is(200).json()["workloads"], json!(all));
         // What is shown can be sent back.
         let body = json!({"workloads": all});
-        place.admin(Method::PATCH, "/v1/admin/clients/new", body).await.is(200);
+        place.admin(Method::PATCH, "/v1/admin/clients/fresh", body).await.is(200);
         let many: Vec<String> = (0..33).map(|id| format!("github: repository_id={id}")).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
         place.try_client("many", &many).await.is_problem(422, "validation_failed");
@@ -63,7 +63,7 @@ async fn an_issuer_that_cannot_be_is_refused_by_its_field() {
     on_both("workload: issuers", async |backend| {
         let place = Place::without_issuer(Options::on(backend)).await;
         for (body, field) in [
-            (json!({"name": "Up"}), "name"),
+            (json!({"name": "Up", "issuer": "https://ci.example"}), "name"),
             (json!({"name": "ci"}), "issuer"),
             (json!({"name": "ci", "issuer": "http://ci.example"}), "issuer"),
             (json!({"name": "ci", "issuer": "https://ci.example?x"}), "issuer"),
