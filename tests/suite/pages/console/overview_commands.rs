@@ -18,6 +18,7 @@ async fn the_commands_of_overview_and_health_show_the_same() {
         let server = Options::on(backend).real_clock().start().await;
         server.create_administrator("root").await;
         server.register("ada").await;
+        server.login("ada").await;
         let root = administrator(&server).await;
         for _ in 0..3 {
             server.try_login("ada", "wrong").await.is(401);
