@@ -31,7 +31,7 @@ pub(super) fn of_account(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Samp
         NewApiKeyPage { frame, csrf, is_fresh, error, forms }
     };
     let (one, other) = ("https://api.example.com", "https://reports.example.com");
-    let name = FieldError { field: "name", code: "malformed", message: "" };
+    let name = FieldError { field: "name", code: "not_a_name", message: "" };
     let scopes = FieldError { field: "scopes", code: "missing", message: "" };
     let refused = form(one, true, Some(frame.field(&name)), Some(frame.field(&scopes)));
     let full = frame.locale.error((Code::Conflict, Some(Reason::ApiKeysFull)), "");
