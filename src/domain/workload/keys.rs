@@ -45,7 +45,10 @@ impl KeyTimes {
         // A clock that was put back makes an attempt lie in the future: then it is no reason to wait.
         let pauses = self.attempted_at.is_some_and(|at| at <= now && now < at + PAUSE);
         let is_fresh = self.fetched_at.is_some_and(|at| at <= now && now < at + self.fresh_for);
-        !pauses && !(is_fresh && has_key)
+        if pauses {
+            return false;
+        }
+        !(is_fresh && has_key)
     }
 
     /// Whether the copy counts.
