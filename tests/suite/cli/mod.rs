@@ -14,6 +14,7 @@ mod migrate;
 mod output;
 mod people;
 mod postgres;
+mod revocation_feed;
 mod session;
 mod snippet;
 mod terminal_text;

@@ -30,8 +30,8 @@ async fn a_wrong_question_names_its_parameter() {
                 format!("{QUESTION}&audience=https://api.example.com"),
                 "audience was sent more than once",
             ),
-            (format!("{QUESTION}&scpoe=x"), "no parameter \"scpoe\""),
-            (format!("{QUESTION}&access_token={token}"), "no parameter \"access_token\""),
+            (format!("{QUESTION}&scpoe=x"), "Unknown parameter \"scpoe\""),
+            (format!("{QUESTION}&access_token={token}"), "Unknown parameter \"access_token\""),
             (format!("{QUESTION}&scope=%22"), "scope must be a list"),
             (format!("/v1/ext-authz/{unknown}/-"), "not the id of an API"),
             ("/v1/ext-authz/api/-".to_owned(), "a UUID"),
@@ -57,7 +57,7 @@ async fn a_wrong_question_is_logged_once_a_minute() {
     server.until_logged("gateway_question").await;
     let lines = server.log().matches("gateway_question").count();
     assert_eq!(lines, 1, "{}", server.log());
-    assert!(server.log().contains("no parameter \\\"audeince\\\""), "{}", server.log());
+    assert!(server.log().contains("Unknown parameter \\\"audeince\\\""), "{}", server.log());
 }
 
 /// Every method is answered alike, with and without a body; a preflight is no exception, also from an origin of a client.

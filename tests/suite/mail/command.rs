@@ -103,7 +103,7 @@ fn without_settings_mail_is_off_and_the_command_says_what_to_set() {
     off.run(&["mail", "test", "ada"]).refused(2, &["address \"ada\""]);
     off.run(&["mail", "test", "é@example.org"]).refused(2, &["ASCII"]);
     let help = off.run(&["mail", "test", ADA, "--language", "fr"]).code(2);
-    assert!(help.err.contains("type en or de"), "{}", help.err);
+    assert!(help.err.contains("choose en or de"), "{}", help.err);
     assert!(off.run(&["config", "check"]).ok().err.contains("Mail is off"));
 }
 

@@ -92,6 +92,10 @@ async fn the_metadata_matches_the_authorization_endpoint() {
         match prompt.as_str() {
             "none" => assert_eq!(page.status, 303),
             "login" | "select_account" => assert!(asks("/login"), "{}", page.text),
+            "create" => {
+                let to = page.is(303).header("location");
+                assert!(to.contains("/signup?"), "{to}");
+            }
             "consent" => assert!(asks("/consent"), "{}", page.text),
             other => panic!("nothing here tries prompt={other}"),
         }
@@ -101,7 +105,7 @@ async fn the_metadata_matches_the_authorization_endpoint() {
     assert_eq!(list(&document, "response_types_supported"), ["code"]);
     for (name, values) in [
         ("response_mode", &["jwt", "query.jwt", "form_post.jwt", "web_message", "QUERY"][..]),
-        ("prompt", &["create", "NONE", "login_required"]),
+        ("prompt", &["CREATE", "NONE", "login_required"]),
         ("code_challenge_method", &["plain", "s256", "S512"]),
     ] {
         for value in values {

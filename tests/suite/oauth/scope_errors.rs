@@ -103,7 +103,7 @@ async fn every_scope_error_names_the_scope_on_both_databases() {
         let landed = page.get(answer.is(303).header("location")).await;
         let landed: Url = landed.is(303).header("location").parse().unwrap();
         let text = param(&landed, "error_description").unwrap();
-        assert!(text.ends_with("is not offered any more: read"), "{text}");
+        assert!(text.ends_with("are no longer offered: read"), "{text}");
     })
     .await;
 }

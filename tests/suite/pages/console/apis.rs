@@ -58,6 +58,14 @@ async fn apis_are_made_changed_and_removed() {
         assert!(form.is(200).text.contains("orders:read=See your orders"), "{}", form.text);
         let wrong = confirm(&root, &edit, &[("scopes", "a"), ("access_token_ttl", "soon")]).await;
         assert!(wrong.is(422).text.contains("id=\"hint-access_token_ttl\""), "{}", wrong.text);
+        let wrong = confirm(&root, &edit, &[("scopes", "a"), ("documents", "maybe")]).await;
+        assert!(wrong.is(422).text.contains("id=\"hint-documents\""), "{}", wrong.text);
+        for (documents, stored) in [("true", true), ("", true), ("false", false)] {
+            let fields = [("scopes", "orders:write"), ("documents", documents)];
+            confirm(&root, &edit, &fields).await.is(303);
+            let apis = server.get_as("/v1/admin/apis", &admin.access).await.is(200).json();
+            assert_eq!(apis["data"][0]["documents"], stored, "{documents:?}");
+        }
         let fields = [("scopes", "orders:write"), ("signing_alg", "HS256")];
         let secret = confirm(&root, &edit, &fields).await;
         assert!(secret.is(200).text.contains("<dt>shared_secret</dt>"), "{}", secret.text);

@@ -18,7 +18,7 @@ async fn the_overview_says_what_needs_attention() {
         let server = started(backend).await;
         let root = administrator(&server).await;
         let page = root.get("/admin").await;
-        assert!(page.is(200).text.contains("<p>Nothing. The database,"), "{}", page.text);
+        assert!(page.is(200).text.contains("<p>No findings: the database,"), "{}", page.text);
         let admin = server.administrator("second").await;
         let body = json!({"client_id": "bot", "name": "Bot", "type": "service",
                           "admin_scopes": ["signet:users"]});
@@ -31,7 +31,7 @@ async fn the_overview_says_what_needs_attention() {
         let path = "/v1/admin/clients/bot/keys";
         server.call_as(reqwest::Method::POST, path, &admin.access, body).await.is(201);
         let page = root.get("/admin").await;
-        for text in ["“Nightly” ends in", "href=\"/admin/clients/bot\""] {
+        for text in ["“Nightly” expires", "href=\"/admin/clients/bot\""] {
             assert!(page.is(200).text.contains(text), "{text}: {}", page.text);
         }
         // Helpdesk sees the charts, and nothing about keys and the database.
@@ -65,8 +65,8 @@ async fn the_overview_says_whether_the_last_day_was_normal() {
         }
         let root = administrator(&server).await;
         let page = root.get("/admin").await;
-        assert!(page.is(200).text.contains("<p>Yes: everything lies between"), "{}", page.text);
-        assert!(page.text.contains("12 to 12 a day"), "{}", page.text);
+        assert!(page.is(200).text.contains("<p>Yes. Every value is between"), "{}", page.text);
+        assert!(page.text.contains("12 to 12 per day"), "{}", page.text);
         for _ in 0..40 {
             server.app.count_login("failed");
         }

@@ -113,7 +113,7 @@ async fn a_question_about_ticked_users_checks_what_it_is_given() {
             (0..101).map(|n| format!("00000000-0000-7000-8000-{n:012}")).collect();
         let made_up: Vec<&str> = made_up.iter().map(String::as_str).collect();
         let many = tick(&root, "disable", &made_up).await;
-        assert!(many.is(422).text.contains("101 users are ticked"), "{}", many.text);
+        assert!(many.is(422).text.contains("101 users are selected"), "{}", many.text);
         root.get("/admin/users/selected?action=disable&users=x").await.is(422);
         root.get("/admin/users/selected?action=eat&users=x").await.is(303);
         root.get("/admin/users/selected").await.is(303);
@@ -153,7 +153,7 @@ async fn roles_bound_what_is_done_to_several_users() {
         let to = tick(&hugo, "unlock", &[&ada, &own]).await;
         let to = hugo.below_base(to.is(303).header("location"));
         let question = hugo.get(&to).await;
-        assert!(question.is(200).text.contains("root stays as it is"), "{}", question.text);
+        assert!(question.is(200).text.contains("root is left out"), "{}", question.text);
         let done = confirm_bulk(&hugo, &to).await;
         assert!(done.is(200).text.contains("Done: 1; refused: 1"), "{}", done.text);
 

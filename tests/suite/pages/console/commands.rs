@@ -329,7 +329,7 @@ async fn a_managed_application_names_its_source() {
         printed(&server, "signet apply shop.toml");
         let page = root.get("/admin/clients/shop").await;
         let text = &page.is(200).text;
-        assert!(text.contains("change it in the files of infra/prod"), "{text}");
+        assert!(text.contains("managed by the configuration source infra/prod"), "{text}");
         assert!(!text.contains("signet client update"), "{text}");
         for action in ["disable", "delete"] {
             let path = format!("/admin/clients/shop/{action}");

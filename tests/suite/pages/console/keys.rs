@@ -59,7 +59,8 @@ async fn a_published_key_is_taken_back() {
         confirm(&root, "/admin/keys/rotate", &[]).await.is(303);
         let after = kids().await;
         let published: Vec<&String> = after.difference(&before).collect();
-        assert_eq!(published.len(), 1, "{published:?}");
+        // One for each algorithm that signs.
+        assert_eq!(published.len(), before.len(), "{published:?}");
         let path = format!("/admin/keys/{}/retire", published[0]);
         let page = root.get("/admin/keys").await;
         assert!(page.is(200).text.contains(&format!("\"{path}\"")), "{}", page.text);
@@ -68,7 +69,9 @@ async fn a_published_key_is_taken_back() {
         assert!(!question.text.contains("--now"), "{}", question.text);
         let done = confirm(&root, &path, &[]).await;
         assert!(done.is(303).header("location").contains("/admin/keys?done="));
-        assert_eq!(kids().await, before);
+        let mut left = after.clone();
+        left.remove(published[0]);
+        assert_eq!(kids().await, left);
         confirm(&root, &path, &[]).await.is(409);
         server.login("ada").await;
         let admin = server.administrator("second").await;

@@ -32,6 +32,7 @@ struct Typed {
     token_profile: String,
     access_token_ttl: String,
     claims: String,
+    documents: String,
     form: String,
 }
 
@@ -45,6 +46,7 @@ impl Typed {
             token_profile: form.take("token_profile"),
             access_token_ttl: form.take("access_token_ttl"),
             claims: form.take("claims"),
+            documents: form.take("documents"),
             form: form.take("form"),
         }
     }
@@ -64,6 +66,7 @@ impl Typed {
             token_profile: profile.to_string(),
             access_token_ttl: access_ttl.map(|ttl| ttl.secs().to_string()).unwrap_or_default(),
             claims: claims.join(" "),
+            documents: api.documents.to_string(),
             form: String::new(),
         }
     }
@@ -101,6 +104,12 @@ impl Typed {
                 Refusal::field("access_token_ttl", "not_a_number", message)
             })?),
         };
+        let documents = match &*self.documents {
+            "" => None,
+            text => Some(text.parse::<bool>().map_err(|_| {
+                Refusal::field("documents", "unknown", "Choose yes (true) or no (false).")
+            })?),
+        };
         Ok(Change {
             scopes: Some(scopes),
             scope_descriptions: descriptions,
@@ -109,7 +118,7 @@ impl Typed {
             token_profile: Some(profile.unwrap_or(TokenRules::DEFAULT.profile)),
             access_token_ttl: Some(seconds.map(|secs| TimeSpan::from_secs(i64::from(secs)))),
             claims: Some(self.claims.split_whitespace().map(str::to_owned).collect()),
-            documents: None,
+            documents,
             new_secret: false,
         })
     }
@@ -126,6 +135,7 @@ pub async fn get_new(context: Context) -> PageResult {
         token_profile: TokenRules::DEFAULT.profile.to_string(),
         access_token_ttl: String::new(),
         claims: String::new(),
+        documents: false.to_string(),
         form: String::new(),
     };
     console.edit(console.api_form(None, typed), None).await
@@ -212,6 +222,10 @@ impl Console {
             value,
             ..Field::default()
         };
+        let yes_or_no = |value: &str| {
+            let label = if value == "true" { "console.yes" } else { "console.no" };
+            (value.to_owned(), locale.t(label).to_owned())
+        };
         let of_server = (String::new(), locale.t("console.api.of_server").to_owned());
         let algs = TokenAlg::all().map(|alg| (alg.to_string(), alg.to_string()));
         let profiles = TokenProfile::ALL.iter().map(|one| (one.to_string(), one.to_string()));
@@ -253,6 +267,15 @@ impl Console {
                 typed.access_token_ttl,
             ),
             field("claims", "console.api.claims", "console.api.claims_hint", typed.claims),
+            Field {
+                options: ["false", "true"].map(yes_or_no).into(),
+                ..field(
+                    "documents",
+                    "console.api.documents",
+                    "console.api.documents_hint",
+                    typed.documents,
+                )
+            },
         ]);
         let (title, path, cancel, same_as) = match stored {
             None => (
