@@ -11,7 +11,7 @@ const CODE: GrantInfo = GrantInfo {
     redirects_user: true,
     default_for: &[ClientType::Spa, ClientType::Web, ClientType::Native],
 };
-/// Only for clients that authenticate.
+/// A grant for clients that authenticate.
 const CLOSED: GrantInfo = GrantInfo {
     name: "closed",
     public_clients: false,
