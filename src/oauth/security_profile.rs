@@ -6,11 +6,10 @@ use crate::domain::outcome::Refusal;
 
 use super::dpop::Thumbprint;
 
-/// Checks the proof of `client`, or its absence: under the profile `fapi2` every token is bound to a key, and
-/// proofs need a strong algorithm.
+/// Checks the DPoP proof of `client`, or its absence: with the profile `fapi2` every token is bound to a key,
+/// and proofs need a strong algorithm.
 ///
-/// # Errors
-/// `invalid_dpop_proof`.
+/// # Errors `invalid_dpop_proof`.
 pub fn check_proof(client: &Client, proved: Option<&Thumbprint>) -> Result<(), Refusal> {
     let message = match proved {
         None if client.metadata.is_fapi2() => {
