@@ -14,10 +14,9 @@ use crate::store::clients::StoredClient;
 
 use super::clients::changed;
 
-/// Stores a picture as the logo of a client.
+/// Stores an image as the logo of a client.
 ///
-/// # Errors
-/// `not_found`; `validation_failed` when the file is not accepted.
+/// # Errors `not_found`; `validation_failed` when the file is not accepted.
 pub async fn set(
     app: App,
     client_id: String,
@@ -57,10 +56,9 @@ pub async fn remove(
     Ok(changed(&app, Action::UpdateClient, &client_id, &info, work).await?.0)
 }
 
-/// The picture with this hash, if it is the logo of a client. Unknown hashes cost no statement.
+/// The image with this hash, if it is the logo of a client. Unknown hashes cost no statement.
 ///
-/// # Errors
-/// When the database cannot be read.
+/// # Errors When the database cannot be read.
 pub async fn picture(app: App, hash: String) -> Result<Option<(ImageType, Vec<u8>)>, Failure> {
     let Some(media_type) = app.logo_type(&hash) else { return Ok(None) };
     let found = client_logos::bytes(&mut app.db.reader().await?, &hash).await?;

@@ -15,16 +15,16 @@ use crate::store::keys::{self, StoredKey};
 /// The purpose of an imported key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Use {
-    /// Verifying: tokens that another issuer signed with it stay valid for this time. It signs nothing new.
+    /// Verifying only: tokens that another issuer signed with it stay valid for this time.
     Verify(TimeSpan),
-    /// Signing: new tokens are signed with it at once, because verifiers already have it.
+    /// Signing: new tokens are signed with it immediately, because verifiers already have it.
     Sign,
 }
 
 /// An imported key.
 #[derive(Debug, Clone)]
 pub struct Taken {
-    /// The name it is published under.
+    /// Its `kid` in the key set.
     pub kid: String,
     /// Its algorithm.
     pub alg: SigningAlg,

@@ -1,6 +1,4 @@
-//! The login names of users, for lists that have their ids.
-//!
-//! Lists show login names, because an id alone means nothing to a reader.
+//! The login names of users, for lists that contain their ids.
 
 use std::collections::{HashMap, HashSet};
 
@@ -28,8 +26,7 @@ pub async fn of(app: App, mut ids: Vec<UserId>) -> Result<HashMap<UserId, String
 
 /// The users among these who have one of Signet's own roles.
 ///
-/// # Errors
-/// Only faults.
+/// # Errors Only faults.
 pub async fn protected(app: App, ids: HashSet<UserId>) -> Result<HashSet<UserId>, Failure> {
     let mut protected = HashSet::new();
     let mut reader = app.db.reader().await?;

@@ -14,7 +14,7 @@ use crate::domain::managed::ManagedKind;
 use crate::domain::outcome::Fault;
 use crate::store::managed::{self, Managed};
 
-/// The source of a file with the objects of every source.
+/// The source name of an exported file with all objects.
 const EVERYTHING: &str = "export";
 
 /// The objects of one source, or all objects, in the JSON form of a file.
