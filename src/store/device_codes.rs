@@ -1,4 +1,4 @@
-//! Devices that wait until a user has typed their code (RFC 8628).
+//! Device codes that wait for a user's decision (RFC 8628).
 
 use crate::base::id::UserId;
 use crate::base::opaque_token::TokenHash;
@@ -59,10 +59,9 @@ pub async fn insert(tx: &mut Tx, hash: &TokenHash, device: &DeviceCode) -> Resul
     Ok(rows == 1)
 }
 
-/// The device that shows this code.
+/// The device code with this user code.
 ///
-/// # Errors
-/// When the database cannot be read.
+/// # Errors When the database cannot be read.
 pub async fn by_user_code(
     link: &mut impl Link,
     user_code: &str,
@@ -104,10 +103,9 @@ pub async fn decide(
     Ok(rows == 1)
 }
 
-/// The device of this code as it was before its poll at `now`, which is recorded with the new interval.
+/// The device code as it was before its poll at `now`, which is recorded with the new interval.
 ///
-/// # Errors
-/// When the database cannot be read or written.
+/// # Errors When the database cannot be read or written.
 pub async fn poll(
     tx: &mut Tx,
     hash: &TokenHash,
@@ -137,10 +135,9 @@ pub async fn poll(
     Ok(device)
 }
 
-/// Takes the authorization, once: a second caller finds nothing.
+/// Takes the authorization; it can be taken only once.
 ///
-/// # Errors
-/// When the database cannot be written.
+/// # Errors When the database cannot be written.
 pub async fn redeem(tx: &mut Tx, hash: &TokenHash) -> Result<Option<Authorization>, Fault> {
     let row = fetch_optional!(
         tx,
@@ -155,10 +152,9 @@ pub async fn redeem(tx: &mut Tx, hash: &TokenHash) -> Result<Option<Authorizatio
     .transpose()
 }
 
-/// Removes approvals for devices that requested them before this time and have not fetched their tokens yet.
+/// Removes the approvals of device codes that were requested before this time and not redeemed.
 ///
-/// # Errors
-/// When the database cannot be written.
+/// # Errors When the database cannot be written.
 pub async fn void_issued_before(tx: &mut Tx, before: Timestamp) -> Result<u64, Fault> {
     execute!(
         tx,
@@ -167,10 +163,9 @@ pub async fn void_issued_before(tx: &mut Tx, before: Timestamp) -> Result<u64, F
     )
 }
 
-/// Removes a user's approvals for devices of a client that have not fetched their tokens yet.
+/// Removes a user's approvals for a client that were not redeemed.
 ///
-/// # Errors
-/// When the database cannot be written.
+/// # Errors When the database cannot be written.
 pub async fn void(tx: &mut Tx, user: UserId, client_id: &str) -> Result<u64, Fault> {
     execute!(tx, "DELETE FROM device_codes WHERE user_id = $1 AND client_id = $2", user, client_id)
 }

@@ -8,10 +8,9 @@ use crate::{execute, fetch_optional};
 
 use super::{Link, Tx};
 
-/// When the helpdesk last reset this of a user.
+/// When the helpdesk last made a reset of this kind for a user.
 ///
-/// # Errors
-/// When the database cannot be read.
+/// # Errors When the database cannot be read.
 pub async fn last(
     link: &mut impl Link,
     user: UserId,
@@ -27,10 +26,9 @@ pub async fn last(
     Ok(row.map(|(at,)| at))
 }
 
-/// Writes down that the helpdesk resets this of a user now.
+/// Records a reset by the helpdesk.
 ///
-/// # Errors
-/// When the database cannot be written.
+/// # Errors When the database cannot be written.
 pub async fn note(tx: &mut Tx, user: UserId, what: Reset, now: Timestamp) -> Result<(), Fault> {
     execute!(
         tx,

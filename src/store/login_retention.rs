@@ -24,10 +24,9 @@ pub async fn position(link: &mut impl Link) -> Result<AuditId, Fault> {
     Ok(AuditId::from_uuid(id))
 }
 
-/// Stores it.
+/// Stores the position.
 ///
-/// # Errors
-/// When the database cannot be written.
+/// # Errors When the database cannot be written.
 pub async fn set_position(tx: &mut Tx, passed: AuditId) -> Result<(), Fault> {
     meta::set(tx, POSITION, passed.uuid().as_bytes()).await
 }
@@ -69,10 +68,9 @@ pub async fn walk(
     )
 }
 
-/// Removes the log-ins from `first` to `last`, both among them.
+/// Removes the log-ins from `first` to `last`, inclusive.
 ///
-/// # Errors
-/// When the database cannot be written.
+/// # Errors When the database cannot be written.
 pub async fn remove(tx: &mut Tx, first: AuditId, last: AuditId) -> Result<u64, Fault> {
     execute!(
         tx,

@@ -1,4 +1,4 @@
-//! Users whose sessions all ended at once, and whose logout notices have yet to be created.
+//! Users whose sessions all ended at once, and whose logout notices have not been created yet.
 
 use crate::base::Timestamp;
 use crate::base::id::{NoticeId, SessionId, UserId};
@@ -16,7 +16,7 @@ pub struct Fanout {
     pub user_id: UserId,
     /// The user's epoch that ended.
     pub epoch: i64,
-    /// The session that was written last.
+    /// The last session for which a notice was written.
     pub after: Option<SessionId>,
     /// When the sessions ended.
     pub ended_at: Timestamp,
@@ -40,10 +40,9 @@ pub async fn insert(tx: &mut Tx, fanout: &Fanout) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Whether there is any.
+/// Whether there is one.
 ///
-/// # Errors
-/// When the database cannot be read.
+/// # Errors When the database cannot be read.
 pub async fn any(link: &mut impl Link) -> Result<bool, Fault> {
     let row =
         fetch_optional!(link, (NoticeId,), "SELECT id FROM logout_fanouts ORDER BY id LIMIT 1")?;
@@ -65,19 +64,17 @@ pub async fn take(tx: &mut Tx) -> Result<Option<Fanout>, Fault> {
     )
 }
 
-/// Says how far it was written.
+/// Stores the position.
 ///
-/// # Errors
-/// When the database cannot be written.
+/// # Errors When the database cannot be written.
 pub async fn advance(tx: &mut Tx, id: NoticeId, after: SessionId) -> Result<(), Fault> {
     execute!(tx, "UPDATE logout_fanouts SET after = $1 WHERE id = $2", after, id)?;
     Ok(())
 }
 
-/// Removes one that is written to its end.
+/// Removes a finished one.
 ///
-/// # Errors
-/// When the database cannot be written.
+/// # Errors When the database cannot be written.
 pub async fn remove(tx: &mut Tx, id: NoticeId) -> Result<(), Fault> {
     execute!(tx, "DELETE FROM logout_fanouts WHERE id = $1", id)?;
     Ok(())

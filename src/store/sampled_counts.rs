@@ -68,11 +68,10 @@ pub async fn sessions_edge(
     Ok(row.map(|(id,)| id))
 }
 
-/// How many refresh branches behind `after` up to `until` are neither revoked nor expired at `now`, and how
-/// many of them a grant has opened; the others are of `/v1`.
+/// How many refresh branches after `after` up to `until` are neither revoked nor expired at `now`, and how
+/// many of them a grant has opened; the others were opened at `/v1`.
 ///
-/// # Errors
-/// When the database cannot be read.
+/// # Errors When the database cannot be read.
 pub async fn count_sessions(
     link: &mut impl Link,
     after: Uuid,
@@ -110,10 +109,9 @@ pub async fn browser_sessions_edge(
     Ok(row.map(|(id,)| id))
 }
 
-/// How many sign-ins at the pages behind `after` up to `until` are neither ended nor expired at `now`.
+/// How many sign-ins at the pages after `after` up to `until` are neither ended nor expired at `now`.
 ///
-/// # Errors
-/// When the database cannot be read.
+/// # Errors When the database cannot be read.
 pub async fn count_browser_sessions(
     link: &mut impl Link,
     after: Uuid,
@@ -132,10 +130,9 @@ pub async fn count_browser_sessions(
     Ok(row.map_or(0, |(count,)| count))
 }
 
-/// How many logout notices wait, up to `most`.
+/// The number of pending logout notices, up to `most`.
 ///
-/// # Errors
-/// When the database cannot be read.
+/// # Errors When the database cannot be read.
 pub async fn count_notices(link: &mut impl Link, most: i64) -> Result<i64, Fault> {
     let rows = fetch_all!(
         link,

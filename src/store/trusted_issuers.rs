@@ -1,4 +1,4 @@
-//! Issuers whose tokens workloads may present.
+//! Issuers whose tokens are accepted from workloads.
 
 use serde_json::Value;
 
@@ -45,10 +45,9 @@ impl TryFrom<Row> for TrustedIssuer {
     }
 }
 
-/// Stores an issuer. False when its name or its identifier is taken, or there are `most`; then nothing changed.
+/// Stores an issuer; `false`, without a change, if its name or its identifier is taken, or there are `most`.
 ///
-/// # Errors
-/// When the database cannot be written.
+/// # Errors When the database cannot be written.
 pub async fn insert(tx: &mut Tx, new: &TrustedIssuer, most: i64) -> Result<bool, Fault> {
     let networks: Vec<String> = new.networks.iter().map(ToString::to_string).collect();
     let algs: Vec<&str> = new.algs.iter().map(|alg| alg.as_str()).collect();
@@ -105,10 +104,9 @@ pub async fn of_identifier(
     .transpose()
 }
 
-/// Every issuer, in the order of the names: there are few.
+/// Every issuer, in the order of the names.
 ///
-/// # Errors
-/// When the database cannot be read.
+/// # Errors When the database cannot be read.
 pub async fn all(link: &mut impl Link) -> Result<Vec<TrustedIssuer>, Fault> {
     let rows = fetch_all!(
         link,

@@ -1,4 +1,4 @@
-//! Resource servers that fetch the public keys: who, when last, how often.
+//! Resource servers that fetch the public keys: their names, and how often they fetched.
 
 use crate::base::Timestamp;
 use crate::domain::outcome::Fault;
@@ -9,13 +9,13 @@ use super::{Link, Tx};
 /// A presumed resource server.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct SeenVerifier {
-    /// The name it gave itself, or its user agent and address.
+    /// The name that it sent, or its user agent and address.
     pub name: String,
     /// When it first fetched the keys.
     pub first_fetch_at: Timestamp,
     /// When it last fetched them.
     pub last_fetch_at: Timestamp,
-    /// How often.
+    /// The number of fetches.
     pub fetches: i64,
 }
 
@@ -55,19 +55,17 @@ pub async fn add(tx: &mut Tx, seen: &SeenVerifier) -> Result<(), Fault> {
     Ok(())
 }
 
-/// How many are known.
+/// The number of stored verifiers.
 ///
-/// # Errors
-/// When the database cannot be read.
+/// # Errors When the database cannot be read.
 pub async fn count(link: &mut impl Link) -> Result<i64, Fault> {
     let row = fetch_optional!(link, (i64,), "SELECT count(*) FROM verifiers")?;
     Ok(row.map_or(0, |(count,)| count))
 }
 
-/// Those that fetched the keys since `since`, the longest absent first, at most `limit`.
+/// Verifiers that fetched the keys since `since`, those absent longest first; at most `limit`.
 ///
-/// # Errors
-/// When the database cannot be read.
+/// # Errors When the database cannot be read.
 pub async fn since(
     link: &mut impl Link,
     since: Timestamp,
@@ -105,10 +103,9 @@ pub async fn young(
     )
 }
 
-/// Forgets a verifier.
+/// Removes a verifier.
 ///
-/// # Errors
-/// When the database cannot be written.
+/// # Errors When the database cannot be written.
 pub async fn remove(tx: &mut Tx, name: &str) -> Result<(), Fault> {
     execute!(tx, "DELETE FROM verifiers WHERE name = $1", name)?;
     Ok(())
