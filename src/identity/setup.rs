@@ -31,10 +31,9 @@ use super::lockout::too_many;
 use super::login::{GrantedAccess, new_session};
 use super::register::{login_taken, parse_login, parse_password};
 
-/// A fresh link, the only secret that is ever printed.
+/// Creates a link, the only secret that is ever printed.
 ///
-/// # Errors
-/// `setup_closed` once an administrator has existed.
+/// # Errors `setup_closed` once an administrator has existed.
 pub async fn make_link(app: &App, info: &RequestInfo) -> Result<Secret<String>, Failure> {
     let token = URL_SAFE_NO_PAD.encode(random::<32>(&*app.entropy));
     app.transaction(info, async |tx| {
@@ -71,7 +70,7 @@ pub async fn check_link(app: App, token: String, info: RequestInfo) -> Result<()
     Err(refused_link(&mut reader).await?.into())
 }
 
-/// The refusal of a link that leads nowhere.
+/// The refusal of an invalid link.
 async fn refused_link(link: &mut impl Link) -> Result<Refusal, Fault> {
     let is_closed = setup_links::is_closed(link).await?;
     Ok(if is_closed { used_link() } else { invalid_link() })
@@ -124,7 +123,7 @@ pub async fn complete(
 
     // A taken login must neither consume the link nor close set-up.
     app.transaction_or_nothing(&info, async |tx| {
-        // There may be several links, so closing set-up is the guard. A second request waits there, before it locks
+        // There may be several links, so closing set-up is the guard. A second request waits there, before it takes
         // a lock that the first may need.
         if !setup_links::is_open_link(tx, &token_hash(&token), now).await? {
             return Err(refused_link(tx).await?.into());
