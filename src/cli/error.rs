@@ -17,7 +17,7 @@ use super::startup_report;
 #[derive(Debug)]
 pub struct CommandError {
     exit: Exit,
-    /// One text per problem; none when everything has been reported, or the pipe is closed.
+    /// One text per problem; empty if everything has been reported, or the pipe is closed.
     texts: Vec<String>,
 }
 
@@ -27,12 +27,12 @@ impl CommandError {
         Self { exit, texts: vec![text.into()] }
     }
 
-    /// A command line that cannot be carried out as typed.
+    /// An invalid command line.
     pub fn usage(text: impl Into<String>) -> Self {
         Self::new(Exit::Usage, text)
     }
 
-    /// A failure that the command's output already reports.
+    /// A failure that the output of the command already reports.
     pub const fn told(exit: Exit) -> Self {
         Self { exit, texts: Vec::new() }
     }
@@ -66,7 +66,7 @@ impl CommandError {
             Failure::Failed(fault) => return fault.into(),
         };
         let message = match refusal.code {
-            // Its message refers to the body of an HTTP answer.
+            // Its message refers to the body of an HTTP request.
             Code::ValidationFailed => "This is not acceptable.",
             _ => &*refusal.message,
         };

@@ -116,7 +116,7 @@ impl NewApiKey {
         }
         let scopes = Scopes::parse(&self.scopes.join(" ")).unwrap_or_default();
         match api.map(|api| &api.key_scopes).filter(|open| !open.is_empty()) {
-            None => note("audience", "unknown", "There is no such API, or it takes no API keys."),
+            None => note("audience", "unknown", "There is no such API, or it accepts no API keys."),
             Some(_) if self.scopes.is_empty() => {
                 note("scopes", "missing", "A key has at least one scope of its API.");
             }

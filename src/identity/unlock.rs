@@ -16,11 +16,10 @@ use crate::store::{known_networks, login_limits};
 use super::attempt_names::AttemptNames;
 use super::{admission, second_factor};
 
-/// Forgets every attempt at the password of the account named by `login_key`: its mailbox was proved, or an
-/// administrator vouches for its user.
+/// Clears every counted attempt at the password of the account named by `login_key`, because its mailbox was
+/// proved or an administrator unlocks it.
 ///
-/// # Errors
-/// When the database cannot be written.
+/// # Errors When the database cannot be written.
 pub async fn clear_passwords(tx: &mut AuditedTx, login_key: &str) -> Result<(), Fault> {
     let name = admission::account_name(&tx.app(), login_key);
     login_limits::clear_account(tx, &name).await.map(drop)
@@ -46,10 +45,9 @@ pub async fn clear_network(
     Ok(any)
 }
 
-/// Whether the user has signed in from the network of `address` lately.
+/// Whether the user has recently signed in from the network of `address`.
 ///
-/// # Errors
-/// When the database cannot be read.
+/// # Errors When the database cannot be read.
 pub async fn knows_network(
     tx: &mut AuditedTx,
     user: &User,
@@ -71,10 +69,9 @@ pub async fn forget_account(tx: &mut AuditedTx, login_key: &str) -> Result<(), F
     known_networks::forget(tx, &name).await
 }
 
-/// Forgets every attempt at the second factors of a user.
+/// Clears every counted attempt at the second factors of a user.
 ///
-/// # Errors
-/// When the database cannot be written.
+/// # Errors When the database cannot be written.
 pub async fn clear_second_factors(tx: &mut AuditedTx, user: UserId) -> Result<(), Fault> {
     let name = second_factor::account_name(&tx.app(), user);
     login_limits::clear_account(tx, &name).await.map(drop)

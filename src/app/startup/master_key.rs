@@ -8,10 +8,9 @@ use crate::store::Db;
 use super::{Created, OpenError, Startup, data_dir, fit_of};
 use crate::app::keys::{FirstKeys, MasterKeyFit};
 
-/// The master keys that settings and data directory have, the one in force first.
+/// The master keys of the settings and the data directory, the one in force first.
 ///
-/// # Errors
-/// When there is none, or its file cannot be read.
+/// # Errors When there is none, or its file cannot be read.
 pub fn master_keys(config: &Config) -> Result<Vec<Secret<[u8; 32]>>, OpenError> {
     let path = data_dir::master_key_path(&config.data_dir);
     let key = match &config.master_key {
