@@ -115,7 +115,7 @@ impl TrustedIssuer {
             note(
                 "max_life",
                 "out_of_range",
-                "The longest life of its tokens is 1 minute to 24 hours.",
+                "The maximum lifetime of its tokens must be 1 minute to 24 hours.",
             );
         }
         if self.networks.len() > MAX_NETWORKS {

@@ -10,10 +10,9 @@ use crate::identity::administrator::Administrator;
 
 use crate::view;
 
-/// Says why requests of a client were refused or narrowed lately.
+/// Why requests of a client were recently refused or narrowed.
 ///
-/// # Errors
-/// See `docs/errors.md`.
+/// # Errors See `docs/errors.md`.
 pub async fn get(
     admin: Authenticated<Administrator>,
     client_id: Path<String>,

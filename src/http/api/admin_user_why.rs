@@ -14,10 +14,9 @@ use crate::view;
 
 use super::admin_users::user_id;
 
-/// Says why a user cannot sign in.
+/// Why a user cannot sign in.
 ///
-/// # Errors
-/// See `docs/errors.md`.
+/// # Errors See `docs/errors.md`.
 pub async fn get(
     admin: Authenticated<Administrator>,
     id: Path<String>,
@@ -28,10 +27,9 @@ pub async fn get(
     Ok(HttpResponse::Ok().json(view::user_report(&report)))
 }
 
-/// Says why a login does not sign in, whether an account has it or not.
+/// Why a user cannot sign in with a login name, with or without an account.
 ///
-/// # Errors
-/// See `docs/errors.md`.
+/// # Errors See `docs/errors.md`.
 pub async fn of_login(
     admin: Authenticated<Administrator>,
     params: Params,

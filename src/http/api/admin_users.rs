@@ -45,10 +45,9 @@ fn email(body: &mut JsonFields) -> EmailChange {
     }
 }
 
-/// Makes a user.
+/// Creates a user.
 ///
-/// # Errors
-/// See `docs/errors.md`.
+/// # Errors See `docs/errors.md`.
 pub async fn create(admin: Admin, mut body: JsonFields) -> Result<HttpResponse, Problem> {
     let Authenticated { context, caller } = admin;
     let create = Create {
@@ -176,10 +175,9 @@ pub async fn enable(admin: Admin, id: Path<String>) -> Result<HttpResponse, Prob
     Ok(HttpResponse::Ok().json(view::user(&user)))
 }
 
-/// Deletes a user with everything it has.
+/// Deletes a user with all their data.
 ///
-/// # Errors
-/// See `docs/errors.md`.
+/// # Errors See `docs/errors.md`.
 pub async fn delete(admin: Admin, id: Path<String>) -> Result<HttpResponse, Problem> {
     let Authenticated { context, caller } = admin;
     let id = context.check(user_id(&id))?;

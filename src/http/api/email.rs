@@ -25,10 +25,9 @@ pub async fn put(
     Ok(HttpResponse::Accepted().json(view::email_requested(&context.run(work).await?)))
 }
 
-/// Takes the code.
+/// Checks the code.
 ///
-/// # Errors
-/// See `docs/errors.md`.
+/// # Errors See `docs/errors.md`.
 pub async fn verify(
     Authenticated { context, caller }: Authenticated<Caller>,
     mut body: JsonFields,
@@ -41,10 +40,9 @@ pub async fn verify(
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// Gives up the change that waits for its code.
+/// Cancels the pending change.
 ///
-/// # Errors
-/// See `docs/errors.md`.
+/// # Errors See `docs/errors.md`.
 pub async fn cancel(
     Authenticated { context, caller }: Authenticated<Caller>,
 ) -> Result<HttpResponse, Problem> {

@@ -24,10 +24,9 @@ pub fn factor_id(text: &str) -> Result<FactorId, Refusal> {
     text.parse().map_err(|_| Refusal::new(Code::NotFound, "There is no such factor."))
 }
 
-/// The caller's factors, and how many recovery codes are left.
+/// The caller's factors, and the number of unused recovery codes.
 ///
-/// # Errors
-/// See `docs/errors.md`.
+/// # Errors See `docs/errors.md`.
 pub async fn list(
     Authenticated { context, caller }: Authenticated<Caller>,
 ) -> Result<HttpResponse, Problem> {
@@ -46,10 +45,9 @@ pub async fn begin_totp(
     Ok(HttpResponse::Ok().json(view::totp_setup(&context.run(work).await?)))
 }
 
-/// Enrols it.
+/// Enrols a TOTP secret.
 ///
-/// # Errors
-/// See `docs/errors.md`.
+/// # Errors See `docs/errors.md`.
 pub async fn confirm_totp(
     Authenticated { context, caller }: Authenticated<Caller>,
     mut body: JsonFields,
@@ -77,10 +75,9 @@ pub async fn begin_passkey(
     Ok(HttpResponse::Ok().json(view::passkey_challenge(&challenge, expires_in, &public_key)))
 }
 
-/// Adds it.
+/// Adds a passkey.
 ///
-/// # Errors
-/// See `docs/errors.md`.
+/// # Errors See `docs/errors.md`.
 pub async fn add_passkey(
     Authenticated { context, caller }: Authenticated<Caller>,
     mut body: JsonFields,
@@ -142,10 +139,9 @@ pub async fn remove(
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// New recovery codes in the place of the old ones.
+/// Replaces the recovery codes.
 ///
-/// # Errors
-/// See `docs/errors.md`.
+/// # Errors See `docs/errors.md`.
 pub async fn renew_recovery_codes(
     Authenticated { context, caller }: Authenticated<Caller>,
 ) -> Result<HttpResponse, Problem> {

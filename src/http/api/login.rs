@@ -54,10 +54,9 @@ pub async fn continue_(context: Context, mut body: JsonFields) -> Result<HttpRes
     answered(&context, outcome)
 }
 
-/// The options for a passkey: of any user, or of one whose log-in waits for it.
+/// The options for a passkey: of any user, or of the user whose log-in has reached that step.
 ///
-/// # Errors
-/// See `docs/errors.md`.
+/// # Errors See `docs/errors.md`.
 pub async fn passkey(context: Context, mut body: JsonFields) -> Result<HttpResponse, Problem> {
     let challenge = body.optional_string("challenge");
     let asked = asked(&mut body);
@@ -71,8 +70,8 @@ pub async fn passkey(context: Context, mut body: JsonFields) -> Result<HttpRespo
     Ok(HttpResponse::Ok().json(view::passkey_challenge(&challenge, expires_in, &public_key)))
 }
 
-/// The entry of the user: a code, told by its method or by its form; the assertion of a passkey; the password; a new
-/// password; a secret to enrol, with its first code; or nothing, to postpone the enrolment. Eight digits are a
+/// The entry of the user: a code, recognised by its method or its form; the assertion of a passkey; the password; a
+/// new password; a secret to enrol, with its first code; or nothing, to postpone the enrolment. Eight digits are a
 /// mailed code where mailed codes are possible.
 fn entry(body: &mut JsonFields, is_recovery: bool) -> Entry {
     if let Some(credential) = body.patch_value("credential").filter(|value| !value.is_null()) {
@@ -155,10 +154,9 @@ fn entry(body: &mut JsonFields, is_recovery: bool) -> Entry {
     }
 }
 
-/// A TOTP secret for the enrolment that a log-in waits for.
+/// A TOTP secret for the enrolment that a log-in requires.
 ///
-/// # Errors
-/// See `docs/errors.md`.
+/// # Errors See `docs/errors.md`.
 pub async fn enrol(context: Context, mut body: JsonFields) -> Result<HttpResponse, Problem> {
     let challenge = body.string("challenge");
     context.check(body.finish())?;
@@ -167,10 +165,9 @@ pub async fn enrol(context: Context, mut body: JsonFields) -> Result<HttpRespons
     Ok(HttpResponse::Ok().json(view::totp_setup(&context.run(work).await?)))
 }
 
-/// A session is raised to a higher level, or its user authenticates again.
+/// Raises a session to a higher level, or authenticates its user again.
 ///
-/// # Errors
-/// See `docs/errors.md`.
+/// # Errors See `docs/errors.md`.
 pub async fn step_up(
     Authenticated { context, caller }: Authenticated<Caller>,
     mut body: JsonFields,

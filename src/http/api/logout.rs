@@ -7,10 +7,9 @@ use crate::http::error::Problem;
 use crate::http::extract::OptionalJson;
 use crate::identity::logout::{self, Evidence};
 
-/// Ends the session a refresh token or an access token belongs to.
+/// Ends the session of a refresh token or an access token.
 ///
-/// # Errors
-/// See `docs/errors.md`.
+/// # Errors See `docs/errors.md`.
 pub async fn post(
     context: Context,
     request: HttpRequest,

@@ -16,15 +16,14 @@ use crate::identity::sign_up::{self, AccountForm, SignUpOutcome, SignUpRequest, 
 use crate::identity::{links, register};
 use crate::view;
 
-/// Makes an account, or sends a code to the address.
+/// Creates an account, or sends a code to the address.
 ///
-/// # Errors
-/// See `docs/errors.md`.
+/// # Errors See `docs/errors.md`.
 pub async fn post(context: Context, body: JsonFields) -> Result<HttpResponse, Problem> {
     match context.app.config.registration {
         Registration::Verified => begin(context, body).await,
         Registration::Open => at_once(context, body).await,
-        // Whatever was sent.
+        // Whatever the body contains.
         Registration::Closed | Registration::Invite => {
             context.check(sign_up::require(&context.app, Registration::Open))?;
             at_once(context, body).await
@@ -70,10 +69,9 @@ async fn begin(context: Context, mut body: JsonFields) -> Result<HttpResponse, P
     Ok(HttpResponse::Accepted().json(answer))
 }
 
-/// Makes the account of a proven address.
+/// Creates the account of a verified address.
 ///
-/// # Errors
-/// See `docs/errors.md`.
+/// # Errors See `docs/errors.md`.
 pub async fn complete(context: Context, mut body: JsonFields) -> Result<HttpResponse, Problem> {
     let (challenge, token) = (body.optional_string("challenge"), body.optional_string("token"));
     let code = body.optional_string("code").map(Secret::new);

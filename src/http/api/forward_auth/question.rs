@@ -1,6 +1,6 @@
 //! The parsed request of a gateway.
 //!
-//! Owns which parts were configured by the operator. Their names are checked strictly: an ignored requirement could
+//! Owns which parts the operator has configured. Their names are checked strictly: an ignored requirement could
 //! admit requests that must be refused.
 
 use std::net::IpAddr;
@@ -79,10 +79,9 @@ impl Question {
         Ok(Self { api: ApiName::Identifier(audience), requirement: Requirement { scopes, roles } })
     }
 
-    /// Reads `/v1/ext-authz/{api_id}/{scopes}` and what follows, as it was requested.
+    /// Reads `/v1/ext-authz/{api_id}/{scopes}` and the rest, as it was requested.
     ///
-    /// # Errors
-    /// An error message that names the segment.
+    /// # Errors An error message that names the segment.
     pub(super) fn of_path(path: &str) -> Result<Self, String> {
         let mut segments = path.split('/').skip(3);
         let (id, list) = (segments.next().unwrap_or_default(), segments.next().unwrap_or_default());

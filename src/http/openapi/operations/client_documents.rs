@@ -71,7 +71,7 @@ pub static BLOCK: Operation =
 pub static UNBLOCK: Operation = Operation::new(
     "unblockClientDocument",
     Tag::Admin,
-    "End the block of a client that describes itself",
+    "Unblock a client that describes itself",
 )
 .body(
     Body::json(&[&[required("client_id", CLIENT_ID)]])

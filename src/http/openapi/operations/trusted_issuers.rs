@@ -33,7 +33,7 @@ static ISSUER: Named = Named {
             "algs",
             list(&ALG).about("What it may sign with; empty: all that this server verifies."),
         ),
-        required("max_life", LIFE.about("The longest life of its tokens, in seconds.")),
+        required("max_life", LIFE.about("The maximum lifetime of its tokens, in seconds.")),
         required("networks", TEXTS.about("Where its host may be besides public addresses.")),
         required("created_at", TIME),
     ]),

@@ -22,9 +22,9 @@ pub struct LoginPage<'a> {
     pub client_name: Option<&'a str>,
     /// Its logo.
     pub client_logo: Option<&'a Link>,
-    /// The form for a passkey, where there are any.
+    /// The form for a passkey, if passkeys are available.
     pub passkey: Option<PasskeyForm>,
-    /// Why the last try did not work, in the language of the page.
+    /// The error of the last attempt, in the language of the page.
     pub error: Option<&'a str>,
     /// The notice about the previous step, in the language of the page.
     pub notice: Option<&'a str>,
@@ -61,7 +61,7 @@ pub struct NewPasswordPage<'a> {
     pub client_name: Option<&'a str>,
     /// The login of the user.
     pub login: Option<&'a str>,
-    /// Why the last try did not work, in the language of the page.
+    /// The error of the last attempt, in the language of the page.
     pub error: Option<&'a str>,
     /// The links to restart.
     pub restart: &'a RestartOptions,
