@@ -36,7 +36,7 @@ fn mistakes(pairs: &[(&str, &str)]) -> Vec<Mistake> {
     Config::from_source(&source(pairs)).unwrap_err().iter().cloned().collect()
 }
 
-/// The only mistake, which must be about `subject` and say `part` somewhere.
+/// The only mistake, which must be about `subject` and contain `part`.
 #[track_caller]
 fn one(pairs: &[(&str, &str)], subject: &str, part: &str) {
     let all = mistakes(pairs);

@@ -68,14 +68,11 @@ pub static BLOCK: Operation =
         .returns(&[ok(named(&CLIENT_DOCUMENT))]);
 
 /// `POST /v1/admin/client-documents/unblock`.
-pub static UNBLOCK: Operation = Operation::new(
-    "unblockClientDocument",
-    Tag::Admin,
-    "Unblock a client that describes itself",
-)
-.body(
-    Body::json(&[&[required("client_id", CLIENT_ID)]])
-        .example(|| json!({ "client_id": "https://app.example.com/oauth/client.json" })),
-)
-.returns(&[NO_CONTENT])
-.fails_with(&[Code::NotFound]);
+pub static UNBLOCK: Operation =
+    Operation::new("unblockClientDocument", Tag::Admin, "Unblock a client that describes itself")
+        .body(
+            Body::json(&[&[required("client_id", CLIENT_ID)]])
+                .example(|| json!({ "client_id": "https://app.example.com/oauth/client.json" })),
+        )
+        .returns(&[NO_CONTENT])
+        .fails_with(&[Code::NotFound]);

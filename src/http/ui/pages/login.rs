@@ -87,7 +87,7 @@ pub struct EnrolPage<'a> {
     pub otpauth_uri: &'a str,
     /// The same as a QR code; `None` if it is too long for one.
     pub qr: Option<QrImage>,
-    /// The name that was typed.
+    /// The entered name.
     pub name: &'a str,
     /// Whether the user may postpone it.
     pub may_skip: bool,
@@ -121,9 +121,9 @@ pub struct VerifyPage<'a> {
     pub is_recovery: bool,
     /// Whether the account has a code of this kind, and the form is shown.
     pub has_code: bool,
-    /// The page for the other kind of code, where the account has both.
+    /// The page for the other kind of code, if the account has both.
     pub other: Option<Link>,
-    /// The form for a passkey, where the account has one.
+    /// The form for a passkey, if the account has one.
     pub passkey: Option<PasskeyForm>,
     /// Why the last code was refused, in the language of the page.
     pub error: Option<&'a str>,
