@@ -178,7 +178,7 @@ fn readers() -> String {
     text
 }
 
-/// Whether the script of the token inspector makes the key: from a name of this server, or of what it found.
+/// Whether the script of the token inspector builds the key at run time.
 fn is_inspectors(rest: &str) -> bool {
     let Some((group, name)) = rest.split_once('.') else { return false };
     match group {
@@ -224,7 +224,7 @@ fn every_text_is_used() {
     assert_eq!(unused, Vec::<&String>::new());
 }
 
-/// Every literal that begins like a key, whether it is looked up directly or through a table.
+/// Every literal that begins like a key has a text, whether it is looked up directly or through a table.
 #[test]
 fn every_key_that_is_named_has_a_text() {
     let texts = &LANGUAGES.english.texts;

@@ -1,4 +1,4 @@
-//! Issuers whose tokens workloads may present.
+//! Issuers whose tokens are accepted from workloads.
 
 use serde_json::json;
 
