@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn what_people_name_is_understood_and_nothing_else() {
+    fn seconds_and_rfc3339_parse_and_nothing_else() {
         for (text, millis) in [
             ("0", 0),
             ("1795000000", 1_795_000_000_000),

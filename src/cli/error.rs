@@ -174,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_typed_is_named_and_cannot_steer_the_terminal() {
+    fn typed_names_are_quoted_and_escaped() {
         let refusal = Refusal::new(Code::NotFound, "There is no such user.");
         let failure = about("user", "a\u{1b}[2J")(refusal.into());
         assert_eq!(failure.exit, Exit::NotFound);

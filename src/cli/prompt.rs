@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_text_is_refused() {
+    fn invalid_utf8_is_refused() {
         assert!(read(&b"\xff\xfe"[..], "here").is_err());
     }
 }

@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_read_is_not_looked_at() {
+    fn malformed_and_unsupported_tokens_are_not_read() {
         for (header, claims, signature) in [
             (json!({"alg": "none"}), "{}", "x"),
             (json!({"alg": "HS256"}), "{}", "x"),

@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_known_is_kept_and_the_rest_left_out() {
+    fn known_claims_are_kept_and_others_ignored() {
         let text = r#"{"userinfo":{"name":{"essential":true},"phone_number":null},
             "id_token":{"auth_time":{"essential":true},"sub":{"value":"x"},"roles":null},"z":1}"#;
         let request = ClaimsRequest::parse(text).unwrap();

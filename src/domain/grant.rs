@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_available_is_dropped_and_never_granted() {
+    fn unavailable_scopes_are_dropped_and_never_granted() {
         let api = Api::new("https://api.example.com", scopes("read phone")).unwrap();
         let api = Target::Api(api);
         let long = "x".repeat(200);
@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_withdrawn_goes_and_nothing_is_added() {
+    fn withdrawn_scopes_go_and_none_are_added() {
         let api = Target::Api(Api::new("https://api.example.com", scopes("c b")).unwrap());
         assert_eq!(remaining(&api, &scopes("a b")), scopes("b"));
         assert_eq!(remaining(&api, &scopes("")), scopes(""));

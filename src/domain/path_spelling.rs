@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_encoded_is_decoded_to_the_same() {
+    fn percent_encoding_round_trips() {
         for text in ["", "a b", "https://a.example/b?c=d&e+f", "Käse%"] {
             assert_eq!(percent_decoded(&percent_encoded(text)).as_deref(), Some(text));
         }

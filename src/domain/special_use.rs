@@ -272,7 +272,7 @@ mod tests {
 
         /// Every address that the standard library calls private is refused.
         #[test]
-        fn what_the_standard_library_calls_private_is_refused(bits in any::<u32>()) {
+        fn private_addresses_of_the_standard_library_are_refused(bits in any::<u32>()) {
             let v4 = Ipv4Addr::from_bits(bits);
             if v4.is_private() || v4.is_loopback() || v4.is_link_local() || v4.is_multicast()
                 || v4.is_documentation() || v4.is_unspecified() || v4.is_broadcast()

@@ -61,7 +61,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_passed_on_is_continued(random in any::<[u8; 24]>()) {
+    fn a_forwarded_trace_is_continued(random in any::<[u8; 24]>()) {
         let trace = Trace::begun(random);
         let next = own().continued(&trace.header()).unwrap();
         prop_assert_eq!(next.trace_id(), trace.trace_id());

@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_stored_already_changes_nothing() {
+    fn stored_values_are_no_change() {
         let unverified = stored("é@x.org", None);
         let same = change(Some(Some("é@x.org")), Some(false)).without_unchanged(Some(&unverified));
         assert!(same.is_empty());

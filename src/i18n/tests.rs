@@ -46,7 +46,7 @@ fn regions_fall_back_and_unknown_tags_are_passed_over() {
 }
 
 #[test]
-fn what_a_browser_prefers_counts_by_its_weight() {
+fn accept_language_is_ordered_by_weight() {
     for (header, lang) in [
         ("de-CH, de;q=0.9, en;q=0.8", "de"),
         ("en-GB;q=0.5, de;q=0.6", "de"),

@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_encoded_is_read_back() {
+    fn form_encoding_round_trips() {
         let params = Params::parse(b"state=%26%3D%2B+%C3%BC&resource=https%3A%2F%2Fa").unwrap();
         let again = Params::parse(params.encoded().as_bytes()).unwrap();
         assert_eq!(again.get("state"), Some("&=+ \u{fc}"));

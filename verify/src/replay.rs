@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_remembered_has_a_bound_and_makes_room_by_time() {
+    fn remembered_proofs_are_bounded_and_expire() {
         let replay = Replay::default();
         for at in 0..MOST {
             replay.use_up(at.to_string(), 160, 100).unwrap();

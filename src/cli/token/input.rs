@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_people_paste() {
+    fn pasted_tokens_are_extracted() {
         for text in [
             "a.b.c",
             "  a.b.c\n",

@@ -99,7 +99,7 @@ fn a_dotenv_of_another_user_is_refused() {
 }
 
 #[test]
-fn what_is_no_text_file_is_refused() {
+fn directories_large_files_and_invalid_utf8_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::create_dir(dir.path().join(".env")).unwrap();
     let text = load_in(dir.path(), &[]).unwrap_err().to_string();

@@ -353,7 +353,7 @@ fn secrets_come_from_files_too() {
 }
 
 #[test]
-fn what_is_shown_holds_no_secret() {
+fn shown_settings_hold_no_secret() {
     let loaded = Config::from_source(&source(&[
         ("SIGNET_MASTER_KEY", KEY),
         ("SIGNET_DATABASE_URL", "postgres://me:hunter2@db/signet?sslpassword=hunter2"),

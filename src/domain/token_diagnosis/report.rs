@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_quoted_is_short_and_steers_no_terminal() {
+    fn quotations_are_cut_and_escaped() {
         assert_eq!(quoted("a\u{1b}[2J\n"), r#""a\u{1b}[2J\n""#);
         assert_eq!(quoted(&"é".repeat(121)), format!("\"{}\"…", "é".repeat(120)));
         assert_eq!(quoted(&"é".repeat(120)), format!("\"{}\"", "é".repeat(120)));

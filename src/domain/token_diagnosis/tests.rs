@@ -166,7 +166,7 @@ fn is_good(report: &Report) {
 }
 
 #[test]
-fn what_is_right_passes_every_check_in_order() {
+fn a_valid_token_passes_every_check_in_order() {
     let report = diagnose(&good(), NOW);
     is_good(&report);
     let order: Vec<Check> = report.checks.iter().map(|checked| checked.check).collect();

@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_issuer_wants_is_kept_within_limits() {
+    fn max_age_is_clamped() {
         for (max_age, fresh) in [(Some(0), 300), (Some(1_000_000), 3_600), (None, 3_600)] {
             let fetched = KeyTimes::fetched(at(0), max_age);
             assert!(!fetched.wants_fetch(true, at(fresh - 1)), "{max_age:?}");

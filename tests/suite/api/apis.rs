@@ -53,7 +53,7 @@ fn members(value: &Value) -> Vec<&str> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_an_api_chooses_shows_in_its_tokens() {
+async fn tokens_follow_the_settings_of_their_api() {
     on_both("api choices", async |backend| {
         let (server, root, made) = with_api(backend, json!({"scopes": ["a", "b"]})).await;
         let shown = made.json();
@@ -105,7 +105,7 @@ async fn what_an_api_chooses_shows_in_its_tokens() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_granted_is_always_said_and_never_what_is_not_offered() {
+async fn the_granted_scope_is_always_returned_and_never_wider_than_the_api() {
     on_both("api scopes", async |backend| {
         let (server, root, made) = with_api(backend, json!({"scopes": ["a", "b"]})).await;
         let body = json!({"login": "ada", "password": PASSWORD, "audience": "urn:nobody"});

@@ -84,7 +84,7 @@ async fn a_failed_log_in_names_account_reason_and_client() {
 
 /// Users type passwords into the field for the login: what was typed is in no row of the database.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_typed_as_a_login_is_not_stored() {
+async fn typed_logins_are_not_stored() {
     on_both("typed login", async |backend| {
         let server = limited(backend).await;
         let root = server.administrator("root").await;

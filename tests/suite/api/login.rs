@@ -148,7 +148,7 @@ async fn registration_is_closed_unless_opened() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whose_token_it_is() {
+async fn tokens_have_the_audience_of_the_login() {
     on_both("audiences", async |backend| {
         let server = Server::start(backend).await;
         server.register("ada").await;

@@ -252,7 +252,7 @@ async fn a_challenge_is_valid_as_it_was_issued_for_five_minutes_and_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_challenge_is_nothing_else() {
+async fn a_challenge_authenticates_no_request() {
     on_both("a challenge elsewhere", nothing_else).await;
 }
 
@@ -349,7 +349,7 @@ async fn a_challenge_ends_with_the_account_that_it_was_issued_for() {
 
 /// A request that the user may not have is refused before a new password is chosen for it.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_requested_is_granted_with_the_last_step() {
+async fn the_requested_scopes_are_granted_with_the_last_step() {
     on_both("requests over steps", async |backend| {
         let place = place(Options::on(backend)).await;
         let api = json!({"identifier": "https://api.example.com", "scopes": ["orders:read"]});

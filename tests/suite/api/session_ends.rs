@@ -125,7 +125,7 @@ async fn everything_of_every_user_ends_with_one_row() {
 
 /// What was under way when everything ended opens nothing: a code that was issued before cannot be redeemed after.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_code_from_before_everything_ended_is_worth_nothing() {
+async fn codes_issued_before_all_sessions_ended_are_refused() {
     on_both("end everything: codes", async |backend| {
         let stage = Stage::on(backend).await;
         let ada = Person::new(&stage.server, "ada");
@@ -260,7 +260,7 @@ async fn poll(server: &Server, app: &App, code: &str) -> Answer {
 
 /// Ended in one process, refused at the next request in another.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_ends_in_one_process_has_ended_in_every_other() {
+async fn sessions_ended_in_one_process_have_ended_in_every_other() {
     let Some((one, two)) = pair("end sessions: processes").await else { return };
     let root = one.administrator("root").await;
     one.register("ada").await;
@@ -283,7 +283,7 @@ async fn what_ends_in_one_process_has_ended_in_every_other() {
 
 /// By time, role and group: sessions and sign-ins that it names end, one at a time, and others go on.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_began_before_a_time_and_what_a_role_or_a_group_has_ends() {
+async fn sessions_end_by_time_role_and_group() {
     on_both("end sessions by what they have in common", async |backend| {
         let stage = Stage::on(backend).await;
         let server = &stage.server;

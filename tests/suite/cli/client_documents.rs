@@ -31,7 +31,7 @@ fn a_client_that_never_came_is_blocked_listed_shown_and_unblocked() {
 }
 
 #[test]
-fn what_is_no_address_of_a_document_is_refused() {
+fn only_addresses_of_documents_can_be_blocked() {
     let place = Place::served();
     for bad in
         ["shop", "http://app.example.com/x", "https://app.example.com/", "https://a.example/x#y"]

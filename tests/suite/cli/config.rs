@@ -28,7 +28,7 @@ fn notes(said: &str) -> Vec<&str> {
 }
 
 #[test]
-fn what_is_generated_is_what_is_documented() {
+fn the_generated_example_equals_the_documented_one() {
     let mut place = Place::empty();
     place.settings.retain(|(name, _)| *name != "SIGNET_ISSUER");
     let example = place.run(&["config", "example"]).ok();

@@ -11,7 +11,7 @@ const OTHER: &str = "[source]\nname = \"other\"\n[[api]]\nidentifier = \"https:/
 /// An object of another source, or of none, is not touched: nothing of the run is applied, and the message says whose
 /// it is. With --adopt it is taken over, also where nothing else changes; the source before then leaves it alone.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_another_source_manages_is_not_touched() {
+async fn objects_of_another_source_are_not_touched() {
     beside_a_server("ownership: sources", async |desk, caller| {
         desk.run(&["apply", "shop.toml"]).ok();
         desk.write("other.toml", OTHER);
@@ -158,7 +158,7 @@ async fn a_managed_object_is_not_changed_elsewhere() {
 /// What a file leaves out stays and is told; --prune deletes it, of this source only, and `state = "absent"` deletes
 /// one object by name. The last administrator is never deleted.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_left_out_is_deleted_only_when_asked() {
+async fn objects_left_out_are_deleted_only_with_prune() {
     beside_a_server("ownership: prune", async |desk, _| {
         desk.run(&["apply", "shop.toml"]).ok();
         desk.write("other.toml", &OTHER.replace("https://orders.example.com", "urn:other"));

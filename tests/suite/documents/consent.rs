@@ -126,7 +126,7 @@ async fn a_document_that_changes_is_asked_about_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_changes_while_the_page_is_open_gives_no_code() {
+async fn a_document_that_changes_under_an_open_page_gives_no_code() {
     let Some(place) = Place::on(Backend::Sqlite).await else { return };
     place.publish(&document());
     let (ada, bob) = (Person::new(&place.server, "ada"), Person::new(&place.server, "ada"));

@@ -89,7 +89,7 @@ async fn hosts_with_special_use_addresses_are_not_asked() {
 
 /// Every answer that is not a document: refused, and asked for again once the pause is over.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_refused_is_not_kept() {
+async fn refused_documents_are_not_cached() {
     let Some(place) = Place::on(Backend::Sqlite).await else { return };
     let canary = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let location = format!("http://{}/x", canary.local_addr().unwrap());
@@ -135,7 +135,7 @@ async fn what_is_refused_is_not_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_host_that_says_nothing_is_left() {
+async fn a_silent_host_times_out() {
     let settings = [("SIGNET_CLIENT_DOCUMENTS", "any"), ("SIGNET_TEST_FETCH_MILLIS", "300")];
     let Some(place) = Place::with(Backend::Sqlite, &settings).await else { return };
     place.hosts.answer(super::PATH, Reply::json(&document()).silent_after(10));

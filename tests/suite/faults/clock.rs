@@ -141,7 +141,7 @@ async fn a_clock_that_differs_from_the_databases_is_one_line_of_the_log() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_ends_ends_by_the_wall_clock() {
+async fn expiry_follows_the_wall_clock() {
     let Some(clock) = Clock::new() else { return };
     let mut server = clock.launch.start().await;
     let caller = server.caller();

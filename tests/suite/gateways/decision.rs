@@ -79,7 +79,7 @@ async fn a_valid_token_passes_and_five_headers_say_whose_it_is() {
 /// No token is a challenge without an error; each other refusal says why with a code, and where the metadata of the API
 /// are.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_token_for_the_api_is_refused_with_its_code() {
+async fn tokens_not_for_the_api_are_refused_with_a_code() {
     on_both("forward-auth: refused", async |backend| {
         let place = Place::on(backend).await;
         let good = place.login(Some(API), "orders:read").await;
@@ -165,7 +165,7 @@ async fn scopes_and_roles_are_required() {
 /// A token passes as long as introspection would call it active: after a log-out, a disabled user or client and a
 /// revocation the next request is refused.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_ended_is_refused_at_the_next_request() {
+async fn ended_tokens_are_refused_at_the_next_request() {
     on_both("forward-auth: ended", async |backend| {
         let place = Place::on(backend).await;
         let ended = async |token: &str| {

@@ -43,7 +43,7 @@ async fn polls(issuer: &StandIn, more: usize) {
 /// A session that ended is refused after the next poll, and stays refused while the issuer is unplugged and when an older
 /// feed comes back.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_ended_stays_refused_whatever_comes_later() {
+async fn ended_sessions_stay_refused() {
     for example in EXAMPLES {
         let issuer = StandIn::start().await;
         let forge = Forge::new(&issuer, AUDIENCE, SigningAlg::Es256).await;
@@ -96,7 +96,7 @@ async fn a_feed_that_is_not_recent_is_a_choice() {
 
 /// A feed of an unknown key, of another issuer or type, and from the future, changes nothing.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_feed_of_the_issuer_is_ignored() {
+async fn feeds_not_of_the_issuer_are_ignored() {
     let issuer = StandIn::start().await;
     let forge = Forge::new(&issuer, AUDIENCE, SigningAlg::Es256).await;
     let until = now() + 600;
@@ -207,7 +207,7 @@ async fn api_token(server: &Server) -> Tokens {
 
 /// What one process of Signet ended is refused by a resource server that reads the feed of another.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_one_process_ends_is_refused_by_who_reads_from_another() {
+async fn an_ending_reaches_readers_of_another_process() {
     let Some(url) = postgres::fresh_database().await else {
         return require::missing("postgres", "feed: two processes and a resource server");
     };

@@ -61,7 +61,7 @@ async fn rust(server: &Server, issued: &Issued) -> Result<Value, jsonwebtoken::e
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_algorithm_and_profile_is_good_where_it_should_be() {
+async fn every_algorithm_and_profile_verifies_at_its_api() {
     let (server, root, api) = server().await;
     for alg in TokenAlg::all() {
         // Started anew: no cache may know the keys of the algorithm before.

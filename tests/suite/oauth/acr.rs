@@ -233,7 +233,7 @@ async fn a_step_up_of_a_sign_in_that_has_ended_opens_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_reached_is_refused_only_where_it_is_essential() {
+async fn unreachable_levels_are_refused_only_where_essential() {
     on_both("unmet levels", async |backend| {
         let place = place(backend, json!({})).await;
         let (tia, _authenticator) = place.single().await;

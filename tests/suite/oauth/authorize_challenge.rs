@@ -257,7 +257,7 @@ async fn of_many_answers_to_one_session_one_gives_a_code() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_is_worth_nothing_altered_late_or_elsewhere() {
+async fn an_altered_expired_or_foreign_session_is_refused() {
     let place = place(Backend::Sqlite).await;
     let native = json!({"type": "native", "redirect_uris": ["http://127.0.0.1/cb"],
         "first_party": true});

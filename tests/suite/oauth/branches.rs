@@ -143,7 +143,7 @@ async fn userinfo_tells_single_claims_to_the_tokens_they_were_asked_for_on_both_
 
 /// Reuse, rollback, a reused code, revocation and log-out end every branch.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_ends_one_branch_ends_the_session_on_both_databases() {
+async fn ending_one_branch_ends_the_session_on_both_databases() {
     on_both("branches: endings", async |backend| {
         let (server, root, app) = set(backend, json!({"type": "web"})).await;
         let ways =

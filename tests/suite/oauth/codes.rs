@@ -227,7 +227,7 @@ async fn a_storm_of_refreshes_refuses_no_session() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_an_administrator_does_reaches_the_next_refresh() {
+async fn administrative_changes_apply_at_the_next_refresh() {
     on_both("endings by administrators", async |backend| {
         let (server, root, app) = set(backend).await;
         for ending in ["password", "delete user", "delete client", "client's limit"] {

@@ -291,7 +291,7 @@ async fn a_scope_withdrawn_while_the_user_decides_is_left_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_speaks_for_itself_or_logs_in_at_v1_gets_all_or_nothing() {
+async fn client_credentials_and_v1_grant_all_scopes_or_none() {
     let (server, _, app) = set(Backend::Sqlite).await;
     for scope in ["read email", "read nothing:like:it", "read openid"] {
         let fields = [("grant_type", "client_credentials"), ("scope", scope)];

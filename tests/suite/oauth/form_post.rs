@@ -122,7 +122,7 @@ async fn asking_again_and_codes_used_twice() {
 /// oidcc-response-type-missing, -ensure-registered-redirect-uri, -request-uri-unsigned,
 /// -unsigned-request-object; and a person who says no.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_wrong_is_posted_too() {
+async fn errors_are_posted_too() {
     let (server, _, app) = set().await;
     let person = Person::new(&server, "ada");
     for (more, wanted) in [

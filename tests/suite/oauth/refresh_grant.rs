@@ -67,7 +67,7 @@ async fn refresh_tokens_follow_the_same_rules_as_at_v1() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_ends_a_session_ends_it_for_clients_too() {
+async fn ending_a_session_ends_it_for_its_clients() {
     on_both("endings", async |backend| {
         let Set { server, root, web, .. } = set(backend).await;
         for ending in ["log-out", "password", "disabled", "revoked", "client", "admin"] {

@@ -174,7 +174,7 @@ async fn consents_to_a_deleted_api_are_not_for_its_successor_on_both_databases()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_under_way_for_a_deleted_api_is_not_for_its_successor_on_both_databases() {
+async fn pending_grants_of_a_deleted_api_do_not_pass_to_its_successor_on_both_databases() {
     on_both("replaced API: under way", async |backend| {
         let bench = Bench::start(backend).await;
         let Bench { server, app, .. } = &bench;

@@ -210,7 +210,7 @@ async fn the_feed_can_be_switched_off() {
 /// A verifier that has a feed may ask for what was written since then; it gets too much rather than too little, and never a
 /// part that begins after what it has.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_new_can_be_asked_for() {
+async fn the_feed_since_a_time_omits_no_new_entry() {
     on_both("feed: since", async |backend| {
         let server = Server::start(backend).await;
         server.register("ada").await;

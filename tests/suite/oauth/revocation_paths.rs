@@ -317,7 +317,7 @@ async fn every_way_to_end_something_is_in_the_feed() {
 
 /// A refused ending, a role that was taken away and the end of a session's time are no entries.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_ends_nothing_is_not_in_the_feed() {
+async fn the_feed_lists_no_refused_ending_lost_role_or_expiry() {
     on_both("feed: no entry", async |backend| {
         let stage = Stage::on(backend).await;
         let server = &stage.server;

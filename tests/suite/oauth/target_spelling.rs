@@ -134,7 +134,7 @@ async fn every_spelling_of_an_identifier_means_the_registered_api() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_another_spelling_is_an_invalid_target() {
+async fn other_identifiers_are_invalid_targets() {
     let (server, root, app) = set(Backend::Sqlite).await;
     for named in [
         "https://stock.example.com/v1/",

@@ -178,7 +178,7 @@ async fn requests_that_are_not_as_they_should_be() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn clients_prove_who_they_are_in_their_own_way() {
+async fn clients_authenticate_by_their_registered_method() {
     let Set { server, root, web, spa } = set(Backend::Sqlite).await;
     let post = json!({"type": "web", "token_endpoint_auth_method": "client_secret_post"});
     let post = App::register(&server, &root, post).await;

@@ -199,7 +199,7 @@ async fn events_are_counted_where_they_happen() {
 
 /// An event of a transaction that is taken back is not counted.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_rolled_back_is_not_counted() {
+async fn rolled_back_events_are_not_counted() {
     on_both("metrics: rolled back", async |backend| {
         let server = Server::start(backend).await;
         let db = &server.app.db;

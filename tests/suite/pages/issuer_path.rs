@@ -192,7 +192,7 @@ async fn every_route_answers_in_one_form_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_only_resembles_the_path_is_not_served() {
+async fn paths_that_resemble_the_issuers_are_not_served() {
     let (server, _) = start(Backend::Sqlite, false).await;
     for path in ["/login", "/authority/login", "/Auth/login", "/autH"] {
         assert_eq!(server.get(path).await.status, 404, "{path}");

@@ -48,7 +48,7 @@ fn every_setting_that_a_shipped_file_names_exists() {
 
 /// Systemd gives up after five starts in ten seconds unless it is told otherwise.
 #[test]
-fn the_unit_tries_again_what_passes_and_nothing_else() {
+fn the_unit_restarts_only_after_temporary_failures() {
     let unit = read("deploy/systemd/signet.service");
     let lines: Vec<&str> = unit.lines().collect();
     let (head, service) =

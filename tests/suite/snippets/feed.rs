@@ -39,7 +39,7 @@ async fn until_revoked(running: &Running, token: &str) {
 
 /// What ended is refused from the next fetch on, also when older copies of the feed come afterwards or the issuer is gone.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_ended_is_refused_from_the_next_fetch_on() {
+async fn ended_sessions_are_refused_from_the_next_fetch_on() {
     for name in SNIPPETS {
         let issuer = StandIn::start().await;
         let es = Forge::new(&issuer, AUDIENCE, SigningAlg::Es256).await;

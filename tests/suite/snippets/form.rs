@@ -48,7 +48,7 @@ fn snippets_of_one_language_verify_alike() {
 
 /// Files of languages that do not run here say so, and their quotes and brackets fit together.
 #[test]
-fn what_does_not_run_here_is_well_formed_and_says_so() {
+fn untested_languages_are_well_formed_and_marked() {
     let mut seen = 0;
     for snippet in SNIPPETS.iter().filter(|snippet| snippet.tested == Tested::FormOnly) {
         seen += 1;

@@ -110,7 +110,7 @@ async fn sessions(raw: &Raw, ada: UserId, ends: (i64, i64), first: u32, count: u
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn twenty_thousand_rows_go_in_small_steps_and_nothing_else_does() {
+async fn twenty_thousand_expired_rows_are_deleted_in_small_steps() {
     on_both("housekeeping at size", async |backend| {
         let server = Options::on(backend).start().await;
         let ada: UserId = server.register("ada").await.parse().unwrap();

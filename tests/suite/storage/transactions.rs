@@ -253,7 +253,7 @@ async fn a_conflict_that_postgresql_raises_runs_again() {
 
 /// As where a user deletes the account while a page of theirs stores a consent.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_names_a_deleted_user_is_refused_and_leaves_no_trace_on_both_databases() {
+async fn writes_for_a_deleted_user_are_refused_and_leave_no_trace_on_both_databases() {
     on_both("transactions: deleted user", async |backend| {
         let server = Server::start(backend).await;
         let nobody = UserId::new(server.now(), &*server.app.entropy);

@@ -9,7 +9,7 @@ fn listed(claims: &mut serde_json::Value) {
 }
 
 #[test]
-fn what_is_listed_is_refused_and_stays_so() {
+fn listed_sessions_stay_refused() {
     let issuer = Issuer::new("ES256");
     let verifier = issuer.verifier(Revocations::Open);
     let token = issuer.token(|_| ());
@@ -78,7 +78,7 @@ fn a_withdrawn_key_is_never_trusted_again() {
 }
 
 #[test]
-fn what_is_no_feed_is_ignored() {
+fn invalid_feeds_are_ignored() {
     let issuer = Issuer::new("ES256");
     let verifier = issuer.verifier(Revocations::Closed);
     let token = issuer.token(|_| ());

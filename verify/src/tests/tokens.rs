@@ -148,7 +148,7 @@ fn members_are_named_once() {
 }
 
 #[test]
-fn what_is_trusted_is_checked_when_it_is_said() {
+fn trust_is_checked_when_the_verifier_is_made() {
     let issuer = Issuer::new("ES256");
     let good = Trust {
         issuer: ISSUER.to_owned(),

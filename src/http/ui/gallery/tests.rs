@@ -65,7 +65,7 @@ fn attribute<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
 }
 
 #[test]
-fn what_comes_from_outside_is_text() {
+fn foreign_values_are_escaped() {
     for (hostile, ordinary) in hostile().iter().zip(everything(&ORDINARY, "Signet")) {
         let name = hostile.name;
         // Signet's own drawings: the QR code for an authenticator app, and charts.

@@ -175,7 +175,7 @@ async fn the_last_use_of_a_key_is_noted_to_the_minute() {
 /// A key has an end within a year, scopes within its client's, and networks that are networks; only an administrator who
 /// has just signed in makes one.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_key_may_be() {
+async fn admin_keys_have_an_end_scopes_and_networks() {
     on_both("new admin keys", async |backend| {
         let place = Place::on(backend).await;
         let secret = place.service("bot", &["signet:admin", "signet:users"]).await;

@@ -61,7 +61,7 @@ async fn the_key_alone_gives_a_token_for_minutes() {
 
 /// Another API, a wider scope, another form: each is refused, and no answer tells more than the next one.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_key_is_not_for_is_refused() {
+async fn exchanges_beyond_the_key_are_refused() {
     on_both("API keys: refused exchange", async |backend| {
         let place = Place::on(backend).await;
         let (_, key) = place.key(&["orders:read"]).await;

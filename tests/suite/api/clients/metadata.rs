@@ -143,7 +143,7 @@ async fn every_choice_can_be_made_left_and_taken_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_says_each_thing_once() {
+async fn duplicates_are_removed_from_lists() {
     let place = Place::on(Backend::Sqlite).await;
     let twice = web(json!({
         "redirect_uris": ["https://a.example/", "https://b.example/", "https://a.example/"],

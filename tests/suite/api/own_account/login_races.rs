@@ -39,7 +39,7 @@ async fn of_several_who_want_one_name_one_gets_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_name_is_never_free_while_it_is_given_up() {
+async fn a_login_is_never_free_while_it_is_changed() {
     on_both("login change: the old name", async |backend| {
         let server = Options::on(backend).with(ON.0, ON.1).start().await;
         server.register("ada").await;

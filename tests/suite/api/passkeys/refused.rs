@@ -64,7 +64,7 @@ async fn an_assertion_with_anything_wrong_opens_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_response_is_a_field_error() {
+async fn malformed_passkey_responses_are_field_errors() {
     let place = place(Backend::Sqlite).await;
     let begun = challenge(&place.server).await;
     for (wrong, field) in [

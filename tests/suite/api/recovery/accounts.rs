@@ -62,7 +62,7 @@ async fn a_second_factor_comes_before_the_new_password_in_every_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn everything_that_was_open_ends_and_the_owner_learns_of_it() {
+async fn a_recovery_ends_all_sessions_and_notifies_the_owner() {
     on_both("recovery: ends", async |backend| {
         let place = MailingServer::start(backend).await;
         let ada = place.user("ada", ADA).await;

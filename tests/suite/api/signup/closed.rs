@@ -67,7 +67,7 @@ async fn closed_and_by_invitation_every_door_refuses() {
 
 /// The setting counts at every step, not only at the first.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_begun_before_is_not_completed_after_it_was_closed() {
+async fn a_sign_up_does_not_complete_after_registration_closed() {
     on_both("sign-up: closed meanwhile", async |backend| {
         let MailingServer { sink, server, root } = {
             let place = verified(backend, &[]).await;

@@ -156,7 +156,7 @@ async fn a_login_without_a_proof_is_held_to_the_list_of_domains() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_wrong_with_a_request_is_named() {
+async fn malformed_sign_ups_name_the_field() {
     on_both("sign-up: bad requests", async |backend| {
         let place = verified(backend, &[]).await;
         for bad in ["", "ada", "ad a@example.org", "\u{e4}@example.org"] {

@@ -55,7 +55,7 @@ async fn client_of(
 /// one process after the other is killed and another one joins. `SIGNET_TEST_ROUNDS` sets how often,
 /// `SIGNET_TEST_SEED` repeats a run.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_process_that_is_killed_takes_nothing_with_it() {
+async fn a_killed_process_loses_no_acknowledged_write() {
     let rounds = number("SIGNET_TEST_ROUNDS").unwrap_or(4);
     let mut dice = Dice::of_this_run();
     let Some(mut replicas) = Replicas::start("the death of one of two", 2).await else { return };

@@ -74,7 +74,7 @@ struct Line {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn three_rotations_hurt_no_stranger() {
+async fn third_party_verifiers_follow_three_rotations() {
     let server = Options::on(Backend::Sqlite)
         // No multiple of a day: somebody who comes once a day comes at another hour of each life.
         .with("SIGNET_KEY_ROTATION", "70h")

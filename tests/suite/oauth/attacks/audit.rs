@@ -8,7 +8,7 @@ use super::set;
 
 /// Whoever allows something can read later that it was done, also where nothing is remembered.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_person_allows_is_in_the_audit_trail() {
+async fn consents_are_in_the_audit_trail() {
     let (server, root) = set().await;
     let device = "urn:ietf:params:oauth:grant-type:device_code";
     let tv = json!({"type": "native", "grant_types": [device]});

@@ -34,7 +34,7 @@ async fn change(server: &Server, root: &Tokens, app: &App, what: Value) {
 
 /// `read` at one API is not `read` at another one.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_allowed_at_one_api_opens_no_other() {
+async fn consent_for_one_api_grants_nothing_at_another() {
     let (server, root) = set().await;
     let grants = ["authorization_code", "refresh_token", EXCHANGE];
     let app = json!({"type": "web", "audiences": [API, STOCK], "grant_types": grants});
@@ -218,7 +218,7 @@ fn forged(api: &Value, token: &str, change: impl FnOnce(&mut Value)) -> String {
 
 /// What was exchanged ends with what it came from, also where no session vouches for either.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_revoked_token_takes_those_along_that_came_of_it() {
+async fn revoking_a_token_revokes_those_exchanged_for_it() {
     let (server, root) = set().await;
     let grants = [EXCHANGE, "client_credentials"];
     let job = json!({"type": "service", "audiences": [API], "grant_types": grants});

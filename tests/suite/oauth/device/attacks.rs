@@ -50,7 +50,7 @@ async fn asked(person: &Person<'_>, user_code: &str) -> Answer {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_may_begin_and_with_what() {
+async fn only_clients_with_the_device_grant_may_begin() {
     let (server, root, app) = set(Options::on(Backend::Sqlite)).await;
     let begin_path = "/oauth2/device_authorization";
     let web = App::register(&server, &root, json!({"type": "web"})).await;
@@ -109,7 +109,7 @@ async fn guessing_what_others_see_is_held_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_decision_is_one_persons_and_counts_once() {
+async fn a_decision_is_bound_to_one_user_and_used_once() {
     on_both("decisions about devices", async |backend| {
         let (server, _, app) = set(Options::on(backend)).await;
         server.register("bob").await;
@@ -157,7 +157,7 @@ async fn a_decision_is_one_persons_and_counts_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_ends_while_a_device_waits_has_ended() {
+async fn a_waiting_device_gets_no_tokens_after_an_ending() {
     on_both("endings of devices", async |backend| {
         let (server, root, _) = set(Options::on(backend)).await;
         for ending in ["user", "client", "password"] {

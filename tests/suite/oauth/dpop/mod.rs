@@ -53,7 +53,7 @@ pub async fn redeem_with(server: &Server, app: &App, code: &str, proof: &str) ->
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_bound_to_a_key_is_worth_nothing_without_it() {
+async fn bound_tokens_are_refused_without_a_proof() {
     let (server, root, _) = set().await;
     let app = App::register(&server, &root, json!({"type": "spa"})).await;
     let ada = Person::new(&server, "ada");

@@ -149,7 +149,7 @@ async fn again(server: &Server, root: &Tokens) -> Tokens {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_has_ended_is_worth_nothing_here_either() {
+async fn ended_tokens_cannot_be_exchanged() {
     let (server, root, app) = set().await;
     // Expired: to the second.
     let access = user_token(&server, &app, None).await;

@@ -85,7 +85,7 @@ async fn keys_are_fetched_once_and_again_for_a_new_key() {
 
 /// Metadata of another issuer, keys that are none, and a host in the network of the operator: nothing is believed.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_fetched_is_not_believed_blindly() {
+async fn metadata_and_keys_of_another_issuer_are_refused() {
     on_both("workload: bad discovery", async |backend| {
         let Some(hosts) = Hosts::start().await else {
             return require::missing("openssl", "keys of trusted issuers by discovery");

@@ -13,7 +13,7 @@ use crate::support::server::Options;
 
 /// Each is refused with the same text at each door, whatever is wrong; the operator is told what.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_almost_right_is_refused_with_one_text() {
+async fn invalid_tokens_are_refused_with_one_text() {
     on_both("workload: hostile", async |backend| {
         let options = Options::on(backend).with("SIGNET_RATE_LIMITS", "off");
         let place = Place::with(options).await;

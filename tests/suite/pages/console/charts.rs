@@ -100,7 +100,7 @@ async fn charts_add_up_what_two_processes_counted() {
 /// What a server counts is stored by itself within a minute or so, without a page that asks: a command, which is another
 /// process, finds it. Takes a minute, so with `SIGNET_TEST_MINUTES` only.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_counted_is_stored_within_a_minute() {
+async fn counts_are_stored_within_a_minute() {
     if require::variable("SIGNET_TEST_MINUTES").is_none() {
         return;
     }
@@ -135,7 +135,7 @@ async fn what_is_counted_is_stored_within_a_minute() {
 /// Two processes on one SQLite file are none; there, what a process counted before it stopped is there when it starts
 /// again.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_counted_outlives_a_stop() {
+async fn counts_survive_a_restart() {
     let server = started(Backend::Sqlite).await;
     events(&server).await;
     let (dir, base) = (std::sync::Arc::clone(&server.dir), server.base.clone());

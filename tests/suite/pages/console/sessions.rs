@@ -98,7 +98,7 @@ async fn all_sessions_of_an_application_end_after_a_count() {
 /// The list and the question before a session ends say whose session it is, of which application, for which API, on which
 /// device and since when. The question about a sign-in at Signet's pages says the same of it.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_question_about_a_session_says_whose_it_is() {
+async fn the_confirmation_names_the_user_of_the_session() {
     on_both("console: which session ends", async |backend| {
         let server = started(backend).await;
         let admin = server.administrator("second").await;

@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn circles_and_strangers_are_named() {
+    fn cycles_and_unknown_modules_are_named() {
         let circle = remarks(&[
             File::read("src/jobs.rs", "use crate::oauth::par;"),
             File::read("src/oauth/par.rs", "use crate::identity::login;"),

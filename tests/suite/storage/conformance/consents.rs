@@ -46,7 +46,7 @@ fn consent(client: &str, scope: &str, since: i64, changed: i64) -> Consent {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_allowed_is_replaced_and_its_beginning_kept() {
+async fn a_consent_is_replaced_and_keeps_its_first_time() {
     on_both_stores("consents: remember", async |db| {
         let (ada, bob) = (user(&db, "ada").await, user(&db, "bob").await);
         let many: Vec<String> = (0..64).map(|n| format!("{n:0>128}")).collect();
@@ -145,7 +145,7 @@ async fn consents_are_of_users_and_go_with_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_allowed_at_one_api_is_allowed_nowhere_else() {
+async fn a_consent_is_for_one_api() {
     on_both_stores("consents: APIs", async |db| {
         let ada = user(&db, "ada").await;
         let apis = [None, Some("https://a.example"), Some("https://A.example")];

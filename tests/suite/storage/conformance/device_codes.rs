@@ -150,7 +150,7 @@ async fn a_device_code_is_decided_and_redeemed_exactly_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_poll_tells_what_was_before_it_and_is_written_down() {
+async fn a_poll_returns_the_previous_state_and_is_recorded() {
     on_both_stores("devices: poll", async |db| {
         let waiting = device("BCDFGHJK");
         assert!(insert(&db, 1, &waiting).await);

@@ -251,7 +251,7 @@ async fn counters_of(db: &Db, number: u8, at: Timestamp) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_under_way_goes_when_its_time_is_over() {
+async fn expired_pending_grants_are_deleted() {
     on_both_stores("housekeeping: provider", async |db| {
         let ada = user(&db, "ada").await;
         for secs in [5, 3, 1, 4, 2, 0, 6] {

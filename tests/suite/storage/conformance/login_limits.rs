@@ -159,7 +159,7 @@ async fn a_window_never_lasts_longer_than_its_own_length() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_has_no_limit_is_counted_within_its_window_and_forgotten_with_another() {
+async fn unlimited_counts_last_for_one_window() {
     on_both_stores("limits: counted", async |db| {
         let counted = async |name: &[u8], at| {
             let window = TimeSpan::from_secs(60);

@@ -65,7 +65,7 @@ async fn the_cache_version_rises_with_the_work_that_raises_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_held_keeps_others_waiting_and_stays_as_it_was() {
+async fn a_held_fact_blocks_others_and_stays_unchanged() {
     on_both_stores("meta: hold", async |db| {
         put(&db, "fact", b"value").await;
         let hold = async |tx: &mut Tx| meta::hold(tx, "fact").await;
