@@ -76,7 +76,7 @@ fn unknown_reason(_: &str) -> Refusal {
     Refusal::field(
         "reason",
         "unknown",
-        "There is no such reason. docs/administration.md lists the reasons of failed attempts.",
+        "There is no such reason. docs/audit.md lists the reasons of failed attempts.",
     )
 }
 

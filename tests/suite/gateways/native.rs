@@ -18,12 +18,13 @@ const fn gap(row: &'static str, status: u16, why: &'static str) -> Gap {
     Gap { row, alg: None, status, why }
 }
 
-const NO_FEED: &str = "it does not read the feed of revocations: a session that ended counts until its tokens expire.";
-const ONE_AUDIENCE: &str = "it compares `aud` as one text, which is what Signet issues.";
-const CASE: &str = "it takes the scheme in one spelling only.";
-const NO_KID: &str = "it has one key of each algorithm and does not read `kid`.";
-const SPELLING: &str = "it takes another spelling of a valid signature; compare `jti` and `sid`, never the text of a token.";
-const FORBIDDEN: &str = "it refuses with 403, by a comparison behind the verification.";
+const NO_FEED: &str = "it does not read the revocation feed: tokens of a session that ended are accepted until they expire.";
+const ONE_AUDIENCE: &str = "it accepts `aud` as a string only, which is what Signet issues.";
+const CASE: &str = "it accepts the scheme only as `Bearer`.";
+const NO_KID: &str = "it is configured with one key for each algorithm and ignores `kid`.";
+const SPELLING: &str = "it accepts another encoding of a valid signature; compare `jti` and `sid`, never the text of a token.";
+const FORBIDDEN: &str =
+    "it answers 403, because the check follows the verification in a filter of its own.";
 
 /// nginx with nginx-auth-jwt.
 pub const NGINX: Subject = Subject {
@@ -35,7 +36,7 @@ pub const NGINX: Subject = Subject {
         gap("T6", 200, "it does not compare `nbf`, which Signet does not issue."),
         gap("T7", 200, "it does not compare `iat`."),
         gap("A9", 401, ONE_AUDIENCE),
-        gap("K9", 200, "it tries the keys of the set where `kid` is no text."),
+        gap("K9", 200, "it tries every key of the set if `kid` is not a string."),
         gap("S7", 200, SPELLING),
         gap("R2", 200, NO_FEED),
     ],
@@ -47,11 +48,11 @@ pub const HAPROXY: Subject = Subject {
     made_of: "jwt_verify",
     test: "gateways::native::haproxy_takes_the_matrix",
     gaps: &[
-        gap("T5", 200, "it reads digits in quotes as a number."),
+        gap("T5", 200, "it accepts a string of digits as a number."),
         gap(
             "A8",
             200,
-            "it takes the first of two members; only the issuer could sign such a token.",
+            "it reads the first of two members with one name; only the issuer could sign such a token.",
         ),
         gap("A9", 401, ONE_AUDIENCE),
         gap("K5", 200, NO_KID),

@@ -55,14 +55,14 @@ const fn other(id: &'static str, what: &'static str, expect: &'static [u16]) -> 
 
 /// The list. Its order is that of the requests.
 pub const ROWS: &[Row] = &[
-    taken("G1", "a good token"),
+    taken("G1", "a valid token"),
     // Presentation.
     absent("P1", "no `Authorization` header"),
     other("P2", "`Bearer` without a token", REFUSED),
-    absent("P3", "a good token under `Basic`"),
-    absent("P4", "a good token as the query parameter `access_token`"),
-    absent("P5", "a good token as the form field `access_token`"),
-    other("P6", "two `Authorization` headers with good tokens", MALFORMED),
+    absent("P3", "a valid token under `Basic`"),
+    absent("P4", "a valid token as the query parameter `access_token`"),
+    absent("P5", "a valid token as the form field `access_token`"),
+    other("P6", "two `Authorization` headers with valid tokens", MALFORMED),
     taken("P7", "`bearer` in lower case"),
     // Time.
     refused("T1", "expired an hour ago"),
@@ -121,14 +121,14 @@ pub const ROWS: &[Row] = &[
     refused("F2", "five segments"),
     refused("F3", "the payload is a list"),
     refused("F4", "the payload is not JSON"),
-    other("F5", "a good token of 64 KiB", TOO_LONG),
+    other("F5", "a valid token of 64 KiB", TOO_LONG),
     // Status.
     refused("R1", "a token that is bound to a key (`cnf`), as Bearer"),
     refused("R2", "the session ended"),
     refused("R3", "a refresh token"),
     refused("R4", "no `sub`"),
     refused("R5", "no `client_id`"),
-    taken("G2", "a good token after all of these"),
+    taken("G2", "a valid token after all other rows"),
 ];
 
 /// The row of this name.
