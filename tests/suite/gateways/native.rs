@@ -98,7 +98,7 @@ pub const ENVOY: Subject = Subject {
     ],
 };
 
-/// Presents the list, and looks at what arrives behind the gateway.
+/// Sends every row, and checks the requests that reach the services.
 async fn matrix(subject: &Subject, folder: &str, program: PathBuf, arguments: &[&str]) {
     let issuer = StandIn::start().await;
     let (service, billing) = (Service::start("service").await, Service::start("billing").await);
@@ -115,7 +115,7 @@ async fn matrix(subject: &Subject, folder: &str, program: PathBuf, arguments: &[
             let answer = request.bearer_auth(token).send().await.unwrap();
             (answer.status().as_u16(), answer.text().await.unwrap())
         };
-        // The claim chooses the service, whatever the client says about itself.
+        // The claim selects the service, not a header of the client.
         service.take();
         let good = forge.good();
         assert_eq!(ask(&good).await, (200, "service".to_owned()));

@@ -1,40 +1,40 @@
-//! The rows of the matrix: what is presented and what a resource server has to answer.
+//! The rows of the matrix: the request and the expected response of a resource server.
 //!
-//! Owns ids, words and expectations. How the request of a row looks is `forge`.
+//! Owns ids, descriptions and expectations. `forge` creates the requests.
 
-/// What the challenge of a refusal says (RFC 6750 §3.1).
+/// The `error` of the challenge of a refusal (RFC 6750 §3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Says {
     /// No error: the request has no token.
     NoError,
     /// `invalid_token`.
     InvalidToken,
-    /// Any challenge, or none where a status without one is expected.
+    /// Any challenge, or none for a status without one.
     Any,
 }
 
 /// A row of the matrix.
 #[derive(Debug, Clone, Copy)]
 pub struct Row {
-    /// Its name.
+    /// Its id.
     pub id: &'static str,
-    /// What is presented.
+    /// The description of the request.
     pub what: &'static str,
-    /// The statuses that are right.
+    /// The expected statuses.
     pub expect: &'static [u16],
     /// The challenge of a 401.
     pub says: Says,
 }
 
-/// The token is good.
+/// The token is valid.
 const TAKEN: &[u16] = &[200];
 /// Refused with a challenge.
 const REFUSED: &[u16] = &[401];
 /// Refused as malformed or with a challenge.
 const MALFORMED: &[u16] = &[400, 401];
-/// The type has two spellings (RFC 9068 §4), and a verifier need not know the longer one.
+/// The type has two spellings (RFC 9068 §4), and a verifier need not accept the longer one.
 const EITHER: &[u16] = &[200, 401];
-/// Servers have limits of their own for headers; 0 is a connection that was closed without a response.
+/// Servers limit the length of headers; 0 is a connection that was closed without a response.
 const TOO_LONG: &[u16] = &[0, 400, 401, 413, 431];
 
 const fn taken(id: &'static str, what: &'static str) -> Row {
@@ -53,7 +53,7 @@ const fn other(id: &'static str, what: &'static str, expect: &'static [u16]) -> 
     Row { id, what, expect, says: Says::Any }
 }
 
-/// The list. Its order is that of the requests.
+/// The list, in the order of the requests.
 pub const ROWS: &[Row] = &[
     taken("G1", "a valid token"),
     // Presentation.
@@ -131,10 +131,9 @@ pub const ROWS: &[Row] = &[
     taken("G2", "a valid token after all other rows"),
 ];
 
-/// The row of this name.
+/// The row with this id.
 ///
-/// # Panics
-/// When there is none.
+/// # Panics When there is none.
 pub fn row(id: &str) -> &'static Row {
     ROWS.iter().find(|row| row.id == id).unwrap_or_else(|| panic!("there is no row {id}"))
 }

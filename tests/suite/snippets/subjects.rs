@@ -1,4 +1,4 @@
-//! The snippets as columns of `docs/verifiers.md`, and what they answer otherwise than the list expects.
+//! The snippets as columns of `docs/verifiers.md`, and their known deviations from the list.
 
 use crate::hostile::subjects::{Gap, Subject};
 
