@@ -1,8 +1,8 @@
-//! The loud skip: what the suite says when something a test needs from outside is not there.
+//! Reports of missing requirements of tests.
 //!
-//! A quiet skip makes a green run mean less than it claims. So the gap is written where output
-//! capture cannot hide it, and `SIGNET_TEST_REQUIRE` turns it into a failure where it must not
-//! happen. It looks for nothing itself: who needs a thing finds out whether it is there.
+//! A silent skip would make a green run mean less than it claims. So the gap is written where output capture
+//! cannot hide it, and `SIGNET_TEST_REQUIRE` turns it into a failure. This module looks for nothing itself:
+//! the code that needs a requirement finds out whether it is met.
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
