@@ -1,4 +1,4 @@
-//! The audit trail: whole, in order, and with its change or not at all.
+//! The audit trail: complete, in order, and stored together with its change or not at all.
 
 use signet::base::Timestamp;
 use signet::base::id::{AdminKeyId, AuditId, UserId};

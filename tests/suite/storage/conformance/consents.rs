@@ -1,4 +1,4 @@
-//! What people have allowed: one consent for each client, replaced and forgotten as a whole.
+//! Consents: one for each client, replaced and deleted as a whole.
 
 use signet::base::id::UserId;
 use signet::execute;
@@ -76,7 +76,7 @@ async fn everything_a_user_allowed_is_listed_by_age_and_client() {
             remember(&db, ada, client, "x", secs).await;
         }
         remember(&db, bob, "other", "y", 2).await;
-        // What is changed keeps its place.
+        // A changed one keeps its place.
         remember(&db, ada, "early", "z", 20).await;
         let expected = [
             consent("early", "z", 1, 20),
@@ -104,7 +104,7 @@ async fn a_consent_is_forgotten_once_and_alone() {
         assert_eq!(forgotten.iter().filter(|done| **done).count(), 1);
         assert_eq!(find(&db, ada, "shop").await, None);
         assert!(find(&db, ada, "blog").await.is_some() && find(&db, bob, "shop").await.is_some());
-        // Allowed anew it begins anew.
+        // Allowed again it has a new first time.
         remember(&db, ada, "shop", "y", 7).await;
         assert_eq!(find(&db, ada, "shop").await, Some(consent("shop", "y", 7, 7)));
     })
