@@ -1,15 +1,13 @@
-//! What clients were told, and whether it is still true.
+//! The acknowledged changes of clients, and their comparison with the server.
 //!
-//! One client works on one account at a time, one request after the other. So at the moment of a
-//! crash at most one request for an account is unanswered, and everything else about it is certain:
-//! each acknowledged change must be there, the unanswered one must have happened as a whole or not
-//! at all, and asking twice must give the same answer. A refusal for lack of a disk is no answer
-//! either: it says that nothing is certain.
+//! A client works on one account at a time, one request after the other. So at the moment of a crash at most
+//! one request for an account has no response, and everything else about it is certain: each acknowledged
+//! change must be stored, the unanswered one must have been done as a whole or not at all, and two reads must
+//! agree. A refusal because of a full disk acknowledges nothing either.
 //!
-//! What is held against the server afterwards: a code gives tokens once; a refresh token lives until
-//! it is used or ended; what was ended, disabled or changed stays so from the answer on; whoever was
-//! registered can log in; every token verifies with the published keys, which are the ones from
-//! before; and the database is whole.
+//! The comparison: a code gives tokens once; a refresh token is valid until it is used or ended; ended,
+//! disabled and changed objects stay so from the response on; registered users can log in; every token
+//! verifies with the published keys, which have not changed; and the database is intact.
 
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{DecodingKey, Validation, decode, decode_header};

@@ -1,8 +1,8 @@
-//! Telling clients of log-outs: the processes share one outbox.
+//! Log-out notices of several processes with one outbox.
 //!
-//! While they live, each notice is delivered once. One that dies between delivering and writing that
-//! down leaves the notice to the others, who deliver it again after a minute: at least once, with the
-//! same id, so that a client can tell.
+//! Without a failure each notice is delivered once. A process that is killed between delivering a notice and
+//! recording that leaves it to the others, which deliver it again after a minute: at least once, with the
+//! same `jti`, so that a client can detect it.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};

@@ -1,9 +1,8 @@
-//! The store's contract: every function called by itself, on both databases, and held to what its
-//! documentation promises.
+//! The contract of the store: every function called by itself, on both databases, and compared with its documentation.
 //!
-//! Use cases ask the store for what they need today. This asks for the rest as well: the guard that
-//! does not hold, the last page, the largest number, so that a statement which means one thing on
-//! SQLite and another on PostgreSQL is found here, with its name.
+//! Use cases call the store with what they need. These tests call it with the rest as well: a guard that does
+//! not hold, the last page, the largest number, so that a statement that differs between SQLite and
+//! PostgreSQL is found here by name.
 
 mod activity;
 mod admin_keys;

@@ -39,18 +39,18 @@ pub(super) fn launch() -> Result<Keeper, String> {
     })
 }
 
-/// What the watching shell does. It reads orders from a pipe whose only writing end is in the test
-/// process and is not inherited by anything that process starts, so its end of file means that
-/// process is gone, be it by return, panic or SIGKILL. Then it stops the server and removes all.
+/// The script of the supervising shell. It reads orders from a pipe whose only writing end is in the test
+/// process and is not inherited by its children, so the end of file means that the process has ended, by
+/// return, panic or SIGKILL. Then it stops the server and removes its files.
 ///
-/// Ignored signals: an interrupt at the terminal is for the tests, and answering into a closed pipe
-/// must not end the shell before it has cleaned up. `initdb` runs in it, not in the tests, so that
-/// even its half-made directory has somebody to remove it.
+/// Signals are ignored: an interrupt at the terminal is for the tests, and writing into a closed pipe must
+/// not end the shell before it has cleaned up. `initdb` runs in the shell, not in the tests, so that even its
+/// incomplete directory is removed.
 ///
-/// The server is watched as a child, with the pid and status lines of `postmaster.pid`: `pg_ctl`
-/// does the same, but orphans it, and then nobody can tell its end from a reused pid. Durability:
-/// `fsync` is off because only the machine's crash would need it; `synchronous_commit` stays on
-/// because an immediate shutdown must not lose a commit. No autovacuum, which visits templates.
+/// The server is a child of the shell, with the pid and status lines of `postmaster.pid`: `pg_ctl` would
+/// orphan it, and then its end could not be told from a reused pid. `fsync` is off because only a crash of
+/// the machine would need it; `synchronous_commit` stays on because an immediate shutdown must not lose a
+/// commit. Autovacuum is off, because it connects to templates.
 const WATCH: &str = r#"
 trap '' HUP INT TERM PIPE
 cd /

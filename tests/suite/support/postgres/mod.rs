@@ -1,8 +1,8 @@
-//! A real PostgreSQL for the suite: finds or starts one, and hands out empty or cloned databases.
+//! A real PostgreSQL for the suite: finds or starts one, and creates empty or copied databases.
 //!
-//! It owns the server process, its directory and every database it names. It knows nothing of the
-//! schema (a template is filled by whoever asks for it) and keeps nothing that belongs to one async
-//! runtime: each test has a runtime of its own, so a pool shared here would die with the first one.
+//! It owns the server process, its directory and every database it creates. It has no knowledge of the schema
+//! (the caller fills a template) and keeps nothing that belongs to an async runtime: each test has its own
+//! runtime, so a shared pool would end with the first one.
 
 mod adopted;
 mod cluster;
@@ -77,13 +77,13 @@ pub async fn database_from_template(name: &str) -> Option<String> {
     }
 }
 
-/// The cluster this process shares, started or adopted at the first call (which blocks: about a
-/// second, more when PostgreSQL must be fetched); `None`, said loudly, when there is none.
+/// The cluster that this process shares, started or adopted at the first call (which blocks: about a second,
+/// more when PostgreSQL must be fetched); `None`, reported, when there is none.
 ///
 /// # Panics
 ///
-/// When PostgreSQL is demanded but missing, or `TEST_POSTGRES_URL` is set and does not work: who
-/// names a server does not want another one.
+/// When PostgreSQL is required but missing, or `TEST_POSTGRES_URL` is set and does not work: another server
+/// must not replace it silently.
 pub fn cluster() -> Option<&'static Cluster> {
     // The keeper is kept for the whole process: dropping it is what stops the server.
     static SHARED: OnceLock<Result<(Cluster, Option<Keeper>), String>> = OnceLock::new();
