@@ -46,8 +46,8 @@ pub async fn import(
     let now = info.now;
     let Imported { alg, kid, pkcs8 } = imported;
     if wanted == Use::Sign && !app.key_policy().wanted.contains(&alg) {
-        let message = "This algorithm is not in use: choose it for an API or a client first, or take the key \
-                    over for verifying only.";
+        let message = "This algorithm is not in use: choose it for an API or a client first, or import \
+                    the key for verification only.";
         return Err(Refusal::new(Code::Conflict, message).into());
     }
     let parsed = SigningKey::parse(alg, &pkcs8)?;

@@ -84,7 +84,7 @@ fn checked(new: &NewIssuer, info: &RequestInfo) -> Result<TrustedIssuer, Vec<Fie
         (Some(issuer), _) => issuer.clone(),
         (None, Some(usual)) => usual.to_owned(),
         (None, None) => {
-            let message = "Name the issuer as iss of its tokens says it.";
+            let message = "Give the issuer exactly as in iss of its tokens.";
             wrong.push(FieldError { field: "issuer", code: "missing", message });
             String::new()
         }

@@ -85,7 +85,7 @@ pub struct AddArgs {
     /// The longest lifetime of its tokens, at most 24h (default: 1h)
     #[arg(long, value_name = "TIME", value_parser = life)]
     max_life: Option<TimeSpan>,
-    /// A network besides public ones in which its host may be; may be given several times
+    /// A private network in which its host may be (default: public addresses only); may be given several times
     #[arg(long = "allow-network", value_name = "CIDR")]
     networks: Vec<String>,
 }

@@ -122,7 +122,7 @@ impl Explained<'_> {
         if uri.ends_with('?') {
             return Explanation::new(
                 format!("{named} This one had a query, which is not shown."),
-                "The application sends a registered URI without a query, and what it wants back as state."
+                "The application sends a registered URI without a query, and the values that it needs back as state."
                     .to_owned(),
             );
         }

@@ -157,7 +157,7 @@ impl TrustedIssuer {
 pub const NAME_RULE: &str =
     "A name has 1 to 32 small letters, digits and hyphens, and begins with a letter.";
 
-const ISSUER_RULE: &str = "An issuer is an https URL without query and fragment, as iss of its tokens says it; a trust domain \
+const ISSUER_RULE: &str = "An issuer is an https URL without query and fragment, exactly as in iss of its tokens; a trust domain \
                            of SPIFFE is spiffe:// and its name.";
 
 /// Whether `text` may name a trusted issuer.

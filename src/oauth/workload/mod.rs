@@ -103,7 +103,7 @@ async fn identify_now(
 ) -> Result<AuthenticatedClient, Failure> {
     let named = params.get("client_id");
     if !client_auth::names_no_client(authorization, &params.clone().without(&["client_id"])) {
-        let message = "The assertion says which client it is. Leave the client authentication out.";
+        let message = "The assertion determines the client. Leave the client authentication out.";
         return Err(invalid(message).into());
     }
     if let Some((client, matched)) = only_match(app, (assertion, endpoint), named, now).await? {
