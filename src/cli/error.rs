@@ -67,7 +67,7 @@ impl CommandError {
         };
         let message = match refusal.code {
             // Its message refers to the body of an HTTP request.
-            Code::ValidationFailed => "This is not acceptable.",
+            Code::ValidationFailed => "The input is not valid.",
             _ => &*refusal.message,
         };
         // Quoted with escapes: an argument must not control the terminal.

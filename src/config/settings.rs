@@ -124,7 +124,7 @@ settings! {
             "Directory for backups of a SQLite database; see docs/backups.md.";
         BACKUP_RECIPIENTS = "SIGNET_BACKUP_RECIPIENTS", secret: false,
             Derived { says: "none, backups are not sealed", sample: "" },
-            "age recipients (age1…), comma separated, for whom backups are sealed; the server cannot open them.";
+            "age recipients (age1…), comma separated, for whom backups are sealed.";
     }
     "Configuration files" {
         APPLY_FILES = "SIGNET_APPLY_FILES", secret: false,
@@ -178,7 +178,7 @@ settings! {
             "`off`: no revocation feed for services that verify tokens offline.";
         CLIENT_DOCUMENTS = "SIGNET_CLIENT_DOCUMENTS", secret: false,
             Fixed("off"),
-            "Clients that describe themselves at their client_id: `off`, `any`, or https prefixes, each with an optional `+cross`.";
+            "Client ID metadata documents: `off`, `any`, or https prefixes, each with an optional `+cross`.";
         PASSWORD_MIN_LENGTH = "SIGNET_PASSWORD_MIN_LENGTH", secret: false,
             Fixed("8"),
             "Minimum length of a new password: 8 to 64 characters.";

@@ -72,7 +72,7 @@ fn a_redirect_uri_that_may_be_registered_has_a_command_and_a_warning() {
     );
     for (uri, says) in [
         ("http://shop.example/cb", "Plain http"),
-        ("javascript:alert(1)", "no place"),
+        ("javascript:alert(1)", "scheme is not allowed"),
         ("https://shop.example/cb?", "query"),
         ("https://shop.example/\u{1b}[2J", "printable"),
     ] {

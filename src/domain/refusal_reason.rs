@@ -125,9 +125,8 @@ impl Reason {
                 "The account or the application was deleted in the meantime. Start again."
             }
             Self::FactorNeeded => {
-                "Changing how an account signs in needs a sign-in of the last 5 minutes with one of its passkeys, a code \
-                 of an authenticator app or a recovery code. Step the session up at /v1/step-up with acr_values and \
-                 max_age of WWW-Authenticate, or sign in again; then repeat the request."
+                "Changing how you sign in needs a sign-in of the last 5 minutes with one of your passkeys, a code of \
+                 your authenticator app or a recovery code. Sign in again, then repeat the change."
             }
             Self::FirstPartyClient => {
                 "This is a first-party client. Only a user with the role admin and the scope \

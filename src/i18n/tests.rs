@@ -287,6 +287,8 @@ fn is_error(rest: &str) -> bool {
             "password.too_short_long",
             "decision.unknown",
             "user_code.unknown",
+            "scopes.missing",
+            "scopes.not_allowed",
         ]
         .contains(&rest)
 }

@@ -17,27 +17,11 @@ pub(super) const REFRESHES: &[&str] = &[
     "reuse_detected",
     "rollback_detected",
 ];
-/// Every limit that refuses requests.
-pub(super) const LIMITS: &[&str] = &[
-    "login_address",
+/// The limits of accounts that refuse requests. Those of networks are [`RateLimit`](crate::domain::rate_limit::RateLimit).
+pub(super) const ACCOUNT_LIMITS: &[&str] = &[
     "login_account",
     "recovery",
     "factor_account",
-    "register_address",
-    "setup_address",
-    "recovery_address",
-    "link_address",
-    "client_address",
-    "user_code",
-    "proof",
-    "pushed_request",
-    "device_request",
-    "device_poll",
-    "revocation",
-    "authenticated_write",
-    "login_lookup",
-    "unattended_code",
-    "client_document",
     "email_confirmation",
     "registration",
     "login_change",
@@ -99,6 +83,7 @@ pub const HOUSEKEEPING: &[&str] = &[
     "spent_ids",
     "revocations",
     "former_logins",
+    "client_documents",
     "activity_ten_minutes",
     "activity_hours",
     "activity_days",

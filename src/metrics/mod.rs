@@ -27,6 +27,7 @@ use prometheus_client::registry::{Registry, Unit};
 use crate::base::{TimeSpan, Timestamp};
 use crate::domain::mail::MailKind;
 use crate::domain::oauth_error::OAuthError;
+use crate::domain::rate_limit::RateLimit;
 use crate::domain::token_rules::TokenAlg;
 
 pub use counters::ClosedCounters;
@@ -34,8 +35,8 @@ pub use database::{DbMetrics, Wait};
 pub use histograms::ClosedHistograms;
 pub use label_values::HOUSEKEEPING;
 use label_values::{
-    CLIENT_ADDRESSES, CONNECTIONS, HASHES, ISSUED_AT_V1, LIMITS, LOGINS, MAILS, OTHER, REFRESHES,
-    TOKEN_ERRORS, TOKENS,
+    ACCOUNT_LIMITS, CLIENT_ADDRESSES, CONNECTIONS, HASHES, ISSUED_AT_V1, LOGINS, MAILS, OTHER,
+    REFRESHES, TOKEN_ERRORS, TOKENS,
 };
 pub use labels::{
     ClientLabel, GrantLabels, MailLabels, RequestLabels, ResultLabel, RouteLabel, RouteMetrics,
@@ -162,7 +163,9 @@ impl Metrics {
         registry.register("logins", "Log-ins by result", logins.clone());
         let refreshes = from_zero(REFRESHES);
         registry.register("refreshes", "Refreshes by result", refreshes.clone());
-        let limited = from_zero(LIMITS);
+        let networks = RateLimit::ALL.iter().map(|limit| limit.as_str());
+        let limits: Vec<&str> = networks.chain(ACCOUNT_LIMITS.iter().copied()).collect();
+        let limited = from_zero(&limits);
         registry.register("rate_limited", "Requests turned away by a limit", limited.clone());
         let client_addresses = from_zero(CLIENT_ADDRESSES);
         let help = "Requests of trusted proxies whose client is unknown or disputed";
@@ -244,7 +247,7 @@ impl Metrics {
         let label = ResultLabel { result };
         debug_assert!(
             family.get(&label).is_some(),
-            "{result} does not begin at 0: it is missing from the lists in metrics.rs"
+            "{result} does not begin at 0: it is missing from the lists in metrics/label_values.rs"
         );
         family.get_or_create(&label).inc();
     }

@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn a_secret_in_the_file_itself_is_refused_and_not_repeated() {
         let said = reference("s = \"hunter2hunter2\"", true).unwrap_err();
-        assert!(said.contains("never in the file") && !said.contains("hunter2"), "{said}");
+        assert!(said.contains("must never be in the file") && !said.contains("hunter2"), "{said}");
     }
 
     #[test]

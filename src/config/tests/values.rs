@@ -268,7 +268,7 @@ fn words_and_log_directives_are_checked() {
     }
     one(&[("SIGNET_LOG_FORMAT", "text")], "SIGNET_LOG_FORMAT", "auto or pretty or json");
     one(&[("SIGNET_LOG", "inof")], "SIGNET_LOG", "is not a level");
-    one(&[("SIGNET_LOG", "info,sqlx")], "SIGNET_LOG", "\"sqlx\", which names no level");
+    one(&[("SIGNET_LOG", "info,sqlx")], "SIGNET_LOG", "\"sqlx\", which is not a level");
     for good in ["off", "WARN", "info,signet::http=debug", "[login{user=a,b}]=trace"] {
         assert_eq!(load(&[("SIGNET_LOG", good)]).log, good);
     }

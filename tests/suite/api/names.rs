@@ -4,7 +4,6 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::second_factors::Authenticator;
-use crate::support::server::PASSWORD;
 use crate::support::{Server, on_both};
 
 const UNREADABLE: &[&str] = &[
@@ -83,12 +82,6 @@ async fn unreadable_names_are_refused_wherever_one_is_written() {
                     api,
                     "scope_descriptions",
                     json!({"scope_descriptions": {"read": name}}),
-                ),
-                (
-                    Method::POST,
-                    "/v1/register",
-                    "name",
-                    json!({"login": format!("own{number}"), "password": PASSWORD, "name": name}),
                 ),
                 (Method::PATCH, &*factor, "name", json!({ "name": name })),
             ] {

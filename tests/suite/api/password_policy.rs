@@ -144,7 +144,7 @@ async fn the_set_up_page_asks_them_too() {
     let at = format!("/setup/{token}");
     let page = person.get(&at).await;
     // From fifteen on no greater length is recommended.
-    assert!(page.is(200).text.contains("At least 20 characters. Any"), "{}", page.text);
+    assert!(page.is(200).text.contains("At least 20 characters. All characters"), "{}", page.text);
     let refused = person.post(&at, &[("login", "root"), ("password", "only nineteen long.")]).await;
     assert!(refused.is(422).text.contains("at least 20 characters."), "{}", refused.text);
     assert_eq!(field(&refused.text, "back"), at);

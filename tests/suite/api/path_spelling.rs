@@ -17,15 +17,19 @@ async fn status(server: &Server, method: &str, path: &str, admin: &Tokens) -> u1
     raw_status(server, &request).await
 }
 
+/// The path of a route, with `0` for each of its parameters.
+fn named_zero(route: &str) -> String {
+    let parts = route.split('/').map(|part| if part.starts_with('{') { "0" } else { part });
+    parts.collect::<Vec<_>>().join("/")
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn no_other_spelling_reaches_a_route_of_administration() {
     let server = Server::start(Backend::Sqlite).await;
     let root = server.administrator("root").await;
     let mut tried = 0;
     for route in TABLE.iter().filter(|route| matches!(route.access, Access::Admin(_))) {
-        let path = ["{id}", "{client_id}", "{kid}", "{factor_id}", "{key_id}"]
-            .iter()
-            .fold(route.path.to_owned(), |path, name| path.replace(name, "0"));
+        let path = named_zero(route.path);
         // The route exists: its response differs from the router's.
         let direct = status(&server, route.method, &path, &root).await;
         assert!(direct != 400, "{path}: {direct}");

@@ -192,7 +192,7 @@ fn public_keys_come_from_files_and_pipes() {
     let piped = place.run_with(&job("-"), json!([key]).to_string().as_bytes()).ok().one();
     let refused = place.run(&job("private.json")).refused(2, &["jwks: ", "private key"]);
     assert!(!refused.err.contains("870MB6"), "{}", refused.err);
-    place.run(&job("-")).refused(2, &["standard input", "no JSON"]);
+    place.run(&job("-")).refused(2, &["standard input does not contain JSON"]);
 
     let id = text(&piped, "client_id");
     let back = ["client", "update", id, "--auth-method", "client_secret_basic"];

@@ -111,7 +111,9 @@ async fn user_unlock_takes_a_network() {
         assert_eq!(left[0]["network"], home);
         assert_eq!(log_in(home, PASSWORD).await, 429);
         assert_eq!(log_in(office, PASSWORD).await, 200);
-        place.run(&["user", "unlock", "ada", "--network", "here"]).refused(2, &["here"]);
+        place
+            .run(&["user", "unlock", "ada", "--network", "here"])
+            .refused(2, &["network: A network is an IP address"]);
         place.run(&["user", "unlock", "ada"]).ok();
         assert_eq!(log_in(home, PASSWORD).await, 200);
     })

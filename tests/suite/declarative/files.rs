@@ -42,7 +42,7 @@ async fn errors_have_line_numbers() {
         ),
         (
             "[[api]]\nidentifier = \"http://localhost:8484\"",
-            "2: identifier of api http://localhost:8484: The issuer's own address",
+            "2: identifier of api http://localhost:8484: The address of the issuer cannot be used as a name",
         ),
         (
             "[[api]]\nidentifier = \"urn:a\"\nscopes = [\"signet:admin\"]",

@@ -96,7 +96,7 @@ async fn a_saved_plan_is_refused_when_files_or_objects_moved() {
         desk.run(&apply).ok();
         assert_eq!(desk.run(&["client", "list"]).ok().out, "", "the plan says that it prunes");
         desk.write("plan.json", "{}");
-        desk.run(&apply).refused(2, &["plan.json is no plan"]);
+        desk.run(&apply).refused(2, &["plan.json is not a plan"]);
     })
     .await;
 }

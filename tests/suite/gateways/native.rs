@@ -1,6 +1,6 @@
 //! Gateways that verify tokens themselves, with the recipes `native` of `deploy/gateways`, against every hostile request.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use signet::domain::signing_key::SigningAlg;
@@ -23,6 +23,9 @@ const ONE_AUDIENCE: &str = "it accepts `aud` as a string only, which is what Sig
 const CASE: &str = "it accepts the scheme only as `Bearer`.";
 const NO_KID: &str = "it is configured with one key for each algorithm and ignores `kid`.";
 const SPELLING: &str = "it accepts another encoding of a valid signature; compare `jti` and `sid`, never the text of a token.";
+const NO_TOKEN: &str = "a second challenge has `invalid_request` although no token was sent.";
+const NO_TYPE: &str = "it does not check `typ`; tokens of other types have other audiences.";
+const NO_EXTENSION: &str = "it ignores `crit`; only the issuer could sign such a token.";
 const FORBIDDEN: &str =
     "it answers 403, because the check follows the verification in a filter of its own.";
 
@@ -98,6 +101,36 @@ pub const ENVOY: Subject = Subject {
     ],
 };
 
+/// Apache with mod_oauth2.
+pub const APACHE: Subject = Subject {
+    name: "apache native",
+    made_of: "mod_oauth2",
+    test: "gateways::native::apache_takes_the_matrix",
+    gaps: &[
+        gap("P1", 401, NO_TOKEN),
+        gap("P3", 401, NO_TOKEN),
+        gap("P4", 401, NO_TOKEN),
+        gap("P5", 401, NO_TOKEN),
+        gap("T3", 401, "it allows no leeway for `exp`."),
+        gap("T6", 200, "it does not compare `nbf`, which Signet does not issue."),
+        gap(
+            "A7",
+            200,
+            "it reads the last of two members with one name; only the issuer could sign such a token.",
+        ),
+        gap("Y2", 200, NO_TYPE),
+        gap("Y3", 200, NO_TYPE),
+        gap("Y4", 200, NO_TYPE),
+        gap("Y5", 200, NO_TYPE),
+        gap("K9", 200, "it tries every key of the set if `kid` is not a string."),
+        gap("K13", 200, NO_EXTENSION),
+        gap("K14", 200, NO_EXTENSION),
+        Gap { row: "S5", alg: Some(SigningAlg::Es256), status: 200, why: SPELLING },
+        gap("S7", 200, SPELLING),
+        gap("R2", 200, NO_FEED),
+    ],
+};
+
 /// Sends every row, and checks the requests that reach the services.
 async fn matrix(subject: &Subject, folder: &str, program: PathBuf, arguments: &[&str]) {
     let issuer = StandIn::start().await;
@@ -157,6 +190,15 @@ async fn haproxy_takes_the_matrix() {
         return require::missing("haproxy", "haproxy is not here");
     }
     matrix(&HAPROXY, "haproxy", "haproxy".into(), &["-db", "-f", "native.cfg"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn apache_takes_the_matrix() {
+    if !Path::new("/usr/lib/apache2/modules/mod_oauth2.so").exists() {
+        return require::missing("mod_oauth2", "Apache with mod_oauth2 is not here");
+    }
+    let arguments = ["-d", ".", "-f", "native.conf", "-DFOREGROUND"];
+    matrix(&APACHE, "apache", "apache2".into(), &arguments).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

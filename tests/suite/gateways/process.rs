@@ -1,5 +1,6 @@
 //! A gateway as a process of its own, with the files of its recipe.
 
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -88,6 +89,8 @@ pub async fn start(
     }
     let mut command = Command::new(recipe.program);
     command.args(recipe.arguments).current_dir(dir.path()).env("HOME", dir.path());
+    // Apache ends its whole process group.
+    command.process_group(0);
     let child = command.stdout(Stdio::null()).spawn().unwrap();
     let mut running = Running { child, base: format!("http://127.0.0.1:{port}"), _dir: dir };
     let (child, base) = (&mut running.child, &running.base);

@@ -77,4 +77,5 @@ pub const SUBJECTS: &[&Subject] = &[
     &native::NGINX,
     &native::HAPROXY,
     &native::ENVOY,
+    &native::APACHE,
 ];

@@ -119,11 +119,6 @@ impl Hosts {
         self.path().display().to_string()
     }
 
-    /// The certificate of the authority that signed the certificate of the hosts.
-    pub fn authority(&self) -> PathBuf {
-        self.folder.path().join("ca.pem")
-    }
-
     /// The port on loopback at which every host answers.
     pub const fn port(&self) -> u16 {
         self.port

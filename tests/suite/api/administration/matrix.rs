@@ -248,6 +248,14 @@ async fn each_role_and_scope_may_do_what_the_table_says_to_each_kind_of_target()
             let Access::Admin(action) = route.access else { continue };
             let object = action.permission().object;
             for kind in TargetKind::of_object(object) {
+                // The client of a document is neither an administrator nor first-party.
+                let is_document = route.path.ends_with("/client-documents/block")
+                    || route.path.ends_with("/client-documents/unblock");
+                if is_document
+                    && matches!(kind, TargetKind::FirstPartyClient | TargetKind::AdminClient)
+                {
+                    continue;
+                }
                 number += 1;
                 let mut current = target(&place, object, *kind, number).await;
                 for caller in &callers {

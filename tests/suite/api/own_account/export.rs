@@ -13,6 +13,7 @@ use crate::support::second_factors::Authenticator;
 use crate::support::server::{PASSWORD, Tokens};
 
 const PATH: &str = "/v1/me/export";
+const API: &str = "https://api.example";
 
 /// The stored hashes of passwords.
 async fn hashes(place: &MailingServer) -> Vec<String> {
@@ -39,6 +40,10 @@ async fn an_export_has_what_is_stored_and_no_hash_secret_or_code() {
         patch_as(&place.server, &tokens, json!({"name": "Ada", "language": "de"})).await.is(200);
         let change = json!({"email": "lovelace@example.net"});
         place.server.call_as(Method::PUT, "/v1/email", &tokens.access, change).await.is(202);
+        let api = json!({"identifier": API, "scopes": ["orders:read"], "key_scopes": ["orders:read"]});
+        place.admin(Method::POST, "/v1/admin/apis", api).await.is(201);
+        let key = json!({"name": "Backup", "audience": API, "scopes": ["orders:read"], "expires_in": 3600});
+        let key = place.server.call_as(Method::POST, "/v1/api-keys", &tokens.access, key).await;
         let mailed = place.newest().await;
 
         let answer = place.server.get_as(PATH, &tokens.access).await;
@@ -61,6 +66,8 @@ async fn an_export_has_what_is_stored_and_no_hash_secret_or_code() {
         let factors = export["factors"]["data"].as_array().unwrap();
         assert_eq!((factors.len(), &factors[0]["kind"]), (1, &json!("totp")));
         assert_eq!(export["factors"]["recovery_codes_left"], 10);
+        let keys = export["api_keys"].as_array().unwrap();
+        assert_eq!((keys.len(), &keys[0]["id"]), (1, &key.is(201).json()["id"]));
         let kinds: Vec<_> =
             export["sessions"].as_array().unwrap().iter().map(|row| &row["kind"]).collect();
         assert_eq!(kinds.iter().filter(|kind| **kind == "browser").count(), 1, "{kinds:?}");
@@ -81,6 +88,8 @@ async fn an_export_has_what_is_stored_and_no_hash_secret_or_code() {
             "srt_".to_owned(),
             "sbs_".to_owned(),
             "otpauth".to_owned(),
+            key.string("key"),
+            "spk_".to_owned(),
             "bob".to_owned(),
         ];
         secrets.extend(device.recovery_codes.clone());
@@ -90,8 +99,16 @@ async fn an_export_has_what_is_stored_and_no_hash_secret_or_code() {
         for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
             assert!(!answer.text.contains(secret.as_str()), "{secret} is in the export");
         }
-        let known =
-            ["exported_at", "complete", "profile", "factors", "sessions", "consents", "history"];
+        let known = [
+            "exported_at",
+            "complete",
+            "profile",
+            "factors",
+            "api_keys",
+            "sessions",
+            "consents",
+            "history",
+        ];
         assert!(export.as_object().unwrap().keys().all(|key| known.contains(&&**key)), "{export}");
         let events = place.server.events(&place.root, "account.exported").await;
         assert_eq!((events.len(), &events[0]["user_id"]), (1, &json!(id)));

@@ -11,6 +11,7 @@ use signet::domain::token_diagnosis::{Check, TokenCode};
 use signet::store::housekeeping;
 
 use crate::support::on_both;
+use crate::support::relying_party::{FORM, form};
 use crate::support::server::{PASSWORD, Tokens};
 
 use super::{API, Bench, at, check, clients, header_of, is_good, kid_of, with, with_part};
@@ -28,6 +29,7 @@ async fn every_code_has_a_token_that_produces_it() {
         outside(&mut bench, &ada).await;
         inside(&mut bench, &ada, began).await;
         opaque(&mut bench, &ada).await;
+        api_key(&mut bench, &ada).await;
         rows_of_sessions(&mut bench).await;
         rows_of_users(&mut bench).await;
         clients::every_code(&mut bench).await;
@@ -38,6 +40,27 @@ async fn every_code_has_a_token_that_produces_it() {
         assert!(missing.is_empty(), "no token of this test produces {missing:?}");
     })
     .await;
+}
+
+/// A token for an API key that was revoked afterwards.
+async fn api_key(bench: &mut Bench, ada: &Tokens) {
+    const KEY_API: &str = "https://keys.example.com";
+    let api = json!({"identifier": KEY_API, "scopes": ["read"], "key_scopes": ["read"]});
+    bench.admin(Method::POST, "/v1/admin/apis", api).await.is(201);
+    let key = json!({"name": "Cron", "audience": KEY_API, "scopes": ["read"], "expires_in": 3600});
+    let made = bench.server.call_as(Method::POST, "/v1/api-keys", &ada.access, key).await;
+    let fields = [
+        ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
+        ("subject_token", &*made.is(201).string("key")),
+        ("subject_token_type", "urn:signet:token-type:api-key"),
+    ];
+    let request = bench.server.request(Method::POST, "/oauth2/token").header("content-type", FORM);
+    let answer = bench.server.send(request.body(form(fields))).await;
+    let token = answer.is(200).string("access_token");
+    is_good(&bench.ask(&token, json!({})).await);
+    let path = format!("/v1/api-keys/{}", made.string("id"));
+    bench.server.call_as(Method::DELETE, &path, &ada.access, Value::Null).await.is(204);
+    Bench::is(&bench.ask(&token, json!({})).await, TokenCode::ApiKeyEnded);
 }
 
 /// Form, header, type, algorithm, signature.
@@ -93,7 +116,7 @@ async fn outside(bench: &mut Bench, ada: &Tokens) {
         Bench::is(&report, TokenCode::WrongAlgorithm);
         assert_eq!(check(&report, "signature")["ok"], Value::Null, "{report}");
     }
-    // Its signature is not valid, so no user is looked up; its own claims are reported.
+    // The signature is not valid, so neither user nor session is looked up; the claims are still reported.
     let longer = with_part(token, 1, &with(&ada.claims(), "exp", json!(1)));
     let report = bench.ask(&longer, json!({})).await;
     Bench::is(&report, TokenCode::BadSignature);
