@@ -95,7 +95,8 @@ pub struct Target {
 
 /// Drives the servers with one connection for each of `talks`, distributed in turn, and measures them.
 ///
-/// # Errors If a connection cannot be opened or breaks.
+/// # Errors
+/// If a connection cannot be opened or breaks.
 pub fn drive(servers: &[Target], plan: Plan, talks: Vec<Box<dyn Talk>>) -> io::Result<Measured> {
     let cpu_of_servers = || servers.iter().map(|server| cpu::of_process(server.pid)).sum::<f64>();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -23,7 +23,8 @@ pub fn basic() -> String {
 
 /// oidc-provider for Node.js.
 ///
-/// # Errors If Node.js or npm is missing, or the package cannot be installed.
+/// # Errors
+/// If Node.js or npm is missing, or the package cannot be installed.
 pub fn oidc_provider() -> Result<Process, Box<dyn Error>> {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peers/oidc-provider");
     if !dir.join("node_modules").exists() {

@@ -66,7 +66,8 @@ pub(super) async fn write_counted(app: &App) {
 
 /// The stored counts of a series. Those of the last minute may be missing.
 ///
-/// # Errors Only faults.
+/// # Errors
+/// Only faults.
 pub(super) async fn over(
     app: &App,
     series: Series,
@@ -107,7 +108,8 @@ pub struct DayActivity {
 
 /// The counts of the last 24 hours and the days before, for everything that is compared, as stored.
 ///
-/// # Errors Only faults.
+/// # Errors
+/// Only faults.
 pub(super) async fn last_days(app: &App, now: Timestamp) -> Result<Vec<DayActivity>, Failure> {
     let until = Width::Hour.bucket(now) + Width::Hour.span();
     let day = Width::Day.span().millis();
@@ -159,7 +161,8 @@ pub struct ClientActivity {
 
 /// The tokens of a client. In steps in which the client was folded into [`OTHERS`], the count is 0.
 ///
-/// # Errors Only faults.
+/// # Errors
+/// Only faults.
 pub async fn of_client(
     app: App,
     client_id: String,

@@ -43,7 +43,8 @@ pub async fn list(
 
 /// Creates a key of a service client, with scopes that the client has.
 ///
-/// # Errors `not_found`; `forbidden`, `reauthentication_required`; `conflict` when the client has no administration
+/// # Errors
+/// `not_found`; `forbidden`, `reauthentication_required`; `conflict` when the client has no administration
 /// scopes, or too many keys; `validation_failed`.
 pub async fn create(
     app: App,

@@ -45,7 +45,8 @@ text_enum! {
 
 /// A page of the events that match `filter`, newest first.
 ///
-/// # Errors Only faults.
+/// # Errors
+/// Only faults.
 pub async fn list(
     app: App,
     filter: AuditFilter,

@@ -27,7 +27,8 @@ const AT_ONCE: usize = 100;
 
 /// Ends sessions and sign-ins that began before a time.
 ///
-/// # Errors As [`authorize`].
+/// # Errors
+/// As [`authorize`].
 pub(super) async fn end_before(
     app: App,
     call: Call,
@@ -88,7 +89,8 @@ async fn end_batch(tx: &mut AuditedTx, batch: &[Found]) -> Result<Count, Failure
 
 /// Ends all sessions of the users who have the selected role or group.
 ///
-/// # Errors As [`authorize`].
+/// # Errors
+/// As [`authorize`].
 pub(super) async fn end_of_users(
     app: App,
     call: Call,
@@ -143,7 +145,8 @@ pub(super) async fn require_any_user(tx: &mut AuditedTx) -> Result<(), Failure> 
 
 /// Ends all sessions of a user; `false` if the user does not exist.
 ///
-/// # Errors As [`authorize`].
+/// # Errors
+/// As [`authorize`].
 pub(super) async fn end_everything(tx: &mut AuditedTx, user: UserId) -> Result<bool, Failure> {
     let now = tx.info().now;
     let Some(everything) = everything_of(tx, user, Fate::Stays).await? else { return Ok(false) };

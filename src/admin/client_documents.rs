@@ -17,14 +17,16 @@ use super::authorization::authorize;
 
 /// A page of cached documents, oldest first.
 ///
-/// # Errors Only faults.
+/// # Errors
+/// Only faults.
 pub async fn list(app: App, request: PageRequest) -> Result<Page<StoredDocument>, Failure> {
     Ok(client_documents::page(&mut app.db.reader().await?, request).await?)
 }
 
 /// The cached document of this URL.
 ///
-/// # Errors `not_found`.
+/// # Errors
+/// `not_found`.
 pub async fn show(app: App, client_id: String) -> Result<StoredDocument, Failure> {
     let found = client_documents::find(&mut app.db.reader().await?, &client_id).await?;
     let message = "There is no copy of a client document with this address.";
@@ -33,7 +35,8 @@ pub async fn show(app: App, client_id: String) -> Result<StoredDocument, Failure
 
 /// Blocks a client, even if no user has used it yet: all its requests are refused from the next one on. Idempotent.
 ///
-/// # Errors `validation_failed` if this is not a valid document URL.
+/// # Errors
+/// `validation_failed` if this is not a valid document URL.
 pub async fn block(
     app: App,
     client_id: String,
@@ -66,7 +69,8 @@ pub async fn block(
 
 /// Unblocks a client.
 ///
-/// # Errors `not_found` if it is not blocked.
+/// # Errors
+/// `not_found` if it is not blocked.
 pub async fn unblock(app: App, client_id: String, info: RequestInfo) -> Result<(), Failure> {
     app.transaction_or_nothing(&info, async |tx| {
         authorize(tx, Action::EnableClient, &[TargetKind::Ordinary]).await?;

@@ -16,7 +16,8 @@ use super::clients::changed;
 
 /// Stores an image as the logo of a client.
 ///
-/// # Errors `not_found`; `validation_failed` when the file is not accepted.
+/// # Errors
+/// `not_found`; `validation_failed` when the file is not accepted.
 pub async fn set(
     app: App,
     client_id: String,
@@ -58,7 +59,8 @@ pub async fn remove(
 
 /// The image with this hash, if it is the logo of a client. Unknown hashes cost no statement.
 ///
-/// # Errors When the database cannot be read.
+/// # Errors
+/// When the database cannot be read.
 pub async fn picture(app: App, hash: String) -> Result<Option<(ImageType, Vec<u8>)>, Failure> {
     let Some(media_type) = app.logo_type(&hash) else { return Ok(None) };
     let found = client_logos::bytes(&mut app.db.reader().await?, &hash).await?;

@@ -109,7 +109,8 @@ impl Named {
 
 /// Refuses rules that name no trusted issuer, or that could match programs of other owners.
 ///
-/// # Errors `validation_failed`.
+/// # Errors
+/// `validation_failed`.
 pub(super) async fn require_narrow_rules(
     tx: &mut Tx,
     metadata: &ClientMetadata,
@@ -131,7 +132,8 @@ pub(super) async fn require_narrow_rules(
 /// scopes may know them. Secrets are replaced, administration keys of an earlier grant are revoked, and public keys and
 /// workload rules must be part of the change.
 ///
-/// # Errors `validation_failed` when the client has keys or rules that the change does not contain; faults.
+/// # Errors
+/// `validation_failed` when the client has keys or rules that the change does not contain; faults.
 pub(super) async fn end_credentials_before_grant(
     tx: &mut Tx,
     before: &ClientMetadata,

@@ -49,7 +49,8 @@ pub async fn invite(app: App, id: UserId, info: RequestInfo) -> Result<SentLink,
 /// Sends a user a link to choose a new password. The current password stays valid until then. The link is mailed to a
 /// verified address only.
 ///
-/// # Errors `not_found`; `forbidden`; `conflict` when the user is disabled, or the helpdesk has just removed second
+/// # Errors
+/// `not_found`; `forbidden`; `conflict` when the user is disabled, or the helpdesk has just removed second
 /// factors of the user; unavailable when too many mails wait.
 pub async fn recover(app: App, id: UserId, info: RequestInfo) -> Result<SentLink, Failure> {
     let wanted = Wanted {

@@ -17,7 +17,8 @@ use super::authorization::authorize;
 
 /// All signing keys.
 ///
-/// # Errors When the database cannot be read.
+/// # Errors
+/// When the database cannot be read.
 pub async fn facts(app: &App) -> Result<Vec<KeyFacts>, Fault> {
     let stored = keys::signing_keys(&mut app.db.reader().await?).await?;
     Ok(stored.into_iter().map(|key| key.facts).collect())
@@ -25,7 +26,8 @@ pub async fn facts(app: &App) -> Result<Vec<KeyFacts>, Fault> {
 
 /// Performs one automatic step in its own transaction; `false` if another process has already done so.
 ///
-/// # Errors When a key cannot be generated or the database cannot be written.
+/// # Errors
+/// When a key cannot be generated or the database cannot be written.
 pub async fn carry_out(app: &App, change: &Change, now: Timestamp) -> Result<bool, Fault> {
     match step(app, change, &RequestInfo::system(now)).await {
         Ok(done) => Ok(done),
@@ -103,7 +105,8 @@ async fn write(tx: &mut AuditedTx, change: &Change, made: Option<&MadeKey>) -> R
 
 /// A new key for `alg`, if there is none yet; [`begin`] stores it.
 ///
-/// # Errors Only faults.
+/// # Errors
+/// Only faults.
 pub async fn missing(app: &App, alg: SigningAlg, now: Timestamp) -> Result<Option<MadeKey>, Fault> {
     let signs = |key: &KeyFacts| key.alg == alg && key.state == KeyState::Active;
     if facts(app).await?.iter().any(signs) {
@@ -114,7 +117,8 @@ pub async fn missing(app: &App, alg: SigningAlg, now: Timestamp) -> Result<Optio
 
 /// Stores the missing key, in the transaction that needs it, unless another process has already done so.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn begin(tx: &mut AuditedTx, made: Option<&MadeKey>) -> Result<(), Fault> {
     let Some(made) = made else { return Ok(()) };
     let key = tx.app().seal_key(tx, made).await?;
@@ -211,7 +215,8 @@ async fn sign_soon(
 
 /// Activates every key whose scheduled activation is due.
 ///
-/// # Errors When the database cannot be read or written.
+/// # Errors
+/// When the database cannot be read or written.
 pub async fn carry_out_orders(app: &App) -> Result<Vec<Change>, Fault> {
     let now = app.now();
     let mut done = Vec::new();
@@ -237,7 +242,8 @@ fn told(key: &KeyFacts, policy: &Policy) -> Changed {
 /// Retires a key manually. A key that does not sign yet is removed immediately. Any other needs `at_once`: its
 /// tokens become invalid, and if it was signing, another key takes over.
 ///
-/// # Errors `not_found`; `conflict` when valid tokens would become invalid and `at_once` is false.
+/// # Errors
+/// `not_found`; `conflict` when valid tokens would become invalid and `at_once` is false.
 pub async fn retire(
     app: App,
     kid: String,

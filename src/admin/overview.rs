@@ -23,7 +23,8 @@ pub struct Overview {
 /// Collects the overview. It includes the counts of this process, if the database can be written, but the counts of
 /// other processes in the last minute may be missing.
 ///
-/// # Errors When the database cannot be read.
+/// # Errors
+/// When the database cannot be read.
 pub async fn collect(
     app: App,
     range: Range,

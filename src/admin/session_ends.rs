@@ -30,7 +30,8 @@ const ROWS: i64 = 500;
 
 /// Counts the sessions of a selection.
 ///
-/// # Errors `not_found` when the user or the client does not exist.
+/// # Errors
+/// `not_found` when the user or the client does not exist.
 pub async fn count(app: App, call: Call, now: Timestamp) -> Result<Outcome, Failure> {
     let mut count = Count::default();
     match &call.which {
@@ -91,7 +92,8 @@ pub async fn count(app: App, call: Call, now: Timestamp) -> Result<Outcome, Fail
 
 /// Ends the sessions of a selection.
 ///
-/// # Errors `not_found` when the user or the client does not exist.
+/// # Errors
+/// `not_found` when the user or the client does not exist.
 pub async fn end(app: App, call: Call, info: RequestInfo) -> Result<Outcome, Failure> {
     match &call.which {
         Selection::Everyone => end_all(app, info).await?,
@@ -110,7 +112,8 @@ pub async fn end(app: App, call: Call, info: RequestInfo) -> Result<Outcome, Fai
 
 /// Ends all sessions of a user.
 ///
-/// # Errors `not_found` when the user does not exist.
+/// # Errors
+/// `not_found` when the user does not exist.
 pub async fn end_all_of_user(app: App, user: UserId, info: RequestInfo) -> Result<(), Failure> {
     app.transaction_or_nothing(&info, async |tx| {
         if end_everything(tx, user).await? { Ok(()) } else { Err(not_found("user").into()) }

@@ -139,7 +139,8 @@ impl<'a> Walk<'a> {
 
 /// The active sessions of a user that began before a time.
 ///
-/// # Errors When the database cannot be read.
+/// # Errors
+/// When the database cannot be read.
 pub(super) async fn of_user(
     app: &App,
     user: UserId,

@@ -24,7 +24,8 @@ use super::authorization::authorize_on_user;
 
 /// Ends a session, or a sign-in at Signet's pages with its sessions.
 ///
-/// # Errors `not_found` when it does not exist or has ended.
+/// # Errors
+/// `not_found` when it does not exist or has ended.
 pub async fn revoke(app: App, id: SessionId, info: RequestInfo) -> Result<(), Failure> {
     let now = info.now;
     let none = || Refusal::new(Code::NotFound, "There is no such active session.");
@@ -49,7 +50,8 @@ pub async fn revoke(app: App, id: SessionId, info: RequestInfo) -> Result<(), Fa
 
 /// The user whose session or sign-in [`revoke`] would end.
 ///
-/// # Errors `not_found` when it does not exist or has ended.
+/// # Errors
+/// `not_found` when it does not exist or has ended.
 pub async fn user_of_live(app: App, id: SessionId, now: Timestamp) -> Result<User, Failure> {
     let mut reader = app.db.reader().await?;
     if let Some((session, user)) = store::sessions::with_user(&mut reader, id).await?
@@ -65,7 +67,8 @@ pub async fn user_of_live(app: App, id: SessionId, now: Timestamp) -> Result<Use
 
 /// The session or sign-in that [`revoke`] would end, with its user.
 ///
-/// # Errors `not_found` when it does not exist or has ended.
+/// # Errors
+/// `not_found` when it does not exist or has ended.
 pub async fn live(app: App, id: SessionId, now: Timestamp) -> Result<(User, LoggedIn), Failure> {
     let user = user_of_live(app.clone(), id, now).await?;
     let filter = SessionFilter { user: Some(user.id), ..SessionFilter::default() };
@@ -82,7 +85,8 @@ pub async fn live(app: App, id: SessionId, now: Timestamp) -> Result<(User, Logg
 ///
 /// It can be repeated after an interruption.
 ///
-/// # Errors Only faults.
+/// # Errors
+/// Only faults.
 pub async fn revoke_below(
     app: App,
     level: AssuranceLevel,

@@ -139,7 +139,8 @@ fn svid_keys(bundle: &Value) -> Value {
 
 /// Removes an issuer: its tokens are refused from the next request on.
 ///
-/// # Errors `not_found`; `conflict` while rules of clients name it; `forbidden`; `reauthentication_required`.
+/// # Errors
+/// `not_found`; `conflict` while rules of clients name it; `forbidden`; `reauthentication_required`.
 pub async fn remove(app: App, name: String, info: RequestInfo) -> Result<(), Failure> {
     app.transaction_or_nothing(&info, async |tx| {
         // Every change of a client writes this row, so holding it prevents that a rule is added in the meantime.

@@ -27,7 +27,8 @@ const MAX_NETWORKS: i64 = 8;
 
 /// Reads an address, or a network in the form that Signet displays: an address whose host bits are 0.
 ///
-/// # Errors Refused when it is neither.
+/// # Errors
+/// Refused when it is neither.
 pub fn parse_network(text: &str) -> Result<IpAddr, Refusal> {
     // Attempts are counted by IPv4 address and by IPv6 /64.
     let parsed = match text.split_once('/') {
@@ -48,7 +49,8 @@ pub fn parse_network(text: &str) -> Result<IpAddr, Refusal> {
 /// account and the account has signed in from it, or if the caller may change protected targets. Other callers could
 /// otherwise unlock a network that attacks other accounts.
 ///
-/// # Errors `not_found`; `conflict` when there is no counter for the user and the network.
+/// # Errors
+/// `not_found`; `conflict` when there is no counter for the user and the network.
 pub async fn unlock(
     app: App,
     id: UserId,

@@ -14,14 +14,16 @@ use super::users::not_found;
 
 /// The user with this login name, with this verified e-mail address, or with this id.
 ///
-/// # Errors `not_found`; `conflict` if it is the login name of one user and the address of another.
+/// # Errors
+/// `not_found`; `conflict` if it is the login name of one user and the address of another.
 pub async fn resolve(app: App, name: String) -> Result<User, Failure> {
     resolve_in(&mut app.db.reader().await?, &name).await
 }
 
 /// The same through `link`, which sees the writes of its transaction.
 ///
-/// # Errors As [`resolve`].
+/// # Errors
+/// As [`resolve`].
 pub(super) async fn resolve_in(link: &mut impl Link, name: &str) -> Result<User, Failure> {
     if let Ok(login) = LoginName::parse(name) {
         let by_login = users::credential(link, login.key()).await?;

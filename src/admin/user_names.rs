@@ -26,7 +26,8 @@ pub async fn of(app: App, mut ids: Vec<UserId>) -> Result<HashMap<UserId, String
 
 /// The users among these who have one of Signet's own roles.
 ///
-/// # Errors Only faults.
+/// # Errors
+/// Only faults.
 pub async fn protected(app: App, ids: HashSet<UserId>) -> Result<HashSet<UserId>, Failure> {
     let mut protected = HashSet::new();
     let mut reader = app.db.reader().await?;

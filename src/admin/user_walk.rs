@@ -44,7 +44,8 @@ impl UserWalk {
 
     /// The selected ones of the next users, with the sessions of each; `None` at the end.
     ///
-    /// # Errors When the database cannot be read.
+    /// # Errors
+    /// When the database cannot be read.
     pub(super) async fn next(
         &mut self,
         app: &App,
@@ -74,7 +75,8 @@ impl UserWalk {
 
 /// Adds the number of a user's sessions.
 ///
-/// # Errors When the database cannot be read.
+/// # Errors
+/// When the database cannot be read.
 pub(super) async fn count_of_user(
     app: &App,
     user: UserId,

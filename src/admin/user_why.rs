@@ -96,7 +96,8 @@ pub async fn why(app: App, id: UserId, now: Timestamp) -> Result<UserReport, Fai
 /// an account. Users also type passwords into that field, and the report reveals whether a text was typed there. So
 /// callers are rate-limited and recorded, and see addresses only if they may read the audit trail.
 ///
-/// # Errors `too_many_attempts`; faults.
+/// # Errors
+/// `too_many_attempts`; faults.
 pub async fn why_login(app: App, login: String, info: RequestInfo) -> Result<UserReport, Failure> {
     limit_lookups(&app, &info)?;
     let now = info.now;

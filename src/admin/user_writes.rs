@@ -47,7 +47,8 @@ pub(super) async fn store_new(
 /// Stores a change of a user who was read, with the administrators locked. Returns the audit events, except the one
 /// of the address.
 ///
-/// # Errors As [`update`].
+/// # Errors
+/// As [`update`].
 pub(super) async fn store_update(
     tx: &mut AuditedTx,
     user: User,
@@ -90,7 +91,8 @@ pub(super) async fn store_update(
 
 /// One change of a user with its audit event, with the administrators locked; `false` if `work` has nothing to record.
 ///
-/// # Errors `not_found`; the errors of `work`.
+/// # Errors
+/// `not_found`; the errors of `work`.
 pub(super) async fn change_in(
     tx: &mut AuditedTx,
     action: Action,

@@ -24,7 +24,8 @@ const WRITTEN_AT_ONCE: usize = 100;
 
 /// Writes the counts of this process to the database.
 ///
-/// # Errors When the database cannot be written. The counts since the last write are lost, which only delays a
+/// # Errors
+/// When the database cannot be written. The counts since the last write are lost, which only delays a
 /// rotation.
 pub async fn write_verifiers(app: &App, now: Timestamp) -> Result<(), Fault> {
     let taken = app.jwks_fetches.take();

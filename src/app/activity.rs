@@ -82,7 +82,8 @@ impl App {
     /// Adds the waiting counts to the database. Counts that another caller is writing are stored as well when this
     /// returns.
     ///
-    /// # Errors When the database cannot be written. The remaining counts are written the next time.
+    /// # Errors
+    /// When the database cannot be written. The remaining counts are written the next time.
     pub async fn write_activity(&self) -> Result<(), Fault> {
         let _writing = self.activity.writing.lock().await;
         let counts = self.activity.take();

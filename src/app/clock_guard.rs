@@ -21,7 +21,8 @@ const WRITE_EVERY: TimeSpan = TimeSpan::from_mins(1);
 impl App {
     /// Whether the clock is plausible. Every job that deletes rows by time checks this first.
     ///
-    /// # Errors When the database cannot be read or written.
+    /// # Errors
+    /// When the database cannot be read or written.
     pub async fn clock_is_steady(&self) -> Result<bool, Fault> {
         let written = self.last_tick().await?;
         let reading = Reading { wall: self.now(), counted: self.clock.counted() };

@@ -30,7 +30,8 @@ pub struct CommonClock {
 impl CommonClock {
     /// Measures and applies the offset at once, because no time has been used yet.
     ///
-    /// # Errors When the database cannot be read.
+    /// # Errors
+    /// When the database cannot be read.
     pub async fn start(clock: Arc<dyn Clock>, db: &Db) -> Result<Self, Fault> {
         let measured = measure(&*clock, db).await?.map_or(TimeSpan::ZERO, |(offset, _)| offset);
         if is_large(measured) {

@@ -50,7 +50,8 @@ impl App {
 
     /// The same, but returns the reason of a refusal.
     ///
-    /// # Errors As [`App::reserve_hash_slot`].
+    /// # Errors
+    /// As [`App::reserve_hash_slot`].
     pub fn try_hash_slot(
         &self,
         lane: Lane,

@@ -96,7 +96,8 @@ impl App {
 
 /// The settings in which the processes on this database have differed for long enough to be reported, at `now`.
 ///
-/// # Errors When the database cannot be read.
+/// # Errors
+/// When the database cannot be read.
 pub async fn differing_settings(db: &Db, now: Timestamp) -> Result<Vec<Difference>, Fault> {
     let running = processes::running(&mut db.reader().await?, now, DEAD_AFTER).await?;
     Ok(lasting_differences(&running.into_iter().map(comparable).collect::<Vec<_>>(), now))

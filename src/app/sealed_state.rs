@@ -13,7 +13,8 @@ use super::App;
 
 /// Seals a value. Its JSON is padded to a multiple of `padding` bytes, so that the length reveals little.
 ///
-/// # Errors If the crypto library fails.
+/// # Errors
+/// If the crypto library fails.
 pub fn seal(
     app: &App,
     purpose: &str,

@@ -127,7 +127,8 @@ impl AuditedTx {
 
     /// Revokes all tokens of a client, or for an API, that were issued before now.
     ///
-    /// # Errors When the database cannot be written.
+    /// # Errors
+    /// When the database cannot be written.
     pub async fn cut(&mut self, revoked: Revoked<'_>) -> Result<(), Fault> {
         let (now, longest) = (self.info.now, self.app.longest_access_ttl());
         revocations::insert(&mut self.tx, revoked, now, now + longest).await
@@ -199,7 +200,8 @@ impl App {
     /// effects outside of its transaction. `Clone` enforces part of this: a closure that consumes or changes its
     /// captures is not `Clone`.
     ///
-    /// # Errors The errors of `work`, or the fault of the commit.
+    /// # Errors
+    /// The errors of `work`, or the fault of the commit.
     pub async fn transaction<T>(
         &self,
         info: &RequestInfo,

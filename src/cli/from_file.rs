@@ -17,7 +17,8 @@ const MAX_LINE: u64 = 4_096;
 /// Calls `work` for each trimmed line of `path` (`-`: standard input). Empty lines and lines that begin with `#`
 /// are skipped; a duplicate is skipped with a message. `done` formats the summary, such as "Ended 11 sessions".
 ///
-/// # Errors When the file cannot be read; exit code 6 when a line failed.
+/// # Errors
+/// When the file cannot be read; exit code 6 when a line failed.
 pub async fn each_line(
     path: &Path,
     done: impl Fn(u64) -> String,

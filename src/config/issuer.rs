@@ -54,7 +54,8 @@ pub(super) fn parse(text: &str) -> Result<String, Wrong> {
 
 /// Parses an issuer from elsewhere than the settings.
 ///
-/// # Errors Why it is invalid, as the rest of a sentence, and what to type, on a second line.
+/// # Errors
+/// Why it is invalid, as the rest of a sentence, and what to type, on a second line.
 pub fn checked(text: &str) -> Result<String, String> {
     parse(text).map_err(|Wrong { because, advice }| format!("{because}.\n  {advice}"))
 }

@@ -60,7 +60,8 @@ pub(super) fn span_or_off(
 
 /// The same for the command line, with an error in one sentence.
 ///
-/// # Errors If it is not a time span, or out of range.
+/// # Errors
+/// If it is not a time span, or out of range.
 pub fn length_of_time(text: &str, range: RangeInclusive<TimeSpan>) -> Result<TimeSpan, String> {
     span(range)(text).map_err(|wrong| format!("{}. {}", wrong.because, wrong.advice))
 }

@@ -67,7 +67,8 @@ impl Unusable {
 impl AdminKey {
     /// Whether it is accepted at `now` for a request from `address`.
     ///
-    /// # Errors The reason of a refusal.
+    /// # Errors
+    /// The reason of a refusal.
     pub fn check(&self, address: Option<IpAddr>, now: Timestamp) -> Result<(), Unusable> {
         if self.expires_at <= now {
             return Err(Unusable::Expired);
@@ -99,7 +100,8 @@ pub struct NewAdminKey {
 impl NewAdminKey {
     /// The validated scopes and networks, for a client with these administration scopes.
     ///
-    /// # Errors All invalid fields.
+    /// # Errors
+    /// All invalid fields.
     pub fn checked(&self, of_client: &Scopes) -> Result<(Scopes, Vec<IpNet>), Vec<FieldError>> {
         let mut wrong = Vec::new();
         let mut note = |field, code, message| wrong.push(FieldError { field, code, message });
@@ -138,7 +140,8 @@ pub(super) fn admits(networks: &[IpNet], address: Option<IpAddr>) -> bool {
 
 /// The networks of a key.
 ///
-/// # Errors The error of the field `networks`.
+/// # Errors
+/// The error of the field `networks`.
 pub fn networks(texts: &[String]) -> Result<Vec<IpNet>, FieldError> {
     let wrong = |code, message| FieldError { field: "networks", code, message };
     if texts.len() > MAX_NETWORKS {

@@ -24,7 +24,8 @@ impl fmt::Display for NotAKey {
 
 /// Decodes a key of 32 bytes with this human-readable prefix, in lower case.
 ///
-/// # Errors `expected`, for any other text.
+/// # Errors
+/// `expected`, for any other text.
 pub fn decode(
     text: &str,
     prefix: &str,

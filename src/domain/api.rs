@@ -95,7 +95,8 @@ impl Api {
 
     /// The same API with other scopes. The descriptions of removed scopes are dropped, and API keys lose these scopes.
     ///
-    /// # Errors When a scope is reserved for the issuer.
+    /// # Errors
+    /// When a scope is reserved for the issuer.
     pub fn offering(self, scopes: Scopes) -> Result<Self, ApiError> {
         if scopes.iter().any(scope::is_reserved) {
             return Err(ApiError::ReservedScope);
@@ -108,7 +109,8 @@ impl Api {
 
     /// The same API with these scopes for API keys.
     ///
-    /// # Errors When the API does not offer one of them.
+    /// # Errors
+    /// When the API does not offer one of them.
     pub fn opening_to_keys(self, key_scopes: Scopes) -> Result<Self, ApiError> {
         if !key_scopes.is_within(&self.scopes) {
             return Err(ApiError::KeyScope);

@@ -103,7 +103,8 @@ pub struct CheckedApiKey {
 impl NewApiKey {
     /// Validates the request for this API; `None` if the API does not exist.
     ///
-    /// # Errors All invalid fields.
+    /// # Errors
+    /// All invalid fields.
     pub fn checked(&self, api: Option<&Api>) -> Result<CheckedApiKey, Vec<FieldError>> {
         let mut wrong = Vec::new();
         let mut note = |field, code, message| wrong.push(FieldError { field, code, message });

@@ -117,7 +117,8 @@ pub fn is_available(target: &Target, client: &Client, scope: &str) -> bool {
 /// Grants a client the available ones of the scopes it requests for a user at `target`, and drops the rest
 /// (OpenID Connect Core §3.1.2.1), because libraries add standard scopes on their own.
 ///
-/// # Errors When a scope of the issuer is requested, no scope is left, or there are too many.
+/// # Errors
+/// When a scope of the issuer is requested, no scope is left, or there are too many.
 pub fn grant_available(
     target: &Target,
     client: &Client,
@@ -141,7 +142,8 @@ pub fn grant_available(
 
 /// Grants a client that acts for itself all requested scopes at `target`, or none (RFC 6749 §5.2).
 ///
-/// # Errors The first scope that does not exist or is not allowed for this client.
+/// # Errors
+/// The first scope that does not exist or is not allowed for this client.
 pub fn grant_client(
     target: &Target,
     client: &Client,
@@ -163,7 +165,8 @@ pub fn grant_client(
 
 /// Grants a service client the administration scopes that it requests at the issuer itself: all of them, or none.
 ///
-/// # Errors The first scope that is not an administration scope or not allowed for this client.
+/// # Errors
+/// The first scope that is not an administration scope or not allowed for this client.
 pub fn grant_administration(
     client: &Client,
     requested: &Scopes,

@@ -159,7 +159,8 @@ impl ActiveKey {
 
 /// Whether `key` is active at `now`. `api_since` is when its API got its identifier; `None` if there is no such API.
 ///
-/// # Errors Why it is not active.
+/// # Errors
+/// Why it is not active.
 pub fn active_key(
     key: ApiKey,
     user: UserState,

@@ -39,7 +39,8 @@ impl Unavailable {
 
 /// The default RP ID of an issuer: its host.
 ///
-/// # Errors Why passkeys are not available.
+/// # Errors
+/// Why passkeys are not available.
 pub fn default_rp_id(issuer: &str) -> Result<String, Unavailable> {
     let url = Url::parse(issuer).map_err(|_| Unavailable::Address)?;
     let Some(Host::Domain(host)) = url.host() else { return Err(Unavailable::Address) };

@@ -81,7 +81,8 @@ impl Password {
     ///
     /// Only the upper limit is checked: the current rules for new passwords must not lock out users with older ones.
     ///
-    /// # Errors [`PasswordError::TooLong`] for more than [`MAX_BYTES`], before any other work.
+    /// # Errors
+    /// [`PasswordError::TooLong`] for more than [`MAX_BYTES`], before any other work.
     pub fn for_verification(raw: &str) -> Result<Self, PasswordError> {
         if raw.len() > MAX_BYTES {
             return Err(PasswordError::TooLong);

@@ -51,7 +51,8 @@ impl Default for PasswordPolicy {
 impl PasswordPolicy {
     /// Reads a new password for `login`.
     ///
-    /// # Errors The first [`PasswordError`] that applies: length, then the login name, the common list, the
+    /// # Errors
+    /// The first [`PasswordError`] that applies: length, then the login name, the common list, the
     /// operator's list.
     pub fn accept(&self, raw: &str, login: &LoginName) -> Result<Password, PasswordError> {
         if Password::for_verification(raw)?.length() < self.min_length_in_force() {

@@ -129,7 +129,8 @@ fn authority(uri: &str) -> Option<&str> {
 
 /// Whether `uri` may be registered as a redirect URI of a client of this type.
 ///
-/// # Errors Why it may not.
+/// # Errors
+/// Why it may not.
 pub fn check(uri: &str, client_type: ClientType) -> Result<(), UriError> {
     let scheme = well_formed(uri)?;
     match (scheme, client_type) {
@@ -145,7 +146,8 @@ pub fn check(uri: &str, client_type: ClientType) -> Result<(), UriError> {
 /// Whether `uri` can be a server of the client: https, or http on this machine. Names below `localhost` are
 /// refused: browsers resolve them to this machine, but this server may not.
 ///
-/// # Errors Why it cannot.
+/// # Errors
+/// Why it cannot.
 pub fn check_web(uri: &str) -> Result<(), UriError> {
     match well_formed(uri)? {
         "https" => Ok(()),

@@ -40,7 +40,8 @@ impl Bucket {
 
     /// Takes a token.
     ///
-    /// # Errors If the bucket is empty: the time until the next token.
+    /// # Errors
+    /// If the bucket is empty: the time until the next token.
     pub fn take(&self, level: Level, now: TimeSpan) -> Result<Level, TimeSpan> {
         let next = level.0.max(now) + self.every;
         let over = next - now - self.capacity();

@@ -39,7 +39,8 @@ pub async fn filter(context: &Context, params: &Params) -> Result<AuditFilter, P
 
 /// The user that is named by a login name or an id.
 ///
-/// # Errors `not_found` if no user has the login name.
+/// # Errors
+/// `not_found` if no user has the login name.
 pub async fn user(context: &Context, params: &Params) -> Result<Option<UserId>, Problem> {
     let Some(named) = params.get("user") else { return Ok(None) };
     let (app, named): (App, String) = (context.app.clone(), named.to_owned());

@@ -175,7 +175,8 @@ impl JsonFields {
 
     /// Ends reading.
     ///
-    /// # Errors `validation_failed` with every invalid field and every name that the operation does not describe.
+    /// # Errors
+    /// `validation_failed` with every invalid field and every name that the operation does not describe.
     pub fn finish(self) -> Result<(), Refusal> {
         // Only a `PATCH` has read-only members, and it ends with `finish_patch`.
         self.finish_patch()?.compare(&Value::Null)
@@ -183,7 +184,8 @@ impl JsonFields {
 
     /// Ends reading a `PATCH`, and returns the read-only members for comparison with the resource.
     ///
-    /// # Errors As [`JsonFields::finish`].
+    /// # Errors
+    /// As [`JsonFields::finish`].
     pub fn finish_patch(mut self) -> Result<ReadOnly, Refusal> {
         if self.wrong.is_empty() && self.names.is_empty() {
             return Ok(self.read_only);

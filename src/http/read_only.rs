@@ -38,7 +38,8 @@ impl ReadOnly {
     /// Compares the sent read-only members with the resource, which `present` reads. Without such members nothing
     /// is read.
     ///
-    /// # Errors `read_only`, with the calls that change the differing members.
+    /// # Errors
+    /// `read_only`, with the calls that change the differing members.
     pub async fn check(
         self,
         context: &Context,

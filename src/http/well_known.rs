@@ -93,7 +93,8 @@ pub async fn webauthn(context: Context, request: HttpRequest) -> HttpResponse {
 
 /// The metadata of an API as a protected resource (RFC 9728 §2).
 ///
-/// # Errors `validation_failed` without `audience`, `not_found` if it is not a registered API.
+/// # Errors
+/// `validation_failed` without `audience`, `not_found` if it is not a registered API.
 pub async fn resource_metadata(
     context: Context,
     params: Params,
@@ -112,7 +113,8 @@ pub async fn resource_metadata(
 
 /// The revocations of unexpired tokens, for services that verify tokens offline.
 ///
-/// # Errors `not_found` if the feed is disabled; `validation_failed` for an invalid `since`; `unavailable` if it
+/// # Errors
+/// `not_found` if the feed is disabled; `validation_failed` for an invalid `since`; `unavailable` if it
 /// cannot be read.
 pub async fn revocations(
     context: Context,

@@ -162,7 +162,8 @@ impl Fetcher {
 impl HttpClient {
     /// Fetches a JSON document within three seconds, including the wait for a permit.
     ///
-    /// # Errors If the host is not permitted, does not respond, or responds with anything but an accepted document.
+    /// # Errors
+    /// If the host is not permitted, does not respond, or responds with anything but an accepted document.
     ///
     /// Boxed: its future is large, and every caller up to the endpoint would contain it.
     pub fn fetch<'a>(&'a self, fetch: Fetch<'a>) -> BoxFuture<'a, Result<Fetched, FetchError>> {

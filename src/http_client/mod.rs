@@ -82,7 +82,8 @@ impl HttpClient {
 
     /// Waits for permits: at most `most`, fewer if others are waiting.
     ///
-    /// # Errors Never while the client exists.
+    /// # Errors
+    /// Never while the client exists.
     pub async fn places(&self, most: u32) -> Result<Places<'_>, AcquireError> {
         let mut permit = self.places.acquire().await?;
         let mut count = 1;
@@ -118,7 +119,8 @@ impl Places<'_> {
 
     /// Posts a form, in a span of a trace. Succeeds if the response has a 2xx status.
     ///
-    /// # Errors A text for the log, without any part of the form.
+    /// # Errors
+    /// A text for the log, without any part of the form.
     pub async fn post_form(
         &self,
         uri: &str,
@@ -161,14 +163,16 @@ pub struct CollectorClient(reqwest::Client);
 impl CollectorClient {
     /// Builds a client.
     ///
-    /// # Errors A text for the log, for example if there are no system certificates.
+    /// # Errors
+    /// A text for the log, for example if there are no system certificates.
     pub fn new() -> Result<Self, String> {
         builder().timeout(COLLECTOR).build().map(Self).map_err(|error| error.to_string())
     }
 
     /// Sends a request and returns the status of the response, whose body is not read.
     ///
-    /// # Errors A text for the log, without any part of the request.
+    /// # Errors
+    /// A text for the log, without any part of the request.
     pub async fn send<R>(&self, request: R) -> Result<u16, String>
     where
         R: TryInto<reqwest::Request, Error = reqwest::Error>,
@@ -193,7 +197,8 @@ const PROBE: Duration = Duration::from_secs(3);
 /// Connects to `address` instead of the host of `url`, if given: an address with a scope (`fe80::1%eth0`)
 /// cannot be in a URL (RFC 3986 §3.2.2).
 ///
-/// # Errors The innermost cause, or that no response came within three seconds.
+/// # Errors
+/// The innermost cause, or that no response came within three seconds.
 pub async fn probe(url: &Url, address: Option<SocketAddr>) -> Result<u16, String> {
     let mut client = builder().timeout(PROBE).tls_danger_accept_invalid_certs(true);
     if let (Some(host), Some(address)) = (url.host_str(), address) {

@@ -180,7 +180,8 @@ pub async fn end_one(
 /// Ends all sessions of the account except this browser's sign-in, whose cookie is replaced, so that an attacker
 /// with the previous cookie is signed out as well.
 ///
-/// # Errors `not_found` if this sign-in has ended in the meantime; too many writes.
+/// # Errors
+/// `not_found` if this sign-in has ended in the meantime; too many writes.
 pub async fn end_others(
     app: App,
     here: CurrentLogin,

@@ -57,7 +57,8 @@ impl Administrator {
 
 /// Checks an access token or an administration key, and that its holder may perform `action` on some target.
 ///
-/// # Errors `invalid_token`; `insufficient_scope` when the token lacks a scope for the action, `forbidden` when no
+/// # Errors
+/// `invalid_token`; `insufficient_scope` when the token lacks a scope for the action, `forbidden` when no
 /// role of the user allows it, `insufficient_user_authentication` when the server's policy requires a second factor
 /// of the role and the token has none; faults.
 pub async fn require_administrator(

@@ -92,7 +92,8 @@ fn listed(app: &App, user: &User, key: ApiKey, now: Timestamp) -> ListedKey {
 
 /// Creates a key.
 ///
-/// # Errors `validation_failed`; `reauthentication_required`; `conflict` when the user has the maximum number of
+/// # Errors
+/// `validation_failed`; `reauthentication_required`; `conflict` when the user has the maximum number of
 /// keys; too many writes; `invalid_token` when the account has changed.
 pub async fn create(
     app: App,
@@ -142,7 +143,8 @@ pub async fn create(
 
 /// Revokes a key of a signed-in user. It is refused from the next request on.
 ///
-/// # Errors `not_found`.
+/// # Errors
+/// `not_found`.
 pub async fn revoke_own(
     app: App,
     user: UserId,

@@ -102,7 +102,8 @@ pub async fn authenticate_user(
 
 /// Checks a password against the credential that was read after the attempt was counted.
 ///
-/// # Errors [`invalid_credentials`], or too many attempts while the account is closed to unknown networks,
+/// # Errors
+/// [`invalid_credentials`], or too many attempts while the account is closed to unknown networks,
 /// once the failure is recorded; unavailable when hashing or storage cannot keep up.
 pub(super) async fn judge(
     app: &App,
@@ -162,7 +163,8 @@ pub(super) async fn judge(
 impl RightPassword {
     /// Records the outcome, returns the attempt, and stores a new hash if the old one has an outdated cost.
     ///
-    /// # Errors When the database cannot be written.
+    /// # Errors
+    /// When the database cannot be written.
     pub async fn settle(
         &self,
         tx: &mut AuditedTx,
@@ -180,7 +182,8 @@ impl RightPassword {
     /// Records that it is the first of several factors. The attempt stays counted and the network unknown until
     /// the last one, so that an attacker with only the password cannot make a network known.
     ///
-    /// # Errors When the database cannot be written.
+    /// # Errors
+    /// When the database cannot be written.
     pub(super) async fn first_of_several(
         &self,
         tx: &mut AuditedTx,
@@ -205,7 +208,8 @@ impl RightPassword {
 
     /// Records that the sign-in was refused, and why.
     ///
-    /// # Errors When the database cannot be written.
+    /// # Errors
+    /// When the database cannot be written.
     pub async fn refused(
         &self,
         tx: &mut AuditedTx,

@@ -53,7 +53,8 @@ impl Caller {
     /// Refuses a token below the current level of its session: its holder may not be the user who has authenticated
     /// since.
     ///
-    /// # Errors `invalid_token`.
+    /// # Errors
+    /// `invalid_token`.
     pub fn require_current(&self) -> Result<(), Refusal> {
         let message = "The session was stepped up after this access token was issued. Use a newer one, or refresh.";
         let is_current = self.worth.is_worth(&self.session);
@@ -83,7 +84,8 @@ pub(super) enum Bearer {
 /// Checks a Bearer token: its signature, its times, its session and its user. A token for an API is refused:
 /// its audience is not the issuer.
 ///
-/// # Errors One refusal for all reasons except expiry.
+/// # Errors
+/// One refusal for all reasons except expiry.
 pub async fn require_caller(app: App, token: String, now: Timestamp) -> Result<Caller, Failure> {
     match authenticate(&app, &token, now).await? {
         Bearer::User(caller) => Ok(*caller),

@@ -120,7 +120,8 @@ pub async fn sign_in(
 
 /// Performs the next step of a sign-in; the last one completes it in this browser.
 ///
-/// # Errors `challenge_invalid`, and errors of the entry; too many attempts; unavailable when hashing or storage
+/// # Errors
+/// `challenge_invalid`, and errors of the entry; too many attempts; unavailable when hashing or storage
 /// cannot keep up.
 pub async fn continue_sign_in(
     app: App,
@@ -156,7 +157,8 @@ pub fn begin_with_passkey(
 
 /// Signs in the user whose passkey has signed the challenge, unless another step is needed.
 ///
-/// # Errors `challenge_invalid`; `mfa_failed`; `feature_disabled`; too many attempts.
+/// # Errors
+/// `challenge_invalid`; `mfa_failed`; `feature_disabled`; too many attempts.
 pub async fn sign_in_with_passkey(
     app: App,
     PasskeyAnswer { challenge, response, stay }: PasskeyAnswer,

@@ -32,7 +32,8 @@ pub struct Enrolment {
 
 /// The enrolment for which a challenge was issued.
 ///
-/// # Errors `challenge_invalid`; `validation_failed` when the next step is another one; faults.
+/// # Errors
+/// `challenge_invalid`; `validation_failed` when the next step is another one; faults.
 pub async fn enrolment(
     app: App,
     challenge: String,
@@ -47,7 +48,8 @@ pub async fn enrolment(
 
 /// A TOTP secret for the enrolment for which a challenge was issued.
 ///
-/// # Errors As [`enrolment`].
+/// # Errors
+/// As [`enrolment`].
 pub async fn begin_enrolment(
     app: App,
     challenge: String,
@@ -61,7 +63,8 @@ pub async fn begin_enrolment(
 
 /// Whether the mailed code of a challenge was sent.
 ///
-/// # Errors `challenge_invalid`; faults.
+/// # Errors
+/// `challenge_invalid`; faults.
 pub async fn has_sent_code(
     app: App,
     challenge: String,
@@ -75,7 +78,8 @@ pub async fn has_sent_code(
 
 /// Sends the mailed code of a challenge; an earlier one becomes invalid.
 ///
-/// # Errors `challenge_invalid`; `validation_failed` when the next step is another one; too many mails;
+/// # Errors
+/// `challenge_invalid`; `validation_failed` when the next step is another one; too many mails;
 /// unavailable when too many mails wait.
 pub async fn send_code(
     app: App,
@@ -103,7 +107,8 @@ pub enum Lacking {
 /// The steps that a sign-in needs to meet `demand` and the policy. A sufficient sign-in costs no statement.
 /// An enrolment that can be postponed is only offered at the sign-in.
 ///
-/// # Errors When the database cannot be read.
+/// # Errors
+/// When the database cannot be read.
 pub async fn lacking(
     app: &App,
     current: &CurrentLogin,

@@ -56,7 +56,8 @@ pub(super) type Pending = PendingAuthentication<ApiAim>;
 
 /// Performs the next step of a log-in or a step-up; the last one opens or raises a session.
 ///
-/// # Errors As [`login`](super::login::login); `challenge_invalid`, and errors of the entry.
+/// # Errors
+/// As [`login`](super::login::login); `challenge_invalid`, and errors of the entry.
 pub async fn continue_login(
     app: App,
     challenge: String,
@@ -104,7 +105,8 @@ pub(super) async fn log_in(
 
 /// A TOTP secret for the enrolment for which a challenge was issued. Nothing is stored.
 ///
-/// # Errors `challenge_invalid`; `validation_failed` when the next step is another one; faults.
+/// # Errors
+/// `challenge_invalid`; `validation_failed` when the next step is another one; faults.
 pub async fn begin_enrolment(
     app: App,
     challenge: String,

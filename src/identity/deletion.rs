@@ -28,7 +28,8 @@ use super::unlock;
 
 /// Deletes the account of a signed-in user who has entered its login name.
 ///
-/// # Errors `validation_failed` when another name was entered; `reauthentication_required`;
+/// # Errors
+/// `validation_failed` when another name was entered; `reauthentication_required`;
 /// `last_administrator`; `invalid_token` when the account has changed or another request has deleted it.
 pub async fn delete_own(
     app: App,

@@ -65,7 +65,8 @@ pub(super) async fn count(
 /// Counts a mail of `kind` to `address`. Not counted for the user: an attacker in another network who has the password
 /// must not be able to block the owner.
 ///
-/// # Errors `too_many_attempts`; faults.
+/// # Errors
+/// `too_many_attempts`; faults.
 pub(super) async fn count_of_address(
     tx: &mut AuditedTx,
     kind: LimitedMail,

@@ -53,7 +53,8 @@ pub struct Export {
 
 /// All data of a signed-in user.
 ///
-/// # Errors `reauthentication_required`; `invalid_token` when the account has changed; too many writes.
+/// # Errors
+/// `reauthentication_required`; `invalid_token` when the account has changed; too many writes.
 pub async fn export(app: App, signed_in: SignedIn, info: RequestInfo) -> Result<Export, Failure> {
     let (id, now) = (signed_in.user.id, info.now);
     let write = UserWrite::new(&app);

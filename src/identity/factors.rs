@@ -116,7 +116,8 @@ pub async fn renew_recovery_codes(
 
 /// Renames a factor; without a name it is unchanged.
 ///
-/// # Errors `not_found`; `validation_failed`; `reauthentication_required`; too many writes.
+/// # Errors
+/// `not_found`; `validation_failed`; `reauthentication_required`; too many writes.
 pub async fn rename(
     app: App,
     signed_in: SignedIn,
@@ -199,7 +200,8 @@ pub async fn remove(
 
 /// Removes a factor, and with the last one the recovery codes. Returns whether it was the last.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn remove_factor(tx: &mut Tx, user: UserId, id: FactorId) -> Result<bool, Fault> {
     factors::delete(tx, user, id).await?;
     let is_last = factors::of_user(tx, user).await?.is_empty();

@@ -121,7 +121,8 @@ pub async fn require_fresh(
 /// The same for a change of the user's factors: also refuses a sign-in without a second factor if the account has
 /// one, whether or not a password requires it.
 ///
-/// # Errors As [`require_fresh`].
+/// # Errors
+/// As [`require_fresh`].
 pub async fn require_fresh_factor(
     link: &mut impl Link,
     signed_in: &SignedIn,
@@ -134,7 +135,8 @@ pub async fn require_fresh_factor(
 /// The same as [`require_fresh`], for a user whose session belongs to this epoch and whose token stands for
 /// these factors.
 ///
-/// # Errors As [`require_fresh`].
+/// # Errors
+/// As [`require_fresh`].
 pub async fn require_fresh_user(
     link: &mut impl Link,
     user: UserId,

@@ -313,7 +313,8 @@ impl Counted {
 
     /// Returns an attempt whose password was not compared.
     ///
-    /// # Errors When the database cannot be written.
+    /// # Errors
+    /// When the database cannot be written.
     pub async fn take_back(self, app: &App) -> Result<(), Fault> {
         if !self.is_limited {
             return Ok(());
@@ -329,7 +330,8 @@ impl Counted {
     /// Returns an attempt with the right password, in the transaction that records the outcome, and records the
     /// network. Returns whether the network is new to the account.
     ///
-    /// # Errors When the database cannot be written.
+    /// # Errors
+    /// When the database cannot be written.
     pub async fn forgive(&self, app: &App, tx: &mut Tx, now: Timestamp) -> Result<bool, Fault> {
         if !self.is_limited {
             return Ok(false);
@@ -351,7 +353,8 @@ impl Counted {
 
 /// Refuses while the limit of this network is reached. Counts nothing.
 ///
-/// # Errors `too_many_attempts`.
+/// # Errors
+/// `too_many_attempts`.
 pub fn check_network(app: &App, info: &RequestInfo) -> Result<(), Refusal> {
     let Some(address) = info.address().filter(|_| app.config.rate_limits) else { return Ok(()) };
     match app.address_limiter.has_more_than(0, of_network(address)) {

@@ -222,7 +222,8 @@ impl CheckedLoginRequest {
 
     /// The session that `user` gets, bound to the session epoch that was read with the password hash.
     ///
-    /// # Errors `invalid_scope` when the user may not have a scope.
+    /// # Errors
+    /// `invalid_scope` when the user may not have a scope.
     pub fn session(&self, app: &App, user: &User, now: Timestamp) -> Result<Session, Refusal> {
         let target = &self.audience.target;
         let granted = grant::grant(target, self.scopes.clone(), user.role).ok_or_else(|| {

@@ -84,7 +84,8 @@ pub async fn change(
 
 /// Refuses the change if the operator does not allow it.
 ///
-/// # Errors `read_only`.
+/// # Errors
+/// `read_only`.
 pub fn require_allowed(app: &App) -> Result<(), Refusal> {
     if app.config.login_change {
         return Ok(());

@@ -103,7 +103,8 @@ fn earliest_use(now: Timestamp) -> Timestamp {
 
 /// Revokes, for services that verify offline, the tokens that were issued for an API key.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn key_ended(tx: &mut Tx, key: ApiKeyId, now: Timestamp) -> Result<(), Fault> {
     revocations::insert(tx, Revoked::Token(&key.to_string()), now, now + TOKEN_LIFE).await
 }
@@ -111,7 +112,8 @@ pub async fn key_ended(tx: &mut Tx, key: ApiKeyId, now: Timestamp) -> Result<(),
 impl Everything {
     /// Records that all sessions but `kept` have ended, after the epoch was raised.
     ///
-    /// # Errors When the database cannot be written.
+    /// # Errors
+    /// When the database cannot be written.
     pub async fn ended(mut self, tx: &mut AuditedTx, kept: Option<SessionId>) -> Result<(), Fault> {
         let (app, now) = (tx.app(), tx.info().now);
         mailed_codes::void_of_user(tx, self.user).await?;

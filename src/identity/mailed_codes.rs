@@ -247,7 +247,8 @@ pub async fn pending(
 
 /// Consumes a code, in the transaction of its effect; `false` if another request has consumed it, or it is invalid.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn consume(tx: &mut Tx, code: &TokenHash) -> Result<bool, Fault> {
     mailed_codes::consume(tx, code).await
 }

@@ -92,7 +92,8 @@ pub(super) fn reaches(tx: &AuditedTx, user: &User) -> bool {
 
 /// Notifies `user`.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn notify(tx: &mut AuditedTx, user: &User, what: Notification) -> Result<(), Fault> {
     let Some(address) = user.verified_email().filter(|_| reaches(tx, user)) else { return Ok(()) };
     let info = tx.info();

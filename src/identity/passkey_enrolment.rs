@@ -126,7 +126,8 @@ fn open(
 
 /// Stores a passkey whose authenticator has signed the challenge.
 ///
-/// # Errors `validation_failed` when the challenge or the response is invalid, or the name is refused; `conflict`
+/// # Errors
+/// `validation_failed` when the challenge or the response is invalid, or the name is refused; `conflict`
 /// when the credential is already stored for any user, or the account has the maximum number;
 /// `reauthentication_required`; `email_not_verified`; `feature_disabled`.
 pub async fn add_passkey(

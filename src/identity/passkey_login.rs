@@ -27,7 +27,8 @@ pub async fn begin_with_passkey(
 
 /// The options for the passkeys of a user whose log-in has reached that step.
 ///
-/// # Errors `challenge_invalid`; `validation_failed` when the next step is another one.
+/// # Errors
+/// `challenge_invalid`; `validation_failed` when the next step is another one.
 pub async fn passkey_options(
     app: App,
     challenge: String,

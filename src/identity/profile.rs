@@ -69,7 +69,8 @@ pub async fn update(
 
 /// Writes a change of the profile, alone or in the transaction of another change.
 ///
-/// # Errors As [`update`].
+/// # Errors
+/// As [`update`].
 pub(super) async fn apply(
     tx: &mut AuditedTx,
     user: User,

@@ -12,7 +12,8 @@ use crate::tokens::validate;
 
 /// Refreshes a session.
 ///
-/// # Errors The documented refusals; unavailable when storage cannot keep up.
+/// # Errors
+/// The documented refusals; unavailable when storage cannot keep up.
 pub async fn refresh(
     app: &App,
     refresh_token: &str,

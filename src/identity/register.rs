@@ -14,7 +14,8 @@ use super::sign_up::{self, AccountForm, NewAccount};
 
 /// Parses the login name of a new account.
 ///
-/// # Errors `validation_failed`, naming the field.
+/// # Errors
+/// `validation_failed`, naming the field.
 pub fn parse_login(raw: &str) -> Result<LoginName, Refusal> {
     LoginName::parse(raw).map_err(|error| Refusal::field("login", error.code(), error.message()))
 }

@@ -92,7 +92,8 @@ impl UsableFactorCode {
 
 /// Checks a code of `user` and consumes it. The caller's transaction commits refusals.
 ///
-/// # Errors `mfa_failed` when the code is wrong or was used before, `too_many_attempts`; faults.
+/// # Errors
+/// `mfa_failed` when the code is wrong or was used before, `too_many_attempts`; faults.
 pub async fn check_code(
     tx: &mut AuditedTx,
     user: &User,
@@ -113,7 +114,8 @@ pub async fn check_code(
 /// Checks a code of `user` without consuming it. The caller's transaction commits refusals; [`use_up`] decides
 /// later whether another request was first.
 ///
-/// # Errors `mfa_failed` when the code is wrong, `too_many_attempts`; faults.
+/// # Errors
+/// `mfa_failed` when the code is wrong, `too_many_attempts`; faults.
 pub(super) async fn compare_code(
     tx: &mut AuditedTx,
     user: &User,
@@ -140,7 +142,8 @@ pub(super) async fn compare_code(
 
 /// Consumes a code; `false` if another request was first, or a recovery code does not exist.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub(super) async fn use_up(
     tx: &mut AuditedTx,
     user: &User,

@@ -33,7 +33,8 @@ use super::register::{login_taken, parse_login, parse_password};
 
 /// Creates a link, the only secret that is ever printed.
 ///
-/// # Errors `setup_closed` once an administrator has existed.
+/// # Errors
+/// `setup_closed` once an administrator has existed.
 pub async fn make_link(app: &App, info: &RequestInfo) -> Result<Secret<String>, Failure> {
     let token = URL_SAFE_NO_PAD.encode(random::<32>(&*app.entropy));
     app.transaction(info, async |tx| {

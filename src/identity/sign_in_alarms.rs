@@ -24,7 +24,8 @@ const COUNTER_REUSED_EVERY: TimeSpan = TimeSpan::from_days(1);
 /// Notifies the user of a sign-in from a network that was not known to the account before, except for the first
 /// network of an account.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub(super) async fn new_network(tx: &mut AuditedTx, user: &User) -> Result<(), Fault> {
     if !reaches(tx, user) {
         return Ok(());
@@ -61,7 +62,8 @@ pub(super) async fn first_factor(tx: &mut AuditedTx, user: &User) -> Result<(), 
 
 /// Notifies the user that wrong codes have reached `limit`: once in its window.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub(super) async fn limit_reached(
     tx: &mut AuditedTx,
     user: &User,
@@ -75,7 +77,8 @@ pub(super) async fn limit_reached(
 
 /// Notifies the user that a passkey signed with a counter that did not increase.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub(super) async fn counter_reused(tx: &mut AuditedTx, user: &User) -> Result<(), Fault> {
     let kind = "mail/passkey-counter-reused";
     if reaches(tx, user) && is_first_in(tx, user, kind, COUNTER_REUSED_EVERY).await? {

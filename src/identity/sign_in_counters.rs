@@ -58,7 +58,8 @@ pub async fn running(
 /// Until when each of these accounts is closed to some network, after wrong passwords or wrong second factors; open
 /// accounts are omitted.
 ///
-/// # Errors When the database cannot be read.
+/// # Errors
+/// When the database cannot be read.
 pub async fn closed_until(
     app: &App,
     link: &mut impl Link,

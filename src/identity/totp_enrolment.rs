@@ -87,7 +87,8 @@ pub async fn begin_totp(
 
 /// A new secret for `user`. Nothing is stored.
 ///
-/// # Errors If the crypto library fails.
+/// # Errors
+/// If the crypto library fails.
 pub(super) fn new_setup(app: &App, user: &User, now: Timestamp) -> Result<TotpSetup, Fault> {
     let id = FactorId::new(now, &*app.entropy);
     let secret = TotpSecret::generate(&*app.entropy);
@@ -142,7 +143,8 @@ fn open(app: &App, user: UserId, setup: &str, now: Timestamp) -> Result<OpenedSe
 
 /// Stores the secret if the code is right, and consumes the code.
 ///
-/// # Errors `validation_failed` when the code is wrong, the setup has expired or the name is refused;
+/// # Errors
+/// `validation_failed` when the code is wrong, the setup has expired or the name is refused;
 /// `conflict` when it was confirmed before, or the account has the maximum number;
 /// `reauthentication_required`; `email_not_verified`.
 pub async fn confirm_totp(

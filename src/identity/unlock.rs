@@ -19,7 +19,8 @@ use super::{admission, second_factor};
 /// Clears every counted attempt at the password of the account named by `login_key`, because its mailbox was
 /// proved or an administrator unlocks it.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn clear_passwords(tx: &mut AuditedTx, login_key: &str) -> Result<(), Fault> {
     let name = admission::account_name(&tx.app(), login_key);
     login_limits::clear_account(tx, &name).await.map(drop)
@@ -47,7 +48,8 @@ pub async fn clear_network(
 
 /// Whether the user has recently signed in from the network of `address`.
 ///
-/// # Errors When the database cannot be read.
+/// # Errors
+/// When the database cannot be read.
 pub async fn knows_network(
     tx: &mut AuditedTx,
     user: &User,
@@ -71,7 +73,8 @@ pub async fn forget_account(tx: &mut AuditedTx, login_key: &str) -> Result<(), F
 
 /// Clears every counted attempt at the second factors of a user.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn clear_second_factors(tx: &mut AuditedTx, user: UserId) -> Result<(), Fault> {
     let name = second_factor::account_name(&tx.app(), user);
     login_limits::clear_account(tx, &name).await.map(drop)

@@ -53,7 +53,8 @@ pub enum ChallengeAnswer {
 
 /// Handles a challenge request.
 ///
-/// # Errors `invalid_client`, `unauthorized_client`, `invalid_session`, the errors of the authorization
+/// # Errors
+/// `invalid_client`, `unauthorized_client`, `invalid_session`, the errors of the authorization
 /// endpoint; too many attempts; faults.
 pub async fn authorize_challenge(
     app: App,

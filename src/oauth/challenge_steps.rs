@@ -41,7 +41,8 @@ pub(super) enum Taken {
 
 /// Parses the data that the user entered.
 ///
-/// # Errors `invalid_request`.
+/// # Errors
+/// `invalid_request`.
 pub(super) fn typed(params: &Params) -> Result<Typed, Refusal> {
     let method = match params.get("method") {
         None => None,
@@ -115,7 +116,8 @@ pub(super) async fn first_factor(
 
 /// Checks a passkey before the user is known. The session is single-use, as below.
 ///
-/// # Errors As `begin_with_passkey`.
+/// # Errors
+/// As `begin_with_passkey`.
 pub(super) async fn first_passkey(
     app: &App,
     (session, response): (&[u8; 16], AssertionResponse),
@@ -129,7 +131,8 @@ pub(super) async fn first_passkey(
 /// Checks a second factor; a passkey signs the challenge of the session with this id. The session is single-use,
 /// because only one authorization code can be issued for it.
 ///
-/// # Errors As `advance`.
+/// # Errors
+/// As `advance`.
 pub(super) async fn second_factor(
     app: &App,
     progress: Progress,
@@ -144,7 +147,8 @@ pub(super) async fn second_factor(
 /// The options for a passkey, which signs the challenge of the session with this id: for the user's passkeys if
 /// one may follow the completed factors, or for any passkey at the beginning.
 ///
-/// # Errors As `waiting`.
+/// # Errors
+/// As `waiting`.
 pub(super) async fn passkey_options(
     app: &App,
     session: &[u8; 16],

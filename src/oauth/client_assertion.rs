@@ -58,7 +58,8 @@ pub fn foreign(params: &Params) -> Option<Foreign> {
 
 /// Reads the assertion among the parameters of a request to `path`.
 ///
-/// # Errors `invalid_request` if its type is unknown; `invalid_client` if it does not name exactly one client.
+/// # Errors
+/// `invalid_request` if its type is unknown; `invalid_client` if it does not name exactly one client.
 pub fn read(params: &Params, path: &'static str) -> Result<Assertion, Refusal> {
     if params.get("client_assertion_type") != Some(TYPE) {
         return Err(invalid("client_assertion_type is not supported."));
@@ -81,7 +82,8 @@ pub fn read(params: &Params, path: &'static str) -> Result<Assertion, Refusal> {
 
 /// Checks the audience of the assertion by the policy of `client`.
 ///
-/// # Errors `invalid_client`, with the audience found and the expected one, neither of which is secret.
+/// # Errors
+/// `invalid_client`, with the audience found and the expected one, neither of which is secret.
 pub fn check_audience(client: &Client, assertion: &Assertion, issuer: &str) -> Result<(), Refusal> {
     let jwt = ExternalJwt::read(&assertion.token);
     let found = jwt.as_ref().and_then(|jwt| jwt.claims.get("aud"));
@@ -131,7 +133,8 @@ fn only_text(value: Option<&Value>) -> Option<&str> {
 
 /// Checks signature, times and single use of the assertion. `None` if it is invalid.
 ///
-/// # Errors If its use cannot be stored.
+/// # Errors
+/// If its use cannot be stored.
 pub async fn check(
     app: &App,
     client: &Client,

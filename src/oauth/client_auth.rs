@@ -147,7 +147,8 @@ fn wrong_method(client: &Client) -> Refusal {
 
 /// Authenticates the client of a request, by its `Authorization` header or its parameters.
 ///
-/// # Errors `invalid_client`, the same for an unknown client and a wrong secret; `invalid_request` if there
+/// # Errors
+/// `invalid_client`, the same for an unknown client and a wrong secret; `invalid_request` if there
 /// are two credentials; too many attempts, for a failed request from one network.
 pub async fn authenticate_client(
     app: &App,
@@ -180,7 +181,8 @@ pub async fn authenticate_client(
 
 /// Counts and records a failure of `named`, or of an unknown client.
 ///
-/// # Errors Too many failures; faults.
+/// # Errors
+/// Too many failures; faults.
 pub(super) async fn note_failure(
     app: &App,
     named: Option<&Client>,
@@ -219,7 +221,8 @@ fn failure(client: &Client, method: AuthMethod) -> FindingCode {
 /// always checked first: failures do not block a client that authenticates. A failure beyond the limit is
 /// answered with 429 and not recorded.
 ///
-/// # Errors Too many failures.
+/// # Errors
+/// Too many failures.
 fn count_failure(app: &App, named: Option<&Client>, origin: &Origin) -> Result<(), Refusal> {
     if !app.config.rate_limits {
         return Ok(());

@@ -44,7 +44,8 @@ const AUTHORIZED_EXACT_TO: TimeSpan = TimeSpan::from_days(1);
 /// Fetches the document of the client of a request, if `client_id` is the URL of one and no fresh one is cached. For
 /// any other `client_id` nothing is fetched.
 ///
-/// # Errors A refusal if there is no valid document; faults.
+/// # Errors
+/// A refusal if there is no valid document; faults.
 pub(super) fn ensure_document<'a>(
     app: &'a App,
     client_id: &'a str,
@@ -299,7 +300,8 @@ async fn note_failure(
 
 /// Records that a user has authorized the client, with the precision of a day, so that its document is kept.
 ///
-/// # Errors If the database cannot be written.
+/// # Errors
+/// If the database cannot be written.
 pub(super) async fn keep(tx: &mut AuditedTx, client: &Client) -> Result<(), Fault> {
     if client.document.is_none() {
         return Ok(());

@@ -13,7 +13,8 @@ use super::{authorize, device};
 
 /// Handles the decision; without one, the user is asked again.
 ///
-/// # Errors `forbidden` if the request is of another kind; `conflict` if it was already answered; too many
+/// # Errors
+/// `forbidden` if the request is of another kind; `conflict` if it was already answered; too many
 /// writes; faults.
 pub async fn decide(
     app: App,

@@ -112,7 +112,8 @@ fn unknown() -> Refusal {
 
 /// Handles a user code that a user entered.
 ///
-/// # Errors `validation_failed` on the field; `forbidden` if the request was begun in another browser; too
+/// # Errors
+/// `validation_failed` on the field; `forbidden` if the request was begun in another browser; too
 /// many attempts.
 pub async fn typed(
     app: App,
@@ -130,7 +131,8 @@ pub async fn typed(
 
 /// Continues after the sign-in page.
 ///
-/// # Errors As [`typed`].
+/// # Errors
+/// As [`typed`].
 pub async fn resume(
     app: App,
     request: PendingRequest,
@@ -143,7 +145,8 @@ pub async fn resume(
 
 /// Handles the user's decision about a device.
 ///
-/// # Errors As [`typed`]; `conflict` if the request was already decided; too many writes.
+/// # Errors
+/// As [`typed`]; `conflict` if the request was already decided; too many writes.
 pub async fn decide(
     app: App,
     request: PendingRequest,

@@ -87,7 +87,8 @@ pub struct Verified {
 
 /// Checks a proof. Nothing is written, so a caller that refuses the key can do so before the proof is consumed.
 ///
-/// # Errors `invalid_dpop_proof`, without a reason.
+/// # Errors
+/// `invalid_dpop_proof`, without a reason.
 pub fn verify(
     app: &App,
     proof: &str,

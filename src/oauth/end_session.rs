@@ -67,7 +67,8 @@ pub struct Back {
 
 /// Handles the request of a client, or of any page that sends a browser here.
 ///
-/// # Errors Only faults.
+/// # Errors
+/// Only faults.
 pub async fn begin(
     app: App,
     params: Params,
@@ -126,7 +127,8 @@ pub async fn begin(
 
 /// Handles the user's decision; without one, the user is asked again.
 ///
-/// # Errors `forbidden` if the request is of another kind.
+/// # Errors
+/// `forbidden` if the request is of another kind.
 pub async fn decide(
     app: App,
     sealed: SealedRequest,

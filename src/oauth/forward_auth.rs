@@ -79,7 +79,8 @@ pub enum Denial {
 
 /// Whether a request with this token may pass.
 ///
-/// # Errors If the decision is temporarily impossible.
+/// # Errors
+/// If the decision is temporarily impossible.
 pub async fn check(
     app: &App,
     audience: &Audience,

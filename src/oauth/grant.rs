@@ -227,7 +227,8 @@ impl GrantContext<'_> {
     /// Refuses a request whose target is not `given`, the originally requested one (RFC 8707 §2.2). Ignoring
     /// the difference would issue a token for an API that the client did not request.
     ///
-    /// # Errors `invalid_target`.
+    /// # Errors
+    /// `invalid_target`.
     pub fn require_same_target(&self, given: Option<&str>) -> Result<(), Refusal> {
         if target::names_only(self.app, self.params, given) {
             return Ok(());
@@ -238,7 +239,8 @@ impl GrantContext<'_> {
 
     /// Opens a session of this client. `None` if its user or browser session has ended since.
     ///
-    /// # Errors If the database cannot be written.
+    /// # Errors
+    /// If the database cannot be written.
     pub async fn open_session(&mut self, session: Session) -> Result<Option<Session>, Fault> {
         let (app, device, origin) = (self.app, self.device.clone(), self.origin.clone());
         let name_since = self.client().name_since;

@@ -25,7 +25,8 @@ pub struct Hint {
 /// reloaded first, at most once a second, as in `tokens::validate`. Otherwise a hint with an unknown key is
 /// [outlived](is_outlived), and the user is asked.
 ///
-/// # Errors If the database cannot be read.
+/// # Errors
+/// If the database cannot be read.
 pub async fn read(app: &App, token: &str) -> Result<Option<Hint>, Fault> {
     if is_outlived(app, token) {
         app.reload_for_unknown().await?;

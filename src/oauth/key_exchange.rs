@@ -27,7 +27,8 @@ pub(super) const API_KEY: &str = "urn:signet:token-type:api-key";
 
 /// Exchanges the key.
 ///
-/// # Errors `invalid_grant`, `invalid_target`, `invalid_scope`; too many invalid keys from one network.
+/// # Errors
+/// `invalid_grant`, `invalid_target`, `invalid_scope`; too many invalid keys from one network.
 pub(super) async fn exchange(
     context: &mut GrantContext<'_>,
     text: &str,

@@ -128,7 +128,8 @@ impl AssessedLogin {
 
     /// The step that completes the missing factors.
     ///
-    /// # Errors `insufficient_user_authentication` if no factor of the account is sufficient; faults.
+    /// # Errors
+    /// `insufficient_user_authentication` if no factor of the account is sufficient; faults.
     pub(super) fn step_up(
         self,
         app: &App,
@@ -148,7 +149,8 @@ impl AssessedLogin {
 
 /// The sign-in step.
 ///
-/// # Errors Only faults.
+/// # Errors
+/// Only faults.
 pub(super) fn log_in(
     app: &App,
     request: PendingRequest,

@@ -61,7 +61,8 @@ struct Stored {
 
 /// Stores a request and returns its `request_uri`.
 ///
-/// # Errors The errors of the authorization endpoint; `invalid_client`; `invalid_dpop_proof`.
+/// # Errors
+/// The errors of the authorization endpoint; `invalid_client`; `invalid_dpop_proof`.
 pub async fn push(app: App, request: ClientRequest, now: Timestamp) -> Result<String, Failure> {
     let ClientRequest { params, authorization, proof, origin, device } = request;
     let info = RequestInfo::new(origin, device, now);
@@ -108,7 +109,8 @@ pub(super) struct NewRequest {
 impl NewRequest {
     /// Generates the `request_uri` of `request`.
     ///
-    /// # Errors If it cannot be serialised.
+    /// # Errors
+    /// If it cannot be serialised.
     pub fn of(app: &App, request: Request, now: Timestamp) -> Result<Self, Fault> {
         let client_id = request.client_id.clone();
         let request = Request { pushed: true, ..request };
@@ -120,7 +122,8 @@ impl NewRequest {
 
     /// Stores it.
     ///
-    /// # Errors If the database cannot be written.
+    /// # Errors
+    /// If the database cannot be written.
     pub async fn insert(&self, tx: &mut Tx) -> Result<(), Fault> {
         let hash = token_hash(&self.name);
         pushed_requests::insert(tx, &hash, &self.client_id, &self.stored, self.expires_at).await

@@ -13,7 +13,8 @@ use crate::metrics::Metrics;
 
 /// Takes a token from the bucket of this network.
 ///
-/// # Errors If the bucket is empty.
+/// # Errors
+/// If the bucket is empty.
 pub(super) fn throttle(app: &App, purpose: RateLimit, origin: &Origin) -> Result<(), Refusal> {
     if !app.config.rate_limits {
         return Ok(());
@@ -27,7 +28,8 @@ pub(super) fn throttle(app: &App, purpose: RateLimit, origin: &Origin) -> Result
 
 /// The same for a public client; does nothing for a confidential one.
 ///
-/// # Errors If the bucket is empty.
+/// # Errors
+/// If the bucket is empty.
 pub(super) fn throttle_public(
     app: &App,
     client: &Client,
@@ -40,7 +42,8 @@ pub(super) fn throttle_public(
 /// Counts a code that is issued without asking the user. If such a code is redeemed twice, its session is ended,
 /// which leaves rows.
 ///
-/// # Errors `temporarily_unavailable` if the bucket of the user is empty.
+/// # Errors
+/// `temporarily_unavailable` if the bucket of the user is empty.
 pub(super) fn throttle_unattended(app: &App, user: UserId) -> Result<(), Refusal> {
     let purpose = RateLimit::UnattendedCode;
     if !app.config.rate_limits {

@@ -60,7 +60,8 @@ const MARGIN: TimeSpan = TimeSpan::from_secs(60);
 /// Marks the id as used; `false` if it was used before. The mark is durable before this returns, so that it
 /// holds across restarts and processes. Cancelling is safe: a started write continues.
 ///
-/// # Errors If the database cannot be written.
+/// # Errors
+/// If the database cannot be written.
 pub async fn spend(app: &App, what: Counted<'_>, until: Timestamp) -> Result<bool, Failure> {
     let (db, hash) = (app.db.clone(), what.hash());
     app.run_to_completion(async move {

@@ -25,7 +25,8 @@ use super::token::ClientRequest;
 
 /// Revokes the token, if it was issued to this client.
 ///
-/// # Errors `invalid_client`, `invalid_request`; too many requests of public clients; unavailable when it cannot be
+/// # Errors
+/// `invalid_client`, `invalid_request`; too many requests of public clients; unavailable when it cannot be
 /// made durable.
 pub async fn revoke(app: App, request: ClientRequest, now: Timestamp) -> Result<(), Failure> {
     let ClientRequest { params, authorization, origin, device, .. } = request;

@@ -89,7 +89,8 @@ pub async fn narrow_for_user(
 /// The access of `client` for itself, as requested by `params`: all of it, or none. Without `scope`, it gets
 /// all its scopes there (RFC 6749 §3.3 leaves the default to the server).
 ///
-/// # Errors `invalid_target`, `invalid_scope`; faults when an API has to be looked up.
+/// # Errors
+/// `invalid_target`, `invalid_scope`; faults when an API has to be looked up.
 pub async fn narrow_for_client(
     app: &App,
     client: &Client,

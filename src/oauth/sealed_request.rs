@@ -60,7 +60,8 @@ struct Envelope<F> {
 impl SealedRequest {
     /// Seals a request for this browser.
     ///
-    /// # Errors If the crypto library fails.
+    /// # Errors
+    /// If the crypto library fails.
     pub fn seal(
         app: &App,
         request: PendingRequest,
@@ -72,7 +73,8 @@ impl SealedRequest {
 
     /// Opens a text that was sealed for this browser.
     ///
-    /// # Errors `forbidden` if it was sealed for another browser, altered, or has expired.
+    /// # Errors
+    /// `forbidden` if it was sealed for another browser, altered, or has expired.
     pub fn open(
         app: &App,
         text: String,
@@ -100,7 +102,8 @@ impl SealedRequest {
 
     /// The same request, if it is of the kind that the form expects.
     ///
-    /// # Errors `forbidden` if it is of another kind.
+    /// # Errors
+    /// `forbidden` if it is of another kind.
     pub fn require(
         self,
         fits: impl FnOnce(&PendingRequest) -> bool,

@@ -9,7 +9,8 @@ use super::dpop::Thumbprint;
 /// Checks the DPoP proof of `client`, or its absence: with the profile `fapi2` every token is bound to a key,
 /// and proofs need a strong algorithm.
 ///
-/// # Errors `invalid_dpop_proof`.
+/// # Errors
+/// `invalid_dpop_proof`.
 pub fn check_proof(client: &Client, proved: Option<&Thumbprint>) -> Result<(), Refusal> {
     let message = match proved {
         None if client.metadata.is_fapi2() => {

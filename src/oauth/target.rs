@@ -40,7 +40,8 @@ impl From<TargetError> for Failure {
 
 /// The target that a request names, if any.
 ///
-/// # Errors [`TargetError`], which is `invalid_target` unless it is a fault.
+/// # Errors
+/// [`TargetError`], which is `invalid_target` unless it is a fault.
 pub(super) async fn named_target(
     app: &App,
     params: &Params,
@@ -60,7 +61,8 @@ pub(super) async fn named_target(
 
 /// The API of this identifier, if `client` may target it.
 ///
-/// # Errors `invalid_target` if it may not.
+/// # Errors
+/// `invalid_target` if it may not.
 pub(super) fn own_api(client: &Client, api: &str) -> Result<String, Refusal> {
     if client.may_target_api(api) {
         Ok(api.to_owned())
@@ -71,7 +73,8 @@ pub(super) fn own_api(client: &Client, api: &str) -> Result<String, Refusal> {
 
 /// The only API of `client`, if it offers one of the requested scopes.
 ///
-/// # Errors Faults of the lookup.
+/// # Errors
+/// Faults of the lookup.
 pub(super) async fn only_api(
     app: &App,
     client: &Client,

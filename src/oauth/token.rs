@@ -40,7 +40,8 @@ pub struct ClientRequest {
 
 /// Handles a token request.
 ///
-/// # Errors RFC 6749 §5.2, RFC 8628 §3.5, RFC 8693 §2.2.2, RFC 9449 §5; faults.
+/// # Errors
+/// RFC 6749 §5.2, RFC 8628 §3.5, RFC 8693 §2.2.2, RFC 9449 §5; faults.
 pub async fn token_endpoint(
     app: App,
     request: ClientRequest,
@@ -95,7 +96,8 @@ impl GrantVisitor for Pipeline<'_> {
 
 /// Runs one grant through every phase.
 ///
-/// # Errors As [`token_endpoint`].
+/// # Errors
+/// As [`token_endpoint`].
 async fn handle<G: Grant>(
     app: &App,
     request: ClientRequest,

@@ -193,7 +193,8 @@ fn place(address: IpAddr, trusted: &[IpNet]) -> Place {
 impl Table {
     /// Makes room for one more connection.
     ///
-    /// # Errors Why another connection is closed for it, or that it is refused.
+    /// # Errors
+    /// Why another connection is closed for it, or that it is refused.
     fn make_room(&mut self, place: Place, budget: usize, now: u64) -> Result<(), Pressure> {
         if let Place::Network { network, .. } = place
             && self.networks.len(network) >= (budget / 2).max(1)

@@ -42,7 +42,8 @@ pub fn raise_descriptor_limit() {
 
 /// Checks that this process may open enough files to serve. Otherwise a worker that cannot be created would panic.
 ///
-/// # Errors A message with the current limit and the required one.
+/// # Errors
+/// A message with the current limit and the required one.
 pub fn require_descriptors(cores: usize) -> Result<(), String> {
     let Some(limit) = getrlimit(Resource::Nofile).current else { return Ok(()) };
     let least = LEAST_DESCRIPTORS + OF_A_WORKER * cores as u64;

@@ -36,7 +36,8 @@ pub fn check_tls(config: &Config) -> Result<(), String> {
 /// only IPv4 or only IPv6. If the default metrics address is in use, a warning is logged and metrics are not
 /// served.
 ///
-/// # Errors The first address that cannot be bound.
+/// # Errors
+/// The first address that cannot be bound.
 pub fn bind(config: &Config) -> Result<Bound, BindError> {
     const LISTEN: &str = "SIGNET_LISTEN";
     let mut listeners = Vec::new();

@@ -68,7 +68,8 @@ impl HeldRow {
 /// Stores a key; `false`, without a change, if the user has `most` active keys. Of the inactive ones, the oldest
 /// are removed. The caller has locked the user.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn insert(tx: &mut Tx, key: &ApiKey, hash: &TokenHash, most: i64) -> Result<bool, Fault> {
     execute!(
         tx,
@@ -149,7 +150,8 @@ pub async fn with_user(
 
 /// All keys of a user, newest first.
 ///
-/// # Errors When the database cannot be read.
+/// # Errors
+/// When the database cannot be read.
 pub async fn of_user(link: &mut impl Link, user: UserId) -> Result<Vec<ApiKey>, Fault> {
     let rows = fetch_all!(
         link,
@@ -164,7 +166,8 @@ pub async fn of_user(link: &mut impl Link, user: UserId) -> Result<Vec<ApiKey>, 
 
 /// Records a use in this hour; `false` if the key was revoked or does not exist. Waits for a concurrent revocation.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn note_use(tx: &mut Tx, id: ApiKeyId, hour: Timestamp) -> Result<bool, Fault> {
     let rows = execute!(
         tx,
@@ -178,7 +181,8 @@ pub async fn note_use(tx: &mut Tx, id: ApiKeyId, hour: Timestamp) -> Result<bool
 
 /// Revokes a key of a user; `false` if it does not exist or was already revoked.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn revoke(
     tx: &mut Tx,
     user: UserId,
@@ -197,7 +201,8 @@ pub async fn revoke(
 
 /// The active keys of a user in this epoch that were used at `since` or later.
 ///
-/// # Errors When the database cannot be read.
+/// # Errors
+/// When the database cannot be read.
 pub async fn used_since(
     link: &mut impl Link,
     user: UserId,

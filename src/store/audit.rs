@@ -52,7 +52,8 @@ pub struct StoredEvent {
 
 /// Records an event in the transaction of its change. Folded events share one row per key, with a count.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn record(
     tx: &mut Tx,
     event: &Event,
@@ -254,7 +255,8 @@ pub async fn last_success(
 
 /// The number of attempts refused because of overload since `since`.
 ///
-/// # Errors When the database cannot be read.
+/// # Errors
+/// When the database cannot be read.
 pub async fn shed_since(link: &mut impl Link, since: Timestamp) -> Result<i64, Fault> {
     let row = fetch_optional!(
         link,
@@ -268,7 +270,8 @@ pub async fn shed_since(link: &mut impl Link, since: Timestamp) -> Result<i64, F
 
 /// The addresses from which too many failures locked a user out since `since`, at most `limit`.
 ///
-/// # Errors When the database cannot be read.
+/// # Errors
+/// When the database cannot be read.
 pub async fn refused_networks(
     link: &mut impl Link,
     user: UserId,

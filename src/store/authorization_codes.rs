@@ -24,7 +24,8 @@ pub struct NewCode<'a> {
 
 /// Stores a code; `false` if its request already has one.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn insert(tx: &mut Tx, code: &NewCode<'_>) -> Result<bool, Fault> {
     let rows = execute!(
         tx,
@@ -62,7 +63,8 @@ pub async fn remove_surplus(tx: &mut Tx, code: &NewCode<'_>, most: i64) -> Resul
 
 /// Whether a code was issued for the request `flow`.
 ///
-/// # Errors When the database cannot be read.
+/// # Errors
+/// When the database cannot be read.
 pub async fn is_answered(link: &mut impl Link, flow: &[u8]) -> Result<bool, Fault> {
     let row = fetch_optional!(
         link,
@@ -132,7 +134,8 @@ pub async fn void(tx: &mut Tx, user: UserId, now: Timestamp) -> Result<u64, Faul
 
 /// Voids the unredeemed codes of all users that were issued before this time.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn void_issued_before(
     tx: &mut Tx,
     before: Timestamp,

@@ -78,7 +78,8 @@ impl TryFrom<DocumentRow> for StoredDocument {
 
 /// Raises the version for a change in `tx` and locks it until the end of `tx`, so that versions are committed in order.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn raise_version(tx: &mut Tx) -> Result<i64, Fault> {
     let row = fetch_optional!(
         tx,
@@ -90,7 +91,8 @@ pub async fn raise_version(tx: &mut Tx) -> Result<i64, Fault> {
 
 /// Stores a fetched document in the place of the previous one. A blocked client stays blocked.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn put(tx: &mut Tx, copy: &StoredDocument) -> Result<(), Fault> {
     execute!(
         tx,
@@ -110,7 +112,8 @@ pub async fn put(tx: &mut Tx, copy: &StoredDocument) -> Result<(), Fault> {
 
 /// Records that a cached document could not be fetched again. Does nothing if there is none.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn note_failure(
     tx: &mut Tx,
     client_id: &str,
@@ -131,7 +134,8 @@ pub async fn note_failure(
 
 /// Records that a user has authorized the client, unless that was recorded after `before`.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn note_authorization(
     tx: &mut Tx,
     client_id: &str,
@@ -151,7 +155,8 @@ pub async fn note_authorization(
 
 /// Blocks a client, even without a cached document; `false` if it was already blocked.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn block(
     tx: &mut Tx,
     (id, client_id): (Uuid, &str),
@@ -173,7 +178,8 @@ pub async fn block(
 
 /// Unblocks a client, and removes its row if it has no document; `false` if it was not blocked.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn unblock(tx: &mut Tx, client_id: &str, version: i64) -> Result<bool, Fault> {
     let removed = execute!(
         tx,
@@ -192,7 +198,8 @@ pub async fn unblock(tx: &mut Tx, client_id: &str, version: i64) -> Result<bool,
 
 /// The number of rows, and how many of them no user has authorized.
 ///
-/// # Errors When the database cannot be read.
+/// # Errors
+/// When the database cannot be read.
 pub async fn counts(link: &mut impl Link) -> Result<(i64, i64), Fault> {
     let row = fetch_optional!(
         link,
@@ -205,7 +212,8 @@ pub async fn counts(link: &mut impl Link) -> Result<(i64, i64), Fault> {
 
 /// Removes the oldest documents that no user has authorized, and returns their number.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn evict(tx: &mut Tx, rows: i64) -> Result<u64, Fault> {
     execute!(
         tx,
@@ -217,7 +225,8 @@ pub async fn evict(tx: &mut Tx, rows: i64) -> Result<u64, Fault> {
 
 /// The cached document of this URL.
 ///
-/// # Errors When the database cannot be read.
+/// # Errors
+/// When the database cannot be read.
 pub async fn find(link: &mut impl Link, client_id: &str) -> Result<Option<StoredDocument>, Fault> {
     fetch_optional!(
         link,
@@ -247,7 +256,8 @@ pub async fn since(link: &mut impl Link, version: i64) -> Result<Vec<StoredDocum
 
 /// A page of cached documents, oldest first.
 ///
-/// # Errors When the database cannot be read.
+/// # Errors
+/// When the database cannot be read.
 pub async fn page(
     link: &mut impl Link,
     request: PageRequest,
@@ -267,7 +277,8 @@ pub async fn page(
 /// Removes up to `step` documents that no user has authorized and that were confirmed before `unauthorized`, and as
 /// many that users last authorized before `authorized`. Those of blocked clients stay.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn prune(
     tx: &mut Tx,
     unauthorized: Timestamp,

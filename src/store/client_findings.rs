@@ -33,7 +33,8 @@ impl From<FindingRow> for Finding {
 /// without a detail. Findings from before the client was registered belong to an earlier client of the same name
 /// and are dropped.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn add(tx: &mut Tx, finding: &Finding) -> Result<(), Fault> {
     forget(tx, finding).await?;
     if !add_within(tx, finding, &finding.key.detail, MAX_DETAILS).await? {

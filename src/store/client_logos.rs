@@ -9,7 +9,8 @@ use super::{Link, Tx};
 
 /// Stores the logo of a client in place of the previous one.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn put(
     tx: &mut Tx,
     client_id: &str,
@@ -40,7 +41,8 @@ pub async fn remove(tx: &mut Tx, client_id: &str) -> Result<(), Fault> {
 
 /// The image with this hash. Several clients may have the same.
 ///
-/// # Errors When the database cannot be read.
+/// # Errors
+/// When the database cannot be read.
 pub async fn bytes(link: &mut impl Link, hash: &str) -> Result<Option<Vec<u8>>, Fault> {
     let row = fetch_optional!(
         link,

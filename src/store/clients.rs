@@ -89,7 +89,8 @@ pub async fn hold(tx: &mut Tx, client_id: &str) -> Result<Option<StoredClient>, 
 
 /// Every client, locked in the same way.
 ///
-/// # Errors When the database cannot be read or written.
+/// # Errors
+/// When the database cannot be read or written.
 pub async fn hold_all(tx: &mut Tx) -> Result<Vec<StoredClient>, Fault> {
     meta::raise_cache_version(tx).await?;
     all(tx).await

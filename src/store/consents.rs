@@ -87,7 +87,8 @@ pub async fn remember(
 
 /// Records the fingerprint of the client's document for which a stored consent was given.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn bind_document(tx: &mut Tx, key: ConsentKey<'_>, document: &str) -> Result<(), Fault> {
     execute!(
         tx,
@@ -125,7 +126,8 @@ pub async fn find(
 
 /// All consents of a user, by client and API.
 ///
-/// # Errors When the database cannot be read.
+/// # Errors
+/// When the database cannot be read.
 pub async fn of_user(link: &mut impl Link, user: UserId) -> Result<Vec<Consent>, Fault> {
     let rows = fetch_all!(
         link,

@@ -61,7 +61,8 @@ pub async fn insert(tx: &mut Tx, hash: &TokenHash, device: &DeviceCode) -> Resul
 
 /// The device code with this user code.
 ///
-/// # Errors When the database cannot be read.
+/// # Errors
+/// When the database cannot be read.
 pub async fn by_user_code(
     link: &mut impl Link,
     user_code: &str,
@@ -105,7 +106,8 @@ pub async fn decide(
 
 /// The device code as it was before its poll at `now`, which is recorded with the new interval.
 ///
-/// # Errors When the database cannot be read or written.
+/// # Errors
+/// When the database cannot be read or written.
 pub async fn poll(
     tx: &mut Tx,
     hash: &TokenHash,
@@ -137,7 +139,8 @@ pub async fn poll(
 
 /// Takes the authorization; it can be taken only once.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn redeem(tx: &mut Tx, hash: &TokenHash) -> Result<Option<Authorization>, Fault> {
     let row = fetch_optional!(
         tx,
@@ -154,7 +157,8 @@ pub async fn redeem(tx: &mut Tx, hash: &TokenHash) -> Result<Option<Authorizatio
 
 /// Removes the approvals of device codes that were requested before this time and not redeemed.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn void_issued_before(tx: &mut Tx, before: Timestamp) -> Result<u64, Fault> {
     execute!(
         tx,
@@ -165,7 +169,8 @@ pub async fn void_issued_before(tx: &mut Tx, before: Timestamp) -> Result<u64, F
 
 /// Removes a user's approvals for a client that were not redeemed.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn void(tx: &mut Tx, user: UserId, client_id: &str) -> Result<u64, Fault> {
     execute!(tx, "DELETE FROM device_codes WHERE user_id = $1 AND client_id = $2", user, client_id)
 }

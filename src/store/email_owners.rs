@@ -89,7 +89,8 @@ pub async fn login_key_of_owner(link: &mut impl Link, key: &str) -> Result<Optio
 
 /// The address with this key as stored for the user who has verified it, disabled or not.
 ///
-/// # Errors When the database cannot be read.
+/// # Errors
+/// When the database cannot be read.
 pub async fn stored_address(link: &mut impl Link, key: &str) -> Result<Option<String>, Fault> {
     let row = fetch_optional!(
         link,

@@ -153,7 +153,8 @@ pub async fn delete_all(tx: &mut Tx, user: UserId) -> Result<u64, Fault> {
 
 /// Requires a second factor of a user from now on, if it was not required before.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn require_second(tx: &mut Tx, user: UserId, now: Timestamp) -> Result<(), Fault> {
     execute!(
         tx,
@@ -187,7 +188,8 @@ pub async fn all_sealed(link: &mut impl Link) -> Result<Vec<SealedFactor>, Fault
 
 /// Replaces the sealed form of the same secret.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn reseal(tx: &mut Tx, id: FactorId, sealed: &[u8]) -> Result<(), Fault> {
     execute!(tx, "UPDATE factors SET sealed = $1 WHERE id = $2", sealed, id)?;
     Ok(())

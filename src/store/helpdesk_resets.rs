@@ -10,7 +10,8 @@ use super::{Link, Tx};
 
 /// When the helpdesk last made a reset of this kind for a user.
 ///
-/// # Errors When the database cannot be read.
+/// # Errors
+/// When the database cannot be read.
 pub async fn last(
     link: &mut impl Link,
     user: UserId,
@@ -28,7 +29,8 @@ pub async fn last(
 
 /// Records a reset by the helpdesk.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn note(tx: &mut Tx, user: UserId, what: Reset, now: Timestamp) -> Result<(), Fault> {
     execute!(
         tx,

@@ -39,7 +39,8 @@ struct KeyRow {
 /// The retired keys that may have signed tokens which have not expired at `now`, with `leeway` for clock skew: they
 /// were withdrawn in an emergency.
 ///
-/// # Errors When the database cannot be read.
+/// # Errors
+/// When the database cannot be read.
 pub async fn withdrawn(
     link: &mut impl Link,
     now: Timestamp,
@@ -191,7 +192,8 @@ pub async fn refresh_keys(link: &mut impl Link) -> Result<Vec<(i64, Vec<u8>)>, F
 
 /// Removes the refresh keys before `version`, so that tokens under them are refused.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn remove_refresh_keys_before(tx: &mut Tx, version: u16) -> Result<u64, Fault> {
     execute!(tx, "DELETE FROM refresh_keys WHERE version < $1", i64::from(version))
 }

@@ -11,7 +11,8 @@ use super::{Link, Tx};
 /// Whether the account has logged in from this network within `length`. A log-in in the future was recorded by a
 /// clock that was ahead and is ignored.
 ///
-/// # Errors When the database cannot be read.
+/// # Errors
+/// When the database cannot be read.
 pub async fn is_known(
     link: &mut impl Link,
     pseudonym: &[u8],
@@ -47,7 +48,8 @@ pub struct KnownNetwork<'a> {
 /// Records that an account logged in from a network, and that the network gets standing from it. Written at
 /// most once in `every`; returns whether it was written.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn remember(
     tx: &mut Tx,
     seen: KnownNetwork<'_>,
@@ -73,7 +75,8 @@ pub async fn remember(
 /// Whether the account has logged in since `since` from another network than that of `pseudonym`, among those
 /// that get standing from it.
 ///
-/// # Errors When the database cannot be read.
+/// # Errors
+/// When the database cannot be read.
 pub async fn knows_another(
     link: &mut impl Link,
     account: &[u8],
@@ -94,7 +97,8 @@ pub async fn knows_another(
 
 /// Restricts the standing that an account gives to the `most` networks from which it last logged in.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn lend_to_latest(tx: &mut Tx, account: &[u8], most: i64) -> Result<(), Fault> {
     execute!(
         tx,
@@ -110,7 +114,8 @@ pub async fn lend_to_latest(tx: &mut Tx, account: &[u8], most: i64) -> Result<()
 /// Removes the networks that get standing from an account, so that none of them is known to a later account of the
 /// same name. Older ones expire.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn forget(tx: &mut Tx, account: &[u8]) -> Result<(), Fault> {
     execute!(tx, "DELETE FROM known_networks WHERE account = $1 AND network IS NOT NULL", account)?;
     Ok(())
@@ -118,7 +123,8 @@ pub async fn forget(tx: &mut Tx, account: &[u8]) -> Result<(), Fault> {
 
 /// The number of accounts from which a network gets standing, by a log-in within `length`; counted up to `most`.
 ///
-/// # Errors When the database cannot be read.
+/// # Errors
+/// When the database cannot be read.
 pub async fn standing(
     link: &mut impl Link,
     network: &[u8],

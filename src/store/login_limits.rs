@@ -85,7 +85,8 @@ pub async fn count_try_of(
 
 /// Whether the limit is reached; does not count an attempt.
 ///
-/// # Errors When the database cannot be read.
+/// # Errors
+/// When the database cannot be read.
 pub async fn used_up(
     link: &mut impl Link,
     pseudonym: &[u8],

@@ -122,7 +122,8 @@ pub async fn change(
 
 /// The names that are reserved for a user: their number, and when the first one becomes free.
 ///
-/// # Errors When the database cannot be read.
+/// # Errors
+/// When the database cannot be read.
 pub async fn reserved_for(
     link: &mut impl Link,
     user: UserId,
@@ -165,7 +166,8 @@ pub async fn keys_of(
 
 /// The login name of the user for whom this former one is reserved.
 ///
-/// # Errors When the database cannot be read.
+/// # Errors
+/// When the database cannot be read.
 pub async fn login_of_former(link: &mut impl Link, key: &str) -> Result<Option<String>, Fault> {
     let row = fetch_optional!(
         link,
@@ -178,7 +180,8 @@ pub async fn login_of_former(link: &mut impl Link, key: &str) -> Result<Option<S
 
 /// The keys of up to `limit` login names before and after `key`, in their order.
 ///
-/// # Errors When the database cannot be read.
+/// # Errors
+/// When the database cannot be read.
 pub async fn neighbours(link: &mut impl Link, key: &str, limit: i64) -> Result<Vec<String>, Fault> {
     let before = fetch_all!(
         link,

@@ -26,7 +26,8 @@ pub async fn position(link: &mut impl Link) -> Result<AuditId, Fault> {
 
 /// Stores the position.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn set_position(tx: &mut Tx, passed: AuditId) -> Result<(), Fault> {
     meta::set(tx, POSITION, passed.uuid().as_bytes()).await
 }
@@ -70,7 +71,8 @@ pub async fn walk(
 
 /// Removes the log-ins from `first` to `last`, inclusive.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn remove(tx: &mut Tx, first: AuditId, last: AuditId) -> Result<u64, Fault> {
     execute!(
         tx,

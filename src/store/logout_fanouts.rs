@@ -42,7 +42,8 @@ pub async fn insert(tx: &mut Tx, fanout: &Fanout) -> Result<(), Fault> {
 
 /// Whether there is one.
 ///
-/// # Errors When the database cannot be read.
+/// # Errors
+/// When the database cannot be read.
 pub async fn any(link: &mut impl Link) -> Result<bool, Fault> {
     let row =
         fetch_optional!(link, (NoticeId,), "SELECT id FROM logout_fanouts ORDER BY id LIMIT 1")?;
@@ -66,7 +67,8 @@ pub async fn take(tx: &mut Tx) -> Result<Option<Fanout>, Fault> {
 
 /// Stores the position.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn advance(tx: &mut Tx, id: NoticeId, after: SessionId) -> Result<(), Fault> {
     execute!(tx, "UPDATE logout_fanouts SET after = $1 WHERE id = $2", after, id)?;
     Ok(())
@@ -74,7 +76,8 @@ pub async fn advance(tx: &mut Tx, id: NoticeId, after: SessionId) -> Result<(), 
 
 /// Removes a finished one.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn remove(tx: &mut Tx, id: NoticeId) -> Result<(), Fault> {
     execute!(tx, "DELETE FROM logout_fanouts WHERE id = $1", id)?;
     Ok(())

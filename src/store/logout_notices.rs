@@ -100,7 +100,8 @@ pub async fn take(tx: &mut Tx, turn: Turn<'_>) -> Result<Vec<Notice>, Fault> {
 
 /// Postpones a notice that could not be delivered at `now`.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn put_off(
     tx: &mut Tx,
     id: NoticeId,

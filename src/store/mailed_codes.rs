@@ -160,7 +160,8 @@ pub async fn send(tx: &mut Tx, link_hash: &[u8], now: Timestamp) -> Result<bool,
 
 /// Whether the code with this link was not used, replaced or invalidated, so that its mail is still useful.
 ///
-/// # Errors When the database cannot be read.
+/// # Errors
+/// When the database cannot be read.
 pub async fn is_live(link: &mut impl Link, link_hash: &[u8]) -> Result<bool, Fault> {
     let row = fetch_optional!(
         link,
@@ -179,7 +180,8 @@ pub async fn is_live(link: &mut impl Link, link_hash: &[u8]) -> Result<bool, Fau
 /// address, is counted like any other, so that the response time does not reveal this. [`by_link`] decides whether
 /// it can be used.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn count_try(
     tx: &mut Tx,
     name: CodeName<'_>,
@@ -228,7 +230,8 @@ pub async fn by_link(
 
 /// Consumes a code; `false` if another request has consumed it, or it is invalid.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn consume(tx: &mut Tx, link_hash: &TokenHash) -> Result<bool, Fault> {
     discard(tx, link_hash.digest()).await
 }
@@ -335,7 +338,8 @@ pub async fn of_subject(
 /// Removes up to `step` mailed codes that expired before the first time, and links with lifetimes of days that
 /// expired before the second one: until then, a page can explain what an expired link was for.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn remove_expired(
     tx: &mut Tx,
     [before, long_before]: [Timestamp; 2],

@@ -60,7 +60,8 @@ pub struct Turn {
 
 /// Stores a mail in the transaction of the change that causes it. It is due at `now`.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn insert(tx: &mut Tx, mail: &NewMail<'_>, now: Timestamp) -> Result<(), Fault> {
     execute!(
         tx,
@@ -113,7 +114,8 @@ pub async fn take(tx: &mut Tx, turn: Turn) -> Result<Vec<TakenMail>, Fault> {
 
 /// Postpones a mail that was not delivered at `now`.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn put_off(
     tx: &mut Tx,
     id: MailId,
@@ -141,7 +143,8 @@ pub async fn release(tx: &mut Tx, id: MailId, at: Timestamp, now: Timestamp) -> 
 
 /// Removes a mail that was delivered or abandoned; `false` if it was already removed.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn remove(tx: &mut Tx, id: MailId) -> Result<bool, Fault> {
     Ok(execute!(tx, "DELETE FROM mails WHERE id = $1", id)? == 1)
 }

@@ -64,7 +64,8 @@ pub async fn cache_version(link: &mut impl Link) -> Result<i64, Fault> {
 
 /// The versions of the cached data: of everything but client documents, and of client documents.
 ///
-/// # Errors When the database cannot be read.
+/// # Errors
+/// When the database cannot be read.
 pub async fn cache_versions(link: &mut impl Link) -> Result<(i64, i64), Fault> {
     let row = fetch_optional!(
         link,
@@ -76,7 +77,8 @@ pub async fn cache_versions(link: &mut impl Link) -> Result<(i64, i64), Fault> {
 
 /// Makes every process read APIs and keys again after the commit of `tx`.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn raise_cache_version(tx: &mut Tx) -> Result<(), Fault> {
     execute!(tx, "UPDATE cache_version SET version = version + 1 WHERE id = 1")?;
     Ok(())
@@ -85,7 +87,8 @@ pub async fn raise_cache_version(tx: &mut Tx) -> Result<(), Fault> {
 /// Locks the row that every change of an API, a client or a key writes, until the end of `tx`, without raising
 /// the version.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn hold_cache_version(tx: &mut Tx) -> Result<(), Fault> {
     execute!(tx, "UPDATE cache_version SET version = version WHERE id = 1")?;
     Ok(())

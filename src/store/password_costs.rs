@@ -34,7 +34,8 @@ pub async fn count_by_class(link: &mut impl Link) -> Result<Vec<CostCount>, Faul
 
 /// Records that a user's hash was replaced, created or removed.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub(super) async fn moved(tx: &mut Tx, from: Option<&str>, to: Option<&str>) -> Result<(), Fault> {
     let (from, to) = (from.and_then(hash_cost), to.and_then(hash_cost));
     if from == to {

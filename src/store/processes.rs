@@ -30,7 +30,8 @@ pub struct StoredProcess {
 
 /// Writes a heartbeat: the whole row if it does not exist or was removed, otherwise the changed columns.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn beat(tx: &mut Tx, process: &StoredProcess) -> Result<(), Fault> {
     execute!(
         tx,

@@ -45,7 +45,8 @@ pub async fn is_unused(link: &mut impl Link, user: UserId, mac: &[u8]) -> Result
 
 /// The number of unused codes of a user.
 ///
-/// # Errors When the database cannot be read.
+/// # Errors
+/// When the database cannot be read.
 pub async fn left(link: &mut impl Link, user: UserId) -> Result<i64, Fault> {
     let row = fetch_optional!(
         link,

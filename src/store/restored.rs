@@ -11,7 +11,8 @@ const CACHE_VERSIONS: i64 = 1_000;
 /// Removes data that waits for a user or for delivery, and counters of attempts: codes, pending requests, mail. All of
 /// it has been answered or has expired since the backup.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn forget_what_waits(tx: &mut Tx) -> Result<(), Fault> {
     execute!(tx, "DELETE FROM authorization_codes")?;
     execute!(tx, "DELETE FROM device_codes")?;
@@ -24,7 +25,8 @@ pub async fn forget_what_waits(tx: &mut Tx) -> Result<(), Fault> {
 
 /// Raises the cache version.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn raise_cache_version(tx: &mut Tx) -> Result<(), Fault> {
     execute!(tx, "UPDATE cache_version SET version = version + $1 WHERE id = 1", CACHE_VERSIONS)?;
     Ok(())

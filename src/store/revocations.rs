@@ -60,7 +60,8 @@ pub async fn unexpired(
 
 /// Stores a revocation. `until` is when the last revoked token expires.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn insert(
     tx: &mut Tx,
     revoked: Revoked<'_>,

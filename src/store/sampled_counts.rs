@@ -71,7 +71,8 @@ pub async fn sessions_edge(
 /// How many refresh branches after `after` up to `until` are neither revoked nor expired at `now`, and how
 /// many of them a grant has opened; the others were opened at `/v1`.
 ///
-/// # Errors When the database cannot be read.
+/// # Errors
+/// When the database cannot be read.
 pub async fn count_sessions(
     link: &mut impl Link,
     after: Uuid,
@@ -111,7 +112,8 @@ pub async fn browser_sessions_edge(
 
 /// How many sign-ins at the pages after `after` up to `until` are neither ended nor expired at `now`.
 ///
-/// # Errors When the database cannot be read.
+/// # Errors
+/// When the database cannot be read.
 pub async fn count_browser_sessions(
     link: &mut impl Link,
     after: Uuid,
@@ -132,7 +134,8 @@ pub async fn count_browser_sessions(
 
 /// The number of pending logout notices, up to `most`.
 ///
-/// # Errors When the database cannot be read.
+/// # Errors
+/// When the database cannot be read.
 pub async fn count_notices(link: &mut impl Link, most: i64) -> Result<i64, Fault> {
     let rows = fetch_all!(
         link,

@@ -13,7 +13,8 @@ use super::{Link, Tx};
 
 /// Ends all sessions and sign-ins, and all pending codes. Returns the generation that ended.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn end_all(tx: &mut Tx) -> Result<i64, Fault> {
     let row = fetch_optional!(
         tx,
@@ -28,7 +29,8 @@ pub async fn end_all(tx: &mut Tx) -> Result<i64, Fault> {
 /// Ends every session of a client, and the approvals of its users that were not redeemed. Returns the generation
 /// that ended.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn end_all_of_client(tx: &mut Tx, client_id: &str, now: Timestamp) -> Result<i64, Fault> {
     let row = fetch_optional!(
         tx,
@@ -89,7 +91,8 @@ pub async fn insert_walk(tx: &mut Tx, walk: &LogoutWalk) -> Result<(), Fault> {
 
 /// Whether there is one.
 ///
-/// # Errors When the database cannot be read.
+/// # Errors
+/// When the database cannot be read.
 pub async fn any_walk(link: &mut impl Link) -> Result<bool, Fault> {
     let row =
         fetch_optional!(link, (NoticeId,), "SELECT id FROM logout_walks ORDER BY id LIMIT 1")?;
@@ -158,7 +161,8 @@ impl WalkedBranch {
 /// since, the session is treated as ended with the generation, although that change may have ended it: a second
 /// notice to its client is better than none.
 ///
-/// # Errors When the database cannot be read.
+/// # Errors
+/// When the database cannot be read.
 pub async fn of_generation(
     link: &mut impl Link,
     walk: &LogoutWalk,

@@ -58,7 +58,8 @@ pub async fn is_open_link(
 
 /// Closes set-up permanently and voids every link; `false` if it was already closed.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn close(tx: &mut Tx) -> Result<bool, Fault> {
     let first = meta::put_once(tx, CLOSED, b"1").await?;
     execute!(tx, "DELETE FROM setup_links")?;

@@ -47,7 +47,8 @@ impl TryFrom<Row> for TrustedIssuer {
 
 /// Stores an issuer; `false`, without a change, if its name or its identifier is taken, or there are `most`.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn insert(tx: &mut Tx, new: &TrustedIssuer, most: i64) -> Result<bool, Fault> {
     let networks: Vec<String> = new.networks.iter().map(ToString::to_string).collect();
     let algs: Vec<&str> = new.algs.iter().map(|alg| alg.as_str()).collect();
@@ -106,7 +107,8 @@ pub async fn of_identifier(
 
 /// Every issuer, in the order of the names.
 ///
-/// # Errors When the database cannot be read.
+/// # Errors
+/// When the database cannot be read.
 pub async fn all(link: &mut impl Link) -> Result<Vec<TrustedIssuer>, Fault> {
     let rows = fetch_all!(
         link,

@@ -142,7 +142,8 @@ pub async fn must_change(link: &mut impl Link, range: IdRange) -> Result<Vec<Fou
 /// then looked up by id: with a join, PostgreSQL may walk through all users until it has found enough of them, and read
 /// the events of each.
 ///
-/// # Errors When the database cannot be read.
+/// # Errors
+/// When the database cannot be read.
 pub async fn lately_failed(
     link: &mut impl Link,
     since: Timestamp,

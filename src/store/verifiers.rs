@@ -57,7 +57,8 @@ pub async fn add(tx: &mut Tx, seen: &SeenVerifier) -> Result<(), Fault> {
 
 /// The number of stored verifiers.
 ///
-/// # Errors When the database cannot be read.
+/// # Errors
+/// When the database cannot be read.
 pub async fn count(link: &mut impl Link) -> Result<i64, Fault> {
     let row = fetch_optional!(link, (i64,), "SELECT count(*) FROM verifiers")?;
     Ok(row.map_or(0, |(count,)| count))
@@ -65,7 +66,8 @@ pub async fn count(link: &mut impl Link) -> Result<i64, Fault> {
 
 /// Verifiers that fetched the keys since `since`, those absent longest first; at most `limit`.
 ///
-/// # Errors When the database cannot be read.
+/// # Errors
+/// When the database cannot be read.
 pub async fn since(
     link: &mut impl Link,
     since: Timestamp,
@@ -105,7 +107,8 @@ pub async fn young(
 
 /// Removes a verifier.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn remove(tx: &mut Tx, name: &str) -> Result<(), Fault> {
     execute!(tx, "DELETE FROM verifiers WHERE name = $1", name)?;
     Ok(())

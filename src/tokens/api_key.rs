@@ -96,7 +96,8 @@ pub fn is_api_key(text: &str) -> bool {
 
 /// The key, if it is active. A text that is not well-formed costs no statement.
 ///
-/// # Errors When the database cannot be read.
+/// # Errors
+/// When the database cannot be read.
 pub async fn require_active_key(
     app: &App,
     text: &str,
@@ -136,7 +137,8 @@ fn api(audience: &Audience) -> Option<&Api> {
 
 /// The API key of a token and its user, if both are active and the token was not revoked.
 ///
-/// # Errors When the database cannot be read.
+/// # Errors
+/// When the database cannot be read.
 pub(super) async fn of_token(
     app: &App,
     id: &str,

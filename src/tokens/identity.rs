@@ -101,7 +101,8 @@ impl<'a> Caller<'a> {
 /// The identity token for `credential`, an access token or API key that is active at `now` and belongs to `caller`. The
 /// same token is returned for some seconds.
 ///
-/// # Errors When there is no signing key.
+/// # Errors
+/// When there is no signing key.
 pub fn identity_token(
     app: &App,
     credential: &str,

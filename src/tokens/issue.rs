@@ -80,7 +80,8 @@ pub fn invalid_target() -> Refusal {
 
 /// Signs the access token for `entitled`. `subject` is only read if the audience requests claims about the user.
 ///
-/// # Errors `invalid_target` when the API no longer exists; otherwise only faults.
+/// # Errors
+/// `invalid_target` when the API no longer exists; otherwise only faults.
 pub fn access_token(
     app: &App,
     entitled: &AccessTokenGrant<'_>,
@@ -123,7 +124,8 @@ pub fn tokens(
 
 /// The access token for `entitled`, by the rules of its audience that are in force at `now`.
 ///
-/// # Errors `invalid_target` when the API no longer exists; otherwise only faults.
+/// # Errors
+/// `invalid_target` when the API no longer exists; otherwise only faults.
 pub fn draft<'a>(
     app: &'a App,
     entitled: &AccessTokenGrant<'a>,

@@ -55,7 +55,8 @@ struct FeedClaims<'a> {
 /// The feed at `now`; with `since`, the `iat` of a feed that the verifier has, only revocations that were
 /// stored after it.
 ///
-/// # Errors When the database cannot be read or there is no signing key.
+/// # Errors
+/// When the database cannot be read or there is no signing key.
 pub async fn current(app: &App, since: Option<i64>, now: Timestamp) -> Result<FeedDocument, Fault> {
     let mut last = app.revocation_feed.lock().await;
     if !last.as_ref().is_some_and(|known| known.is_fresh(now)) {

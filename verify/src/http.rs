@@ -31,7 +31,8 @@ pub struct HttpFetch(reqwest::Client);
 impl HttpFetch {
     /// A client with the certificates that the system trusts.
     ///
-    /// # Errors If there are none.
+    /// # Errors
+    /// If there are none.
     pub fn new() -> Result<Self, FetchError> {
         let client = reqwest::Client::builder()
             .timeout(PATIENCE)
@@ -93,7 +94,8 @@ pub struct Following {
 /// Starts a thread that calls [`Verifier::poll`] at the interval of the feed, varied by up to a fifth so that
 /// verifiers do not poll in step, and after failures with a growing pause of up to a minute.
 ///
-/// # Errors If the system cannot create a thread.
+/// # Errors
+/// If the system cannot create a thread.
 pub fn follow(verifier: Arc<Verifier>) -> io::Result<Following> {
     let (abort, registration) = AbortHandle::new_pair();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -152,7 +152,8 @@ struct Feeds {
 impl Verifier {
     /// A verifier that has fetched nothing. Warnings are printed to stderr.
     ///
-    /// # Errors If the issuer is not an `http` or `https` URL without a trailing slash, or the name contains other
+    /// # Errors
+    /// If the issuer is not an `http` or `https` URL without a trailing slash, or the name contains other
     /// characters.
     pub fn new(trust: Trust, fetch: impl Fetch) -> Result<Self, TrustError> {
         Self::with_warnings(trust, fetch, |text| eprintln!("{text}"))
@@ -160,7 +161,8 @@ impl Verifier {
 
     /// The same with another destination for warnings, of which there is at most one a minute for each kind.
     ///
-    /// # Errors As [`new`](Self::new).
+    /// # Errors
+    /// As [`new`](Self::new).
     pub fn with_warnings(
         trust: Trust,
         fetch: impl Fetch,
@@ -200,7 +202,8 @@ impl Verifier {
     /// Verifies a request. It waits for the issuer only if the token names an unknown key, or if the keys are old and
     /// [`poll`](Self::poll) was not called.
     ///
-    /// # Errors The reason of the refusal.
+    /// # Errors
+    /// The reason of the refusal.
     pub async fn verify(&self, request: &Request<'_>, now: i64) -> Result<Verified, Refused> {
         let (scheme, token) = authorization::token(request.authorization)?;
         let proof = match (scheme, &request.proof) {
@@ -283,7 +286,8 @@ impl Verifier {
     /// Fetches the feed and keys that are old, and removes expired entries. To be called from one task besides the
     /// requests; returns the number of seconds to the next call.
     ///
-    /// # Errors If no feed could be fetched, or it was ignored. The previous state is kept.
+    /// # Errors
+    /// If no feed could be fetched, or it was ignored. The previous state is kept.
     pub async fn poll(&self, now: i64) -> Result<u32, PollError> {
         let endpoints = self.keys.refresh(now).await;
         if !self.reads_feed() {

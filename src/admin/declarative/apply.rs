@@ -46,7 +46,8 @@ pub struct Expected {
 
 /// The changes that the files would make. Writes nothing.
 ///
-/// # Errors Every reason for which applying them would be refused.
+/// # Errors
+/// Every reason for which applying them would be refused.
 pub async fn plan(
     app: &App,
     declarations: &Declarations,

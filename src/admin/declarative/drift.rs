@@ -52,7 +52,8 @@ pub struct Drifts {
 
 /// Compares every managed object with its applied state.
 ///
-/// # Errors When the database cannot be read.
+/// # Errors
+/// When the database cannot be read.
 pub async fn drift(app: &App) -> Result<Drifts, Fault> {
     let mut found = Drifts::default();
     for row in managed::all(&mut app.db.reader().await?).await? {

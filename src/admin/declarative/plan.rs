@@ -102,7 +102,8 @@ impl Found {
 
 /// The change of an object that a file declares.
 ///
-/// # Errors Why the source may not change it.
+/// # Errors
+/// Why the source may not change it.
 pub fn decide(
     app: &App,
     declared: &Declaration,

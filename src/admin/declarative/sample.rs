@@ -24,7 +24,8 @@ pub type Tokens = BTreeMap<Option<String>, Value>;
 
 /// The tokens that a user would get, with the data that `tx` reads. `None` if the user does not exist.
 ///
-/// # Errors `conflict` if the name matches two users.
+/// # Errors
+/// `conflict` if the name matches two users.
 pub async fn read(tx: &mut AuditedTx, name: &str) -> Result<Option<Tokens>, Failure> {
     let (app, now) = (tx.app(), tx.info().now);
     let user = match user_lookup::resolve_in(&mut **tx, name).await {
@@ -43,7 +44,8 @@ pub async fn read(tx: &mut AuditedTx, name: &str) -> Result<Option<Tokens>, Fail
 
 /// The tokens that differ.
 ///
-/// # Errors `not_found` if the user exists neither before nor after.
+/// # Errors
+/// `not_found` if the user exists neither before nor after.
 pub fn compare(
     name: &str,
     before: Option<Tokens>,

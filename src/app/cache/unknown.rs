@@ -15,7 +15,8 @@ const PAUSE: TimeSpan = TimeSpan::from_secs(1);
 impl App {
     /// Reloads the cache because a caller names an unknown object, unless that was done within the last second.
     ///
-    /// # Errors When the database cannot be read; the cached data stays in force.
+    /// # Errors
+    /// When the database cannot be read; the cached data stays in force.
     pub async fn reload_for_unknown(&self) -> Result<(), Fault> {
         // Locked during the reload, so that concurrent callers wait for its result.
         let mut last = self.caches.asked_at.lock().await;

@@ -56,7 +56,8 @@ impl App {
 
     /// Generates a signing key outside of the request path, because RSA takes a tenth of a second.
     ///
-    /// # Errors If the crypto library fails.
+    /// # Errors
+    /// If the crypto library fails.
     pub async fn make_signing_key(
         &self,
         alg: SigningAlg,
@@ -84,7 +85,8 @@ impl App {
 
     /// Replaces the keys for refresh tokens with a new one: all issued refresh tokens become invalid.
     ///
-    /// # Errors When the database cannot be written.
+    /// # Errors
+    /// When the database cannot be written.
     pub async fn replace_refresh_keys(&self, tx: &mut Tx, now: Timestamp) -> Result<(), Fault> {
         let newest = keys::refresh_keys(tx).await?.last().map_or(0, |(version, _)| *version);
         let version = u16::try_from(newest + 1)
@@ -98,7 +100,8 @@ impl App {
 
     /// Seals all secrets under the newest master key. True when there was anything to do.
     ///
-    /// # Errors When neither key opens a value. Nothing was changed then.
+    /// # Errors
+    /// When neither key opens a value. Nothing was changed then.
     pub async fn rewrap(&self, tx: &mut Tx) -> Result<bool, Fault> {
         if !rewrap(tx, &self.seal).await? {
             return Ok(false);

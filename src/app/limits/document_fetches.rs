@@ -115,7 +115,8 @@ impl<T: Clone> DocumentFetches<T> {
 
     /// Counts one fetch from `host`.
     ///
-    /// # Errors How long to wait for the next.
+    /// # Errors
+    /// How long to wait for the next.
     pub fn take(&self, host: &str, now: TimeSpan) -> Result<(), TimeSpan> {
         let key = self.hasher.hash_one(host);
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);

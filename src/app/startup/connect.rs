@@ -57,7 +57,8 @@ pub async fn wait_for_database(config: &Config) -> Result<(), OpenError> {
 
 /// Connects to an existing database.
 ///
-/// # Errors When it does not exist or cannot be used, with what was found and what to do.
+/// # Errors
+/// When it does not exist or cannot be used, with what was found and what to do.
 pub async fn connect(config: &Config) -> Result<Db, OpenError> {
     let path = match &config.database {
         Database::Postgres(url) => {

@@ -55,7 +55,8 @@ pub(super) fn is_full(error: &io::Error) -> bool {
 /// Tries to write a little in `directory`. SQLite reports "disk I/O error" when it cannot allocate its shared
 /// memory, and also for a broken disk.
 ///
-/// # Errors Why it cannot be written.
+/// # Errors
+/// Why it cannot be written.
 pub(super) fn try_writing(directory: &Path) -> io::Result<()> {
     // The size of the shared memory of a write-ahead log and one page.
     let some = [0; 40 * 1024];

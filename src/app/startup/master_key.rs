@@ -10,7 +10,8 @@ use crate::app::keys::{FirstKeys, MasterKeyFit};
 
 /// The master keys of the settings and the data directory, the one in force first.
 ///
-/// # Errors When there is none, or its file cannot be read.
+/// # Errors
+/// When there is none, or its file cannot be read.
 pub fn master_keys(config: &Config) -> Result<Vec<Secret<[u8; 32]>>, OpenError> {
     let path = data_dir::master_key_path(&config.data_dir);
     let key = match &config.master_key {

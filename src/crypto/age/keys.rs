@@ -30,7 +30,8 @@ impl FromStr for Identity {
 impl Identity {
     /// Reads the identity from a file as `age-keygen` writes it: one key, besides comments and empty lines.
     ///
-    /// # Errors If it contains no key, more than one, or anything else.
+    /// # Errors
+    /// If it contains no key, more than one, or anything else.
     pub fn from_file(text: &str) -> Result<Self, NotAKey> {
         let is_key = |line: &&str| !line.is_empty() && !line.starts_with('#');
         let mut keys = text.lines().map(str::trim).filter(is_key);

@@ -65,7 +65,8 @@ pub const INTRO_BYTES: usize = header::INTRO.len();
 
 /// Encrypts all of `plain` for all of `recipients`.
 ///
-/// # Errors If reading or writing fails, or the crypto library.
+/// # Errors
+/// If reading or writing fails, or the crypto library.
 pub fn seal(
     recipients: &[Recipient],
     plain: impl io::Read,
@@ -79,7 +80,8 @@ pub fn seal(
 
 /// Decrypts a file with `identity`. After an error, the output in `plain` must not be used: it may be truncated.
 ///
-/// # Errors See [`OpenError`].
+/// # Errors
+/// See [`OpenError`].
 pub fn open(
     identity: &Identity,
     mut sealed: impl BufRead,

@@ -1,3 +1,5 @@
+//! Tests of sealing and opening files in the age format.
+
 use std::io;
 
 use super::*;

@@ -68,7 +68,8 @@ impl SigningKey {
 
     /// Parses a PKCS#8 private key (RFC 5958); its thumbprint is its key ID.
     ///
-    /// # Errors When the bytes are not a key of this algorithm, or an RSA key of less than 2048 bits.
+    /// # Errors
+    /// When the bytes are not a key of this algorithm, or an RSA key of less than 2048 bits.
     pub fn parse(alg: SigningAlg, pkcs8: &[u8]) -> Result<Self, Fault> {
         let (pair, public) = match alg {
             SigningAlg::Rs256 => rsa(pkcs8, &RSA_PKCS1_SHA256)?,

@@ -177,7 +177,8 @@ impl PasswordHasher {
     /// Reserves a slot in the queue, before any other work is done for the request. An unused slot takes no turn,
     /// but is part of the estimates of others.
     ///
-    /// # Errors At once, when the wait would be too long.
+    /// # Errors
+    /// At once, when the wait would be too long.
     pub fn reserve(&self, lane: Lane, who: Requester) -> Result<Slot, Overloaded> {
         let reserved = self.shared.lock().queue.reserve(lane, who);
         reserved.map_err(|(why, wait)| Overloaded { why, wait })?;

@@ -76,7 +76,8 @@ pub struct AuthenticatorData<'a> {
 impl<'a> AuthenticatorData<'a> {
     /// Parses authenticator data.
     ///
-    /// # Errors If `bytes` is invalid or longer.
+    /// # Errors
+    /// If `bytes` is invalid or longer.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Invalid> {
         let (rp_id_hash, rest) = split(bytes, 32)?;
         let (head, mut rest) = rest.split_first_chunk::<5>().ok_or(Invalid::Malformed)?;

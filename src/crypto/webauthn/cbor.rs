@@ -32,7 +32,8 @@ pub enum Item<'a> {
 impl<'a> Item<'a> {
     /// The only item of `bytes`.
     ///
-    /// # Errors If `bytes` is anything else.
+    /// # Errors
+    /// If `bytes` is anything else.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Invalid> {
         match Self::parse_first(bytes)? {
             (item, []) => Ok(item),
@@ -42,7 +43,8 @@ impl<'a> Item<'a> {
 
     /// The first item of `bytes`, and the bytes after it.
     ///
-    /// # Errors If `bytes` does not begin with an item of this form.
+    /// # Errors
+    /// If `bytes` does not begin with an item of this form.
     pub fn parse_first(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), Invalid> {
         let mut reader = Reader { rest: bytes };
         let item = reader.item(0)?;

@@ -94,7 +94,8 @@ impl DocumentContent {
     ///
     /// `check_key` reports whether a signature can be verified with a key; this layer has no crypto library.
     ///
-    /// # Errors The first member that is invalid.
+    /// # Errors
+    /// The first member that is invalid.
     pub fn read(
         document: &[u8],
         client: &DocumentUrl,
@@ -137,7 +138,8 @@ impl DocumentContent {
 
     /// Sets the keys that were fetched from `jwks_uri`, or that the document contains.
     ///
-    /// # Errors If there are none, or one is not accepted.
+    /// # Errors
+    /// If there are none, or one is not accepted.
     pub fn set_keys(
         &mut self,
         jwks: &Value,

@@ -73,7 +73,8 @@ pub struct Allowance {
 impl ClientDocuments {
     /// Reads the value of the setting: `off`, `any`, or prefixes separated by commas.
     ///
-    /// # Errors The first invalid prefix.
+    /// # Errors
+    /// The first invalid prefix.
     pub fn parse(text: &str) -> Result<Self, PrefixError> {
         match text.trim() {
             "off" => Ok(Self::Off),

@@ -154,7 +154,8 @@ pub struct Mismatch {
 impl WorkloadRule {
     /// Whether the rule identifies the same program permanently, for an issuer of this kind.
     ///
-    /// # Errors If it lacks a claim, or names one that cannot be used.
+    /// # Errors
+    /// If it lacks a claim, or names one that cannot be used.
     pub fn check(&self, preset: Preset) -> Result<(), WorkloadRuleError> {
         let names = |claim: &str| self.claims.contains_key(claim);
         let all_subjects = |is_good: &dyn Fn(&str) -> bool| {
@@ -173,7 +174,8 @@ impl WorkloadRule {
 
     /// Whether the claims of a token match the rule.
     ///
-    /// # Errors The first claim that differs.
+    /// # Errors
+    /// The first claim that differs.
     pub fn compare(&self, preset: Preset, claims: &Map<String, Value>) -> Result<(), Mismatch> {
         for (claim, accepted) in &self.claims {
             let found = text_of(claims, claim);

@@ -47,7 +47,8 @@ text_enum! {
 
 /// Checks audience and times, and returns the expiry.
 ///
-/// # Errors The first violated requirement.
+/// # Errors
+/// The first violated requirement.
 pub fn check_claims(
     claims: &Map<String, Value>,
     issuer: &str,
@@ -82,7 +83,8 @@ pub fn check_claims(
 
 /// The `jti` of a single-use token.
 ///
-/// # Errors If it is missing or too long.
+/// # Errors
+/// If it is missing or too long.
 pub fn id_of(claims: &Map<String, Value>) -> Result<&str, TokenFlaw> {
     let id = claims.get("jti").and_then(Value::as_str);
     id.filter(|id| (1..=MAX_ID).contains(&id.len())).ok_or(TokenFlaw::NoId)

@@ -49,7 +49,8 @@ pub async fn block(admin: Admin, mut body: JsonFields) -> Result<HttpResponse, P
 
 /// Unblocks a client.
 ///
-/// # Errors See `docs/errors.md`.
+/// # Errors
+/// See `docs/errors.md`.
 pub async fn unblock(admin: Admin, mut body: JsonFields) -> Result<HttpResponse, Problem> {
     let Authenticated { context, caller } = admin;
     let client_id = body.string("client_id");

@@ -12,7 +12,8 @@ use crate::view;
 
 /// Why requests of a client were recently refused or narrowed.
 ///
-/// # Errors See `docs/errors.md`.
+/// # Errors
+/// See `docs/errors.md`.
 pub async fn get(
     admin: Authenticated<Administrator>,
     client_id: Path<String>,

@@ -46,7 +46,8 @@ pub async fn rotate(
 
 /// Removes a key from the published set; with `now` even if tokens that it signed are still valid.
 ///
-/// # Errors See `docs/errors.md`.
+/// # Errors
+/// See `docs/errors.md`.
 pub async fn retire(
     admin: Authenticated<Administrator>,
     kid: Path<String>,

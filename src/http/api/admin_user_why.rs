@@ -16,7 +16,8 @@ use super::admin_users::user_id;
 
 /// Why a user cannot sign in.
 ///
-/// # Errors See `docs/errors.md`.
+/// # Errors
+/// See `docs/errors.md`.
 pub async fn get(
     admin: Authenticated<Administrator>,
     id: Path<String>,
@@ -29,7 +30,8 @@ pub async fn get(
 
 /// Why a user cannot sign in with a login name, with or without an account.
 ///
-/// # Errors See `docs/errors.md`.
+/// # Errors
+/// See `docs/errors.md`.
 pub async fn of_login(
     admin: Authenticated<Administrator>,
     params: Params,

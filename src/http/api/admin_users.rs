@@ -47,7 +47,8 @@ fn email(body: &mut JsonFields) -> EmailChange {
 
 /// Creates a user.
 ///
-/// # Errors See `docs/errors.md`.
+/// # Errors
+/// See `docs/errors.md`.
 pub async fn create(admin: Admin, mut body: JsonFields) -> Result<HttpResponse, Problem> {
     let Authenticated { context, caller } = admin;
     let create = Create {
@@ -177,7 +178,8 @@ pub async fn enable(admin: Admin, id: Path<String>) -> Result<HttpResponse, Prob
 
 /// Deletes a user with all their data.
 ///
-/// # Errors See `docs/errors.md`.
+/// # Errors
+/// See `docs/errors.md`.
 pub async fn delete(admin: Admin, id: Path<String>) -> Result<HttpResponse, Problem> {
     let Authenticated { context, caller } = admin;
     let id = context.check(user_id(&id))?;

@@ -25,7 +25,8 @@ const MAX_SECONDS: i64 = 1 << 40;
 
 /// The key id in a path. A text that is not an id is answered like an unknown key.
 ///
-/// # Errors `not_found`.
+/// # Errors
+/// `not_found`.
 pub fn key_id(text: &str) -> Result<ApiKeyId, Refusal> {
     text.parse().map_err(|_| api_keys::no_key())
 }
@@ -43,7 +44,8 @@ pub async fn list(
 
 /// Creates a key. Only this response contains its secret.
 ///
-/// # Errors See `docs/errors.md`.
+/// # Errors
+/// See `docs/errors.md`.
 pub async fn create(
     Authenticated { context, caller }: Authenticated<Caller>,
     mut body: JsonFields,

@@ -27,7 +27,8 @@ pub async fn put(
 
 /// Checks the code.
 ///
-/// # Errors See `docs/errors.md`.
+/// # Errors
+/// See `docs/errors.md`.
 pub async fn verify(
     Authenticated { context, caller }: Authenticated<Caller>,
     mut body: JsonFields,
@@ -42,7 +43,8 @@ pub async fn verify(
 
 /// Cancels the pending change.
 ///
-/// # Errors See `docs/errors.md`.
+/// # Errors
+/// See `docs/errors.md`.
 pub async fn cancel(
     Authenticated { context, caller }: Authenticated<Caller>,
 ) -> Result<HttpResponse, Problem> {

@@ -26,7 +26,8 @@ pub fn factor_id(text: &str) -> Result<FactorId, Refusal> {
 
 /// The caller's factors, and the number of unused recovery codes.
 ///
-/// # Errors See `docs/errors.md`.
+/// # Errors
+/// See `docs/errors.md`.
 pub async fn list(
     Authenticated { context, caller }: Authenticated<Caller>,
 ) -> Result<HttpResponse, Problem> {
@@ -47,7 +48,8 @@ pub async fn begin_totp(
 
 /// Enrols a TOTP secret.
 ///
-/// # Errors See `docs/errors.md`.
+/// # Errors
+/// See `docs/errors.md`.
 pub async fn confirm_totp(
     Authenticated { context, caller }: Authenticated<Caller>,
     mut body: JsonFields,
@@ -77,7 +79,8 @@ pub async fn begin_passkey(
 
 /// Adds a passkey.
 ///
-/// # Errors See `docs/errors.md`.
+/// # Errors
+/// See `docs/errors.md`.
 pub async fn add_passkey(
     Authenticated { context, caller }: Authenticated<Caller>,
     mut body: JsonFields,
@@ -141,7 +144,8 @@ pub async fn remove(
 
 /// Replaces the recovery codes.
 ///
-/// # Errors See `docs/errors.md`.
+/// # Errors
+/// See `docs/errors.md`.
 pub async fn renew_recovery_codes(
     Authenticated { context, caller }: Authenticated<Caller>,
 ) -> Result<HttpResponse, Problem> {

@@ -56,7 +56,8 @@ pub async fn continue_(context: Context, mut body: JsonFields) -> Result<HttpRes
 
 /// The options for a passkey: of any user, or of the user whose log-in has reached that step.
 ///
-/// # Errors See `docs/errors.md`.
+/// # Errors
+/// See `docs/errors.md`.
 pub async fn passkey(context: Context, mut body: JsonFields) -> Result<HttpResponse, Problem> {
     let challenge = body.optional_string("challenge");
     let asked = asked(&mut body);
@@ -156,7 +157,8 @@ fn entry(body: &mut JsonFields, is_recovery: bool) -> Entry {
 
 /// A TOTP secret for the enrolment that a log-in requires.
 ///
-/// # Errors See `docs/errors.md`.
+/// # Errors
+/// See `docs/errors.md`.
 pub async fn enrol(context: Context, mut body: JsonFields) -> Result<HttpResponse, Problem> {
     let challenge = body.string("challenge");
     context.check(body.finish())?;
@@ -167,7 +169,8 @@ pub async fn enrol(context: Context, mut body: JsonFields) -> Result<HttpRespons
 
 /// Raises a session to a higher level, or authenticates its user again.
 ///
-/// # Errors See `docs/errors.md`.
+/// # Errors
+/// See `docs/errors.md`.
 pub async fn step_up(
     Authenticated { context, caller }: Authenticated<Caller>,
     mut body: JsonFields,

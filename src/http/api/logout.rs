@@ -9,7 +9,8 @@ use crate::identity::logout::{self, Evidence};
 
 /// Ends the session of a refresh token or an access token.
 ///
-/// # Errors See `docs/errors.md`.
+/// # Errors
+/// See `docs/errors.md`.
 pub async fn post(
     context: Context,
     request: HttpRequest,

@@ -109,7 +109,8 @@ pub async fn list_history(
 
 /// All data that is stored about the caller.
 ///
-/// # Errors See `docs/errors.md`.
+/// # Errors
+/// See `docs/errors.md`.
 pub async fn export(
     Authenticated { context, caller }: Authenticated<Caller>,
 ) -> Result<HttpResponse, Problem> {

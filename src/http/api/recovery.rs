@@ -12,7 +12,8 @@ use crate::identity::recovery::{self, RecoveryOutcome};
 
 /// Begins a recovery. The response does not depend on whether the address is known.
 ///
-/// # Errors See `docs/errors.md`.
+/// # Errors
+/// See `docs/errors.md`.
 pub async fn post(context: Context, mut body: JsonFields) -> Result<HttpResponse, Problem> {
     let email = body.string("email");
     context.check(body.finish())?;

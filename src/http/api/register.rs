@@ -18,7 +18,8 @@ use crate::view;
 
 /// Creates an account, or sends a code to the address.
 ///
-/// # Errors See `docs/errors.md`.
+/// # Errors
+/// See `docs/errors.md`.
 pub async fn post(context: Context, body: JsonFields) -> Result<HttpResponse, Problem> {
     match context.app.config.registration {
         Registration::Verified => begin(context, body).await,
@@ -71,7 +72,8 @@ async fn begin(context: Context, mut body: JsonFields) -> Result<HttpResponse, P
 
 /// Creates the account of a verified address.
 ///
-/// # Errors See `docs/errors.md`.
+/// # Errors
+/// See `docs/errors.md`.
 pub async fn complete(context: Context, mut body: JsonFields) -> Result<HttpResponse, Problem> {
     let (challenge, token) = (body.optional_string("challenge"), body.optional_string("token"));
     let code = body.optional_string("code").map(Secret::new);

@@ -31,7 +31,8 @@ fn answer(mut head: HttpResponseBuilder, body: &impl Serialize) -> HttpResponse 
 
 /// Issues tokens (RFC 6749 §3.2).
 ///
-/// # Errors RFC 6749 §5.2.
+/// # Errors
+/// RFC 6749 §5.2.
 pub async fn token(
     EndpointRequest { context, request }: EndpointRequest,
 ) -> Result<HttpResponse, OAuthProblem> {
@@ -55,7 +56,8 @@ pub async fn introspect(
 
 /// Revokes a token (RFC 7009).
 ///
-/// # Errors RFC 7009 §2.2.1.
+/// # Errors
+/// RFC 7009 §2.2.1.
 pub async fn revoke(
     EndpointRequest { context, request }: EndpointRequest,
 ) -> Result<HttpResponse, OAuthProblem> {
@@ -66,7 +68,8 @@ pub async fn revoke(
 
 /// Stores an authorization request (RFC 9126).
 ///
-/// # Errors RFC 9126 §2.3.
+/// # Errors
+/// RFC 9126 §2.3.
 pub async fn par(
     EndpointRequest { context, request }: EndpointRequest,
 ) -> Result<HttpResponse, OAuthProblem> {
@@ -78,7 +81,8 @@ pub async fn par(
 
 /// Issues a code for the user of a first-party application (OAuth 2.0 for First-Party Applications).
 ///
-/// # Errors RFC 6749 §5.2, and `invalid_session`.
+/// # Errors
+/// RFC 6749 §5.2, and `invalid_session`.
 pub async fn authorize_challenge(
     EndpointRequest { context, request }: EndpointRequest,
 ) -> Result<HttpResponse, OAuthProblem> {
@@ -126,7 +130,8 @@ fn challenged(error: OAuthError, message: &str, challenge: &Challenge) -> HttpRe
 
 /// Issues a code for a device (RFC 8628 §3.1).
 ///
-/// # Errors RFC 8628 §3.2.
+/// # Errors
+/// RFC 8628 §3.2.
 pub async fn device_authorization(
     EndpointRequest { context, request }: EndpointRequest,
 ) -> Result<HttpResponse, OAuthProblem> {

@@ -155,7 +155,8 @@ impl<A: Serialize> PendingAuthentication<A> {
 
     /// The challenge for the caller, whose next step is `step`. If that is a mailed code, it is sent.
     ///
-    /// # Errors Of the mail: `too_many_attempts`; `challenge_invalid` when the account has changed; unavailable
+    /// # Errors
+    /// Of the mail: `too_many_attempts`; `challenge_invalid` when the account has changed; unavailable
     /// when too many mails wait.
     pub async fn issue(
         self,
@@ -174,7 +175,8 @@ impl<A: Serialize> PendingAuthentication<A> {
 
     /// The challenge for the caller, whose next step is `step`. Sends no mail.
     ///
-    /// # Errors If the crypto library fails.
+    /// # Errors
+    /// If the crypto library fails.
     pub fn seal(
         &self,
         app: &App,

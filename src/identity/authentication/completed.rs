@@ -55,7 +55,8 @@ impl Completed {
     /// Consumes the authentication and stores the new password. Comes first in the transaction. Returns the
     /// user, whose epoch a new password raises.
     ///
-    /// # Errors `challenge_invalid` when another request has consumed it, or the account has changed; faults.
+    /// # Errors
+    /// `challenge_invalid` when another request has consumed it, or the account has changed; faults.
     pub async fn enter(&self, tx: &mut AuditedTx) -> Result<User, Failure> {
         let How::Continued(Continued { single_use, new_password, .. }) = &self.how else {
             return Ok(self.user.clone());
@@ -116,7 +117,8 @@ impl Completed {
 
     /// Records that the authentication was completed but refused, and why.
     ///
-    /// # Errors When the database cannot be written.
+    /// # Errors
+    /// When the database cannot be written.
     pub async fn refused(&self, tx: &mut AuditedTx, why: &'static str) -> Result<(), Fault> {
         match &self.how {
             How::AtOnce(right) => right.refused(tx, &self.user, why).await,

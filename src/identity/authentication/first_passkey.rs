@@ -19,7 +19,8 @@ use super::{Advanced, Progress, SingleUse, Taken, challenge_invalid, conclude, c
 /// Performs the first step of a sign-in with a passkey, which is the last one unless the account requires more.
 /// Its changes are written in the transaction that opens a session.
 ///
-/// # Errors `mfa_failed`, the same for an unknown credential, a disabled user and a wrong signature;
+/// # Errors
+/// `mfa_failed`, the same for an unknown credential, a disabled user and a wrong signature;
 /// `challenge_invalid` when the challenge was used before; `feature_disabled`; too many attempts.
 pub async fn begin_with_passkey(
     app: &App,

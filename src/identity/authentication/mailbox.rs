@@ -114,7 +114,8 @@ impl<A> PendingAuthentication<A> {
 
     /// Sends the code that is the next step; an earlier one becomes invalid.
     ///
-    /// # Errors `challenge_invalid`; `validation_failed` when the next step is another one; `too_many_attempts`;
+    /// # Errors
+    /// `challenge_invalid`; `validation_failed` when the next step is another one; `too_many_attempts`;
     /// unavailable when too many mails wait.
     pub async fn send_code(
         &self,

@@ -149,7 +149,8 @@ impl Entry {
 impl AuthenticatedUser {
     /// Decides the step after the right password, given the requirements of the request and its client.
     ///
-    /// # Errors `invalid_credentials`, after recording it, if the sign-in is refused: any other response would
+    /// # Errors
+    /// `invalid_credentials`, after recording it, if the sign-in is refused: any other response would
     /// reveal that the password is right. [`unmet_requirements`], which reveals it like a request for a second
     /// factor does.
     pub async fn proceed(
@@ -212,7 +213,8 @@ impl AuthenticatedUser {
 impl FirstFactor {
     /// Records the first factor. `place` is the place in audit events; `None` for `/v1`.
     ///
-    /// # Errors When the database cannot be written.
+    /// # Errors
+    /// When the database cannot be written.
     pub async fn record(&self, tx: &mut AuditedTx, place: Option<&str>) -> Result<(), Fault> {
         let AuthenticatedUser { user, right, .. } = &self.authenticated;
         let mut event = Event::new(EventKind::LoginFirstFactor).about(user.id);
@@ -249,7 +251,8 @@ impl FirstFactor {
 /// opens a session. A code is counted and consumed here, even if the sign-in fails later: if its check were rolled
 /// back, it could be guessed without being counted.
 ///
-/// # Errors `challenge_invalid`; errors of the entry, after which the same authentication can continue; too many
+/// # Errors
+/// `challenge_invalid`; errors of the entry, after which the same authentication can continue; too many
 /// attempts; unavailable when hashing or storage cannot keep up.
 pub async fn advance(app: &App, step: Step, info: &RequestInfo) -> Result<Advanced, Failure> {
     let Step { progress, entry, single_use, passkey_challenge } = step;

@@ -13,7 +13,8 @@ const FIELD: &str = "new_password";
 
 /// Hashes a new password, which must differ from the current one, because an administrator may know that.
 ///
-/// # Errors `weak_password`, naming the field; unavailable when hashing cannot keep up.
+/// # Errors
+/// `weak_password`, naming the field; unavailable when hashing cannot keep up.
 pub(super) async fn hash(
     app: &App,
     slots: Vec<Slot>,

@@ -46,7 +46,8 @@ pub struct PasskeyChallenge {
 impl<A: Serialize> PasskeySignIn<A> {
     /// Begins a sign-in, with its challenge for the caller.
     ///
-    /// # Errors `feature_disabled` if passkeys are off; faults of the crypto library.
+    /// # Errors
+    /// `feature_disabled` if passkeys are off; faults of the crypto library.
     pub fn begin(
         app: &App,
         channel: Channel<'_>,

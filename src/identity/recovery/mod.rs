@@ -72,7 +72,8 @@ pub enum RecoveryOutcome {
 /// Begins a recovery: the owner of the address, if there is one, gets a mail. Statements and response are the same
 /// for every address.
 ///
-/// # Errors `feature_disabled` if mail is off; refused when the text is not an address; too many requests;
+/// # Errors
+/// `feature_disabled` if mail is off; refused when the text is not an address; too many requests;
 /// unavailable when too many mails wait.
 pub async fn request(
     app: App,

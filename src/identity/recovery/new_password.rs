@@ -36,7 +36,8 @@ pub(super) fn acceptable(
 
 /// Stores the new password, and consumes the code of a second factor that was compared for it. Opens no session.
 ///
-/// # Errors `weak_password`; `mfa_failed` when another request has consumed the code; [`gone`] when another request was
+/// # Errors
+/// `weak_password`; `mfa_failed` when another request has consumed the code; [`gone`] when another request was
 /// first or the account has changed; unavailable when hashing cannot keep up.
 pub(super) async fn store(
     app: &App,

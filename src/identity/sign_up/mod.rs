@@ -64,7 +64,8 @@ pub(super) struct ProvenAddress {
 
 /// Refuses a sign-up if `SIGNET_REGISTRATION` does not allow this kind.
 ///
-/// # Errors `registration_closed`; `feature_disabled` if another kind is allowed.
+/// # Errors
+/// `registration_closed`; `feature_disabled` if another kind is allowed.
 pub fn require(app: &App, wanted: Registration) -> Result<(), Refusal> {
     let message = match (app.config.registration, wanted) {
         (is, wanted) if is == wanted => return Ok(()),
@@ -108,7 +109,8 @@ pub(super) fn require_domain(
 /// Begins a sign-up: the address gets a mail with a code, or one that says that there is an account. Statements and
 /// response are the same for both.
 ///
-/// # Errors `registration_closed`; `validation_failed`; `domain_not_allowed`; too many requests; unavailable when too
+/// # Errors
+/// `registration_closed`; `validation_failed`; `domain_not_allowed`; too many requests; unavailable when too
 /// many mails wait.
 pub async fn request(
     app: App,

@@ -112,7 +112,8 @@ impl Checked {
 
 /// Handles the request of a client.
 ///
-/// # Errors A refusal, shown to the user, if the client's redirect URI is not valid; faults.
+/// # Errors
+/// A refusal, shown to the user, if the client's redirect URI is not valid; faults.
 pub async fn begin(
     app: App,
     params: Params,
@@ -151,7 +152,8 @@ pub async fn begin(
 
 /// Continues after the sign-in page.
 ///
-/// # Errors As [`begin`]; `forbidden` if the request is of another kind.
+/// # Errors
+/// As [`begin`]; `forbidden` if the request is of another kind.
 pub async fn resume(
     app: App,
     request: PendingRequest,
@@ -164,7 +166,8 @@ pub async fn resume(
 
 /// Handles the user's decision.
 ///
-/// # Errors `forbidden` if the request is of another kind; `conflict` if it was already answered; too many writes.
+/// # Errors
+/// `forbidden` if the request is of another kind; `conflict` if it was already answered; too many writes.
 pub async fn decide(
     app: App,
     request: PendingRequest,

@@ -48,7 +48,8 @@ pub(super) struct Matched {
 ///
 /// Boxed, like [`identify`]: every endpoint that authenticates clients would contain its future.
 ///
-/// # Errors Faults only.
+/// # Errors
+/// Faults only.
 pub(super) fn authenticate<'a>(
     app: &'a App,
     client: &'a Client,
@@ -82,7 +83,8 @@ async fn authenticate_now(
 
 /// The only service client whose rules match the assertion of the `jwt-bearer` grant.
 ///
-/// # Errors `invalid_grant`, with one text for all reasons; `invalid_request` if the request also authenticates a
+/// # Errors
+/// `invalid_grant`, with one text for all reasons; `invalid_request` if the request also authenticates a
 /// client; too many failures from one network.
 pub(super) fn identify<'a>(
     app: &'a App,
@@ -161,7 +163,8 @@ fn candidates(app: &App, workload: &Workload) -> Vec<Arc<Client>> {
 
 /// The first rule of the client that matches.
 ///
-/// # Errors The difference from the last rule that was compared.
+/// # Errors
+/// The difference from the last rule that was compared.
 fn compare(client: &Client, workload: &Workload) -> Result<WorkloadRule, String> {
     let mut said = NO_RULE.to_owned();
     let rules = client.metadata.workloads.iter();
@@ -199,7 +202,8 @@ async fn spend(
 impl Matched {
     /// Writes the audit event of the authentication: one row a minute for each client and workload.
     ///
-    /// # Errors If the database cannot be written.
+    /// # Errors
+    /// If the database cannot be written.
     pub(super) async fn record(
         &self,
         app: &App,

@@ -47,7 +47,8 @@ impl From<TokenFlaw> for Flawed {
 
 /// Verifies `token`.
 ///
-/// # Errors The inner error is the reason of a refusal; the outer one is a fault.
+/// # Errors
+/// The inner error is the reason of a refusal; the outer one is a fault.
 pub(super) async fn verify(
     app: &App,
     token: &str,

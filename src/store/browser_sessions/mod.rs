@@ -105,7 +105,8 @@ impl TryFrom<FoundRow> for Found {
 /// The sign-in of this cookie, its user, and the user's consent for `client_id` at `audience`, in the only
 /// statement that an authorization request needs.
 ///
-/// # Errors When the database cannot be read.
+/// # Errors
+/// When the database cannot be read.
 pub async fn find(
     link: &mut impl Link,
     cookie: &TokenHash,
@@ -165,7 +166,8 @@ pub async fn begin(
 /// Renews a sign-in after another authentication of its user, with a new cookie and time; `false` if it has
 /// ended or the epoch was raised in the meantime.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn renew(
     tx: &mut Tx,
     browser: &BrowserSession,
@@ -238,7 +240,8 @@ pub async fn set_authentication(
 
 /// Moves a sign-in to the user's new epoch after the user changed the password in it, with a new cookie or the same.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn carry_over(
     tx: &mut Tx,
     id: BrowserId,

@@ -108,7 +108,8 @@ impl Link for Reader {
 /// Waits for `work` until `deadline`. A frozen database, or a network that drops packets, never answers: without
 /// a deadline its callers would wait forever.
 ///
-/// # Errors The error of the database; unavailable when it does not answer in time.
+/// # Errors
+/// The error of the database; unavailable when it does not answer in time.
 pub async fn with_deadline<T>(
     deadline: Instant,
     doing: &'static str,
@@ -140,7 +141,8 @@ impl Db {
 
     /// The same with another time limit, for work that has already waited elsewhere.
     ///
-    /// # Errors Unavailable when it takes longer than `patience`.
+    /// # Errors
+    /// Unavailable when it takes longer than `patience`.
     pub async fn begin_within(&self, patience: Duration) -> Result<Tx, Fault> {
         self.begin_until(Instant::now() + patience).await
     }

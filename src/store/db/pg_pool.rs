@@ -111,7 +111,8 @@ impl Pool {
 
     /// A connection that is expected to work.
     ///
-    /// # Errors Unavailable, with the cause, when there is none by `deadline`.
+    /// # Errors
+    /// Unavailable, with the cause, when there is none by `deadline`.
     pub(super) async fn acquire(&self, deadline: Instant) -> Result<Lease, Fault> {
         loop {
             let mut lease = match self.0.take()? {

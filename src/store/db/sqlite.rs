@@ -168,7 +168,8 @@ impl Db {
     /// Rewrites the file without the space of deleted rows. No other process may use it at the same time;
     /// there is no deadline. Does nothing on PostgreSQL.
     ///
-    /// # Errors When another process uses it, or the disk is full.
+    /// # Errors
+    /// When another process uses it, or the disk is full.
     pub async fn compact(&self) -> Result<(), Fault> {
         let Self::Sqlite(db) = self else { return Ok(()) };
         let mut conn = db.write.acquire().await.map_err(failed("compacting"))?;

@@ -119,7 +119,8 @@ impl Tx {
 /// Ends a unit of work: a refusal commits what it recorded (a revocation, a counter), a fault rolls back. So
 /// callers must decide before they write.
 ///
-/// # Errors The error in `outcome`, or the fault of the commit.
+/// # Errors
+/// The error in `outcome`, or the fault of the commit.
 pub async fn commit_unless_failed<T>(tx: Tx, outcome: Result<T, Failure>) -> Result<T, Failure> {
     match outcome {
         Err(Failure::Failed(fault)) => {

@@ -103,7 +103,8 @@ pub async fn end_session(
 /// Ends one branch of a session that has others; `false` if it has none, so that the session must end. No
 /// revocation is written, because tokens of the other branches have the same `sid`.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn end_branch(
     tx: &mut Tx,
     id: SessionId,
@@ -170,7 +171,8 @@ pub async fn end_sessions_of_client(
 /// The sessions of a user that may have valid access tokens, each with the expiry of its last one. Read with
 /// the user's row locked, before the epoch is raised.
 ///
-/// # Errors When the database cannot be read.
+/// # Errors
+/// When the database cannot be read.
 pub async fn with_valid_tokens(
     tx: &mut Tx,
     user: UserId,

@@ -39,7 +39,8 @@ pub const MAX_EXAMINED: i64 = 10_000;
 /// A page of live sessions that match `filter`, newest first. It may have fewer than requested, or none, and still
 /// have a cursor.
 ///
-/// # Errors When the database cannot be read.
+/// # Errors
+/// When the database cannot be read.
 pub async fn page(
     link: &mut impl Link,
     filter: &SessionFilter,

@@ -52,7 +52,8 @@ fn flag<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Er
 
 /// A session and its user as currently stored; of several branches, the one that expires last.
 ///
-/// # Errors When the database cannot be read or the row is invalid.
+/// # Errors
+/// When the database cannot be read or the row is invalid.
 pub async fn with_user(
     link: &mut impl Link,
     id: SessionId,
@@ -80,7 +81,8 @@ pub async fn with_user(
 
 /// The session of a refresh branch, seen through it, and its user.
 ///
-/// # Errors When the database cannot be read or the row is invalid.
+/// # Errors
+/// When the database cannot be read or the row is invalid.
 pub async fn of_branch(
     link: &mut impl Link,
     branch: BranchId,
@@ -236,7 +238,8 @@ pub async fn set_authentication(
 
 /// Replaces the authentication of a live session of `user`, in all its branches; `false` if it is not live.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn raise(
     tx: &mut Tx,
     id: SessionId,
@@ -263,7 +266,8 @@ pub async fn raise(
 /// Moves one session with all its branches to the user's new epoch, so that it stays active when the others
 /// end; `false` if it is not live in the old epoch.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn carry_over(
     tx: &mut Tx,
     id: SessionId,

@@ -99,7 +99,8 @@ pub async fn over_limit(
 
 /// Removes a branch that is replaced by another. Its refresh tokens are unknown from then on, which raises no alarm.
 ///
-/// # Errors When the database cannot be written.
+/// # Errors
+/// When the database cannot be written.
 pub async fn remove_branch(tx: &mut Tx, branch: BranchId) -> Result<(), Fault> {
     execute!(tx, "DELETE FROM sessions WHERE id = $1", branch)?;
     Ok(())

@@ -133,7 +133,8 @@ pub const ROWS: &[Row] = &[
 
 /// The row with this id.
 ///
-/// # Panics When there is none.
+/// # Panics
+/// When there is none.
 pub fn row(id: &str) -> &'static Row {
     ROWS.iter().find(|row| row.id == id).unwrap_or_else(|| panic!("there is no row {id}"))
 }

@@ -99,7 +99,8 @@ fn remark(row: &Row, subject: &Subject, alg: SigningAlg, response: &Response) ->
 
 /// Sends every row to the resource server at `base`, which trusts the issuer of `forge` and its audience.
 ///
-/// # Panics With every row whose response deviates from the list and the known gaps of the subject, and when the
+/// # Panics
+/// With every row whose response deviates from the list and the known gaps of the subject, and when the
 /// address behind `jku` or `x5u` got a connection.
 pub async fn attack(subject: &Subject, base: &str, forge: &Forge<'_>) {
     let mut remarks = Vec::new();

@@ -32,7 +32,8 @@ pub async fn by_query(context: Context, request: HttpRequest) -> Result<HttpResp
 /// For gateways that append path and query of the request to their own address: both come from the client and are
 /// ignored.
 ///
-/// # Errors See `docs/gateways.md`.
+/// # Errors
+/// See `docs/gateways.md`.
 pub async fn by_path(context: Context, request: HttpRequest) -> Result<HttpResponse, Problem> {
     answer(&context, &request, Question::of_path(context.path())).await
 }

@@ -81,7 +81,8 @@ impl Question {
 
     /// Reads `/v1/ext-authz/{api_id}/{scopes}` and the rest, as it was requested.
     ///
-    /// # Errors An error message that names the segment.
+    /// # Errors
+    /// An error message that names the segment.
     pub(super) fn of_path(path: &str) -> Result<Self, String> {
         let mut segments = path.split('/').skip(3);
         let (id, list) = (segments.next().unwrap_or_default(), segments.next().unwrap_or_default());
