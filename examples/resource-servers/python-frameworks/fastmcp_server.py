@@ -142,7 +142,7 @@ def authenticate(authorization, check=lambda header, claims: None):
 # ---- The API.
 
 class RequireToken:
-    """Refuses every request without a good token, before FastMCP sees it.
+    """Refuses every request without a valid token, before FastMCP sees it.
 
     FastMCP's own verifiers take one algorithm, ignore `typ` and a missing `exp`, and answer 500 where keys are missing.
     """
