@@ -1,10 +1,10 @@
-# Two stages: a compiler, then a base with a C library and nothing else, not even a shell.
+# Two stages: the compiler, then a base with a C library only, without a shell.
 # glibc and not a static musl build: the allocator is the system's (docs/decisions/0012), and musl's
-# was not looked at.
+# was not measured.
 FROM rust:1.95-slim-bookworm AS build
 RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
-# What `signet version` says: --build-arg BUILD_COMMIT=$(git rev-parse --short HEAD)
+# The commit in `signet version`: --build-arg BUILD_COMMIT=$(git rev-parse --short HEAD)
 #   --build-arg BUILD_COMMIT_DATE=$(git log -1 --format=%cs)
 ARG BUILD_COMMIT BUILD_COMMIT_DATE
 COPY . .
@@ -20,7 +20,7 @@ ENV SIGNET_DATA_DIR=/data SIGNET_LISTEN=0.0.0.0:8484 SIGNET_LOG_FORMAT=json
 VOLUME /data
 EXPOSE 8484
 USER 65532:65532
-# Without --url: it asks where SIGNET_LISTEN says, with TLS if there is TLS.
+# Without --url it calls the address in SIGNET_LISTEN, with TLS if it is configured.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10s CMD ["/signet", "health"]
 ENTRYPOINT ["/signet"]
 CMD ["serve"]

@@ -1,4 +1,4 @@
-//! What questions to a large audit trail cost.
+//! The time of queries to a large audit trail.
 //!
 //!     cargo bench --bench audit                              one million events on SQLite
 //!     cargo bench --bench audit -- --events 3000000
@@ -32,22 +32,22 @@ use signet::domain::pagination::PageRequest;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, SqlSafeStr as _};
 use uuid::Uuid;
 
-/// The most a page may take.
+/// The time limit of a page.
 const LIMIT: Duration = Duration::from_millis(50);
-/// How often each question is asked.
+/// The number of times that each query is repeated.
 const SAMPLES: usize = 20;
-/// Events written at a time.
+/// The number of events that are written at a time.
 const STEP: u64 = 100_000;
 
 #[derive(Parser)]
 struct Args {
-    /// How many events.
+    /// The number of events.
     #[arg(long, default_value_t = 1_000_000)]
     events: u64,
     /// An empty PostgreSQL database; SQLite otherwise.
     #[arg(long)]
     database_url: Option<String>,
-    /// Fail where a page takes more than 50 ms.
+    /// Fail if a page takes more than 50 ms.
     #[arg(long)]
     check: bool,
     /// Passed by cargo.
@@ -112,7 +112,7 @@ async fn measure(args: &Args) -> usize {
         taken.sort_unstable();
         let (median, slowest) = (taken[SAMPLES / 2], taken[SAMPLES - 1]);
         println!("{name:<22} {median:>10.2?} {slowest:>10.2?}");
-        // The last examines 20,000 rows, which is what it is there to show.
+        // The last query examines the maximum of 20,000 rows on purpose.
         slow += usize::from(median > LIMIT && name != "an absent request");
     }
     slow
@@ -124,7 +124,7 @@ async fn ask(app: &App, filter: &AuditFilter) -> Duration {
     began.elapsed()
 }
 
-/// The ids of version 7 of ten events a second, the last one from just now.
+/// A UUIDv7 for each event, ten a second, the last one from now.
 fn id(event: u64) -> AuditId {
     AuditId::from_uuid(number(BEGIN + event * 100, event))
 }
@@ -140,11 +140,11 @@ fn number(millis: u64, n: u64) -> Uuid {
 /// 2026-01-01.
 const BEGIN: u64 = 1_767_225_600_000;
 
-/// Writes the events, past the server and as the server would have.
+/// Writes the events directly to the database, as the server would.
 async fn seed(args: &Args, path: &std::path::Path) {
     for from in (0..args.events).step_by(STEP as usize) {
         let to = (from + STEP).min(args.events) - 1;
-        // The time in front, version and variant, the number at the end.
+        // The time first, then version and variant, and the number at the end.
         let (hex, numbers, blob) = match args.database_url {
             None => (
                 "unhex(printf('%012x70008000%012x', {millis}, {n}))",

@@ -1,4 +1,4 @@
-//! What a network that was never seen costs while the table of networks is full.
+//! The cost of an unknown network while the table of networks is full.
 //!
 //!     cargo bench --bench micro -- --check
 //!
@@ -14,13 +14,13 @@ use signet::app::limits::{AddressLimiter, Subject};
 use signet::base::SystemClock;
 use signet::domain::rate_limit::RateLimit;
 
-/// So many new networks a second, and the share of a core that they may take.
+/// The rate of new networks, and the share of a core that they may take.
 const NETWORKS: u32 = 12_000;
 const SHARE: f64 = 0.2;
-/// More than the table holds.
+/// More than the capacity of the table.
 const FULL: u64 = 100_000;
 
-/// A table that is full, of networks that have all used something up.
+/// A full table of networks, none of whose buckets is full.
 struct Full {
     limiter: AddressLimiter,
     next: u64,
@@ -36,7 +36,7 @@ impl Full {
     }
 
     fn take(&self, network: u64) {
-        // A /64 in a /48 of its own.
+        // A /64 in its own /48.
         let address = Ipv6Addr::from_bits(u128::from(network) << 80);
         let subject = Subject::new(RateLimit::Login, Some(IpAddr::V6(address)));
         let _ = self.limiter.take(subject);
@@ -56,7 +56,7 @@ pub fn measure(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Whether new networks are cheap enough; says what was found.
+/// Prints the result, and returns whether new networks are cheap enough.
 pub fn check() -> bool {
     let mut full = Full::new();
     let rounds = 500_000;

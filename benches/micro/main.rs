@@ -1,4 +1,4 @@
-//! What the steps of a request cost by themselves.
+//! The cost of each step of a request.
 //!
 //!     cargo bench --bench micro -- --quick
 //!     cargo bench --bench micro -- --quick refresh
@@ -23,7 +23,7 @@ fn main() {
     limits::measure(&mut criterion);
     let measured = signing::measure(&mut criterion);
     criterion.final_summary();
-    // Asked for one pass, a list or a part only, there is nothing to compare.
+    // With a filter, a list or a single pass there is nothing to compare.
     if std::env::args().skip(1).all(|argument| matches!(argument.as_str(), "--quick" | "--bench")) {
         signing::table(&measured);
     }

@@ -1,8 +1,7 @@
-//! What a token costs beyond its bare signature.
+//! The cost of a token beyond its bare signature.
 //!
-//! Owns the promise that signing a whole token stays within 15 % of the signature alone for ES256
-//! and RS256. Machines are noisy, and noise that comes and goes hits whoever runs just then: the
-//! table at the end is made from medians of interleaved rounds.
+//! Owns the limit: signing a whole token takes at most 15 % more than the signature alone, for ES256 and
+//! RS256. Because machines are noisy, the final table uses medians of interleaved rounds.
 
 use std::hint::black_box;
 use std::io::{Write as _, stdout};
@@ -31,14 +30,14 @@ use signet::domain::signing_key::SigningAlg;
 const ISSUER: &str = "https://auth.example.com";
 const AUDIENCE: &str = "https://api.example.com";
 
-/// How long one operation is repeated before the next has its turn: shorter than what a scheduler
-/// gives to others, so that most turns are not interrupted and the median is of those.
+/// How long one operation is repeated before the next one: shorter than a scheduler's time slice, so that
+/// most rounds are not interrupted and the median is one of those.
 const TURN: Duration = Duration::from_micros(300);
 const ROUNDS: usize = 500;
 
 type Operation = Box<dyn Fn()>;
 
-/// What is measured of one algorithm; the bare operation comes first.
+/// The operations that are measured for one algorithm; the bare signature comes first.
 pub struct Measured {
     alg: SigningAlg,
     sign: Vec<(&'static str, Operation)>,
@@ -114,7 +113,7 @@ fn measured(alg: SigningAlg) -> Measured {
     }
 }
 
-/// The signature alone, over bytes that lie ready, with a key that lies ready.
+/// The signature alone, with prepared bytes and a prepared key.
 fn bare_sign(alg: SigningAlg, pkcs8: &[u8], message: Vec<u8>) -> Operation {
     let rsa = |padding: &'static dyn RsaEncoding| -> Operation {
         let pair = RsaKeyPair::from_pkcs8(pkcs8).unwrap();
@@ -176,7 +175,7 @@ fn parsed(alg: SigningAlg, pkcs8: &[u8]) -> ParsedPublicKey {
     ParsedPublicKey::new(algorithm, key).unwrap()
 }
 
-/// The whole token as the library makes it.
+/// A whole token, signed by the library.
 #[expect(clippy::disallowed_methods, reason = "what the ban saves is what is measured here")]
 fn library_sign(alg: SigningAlg, pkcs8: &[u8], kid: String) -> Operation {
     let pem = format!(
@@ -199,7 +198,7 @@ fn library_sign(alg: SigningAlg, pkcs8: &[u8], kid: String) -> Operation {
     })
 }
 
-/// Prints what each operation costs and how it compares with the bare one.
+/// Prints the cost of each operation, compared with the bare one.
 pub fn table(measured: &[Measured]) {
     let mut out = stdout().lock();
     writeln!(out, "\nmedians of {ROUNDS} interleaved rounds, and ratios to the bare operation\n")
@@ -238,9 +237,9 @@ fn medians(operations: &[(&str, Operation)]) -> Vec<f64> {
     samples.into_iter().map(median).collect()
 }
 
-/// How often the operation fits into its turn.
+/// How many repetitions of the operation fit into a round.
 fn repeats(operation: &Operation) -> u32 {
-    // The fastest of a few: the first is cold, and any may be interrupted.
+    // The fastest of ten: the first is cold, and any may be interrupted.
     let once = (0..10).map(|_| {
         let start = Instant::now();
         operation();

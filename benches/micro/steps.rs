@@ -1,4 +1,4 @@
-//! Reading what comes in and deciding what becomes of it, without a database.
+//! Parsing requests and making decisions, without a database.
 
 use std::hint::black_box;
 

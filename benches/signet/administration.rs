@@ -1,8 +1,8 @@
-//! What administrators wait for on a server with many users: searches, pages of the console, the end of all sessions,
+//! The times of administration on a server with many users: searches, pages of the console, the end of all sessions,
 //! and the demo with a configuration file.
 //!
-//! Owns the limits. Each question is asked 20 times over one connection; the limit holds for the median, because one
-//! slow answer may be the machine's.
+//! Owns the limits. Each request is repeated 20 times over one connection; the limit is for the median, because one
+//! slow response may be caused by the machine.
 
 use std::fs::File;
 use std::path::Path;
@@ -21,23 +21,23 @@ use crate::run::flow;
 use crate::seed::Size;
 use crate::world::{self, Http, text};
 
-/// The most that a page of a search may take.
+/// The time limit of a page of a search.
 const SEARCH: Duration = Duration::from_millis(50);
-/// The most that a page of the console may take.
+/// The time limit of a page of the console.
 const PAGE: Duration = Duration::from_millis(150);
-/// The most that the end of all sessions may take.
+/// The time limit of the end of all sessions.
 const END: Duration = Duration::from_secs(1);
-/// The most that the demo with a configuration file may take until it serves.
+/// The time limit for the start of the demo with a configuration file.
 const DEMO: Duration = Duration::from_secs(2);
-/// The most MiB by which memory may grow while everything is asked again.
+/// The memory, in MiB, by which the server may grow while all requests are repeated.
 const GROWTH: f64 = 8.0;
-/// How often each question is asked.
+/// The number of times that each request is repeated.
 const SAMPLES: usize = 20;
-/// Pages of a list that are read one after the other.
+/// The number of pages of a list that are read one after the other.
 const WALKED: usize = 200;
 
-/// Searches over `/v1/admin/users`, and what they are about. Families have 1 of 20 users, given names 1 of 10; no
-/// user has a given name and a family name that are not alike in their last digit.
+/// Searches over `/v1/admin/users`, with a description. A family name belongs to 1 of 20 users, a given name to 1
+/// of 10; if the last digits of a given name and a family name differ, no user has both.
 const SEARCHES: [(&str, &str); 15] = [
     ("the first page", ""),
     ("a login", "login=person7"),
@@ -56,7 +56,7 @@ const SEARCHES: [(&str, &str); 15] = [
     ("disabled, with two words of no user", "disabled=true&q=given3+family14"),
 ];
 
-/// Measures everything; an error where `--check` was asked for and something takes too long.
+/// Measures everything. With `--check`, fails if a limit is exceeded.
 pub fn measure(args: &Args) -> Done {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let dir = tempfile::tempdir()?;
@@ -74,7 +74,7 @@ pub fn measure(args: &Args) -> Done {
     }
 }
 
-/// What answers are compared with, and how many of them were over their limit.
+/// The state of the measurement, and the number of exceeded limits.
 struct Desk<'a> {
     http: Http,
     root: String,
@@ -107,7 +107,7 @@ async fn at(site: &Site, users: u64) -> Done<usize> {
     desk.pages(&pages).await?;
     desk.memory(at_rest, first)?;
     desk.end_everything().await?;
-    // Signed in again: the sessions in the lists have ended, but are still stored.
+    // A new sign-in: the sessions in the lists have ended, but are still stored.
     desk.root = administrator(&desk.http).await?;
     desk.cookies = desk.sign_in().await?;
     say("after that:")?;
@@ -236,7 +236,7 @@ impl Desk<'_> {
         Ok(say(&format!("{name:<44} {median:>10} {slowest:>10} {size:>8.1}{mark}"))?)
     }
 
-    /// Reads page after page of a list.
+    /// Reads a list page by page.
     async fn walk(&mut self, path: &str) -> Done {
         let (mut after, mut taken) = (String::new(), Vec::with_capacity(WALKED));
         for _ in 0..WALKED {
@@ -263,7 +263,7 @@ impl Desk<'_> {
         ))?)
     }
 
-    /// Ends every session; the token that asked for it counts as one of them.
+    /// Ends every session, including that of the token of the request.
     async fn end_everything(&mut self) -> Done {
         let began = Instant::now();
         let body = json!({"all": true});
@@ -277,7 +277,7 @@ impl Desk<'_> {
     }
 }
 
-/// An API, an application in the browser, a service and an administrator.
+/// An API, a browser application, a service and an administrator.
 const FILE: &str = r#"
 [source]
 name = "ci"
@@ -300,7 +300,7 @@ role = "admin"
 password = { env = "ADA_PASSWORD" }
 "#;
 
-/// Starts the demo with a configuration file; how many limits it passes.
+/// Starts the demo with a configuration file; returns the number of exceeded limits.
 fn demo(dir: &Path) -> Done<usize> {
     std::fs::write(dir.join("signet.toml"), FILE)?;
     let mut times = Vec::new();
@@ -318,7 +318,7 @@ fn demo(dir: &Path) -> Done<usize> {
             .stdout(Stdio::null())
             .stderr(File::create(&log)?)
             .spawn()?;
-        // Ended when it is dropped.
+        // Dropping it ends the process.
         let mut process = Process::of(child, "127.0.0.1:0")?;
         loop {
             let said = std::fs::read_to_string(&log)?;

@@ -1,4 +1,4 @@
-//! What can be chosen.
+//! The options of the benchmark.
 
 use std::path::PathBuf;
 
@@ -7,46 +7,46 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(about = "Measures Signet beside what the machine can do")]
 pub struct Args {
-    /// Shorter turns: a look, not a measurement.
+    /// Shorter rounds: faster, but less precise
     #[arg(long)]
     pub quick: bool,
-    /// A million users and ten million sessions as well.
+    /// Also with a million users and ten million sessions
     #[arg(long)]
     pub scale: bool,
-    /// How many sessions that are, in place of ten million; a tenth as many users.
+    /// The number of sessions for --scale; a tenth as many users
     #[arg(long, default_value_t = 10_000_000)]
     pub sessions: u64,
-    /// Other providers beside it: oidc-provider, which npm installs.
+    /// Also other providers: oidc-provider, which npm installs
     #[arg(long)]
     pub peers: bool,
-    /// Only works whose name contains this.
+    /// Only measurements whose name contains this text
     #[arg(long)]
     pub only: Option<String>,
-    /// Writes the results there as JSON.
+    /// Write the results to this file as JSON
     #[arg(long)]
     pub json: Option<PathBuf>,
-    /// Draws the results there as SVG.
+    /// Draw the results to this file as SVG
     #[arg(long)]
     pub svg: Option<PathBuf>,
-    /// A PostgreSQL database to use in place of SQLite; it is filled, so name an empty one.
+    /// A PostgreSQL database to use in place of SQLite; it is filled, so it must be empty
     #[arg(long)]
     pub database_url: Option<String>,
-    /// One, two and four processes over that database, in place of everything else.
+    /// Only one, two and four processes over that database
     #[arg(long, requires = "database_url")]
     pub processes: bool,
-    /// What administrators do on a server with many users, in place of everything else.
+    /// Only administration on a server with many users
     #[arg(long, conflicts_with_all = ["scale", "peers", "processes"])]
     pub administration: bool,
-    /// How many users and sessions that server has.
+    /// The number of users and sessions for --administration
     #[arg(long, default_value_t = 1_000_000, requires = "administration")]
     pub users: u64,
-    /// Fail where an administrator waits for longer than promised.
+    /// Fail if a limit of --administration is exceeded
     #[arg(long, requires = "administration")]
     pub check: bool,
-    /// A setting of the server in place of its default, such as SIGNET_LOG=warn.
+    /// A setting of the server, such as SIGNET_LOG=warn
     #[arg(long, value_name = "NAME=VALUE")]
     pub set: Vec<String>,
-    /// What cargo adds.
+    /// Passed by cargo
     #[arg(long, hide = true)]
     pub bench: bool,
 }

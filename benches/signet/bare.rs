@@ -1,4 +1,4 @@
-//! What the crypto costs that cannot be avoided, without a server around it.
+//! The unavoidable cost of the cryptography, without a server.
 
 use std::time::{Duration, Instant};
 
@@ -6,15 +6,14 @@ use argon2::{Algorithm, Argon2, Block, Params, Version};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 
-/// Signatures of ES256 a second on one core.
+/// ES256 signatures per second on one core.
 pub fn es256(time: Duration) -> f64 {
     let Ok(key) = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING) else { return 0.0 };
     let (random, message) = (SystemRandom::new(), [7; 466]);
     repeat(time, || std::hint::black_box(key.sign(&random, &message)).is_ok())
 }
 
-/// Argon2id hashes of the default cost a second, on all cores, each with memory of its own that is
-/// there already.
+/// Argon2id hashes of the default cost per second, on all cores, each with preallocated memory.
 pub fn argon2(time: Duration) -> f64 {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let threads: Vec<_> = (0..cores).map(|_| std::thread::spawn(move || hashes(time))).collect();
@@ -28,7 +27,7 @@ fn hashes(time: Duration) -> f64 {
     let mut output = [0; 32];
     let mut hash =
         || argon2.hash_password_into_with_memory(b"a password", &[7; 16], &mut output, &mut memory);
-    // Touched once.
+    // Touches the memory once.
     let _ = hash();
     repeat(time, || hash().is_ok())
 }

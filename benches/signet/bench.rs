@@ -1,4 +1,4 @@
-//! What every measurement does: drive, compare with the ceiling, keep the row.
+//! The common steps of every measurement: drive, compare with the ceiling, store the row.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -10,22 +10,22 @@ use crate::report::{self, Row};
 
 pub type Done<T = ()> = Result<T, Box<dyn Error>>;
 
-/// The sessions that are drawn from at every size: what is in use within an hour.
+/// The number of sessions that are used at every size: those of an hour.
 pub const LIVE: u64 = 64_000;
 
-/// What is measured with, and what came of it.
+/// The context of the measurements, and their results.
 pub struct Bench<'a> {
     pub args: &'a Args,
     pub plan: Plan,
     pub ceilings: HashMap<(&'static str, usize), f64>,
     pub argon2: f64,
     pub rows: Vec<Row>,
-    /// For what is not measured.
+    /// The runtime for requests that are not measured.
     pub runtime: tokio::runtime::Runtime,
 }
 
 impl Bench<'_> {
-    /// Whether it was asked for.
+    /// Whether a measurement was selected.
     pub fn wanted(&self, work: &str) -> bool {
         self.args.only.as_ref().is_none_or(|only| work.contains(only.as_str()))
     }
@@ -35,7 +35,7 @@ impl Bench<'_> {
         Ok(drive(&[server.target()], self.plan, talks)?)
     }
 
-    /// Measures one work; the rate.
+    /// Runs one measurement and returns its rate.
     pub fn measure(
         &mut self,
         servers: &[Target],
@@ -57,7 +57,7 @@ impl Bench<'_> {
         Ok(rate)
     }
 
-    /// Prints a row and keeps it.
+    /// Prints a row and stores it.
     pub fn keep(
         &mut self,
         work: String,

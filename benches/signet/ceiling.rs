@@ -1,14 +1,14 @@
-//! What actix-web can do at all: constants, and nothing else.
+//! The maximum rate of actix-web: an endpoint that returns a constant.
 
 use std::io::{self, Write as _};
 
 use actix_web::web::{self, Bytes};
 use actix_web::{App, HttpResponse, HttpServer};
 
-/// As large as a set of two keys.
+/// As large as a JWKS with two keys.
 const DOCUMENT: &str = include_str!("ceiling.json");
 
-/// Serves until it is ended; says its port on stdout. Two workers, as the server has on two cores.
+/// Serves until it is ended; prints its port to stdout. Two workers, like the server on two cores.
 pub fn serve() -> io::Result<()> {
     actix_web::rt::System::new().block_on(async {
         let server = HttpServer::new(|| {

@@ -1,14 +1,14 @@
-//! What processes cost, as Linux counts it.
+//! The resources of processes, as reported by Linux.
 
 use std::fs;
 
-/// CPU time of all threads of a process that are alive, in seconds, to the nanosecond.
+/// The CPU time of all live threads of a process, in seconds, with nanosecond precision.
 pub fn of_process(pid: u32) -> f64 {
     let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return 0.0 };
     threads.flatten().map(|thread| spent(&format!("{}/schedstat", thread.path().display()))).sum()
 }
 
-/// CPU time of this thread, in seconds.
+/// The CPU time of this thread, in seconds.
 pub fn of_this_thread() -> f64 {
     spent("/proc/thread-self/schedstat")
 }
@@ -19,7 +19,7 @@ fn spent(path: &str) -> f64 {
     nanos.unwrap_or_default() / 1e9
 }
 
-/// Memory a process has in RAM, in MiB.
+/// The resident memory of a process, in MiB.
 pub fn resident(pid: u32) -> f64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -27,7 +27,7 @@ pub fn resident(pid: u32) -> f64 {
     kib.unwrap_or_default() / 1024.0
 }
 
-/// What the machine is: model of its processor, how many cores this process may use, kernel.
+/// The machine: model of its processor, number of cores that this process may use, kernel.
 pub fn machine() -> String {
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));

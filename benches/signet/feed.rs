@@ -1,4 +1,4 @@
-//! What it costs when services poll the revocation feed: `cargo bench --bench signet -- --only feed`.
+//! The cost of services that poll the revocation feed: `cargo bench --bench signet -- --only feed`.
 
 use std::time::Duration;
 
@@ -12,10 +12,11 @@ use crate::work::{Fetch, FetchCompressed, Paced};
 use crate::world::{Http, World};
 
 const FEED: &str = "/.well-known/revocations";
-/// How many sessions end before the second half.
+/// The number of sessions that end before the second half.
 const ENDED: u64 = 1_000;
 
-/// The feed when nothing has ended and when a thousand sessions have, as fast as it goes and as 1,000 services poll it.
+/// Measures the feed when nothing has ended and when a thousand sessions have, at the maximum rate and at that of 1,000
+/// services.
 pub fn measure(bench: &mut Bench<'_>, server: &Process, world: &World) -> Done {
     if !bench.wanted("feed") {
         return Ok(());
@@ -25,7 +26,7 @@ pub fn measure(bench: &mut Bench<'_>, server: &Process, world: &World) -> Done {
     bench.runtime.block_on(async {
         for number in 0..ENDED {
             let token = world.seeded.api_token(number);
-            // Only a session whose tokens may still be valid gets an entry.
+            // Only a session with possibly valid tokens gets an entry.
             let body = json!({"refresh_token": token});
             let fresh = http.json(reqwest::Method::POST, "/v1/refresh", None, &body).await?;
             let body = json!({"refresh_token": fresh["refresh_token"]});
@@ -43,7 +44,7 @@ fn run(bench: &mut Bench<'_>, server: &Process, work: &str) -> Done {
     }
     let talks = times(64, || Box::new(FetchCompressed(FEED)) as _);
     bench.measure(&[server.target()], &format!("{work}, gzip"), talks, Some("GET"))?;
-    // As often as 1,000 services that poll every 10 seconds; each of these does it for ten of them.
+    // The rate of 1,000 services that poll every 10 seconds; each connection stands for ten of them.
     let every = Duration::from_secs(1);
     let talk = || Box::new(Paced { talk: FetchCompressed(FEED), every }) as Box<dyn Talk>;
     bench.measure(&[server.target()], &format!("{work}, 100 polls/s"), times(100, talk), None)?;

@@ -1,8 +1,8 @@
-//! The load driver: as many connections as asked, each with one request under way.
+//! The load driver: a number of connections, each with one request in flight.
 //!
-//! Owns HTTP/1.1 as far as a benchmark needs it: keep-alive, one answer with a length for each
-//! request. One thread and no allocation for each request, so that the server is what is measured;
-//! what it costs all the same is in the result.
+//! Owns the part of HTTP/1.1 that a benchmark needs: keep-alive, and one response with a length for each
+//! request. One thread and no allocation per request, so that the server is measured; the CPU time of the
+//! driver is part of the result.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -16,39 +16,39 @@ use tokio::task::LocalSet;
 
 use crate::cpu;
 
-/// What one connection says and what it makes of the answers.
+/// The requests of one connection, and the handling of its responses.
 pub trait Talk {
-    /// Writes the next request, whole. False when there is nothing more to say.
+    /// Writes the next complete request; `false` if there are no more.
     fn ask(&mut self, request: &mut Vec<u8>) -> bool;
-    /// Takes the answer. False when it is not the one that was expected.
+    /// Handles the response; `false` if it is not the expected one.
     fn hear(&mut self, status: u16, head: &str, body: &[u8]) -> bool;
-    /// The time from one request to the next; none for as fast as answers come.
+    /// The time from one request to the next; `None` for the maximum rate.
     fn every(&self) -> Option<Duration> {
         None
     }
 }
 
-/// How long and how hard.
+/// The duration of a measurement.
 #[derive(Clone, Copy)]
 pub struct Plan {
-    /// Before anything is counted.
+    /// The time before the measurement, which is not counted.
     pub warm: Duration,
-    /// What is counted.
+    /// The time that is counted.
     pub measure: Duration,
 }
 
-/// What came of it.
+/// The result of a measurement.
 #[derive(Default, Clone)]
 pub struct Measured {
-    /// Answers within the time that counts.
+    /// The number of responses within the measured time.
     pub answers: usize,
-    /// How many of them were not as expected.
+    /// The number of unexpected responses among them.
     pub wrong: usize,
-    /// How many said 503.
+    /// The number of responses with status 503.
     pub turned_away: usize,
-    /// The time that counts, in seconds.
+    /// The measured time, in seconds.
     pub seconds: f64,
-    /// The first answer that was not as expected.
+    /// The first unexpected response.
     pub first_wrong: Option<String>,
     /// Latencies in microseconds, sorted.
     pub latencies: Vec<u32>,
@@ -59,18 +59,18 @@ pub struct Measured {
 }
 
 impl Measured {
-    /// Good answers a second.
+    /// Expected responses per second.
     pub fn rate(&self) -> f64 {
         let good = self.answers - self.wrong - self.turned_away;
         good as f64 / self.seconds.max(1e-9)
     }
 
-    /// CPU time of the server for each answer, in microseconds.
+    /// The CPU time of the server per response, in microseconds.
     pub fn server_micros(&self) -> f64 {
         self.server_cpu * 1e6 / self.answers.max(1) as f64
     }
 
-    /// The latency below which `share` of the answers came, in milliseconds.
+    /// The latency of this quantile, in milliseconds.
     pub fn quantile(&self, share: f64) -> f64 {
         let last = self.latencies.len().saturating_sub(1);
         let at = (self.latencies.len() as f64 * share) as usize;
@@ -84,7 +84,7 @@ struct Shared {
     sum: RefCell<Measured>,
 }
 
-/// A server: where it listens, and its process.
+/// A server: its address and its process.
 #[derive(Clone, Copy)]
 pub struct Target {
     /// Its address.
@@ -93,10 +93,10 @@ pub struct Target {
     pub pid: u32,
 }
 
-/// Drives the servers with one connection for each of `talks`, dealt out in turn, and watches them.
+/// Drives the servers with one connection for each of `talks`, distributed in turn, and measures them.
 ///
 /// # Errors
-/// When a connection cannot be made or breaks.
+/// If a connection cannot be opened or breaks.
 pub fn drive(servers: &[Target], plan: Plan, talks: Vec<Box<dyn Talk>>) -> io::Result<Measured> {
     let cpu_of_servers = || servers.iter().map(|server| cpu::of_process(server.pid)).sum::<f64>();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -117,7 +117,7 @@ pub fn drive(servers: &[Target], plan: Plan, talks: Vec<Box<dyn Talk>>) -> io::R
         let (server_before, driver_before) = (cpu_of_servers(), cpu::of_this_thread());
         let started = Instant::now();
         shared.counting.set(true);
-        // A work that has an end is over before its time.
+        // A measurement with a fixed number of requests may end early.
         while started.elapsed() < plan.measure && connections.iter().any(|c| !c.is_finished()) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -143,7 +143,7 @@ async fn converse(
 ) -> io::Result<()> {
     let (mut request, mut buffer) = (Vec::with_capacity(4096), vec![0; 64 * 1024]);
     let mut beat = talk.every().map(|every| {
-        // Not all in step.
+        // Staggered, so that the connections do not send in step.
         let first =
             every.mul_f64(f64::from(stream.local_addr().map_or(0, |a| a.port()) % 97) / 97.0);
         let mut beat = tokio::time::interval_at(tokio::time::Instant::now() + first, every);
@@ -179,7 +179,7 @@ async fn converse(
             }
         }
         if answer.status == 503 && beat.is_none() {
-            // What a client is asked to do; at once would be an attack.
+            // Clients are told to wait before a retry; an immediate one would be an attack.
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -192,7 +192,7 @@ struct Answer {
     end: usize,
 }
 
-/// Reads one answer into `buffer`.
+/// Reads one response into `buffer`.
 async fn answer(stream: &mut TcpStream, buffer: &mut [u8]) -> io::Result<Answer> {
     let odd = |what| io::Error::new(io::ErrorKind::InvalidData, what);
     let mut filled = 0;

@@ -1,7 +1,7 @@
-//! Another provider, driven by the same driver on the same machine.
+//! Another provider, measured with the same driver on the same machine.
 //!
-//! Owns installing and starting it. It is configured for the same work: ES256, tokens in JWT form, one
-//! client with a secret. Its store is memory, which makes it faster than it would be.
+//! Owns installing and starting it. It is configured for the same work: ES256, tokens in JWT form, one client
+//! with a secret. It stores its data in memory, which makes it faster than it would be in production.
 
 use std::error::Error;
 use std::io::{self, BufRead as _, BufReader};
@@ -13,10 +13,10 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::process::Process;
 
-/// What the client of `benches/peers/oidc-provider` says about itself.
+/// The credentials of the client of `benches/peers/oidc-provider`.
 const CLIENT: &str = "bench:a-secret-for-measuring-that-is-long-enough";
 
-/// The header with which that client authenticates.
+/// The `Authorization` header of that client.
 pub fn basic() -> String {
     format!("authorization: Basic {}\r\n", STANDARD.encode(CLIENT))
 }
@@ -24,7 +24,7 @@ pub fn basic() -> String {
 /// oidc-provider for Node.js.
 ///
 /// # Errors
-/// When Node.js or npm is not there, or the package cannot be installed.
+/// If Node.js or npm is missing, or the package cannot be installed.
 pub fn oidc_provider() -> Result<Process, Box<dyn Error>> {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peers/oidc-provider");
     if !dir.join("node_modules").exists() {

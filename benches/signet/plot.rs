@@ -1,4 +1,4 @@
-//! The results as a picture: bars of each work's share of its ceiling.
+//! The results as a chart: for each measurement a bar with its share of the ceiling.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ const LEFT: usize = 300;
 const WIDTH: usize = 420;
 const LINE: usize = 26;
 
-/// The number of connections a work is shown with where it was measured with several.
+/// The number of connections that is shown if several were measured.
 const USUAL: usize = 64;
 
 fn is_usual(row: &Row, rows: &[Row]) -> bool {
@@ -16,7 +16,7 @@ fn is_usual(row: &Row, rows: &[Row]) -> bool {
     row.connections == USUAL || others().all(|other| other.connections != USUAL)
 }
 
-/// An SVG that reads on light and dark.
+/// An SVG that is readable on light and dark backgrounds.
 pub fn svg(rows: &[Row]) -> String {
     let shown: Vec<&Row> =
         rows.iter().filter(|row| row.beside.is_some() && is_usual(row, rows)).collect();
@@ -33,7 +33,7 @@ pub fn svg(rows: &[Row]) -> String {
         let ratio = row.measured.rate() / rate.max(1e-9);
         let (y, bar) = (index * LINE + 20, (ratio.min(1.1) * WIDTH as f64 / 1.1) as usize);
         let fill = if row.work.starts_with("oidc-provider") { "#9ca3af" } else { "#3b82f6" };
-        // Writing into a string does not fail.
+        // Writing to a `String` cannot fail.
         let _ = write!(
             svg,
             "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{} ({})</text>\

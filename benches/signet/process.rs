@@ -1,4 +1,4 @@
-//! The processes that are measured: the release binary on a directory of its own, and the ceiling.
+//! The measured processes: the release binary with its own directory, and the ceiling.
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader};
@@ -13,22 +13,22 @@ use crate::load::Target;
 
 /// The first administrator.
 pub const ADMIN: &str = "bench-admin";
-/// Everybody's password.
+/// The password of all users.
 pub const PASSWORD: &str = "a password for measuring 7Rk";
 
-/// A process that is ended when this is dropped.
+/// A process; dropping it ends the process.
 pub struct Process {
     child: Child,
-    /// Where it serves.
+    /// The address at which it serves.
     pub address: SocketAddr,
-    /// How long it took until it said so.
+    /// The time from the start until it reported its address.
     pub start: Duration,
 }
 
 impl Process {
-    /// One that was started elsewhere and says that it serves at `address`.
+    /// A process that was started elsewhere and reports that it serves at `address`.
     pub fn of(child: Child, address: &str) -> Result<Self, Box<dyn std::error::Error>> {
-        // Made first: it ends the process when the address cannot be read.
+        // Created first, because it ends the process if the address cannot be read.
         let mut process =
             Self { child, address: ([127, 0, 0, 1], 0).into(), start: Duration::ZERO };
         process.address = address.parse()?;
@@ -45,12 +45,12 @@ impl Process {
         Ok(self.child.try_wait()?.is_some())
     }
 
-    /// As the driver knows it.
+    /// The process as a target of the driver.
     pub fn target(&self) -> Target {
         Target { address: self.address, pid: self.pid() }
     }
 
-    /// Asks it to end, and waits until it has: the database is closed as on any other day.
+    /// Stops it and waits for its end, so that the database is closed properly.
     pub fn stop(mut self) -> io::Result<()> {
         if let Some(pid) = rustix::process::Pid::from_raw(self.child.id().cast_signed()) {
             rustix::process::kill_process(pid, rustix::process::Signal::TERM)?;
@@ -61,35 +61,35 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended already.
+        // It may already have ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Where and with which settings servers are started.
+/// The directory and the settings of servers.
 #[derive(Clone)]
 pub struct Site {
     /// Its directory: data, log.
     pub dir: PathBuf,
-    /// The settings beside the usual ones.
+    /// The additional settings.
     pub settings: Vec<(String, String)>,
 }
 
 impl Site {
-    /// In `dir`, with nothing special.
+    /// A site in `dir`, with the usual settings.
     pub fn new(dir: &Path) -> Self {
         Self { dir: dir.to_owned(), settings: Vec::new() }
     }
 
-    /// The same with one setting more.
+    /// The same with one more setting.
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.settings.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// Every setting there is: the defaults but for the port, the limits on attempts, which one
-    /// address would run into, and the first administrator.
+    /// All settings: the defaults, except for the port, the limits on attempts, which one address would
+    /// reach, and the first administrator.
     pub fn all(&self) -> Vec<(String, String)> {
         let data = self.dir.join("data").display().to_string();
         let mut all: Vec<(String, String)> = [
@@ -106,7 +106,7 @@ impl Site {
         all
     }
 
-    /// Starts a server and waits until it says where it listens.
+    /// Starts a server and waits until it reports its address.
     pub fn start(&self) -> io::Result<Process> {
         let log = self.dir.join("log");
         let begun = Instant::now();
@@ -130,7 +130,7 @@ impl Site {
         }
     }
 
-    /// The size of the database with its log, in bytes; none where it is a server's.
+    /// The size of the database with its log, in bytes; `None` on PostgreSQL.
     pub fn database_size(&self) -> Option<u64> {
         let size =
             |name: &str| std::fs::metadata(self.dir.join("data").join(name)).map(|m| m.len());
@@ -145,7 +145,7 @@ fn listening(line: &str) -> Option<SocketAddr> {
     url.strip_prefix("http://")?.parse().ok()
 }
 
-/// Starts this program once more as the ceiling.
+/// Starts this program again as the ceiling.
 pub fn ceiling() -> io::Result<Process> {
     let begun = Instant::now();
     let mut child =

@@ -1,4 +1,4 @@
-//! Several processes over one PostgreSQL.
+//! Several processes over one PostgreSQL database.
 
 use std::path::Path;
 
@@ -12,14 +12,13 @@ use crate::seed::Size;
 use crate::work::{Form, Refresh};
 use crate::world;
 
-/// How many processes, one after the other.
+/// The numbers of processes that are measured.
 const PROCESSES: [usize; 3] = [1, 2, 4];
 const CONNECTIONS: usize = 64;
 
-/// Drives one, two and four processes; connections are dealt out among them in turn, as a balancer
-/// would.
+/// Drives one, two and four processes; connections are distributed in turn, like by a load balancer.
 pub fn measure(bench: &mut Bench<'_>, dir: &Path, url: &str) -> Done {
-    // One key and one name for all of them.
+    // They share one key and one issuer.
     let key = URL_SAFE_NO_PAD.encode([7; 32]);
     let site = |number: usize| -> Done<Site> {
         let dir = dir.join(number.to_string());

@@ -1,4 +1,4 @@
-//! The table, and the same as JSON.
+//! The table of results, also as JSON.
 
 use std::io::{self, Write as _, stdout};
 
@@ -6,15 +6,15 @@ use serde_json::{Value, json};
 
 use crate::load::Measured;
 
-/// One line of the table.
+/// One row of the table.
 pub struct Row {
-    /// What was done.
+    /// The name of the measurement.
     pub work: String,
-    /// By how many connections.
+    /// The number of connections.
     pub connections: usize,
-    /// What came of it.
+    /// The result.
     pub measured: Measured,
-    /// The rate it is compared with, and what that is.
+    /// The rate it is compared with, and its name.
     pub beside: Option<(f64, &'static str)>,
 }
 
@@ -23,7 +23,7 @@ impl Row {
         self.beside.map(|(rate, _)| self.measured.rate() / rate.max(1e-9))
     }
 
-    /// For programs.
+    /// The row as JSON.
     pub fn json(&self) -> Value {
         let m = &self.measured;
         json!({
@@ -44,7 +44,7 @@ impl Row {
     }
 }
 
-/// Writes a line at once: a benchmark takes minutes, and people watch.
+/// Writes a line immediately, to show progress.
 pub fn say(line: &str) -> io::Result<()> {
     let mut out = stdout();
     writeln!(out, "{line}")?;
@@ -59,7 +59,7 @@ pub fn head() -> io::Result<()> {
     ))
 }
 
-/// One line of it.
+/// One row of the table.
 pub fn row(row: &Row) -> io::Result<()> {
     let m = &row.measured;
     let (ratio, of) = match (row.ratio(), row.beside) {

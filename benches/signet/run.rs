@@ -1,4 +1,4 @@
-//! The order of things.
+//! The order of the measurements.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -21,7 +21,7 @@ use crate::work::{
 use crate::world::{self, Http, VERIFIER, World};
 use crate::{administration, bare, cpu, feed, peers, plot, replicas};
 
-/// Measures everything that was asked for.
+/// Runs all selected measurements.
 pub fn run(args: &Args) -> Done {
     if args.administration {
         return administration::measure(args);
@@ -137,7 +137,7 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// Everything at one size of the database. What comes back are facts beside the table.
+    /// Measures one size of the database. Returns facts that are not part of the table.
     fn at_size(&mut self, dir: &Path, size: Size, label: &str) -> Done<Vec<String>> {
         let mut site = Site::new(dir);
         if let Some(url) = &self.args.database_url {
@@ -229,12 +229,12 @@ impl Bench<'_> {
             self.measure(&[server.target()], &format!("refresh{label}"), talks, Some("POST"))?;
         }
         if !label.is_empty() {
-            // A session comes up once in a while, so that hardly a page is asked for twice.
+            // Sessions are used at random, so that a page of the file is rarely read twice.
             let mut dice = Dice::new(total);
             let mut drawn: Vec<u64> = (0..400_000).map(|_| dice.below(recent)).collect();
             drawn.sort_unstable();
             drawn.dedup();
-            // Neighbours in time are no neighbours in the file.
+            // Neighbours in time must not be neighbours in the file.
             for at in (1..drawn.len()).rev() {
                 drawn.swap(at, dice.below(at as u64 + 1) as usize);
             }
@@ -249,7 +249,7 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// Access tokens of people, for the API.
+    /// Access tokens of users for the API.
     fn api_tokens(&self, server: &Process, world: &World) -> Done<Vec<String>> {
         let http = Http::to(server);
         self.runtime.block_on(async {
@@ -285,7 +285,7 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// The questions of a gateway: valid tokens of a thousand sessions, and what is no token.
+    /// Decision requests of a gateway: valid tokens of a thousand sessions, and invalid ones.
     fn forward_auth(&mut self, server: &Process, world: &World) -> Done {
         let path = "/v1/forward-auth?audience=https://api.example.com&scope=read";
         if !["forward-auth", "forward-auth, garbage"].iter().any(|work| self.wanted(work)) {
@@ -309,7 +309,7 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// The way of a browser that is logged in: codes, their redemption, userinfo.
+    /// The requests of a signed-in browser: codes, their redemption, userinfo.
     fn codes(&mut self, server: &Process, world: &World) -> Done {
         if !["authorize", "code exchange", "userinfo"].iter().any(|work| self.wanted(work)) {
             return Ok(());
@@ -366,7 +366,7 @@ impl Bench<'_> {
         self.keep(work, 16, measured, Some((self.argon2, "bare argon2")))
     }
 
-    /// Refreshes and fetches at a steady pace, at rest and while 500 log-ins a second are tried.
+    /// Refreshes and fetches at a steady rate, without load and during 500 log-in attempts a second.
     fn under_attack(&mut self, server: &Process, world: &World) -> Done {
         if !self.wanted("refresh beside log-ins") {
             return Ok(());
@@ -418,7 +418,7 @@ impl Bench<'_> {
         let users = world.seeded.size().users;
         let longer = Plan { warm: plan.warm, measure: plan.measure + Duration::from_millis(500) };
         let attack = std::thread::spawn(move || {
-            // As many connections as it takes when each of them waits as long as the server lets it.
+            // Enough connections that each waits as long as the server allows.
             let every = Duration::from_millis(2400);
             let talk = |seed| {
                 let talk = Login { users, dice: Dice::new(seed) };
@@ -443,13 +443,13 @@ pub fn times(count: usize, mut talk: impl FnMut() -> Box<dyn Talk>) -> Vec<Box<d
     (0..count).map(|_| talk()).collect()
 }
 
-/// The hidden field that carries a page's request on.
+/// The hidden field with the pending request of a page.
 pub fn flow(page: &str) -> Done<String> {
     let rest = page.split_once("name=\"flow\" value=\"").ok_or("no form on the page")?.1;
     Ok(rest.split_once('"').ok_or("no form on the page")?.0.to_owned())
 }
 
-/// Logs in at the pages and allows the client; the cookies of the browser.
+/// Signs in at the pages and gives consent to the client; returns the cookies of the browser.
 async fn log_in(http: &Http, path: &str) -> Done<String> {
     let (page, cookies) = http.browse(path, "", None).await?;
     let flow_now = flow(&page.text().await?)?;
@@ -471,7 +471,7 @@ async fn log_in(http: &Http, path: &str) -> Done<String> {
     Ok(cookies)
 }
 
-/// Redeems some codes for access tokens to work with.
+/// Redeems some codes, for their access tokens.
 async fn redeem_some(
     http: &Http,
     (path, cookies): (&str, &str),

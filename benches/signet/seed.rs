@@ -1,7 +1,7 @@
-//! A database as it is after years: users and sessions by the million.
+//! A database with the data of years: millions of users and sessions.
 //!
-//! Owns writing them set by set, past the server and as the server would have. Rows of one session
-//! are what `/v1/login` leaves: the session and its device.
+//! Owns writing them in bulk, directly to the database but as the server would. The rows of one session are
+//! those of `/v1/login`: the session and its device.
 
 use std::error::Error;
 use std::io::{Write as _, stderr};
@@ -25,26 +25,26 @@ use uuid::Uuid;
 
 use crate::process::{PASSWORD, Site};
 
-/// The API that sessions were opened for.
+/// The API for which sessions were opened.
 pub const API: &str = "https://api.example.com";
 
-/// How large.
+/// The size of the database.
 #[derive(Clone, Copy)]
 pub struct Size {
-    /// How many users.
+    /// The number of users.
     pub users: u64,
-    /// How many sessions.
+    /// The number of sessions.
     pub sessions: u64,
     /// Whether users have names, addresses, words by which they are found, and events.
     pub is_searched: bool,
 }
 
-/// Rows written at a time: large enough to be quick, small enough to show progress.
+/// The number of rows that are written at a time: large enough for speed, small enough to show progress.
 const STEP: u64 = 100_000;
-/// Sessions whose tokens the API is asked about.
+/// The number of sessions for the API.
 const FOR_API: u64 = 1_000;
 
-/// What a driver needs to know of the rows.
+/// The data that the driver needs about the rows.
 pub struct Seeded {
     size: Size,
     at: i64,
@@ -52,31 +52,30 @@ pub struct Seeded {
 }
 
 impl Seeded {
-    /// How many there are.
+    /// The size.
     pub const fn size(&self) -> Size {
         self.size
     }
 
-    /// The login of a user.
+    /// The login name of a user.
     pub fn login(number: u64) -> String {
         format!("person{number}")
     }
 
-    /// The refresh token of the session with this number, as it was opened. The highest numbers are
-    /// the newest.
+    /// The refresh token of the session with this number, when it was opened. The highest numbers are the newest.
     pub fn token(&self, number: u64) -> String {
         let id = BranchId::from_uuid(session_id(self.at, FOR_API + number));
         self.app.refresh_keys().mint(id, 0).unwrap_or_default()
     }
 
-    /// The same of a session for the API.
+    /// The same for a session for the API.
     pub fn api_token(&self, number: u64) -> String {
         let id = BranchId::from_uuid(session_id(self.at, number % FOR_API));
         self.app.refresh_keys().mint(id, 0).unwrap_or_default()
     }
 }
 
-/// Ids as version 7 makes them: the time in front, a thousand for each millisecond.
+/// A UUIDv7: the time first, a thousand ids for each millisecond.
 fn session_id(at: i64, number: u64) -> Uuid {
     let millis = u64::try_from(at).unwrap_or_default() + number / 1000;
     let mut bytes = [0; 16];
@@ -87,7 +86,7 @@ fn session_id(at: i64, number: u64) -> Uuid {
     Uuid::from_bytes(bytes)
 }
 
-/// Fills the database of `site`, which no server has open. Half of the sessions are those of `client_id`.
+/// Fills the database of `site` while no server uses it. Half of the sessions are those of `client_id`.
 pub async fn seed(site: &Site, size: Size, client_id: &str) -> Result<Seeded, Box<dyn Error>> {
     let settings = site.all();
     let pairs: Vec<(&str, &str)> =
@@ -104,7 +103,7 @@ pub async fn seed(site: &Site, size: Size, client_id: &str) -> Result<Seeded, Bo
         .map_err(|refusal| refusal.message)?;
     let hash =
         app.hash_password(place, password).await.map_err(|_| "the password was not hashed")?;
-    // The newest session is from just now.
+    // The newest session is from now.
     let at = SystemClock.now().millis() - i64::try_from(size.sessions.max(size.users) / 1000)? - 10;
     let mut rows = Rows::open(&app).await?;
     let searched = if size.is_searched { size.users } else { 0 };
@@ -132,7 +131,7 @@ pub async fn seed(site: &Site, size: Size, client_id: &str) -> Result<Seeded, Bo
     Ok(Seeded { size, at, app })
 }
 
-/// Rows with the numbers from `from` up to `to`, the first made `at` this time.
+/// Rows with the numbers from `from` up to `to`, the first of which was created at `at`.
 struct TimeSpan {
     at: i64,
     from: i64,
@@ -157,7 +156,7 @@ impl Rows {
         Ok(match &app.config.database {
             Database::Sqlite(path) => {
                 let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
-                // A cut here spoils a benchmark, not somebody's accounts.
+                // A crash here only ruins a benchmark.
                 let options = options.pragma("synchronous", "OFF").pragma("cache_size", "-400000");
                 Self::Sqlite(sqlx::SqliteConnection::connect_with(&options).await?)
             }
@@ -168,8 +167,7 @@ impl Rows {
     }
 
     async fn users(&mut self, span: TimeSpan, hash: &str) -> Result<(), Box<dyn Error>> {
-        // What a login looks like is written down too; the two digits that look like letters count as
-        // these.
+        // The skeletons of login names are stored too; the two digits that look like letters become those letters.
         assert_eq!(LoginName::parse("person10")?.skeleton(), "person1O".replace('1', "l"));
         let TimeSpan { at, from, to } = span;
         match self {
@@ -216,8 +214,8 @@ impl Rows {
         Ok(())
     }
 
-    /// What makes users worth searching for: a name and an address, the words of them, the event of a log-in, and
-    /// some that are disabled, must change their password or have failed to log in.
+    /// The data for searches of users: a name and an address, their words, the event of a log-in, and some users
+    /// who are disabled, must change their password or have failed to log in.
     async fn searched(&mut self, span: TimeSpan) -> Result<(), Box<dyn Error>> {
         let TimeSpan { at, from, to } = span;
         let words = words_of(SearchedText {
@@ -246,8 +244,7 @@ impl Rows {
         Ok(())
     }
 
-    /// Leaves the database as a server that has run for long would: its log folded in, its statistics
-    /// known.
+    /// Prepares the database as after a long time of operation: its log checkpointed, its statistics collected.
     async fn settle(self) -> Result<(), Box<dyn Error>> {
         match self {
             Self::Sqlite(mut conn) => {
@@ -365,7 +362,7 @@ const POSTGRES_SEARCHED: [&str; 3] = [
      CASE i % 20 WHEN 3 THEN 'wrong_password' END FROM generate_series($2::bigint, $3::bigint - 1) AS i",
 ];
 
-/// One line on stderr that says how far it is, where it takes long.
+/// A progress line on stderr for slow steps.
 struct Progress {
     total: u64,
     done: u64,

@@ -1,4 +1,4 @@
-//! What the connections say: one type for each kind of work.
+//! The requests of the connections: one type for each kind of measurement.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::seed::Seeded;
 
 const HOST: &str = "127.0.0.1";
 
-/// Numbers without a pattern, the same in every run.
+/// Reproducible pseudo-random numbers.
 pub struct Dice(u64);
 
 impl Dice {
@@ -53,14 +53,14 @@ fn post(request: &mut Vec<u8>, path: &str, kind: &str, more: &str, body: &str) {
 const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
 
-/// The member of a JSON answer, without reading all of it.
+/// A member of a JSON response, without parsing all of it.
 pub fn member<'a>(body: &'a [u8], name: &str) -> Option<&'a str> {
     let text = std::str::from_utf8(body).ok()?;
     let (_, rest) = text.split_once(&format!("\"{name}\":\""))?;
     Some(rest.split_once('"')?.0)
 }
 
-/// Fetches a document, again and again.
+/// Fetches a document repeatedly.
 pub struct Fetch(pub &'static str);
 
 impl Talk for Fetch {
@@ -82,12 +82,12 @@ impl Talk for FetchCompressed {
         true
     }
     fn hear(&mut self, status: u16, _: &str, body: &[u8]) -> bool {
-        // RFC 1952 §2.3.1; a short feed is sent as it is.
+        // RFC 1952 §2.3.1; a short feed is sent uncompressed.
         status == 200 && (body.starts_with(&[0x1f, 0x8b]) || body.starts_with(b"ey"))
     }
 }
 
-/// Sends the same form, again and again.
+/// Sends the same form repeatedly.
 pub struct Form {
     pub path: &'static str,
     pub header: String,
@@ -146,7 +146,7 @@ impl Talk for WithToken {
     }
 }
 
-/// Asks as a gateway with one of several tokens each time, and looks at the status alone.
+/// Sends the decision request of a gateway with one of several tokens, and checks only the status.
 pub struct AskedWith {
     pub path: &'static str,
     pub tokens: Arc<Vec<String>>,
@@ -166,8 +166,7 @@ impl Talk for AskedWith {
     }
 }
 
-/// Refreshes sessions, each time another one of its own, as their apps would: with the token it was
-/// given last.
+/// Refreshes sessions in turn, like applications: with the token of the last response.
 pub struct Refresh {
     tokens: Vec<String>,
     dice: Dice,
@@ -179,7 +178,7 @@ impl Refresh {
         Self { tokens, dice: Dice::new(seed), at: 0 }
     }
 
-    /// The sessions `numbers`, shared out among `connections`.
+    /// Distributes the sessions `numbers` among `connections`.
     pub fn share(
         seeded: &Seeded,
         numbers: impl Iterator<Item = u64>,
@@ -209,7 +208,7 @@ impl Talk for Refresh {
     }
 }
 
-/// Logs somebody in, each time somebody else.
+/// Logs in, each time as another user.
 pub struct Login {
     pub users: u64,
     pub dice: Dice,
@@ -227,7 +226,7 @@ impl Talk for Login {
     }
 }
 
-/// Asks for authorization codes.
+/// Requests authorization codes.
 pub struct Authorize {
     pub path: String,
     pub cookies: String,
@@ -249,13 +248,13 @@ fn code_of(head: &str) -> Option<&str> {
     rest.split(['&', '\r']).next()
 }
 
-/// Asks for a code and redeems it, by turns: a user has few codes of one client that are not redeemed.
+/// Alternately requests a code and redeems it, because a user has only few unredeemed codes of one client.
 pub struct CodeFlow {
     pub authorize: Authorize,
     pub before: String,
     /// The code that is redeemed next.
     pub code: Option<String>,
-    /// Whether the answer that comes next has tokens.
+    /// Whether the next response contains tokens.
     pub redeeming: bool,
 }
 
@@ -281,7 +280,7 @@ impl Talk for CodeFlow {
     }
 }
 
-/// The same work at a fixed pace.
+/// The same requests at a fixed rate.
 pub struct Paced<T> {
     pub talk: T,
     pub every: std::time::Duration,

@@ -1,4 +1,4 @@
-//! What there is to work with: an API, clients, users, sessions.
+//! The objects of the measurements: an API, clients, users, sessions.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,26 +14,26 @@ pub const VERIFIER: &str = "bench-verifier-bench-verifier-bench-verifier";
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-/// What was made.
+/// The created objects.
 pub struct World {
-    /// A client that authenticates, speaks for itself and is the API.
+    /// A client that authenticates, acts for itself and implements the API.
     pub service: (String, String),
-    /// A client without a secret that logs people in.
+    /// A public client for users.
     pub spa: String,
     /// Users and sessions.
     pub seeded: Seeded,
 }
 
 impl World {
-    /// The header with which the service says who it is.
+    /// The `Authorization` header of the service.
     pub fn basic(&self) -> String {
         let (id, secret) = &self.service;
         format!("authorization: Basic {}\r\n", STANDARD.encode(format!("{id}:{secret}")))
     }
 }
 
-/// Makes a world on a new site: a server makes the database and takes the clients, users and sessions
-/// are written while it is stopped.
+/// Creates the objects at a new site: a server creates the database and the clients; users and sessions are
+/// written while it is stopped.
 pub async fn make(site: &Site, size: Size) -> Result<World> {
     let server = site.start()?;
     let http = Http::to(&server);
@@ -60,19 +60,19 @@ pub async fn make(site: &Site, size: Size) -> Result<World> {
     Ok(World { service, spa, seeded })
 }
 
-/// A member that has to be there.
+/// A required member.
 pub fn text(value: &Value, name: &str) -> Result<String> {
     value[name].as_str().map(str::to_owned).ok_or_else(|| format!("no {name} in {value}").into())
 }
 
-/// The way to a server for what is not measured.
+/// A client for requests that are not measured.
 pub struct Http {
     client: reqwest::Client,
     base: String,
 }
 
 impl Http {
-    /// To this server.
+    /// A client of this server.
     pub fn to(server: &Process) -> Self {
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
@@ -82,7 +82,7 @@ impl Http {
         Self { client, base: format!("http://{}", server.address) }
     }
 
-    /// Sends JSON, or nothing where it is null; wants success, and JSON or nothing.
+    /// Sends JSON, or no body if it is null; expects success, and returns the JSON of the response, if any.
     pub async fn json(
         &self,
         method: Method,
@@ -109,7 +109,7 @@ impl Http {
         Ok(serde_json::from_str(&said)?)
     }
 
-    /// A request of a browser with these cookies; the answer with the cookies it sets.
+    /// A request of a browser with these cookies; returns the response with the new cookies.
     pub async fn browse(
         &self,
         path: &str,

@@ -56,15 +56,15 @@ pub struct Activity {
     pub until: Timestamp,
 }
 
-/// Adds what this process has counted to the database, so that a page that is read next has it. Where that cannot be
-/// done, the page has what is stored, and the counts wait for the job that writes them.
+/// Adds the counts of this process to the database, so that the page can show them. If the database cannot be
+/// written, the page shows the stored counts, and the job writes the others later.
 pub(super) async fn write_counted(app: &App) {
     if let Err(fault) = app.write_activity().await {
         tracing::warn!(%fault, "what was counted since the last minute is not in the charts");
     }
 }
 
-/// What is stored of a series. What was counted in the last minute may be missing.
+/// The stored counts of a series. Those of the last minute may be missing.
 ///
 /// # Errors
 /// Only faults.
@@ -82,13 +82,13 @@ pub(super) async fn over(
 }
 
 text_enum! {
-    /// What is compared from day to day.
+    /// The counts that are compared from day to day.
     pub enum Counted {
         /// Log-ins that succeeded.
         Logins = "logins",
-        /// Log-ins that did not.
+        /// Log-ins that failed.
         Failures = "failures",
-        /// Refreshes that gave tokens.
+        /// Refreshes that returned tokens.
         Refreshes = "refreshes",
         /// Access tokens issued.
         Tokens = "tokens",
@@ -106,7 +106,7 @@ pub struct DayActivity {
     pub before: [i64; DAYS_BEFORE],
 }
 
-/// The last 24 hours and those before, for everything that is compared, as stored.
+/// The counts of the last 24 hours and the days before, for everything that is compared, as stored.
 ///
 /// # Errors
 /// Only faults.
@@ -126,7 +126,7 @@ pub(super) async fn last_days(app: &App, now: Timestamp) -> Result<Vec<DayActivi
         let counts = activity::counts(&mut reader, series, Width::Hour, from, until).await?;
         let mut activity = DayActivity { what, day: 0, before: [0; DAYS_BEFORE] };
         for count in counts.iter().filter(|count| what.includes(&count.key)) {
-            // Day 0 ends with the current hour.
+            // Day 0 ends at the end of the current hour.
             let ago = (until - TimeSpan::from_millis(1)).millis() - count.bucket.millis();
             match usize::try_from(ago / day).unwrap_or_default() {
                 0 => activity.day += count.n,
@@ -159,7 +159,7 @@ pub struct ClientActivity {
     pub last: Option<Timestamp>,
 }
 
-/// The tokens of a client. A step in which the client was folded into [`OTHERS`] counts none.
+/// The tokens of a client. In steps in which the client was folded into [`OTHERS`], the count is 0.
 ///
 /// # Errors
 /// Only faults.

@@ -1,7 +1,7 @@
 //! Administration keys of service clients.
 //!
-//! Owns making, listing and revoking them. The secret is shown once and stored as a hash. The rules for a key are
-//! in `domain::admin_key`; `identity::administrator` authenticates with one.
+//! Owns creating, listing and revoking them. The secret is shown once and stored as a hash. The rules for a key
+//! are in `domain::admin_key`; `identity::administrator` authenticates requests with one.
 
 use crate::app::{App, AuditedTx};
 use crate::base::id::AdminKeyId;
@@ -41,11 +41,11 @@ pub async fn list(
     Ok(admin_keys::page(&mut app.db.reader().await?, &client_id, request).await?)
 }
 
-/// Makes a key of a service client, with scopes that the client has.
+/// Creates a key of a service client, with scopes that the client has.
 ///
 /// # Errors
-/// `not_found`; `forbidden`, `reauthentication_required`; `conflict` when the client has no administration scopes, or
-/// too many keys; `validation_failed`.
+/// `not_found`; `forbidden`, `reauthentication_required`; `conflict` when the client has no administration
+/// scopes, or too many keys; `validation_failed`.
 pub async fn create(
     app: App,
     client_id: String,
@@ -108,7 +108,7 @@ pub async fn revoke(
     .await
 }
 
-/// The refusal of an id that no key has.
+/// The refusal of an unknown key id.
 #[must_use]
 pub fn no_key() -> Refusal {
     Refusal::new(Code::NotFound, "The client has no such administration key.")

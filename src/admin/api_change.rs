@@ -1,4 +1,4 @@
-//! A change of an API: which settings it names, and what the API is with it.
+//! A change of an API: which settings it contains, and the changed API.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ pub struct Change {
     pub key_scopes: Option<Vec<String>>,
     /// The signature algorithm of its tokens, or the server's default.
     pub signing_alg: Option<Option<TokenAlg>>,
-    /// Which conventions its tokens follow.
+    /// The conventions that its tokens follow.
     pub token_profile: Option<TokenProfile>,
     /// The lifetime of its access tokens, or the server's default.
     pub access_token_ttl: Option<Option<TimeSpan>>,

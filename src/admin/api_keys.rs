@@ -1,6 +1,6 @@
-//! API keys of users: what an administrator sees of them, and revoking one.
+//! API keys of users: listing and revoking them.
 //!
-//! An administrator makes none for a user: what is done with it would be the administrator's deed in the user's name.
+//! An administrator cannot create one for a user: requests with it would be attributed to the user.
 
 use crate::app::App;
 use crate::base::Timestamp;

@@ -1,4 +1,4 @@
-//! Managing APIs: what they offer and how their tokens look.
+//! Managing APIs: their scopes, and the form of their tokens.
 
 use crate::app::{App, AuditedTx, MadeKey};
 use crate::base::entropy::random;
@@ -219,8 +219,9 @@ pub(super) async fn remove(tx: &mut AuditedTx, name: &str) -> Result<(), Failure
     Ok(tx.record(&Event::new(EventKind::ApiDeleted).detail(identifier)).await?)
 }
 
-/// A warning for each client whose registration lists this identifier from an earlier, deleted API. Its tokens and consents
-/// do not count for the new API; its permission to request it stays until an administrator removes it.
+/// A warning for each client whose registration still lists this identifier, from an earlier, deleted API. Its tokens
+/// and consents are not valid for the new API; its permission to request the API stays until an administrator removes
+/// it.
 async fn clients_that_name(tx: &mut Tx, api: &str) -> Result<Vec<String>, Fault> {
     let clients = clients::all(tx).await?;
     let clients = clients.iter().map(|stored| &stored.client);

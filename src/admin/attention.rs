@@ -1,4 +1,4 @@
-//! Findings that need an administrator, from a few cheap reads.
+//! Conditions that need an administrator, found with a few cheap reads.
 
 use crate::app::App;
 use crate::base::{TimeSpan, Timestamp};
@@ -10,14 +10,14 @@ use super::declarative::drift;
 use super::health::{self, Health};
 use super::keys;
 
-/// A mail that has waited for longer is a finding.
+/// How long a mail may wait until it is reported.
 const MAIL_PATIENCE: TimeSpan = TimeSpan::from_mins(10);
-/// How long before its expiry a key is a finding.
+/// How long before its expiry a key is reported.
 const EXPIRES_SOON: TimeSpan = TimeSpan::from_days(14);
 /// The most mails that are counted.
 const MAX_MAILS: i64 = 1_000;
 
-/// Something that needs an administrator.
+/// A condition that needs an administrator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Finding {
     /// The database can be read but not written.
@@ -49,7 +49,7 @@ pub enum Finding {
     Drift {
         /// The source of the file.
         source: String,
-        /// How many objects.
+        /// The number of objects.
         n: usize,
     },
     /// An administration key expires soon.

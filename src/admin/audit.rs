@@ -26,7 +26,7 @@ const ROWS: i64 = 500;
 /// A page of events, newest first.
 #[derive(Debug)]
 pub struct EventPage {
-    /// The events, and where the next page begins. A page with fewer events than were asked for, or none, may be
+    /// The events, and the cursor of the next page. A page with fewer events than requested, or none, may be
     /// followed by another.
     pub page: Page<StoredEvent>,
     /// Whether the page ends early, because [`MAX_EXAMINED`] rows were examined.
@@ -38,12 +38,12 @@ text_enum! {
     pub enum ExportFormat {
         /// Comma-separated values (RFC 4180), with a header.
         Csv = "csv",
-        /// A JSON object a line.
+        /// JSON objects, one on each line.
         Ndjson = "ndjson",
     }
 }
 
-/// A page of the events that `filter` names, newest first.
+/// A page of the events that match `filter`, newest first.
 ///
 /// # Errors
 /// Only faults.
@@ -84,7 +84,7 @@ pub async fn list(
     }
 }
 
-/// Whether the index leads to events of the filter only, so that no more than a page is read.
+/// Whether the index finds only matching events, so that no more than a page is read.
 fn leaves_none_out(filter: &AuditFilter, index: &DrivingIndex<'_>) -> bool {
     let mut rest = AuditFilter { since: None, until: None, ..filter.clone() };
     match index {

@@ -1,7 +1,7 @@
 //! Authorization of an action on a target, within the transaction that performs it.
 //!
-//! The right is evaluated at that moment: a role or scope that was withdrawn since the request arrived counts, and so
-//! does a target that has become protected. The rules are in `domain::permission`.
+//! The right is evaluated at that moment: a role or scope that was withdrawn since the request arrived is missing,
+//! and a target that has become protected is protected. The rules are in `domain::permission`.
 
 use crate::app::AuditedTx;
 use crate::base::id::UserId;
@@ -96,7 +96,7 @@ pub async fn limit_helpdesk(tx: &mut AuditedTx, user: UserId, what: Reset) -> Re
     Ok(helpdesk_resets::note(tx, user, what, info.now).await?)
 }
 
-/// The present authority of the caller.
+/// The current authority of the caller.
 async fn current(tx: &mut AuditedTx) -> Result<Authority, Failure> {
     let info = tx.info();
     match (&info.authority, info.origin.actor, &info.origin.client) {

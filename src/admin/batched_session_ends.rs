@@ -1,7 +1,7 @@
-//! Ending sessions and sign-ins that a walk finds, a batch in each transaction.
+//! Ends the sessions and sign-ins of a selection in batches, one transaction each.
 //!
-//! Owns that what the caller has ends last. Every batch asks for the right of the caller again, and a bounded call is
-//! followed by another one with the same token: if the caller's own session ended on the way, the rest would be refused.
+//! Owns that the caller's own session ends last. Every batch checks the caller's right again, and a bounded call is
+//! followed by another one with the same token, which would be refused if the caller's session had ended.
 
 use crate::app::{App, AuditedTx};
 use crate::base::Timestamp;
@@ -22,10 +22,10 @@ use super::session_selection::{Call, Count, Outcome};
 use super::session_walk::{self, Found};
 use super::user_walk::{UserWalk, count_of_user};
 
-/// The sessions that end in one transaction, so that no log-in waits for all of them.
+/// The sessions that end in one transaction, so that log-ins wait only for a batch.
 const AT_ONCE: usize = 100;
 
-/// Ends what began before a time.
+/// Ends sessions and sign-ins that began before a time.
 ///
 /// # Errors
 /// As [`authorize`].
@@ -39,7 +39,7 @@ pub(super) async fn end_before(
     if call.after.is_none() {
         app.transaction(&info, async |tx| {
             require_any_user(tx).await?;
-            // Approvals that have not become sessions yet.
+            // Authorization codes that have not been redeemed.
             authorization_codes::void_issued_before(tx, before, info.now).await?;
             device_codes::void_issued_before(tx, before).await?;
             Ok(())
@@ -75,7 +75,7 @@ async fn end_batch(tx: &mut AuditedTx, batch: &[Found]) -> Result<Count, Failure
     let mut count = Count::default();
     for found in batch {
         match found {
-            // One that has ended meanwhile, perhaps with the sign-in that it belongs to, does not count.
+            // It may have ended in the meantime, for example with its sign-in. Then it is not counted.
             Found::Session(id) => {
                 let ended = tx.end_session(*id, Ending::of(EndReason::EndedByAdmin)).await?;
                 logout_notices::tell(&app, tx, ended.as_slice(), now).await?;
@@ -87,7 +87,7 @@ async fn end_batch(tx: &mut AuditedTx, batch: &[Found]) -> Result<Count, Failure
     Ok(count)
 }
 
-/// Ends everything of the users whose role or group is selected.
+/// Ends all sessions of the users who have the selected role or group.
 ///
 /// # Errors
 /// As [`authorize`].
@@ -101,11 +101,11 @@ pub(super) async fn end_of_users(
     let mut walk = UserWalk::new(&call, caller.as_ref().map(|caller| caller.id));
     while let Some(found) = walk.next(&app, &call, info.now).await? {
         app.transaction_or_nothing(&info, async |tx| {
-            // Asked before anything ends, as of the other users of the batch.
+            // Checked before the first session ends, like for the other users of the batch.
             if let Some(caller) = &caller {
                 authorize_on_user(tx, Action::EndSessions, caller).await?;
             }
-            // In the order of their ids, as every process does.
+            // In the order of ids, so that concurrent transactions cannot deadlock.
             for (user, _) in &found {
                 end_everything(tx, *user).await?;
             }
@@ -126,7 +126,7 @@ pub(super) async fn end_of_users(
     Ok(Outcome { count: Some(count), next: None })
 }
 
-/// The user who asks, if they are among those whose sessions end.
+/// The calling user, if their own sessions are selected.
 async fn selected_caller(
     app: &App,
     call: &Call,
@@ -137,13 +137,13 @@ async fn selected_caller(
     Ok(found.filter(|user| call.which.includes(user)))
 }
 
-/// Refuses a caller who may not end the sessions of every user, whatever their role: asked before anything ends, the
-/// caller's own session among it.
+/// Refuses a caller who may not end the sessions of users of every role. Checked before any session ends, in
+/// particular the caller's own.
 pub(super) async fn require_any_user(tx: &mut AuditedTx) -> Result<(), Failure> {
     authorize(tx, Action::EndSessions, &[TargetKind::ANY_USER]).await
 }
 
-/// Ends everything a user has. False when there is no such user.
+/// Ends all sessions of a user; `false` if the user does not exist.
 ///
 /// # Errors
 /// As [`authorize`].

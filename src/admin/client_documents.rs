@@ -1,6 +1,6 @@
-//! Clients that describe themselves: what is known of them, and those that get nothing.
+//! Clients that describe themselves: their cached documents, and blocking.
 //!
-//! Owns blocking. A copy is read here as it is stored; fetching one is `oauth`'s, when a user is sent by its client.
+//! Only reads stored documents; `oauth` fetches one when its client sends a user.
 
 use crate::app::{App, AuditedTx};
 use crate::base::entropy::random;
@@ -15,7 +15,7 @@ use crate::store::revocations::Revoked;
 
 use super::authorization::authorize;
 
-/// A page of copies, oldest first.
+/// A page of cached documents, oldest first.
 ///
 /// # Errors
 /// Only faults.
@@ -23,7 +23,7 @@ pub async fn list(app: App, request: PageRequest) -> Result<Page<StoredDocument>
     Ok(client_documents::page(&mut app.db.reader().await?, request).await?)
 }
 
-/// The copy of the document at this address.
+/// The cached document of this URL.
 ///
 /// # Errors
 /// `not_found`.
@@ -33,11 +33,10 @@ pub async fn show(app: App, client_id: String) -> Result<StoredDocument, Failure
     Ok(found.ok_or_else(|| Refusal::new(Code::NotFound, message))?)
 }
 
-/// Blocks a client, also one that no user has come from yet: from the next request on it gets nothing. Blocking twice
-/// is fine.
+/// Blocks a client, even if no user has used it yet: all its requests are refused from the next one on. Idempotent.
 ///
 /// # Errors
-/// `validation_failed` where no client can have this address.
+/// `validation_failed` if this is not a valid document URL.
 pub async fn block(
     app: App,
     client_id: String,
@@ -68,10 +67,10 @@ pub async fn block(
     Ok(stored)
 }
 
-/// Ends the block of a client.
+/// Unblocks a client.
 ///
 /// # Errors
-/// `not_found` where it was not blocked.
+/// `not_found` if it is not blocked.
 pub async fn unblock(app: App, client_id: String, info: RequestInfo) -> Result<(), Failure> {
     app.transaction_or_nothing(&info, async |tx| {
         authorize(tx, Action::EnableClient, &[TargetKind::Ordinary]).await?;

@@ -14,7 +14,7 @@ use crate::store::clients::StoredClient;
 
 use super::clients::changed;
 
-/// Stores a picture as the logo of a client.
+/// Stores an image as the logo of a client.
 ///
 /// # Errors
 /// `not_found`; `validation_failed` when the file is not accepted.
@@ -57,7 +57,7 @@ pub async fn remove(
     Ok(changed(&app, Action::UpdateClient, &client_id, &info, work).await?.0)
 }
 
-/// The picture with this hash, if it is the logo of a client. Unknown hashes cost no statement.
+/// The image with this hash, if it is the logo of a client. Unknown hashes cost no statement.
 ///
 /// # Errors
 /// When the database cannot be read.

@@ -24,15 +24,15 @@ use crate::domain::verifier_compat::algorithms;
 use crate::domain::workload::rule::{WorkloadRule, WorkloadRuleError};
 use crate::oauth::grants;
 
-/// A change of settings. `None` leaves a setting as it is, in a new client at its default. Where there
-/// is a second `Option`, its `None` restores the default.
+/// A change of settings. `None` keeps a setting, or in a new client its default. In a nested `Option`, the
+/// inner `None` restores the default.
 #[derive(Debug, Clone, Default)]
 pub struct Change {
     /// The displayed name.
     pub name: Option<String>,
     /// The kind of application.
     pub client_type: Option<ClientType>,
-    /// The one method by which it authenticates, or the default of its type.
+    /// The only method by which it authenticates, or the default of its type.
     pub auth_method: Option<Option<AuthMethod>>,
     /// Whether a client with a secret may use only its method. By default, a method that was chosen is pinned and a
     /// default one is not.
@@ -53,7 +53,7 @@ pub struct Change {
     pub redirect_uris: Option<Vec<String>>,
     /// All URIs to which users may return after logging out.
     pub post_logout_redirect_uris: Option<Vec<String>>,
-    /// Where it receives logout tokens.
+    /// The URI that receives logout tokens.
     pub backchannel_logout_uri: Option<Option<String>>,
     /// All further origins whose scripts may call Signet.
     pub web_origins: Option<Vec<String>>,
@@ -304,7 +304,7 @@ impl Change {
     }
 }
 
-/// Only the first problem of a field is reported.
+/// Records only the first problem of each field.
 fn note(wrong: &mut Vec<FieldError>, problem: FieldError) {
     if !wrong.iter().any(|known| known.field == problem.field) {
         wrong.push(problem);
@@ -330,7 +330,7 @@ fn parse_admin_scopes(scopes: &[String], wrong: &mut Vec<FieldError>) -> Scopes 
     })
 }
 
-/// Whether the issuers are trusted and the rules narrow enough is asked within the transaction.
+/// The transaction checks later that the issuers are trusted and the rules narrow enough.
 fn parse_workloads(rules: &[String], wrong: &mut Vec<FieldError>) -> Vec<WorkloadRule> {
     let parsed: Result<Vec<WorkloadRule>, _> =
         once_each(rules).iter().map(|rule| rule.parse()).collect();

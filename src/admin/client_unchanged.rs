@@ -50,8 +50,8 @@ impl Change {
         self
     }
 
-    /// Drops settings whose shown value follows from another setting, if that one is unchanged too. On its own,
-    /// such a setting is a choice, even of the value that is shown.
+    /// Drops settings whose displayed value is derived from another setting, if that one is unchanged too. A
+    /// derived setting that is sent alone is a choice, even with the displayed value.
     fn drop_derived(&mut self, before: &ClientMetadata) {
         let same_method = self.auth_method == Some(Some(before.auth_method));
         let same_pin = self.auth_method_pinned == Some(before.pins_auth_method());

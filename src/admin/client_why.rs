@@ -1,4 +1,4 @@
-//! Why requests of a client were refused or narrowed: recent findings, explained with the present registration.
+//! Why requests of a client were refused or narrowed: recent findings, explained with the current registration.
 
 use crate::app::App;
 use crate::base::Timestamp;
@@ -21,8 +21,8 @@ pub struct ClientReport {
 }
 
 impl ClientReport {
-    /// Whether there are no findings. Findings from before the last change of the client are listed but do not
-    /// count, because the change may have fixed them.
+    /// Whether there are no current findings. Findings from before the last change of the client are listed
+    /// but ignored here, because the change may have fixed them.
     #[must_use]
     pub fn is_good(&self) -> bool {
         let mut findings = self.findings.iter();

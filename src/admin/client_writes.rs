@@ -93,7 +93,7 @@ pub(super) async fn record(
     Ok(tx.record(&Event::new(kind).for_client(client_id).detail(client_id)).await?)
 }
 
-/// Which credentials a change names.
+/// The credentials that a change contains.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Named {
     /// Public keys.
@@ -103,11 +103,11 @@ pub(super) struct Named {
 }
 
 impl Named {
-    /// All of them, as a file does.
+    /// All of them: a configuration file always declares the complete client.
     pub(super) const ALL: Self = Self { keys: true, workloads: true };
 }
 
-/// Refuses rules that name no trusted issuer, or mean programs of others.
+/// Refuses rules that name no trusted issuer, or that could match programs of other owners.
 ///
 /// # Errors
 /// `validation_failed`.
@@ -128,12 +128,12 @@ pub(super) async fn require_narrow_rules(
     Ok(())
 }
 
-/// Ends the credentials that a client had before its first administration scopes: a caller who may not grant such
+/// Revokes the credentials that a client had before its first administration scopes: a caller who may not grant such
 /// scopes may know them. Secrets are replaced, administration keys of an earlier grant are revoked, and public keys and
-/// rules for workloads must be named again in the change.
+/// workload rules must be part of the change.
 ///
 /// # Errors
-/// `validation_failed` when the client has keys or rules that the change does not name; faults.
+/// `validation_failed` when the client has keys or rules that the change does not contain; faults.
 pub(super) async fn end_credentials_before_grant(
     tx: &mut Tx,
     before: &ClientMetadata,

@@ -1,7 +1,7 @@
 //! Managing clients: their registration, redirect URIs and secrets.
 //!
 //! Owns the uniqueness of names, even under concurrent registration, and the secrets, which are shown once and
-//! stored as hashes. Never fetches anything from an address of a client.
+//! stored as hashes. Never sends a request to a URI of a client.
 
 use crate::app::{App, AuditedTx};
 use crate::base::Secret;
@@ -92,7 +92,7 @@ pub fn key_warnings(client: &Client) -> Vec<String> {
     warnings
 }
 
-/// A text that cannot be a `client_id` needs no lookup.
+/// Refuses a text that cannot be a `client_id` without a lookup.
 fn check_name(client_id: &str) -> Result<(), Refusal> {
     if is_client_id(client_id) { Ok(()) } else { Err(not_found()) }
 }
@@ -279,8 +279,8 @@ pub async fn delete(app: App, client_id: String, info: RequestInfo) -> Result<()
     Ok(())
 }
 
-/// One change of a client, locked from the read to the commit, with its audit events. No events mean that nothing
-/// changed.
+/// One change of a client, whose row is locked from the read to the commit, with its audit events. Without
+/// events, nothing has changed.
 pub(super) async fn changed<T>(
     app: &App,
     action: Action,
@@ -297,7 +297,7 @@ pub(super) async fn changed<T>(
             let before = TargetKind::of_client(&stored.client.metadata);
             authorize(tx, action, &[before]).await?;
             let (events, told) = work.clone()(tx, &mut stored).await?;
-            // The changed client, too, must be one that the caller may change.
+            // The caller must also be allowed to change the client in its new form.
             authorize_on_client(tx, action, &stored.client.metadata).await?;
             if !events.is_empty() {
                 stored.updated_at = now;

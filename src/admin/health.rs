@@ -1,5 +1,5 @@
-//! Whether this process can do its work, for the console and `signet health --details`. Readiness (`http/health.rs`)
-//! asks the same.
+//! The health of this process, for the console and `signet health --details`. Readiness (`http/health.rs`) uses the
+//! same checks.
 
 use crate::app::{App, differing_settings};
 use crate::base::Timestamp;

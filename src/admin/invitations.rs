@@ -25,7 +25,7 @@ use super::users::not_found;
 pub struct SentLink {
     /// The address it was mailed to, if it was mailed.
     pub mailed_to: Option<String>,
-    /// The link, where it was not mailed.
+    /// The link, if it was not mailed.
     pub link: Option<Secret<String>>,
     /// When it expires.
     pub expires_at: Timestamp,
@@ -46,12 +46,12 @@ pub async fn invite(app: App, id: UserId, info: RequestInfo) -> Result<SentLink,
     send(&app, id, &info, wanted).await
 }
 
-/// Sends a user a link with which they choose a new password; the present one stays valid until they do. It is mailed
-/// to a verified address only.
+/// Sends a user a link to choose a new password. The current password stays valid until then. The link is mailed to a
+/// verified address only.
 ///
 /// # Errors
-/// `not_found`; `forbidden`; `conflict` when the user is disabled, or the helpdesk has just removed second factors of
-/// the user; unavailable when too many mails wait.
+/// `not_found`; `forbidden`; `conflict` when the user is disabled, or the helpdesk has just removed second
+/// factors of the user; unavailable when too many mails wait.
 pub async fn recover(app: App, id: UserId, info: RequestInfo) -> Result<SentLink, Failure> {
     let wanted = Wanted {
         action: Action::SendRecovery,

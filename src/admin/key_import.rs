@@ -15,16 +15,16 @@ use crate::store::keys::{self, StoredKey};
 /// The purpose of an imported key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Use {
-    /// Verifying: tokens that another issuer signed with it stay valid for this time. It signs nothing new.
+    /// Verifying only: tokens that another issuer signed with it stay valid for this time.
     Verify(TimeSpan),
-    /// Signing: new tokens are signed with it at once, because verifiers already have it.
+    /// Signing: new tokens are signed with it immediately, because verifiers already have it.
     Sign,
 }
 
 /// An imported key.
 #[derive(Debug, Clone)]
 pub struct Taken {
-    /// The name it is published under.
+    /// Its `kid` in the key set.
     pub kid: String,
     /// Its algorithm.
     pub alg: SigningAlg,
@@ -46,8 +46,8 @@ pub async fn import(
     let now = info.now;
     let Imported { alg, kid, pkcs8 } = imported;
     if wanted == Use::Sign && !app.key_policy().wanted.contains(&alg) {
-        let message = "This algorithm is not in use: choose it for an API or a client first, or take the key \
-                    over for verifying only.";
+        let message = "This algorithm is not in use: choose it for an API or a client first, or import \
+                    the key for verification only.";
         return Err(Refusal::new(Code::Conflict, message).into());
     }
     let parsed = SigningKey::parse(alg, &pkcs8)?;

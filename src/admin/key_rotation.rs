@@ -15,7 +15,7 @@ use crate::store::keys;
 
 use super::authorization::authorize;
 
-/// Every signing key there is.
+/// All signing keys.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -24,7 +24,7 @@ pub async fn facts(app: &App) -> Result<Vec<KeyFacts>, Fault> {
     Ok(stored.into_iter().map(|key| key.facts).collect())
 }
 
-/// Carries out one automatic step in its own transaction. False when another process was first.
+/// Performs one automatic step in its own transaction; `false` if another process has already done so.
 ///
 /// # Errors
 /// When a key cannot be generated or the database cannot be written.
@@ -36,7 +36,7 @@ pub async fn carry_out(app: &App, change: &Change, now: Timestamp) -> Result<boo
     }
 }
 
-/// Carries out one step in its own transaction. False when another process was first.
+/// Performs one step in its own transaction; `false` if another process has already done so.
 async fn step(app: &App, change: &Change, info: &RequestInfo) -> Result<bool, Failure> {
     // Generated before the transaction, because it is slow.
     let made = match change {
@@ -54,7 +54,7 @@ async fn step(app: &App, change: &Change, info: &RequestInfo) -> Result<bool, Fa
     }
 }
 
-/// Writes one step, or refuses because another process was first.
+/// Writes one step, or refuses because another process has already done so.
 async fn write(tx: &mut AuditedTx, change: &Change, made: Option<&MadeKey>) -> Result<(), Failure> {
     authorize(tx, Action::RotateKeys, &[]).await?;
     let (app, now) = (tx.app(), tx.info().now);
@@ -115,8 +115,7 @@ pub async fn missing(app: &App, alg: SigningAlg, now: Timestamp) -> Result<Optio
     app.make_signing_key(alg, KeyState::Active, now).await.map(Some)
 }
 
-/// Stores the key that was missing, in the transaction that needs it, unless another process
-/// was first.
+/// Stores the missing key, in the transaction that needs it, unless another process has already done so.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -136,7 +135,7 @@ pub struct Changed {
     pub kid: String,
     /// Its algorithm.
     pub alg: SigningAlg,
-    /// Its present state.
+    /// Its current state.
     pub state: KeyState,
     /// When it begins to sign, unless it waits for verifiers; `None` if it signs already.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -240,8 +239,8 @@ fn told(key: &KeyFacts, policy: &Policy) -> Changed {
     }
 }
 
-/// Retires a key manually. A key that signs nothing yet is removed at once. Any other needs `at_once`: its tokens
-/// become invalid, and if it was signing, another key takes over.
+/// Retires a key manually. A key that does not sign yet is removed immediately. Any other needs `at_once`: its
+/// tokens become invalid, and if it was signing, another key takes over.
 ///
 /// # Errors
 /// `not_found`; `conflict` when valid tokens would become invalid and `at_once` is false.
@@ -277,7 +276,7 @@ pub async fn retire(
         authorize(tx, Action::RetireKey, &[]).await?;
         let mut done = keys::advance(tx, &kid, key.state, KeyState::Retired, now).await?;
         let mut events = vec![(EventKind::KeyRetired, kid.clone())];
-        // A key must sign: the published successor, or a new one.
+        // A successor must sign: the published one, or a new one.
         if let Some(next) = successor {
             let (from, to) = (KeyState::Published, KeyState::Active);
             done &= keys::advance(tx, &next.kid, from, to, now).await?;

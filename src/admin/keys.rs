@@ -49,7 +49,7 @@ pub struct NextStage {
     pub waits_for_verifiers: bool,
 }
 
-/// The verifiers that hold a key.
+/// The verifiers that have fetched a key.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct Holders {
     /// How many verifiers fetched keys within a week.
@@ -60,7 +60,7 @@ pub struct Holders {
     pub missing: Vec<Missing>,
 }
 
-/// A verifier that does not hold a key.
+/// A verifier that has not fetched a key.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct Missing {
     /// Its name, or its user agent and address.

@@ -45,7 +45,7 @@ async fn refuse_if(
     let Some(found) = found.filter(is_guarded) else { return Ok(()) };
     let message = format!(
         "The {} {} is managed by the configuration source {}. Change its file and apply it, or force this change \
-         (--force, ?force=true): the next signet apply takes it back.",
+         (--force, ?force=true): the next signet apply reverts it.",
         found.kind,
         quotable(&found.name),
         found.source

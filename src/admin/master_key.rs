@@ -1,4 +1,4 @@
-//! Replacing the master key that everything in the database is sealed under.
+//! Replacing the master key under which all secrets in the database are sealed.
 //!
 //! Owns the use case and its audit event. Sealing itself is in `crypto::seal`; `app::keys` lists the sealed values.
 

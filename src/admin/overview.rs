@@ -1,4 +1,4 @@
-//! Whether the last hours were normal: what the overview of the console shows, and `signet overview` prints.
+//! The overview of the console and `signet overview`: whether the last hours were normal.
 
 use crate::app::App;
 use crate::base::Timestamp;
@@ -9,19 +9,19 @@ use super::activity::{self, Activity, DayActivity, Range};
 use super::attention::{self, Finding};
 use super::health::Health;
 
-/// What was found.
+/// The overview.
 #[derive(Debug, Clone)]
 pub struct Overview {
-    /// What needs an administrator, and the health of the server; none for one who may not see it.
+    /// Conditions that need an administrator, and the health of the server; `None` if the caller may not see them.
     pub state: Option<(Vec<Finding>, Health)>,
-    /// The last day beside those before.
+    /// The last day, and the days before for comparison.
     pub days: Vec<DayActivity>,
-    /// How much happened of each series.
+    /// The counts of each series.
     pub activity: Vec<(Series, Activity)>,
 }
 
-/// Looks. What this process has counted is in it, unless the database cannot be written; what others have counted in
-/// the last minute may not be.
+/// Collects the overview. It includes the counts of this process, if the database can be written, but the counts of
+/// other processes in the last minute may be missing.
 ///
 /// # Errors
 /// When the database cannot be read.

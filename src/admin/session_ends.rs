@@ -1,8 +1,8 @@
 //! Ending or counting the sessions and sign-ins of a selection.
 //!
-//! All sessions of all users, or of a client, end with one row: a generation. All sessions of a user end with the
-//! user's epoch. Other selections are found by a walk and end in batches. After an interruption, the same call ends
-//! the rest.
+//! All sessions of all users, or of a client, end with the write of one row: a generation. All sessions of a user
+//! end with the user's session epoch. The sessions of other selections are found by a walk and end in batches.
+//! After an interruption, the same call ends the rest.
 
 use crate::app::{App, AuditedTx};
 use crate::base::Timestamp;
@@ -28,7 +28,7 @@ use super::user_walk::{UserWalk, count_of_user};
 /// The sessions per page of a list.
 const ROWS: i64 = 500;
 
-/// Counts what a selection names.
+/// Counts the sessions of a selection.
 ///
 /// # Errors
 /// `not_found` when the user or the client does not exist.
@@ -49,7 +49,7 @@ pub async fn count(app: App, call: Call, now: Timestamp) -> Result<Outcome, Fail
                 let request = PageRequest { after, limit: ROWS };
                 let page = sessions::list(app.clone(), &filter, request, now).await?;
                 count.add(&page.data);
-                // A page that is not full still cost the maximum number of rows.
+                // A page that is not full has still read the maximum number of rows.
                 let is_full = page.data.len() as u64 == ROWS.unsigned_abs();
                 examined += if is_full { ROWS } else { MAX_EXAMINED }.unsigned_abs();
                 let Some(last) = page.position() else {
@@ -90,7 +90,7 @@ pub async fn count(app: App, call: Call, now: Timestamp) -> Result<Outcome, Fail
     }
 }
 
-/// Ends what a selection names.
+/// Ends the sessions of a selection.
 ///
 /// # Errors
 /// `not_found` when the user or the client does not exist.
@@ -110,10 +110,10 @@ pub async fn end(app: App, call: Call, info: RequestInfo) -> Result<Outcome, Fai
     Ok(Outcome { count: None, next: None })
 }
 
-/// Ends everything a user has.
+/// Ends all sessions of a user.
 ///
 /// # Errors
-/// `not_found` when there is no such user.
+/// `not_found` when the user does not exist.
 pub async fn end_all_of_user(app: App, user: UserId, info: RequestInfo) -> Result<(), Failure> {
     app.transaction_or_nothing(&info, async |tx| {
         if end_everything(tx, user).await? { Ok(()) } else { Err(not_found("user").into()) }

@@ -1,4 +1,4 @@
-//! Which sessions and sign-ins are ended or counted together, how much of it one call does, and how many they are.
+//! Selections of sessions and sign-ins that are ended or counted together, the bounds of one call, and its result.
 
 use uuid::Uuid;
 
@@ -10,24 +10,24 @@ use crate::identity::sessions::LoggedIn;
 
 use super::session_walk::{Position, Stage, Walk};
 
-/// Which sessions and sign-ins.
+/// The selected sessions and sign-ins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Selection {
-    /// Everything of all users.
+    /// All sessions of all users.
     Everyone,
-    /// Everything of a user.
+    /// All sessions of a user.
     User(UserId),
     /// The sessions of a client.
     Client(String),
-    /// Everything that began before this time.
+    /// All sessions and sign-ins that began before this time.
     Before(Timestamp),
-    /// Everything of the users who have this role.
+    /// All sessions of the users who have this role.
     Role(String),
-    /// Everything of the users who are in this group.
+    /// All sessions of the users who are in this group.
     Group(String),
 }
 
-/// How many there are, or how many have ended.
+/// How many were found or ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Count {
     /// Sessions of clients.
@@ -36,34 +36,34 @@ pub struct Count {
     pub sign_ins: u64,
 }
 
-/// What one call is about.
+/// The parameters of one call.
 #[derive(Debug, Clone)]
 pub struct Call {
-    /// Which sessions and sign-ins.
+    /// The selection.
     pub which: Selection,
-    /// Where an earlier call has stopped.
+    /// Where an earlier call stopped.
     pub after: Option<Position>,
-    /// Where it stops.
+    /// The bound of this call.
     pub bound: Bound,
 }
 
 /// How much a call does before it stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bound {
-    /// All there is.
+    /// Unbounded.
     None,
-    /// As much as one that serves a request may.
+    /// Bounded for a request that waits for the result.
     Request,
-    /// As much as a page may that only names the number.
+    /// Bounded for a page that only displays the number.
     Page,
 }
 
-/// What came of a call.
+/// The result of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outcome {
-    /// How many; none where all there were ended with one row.
+    /// The count; `None` if all ended with the write of one row.
     pub count: Option<Count>,
-    /// Where the next call goes on; none when everything is done.
+    /// Where the next call continues; `None` when everything is done.
     pub next: Option<Position>,
 }
 
@@ -101,7 +101,7 @@ impl Call {
 }
 
 impl Selection {
-    /// Whether everything of this user is selected by a role or a group.
+    /// Whether this user is selected by a role or a group.
     pub(super) fn includes(&self, user: &User) -> bool {
         match self {
             Self::Role(role) => user.role.as_str() == role || user.attributes.roles.contains(role),

@@ -1,4 +1,5 @@
-//! Walks through live sessions and sign-ins where no index helps, and resumes where an earlier call stopped.
+//! Walks through active sessions and sign-ins if no index finds the selected ones, and resumes where an
+//! earlier call stopped.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -39,7 +40,7 @@ pub struct Position {
 }
 
 impl Position {
-    /// As a cursor.
+    /// The cursor of this position.
     #[must_use]
     pub fn cursor(&self) -> String {
         let mut bytes = vec![self.stage as u8];
@@ -47,7 +48,7 @@ impl Position {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// Reads a cursor. None when it is not one.
+    /// Reads a cursor. `None` if it is invalid.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
@@ -57,7 +58,7 @@ impl Position {
     }
 }
 
-/// A live entry of a walk.
+/// An active entry of a walk.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Found {
     /// A session of a client.
@@ -70,17 +71,17 @@ pub(super) enum Found {
 pub(super) struct Walk<'a> {
     app: &'a App,
     before: Option<Timestamp>,
-    /// The user whose rows are passed over.
+    /// The user whose sessions are skipped.
     except: Option<UserId>,
     now: Timestamp,
-    /// None at the end.
+    /// The position; `None` at the end.
     place: Option<Position>,
     /// The rows that were read.
     pub(super) examined: u64,
 }
 
 impl<'a> Walk<'a> {
-    /// A walk to what began before `before`, or to everything.
+    /// A walk through sessions that began before `before`, or through all.
     pub(super) fn new(
         app: &'a App,
         before: Option<Timestamp>,
@@ -92,7 +93,7 @@ impl<'a> Walk<'a> {
         Self { app, before, except: None, now, place, examined: 0 }
     }
 
-    /// The same walk, past everything that this user has.
+    /// The same walk, without the sessions of this user.
     pub(super) fn except(self, user: Option<UserId>) -> Self {
         Self { except: user, ..self }
     }
@@ -136,7 +137,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// What is live of a user and began before a time.
+/// The active sessions of a user that began before a time.
 ///
 /// # Errors
 /// When the database cannot be read.

@@ -1,4 +1,5 @@
-//! Ending one session, and those of a weak sign-in. `identity::sessions` lists them; `session_ends` ends selections.
+//! Ending one session, and the sessions of weak sign-ins. `identity::sessions` lists them; `session_ends` ends
+//! selections.
 
 use uuid::Uuid;
 
@@ -21,10 +22,10 @@ use crate::store::{self, browser_sessions, users};
 
 use super::authorization::authorize_on_user;
 
-/// Ends a session, or a sign-in at Signet's pages with what belongs to it.
+/// Ends a session, or a sign-in at Signet's pages with its sessions.
 ///
 /// # Errors
-/// `not_found` when there is none or it is over.
+/// `not_found` when it does not exist or has ended.
 pub async fn revoke(app: App, id: SessionId, info: RequestInfo) -> Result<(), Failure> {
     let now = info.now;
     let none = || Refusal::new(Code::NotFound, "There is no such active session.");
@@ -35,7 +36,7 @@ pub async fn revoke(app: App, id: SessionId, info: RequestInfo) -> Result<(), Fa
             Some(ended) => Some(ended.user_id),
             None => browser_sessions::live_user(tx, browser, now).await?,
         };
-        // A refusal rolls the end back.
+        // If this is refused, the transaction rolls back.
         let user = users::find(&mut **tx, user.ok_or_else(none)?).await?.ok_or_else(none)?;
         authorize_on_user(tx, Action::EndSessions, &user).await?;
         if ended.is_none() && !end_browser(tx, browser).await? {
@@ -50,7 +51,7 @@ pub async fn revoke(app: App, id: SessionId, info: RequestInfo) -> Result<(), Fa
 /// The user whose session or sign-in [`revoke`] would end.
 ///
 /// # Errors
-/// `not_found` when there is none or it is over.
+/// `not_found` when it does not exist or has ended.
 pub async fn user_of_live(app: App, id: SessionId, now: Timestamp) -> Result<User, Failure> {
     let mut reader = app.db.reader().await?;
     if let Some((session, user)) = store::sessions::with_user(&mut reader, id).await?
@@ -67,7 +68,7 @@ pub async fn user_of_live(app: App, id: SessionId, now: Timestamp) -> Result<Use
 /// The session or sign-in that [`revoke`] would end, with its user.
 ///
 /// # Errors
-/// `not_found` when there is none or it is over.
+/// `not_found` when it does not exist or has ended.
 pub async fn live(app: App, id: SessionId, now: Timestamp) -> Result<(User, LoggedIn), Failure> {
     let user = user_of_live(app.clone(), id, now).await?;
     let filter = SessionFilter { user: Some(user.id), ..SessionFilter::default() };
@@ -80,9 +81,9 @@ pub async fn live(app: App, id: SessionId, now: Timestamp) -> Result<(User, Logg
     Ok((user, found.ok_or_else(none)?))
 }
 
-/// Ends, or only counts, the sessions and the sign-ins at Signet's pages that rest on less than `level`.
+/// Ends, or only counts, the sessions and the sign-ins at Signet's pages with an assurance level below `level`.
 ///
-/// After an interruption it may be run again.
+/// It can be repeated after an interruption.
 ///
 /// # Errors
 /// Only faults.
@@ -105,7 +106,7 @@ pub async fn revoke_below(
             }
             match revoke(app.clone(), SessionId::from_uuid(row.id()), info.clone()).await {
                 Ok(()) => ended += 1,
-                // It has ended meanwhile, perhaps with its sign-in.
+                // It ended in the meantime, for example with its sign-in.
                 Err(Failure::Refused(refusal)) if refusal.code == Code::NotFound => {}
                 Err(failure) => return Err(failure),
             }

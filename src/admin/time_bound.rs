@@ -6,8 +6,8 @@ use crate::config::length_of_time;
 /// The longest relative time: ten thousand days.
 const LONGEST: TimeSpan = TimeSpan::from_days(10_000);
 
-/// The point that `text` names: RFC 3339, whole seconds since 1970, or how long before `now`, as in `2h` or `30d`.
-/// None when it names none.
+/// The time that `text` means: RFC 3339, whole seconds since 1970, or a time span before `now`, such as `2h` or
+/// `30d`. `None` if it is none of these.
 #[must_use]
 pub fn point_in_time(text: &str, now: Timestamp) -> Option<Timestamp> {
     if let Some(at) = Timestamp::parse(text) {

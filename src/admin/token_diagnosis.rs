@@ -24,7 +24,7 @@ use crate::store::audit::StoredEvent;
 use crate::store::{Link, api_keys, audit, clients, keys, sessions, users};
 use crate::tokens::lineage;
 
-/// The most events that are searched for what ended a session.
+/// The most events that are searched for the one that ended a session.
 const MAX_ENDINGS: i64 = 1000;
 
 /// Every check of `token` as of `at`. Without `audience` it must be for the issuer itself or a
@@ -93,7 +93,7 @@ async fn signed(app: &App, token: &str) -> Result<Signed, Fault> {
     Ok(signed)
 }
 
-/// The stored objects that the claims name.
+/// The stored objects that the claims refer to.
 async fn standing_of(reader: &mut impl Link, signed: &Signed) -> Result<StoredState, Fault> {
     let (subject, client) = (signed.text("sub"), signed.text("client_id"));
     let made = signed.time("iat");
@@ -111,14 +111,15 @@ async fn standing_of(reader: &mut impl Link, signed: &Signed) -> Result<StoredSt
     if let Some(id) = signed.text("api_key_id").and_then(|id| id.parse().ok()) {
         state.key = api_keys::with_user(reader, id).await?.map(|(key, _)| key);
     }
-    // The client and the actor. For a session, the client counts only if it is not the one that opened the session.
+    // The client and the actor. With a session, the client is only relevant if it is not the one that opened the
+    // session.
     let opener = state.session.as_ref().map(|session| session.client_id.as_str());
     let of_key = signed.is_of_key() && client != Some(BUILT_IN);
     let speaks = signed.is_of_client() || of_key || (opener.is_some() && opener != client);
     if let Some(client) = client.filter(|_| speaks) {
         state.clients.push(relied(reader, client, made).await?);
     }
-    // A client acts for another one.
+    // The client acts for another client.
     if let Some(subject) = subject.filter(|_| signed.is_of_client() && subject != client) {
         state.clients.push(relied(reader, subject, made).await?);
     }
@@ -174,7 +175,7 @@ fn accepted(
     verifies(&header, &Expected { issuer, audience, typ })
 }
 
-/// A user that a token names and that existed when it was issued.
+/// An existing user that a token names, and who already existed when it was issued.
 struct Named {
     user: UserId,
     made: Timestamp,
@@ -205,7 +206,7 @@ async fn state(
     Ok(StoredState { user, ..StoredState::default() })
 }
 
-/// The client as it is registered now, without the cache of this process.
+/// The current registration of the client, read without the cache of this process.
 async fn relied(
     reader: &mut impl Link,
     client_id: &str,
@@ -220,7 +221,7 @@ async fn relied(
     Ok(ReliedRows { client_id: client_id.to_owned(), since, found })
 }
 
-/// The event that ended the session's epoch, as far as the audit trail goes back.
+/// The events that may have ended the session's epoch, as far as the audit trail goes back.
 async fn raises(
     reader: &mut impl Link,
     session: &Session,

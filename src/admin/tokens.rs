@@ -23,16 +23,16 @@ use super::{token_diagnosis as diagnosis, users};
 pub enum Problem {
     /// An opaque secret, such as a refresh token.
     Opaque,
-    /// Not of the form of Signet's access tokens.
+    /// Not an access token of Signet.
     NotOurs,
-    /// No published key has this name.
+    /// No published key has this `kid`.
     UnknownKey {
-        /// The name in the token's header.
+        /// The `kid` in the token's header.
         kid: String,
     },
-    /// The key of this name is published but signs nothing yet.
+    /// The key with this `kid` is published but does not sign yet.
     KeyNotSigning {
-        /// The name in the token's header.
+        /// The `kid` in the token's header.
         kid: String,
     },
     /// The signature is invalid.
@@ -68,9 +68,9 @@ pub enum Problem {
         /// Why, if recorded; `None` when all sessions of the user were ended.
         reason: Option<EndReason>,
     },
-    /// Genuine, but the API key it was given for does not count any more.
+    /// Genuine, but the API key it was issued for is no longer active.
     ApiKeyEnded,
-    /// Genuine, but of a client that does not exist (any more).
+    /// Genuine, but of a client that does not exist or no longer exists.
     ClientUnknown,
     /// Genuine, but of a client that is disabled.
     ClientDisabled,

@@ -1,7 +1,8 @@
 //! Trusted issuers of workload tokens: adding, listing and removing them.
 //!
-//! An issuer by itself lets no program in: rules of clients do. Since an issuer vouches for every client whose rules
-//! name it, also for those that administer, only the whole right adds or removes one.
+//! Trusting an issuer admits no workload by itself: rules of clients do. Because an issuer can impersonate every
+//! client whose rules name it, including clients with administration scopes, adding and removing one requires the
+//! full right.
 
 use serde_json::Value;
 
@@ -20,20 +21,20 @@ use crate::store::{clients, trusted_issuers};
 
 use super::authorization::authorize;
 
-/// An issuer to be added, as it was asked for.
+/// The request to add an issuer.
 #[derive(Debug, Clone)]
 pub struct NewIssuer {
     /// Its name in rules.
     pub name: String,
-    /// Its identifier; none takes the one that the preset usually has.
+    /// Its identifier; `None` means the one of the preset.
     pub issuer: Option<String>,
-    /// Its kind; none takes that of its name, else `oidc`.
+    /// Its kind; `None` means the preset of the same name, else `oidc`.
     pub preset: Option<Preset>,
-    /// Its keys; none fetches them by discovery.
+    /// Its keys; `None` means that they are fetched by discovery.
     pub jwks: Option<Value>,
-    /// The algorithms that it may sign with; without any, all.
+    /// The algorithms that it may sign with; if empty, all.
     pub algs: Vec<SigningAlg>,
-    /// The longest life of its tokens.
+    /// The maximum lifetime of its tokens.
     pub max_life: Option<TimeSpan>,
     /// Networks besides the public ones in which its host may be, in CIDR notation.
     pub networks: Vec<String>,
@@ -83,7 +84,7 @@ fn checked(new: &NewIssuer, info: &RequestInfo) -> Result<TrustedIssuer, Vec<Fie
         (Some(issuer), _) => issuer.clone(),
         (None, Some(usual)) => usual.to_owned(),
         (None, None) => {
-            let message = "Name the issuer as iss of its tokens says it.";
+            let message = "Give the issuer exactly as in iss of its tokens.";
             wrong.push(FieldError { field: "issuer", code: "missing", message });
             String::new()
         }
@@ -119,8 +120,8 @@ fn checked(new: &NewIssuer, info: &RequestInfo) -> Result<TrustedIssuer, Vec<Fie
     if wrong.is_empty() { Ok(issuer) } else { Err(wrong) }
 }
 
-/// The keys of a bundle that sign JWT-SVIDs, as keys for signatures (SPIFFE Trust Domain and Bundle §4.2): the others in it
-/// are for X.509.
+/// The JWT-SVID keys of a bundle, as signature keys (SPIFFE Trust Domain and Bundle §4.2). The others in the bundle are
+/// for X.509.
 fn svid_keys(bundle: &Value) -> Value {
     let listed = client_jwks::listed(bundle).unwrap_or_default();
     let of_svids = listed.iter().filter(|key| key.get("use").is_none_or(|of| of != "x509-svid"));
@@ -136,13 +137,13 @@ fn svid_keys(bundle: &Value) -> Value {
     Value::Array(plain.collect())
 }
 
-/// Removes an issuer: from the next request on none of its tokens counts.
+/// Removes an issuer: its tokens are refused from the next request on.
 ///
 /// # Errors
 /// `not_found`; `conflict` while rules of clients name it; `forbidden`; `reauthentication_required`.
 pub async fn remove(app: App, name: String, info: RequestInfo) -> Result<(), Failure> {
     app.transaction_or_nothing(&info, async |tx| {
-        // The one row that every change of a client writes: no rule is added meanwhile.
+        // Every change of a client writes this row, so holding it prevents that a rule is added in the meantime.
         let all = clients::hold_all(tx).await?;
         authorize(tx, Action::RemoveTrustedIssuer, &[]).await?;
         let issuer = trusted_issuers::find(&mut **tx, &name).await?.ok_or_else(not_found)?;

@@ -25,7 +25,7 @@ const REFUSED_WITHIN: TimeSpan = TimeSpan::from_mins(15);
 /// The most networks that are unlocked with an account.
 const MAX_NETWORKS: i64 = 8;
 
-/// Reads an address, or a network in the form that Signet shows: an address without the bits of the host.
+/// Reads an address, or a network in the form that Signet displays: an address whose host bits are 0.
 ///
 /// # Errors
 /// Refused when it is neither.
@@ -47,10 +47,10 @@ pub fn parse_network(text: &str) -> Result<IpAddr, Refusal> {
 /// Clears the counters of failed attempts at the password and the second factors of a user: those of one network, or
 /// of all. The failures of the network with any account are cleared as well if it was recently refused with this
 /// account and the account has signed in from it, or if the caller may change protected targets. Other callers could
-/// unlock a network that attacks other accounts.
+/// otherwise unlock a network that attacks other accounts.
 ///
 /// # Errors
-/// `not_found`; `conflict` when nothing is counted for the user from the network.
+/// `not_found`; `conflict` when there is no counter for the user and the network.
 pub async fn unlock(
     app: App,
     id: UserId,

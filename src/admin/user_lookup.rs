@@ -1,7 +1,7 @@
 //! Finding the user that an administrator names on the command line.
 //!
-//! A name must mean one user: the login of one user can equal the e-mail address of another, and the administrator
-//! must not change the wrong one.
+//! A name must be unambiguous: the login name of one user can equal the e-mail address of another, and the
+//! administrator must not change the wrong user.
 
 use crate::app::App;
 use crate::base::id::UserId;
@@ -12,10 +12,10 @@ use crate::store::{Link, email_owners, users};
 
 use super::users::not_found;
 
-/// The user with this login, with this verified e-mail address, or with this id.
+/// The user with this login name, with this verified e-mail address, or with this id.
 ///
 /// # Errors
-/// `not_found`; `conflict` where it is the login of one user and the address of another.
+/// `not_found`; `conflict` if it is the login name of one user and the address of another.
 pub async fn resolve(app: App, name: String) -> Result<User, Failure> {
     resolve_in(&mut app.db.reader().await?, &name).await
 }

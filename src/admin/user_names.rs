@@ -1,6 +1,4 @@
-//! The login names of users, for lists that have their ids.
-//!
-//! Lists show login names, because an id alone means nothing to a reader.
+//! The login names of users, for lists that contain their ids.
 
 use std::collections::{HashMap, HashSet};
 

@@ -38,7 +38,7 @@ pub struct UserSearch {
     pub filter: UserFilter,
     /// The last row of the previous page; `None` for the first page.
     pub after: Option<UserCursor>,
-    /// How many, at most.
+    /// The maximum number of users.
     pub limit: i64,
 }
 
@@ -111,7 +111,7 @@ impl Walk<'_> {
         if self.is_gathered() { GATHERED } else { BUDGET }
     }
 
-    /// How many rows are read first.
+    /// The number of rows that are read first.
     fn first_chunk(&self, limit: i64) -> i64 {
         let all = i64::try_from(GATHERED).unwrap_or(limit);
         if self.is_gathered() { all } else { limit + 1 }
@@ -175,7 +175,7 @@ impl Walk<'_> {
 
     fn is_wanted(&self, row: &FoundUser, closed: Option<&HashMap<UserId, Timestamp>>) -> bool {
         let words = &self.filter.words;
-        // A user with two words of the same prefix occurs twice; the first occurrence counts.
+        // A user with two words of the same prefix occurs twice; the first occurrence is used.
         let is_first = self
             .driving_word()
             .is_none_or(|word| first_match(&row.words, word) == Some(row.word.as_str()));

@@ -1,4 +1,4 @@
-//! Walking through the users whose role or group is selected, and counting what each has.
+//! Walks through the users with a selected role or group, and counts the sessions of each.
 
 use uuid::Uuid;
 
@@ -15,34 +15,34 @@ use crate::store::users;
 use super::session_selection::{Call, Count};
 use super::session_walk::{Position, Stage};
 
-/// The users that are read at once.
+/// The number of users that are read at once.
 const AT_ONCE: i64 = 100;
-/// The sessions that are listed at once.
+/// The number of sessions that are listed at once.
 const ROWS: i64 = 500;
 
-/// A walk through the users of a selection that are logged in.
+/// A walk through the users of a selection who are logged in.
 pub(super) struct UserWalk {
-    /// The user who is passed over.
+    /// The user who is skipped.
     except: Option<UserId>,
     after: Option<Uuid>,
     is_over: bool,
-    /// The users that were read.
+    /// The number of users that were read.
     pub(super) examined: u64,
 }
 
 impl UserWalk {
-    /// A walk from where the call goes on, past `except`.
+    /// A walk from where the previous call stopped, without `except`.
     pub(super) fn new(call: &Call, except: Option<UserId>) -> Self {
         Self { except, after: call.after(Stage::Users), is_over: false, examined: 0 }
     }
 
-    /// Where it goes on; none at the end.
+    /// Where the next call continues; `None` at the end.
     pub(super) fn place(&self) -> Option<Position> {
         let after = self.after.filter(|_| !self.is_over)?;
         Some(Position { stage: Stage::Users, after })
     }
 
-    /// Those among the next users, with how much each has; none at the end.
+    /// The selected ones of the next users, with the sessions of each; `None` at the end.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -73,7 +73,7 @@ impl UserWalk {
     }
 }
 
-/// Adds how much a user has.
+/// Adds the number of a user's sessions.
 ///
 /// # Errors
 /// When the database cannot be read.

@@ -39,26 +39,26 @@ const OVERLOAD: TimeSpan = TimeSpan::from_mins(15);
 const READ: i64 = 200;
 /// The number of failures that are reported.
 const TOLD: usize = 10;
-/// The number of logins before and after an unknown one that are compared with it.
+/// The number of login names before and after an unknown one that are compared with it.
 const NEIGHBOURS: i64 = 200;
-/// The largest edit distance of a similar login.
+/// The largest edit distance of a similar login name.
 const ERRORS: usize = 2;
 
-/// The report about a login.
+/// The report about a login name.
 pub struct UserReport {
-    /// The login as typed, or as the account displays it.
+    /// The login name as typed, or as the account displays it.
     pub login: String,
     /// The account, if there is one.
     pub account: Option<AccountReport>,
     /// The causes.
     pub findings: Vec<Finding>,
-    /// Similar logins, if the login is unknown.
+    /// Similar login names, if this one is unknown.
     pub nearest: Vec<String>,
-    /// The counters that are running.
+    /// The running counters.
     pub locks: Vec<Lock>,
     /// The last failures, newest first.
     pub failures: Vec<StoredEvent>,
-    /// Addresses that are refused at the moment, whatever the account.
+    /// Addresses that are currently refused, with any account.
     pub limited: Vec<IpAddr>,
 }
 
@@ -75,7 +75,7 @@ pub struct AccountReport {
 }
 
 impl UserReport {
-    /// Whether nothing keeps the user out.
+    /// Whether nothing prevents the user from signing in.
     #[must_use]
     pub const fn is_good(&self) -> bool {
         self.findings.is_empty()
@@ -92,8 +92,8 @@ pub async fn why(app: App, id: UserId, now: Timestamp) -> Result<UserReport, Fai
     of_account(&app, reader, found, now).await
 }
 
-/// Why `login`, a login or a verified e-mail address as a user types it, does not sign in. It may be one that no
-/// account has. Users also type passwords into that field, and the report reveals whether a text was typed there. So
+/// Why a user cannot sign in with `login`, a login name or a verified e-mail address as typed. It may be one without
+/// an account. Users also type passwords into that field, and the report reveals whether a text was typed there. So
 /// callers are rate-limited and recorded, and see addresses only if they may read the audit trail.
 ///
 /// # Errors
@@ -262,7 +262,7 @@ fn failed(event: &StoredEvent) -> FailedAttempts {
     }
 }
 
-/// Up to five logins similar to `key`, among its neighbours in sort order.
+/// Up to five login names similar to `key`, among its neighbours in sort order.
 async fn nearest(reader: &mut Reader, key: &str) -> Result<Vec<String>, Fault> {
     // The comparison takes quadratic time.
     if key.len() > 128 {

@@ -44,7 +44,8 @@ pub(super) async fn store_new(
     }
 }
 
-/// Stores a change of a user who was read, with the administrators locked. The audit events, but that of the address.
+/// Stores a change of a user who was read, with the administrators locked. Returns the audit events, except the one
+/// of the address.
 ///
 /// # Errors
 /// As [`update`].
@@ -64,7 +65,7 @@ pub(super) async fn store_update(
     }
     let user = update.applied_to(user)?;
     if user.role != before {
-        // The changed user, too, must be one that the caller may change.
+        // The caller must also be allowed to change the user in the new form.
         authorize_on_user(tx, Action::UpdateUser, &user).await?;
     }
     if before == Role::Admin && user.role != Role::Admin {
@@ -74,7 +75,7 @@ pub(super) async fn store_update(
         users::raise_epoch(tx, id, now).await?;
     }
     if user.role.is_signets_own() && user.role != before {
-        // Links that were handed over earlier become invalid: their holders would gain the new role.
+        // Links that were handed over earlier become invalid: their holders would otherwise gain the new role.
         mailed_codes::void_of_user(tx, id).await?;
     }
     users::update(tx, id, user.name.as_deref(), &user.subject(), now).await?;
@@ -88,7 +89,7 @@ pub(super) async fn store_update(
     Ok(Some((EventKind::UserUpdated, user.role.as_str())))
 }
 
-/// One change of a user with its audit event, with the administrators locked. False if `work` has nothing to record.
+/// One change of a user with its audit event, with the administrators locked; `false` if `work` has nothing to record.
 ///
 /// # Errors
 /// `not_found`; the errors of `work`.
@@ -113,7 +114,7 @@ pub(super) async fn change_in(
     Ok(true)
 }
 
-/// The event that a user must, or need no longer, choose a new password at the next sign-in.
+/// The event that the requirement of a new password at the next sign-in was set or cleared.
 pub(super) fn must_change_event(id: UserId, must: bool) -> Event {
     let event = Event::new(EventKind::PasswordMustChangeSet).about(id);
     event.detail(if must { "set" } else { "cleared" })

@@ -31,9 +31,9 @@ use super::user_writes::{change_in, must_change_event, store_new, store_update};
 pub struct Create {
     /// The login as typed.
     pub login: String,
-    /// The password; without one the user cannot log in until one is set.
+    /// The password; a user without one cannot log in with a password until one is set.
     pub password: Option<String>,
-    /// The name to show.
+    /// The display name.
     pub name: Option<String>,
     /// The e-mail address, and whether it is verified.
     pub email: EmailChange,
@@ -41,14 +41,14 @@ pub struct Create {
     pub role: Role,
     /// The attributes of the user from the organisation.
     pub attributes: Attributes,
-    /// Whether the first sign-in begins with a new password.
+    /// Whether the first sign-in requires a new password.
     pub must_change_password: bool,
 }
 
 /// A change; `None` keeps the present value.
 #[derive(Clone, Default)]
 pub struct Update {
-    /// The name to show, or no name.
+    /// The display name; the inner `None` removes it.
     pub name: Option<Option<String>>,
     /// The e-mail address, and whether it is verified.
     pub email: EmailChange,
@@ -71,7 +71,7 @@ impl Update {
         self.email.is_empty() && self.keeps_profile()
     }
 
-    /// Whether nothing but the e-mail address is to be changed.
+    /// Whether only the e-mail address is to be changed.
     pub(super) const fn keeps_profile(&self) -> bool {
         self.name.is_none()
             && self.role.is_none()
@@ -127,14 +127,14 @@ impl Update {
     }
 }
 
-/// The claims that a change has to check: except those whose name was reserved after they were set. Tokens do not
-/// contain them, and they must not block another change.
+/// The claims that a change has to check: all but those whose name was reserved after they were set. Tokens do
+/// not contain them, and they must not block another change.
 fn to_check(mut claims: Map<String, Value>, before: &Map<String, Value>) -> Map<String, Value> {
     claims.retain(|name, value| !is_reserved_claim(name) || before.get(name) != Some(value));
     claims
 }
 
-/// The roles that a change has to check: except those whose name was reserved after they were granted.
+/// The roles that a change has to check: all but those whose name was reserved after they were granted.
 fn roles_to_check(mut roles: Vec<String>, before: &[String]) -> Vec<String> {
     roles.retain(|role| !is_own_role(role) || !before.contains(role));
     roles

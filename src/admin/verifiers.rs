@@ -1,7 +1,7 @@
 //! The resource servers that fetch the public keys: counted in memory, stored in batches.
 //!
-//! Owns which of them count as known. Unknown names are bounded, displace only each other, and are neither shown
-//! nor waited for.
+//! Owns which of them are considered known. Unknown names are bounded, displace only each other, and are neither
+//! shown nor waited for.
 
 use std::collections::HashSet;
 
@@ -12,20 +12,21 @@ use crate::domain::outcome::Fault;
 use crate::store::Tx;
 use crate::store::verifiers::{self, SeenVerifier};
 
-/// The most verifiers that are kept beside registered ones.
+/// The most verifiers that are stored besides registered ones.
 const MAX_VERIFIERS: i64 = 10_000;
-/// The most that are read, with room for every registered one.
+/// The most that are read, enough for every registered one.
 const MAX_LISTED: i64 = 2 * MAX_VERIFIERS;
-/// How long after its first fetch another one counts as a return: resource servers fetch the keys every few
-/// minutes.
+/// How long after the first fetch a further one is counted as a return: resource servers fetch the keys every
+/// few minutes.
 const AGAIN: TimeSpan = TimeSpan::from_secs(60);
 /// The rows per transaction, so that many names do not delay other writes.
 const WRITTEN_AT_ONCE: usize = 100;
 
-/// Moves what this process has counted into the database.
+/// Writes the counts of this process to the database.
 ///
 /// # Errors
-/// When the database cannot be written. The counts since the last write are lost, which only delays a rotation.
+/// When the database cannot be written. The counts since the last write are lost, which only delays a
+/// rotation.
 pub async fn write_verifiers(app: &App, now: Timestamp) -> Result<(), Fault> {
     let taken = app.jwks_fetches.take();
     for some in in_order(taken.known).chunks(WRITTEN_AT_ONCE) {
@@ -61,8 +62,8 @@ fn in_order(mut seen: Vec<SeenVerifier>) -> Vec<SeenVerifier> {
     seen
 }
 
-/// Adds unknown names. When there is no room, names that never returned are removed first, those absent longest
-/// before the others; then the youngest. So new names do not displace one that keeps returning.
+/// Adds unknown names. If there is no room, names that never returned are removed first, those absent longest
+/// before the others; then the newest. So new names cannot displace one that keeps returning.
 async fn add_unknown(
     app: &App,
     tx: &mut Tx,

@@ -17,7 +17,7 @@ use super::App;
 
 /// The most counts that wait to be written. Further keys are counted as [`OTHERS`].
 const MAX_WAITING: usize = 4_096;
-/// How many counts are written in one transaction, each to a bucket of every length.
+/// The number of counts that are written in one transaction, each to a bucket of every length.
 const WRITTEN_AT_ONCE: usize = 100;
 
 /// The key of a count: the bucket of the shortest width, the series and the key within it.
@@ -67,8 +67,9 @@ impl App {
         self.activity.count(Series::Refreshes, result, self.now());
     }
 
-    /// Counts an access token that was issued to a client for an API, or for the issuer itself. Clients and APIs
-    /// that are no longer registered, and clients that describe themselves, share a key: strangers must not make rows.
+    /// Counts an access token that was issued to a client for an API, or for the issuer itself. Clients and APIs that
+    /// are no longer registered, and clients that describe themselves, share a key: unauthenticated callers must not
+    /// be able to create rows.
     pub fn count_issued(&self, client_id: &str, api: Option<&str>, now: Timestamp) {
         let is_client = client_id == BUILT_IN || self.is_registered_client(client_id);
         let client = if is_client { client_id } else { OTHERS };
@@ -82,7 +83,7 @@ impl App {
     /// returns.
     ///
     /// # Errors
-    /// When the database cannot be written. The rest is written the next time.
+    /// When the database cannot be written. The remaining counts are written the next time.
     pub async fn write_activity(&self) -> Result<(), Fault> {
         let _writing = self.activity.writing.lock().await;
         let counts = self.activity.take();

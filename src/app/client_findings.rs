@@ -15,7 +15,7 @@ use crate::store::client_findings as store;
 
 use super::App;
 
-/// The most findings of different kinds between two writes. Further ones are lost, but counted by the metrics.
+/// The most findings of different kinds between two writes. Further ones are only counted by the metrics.
 const MAX_WAITING: usize = 1_024;
 /// The most findings of one client, endpoint and code; further ones are summed. So requests that name one client
 /// and invent scopes hide neither its other findings nor those of other clients.
@@ -156,7 +156,7 @@ mod tests {
         let taken = findings.take();
         let unknown = taken.iter().filter(|one| one.key.code == "scope_unknown");
         let counted: Vec<i64> = unknown.map(|one| one.times).collect();
-        // Those together, the first, which was seen twice, and the others that had a place.
+        // The summed findings, the first one, which was seen twice, and the others that were kept.
         assert_eq!((counted.len(), counted.iter().sum::<i64>()), (17, 1_025));
         assert_eq!((counted[0], counted[1]), (1_008, 2));
         assert_eq!(taken.len(), 17 + 3);

@@ -1,7 +1,7 @@
-//! Whether this process may act on its clock. It judges the common time of all processes, so that a jump of the
+//! Whether this process may rely on its clock. Checks the common time of all processes, so that a jump of the
 //! database's clock is noticed as well.
 //!
-//! Owns the time that processes record in the database, and the message about a clock that jumped. The judgement is
+//! Owns the time that processes record in the database, and the message about a clock that jumped. The decision is
 //! in `domain::clock_skew`.
 
 use std::sync::PoisonError;
@@ -15,11 +15,11 @@ use super::App;
 
 /// The name of the row with the last recorded time, in milliseconds.
 const LAST_TICK: &str = "last_tick";
-/// How often it is written: rarely enough to cost nothing.
+/// How often it is written: rarely, because every write costs.
 const WRITE_EVERY: TimeSpan = TimeSpan::from_mins(1);
 
 impl App {
-    /// Whether the clock is plausible. Everything that deletes by time checks this first.
+    /// Whether the clock is plausible. Every job that deletes rows by time checks this first.
     ///
     /// # Errors
     /// When the database cannot be read or written.

@@ -15,7 +15,8 @@ use crate::store::Db;
 
 use super::App;
 
-/// A measurement that took longer is too imprecise: the answer may be from any moment within it.
+/// The maximum duration of a measurement: the response may be from any moment within it, so a longer one is
+/// too imprecise.
 const TOO_SLOW: TimeSpan = TimeSpan::from_secs(1);
 
 /// The wall clock, corrected.
@@ -27,7 +28,7 @@ pub struct CommonClock {
 }
 
 impl CommonClock {
-    /// Measures and applies the offset at once, because no time has been handed out yet.
+    /// Measures and applies the offset at once, because no time has been used yet.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -49,7 +50,7 @@ impl CommonClock {
         self.correction.load().common_time(self.reading())
     }
 
-    /// The clock of the database minus the wall clock, as it was measured last.
+    /// The last measured difference of the clock of the database and the wall clock.
     #[must_use]
     pub fn offset(&self) -> TimeSpan {
         **self.measured.load()
@@ -77,8 +78,8 @@ impl CommonClock {
     }
 }
 
-/// The clock of the database minus the wall clock, and when that was. None on SQLite, and where the answer
-/// took too long.
+/// The clock of the database minus the wall clock, and the time of the measurement. `None` on SQLite, and if
+/// the response took too long.
 async fn measure(clock: &dyn Clock, db: &Db) -> Result<Option<(TimeSpan, Reading)>, Fault> {
     let asked = clock.counted();
     let Some(read) = db.time().await? else { return Ok(None) };
@@ -124,9 +125,9 @@ impl App {
         clock_offset::limit(self.lifetimes.retry_window)
     }
 
-    /// The time for the claims of tokens, and for times that clients wrote. It is the common time, because other
-    /// processes compare claims with stored times. If the clock of the database is so far off that this process is
-    /// not ready, it is the wall clock, so that a wrong database clock does not spoil every token.
+    /// The time for the claims of tokens, and for times that clients have set. It is the common time, because
+    /// other processes compare claims with stored times. If the clock of the database is so far off that this
+    /// process is not ready, it is the wall clock, so that a wrong database clock does not invalidate every token.
     #[must_use]
     pub fn claim_time(&self, now: Timestamp) -> Timestamp {
         if self.agrees_with_database_clock() { now } else { now - self.clock_offset() }

@@ -11,10 +11,10 @@ tokio::task_local! {
     static CALLER: CallerPresence;
 }
 
-/// Ends when the sender of [`begin`] is dropped.
+/// Changes when the sender of [`begin`] is dropped.
 type CallerPresence = watch::Receiver<()>;
 
-/// The caller's end, to be held while it is connected, and the end of the work.
+/// The sender, which is held while the caller is connected, and the receiver for the work.
 pub(super) fn begin() -> (watch::Sender<()>, CallerPresence) {
     watch::channel(())
 }
@@ -27,7 +27,7 @@ pub(super) fn scope<F: Future>(
     CALLER.scope(presence, work)
 }
 
-/// Completes when the caller of the present work has disconnected; never where there is none.
+/// Completes when the caller of the current work has disconnected; never if there is none.
 pub(super) async fn gone() {
     match CALLER.try_with(Clone::clone) {
         Ok(mut caller) => while caller.changed().await.is_ok() {},

@@ -9,7 +9,7 @@ use crate::base::TimeSpan;
 
 use super::App;
 
-/// How often the same one is logged.
+/// How often the same warning is logged.
 const REPEAT: TimeSpan = TimeSpan::from_mins(1);
 /// The most warnings in that time, because callers without a token can cause them.
 const MAX_WARNINGS: usize = 8;

@@ -1,4 +1,4 @@
-//! Idempotency of the console's forms: a form that is sent twice acts once and gets the same answer.
+//! Idempotency of the console's forms: a form that is sent twice has one effect and gets the same response.
 //!
 //! Bounded, in the memory of this process, and forgotten after minutes. Effects that must never happen twice are
 //! guarded separately.
@@ -23,7 +23,7 @@ pub enum FormResult {
     Done {
         /// The path.
         path: String,
-        /// The key of what was done.
+        /// The key of the message about the effect.
         what: &'static str,
     },
     /// It created a secret, which is shown once.
@@ -100,7 +100,7 @@ impl IdempotentForms {
         kept.retain(|_, (at, _)| now < *at + KEPT_FOR);
         let own = kept.keys().filter(|(user, _)| *user == key.0).count();
         if (own >= MAX_OF_USER || kept.len() >= MAX_KEPT) && !kept.contains_key(&key) {
-            // A user with many forms does not displace those of others.
+            // Many forms of one user must not displace the results of others.
             let may_go = |user: &UserId| own < MAX_OF_USER || *user == key.0;
             let oldest = kept.iter().filter(|((user, _), _)| may_go(user));
             let oldest = oldest.min_by_key(|(_, (at, _))| *at).map(|(key, _)| key.clone());

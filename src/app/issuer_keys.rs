@@ -1,7 +1,7 @@
-//! The keys of trusted issuers as they were fetched, in the memory of this process.
+//! The fetched keys of trusted issuers, cached in the memory of this process.
 //!
-//! Owns that one issuer is asked by one request at a time, and that a token whose key is known waits for nobody. When an
-//! issuer is asked is `domain::workload::keys`', how is the caller's.
+//! Owns that one request at a time fetches the keys of an issuer, and that a token whose key is cached does not wait
+//! for it. `domain::workload::keys` decides when to fetch; the caller fetches.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,10 +12,10 @@ use crate::base::Timestamp;
 use crate::domain::workload::TrustedIssuer;
 use crate::domain::workload::keys::KeyTimes;
 
-/// What was fetched: the keys, and for how many seconds the issuer wants them kept.
+/// The result of a fetch: the keys, and the `max-age` of the response in seconds.
 pub type FetchedKeys = (Vec<Value>, Option<u64>);
 
-/// The copies, by issuer.
+/// The cached key sets, by issuer.
 #[derive(Default)]
 pub struct IssuerKeys {
     copies: Mutex<HashMap<(String, Timestamp), Arc<Copy>>>,
@@ -24,7 +24,7 @@ pub struct IssuerKeys {
 #[derive(Default)]
 struct Copy {
     state: Mutex<State>,
-    /// Held while the issuer is asked.
+    /// Locked during a fetch.
     asking: tokio::sync::Mutex<()>,
 }
 
@@ -35,7 +35,7 @@ struct State {
 }
 
 impl IssuerKeys {
-    /// The keys of `issuer`, after it was asked with `fetch` where that is due. None where there are none.
+    /// The keys of `issuer`, after calling `fetch` if a fetch is due. `None` if there are none.
     pub async fn keys(
         &self,
         issuer: &TrustedIssuer,
@@ -50,7 +50,7 @@ impl IssuerKeys {
         };
         if due() {
             let _asking = copy.asking.lock().await;
-            // Another request may have asked meanwhile.
+            // Another request may have fetched them in the meantime.
             if due() {
                 let fetched = fetch().await;
                 let mut state = copy.lock();
@@ -69,7 +69,7 @@ impl IssuerKeys {
 
     fn copy(&self, issuer: &TrustedIssuer) -> Arc<Copy> {
         let mut copies = self.copies.lock().unwrap_or_else(PoisonError::into_inner);
-        // One that was removed and added again is another issuer.
+        // An issuer that was removed and added again is a different one.
         Arc::clone(copies.entry((issuer.issuer.clone(), issuer.created_at)).or_default())
     }
 }

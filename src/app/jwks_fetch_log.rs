@@ -2,7 +2,7 @@
 //!
 //! Owns the names and their bounds. A name is known when it equals a registered API or client, or was seen for long
 //! enough; all others share a bounded table, in which each network has a few places and its newest names displace
-//! its oldest. So invented names cost little memory and displace neither known names nor those of other networks.
+//! its oldest. So invented names use little memory and displace neither known names nor those of other networks.
 //! This runs on the request path of the JWKS: one short lock and, for a recent name, no allocation.
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -52,7 +52,7 @@ struct Fetches {
 /// A caller that fetched the keys.
 #[derive(Debug, Clone, Copy)]
 pub struct Fetcher<'a> {
-    /// The name it gives itself, if it does (`?rs=orders`).
+    /// The name that it sent, if any (`?rs=orders`).
     pub name: Option<&'a str>,
     /// Its user agent.
     pub user_agent: &'a str,
@@ -143,8 +143,8 @@ impl JwksFetchLog {
     }
 }
 
-/// The network that makes room for a name of another: the one with the most names in the prefix with the most
-/// names. `None` if that prefix would then have fewer than the newcomer's.
+/// The network that makes room for a name of another network: the one with the most names in the prefix with
+/// the most names. `None` if that prefix would then have fewer than the newcomer's.
 fn largest(
     by_network: &HashMap<Option<IpAddr>, VecDeque<u64>>,
     newcomer: Option<IpAddr>,
@@ -273,7 +273,7 @@ mod tests {
         assert_eq!(log.fetches().unknown.len(), MAX_UNKNOWN);
         invented(&log, fetcher(Some("orders"), "", "192.0.2.1"), 1);
         assert_eq!(log.fetches().by_network.len(), MAX_UNKNOWN / MAX_UNKNOWN_OF_NETWORK + 1);
-        // However many networks come, no more of them are remembered than names.
+        // However many networks there are, no more of them are stored than names.
         for number in 0..5_000 {
             let address = format!("172.{}.{}.1", 16 + number / 250, number % 250);
             invented(&log, fetcher(Some(&format!("y{number}")), "", &address), 1);

@@ -131,11 +131,11 @@ pub struct AppState {
     pub idempotent_forms: IdempotentForms,
     /// Resource servers that have fetched the public keys.
     pub jwks_fetches: JwksFetchLog,
-    /// The keys of trusted issuers, as they were fetched.
+    /// The cached keys of trusted issuers.
     pub issuer_keys: IssuerKeys,
-    /// The HTTP client for notices to clients, and for documents that describe them.
+    /// The HTTP client for notices to clients, and for documents of clients and keys of issuers.
     pub http_client: HttpClient,
-    /// Fetches of documents of clients that are under way, and how often hosts were asked.
+    /// Fetches of client documents in progress, and their limits.
     pub document_fetches: DocumentFetches<Result<(), LoadError>>,
     /// The mailer, if mail is set up.
     pub mailer: Option<Mailer>,
@@ -169,7 +169,7 @@ impl std::ops::Deref for App {
 }
 
 impl App {
-    /// The present time of all processes on this database. Read it once per request.
+    /// The current time of all processes on this database. Read it once per request.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.common_clock.now()
@@ -181,7 +181,7 @@ impl App {
         &self.config.issuer
     }
 
-    /// Whether the server is about to stop: it is not ready any more but still works.
+    /// Whether the server is about to stop: it is no longer ready but still works.
     #[must_use]
     pub fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)

@@ -1,7 +1,7 @@
 //! The outbox: mail is written with the change that causes it and delivered by `jobs::mail`.
 //!
-//! Owns the sealed form of a mail and the limit on mails that wait. A stolen database has neither
-//! recipients nor codes that are still valid.
+//! Owns the sealed form of a mail and the limit on waiting mails. An attacker with a copy of the database
+//! learns neither recipients nor valid codes.
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -18,7 +18,7 @@ use crate::store::mails::{self, NewMail};
 
 use super::{App, AuditedTx, keys};
 
-/// When a caller who was refused for a full outbox may try again.
+/// When a caller that was refused because of a full outbox may try again.
 const FULL_FOR: TimeSpan = TimeSpan::from_mins(1);
 
 /// A mail to be delivered.

@@ -48,7 +48,7 @@ impl App {
         self.try_hash_slot(lane, who).map_err(|(_, refusal)| *refusal)
     }
 
-    /// The same, with the reason of a refusal.
+    /// The same, but returns the reason of a refusal.
     ///
     /// # Errors
     /// As [`App::reserve_hash_slot`].
@@ -76,8 +76,7 @@ impl App {
         self.turned_away("undecided", self.config.hash_max_wait.std())
     }
 
-    /// The hash that stands for a login name that no account has, or whose account has no password. It costs
-    /// what the hashes of accounts do.
+    /// The decoy hash for a login name without an account or a password. It costs as much as the hashes of accounts.
     #[must_use]
     pub fn decoy(&self, key: &str) -> String {
         let point = self.pseudonyms.of("login/decoy", &[key.as_bytes()]);

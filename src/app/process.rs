@@ -1,4 +1,4 @@
-//! This process among those that work on the database.
+//! This process among those on the database.
 //!
 //! Owns its identity and what it reports to the others. The heartbeat is in `jobs::heartbeat`.
 
@@ -24,7 +24,7 @@ pub struct Process {
     settings: String,
     started_at: Timestamp,
     schema_known: i64,
-    /// How many settings have differed between the processes for long enough to count.
+    /// The settings that have differed between the processes for long enough to be reported.
     differing: Mutex<BTreeSet<String>>,
 }
 
@@ -46,7 +46,7 @@ impl Process {
         self.id
     }
 
-    /// How many settings have differed between the processes for long enough to count.
+    /// The number of settings that have differed between the processes for long enough to be reported.
     #[must_use]
     pub fn differing_settings(&self) -> i64 {
         let differing = self.differing.lock().unwrap_or_else(PoisonError::into_inner);
@@ -94,7 +94,7 @@ impl App {
     }
 }
 
-/// The settings in which the processes on this database have differed for long enough to count, at `now`.
+/// The settings in which the processes on this database have differed for long enough to be reported, at `now`.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -103,7 +103,7 @@ pub async fn differing_settings(db: &Db, now: Timestamp) -> Result<Vec<Differenc
     Ok(lasting_differences(&running.into_iter().map(comparable).collect::<Vec<_>>(), now))
 }
 
-/// The comparable part of a stored process. Settings of another version that cannot be parsed count as none.
+/// The comparable part of a stored process. Settings of another version that cannot be parsed are ignored.
 fn comparable(stored: StoredProcess) -> RunningProcess {
     RunningProcess {
         name: stored.name,

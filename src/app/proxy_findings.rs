@@ -20,9 +20,9 @@ text_enum! {
         Unreadable = "unreadable",
         /// Every address the proxy named is a trusted proxy's.
         OnlyProxies = "only_proxies",
-        /// The proxy sends only `Forwarded`, and no setting says that it counts.
+        /// The proxy sends only `Forwarded`, and no setting says that it is trusted.
         OnlyForwarded = "only_forwarded",
-        /// `X-Forwarded-For` and `Forwarded` name two clients, and no setting says which counts.
+        /// `X-Forwarded-For` and `Forwarded` name two clients, and no setting says which is trusted.
         Disagree = "disagree",
     }
 }
@@ -61,7 +61,7 @@ impl ProxyFinding {
 pub struct ProxyFindings(Mutex<[Option<TimeSpan>; ProxyFinding::ALL.len()]>);
 
 impl ProxyFindings {
-    /// Whether this one is to be logged now.
+    /// Whether this finding is to be logged now.
     fn is_due(&self, finding: ProxyFinding, now: TimeSpan) -> bool {
         let mut logged = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let last = &mut logged[finding as usize];

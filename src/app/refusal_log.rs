@@ -2,7 +2,7 @@
 //!
 //! Owns the bound on the rows that a flood of refusals can cause. A refusal is recorded in memory and stored by a
 //! job; refusals of one minute that fold into one row cost one statement. Beyond the bound of a minute, refusals are
-//! counted without the login, then without the address.
+//! counted without the login name, then without the address.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -18,7 +18,7 @@ use super::App;
 
 /// The most rows of one minute.
 const MAX_ROWS: usize = 256;
-/// The most rows of one minute that name the logins typed in one network.
+/// The most rows of one minute that name the login names typed in one network.
 const MAX_LOGINS: usize = 8;
 
 /// A refused attempt.
@@ -29,7 +29,7 @@ pub struct RefusedAttempt {
     pub login_key: Option<String>,
     /// The origin of the request.
     pub origin: Origin,
-    /// When.
+    /// The time.
     pub at: Timestamp,
 }
 
@@ -37,7 +37,7 @@ struct Row {
     attempt: RefusedAttempt,
     minute: i64,
     last_at: Timestamp,
-    /// The refusals that are not stored yet.
+    /// The number of refusals that are not stored yet.
     times: i64,
 }
 
@@ -79,7 +79,7 @@ impl RefusalLog {
         is_first
     }
 
-    /// Takes what is not stored yet, and drops the rows of earlier minutes.
+    /// Takes the rows that are not stored yet, and drops those of earlier minutes.
     fn take(&self, now: Timestamp) -> Vec<(Event, Attempts)> {
         let mut rows = self.rows();
         let taken = rows.iter_mut().filter(|(_, row)| row.times > 0).map(|(key, row)| {

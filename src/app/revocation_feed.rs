@@ -36,9 +36,9 @@ pub struct FeedDocument {
 /// A feed that was signed.
 #[derive(Clone)]
 pub struct SignedFeed {
-    /// The whole.
+    /// The complete feed.
     pub whole: FeedDocument,
-    /// What was written since a time, in seconds, for the times that were asked for.
+    /// The parts that were requested: the revocations since a time, in seconds.
     pub parts: BTreeMap<i64, FeedDocument>,
     /// Its content.
     pub content: FeedContent,
@@ -53,13 +53,14 @@ pub type RevocationFeed = tokio::sync::Mutex<Option<SignedFeed>>;
 
 /// Parts begin at a multiple of this, in seconds, so that there are few of them.
 const PART_EVERY: i64 = 10;
-/// The longest time that a part covers, in seconds. Who knows less gets the whole feed.
+/// The longest time that a part covers, in seconds. A verifier that needs more gets the complete feed.
 const LONGEST_PART: i64 = 600;
-/// How much earlier than it says a part begins: what was begun before may be committed after.
+/// How much earlier than requested a part begins: a transaction may commit after one that began later.
 pub const PART_OVERLAP: TimeSpan = TimeSpan::from_secs(10);
 
 impl SignedFeed {
-    /// The time from which the part for a verifier that knows the feed of `since` begins; none if the whole is needed.
+    /// The time from which the part for a verifier that knows the feed of `since` begins; `None` if it needs the
+    /// complete feed.
     #[must_use]
     pub fn part_since(&self, since: i64) -> Option<i64> {
         let signed_at = self.signed_at.secs();

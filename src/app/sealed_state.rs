@@ -1,4 +1,4 @@
-//! Pending requests and authentications, sealed and handed to the caller: nothing is stored for unauthenticated
+//! Pending requests and authentications, sealed and sent to the caller: nothing is stored for unauthenticated
 //! clients and users.
 //!
 //! Owns the sealed form. Expiry is in `domain::validity`; `oauth::sealed_request`, `oauth::authorize_challenge` and
@@ -14,7 +14,7 @@ use super::App;
 /// Seals a value. Its JSON is padded to a multiple of `padding` bytes, so that the length reveals little.
 ///
 /// # Errors
-/// Only when the crypto library fails.
+/// If the crypto library fails.
 pub fn seal(
     app: &App,
     purpose: &str,

@@ -51,7 +51,7 @@ pub struct Runs {
 }
 
 impl Runs {
-    /// For work that must be done by `deadline`.
+    /// For work with this deadline.
     #[must_use]
     pub const fn until(deadline: Instant) -> Self {
         Self { deadline, left: RETRIES }
@@ -125,7 +125,7 @@ impl AuditedTx {
         end_session(tx, id, ending, &context).await
     }
 
-    /// Revokes all tokens of a client, or for an API, that were issued until now.
+    /// Revokes all tokens of a client, or for an API, that were issued before now.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -174,7 +174,7 @@ impl Link for AuditedTx {
     }
 }
 
-/// The refusal of work on a user or a client that another request has deleted meanwhile. Nothing was written.
+/// The refusal of work on a user or a client that another request has deleted in the meantime. Nothing was written.
 fn or_deleted(failure: Failure) -> Failure {
     match failure {
         Failure::Failed(fault) if is_missing_reference(&fault) => {
@@ -193,9 +193,8 @@ enum OnRefusal {
 }
 
 impl App {
-    /// Runs `work` in a transaction that commits successes and refusals: what was recorded before a
-    /// refusal (a revocation, a counter, an audit event) stays. A fault rolls back. Decide first and
-    /// write last.
+    /// Runs `work` in a transaction that commits successes and refusals: what was recorded before a refusal (a
+    /// revocation, a counter, an audit event) stays. A fault rolls back. So `work` must decide before it writes.
     ///
     /// `work` may run again, in a new transaction, after a serialization failure or a deadlock. It must have no
     /// effects outside of its transaction. `Clone` enforces part of this: a closure that consumes or changes its

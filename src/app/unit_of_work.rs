@@ -35,7 +35,7 @@ impl App {
         let runtime = self.runtime.clone();
         let limit = self.config.deadlines.work();
         async move {
-            // Held until there is an answer; dropped with this future if the caller disconnects first.
+            // Held until there is a result; dropped with this future if the caller disconnects first.
             let _present = present;
             let task = match begin(&runtime, work) {
                 Begun::Done(outcome) => return outcome,
@@ -52,7 +52,7 @@ impl App {
     }
 }
 
-/// The result of the first poll on the caller's thread.
+/// The state after the first poll on the caller's thread.
 enum Begun<T> {
     Done(Result<T, Failure>),
     Waits(Pin<Box<dyn Future<Output = Result<T, Failure>> + Send>>),

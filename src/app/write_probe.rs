@@ -13,7 +13,7 @@ use crate::store::meta;
 
 use super::App;
 
-/// How long a result, or a commit of other work, is valid.
+/// How long a result, or a commit of other work, is used.
 const FRESH: TimeSpan = TimeSpan::from_secs(5);
 
 /// The row that is written. Its value ends with the time and a counter.
@@ -38,8 +38,8 @@ struct Tries {
 
 impl App {
     /// Whether the database could be written within the last five seconds. Writes one row if nothing else was
-    /// committed meanwhile, at most once in five seconds and never concurrently. A write that failed for lack of
-    /// space outranks every commit of those five seconds, and a larger row is written afterwards.
+    /// committed, at most once in five seconds and never concurrently. A write that failed for lack of space
+    /// outranks every commit of those five seconds, and a larger row is written afterwards.
     pub async fn can_write(&self) -> bool {
         // Locked during the write, so that concurrent callers wait for its result.
         let mut tries = self.write_probe.0.lock().await;

@@ -20,7 +20,7 @@ pub fn commit_date() -> Option<&'static str> {
     commit().and(given(COMMIT_DATE))
 }
 
-/// A build script may pass on an empty variable.
+/// Ignores an empty variable, which a build script may pass on.
 fn given(variable: Option<&'static str>) -> Option<&'static str> {
     variable.filter(|value| !value.is_empty())
 }

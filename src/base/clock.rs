@@ -130,7 +130,7 @@ impl TimeSpan {
         if secs < 1 { 1 } else { secs }
     }
 
-    /// The same span for the standard library; a negative span is zero there.
+    /// The same span for the standard library, in which a negative span becomes zero.
     #[must_use]
     pub const fn std(self) -> std::time::Duration {
         std::time::Duration::from_millis(if self.0 < 0 { 0 } else { self.0.unsigned_abs() })
@@ -172,7 +172,7 @@ impl Sub for Timestamp {
     }
 }
 
-/// The source of the present time. It is read once per request and passed down as a value.
+/// The source of the current time. It is read once per request and passed down as a value.
 pub trait Clock: Send + Sync + 'static {
     /// The current wall-clock time.
     fn now(&self) -> Timestamp;
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn what_people_name_is_understood_and_nothing_else() {
+    fn seconds_and_rfc3339_parse_and_nothing_else() {
         for (text, millis) in [
             ("0", 0),
             ("1795000000", 1_795_000_000_000),

@@ -4,43 +4,42 @@ use std::time::Duration;
 
 /// The deadlines of one process: those in service, or the same ones stretched.
 ///
-/// They are a value because tests stretch them, so that a busy machine does not fail them. No setting changes them.
+/// Tests stretch them, so that a busy machine does not fail them. No setting changes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deadlines {
     factor: u32,
     unread_millis: u32,
-    /// 0 for the one in service.
+    /// In milliseconds; 0 for the deadline in service.
     mail_millis: u32,
-    /// 0 for the one in service.
+    /// In milliseconds; 0 for the deadline in service.
     fetch_millis: u32,
 }
 
 impl Deadlines {
-    /// Those of a server in service.
+    /// The deadlines of a server in service.
     pub const IN_SERVICE: Self =
         Self { factor: 1, unread_millis: 30_000, mail_millis: 0, fetch_millis: 0 };
 
-    /// All of them `factor` times as long; at least once.
+    /// The deadlines in service, multiplied by `factor`, which is at least 1.
     #[cfg(any(test, feature = "test-support"))]
     #[must_use]
     pub const fn stretched(factor: u32) -> Self {
         Self::IN_SERVICE.times(factor)
     }
 
-    /// The same deadlines, `factor` times as long as in service; at least once.
+    /// The same deadlines, `factor` times as long as in service; `factor` is at least 1.
     #[must_use]
     pub const fn times(self, factor: u32) -> Self {
         Self { factor: if factor == 0 { 1 } else { factor }, ..self }
     }
 
-    /// How long a write waits in all, for the queue and for the database, before it is a 503.
+    /// The total time that a write may wait, for the queue and for the database, before it is a 503.
     #[must_use]
     pub const fn write(self) -> Duration {
         self.millis(2_000)
     }
 
-    /// How long a run of configuration files may take in all: less than [`work`](Self::work), after which its caller
-    /// gets 503.
+    /// The total time of a run of configuration files: less than [`work`](Self::work), after which its caller gets 503.
     #[must_use]
     pub const fn run(self) -> Duration {
         self.millis(8_000)
@@ -97,7 +96,7 @@ impl Deadlines {
         self.millis(15_000)
     }
 
-    /// How long an answer may wait for its client to read any of it.
+    /// How long a response may wait for its client to read any of it.
     #[must_use]
     pub const fn unread(self) -> Duration {
         Duration::from_millis(self.unread_millis as u64)
@@ -116,7 +115,7 @@ impl Deadlines {
         self.millis(10_000)
     }
 
-    /// How long one delivery to a client may take in all.
+    /// The total time of one delivery to a client.
     #[must_use]
     pub const fn delivery(self) -> Duration {
         self.millis(5_000)
@@ -128,7 +127,7 @@ impl Deadlines {
         self.millis(2_000)
     }
 
-    /// How long fetching a document from a host that others have named may take in all.
+    /// The total time of fetching a document from a host that an outsider has named.
     #[must_use]
     pub const fn fetch(self) -> Duration {
         match self.fetch_millis {

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{Entropy, Timestamp, entropy::random};
 
-/// An identifier of a `K`. Two kinds of id do not compare, bind or convert into each other.
+/// An identifier of a `K`. Different kinds of ids cannot be compared, bound or converted to each other.
 pub struct Id<K>(Uuid, PhantomData<fn() -> K>);
 
 /// Marks the ids of users.

@@ -27,7 +27,7 @@ pub const AUTH_SESSION: &str = "sch_";
 pub const FACTOR_SETUP: &str = "sfs_";
 /// The cookie of a browser session.
 pub const BROWSER_SESSION: &str = "sbs_";
-/// The cookie that binds what is under way to a browser.
+/// The cookie that binds pending requests to a browser.
 pub const BROWSER: &str = "sbr_";
 
 /// Every prefix, each with the name of its kind.

@@ -36,7 +36,7 @@ does to a protected target needs the scope signet:admin and, of a user, the role
     Permissions,
 }
 
-/// A line of the permission table.
+/// A row of the permission table.
 struct Line(Action);
 
 impl Row for Line {
@@ -69,7 +69,7 @@ impl Line {
     }
 }
 
-/// Carries out a command.
+/// Runs a command.
 pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
     match command {
         Command::SetupLink => with_app(async |app| {

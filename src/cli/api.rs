@@ -95,7 +95,7 @@ pub struct SetArgs {
     /// Remove all scopes
     #[arg(long, conflicts_with = "scopes")]
     no_scopes: bool,
-    /// Take no API keys of users
+    /// Accept no API keys of users
     #[arg(long, conflicts_with = "key_scopes")]
     no_key_scopes: bool,
     /// Put no claims about users into its tokens
@@ -114,7 +114,8 @@ pub struct Choices {
     /// A scope that it offers, with an optional description for users; may be given several times
     #[arg(long = "scope", value_name = "SCOPE[=TEXT]", value_parser = described_scopes)]
     scopes: Vec<DescribedScopes>,
-    /// A scope that users may give their API keys; may be given several times (default: it takes no API keys)
+    /// A scope that users may give their API keys; may be given several times (default: none, the API accepts
+    /// no API keys)
     #[arg(long = "key-scope", value_name = "SCOPE", value_parser = names(any))]
     key_scopes: Vec<Names>,
     /// Signing algorithm of its tokens; `default` follows SIGNET_SIGNING_ALG
@@ -262,7 +263,7 @@ impl Row for WithSecret<'_> {
     }
 }
 
-/// Carries out a command.
+/// Runs a command.
 pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
     match command {
         Command::Create(args) => with_app(async |app| {

@@ -68,8 +68,7 @@ fn compare(config: &Config) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// Carries out a command. Changes nothing: `check` reads the modes of files and, from PostgreSQL, the running
-/// servers.
+/// Runs a command. Changes nothing: `check` reads the modes of files and, from PostgreSQL, the running servers.
 pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
     match command {
         Command::Show => {
@@ -112,7 +111,7 @@ fn check_tls(config: &Config) -> Result<(), CommandError> {
     })
 }
 
-/// Prints where mail goes, without the user and the password.
+/// Prints the mail server, without the user and the password.
 fn say_mail(config: &Config) {
     startup_report::say(&match &config.mail {
         Some(mail) => format!("Mail goes to {}, from {}.\n", mail.route, mail.from),

@@ -1,6 +1,6 @@
 //! `signet db`: work on the database file.
 //!
-//! Everything here requires that no server uses the file.
+//! Every command requires that no server uses the file.
 
 use clap::Subcommand;
 use serde_json::{Value, json};
@@ -37,7 +37,7 @@ impl Row for Compacted {
     }
 }
 
-/// Carries out a command.
+/// Runs a command.
 pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
     let config = Config::load()?.config;
     match command {

@@ -17,7 +17,7 @@ use super::startup_report;
 #[derive(Debug)]
 pub struct CommandError {
     exit: Exit,
-    /// One text per problem; none when everything has been reported, or the pipe is closed.
+    /// One text per problem; empty if everything has been reported, or the pipe is closed.
     texts: Vec<String>,
 }
 
@@ -27,12 +27,12 @@ impl CommandError {
         Self { exit, texts: vec![text.into()] }
     }
 
-    /// A command line that cannot be carried out as typed.
+    /// An invalid command line.
     pub fn usage(text: impl Into<String>) -> Self {
         Self::new(Exit::Usage, text)
     }
 
-    /// A failure that the command's output already reports.
+    /// A failure that the output of the command already reports.
     pub const fn told(exit: Exit) -> Self {
         Self { exit, texts: Vec::new() }
     }
@@ -66,7 +66,7 @@ impl CommandError {
             Failure::Failed(fault) => return fault.into(),
         };
         let message = match refusal.code {
-            // Its message refers to the body of an HTTP answer.
+            // Its message refers to the body of an HTTP request.
             Code::ValidationFailed => "The input is not valid.",
             _ => &*refusal.message,
         };
@@ -174,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_typed_is_named_and_cannot_steer_the_terminal() {
+    fn typed_names_are_quoted_and_escaped() {
         let refusal = Refusal::new(Code::NotFound, "There is no such user.");
         let failure = about("user", "a\u{1b}[2J")(refusal.into());
         assert_eq!(failure.exit, Exit::NotFound);

@@ -6,13 +6,13 @@ use std::process::ExitCode;
 
 use crate::domain::outcome::Code;
 
-/// How a command ended. The numbers from 69 on are those of `sysexits.h`.
+/// The exit code of a command. The numbers from 69 on are those of `sysexits.h`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
     /// Done.
     Ok = 0,
-    /// Failed for a reason without its own number.
+    /// A failure without its own number.
     Failed = 1,
     /// The command line, or a value on it, is invalid.
     Usage = 2,
@@ -20,13 +20,13 @@ pub enum Exit {
     NotFound = 3,
     /// Not allowed.
     NotAllowed = 4,
-    /// It conflicts with the present state.
+    /// It conflicts with the current state.
     Conflict = 5,
     /// Some rows failed; the others were done.
     SomeFailed = 6,
-    /// A check found something wrong.
+    /// A check found a problem.
     CheckFailed = 7,
-    /// A port is busy, or no server answers at it.
+    /// A port is in use, or no server responds at it.
     Unreachable = 69,
     /// A temporary failure.
     TryAgain = 75,

@@ -5,7 +5,7 @@ use clap::Args;
 use crate::app::App;
 use crate::domain::request_info::RequestInfo;
 
-/// Whether an object is changed although a configuration file manages the object.
+/// Whether an object is changed although a configuration file manages it.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub struct Force {
     /// Make the change although a configuration file manages the object; the next signet apply reverts it

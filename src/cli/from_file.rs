@@ -14,8 +14,8 @@ use super::startup_report;
 /// The longest line, in bytes. A longer line is truncated, and the work refuses it.
 const MAX_LINE: u64 = 4_096;
 
-/// Does `work` for each trimmed line of `path` (`-`: standard input). Empty lines and lines that begin with `#` are
-/// skipped; a duplicate is skipped with a message. `done` formats the summary, such as "Ended 11 sessions".
+/// Calls `work` for each trimmed line of `path` (`-`: standard input). Empty lines and lines that begin with `#`
+/// are skipped; a duplicate is skipped with a message. `done` formats the summary, such as "Ended 11 sessions".
 ///
 /// # Errors
 /// When the file cannot be read; exit code 6 when a line failed.

@@ -1,6 +1,6 @@
-//! `signet health`: is a server alive? With `--details`: can it do its work?
+//! `signet health`: whether a server is running. With `--details`: whether it can work.
 //!
-//! Owns which address is asked and what the answer means. The request is `http_client`'s, the checks are `admin::health`'s.
+//! Owns the choice of the address and the exit code. `http_client` sends the request, `admin::health` makes the checks.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
 
@@ -44,7 +44,7 @@ struct Question {
     address: Option<SocketAddr>,
 }
 
-/// Asks. Opens no database, unless details are asked for.
+/// Runs the check. Opens no database, unless details are requested.
 pub fn run(args: &HealthArgs, output: Output) -> Result<(), CommandError> {
     if args.details {
         return details(output);

@@ -84,8 +84,8 @@ where
     shown(&app, sent, (user.id, &user.login, lacking), output)
 }
 
-/// Prints where the link was mailed. If it was not mailed, prints the link and, if mail is on, what the user is
-/// `lacking`.
+/// Prints where the link was mailed. If it was not mailed, prints the link and, if mail is on, the condition
+/// that the user is `lacking`.
 fn shown(
     app: &App,
     sent: SentLink,

@@ -52,7 +52,7 @@ fn language(tag: &str) -> Result<Locale, String> {
     })
 }
 
-/// Carries out a command.
+/// Runs a command.
 pub fn run(command: &Command) -> Result<(), CommandError> {
     let Command::Test { address, language, queue } = command;
     let to = EmailAddress::parse(address).map_err(|error| {
@@ -112,7 +112,7 @@ const fn done(stage: Stage) -> &'static str {
 fn failed(error: &SendError) -> (&'static str, &'static str) {
     let passes = error.code.is_some_and(|code| (400..500).contains(&code));
     match error.stage {
-        // RFC 4954 §6; some servers ask for encryption with the same code.
+        // RFC 4954 §6; some servers require encryption with the same code.
         Stage::Sender | Stage::Recipient | Stage::Message if error.code == Some(530) => (
             "the mail server accepts mail only after authentication or encryption",
             "Set the user in SIGNET_SMTP_URL and SIGNET_SMTP_PASSWORD, and leave tls=none out.",

@@ -48,11 +48,11 @@ impl Row for Step {
     }
 }
 
-/// Carries out a command.
+/// Runs a command.
 pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
     let config = Config::load()?.config;
     with_app::runtime()?.block_on(async {
-        // As for a server: the database may be starting at the same time.
+        // As at the start of a server, the database may be starting at the same time.
         if matches!(command, Command::Up) {
             startup::wait_for_database(&config).await?;
         }

@@ -120,7 +120,7 @@ What servers counted in the last minute may be missing.")]
     /// Register the APIs that tokens can be issued for
     #[command(subcommand)]
     Api(api::Command),
-    /// Print a file that makes an API verify its tokens, or a gateway ask for it
+    /// Print a file with which an API verifies its tokens, or a recipe for a gateway
     #[command(after_help = "Examples:
   signet snippet --list
   signet snippet express --audience https://api.example.com --scope orders:read > express.mjs

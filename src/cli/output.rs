@@ -61,8 +61,8 @@ impl Output {
         self.chosen
     }
 
-    /// The reference for relative times. It is read for each output, so that what a command has just done does not
-    /// lie in the future.
+    /// The reference for relative times. It is read for each output, so that the effects of the command do not lie
+    /// in the future.
     pub fn now(self) -> Timestamp {
         SystemClock.now()
     }

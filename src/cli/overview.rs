@@ -1,4 +1,4 @@
-//! `signet overview`: whether the last hours were normal, as the first page of the console shows it.
+//! `signet overview`: whether the last hours were normal, like the first page of the console.
 
 use clap::Args;
 
@@ -21,12 +21,12 @@ use super::with_app::with_app;
 /// `signet overview`.
 #[derive(Debug, Args)]
 pub struct OverviewArgs {
-    /// Over which time sign-ins, refreshes and tokens are counted
+    /// The period over which sign-ins, refreshes and tokens are counted
     #[arg(long, value_name = "TIME", default_value = "24h", value_parser = words(Range::ALL, Range::as_str))]
     range: Range,
 }
 
-/// Looks and prints.
+/// Collects and prints the overview.
 pub fn run(args: &OverviewArgs, output: Output) -> Result<(), CommandError> {
     with_app(async |app| {
         let work = overview::collect(app.clone(), args.range, true, app.now());

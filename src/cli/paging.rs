@@ -49,7 +49,7 @@ impl Paging {
     }
 }
 
-/// Scripts may pass an id instead of the cursor derived from it.
+/// Reads a cursor. Scripts may also pass the id from which a cursor is derived.
 fn cursor(text: &str) -> Result<Uuid, CommandError> {
     PageRequest::cursor(text).or_else(|| Uuid::try_parse(text).ok()).ok_or_else(|| {
         CommandError::usage(format!(

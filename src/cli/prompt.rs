@@ -1,7 +1,7 @@
 //! Prompts for passwords and confirmations.
 //!
-//! Owns every way for a password to reach a command: a prompt, a file, a pipe. Never an argument or a variable,
-//! because other users of the machine can read those and shells store them.
+//! Owns every way for a password to reach a command: a prompt, a file, a pipe. Never an argument or a variable:
+//! other users of the machine can read those, and shells store them.
 
 use std::fs::File;
 use std::io::{self, BufRead as _, IsTerminal as _, Read};
@@ -17,7 +17,7 @@ use super::error::CommandError;
 use super::exit::Exit;
 use super::startup_report;
 
-/// Where a password comes from.
+/// The source of a password.
 #[derive(Debug, Args)]
 pub struct PasswordArgs {
     /// Read the password from this file, or from stdin if it is -; one newline at its end is
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_text_is_refused() {
+    fn invalid_utf8_is_refused() {
         assert!(read(&b"\xff\xfe"[..], "here").is_err());
     }
 }

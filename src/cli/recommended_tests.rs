@@ -44,7 +44,7 @@ fn commands(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// What is wrong with a command, if anything is.
+/// The error in a command, if any.
 fn mistake(words: &str) -> Option<String> {
     let root = Cli::command();
     let mut words = words.split_whitespace().peekable();

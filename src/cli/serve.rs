@@ -101,7 +101,7 @@ impl From<BindError> for Refused {
     }
 }
 
-/// Serves until a signal.
+/// Serves until it receives a signal.
 pub fn run(args: &ServeArgs) -> ExitCode {
     let purpose =
         if args.new_database { OpenPurpose::ServeNewDatabase } else { OpenPurpose::Serve };
@@ -156,8 +156,8 @@ pub(super) fn start_logging(config: &Config) -> Result<Voice, Refused> {
 /// its transaction. Signal handlers are installed here, before anything is printed, because a script may stop the
 /// server as soon as it reports that it listens.
 ///
-/// Two threads, or one on up to two cores: they mostly wait for the database, and two that share two cores with the
-/// HTTP threads would wake each other for every batch.
+/// Two threads, or one on up to two cores: they mostly wait for the database, and two storage threads that share
+/// two cores with the HTTP threads would wake each other for every batch.
 pub(super) fn storage_runtime(machine: Machine) -> Result<(Runtime, Interrupts), Refused> {
     let failed = |error| Refused::new(1, format!("threads cannot be started: {error}"));
     server::raise_descriptor_limit();
@@ -256,14 +256,14 @@ async fn first_administrator(app: &App) -> Result<Option<crate::base::Secret<Str
         };
         return match users::create(app.clone(), create, RequestInfo::system(now)).await {
             Ok(_) => Ok(None),
-            // Another process that starts at the same moment was first, so the variables no longer apply.
+            // Another process that started at the same moment has created one, so the variables no longer apply.
             Err(Failure::Refused(_)) if !is_open().await? => Ok(None),
             Err(stop) => Err(failed(stop)),
         };
     }
     match identity::setup::make_link(app, &RequestInfo::system(now)).await {
         Ok(url) => Ok(Some(url)),
-        // Another process was first.
+        // Another process has created one.
         Err(Failure::Refused(_)) => Ok(None),
         Err(stop) => Err(failed(stop)),
     }

@@ -72,7 +72,7 @@ pub struct ListArgs {
     paging: Paging,
 }
 
-/// A session or a sign-in, with the login of its user in tables.
+/// A session or a sign-in, with the login name of its user in tables.
 struct Shown {
     row: LoggedIn,
     login: Option<String>,
@@ -124,7 +124,7 @@ fn user_of(row: &LoggedIn) -> UserId {
     }
 }
 
-/// Carries out a command.
+/// Runs a command.
 pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
     match command {
         Command::List(args) => list(args, output),

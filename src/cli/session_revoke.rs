@@ -65,7 +65,7 @@ struct Which {
     below: Option<AssuranceLevel>,
 }
 
-/// Carries out the command.
+/// Runs the command.
 pub fn revoke(args: &RevokeArgs, output: Output) -> Result<(), CommandError> {
     let RevokeArgs { which, dry_run } = args;
     with_app(async |app| {
@@ -98,7 +98,7 @@ pub fn revoke(args: &RevokeArgs, output: Output) -> Result<(), CommandError> {
     })
 }
 
-/// Ends one, or checks whether it could.
+/// Ends one session, or checks whether it could be ended.
 async fn one(app: &App, name: &str, dry_run: bool) -> Result<(), CommandError> {
     // A text that is not an id matches no session.
     let none = || Refusal::new(Code::NotFound, "There is no such active session.");

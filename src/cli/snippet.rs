@@ -1,7 +1,6 @@
-//! `signet snippet`: a file that makes an API verify the tokens of its audience, or a gateway ask for it.
+//! `signet snippet`: a file with which an API verifies the tokens of its audience, or a recipe for a gateway.
 //!
-//! Owns which values are put into a template. With a database they are those of the registered API; without one they
-//! are those of an API that chose nothing.
+//! Owns the values in a template. With a database they are those of the registered API; without one, the defaults.
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
@@ -76,13 +75,13 @@ impl Row for Snippet {
     }
 }
 
-/// How the tokens of an API look.
+/// The form of an API's tokens.
 struct Tokens {
     token_type: TokenType,
     algorithms: Vec<&'static str>,
 }
 
-/// Prints a snippet, or what there is.
+/// Prints a snippet, or the list of snippets.
 pub fn run(args: &SnippetArgs, output: Output) -> Result<(), CommandError> {
     let found = args.name.as_deref().and_then(Snippet::named);
     let (Some(snippet), Some(audience), false) = (found, &args.audience, args.list) else {
@@ -151,7 +150,7 @@ impl SnippetArgs {
         })
     }
 
-    /// The choice, which a snippet with the feed needs and no other takes.
+    /// The choice for a stale feed, which is required for a snippet with the feed and refused for any other.
     fn when_stale_for(&self, snippet: &Snippet) -> Result<Option<&'static str>, CommandError> {
         match (snippet.has_feed(), self.when_stale) {
             (false, None) => Ok(None),
@@ -172,7 +171,7 @@ impl SnippetArgs {
     }
 }
 
-/// A scope that the API does not offer is in none of its tokens: the file would refuse them all.
+/// Refuses a scope that the API does not offer: no token has it, so the file would refuse every token.
 fn require_offered(api: &Api, scopes: &Scopes) -> Result<(), CommandError> {
     match scopes.iter().find(|scope| !api.scopes.contains(scope)) {
         None => Ok(()),

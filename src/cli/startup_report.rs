@@ -61,7 +61,7 @@ fn jwks(issuer: &str) -> String {
     format!("{issuer}/.well-known/jwks.json")
 }
 
-/// The address of the web console, where there is one.
+/// The address of the web console, if it is enabled.
 fn console(config: &Config) -> Option<String> {
     config.console.then(|| format!("{}/admin", config.issuer))
 }
@@ -135,7 +135,7 @@ impl Created {
     }
 }
 
-/// The resources of password hashing: what the machine allows, and what was configured.
+/// The resources of password hashing: those of the machine, and the configured ones.
 fn hashing_facts(config: &Config) -> Value {
     json!({
         "workers": config.hash_workers,

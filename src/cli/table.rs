@@ -65,8 +65,7 @@ fn shown(cell: &str) -> String {
     if cell.is_empty() { NOTHING.to_owned() } else { escaped(cell).into_owned() }
 }
 
-/// Characters, not terminal columns: wide scripts shift later columns slightly, which does not justify a table of
-/// widths.
+/// Characters, not terminal columns: wide scripts shift later columns slightly, which does not justify a width table.
 fn width(cell: &str) -> usize {
     cell.chars().count()
 }

@@ -25,7 +25,7 @@ use super::startup_report;
 use super::value_parsers::{signing_alg, words};
 use super::with_app::with_app;
 
-/// What to do with trusted issuers.
+/// The subcommands for trusted issuers.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Trust an issuer, so that rules of clients can name its workloads
@@ -48,7 +48,7 @@ Then say which workloads a client is:
     #[command(after_help = "Examples:
   signet trust show github")]
     Show(Named),
-    /// Trust an issuer no longer
+    /// Stop trusting an issuer
     #[command(after_help = "Examples:
   signet trust remove gitlab --yes
 
@@ -56,7 +56,7 @@ Rules of clients that name it have to go first: signet client update CLIENT_ID -
     Remove(RemoveArgs),
 }
 
-/// An issuer that is named.
+/// A trusted issuer as an argument.
 #[derive(Debug, Args)]
 pub struct Named {
     /// The name of the issuer
@@ -70,10 +70,10 @@ pub struct AddArgs {
     /// Its name in rules: github and gitlab are presets, other names are yours to choose
     #[arg(value_name = "NAME", value_parser = name)]
     name: String,
-    /// What iss of its tokens says; by default that of github and gitlab
+    /// The value of iss in its tokens; by default that of github and gitlab
     #[arg(long, value_name = "URL")]
     issuer: Option<String>,
-    /// What kind of issuer it is (default: that of its name, else oidc)
+    /// The kind of issuer (default: that of its name, else oidc)
     #[arg(long, value_name = "PRESET", value_parser = words(Preset::ALL, Preset::as_str))]
     preset: Option<Preset>,
     /// Its public keys: a file with a JWK set, or - for stdin (default: they are fetched by discovery)
@@ -82,10 +82,10 @@ pub struct AddArgs {
     /// An algorithm that it may sign with; may be given several times (default: all)
     #[arg(long = "alg", value_name = "ALG", value_parser = signing_alg())]
     algs: Vec<SigningAlg>,
-    /// The longest life of its tokens, at most 24h (default: 1h)
+    /// The longest lifetime of its tokens, at most 24h (default: 1h)
     #[arg(long, value_name = "TIME", value_parser = life)]
     max_life: Option<TimeSpan>,
-    /// A network besides public ones in which its host may be; may be given several times
+    /// A private network in which its host may be (default: public addresses only); may be given several times
     #[arg(long = "allow-network", value_name = "CIDR")]
     networks: Vec<String>,
 }
@@ -95,7 +95,7 @@ pub struct AddArgs {
 pub struct RemoveArgs {
     #[command(flatten)]
     named: Named,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long)]
     yes: bool,
 }
@@ -131,7 +131,7 @@ impl Row for TrustedIssuer {
     }
 }
 
-/// Carries out a command.
+/// Runs a command.
 pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
     match command {
         Command::Add(args) => add(args, output),

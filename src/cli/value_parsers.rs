@@ -12,7 +12,7 @@ use crate::domain::signing_key::SigningAlg;
 
 use super::error::CommandError;
 
-/// A value, or the word `default`, which removes a value chosen before.
+/// A value, or the word `default`, which removes a chosen value.
 #[derive(Debug, Clone, Copy)]
 pub struct OrDefault<T>(pub Option<T>);
 

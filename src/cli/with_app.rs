@@ -16,7 +16,7 @@ use crate::telemetry;
 use super::error::CommandError;
 use super::exit::Exit;
 
-/// Opens the configured database and does `work` with it. Creates no database.
+/// Opens the configured database and runs `work` with it. Creates no database.
 pub fn with_app(
     work: impl AsyncFnOnce(App) -> Result<(), CommandError>,
 ) -> Result<(), CommandError> {
@@ -33,8 +33,8 @@ pub fn with_app(
     })
 }
 
-/// A small runtime that logs only warnings, to stderr: the log settings are for the server, and `info` would bury a
-/// command's answer.
+/// A small runtime that logs only warnings, to stderr: the log settings are for the server, and `info` lines would
+/// bury the output of a command.
 pub fn runtime() -> Result<Runtime, CommandError> {
     let failed = |text| CommandError::new(Exit::Failed, text);
     telemetry::init("warn", LogFormat::Pretty).map_err(failed)?;

@@ -122,7 +122,7 @@ pub(super) fn config(read: &mut Reader<'_>) -> Option<Config> {
         bootstrap_admin: Some(bootstrap_admin(read)),
         tls: Some(tls),
         insecure_http: read.fixed(&s::INSECURE_HTTP, parse::switch("true", "false")),
-        // Known when everything has been read.
+        // Set after everything has been read.
         secret_files: Some(Vec::new()),
         shown: Some(Vec::new()),
     })

@@ -37,7 +37,7 @@ pub struct Brand {
     pub light: Accent,
     /// The accent in the dark scheme.
     pub dark: Accent,
-    /// The picture in place of the name, if any.
+    /// The image in place of the name, if any.
     pub logo: Option<Logo>,
     /// The operator's privacy policy: an https URL.
     pub privacy_url: Option<String>,
@@ -54,7 +54,7 @@ pub struct Accent {
     pub ink: Color,
 }
 
-/// A picture that was read at the start.
+/// An image that was read at the start.
 #[derive(Clone)]
 pub struct Logo {
     /// Its type.
@@ -63,7 +63,7 @@ pub struct Logo {
     pub bytes: Arc<[u8]>,
 }
 
-/// The pictures every browser shows.
+/// The image types that every browser supports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogoType {
     /// SVG, which could run scripts if it were opened as a document.
@@ -75,7 +75,7 @@ pub enum LogoType {
 }
 
 impl Brand {
-    /// Whether an operator chose a name or a logo.
+    /// Whether the operator chose a name or a logo.
     #[must_use]
     pub fn is_own(&self) -> bool {
         self.logo.is_some() || self.name != DEFAULT_NAME
@@ -175,7 +175,7 @@ fn name(text: &str) -> Result<String, Wrong> {
     ))
 }
 
-/// A colour that is readable on `paper`, which messages call `called`.
+/// A colour that is readable on `paper`; messages name it `called`.
 fn accent(text: &str, paper: Color, called: &str) -> Result<Color, Wrong> {
     let Some(color) = Color::parse(text) else {
         return Err(Wrong::new(

@@ -93,7 +93,7 @@ fn the_stylesheet_has_the_same_papers_and_accents() {
     }
 }
 
-/// Every pair of colours the stylesheet uses together: 4.5:1 for text, 3:1 for lines and outlines.
+/// Every pair of colours that the stylesheet combines has enough contrast: 4.5:1 for text, 3:1 for lines and outlines.
 #[test]
 fn everything_on_a_page_can_be_read() {
     let css = include_str!("../../assets/signet.css");

@@ -5,7 +5,7 @@
 
 use super::{Loaded, LogFormat, Origin, ProxyHeader, settings as s};
 
-/// The version that the list is about.
+/// The version with which this one is compared.
 pub const SINCE: &str = "0.1.0";
 
 impl Loaded {

@@ -26,8 +26,8 @@ pub(super) struct DotEnv {
 
 /// Reads the file at `path` (absolute), which may be missing.
 ///
-/// The file is opened once and both its owner and its text are taken from that handle. Handing
-/// the path to the parser after checking it would let the file be exchanged in between.
+/// The file is opened once, and both its owner and its text are read from that handle. If the path were
+/// passed to the parser after the check, the file could be exchanged in between.
 pub(super) fn read(path: &Path) -> DotEnv {
     let mut result = DotEnv::default();
     match text_of(path) {
@@ -50,7 +50,7 @@ fn text_of(path: &Path) -> Result<Option<Secret<String>>, Mistake> {
             "Make it readable for the user Signet runs as, or start in another directory",
         )
     };
-    // Non-blocking, because a pipe of that name would block the start.
+    // Non-blocking, because opening a pipe of that name would block the start.
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let file = match rustix::fs::open(path, flags, Mode::empty()) {
         Ok(handle) => File::from(handle),
@@ -58,8 +58,8 @@ fn text_of(path: &Path) -> Result<Option<Secret<String>>, Mistake> {
             let error = io::Error::from(errno);
             return match error.kind() {
                 ErrorKind::NotFound | ErrorKind::NotADirectory => Ok(None),
-                // An unreadable directory counts as one without a file: otherwise every command run through `sudo
-                // -u` from root's home would fail.
+                // An unreadable directory is treated as one without a file: otherwise every command run through
+                // `sudo -u` from root's home would fail.
                 ErrorKind::PermissionDenied if std::fs::symlink_metadata(path).is_err() => Ok(None),
                 _ => Err(unreadable(error)),
             };
@@ -106,7 +106,7 @@ pub(super) fn distrust(owner: u32, mode: u32, me: u32, path: &Path) -> Option<(S
 }
 
 fn parse(path: &Path, text: &str, result: &mut DotEnv) {
-    // Some editors add a byte order mark, which the parser would take for part of a name.
+    // Some editors add a byte order mark, which the parser would treat as part of a name.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     // With a final newline, blanks at the end of the file are not a syntax error.
     let ended = Secret::new(format!("{text}\n"));

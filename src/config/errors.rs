@@ -8,7 +8,7 @@ use std::fmt;
 use super::settings::SETTINGS;
 use crate::base::nearest_name::nearest_name;
 
-/// One thing to correct.
+/// A mistake to correct.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistake {
     /// The variable or file.

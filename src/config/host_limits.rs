@@ -6,14 +6,14 @@ use std::path::Path;
 
 /// The divisor of the memory limit for password hashing: one quarter.
 const SHARE: u64 = 4;
-/// The memory that the server needs besides password hashing, in bytes. An idle server holds 4 MiB, and 18 MiB of
+/// The memory that the server needs besides password hashing, in bytes. An idle server uses 4 MiB, and 18 MiB of
 /// program and database files that the system can reclaim.
 const OWN: u64 = 16 << 20;
 
 /// The files with limits of control groups of version 1.
 const V1: &[(&str, &str)] = &[("/sys/fs/cgroup/memory", "memory.limit_in_bytes")];
-/// The same for version 2, also where both are mounted. Above `high` a group is throttled until it is unusable, so
-/// it counts as a limit.
+/// The same for version 2, even if both are mounted. Above `high` a group is throttled until it is unusable, so it
+/// is treated as a limit.
 const V2: &[(&str, &str)] = &[
     ("/sys/fs/cgroup", "memory.max"),
     ("/sys/fs/cgroup", "memory.high"),
@@ -24,9 +24,9 @@ const V2: &[(&str, &str)] = &[
 /// The resources from which defaults are derived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Machine {
-    /// Cores this process may use, CPU quota and affinity considered.
+    /// The cores that this process may use, given its CPU quota and affinity.
     pub cores: usize,
-    /// Memory this process may use, in bytes; `None` if unknown.
+    /// The memory that this process may use, in bytes; `None` if unknown.
     pub memory: Option<u64>,
 }
 
@@ -65,7 +65,7 @@ fn bytes(memory_kib: u32) -> u64 {
 
 /// The tightest memory limit in the files below `root`, which is `/` except in tests.
 pub(super) fn memory_under(root: &Path) -> Option<u64> {
-    // An unreadable file counts as missing: it may belong to a foreign group, and refusing to start would not help.
+    // An unreadable file is treated as missing: it may belong to another group, and refusing to start would not help.
     let read = |path: &str| std::fs::read_to_string(root.join(path.trim_start_matches('/'))).ok();
     memory_limit(&read)
 }
@@ -90,7 +90,7 @@ pub(super) fn memory_limit(read: &dyn Fn(&str) -> Option<String>) -> Option<u64>
             let level = level.to_string_lossy();
             let level = level.trim_end_matches('/');
             for (root, file) in places {
-                // "max" is not a number, and version 1 spells "no limit" as a huge one.
+                // "max" is not a number, and version 1 writes "no limit" as a huge one.
                 let limit = read(&format!("{root}{level}/{file}")).and_then(number);
                 tightest = [tightest, limit].into_iter().flatten().min();
             }

@@ -41,7 +41,7 @@ fn the_tightest_memory_limit_of_version_2_counts() {
 
 #[test]
 fn the_tightest_memory_limit_of_version_1_counts() {
-    // Seen from inside a container: the path is the host's, the mount is ours.
+    // Seen from inside a container: the path is the host's, the mount is the container's.
     let groups = ("proc/self/cgroup", "5:cpu,memory:/docker/x:y\n4:cpuset:/\n");
     let root = "sys/fs/cgroup/memory/memory.limit_in_bytes";
     assert_eq!(limit_of(&[TOTAL, groups, (root, "9223372036854771712\n")]), Some(4_096_000));
@@ -50,7 +50,7 @@ fn the_tightest_memory_limit_of_version_1_counts() {
     assert_eq!(limit_of(&[TOTAL, groups, (root, "7000\n"), parent]), Some(6500));
     let own = ("sys/fs/cgroup/memory/docker/x:y/memory.limit_in_bytes", "6000\n");
     assert_eq!(limit_of(&[TOTAL, groups, parent, own]), Some(6000));
-    // No limit at all is more than there is.
+    // A limit above the total memory has no effect.
     assert_eq!(limit_of(&[TOTAL, groups, (root, "-1\n")]), Some(4_096_000));
 }
 

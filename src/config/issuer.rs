@@ -52,16 +52,15 @@ pub(super) fn parse(text: &str) -> Result<String, Wrong> {
     Err(Wrong::new(because, advice(&wanted)))
 }
 
-/// The issuer, typed elsewhere than in the settings.
+/// Parses an issuer from elsewhere than the settings.
 ///
 /// # Errors
-/// Why it is none, and what to type, as the rest of a sentence and a line behind it.
+/// Why it is invalid, as the rest of a sentence, and what to type, on a second line.
 pub fn checked(text: &str) -> Result<String, String> {
     parse(text).map_err(|Wrong { because, advice }| format!("{because}.\n  {advice}"))
 }
 
-/// The advice: a spelling that no later check refuses. Plain http beyond this machine needs another setting as
-/// well.
+/// The advice: a spelling that all later checks accept. Plain http beyond this machine needs another setting as well.
 fn advice(wanted: &str) -> String {
     if !is_exposed(wanted) {
         return format!("Type {wanted}");
@@ -98,8 +97,8 @@ fn spelling(url: &Url) -> String {
     bare.as_str().trim_end_matches('/').to_owned()
 }
 
-/// Whether tokens would travel unencrypted beyond this machine: plain http, host not loopback
-/// (`localhost` and below, RFC 6761 §6.3; 127.0.0.0/8; `::1`).
+/// Whether tokens would be sent unencrypted beyond this machine: plain http, host not loopback (`localhost`
+/// and below, RFC 6761 §6.3; 127.0.0.0/8; `::1`).
 pub(super) fn is_exposed(issuer: &str) -> bool {
     let Ok(url) = Url::parse(issuer) else { return true };
     let loopback = match url.host() {

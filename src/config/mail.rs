@@ -28,18 +28,18 @@ const RELAY: u16 = 25;
 /// How mail leaves the server.
 #[derive(Debug, Clone)]
 pub struct MailSettings {
-    /// Where it goes.
+    /// The route of mail.
     pub route: MailRoute,
     /// The name and the address in `From`.
     pub from: MailFrom,
 }
 
-/// Where mail goes.
+/// The route of mail.
 #[derive(Debug, Clone)]
 pub enum MailRoute {
     /// To an SMTP server that delivers it.
     Smtp(SmtpServer),
-    /// Into a directory, one file for each mail.
+    /// To a directory, one file for each mail.
     Files(PathBuf),
 }
 
@@ -59,9 +59,9 @@ pub struct SmtpServer {
 /// How the connection to an SMTP server is encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SmtpTls {
-    /// From the first byte on (RFC 8314 §3.3).
+    /// With TLS from the beginning (RFC 8314 §3.3).
     Implicit,
-    /// After STARTTLS (RFC 3207), without which nothing is sent.
+    /// With STARTTLS (RFC 3207), without which nothing is sent.
     StartTls,
     /// Not encrypted, within this machine only.
     None,
@@ -77,7 +77,7 @@ pub struct MailFrom {
 }
 
 impl MailSettings {
-    /// Mail of a demo: into a directory, and never delivered.
+    /// Mail of a demo: written to a directory, never delivered.
     #[must_use]
     pub fn to_files(directory: PathBuf) -> Self {
         let address = EmailAddress::localhost();
@@ -213,7 +213,7 @@ fn is_loopback(host: &Host<String>) -> bool {
     }
 }
 
-/// The user of a URL. None where it is not UTF-8 or has control characters.
+/// The decoded user of a URL. `None` if it is not UTF-8 or has control characters.
 fn percent_decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

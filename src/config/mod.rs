@@ -2,7 +2,7 @@
 //!
 //! Owns the conversion from text to [`Config`] and the wording of every mistake. Only `source` reads the process
 //! environment. Nothing here creates, opens or connects to what a setting names, except for files with secrets
-//! (`NAME_FILE`), the logo and the list of passwords.
+//! (`NAME_FILE`), the logo and the list of denied passwords.
 
 mod assemble;
 mod backups;
@@ -67,35 +67,35 @@ pub use types::{
 /// Every setting, parsed and consistent with the others. Paths are absolute.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The `iss` of every token and the base of every URL handed out; no trailing slash.
+    /// The `iss` of every token and the base of all URLs; no trailing slash.
     pub issuer: String,
-    /// `issuer` was not set: it follows the first port of `listen`, even one that the system chooses.
+    /// Whether `issuer` is not set: it follows the first port of `listen`, even one that the system chooses.
     pub issuer_is_default: bool,
-    /// A proxy strips the path of the issuer from requests.
+    /// Whether a proxy strips the path of the issuer from requests.
     pub proxy_strips_path: bool,
     /// Addresses to listen on; never empty, port 0 lets the system choose.
     pub listen: Vec<SocketAddr>,
-    /// `listen` is the default, so an address family this machine lacks may be skipped.
+    /// Whether `listen` is the default, so that an address family that this machine lacks may be skipped.
     pub listen_is_default: bool,
     /// How long `/ready` is 503 before the sockets close.
     pub shutdown_delay: TimeSpan,
-    /// Where the master key file and the SQLite database live.
+    /// The directory of the master key file and the SQLite database.
     pub data_dir: PathBuf,
     /// The database to use.
     pub database: Database,
     /// The most connections to PostgreSQL.
     pub database_connections: u32,
-    /// How long a start waits for a PostgreSQL server that cannot be reached yet.
+    /// How long a start waits for an unreachable PostgreSQL server.
     pub database_wait: TimeSpan,
     /// Whether a start may create a database.
     pub new_database: NewDatabase,
     /// The key that seals all other keys; `None` means the key file in the data directory.
     pub master_key: Option<Secret<[u8; 32]>>,
-    /// The master key before it, while it is being replaced.
+    /// The previous master key, while it is being replaced.
     pub master_key_old: Option<Secret<[u8; 32]>>,
     /// Whether users can create accounts without an administrator.
     pub registration: Registration,
-    /// The domains of the addresses that can.
+    /// The domains of the addresses that can be used for it.
     pub registration_domains: DomainList,
     /// Whether users may change their login name.
     pub login_change: bool,
@@ -113,19 +113,19 @@ pub struct Config {
     pub second_factor: ServerPolicy,
     /// Lifetime of an access token: 1 s to 24 h, at least twice the retry window.
     pub access_token_ttl: TimeSpan,
-    /// A session unused for this long ends; never longer than `refresh_max_ttl`.
+    /// A session that is unused for this long ends; never longer than `refresh_max_ttl`.
     pub refresh_idle_ttl: TimeSpan,
-    /// A session ends this long after log-in however busy it is.
+    /// A session ends this long after log-in, even if it is used.
     pub refresh_max_ttl: TimeSpan,
     /// Configuration files that are applied at each start, by their absolute paths.
     pub apply_files: Vec<PathBuf>,
     /// Where backups go, and who can open them.
     pub backups: BackupSettings,
-    /// How long a refresh may be repeated after a lost answer: 0 s to 5 min.
+    /// How long a refresh may be repeated after a lost response: 0 s to 5 min.
     pub refresh_retry_window: TimeSpan,
-    /// How long a sign-in at the pages lasts.
+    /// The lifetime of a sign-in at the pages.
     pub browser_session_ttl: TimeSpan,
-    /// Whether it outlives the browser.
+    /// Whether it outlives the browser session.
     pub browser_session_persistent: PersistentSessions,
     /// The most live sessions of one user.
     pub max_sessions_per_user: i64,
@@ -139,11 +139,11 @@ pub struct Config {
     pub argon2: Argon2Cost,
     /// Password hashes computed at the same time; at least 1.
     pub hash_workers: usize,
-    /// The machine `hash_workers` was chosen for; no setting.
+    /// The machine for which `hash_workers` was chosen; no setting.
     pub machine: Machine,
-    /// How long work waits for others; no setting.
+    /// The deadlines; no setting.
     pub deadlines: Deadlines,
-    /// The file that names hosts on loopback in the place of hosts of the Internet; no setting.
+    /// The file that maps hosts of the Internet to loopback; no setting.
     #[cfg(feature = "test-support")]
     pub stand_in: Option<PathBuf>,
     /// How long a log-in may queue for a hash worker before it is answered 503.
@@ -154,17 +154,17 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     /// The header that contains it.
     pub proxy_header: ProxyHeader,
-    /// How the pages look.
+    /// The appearance of the pages.
     pub brand: Brand,
-    /// How mail leaves the server; `None` if mail is off.
+    /// The mail settings; `None` if mail is off.
     pub mail: Option<MailSettings>,
     /// The settings of passkeys.
     pub passkeys: PasskeySettings,
-    /// Where metrics are served, if at all.
+    /// The address of the metrics, if they are served.
     pub metrics_listen: MetricsListen,
-    /// Whether metrics about clients have a series for each.
+    /// Whether metrics about clients have a series for each client.
     pub metrics_by_client: bool,
-    /// Where spans are sent, if at all.
+    /// The trace collector, if any.
     #[cfg_attr(not(feature = "otlp"), expect(dead_code, reason = "read by the feature"))]
     pub spans: Option<SpanSettings>,
     /// The log filter, in the directive syntax of `tracing-subscriber`'s `EnvFilter`.
@@ -177,7 +177,7 @@ pub struct Config {
     pub audit_login_retention: TimeSpan,
     /// The first administrator, when the environment provides one.
     pub bootstrap_admin: Option<BootstrapAdmin>,
-    /// Certificate and key, when TLS is served directly.
+    /// Certificate and key, if TLS is served directly.
     pub tls: Option<TlsFiles>,
     /// Whether a plain-http issuer that is not loopback is allowed.
     pub insecure_http: bool,
@@ -203,7 +203,7 @@ pub struct Shown {
     pub name: &'static str,
     /// The value in force, masked when it is secret; empty when there is none.
     pub value: String,
-    /// Where the value came from; prints as `default`, `environment`, `.env` or `file /path`.
+    /// The source of the value; prints as `default`, `environment`, `.env` or `file /path`.
     pub origin: Origin,
 }
 

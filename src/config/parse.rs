@@ -1,4 +1,4 @@
-//! Parsers of values: lengths of time, sizes, numbers, switches, addresses.
+//! Parsers of values: time spans, sizes, numbers, switches, addresses.
 //!
 //! One pure parser per kind of value, with its error messages, independent of any setting.
 
@@ -20,7 +20,7 @@ use crate::domain::sign_up::DomainList;
 const UNITS: [(&str, i64); 5] =
     [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
 
-/// A length of time such as `500ms`, `30s`, `15m`, `2h` or `30d`, within `range`.
+/// A time span such as `500ms`, `30s`, `15m`, `2h` or `30d`, within `range`.
 pub(super) fn span(range: RangeInclusive<TimeSpan>) -> impl Fn(&str) -> Result<TimeSpan, Wrong> {
     move |text| {
         let (least, most) = (spell(*range.start()), spell(*range.end()));
@@ -61,7 +61,7 @@ pub(super) fn span_or_off(
 /// The same for the command line, with an error in one sentence.
 ///
 /// # Errors
-/// When it is not a length of time, or out of range.
+/// If it is not a time span, or out of range.
 pub fn length_of_time(text: &str, range: RangeInclusive<TimeSpan>) -> Result<TimeSpan, String> {
     span(range)(text).map_err(|wrong| format!("{}. {}", wrong.because, wrong.advice))
 }
@@ -87,7 +87,7 @@ where
         let wrong = |because: String| {
             Wrong::new(because, format!("Type a whole number from {least} to {most}"))
         };
-        // `FromStr` would accept a leading plus sign.
+        // `FromStr` accepts a leading plus sign.
         if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(wrong("is not a whole number".to_owned()));
         }
@@ -257,7 +257,7 @@ pub(super) fn master_key(text: &str) -> Result<Secret<[u8; 32]>, Wrong> {
 
 /// Log directives: a level, or `target=level`, comma separated.
 ///
-/// The subscriber's own parser takes a misspelt level for the name of a target and then logs almost nothing, so a
+/// The subscriber's own parser treats a misspelt level as the name of a target and then logs almost nothing, so a
 /// bare word must be a level here. Directives with spans and fields (in brackets) are left to the subscriber.
 pub(super) fn log(text: &str) -> Result<String, Wrong> {
     const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];

@@ -1,4 +1,4 @@
-//! The settings of passkeys: whether there are any, and which domain and origins they belong to.
+//! The settings of passkeys: whether they are enabled, and their domain and origins.
 //!
 //! Owns the forms of the values. The rules about domains and origins are in `domain::passkey`.
 
@@ -18,7 +18,7 @@ const MAX_ORIGINS: usize = 20;
 pub struct PasskeySettings {
     /// Whether passkeys are enabled, if the issuer can have any.
     pub enabled: bool,
-    /// The RP ID, where it is set.
+    /// The RP ID, if it is set.
     pub rp_id: Option<String>,
     /// The previous RP ID, while it is being changed.
     pub rp_id_old: Option<String>,

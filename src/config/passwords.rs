@@ -1,6 +1,6 @@
-//! The rules for new passwords that an operator sets.
+//! The operator's rules for new passwords.
 //!
-//! Owns how the list of passwords is read. The rules are in `domain::password_policy`.
+//! Owns how the list of denied passwords is read. The rules are in `domain::password_policy`.
 
 use std::fs::File;
 use std::io::Read as _;

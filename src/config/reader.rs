@@ -98,7 +98,7 @@ impl<'a> Reader<'a> {
         one.1.zip(other.1)
     }
 
-    /// Whether it is set, validly or not.
+    /// Whether it is set, even to an invalid value.
     pub(super) fn is_set(&self, setting: &Setting) -> bool {
         let typed = &self.source.typed;
         typed.contains_key(setting.name)
@@ -113,7 +113,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Records a mistake unless `holds`. Does nothing if one of `settings` is already wrong, because the mistake
-    /// would then be about its default, which the operator has not typed.
+    /// would then concern its default, which the operator has not typed.
     pub(super) fn require(
         &mut self,
         settings: &[&'static Setting],
@@ -226,7 +226,7 @@ fn secret_file(path: &Path) -> Result<Secret<String>, String> {
     Ok(Secret::new(line.to_owned()))
 }
 
-/// One mistake for each unknown name. The value is not quoted, because the name may be that of a secret, misspelt.
+/// One mistake for each unknown name. The value is not quoted, because the name may be a misspelt one of a secret.
 fn unknown(source: &Source) -> Vec<Mistake> {
     let known = |name: &str| {
         SETTINGS.iter().any(|setting| {

@@ -10,7 +10,7 @@ pub struct Setting {
     pub name: &'static str,
     /// Heading in `.env.example`.
     pub section: &'static str,
-    /// The value may also come from the file that `NAME_FILE` names, and is never printed.
+    /// Whether the value is secret: it may also come from the file that `NAME_FILE` names, and is never printed.
     pub secret: bool,
     /// The default.
     pub fallback: Fallback,

@@ -1,7 +1,7 @@
-//! Raw values and where they come from.
+//! Raw values and their sources.
 //!
-//! The only module that reads the process environment. Owns precedence: the environment before `.env`, and an empty
-//! value counts as unset. Never writes the environment.
+//! The only module that reads the process environment. Owns precedence: the environment before `.env`; an empty
+//! value is treated as unset. Never writes the environment.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -25,11 +25,11 @@ const MAIL: &str = "SIGNET_TEST_MAIL_MILLIS";
 /// How long fetching a document may take in a build for tests, in milliseconds.
 #[cfg(feature = "test-support")]
 const FETCH: &str = "SIGNET_TEST_FETCH_MILLIS";
-/// The file with hosts on loopback in the place of hosts of the Internet, in a build for tests.
+/// The file that maps hosts of the Internet to loopback, in a build for tests.
 #[cfg(feature = "test-support")]
 const STAND_IN: &str = "SIGNET_TEST_HOSTS";
 
-/// Where a value in force came from.
+/// The source of a value in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
     /// It is not set.
@@ -201,8 +201,8 @@ pub fn environment(name: &str) -> Option<Secret<String>> {
     value.into_string().ok().map(Secret::new)
 }
 
-/// Whether a name is in Signet's namespace. Kubernetes injects `SIGNET_SERVICE_*` and `SIGNET_PORT*` for a service
-/// called `signet`; `SIGNET_TEST_*` belongs to the test suite.
+/// Whether a name belongs to Signet's settings. Kubernetes injects `SIGNET_SERVICE_*` and `SIGNET_PORT*` for a
+/// service called `signet`; `SIGNET_TEST_*` belongs to the test suite.
 fn is_ours(name: &str) -> bool {
     name.strip_prefix("SIGNET_").is_some_and(|rest| {
         !["TEST_", "SERVICE_", "PORT"].iter().any(|foreign| rest.starts_with(foreign))

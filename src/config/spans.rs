@@ -10,7 +10,7 @@ use super::reader::Reader;
 use super::settings as s;
 use crate::base::Secret;
 
-/// Where spans go.
+/// The collector of spans.
 #[derive(Debug, Clone)]
 #[cfg_attr(not(feature = "otlp"), expect(dead_code, reason = "read by the feature"))]
 pub struct SpanSettings {
@@ -22,7 +22,7 @@ pub struct SpanSettings {
     pub sample: f64,
 }
 
-/// Reads the settings. None without a collector.
+/// Reads the settings. `None` without a collector.
 pub(super) fn read(read: &mut Reader<'_>) -> Option<SpanSettings> {
     let endpoint = read.typed(&s::OTLP_ENDPOINT, endpoint);
     let headers = read.typed(&s::OTLP_HEADERS, headers);

@@ -1,4 +1,4 @@
-//! The types of settings other than numbers, texts and lengths of time.
+//! The types of settings other than numbers, texts and time spans.
 //!
 //! Plain data only. The parsers are in other modules.
 
@@ -13,9 +13,9 @@ text_enum! {
     pub enum Registration {
         /// Only administrators.
         Closed = "closed",
-        /// Also anyone who can reach the server.
+        /// Also any caller that can reach the server.
         Open = "open",
-        /// Also anyone who receives mail at an address that no other user has.
+        /// Also any user who receives mail at an address that no other user has.
         Verified = "verified",
         /// Also users whom an administrator has invited by mail.
         Invite = "invite",
@@ -43,7 +43,7 @@ text_enum! {
 }
 
 impl PersistentSessions {
-    /// Whether the cookie of a sign-in outlives the browser, where the user may have asked for it.
+    /// Whether the cookie of a sign-in outlives the browser session, given the user's choice.
     #[must_use]
     pub const fn outlives_browser(self, asked: bool) -> bool {
         match self {
@@ -55,11 +55,11 @@ impl PersistentSessions {
 }
 
 text_enum! {
-    /// How log lines look.
+    /// The format of log lines.
     pub enum LogFormat {
         /// Pretty on a terminal, JSON otherwise.
         Auto = "auto",
-        /// For reading.
+        /// For people.
         Pretty = "pretty",
         /// One JSON object per line.
         Json = "json",
@@ -71,7 +71,7 @@ text_enum! {
     pub enum NewDatabase {
         /// A first start creates one.
         Allowed = "allowed",
-        /// There must be one: if a start finds none, it was lost.
+        /// There must be one: a start that finds none fails, because the database was lost.
         Never = "never",
     }
 }
@@ -85,10 +85,10 @@ pub enum Database {
     Postgres(Secret<String>),
 }
 
-/// Which header of a trusted proxy contains the address of the client.
+/// The header in which a trusted proxy sends the address of the client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProxyHeader {
-    /// Not set: `X-Forwarded-For`, or `Forwarded` where a proxy sends only that.
+    /// Not set: `X-Forwarded-For`, or `Forwarded` if a proxy sends only that.
     Unset,
     /// `X-Forwarded-For`, a list.
     XForwardedFor,
@@ -98,14 +98,14 @@ pub enum ProxyHeader {
     Single(String),
 }
 
-/// Where metrics are served.
+/// The address of the metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MetricsListen {
-    /// Not set: try this address, and run without metrics if it is busy.
+    /// Not set: try this address, and run without metrics if it is in use.
     Default(SocketAddr),
-    /// Chosen: a busy address is an error.
+    /// Set: an address in use is an error.
     Set(SocketAddr),
-    /// Nowhere.
+    /// Not served.
     Off,
 }
 

@@ -53,8 +53,8 @@ fn check_alg(jwk: &PublicJwk, named: Option<&Value>) -> Result<SigningAlg, KeyEr
     alg.ok_or(KeyError::Unfit)
 }
 
-/// Checks that a point is on its curve, and that RSA numbers are plausible: with an exponent of 1 anyone could
-/// sign. Returns the identity of the key.
+/// Checks that a point is on its curve, and that RSA numbers are plausible: with an exponent of 1 signatures
+/// could be forged. Returns the identity of the key.
 fn check_numbers(jwk: &PublicJwk) -> Result<String, KeyError> {
     let mut identity = jwk.thumbprint();
     if let PublicJwk::Rsa { n, e } = jwk {
@@ -72,8 +72,8 @@ fn check_numbers(jwk: &PublicJwk) -> Result<String, KeyError> {
         if roca::is_weak(&modulus) {
             return Err(KeyError::Weak);
         }
-        // The exponent does not count: an attacker who can factor the modulus has the private keys of all
-        // exponents.
+        // The exponent is not part of the identity: an attacker who can factor the modulus has the private
+        // keys of all exponents.
         identity.clone_from(n);
     }
     spki::pem(jwk).map(|_| identity).map_err(|_| KeyError::Unreadable)

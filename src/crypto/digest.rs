@@ -18,14 +18,13 @@ pub fn token_hash(secret: &str) -> TokenHash {
     TokenHash::from_digest(hash)
 }
 
-/// SHA-256 of `bytes` in base64url, as entity tags and thumbprints use it.
+/// SHA-256 of `bytes` in base64url, for entity tags and thumbprints.
 #[must_use]
 pub fn sha256_base64url(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, bytes))
 }
 
-/// The left half of the SHA-256 hash of a token in base64url, as an ID token names the access token
-/// beside it (OpenID Connect Core §3.1.3.6).
+/// `at_hash`: the left half of the SHA-256 hash of an access token in base64url (OpenID Connect Core §3.1.3.6).
 #[must_use]
 pub fn at_hash(token: &str) -> String {
     let hash = digest::digest(&digest::SHA256, token.as_bytes());
@@ -38,7 +37,7 @@ pub fn constant_time_eq(a: &[u8], b: &[u8]) -> bool {
     constant_time::verify_slices_are_equal(a, b).is_ok()
 }
 
-/// The SHA-256 of what comes in parts.
+/// The SHA-256 of data that is added in parts.
 pub struct Sha256Sum(digest::Context);
 
 impl Default for Sha256Sum {
@@ -60,8 +59,8 @@ impl Sha256Sum {
     }
 }
 
-/// The key of the hashes under which logins and networks are counted, so that a stolen database does not reveal
-/// whose log-ins failed.
+/// The key of the hashes under which attempts are counted, so that a copy of the database does not reveal whose
+/// log-ins failed.
 pub struct PseudonymKey(hmac::Key);
 
 impl PseudonymKey {

@@ -14,7 +14,7 @@ use super::jwk::PublicJwk;
 use super::jwt::VerifyingKey;
 
 /// The newer name of `EdDSA` for this curve (RFC 9864 §2.2). Signet signs under the older name, which every
-/// verifier knows, and accepts both from clients.
+/// verifier supports, and accepts both from clients.
 pub const ED25519: &str = "Ed25519";
 
 /// The longest accepted token of a client, in bytes.
@@ -64,22 +64,21 @@ impl<'a> ExternalJwt<'a> {
         VerifyingKey::new(self.alg, key).is_ok_and(|key| key.made(self.token))
     }
 
-    /// Whether the token was signed with the algorithm that `key` is for: one key, one algorithm (RFC 8725 §3.1). A
-    /// key without `alg` is for every algorithm of its kind. Only keys that were registered by an earlier version
-    /// have none.
+    /// Whether the token was signed with the algorithm of `key`: one algorithm per key (RFC 8725 §3.1). A key
+    /// without `alg`, which only an earlier version registered, is for every algorithm of its type.
     #[must_use]
     pub fn uses_alg_of(&self, key: &Value) -> bool {
         key.get("alg").is_none_or(|alg| alg.as_str().and_then(signing_alg) == Some(self.alg))
     }
 
-    /// A text in the claims.
+    /// A string claim.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
         self.claims.get(name)?.as_str()
     }
 
-    /// A point in time in the claims, in seconds (RFC 7519 §2). The outer `None` means that it is absent, the inner
-    /// one that it is not a time.
+    /// A time claim, in seconds (RFC 7519 §2). The outer `None` means that it is absent, the inner one that it is
+    /// not a time.
     #[must_use]
     pub fn time(&self, name: &str) -> Option<Option<i64>> {
         let value = self.claims.get(name)?;
@@ -129,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_read_is_not_looked_at() {
+    fn malformed_and_unsupported_tokens_are_not_read() {
         for (header, claims, signature) in [
             (json!({"alg": "none"}), "{}", "x"),
             (json!({"alg": "HS256"}), "{}", "x"),

@@ -23,7 +23,7 @@ const ALG: &str = "HS256";
 /// As long as the hash, which is the minimum of RFC 7518 §3.2.
 const LENGTH: usize = 32;
 
-/// A secret ready to sign and verify.
+/// A secret that is ready to sign and verify.
 pub struct SharedSecret {
     kid: String,
     key: hmac::Key,
@@ -95,8 +95,8 @@ impl SharedSecret {
             .token(typ, claims, |message| Ok(hmac::sign(&self.key, message).as_ref().to_vec()))
     }
 
-    /// Whether this secret made the tag of a token. This alone does not make the token valid; [`Self::verify`]
-    /// checks the rest.
+    /// Whether the tag of a token was made with this secret. This alone does not make the token valid;
+    /// [`Self::verify`] checks the rest.
     #[must_use]
     pub fn made(&self, token: &str) -> bool {
         let Some((message, tag)) = token.rsplit_once('.') else { return false };
@@ -104,8 +104,7 @@ impl SharedSecret {
         hmac::verify(&self.key, message.as_bytes(), &tag).is_ok()
     }
 
-    /// The claims, if the tag, algorithm, key name, `typ`, `iss` and `aud` are right. Does not look
-    /// at time.
+    /// The claims, if the tag, algorithm, `kid`, `typ`, `iss` and `aud` are right. Times are not checked.
     #[must_use]
     pub fn verify(&self, token: &str, expected: &Expected<'_>) -> Option<VerifiedClaims> {
         let header = UnverifiedHeader::read(token)?;

@@ -22,7 +22,7 @@ impl Headers {
     /// The headers of the key `kid`, each with exactly `alg`, `kid`, `typ`.
     pub(super) fn new(alg: &str, kid: &str) -> Self {
         let encoded = |typ| {
-            // Three texts always become JSON.
+            // Strings can always be serialised.
             let json = serde_json::to_vec(&Header { alg, kid, typ }).unwrap_or_default();
             URL_SAFE_NO_PAD.encode(json) + "."
         };

@@ -147,7 +147,7 @@ impl Keyring {
         self.verifiers.get(&header.kid)?.verify(token, &header, expected)
     }
 
-    /// Whether a key of this name is published.
+    /// Whether a key with this `kid` is published.
     #[must_use]
     pub fn knows(&self, kid: &str) -> bool {
         self.verifiers.contains_key(kid)
@@ -179,7 +179,7 @@ impl Keyring {
     }
 }
 
-/// The stored facts of a key that are not sealed.
+/// The public JWK in its stored form.
 #[must_use]
 pub fn public_json(public: &PublicJwk) -> String {
     serde_json::to_string(public).unwrap_or_default()

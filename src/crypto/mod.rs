@@ -26,7 +26,7 @@ pub mod webauthn;
 
 use crate::domain::outcome::Fault;
 
-/// Turns an opaque library error into a fault.
+/// Converts an opaque library error into a fault.
 fn fault(doing: &'static str) -> impl FnOnce(aws_lc_rs::error::Unspecified) -> Fault {
     move |_| Fault::internal(doing)
 }

@@ -124,7 +124,7 @@ impl Seals {
         self.old.as_ref()
     }
 
-    /// The one this value was sealed under.
+    /// The key under which this value was sealed.
     #[must_use]
     pub fn of(&self, purpose: &str, sealed: &[u8]) -> Option<&SealKey> {
         let opens = |key: &&SealKey| key.open(purpose, sealed).is_ok();

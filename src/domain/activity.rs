@@ -8,7 +8,7 @@ use crate::text_enum;
 
 /// The most keys that one bucket of a series has beside [`OTHERS`].
 pub const MAX_KEYS: i64 = 200;
-/// The key of everything without its own key.
+/// The key that sums up everything without a key of its own.
 pub const OTHERS: &str = "";
 
 text_enum! {
@@ -41,7 +41,7 @@ impl Width {
     /// Every length, the shortest first.
     pub const ALL: [Self; 3] = [Self::TenMinutes, Self::Hour, Self::Day];
 
-    /// How long a bucket is.
+    /// The length of a bucket.
     #[must_use]
     pub const fn span(self) -> TimeSpan {
         match self {
@@ -80,7 +80,7 @@ pub struct Count {
     pub bucket: Timestamp,
     /// A result, a registered client or API, or [`OTHERS`].
     pub key: String,
-    /// How often.
+    /// The number of events.
     pub n: i64,
 }
 

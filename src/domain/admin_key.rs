@@ -1,6 +1,6 @@
-//! Administration keys: secrets with which a service client calls `/v1/admin` without asking for a token first.
+//! Administration keys: secrets with which a service client calls `/v1/admin` without requesting a token first.
 //!
-//! Owns the rules for a key and when it works. Its present scopes also depend on its client.
+//! Owns the rules for a key and when it is accepted. Its effective scopes also depend on its client.
 
 use std::net::IpAddr;
 
@@ -14,9 +14,9 @@ use super::permission::{SCOPE_RULE, is_admin_scope};
 use super::scope::Scopes;
 use super::user::{NAME_RULE, is_display_name};
 
-/// The longest life of a key.
+/// The longest lifetime of a key.
 pub const MAX_LIFE: TimeSpan = TimeSpan::from_days(365);
-/// The shortest life of a key.
+/// The shortest lifetime of a key.
 pub const MIN_LIFE: TimeSpan = TimeSpan::from_mins(1);
 /// The most keys of one client, expired ones included.
 pub const MAX_KEYS: i64 = 32;
@@ -30,21 +30,21 @@ pub struct AdminKey {
     pub id: AdminKeyId,
     /// The client it belongs to.
     pub client_id: String,
-    /// Its purpose, in words.
+    /// A description of its purpose.
     pub name: String,
     /// Its scopes, which were among those of the client when it was created.
     pub scopes: Scopes,
-    /// The networks from which it works; empty means all.
+    /// The networks from which it is accepted; empty means all.
     pub networks: Vec<IpNet>,
     /// When it was created.
     pub created_at: Timestamp,
-    /// When it ends.
+    /// When it expires.
     pub expires_at: Timestamp,
     /// When it was last used, to the minute.
     pub last_used_at: Option<Timestamp>,
 }
 
-/// Why a key does not work.
+/// Why a key is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unusable {
     /// It has expired.
@@ -65,10 +65,10 @@ impl Unusable {
 }
 
 impl AdminKey {
-    /// Whether it works at `now` for a request from `address`.
+    /// Whether it is accepted at `now` for a request from `address`.
     ///
     /// # Errors
-    /// Says why not.
+    /// The reason of a refusal.
     pub fn check(&self, address: Option<IpAddr>, now: Timestamp) -> Result<(), Unusable> {
         if self.expires_at <= now {
             return Err(Unusable::Expired);
@@ -87,21 +87,21 @@ impl AdminKey {
 /// A requested key.
 #[derive(Debug, Clone)]
 pub struct NewAdminKey {
-    /// Its purpose.
+    /// A description of its purpose.
     pub name: String,
     /// Its scopes.
     pub scopes: Vec<String>,
-    /// How long it lives.
+    /// Its lifetime.
     pub life: TimeSpan,
     /// Addresses and networks in CIDR notation.
     pub networks: Vec<String>,
 }
 
 impl NewAdminKey {
-    /// Scopes and networks of the key, for a client with these administration scopes.
+    /// The validated scopes and networks, for a client with these administration scopes.
     ///
     /// # Errors
-    /// Everything that cannot be.
+    /// All invalid fields.
     pub fn checked(&self, of_client: &Scopes) -> Result<(Scopes, Vec<IpNet>), Vec<FieldError>> {
         let mut wrong = Vec::new();
         let mut note = |field, code, message| wrong.push(FieldError { field, code, message });
@@ -131,8 +131,7 @@ impl NewAdminKey {
     }
 }
 
-/// Whether a key that works from `networks` works for a request from `address`. Without networks it works from
-/// everywhere.
+/// Whether a key for `networks` is accepted in a request from `address`. Without networks, every address is accepted.
 pub(super) fn admits(networks: &[IpNet], address: Option<IpAddr>) -> bool {
     let address = address.map(|address| address.to_canonical());
     let is_within = |network: &IpNet| address.is_some_and(|address| network.contains(&address));
@@ -142,7 +141,7 @@ pub(super) fn admits(networks: &[IpNet], address: Option<IpAddr>) -> bool {
 /// The networks of a key.
 ///
 /// # Errors
-/// What is wrong with the field `networks`.
+/// The error of the field `networks`.
 pub fn networks(texts: &[String]) -> Result<Vec<IpNet>, FieldError> {
     let wrong = |code, message| FieldError { field: "networks", code, message };
     if texts.len() > MAX_NETWORKS {

@@ -8,11 +8,11 @@ use zeroize::Zeroizing;
 
 const RECIPIENT: &str = "age";
 
-/// A public key that backups are sealed for: `age1…`.
+/// A public key to which backups are encrypted: `age1…`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Recipient([u8; 32]);
 
-/// The text is no key of this kind, with what is expected.
+/// The text is not a key of this kind; contains the expected form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotAKey(pub &'static str);
 
@@ -22,7 +22,7 @@ impl fmt::Display for NotAKey {
     }
 }
 
-/// The 32 bytes of a key with this human-readable prefix, in lower case.
+/// Decodes a key of 32 bytes with this human-readable prefix, in lower case.
 ///
 /// # Errors
 /// `expected`, for any other text.
@@ -35,7 +35,8 @@ pub fn decode(
     let bytes = Zeroizing::new(bytes);
     let key = <[u8; 32]>::try_from(bytes.as_slice()).map(Zeroizing::new);
     let key = key.map_err(|_| NotAKey(expected))?;
-    // The decoder accepts Bech32m, the other checksum, which age does not: only the right one encodes to this text.
+    // The decoder also accepts the checksum of Bech32m, which age does not use: only with Bech32's does the key
+    // encode to the same text again.
     let again = bech32::encode_lower::<Bech32>(found, &*key).map(Zeroizing::new);
     let is_bech32 = again.is_ok_and(|again| again.eq_ignore_ascii_case(text));
     let is_wanted = found.to_lowercase() == prefix;

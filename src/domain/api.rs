@@ -27,9 +27,9 @@ pub struct Api {
     pub scopes: Scopes,
     /// The descriptions of its scopes, if an administrator has provided them. Each is for a scope that it offers.
     pub scope_descriptions: ScopeDescriptions,
-    /// The scopes that users may give their API keys: each is a scope that it offers. Without any it takes no keys.
+    /// The scopes that users may give to their API keys, a subset of its scopes. If empty, the API accepts no API keys.
     pub key_scopes: Scopes,
-    /// How its tokens look.
+    /// The form and content of its tokens.
     pub rules: TokenRules,
     /// Whether clients that describe themselves (`client_document`) may have tokens for it.
     pub documents: bool,
@@ -93,8 +93,7 @@ impl Api {
             .offering(scopes)
     }
 
-    /// The same API with other scopes. Descriptions of scopes that it does not offer any more are dropped, and API keys
-    /// lose them.
+    /// The same API with other scopes. The descriptions of removed scopes are dropped, and API keys lose these scopes.
     ///
     /// # Errors
     /// When a scope is reserved for the issuer.
@@ -148,7 +147,7 @@ impl Api {
 /// The audience of a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
-    /// Signet itself: the token works at `/v1` and nowhere else.
+    /// Signet itself: the token is accepted only at `/v1`.
     Issuer,
     /// A registered API: `/v1` refuses the token.
     Api(Api),
@@ -182,7 +181,7 @@ impl Target {
         }
     }
 
-    /// How tokens for it look.
+    /// The form and content of tokens for it.
     #[must_use]
     pub const fn rules(&self) -> &TokenRules {
         static ISSUERS: TokenRules = TokenRules::DEFAULT;

@@ -1,7 +1,7 @@
-//! API keys: secrets with which a user's own scripts act for them at one API.
+//! API keys: secrets with which a user's scripts act for the user at one API.
 //!
-//! Owns what a key may be and for whom it works. A key is good at Signet alone, which gives a short-lived token for
-//! it; whether it counts at all is `liveness`'s to say.
+//! Owns the rules for a key and when it is accepted. A key is accepted by Signet alone, in exchange for a
+//! short-lived token; whether it is still active is decided by `liveness`.
 
 use std::net::IpAddr;
 
@@ -16,15 +16,15 @@ use super::outcome::FieldError;
 use super::scope::Scopes;
 use super::user::{NAME_RULE, is_display_name};
 
-/// The longest life of a key.
+/// The longest lifetime of a key.
 pub const MAX_LIFE: TimeSpan = TimeSpan::from_days(365);
-/// The shortest life of a key.
+/// The shortest lifetime of a key.
 pub const MIN_LIFE: TimeSpan = TimeSpan::from_mins(1);
-/// The life of a key where its user does not say.
+/// The lifetime of a key for which the user chooses none.
 pub const DEFAULT_LIFE: TimeSpan = TimeSpan::from_days(90);
-/// The most keys of one user that neither were revoked nor have expired.
+/// The most active keys of one user: neither revoked nor expired.
 pub const MAX_KEYS: i64 = 20;
-/// The longest life of a token that is given for a key.
+/// The longest lifetime of a token that is issued for a key.
 pub const TOKEN_LIFE: TimeSpan = TimeSpan::from_mins(10);
 
 /// A key, without its secret.
@@ -34,19 +34,19 @@ pub struct ApiKey {
     pub id: ApiKeyId,
     /// The user it acts for.
     pub user_id: UserId,
-    /// What it is for, in words.
+    /// A description of its purpose.
     pub name: String,
     /// The API it is for.
     pub audience: String,
-    /// Its scopes, which the API opened to keys when it was made.
+    /// Its scopes, all of which the API offered to keys when it was created.
     pub scopes: Scopes,
-    /// The networks that it works from; empty means all.
+    /// The networks from which it is accepted; empty means all.
     pub networks: Vec<IpNet>,
-    /// The user's epoch in which it was made.
+    /// The user's session epoch when it was created.
     pub user_epoch: i64,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
-    /// When it ends.
+    /// When it expires.
     pub expires_at: Timestamp,
     /// When it was last used, to the hour.
     pub last_used_at: Option<Timestamp>,
@@ -55,56 +55,56 @@ pub struct ApiKey {
 }
 
 impl ApiKey {
-    /// Whether it works for a request from `address`.
+    /// Whether it is accepted in a request from `address`.
     #[must_use]
     pub fn admits(&self, address: Option<IpAddr>) -> bool {
         admin_key::admits(&self.networks, address)
     }
 
-    /// The hour of `now`, as it is noted.
+    /// The time of last use that is stored for `now`: the beginning of its hour.
     #[must_use]
     pub const fn hour_of(now: Timestamp) -> Timestamp {
         Timestamp::from_secs(now.secs() - now.secs().rem_euclid(3_600))
     }
 
-    /// Its scopes as far as the API still opens them to keys.
+    /// Its scopes that the API still offers to keys.
     #[must_use]
     pub fn scopes_at(&self, api: &Api) -> Scopes {
         self.scopes.only(|scope| api.key_scopes.contains(scope))
     }
 }
 
-/// A key to be made, as it was asked for.
+/// The request to create a key.
 #[derive(Debug, Clone)]
 pub struct NewApiKey {
-    /// What it is for.
+    /// A description of its purpose.
     pub name: String,
     /// The API.
     pub audience: String,
     /// Its scopes.
     pub scopes: Vec<String>,
-    /// How long it lives; none means [`DEFAULT_LIFE`].
+    /// Its lifetime; `None` means [`DEFAULT_LIFE`].
     pub life: Option<TimeSpan>,
     /// Addresses and networks in CIDR notation.
     pub networks: Vec<String>,
 }
 
-/// What a key that may be made is like.
+/// A validated request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckedApiKey {
     /// Its scopes.
     pub scopes: Scopes,
-    /// The networks that it works from.
+    /// The networks from which it is accepted.
     pub networks: Vec<IpNet>,
-    /// How long it lives.
+    /// Its lifetime.
     pub life: TimeSpan,
 }
 
 impl NewApiKey {
-    /// What the key is like, for this API; none where there is no such API.
+    /// Validates the request for this API; `None` if the API does not exist.
     ///
     /// # Errors
-    /// Everything that cannot be.
+    /// All invalid fields.
     pub fn checked(&self, api: Option<&Api>) -> Result<CheckedApiKey, Vec<FieldError>> {
         let mut wrong = Vec::new();
         let mut note = |field, code, message| wrong.push(FieldError { field, code, message });
@@ -117,7 +117,7 @@ impl NewApiKey {
         }
         let scopes = Scopes::parse(&self.scopes.join(" ")).unwrap_or_default();
         match api.map(|api| &api.key_scopes).filter(|open| !open.is_empty()) {
-            None => note("audience", "unknown", "There is no such API, or it takes no API keys."),
+            None => note("audience", "unknown", "There is no such API, or it accepts no API keys."),
             Some(_) if self.scopes.is_empty() => {
                 note("scopes", "missing", "A key has at least one scope of its API.");
             }

@@ -58,20 +58,20 @@ const RESERVED: &[&str] = &[
     "tok",
 ];
 
-/// Whether `name` may name a claim at all: 1 to 64 characters out of `a-z A-Z 0-9 _ - . : /`.
+/// Whether `name` is syntactically a claim name: 1 to 64 characters out of `a-z A-Z 0-9 _ - . : /`.
 #[must_use]
 pub fn is_claim_name(name: &str) -> bool {
     (1..=MAX_CLAIM_NAME).contains(&name.len())
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.:/".contains(&b))
 }
 
-/// Whether `name` belongs to the standards or to Signet.
+/// Whether `name` is defined by a standard or by Signet.
 #[must_use]
 pub fn is_reserved_claim(name: &str) -> bool {
     RESERVED.contains(&name) || user_claim(name).is_some() || name.starts_with("signet")
 }
 
-/// Whether `name` may name an application role or a group: 1 to 128 characters that can be read.
+/// Whether `name` is valid for an application role or a group: 1 to 128 printable characters.
 #[must_use]
 pub fn is_label(name: &str) -> bool {
     name.chars().count() <= MAX_LABEL && text::is_readable_name(name)
@@ -80,7 +80,7 @@ pub fn is_label(name: &str) -> bool {
 text_enum! {
     /// The role of a user in Signet itself.
     pub enum Role {
-        /// Log in and manage oneself.
+        /// Log in, and manage their own account.
         User = "user",
         /// Administer everything.
         Admin = "admin",
@@ -91,14 +91,14 @@ text_enum! {
     }
 }
 
-/// The message for an unknown role of Signet's own.
+/// The error message for an unknown role of Signet.
 pub const ROLE_RULE: &str = "A role is user, admin, signet:auditor or signet:helpdesk.";
 
 /// The prefix of Signet's own roles, which no application role has.
 const RESERVED_ROLE: &str = "signet:";
 
 impl Role {
-    /// Whether the role allows some administration.
+    /// Whether the role grants any administration right.
     #[must_use]
     pub const fn is_signets_own(self) -> bool {
         !matches!(self, Self::User)
@@ -111,8 +111,7 @@ impl Role {
     }
 }
 
-/// Whether an application role cannot have this name, in capital or small letters: some verifiers compare roles
-/// without regard to case.
+/// Whether an application role must not have this name. Case-insensitive, because some verifiers ignore case in roles.
 #[must_use]
 pub fn is_own_role(name: &str) -> bool {
     let start = name.get(..RESERVED_ROLE.len());
@@ -164,7 +163,7 @@ impl AttributeError {
         }
     }
 
-    /// A stable code.
+    /// A stable error code.
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
@@ -245,7 +244,8 @@ impl Attributes {
     }
 }
 
-/// Whether this is a list of names and not one. A distinguished name of a directory (`cn=sales,ou=groups`) is one.
+/// Whether this is a list of names instead of one name. A distinguished name of a directory (`cn=sales,ou=groups`)
+/// is one name.
 #[must_use]
 pub fn is_list(name: &str) -> bool {
     name.contains(',') && !name.split(',').all(|part| part.contains('='))
@@ -269,7 +269,8 @@ fn size_of(value: &Value) -> usize {
     value.as_str().map_or_else(|| value.to_string().len(), str::len)
 }
 
-/// Objects and fractions are not accepted: few verifiers support them, and they compare them differently.
+/// Whether a claim may have this value. Objects and fractions are refused: few verifiers support them, and
+/// they compare them differently.
 fn is_claim_value(value: &Value) -> bool {
     let text =
         |value: &Value| value.as_str().is_some_and(|text| !text.chars().any(char::is_control));
@@ -295,7 +296,7 @@ pub enum ClaimsPatch {
 }
 
 impl ClaimsPatch {
-    /// `claims` after the change.
+    /// Applies the change to `claims`.
     #[must_use]
     pub fn applied_to(self, mut claims: Map<String, Value>) -> Map<String, Value> {
         let Self::Merge(patch) = self else { return Map::new() };
@@ -310,7 +311,7 @@ impl ClaimsPatch {
     }
 }
 
-/// The data about a user that tokens may contain beyond the session.
+/// The data of a user that tokens may contain, besides that of the session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject {
     /// The user's role in Signet itself.
@@ -322,19 +323,19 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// The empty data of a client that acts for itself.
+    /// No data, for a client that acts for itself.
     #[must_use]
     pub fn nobody() -> Self {
         Self { role: Role::User, attributes: Attributes::default(), email: None }
     }
 
-    /// The e-mail address as tokens show it: only where it is verified.
+    /// The e-mail address for tokens: only if it is verified.
     #[must_use]
     pub fn verified_email(&self) -> Option<&str> {
         self.email.as_ref().and_then(UserEmail::verified)
     }
 
-    /// The roles as tokens show them: the application's, and `admin` for an administrator.
+    /// The roles for tokens: the application roles, and `admin` for an administrator.
     #[must_use]
     pub fn token_roles(&self) -> Vec<String> {
         let own = (self.role == Role::Admin).then(|| self.role.as_str().to_owned());

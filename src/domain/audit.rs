@@ -18,54 +18,54 @@ text_enum! {
     pub enum EventKind {
         /// A user logged in.
         LoginSucceeded = "login.succeeded",
-        /// A password was right but another step of the sign-in is needed. The detail names the place; there is
-        /// none for `/v1`.
+        /// A password was right, but another factor is needed. The detail is the place; none for `/v1`.
         LoginFirstFactor = "login.first_factor",
-        /// A user has completed more factors in a session, or the same ones again. The detail names the place;
-        /// there is none for `/v1`.
+        /// A user completed more factors in a session, or the same ones again. The detail is the place; none for `/v1`.
         LoginSteppedUp = "login.stepped_up",
         /// A log-in, or the current password at a change of it, failed; folded into one row a minute for
         /// each login name, place, address and reason.
         LoginFailed = "login.failed",
-        /// An attempt was refused because of too many earlier failures; the reason says of whom. One row for the
-        /// first refusal of a window, then one a minute for each login name and network.
+        /// An attempt was refused because of too many earlier failures; the reason tells which limit was
+        /// reached. One row for the first refusal of a window, then one a minute for each login name and
+        /// network.
         LoginThrottled = "login.throttled",
         /// An attempt was refused because too many passwords were checked at that time; folded into one row a
         /// minute for each address.
         LoginShed = "login.shed",
         /// A password was right but the sign-in was refused; the detail says why.
         LoginRefused = "login.refused",
-        /// An administrator asked over HTTP why a login that no account has does not sign in.
+        /// An administrator asked over HTTP why a login name without an account cannot sign in.
         LoginExplained = "login.explained",
-        /// A code of a second factor was wrong; the detail is its method. Folded in the same way, by user.
+        /// A code of a second factor was wrong; the detail is its method. Folded like `login.failed`, by user.
         FactorFailed = "factor.failed",
         /// A second factor was added; the detail is its kind.
         FactorAdded = "factor.added",
         /// A user removed a second factor; the detail is its kind.
         FactorRemoved = "factor.removed",
-        /// The counter of a passkey did not increase: it may have been copied. The sign-in continued. Folded in the
-        /// same way.
+        /// The counter of a passkey did not increase, so it may have been copied. The sign-in continued. Folded
+        /// like `login.failed`.
         PasskeyCounterReused = "passkey.counter_reused",
         /// An administrator removed a second factor, or all of them and the recovery codes; the detail is the
         /// kind, or `all`.
         FactorsReset = "factors.reset",
         /// New recovery codes replaced the old ones.
         RecoveryCodesRenewed = "recovery_codes.renewed",
-        /// A recovery code was used up.
+        /// A recovery code was used.
         RecoveryCodeUsed = "recovery_code.used",
-        /// A session was ended by its owner.
+        /// A user ended one of their sessions.
         SessionEnded = "session.ended",
-        /// A session reached the end of its life, idle or absolute; the detail is its client. Written at the next
-        /// request of its client, or when its rows are removed.
+        /// A session expired, idle or absolutely; the detail is its client. Written at the next request of its
+        /// client, or when its rows are removed.
         SessionExpired = "session.expired",
         /// All sessions of a user, or all but one, were ended; by an administrator also those of a client
         /// (`client_by_admin`) or of every user (`all_by_admin`).
         SessionsEnded = "sessions.ended",
-        /// A lost answer was replaced by a sibling token.
+        /// A client repeated a refresh whose response was lost, and got a sibling token.
         RefreshSuperseded = "refresh.superseded",
-        /// A used refresh token was presented; the session has ended.
+        /// A used refresh token was presented (reuse); the session was ended.
         RefreshReuseDetected = "refresh.reuse_detected",
-        /// A refresh token from the future was presented; the session has ended.
+        /// A refresh token with a counter ahead of the stored one was presented, as after a restored backup;
+        /// the session was ended.
         RefreshRollbackDetected = "refresh.rollback_detected",
         /// A user was created.
         UserCreated = "user.created",
@@ -112,13 +112,13 @@ text_enum! {
         SetupCompleted = "setup.completed",
         /// An API was registered.
         ApiCreated = "api.created",
-        /// Something about an API changed.
+        /// The settings of an API changed.
         ApiUpdated = "api.updated",
         /// An API was deleted.
         ApiDeleted = "api.deleted",
         /// A client was registered.
         ClientCreated = "client.created",
-        /// Something about a client changed.
+        /// The settings of a client changed.
         ClientUpdated = "client.updated",
         /// A client got a new secret.
         ClientSecretRotated = "client.secret_rotated",
@@ -136,24 +136,25 @@ text_enum! {
         AdminKeyCreated = "admin_key.created",
         /// An administration key of a client was revoked.
         AdminKeyRevoked = "admin_key.revoked",
-        /// A user made an API key; the detail is its id.
+        /// A user created an API key; the detail is its id.
         ApiKeyCreated = "api_key.created",
         /// A user, or an administrator, revoked an API key; the detail is its id.
         ApiKeyRevoked = "api_key.revoked",
-        /// A token was given for an API key; the detail is the id of the key; folded into one row a minute for each key.
+        /// A token was issued for an API key; the detail is the id of the key; folded into one row a minute for each
+        /// key.
         ApiKeyExchanged = "api_key.exchanged",
         /// An API key was refused; the detail says why; folded into one row a minute for each address, key and reason.
         ApiKeyRefused = "api_key.refused",
         /// A workload authenticated as a client; the detail names the issuer, `sub` and the rule; folded into one row a
         /// minute for each client and workload.
         WorkloadAuthenticated = "workload.authenticated",
-        /// An issuer of workload tokens was added to those that are trusted; the detail names it.
+        /// An issuer of workload tokens became trusted; the detail is its name.
         TrustedIssuerAdded = "trusted_issuer.added",
-        /// An issuer of workload tokens is trusted no longer; the detail names it.
+        /// An issuer of workload tokens is no longer trusted; the detail is its name.
         TrustedIssuerRemoved = "trusted_issuer.removed",
-        /// A client authentication failed. Folded like failed log-ins.
+        /// A client authentication failed. Folded like `login.failed`.
         ClientAuthFailed = "client.auth_failed",
-        /// A user allowed a client something.
+        /// A user gave consent to a client.
         ConsentGranted = "consent.granted",
         /// A user withdrew a client's consent.
         ConsentRevoked = "consent.revoked",
@@ -165,7 +166,7 @@ text_enum! {
         TokenRevoked = "token.revoked",
         /// A logout notice could not be delivered to a client, despite all retries.
         LogoutNoticeFailed = "logout.notice_failed",
-        /// A mail could not be delivered before it expired; the detail is its kind and why.
+        /// A mail expired before it could be delivered; the detail is its kind and the cause.
         MailFailed = "mail.failed",
         /// The mail server refused a mail permanently; the detail is its kind and the reply code.
         MailRefused = "mail.refused",
@@ -173,7 +174,7 @@ text_enum! {
         KeyPublished = "key.published",
         /// A signing key began to sign.
         KeyActivated = "key.activated",
-        /// A signing key signs no longer, because its algorithm is not in use.
+        /// A signing key stopped signing, because its algorithm is no longer in use.
         KeyStopped = "key.stopped",
         /// A signing key left the published set.
         KeyRetired = "key.retired",
@@ -181,11 +182,11 @@ text_enum! {
         KeyImported = "key.imported",
         /// An administrator exported events of the audit trail; the detail is the format.
         AuditExported = "audit.exported",
-        /// Everything was sealed under another master key.
+        /// All secrets were sealed under another master key.
         MasterKeyReplaced = "master_key.replaced",
-        /// A backup was made and proven; the detail is the name of its file.
+        /// A backup was made and verified; the detail is the name of its file.
         BackupCreated = "backup.created",
-        /// The database was brought back from a backup: everything before this event is as it was then.
+        /// The database was restored from a backup: all events before this one are from the backup.
         BackupRestored = "backup.restored",
     }
 }
@@ -202,12 +203,12 @@ text_enum! {
     }
 }
 
-/// A client that administers.
+/// A client that acts as administrator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActingClient {
     /// Its `client_id`.
     pub client_id: String,
-    /// Its administration key, where it used one.
+    /// Its administration key, if it used one.
     pub key: Option<AdminKeyId>,
 }
 
@@ -218,7 +219,7 @@ pub struct Origin {
     pub actor: Option<UserId>,
     /// The acting client, if a client administers.
     pub client: Option<ActingClient>,
-    /// The door.
+    /// The interface.
     pub via: Via,
     /// The peer address.
     pub address: Option<IpAddr>,
@@ -229,13 +230,13 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// The command line of this machine.
+    /// The origin of commands on this machine.
     #[must_use]
     pub const fn cli() -> Self {
         Self::of(Via::Cli)
     }
 
-    /// Signet itself.
+    /// The origin of Signet's own actions.
     #[must_use]
     pub const fn system() -> Self {
         Self::of(Via::System)
@@ -264,29 +265,29 @@ pub struct SignInDetails {
     pub methods: Option<String>,
 }
 
-/// One thing that happened.
+/// An audit event.
 #[derive(Debug, Clone)]
 pub struct Event {
     /// The kind.
     pub kind: EventKind,
     /// The user concerned, if any.
     pub subject: Option<UserId>,
-    /// To which session, if it concerns one.
+    /// The session concerned, if any.
     pub session: Option<SessionId>,
     /// A stable word for the variant of the kind, an API identifier or a `client_id`.
     pub detail: Option<String>,
-    /// Under which key it folds: one row for each, counting how often.
+    /// The key by which equal events are folded into one row with a count.
     pub fold: Option<Vec<u8>>,
     /// The details of a sign-in; empty for other events.
     pub sign_in: SignInDetails,
-    /// The pseudonym of the login that was typed, of an attempt that failed.
+    /// The pseudonym of the login name in a failed attempt.
     pub login_ref: Option<Vec<u8>>,
     /// Why an attempt failed.
     pub reason: Option<FailureReason>,
 }
 
 impl Event {
-    /// An event that concerns no single user.
+    /// An event without a user.
     #[must_use]
     pub const fn new(kind: EventKind) -> Self {
         let sign_in = SignInDetails { browser: None, client_id: None, methods: None };
@@ -302,56 +303,56 @@ impl Event {
         }
     }
 
-    /// Says why the attempt failed.
+    /// Sets the reason of a failed attempt.
     #[must_use]
     pub const fn because(mut self, reason: SealedReason) -> Self {
         self.reason = Some(reason.reveal());
         self
     }
 
-    /// Names the login that was typed, by its pseudonym.
+    /// Sets the pseudonym of the login name.
     #[must_use]
     pub fn of_login(mut self, login_ref: Vec<u8>) -> Self {
         self.login_ref = Some(login_ref);
         self
     }
 
-    /// Names the user it concerns.
+    /// Sets the user concerned.
     #[must_use]
     pub const fn about(mut self, user: UserId) -> Self {
         self.subject = Some(user);
         self
     }
 
-    /// Names the session it concerns.
+    /// Sets the session concerned.
     #[must_use]
     pub const fn in_session(mut self, session: SessionId) -> Self {
         self.session = Some(session);
         self
     }
 
-    /// Folds it with the others of this key.
+    /// Folds the event with others that have the same key.
     #[must_use]
     pub fn folded(mut self, fold: impl Into<Vec<u8>>) -> Self {
         self.fold = Some(fold.into());
         self
     }
 
-    /// Names the methods of a sign-in.
+    /// Sets the methods of a sign-in.
     #[must_use]
     pub fn by_methods<'a>(mut self, methods: impl IntoIterator<Item = &'a str>) -> Self {
         self.sign_in.methods = Some(methods.into_iter().collect::<Vec<_>>().join(" "));
         self
     }
 
-    /// Names the client of a sign-in.
+    /// Sets the client of a sign-in.
     #[must_use]
     pub fn for_client(mut self, client_id: impl Into<String>) -> Self {
         self.sign_in.client_id = Some(client_id.into());
         self
     }
 
-    /// The same with the data of the request, if it is part of a sign-in.
+    /// Sets the browser and client of a sign-in.
     #[must_use]
     pub fn seen_in(mut self, device: &Device, client_id: Option<&str>) -> Self {
         if SignInOutcome::of(self.kind).is_some() {

@@ -37,7 +37,7 @@ pub struct AuditFilter {
     pub request_id: Option<String>,
 }
 
-/// The causes of events that one name may mean: an id can be that of a user, of a client or of an administration key.
+/// The possible actors of one id or name: a user, a client or an administration key.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Actor {
     /// This user.
@@ -48,7 +48,7 @@ pub struct Actor {
     pub key: Option<AdminKeyId>,
 }
 
-/// The index for a filter.
+/// The data of an event that a filter compares.
 #[derive(Debug, Clone, Copy)]
 pub struct EventFacts<'a> {
     /// The event.
@@ -75,7 +75,7 @@ pub struct EventFacts<'a> {
     pub client_id: Option<&'a str>,
 }
 
-/// The index that leads to the events of a filter.
+/// The database index that finds the events of a filter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DrivingIndex<'a> {
     /// Events of a user.
@@ -137,7 +137,7 @@ impl AuditFilter {
         if let Some(client_id) = &self.client_id {
             return DrivingIndex::Client(client_id);
         }
-        // There are as many of it as log-ins: the index of kinds leaves it out.
+        // Log-ins are too frequent for the index of kinds, which leaves them out.
         let is_rare = !self.kinds.contains(&EventKind::LoginSucceeded);
         if is_rare && (1..=MAX_KINDS).contains(&self.kinds.len()) {
             return DrivingIndex::Kinds(&self.kinds);

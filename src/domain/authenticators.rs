@@ -1,6 +1,6 @@
-//! The names of models of authenticators.
+//! The names of authenticator models.
 //!
-//! Owns the list, for naming only: without attestation an authenticator can claim any model.
+//! Owns the list. The names are for display only: without attestation an authenticator can claim to be any model.
 
 /// The name of a common authenticator model, by its AAGUID.
 #[must_use]

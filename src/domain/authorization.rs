@@ -15,12 +15,12 @@ use super::scope::{RequestedScopes, Scopes};
 use super::session::{Chain, Lifetimes, Session};
 use super::user::User;
 
-/// A request that can be answered with a code, once its user agrees.
+/// A validated authorization request, which needs only the user's consent.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Request {
     /// The client.
     pub client_id: String,
-    /// The registered redirect URI; empty if the endpoint answers directly and the client names none.
+    /// The registered redirect URI; empty if the endpoint responds directly and the client sent none.
     pub redirect_uri: String,
     /// The response mode.
     pub mode: ResponseMode,
@@ -28,7 +28,7 @@ pub struct Request {
     pub state: Option<String>,
     /// The scopes.
     pub scopes: Scopes,
-    /// Requested scopes that the client does not get.
+    /// Requested scopes that the client was not granted.
     #[serde(default, skip_serializing_if = "RequestedScopes::is_empty")]
     pub dropped: RequestedScopes,
     /// The API; `None` means the issuer itself.
@@ -40,11 +40,11 @@ pub struct Request {
     pub code_challenge: Option<String>,
     /// The client's requirements on the authentication.
     pub wishes: AuthnRequest,
-    /// Single claims.
+    /// Individually requested claims.
     pub asked_claims: RequestedClaims,
     /// The key the code will be bound to (RFC 9449 §10).
     pub dpop_jkt: Option<String>,
-    /// The user who will probably sign in.
+    /// The user whom the client expects to sign in.
     pub login_hint: Option<String>,
     /// The languages of the pages.
     pub ui_locales: Option<String>,
@@ -53,15 +53,15 @@ pub struct Request {
     pub pushed: bool,
 }
 
-/// The lifetime of a code: long enough for a redirect, too short to be found in a log.
+/// The lifetime of a code: long enough for a redirect, short enough that codes in logs have expired.
 pub const CODE_LIFE: TimeSpan = TimeSpan::from_secs(60);
 
-/// How many codes of one user and client are kept beside the newest: unredeemed ones and redeemed ones, each. A
-/// page that requests codes in a loop (`prompt=none`) cannot leave more. Redemption follows within seconds, so a
-/// working client never has as many.
+/// How many codes of one user and client are kept beside the newest, unredeemed and redeemed each. Bounds the
+/// rows that a page creates by requesting codes in a loop (`prompt=none`). A working client redeems a code
+/// within seconds.
 pub const MAX_CODES: i64 = 32;
 
-/// How long a pushed request waits for its user (RFC 9126 §2.2).
+/// The lifetime of a pushed request (RFC 9126 §2.2).
 pub const PUSHED_REQUEST_LIFE: TimeSpan = TimeSpan::from_secs(90);
 
 /// The authorization that a user gave to a client.
@@ -71,9 +71,9 @@ pub struct Authorization {
     pub client_id: String,
     /// The user.
     pub user_id: UserId,
-    /// The user's epoch at that time: everything that ends all sessions of the user ends this as well.
+    /// The user's session epoch at that time. The authorization ends with all sessions of the user.
     pub user_epoch: i64,
-    /// The log-in it was allowed in.
+    /// The browser session in which it was given.
     pub browser: Option<BrowserId>,
     /// When the user authenticated.
     pub auth_time: Timestamp,
@@ -82,12 +82,12 @@ pub struct Authorization {
     pub factors: Option<Factors>,
     /// The scopes.
     pub scopes: Scopes,
-    /// Requested scopes that the client did not get.
+    /// Requested scopes that the client was not granted.
     #[serde(default, skip_serializing_if = "RequestedScopes::is_empty")]
     pub dropped: RequestedScopes,
     /// The API of its access tokens; `None` means the issuer itself.
     pub audience: Option<String>,
-    /// Single claims.
+    /// Individually requested claims.
     #[serde(default, skip_serializing_if = "RequestedClaims::is_empty")]
     pub asked_claims: RequestedClaims,
     /// The value that goes into the ID token unchanged (OpenID Connect Core §3.1.2.1).
@@ -102,7 +102,7 @@ pub struct Authorization {
     /// The key the code is bound to (RFC 9449 §10).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dpop_jkt: Option<String>,
-    /// Whether it depends on a stored consent and ends when that is withdrawn.
+    /// Whether it depends on a stored consent, and ends when that is withdrawn.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_consent: bool,
     /// Whether the request was pushed (RFC 9126).
@@ -131,7 +131,7 @@ pub struct SessionTerms<'a> {
     pub grant_type: &'a str,
     /// The key to which its refresh tokens are bound, if any.
     pub dpop_jkt: Option<String>,
-    /// How long it lives.
+    /// Its lifetimes.
     pub lifetimes: Lifetimes,
 }
 
@@ -161,7 +161,7 @@ impl Authorization {
         }
     }
 
-    /// The session it becomes at `now`.
+    /// The session that it becomes at `now`.
     #[must_use]
     pub fn session(&self, terms: SessionTerms<'_>, now: Timestamp) -> Session {
         let SessionTerms { id, grant_type, dpop_jkt, lifetimes } = terms;

@@ -1,16 +1,17 @@
 //! The names of backup files.
 //!
-//! A name says when the backup was made, with which schema, and what the file holds: the beginning of the SHA-256 of its
-//! bytes, so that a file that was damaged or cut is told apart without its key.
+//! A name contains the time of the backup, its schema version, and the beginning of the SHA-256 of the file, so that a
+//! damaged or truncated file is recognised without its key.
 
 use std::fmt;
 
 use crate::base::Timestamp;
 
-/// How many hexadecimal digits of the digest are in a name: 64 bits, against accidents. A forger is met by the seal.
+/// How many hexadecimal digits of the digest are in a name: 64 bits detect accidental damage. Forgery is detected by
+/// the encryption.
 pub const DIGEST_DIGITS: usize = 16;
 
-/// What a name says.
+/// The content of a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BackupName {
     /// When the copy was made, to the second.
@@ -19,7 +20,7 @@ pub struct BackupName {
     pub schema: i64,
     /// The first digits of the SHA-256 of the file, in hexadecimal.
     pub digest: String,
-    /// Whether it is sealed with age.
+    /// Whether it is encrypted with age.
     pub is_sealed: bool,
 }
 
@@ -37,7 +38,7 @@ impl fmt::Display for BackupName {
 }
 
 impl BackupName {
-    /// Reads a name. None for a file of another name.
+    /// Parses a name; `None` if it is not the name of a backup.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         let (name, is_sealed) = match name.strip_suffix(".age") {
@@ -51,13 +52,13 @@ impl BackupName {
         let is_digest = digest.len() == DIGEST_DIGITS
             && digest.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         let found = Self { at, schema, digest: digest.to_owned(), is_sealed };
-        // Only names in the form in which they are written.
+        // Only names in the exact form in which they are written.
         let is_whole = parts.next().is_none() && is_digest;
         (is_whole && found.to_string().trim_end_matches(".age") == name).then_some(found)
     }
 }
 
-/// `20261128T030000Z` as RFC 3339 has it.
+/// `20261128T030000Z` in the form of RFC 3339.
 fn spelled_out(at: &str) -> Option<String> {
     let (date, time) = at.strip_suffix('Z')?.split_once('T')?;
     let part = |text: &str, from, to| text.get(from..to).map(ToOwned::to_owned);

@@ -46,7 +46,7 @@ impl BasePath {
         &self.path
     }
 
-    /// Whether the issuer has no path, and so its origin for itself.
+    /// Whether the issuer has no path.
     #[must_use]
     pub const fn is_root(&self) -> bool {
         self.path.is_empty()
@@ -58,7 +58,7 @@ impl BasePath {
         Link(format!("{}{path}", self.path))
     }
 
-    /// The address at which this process itself answers `path`.
+    /// The path at which this process itself serves `path`.
     #[must_use]
     pub fn served(&self, path: &str) -> String {
         if self.stripped { path.to_owned() } else { self.link(path).0 }
@@ -66,7 +66,7 @@ impl BasePath {
 
     /// The route of a request for `path`; `None` if it is outside of the issuer's path.
     ///
-    /// Each route answers in one form only, with the path or without it, so that a proxy rule about one form cannot
+    /// Each route exists in one form only, with the path or without it, so that a proxy rule about one form cannot
     /// be bypassed with the other.
     #[must_use]
     pub fn route<'a>(&self, path: &'a str) -> Option<&'a str> {
@@ -89,13 +89,13 @@ impl BasePath {
 }
 
 impl Link {
-    /// With a query, which is encoded already.
+    /// Adds a query, which is already encoded.
     #[must_use]
     pub fn with_query(self, query: &str) -> Self {
         if query.is_empty() { self } else { Self(format!("{}?{query}", self.0)) }
     }
 
-    /// With a fragment.
+    /// Adds a fragment.
     #[must_use]
     pub fn with_fragment(self, fragment: &str) -> Self {
         Self(format!("{}#{fragment}", self.0))

@@ -12,11 +12,11 @@ use super::user::User;
 /// One user in one browser.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrowserSession {
-    /// Its id. The cookie is another value, which changes with every authentication.
+    /// Its id. The cookie contains a different value, which changes with every authentication.
     pub id: BrowserId,
     /// The user.
     pub user_id: UserId,
-    /// The user's epoch at the authentication.
+    /// The user's session epoch at the authentication.
     pub user_epoch: i64,
     /// When the user last authenticated.
     pub auth_time: Timestamp,
@@ -31,7 +31,7 @@ pub struct BrowserSession {
 }
 
 impl BrowserSession {
-    /// When and how its user authenticated.
+    /// The time and the factors of the authentication.
     #[must_use]
     pub const fn authentication(&self) -> Authentication {
         Authentication { auth_time: self.auth_time, factors: self.factors }

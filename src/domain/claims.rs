@@ -25,9 +25,9 @@ pub use super::token_rules::TokenType;
 pub struct Header<'a> {
     /// The algorithm.
     pub alg: &'a str,
-    /// The key's name.
+    /// The key ID.
     pub kid: &'a str,
-    /// The token's kind.
+    /// The token type.
     pub typ: TokenType,
 }
 
@@ -44,17 +44,17 @@ pub struct AccessTokenGrant<'a> {
     pub scopes: Scopes,
     /// The session it belongs to, if there is one.
     pub session: Option<SessionClaims>,
-    /// The API key that vouches for it, if one does.
+    /// The API key it is issued for, if any.
     pub api_key: Option<ApiKeyId>,
     /// Its lifetime if the audience sets none; `None` means the server's default.
     pub life: Option<TimeSpan>,
-    /// When it expires in any case.
+    /// The latest expiry.
     pub not_after: Timestamp,
     /// The actor (RFC 8693 §4.1).
     pub act: Option<Value>,
-    /// The key whose holder alone may use it (RFC 9449 §6).
+    /// The thumbprint of the key it is bound to (RFC 9449 §6).
     pub jkt: Option<String>,
-    /// The id of the token it was exchanged for, with which it is revoked.
+    /// The id of the token it was exchanged for, and with which it is revoked.
     pub parent: Option<String>,
 }
 
@@ -65,9 +65,9 @@ pub struct SessionClaims {
     pub sid: SessionId,
     /// When its user authenticated.
     pub auth_time: Timestamp,
-    /// How well.
+    /// The assurance level.
     pub acr: AssuranceLevel,
-    /// How.
+    /// The authentication methods.
     pub amr: Amr,
 }
 
@@ -80,8 +80,8 @@ impl SessionClaims {
         Self { sid: session.id, auth_time: session.auth_time, acr, amr }
     }
 
-    /// The level of a token with these claims. A session that was raised since does not raise earlier tokens, but
-    /// one that has lost a factor lowers them.
+    /// The assurance level of a token with these claims. Raising a session does not raise earlier tokens, but a
+    /// factor that the session has lost lowers them.
     #[must_use]
     pub fn of_token(session: &Session, claims: &VerifiedClaims) -> Self {
         let now = Self::of(session);
@@ -93,7 +93,7 @@ impl SessionClaims {
         }
     }
 
-    /// Whether this equals the present level of `session`. Claims have whole seconds.
+    /// Whether this is the current level of `session`. Claims have whole seconds.
     #[must_use]
     pub fn is_worth(&self, session: &Session) -> bool {
         let now = Self::of(session);
@@ -101,8 +101,8 @@ impl SessionClaims {
         (self.sid, self.acr, self.amr) == (now.sid, now.acr, now.amr) && is_as_fresh
     }
 
-    /// The factors that a token with these claims stands for. A token below the level of `session` only tells when
-    /// the oldest of them was completed, so all are taken to be that old.
+    /// The factors that a token with these claims stands for. If the token is below the level of `session`, only
+    /// the time of its oldest factor is known, and all factors get that time.
     #[must_use]
     pub fn factors(&self, session: &Session) -> Factors {
         if self.is_worth(session) {
@@ -133,14 +133,14 @@ impl<'a> AccessTokenGrant<'a> {
     }
 }
 
-/// The time and the issuer of an access token.
+/// The times and the issuer of an access token.
 #[derive(Debug, Clone, Copy)]
 pub struct IssueContext<'a> {
     /// The issuer.
     pub issuer: &'a str,
-    /// A random id.
+    /// A random `jti`.
     pub jti: &'a str,
-    /// When it is made.
+    /// When it is issued.
     pub now: Timestamp,
     /// When it expires.
     pub expires: Timestamp,
@@ -171,22 +171,22 @@ pub struct AccessClaims<'a> {
     /// The session it belongs to, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sid: Option<String>,
-    /// The API key it was given for, if it was: no user was there.
+    /// The API key it was issued for, if any; then no user was present.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub api_key_id: Option<String>,
     /// When the user authenticated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auth_time: Option<i64>,
-    /// How well (RFC 9470 §5).
+    /// The assurance level (RFC 9470 §5).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub acr: Option<AssuranceLevel>,
-    /// How (RFC 8176).
+    /// The authentication methods (RFC 8176).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub amr: Option<Amr>,
     /// The actor (RFC 8693 §4.1).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub act: Option<Value>,
-    /// The key whose holder alone may use it.
+    /// The key it is bound to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cnf: Option<Confirmation>,
     /// The claims about the user that the API requests; none has the name of a field above.
@@ -251,9 +251,9 @@ pub struct IdClaims<'a> {
     pub iat: i64,
     /// When the user authenticated.
     pub auth_time: i64,
-    /// How well.
+    /// The assurance level.
     pub acr: AssuranceLevel,
-    /// How (RFC 8176).
+    /// The authentication methods (RFC 8176).
     pub amr: Amr,
     /// The session.
     pub sid: String,
@@ -288,7 +288,7 @@ pub struct LogoutClaims<'a> {
     pub jti: String,
     /// The session that has ended.
     pub sid: String,
-    /// The kind of event.
+    /// The `events` member, which marks a logout token.
     pub events: Value,
 }
 
@@ -297,8 +297,8 @@ pub struct LogoutClaims<'a> {
 pub fn asked_by(rules: &TokenRules, subject: &Subject) -> Map<String, Value> {
     let value = |name: &str| match user_claim(name) {
         Some(claim) => (claim.value)(subject),
-        // A name that was reserved later: the token's own claim takes precedence, because a token must not have a
-        // claim twice (RFC 7519 §4).
+        // The name became reserved after the rule was stored: the token's own claim takes precedence, because a
+        // token must not contain a claim twice (RFC 7519 §4).
         None if is_reserved_claim(name) => None,
         None => subject.attributes.claims.get(name).cloned(),
     };
@@ -313,7 +313,7 @@ pub struct VerifiedClaims {
     /// The session, if there is one.
     #[serde(default)]
     pub sid: Option<String>,
-    /// The API key it was given for, if it was.
+    /// The API key it was issued for, if any.
     #[serde(default)]
     pub api_key_id: Option<String>,
     /// The scopes.
@@ -337,7 +337,7 @@ pub struct VerifiedClaims {
     /// The assurance level; `None` in a token of an older version.
     #[serde(default)]
     pub acr: Option<AssuranceLevel>,
-    /// How.
+    /// The authentication methods.
     #[serde(default)]
     pub amr: Option<Amr>,
     /// The actor.
@@ -349,7 +349,7 @@ pub struct VerifiedClaims {
 }
 
 impl VerifiedClaims {
-    /// Whether it has the form of Signet's access tokens, with a client and an id.
+    /// Whether these are claims of an access token of Signet, with a client and an id.
     #[must_use]
     pub fn is_access(&self) -> bool {
         !self.jti.is_empty() && !self.client_id.is_empty()

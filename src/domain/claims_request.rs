@@ -15,7 +15,7 @@ const MAX_TEXT: usize = 8 * 1024;
 pub struct ClaimsRequest {
     /// The known claims, by destination.
     pub asked: RequestedClaims,
-    /// The only user that will do.
+    /// The only user who may sign in, by the requested `sub`.
     pub sub: Option<String>,
     /// The requested `acr` of the ID token, if any.
     pub acr: Option<AcrRequest>,
@@ -30,7 +30,7 @@ pub struct AcrRequest {
     pub values: Vec<String>,
 }
 
-/// The text is not the JSON object it should be.
+/// The text is not a JSON object of the expected structure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Malformed;
 
@@ -58,7 +58,7 @@ impl ClaimsRequest {
         Ok(request)
     }
 
-    /// The known names of one place.
+    /// The known claims for one destination.
     fn read(&mut self, place: &Value) -> Result<Vec<String>, Malformed> {
         let asked = match place {
             Value::Null => return Ok(Vec::new()),
@@ -80,7 +80,7 @@ impl ClaimsRequest {
     }
 }
 
-/// The values of `acr` that are requested. Without values any would do.
+/// The requested values of `acr`. Without values, any is accepted.
 fn acr(how: &Value) -> Result<Option<AcrRequest>, Malformed> {
     let value = match &how["value"] {
         Value::Null => None,
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_known_is_kept_and_the_rest_left_out() {
+    fn known_claims_are_kept_and_others_ignored() {
         let text = r#"{"userinfo":{"name":{"essential":true},"phone_number":null},
             "id_token":{"auth_time":{"essential":true},"sub":{"value":"x"},"roles":null},"z":1}"#;
         let request = ClaimsRequest::parse(text).unwrap();

@@ -23,12 +23,12 @@ use super::signing_key::SigningAlg;
 use super::web_origin;
 use super::workload::rule::WorkloadRule;
 
-/// The built-in public first-party client, meant at `/v1` when no `client_id` is named.
+/// The built-in public first-party client, used at `/v1` if the request has no `client_id`.
 pub const BUILT_IN: &str = "signet";
 
 /// The longest `client_id`, in bytes.
 const MAX_CLIENT_ID: usize = 128;
-/// The most live secrets of one client: the present one and its successor.
+/// The most valid secrets of one client: the current one and its successor.
 pub const MAX_SECRETS: usize = 2;
 
 /// The registration of a client.
@@ -49,11 +49,10 @@ pub struct ClientMetadata {
     /// methods: see [`ClientMetadata::pins_auth_method`].
     #[serde(rename = "token_endpoint_auth_method_pinned", default)]
     pub auth_method_pinned: Option<bool>,
-    /// The accepted `aud` of its assertions.
+    /// The `aud` that its assertions must have.
     #[serde(default = "AssertionAudience::of_old_row")]
     pub assertion_audience: AssertionAudience,
-    /// Whether its authorization requests need a PKCE challenge. Read by
-    /// [`ClientMetadata::pkce_policy`].
+    /// Whether its authorization requests must use PKCE. Read by [`ClientMetadata::pkce_policy`].
     #[serde(default = "PkcePolicy::of_old_row")]
     pub pkce: PkcePolicy,
     /// The security profile that it must follow.
@@ -71,7 +70,7 @@ pub struct ClientMetadata {
     /// Its logo.
     #[serde(default)]
     pub logo: Option<ClientLogo>,
-    /// The addresses that responses may be sent to.
+    /// The redirect URIs.
     #[serde(default)]
     pub redirect_uris: Vec<String>,
     /// The URIs to which users may return after logging out.
@@ -127,17 +126,17 @@ pub struct ClientMetadata {
     /// The administration scopes that it may request at the issuer itself: only a service has any.
     #[serde(default)]
     pub admin_scopes: Scopes,
-    /// Which programs of trusted issuers it is: each may authenticate as the client.
+    /// The workloads that may authenticate as the client.
     #[serde(default)]
     pub workloads: Vec<WorkloadRule>,
 }
 
-/// OpenID Connect Core §2 demands that this one is the default.
+/// The default that OpenID Connect Core §2 requires.
 const fn id_token_alg() -> SigningAlg {
     SigningAlg::Rs256
 }
 
-/// A live secret, by its hash.
+/// A valid secret, by its hash.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SecretHash {
     /// SHA-256 of the secret.
@@ -149,21 +148,20 @@ pub struct SecretHash {
 /// A registered client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Client {
-    /// Its name on the wire.
+    /// Its `client_id`.
     pub client_id: String,
     /// Its registration.
     pub metadata: ClientMetadata,
-    /// Its live secrets, newest first, at most [`MAX_SECRETS`].
+    /// Its valid secrets, newest first, at most [`MAX_SECRETS`].
     pub secrets: Vec<SecretHash>,
-    /// Since when it is disabled, if so.
+    /// When it was disabled; `None` if it is enabled.
     pub disabled_at: Option<Timestamp>,
     /// When it was registered.
     pub created_at: Timestamp,
-    /// Since when it has the name. Anything older belongs to an earlier client with the same name. The minimum if
-    /// there was none, so that a wrong clock at its creation has no effect.
+    /// Since when the client has its `client_id`. Anything older belongs to an earlier client of the same name.
+    /// The minimum if there was none, so that a wrong clock at its creation has no effect.
     pub name_since: Timestamp,
-    /// What its document says, by its hash, where it describes itself (`client_document`). None for a registered
-    /// client.
+    /// The fingerprint of its document, if it describes itself (`client_document`); `None` for a registered client.
     pub document: Option<String>,
 }
 
@@ -183,15 +181,15 @@ impl Client {
         }
     }
 
-    /// The host of its address, where it describes itself: all that is known of it for sure.
+    /// The host of its `client_id`, if it describes itself: the only verified fact about it.
     #[must_use]
     pub fn document_host(&self) -> Option<String> {
         self.document.as_ref()?;
         Some(DocumentUrl::parse(&self.client_id)?.host().to_owned())
     }
 
-    /// What users are told it is called: a client that describes itself by its host first, because the name is its
-    /// own choice.
+    /// Its name for users. A client that describes itself is shown with its host first, because it chose the name
+    /// itself.
     #[must_use]
     pub fn shown_name(&self) -> String {
         match self.document_host() {
@@ -200,7 +198,7 @@ impl Client {
         }
     }
 
-    /// Whether any program can claim to be it.
+    /// Whether it has no credentials, so that any program can use its `client_id`.
     #[must_use]
     pub fn is_public(&self) -> bool {
         self.metadata.auth_method == AuthMethod::None
@@ -231,7 +229,7 @@ impl Client {
         self.metadata.audiences.iter().any(|known| known == audience)
     }
 
-    /// The same for the target of a request: `None` means the issuer itself, which every client may request.
+    /// Whether it may request this target: `None` means the issuer itself, which every client may request.
     #[must_use]
     pub fn may_target(&self, audience: Option<&str>) -> bool {
         audience.is_none_or(|audience| self.may_target_api(audience))
@@ -243,8 +241,8 @@ impl Client {
         self.metadata.scopes.as_ref().is_none_or(|scopes| scopes.contains(scope))
     }
 
-    /// Whether it requests tokens for itself but has no audience, so that it never gets any. A resource server that
-    /// only introspects needs none, and tokens for administration are for the issuer.
+    /// Whether it requests tokens for itself but has no audience, so that every request is refused. A resource
+    /// server that only introspects needs none, and tokens for administration are for the issuer.
     #[must_use]
     pub fn gets_no_token(&self) -> bool {
         self.metadata.client_type == ClientType::Service
@@ -253,20 +251,19 @@ impl Client {
             && self.metadata.resource_servers.is_empty()
     }
 
-    /// Whether it is the API of this identifier.
+    /// Whether it is the resource server of this API.
     #[must_use]
     pub fn is_api(&self, audience: &str) -> bool {
         self.metadata.resource_servers.iter().any(|known| known == audience)
     }
 
-    /// Whether something that was issued at `at` belongs to this client, and not to an earlier one with the same
-    /// name.
+    /// Whether an object that was issued at `at` belongs to this client, and not to an earlier one of the same name.
     #[must_use]
     pub fn owned_name_at(&self, at: Timestamp) -> bool {
         self.name_since <= at
     }
 
-    /// Whether users must be asked every time, because the client can be impersonated (RFC 8252 §8.6).
+    /// Whether users must be asked for consent every time, because the client can be impersonated (RFC 8252 §8.6).
     #[must_use]
     pub fn is_unprovable(&self, redirect: &RegisteredRedirect) -> bool {
         self.metadata.client_type == ClientType::Native && !redirect.is_owned()
@@ -328,9 +325,9 @@ impl ClientMetadata {
         }
     }
 
-    /// Whether a client with a secret may use `auth_method` only. Until a client could use both
-    /// methods, `client_secret_basic` was every client's default and `client_secret_post` a choice:
-    /// a row from that time is open in the first case and pinned in the second.
+    /// Whether a client with a secret may use `auth_method` only. Before clients could use both methods,
+    /// `client_secret_basic` was the default and `client_secret_post` a choice: rows from that time are open
+    /// in the first case and pinned in the second.
     #[must_use]
     pub fn pins_auth_method(&self) -> bool {
         self.auth_method_pinned.unwrap_or(self.auth_method == AuthMethod::Post)
@@ -343,8 +340,7 @@ impl ClientMetadata {
         method == self.auth_method || (either && !self.pins_auth_method())
     }
 
-    /// Whether an authorization request needs a PKCE challenge; that of a public client and of one with
-    /// the profile `fapi2` always does.
+    /// Whether an authorization request must use PKCE. Always for a public client and for one with the profile `fapi2`.
     #[must_use]
     pub fn pkce_policy(&self) -> PkcePolicy {
         match self.auth_method {

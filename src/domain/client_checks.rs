@@ -1,7 +1,7 @@
 //! The consistency of a client's settings.
 //!
 //! Owns every check of settings that needs neither the database nor a crypto library. All invalid fields are
-//! reported at once.
+//! reported together.
 
 use super::client::{AuthMethod, ClientMetadata, ClientType, PkcePolicy};
 use super::grant_type::{self, GrantInfo};
@@ -64,7 +64,7 @@ impl ClientMetadata {
             _ => {}
         }
         let keys = self.auth_method == AuthMethod::PrivateKeyJwt;
-        // A client of workloads needs no key of its own.
+        // A client that authenticates with workload tokens needs no key.
         let needs_keys = keys && self.workloads.is_empty();
         if needs_keys && self.jwks.is_empty() || !keys && !self.jwks.is_empty() {
             let message = if keys {
@@ -213,7 +213,7 @@ impl ClientMetadata {
 
 const TOO_MANY: &str = "At most 64.";
 
-/// The settings at fault, as they are found.
+/// The invalid fields, in the order in which they are found.
 pub(super) struct Found(Vec<FieldError>);
 
 impl Found {

@@ -10,25 +10,25 @@ use crate::text_enum;
 use super::oidc;
 use super::scope::RequestedScopes;
 
-/// How many findings of one code a client has; further ones are counted together, without a detail.
+/// How many findings of one code a client has. Further ones are summed, without a detail.
 pub const MAX_DETAILS: i64 = 16;
 /// How long a finding is reported after it was last seen.
 pub const TOLD_FOR: TimeSpan = TimeSpan::from_days(30);
 /// The longest detail, in characters.
 const MAX_DETAIL: usize = 300;
-/// The longest scope that is kept whole, in characters; a scope has ASCII characters only.
+/// The longest scope that is kept whole, in characters. Scopes are ASCII.
 const MAX_SCOPE: usize = 64;
 
 text_enum! {
     /// A finding with its own explanation: one of Signet's codes, or the error code of a refusal.
     pub enum FindingCode {
-        /// A scope was left out that an API offers, or this server has, and that the client may not have.
+        /// An omitted scope that exists, at an API or at this server, but is not allowed for the client.
         ScopeNotGranted = "scope_not_granted",
-        /// A scope was left out that no API offers.
+        /// An omitted scope that no API offers.
         ScopeUnknown = "scope_unknown",
         /// The redirect URI is not registered.
         RedirectUri = "redirect_uri_not_registered",
-        /// A secret that is not the client's.
+        /// The client secret is wrong.
         WrongSecret = "wrong_secret",
         /// A method of authentication that the client is not registered for.
         WrongMethod = "wrong_method",
@@ -40,9 +40,9 @@ text_enum! {
         InvalidGrant = "invalid_grant",
         /// A grant that the client is not registered for.
         UnauthorizedClient = "unauthorized_client",
-        /// A scope that the client may not have, in a request that is granted completely or not at all.
+        /// A scope that the client is not allowed, in a request that is granted completely or not at all.
         InvalidScope = "invalid_scope",
-        /// An API that the client may not have tokens for.
+        /// An API that the client may not get tokens for.
         InvalidTarget = "invalid_target",
     }
 }
@@ -62,8 +62,7 @@ pub struct FindingKey {
 }
 
 impl FindingKey {
-    /// The key of all findings of this client, endpoint and code that are counted together. It is the least of
-    /// them in the order of keys.
+    /// The key under which all findings of this client, endpoint and code are summed. It sorts before all their keys.
     #[must_use]
     pub fn together(&self) -> Self {
         Self { detail: String::new(), ..self.clone() }
@@ -123,7 +122,7 @@ pub fn redirect_detail(asked: &str) -> String {
 pub struct Finding {
     /// Its identity.
     pub key: FindingKey,
-    /// How often.
+    /// The number of times.
     pub times: i64,
     /// When it was seen first.
     pub first_at: Timestamp,
@@ -132,8 +131,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// Whether it was seen last before its client was last changed, at `updated_at`: that change may have ended
-    /// it.
+    /// Whether it was last seen before its client was last changed, at `updated_at`: that change may have fixed it.
     #[must_use]
     pub fn is_before_change(&self, updated_at: Timestamp) -> bool {
         self.last_at < updated_at

@@ -22,19 +22,19 @@ pub enum KeyError {
     Form,
     /// A private or shared key.
     Private,
-    /// Lacks a member, or has one that cannot be.
+    /// A member is missing or invalid.
     Unreadable,
-    /// Of a kind, a curve or a size no signature is checked with, or for another algorithm.
+    /// A key type, curve or size that is not supported, or that does not fit `alg`.
     Unfit,
-    /// For something else than signatures.
+    /// Not for signatures, by `use` or `key_ops`.
     Purpose,
     /// An invalid `kid`.
     Kid,
-    /// Two keys of one `kid`.
+    /// Two keys with one `kid`.
     SameKid,
     /// One key, registered for two algorithms.
     TwoAlgorithms,
-    /// Its private half can be computed from the public one (CVE-2017-15361).
+    /// The private key can be computed from the public one (CVE-2017-15361).
     Weak,
     /// Too many.
     TooMany,
@@ -144,14 +144,13 @@ pub fn listed(given: &Value) -> Option<&[Value]> {
     }
 }
 
-/// The names of stored keys that verify two algorithms: RSA keys without `alg`, which were registered
-/// before each key was for one.
+/// The names of stored keys that verify two algorithms: RSA keys without `alg`, from before each key had one algorithm.
 #[must_use]
 pub fn of_two_algorithms(stored: &[Value]) -> Vec<String> {
     named(stored, |key| key["kty"] == "RSA" && key.get("alg").is_none())
 }
 
-/// The names of the keys that `chosen` chooses: their `kid`, or their place in the list.
+/// The names of the keys that `chosen` selects: their `kid`, or their position in the list.
 pub fn named(keys: &[Value], chosen: impl Fn(&Value) -> bool) -> Vec<String> {
     let name = |(index, key): (usize, &Value)| match key["kid"].as_str() {
         Some(kid) => format!("\"{kid}\""),

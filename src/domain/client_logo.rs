@@ -1,8 +1,8 @@
 //! Logos of clients.
 //!
-//! Owns the accepted kinds, recognised by content, and the limits. Raster pictures only, because an SVG is a
-//! document. Width and height are read from the file, so that a small file cannot become a huge picture in a
-//! browser.
+//! Owns the accepted image types, recognised by content, and the limits. Raster images only, because an SVG
+//! is a document that can contain scripts. Width and height are read from the file, so that a small file
+//! cannot become a huge image in a browser.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,13 +10,13 @@ use crate::text_enum;
 
 /// The largest file, in bytes: as much as a request's body.
 pub const MAX_BYTES: usize = 64 * 1024;
-/// The most pixels of a side.
+/// The maximum width and height in pixels.
 pub const MAX_SIDE: u32 = 1_024;
 /// The path that logos are served below.
 pub const PATH: &str = "/assets/logos";
 
 text_enum! {
-    /// The kinds of pictures, by their media types.
+    /// The accepted image types.
     pub enum ImageType {
         /// Portable Network Graphics.
         Png = "image/png",
@@ -27,10 +27,10 @@ text_enum! {
     }
 }
 
-/// The logo of a client. The picture itself is stored apart.
+/// The logo of a client. The file is stored separately.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClientLogo {
-    /// The hash of the file, in base64url: another picture has another address.
+    /// The hash of the file, in base64url. It is part of the URL, so that another image has another URL.
     pub hash: String,
     /// Its media type.
     pub media_type: ImageType,
@@ -49,9 +49,9 @@ impl ClientLogo {
 pub enum LogoError {
     /// More than [`MAX_BYTES`].
     TooLarge,
-    /// None of the kinds, or truncated in its head.
+    /// Not an accepted type, or a truncated header.
     NotAnImage,
-    /// A side has no pixel, or more than [`MAX_SIDE`].
+    /// The width or the height is 0, or more than [`MAX_SIDE`].
     Dimensions,
 }
 
@@ -66,7 +66,7 @@ impl LogoError {
         }
     }
 
-    /// A sentence about what is accepted.
+    /// The error message.
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {

@@ -10,18 +10,18 @@ use super::signing_key::SigningAlg;
 text_enum! {
     /// Whether an authorization request of a confidential client needs a PKCE challenge (RFC 7636).
     pub enum PkcePolicy {
-        /// A challenge.
+        /// A challenge is required.
         Required = "required",
-        /// A challenge, or an OpenID Connect request with a `nonce`, which the client compares with
-        /// the ID token: the exception of OAuth 2.1 (RFC 9700 §2.1.1).
+        /// A challenge, or an OpenID Connect request with a `nonce`, which the client compares with the one
+        /// in the ID token: the exception of OAuth 2.1 (RFC 9700 §2.1.1).
         Nonce = "nonce",
-        /// Neither: for libraries that can send neither, and OpenID Basic certification.
+        /// Neither is required: for libraries that send neither, and for OpenID Basic certification.
         Optional = "optional",
     }
 }
 
 impl PkcePolicy {
-    /// The policy of a row without the member, from when every client had to send a challenge.
+    /// The policy of rows without the member, which are from when every client had to send a challenge.
     #[must_use]
     pub const fn of_old_row() -> Self {
         Self::Required
@@ -36,8 +36,8 @@ impl PkcePolicy {
         }
     }
 
-    /// Whether a request without a challenge is accepted: with `openid` and `nonce`, the ID token will contain a
-    /// value of the client's.
+    /// Whether a request without a challenge is accepted. `openid` and `nonce` together bind the ID token to the
+    /// client's request.
     #[must_use]
     pub const fn allows_no_challenge(self, openid: bool, nonce: bool) -> bool {
         match self {
@@ -73,7 +73,7 @@ text_enum! {
 }
 
 impl AssertionAudience {
-    /// The value of a row without the member, from when it was the only one.
+    /// The value of rows without the member, which are from when there was no other.
     #[must_use]
     pub const fn of_old_row() -> Self {
         Self::Issuer
@@ -91,7 +91,7 @@ text_enum! {
 }
 
 impl IdTokenClaims {
-    /// The value of a row without the member, from when it was the only one.
+    /// The value of rows without the member, which are from when there was no other.
     #[must_use]
     pub const fn of_old_row() -> Self {
         Self::Minimal

@@ -11,7 +11,7 @@ const CODE: GrantInfo = GrantInfo {
     redirects_user: true,
     default_for: &[ClientType::Spa, ClientType::Web, ClientType::Native],
 };
-/// Only for clients that authenticate.
+/// A grant for clients that authenticate.
 const CLOSED: GrantInfo = GrantInfo {
     name: "closed",
     public_clients: false,
@@ -47,7 +47,7 @@ fn the_defaults_of_a_type_are_consistent() {
 }
 
 #[test]
-fn what_does_not_fit_is_named() {
+fn invalid_settings_are_named_with_a_reason() {
     let method = "token_endpoint_auth_method";
     for (settings, wanted) in [
         (ClientMetadata { name: String::new(), ..web() }, ("name", "malformed")),

@@ -20,9 +20,9 @@ text_enum! {
 }
 
 text_enum! {
-    /// How a client proves who it is (RFC 7591 §2, `token_endpoint_auth_method`).
+    /// How a client authenticates (RFC 7591 §2, `token_endpoint_auth_method`).
     pub enum AuthMethod {
-        /// It does not: a public client, which proves with PKCE that it is the one that began.
+        /// Not at all: a public client, which relies on PKCE.
         None = "none",
         /// Its id and secret in the `Authorization` header.
         Basic = "client_secret_basic",
@@ -34,7 +34,7 @@ text_enum! {
 }
 
 impl AuthMethod {
-    /// Whether it is a secret that is presented.
+    /// Whether the client presents a secret.
     #[must_use]
     pub const fn has_secret(self) -> bool {
         matches!(self, Self::Basic | Self::Post)

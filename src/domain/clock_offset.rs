@@ -1,4 +1,4 @@
-//! The time that the processes on one database agree on.
+//! The clock that the processes on one database agree on.
 //!
 //! Owns the rule by which a process follows the clock of the database: stored and compared times are the wall clock
 //! plus the measured offset. Reads no clock.
@@ -14,14 +14,14 @@ pub const LOGGED_ABOVE: TimeSpan = TimeSpan::from_secs(1);
 /// The least offset that makes a process not ready.
 const UNREADY_ABOVE: TimeSpan = TimeSpan::from_secs(5);
 
-/// The offset above which a process is not ready: the claims of its tokens are read by services that do not
-/// know the offset, and a retried refresh may be judged by a process that has not measured yet.
+/// The offset above which a process is not ready: resource servers read the claims of its tokens without
+/// knowing the offset, and a retried refresh may reach a process that has not measured its offset yet.
 #[must_use]
 pub fn limit(retry_window: TimeSpan) -> TimeSpan {
     UNREADY_ABOVE.max(TimeSpan::from_millis(retry_window.millis() / 2))
 }
 
-/// The length of an offset, whichever clock is ahead.
+/// The absolute value of an offset.
 #[must_use]
 pub const fn length(offset: TimeSpan) -> TimeSpan {
     TimeSpan::from_millis(offset.millis().saturating_abs())
@@ -34,8 +34,8 @@ pub struct Correction {
     held: Option<Held>,
 }
 
-/// A correction that sets the time back is waited out instead: until the counting clock shows `until`, the
-/// time does not fall below `at`.
+/// A correction that would set the time back: until the monotonic clock shows `until`, the time does not fall
+/// below `at`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Held {
     at: Timestamp,

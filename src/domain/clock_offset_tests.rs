@@ -30,7 +30,7 @@ fn a_correction_backwards_is_waited_out_and_no_moment_longer() {
     assert_eq!(behind.common_time(at(139_999, 40_006)).millis(), 100_000);
     assert_eq!(behind.common_time(at(140_000, 40_007)).millis(), 100_000);
     assert_eq!(behind.common_time(at(150_000, 50_007)).millis(), 110_000);
-    // The wall clock was set back meanwhile: the wait is as long as it was.
+    // The wall clock was set back meanwhile: the duration of the wait does not change.
     assert_eq!(behind.common_time(at(-500_000, 40_007)).millis(), -540_000);
 }
 

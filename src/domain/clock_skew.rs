@@ -1,13 +1,13 @@
 //! Whether the wall clock can be trusted.
 //!
-//! Owns the comparison of the wall clock with the monotonic clock, and with the last recorded time. Whatever must
-//! not happen on a wrong clock, such as removing keys and rows, checks this first. Reads neither clock.
+//! Owns the comparison of the wall clock with the monotonic clock, and with the last recorded time. Actions that
+//! a wrong clock would make harmful, such as removing keys and rows, check it first. Reads neither clock.
 
 use crate::base::{TimeSpan, Timestamp};
 
-/// How far the wall clock may be from where it should be.
+/// The accepted difference of the wall clock from its expected value.
 const TOLERANCE: TimeSpan = TimeSpan::from_mins(60);
-/// How long it must run evenly after a jump to be trusted again.
+/// How long the clock must run evenly after a jump to be trusted again.
 const SETTLING: TimeSpan = TimeSpan::from_mins(60);
 
 /// Both clocks at one moment.
@@ -22,11 +22,12 @@ pub struct Reading {
 /// The result of the comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is where it should be.
+    /// The clock has the expected value.
     Steady,
-    /// It has just jumped by this much, and is not trusted until it has run evenly for an hour or is back.
+    /// The clock has just jumped by this much. It is not trusted until it has run evenly for an hour or has
+    /// jumped back.
     Jumped(TimeSpan),
-    /// It jumped earlier, and is not trusted yet.
+    /// The clock jumped earlier and is not trusted yet.
     Unsettled,
 }
 
@@ -46,9 +47,9 @@ impl Watch {
         self.jumped.is_none()
     }
 
-    /// Judges a reading. `written` is the last time that a process recorded in the database; it is used at the
-    /// first reading only. A server that was off for more than an hour cannot be distinguished from a wrong clock,
-    /// and waits as well.
+    /// Evaluates a reading. `written` is the last time that a process recorded in the database; it is used at the
+    /// first reading only. A server that was off for more than an hour cannot be distinguished from one with a
+    /// wrong clock, and waits as well.
     pub fn judge(&mut self, reading: Reading, written: Option<Timestamp>) -> Verdict {
         let off = match (self.believed, written) {
             (Some(believed), _) => distance(believed, reading),
@@ -101,7 +102,7 @@ mod tests {
         assert_eq!(watch.judge(at(1010, 10), None), Verdict::Steady);
         assert_eq!(watch.judge(at(1020 + HOUR, 20), None), Verdict::Steady);
         assert_eq!(watch.judge(at(1030, 30), None), Verdict::Steady);
-        // A machine that slept: both clocks agree, or the counting one stood still for less.
+        // A machine that was suspended: both clocks agree, or the monotonic one stopped for less than the tolerance.
         assert_eq!(watch.judge(at(1040 + 5 * HOUR, 40 + 5 * HOUR), None), Verdict::Steady);
     }
 

@@ -31,7 +31,7 @@ impl Color {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let digits = text.strip_prefix('#')?;
-        // `from_str_radix` would take a sign.
+        // `from_str_radix` accepts a sign.
         if digits.len() != 6 || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
             return None;
         }
@@ -46,7 +46,7 @@ impl Color {
         (a.max(b) + 0.05) / (a.min(b) + 0.05)
     }
 
-    /// Black or white, whichever reads better on it. One of the two always has [`READABLE`].
+    /// Black or white, whichever has more contrast on it. One of the two always has at least [`READABLE`].
     #[must_use]
     pub fn ink(self) -> Self {
         if self.contrast(Self::WHITE) >= self.contrast(Self::BLACK) {
@@ -56,7 +56,7 @@ impl Color {
         }
     }
 
-    /// The nearest shade or tint of it that reads on `paper`: itself, if it does.
+    /// The nearest shade or tint of it that is readable on `paper`; the colour itself if it is.
     #[must_use]
     pub fn readable_on(self, paper: Self) -> Self {
         const STEPS: u16 = 256;
@@ -67,7 +67,7 @@ impl Color {
             .unwrap_or(target)
     }
 
-    /// `part` of `whole` of the other colour, the rest of this one.
+    /// Mixes the two colours: `part` of `whole` is the other one.
     fn mixed(self, other: Self, part: u16, whole: u16) -> Self {
         let mix = |a: u8, b: u8| {
             let sum = u32::from(a) * u32::from(whole - part) + u32::from(b) * u32::from(part);
@@ -115,7 +115,7 @@ mod tests {
         }
     }
 
-    /// Known values: black and white by definition, the greys that every contrast checker shows.
+    /// Known values: black and white by definition, and greys from published contrast checkers.
     #[test]
     fn contrast_is_the_one_of_wcag() {
         for (a, b, expected) in [

@@ -1,13 +1,13 @@
 //! Comparison of a day with the days before it.
 //!
-//! A plain comparison with the minimum and the maximum of the days before, so that an administrator can check it with
-//! the displayed numbers.
+//! Uses the minimum and the maximum of the days before, so that an administrator can verify the result with the
+//! displayed numbers.
 
 use crate::text_enum;
 
-/// The days that the last one is compared with.
+/// The number of days that the last one is compared with.
 pub const DAYS_BEFORE: usize = 6;
-/// A smaller difference never counts.
+/// Smaller differences are ignored.
 const LEAST_DIFFERENCE: i64 = 10;
 
 text_enum! {
@@ -17,9 +17,9 @@ text_enum! {
         Unknown = "unknown",
         /// Between half of the least and one and a half times the most of them.
         Usual = "usual",
-        /// More than that.
+        /// More than that range.
         More = "more",
-        /// Less than that.
+        /// Less than that range.
         Less = "less",
     }
 }
@@ -42,7 +42,7 @@ impl DayComparison {
     }
 }
 
-/// The least and the most.
+/// The minimum and the maximum.
 #[must_use]
 pub fn range(before: &[i64; DAYS_BEFORE]) -> [i64; 2] {
     let least = before.iter().copied().min().unwrap_or_default();

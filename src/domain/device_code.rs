@@ -1,6 +1,6 @@
 //! Device codes: a device without a keyboard waits until a user types its code elsewhere (RFC 8628).
 //!
-//! Owns the user code, the polling interval of a device, and the answer to a poll.
+//! Owns the user code, the polling interval of a device, and the response to a poll.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,15 +10,15 @@ use crate::text_enum;
 use super::scope::{RequestedScopes, Scopes};
 use super::validity::has_expired;
 
-/// How long a device waits.
+/// The lifetime of a device code.
 pub const LIFE: TimeSpan = TimeSpan::from_mins(10);
-/// The pause between two polls of a device that keeps to it (RFC 8628 §3.2).
+/// The initial polling interval (RFC 8628 §3.2).
 pub const PAUSE: TimeSpan = TimeSpan::from_secs(5);
 /// The increase after a premature poll (RFC 8628 §3.5).
 const PENALTY: TimeSpan = TimeSpan::from_secs(5);
-/// Networks jitter: a poll that is this early is not impatient.
+/// A poll that is early by no more than this is not penalised, because network delays vary.
 const LEEWAY: TimeSpan = TimeSpan::from_secs(1);
-/// The longest interval; more than the lifetime of a code would be pointless.
+/// The longest interval. A longer one would exceed the lifetime of a code.
 const MAX_PAUSE: TimeSpan = TimeSpan::from_mins(2);
 
 /// Letters that form no words and are not confused with each other (RFC 8628 §6.1).
@@ -37,19 +37,19 @@ text_enum! {
     }
 }
 
-/// The checked request of a device.
+/// The validated request of a device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeviceAsk {
     /// The scopes.
     pub scopes: Scopes,
-    /// Requested scopes that the client does not get.
+    /// Requested scopes that the client was not granted.
     #[serde(default, skip_serializing_if = "RequestedScopes::is_empty")]
     pub dropped: RequestedScopes,
     /// The API its access tokens will be for.
     pub audience: Option<String>,
 }
 
-/// A device that waits.
+/// A stored device code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceCode {
     /// The user code: eight letters without a hyphen.
@@ -62,16 +62,16 @@ pub struct DeviceCode {
     pub state: DeviceState,
     /// Its polling interval.
     pub pause: TimeSpan,
-    /// When it last came.
+    /// The time of the last poll.
     pub polled_at: Option<Timestamp>,
-    /// Until when it waits.
+    /// When it expires.
     pub expires_at: Timestamp,
 }
 
-/// The answer to a poll (RFC 8628 §3.5).
+/// The response to a poll (RFC 8628 §3.5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Poll {
-    /// Nothing yet.
+    /// No user has decided yet.
     Pending,
     /// No decision yet, and the poll came too early.
     SlowDown,
@@ -84,7 +84,7 @@ pub enum Poll {
 }
 
 impl DeviceCode {
-    /// The answer at `now`.
+    /// The response to a poll at `now`.
     #[must_use]
     pub fn poll(&self, now: Timestamp) -> Poll {
         if self.has_expired(now) {
@@ -117,7 +117,7 @@ impl DeviceCode {
     }
 
     fn is_early(&self, now: Timestamp) -> bool {
-        // A poll in the future is from before the clock was set back, and is ignored.
+        // The last poll may lie in the future after the clock was set back. It is ignored then.
         self.polled_at
             .is_some_and(|before| (TimeSpan::ZERO..self.pause - LEEWAY).contains(&(now - before)))
     }
@@ -130,7 +130,7 @@ pub fn make_user_code(entropy: &dyn Entropy) -> String {
     while code.len() < LETTERS {
         let mut byte = [0];
         entropy.fill(&mut byte);
-        // 240 is the largest multiple of 20 in a byte; higher values would favour some letters.
+        // 240 is the largest multiple of 20 in a byte; higher values would make some letters more likely.
         if byte[0] < 240 {
             code.push(char::from(ALPHABET[usize::from(byte[0]) % ALPHABET.len()]));
         }

@@ -1,6 +1,6 @@
 //! Why a sign-in attempt failed, for the audit trail.
 //!
-//! Owns the list, and that a reason reaches only the audit trail: the answer to the caller is the same for all.
+//! Owns the list, and that only the audit trail gets a reason: the response to the caller is the same for all.
 //! [`SealedReason`] can only be read by [`Event::because`](super::audit::Event::because).
 
 use std::fmt;
@@ -22,21 +22,21 @@ text_enum! {
         FactorFailed = "factor_failed",
         /// The password was right, and must be changed first.
         PasswordChangeRequired = "password_change_required",
-        /// The stored hash cannot be read.
+        /// The stored hash cannot be parsed.
         HashUnreadable = "hash_unreadable",
         /// The account had too many failures from this network.
         AccountFromNetwork = "account_from_network",
-        /// The account had too many failures from networks it does not know.
+        /// The account had too many failures from networks that are not known to it.
         AccountFromStrangers = "account_from_strangers",
         /// The address had too many failures, whatever the account.
         Address = "address",
-        /// The wait for a password hash would have been too long.
+        /// The estimated wait for a password hash exceeded the limit.
         TooLong = "too_long",
-        /// The network had its share of the queue for password hashes.
+        /// The network had used its quota of the queue for password hashes.
         NetworkShare = "network_share",
         /// The queue for password hashes was full.
         QueueFull = "queue_full",
-        /// The attempt's turn for a hash did not come in time.
+        /// The deadline passed while the attempt waited for its hash.
         Late = "late",
     }
 }

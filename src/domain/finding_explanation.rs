@@ -1,7 +1,7 @@
-//! Explains a finding about a client, with the command that fixes it for the present registration.
+//! Explains a finding about a client, with the command that fixes it for the current registration.
 //!
-//! Unauthenticated callers can cause findings, so their texts are untrusted: every word of a command is quoted for
-//! a shell, and the explanation says when a command would register a text that only a request has named.
+//! Unauthenticated callers can cause findings, so their texts are untrusted: every argument of a command is quoted
+//! for a shell, and the explanation warns when a command would register a name that is only known from a request.
 
 use super::api::Api;
 use super::client::{AuthMethod, Client, ClientType};
@@ -36,7 +36,7 @@ struct Explained<'a> {
     apis: &'a [&'a Api],
 }
 
-/// Explains a finding for the present registration of `client`; `apis` are the registered APIs.
+/// Explains a finding for the current registration of `client`; `apis` are the registered APIs.
 #[must_use]
 pub fn explain(key: &FindingKey, client: &Client, apis: &[&Api]) -> Explanation {
     let of = Explained { detail: &key.detail, code: &key.code, client, apis };
@@ -78,7 +78,7 @@ fn is_word(detail: &str) -> bool {
     !detail.is_empty() && detail.bytes().all(|b| b.is_ascii_graphic())
 }
 
-/// One option for each of `known` and for `new`, each after a space.
+/// An option for each of `known` and for `new`, each after a space.
 fn options<'a>(
     option: &str,
     known: impl IntoIterator<Item = &'a str>,
@@ -92,12 +92,12 @@ impl Explained<'_> {
         shell_word::command(&format!("signet client {verb}"), &self.client.client_id, "")
     }
 
-    /// `options` begin with a space.
+    /// The command that updates the client. `options` begin with a space.
     fn update(&self, options: &str) -> String {
         shell_word::command("signet client update", &self.client.client_id, options)
     }
 
-    /// The sentence that the client was answered with.
+    /// The error description that the client received.
     fn sentence(&self) -> String {
         if self.detail.is_empty() {
             return format!("Further requests were refused with {}.", self.code);
@@ -122,7 +122,7 @@ impl Explained<'_> {
         if uri.ends_with('?') {
             return Explanation::new(
                 format!("{named} This one had a query, which is not shown."),
-                "The application sends a registered URI without a query, and what it wants back as state."
+                "The application sends a registered URI without a query, and the values that it needs back as state."
                     .to_owned(),
             );
         }
@@ -180,7 +180,8 @@ impl Explained<'_> {
         }
     }
 
-    /// The detail is the name of the issuer, and what was wrong: a flaw of the token, or the first claim that differed.
+    /// A refused workload token. The detail contains the name of the issuer and the cause: a flaw of the token, or the
+    /// first claim that differs.
     fn workload(&self) -> Explanation {
         let (issuer, said) = self.detail.split_once(": ").unwrap_or(("?", self.detail));
         let issuer = quotable(issuer);
@@ -270,7 +271,7 @@ impl Explained<'_> {
         )
     }
 
-    /// A scope that the client did not get; `outcome` describes the result of the request.
+    /// A scope that the client was not granted; `outcome` describes the result of the request.
     fn scope(&self, outcome: &str) -> Explanation {
         let metadata = &self.client.metadata;
         let name = self.detail;
@@ -323,7 +324,7 @@ impl Explained<'_> {
         )
     }
 
-    /// An administration scope, which clients get only for themselves and not together with others.
+    /// An administration scope, which clients get only for themselves and not together with other scopes.
     fn admin_scope(&self, did_not_get: &str) -> Explanation {
         let metadata = &self.client.metadata;
         if metadata.client_type != ClientType::Service {

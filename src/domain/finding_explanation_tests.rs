@@ -1,4 +1,4 @@
-//! Tests of what findings say.
+//! Tests of the explanations of findings.
 
 use super::*;
 use crate::base::Timestamp;

@@ -6,11 +6,11 @@ use std::fmt::Write as _;
 
 use super::scope::Scopes;
 
-/// The headers of an answer: the identity token; the subject of the access token, which is the user, or a client that
-/// acts for itself; the `client_id`; the scopes, separated by spaces; the roles, separated by commas.
+/// The headers of a response: the identity token; the subject of the access token, which is the user, or a client
+/// that acts for itself; the `client_id`; the scopes, separated by spaces; the roles, separated by commas.
 ///
-/// None contains a hyphen: CGI, WSGI and PHP read `X-A` and `X_A` as one name, so that a client could send the twin
-/// of a header that a gateway overwrites.
+/// No name contains a hyphen: CGI, WSGI and PHP read `X-A` and `X_A` as one name, so a client could send a second
+/// spelling of a header that the gateway overwrites.
 pub const HEADERS: [&str; 5] =
     ["signetidentity", "signetsubject", "signetclient", "signetscope", "signetroles"];
 
@@ -57,7 +57,7 @@ pub fn role_list(roles: &[String]) -> String {
             if byte.is_ascii_graphic() && !matches!(byte, b',' | b'%') {
                 list.push(char::from(byte));
             } else {
-                // Writing to a text does not fail.
+                // Writing to a `String` cannot fail.
                 let _ = write!(list, "%{byte:02X}");
             }
         }

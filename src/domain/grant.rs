@@ -1,6 +1,7 @@
 //! Granting: from requested scopes to the scopes of a token.
 //!
-//! Owns the decision, and the type that proves it. Scopes are defined in `scope`, the offer of an API in `api`.
+//! Owns the decision, and [`GrantedScopes`], which only this module creates. Scopes are defined in `scope`, the
+//! scopes of an API in `api`.
 
 use super::api::Target;
 use super::client::Client;
@@ -13,9 +14,9 @@ use super::user::Role;
 /// The most scopes that are granted at once: as many as [`Scopes::parse`] accepts.
 const MAX_GRANTED: usize = 64;
 
-/// Scopes that were checked against what the target offers and the user may have.
+/// Scopes that were checked against those of the target and the rights of the user.
 ///
-/// Only this module creates one, so that no token can be issued with merely requested scopes.
+/// Only this module creates one, so that no token can be issued with scopes that were merely requested.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GrantedScopes(Scopes);
 
@@ -33,21 +34,21 @@ pub fn offered(target: &Target, asked: &Scopes) -> bool {
     asked.iter().all(|scope| target.offers(scope))
 }
 
-/// The part of `scopes` for a registered client: those it may request, without the issuer's own, which users get
-/// only through the built-in client.
+/// The part of `scopes` that a registered client may request. The issuer's own scopes are excluded: users get
+/// them only through the built-in client.
 #[must_use]
 pub fn within_client(client: &Client, scopes: &Scopes) -> Scopes {
     scopes.only(|scope| client.may_request_scope(scope) && !scope::is_reserved(scope))
 }
 
-/// Why a client gets nothing, with the offending scopes.
+/// Why a request for scopes is refused, with these scopes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ScopeError {
     /// A scope that does not exist at the target.
     Unknown(String),
-    /// A scope that exists and that this client may not have.
+    /// A scope that exists but is not allowed for this client.
     NotAllowed(String),
-    /// A scope of the issuer itself: no client acts as an administrator.
+    /// A scope of the issuer itself, which clients cannot request for a user.
     Reserved(String),
     /// Scopes were requested and all of them were dropped.
     NothingLeft(RequestedScopes),
@@ -56,7 +57,7 @@ pub enum ScopeError {
 }
 
 impl ScopeError {
-    /// The scopes at fault.
+    /// The scopes that caused the refusal.
     #[must_use]
     pub fn scopes(&self) -> Vec<String> {
         match self {
@@ -98,7 +99,7 @@ impl ScopeError {
 pub struct AvailableScopes {
     /// The granted scopes.
     pub granted: GrantedScopes,
-    /// The dropped scopes: unknown ones, and those that are not for this client.
+    /// The dropped scopes: unknown ones, and those that the client is not allowed.
     pub dropped: RequestedScopes,
 }
 
@@ -113,8 +114,8 @@ pub fn is_available(target: &Target, client: &Client, scope: &str) -> bool {
     exists && client.may_request_scope(scope)
 }
 
-/// Grants a client what is available at `target` of the scopes it requests for a user, and drops the
-/// rest (OpenID Connect Core §3.1.2.1): libraries request standard scopes without being told to.
+/// Grants a client the available ones of the scopes it requests for a user at `target`, and drops the rest
+/// (OpenID Connect Core §3.1.2.1), because libraries add standard scopes on their own.
 ///
 /// # Errors
 /// When a scope of the issuer is requested, no scope is left, or there are too many.
@@ -142,7 +143,7 @@ pub fn grant_available(
 /// Grants a client that acts for itself all requested scopes at `target`, or none (RFC 6749 §5.2).
 ///
 /// # Errors
-/// Whether a scope does not exist or is not for this client.
+/// The first scope that does not exist or is not allowed for this client.
 pub fn grant_client(
     target: &Target,
     client: &Client,
@@ -162,10 +163,10 @@ pub fn grant_client(
     Ok(GrantedScopes(requested.clone()))
 }
 
-/// Grants a service client the administration scopes that it requests at the issuer itself: all of them, or nothing.
+/// Grants a service client the administration scopes that it requests at the issuer itself: all of them, or none.
 ///
 /// # Errors
-/// Which scope is not an administration scope, or not for this client.
+/// The first scope that is not an administration scope or not allowed for this client.
 pub fn grant_administration(
     client: &Client,
     requested: &Scopes,
@@ -181,25 +182,25 @@ pub fn grant_administration(
     Ok(GrantedScopes(requested.clone()))
 }
 
-/// A subset of previously granted scopes: `asked` is known to be within them.
+/// A subset of scopes that were granted before; the caller ensures that `asked` is one.
 #[must_use]
 pub fn subset(target: &Target, asked: Scopes) -> GrantedScopes {
     GrantedScopes(remaining(target, &asked))
 }
 
-/// The scopes that remain of those granted at log-in, given the present offer of `target`.
+/// The scopes that remain of those granted at log-in, given the current scopes of `target`.
 ///
-/// Never more than was granted (RFC 6749 §6), and nothing the API has withdrawn since. A scope that is offered
-/// again returns with the next refresh, because the grant itself was not withdrawn.
+/// Never more than was granted (RFC 6749 §6), and none that the API no longer has. A scope that the API gets
+/// back is in the tokens again from the next refresh on, because the grant itself was not withdrawn.
 #[must_use]
 pub fn remaining(target: &Target, granted: &Scopes) -> Scopes {
     granted.only(|scope| oidc::is_scope(scope) || target.offers(scope))
 }
 
-/// Grants everything that was requested, or nothing.
+/// Grants all requested scopes, or none.
 ///
 /// A scope that does not exist at the target, or that this user may not have, refuses the whole request (RFC 6749
-/// §5.2 `invalid_scope`), so that the client learns it here and not at the API.
+/// §5.2 `invalid_scope`), so that the client learns of it here and not at the API.
 #[must_use]
 pub fn grant(target: &Target, asked: Scopes, role: Role) -> Option<GrantedScopes> {
     let allowed = offered(target, &asked) && permission::may_hold_all(role, &asked);
@@ -242,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_available_is_dropped_and_never_granted() {
+    fn unavailable_scopes_are_dropped_and_never_granted() {
         let api = Api::new("https://api.example.com", scopes("read phone")).unwrap();
         let api = Target::Api(api);
         let long = "x".repeat(200);
@@ -317,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_withdrawn_goes_and_nothing_is_added() {
+    fn withdrawn_scopes_go_and_none_are_added() {
         let api = Target::Api(Api::new("https://api.example.com", scopes("c b")).unwrap());
         assert_eq!(remaining(&api, &scopes("a b")), scopes("b"));
         assert_eq!(remaining(&api, &scopes("")), scopes(""));

@@ -1,7 +1,7 @@
 //! Which clients may use a grant.
 //!
-//! Owns the description of a grant and what follows from a list of them. The grants are listed where they are
-//! implemented (`oauth::grants`); the rules for registered clients use that list.
+//! Owns the description of a grant. The grants are listed where they are implemented (`oauth::grants`); the
+//! rules for registered clients use that list.
 
 use super::client_type::ClientType;
 
@@ -24,7 +24,7 @@ pub fn find<'a>(grants: &'a [GrantInfo], name: &str) -> Option<&'a GrantInfo> {
     grants.iter().find(|grant| grant.name == name)
 }
 
-/// The names of the grants a client of this type starts with.
+/// The default grants of a client of this type.
 #[must_use]
 pub fn defaults(grants: &[GrantInfo], client_type: ClientType) -> Vec<String> {
     let of_type = grants.iter().filter(|grant| grant.default_for.contains(&client_type));

@@ -7,7 +7,7 @@ use crate::base::{TimeSpan, Timestamp};
 use crate::domain::outcome::{Code, Refusal};
 use crate::text_enum;
 
-/// How long the helpdesk waits between a reset of one and of the other.
+/// The minimum time between a reset of one kind and one of the other.
 pub const PAUSE: TimeSpan = TimeSpan::from_days(1);
 
 text_enum! {

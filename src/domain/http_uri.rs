@@ -1,8 +1,8 @@
-//! Equivalent spellings of an http or https URI (RFC 3986 §6.2): the libraries of clients may normalise an address
-//! that was registered or published.
+//! Equivalent spellings of an http or https URI (RFC 3986 §6.2): client libraries may normalise a registered or
+//! published URI.
 //!
-//! Owns two comparisons, that of an endpoint and that of an API's identifier. Nothing is fetched from such a URI,
-//! and redirect URIs are never compared this way: `redirect` compares them byte by byte.
+//! Owns two comparisons: of endpoints, and of identifiers of APIs. Nothing is fetched from such a URI. Redirect
+//! URIs are never compared this way: `redirect` compares them byte by byte.
 
 /// An http or https URI in normal form.
 struct HttpUri<'a> {
@@ -26,7 +26,7 @@ fn read(text: &str) -> Option<HttpUri<'_>> {
     let end = after.find(['/', '?', '#']).unwrap_or(after.len());
     let (authority, rest) = after.split_at(end);
     let (host, port) = match authority.rfind(':') {
-        // A colon inside an IPv6 address is not the one before the port.
+        // A colon inside an IPv6 address does not begin the port.
         Some(at) if !authority[at..].contains(']') => (&authority[..at], &authority[at + 1..]),
         _ => (authority, ""),
     };
@@ -109,16 +109,16 @@ fn normal_endpoint(text: &str) -> Option<String> {
     Some(origin + &remove_dot_segments(&decode_unreserved(path)?))
 }
 
-/// The normal form of an API's identifier: scheme and host in lower case, no default port. None for a
-/// text that is compared as it is: not an http or https URI, or one with a fragment.
+/// The normal form of an API's identifier: scheme and host in lower case, no default port. `None` if the text
+/// is compared unchanged: not an http or https URI, or one with a fragment.
 #[must_use]
 pub fn normal_identifier(text: &str) -> Option<String> {
     let HttpUri { origin, rest } = read(text)?;
     (!rest.contains('#')).then(|| origin + rest)
 }
 
-/// The normal forms an API may have that `text` names: its own, and the one with a slash more or less
-/// at its end. A query has no such slash.
+/// The identifiers that `text` may mean, in normal form: its own, and the one with a trailing slash added or
+/// removed. With a query there is only one.
 #[must_use]
 pub fn identifiers_meant(text: &str) -> Vec<String> {
     let Some(normal) = normal_identifier(text) else { return Vec::new() };

@@ -1,18 +1,18 @@
-//! The shared namespace of identifiers: each belongs to a client, an API or the issuer, never to two of them.
+//! The shared namespace of identifiers: each belongs to one client, one API or the issuer.
 //!
-//! The `aud` of an ID token is a client, that of an access token an API or the issuer. As long as no name is both,
-//! neither token passes for the other, whatever its `typ`.
+//! The `aud` of an ID token is a client, that of an access token an API or the issuer. As long as no identifier is
+//! both, neither token is accepted as the other, whatever its `typ`.
 
 use super::http_uri;
 
-/// Whose name it is already.
+/// Why an identifier is not available.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Clash {
-    /// The issuer's own address, with or without a slash at its end.
+    /// It is the issuer's, with or without a trailing slash.
     Issuer,
-    /// A client's or an API's.
+    /// It belongs to a client or an API.
     Taken,
-    /// An API's, in another spelling.
+    /// It belongs to an API, in another spelling.
     LookAlike,
 }
 
@@ -31,16 +31,16 @@ impl Clash {
     }
 }
 
-/// Whether a new API or client cannot be called `name`: `issuer` is the issuer, `others` are the
-/// names of the other kind (for an API the clients, for a client the APIs).
+/// Why a new API or client cannot be called `name`: `issuer` is the issuer, `others` are the identifiers of
+/// the other kind (for an API the clients, for a client the APIs).
 #[must_use]
 pub fn clash<'a>(
     name: &str,
     issuer: &str,
     others: impl IntoIterator<Item = &'a str>,
 ) -> Option<Clash> {
-    // Compared without the last slash and in every equivalent spelling, because operators and some verifiers add or
-    // drop the slash.
+    // Compared without a trailing slash and in every equivalent spelling, because operators and some verifiers add
+    // or drop the slash.
     if name.trim_end_matches('/') == issuer.trim_end_matches('/')
         || http_uri::may_mean(name, issuer)
     {

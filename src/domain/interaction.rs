@@ -1,6 +1,6 @@
-//! The step before a client gets its code: a sign-in, consent, or nothing.
+//! The step before a client gets its code: a sign-in, consent, or none.
 //!
-//! Owns the decision as one pure function of the request, the present sign-in and the stored consent.
+//! Owns the decision as a pure function of the request, the current sign-in and the stored consent.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,7 @@ use super::oauth_error::OAuthError;
 text_enum! {
     /// The `prompt` parameter (OpenID Connect Core §3.1.2.1).
     pub enum Prompt {
-        /// Nothing may be asked.
+        /// The user must not be asked anything.
         None = "none",
         /// The user authenticates again.
         Login = "login",
@@ -21,13 +21,13 @@ text_enum! {
         Consent = "consent",
         /// The user chooses an account.
         SelectAccount = "select_account",
-        /// The person creates an account (Initiating User Registration via OpenID Connect 1.0).
+        /// The user creates an account (Initiating User Registration via OpenID Connect 1.0).
         Create = "create",
     }
 }
 
 text_enum! {
-    /// How an answer reaches the client.
+    /// How an authorization response is sent to the client.
     pub enum ResponseMode {
         /// In the query.
         Query = "query",
@@ -58,13 +58,13 @@ pub struct AuthnRequest {
 /// The assurance level that a client requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestedAcr {
-    /// The least of the values that will do: a higher level satisfies a lower one.
+    /// The lowest level that satisfies the request.
     pub level: AssuranceLevel,
-    /// Whether the request fails without it (OpenID Connect Core §5.5.1.1). Otherwise it is a wish.
+    /// Whether the request fails without it (OpenID Connect Core §5.5.1.1). Otherwise it is voluntary.
     pub is_essential: bool,
 }
 
-/// The login in this browser, checked against the request.
+/// The sign-in in this browser, compared with the request.
 #[derive(Debug, Clone)]
 pub struct CheckedLogin {
     /// The user.
@@ -77,7 +77,7 @@ pub struct CheckedLogin {
     pub consented: bool,
 }
 
-/// How the client is to be treated.
+/// Whether the users of a client are asked for consent.
 #[derive(Debug, Clone, Copy)]
 pub struct ConsentPolicy {
     /// Users are not asked, because the client is the operator's own.
@@ -120,12 +120,12 @@ impl AuthnRequest {
     }
 }
 
-/// How far the clocks of two processes may be apart.
+/// The accepted difference between the clocks of two processes.
 const SKEW: TimeSpan = TimeSpan::from_secs(10);
 
-/// Decides about a request that began at `begun`, given the present sign-in, if any.
+/// The next step for a request that began at `begun`, given the current sign-in, if any.
 ///
-/// A user who has authenticated since the request began has done so for it. So `prompt=login` and `max_age=0` do
+/// An authentication after the beginning of the request was made for it. So `prompt=login` and `max_age=0` do
 /// not loop, and an earlier sign-in does not satisfy them.
 #[must_use]
 pub fn next_step(
@@ -142,8 +142,8 @@ pub fn next_step(
             .into_iter()
             .any(|prompt| request.has(prompt));
         let age = now.secs() - current.auth_time.secs();
-        // 0 equals `prompt=login`, even within the second of the sign-in. A sign-in in the future is from before
-        // the clock was set back, so its age is unknown.
+        // `max_age=0` equals `prompt=login`, even within the second of the sign-in. A sign-in in the future is
+        // from before the clock was set back, so its age is unknown.
         let stale = request.max_age.is_some_and(|max_age| {
             max_age.secs() == 0 || age > max_age.secs() || age < -SKEW.secs()
         });
@@ -271,7 +271,7 @@ mod tests {
         };
         assert_eq!(step(&[], None), NextStep::StepUp);
         assert_eq!(step(&[Prompt::None], None), NextStep::Refuse(OAuthError::LoginRequired));
-        // Also too old: the user starts again.
+        // The sign-in is also too old: the user starts again.
         assert_eq!(step(&[Prompt::Login], None), NextStep::Login);
         assert_eq!(step(&[], Some(5)), NextStep::Login);
     }

@@ -1,19 +1,19 @@
-//! The life of signing keys: published, active, retiring, retired.
+//! The life cycle of signing keys: published, active, retiring, retired.
 //!
-//! Owns when a key changes its state, as one pure function, and how long verifiers may cache the set.
+//! Owns when a key changes its state, as a pure function, and how long verifiers may cache the set.
 
 use crate::base::{TimeSpan, Timestamp};
 
 use super::signing_key::{KeyState, SigningAlg};
 
-/// How long other processes may still sign with a key after it stopped: they check for changes every second.
+/// How long other processes may still sign with a key after it stopped: they look for changes every second.
 const STOPPING: TimeSpan = TimeSpan::from_secs(5);
-/// How long a key that is to sign at once is published before it does, so that every process has it. Processes
-/// check for changes every second.
+/// How long a key that is to sign at once is published before, so that every process has it. Processes look
+/// for changes every second.
 pub const SPREADING: TimeSpan = TimeSpan::from_secs(6);
 /// By how much a cache may exceed its maximum age: a request in flight, a coarse clock.
 const CACHE_MARGIN: TimeSpan = TimeSpan::from_mins(5);
-/// A verifier that has not fetched keys for this long is gone, and no rotation waits for it.
+/// A verifier that has not fetched keys for this long is ignored by rotations.
 pub const VERIFIER_GONE: TimeSpan = TimeSpan::from_days(7);
 /// The minimum age of an unregistered verifier for which rotations wait.
 pub const LONG_SEEN: TimeSpan = TimeSpan::from_days(1);
@@ -25,13 +25,13 @@ pub const MAX_AGE: TimeSpan = TimeSpan::from_mins(5);
 pub const KEEP_AFTER: TimeSpan = TimeSpan::from_mins(60);
 /// How long to wait for known verifiers that have not fetched a key which could sign.
 pub const WAIT_AT_MOST: TimeSpan = TimeSpan::from_days(1);
-/// The shortest: a change that is due already is a matter of seconds.
+/// The shortest cache lifetime, when a change is due already.
 const MIN_AGE: TimeSpan = TimeSpan::from_secs(5);
 
 /// Facts about a key, without the key itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyFacts {
-    /// Its name.
+    /// Its key ID.
     pub kid: String,
     /// Its algorithm.
     pub alg: SigningAlg,
@@ -39,13 +39,13 @@ pub struct KeyFacts {
     pub state: KeyState,
     /// When it entered that state.
     pub since: Timestamp,
-    /// Since when verifiers can have it.
+    /// When it was published.
     pub published_at: Timestamp,
     /// When it began to sign, if it has.
     pub activated_at: Option<Timestamp>,
     /// Its scheduled activation by an administrator, even if verifiers have not fetched it.
     pub signs_at: Option<Timestamp>,
-    /// The longest life of any token it may have signed.
+    /// The longest lifetime of any token it may have signed.
     pub longest_ttl: TimeSpan,
 }
 
@@ -60,7 +60,7 @@ pub struct Policy {
     pub keep_after: TimeSpan,
     /// How long to wait for known verifiers that have not fetched the new key yet.
     pub wait_at_most: TimeSpan,
-    /// The longest the set was ever allowed to be cached.
+    /// The longest time for which caching of the set was ever allowed.
     pub longest_max_age: TimeSpan,
     /// The algorithms in use.
     pub wanted: Vec<SigningAlg>,
@@ -71,7 +71,7 @@ pub struct Policy {
 pub struct Fetch(pub Timestamp);
 
 /// Whether an unregistered verifier has fetched keys for long enough, and often enough, that rotations wait for it.
-/// Invented names do not qualify.
+/// Prevents a caller from blocking rotations with invented names.
 #[must_use]
 pub fn is_long_seen(first_fetch_at: Timestamp, fetches: i64, now: Timestamp) -> bool {
     first_fetch_at <= now - LONG_SEEN && fetches >= SEEN_OFTEN
@@ -86,7 +86,7 @@ pub enum Change {
     Begin(SigningAlg),
     /// Sign with this key from now on, and no longer with its predecessor.
     Activate {
-        /// The key that begins.
+        /// The key that begins to sign.
         kid: String,
         /// The key that stops signing, if there is one.
         predecessor: Option<String>,
@@ -98,9 +98,9 @@ pub enum Change {
         /// The key that stops.
         kid: String,
     },
-    /// Take this key out of the set.
+    /// Remove this key from the set.
     Retire {
-        /// The key that goes.
+        /// The key that is removed.
         kid: String,
     },
 }
@@ -136,21 +136,21 @@ impl KeyFacts {
         self.signs_at.unwrap_or(self.published_at + policy.lead())
     }
 
-    /// For when this key is ordered to sign, while it does not yet.
+    /// The scheduled activation of this key, if it does not sign yet.
     #[must_use]
     pub fn ordered_for(&self) -> Option<Timestamp> {
         self.signs_at.filter(|_| self.state == KeyState::Published)
     }
 
-    /// Whether this key, which is published, signs by order at `now`. A time that is further away than such
-    /// an order ever is was written by a clock that was wrong.
+    /// Whether the scheduled activation of this published key is due at `now`. A time that is further away
+    /// than any schedule was written by a wrong clock.
     #[must_use]
     pub fn is_ordered_to_sign(&self, now: Timestamp) -> bool {
         let due = |at: Timestamp| now >= at || at > now + SPREADING;
         self.state == KeyState::Published && self.signs_at.is_some_and(due)
     }
 
-    /// When this key, which has stopped signing, is needed no longer.
+    /// When this key, which has stopped signing, can be removed.
     #[must_use]
     pub fn goes_at(&self, policy: &Policy) -> Timestamp {
         self.since + STOPPING + self.longest_ttl + policy.keep_after
@@ -173,7 +173,7 @@ fn known(verifiers: &[Fetch], now: Timestamp) -> impl Iterator<Item = Fetch> {
 /// key through several states.
 ///
 /// A key waits for verifiers until [`Policy::wait_at_most`] after its planned activation. Then it signs, and the
-/// missing verifiers are listed on request.
+/// number of missing verifiers is reported.
 #[must_use]
 pub fn plan(
     now: Timestamp,
@@ -197,7 +197,7 @@ fn step(
     let wanted = policy.wanted.contains(&alg);
 
     let change = match (wanted, active, published) {
-        // No other key could sign while this one becomes known.
+        // Until the next key is known to verifiers, no key could sign.
         (true, None, Some(next)) => {
             Some(Change::Activate { kid: next.kid.clone(), predecessor: None, missed: 0 })
         }
@@ -246,7 +246,7 @@ pub fn max_age(now: Timestamp, next_change: Option<Timestamp>) -> TimeSpan {
     next_change.map_or(MAX_AGE, |at| (at - now).clamp(MIN_AGE, MAX_AGE))
 }
 
-/// When the set changes next by adding or removing a key. Which of its keys signs does not matter to verifiers.
+/// When a key is next added to the set or removed. A change of which key signs does not concern verifiers.
 #[must_use]
 pub fn next_change(keys: &[KeyFacts], policy: &Policy) -> Option<Timestamp> {
     keys.iter()

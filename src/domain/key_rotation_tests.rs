@@ -86,7 +86,7 @@ fn known_verifiers_are_waited_for_but_not_for_ever() {
     assert_eq!(plan(at(124), &[fresh, stale]), []);
     // It fetches the keys, so there is nothing left to wait for.
     assert_eq!(plan(at(130), &[fresh, Fetch(at(129))]), activate("b", Some("a"), 0));
-    // It does not: a day, then without it.
+    // It does not fetch: a rotation waits for a day, then continues without it.
     assert_eq!(plan(at(148) - TimeSpan::from_millis(1), &[fresh, stale]), []);
     assert_eq!(plan(at(148), &[fresh, stale]), activate("b", Some("a"), 1));
     // A verifier that has been absent for a week is not waited for.
@@ -243,7 +243,7 @@ proptest! {
         let mut lazy_fetch = now;
         for step in steps {
             now = now + TimeSpan::from_secs(step);
-            // One that fetches when it pleases; its only right is to be waited for.
+            // A verifier that fetches irregularly; rotations wait for it.
             if now - lazy_fetch > TimeSpan::from_mins(lazy) {
                 lazy_fetch = now;
             }
@@ -294,7 +294,7 @@ fn an_order_to_sign_is_due_at_its_time_and_waits_for_nothing_else() {
     assert!(!due(None, at(0) + TimeSpan::from_days(1)), "there is no order");
     assert!(!due(Some(due_at), due_at - TimeSpan::from_millis(1)));
     assert!(due(Some(due_at), due_at) && due(Some(due_at), due_at + TimeSpan::from_days(1)));
-    // Further away than an order ever is: the clock was set back since.
+    // Further away than any schedule: the clock was set back since.
     assert!(due(Some(due_at), at(0) - TimeSpan::from_millis(1)));
     assert!(!due(Some(due_at), at(0)));
     let found = ordered(due_at, &[active.clone(), next(Some(due_at))]);

@@ -1,8 +1,8 @@
 //! Liveness: whether a session is active, given the stored state of its user and its client.
 //!
-//! Owns the only rule. Every presented access token, refresh token and browser session is judged by these
-//! functions, and [`ActiveSession`] proves it. The parts return their reasons with the time from which they hold,
-//! so that the diagnosis of a token can evaluate another time.
+//! Owns the only rule. Every presented access token, refresh token and browser session is checked by these
+//! functions, and [`ActiveSession`] is the proof. The parts return their reasons with the time from which they
+//! hold, so that the diagnosis of a token can evaluate another time.
 
 use std::borrow::Borrow;
 
@@ -16,27 +16,27 @@ use super::user::User;
 /// The state of a user that liveness depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct UserState {
-    /// The user's epoch now.
+    /// The user's current session epoch.
     pub session_epoch: i64,
-    /// Since when the user is disabled, if so.
+    /// When the user was disabled; `None` if enabled.
     pub disabled_at: Option<Timestamp>,
 }
 
 /// The state of a client that liveness depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Registered {
-    /// Since when the name is its own.
+    /// Since when the client has its `client_id`.
     pub name_since: Timestamp,
-    /// Since when the client is disabled, if so.
+    /// When the client was disabled; `None` if enabled.
     pub disabled_at: Option<Timestamp>,
 }
 
-/// The client that a session was opened through, or that a token speaks for.
+/// The client through which a session was opened, or that is the subject of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClientState {
     /// The built-in client, which always exists.
     BuiltIn,
-    /// The present registration under its name.
+    /// The current registration under its name.
     Registered(Registered),
     /// Nothing is registered under its name.
     Missing,
@@ -50,11 +50,11 @@ pub enum ClientState {
 pub enum Limit {
     /// It was not refreshed in time.
     Idle,
-    /// Its absolute end.
+    /// Its absolute expiry.
     Absolute,
 }
 
-/// Why something is not active any more.
+/// Why a session, an API key or a token is no longer active.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Inactive {
     /// The session was ended.
@@ -64,16 +64,16 @@ pub enum Inactive {
         /// Why.
         reason: EndReason,
     },
-    /// The session reached the end of its life.
+    /// The session has expired.
     Expired(Limit),
     /// The user is disabled.
     UserDisabled {
         /// Since when.
         since: Timestamp,
     },
-    /// Everything of the user was ended after the session began.
+    /// All sessions of the user were ended after the session began.
     UserChanged {
-        /// How often. Negative when the database is older than the session.
+        /// The number of such events. Negative when the database is older than the session.
         epochs: i64,
     },
     /// No client has the name.
@@ -88,9 +88,9 @@ pub enum Inactive {
         /// When.
         at: Timestamp,
     },
-    /// The API key reached the end of its life.
+    /// The API key has expired.
     KeyExpired,
-    /// There is no API of the identifier, or another one was registered under it later.
+    /// There is no API of the identifier, or the API was registered after the key was created.
     ApiGone,
     /// The name belongs to another client, which was registered later.
     ClientReplaced {
@@ -112,7 +112,7 @@ impl<S: Borrow<Session>> ActiveSession<S> {
         self.session.borrow()
     }
 
-    /// The session, given back.
+    /// Returns the session.
     #[must_use]
     pub fn into_session(self) -> S {
         self.session
@@ -143,7 +143,7 @@ pub fn active_session<S: Borrow<Session>>(
     }
 }
 
-/// An API key that counts, and whose user and API do. Only [`active_key`] makes one.
+/// An active API key of an active user, for a registered API. Only [`active_key`] creates one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActiveKey {
     key: ApiKey,
@@ -157,11 +157,10 @@ impl ActiveKey {
     }
 }
 
-/// Whether `key` counts at `now`. `api_since` is since when the identifier of its API is that API's own; none where
-/// there is no such API.
+/// Whether `key` is active at `now`. `api_since` is when its API got its identifier; `None` if there is no such API.
 ///
 /// # Errors
-/// Says why it does not count.
+/// Why it is not active.
 pub fn active_key(
     key: ApiKey,
     user: UserState,
@@ -185,9 +184,9 @@ pub fn inactive_session(session: &Session, at: Timestamp) -> impl Iterator<Item 
     [revoked(session), expired(session, at)].into_iter().flatten()
 }
 
-/// Why something that was issued to a user in `epoch`, if known, is not active.
+/// Why an object that was issued to a user in `epoch`, if known, is not active.
 ///
-/// Disabling raises the epoch as well: one write of one row ends everything a user has.
+/// Disabling a user raises the epoch too: one write to one row ends all sessions of the user.
 pub fn inactive_user(user: UserState, epoch: Option<i64>) -> impl Iterator<Item = Inactive> {
     let disabled = user.disabled_at.map(|since| Inactive::UserDisabled { since });
     let changed = epoch
@@ -196,7 +195,7 @@ pub fn inactive_user(user: UserState, epoch: Option<i64>) -> impl Iterator<Item 
     [disabled, changed].into_iter().flatten()
 }
 
-/// Why something that was issued at `given` to the client of this name is not active.
+/// Why an object that was issued at `given` to the client of this name is not active.
 #[must_use]
 pub fn inactive_client(client: ClientState, given: Timestamp) -> Option<Inactive> {
     match client {
@@ -211,8 +210,8 @@ pub fn inactive_client(client: ClientState, given: Timestamp) -> Option<Inactive
     }
 }
 
-/// The last instant of the second in which a token was issued: tokens have whole seconds, and a client that was
-/// registered within the same second may be its client.
+/// The end of the second in which a token was issued: tokens have whole seconds, and the client of the token
+/// may have been registered within the same second.
 #[must_use]
 pub const fn made_at_the_latest(iat: i64) -> Timestamp {
     Timestamp::from_millis(iat.saturating_mul(1000).saturating_add(999))

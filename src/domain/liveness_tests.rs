@@ -1,4 +1,4 @@
-//! The rule against a specification that was written apart from it.
+//! The rule, compared with a specification that was written independently.
 
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -62,8 +62,8 @@ fn each_reason_is_named() {
     assert_eq!(gone, Some(Inactive::ClientMissing));
 }
 
-/// Log-out, a new password and a disabled user are answered alike at the refresh endpoints, expiry
-/// is not: so it must not hide one of them.
+/// Refresh endpoints respond alike to a log-out, a new password and a disabled user, but differently to
+/// expiry: so expiry must not hide one of them.
 #[test]
 fn an_expiry_hides_no_end() {
     let ended = (Timestamp::from_secs(15), EndReason::Logout);

@@ -1,7 +1,7 @@
 //! Login names.
 //!
-//! Owns which texts are logins, the normal form of a login, and which logins look too similar to coexist. Mail is
-//! never sent to a normal form: only the login as its owner typed it is an address.
+//! Owns which texts are valid, the normal form, and which login names look too similar to coexist. Mail is never
+//! sent to a normal form, only to the address as its owner typed it.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -17,8 +17,8 @@ use unicode_security::skeleton;
 
 use crate::text_enum;
 
-/// The most bytes a login may have, as typed and in normal form: the longest path of an e-mail
-/// address (RFC 5321 §4.5.3.1.3, without its angle brackets).
+/// The most bytes of a login name, as typed and in normal form: the longest path of an e-mail address (RFC
+/// 5321 §4.5.3.1.3, without its angle brackets).
 pub const MAX_LOGIN_BYTES: usize = 254;
 
 /// The most characters a username may have, in normal form.
@@ -32,7 +32,7 @@ pub const MAX_LOCAL_PART_BYTES: usize = 64;
 const FORBIDDEN: &[char] = &[',', ';', '\\', '"', '<', '>', '(', ')', '[', ']', ':'];
 
 text_enum! {
-    /// Why a text is not a login.
+    /// Why a text is not a valid login name.
     pub enum LoginNameError {
         /// Empty, apart from outer spaces.
         Empty = "empty",
@@ -58,13 +58,13 @@ text_enum! {
 }
 
 impl LoginNameError {
-    /// The stable code of this refusal, for answers and tests.
+    /// The stable code of the error.
     #[must_use]
     pub const fn code(self) -> &'static str {
         self.as_str()
     }
 
-    /// An English sentence about what to change. It never quotes the text.
+    /// The error message: how to change the text. It never quotes the text.
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {
@@ -92,7 +92,7 @@ impl LoginNameError {
 
 impl std::error::Error for LoginNameError {}
 
-/// A login that was found acceptable: a username, or an e-mail address.
+/// A valid login name: a username, or an e-mail address.
 #[derive(Clone)]
 pub struct LoginName {
     raw: String,
@@ -186,11 +186,11 @@ impl LoginName {
         self.at.and_then(|at| self.key.get(..at))
     }
 
-    /// Whether `self` and `other` cannot both be accounts: they are the same login, or they look
-    /// the same and at least one of them goes beyond ASCII.
+    /// Whether `self` and `other` cannot both be accounts: they are the same login name, or they look the
+    /// same and at least one of them has characters beyond ASCII.
     ///
-    /// Two ASCII logins are compared by normal form only. Their look-alikes (`user10`, `userlO`)
-    /// are ordinary names that people already have, and their owners type them correctly.
+    /// Two ASCII login names are compared by normal form only. Look-alikes such as `user10` and `userlO` are
+    /// ordinary names that users already have, and type correctly.
     #[cfg(test)]
     #[must_use]
     pub fn conflicts_with(&self, other: &Self) -> bool {
@@ -206,7 +206,7 @@ impl fmt::Debug for LoginName {
     }
 }
 
-/// A login in normal form, and the same text as a reader sees it.
+/// A login name in normal form, and in readable form.
 struct Parts {
     key: String,
     visible: String,
@@ -358,7 +358,7 @@ fn undotted(skeleton: impl Iterator<Item = char>) -> String {
         .collect()
 }
 
-/// Says which rule of the profile a text broke.
+/// The rule of the profile that a text violates.
 fn precis_error(error: &PrecisError) -> LoginNameError {
     match error {
         // A character, or one that is allowed only in another context (RFC 8264 §4.2).

@@ -144,7 +144,7 @@ proptest! {
     }
 }
 
-/// Every assigned plane but the private ones, character by character, as name and as domain.
+/// Every character of every assigned plane except the private ones, in a username and in a domain.
 #[test]
 fn every_character_is_survived_and_stable() {
     for c in ('\0'..='\u{3ffff}').chain('\u{e0000}'..='\u{e0fff}') {

@@ -1,4 +1,4 @@
-//! Tests of equal, different and invalid logins.
+//! Tests of equal, different and invalid login names.
 
 #[path = "login_name_properties.rs"]
 mod properties;
@@ -154,7 +154,7 @@ fn domains_are_names_and_nothing_else() {
     assert_eq!(login("a@ab--cd.com").key(), "a@ab--cd.com");
     assert_eq!(login("a@BÜCHER.Example").key(), "a@xn--bcher-kva.example");
     assert_eq!(login("a@XN--BCHER-KVA.example").key(), "a@xn--bcher-kva.example");
-    // Another owner: UTS #46 in its non-transitional form keeps these two domains apart.
+    // A different owner: non-transitional UTS #46 keeps these two domains apart.
     assert_ne!(login("a@straße.de").key(), login("a@strasse.de").key());
 }
 

@@ -11,17 +11,17 @@ use crate::text_enum;
 
 use super::factor::FactorKind;
 
-/// How many mails may wait to be delivered. Over it, requests that cause mail are answered 503, for known
-/// and unknown users alike.
+/// The most mails that may wait for delivery. Beyond it, requests that cause mail are answered with 503, for
+/// known and unknown users alike.
 pub const MAX_WAITING: i64 = 10_000;
 
-/// The most pauses that grow; later ones are as long as the last.
+/// The number of retries after which the pause no longer grows.
 const GROWING_PAUSES: i64 = 8;
 
 text_enum! {
     /// The kinds of mail: labels of metrics, and names of templates.
     pub enum MailKind {
-        /// Asked for by an operator.
+        /// Requested by an operator.
         Test = "test",
         /// Tells a user that the password was changed.
         PasswordChanged = "password_changed",
@@ -39,15 +39,15 @@ text_enum! {
         FactorRemoved = "factor_removed",
         /// Tells a user that an administrator removed second factors.
         FactorsReset = "factors_reset",
-        /// Tells a user that an API key was made.
+        /// Tells a user that an API key was created.
         ApiKeyCreated = "api_key_created",
         /// Tells a user that the recovery codes were replaced.
         RecoveryCodesRenewed = "recovery_codes_renewed",
-        /// Tells a user that a recovery code was used up.
+        /// Tells a user that a recovery code was used.
         RecoveryCodeUsed = "recovery_code_used",
         /// Tells a user that too many wrong codes followed the right password.
         SecondFactorLimit = "second_factor_limit",
-        /// Tells a user that the right password was typed again and again without a second factor.
+        /// Tells a user that the right password was entered repeatedly without a second factor.
         SecondFactorMissing = "second_factor_missing",
         /// Tells a user of a sign-in from a network that is new to the account.
         NewNetwork = "new_network",
@@ -57,11 +57,11 @@ text_enum! {
         EmailConfirmation = "email_confirmation",
         /// Tells the owner of an address that a change of it was requested.
         EmailChangeRequested = "email_change_requested",
-        /// Tells the owner of a new address that it is the account's.
+        /// Tells the owner of a new address that it now belongs to the account.
         EmailChanged = "email_changed",
         /// Tells the owner of the previous address about the change, with a link that undoes it.
         EmailChangeUndo = "email_change_undo",
-        /// Tells the owner of the address before that an administrator changed or removed it.
+        /// Tells the owner of the previous address that an administrator changed or removed it.
         EmailReplaced = "email_replaced",
         /// The code that is required before a second factor is enrolled at a sign-in.
         EnrolmentCode = "enrolment_code",
@@ -98,7 +98,7 @@ impl std::fmt::Debug for MailedSecrets {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum MailContent {
-    /// Asked for by an operator.
+    /// Requested by an operator.
     Test,
     /// Tells a user that the password was changed.
     PasswordChanged {
@@ -135,7 +135,7 @@ pub enum MailContent {
         /// When.
         at: Timestamp,
     },
-    /// Tells a user that an API key was made.
+    /// Tells a user that an API key was created.
     ApiKeyCreated {
         /// When.
         at: Timestamp,
@@ -145,7 +145,7 @@ pub enum MailContent {
         /// When.
         at: Timestamp,
     },
-    /// Tells a user that a recovery code was used up.
+    /// Tells a user that a recovery code was used.
     RecoveryCodeUsed {
         /// When.
         at: Timestamp,
@@ -157,7 +157,7 @@ pub enum MailContent {
         /// When the limit was reached.
         at: Timestamp,
     },
-    /// Tells a user that the right password was typed again and again without a second factor.
+    /// Tells a user that the right password was entered repeatedly without a second factor.
     SecondFactorMissing {
         /// When it was typed the last time.
         at: Timestamp,
@@ -183,14 +183,14 @@ pub enum MailContent {
         /// When.
         at: Timestamp,
     },
-    /// Tells the owner of a new address that it is the account's.
+    /// Tells the owner of a new address that it now belongs to the account.
     EmailChanged {
         /// Since when.
         at: Timestamp,
     },
     /// Tells the owner of the previous address about the change, with a link that undoes it.
     EmailChangeUndo(MailedSecrets),
-    /// Tells the owner of the address before that an administrator changed or removed it.
+    /// Tells the owner of the previous address that an administrator changed or removed it.
     EmailReplaced {
         /// When.
         at: Timestamp,
@@ -250,7 +250,7 @@ impl MailContent {
 }
 
 /// When a mail is retried after `tries` failed attempts: after five seconds, then after four times as long each
-/// time. At its expiry it is due again, to be abandoned.
+/// time. When it expires it is due once more, so that the job can discard it.
 #[must_use]
 pub fn next_try(tries: i64, now: Timestamp, expires_at: Timestamp) -> Timestamp {
     let exponent = u32::try_from(tries.clamp(1, GROWING_PAUSES) - 1).unwrap_or(0);

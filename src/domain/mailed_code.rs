@@ -9,10 +9,10 @@ use super::text;
 
 /// The number of digits of a code.
 pub const DIGITS: usize = 8;
-/// How often a code is compared before it is invalid (OWASP ASVS 6.6.3).
+/// How many wrong attempts make a code invalid (OWASP ASVS 6.6.3).
 pub const TRIES: i64 = 5;
 
-/// One of this many codes is right.
+/// The number of possible codes.
 const CODES: u64 = 100_000_000;
 
 /// The longest text that is read as a code, in bytes.
@@ -33,7 +33,7 @@ text_enum! {
         Change = "change",
         /// Lets an invited user choose the first password: a link without a code.
         Invite = "invite",
-        /// Takes a change of address back: a link without a code, to the address before.
+        /// Undoes a change of the address: a link without a code, to the previous address.
         Undo = "undo",
         /// Proves, in the sign-in for which it was sent, that the owner of the address enrols a second factor. Its
         /// link has no effect.
@@ -61,10 +61,10 @@ impl CodePurpose {
 pub struct MailedCode([u8; DIGITS]);
 
 impl MailedCode {
-    /// A new code; every code is as likely as any other.
+    /// A random code, uniformly distributed.
     #[must_use]
     pub fn generate(entropy: &dyn Entropy) -> Self {
-        // Numbers beyond the last whole multiple would favour some codes.
+        // Values beyond the last whole multiple would make some codes more likely.
         let unbiased = u64::MAX - u64::MAX % CODES;
         loop {
             let mut bytes = [0; 8];

@@ -36,7 +36,7 @@ pub struct Difference {
     pub field: String,
     /// The previous value.
     pub before: Option<Value>,
-    /// The present value.
+    /// The current value.
     pub after: Option<Value>,
 }
 

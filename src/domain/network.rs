@@ -1,11 +1,11 @@
-//! Networks: groups of addresses that are counted and served together.
+//! Networks: groups of addresses that are rate-limited and scheduled together.
 //!
 //! A host can use all addresses of its IPv6 /64; a household or a small site gets a /56, an organisation a /48.
 //! With IPv4 it is one address, and a /24 is the smallest routed block.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// The network that an address is counted under: an IPv4 address itself, the /64 of an IPv6 address.
+/// The network under which an address is rate-limited: an IPv4 address itself, or the /64 of an IPv6 address.
 #[must_use]
 pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
@@ -14,15 +14,14 @@ pub fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-/// The prefix that stands for a network whose own count was evicted: /24 and /48.
+/// The wider network that is used if the count of the network was evicted: /24 and /48.
 #[must_use]
 pub fn prefix(address: IpAddr) -> IpAddr {
     let [widest, ..] = levels(address);
     widest
 }
 
-/// The networks that an address shares turns with, the widest first: /48, /56 and /64, or /24 and the
-/// address itself.
+/// The networks by which an address is scheduled, the widest first: /48, /56 and /64, or /24 and the address itself.
 #[must_use]
 pub fn levels(address: IpAddr) -> [IpAddr; 3] {
     match address.to_canonical() {

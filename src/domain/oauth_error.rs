@@ -1,6 +1,6 @@
 //! The error codes of OAuth 2.0 and OpenID Connect, as they are on the wire.
 //!
-//! Owns the list. The HTTP layer chooses the status and the form of the answer.
+//! Owns the list. The HTTP layer chooses the status and the form of the response.
 
 use super::outcome::{Code, Failure, FaultKind};
 use crate::text_enum;
@@ -10,13 +10,13 @@ text_enum! {
     pub enum OAuthError {
         /// A parameter is missing, malformed or repeated (RFC 6749 §4.1.2.1, §5.2).
         InvalidRequest = "invalid_request",
-        /// The client is unknown or did not prove who it is (RFC 6749 §5.2).
+        /// Client authentication failed (RFC 6749 §5.2).
         InvalidClient = "invalid_client",
         /// The code, refresh token or device code is invalid, or not for this client.
         InvalidGrant = "invalid_grant",
-        /// The client may not do this.
+        /// The client is not authorized for this grant or request.
         UnauthorizedClient = "unauthorized_client",
-        /// There is no such grant.
+        /// The grant type does not exist.
         UnsupportedGrantType = "unsupported_grant_type",
         /// The response type is not supported.
         UnsupportedResponseType = "unsupported_response_type",
@@ -26,13 +26,13 @@ text_enum! {
         InvalidTarget = "invalid_target",
         /// The user denied the request.
         AccessDenied = "access_denied",
-        /// Something failed on our side.
+        /// An internal error of the server.
         ServerError = "server_error",
-        /// It cannot be done just now.
+        /// Temporarily overloaded or unavailable.
         TemporarilyUnavailable = "temporarily_unavailable",
         /// No user is logged in, and none may be asked (OpenID Connect Core §3.1.2.6).
         LoginRequired = "login_required",
-        /// The user has not allowed it and may not be asked.
+        /// The user has not given consent and may not be asked.
         ConsentRequired = "consent_required",
         /// The `request` parameter is not supported (OpenID Connect Core §6.1).
         RequestNotSupported = "request_not_supported",
@@ -52,7 +52,7 @@ text_enum! {
         InvalidSession = "invalid_session",
         /// The next step is at the authorization endpoint (OAuth 2.0 for First-Party Applications).
         RedirectToWeb = "redirect_to_web",
-        /// The device came too early.
+        /// The device polled too early.
         SlowDown = "slow_down",
         /// The device code has expired.
         ExpiredToken = "expired_token",

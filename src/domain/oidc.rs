@@ -8,12 +8,12 @@ use serde_json::{Map, Value, json};
 use super::scope::Scopes;
 use super::user::User;
 
-/// The scope that makes a request one of OpenID Connect.
+/// The scope that makes a request an OpenID Connect request.
 pub const OPENID: &str = "openid";
 /// The scope that keeps a session alive after its user has logged out (OpenID Connect Core §11).
 pub const OFFLINE_ACCESS: &str = "offline_access";
 
-/// A scope, and the claims it stands for.
+/// A scope, and the claims that it grants.
 pub struct ScopeClaims {
     /// The scope.
     pub scope: &'static str,
@@ -21,7 +21,7 @@ pub struct ScopeClaims {
     pub claims: &'static [&'static str],
 }
 
-/// Every scope of this kind. Others exist at no endpoint of Signet.
+/// The supported standard scopes. The issuer has no others, apart from its own.
 pub const SCOPES: &[ScopeClaims] = &[
     ScopeClaims { scope: OPENID, claims: &["sub"] },
     ScopeClaims { scope: "profile", claims: &["name", "preferred_username", "updated_at"] },
@@ -64,13 +64,14 @@ pub struct RequestedClaims {
 }
 
 impl RequestedClaims {
-    /// Whether nothing was asked for.
+    /// Whether no claim was requested.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.id_token.is_empty() && self.userinfo.is_empty()
     }
 
-    /// The claims whose scope passes: a claim is a part of a scope, and must not bypass the limits of a client.
+    /// The claims whose scope the client may request: a claim is part of a scope, and must not bypass the
+    /// limits of a client.
     #[must_use]
     pub fn only(&self, may_request_scope: impl Fn(&str) -> bool) -> Self {
         let passes = |name: &&String| scope_of(name).is_some_and(&may_request_scope);
@@ -80,7 +81,7 @@ impl RequestedClaims {
         }
     }
 
-    /// The scopes that the user must allow for these claims.
+    /// The scopes that the user must consent to for these claims.
     pub fn scopes(&self) -> impl Iterator<Item = &'static str> {
         self.id_token.iter().chain(&self.userinfo).filter_map(|name| scope_of(name))
     }
@@ -94,8 +95,8 @@ pub fn userinfo(user: &User, scopes: &Scopes, asked: &RequestedClaims) -> Map<St
     claims(user, names.chain(asked.userinfo.iter().map(String::as_str)))
 }
 
-/// The largest claims about the user in an ID token, in bytes of JSON. An ID token returns as `id_token_hint` in an
-/// address of at most 16 KiB.
+/// The most bytes of claims about the user in an ID token, in JSON. An ID token comes back as `id_token_hint` in a
+/// URL of at most 16 KiB.
 const MAX_ID_TOKEN_CLAIMS: usize = 8 * 1024;
 
 /// The claims in an ID token besides `sub`: those requested individually and those of `scopes`. A claim that would
@@ -107,7 +108,7 @@ pub fn id_token(user: &User, scopes: &Scopes, asked: &RequestedClaims) -> Map<St
     let all = claims(user, names.chain(granted.flat_map(|known| known.claims).copied()));
     let mut size = 0;
     let fits = |(name, value): &(String, Value)| {
-        // Quotes, colon and comma besides.
+        // Quotes, colon and comma.
         let length = name.len() + value.to_string().len() + 4;
         let fits = size + length <= MAX_ID_TOKEN_CLAIMS;
         size += if fits { length } else { 0 };
@@ -116,8 +117,7 @@ pub fn id_token(user: &User, scopes: &Scopes, asked: &RequestedClaims) -> Map<St
     all.into_iter().filter(fits).collect()
 }
 
-/// The claims of these names, as far as the user has them. `sub` is not among them: it is in every
-/// answer.
+/// The claims of these names that the user has. Never `sub`, which every response contains.
 #[must_use]
 pub fn claims<'a>(user: &User, names: impl Iterator<Item = &'a str>) -> Map<String, Value> {
     let value = |name: &str| match name {

@@ -13,7 +13,7 @@ use crate::base::TimeSpan;
 use crate::text_enum;
 
 text_enum! {
-    /// The stable code of every error a caller can get; `docs/errors.md` explains each.
+    /// The stable code of every error that a caller can get; `docs/errors.md` explains each.
     pub enum Code {
         /// The body does not match its content type.
         MalformedRequest = "malformed_request",
@@ -21,21 +21,21 @@ text_enum! {
         ValidationFailed = "validation_failed",
         /// A member that this request cannot change has another value than the resource.
         ReadOnly = "read_only",
-        /// The password is too short, too long, too common or the login itself.
+        /// The password is too short, too long, too common, or equal to the login name.
         WeakPassword = "weak_password",
         /// Wrong login, wrong password or disabled user, without distinction.
         InvalidCredentials = "invalid_credentials",
-        /// The first step succeeded, and the password must be replaced.
+        /// The password is right, but must be replaced first.
         PasswordChangeRequired = "password_change_required",
         /// The challenge of a sign-in is invalid, expired or used.
         ChallengeInvalid = "challenge_invalid",
-        /// The first step succeeded, and a second factor is required.
+        /// The password is right, and a second factor is required.
         MfaRequired = "mfa_required",
         /// A policy requires a second factor, and the account has none.
         EnrolmentRequired = "enrolment_required",
         /// The code of the second factor is wrong or was used before.
         MfaFailed = "mfa_failed",
-        /// The sign-in is too old for what was requested, or lacks a factor.
+        /// The sign-in is too old for the request, or lacks a factor.
         ReauthenticationRequired = "reauthentication_required",
         /// The sign-in of the token is weaker than the request requires (RFC 9470).
         InsufficientUserAuthentication = "insufficient_user_authentication",
@@ -47,13 +47,13 @@ text_enum! {
         InsufficientScope = "insufficient_scope",
         /// The user has none of the roles that a gateway requires.
         RoleRequired = "role_required",
-        /// The caller may not do that.
+        /// The caller lacks the permission.
         Forbidden = "forbidden",
         /// A used refresh token: the session has just been ended.
         RefreshTokenReused = "refresh_token_reused",
         /// The session has expired.
         SessionExpired = "session_expired",
-        /// Not a refresh token of a live session.
+        /// Not a refresh token of an active session.
         RefreshTokenInvalid = "refresh_token_invalid",
         /// The audience is not a registered API (RFC 8707 §2).
         InvalidTarget = "invalid_target",
@@ -73,7 +73,7 @@ text_enum! {
         DomainNotAllowed = "domain_not_allowed",
         /// The resource does not exist.
         NotFound = "not_found",
-        /// It conflicts with the present state.
+        /// The request conflicts with the current state.
         Conflict = "conflict",
         /// A configuration file manages it.
         ManagedObject = "managed_object",
@@ -83,11 +83,11 @@ text_enum! {
         SetupLinkInvalid = "setup_link_invalid",
         /// The mailed link is used, expired, replaced or invalid.
         LinkInvalid = "link_invalid",
-        /// The server is not set up for it.
+        /// The feature is disabled by the settings of the server.
         FeatureDisabled = "feature_disabled",
         /// An administrator exists already.
         SetupClosed = "setup_closed",
-        /// Tried too often.
+        /// Too many attempts.
         TooManyAttempts = "too_many_attempts",
         /// The body is too large.
         PayloadTooLarge = "payload_too_large",
@@ -135,11 +135,11 @@ pub struct Refusal {
     pub message: Cow<'static, str>,
     /// The reason, if pages have a translated text for it.
     pub reason: Option<Reason>,
-    /// The fields at fault.
+    /// The invalid fields.
     pub fields: Vec<FieldError>,
-    /// The names at fault: unknown or repeated members and parameters.
+    /// The invalid names: unknown or repeated members and parameters.
     pub names: Vec<NameError>,
-    /// When to try again.
+    /// When to try again, for `Retry-After`.
     pub retry_after: Option<TimeSpan>,
     /// Its error code at OAuth endpoints.
     pub oauth: Option<OAuthError>,
@@ -188,7 +188,7 @@ impl Refusal {
         Self::fields_and_names(fields, Vec::new())
     }
 
-    /// The same, with names that the request should not have.
+    /// The same, with unknown or repeated names.
     #[must_use]
     pub fn fields_and_names(fields: Vec<FieldError>, names: Vec<NameError>) -> Self {
         let message = "Check the fields named in errors.";
@@ -258,7 +258,7 @@ pub fn quotable(text: &str) -> String {
     quoted
 }
 
-/// Whether a fault is expected to pass.
+/// Whether a fault is temporary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultKind {
     /// A full disk, a locked or lost database, a full queue: 503 and try again.
@@ -270,7 +270,7 @@ pub enum FaultKind {
 /// A fault, caused by the server. It is logged once, with an incident id, when it is rendered.
 #[derive(Debug)]
 pub struct Fault {
-    /// Whether it is expected to pass.
+    /// Whether it is temporary.
     pub kind: FaultKind,
     /// The failed operation.
     pub doing: &'static str,
@@ -317,7 +317,7 @@ impl fmt::Display for Fault {
         let mut said = String::new();
         while let Some(error) = cause {
             let text = error.to_string();
-            // Errors of the driver end with the text of their source, which would be repeated.
+            // Errors of the database driver end with the text of their source, which would be repeated.
             if !said.ends_with(&text) {
                 write!(f, ": {text}")?;
             }

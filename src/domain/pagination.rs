@@ -17,7 +17,7 @@ pub const DEFAULT_LIMIT: i64 = 50;
 pub struct PageRequest {
     /// Rows after this one; `None` is the beginning.
     pub after: Option<Uuid>,
-    /// How many, 1 to [`MAX_LIMIT`].
+    /// The number of rows, 1 to [`MAX_LIMIT`].
     pub limit: i64,
 }
 

@@ -14,14 +14,14 @@ pub const MAX_PASSKEYS: i64 = 10;
 /// How long a user may take to create a passkey.
 pub const SETUP_LIFE: TimeSpan = TimeSpan::from_mins(10);
 
-/// Why an issuer can have no passkeys.
+/// Why passkeys are not available for an issuer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unavailable {
     /// Its host is an IP address.
     Address,
     /// Its host is a single label other than `localhost`.
     SingleLabel,
-    /// It is plain http beyond this machine, where browsers have no WebAuthn.
+    /// It is plain http to another machine, where browsers have no WebAuthn.
     PlainHttp,
 }
 
@@ -37,10 +37,10 @@ impl Unavailable {
     }
 }
 
-/// The RP ID of an issuer by default: its host.
+/// The default RP ID of an issuer: its host.
 ///
 /// # Errors
-/// Why it can have no passkeys.
+/// Why passkeys are not available.
 pub fn default_rp_id(issuer: &str) -> Result<String, Unavailable> {
     let url = Url::parse(issuer).map_err(|_| Unavailable::Address)?;
     let Some(Host::Domain(host)) = url.host() else { return Err(Unavailable::Address) };

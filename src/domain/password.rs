@@ -23,7 +23,7 @@ pub const MIN_BYTES: usize = 8;
 /// generous, because passwords are never truncated.
 pub const MAX_BYTES: usize = 1024;
 
-/// How many times longer a text in UTF-8 can become under NFC (Unicode Annex #15, §12).
+/// The greatest growth of a text in UTF-8 under NFC (Unicode Annex #15, §12).
 const NFC_GROWTH: usize = 3;
 
 text_enum! {
@@ -33,7 +33,7 @@ text_enum! {
         TooShort = "too_short",
         /// More than [`MAX_BYTES`].
         TooLong = "too_long",
-        /// On the list of passwords that are tried first.
+        /// On the built-in list of common passwords.
         Common = "common_password",
         /// The login itself, or the name in its e-mail address.
         IsLogin = "same_as_login",
@@ -43,13 +43,13 @@ text_enum! {
 }
 
 impl PasswordError {
-    /// The stable code of this refusal, for answers and tests.
+    /// The stable code of the error.
     #[must_use]
     pub const fn code(self) -> &'static str {
         self.as_str()
     }
 
-    /// An English sentence about what to change. It never quotes the password.
+    /// The error message: how to change the password. It never quotes the password.
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {
@@ -79,8 +79,7 @@ pub struct Password(Secret<String>);
 impl Password {
     /// Reads a password that is to be compared with a stored one.
     ///
-    /// Only the upper limit is checked: today's rules for new passwords must not lock out users
-    /// who has an older one.
+    /// Only the upper limit is checked: the current rules for new passwords must not lock out users with older ones.
     ///
     /// # Errors
     /// [`PasswordError::TooLong`] for more than [`MAX_BYTES`], before any other work.
@@ -154,24 +153,23 @@ pub(super) fn lower_case(text: &str) -> Zeroizing<String> {
     lower
 }
 
-/// Whether `lower`, a password in lower case, is `login` in some spelling, or the local part of
-/// its e-mail address.
+/// Whether `lower`, a password in lower case, is a spelling of `login` or of the local part of its e-mail address.
 fn spells_login(lower: &str, login: &LoginName) -> bool {
     let names = [Some(login.key()), login.local_part()];
     let is_name = |text: &str| names.iter().flatten().any(|name| *name == text);
     is_name(lower)
-        // Also wide letters, outer spaces, another form of the domain.
+        // Covers wide letters, outer spaces and other forms of the domain.
         || LoginName::parse(lower).is_ok_and(|typed| is_name(typed.key()))
 }
 
 /// The state of an account at a log-in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Account {
-    /// The user is not disabled.
+    /// Whether the user is enabled.
     pub enabled: bool,
     /// Whether the user has a password.
     pub has_password: bool,
-    /// The stored hash is of a kind that is verified.
+    /// Whether the stored hash is of a supported kind.
     pub is_readable: bool,
 }
 
@@ -191,22 +189,22 @@ pub enum Check {
 pub enum Verdict {
     /// The password is right.
     Accept {
-        /// The stored hash has other parameters than today's: hash the password again.
+        /// The stored hash has outdated parameters: hash the password again.
         rehash: bool,
     },
-    /// Answer "wrong login or password", whatever the reason, which is for the audit trail.
+    /// Respond "wrong login or password", whatever the reason. The reason is for the audit trail.
     Refuse(SealedReason),
 }
 
 /// Decides about a log-in by password; `outdated` if the stored hash has old parameters.
 ///
-/// There is one refusal with a sealed reason: no answer may distinguish an unknown user, a wrong password, a
-/// disabled user and a user without a password. Only the audit trail records which.
+/// There is one refusal with a sealed reason: no response may distinguish an unknown user, a wrong password,
+/// a disabled user and a user without a password. Only the audit trail records which.
 pub const fn decide(account: Option<Account>, check: Check, outdated: bool) -> Verdict {
     let reason = match (account, check) {
         (None, _) => FailureReason::NoSuchUser,
         (Some(Account { enabled: false, .. }), _) => FailureReason::Disabled,
-        // A match without a password is a match of the decoy.
+        // Without a password, the decoy hash matched.
         (Some(Account { has_password: false, .. }), _) => FailureReason::NoPassword,
         (Some(_), Check::Matches) => return Verdict::Accept { rehash: outdated },
         (Some(Account { is_readable: false, .. }), Check::Differs) => FailureReason::HashUnreadable,
@@ -227,7 +225,7 @@ pub struct HashCost<'a> {
 /// The class of new hashes.
 pub const ARGON2ID: &str = "argon2id";
 
-/// The cost of a hash in its stored form, a PHC string. None where it is not one that is verified.
+/// The cost of a stored hash, a PHC string. `None` if its kind is not supported.
 #[must_use]
 pub fn hash_cost(stored: &str) -> Option<HashCost<'_>> {
     let mut parts = stored.strip_prefix('$')?.split('$');

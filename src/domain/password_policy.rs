@@ -1,7 +1,7 @@
 //! The operator's rules for new passwords, besides the built-in ones.
 //!
-//! Owns the bounds of the minimum length, the messages, and the list of passwords that are not accepted. The
-//! built-in rules in `password` always apply.
+//! Owns the range of the minimum length, the error messages, and the list of denied passwords. The built-in
+//! rules in `password` always apply.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -12,8 +12,8 @@ use unicode_normalization::UnicodeNormalization;
 use super::login_name::LoginName;
 use super::password::{MAX_BYTES, MIN_BYTES, Password, PasswordError, lower_case};
 
-/// The minimum lengths that an operator can choose, in characters. No passphrase of a usual length is too short for
-/// the last one.
+/// The minimum lengths that an operator can choose, in characters. The maximum is short enough for ordinary
+/// passphrases.
 pub const MIN_LENGTHS: std::ops::RangeInclusive<usize> = MIN_BYTES..=64;
 
 /// The recommended length. With this or a longer minimum, messages recommend nothing.
@@ -49,10 +49,11 @@ impl Default for PasswordPolicy {
 }
 
 impl PasswordPolicy {
-    /// Reads a password that `login` is to have from now on.
+    /// Reads a new password for `login`.
     ///
     /// # Errors
-    /// The first [`PasswordError`] that applies: length, then the login, the common list, the operator's list.
+    /// The first [`PasswordError`] that applies: length, then the login name, the common list, the
+    /// operator's list.
     pub fn accept(&self, raw: &str, login: &LoginName) -> Result<Password, PasswordError> {
         if Password::for_verification(raw)?.length() < self.min_length_in_force() {
             return Err(PasswordError::TooShort);
@@ -64,7 +65,7 @@ impl PasswordPolicy {
         Ok(password)
     }
 
-    /// The built-in minimum counts bytes, so that it does not depend on the script.
+    /// The minimum in characters; 0 for the built-in one, which counts bytes so that it does not depend on the script.
     fn min_length_in_force(&self) -> usize {
         if self.min_length > MIN_BYTES { self.min_length } else { 0 }
     }
@@ -80,11 +81,11 @@ impl PasswordPolicy {
     }
 }
 
-/// Passwords that are not accepted, in lower case and normal form.
+/// Denied passwords, in lower case and normal form.
 #[derive(Clone, Default)]
 pub struct DenyList(Arc<HashSet<Box<str>>>);
 
-/// Why a text is not a list of passwords.
+/// Why a text is not a valid list of passwords.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DenyListError {
     /// It has more than [`MAX_DENIED`] passwords.
@@ -149,7 +150,7 @@ mod tests {
         // Eleven letters with marks: more than 12 code points as typed, 11 in normal form.
         assert_eq!(accept(&policy, &"e\u{301}".repeat(11)), Err(PasswordError::TooShort));
         assert_eq!(accept(&policy, &"e\u{301}".repeat(12)), Ok(()));
-        // The built-in rules hold, too.
+        // The built-in rules apply as well.
         assert_eq!(accept(&policy, "ada@example.com"), Err(PasswordError::IsLogin));
         assert_eq!(accept(&policy, &"x".repeat(1025)), Err(PasswordError::TooLong));
         assert_eq!(accept(&PasswordPolicy::default(), "seven77"), Err(PasswordError::TooShort));

@@ -167,7 +167,7 @@ proptest::proptest! {
     })]
 
     #[test]
-    fn what_is_stored_can_be_typed_again(raw in proptest::prelude::any::<String>()) {
+    fn stored_passwords_verify_in_every_normalization(raw in proptest::prelude::any::<String>()) {
         if let Ok(bytes) = stored(&raw) {
             let composed: String = raw.nfc().collect();
             let decomposed: String = raw.nfd().collect();

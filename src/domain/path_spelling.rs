@@ -11,7 +11,7 @@ pub enum SpellingError {
     Malformed,
     /// A needlessly encoded character, such as `%61` for `a`.
     Needless,
-    /// Hexadecimal digits in lower case in a name (RFC 3986 §6.2.2.1).
+    /// Lower-case hexadecimal digits in an encoded name (RFC 3986 §6.2.2.1).
     LowerCase,
     /// An encoded slash where no name of a resource is expected.
     Slash,
@@ -21,12 +21,12 @@ pub enum SpellingError {
     DotSegment,
     /// Two slashes in a row.
     EmptySegment,
-    /// U+0000, or in a name another control character.
+    /// U+0000, or another control character in a name.
     Control,
 }
 
 impl SpellingError {
-    /// A sentence about what to send instead.
+    /// The error message: what to send instead.
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {
@@ -58,7 +58,7 @@ pub fn check(path: &str, is_name: impl Fn(&[&str]) -> bool) -> Result<(), Spelli
     }
     let segments: Vec<&str> = path.split('/').skip(1).collect();
     for (at, segment) in segments.iter().enumerate() {
-        // A trailing slash makes another path, which no route has.
+        // A trailing slash makes a different path, for which there is no route.
         if segment.is_empty() && at + 1 < segments.len() {
             return Err(SpellingError::EmptySegment);
         }
@@ -113,7 +113,7 @@ fn check_segment(segment: &str, is_name: impl FnOnce() -> bool) -> Result<(), Sp
     if text.split('/').any(|part| matches!(part, "." | "..")) {
         return Err(SpellingError::DotSegment);
     }
-    // The fixed part of a route contains nothing encoded; other paths are not found.
+    // The fixed part of a route contains no encoded character; other paths are not found.
     match (only_in_names, never_in_names) {
         (None, None) => Ok(()),
         (other, never) => (if is_name() { never } else { other }).map_or(Ok(()), Err),
@@ -148,7 +148,7 @@ const fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
-/// A byte of a path, and the two digits where it was encoded.
+/// A byte of a path, with its two digits if it was encoded.
 struct Byte {
     value: u8,
     hex: Option<[u8; 2]>,
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_encoded_is_decoded_to_the_same() {
+    fn percent_encoding_round_trips() {
         for text in ["", "a b", "https://a.example/b?c=d&e+f", "Käse%"] {
             assert_eq!(percent_decoded(&percent_encoded(text)).as_deref(), Some(text));
         }
@@ -282,7 +282,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever is encoded of a path that passes, the other spelling does not.
+        /// If a path is accepted, the same path with any character encoded is refused.
         #[test]
         fn encoding_any_character_of_a_plain_path_is_refused(
             segments in proptest::collection::vec("[a-z0-9._~-]{1,8}", 1..5),

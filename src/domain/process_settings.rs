@@ -1,23 +1,23 @@
-//! Settings in which the servers on one database differ and which clients can notice.
+//! Settings in which the servers on one database differ, and which clients can notice.
 //!
-//! Owns when such a difference counts. A rolling change of settings causes one on purpose, so it counts only after
-//! some time. The settings of a process never change while it runs.
+//! Owns when such a difference is reported. A rolling change of settings causes one on purpose, so it is reported
+//! only after some time. The settings of a process never change while it runs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::{TimeSpan, Timestamp};
 
-/// How long a difference must last to count.
+/// How long a difference must last until it is reported.
 pub const LASTING: TimeSpan = TimeSpan::from_mins(10);
-/// How long after its last heartbeat a process counts as running.
+/// How long after its last heartbeat a process is considered running.
 pub const DEAD_AFTER: TimeSpan = TimeSpan::from_mins(1);
 
-/// A server process, as far as its settings matter.
+/// A running server process with its settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunningProcess {
-    /// How an operator finds it: host and process id.
+    /// Its name for operators: host and process ID.
     pub name: String,
-    /// Since when it runs, and its settings with it.
+    /// When it started, and its settings took effect.
     pub started_at: Timestamp,
     /// The settings that clients can notice, by name.
     pub settings: BTreeMap<String, String>,
@@ -30,12 +30,12 @@ pub struct Difference {
     pub setting: String,
     /// The processes of each value.
     pub values: BTreeMap<String, Vec<String>>,
-    /// Since when two of the processes run with different values.
+    /// When the second of the values appeared.
     pub since: Timestamp,
 }
 
-/// The settings in which `processes` have differed for long enough at `now`. A setting that a process of another
-/// version does not know is not compared.
+/// The settings in which `processes` have differed for long enough at `now`. A setting that is unknown to a
+/// process, because it runs another version, is not compared with it.
 #[must_use]
 pub fn lasting_differences(processes: &[RunningProcess], now: Timestamp) -> Vec<Difference> {
     let names: BTreeSet<&String> = processes.iter().flat_map(|one| one.settings.keys()).collect();

@@ -19,7 +19,7 @@ pub struct Limit {
 
 /// Failed log-ins of one account from one network.
 ///
-/// Tight, because an attacker locks the account only for the network the attacker is in.
+/// Strict, because the account is locked only for the attacker's own network.
 pub const ACCOUNT_FROM_NETWORK: Limit = Limit { tries: 20, window: TimeSpan::from_mins(15) };
 
 /// Failed log-ins of one account from all networks that it has not logged in from.
@@ -30,9 +30,9 @@ pub const ACCOUNT_FROM_STRANGERS: Limit = Limit { tries: 100, window: TimeSpan::
 /// Wrong TOTP codes of one account from one network.
 pub const TOTP_FROM_NETWORK: Limit = Limit { tries: 5, window: TimeSpan::from_mins(15) };
 
-/// Wrong TOTP codes of one account from one network in a day. Three of a million codes are right at a time: an
-/// attacker with the password, in a network that the account knows, guesses one with a probability of 6 in 100,000
-/// a day. By network, so that the attacker blocks the owner's codes in that network only.
+/// Wrong TOTP codes of one account from one network in a day. Three of a million codes are valid at a time: an
+/// attacker with the password, in a network that is known to the account, guesses one with a probability of 6 in
+/// 100,000 a day. By network, so that the attacker blocks the owner's codes in that network only.
 pub const TOTP_FROM_NETWORK_A_DAY: Limit = Limit { tries: 20, window: TimeSpan::from_days(1) };
 
 /// Wrong TOTP codes of one account from all networks that it has not logged in from: the same probability, for an
@@ -43,7 +43,7 @@ pub const TOTP_FROM_STRANGERS: Limit = Limit { tries: 20, window: TimeSpan::from
 /// other.
 pub const RECOVERY_CODES: Limit = Limit { tries: 10, window: TimeSpan::from_mins(60) };
 
-/// Requests of a new password for one address from one network. Whether the address is a user's does not matter.
+/// Requests of a new password for one address from one network, whether or not the address belongs to a user.
 pub const RECOVERY_FROM_NETWORK: Limit = Limit { tries: 3, window: TimeSpan::from_mins(15) };
 
 /// Requests of a new password for one address from one network in an hour, also if its user has logged in from there:
@@ -51,14 +51,14 @@ pub const RECOVERY_FROM_NETWORK: Limit = Limit { tries: 3, window: TimeSpan::fro
 /// it is one of the user's.
 pub const RECOVERY_FROM_NETWORK_AN_HOUR: Limit = RECOVERY_FROM_STRANGERS;
 
-/// Requests of a new password for one address from all networks that its user has not logged in from: strangers can
-/// neither fill a mailbox nor keep voiding the code of a user in a known network.
+/// Requests of a new password for one address from all networks that its user has not logged in from. Attackers can
+/// neither fill a mailbox nor keep invalidating the code of a user in a known network.
 pub const RECOVERY_FROM_STRANGERS: Limit = Limit { tries: 10, window: TimeSpan::from_mins(60) };
 
-/// Codes that one user has sent to addresses to be confirmed.
+/// Confirmation codes that one user has mailed.
 pub const CONFIRMATIONS_OF_USER: Limit = Limit { tries: 10, window: TimeSpan::from_mins(60) };
 
-/// Right passwords of one account that no second factor followed, until the owner is told. Nothing is refused.
+/// Right passwords of one account that no second factor followed, until the owner is notified. Nothing is refused.
 pub const WITHOUT_SECOND_FACTOR: Limit = Limit { tries: 10, window: TimeSpan::from_days(1) };
 
 /// The longest window of any limit in the database.
@@ -79,15 +79,15 @@ text_enum! {
         Setup = "setup_address",
         /// Failed authentications of one registered client, or of all names that no client has.
         ClientAuth = "client_address",
-        /// API keys that do not exist or work no longer.
+        /// API keys that do not exist or are not active.
         ApiKey = "api_key",
         /// Requests of a new password for any address, because each is stored for a while.
         Recovery = "recovery_address",
-        /// Views of and attempts at mailed links.
+        /// Requests with mailed links.
         Link = "link_address",
-        /// User codes of devices: eight letters are few enough to guess otherwise.
+        /// User codes of devices, which have few enough letters to be guessed otherwise.
         UserCode = "user_code",
-        /// DPoP proofs of public clients that led to no token, because each is stored.
+        /// DPoP proofs of public clients for requests that were refused, because each proof is stored.
         Proof = "proof",
         /// Authorization requests that public clients push.
         PushedRequest = "pushed_request",
@@ -97,20 +97,20 @@ text_enum! {
         DevicePoll = "device_poll",
         /// Tokens that public clients revoke.
         Revocation = "revocation",
-        /// Writes of signed-in users; counted by user.
+        /// Writes of signed-in users; by user.
         AuthenticatedWrite = "authenticated_write",
-        /// Lookups of why a login does not sign in, which reveal typed texts; counted by caller.
+        /// Lookups of why a login name cannot sign in, which reveal typed texts; by caller.
         LoginLookup = "login_lookup",
-        /// Authorization codes that are issued without asking the signed-in user; counted by user.
+        /// Authorization codes that are issued without asking the signed-in user; by user.
         UnattendedCode = "unattended_code",
-        /// Authorization requests of clients that describe themselves and of which there is no copy: each is a
-        /// request to a host that a stranger has named.
+        /// Authorization requests of clients that describe themselves and whose document is not cached: each
+        /// causes a request to a host that the caller has named.
         ClientDocument = "client_document",
     }
 }
 
 impl RateLimit {
-    /// How often one network, or one user, may.
+    /// The capacity and refill rate for one network or one user.
     #[must_use]
     pub const fn bucket(self) -> Bucket {
         match self {
@@ -136,14 +136,13 @@ impl RateLimit {
         }
     }
 
-    /// Whether this also limits callers with unknown addresses, who share one wider bucket. This applies to limits
-    /// on what a caller can have stored, and to guessing that no other limit bounds: a user code belongs to no
-    /// account.
+    /// Whether this also limits callers with unknown addresses, who share one larger bucket. It does for limits on
+    /// stored rows, and for guesses that no other limit bounds: a user code belongs to no account.
     #[must_use]
     pub const fn bounds_unknown_addresses(self) -> bool {
         match self {
             Self::Login | Self::Setup | Self::ClientAuth | Self::Link => false,
-            // Each failure is recorded.
+            // Each failure is recorded in the audit trail.
             Self::ApiKey => true,
 
             Self::Registration
@@ -162,14 +161,14 @@ impl RateLimit {
     }
 }
 
-/// How many networks an account lends standing to: those it last logged in from. So an attacker with one account
-/// cannot give standing to many networks.
+/// How many networks get standing from an account: those from which it last logged in. Prevents an attacker with
+/// one account from giving standing to many networks.
 pub const STANDING_NETWORKS: i64 = 8;
 
-/// Failures of a network, for each account that lends it standing, until it counts as a stranger.
+/// Failures of a network, for each account that gives it standing, until it loses its standing.
 pub const STANDING: Bucket = Bucket::new(5, TimeSpan::from_mins(1));
 
-/// The most accounts that count for the standing of one network.
+/// The most accounts from which one network gets standing.
 pub const MAX_STANDING: u32 = 12;
 
 /// The factor of the bucket that requests with unknown addresses share.

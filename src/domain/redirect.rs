@@ -1,7 +1,6 @@
 //! Redirect URIs: the rules for registration, and the comparison.
 //!
-//! URIs are compared byte by byte, because parsers that interpret an address differently lead to stolen codes (RFC
-//! 9700 §2.1, §4.1).
+//! URIs are compared byte by byte, because differences between URI parsers lead to stolen codes (RFC 9700 §2.1, §4.1).
 
 use super::client_type::ClientType;
 use super::path_spelling;
@@ -9,7 +8,7 @@ use super::path_spelling;
 /// The longest URI, in bytes.
 pub const MAX_URI: usize = 2_048;
 
-/// Schemes that run or read something where they are opened.
+/// Schemes whose URIs execute code or read files when they are opened.
 const DANGEROUS: &[&str] = &[
     "javascript",
     "data",
@@ -39,11 +38,11 @@ pub enum UriError {
     Fragment,
     /// With a user name, a wildcard or a dot segment.
     Ambiguous,
-    /// A scheme that can never receive an answer.
+    /// A scheme to which no response can be sent.
     Scheme,
     /// Plain http to another machine.
     PlainHttp,
-    /// Not for a client of this type.
+    /// Not allowed for this type of client.
     Type,
 }
 
@@ -86,10 +85,9 @@ impl UriError {
     }
 }
 
-/// A registered URI of the client, as it is to be used: for a native client on this machine, with the requested
-/// port.
+/// A registered URI of the client, with the requested port if it is a loopback URI of a native client.
 ///
-/// Only [`match_redirect`] creates one, so an answer cannot be sent anywhere else.
+/// Only [`match_redirect`] creates one, so a response cannot be sent anywhere else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RegisteredRedirect(String);
 
@@ -100,13 +98,13 @@ impl RegisteredRedirect {
         &self.0
     }
 
-    /// Whether a browser shows it, rather than an app that claimed its scheme.
+    /// Whether a browser opens it, rather than an app that claimed its scheme.
     #[must_use]
     pub fn is_web(&self) -> bool {
         self.0.starts_with("https://") || self.0.starts_with("http://")
     }
 
-    /// Whether the server there is authenticated, which is https.
+    /// Whether the server is authenticated, which is the case with https.
     #[must_use]
     pub fn is_owned(&self) -> bool {
         self.0.starts_with("https://")
@@ -132,7 +130,7 @@ fn authority(uri: &str) -> Option<&str> {
 /// Whether `uri` may be registered as a redirect URI of a client of this type.
 ///
 /// # Errors
-/// Why not.
+/// Why it may not.
 pub fn check(uri: &str, client_type: ClientType) -> Result<(), UriError> {
     let scheme = well_formed(uri)?;
     match (scheme, client_type) {
@@ -145,11 +143,11 @@ pub fn check(uri: &str, client_type: ClientType) -> Result<(), UriError> {
     }
 }
 
-/// Whether `uri` can be a server of the client: https, or http on this machine. Not a name below `localhost`, which
-/// browsers resolve to this machine, but this server may not.
+/// Whether `uri` can be a server of the client: https, or http on this machine. Names below `localhost` are
+/// refused: browsers resolve them to this machine, but this server may not.
 ///
 /// # Errors
-/// Why not.
+/// Why it cannot.
 pub fn check_web(uri: &str) -> Result<(), UriError> {
     match well_formed(uri)? {
         "https" => Ok(()),
@@ -167,7 +165,7 @@ pub fn is_short_scheme(uri: &str) -> bool {
     !matches!(scheme, "http" | "https") && !scheme.contains('.')
 }
 
-/// The scheme of an absolute URI without anything that two readers could understand differently.
+/// The scheme of an absolute URI that all parsers read alike.
 pub(super) fn well_formed(uri: &str) -> Result<&str, UriError> {
     if uri.len() > MAX_URI || !uri.bytes().all(|b| b.is_ascii_graphic()) {
         return Err(UriError::Malformed);
@@ -199,7 +197,7 @@ pub(super) fn well_formed(uri: &str) -> Result<&str, UriError> {
     }
     if matches!(scheme, "http" | "https") {
         let written = authority(uri).ok_or(UriError::Malformed)?;
-        // The host must be written as the parser reads it: no user name, no other spelling.
+        // The host must be spelled as the parser normalises it, and there must be no user name.
         let host = url.host_str().ok_or(UriError::Malformed)?;
         let spelt = written == host || written.strip_prefix(host).is_some_and(is_port);
         if !url.username().is_empty() || !spelt {
@@ -212,7 +210,7 @@ pub(super) fn well_formed(uri: &str) -> Result<&str, UriError> {
 /// A host, and the rest from the colon on, if there is one.
 pub(super) fn split_port(authority: &str) -> (&str, Option<&str>) {
     match authority.rfind(':') {
-        // A colon inside an IPv6 address is not the one before the port.
+        // A colon inside an IPv6 address does not begin the port.
         Some(at) if !authority[at..].contains(']') => (&authority[..at], Some(&authority[at..])),
         _ => (authority, None),
     }
@@ -255,8 +253,8 @@ pub fn is_loopback(uri: &str) -> bool {
     loopback(uri).is_some()
 }
 
-/// The registered URI that equals `asked`, except for the port of a native client on this machine, which it cannot
-/// know beforehand (RFC 8252 §7.3).
+/// The registered URI that equals `asked`. The port of a loopback URI of a native client is not compared, because
+/// the client cannot know it beforehand (RFC 8252 §7.3).
 #[must_use]
 pub fn match_redirect(
     asked: &str,

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn what_may_be_registered() {
+fn redirect_uris_are_registered_by_client_type() {
     use ClientType::{Native, Service, Spa, Web};
     for (uri, client_type, wanted) in [
         ("https://app.example.com/callback", Web, Ok(())),

@@ -1,18 +1,18 @@
-//! The refresh decision: tolerates lost answers, detects stolen tokens.
+//! The refresh decision: tolerates lost responses, detects stolen tokens.
 //!
-//! Owns the whole rule as one pure function over the counters of a session.
+//! Owns the whole rule as a pure function over the counters of a session.
 
 use crate::base::{TimeSpan, Timestamp};
 
 use super::liveness::{ActiveSession, ClientState, Inactive, Limit, Registered, inactive_client};
 use super::session::{Chain, Session};
 
-/// How often in a row a lost answer may be replaced by a sibling token before it looks like two holders taking
-/// turns.
+/// How often in a row a lost response may be replaced by a sibling token. More often looks like two holders
+/// who alternate.
 pub const MAX_SUPERSEDES: u8 = 3;
 
-/// The caller that presents a refresh token. It is checked first and changes nothing: a caller with the token of
-/// another client must not be able to end that client's session.
+/// The caller that presents a refresh token. It is checked first: a caller with the token of another client must
+/// not be able to end that client's session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Holder {
     /// A caller at `/v1`, where no client is named.
@@ -23,19 +23,19 @@ pub enum Holder {
         client_id: String,
         /// Its registration: older sessions belong to an earlier client with the same name.
         registered: Registered,
-        /// The key's thumbprint.
+        /// The thumbprint of the key that it proved to hold, if any.
         jkt: Option<String>,
         /// Whether its refresh tokens rotate. Those of a client with the profile `fapi2` do not: they are
         /// bound to the client and its key.
         rotates: bool,
-        /// The APIs that its tokens may be for now. A session for a withdrawn API is left unchanged: ending it
+        /// The APIs that it may currently target. A session for a withdrawn API is left unchanged: ending it
         /// would make the client's next attempts look like reuse.
         audiences: Vec<String>,
     },
 }
 
 impl Holder {
-    /// The client, as far as a batch of refreshes can know it.
+    /// The state of the client, as far as a batch of refreshes knows it.
     #[must_use]
     pub const fn client_state(&self) -> ClientState {
         match self {
@@ -53,14 +53,14 @@ impl Holder {
         }
     }
 
-    /// Whether `session` is this holder's.
+    /// Whether `session` belongs to this holder.
     #[must_use]
     pub fn holds(&self, session: &Session) -> bool {
         match self {
             Self::FirstParty => session.grant_type.is_none(),
             Self::Client { client_id, registered, jkt, rotates, audiences } => {
-                // A token that does not rotate is protected only by its key. One that was issued before the client
-                // had its profile is bound to no key.
+                // A token that does not rotate is protected only by its key. A token from before the client had
+                // the profile is not bound to a key.
                 let unbound = *rotates && session.dpop_jkt.is_none();
                 session.grant_type.is_some()
                     && session.client_id == *client_id
@@ -73,38 +73,38 @@ impl Holder {
     }
 }
 
-/// How a presented token was answered.
+/// The kind of a successful response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
-    /// The live token: a new one replaces it.
+    /// The current token was presented: a new one replaces it.
     Rotate,
     /// The previous token within the window: the same successor is returned again.
     Resend,
-    /// The previous token after the window, successor never used: a sibling replaces it.
+    /// The previous token after the window, its successor never used: a sibling replaces the successor.
     Supersede,
-    /// The live token of a client whose tokens do not rotate: it is returned again.
+    /// The current token of a client whose tokens do not rotate: it is returned again.
     Keep,
 }
 
 /// Why presenting a genuine token ends the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Alarm {
-    /// A superseded sibling was used: two holders.
+    /// A superseded sibling was used, so there are two holders.
     SupersededUsed,
     /// A token older than the previous one was used.
     OlderUsed,
-    /// The answer got lost more than [`MAX_SUPERSEDES`] times in a row.
+    /// Responses were lost more than [`MAX_SUPERSEDES`] times in a row.
     SupersededTooOften,
-    /// A counter the database has not reached: it was restored from a backup.
+    /// A counter that the database has not reached, because it was restored from a backup.
     Ahead,
 }
 
 /// The handling of a genuine token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
-    /// Store `next`, answer with the token of `next.current`.
+    /// Store `next`, and respond with the token of `next.current`.
     Answered {
-        /// Which of the successful cases it is.
+        /// The kind of the response.
         answer: Answer,
         /// The chain to store.
         next: Chain,
@@ -117,9 +117,8 @@ pub enum Decision {
 
 /// Decides about the genuine token with counter `presented`, given the `standing` of its session.
 ///
-/// The window runs from the last *answer*, not from the rotation: otherwise a single tab that only
-/// retries could log itself out at the window's edge. A clock that stepped back counts as no time
-/// passed.
+/// The window runs from the last *response*, not from the rotation: otherwise a single tab that only retries
+/// could log itself out at the end of the window. If the clock was set back, no time has passed.
 #[must_use]
 pub fn decide(
     standing: Result<ActiveSession<&Session>, Inactive>,
@@ -172,7 +171,7 @@ pub fn decide(
 }
 
 /// Decides about the genuine token with counter `presented` of a client whose refresh tokens do not rotate. `None`
-/// when it is not the live token: it is from before the client had its profile, or from a restored database. The
+/// if it is not the current token: it is from before the client had the profile, or from a restored database. The
 /// token is bound to the client and its key, so this raises no alarm.
 #[must_use]
 pub fn decide_unrotated(

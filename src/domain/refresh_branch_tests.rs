@@ -1,4 +1,4 @@
-//! The refresh decision and the places of branches, against a model of one client's windows and a thief.
+//! The refresh decision and the placement of branches, against a model of one client's windows and a thief.
 
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
@@ -9,18 +9,18 @@ use super::*;
 use crate::base::id::BranchId;
 use crate::domain::session::{EndReason, LiveBranch, MAX_BRANCHES, place};
 
-/// What happens to the branches of one session: each is opened by a code that the client redeems.
+/// An event in one session. A branch is opened by each code that the client redeems.
 #[derive(Debug, Clone, Copy)]
 enum Step {
     /// The client redeems another code in the same sign-in.
     Open,
-    /// The client uses the newest token of a branch and hears the answer.
+    /// The client uses the newest token of a branch and receives the response.
     Use(usize),
-    /// The same, and the answer is lost.
+    /// The same, but the response is lost.
     Lose(usize),
     /// A thief copies the newest token of a branch.
     Copy(usize),
-    /// The thief uses what they have of a branch.
+    /// The thief uses the token that they copied of a branch.
     Steal(usize),
 }
 
@@ -42,7 +42,7 @@ fn steps(with_thief: bool) -> impl Strategy<Value = Vec<Step>> {
     }
 }
 
-/// A branch, and what client and thief hold of it.
+/// A branch, with the tokens that client and thief have.
 struct Branch {
     stored: Session,
     client: u32,
@@ -63,7 +63,7 @@ impl Branches {
         branch.stored.revoked.is_none() && !branch.is_replaced
     }
 
-    /// Opens a branch in the place that the rule names.
+    /// Opens a branch where the rule places it.
     fn open(&mut self, now: Timestamp) {
         let live: Vec<LiveBranch> = self
             .all
@@ -107,7 +107,7 @@ impl Branches {
     }
 }
 
-/// Carries the steps out a minute apart and holds what must be true after each of them.
+/// Performs the steps a minute apart and checks the invariants after each.
 fn carried_out(steps: &[Step]) -> Result<Branches, TestCaseError> {
     let mut branches = Branches::default();
     let mut now = start();
@@ -117,7 +117,7 @@ fn carried_out(steps: &[Step]) -> Result<Branches, TestCaseError> {
         let count = branches.all.len();
         let (at, counter) = match *step {
             Step::Open => {
-                // After an alarm the client signs the user in anew, which is another session.
+                // After an alarm the client signs the user in again, which is another session.
                 if !branches.is_alarmed {
                     branches.open(now);
                 }
@@ -137,7 +137,7 @@ fn carried_out(steps: &[Step]) -> Result<Branches, TestCaseError> {
             },
         };
         let was_live = Branches::is_live(&branches.all[at]);
-        // The fourth lost answer in a row is the last that can be made good.
+        // The fourth lost response in a row cannot be replaced.
         let is_heard = matches!(step, Step::Use(_)) || branches.all[at].lost_in_a_row >= 3;
         let outcome = branches.present(at, counter, now);
         if !was_live {
@@ -162,8 +162,8 @@ fn carried_out(steps: &[Step]) -> Result<Branches, TestCaseError> {
 }
 
 proptest! {
-    /// Several windows of one client, each with a branch of its own: at most eight live, the one that was answered longest
-    /// ago makes room, and what is still presented of it is refused without an alarm.
+    /// Several windows of one client, each with its own branch: at most eight are live, a new one replaces the one that
+    /// was refreshed longest ago, and tokens of the replaced branch are refused without an alarm.
     #[test]
     fn branches_that_make_room_raise_no_alarm(steps in steps(false)) {
         let branches = carried_out(&steps)?;
@@ -172,7 +172,7 @@ proptest! {
         prop_assert_eq!(replaced, branches.all.len().saturating_sub(MAX_BRANCHES));
     }
 
-    /// A thief of any branch ends all of them with the alarm, whatever the other branches do.
+    /// A thief with a token of any branch ends all of them with the alarm, whatever the other branches do.
     #[test]
     fn an_alarm_in_one_branch_ends_every_branch(steps in steps(true)) {
         let branches = carried_out(&steps)?;

@@ -1,4 +1,4 @@
-//! The refresh decision against a model of clients, thieves, lost answers and time.
+//! The refresh decision against a model of clients, thieves, lost responses and time.
 
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -89,13 +89,13 @@ fn every_row_of_the_table() {
     // Previous, at the edge of the window and just past it.
     assert_eq!(decided(&at(5, Some(4), 30, 0), 4), answered(Answer::Resend, 5, 4, 0));
     assert_eq!(decided(&at(5, Some(4), 31, 0), 4), answered(Answer::Supersede, 6, 4, 1));
-    // A clock that stepped back counts as no time passed.
+    // If the clock was set back, no time has passed.
     assert_eq!(decided(&at(5, Some(4), -900, 0), 4), answered(Answer::Resend, 5, 4, 0));
     // The third sibling is the last.
     assert_eq!(decided(&at(7, Some(4), 31, 2), 4), answered(Answer::Supersede, 8, 4, 3));
     let often = Decision::Alarmed(Alarm::SupersededTooOften);
     assert_eq!(decided(&at(8, Some(4), 31, 3), 4), often);
-    // A superseded sibling, something older, something from the future: window or not.
+    // A superseded sibling, an older token, a counter ahead of the database: within the window or not.
     for ago in [0, 31] {
         let session = at(7, Some(4), ago, 2);
         for counter in [5, 6] {
@@ -128,8 +128,8 @@ fn an_expired_session_grants_nothing() {
     assert_eq!(decided(&worn_out, 4, u32::MAX, now), over(Limit::Absolute));
 }
 
-/// One round of an honest client: some tabs read the same storage and refresh at once; `heard` of them get their
-/// answer, the others' answers are lost. Then time passes.
+/// One round of an honest client: some tabs read the same storage and refresh at once; `heard` of them receive
+/// their response, the others' are lost. Then time passes.
 #[derive(Debug, Clone)]
 struct Go {
     tabs: u8,
@@ -151,8 +151,8 @@ enum Holder {
 }
 
 proptest! {
-    /// An honest client that re-reads its storage is never logged out, however many tabs it has and whatever it
-    /// loses, unless more than four answers in a row are lost completely.
+    /// An honest client that re-reads its storage is never logged out, however many tabs it has and whatever is
+    /// lost, unless all responses are lost more than four times in a row.
     #[test]
     fn an_honest_client_is_never_revoked(goes in goes()) {
         let mut session = session();
@@ -160,7 +160,7 @@ proptest! {
         let mut stored = 0;
         let mut lost_in_a_row = 0;
         for go in goes {
-            // The fourth lost answer in a row is the last that can be replaced.
+            // The fourth lost response in a row cannot be replaced.
             let heard = if lost_in_a_row >= 3 { go.heard.max(1) } else { go.heard }.min(go.tabs);
             let presented = stored;
             for tab in 0..go.tabs {
@@ -235,7 +235,7 @@ proptest! {
         }
     }
 
-    /// Nothing revives a session that was revoked, and nothing goes backwards.
+    /// A revoked session stays revoked, and counters never decrease.
     #[test]
     fn revoked_is_absorbing_and_counters_only_rise(
         presentations in prop::collection::vec((0..12u32, 0..100i64), 1..80),
@@ -260,7 +260,7 @@ proptest! {
     }
 }
 
-/// A client whose tokens do not rotate: the live token stays valid, and no other has any effect.
+/// A client whose tokens do not rotate: the current token stays valid, and no other token has an effect.
 #[test]
 fn an_unrotated_token_is_kept_and_never_raises_an_alarm() {
     let mut session = session();

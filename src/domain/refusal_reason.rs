@@ -9,13 +9,13 @@ text_enum! {
     pub enum Reason {
         /// The target is a client with administration scopes.
         AdminClient = "admin_client",
-        /// A request is answered a second time.
+        /// The request was already answered.
         AlreadyAnswered = "already_answered",
-        /// A device was allowed or denied before.
+        /// The device was already allowed or denied.
         AlreadyDecided = "already_decided",
         /// The identifier that an administrator typed is not that of the API.
         ApiTypedWrong = "api_typed_wrong",
-        /// An authenticator app is enrolled a second time.
+        /// An authenticator app that is already enrolled.
         AppEnrolled = "app_enrolled",
         /// The client was deleted, or lost the redirect URI, after its request began.
         ClientGone = "client_gone",
@@ -29,21 +29,22 @@ text_enum! {
         DocumentBusy = "document_busy",
         /// The document of a client that describes itself could not be loaded, or describes no client.
         DocumentRefused = "document_refused",
-        /// The user or the client of a request was deleted meanwhile.
+        /// The user or the client of the request was deleted in the meantime.
         Deleted = "deleted",
-        /// A change of factors is requested with a sign-in that lacks one of them, or is too old.
+        /// A change of factors with a sign-in that lacks one of them, or is too old.
         FactorNeeded = "factor_needed",
         /// The target is a first-party client.
         FirstPartyClient = "first_party_client",
-        /// The target is for callers with the full right.
+        /// The target requires the full right of an administrator.
         ForAdministrators = "for_administrators",
-        /// A form of a mailed link was sent from another browser than the one it was issued to, or from an old page.
+        /// The form of a mailed link was sent from another browser than the one it was issued to, or from an
+        /// outdated page.
         ForeignForm = "foreign_form",
-        /// An invitation has expired or is void.
+        /// The invitation has expired or was withdrawn.
         InvitationOver = "invitation_over",
         /// The factor is the last one of an account that needs one.
         LastFactor = "last_factor",
-        /// There is no room for another API key.
+        /// The user has the maximum number of API keys.
         ApiKeysFull = "api_keys_full",
         /// The login name that an administrator typed is not that of the user.
         LoginTypedWrong = "login_typed_wrong",
@@ -51,9 +52,9 @@ text_enum! {
         NoRecoveryCodes = "no_recovery_codes",
         /// A request names no redirect URI.
         NoRedirect = "no_redirect",
-        /// A form belongs to another request.
+        /// The form belongs to another request.
         OtherRequest = "other_request",
-        /// A recovery needs a code, and the account has a passkey alone.
+        /// A recovery code is required, and the account has only a passkey.
         PasskeyOnly = "passkey_only",
         /// A passkey is stored already, or the account has the maximum number.
         PasskeysFull = "passkeys_full",
@@ -71,13 +72,13 @@ text_enum! {
         StaleRequest = "stale_request",
         /// The account has the maximum number of authenticator apps.
         TotpFull = "totp_full",
-        /// A request has more parameters than are read.
+        /// The request has too many parameters.
         TooManyParameters = "too_many_parameters",
-        /// A change of address can no longer be undone.
+        /// The change of address can no longer be undone.
         UndoOver = "undo_over",
         /// The account has no factor of the level that is required.
         UnmetRequirements = "unmet_requirements",
-        /// Only a user can do it, not a client.
+        /// The action is only for users, not for clients.
         UserRequired = "user_required",
         /// The redirect URI is not registered.
         WrongRedirect = "wrong_redirect",

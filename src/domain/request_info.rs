@@ -50,7 +50,7 @@ impl RequestInfo {
         Self::without_device(Origin::cli(), now)
     }
 
-    /// Signet itself.
+    /// A request by Signet itself.
     #[must_use]
     pub fn system(now: Timestamp) -> Self {
         Self::without_device(Origin::system(), now)
@@ -74,20 +74,20 @@ impl RequestInfo {
         Self { client_id, ..self }
     }
 
-    /// The same request; with `force` it may change what a configuration file manages.
+    /// The same request; `force` allows it to change what a configuration file manages.
     #[must_use]
     pub fn forced(self, force: bool) -> Self {
         Self { force, ..self }
     }
 
-    /// The same request with `user` as the acting user.
+    /// The same request with `user` as its actor.
     #[must_use]
     pub fn by(mut self, user: UserId) -> Self {
         self.origin.actor = Some(user);
         self
     }
 
-    /// The same request of a client that administers.
+    /// The same request with an administrating client as its actor.
     #[must_use]
     pub fn by_client(mut self, client: ActingClient) -> Self {
         self.origin.client = Some(client);

@@ -54,14 +54,14 @@ impl RequestedScopes {
         &self.0
     }
 
-    /// Those that are not in `other`.
+    /// The scopes that are not in `other`.
     #[must_use]
     pub fn without(&self, other: &Self) -> Self {
         let other: HashSet<&str> = other.iter().collect();
         self.only(|scope| !other.contains(scope))
     }
 
-    /// Those of `granted` that are requested.
+    /// The scopes of `granted` that are requested.
     #[must_use]
     pub fn among(&self, granted: &Scopes) -> Scopes {
         let requested: HashSet<&str> = self.iter().collect();
@@ -74,7 +74,7 @@ impl RequestedScopes {
         Self(self.iter().filter(|scope| keep(scope)).collect::<Vec<_>>().join(" "))
     }
 
-    /// Both sets as one.
+    /// The union of both sets.
     #[must_use]
     pub fn with<'a>(&'a self, others: impl IntoIterator<Item = &'a str>) -> Self {
         let mut known: HashSet<&str> = self.iter().collect();

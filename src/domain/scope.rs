@@ -14,7 +14,7 @@ const MAX_SCOPES: usize = 64;
 /// The longest scope, in bytes.
 const MAX_SCOPE: usize = 128;
 
-/// A set of scopes without repetitions, in the order they were named.
+/// A set of scopes, in the order in which they were named.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Scopes(Vec<String>);
 
@@ -62,13 +62,13 @@ impl Scopes {
         self.0.is_empty()
     }
 
-    /// Whether every one is in `other` too.
+    /// Whether it is a subset of `other`.
     #[must_use]
     pub fn is_within(&self, other: &Self) -> bool {
         self.0.iter().all(|scope| other.contains(scope))
     }
 
-    /// Both sets as one.
+    /// The union of both sets.
     #[must_use]
     pub fn with<'a>(&self, others: impl IntoIterator<Item = &'a str>) -> Self {
         let mut all = self.clone();

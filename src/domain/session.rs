@@ -12,45 +12,45 @@ use super::scope::{RequestedScopes, Scopes};
 use super::user_agent::Device;
 
 text_enum! {
-    /// Why a session was ended before its time.
+    /// Why a session was ended before it expired.
     pub enum EndReason {
-        /// Its owner logged out.
+        /// The user logged out.
         Logout = "logout",
-        /// Its owner ended it from another session.
+        /// The user ended it from another session.
         EndedByUser = "ended_by_user",
         /// An administrator ended it.
         EndedByAdmin = "ended_by_admin",
         /// The password was changed elsewhere.
         PasswordChanged = "password_changed",
-        /// A used-up refresh token was presented.
+        /// A used refresh token was presented.
         ReuseDetected = "reuse_detected",
-        /// A token from the future was presented: the database is older than the token.
+        /// A refresh token with a counter ahead of the database was presented: the database is older than the token.
         RollbackDetected = "rollback_detected",
-        /// The API it was for has been deleted.
+        /// The API of its tokens was deleted.
         ApiDeleted = "api_deleted",
         /// Its user withdrew the consent.
         ConsentRevoked = "consent_revoked",
-        /// The authorization code it came from was presented a second time.
+        /// The authorization code it was opened with was presented a second time.
         CodeReused = "code_reused",
-        /// Its client revoked a refresh token of it (RFC 7009).
+        /// Its client revoked one of its refresh tokens (RFC 7009).
         TokenRevoked = "token_revoked",
-        /// Its user opened more sessions than one user may have; it was used longest ago.
+        /// The user has the maximum number of sessions, and this one was not used for the longest time.
         SessionLimit = "session_limit",
     }
 }
 
-/// A live refresh branch, as far as it matters to the next one.
+/// A live refresh branch, as far as it matters for placing the next one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LiveBranch {
     /// Its session.
     pub session: SessionId,
     /// The branch.
     pub branch: BranchId,
-    /// When it was last answered.
+    /// When it was last refreshed.
     pub answered_at: Timestamp,
 }
 
-/// Where a new branch belongs.
+/// The placement of a new branch.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Placement {
     /// The session it joins; `None` if it begins one.
@@ -59,8 +59,8 @@ pub struct Placement {
     pub replaces: Vec<BranchId>,
 }
 
-/// Places a new branch among the live ones of its client in the same sign-in. They may belong to several sessions
-/// if some were opened before branches shared one; it joins the newest.
+/// Places a new branch, given the live ones of its client in the same sign-in. They may belong to several
+/// sessions if some were opened before branches shared a session; the new branch joins the newest.
 #[must_use]
 pub fn place(live: &[LiveBranch]) -> Placement {
     let Some(newest) = live.iter().map(|branch| branch.session).max() else {
@@ -74,16 +74,16 @@ pub fn place(live: &[LiveBranch]) -> Placement {
     Placement { joins: Some(newest), replaces }
 }
 
-/// The rotating state of a session: its live token and the previous one.
+/// The rotation state of a session: its current refresh token and the previous one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Chain {
-    /// The counter of the live token.
+    /// The counter of the current token.
     pub current: u32,
-    /// The counter of the token whose presentation created the live one; `None` before the first refresh.
+    /// The counter of the token whose presentation created the current one; `None` before the first refresh.
     pub parent: Option<u32>,
-    /// When a refresh of this session was last answered.
+    /// When a refresh of this session last got its response.
     pub answered_at: Timestamp,
-    /// How many siblings have replaced one another since the last ordinary rotation.
+    /// How often in a row a sibling has replaced its predecessor since the last ordinary rotation.
     pub supersedes: u8,
 }
 
@@ -95,14 +95,14 @@ impl Chain {
     }
 }
 
-/// The most live branches of one session. The ninth replaces the one that was answered longest ago.
+/// The most live branches of one session. A ninth replaces the one that was refreshed longest ago.
 pub const MAX_BRANCHES: usize = 8;
 
 /// A session, seen through one of its refresh branches.
 ///
 /// Every redeemed authorization code opens a branch: a chain of refresh tokens with its own counter, scopes and
 /// audience. The branches of one client in one sign-in at Signet's pages form one session: they share
-/// [`id`](Self::id), and a detected theft or a log-out ends them all. Other sessions have one branch.
+/// [`id`](Self::id), and a detected theft or a log-out ends all of them. Other sessions have one branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
     /// The session's id, `sid` in its tokens.
@@ -127,7 +127,7 @@ pub struct Session {
     pub expires_at: Timestamp,
     /// When and why it was revoked.
     pub revoked: Option<(Timestamp, EndReason)>,
-    /// The user's epoch when the password was checked.
+    /// The user's session epoch at the authentication.
     pub user_epoch: i64,
     /// The grant that opened it; `None` at `/v1`, for the built-in client.
     pub grant_type: Option<String>,
@@ -135,26 +135,26 @@ pub struct Session {
     pub auth_time: Timestamp,
     /// The user's factors; `None` means the password alone, at `auth_time`.
     pub factors: Option<Factors>,
-    /// The log-in at Signet's own pages it hangs on, if it does.
+    /// The browser session that it belongs to, if any.
     pub browser: Option<BrowserId>,
     /// The individually requested claims.
     pub asked_claims: RequestedClaims,
     /// The thumbprint of the key its refresh tokens are bound to (RFC 9449 §5).
     pub dpop_jkt: Option<String>,
-    /// The scopes its client requested, where they are more than were granted.
+    /// The scopes that its client requested, if more than were granted.
     pub requested_scopes: Option<RequestedScopes>,
 }
 
-/// How long sessions and their access tokens live.
+/// The lifetimes of sessions and their access tokens.
 #[derive(Debug, Clone, Copy)]
 pub struct Lifetimes {
-    /// Of an access token.
+    /// The lifetime of an access token.
     pub access: TimeSpan,
-    /// Of a session that is not refreshed.
+    /// The lifetime of a session that is not refreshed.
     pub idle: TimeSpan,
-    /// Of any session.
+    /// The maximum lifetime of a session.
     pub max: TimeSpan,
-    /// The window in which the previous refresh token gets the same answer.
+    /// The window in which the previous refresh token gets the same response.
     pub retry_window: TimeSpan,
 }
 
@@ -165,8 +165,8 @@ impl Session {
         self.factors.unwrap_or_else(|| Factors::password(self.auth_time))
     }
 
-    /// The part of `scopes` that a refresh may not name, because it was not requested when the session was opened.
-    /// Scopes that were requested but not granted may be repeated, and are still not granted.
+    /// The part of `scopes` that a refresh must not request, because it was not requested when the session was
+    /// opened. Scopes that were requested but not granted may be repeated, and are still not granted.
     #[must_use]
     pub fn never_requested(&self, scopes: &RequestedScopes) -> RequestedScopes {
         match &self.requested_scopes {
@@ -182,14 +182,14 @@ impl Session {
     }
 }
 
-/// A session as its owner or an administrator sees it.
+/// A session in a list for its user or an administrator.
 #[derive(Debug, Clone)]
 pub struct Listed {
     /// The session.
     pub session: Session,
     /// The device it was opened on.
     pub device: Device,
-    /// Whether a lost answer was replaced since the last ordinary refresh.
+    /// Whether a lost response was replaced since the last ordinary refresh.
     pub superseded: bool,
 }
 

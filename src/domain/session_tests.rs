@@ -1,4 +1,4 @@
-//! Where a new refresh branch belongs.
+//! The placement of a new refresh branch.
 
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -43,8 +43,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 proptest! {
-    /// In any order, one session has all branches, at most eight are live, and the one that was used longest ago is
-    /// replaced.
+    /// In any order of steps, one session has all branches, at most eight are live, and the one that was used
+    /// longest ago is replaced.
     #[test]
     fn a_client_has_one_session_of_at_most_eight_branches(steps in steps()) {
         let mut branches: Vec<LiveBranch> = Vec::new();

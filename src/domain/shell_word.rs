@@ -1,8 +1,8 @@
-//! Words of commands that are shown to an operator, as a POSIX shell reads them back.
+//! Arguments of commands that are shown to an operator, quoted for a POSIX shell.
 
 use std::borrow::Cow;
 
-/// The word, in single quotes if it contains a shell metacharacter.
+/// The argument, in single quotes if it contains a shell metacharacter.
 #[must_use]
 pub fn quoted(word: &str) -> Cow<'_, str> {
     let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-_./:@%+,=".contains(&b);

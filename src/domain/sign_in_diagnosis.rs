@@ -14,9 +14,9 @@ use super::shell_word::{command, option};
 text_enum! {
     /// A cause. The texts are stable.
     pub enum Cause {
-        /// No account has the login.
+        /// No account has the login name.
         NoSuchUser = "no_such_user",
-        /// The login was another user's name for the account, who has changed it.
+        /// The login name was another user's until they changed it.
         FormerLogin = "former_login",
         /// The login is an address that its user has not verified.
         UnverifiedAddress = "unverified_address",
@@ -24,7 +24,7 @@ text_enum! {
         Disabled = "disabled",
         /// The account has no password.
         NoPassword = "no_password",
-        /// The stored password hash cannot be read.
+        /// The stored password hash cannot be parsed.
         HashUnreadable = "hash_unreadable",
         /// Too many wrong passwords from one network.
         LockedFromNetwork = "locked_from_network",
@@ -32,7 +32,7 @@ text_enum! {
         LockedFromStrangers = "locked_from_strangers",
         /// Too many wrong codes of a second factor.
         SecondFactorLocked = "second_factor_locked",
-        /// The address has had too many failures, whatever the account.
+        /// The address has had too many failures with any account.
         AddressLimited = "address_limited",
         /// The next sign-in requires a new password.
         PasswordChangeRequired = "password_change_required",
@@ -69,23 +69,23 @@ pub enum Guarded {
     SecondFactor,
 }
 
-/// Whose attempts a counter counts.
+/// The origin of the attempts that are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CountedFrom {
     /// One network; `None` if no attempt in the audit trail came from it.
     Network(Option<IpAddr>),
-    /// All networks that the account does not know.
+    /// All networks that are not known to the account.
     Strangers,
 }
 
 /// A counter of failed attempts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lock {
-    /// The counted attempts.
+    /// What the attempts were for.
     pub guarded: Guarded,
-    /// Whose attempts it counts.
+    /// Where the attempts came from.
     pub from: CountedFrom,
-    /// Attempts so far.
+    /// The attempts so far.
     pub tries: i64,
     /// The limit.
     pub limit: i64,
@@ -94,7 +94,7 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Whether the next attempt is refused.
+    /// Whether the limit is reached, so that the next attempt is refused.
     #[must_use]
     pub const fn is_closed(&self) -> bool {
         self.tries >= self.limit
@@ -112,9 +112,9 @@ pub struct FailedAttempts {
     pub reason: Option<String>,
     /// The detail of the event.
     pub detail: Option<String>,
-    /// From where.
+    /// The address it came from.
     pub address: Option<String>,
-    /// How many.
+    /// The number of attempts.
     pub times: i64,
 }
 
@@ -123,9 +123,9 @@ pub struct FailedAttempts {
 pub struct AccountFacts {
     /// The login, as it is shown.
     pub login: String,
-    /// Since when it is disabled.
+    /// When it was disabled; `None` if enabled.
     pub disabled_at: Option<Timestamp>,
-    /// Whether it has a password, and whether its hash can be read.
+    /// Its password, if any.
     pub password: StoredPassword,
     /// Whether the user must choose a new password at the next sign-in.
     pub must_change_password: bool,
@@ -133,22 +133,22 @@ pub struct AccountFacts {
     pub lacks_second_factor: bool,
     /// When its user last signed in.
     pub last_success: Option<Timestamp>,
-    /// From where.
+    /// The address of that sign-in.
     pub last_address: Option<IpAddr>,
 }
 
 /// The kind of a stored password hash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoredPassword {
-    /// Nothing.
+    /// No password.
     None,
-    /// A hash of a kind that is not verified.
+    /// A hash of a kind that is not supported.
     Unreadable,
     /// A hash of this class.
     Hash(String),
 }
 
-/// The facts about a login that no account has.
+/// The facts about a login name without an account.
 #[derive(Debug, Clone, Default)]
 pub struct UnknownFacts {
     /// The login of the user whose login it was before.
@@ -162,20 +162,20 @@ pub struct UnknownFacts {
 /// Observations about attempts with a known or unknown login.
 #[derive(Debug, Clone, Default)]
 pub struct Observed {
-    /// The counters that are running.
+    /// The running counters.
     pub locks: Vec<Lock>,
     /// The last failures, newest first.
     pub failures: Vec<FailedAttempts>,
-    /// Attempts at any account that were refused by overload lately.
+    /// Attempts at any account that were recently refused because of overload.
     pub shed: i64,
-    /// Addresses that are refused at the moment, whatever the account.
+    /// Addresses that are currently refused, with any account.
     pub limited: Vec<IpAddr>,
 }
 
-/// How long ago an address was refused for its refusal to be a cause: its bucket refills within two minutes.
+/// How recently an address must have been refused for that to be a cause: its bucket refills within two minutes.
 pub const ADDRESS_REFILLS: TimeSpan = TimeSpan::from_mins(2);
 
-/// The causes that keep the user of an account out.
+/// The causes that keep the user of an account from signing in.
 #[must_use]
 pub fn diagnose(account: &AccountFacts, observed: &Observed, now: Timestamp) -> Vec<Finding> {
     let login = &*account.login;
@@ -229,7 +229,7 @@ pub fn diagnose(account: &AccountFacts, observed: &Observed, now: Timestamp) -> 
     found
 }
 
-/// Why a login that no account has does not sign in.
+/// Why a login name without an account cannot sign in.
 #[must_use]
 pub fn diagnose_unknown(
     unknown: &UnknownFacts,
@@ -297,7 +297,7 @@ fn locked(lock: &Lock, login: &str) -> Finding {
     finding(cause, message, command("signet user unlock", login, &network))
 }
 
-/// An address that was refused with this login. Only an account, named by `login`, is unlocked.
+/// A refused address of attempts with this login name. An account, named by `login`, can be unlocked.
 fn address_limited(observed: &Observed, login: Option<&str>, now: Timestamp) -> Option<Finding> {
     let is_recent = |failure: &&FailedAttempts| {
         failure.reason.as_deref() == Some("address") && now - failure.last_at <= ADDRESS_REFILLS
@@ -365,7 +365,7 @@ fn failures(account: &AccountFacts, observed: &Observed, login: &str) -> Vec<Fin
     found
 }
 
-/// How often, when and from where.
+/// A sentence about how often, when and from where.
 fn told(failures: &[&FailedAttempts]) -> Option<String> {
     let last = failures.first()?;
     let sum: i64 = failures.iter().map(|failure| failure.times).sum();

@@ -7,10 +7,10 @@ use crate::text_enum;
 use super::audit::EventKind;
 use super::authn::Method;
 
-/// How far back users see their sign-ins.
+/// How far back users can see their sign-ins.
 pub const HISTORY: TimeSpan = TimeSpan::from_days(90);
 
-/// How soon a sign-in follows its first factor: a challenge is not valid for longer.
+/// The longest time between a first factor and its sign-in: the lifetime of a challenge.
 const SAME_SIGN_IN: TimeSpan = TimeSpan::from_mins(10);
 
 text_enum! {
@@ -55,20 +55,20 @@ pub struct SignIn {
     pub at: Timestamp,
     /// The outcome.
     pub outcome: SignInOutcome,
-    /// From where.
+    /// The address it came from.
     pub address: Option<String>,
-    /// Browser and system, where they were recognised.
+    /// Browser and system, if recognised.
     pub browser: Option<String>,
     /// The client, if it was for one.
     pub client_id: Option<String>,
     /// The methods, in the order of [`Method::ALL`].
     pub methods: Vec<Method>,
-    /// How often, where failures were folded.
+    /// The number of attempts that were folded into this entry.
     pub times: i64,
 }
 
 impl SignIn {
-    /// Whether this is the first factor of one of the `newer` sign-ins, which contains more.
+    /// Whether this is the first factor of one of the `newer` sign-ins, which includes it.
     #[must_use]
     pub fn was_completed(&self, newer: &[Self]) -> bool {
         let completes = |later: &Self| {

@@ -8,7 +8,7 @@ use crate::base::{TimeSpan, Timestamp};
 
 use super::email_address::EmailAddress;
 
-/// The minimum time that a human needs for the form.
+/// The minimum time that a human needs to fill in the form.
 const LEAST_TIME: TimeSpan = TimeSpan::from_secs(2);
 
 /// The domains of addresses that can sign up. An empty list allows every domain.
@@ -17,9 +17,9 @@ pub struct DomainList(Vec<DomainPattern>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct DomainPattern {
-    /// In lower-case A-labels.
+    /// The domain, in lower-case A-labels.
     domain: String,
-    /// The domains below it, and not itself.
+    /// Whether only the domains below it are meant.
     is_wildcard: bool,
 }
 
@@ -66,7 +66,7 @@ impl DomainPattern {
             Some(domain) => (true, domain),
             None => (false, text),
         };
-        // The domain of an address, by the same rules.
+        // Normalises the domain by the rules of addresses.
         let address = EmailAddress::parse(&format!("any@{domain}")).ok()?;
         Some(Self { domain: address.domain().to_owned(), is_wildcard })
     }

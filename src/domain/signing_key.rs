@@ -16,7 +16,7 @@ text_enum! {
         Ps256 = "PS256",
         /// ECDSA on P-384 with SHA-384.
         Es384 = "ES384",
-        /// Ed25519, under the name that verifiers know. RFC 9864 renames it `Ed25519`.
+        /// Ed25519, under the name that verifiers know. RFC 9864 renames it to `Ed25519`.
         EdDsa = "EdDSA",
     }
 }
@@ -28,7 +28,7 @@ text_enum! {
         Active = "active",
         /// Published so that verifiers learn it, but signs nothing yet.
         Published = "published",
-        /// Signs nothing any more, still published until its last token has expired.
+        /// No longer signs, but is published until its last token has expired.
         Retiring = "retiring",
         /// Neither signs nor is published.
         Retired = "retired",

@@ -1,8 +1,8 @@
-//! Which addresses a request to a host that others have named may go to.
+//! The addresses to which a request may go whose host an outsider has named.
 //!
-//! Owns the special-use addresses of RFC 6890 as the IANA registries list them today, and the exceptions that an
-//! operator makes. Without it a URL that a stranger chose would reach the network behind the server (server-side
-//! request forgery). Resolves no names: every address of a name is asked about, and one refused address refuses the
+//! Owns the special-use addresses of RFC 6890, as the IANA registries list them, and the exceptions of the
+//! operator. Prevents server-side request forgery: a URL chosen by an attacker must not reach the network behind
+//! the server. Resolves no names: the caller checks every address of a name, and one refused address refuses the
 //! name.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -63,7 +63,8 @@ impl AddressPolicy {
         Self { allowed }
     }
 
-    /// Whether a connection to `address` may be opened. An IPv4 address in an IPv6 one counts as what it is.
+    /// Whether a connection to `address` may be opened. An IPv4 address embedded in an IPv6 address is
+    /// checked as an IPv4 address.
     #[must_use]
     pub fn permits(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
@@ -71,7 +72,7 @@ impl AddressPolicy {
     }
 }
 
-/// Whether an address is of the public Internet.
+/// Whether an address belongs to the public Internet.
 fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => is_public_v4(v4),
@@ -208,7 +209,7 @@ mod tests {
         }
     }
 
-    /// The notations that a URL knows for one address (WHATWG URL §3.5) are one address before they come here.
+    /// The URL parser normalises all notations of an address (WHATWG URL §3.5) before the check.
     #[test]
     fn every_notation_of_a_host_is_one_address() {
         for host in [
@@ -269,9 +270,9 @@ mod tests {
             prop_assert_eq!(AddressPolicy::PUBLIC.permits(IpAddr::V6(translated)), judged);
         }
 
-        /// The standard library knows the larger blocks: what it calls private is refused here.
+        /// Every address that the standard library calls private is refused.
         #[test]
-        fn what_the_standard_library_calls_private_is_refused(bits in any::<u32>()) {
+        fn private_addresses_of_the_standard_library_are_refused(bits in any::<u32>()) {
             let v4 = Ipv4Addr::from_bits(bits);
             if v4.is_private() || v4.is_loopback() || v4.is_link_local() || v4.is_multicast()
                 || v4.is_documentation() || v4.is_unspecified() || v4.is_broadcast()

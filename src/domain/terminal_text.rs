@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use super::text::{is_bidi_control, is_invisible};
 
-/// Whether a terminal would do anything but display the character.
+/// Whether a terminal would interpret the character instead of displaying it.
 fn steers(c: char) -> bool {
     // The common case: printable ASCII.
     if matches!(c, ' '..='~') {
@@ -23,22 +23,21 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
     escape(text, steers, |c, out| out.extend(c.escape_default()))
 }
 
-/// The same, with its line breaks and tabs as they are.
+/// The same, but line breaks and tabs are kept.
 #[must_use]
 pub fn escaped_lines(text: &str) -> Cow<'_, str> {
     let steers = |c| !matches!(c, '\n' | '\t') && steers(c);
     escape(text, steers, |c, out| out.extend(c.escape_default()))
 }
 
-/// A text of a colored log. Its escape sequences are the log library's, which has escaped all others.
+/// A coloured log text. Its escape sequences come from the log library, which has escaped all others.
 #[must_use]
 pub fn escaped_log(text: &str) -> Cow<'_, str> {
     let steers = |c| !matches!(c, '\n' | '\t' | '\u{1b}') && steers(c);
     escape(text, steers, |c, out| out.extend(c.escape_default()))
 }
 
-/// A JSON text with such characters as JSON escapes them: the same value. Outside of strings, JSON contains at most
-/// line breaks.
+/// The same JSON value, with such characters as JSON escapes. Outside of strings, JSON contains at most line breaks.
 #[must_use]
 pub fn escaped_json(json: &str) -> Cow<'_, str> {
     let steers = |c| c != '\n' && steers(c);

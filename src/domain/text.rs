@@ -26,8 +26,8 @@ pub const fn is_bidi_control(c: char) -> bool {
 /// as a letter or symbol.
 #[must_use]
 pub fn is_invisible(c: char) -> bool {
-    // A skeleton leaves out exactly the default ignorable characters (UTS #39 §4), so that their table
-    // is the one of the crate that follows Unicode.
+    // A skeleton omits exactly the default ignorable characters (UTS #39 §4), so the table of the crate is
+    // used, which follows Unicode.
     let ignorable = |c: char| skeleton(c.encode_utf8(&mut [0; 4])).next().is_none();
     const BLANKS: [char; 5] = ['\u{115f}', '\u{1160}', '\u{2800}', '\u{3164}', '\u{ffa0}'];
     c.is_control()

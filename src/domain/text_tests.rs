@@ -1,4 +1,4 @@
-//! Tests of which texts can be read.
+//! Tests of readable names.
 
 use super::*;
 

@@ -4,12 +4,12 @@
 
 use crate::base::TimeSpan;
 
-/// A token bucket: `burst` at once, one more after each `every`.
+/// A token bucket: its capacity is `burst`, and one token is added after each `every`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bucket {
-    /// How many at once.
+    /// The capacity.
     pub burst: u32,
-    /// The time after which one is returned.
+    /// The interval at which a token is added.
     pub every: TimeSpan,
 }
 
@@ -18,13 +18,13 @@ pub struct Bucket {
 pub struct Level(TimeSpan);
 
 impl Bucket {
-    /// `burst` at once, one more after each `every`.
+    /// A bucket with the capacity `burst` and one more token after each `every`.
     #[must_use]
     pub const fn new(burst: u32, every: TimeSpan) -> Self {
         Self { burst, every }
     }
 
-    /// The same for `count` callers.
+    /// The same for `count` callers that share the bucket.
     #[must_use]
     pub const fn shared_by(self, count: u32) -> Self {
         let burst = self.burst.saturating_mul(count);
@@ -38,17 +38,17 @@ impl Bucket {
         Level(TimeSpan::from_millis(i64::MIN))
     }
 
-    /// Takes one.
+    /// Takes a token.
     ///
     /// # Errors
-    /// The bucket is empty: how long to wait for the next.
+    /// If the bucket is empty: the time until the next token.
     pub fn take(&self, level: Level, now: TimeSpan) -> Result<Level, TimeSpan> {
         let next = level.0.max(now) + self.every;
         let over = next - now - self.capacity();
         if over > TimeSpan::ZERO { Err(over) } else { Ok(Level(next)) }
     }
 
-    /// How many can be taken now.
+    /// The number of tokens in the bucket.
     #[must_use]
     pub fn left(&self, level: Level, now: TimeSpan) -> u32 {
         let used = (level.0.max(now) - now).millis();
@@ -56,7 +56,7 @@ impl Bucket {
         u32::try_from(free.div_euclid(self.every.millis().max(1))).unwrap_or(0)
     }
 
-    /// Gives one back.
+    /// Returns a token.
     #[must_use]
     pub fn give_back(&self, level: Level) -> Level {
         Level(level.0 - self.every)

@@ -13,18 +13,17 @@ use super::attributes::{MAX_CLAIMS, is_claim_name, is_reserved_claim};
 use super::signing_key::SigningAlg;
 use super::user_claims::{USER_CLAIMS, user_claim};
 
-/// The longest life an API may choose for its access tokens.
+/// The longest lifetime that an API may choose for its access tokens.
 pub const MAX_ACCESS_TTL: TimeSpan = TimeSpan::from_days(1);
-/// The shortest.
+/// The shortest lifetime that an API may choose for its access tokens.
 pub const MIN_ACCESS_TTL: TimeSpan = TimeSpan::from_secs(1);
-/// The most claims an API may request: all custom ones that a user can have, and the built-in ones.
+/// The most claims that an API may request: all custom ones that a user can have, and the built-in ones.
 const MAX_ASKED: usize = MAX_CLAIMS + USER_CLAIMS.len();
 
 text_enum! {
-    /// The `typ` of a token (RFC 7515 §4.1.9), which keeps one kind from passing for another
-    /// (RFC 8725 §3.11).
+    /// The `typ` of a token (RFC 7515 §4.1.9), which prevents confusion between kinds of tokens (RFC 8725 §3.11).
     pub enum TokenType {
-        /// An access token that cannot be taken for anything else (RFC 9068 §2.1).
+        /// An access token with its own type (RFC 9068 §2.1).
         AtJwt = "at+jwt",
         /// Any signed token (RFC 7519 §5.1).
         Jwt = "JWT",
@@ -40,7 +39,7 @@ text_enum! {
 /// The algorithm of an API's tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TokenAlg {
-    /// A signing key of the server's, whose public half is in the JWKS.
+    /// A signing key of the server, whose public key is in the JWKS.
     Key(SigningAlg),
     /// HMAC with SHA-256 under a secret that this API and the server share (RFC 7518 §3.2).
     SharedSecret,
@@ -56,7 +55,7 @@ impl TokenAlg {
         }
     }
 
-    /// Its place among [`all`](Self::all).
+    /// Its index in [`all`](Self::all).
     #[must_use]
     pub const fn position(self) -> usize {
         match self {
@@ -65,7 +64,7 @@ impl TokenAlg {
         }
     }
 
-    /// Every algorithm there is.
+    /// Every algorithm.
     pub fn all() -> impl Iterator<Item = Self> {
         SigningAlg::ALL.iter().copied().map(Self::Key).chain([Self::SharedSecret])
     }
@@ -91,9 +90,9 @@ impl serde::Serialize for TokenAlg {
 }
 
 text_enum! {
-    /// Which conventions an API's tokens follow.
+    /// The conventions that an API's tokens follow.
     pub enum TokenProfile {
-        /// RFC 9068: `typ` is `at+jwt`, so that no ID token passes for an access token.
+        /// RFC 9068: `typ` is `at+jwt`, so that an ID token is never accepted as an access token.
         Rfc9068 = "rfc9068",
         /// For verifiers that refuse `at+jwt`: `typ` is `JWT`, and `azp` repeats the client.
         Jwt = "jwt",
@@ -109,14 +108,14 @@ pub struct TokenRules {
     pub profile: TokenProfile,
     /// The lifetime; `None` means the server's default.
     pub access_ttl: Option<TimeSpan>,
-    /// The claims about the user that they carry: `roles`, `groups` and names of custom ones.
+    /// The claims about the user in its tokens: `roles`, `groups` and names of custom claims.
     pub claims: Vec<String>,
 }
 
 /// Why rules are invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RuleError {
-    /// The life is out of range.
+    /// The lifetime is out of range.
     AccessTtl,
     /// The lifetime is shorter than twice the retry window of refreshes.
     AccessTtlInWindow,
@@ -191,8 +190,8 @@ impl TokenRules {
             if !whole || !(MIN_ACCESS_TTL..=MAX_ACCESS_TTL).contains(&ttl) {
                 return Err(RuleError::AccessTtl);
             }
-            // The same rule as for the server's default: within the window a client may still receive the answer to
-            // a refresh, and its token should not have expired by then.
+            // As for the server's default: within the window a client may still receive the response to a refresh,
+            // and its token must not have expired by then.
             if ttl.millis() < retry_window.millis().saturating_mul(2) {
                 return Err(RuleError::AccessTtlInWindow);
             }
@@ -238,7 +237,7 @@ impl TokenRules {
         self.signing_alg == Some(TokenAlg::SharedSecret)
     }
 
-    /// Whether data about the user beyond the session is needed.
+    /// Whether tokens contain data about the user beyond the session.
     #[must_use]
     pub fn asks(&self) -> bool {
         !self.claims.is_empty()

@@ -1,18 +1,18 @@
-//! Time-based one-time passwords (RFC 6238): the parameters, which time steps count, and how a secret is
-//! handed to an authenticator app.
+//! Time-based one-time passwords (RFC 6238): the parameters, the accepted time steps, and the transfer of a
+//! secret to an authenticator app.
 //!
-//! Owns the numbers and the text forms. Computing and comparing codes is `crypto::totp`.
+//! Owns the numbers and the text forms. `crypto::totp` computes and compares codes.
 
 use super::path_spelling::percent_encoded;
 use crate::base::{TimeSpan, Timestamp};
 
 /// The length of a secret in bytes (RFC 4226 §4, R6).
 pub const SECRET_BYTES: usize = 20;
-/// The length of a code. Authenticator apps ignore any other length that the URI asks for.
+/// The length of a code. Authenticator apps ignore any other length in the URI.
 pub const DIGITS: usize = 6;
 /// How long one code is shown (RFC 6238 §5.2).
 pub const STEP: TimeSpan = TimeSpan::from_secs(30);
-/// How many TOTP secrets an account may have. Three codes of each are right at a time.
+/// How many TOTP secrets an account may have. For each, three codes are valid at a time.
 pub const MAX_SECRETS: i64 = 3;
 /// How long an enrolment may take.
 pub const SETUP_LIFE: TimeSpan = TimeSpan::from_mins(10);
@@ -94,7 +94,7 @@ pub fn grouped(base32: &str) -> String {
 /// out, because several apps refuse or misread them.
 #[must_use]
 pub fn otpauth_uri(issuer: &str, login: &str, base32: &str) -> String {
-    // The colon separates issuer and account in the label. Apps show `+` as it is, so a space is `%20`.
+    // The colon separates issuer and account in the label. Apps display `+` unchanged, so a space is encoded as `%20`.
     let issuer = percent_encoded(&issuer.replace(':', " "));
     format!("otpauth://totp/{issuer}:{}?secret={base32}&issuer={issuer}", percent_encoded(login))
 }

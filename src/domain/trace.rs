@@ -54,8 +54,8 @@ impl Trace {
         Some(Self { trace_id, parent_id: Some(parent_id), sampled: flags & 1 == 1, ..self })
     }
 
-    /// The trace, sampled with this fraction, from 0 to 1. Its id decides, so that every server with the same
-    /// fraction decides alike.
+    /// The trace, sampled with this probability. The id decides, so that all servers with the same
+    /// probability decide alike.
     #[cfg(feature = "otlp")]
     #[must_use]
     pub fn sampled_at(self, share: f64) -> Self {
@@ -84,13 +84,13 @@ impl Trace {
         Hex(self.span_id)
     }
 
-    /// The span of the caller, where it named one.
+    /// The span of the caller, if it sent one.
     #[must_use]
     pub fn parent_id(&self) -> Option<Hex<8>> {
         self.parent_id.map(Hex)
     }
 
-    /// The header that names this span to the servers that it calls.
+    /// The `traceparent` header for requests to other servers.
     #[must_use]
     pub fn header(&self) -> String {
         let flags = u8::from(self.sampled);
@@ -119,7 +119,7 @@ impl<const N: usize> fmt::Display for Hex<N> {
     }
 }
 
-/// Lower case only, as the standard has it.
+/// Lower case only, as the standard requires.
 fn hex<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
     let digit = |byte: u8| match byte {
         b'0'..=b'9' => Some(byte - b'0'),

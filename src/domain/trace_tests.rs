@@ -61,7 +61,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_passed_on_is_continued(random in any::<[u8; 24]>()) {
+    fn a_forwarded_trace_is_continued(random in any::<[u8; 24]>()) {
         let trace = Trace::begun(random);
         let next = own().continued(&trace.header()).unwrap();
         prop_assert_eq!(next.trace_id(), trace.trace_id());
@@ -69,7 +69,7 @@ proptest! {
     }
 }
 
-/// The share decides by the id, and every id is below a share of 1.
+/// The id decides whether a trace is sampled; with a probability of 1 every trace is.
 #[test]
 fn a_share_of_all_traces_is_recorded() {
     let ids = (0_u8..=255).map(|byte| Trace::begun([byte; 24]));

@@ -21,9 +21,9 @@ pub const MAX_NAME: usize = 128;
 pub struct User {
     /// The user's id, `sub` in tokens; never used again, not even for the same login.
     pub id: UserId,
-    /// The login as typed at its creation.
+    /// The login name as typed.
     pub login: String,
-    /// The name to show, if the user gave one.
+    /// The display name, if the user has one.
     pub name: Option<String>,
     /// The user's role in Signet itself.
     pub role: Role,
@@ -31,13 +31,13 @@ pub struct User {
     pub attributes: Attributes,
     /// The e-mail address, if the user has one.
     pub email: Option<UserEmail>,
-    /// Since when the user is disabled, if so.
+    /// When the user was disabled; `None` if enabled.
     pub disabled_at: Option<Timestamp>,
     /// When the user was created.
     pub created_at: Timestamp,
     /// When anything about the user last changed.
     pub updated_at: Timestamp,
-    /// Rises whenever everything the user has must end.
+    /// The session epoch. Raising it ends all sessions of the user.
     pub session_epoch: i64,
     /// Whether the user must choose a new password at the next sign-in.
     pub must_change_password: bool,
@@ -51,7 +51,8 @@ impl std::fmt::Debug for User {
 }
 
 impl User {
-    /// The e-mail address if it is verified. Only such an address is disclosed, receives mail or signs in.
+    /// The e-mail address if it is verified. Only a verified address is disclosed, receives mail, or can be
+    /// used to sign in.
     #[must_use]
     pub fn verified_email(&self) -> Option<&str> {
         self.email.as_ref().and_then(UserEmail::verified)
@@ -78,7 +79,7 @@ pub const NAME_RULE: &str = "A name has 1 to 128 characters. At least one is vis
                              control character, breaks a line, annotates or changes the direction of \
                              text, or is a tag outside an emoji flag.";
 
-/// Whether `name` can be the name that is shown of a user or a client.
+/// Whether `name` can be the display name of a user or a client.
 #[must_use]
 pub fn is_display_name(name: &str) -> bool {
     name.chars().count() <= MAX_NAME && text::is_readable_name(name)

@@ -25,7 +25,7 @@ impl Device {
         Self { user_agent, address }
     }
 
-    /// Browser and system in words, if recognised, so that users recognise their own. Empty without the header.
+    /// Browser and system in words, if recognised. Empty without the header.
     #[must_use]
     pub fn describe(&self) -> String {
         self.recognised().unwrap_or_else(|| self.user_agent.chars().take(60).collect())
@@ -45,7 +45,7 @@ impl Device {
     }
 }
 
-/// Parts of user agents. The first match counts, because most claim to be others as well.
+/// Parts of user agents. The first match is used, because most browsers also name others.
 const BROWSERS: &[(&str, &str)] = &[
     ("Edg/", "Edge"),
     ("OPR/", "Opera"),

@@ -10,7 +10,7 @@ use super::email_address::{EmailAddress, EmailAddressError};
 /// The address of a user, as stored.
 #[derive(Clone, PartialEq, Eq)]
 pub struct UserEmail {
-    /// The address as typed, or in the form mail is sent to where more than ASCII was typed.
+    /// The address as typed, or in its delivery form if characters beyond ASCII were typed.
     pub address: String,
     /// When it was verified, if it is.
     pub verified_at: Option<Timestamp>,
@@ -110,8 +110,8 @@ impl EmailChange {
         self.address.is_none() && self.verified.is_none()
     }
 
-    /// The change without values that are already stored. A verification together with another address stays,
-    /// because it verifies that one.
+    /// The change without values that are already stored. A verification together with another address is
+    /// kept, because it verifies the new one.
     #[must_use]
     pub fn without_unchanged(mut self, current: Option<&UserEmail>) -> Self {
         let stored = current.map(|email| &email.address);
@@ -172,7 +172,7 @@ mod tests {
         EmailChange { address: address.map(|typed| typed.map(str::to_owned)), verified }
     }
 
-    /// The address and since when it is verified.
+    /// The new address and the time of its verification.
     fn after(
         current: Option<&UserEmail>,
         change: &EmailChange,
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_stored_already_changes_nothing() {
+    fn stored_values_are_no_change() {
         let unverified = stored("é@x.org", None);
         let same = change(Some(Some("é@x.org")), Some(false)).without_unchanged(Some(&unverified));
         assert!(same.is_empty());

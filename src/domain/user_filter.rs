@@ -47,15 +47,15 @@ pub struct UserFilter {
     pub role: Option<String>,
     /// Whether the user is disabled.
     pub disabled: Option<bool>,
-    /// Whether failed attempts keep the user out of some network.
+    /// Whether the user is locked out of some network by failed attempts.
     pub locked: Option<bool>,
     /// Whether the user must choose a new password at the next sign-in.
     pub must_change_password: Option<bool>,
     /// The kind of the stored password hash.
     pub password_class: Option<PasswordClass>,
-    /// Made at this time or later.
+    /// Created at this time or later.
     pub created_since: Option<Timestamp>,
-    /// Made before.
+    /// Created before this time.
     pub created_until: Option<Timestamp>,
     /// Last signed in before this time, or never.
     pub last_login_before: Option<Timestamp>,
@@ -73,7 +73,7 @@ pub struct ListedUser {
 }
 
 impl UserFilter {
-    /// Whether a user is one of them, apart from words and locks, which are not in the user's row.
+    /// Whether a user matches the filter, apart from words and locks, which are not in the user's row.
     #[must_use]
     pub fn matches(&self, listed: &ListedUser) -> bool {
         let ListedUser { user, last_login_at, password_class } = listed;
@@ -103,7 +103,7 @@ pub struct UserCursor {
 }
 
 impl UserCursor {
-    /// The text of the cursor. In a list it is that of other lists.
+    /// The text of the cursor. In a list it has the form of other cursors.
     #[must_use]
     pub fn encode(&self) -> String {
         URL_SAFE_NO_PAD.encode([self.id.as_bytes(), self.word.as_bytes()].concat())

@@ -85,7 +85,7 @@ pub fn after_prefix(prefix: &str) -> String {
     format!("{prefix}\u{10ffff}")
 }
 
-/// Compatibility forms and cases are one spelling (NFKC and full case folding).
+/// The text in NFKC with full case folding.
 fn folded(text: &str) -> String {
     let lower = text.nfkc().flat_map(char::to_lowercase);
     let both =

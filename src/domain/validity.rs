@@ -5,25 +5,24 @@
 
 use crate::base::{TimeSpan, Timestamp};
 
-/// How long a link for the first administrator is valid.
+/// The lifetime of a link for the first administrator.
 pub const SETUP_LINK_LIFE: TimeSpan = TimeSpan::from_mins(30);
 
 /// How long a login name is reserved for the user who has changed it.
 pub const FORMER_LOGIN_LIFE: TimeSpan = TimeSpan::from_days(90);
 
-/// How much later than `now` something may have been issued: two processes that both are ready may be this far
-/// apart for the ten seconds until they have measured the clock of the database again.
+/// How far ahead of `now` the issuing may lie: the clocks of two ready processes may differ by this much for
+/// the ten seconds until they measure the clock of the database again.
 const MAX_AHEAD: TimeSpan = TimeSpan::from_secs(10);
 
-/// Whether something with the lifetime `length` that expires at `ends_at` is invalid at `now`: it has expired, or
-/// it was issued later than now, by a clock that has been set back since.
+/// Whether a value with the lifetime `length` that expires at `ends_at` is invalid at `now`: it has expired, or
+/// its issuing lies in the future, because the clock has been set back since.
 #[must_use]
 pub fn has_expired(ends_at: Timestamp, length: TimeSpan, now: Timestamp) -> bool {
     now >= ends_at || ends_at > latest_end(length, now)
 }
 
-/// The latest end that something valid at `now` can have, for statements: `ends_at > now AND ends_at <=
-/// latest_end`.
+/// The latest expiry of a value that is valid at `now`, for statements: `ends_at > now AND ends_at <= latest_end`.
 #[must_use]
 pub fn latest_end(length: TimeSpan, now: Timestamp) -> Timestamp {
     now + length + MAX_AHEAD

@@ -14,7 +14,7 @@ pub fn is_origin(origin: &str) -> bool {
     match scheme {
         "http" if !is_loopback(origin) => false,
         "http" | "https" => self::origin(origin).is_some_and(|spelt| spelt == origin),
-        // No default port, no path and only one spelling.
+        // Without default port and path, and in only one spelling.
         _ => origin.split_once("://").is_some_and(|(_, authority)| {
             let (host, port) = split_port(authority);
             is_host_name(host) && port.is_none_or(is_port)
@@ -22,7 +22,7 @@ pub fn is_origin(origin: &str) -> bool {
     }
 }
 
-/// The origin of a URI a browser shows.
+/// The origin of a URI that a browser opens.
 #[must_use]
 pub fn origin(uri: &str) -> Option<String> {
     let url = url::Url::parse(uri).ok()?;

@@ -21,7 +21,7 @@ use super::error::Problem;
 use super::extract::JsonFields;
 use super::openapi::{Access, FORCE, Operation};
 
-/// The most names that one answer lists.
+/// The most names that one response lists.
 const MAX_NAMED: usize = 8;
 /// The longest name that is compared with the known ones, in bytes.
 const MAX_COMPARED: usize = 64;
@@ -51,7 +51,7 @@ impl Operations {
     }
 
     fn of(&self, method: &Method) -> Option<&'static Operation> {
-        // HEAD is answered as GET is.
+        // HEAD is handled like GET.
         let method = if method == Method::HEAD { "GET" } else { method.as_str() };
         self.0.iter().find(|(known, _)| *known == method).map(|(_, operation)| *operation)
     }
@@ -173,10 +173,10 @@ impl Names {
         Self { noun, errors: Vec::new() }
     }
 
-    /// Notes an unknown name, with the most similar known name.
+    /// Records an unknown name, with the most similar known name.
     pub fn unknown(&mut self, name: &str, known: impl Iterator<Item = &'static str> + Clone) {
         let (quoted, noun) = (quotable(name), self.noun);
-        // Each comparison takes time, and a body has room for thousands of names.
+        // Each comparison takes time, and a body can contain thousands of names.
         if self.is_noted(&quoted, UNKNOWN) {
             return;
         }
@@ -202,7 +202,7 @@ impl Names {
         self.errors.push(NameError { name: quoted, code: UNKNOWN, message });
     }
 
-    /// Notes a duplicate name.
+    /// Records a duplicate name.
     pub fn repeated(&mut self, name: &str) {
         let quoted = quotable(name);
         if !self.is_noted(&quoted, REPEATED) {
@@ -218,7 +218,7 @@ impl Names {
         self.errors.len() == MAX_NAMED || self.errors.iter().any(noted)
     }
 
-    /// All of them.
+    /// All invalid names.
     pub fn into_errors(self) -> Vec<NameError> {
         self.errors
     }

@@ -29,7 +29,7 @@ pub fn file(app: App, filter: AuditFilter, format: ExportFormat) -> HttpResponse
         .streaming(pages(app, filter, format))
 }
 
-/// Where an export is: before its first page, after a page, or at its end.
+/// The position of an export: before its first page, after a page, or at its end.
 enum Place {
     First,
     After(String),

@@ -37,10 +37,10 @@ pub async fn filter(context: &Context, params: &Params) -> Result<AuditFilter, P
     Ok(filter)
 }
 
-/// The user that is named by a login or an id.
+/// The user that is named by a login name or an id.
 ///
 /// # Errors
-/// `not_found` where no user has the login.
+/// `not_found` if no user has the login name.
 pub async fn user(context: &Context, params: &Params) -> Result<Option<UserId>, Problem> {
     let Some(named) = params.get("user") else { return Ok(None) };
     let (app, named): (App, String) = (context.app.clone(), named.to_owned());
@@ -77,7 +77,7 @@ fn unknown_reason(_: &str) -> Refusal {
     Refusal::field(
         "reason",
         "unknown",
-        "There is no such reason. docs/administration.md lists the reasons of failed attempts.",
+        "There is no such reason. docs/audit.md lists the reasons of failed attempts.",
     )
 }
 

@@ -1,7 +1,7 @@
-//! A request's body as bytes: whole, small enough, and in time.
+//! A request's body as bytes: complete, within the size limit, and in time.
 //!
-//! The server library limits only the time for heads; without a limit here a client could occupy a connection
-//! indefinitely with one byte now and then.
+//! The server library limits only the time for the head. Without a limit here a client could occupy a
+//! connection indefinitely by sending one byte at a time.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -22,7 +22,7 @@ use crate::app::App;
 use crate::base::Deadlines;
 use crate::domain::outcome::{Code, Refusal};
 
-/// How long the unread rest of a chunked body is accepted and discarded after the answer, which is sent at once.
+/// How long the unread rest of a chunked body is accepted and discarded after the response, which is sent immediately.
 const ANSWERED: Duration = Duration::from_secs(1);
 
 /// A chunked body that another reader takes. If it were dropped half read before its answer is sent, the server
@@ -41,12 +41,12 @@ impl Kept {
         Some(Self(kept))
     }
 
-    /// Releases the body when the answer has been sent or the body has ended. Data that arrives before that is
-    /// discarded: storing it would let a client fill the memory.
+    /// Releases the body when the response has been sent or the body has ended. Data that arrives before that
+    /// is discarded: storing it would let a client fill the memory.
     pub fn answered(mut self) {
         actix_web::rt::spawn(async move {
             let rest = async { while let Some(Ok(_)) = self.next().await {} };
-            // Elapsed or not, it is dropped.
+            // Dropped in any case.
             let _ = tokio::time::timeout(ANSWERED, rest).await;
         });
     }
@@ -108,7 +108,7 @@ mod tests {
 
     use super::*;
 
-    /// Bytes of which the owner is known.
+    /// Bytes with a shared owner.
     struct Owned(Arc<[u8]>);
 
     impl AsRef<[u8]> for Owned {
@@ -123,7 +123,7 @@ mod tests {
         let piece = Bytes::from_owner(Owned(Arc::clone(&text)));
         let request = TestRequest::default().insert_header((TRANSFER_ENCODING, "chunked"));
         let mut request = request.to_srv_request();
-        // The end does not come.
+        // The body never ends.
         let body = stream::iter([Ok(piece)]).chain(stream::pending());
         let body: Pin<Box<dyn Stream<Item = _>>> = Box::pin(body);
         request.set_payload(body.into());
@@ -131,7 +131,7 @@ mod tests {
         drop(request);
         assert_eq!(Arc::strong_count(&text), 2);
         kept.answered();
-        // Long before the end of that time.
+        // Long before the deadline.
         for _ in 0..10 {
             tokio::task::yield_now().await;
         }

@@ -1,8 +1,8 @@
 //! The address of the client: the peer's, or the one that trusted proxies report.
 //!
-//! Owns the walk through `X-Forwarded-For` and `Forwarded` (RFC 7239). Only entries of trusted proxies count, each
-//! only for the hop before it, and only in the configured header. A proxy's own address is never the client's:
-//! where the proxies name no client, the address is unknown.
+//! Owns the walk through `X-Forwarded-For` and `Forwarded` (RFC 7239). Only entries of trusted proxies are used,
+//! each only for the hop before it, and only in the configured header. A proxy's own address is never the
+//! client's: if the proxies name no client, the address is unknown.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -18,7 +18,7 @@ const FORWARDED: &str = "forwarded";
 /// The client address of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientAddress {
-    /// Its address, unless the proxies before this server do not name it.
+    /// Its address; `None` if the proxies before this server do not report it.
     pub address: Option<IpAddr>,
     /// A finding about the proxy configuration to report to the operator.
     pub finding: Option<ProxyFinding>,
@@ -67,7 +67,7 @@ impl ClientAddress {
     }
 }
 
-/// An address that is claimed; `None` where it cannot be read.
+/// A reported address; `None` if it cannot be parsed.
 type Hop = Option<IpAddr>;
 
 fn walk(hops: Vec<Hop>, is_trusted: impl Fn(&IpAddr) -> bool) -> ClientAddress {
@@ -93,14 +93,15 @@ fn forwarded(headers: &HeaderMap) -> Vec<Hop> {
     elements(headers, FORWARDED).iter().map(|element| forwarded_for(element)).collect()
 }
 
-/// The one address of a header that a proxy sets. A header that contains more than one was added to: the last
-/// is the nearest hop's, and a client may have sent the others.
+/// The only address in a header that a proxy sets. A header with more than one was appended to: the last is
+/// the nearest hop's, and a client may have sent the others.
 fn single(headers: &HeaderMap, name: &str) -> Vec<Hop> {
     elements(headers, name).last().map(|text| node(text)).into_iter().collect()
 }
 
-/// The elements of a list header, nearest hop last. A header without elements counts as absent. Split at every
-/// comma, also in quoted text: an opening quote of the client cannot hide the element that a proxy appended.
+/// The elements of a list header, nearest hop last. A header without elements is treated as absent. Split at
+/// every comma, also in quoted text: an opening quote of the client cannot hide the element that a proxy
+/// appended.
 fn elements(headers: &HeaderMap, name: &str) -> Vec<String> {
     let lines = headers.get_all(name).map(|value| value.to_str().unwrap_or("unreadable"));
     let elements = lines.flat_map(|line| line.split(',').map(|text| text.trim().to_owned()));

@@ -1,4 +1,4 @@
-//! Which address a request is counted under.
+//! The client address of requests.
 
 use actix_web::http::header::{HeaderName, HeaderValue};
 
@@ -27,7 +27,7 @@ fn unknown(finding: ProxyFinding) -> ClientAddress {
     ClientAddress { address: None, finding: Some(finding) }
 }
 
-/// Behind a trusted proxy, with the setting as it is by default.
+/// A request behind a trusted proxy, with the default setting.
 fn behind(headers: &[(&str, &str)]) -> ClientAddress {
     found("10.0.0.1", headers, &ProxyHeader::Unset)
 }

@@ -36,9 +36,9 @@ pub struct Facts {
     pub request_id: String,
     /// The trace it belongs to.
     pub trace: Trace,
-    /// The address it came from.
+    /// The address of its client.
     pub address: Option<IpAddr>,
-    /// When it came.
+    /// The time of its arrival.
     pub now: Timestamp,
 }
 
@@ -153,8 +153,8 @@ impl Context {
         self.accept_language.as_ref()?.to_str().ok()
     }
 
-    /// Path and query of this page, if a browser that loads it again gets the same page. After a form: where the
-    /// query names the request under way, or else the page that the form is on.
+    /// Path and query of this page, if loading it again shows the same page. After a form: if the query names
+    /// the pending request; otherwise the page that contains the form.
     #[must_use]
     pub fn reloadable(&self) -> Option<&str> {
         let names_flow = || self.uri.query().is_some_and(|query| query.starts_with("flow="));
@@ -216,7 +216,7 @@ impl Context {
 /// The pages of the user's account, whose forms are sent to paths below them.
 const ACCOUNT_PAGES: [&str; 3] = ["/account/security", "/account/email", "/account"];
 
-/// The page with the form that is sent to `path`, where that page changes nothing and needs no query.
+/// The page with the form that is sent to `path`, if loading that page changes nothing and needs no query.
 fn page_of_form(path: &str) -> Option<&str> {
     let is_below = |page: &str| {
         path.strip_prefix(page).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -285,7 +285,7 @@ impl FromRequest for Authenticated<Caller> {
             let Some(token) = context.check(token)? else {
                 return Err(Problem::no_token(&context.facts.request_id));
             };
-            // Only reads, and may be cancelled.
+            // It only reads, and may be cancelled.
             let caller = bearer::require_caller(context.app.clone(), token, context.now()).await;
             let caller = caller.map_err(|stop| context.problem(stop))?;
             let client_id = caller.session.client_id.clone();

@@ -1,10 +1,10 @@
 //! The two cookies of the pages: one identifies the browser, one the sign-in.
 //!
-//! Owns their names and attributes. Under TLS they carry a prefix, so that no plain connection can set them, nor,
-//! with `__Host-`, another host (RFC 6265bis §4.1.3); on plain http Safari would refuse such a name. Where the
-//! issuer has a path, other applications may share the origin: the session cookie is sent below that path only,
-//! which `__Host-` forbids, so it is `__Secure-`; and both names contain a hash of the path, because the cookies of
-//! two servers on one origin would otherwise collide.
+//! Owns their names and attributes. Under TLS they have a prefix, so that no plain connection can set them, nor,
+//! with `__Host-`, another host (RFC 6265bis §4.1.3); on plain http Safari would refuse such a name. If the issuer
+//! has a path, other applications may share the origin: the session cookie is sent below that path only, which
+//! `__Host-` forbids, so it is `__Secure-`; and both names contain a hash of the path, because the cookies of two
+//! servers on one origin would otherwise collide.
 
 use actix_web::http::header;
 use actix_web::{HttpResponse, HttpResponseBuilder};
@@ -37,7 +37,7 @@ pub struct Visit {
 }
 
 impl Visit {
-    /// Reads the cookies. A browser without one gets it with the answer.
+    /// Reads the cookies. A browser without one gets it with the response.
     #[must_use]
     pub fn of(context: &Context) -> Self {
         let app = &context.app;
@@ -86,7 +86,7 @@ pub fn console_use(context: &Context) -> Option<&str> {
     context.cookie(&Cookie::Console.name(&context.app))
 }
 
-/// Keeps when the console was last used in this browser.
+/// Stores when the console was last used in this browser.
 pub fn keep_console_use(app: &App, answer: &mut HttpResponse, value: &str) {
     let mut head = HttpResponse::Ok();
     set(app, &mut head, Cookie::Console, value, "");
@@ -95,7 +95,7 @@ pub fn keep_console_use(app: &App, answer: &mut HttpResponse, value: &str) {
     }
 }
 
-/// Keeps the language that the user chose, for a year.
+/// Stores the language that the user chose, for a year.
 pub fn choose_language(app: &App, answer: &mut HttpResponseBuilder, locale: Locale) {
     let secure = if is_secure(app) { "; Secure" } else { "" };
     let (name, path, lang) = (i18n::COOKIE, app.base_path.as_str(), locale.lang());

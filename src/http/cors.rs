@@ -23,7 +23,7 @@ const OAUTH: &[&str] = &[
 ];
 
 /// The origin of a request, if it may read the response: a registered client's, at an endpoint for clients. A
-/// preflight names no client, so every client's origins count.
+/// preflight names no client, so the origins of all clients are accepted.
 pub fn origin(request: &ServiceRequest, app: &App) -> Option<HeaderValue> {
     let path = request.path();
     // Answering a preflight here would let a request pass a gateway without a token.
@@ -41,7 +41,7 @@ pub fn is_preflight(request: &ServiceRequest) -> bool {
         && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-/// The answer to that.
+/// The response to a preflight request.
 pub fn preflight() -> HttpResponse {
     HttpResponse::NoContent()
         .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, PUT, PATCH, DELETE"))
@@ -54,7 +54,7 @@ pub fn preflight() -> HttpResponse {
         .finish()
 }
 
-/// Lets scripts of this origin read the answer.
+/// Allows scripts of this origin to read the response.
 pub fn allow(headers: &mut HeaderMap, origin: HeaderValue) {
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     headers.append(header::VARY, HeaderValue::from_static("Origin"));

@@ -1,7 +1,7 @@
 //! The responses to failed use cases.
 //!
 //! Owns the status of every code and problem+json (RFC 9457). A fault is logged here, once, with the request's id.
-//! Requests without a route are answered by `fallback`, and error pages are rendered by `ui`.
+//! Requests without a route are handled by `fallback`, and error pages are rendered by `ui`.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -22,10 +22,10 @@ use crate::identity::fresh_authentication::MAX_AGE;
 /// When to try again after a 503.
 const RETRY_UNAVAILABLE: TimeSpan = TimeSpan::from_secs(2);
 
-/// The error code of an answer, for the log line of its request.
+/// The error code of a response, for the log line of its request.
 pub struct ErrorCode(pub &'static str);
 
-/// An answer that is not the one hoped for.
+/// An error response.
 #[derive(Debug)]
 pub struct Problem {
     code: Code,
@@ -47,7 +47,7 @@ enum Extra {
     Allow(String),
     /// A challenge to continue an authentication.
     Challenge(IssuedChallenge),
-    /// The challenge of the answer, in the place of that of its code.
+    /// The challenge of the response, in the place of that of its code.
     WwwAuthenticate(String),
 }
 
@@ -98,7 +98,7 @@ pub const fn status(code: Code) -> StatusCode {
 }
 
 impl Problem {
-    /// Turns a failure into a response; logs it if it is a fault of the server.
+    /// Converts a failure into a response; logs it if it is a fault of the server.
     #[must_use]
     pub fn new(stop: Failure, request_id: &str) -> Self {
         Self::of(stop, request_id, None)
@@ -147,7 +147,7 @@ impl Problem {
         }
     }
 
-    /// The answer to a caller that sent no token.
+    /// The response to a caller that sent no token.
     #[must_use]
     pub fn no_token(request_id: &str) -> Self {
         let message = "This needs an access token: Authorization: Bearer TOKEN.";
@@ -155,7 +155,7 @@ impl Problem {
         Self { bare_challenge: true, ..Self::new(refusal.into(), request_id) }
     }
 
-    /// The answer where the edge did not run; cannot happen with the routes as they are.
+    /// The response if the middleware did not run, which cannot happen with the existing routes.
     #[must_use]
     pub fn misrouted() -> Self {
         Self::new(Refusal::new(Code::Internal, "The request was not prepared.").into(), "")
@@ -175,7 +175,7 @@ impl Problem {
         self
     }
 
-    /// The answer to a sign-in that waits for another step.
+    /// The response to a sign-in whose next step is another one.
     #[must_use]
     pub fn pending(challenge: IssuedChallenge, request_id: &str) -> Self {
         let refusal = Refusal::new(challenge.step.code(), challenge.step.message());
@@ -207,7 +207,7 @@ impl Problem {
         self.reason
     }
 
-    /// The fields at fault.
+    /// The invalid fields.
     #[must_use]
     pub fn fields(&self) -> &[FieldError] {
         &self.fields
@@ -231,7 +231,7 @@ impl Problem {
         &self.request_id
     }
 
-    /// An answer with this problem's status and headers, without a body.
+    /// A response with this problem's status and headers, without a body.
     #[must_use]
     pub fn head(&self) -> HttpResponseBuilder {
         let mut answer = HttpResponse::build(status(self.code));
@@ -261,7 +261,7 @@ impl Problem {
                 r#"{realm}, error="invalid_token", error_description="{}""#,
                 self.message
             )),
-            // RFC 9470 §3: which authentication would be enough.
+            // RFC 9470 §3: which authentication would be sufficient.
             Code::ReauthenticationRequired => {
                 let level = match self.reason {
                     Some(Reason::FactorNeeded) => {

@@ -1,4 +1,4 @@
-//! Entity tags: whether the caller has the content already.
+//! Entity tags: whether the caller already has the content.
 
 use actix_web::HttpRequest;
 use actix_web::http::header;

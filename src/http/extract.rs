@@ -1,8 +1,8 @@
 //! Parsing of requests: JSON objects, HTML forms and the query, field by field.
 //!
 //! Owns every refusal of a body that is too large, of the wrong type, malformed, lacks a field or has one that the
-//! operation does not describe. A hand-written parser instead of a derived one, because it reports all invalid
-//! fields at once, each with a stable code.
+//! operation does not describe. Hand-written instead of derived, because it reports all invalid fields together,
+//! each with a stable code.
 
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -28,7 +28,7 @@ use super::read_only::ReadOnly;
 /// A JSON object, and the errors found in its fields so far.
 pub struct JsonFields {
     map: Map<String, Value>,
-    /// The members that the operation describes and cannot change.
+    /// The members that the operation describes but cannot change.
     read_only: ReadOnly,
     wrong: Vec<FieldError>,
     names: Vec<NameError>,
@@ -74,7 +74,7 @@ impl JsonFields {
         }
     }
 
-    /// A truth value that may be absent or null.
+    /// A boolean that may be absent or null.
     pub fn optional_bool(&mut self, field: &'static str) -> Option<bool> {
         match self.map.remove(field) {
             None | Some(Value::Null) => None,
@@ -147,7 +147,7 @@ impl JsonFields {
         }
     }
 
-    /// Yes or no; no when absent or null.
+    /// A boolean; false when absent or null.
     pub fn flag(&mut self, field: &'static str) -> bool {
         match self.map.remove(field) {
             None | Some(Value::Null) => false,
@@ -162,7 +162,7 @@ impl JsonFields {
         self.map.contains_key(field)
     }
 
-    /// Notes an invalid value of a field.
+    /// Records an invalid value of a field.
     pub fn note<T: Default>(
         &mut self,
         field: &'static str,
@@ -176,13 +176,13 @@ impl JsonFields {
     /// Ends reading.
     ///
     /// # Errors
-    /// `validation_failed` with every field noted and every name that the operation does not describe.
+    /// `validation_failed` with every invalid field and every name that the operation does not describe.
     pub fn finish(self) -> Result<(), Refusal> {
         // Only a `PATCH` has read-only members, and it ends with `finish_patch`.
         self.finish_patch()?.compare(&Value::Null)
     }
 
-    /// Ends reading a `PATCH`: the members that it cannot change, to be compared with the resource.
+    /// Ends reading a `PATCH`, and returns the read-only members for comparison with the resource.
     ///
     /// # Errors
     /// As [`JsonFields::finish`].
@@ -221,7 +221,7 @@ impl JsonFields {
     fn parse(body: &[u8], operation: Option<&'static Operation>) -> Result<Self, Refusal> {
         let malformed =
             || Refusal::new(Code::MalformedRequest, "The body is not a JSON object in UTF-8.");
-        // serde_json refuses a depth above 128, so deep nesting does no harm.
+        // serde_json refuses a depth above 128, so deep nesting cannot exhaust the stack.
         let Members(members) = serde_json::from_slice(body).map_err(|_| malformed())?;
         let mut fields = Self {
             map: Map::new(),
@@ -344,7 +344,7 @@ pub(super) fn pairs(encoded: &[u8]) -> Result<HashMap<String, String>, Refusal> 
     Ok(map)
 }
 
-/// Reads a JSON object where a body may be absent altogether.
+/// Reads a JSON object if there is a body.
 pub struct OptionalJson(pub Option<JsonFields>);
 
 impl FromRequest for OptionalJson {

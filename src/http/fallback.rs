@@ -11,7 +11,7 @@ use super::error::Problem;
 use super::path_kinds;
 use super::ui;
 
-/// The answer to a path that does not exist.
+/// The response to a path that does not exist.
 pub async fn not_found(context: Context, request: HttpRequest) -> HttpResponse {
     let refusal = Refusal::new(Code::NotFound, "This address does not exist.");
     let problem = context.problem(refusal.into());
@@ -36,12 +36,12 @@ pub fn method_not_allowed(
     std::future::ready(speak(&context, &request, &problem))
 }
 
-/// The answer to a request that is refused before it is routed.
+/// The response to a request that is refused before it is routed.
 pub fn refused(context: &Context, request: &HttpRequest, refusal: Refusal) -> HttpResponse {
     speak(context, request, &context.problem(refusal.into()))
 }
 
-/// Renders a problem that no handler met, in the voice of the place.
+/// Renders a problem outside of handlers, in the format of the path.
 fn speak(context: &Context, request: &HttpRequest, problem: &Problem) -> HttpResponse {
     let path = request.path();
     if path_kinds::is_flow(path) {

@@ -19,7 +19,7 @@ pub async fn health() -> HttpResponse {
     HttpResponse::Ok().json(json!({ "status": "ok" }))
 }
 
-/// Ready: really signs, verifies, reads and writes.
+/// Readiness: actually signs, verifies, reads and writes.
 pub async fn ready(context: Context) -> HttpResponse {
     readiness(&context, true).await
 }

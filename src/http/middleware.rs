@@ -90,7 +90,7 @@ pub async fn handle(
         open_to_application(response.headers_mut());
     }
     if app.is_draining() {
-        // So the next request goes to another process, not to a socket that is about to close.
+        // The next request then goes to another process, not to a socket that is about to close.
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
     observe(&app, &response, &facts, started);
@@ -180,7 +180,7 @@ fn add_headers(headers: &mut HeaderMap, request_id: &str, issuer: &str) {
     }
 }
 
-/// One log line and the metrics. The route's pattern stands in for the path: paths contain secrets
+/// One log line and the metrics. The route's pattern is used instead of the path: paths contain secrets
 /// (`/setup/{token}`) and arbitrary input.
 fn observe<B>(app: &App, response: &ServiceResponse<B>, facts: &Facts, started: Instant) {
     let elapsed = started.elapsed();

@@ -1,7 +1,7 @@
 //! The HTTP layer: from bytes to a use case and back.
 //!
-//! Owns routing, parsing, headers and the rendering of every answer. Decides nothing: a handler
-//! parses, calls one use case and renders. Must not call the store.
+//! Owns routing, parsing, headers and the rendering of every response. Makes no decisions: a handler parses,
+//! calls one use case and renders. Must not call the store.
 
 mod accepted;
 pub mod api;

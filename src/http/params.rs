@@ -14,7 +14,7 @@ use super::extract::pairs;
 pub struct Params(HashMap<String, String>);
 
 impl Params {
-    /// Those of a form.
+    /// The fields of a form as parameters.
     pub(super) const fn of(fields: HashMap<String, String>) -> Self {
         Self(fields)
     }
@@ -25,13 +25,13 @@ impl Params {
         self.0.get(name).map(String::as_str)
     }
 
-    /// Whether one is empty or blank.
+    /// Whether a parameter is empty or blank.
     #[must_use]
     pub fn has_blank(&self) -> bool {
         self.0.values().any(|value| value.trim().is_empty())
     }
 
-    /// The same without those that are empty or blank: a form sends all of its fields, including empty ones.
+    /// The same without empty and blank parameters: a form sends all of its fields.
     #[must_use]
     pub fn filled_in(mut self) -> Self {
         self.0.retain(|_, value| {

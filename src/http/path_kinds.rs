@@ -26,7 +26,7 @@ pub fn client_part(path: &str) -> Option<usize> {
 /// Whether a gateway sends a decision request to this path, possibly with the headers of its own client.
 #[must_use]
 pub fn is_for_gateways(path: &str) -> bool {
-    // Also misspelt paths: a gateway treats every 2xx as permission.
+    // Includes misspelt paths: a gateway treats every 2xx as permission.
     path.starts_with("/v1/forward-auth") || path.starts_with("/v1/ext-authz")
 }
 

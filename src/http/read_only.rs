@@ -1,7 +1,7 @@
 //! Members of a `PATCH` that the request cannot change.
 //!
-//! They are accepted when they equal the present value, so that the answer to a `GET` can be changed in
-//! one place and sent back.
+//! They are accepted when they equal the stored value, so that the response to a `GET` can be changed in one
+//! place and sent back.
 
 use std::future::Future;
 
@@ -13,7 +13,7 @@ use super::context::Context;
 use super::error::Problem;
 use super::openapi::ReadOnlyMember;
 
-/// Such members with the values that were sent.
+/// Read-only members with the sent values.
 #[derive(Default)]
 #[must_use]
 pub struct ReadOnly(Vec<(&'static ReadOnlyMember, Value)>);
@@ -29,7 +29,7 @@ impl ReadOnly {
         self.0.iter().any(|(member, _)| member.name() == name)
     }
 
-    /// Those whose value is of another type than the resource's can be.
+    /// The members with a value whose type differs from the resource's.
     pub fn mistyped(&self) -> impl Iterator<Item = FieldError> {
         let mistyped = self.0.iter().filter(|(member, sent)| !member.member.schema.has_type(sent));
         mistyped.map(|(member, _)| differs(member))

@@ -25,7 +25,7 @@ pub(super) fn request_id(headers: &HeaderMap, app: &App) -> String {
     }
 }
 
-/// The trace that a request belongs to: that of its `traceparent` header where a trusted proxy sent it, else a new
+/// The trace that a request belongs to: that of its `traceparent` header if a trusted proxy sent it, else a new
 /// one. Otherwise any caller could add its requests to the traces of others.
 pub(super) fn trace(request: &ServiceRequest, app: &App) -> Trace {
     let new = Trace::begun(random(app));
@@ -35,7 +35,7 @@ pub(super) fn trace(request: &ServiceRequest, app: &App) -> Trace {
     let Some(header) = headers.next().and_then(|value| value.to_str().ok()) else { return new };
     let peer = request.peer_addr().map(|peer| peer.ip().to_canonical());
     let trusted = |peer| app.config.trusted_proxies.iter().any(|net| net.contains(&peer));
-    // Several headers count as none (W3C Trace Context §3.2).
+    // Several headers are treated as none (W3C Trace Context §3.2).
     if !peer.is_some_and(trusted) || headers.next().is_some() {
         return new;
     }

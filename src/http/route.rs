@@ -1,7 +1,7 @@
 //! The definition of a route, and the macro that builds the table of all routes.
 //!
-//! Owns what each line of the table in `routes` expands to: the entry of the list, the resource of the router, and
-//! the route data for its extractors.
+//! Owns the expansion of each line of the table in `routes`: the entry of the list, the resource of the router,
+//! and the route data for its extractors.
 
 use actix_web::guard::{self, Guard};
 
@@ -23,8 +23,8 @@ pub struct Route {
 }
 
 impl Route {
-    /// Method and path as OpenAPI has them, which describes a route that takes every method once, and cannot say that a
-    /// variable is the rest of the path.
+    /// Method and path for OpenAPI, which describes a route for all methods once, and cannot express that a variable is
+    /// the rest of the path.
     #[must_use]
     pub fn described(&self) -> (&'static str, String) {
         let method = if self.method == ANY { "GET" } else { self.method };
@@ -32,7 +32,7 @@ impl Route {
     }
 }
 
-/// The description behind the arrow of a route. A page describes itself.
+/// The description after the arrow of a route. A page has none.
 macro_rules! described {
     (page) => {
         None
@@ -94,7 +94,7 @@ macro_rules! routes {
 
 pub(super) use {described, is_flow, routes};
 
-/// The method of a route that takes every method.
+/// The method of a route for all methods.
 pub const ANY: &str = "ANY";
 
 /// A guard for a method; GET also admits HEAD (RFC 9110 §9.3.2).

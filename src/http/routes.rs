@@ -1,8 +1,8 @@
-//! Every route, grouped by who uses it.
+//! Every route, grouped by its users.
 //!
-//! Owns the table: the router, the answers to a wrong method, the metrics' labels, the description
-//! of the API and the tests that walk all routes read the same list. A new route is one line here,
-//! one function and one description.
+//! Owns the table: the router, the responses to a wrong method, the metrics' labels, the description of the
+//! API and the tests of all routes read the same list. A new route is one line here, one function and one
+//! description.
 
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, PayloadConfig, ServiceConfig};

@@ -28,13 +28,13 @@ use super::ui::{Locale, inspect};
 
 /// The metadata and the description change with a new version only.
 const METADATA_AGE: TimeSpan = TimeSpan::from_mins(5);
-/// How long caches may delay the news of a revocation.
+/// How long caches may delay a revocation.
 const FEED_AGE: TimeSpan = TimeSpan::from_secs(5);
-/// The first second that is no time here: the year 10000.
+/// The first second that is not a valid time: the year 10000.
 const END: i64 = 253_402_300_800;
 
 /// The public keys (RFC 7517 §5). A resource server that fetches them is counted under the name that it sends as
-/// `?rs=NAME`; every other parameter is ignored. The token inspector is a page of this server, and none of them.
+/// `?rs=NAME`; every other parameter is ignored. The token inspector is a page of this server and not counted.
 pub async fn jwks(context: Context, request: HttpRequest) -> HttpResponse {
     let keyring = context.app.keyring();
     if request.method() != Method::HEAD {
@@ -94,7 +94,7 @@ pub async fn webauthn(context: Context, request: HttpRequest) -> HttpResponse {
 /// The metadata of an API as a protected resource (RFC 9728 §2).
 ///
 /// # Errors
-/// `validation_failed` without `audience`, `not_found` for one that is no registered API.
+/// `validation_failed` without `audience`, `not_found` if it is not a registered API.
 pub async fn resource_metadata(
     context: Context,
     params: Params,
@@ -114,8 +114,8 @@ pub async fn resource_metadata(
 /// The revocations of unexpired tokens, for services that verify tokens offline.
 ///
 /// # Errors
-/// `not_found` if the feed is disabled; `validation_failed` for a `since` that is no time; `unavailable` if it cannot
-/// be read.
+/// `not_found` if the feed is disabled; `validation_failed` for an invalid `since`; `unavailable` if it
+/// cannot be read.
 pub async fn revocations(
     context: Context,
     params: Params,
@@ -148,7 +148,7 @@ pub async fn revocations(
     Ok(response)
 }
 
-/// Whether the response may be in gzip (RFC 9110 §12.5.3). Only what names it counts: `*` is no verifier's.
+/// Whether the response may be in gzip (RFC 9110 §12.5.3). `*` is ignored, because no verifier sends it.
 fn takes_gzip(request: &HttpRequest) -> bool {
     let refuses = |weight: &str| {
         let weight = weight.trim().strip_prefix("q=").map(str::parse);
@@ -174,10 +174,10 @@ pub async fn openapi(
     answer(&request, document, METADATA_AGE)
 }
 
-/// Documents that change rarely, as they were rendered last. All workers share one.
+/// The last rendered form of documents that change rarely, shared by all workers.
 #[derive(Default)]
 pub struct Rendered {
-    /// With the algorithms it names.
+    /// With the algorithms that it names.
     discovery: ArcSwapOption<(Vec<SigningAlg>, Document)>,
     openapi: OnceLock<Document>,
 }

@@ -1,9 +1,9 @@
-//! GET of a small JSON document from a host that others have named: a client's own document, the keys of an issuer.
+//! GET of a small JSON document from a host that an outsider has named: a client ID metadata document, the keys of
+//! an issuer.
 //!
-//! Owns what keeps that from being turned against the network of the operator: https only, every address of the name
-//! judged by the policy of the caller, the connection opened to an address that was judged, no redirect, no proxy,
-//! status 200 only, a JSON media type, a limit on time and on bytes. Keeps nothing; how often a host is asked is the
-//! caller's to limit.
+//! Owns the protection against server-side request forgery: https only, every address of the host checked against
+//! the caller's policy, the connection opened to a checked address, no redirects, no proxy, status 200 only, a JSON
+//! media type, and limits on time and size. Caches nothing; the caller limits the rate of requests to a host.
 
 use std::error::Error;
 use std::fmt;
@@ -25,63 +25,63 @@ use crate::domain::special_use::AddressPolicy;
 use super::resolver::Resolver;
 use super::{HttpClient, builder};
 
-/// The most clients that are kept: one for each policy in use.
+/// The most HTTP clients that are kept: one for each address policy in use.
 const MAX_CLIENTS: usize = 64;
 /// The longest entity tag that is kept.
 const MAX_ETAG: usize = 256;
 
-/// What is fetched.
+/// A document to fetch.
 #[derive(Debug, Clone, Copy)]
 pub struct Fetch<'a> {
-    /// Where the document is.
+    /// The address of the document.
     pub url: &'a Url,
-    /// Which addresses its host may have.
+    /// The addresses that the host may have.
     pub policy: &'a AddressPolicy,
-    /// The most bytes of its body. A longer one is refused; a part is never read.
+    /// The longest body, in bytes. A longer one is refused, never truncated.
     pub limit: usize,
-    /// The entity tag of the copy that the caller has.
+    /// The entity tag of the caller's cached document, for a conditional request.
     pub etag: Option<&'a str>,
 }
 
-/// What an answer brought.
+/// The result of a fetch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fetched {
     /// The document.
     Document {
         /// Its bytes.
         body: Vec<u8>,
-        /// Its entity tag.
+        /// Its entity tag, if the response has one.
         etag: Option<String>,
-        /// For how many seconds it may be kept, where the host said so.
+        /// `max-age` of the response, in seconds, if it has one.
         max_age: Option<u64>,
     },
-    /// The copy of the caller is the present one.
+    /// The caller's cached document is current (304).
     NotModified {
-        /// For how many seconds it may be kept from now on, where the host said so.
+        /// The new `max-age`, in seconds, if the response has one.
         max_age: Option<u64>,
     },
 }
 
-/// Why there is no document. The text is for operators: it names addresses that the name was resolved to.
+/// Why a fetch failed. The text is for operators only: it contains resolved addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FetchError {
-    /// No https URL with a host.
+    /// Not an https URL with a host.
     Url,
-    /// An address that the policy does not permit.
+    /// The host has an address that the policy does not permit.
     Address(IpAddr),
-    /// The name has no address, or its servers did not say.
+    /// The name has no address, or could not be resolved.
     Name,
-    /// No connection, no TLS for that name, or no HTTP.
+    /// The TCP connection, the TLS handshake or HTTP failed.
     Connection(String),
-    /// It took too long.
+    /// The deadline passed.
     Timeout,
-    /// Another status than 200.
+    /// The status is not 200.
     Status(u16),
-    /// No JSON, by the header of the answer.
+    /// The response is not JSON by its `Content-Type`.
     MediaType(String),
-    /// A content encoding that was not asked for.
+    /// A content encoding that was not requested.
     Encoding,
-    /// More bytes than the limit.
+    /// The body is longer than this limit.
     TooLarge(usize),
 }
 
@@ -126,14 +126,14 @@ impl Fetcher {
         }
     }
 
-    /// The same, which also trusts the certificates in `pem`.
+    /// Also trusts the certificates in `pem`.
     #[cfg(feature = "test-support")]
     pub(super) fn trusting(mut self, pem: &[u8]) -> Self {
         self.authorities = reqwest::Certificate::from_pem_bundle(pem).unwrap_or_default();
         self
     }
 
-    /// The client whose connections go to addresses that `policy` permits.
+    /// The client that connects only to addresses that `policy` permits.
     fn client(&self, policy: &AddressPolicy) -> Result<reqwest::Client, FetchError> {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, client)) = clients.iter().find(|(known, _)| known == policy) {
@@ -144,7 +144,7 @@ impl Fetcher {
             .https_only(true)
             .referer(false)
             .dns_resolver(Arc::new(guard))
-            // A connection is closed after its answer: the next request judges the addresses of its time.
+            // A connection is closed after its response, so that every request checks the current addresses.
             .pool_max_idle_per_host(0);
         #[cfg(feature = "test-support")]
         let client = client.tls_certs_merge(self.authorities.iter().cloned());
@@ -160,12 +160,12 @@ impl Fetcher {
 }
 
 impl HttpClient {
-    /// Fetches a JSON document within three seconds, from the wait for a place to the last byte.
+    /// Fetches a JSON document within three seconds, including the wait for a permit.
     ///
     /// # Errors
-    /// When the host may not be asked, does not answer, or answers something else.
+    /// If the host is not permitted, does not respond, or responds with anything but an accepted document.
     ///
-    /// Boxed: its state is large, and every caller up to the endpoint would contain it.
+    /// Boxed: its future is large, and every caller up to the endpoint would contain it.
     pub fn fetch<'a>(&'a self, fetch: Fetch<'a>) -> BoxFuture<'a, Result<Fetched, FetchError>> {
         let fetching = async move {
             let _place = self.places(1).await.map_err(|error| connection(&error))?;
@@ -176,7 +176,7 @@ impl HttpClient {
     }
 
     async fn fetch_now(&self, fetch: Fetch<'_>) -> Result<Fetched, FetchError> {
-        // A name is judged by the resolver of the client; an address is never resolved.
+        // The resolver of the client checks a name; a literal address is not resolved and is checked here.
         let address = match fetch.url.host() {
             Some(Host::Domain(_)) if fetch.url.scheme() == "https" => None,
             Some(Host::Ipv4(v4)) if fetch.url.scheme() == "https" => Some(IpAddr::V4(v4)),
@@ -201,7 +201,7 @@ impl HttpClient {
     }
 }
 
-/// The document in an answer.
+/// Reads the document of a response.
 async fn read(mut answer: Response, fetch: Fetch<'_>) -> Result<Fetched, FetchError> {
     let max_age = max_age(&answer);
     match answer.status() {
@@ -247,7 +247,7 @@ fn is_json(media_type: &str) -> bool {
     })
 }
 
-/// How long an answer is fresh from now on (RFC 9111 §4.2): its `max-age` less its age; 0 where it may not be kept.
+/// The remaining freshness lifetime (RFC 9111 §4.2): `max-age` less `Age`; 0 if the response must not be cached.
 fn max_age(answer: &Response) -> Option<u64> {
     let age = header(answer, &AGE).and_then(|age| age.parse::<u64>().ok()).unwrap_or(0);
     let fields =
@@ -264,7 +264,7 @@ fn max_age(answer: &Response) -> Option<u64> {
     fresh.map(|fresh| fresh.saturating_sub(age))
 }
 
-/// The resolver of a client: gives out addresses that the policy permits, or none at all.
+/// The resolver of a client: returns addresses only if the policy permits all of them.
 struct Guard {
     resolver: Arc<dyn Resolver>,
     policy: AddressPolicy,
@@ -276,7 +276,7 @@ impl Resolve for Guard {
         let (resolver, policy) = (Arc::clone(&self.resolver), self.policy.clone());
         Box::pin(async move {
             let found = lookup.await.map_err(|_| FetchError::Name)?;
-            // One refused address refuses the name: which of them is connected to is left to chance.
+            // One refused address refuses the name, because the client may connect to any of them.
             if let Some(refused) = found.iter().find(|address| !policy.permits(**address)) {
                 return Err(FetchError::Address(*refused).into());
             }
@@ -289,7 +289,7 @@ impl Resolve for Guard {
     }
 }
 
-/// What an error of the library is: that of [`Guard`] inside it, or a connection that failed.
+/// Converts an error of the library: the error of [`Guard`] inside it, or a failed connection.
 fn of_request(error: &reqwest::Error) -> FetchError {
     let mut cause: &(dyn Error + 'static) = error;
     loop {
@@ -307,7 +307,7 @@ fn connection(cause: &(dyn Error + 'static)) -> FetchError {
     FetchError::Connection(innermost(cause).to_string().chars().take(200).collect())
 }
 
-/// The innermost cause, which says most: the outer ones repeat the URL.
+/// The innermost cause, which is the most specific: the outer ones repeat the URL.
 fn innermost<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
     let mut cause = error;
     while let Some(inner) = cause.source() {

@@ -1,9 +1,8 @@
-//! The HTTP client: forms posted to addresses that an administrator has registered, documents fetched from hosts
-//! that others have named (`fetch`), and the health check.
+//! The HTTP client: forms posted to addresses that an administrator has registered, documents fetched from hosts that
+//! outsiders have named (`fetch`), and the health check.
 //!
-//! Owns what keeps that harmless: no redirect is followed, no proxy of the environment is used, an
-//! answer to a form is looked at no further than its status, nothing takes longer than five seconds, and all requests
-//! together hold a bounded number of sockets.
+//! Owns the restrictions: redirects are not followed, proxies of the environment are not used, of the response to a
+//! form only the status is read, every request ends within five seconds, and the number of open sockets is bounded.
 
 mod fetch;
 mod resolver;
@@ -30,31 +29,31 @@ use fetch::Fetcher;
 pub use fetch::{Fetch, FetchError, Fetched};
 use resolver::SystemResolver;
 
-/// The sockets of one request at most: a host with addresses of both families is tried at two of them
-/// (RFC 8305), and the socket of the name server is closed before that.
+/// The most sockets of one request: a host with addresses of both families is tried at two of them (RFC
+/// 8305), and the socket to the name server is closed before that.
 const SOCKETS_OF_A_REQUEST: u64 = 2;
-/// The share of the open files that requests to others may take: one in this many.
+/// Outgoing requests may use one in this many of the file descriptors.
 const SHARE: u64 = 8;
-/// The fewest and the most sockets of all requests to others.
+/// The least and the greatest number of sockets of all outgoing requests.
 const SOCKETS: (u64, u64) = (8, 512);
 
-/// How many sockets all requests to others may hold at once, where this process may open `open_files` files.
+/// How many sockets all outgoing requests may use, if this process may open `open_files` files.
 #[must_use]
 pub fn outgoing_sockets(open_files: u64) -> u64 {
     (open_files / SHARE).clamp(SOCKETS.0, SOCKETS.1)
 }
 
-/// A client for HTTP, made when it is first needed: without certificates of the system there can be
-/// none, and most servers never need one.
+/// An HTTP client, built at the first request: building it fails without system certificates, and most
+/// servers never need it.
 pub struct HttpClient {
     client: OnceLock<Option<reqwest::Client>>,
     deadlines: Deadlines,
     fetcher: Fetcher,
-    /// One permit for each request that may be under way.
+    /// One permit for each concurrent request.
     places: Semaphore,
 }
 
-/// The right to have some requests under way at once. Nothing is posted without.
+/// Permits for concurrent requests. Every request needs one.
 pub struct Places<'a> {
     client: &'a HttpClient,
     count: u32,
@@ -62,8 +61,7 @@ pub struct Places<'a> {
 }
 
 impl HttpClient {
-    /// A client that waits as long as `deadlines` say. Its requests share the sockets that the limit of open
-    /// files leaves them.
+    /// A client with the timeouts of `deadlines`.
     #[must_use]
     pub fn new(deadlines: Deadlines) -> Self {
         let open_files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
@@ -73,7 +71,7 @@ impl HttpClient {
         Self { client: OnceLock::new(), deadlines, fetcher, places }
     }
 
-    /// The same client, for which the hosts of `file` are the Internet.
+    /// The same client with the hosts of `file` in the place of the Internet.
     #[cfg(feature = "test-support")]
     #[must_use]
     pub fn standing_in(mut self, file: &Path) -> Self {
@@ -82,14 +80,14 @@ impl HttpClient {
         self
     }
 
-    /// Waits for its turn; `most` requests may be under way then, or fewer where others wait.
+    /// Waits for permits: at most `most`, fewer if others are waiting.
     ///
     /// # Errors
-    /// Never while the client lives.
+    /// Never while the client exists.
     pub async fn places(&self, most: u32) -> Result<Places<'_>, AcquireError> {
         let mut permit = self.places.acquire().await?;
         let mut count = 1;
-        // A quarter of the free ones: a receiver that hangs leaves places for others.
+        // A quarter of the free permits, so that receivers that do not respond cannot use up all of them.
         let free = u32::try_from(self.places.available_permits() / 4).unwrap_or(u32::MAX);
         if let more @ 1.. = free.min(most.saturating_sub(1))
             && let Ok(further) = self.places.try_acquire_many(more)
@@ -102,13 +100,13 @@ impl HttpClient {
 }
 
 impl Places<'_> {
-    /// How many requests may be under way at once.
+    /// The number of concurrent requests that these permit.
     #[must_use]
     pub const fn count(&self) -> u32 {
         self.count
     }
 
-    /// Gives back all places but `count`.
+    /// Returns all permits but `count`.
     pub fn keep(&mut self, count: usize) {
         let surplus = (self.count as usize).saturating_sub(count);
         if surplus > 0
@@ -119,10 +117,10 @@ impl Places<'_> {
         }
     }
 
-    /// Posts a form, as a span of a trace. Good is every status of success.
+    /// Posts a form, in a span of a trace. Succeeds if the response has a 2xx status.
     ///
     /// # Errors
-    /// In words for the log, without any part of the form.
+    /// A text for the log, without any part of the form.
     pub async fn post_form(
         &self,
         uri: &str,
@@ -151,30 +149,30 @@ impl Places<'_> {
     }
 }
 
-/// How long a request to the collector of spans may take.
+/// The timeout of a request to the trace collector.
 #[cfg(feature = "otlp")]
 const COLLECTOR: Duration = Duration::from_secs(10);
 
-/// A client for the collector of spans, whose address the operator has set. The thread that sends spans makes one
-/// request after the other.
+/// A client for the trace collector, whose address the operator has set. The thread that sends spans makes one
+/// request at a time.
 #[cfg(feature = "otlp")]
 #[derive(Debug, Clone)]
 pub struct CollectorClient(reqwest::Client);
 
 #[cfg(feature = "otlp")]
 impl CollectorClient {
-    /// A client.
+    /// Builds a client.
     ///
     /// # Errors
-    /// In words for the log: without certificates of the system there can be none.
+    /// A text for the log, for example if there are no system certificates.
     pub fn new() -> Result<Self, String> {
         builder().timeout(COLLECTOR).build().map(Self).map_err(|error| error.to_string())
     }
 
-    /// The status of the answer; its body is not read.
+    /// Sends a request and returns the status of the response, whose body is not read.
     ///
     /// # Errors
-    /// In words for the log, without any part of the request.
+    /// A text for the log, without any part of the request.
     pub async fn send<R>(&self, request: R) -> Result<u16, String>
     where
         R: TryInto<reqwest::Request, Error = reqwest::Error>,
@@ -188,19 +186,19 @@ impl CollectorClient {
     }
 }
 
-/// How long [`probe`] waits in all.
+/// The timeout of [`probe`], including the connection.
 const PROBE: Duration = Duration::from_secs(3);
 
-/// The status a server answers a GET with, for the health check of this machine's own server.
+/// The status of the response to a GET, for the health check of this machine's own server.
 ///
-/// Any certificate is taken: nothing secret is sent, and a certificate for the public name could never
-/// match the address the server is asked at.
+/// Accepts any certificate: nothing secret is sent, and the certificate for the public name does not match
+/// the address that is asked.
 ///
-/// The host of `url` is connected to at `address`, where that is given: an address with a scope
-/// (`fe80::1%eth0`) cannot stand in a URL (RFC 3986 §3.2.2).
+/// Connects to `address` instead of the host of `url`, if given: an address with a scope (`fe80::1%eth0`)
+/// cannot be in a URL (RFC 3986 §3.2.2).
 ///
 /// # Errors
-/// A readable cause: the innermost one, or that no response came within three seconds.
+/// The innermost cause, or that no response came within three seconds.
 pub async fn probe(url: &Url, address: Option<SocketAddr>) -> Result<u16, String> {
     let mut client = builder().timeout(PROBE).tls_danger_accept_invalid_certs(true);
     if let (Some(host), Some(address)) = (url.host_str(), address) {
@@ -235,7 +233,7 @@ fn make(deadlines: Deadlines) -> Option<reqwest::Client> {
     let client = builder()
         .timeout(deadlines.delivery())
         .connect_timeout(deadlines.delivery_connection())
-        // A connection is closed after its answer: idle ones would be descriptors that nothing counts.
+        // A connection is closed after its response, because idle connections are not part of the socket limit.
         .pool_max_idle_per_host(0)
         .build();
     client.inspect_err(|error| tracing::error!(%error, "no way out to clients")).ok()

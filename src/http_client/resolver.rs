@@ -1,7 +1,7 @@
-//! Names to addresses, for requests to hosts that others have named.
+//! Resolves the names of hosts that outsiders have named.
 //!
-//! Owns the look-up and its bound: a resolver of the system cannot be interrupted, so a name whose servers are
-//! silent holds a thread for as long as the system waits. Decides nothing about the addresses.
+//! Owns the limit on concurrent look-ups: a look-up of the system resolver cannot be cancelled, and if the
+//! name servers do not respond it occupies a thread until the system gives up. Does not check the addresses.
 
 use std::future::Future;
 use std::io;
@@ -12,25 +12,25 @@ use std::sync::Arc;
 use tokio::net::lookup_host;
 use tokio::sync::Semaphore;
 
-/// The look-ups that may be under way, with those that have not ended although their callers gave up.
+/// The maximum number of concurrent look-ups, including those whose callers have timed out.
 const LOOKUPS: usize = 16;
 
 /// A look-up under way.
 pub type Lookup = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
 
-/// Looks names up.
+/// Resolves names.
 pub trait Resolver: Send + Sync {
     /// Every address of `name`.
     fn look_up(&self, name: String) -> Lookup;
 
-    /// Where a connection to `address`, which was checked, is opened: there, at the port of the URL. Tests have a
-    /// listener of their own take its place.
+    /// Where a connection to the checked `address` is opened: at `address` itself, with the port of the URL.
+    /// Tests substitute a local listener.
     fn place(&self, address: IpAddr) -> SocketAddr {
         SocketAddr::new(address, 0)
     }
 }
 
-/// The resolver of the system.
+/// The system resolver.
 pub struct SystemResolver(Arc<Semaphore>);
 
 impl Default for SystemResolver {
@@ -44,7 +44,7 @@ impl Resolver for SystemResolver {
         let places = Arc::clone(&self.0);
         Box::pin(async move {
             let place = places.acquire_owned().await.map_err(io::Error::other)?;
-            // A task of its own keeps the place until the system answers, also when its caller has given up.
+            // A separate task holds the permit until the system responds, even after the caller has timed out.
             let looking = tokio::spawn(async move {
                 let found = lookup_host((name, 0)).await;
                 drop(place);

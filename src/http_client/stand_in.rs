@@ -36,7 +36,7 @@ impl StandIn {
         Self { file, lookups: Mutex::default() }
     }
 
-    /// The certificates that are trusted as well.
+    /// The additional trusted certificates.
     #[must_use]
     pub fn authorities(file: &Path) -> Vec<u8> {
         let found = lines(file).into_iter().filter(|words| words[0] == "authority");
@@ -64,7 +64,7 @@ impl Resolver for StandIn {
     }
 }
 
-/// The addresses of a name at its look-up of this number.
+/// The addresses of a name at its look-up with this number.
 fn addresses(file: &Path, name: &str, lookup: usize) -> Option<Vec<IpAddr>> {
     let of_name =
         |words: &Vec<String>| words[0] == "name" && words.get(1).is_some_and(|n| n == name);

@@ -1,7 +1,7 @@
 //! Translations: the texts of the pages in every language.
 //!
-//! Owns which language a page is in and how a text gets its values. The texts are in `locales/`; a
-//! new language is a file there and a line in `OTHERS`. Nothing here escapes: templates do.
+//! Owns the choice of the language and the substitution of values. The texts are in `locales/`; a new
+//! language is a file there and a line in `OTHERS`. Nothing here escapes: templates do.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -75,9 +75,9 @@ impl Locale {
         std::iter::once(Self::english()).chain(LANGUAGES.others.iter().map(Locale))
     }
 
-    /// The language of a page: what the user chose at a page (`cookie`), else what the application asks for
-    /// (`ui_locales`, tags with spaces between them, OpenID Connect Core §3.1.2.1), else what the
-    /// browser prefers (`Accept-Language`, RFC 9110 §12.5.4), else English.
+    /// The language of a page: the user's choice on a page (`cookie`), else the preference of the application
+    /// (`ui_locales`, tags separated by spaces, OpenID Connect Core §3.1.2.1), else that of the browser
+    /// (`Accept-Language`, RFC 9110 §12.5.4), else English.
     #[must_use]
     pub fn choose(
         ui_locales: Option<&str>,
@@ -104,7 +104,7 @@ impl Locale {
         Self::all().find(|locale| locale.lang() == tag)
     }
 
-    /// The name of the language, in itself.
+    /// The name of the language, in that language.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.t("language.name")
@@ -144,7 +144,7 @@ impl Locale {
         self.0.texts.get(key).map(String::as_str)
     }
 
-    /// Why a request is refused: the text of the reason, else that of the code, else `message`, which is English.
+    /// The text of a refusal: that of the reason, else that of the code, else `message`, which is English.
     #[must_use]
     pub fn error(self, (code, reason): (Code, Option<Reason>), message: &str) -> &str {
         reason
@@ -194,8 +194,8 @@ impl Locale {
             .unwrap_or(message)
     }
 
-    /// A past time relative to now, in the largest whole unit. A time in the future counts as now, because clocks
-    /// differ.
+    /// A past time relative to now, in the largest whole unit. A time in the future is shown as now, because
+    /// clocks differ.
     #[must_use]
     pub fn ago(self, then: Timestamp, now: Timestamp) -> String {
         let passed = TimeSpan::from_millis(now.millis().saturating_sub(then.millis()));
@@ -212,8 +212,8 @@ impl Locale {
         }
     }
 
-    /// A future time relative to now, in the largest whole unit. A time in the past counts as now, because clocks
-    /// differ.
+    /// A future time relative to now, in the largest whole unit. A time in the past is shown as now, because
+    /// clocks differ.
     #[must_use]
     pub fn until(self, then: Timestamp, now: Timestamp) -> String {
         let left = TimeSpan::from_millis(then.millis().saturating_sub(now.millis()));

@@ -46,7 +46,7 @@ fn regions_fall_back_and_unknown_tags_are_passed_over() {
 }
 
 #[test]
-fn what_a_browser_prefers_counts_by_its_weight() {
+fn accept_language_is_ordered_by_weight() {
     for (header, lang) in [
         ("de-CH, de;q=0.9, en;q=0.8", "de"),
         ("en-GB;q=0.5, de;q=0.6", "de"),
@@ -178,7 +178,7 @@ fn readers() -> String {
     text
 }
 
-/// Whether the script of the token inspector makes the key: from a name of this server, or of what it found.
+/// Whether the script of the token inspector builds the key at run time.
 fn is_inspectors(rest: &str) -> bool {
     let Some((group, name)) = rest.split_once('.') else { return false };
     match group {
@@ -224,7 +224,7 @@ fn every_text_is_used() {
     assert_eq!(unused, Vec::<&String>::new());
 }
 
-/// Every literal that begins like a key, whether it is looked up directly or through a table.
+/// Every literal that begins like a key has a text, whether it is looked up directly or through a table.
 #[test]
 fn every_key_that_is_named_has_a_text() {
     let texts = &LANGUAGES.english.texts;

@@ -32,7 +32,7 @@ use super::current_login::{BrowserCookies, CurrentLogin, session_hash};
 use super::logout_notices::{self, Fate, everything_of};
 use super::write_limit::UserWrite;
 
-/// Everything that hangs on an account.
+/// The data of the account page.
 pub struct Overview {
     /// Sign-ins at the pages, newest first.
     pub browsers: Page<(BrowserSession, Device)>,
@@ -40,7 +40,7 @@ pub struct Overview {
     pub sessions: Page<Listed>,
     /// The consents.
     pub consents: Vec<Consent>,
-    /// How many recovery codes are left, where a second factor is enrolled.
+    /// The number of unused recovery codes, if a second factor is enrolled.
     pub recovery_codes: Option<i64>,
     /// The API keys, newest first.
     pub keys: Vec<ListedKey>,
@@ -76,21 +76,21 @@ pub fn is_token(app: &App, visitor: &BrowserCookies, text: &str) -> bool {
     visitor.session.is_some() && constant_time_eq(token(app, visitor).as_bytes(), text.as_bytes())
 }
 
-/// Which part of a list the account page shows.
+/// The part of a list that the account page shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
     /// The rows after this one; `None` starts with the newest.
     From(Option<Uuid>),
-    /// Nothing: all of it was on the pages before.
+    /// Nothing: all rows were on earlier pages.
     Seen,
 }
 
-/// Which parts of its lists the account page shows.
+/// The parts of its lists that the account page shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shown {
-    /// Of the sign-ins at Signet's pages.
+    /// The part of the sign-ins at Signet's pages.
     pub browsers: Part,
-    /// Of the sessions of applications.
+    /// The part of the sessions of applications.
     pub sessions: Part,
 }
 
@@ -177,11 +177,11 @@ pub async fn end_one(
     .await
 }
 
-/// Ends everything of the account except this browser's sign-in, whose cookie is replaced, so that an attacker with
-/// the previous cookie is signed out as well.
+/// Ends all sessions of the account except this browser's sign-in, whose cookie is replaced, so that an attacker
+/// with the previous cookie is signed out as well.
 ///
 /// # Errors
-/// `not_found` when this log-in has ended meanwhile; too many writes.
+/// `not_found` if this sign-in has ended in the meantime; too many writes.
 pub async fn end_others(
     app: App,
     here: CurrentLogin,
@@ -220,7 +220,7 @@ pub async fn remove_app(
     let user = here.user.id;
     UserWrite::new(&app).take(&here.user)?;
     app.transaction(&info, async |tx| {
-        // Codes first, because one may be being redeemed right now.
+        // Codes first, because one may be redeemed concurrently.
         authorization_codes::void(tx, user, now).await?;
         device_codes::void(tx, user, &client_id).await?;
         let forgot = consents::forget(tx, user, &client_id).await?;

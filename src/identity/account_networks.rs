@@ -18,7 +18,7 @@ use super::attempt_names::AttemptNames;
 /// How often a log-in from a known network is recorded.
 const NOTE_EVERY: TimeSpan = TimeSpan::from_days(1);
 
-/// The names of an account, and when and from where its user has signed in.
+/// The pseudonyms of an account, and the time and network of the sign-in.
 #[derive(Clone, Copy)]
 pub(super) struct SignedInFrom<'a> {
     pub(super) names: &'a AttemptNames,

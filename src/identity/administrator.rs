@@ -30,7 +30,7 @@ pub struct Presented {
     pub address: Option<IpAddr>,
 }
 
-/// A caller that may carry out one action. Only [`require_administrator`] makes one.
+/// A caller that may perform one action. Only [`require_administrator`] creates one.
 #[derive(Debug, Clone)]
 pub struct Administrator {
     actor: Actor,
@@ -44,7 +44,7 @@ enum Actor {
 }
 
 impl Administrator {
-    /// The request with the caller as the one who acts.
+    /// The request with the caller as its actor.
     #[must_use]
     pub fn acting(&self, info: RequestInfo) -> RequestInfo {
         let info = match &self.actor {
@@ -55,12 +55,12 @@ impl Administrator {
     }
 }
 
-/// Checks an access token or an administration key, and that its holder may carry out `action` on something.
+/// Checks an access token or an administration key, and that its holder may perform `action` on some target.
 ///
 /// # Errors
-/// `invalid_token`; `insufficient_scope` when the token lacks a scope for the action, `forbidden` when no role of the
-/// user allows it, `insufficient_user_authentication` when the server's policy requires a second factor of the role
-/// and the token has none; faults.
+/// `invalid_token`; `insufficient_scope` when the token lacks a scope for the action, `forbidden` when no
+/// role of the user allows it, `insufficient_user_authentication` when the server's policy requires a second factor
+/// of the role and the token has none; faults.
 pub async fn require_administrator(
     app: App,
     presented: Presented,
@@ -102,7 +102,7 @@ fn by_user(
     Ok(Administrator { actor: Actor::User(caller.user.id), authority })
 }
 
-/// Scopes that were withdrawn from the client since the token or key was issued do not count.
+/// Scopes that were withdrawn from the client since the token or key was issued are ignored.
 fn by_client(
     client: &Client,
     acting: ActingClient,
@@ -144,7 +144,7 @@ async fn by_key(
     Ok(administrator)
 }
 
-/// A failure to record the use does not refuse a request, which may only read.
+/// Records the use of a key. A failure does not refuse the request, which may only read.
 async fn note_use(app: &App, key: &AdminKey, now: Timestamp) {
     let Some(minute) = key.next_use(now) else { return };
     let (app, id) = (app.clone(), key.id);

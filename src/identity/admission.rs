@@ -78,7 +78,7 @@ pub async fn of(app: &App, address: Option<IpAddr>, now: Timestamp) -> Result<Ad
     Ok(if is_known { Admission { lane: Lane::Known, who } } else { stranger })
 }
 
-/// The pseudonym of a network that accounts lend their standing to.
+/// The pseudonym of a network that gets standing from accounts.
 pub(super) fn standing_name(app: &App, address: Option<IpAddr>) -> Vec<u8> {
     app.pseudonyms.of("login/standing", &[spelt(address).as_bytes()])
 }
@@ -88,7 +88,7 @@ pub(super) fn account_name(app: &App, key: &str) -> Vec<u8> {
     app.pseudonyms.of("login/account", &[key.as_bytes()])
 }
 
-/// The pseudonym under which the account named by `key` knows a network.
+/// The pseudonym of a network as known to the account named by `key`.
 pub(super) fn known_name(app: &App, key: &str, address: Option<IpAddr>) -> Vec<u8> {
     app.pseudonyms.of("login/known", &[key.as_bytes(), spelt(address).as_bytes()])
 }

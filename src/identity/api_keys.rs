@@ -1,7 +1,7 @@
-//! API keys of one's own account: making, listing and revoking them.
+//! API keys of the user's own account: creating, listing and revoking them.
 //!
-//! Making one asks for a fresh authentication; revoking one does not, so that it is never put off. The secret is shown
-//! once and stored as a hash. What a key may be is `domain::api_key`, when it works `tokens::api_key`.
+//! Creating one requires a fresh authentication; revoking one does not, so that it is never delayed. The secret is
+//! shown once and stored as a hash. The rules for a key are in `domain::api_key`, its validation in `tokens::api_key`.
 
 use crate::app::{App, AuditedTx};
 use crate::base::id::{ApiKeyId, UserId};
@@ -26,29 +26,29 @@ use super::notifications::{Notification, notify};
 use super::write_limit::UserWrite;
 
 text_enum! {
-    /// Whether a key counts.
+    /// The state of a key.
     pub enum KeyState {
-        /// It does.
+        /// It is accepted.
         Active = "active",
         /// Its user or an administrator revoked it.
         Revoked = "revoked",
-        /// Its time is over.
+        /// It has expired.
         Expired = "expired",
-        /// It ended with everything of its user, or with its API.
+        /// It ended with all sessions of its user, or with its API.
         Ended = "ended",
     }
 }
 
-/// A key as its user sees it.
+/// A key in a list for its user.
 #[derive(Debug, Clone)]
 pub struct ListedKey {
     /// The key.
     pub key: ApiKey,
-    /// Whether it counts.
+    /// Its state.
     pub state: KeyState,
 }
 
-/// A key that was just made.
+/// A key that was just created.
 #[derive(Debug, Clone)]
 pub struct CreatedKey {
     /// The key.
@@ -57,7 +57,7 @@ pub struct CreatedKey {
     pub secret: Secret<String>,
 }
 
-/// The APIs that take API keys, in the order of their identifiers.
+/// The APIs that accept API keys, ordered by identifier.
 #[must_use]
 pub fn apis(app: &App) -> Vec<Api> {
     let all = app.audiences();
@@ -90,11 +90,11 @@ fn listed(app: &App, user: &User, key: ApiKey, now: Timestamp) -> ListedKey {
     ListedKey { key, state }
 }
 
-/// Makes a key.
+/// Creates a key.
 ///
 /// # Errors
-/// `validation_failed`; `reauthentication_required`; `conflict` when the user has as many as there may be; too many
-/// writes; `invalid_token` when the account has changed.
+/// `validation_failed`; `reauthentication_required`; `conflict` when the user has the maximum number of
+/// keys; too many writes; `invalid_token` when the account has changed.
 pub async fn create(
     app: App,
     signed_in: SignedIn,
@@ -141,7 +141,7 @@ pub async fn create(
     Ok(CreatedKey { listed, secret: Secret::new(secret) })
 }
 
-/// Revokes a key of a user who is signed in: from the next request on it is refused.
+/// Revokes a key of a signed-in user. It is refused from the next request on.
 ///
 /// # Errors
 /// `not_found`.
@@ -168,7 +168,7 @@ pub async fn revoke(tx: &mut AuditedTx, user: UserId, id: ApiKeyId) -> Result<()
     Ok(tx.record(&event).await?)
 }
 
-/// The refusal of an id that is none of a key.
+/// The refusal of an unknown key id.
 #[must_use]
 pub fn no_key() -> Refusal {
     Refusal::new(Code::NotFound, "There is no such API key, or it was revoked already.")

@@ -14,15 +14,15 @@ use super::admission;
 pub(super) struct AttemptNames {
     /// Failures of the account from this network.
     pub(super) from_network: Vec<u8>,
-    /// Failures of the account from all networks that it does not know.
+    /// Failures of the account from all networks that are not known to it.
     pub(super) from_strangers: Vec<u8>,
     /// Right passwords of the account that no second factor followed.
     pub(super) without_second: Vec<u8>,
     /// The network, as known to the account.
     pub(super) known: Vec<u8>,
-    /// The network, as the account lends it standing.
+    /// The network, as one that gets standing from the account.
     pub(super) network: Vec<u8>,
-    /// The account, as the one that lends standing.
+    /// The account, as one that gives standing.
     pub(super) account: Vec<u8>,
 }
 

@@ -40,7 +40,7 @@ pub struct RightPassword {
     rehash: Option<(String, String)>,
 }
 
-/// A password to be judged.
+/// A password that is to be checked.
 pub(super) struct Attempted<'a> {
     /// The key of the login name, or the typed text if it is not a login name.
     pub key: &'a str,
@@ -52,7 +52,7 @@ pub(super) struct Attempted<'a> {
     pub place: Option<&'static str>,
 }
 
-/// The one answer to a wrong login name, a wrong password and a disabled user.
+/// The refusal of a wrong login name, a wrong password and a disabled user alike.
 #[must_use]
 pub fn invalid_credentials() -> Refusal {
     Refusal::new(Code::InvalidCredentials, "The login or the password is wrong.")
@@ -100,11 +100,11 @@ pub async fn authenticate_user(
     Ok(AuthenticatedUser { user: found.user, account, right })
 }
 
-/// Judges a password against the credential that was read after the attempt was counted.
+/// Checks a password against the credential that was read after the attempt was counted.
 ///
 /// # Errors
-/// [`invalid_credentials`], or too many attempts while the account is closed to unknown networks, once the
-/// failure is recorded; unavailable when hashing or storage cannot keep up.
+/// [`invalid_credentials`], or too many attempts while the account is closed to unknown networks,
+/// once the failure is recorded; unavailable when hashing or storage cannot keep up.
 pub(super) async fn judge(
     app: &App,
     slot: Slot,
@@ -116,8 +116,8 @@ pub(super) async fn judge(
     let own = credential.and_then(|found| found.password_hash.as_deref());
     // The user sees the failure in the history of the account.
     let subject = credential.map(|found| found.user.id);
-    // If the account is closed to this network, no password counts. It is still hashed at the cost of the stored
-    // hash, because another cost would reveal that the account exists.
+    // If the account is closed to this network, no password is accepted. It is still hashed at the cost of the
+    // stored hash, because another cost would reveal that the account exists.
     let credential = credential.filter(|_| counted.may_be_right());
     let stored = credential.and_then(|found| found.password_hash.clone());
     // No connection is held during the slow hash.
@@ -161,8 +161,7 @@ pub(super) async fn judge(
 }
 
 impl RightPassword {
-    /// Records the outcome, returns the attempt, and stores a new hash if the old one has another cost than the
-    /// present one.
+    /// Records the outcome, returns the attempt, and stores a new hash if the old one has an outdated cost.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -181,7 +180,7 @@ impl RightPassword {
     }
 
     /// Records that it is the first of several factors. The attempt stays counted and the network unknown until
-    /// the last one: a thief of the password does not become known by it.
+    /// the last one, so that an attacker with only the password cannot make a network known.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -207,7 +206,7 @@ impl RightPassword {
         }
     }
 
-    /// Records that it was refused, and why.
+    /// Records that the sign-in was refused, and why.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -222,7 +221,7 @@ impl RightPassword {
     }
 }
 
-/// The hash at the present cost. A failure neither fails the log-in nor delays others: the next log-in retries.
+/// The hash at the current cost. A failure neither fails the log-in nor delays others: the next log-in retries.
 async fn rehashed(
     app: &App,
     password: Password,
@@ -236,7 +235,7 @@ async fn rehashed(
     app.hash_password(slot, password).await.ok()
 }
 
-/// An attempt that waited for others and then finds no slot in the queue does not count.
+/// Returns an attempt that waited for others and then found no slot in the queue.
 pub(super) async fn turned_away(app: &App, counted: Counted, refusal: Refusal) -> Failure {
     if let Err(fault) = counted.take_back(app).await {
         tracing::debug!(%fault, "an attempt that was not looked at stays counted");
@@ -244,8 +243,8 @@ pub(super) async fn turned_away(app: &App, counted: Counted, refusal: Refusal) -
     refusal.into()
 }
 
-/// A password that was not compared does not count, unless the caller disconnected: that must not be a way to
-/// guess.
+/// Returns an attempt whose password was not compared, unless the caller disconnected: otherwise
+/// disconnecting would allow unlimited guesses.
 async fn unhashed(
     app: &App,
     counted: Counted,

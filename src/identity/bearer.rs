@@ -1,4 +1,4 @@
-//! Bearer tokens at Signet's own endpoints, checked against the present session.
+//! Bearer tokens at Signet's own endpoints, checked against the current session.
 
 use crate::app::App;
 use crate::base::Timestamp;
@@ -50,7 +50,8 @@ impl Caller {
         self.session.user_epoch
     }
 
-    /// Refuses a token that is worth less than its session by now: its holder may not be who has authenticated since.
+    /// Refuses a token below the current level of its session: its holder may not be the user who has authenticated
+    /// since.
     ///
     /// # Errors
     /// `invalid_token`.
@@ -69,9 +70,9 @@ pub fn invalid_token() -> Refusal {
 
 /// The holder of an access token for the issuer.
 pub(super) enum Bearer {
-    /// A user's.
+    /// A user.
     User(Box<Caller>),
-    /// A client's, in its own name.
+    /// A client, in its own name.
     Client {
         /// Its `client_id`.
         client_id: String,
@@ -80,11 +81,11 @@ pub(super) enum Bearer {
     },
 }
 
-/// Checks a Bearer token against its signature, the clock, its session and its user. A token for an
-/// API is refused: its audience is not the issuer.
+/// Checks a Bearer token: its signature, its times, its session and its user. A token for an API is refused:
+/// its audience is not the issuer.
 ///
 /// # Errors
-/// Refused when anything is wrong, with one text for all of it but expiry.
+/// One refusal for all reasons except expiry.
 pub async fn require_caller(app: App, token: String, now: Timestamp) -> Result<Caller, Failure> {
     match authenticate(&app, &token, now).await? {
         Bearer::User(caller) => Ok(*caller),

@@ -1,6 +1,7 @@
 //! The limit of live sign-ins at the pages per user, which equals that of sessions.
 //!
-//! A sign-in beyond it ends the one that was used longest ago, like `open_session` for the sessions of clients.
+//! A sign-in beyond it ends the one that was not used for the longest time, like `open_session` for the
+//! sessions of clients.
 
 use crate::app::AuditedTx;
 use crate::domain::outcome::Fault;

@@ -41,19 +41,19 @@ pub struct Typed {
     pub login: String,
     /// The password.
     pub password: Password,
-    /// Whether the sign-in shall outlive the browser.
+    /// Whether the sign-in outlives the browser.
     pub stay: bool,
-    /// What the sign-in has to be besides what the account asks for.
+    /// The requirements on the sign-in besides those of the account.
     pub demand: Demand,
 }
 
-/// The response of a passkey for a sign-in at the pages.
+/// The response of a passkey in a sign-in at the pages.
 pub struct PasskeyAnswer {
     /// The sealed sign-in.
     pub challenge: String,
     /// The assertion.
     pub response: AssertionResponse,
-    /// Whether the sign-in shall outlive the browser.
+    /// Whether the sign-in outlives the browser.
     pub stay: bool,
 }
 
@@ -75,16 +75,16 @@ pub struct SignedInBrowser {
     pub recovery_codes: Vec<RecoveryCode>,
 }
 
-/// The aim of an authentication at the pages.
+/// The purpose of an authentication at the pages.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(super) enum BrowserAim {
-    /// A sign-in that shall outlive the browser.
+    /// A sign-in that may outlive the browser.
     Stay {
         /// Always true; distinguishes the serialised forms.
         stay: bool,
     },
-    /// A step-up of the sign-in that is named; without one, a sign-in until the browser is closed.
+    /// A step-up of this sign-in; without one, a sign-in until the browser is closed.
     StepUp(Option<BrowserId>),
 }
 
@@ -105,7 +105,7 @@ pub async fn sign_in(
     let admission = admission(&app, &visitor, &info).await?;
     let authenticated =
         authenticate_user(&app, admission, &typed.login, typed.password, &info).await?;
-    // Further requirements of a request and its client are met by a step-up, before the request is answered.
+    // Further requirements of a request and its client are met by a step-up, before the request gets its response.
     match authenticated.proceed(&app, &typed.demand, &info).await? {
         Begun::Completed(completed) => open(&app, (&completed, aim), &visitor, &info).await,
         Begun::Pending(first) => {
@@ -118,10 +118,10 @@ pub async fn sign_in(
     }
 }
 
-/// Takes the next step of a sign-in; the last one completes it in this browser.
+/// Performs the next step of a sign-in; the last one completes it in this browser.
 ///
 /// # Errors
-/// `challenge_invalid`, and what is wrong with the entry; too many attempts; unavailable when hashing or storage
+/// `challenge_invalid`, and errors of the entry; too many attempts; unavailable when hashing or storage
 /// cannot keep up.
 pub async fn continue_sign_in(
     app: App,
@@ -155,7 +155,7 @@ pub fn begin_with_passkey(
     PasskeySignIn::begin(app, Channel::Browser(&visitor.browser), aim, now).map(Some)
 }
 
-/// Signs a user in whose passkey has answered the challenge, unless another step is missing.
+/// Signs in the user whose passkey has signed the challenge, unless another step is needed.
 ///
 /// # Errors
 /// `challenge_invalid`; `mfa_failed`; `feature_disabled`; too many attempts.
@@ -167,10 +167,10 @@ pub async fn sign_in_with_passkey(
 ) -> Result<SignInOutcome, Failure> {
     let channel = Channel::Browser(&visitor.browser);
     let mut pending = PasskeySignIn::<BrowserAim>::open(&app, &challenge, channel, info.now)?;
-    // Known only now: the challenge is part of the page with the tick box.
+    // Only known now, because the challenge is on the same page as the tick box.
     let aim = BrowserAim::sign_in(stay);
     pending.aim = aim;
-    // Further requirements of a request and its client are met by a step-up, before the request is answered.
+    // Further requirements of a request and its client are met by a step-up, before the request gets its response.
     let asserted = (response, &Demand::default());
     match pending.advance(&app, channel, asserted, &info).await? {
         Continuation::Completed(completed) => open(&app, (&completed, aim), &visitor, &info).await,
@@ -217,7 +217,7 @@ async fn open(
         }
     });
     let BrowserSession { expires_at, persistent: stays, .. } = work.await?;
-    // Also after a step-up on a server that has stopped to offer it.
+    // Also after a step-up on a server that no longer offers it.
     let kept_for = persistent.outlives_browser(stays).then(|| expires_at - info.now);
     app.count_login("ok");
     let recovery_codes = completed.recovery_codes.clone();
@@ -225,7 +225,7 @@ async fn open(
     Ok(SignInOutcome::SignedIn(SignedInBrowser { cookie, kept_for, recovery_codes }))
 }
 
-/// A browser with a live log-in is known in whichever network it is.
+/// The admission of a request. A browser with a live sign-in is known in any network.
 async fn admission(
     app: &App,
     visitor: &BrowserCookies,

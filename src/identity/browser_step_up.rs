@@ -22,7 +22,7 @@ use super::browser_login::{BrowserAim, PLACE, Pending};
 use super::current_login::{BrowserCookies, CurrentLogin, session_hash};
 use super::totp_enrolment::TotpSetup;
 
-/// The second factor that a sign-in at the pages waits to be enrolled.
+/// The enrolment of a second factor that a sign-in at the pages requires.
 pub struct Enrolment {
     /// The user.
     pub user: User,
@@ -30,10 +30,10 @@ pub struct Enrolment {
     pub may_skip: bool,
 }
 
-/// The enrolment that a challenge waits for.
+/// The enrolment for which a challenge was issued.
 ///
 /// # Errors
-/// `challenge_invalid`; `validation_failed` when it waits for another step; faults.
+/// `challenge_invalid`; `validation_failed` when the next step is another one; faults.
 pub async fn enrolment(
     app: App,
     challenge: String,
@@ -46,7 +46,7 @@ pub async fn enrolment(
     Ok(Enrolment { user, may_skip })
 }
 
-/// A TOTP secret for the enrolment that a challenge waits for.
+/// A TOTP secret for the enrolment for which a challenge was issued.
 ///
 /// # Errors
 /// As [`enrolment`].
@@ -61,7 +61,7 @@ pub async fn begin_enrolment(
     pending.begin_totp(&app, &info).await
 }
 
-/// Whether the mailed code was sent that a challenge waits for.
+/// Whether the mailed code of a challenge was sent.
 ///
 /// # Errors
 /// `challenge_invalid`; faults.
@@ -76,11 +76,11 @@ pub async fn has_sent_code(
     Ok(pending.has_sent_code(&app, channel, now).await?)
 }
 
-/// Sends the mailed code that a challenge waits for; the one before is invalid.
+/// Sends the mailed code of a challenge; an earlier one becomes invalid.
 ///
 /// # Errors
-/// `challenge_invalid`; `validation_failed` when it waits for another step; too many mails; unavailable when too
-/// many mails wait.
+/// `challenge_invalid`; `validation_failed` when the next step is another one; too many mails;
+/// unavailable when too many mails wait.
 pub async fn send_code(
     app: App,
     challenge: String,
@@ -94,18 +94,18 @@ pub async fn send_code(
 
 /// The remaining steps of a sign-in at the pages.
 pub enum Lacking {
-    /// Nothing that the user could add.
+    /// None that the user could complete.
     Nothing,
     /// A step.
     Step(IssuedChallenge),
-    /// A new sign-in, because the present one is too old.
+    /// A new sign-in, because the current one is too old.
     SignIn,
     /// A factor that the account does not have, without which the request fails.
     Unmet,
 }
 
-/// The steps that a sign-in needs to meet `demand` and the policy. A sufficient one costs no statement. A
-/// postponable enrolment is only offered at the sign-in.
+/// The steps that a sign-in needs to meet `demand` and the policy. A sufficient sign-in costs no statement.
+/// An enrolment that can be postponed is only offered at the sign-in.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -142,7 +142,7 @@ pub async fn lacking(
     Ok(Lacking::Step(pending.seal(app, Channel::Browser(&visitor.browser), step, now)?))
 }
 
-/// Raises the sign-in of this browser, without changing its expiry.
+/// Raises the level of the sign-in in this browser, without changing its expiry.
 pub(super) async fn step_up(
     tx: &mut AuditedTx,
     (completed, stepped_up): (&Completed, BrowserId),
@@ -159,7 +159,7 @@ pub(super) async fn step_up(
         }
         None => None,
     };
-    // Not if the user has signed out, or signed in again, meanwhile.
+    // Not if the user has signed out, or signed in again, in the meantime.
     let here = before
         .filter(|found| found.browser.id == stepped_up && found.browser.is_live(&found.user, now));
     let Some(Found { browser, .. }) = here else {

@@ -1,7 +1,7 @@
 //! The cookie with the time at which the console was last used in a browser.
 //!
 //! Its value is a time and a MAC that is bound to the sign-in. Nothing is stored for it. A holder of the sign-in
-//! cookie can keep the console open by using it, and nothing else.
+//! cookie could keep the console open by using it, but gains nothing else.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -44,7 +44,7 @@ pub fn has_factors(app: &App, here: &CurrentLogin, now: Timestamp) -> bool {
     !app.config.second_factor.is_required(here.user.role, now) || level >= AssuranceLevel::Multi
 }
 
-/// The right by which a user administers at the console: all that the role allows.
+/// The authority of a user at the console: everything that the role allows.
 #[must_use]
 pub fn authority(here: &CurrentLogin) -> Authority {
     let role = here.user.role;

@@ -1,6 +1,6 @@
 //! `/v1/login/continue`: the next step of a log-in or of a step-up.
 //!
-//! Owns the aims of challenges at `/v1`. One that was issued to raise a session cannot open one.
+//! Owns the purposes of challenges at `/v1`. One that was issued to raise a session cannot open one.
 
 use serde::{Deserialize, Serialize};
 
@@ -38,7 +38,7 @@ impl LoginTokens {
     }
 }
 
-/// The aim of an authentication at `/v1`.
+/// The purpose of an authentication at `/v1`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(super) enum ApiAim {
@@ -54,7 +54,7 @@ pub(super) enum ApiAim {
 /// A pending authentication at `/v1`.
 pub(super) type Pending = PendingAuthentication<ApiAim>;
 
-/// Takes the next step of a log-in or a step-up; the last one opens or raises a session.
+/// Performs the next step of a log-in or a step-up; the last one opens or raises a session.
 ///
 /// # Errors
 /// As [`login`](super::login::login); `challenge_invalid`, and errors of the entry.
@@ -103,10 +103,10 @@ pub(super) async fn log_in(
     }
 }
 
-/// A TOTP secret for the enrolment that a challenge waits for. Nothing is stored.
+/// A TOTP secret for the enrolment for which a challenge was issued. Nothing is stored.
 ///
 /// # Errors
-/// `challenge_invalid`; `validation_failed` when it waits for another step; faults.
+/// `challenge_invalid`; `validation_failed` when the next step is another one; faults.
 pub async fn begin_enrolment(
     app: App,
     challenge: String,

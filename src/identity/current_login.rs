@@ -14,18 +14,18 @@ use crate::store::browser_sessions::{self, Consented};
 /// The cookies of a browser.
 #[derive(Debug, Clone, Default)]
 pub struct BrowserCookies {
-    /// The identity of this browser, signed in or not.
+    /// The value that identifies this browser, with or without a sign-in.
     pub browser: String,
     /// The log-in, if there is one.
     pub session: Option<String>,
 }
 
-/// A user who is signed in in this browser.
+/// The user who is signed in in this browser.
 ///
-/// Only [`current_login`] and [`current_login_for`] make one.
+/// Only [`current_login`] and [`current_login_for`] create one.
 #[derive(Debug, Clone)]
 pub struct CurrentLogin {
-    /// The user as stored now.
+    /// The user as currently stored.
     pub user: User,
     /// The sign-in.
     pub browser: BrowserSession,

@@ -1,9 +1,9 @@
 //! Deleting an account: by its user, or by an administrator.
 //!
-//! Everything that belongs to the user, including waiting mail and mailed codes, is deleted in one transaction.
-//! Clients are notified that the sessions have ended, and the owner of a verified address about the deletion. The
-//! audit trail, which names the user by id, and that mail remain. The login name and the address are free at once; a
-//! new account with them has another id.
+//! All data of the user, including waiting mail and mailed codes, is deleted in one transaction. Clients are
+//! notified that the sessions have ended, and the owner of a verified address about the deletion. The audit trail,
+//! which names the user by id, and that mail remain. The login name and the address are free immediately; a new
+//! account with them has another id.
 
 use crate::app::outbox::{self, Mail};
 use crate::app::{App, AuditedTx};
@@ -26,11 +26,11 @@ use super::mailed_codes::subject_of_address;
 use super::notifications::{LIFE, reaches};
 use super::unlock;
 
-/// Deletes the account of a user who is signed in and has typed its login name.
+/// Deletes the account of a signed-in user who has entered its login name.
 ///
 /// # Errors
-/// `validation_failed` when another name was typed; `reauthentication_required`; `last_administrator`;
-/// `invalid_token` when the account has changed or another request has deleted it.
+/// `validation_failed` when another name was entered; `reauthentication_required`;
+/// `last_administrator`; `invalid_token` when the account has changed or another request has deleted it.
 pub async fn delete_own(
     app: App,
     signed_in: SignedIn,
@@ -39,7 +39,8 @@ pub async fn delete_own(
 ) -> Result<(), Failure> {
     let (id, epoch) = (signed_in.user.id, signed_in.epoch);
     app.transaction_or_nothing(&info, async |tx| {
-        // First, as in every change of an administrator: two of them cannot leave the server without one.
+        // First, as in every change of an administrator, so that two concurrent changes cannot leave the
+        // server without one.
         setup_links::hold_administrators(tx).await?;
         if !users::hold(tx, id, epoch).await? {
             return Err(invalid_token().into());
@@ -86,7 +87,7 @@ pub async fn delete(tx: &mut AuditedTx, user: &User) -> Result<Option<()>, Failu
     Ok(Some(()))
 }
 
-/// Tells the owner of the address. The mail names no user: it would be deleted with them.
+/// Notifies the owner of the address. The mail row names no user, because it would be deleted with the user.
 async fn tell(tx: &mut AuditedTx, user: &User) -> Result<(), Fault> {
     let Some(address) = user.verified_email().filter(|_| reaches(tx, user)) else { return Ok(()) };
     let to = EmailAddress::stored(address)?;

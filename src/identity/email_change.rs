@@ -31,12 +31,12 @@ use super::password::Keep;
 use super::write_limit::UserWrite;
 use super::{email_limits, email_undo};
 
-/// The purposes of which one code of a user waits at a time.
+/// The purposes of which a user has one pending code at a time.
 const PURPOSES: [CodePurpose; 2] = [CodePurpose::Change, CodePurpose::Verify];
 
-/// A change that waits for the code.
+/// A change that waits for its code.
 pub struct Requested {
-    /// The address that the code goes to.
+    /// The address that the code is mailed to.
     pub address: String,
     /// How long the code is valid.
     pub expires_in: TimeSpan,

@@ -28,7 +28,7 @@ text_enum! {
         Confirmation = "email",
         /// To enrol a second factor during a sign-in.
         Enrolment = "enrolment",
-        /// To make an account.
+        /// To create an account.
         SignUp = "sign_up",
     }
 }
@@ -62,8 +62,8 @@ pub(super) async fn count(
     count_of_address(tx, LimitedMail::Confirmation, address).await
 }
 
-/// Counts a mail of `kind` to `address`. Not for the user: a thief of the password in another network must not keep the
-/// owner waiting.
+/// Counts a mail of `kind` to `address`. Not counted for the user: an attacker in another network who has the password
+/// must not be able to block the owner.
 ///
 /// # Errors
 /// `too_many_attempts`; faults.

@@ -27,7 +27,7 @@ use super::write_limit::UserWrite;
 /// The most rows of one list.
 pub const MAX_ROWS: usize = 10_000;
 
-/// Everything about a user.
+/// All data of a user.
 pub struct Export {
     /// When it was created.
     pub at: Timestamp,
@@ -51,7 +51,7 @@ pub struct Export {
     pub is_complete: bool,
 }
 
-/// Everything about a user who is signed in.
+/// All data of a signed-in user.
 ///
 /// # Errors
 /// `reauthentication_required`; `invalid_token` when the account has changed; too many writes.
@@ -93,7 +93,7 @@ pub async fn export(app: App, signed_in: SignedIn, info: RequestInfo) -> Result<
     })
 }
 
-/// The rows of a list so far, and the next page.
+/// The rows of a list that were read so far, and the request for the next page.
 struct Rows<T> {
     rows: Vec<T>,
     next: Option<PageRequest>,

@@ -26,7 +26,7 @@ use super::write_limit::UserWrite;
 pub struct Overview {
     /// The factors, oldest first.
     pub factors: Vec<Factor>,
-    /// How many recovery codes were not used yet.
+    /// The number of unused recovery codes.
     pub recovery_codes: i64,
     /// Whether a second factor is required after the password.
     pub asks_second: bool,
@@ -114,7 +114,7 @@ pub async fn renew_recovery_codes(
     .await
 }
 
-/// Renames a factor. None for the name leaves it.
+/// Renames a factor; without a name it is unchanged.
 ///
 /// # Errors
 /// `not_found`; `validation_failed`; `reauthentication_required`; too many writes.
@@ -184,7 +184,7 @@ pub async fn remove(
         }
         let epoch = users::raise_epoch(tx, user, now).await?.ok_or_else(invalid_token)?;
         let left = without_factor(signed_in.stored_factors, factor.kind, is_last);
-        // A sign-in with only the passkey ends with it.
+        // A sign-in with only the passkey ends as well.
         let kept = if left == Factors::default() {
             None
         } else {
@@ -198,7 +198,7 @@ pub async fn remove(
     .await
 }
 
-/// Removes a factor, and with the last one the recovery codes. Whether it was the last.
+/// Removes a factor, and with the last one the recovery codes. Returns whether it was the last.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -213,7 +213,7 @@ pub async fn remove_factor(tx: &mut Tx, user: UserId, id: FactorId) -> Result<bo
 }
 
 /// The factors of a session without this kind. A session does not record which of several factors of a kind it
-/// used, so the kind is removed; a recovery code counts as long as there is a factor that it replaces.
+/// used, so the kind is removed; a recovery code stays as long as there is a factor that it replaces.
 fn without_factor(factors: Factors, kind: FactorKind, is_last: bool) -> Factors {
     factors.only(|factor| match factor.method {
         Method::Totp => kind != FactorKind::Totp,
@@ -223,7 +223,7 @@ fn without_factor(factors: Factors, kind: FactorKind, is_last: bool) -> Factors 
     })
 }
 
-/// Takes the caller's session along to the new epoch. The session at `/v1`, if it is one.
+/// Moves the caller's session to the new epoch. Returns it if it is one at `/v1`.
 async fn carry_over(
     tx: &mut AuditedTx,
     signed_in: &SignedIn,
@@ -242,6 +242,6 @@ async fn carry_over(
             (browser_sessions::carry_over(tx, id, (old, epoch), None).await?, None)
         }
     };
-    // False: another request ended everything first, including this session.
+    // `false`: another request ended all sessions first, including this one.
     if carried { Ok(kept) } else { Err(invalid_token().into()) }
 }

@@ -14,10 +14,10 @@ use crate::domain::user::User;
 
 use super::admission;
 
-/// How many bytes of the keyed hash are stored.
+/// The stored length of the keyed hash, in bytes.
 const LOGIN_REF: usize = 16;
 
-/// The pseudonym of a login: of its key, or of the typed text if it is not a login.
+/// The pseudonym of a login name: of its key, or of the typed text if it is not a login name.
 pub fn login_ref(app: &App, key: &str) -> Vec<u8> {
     let mut pseudonym = app.pseudonyms.of("audit/login", &[key.as_bytes()]);
     pseudonym.truncate(LOGIN_REF);
@@ -34,8 +34,8 @@ pub(super) fn wrong_password(
     compared(app, EventKind::LoginFailed, (key, place), reason, info)
 }
 
-/// The event of an attempt without a comparison, because the account is closed to unknown networks. Folds in the same
-/// way.
+/// The event of an attempt without a comparison, because the account is closed to unknown networks. Folded in the
+/// same way.
 pub(super) fn closed(app: &App, (key, place): (&str, Option<&str>), info: &RequestInfo) -> Event {
     let reason = SealedReason::new(FailureReason::AccountFromStrangers);
     compared(app, EventKind::LoginThrottled, (key, place), reason, info)

@@ -21,15 +21,15 @@ use super::bearer::{Caller, invalid_token};
 use super::current_login::CurrentLogin;
 use super::password::Keep;
 
-/// How long ago a user may have authenticated.
+/// The maximum age of a fresh authentication.
 pub const MAX_AGE: TimeSpan = TimeSpan::from_mins(5);
 
-/// What every sensitive change needs.
+/// The requirements of every sensitive change.
 const FRESH: Requirements = Requirements { max_age: Some(MAX_AGE), ..Requirements::BASIC };
 
-/// What a change of factors needs: a second factor, if the account has one that could be used. Without it a thief of
-/// the password could add a factor of their own and remove that of the owner. A passkey is not insisted on where the
-/// account has another second factor, or a lost one could never be removed.
+/// The requirements of a change of factors: a second factor, if the account has one that can be used. Otherwise an
+/// attacker with the password could add a factor and remove the owner's. A passkey is not required if the account
+/// has another second factor, because a lost passkey could never be removed then.
 const FRESH_WITH_FACTOR: Requirements = Requirements { wished: AssuranceLevel::Multi, ..FRESH };
 
 /// A user who is signed in at `/v1` or at the pages, and the factors of the sign-in.
@@ -37,13 +37,13 @@ const FRESH_WITH_FACTOR: Requirements = Requirements { wished: AssuranceLevel::M
 pub struct SignedIn {
     /// The user as stored now.
     pub user: User,
-    /// The session or sign-in, which continues when everything else ends.
+    /// The session or sign-in, which stays active when all others end.
     pub keep: Keep,
     /// The user's epoch that it belongs to.
     pub epoch: i64,
-    /// The caller's factors. They are those of the access token, and its session may have more by now.
+    /// The factors of the access token. Its session may have more by now.
     pub factors: Factors,
-    /// The factors that the session or sign-in rests on.
+    /// The factors of the session or sign-in.
     pub stored_factors: Factors,
 }
 
@@ -118,8 +118,8 @@ pub async fn require_fresh(
     require_fresh_user(link, user.id, (*epoch, *factors), now).await
 }
 
-/// The same of a change of the user's factors: refuses also a sign-in without a second factor where the account has
-/// one, whether or not a password asks for it.
+/// The same for a change of the user's factors: also refuses a sign-in without a second factor if the account has
+/// one, whether or not a password requires it.
 ///
 /// # Errors
 /// As [`require_fresh`].
@@ -132,8 +132,8 @@ pub async fn require_fresh_factor(
     require(link, (user.id, *epoch, *factors), &FRESH_WITH_FACTOR, now).await
 }
 
-/// The same as [`require_fresh`], of a user whose session belongs to this epoch and whose token stands for these
-/// factors.
+/// The same as [`require_fresh`], for a user whose session belongs to this epoch and whose token stands for
+/// these factors.
 ///
 /// # Errors
 /// As [`require_fresh`].
@@ -164,7 +164,8 @@ async fn require(
     }
 }
 
-/// The refusal, which names the level where one helps: a step-up to a level that the account cannot reach fails.
+/// The refusal. It names the level if a step-up can help: a step-up to a level that the account cannot reach
+/// would fail.
 fn stale(account: &AccountState, requirements: &Requirements) -> Refusal {
     if requirements.level() > AssuranceLevel::Single && account.has_second_factor() {
         return Refusal::because(Code::ReauthenticationRequired, Reason::FactorNeeded);

@@ -1,6 +1,6 @@
 //! Once there has been an administrator, the server always has an enabled one.
 //!
-//! Owns the refusal of a deletion, a disabled user or a withdrawn role that would leave none. Callers hold
+//! Owns the refusal of a deletion, a disabling or a withdrawn role that would leave none. Callers lock
 //! `setup_links::hold_administrators`, so that concurrent changes cannot each rely on the administrator that the
 //! other removes.
 

@@ -26,7 +26,7 @@ pub struct LinkView {
     pub methods: Vec<Method>,
     /// The address that is confirmed or restored, or that an account is for.
     pub address: Option<String>,
-    /// The login name of the account that the password is for.
+    /// The login name of the account.
     pub login: Option<String>,
 }
 
@@ -98,7 +98,7 @@ pub async fn view(app: App, token: String, info: RequestInfo) -> Result<LinkView
             let address = sign_up::address_of_link(&app, &code)?;
             Ok(LinkView::of_address(purpose, Some(address)))
         }
-        // The code of an enrolment works only in its sign-in.
+        // The code of an enrolment only works in its sign-in.
         CodePurpose::Enrol => Err(link_invalid().into()),
     }
 }

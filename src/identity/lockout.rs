@@ -36,14 +36,14 @@ use super::failed_attempts::{network_throttled, shed, throttled};
 /// The minimum time an attempt waits for others, because reserving takes a moment on a busy machine.
 const LEAST_PATIENCE: Duration = Duration::from_millis(250);
 
-/// An attempt that was counted and is not decided yet.
+/// A counted attempt with no result yet.
 #[must_use = "an attempt has failed, succeeded or was not made"]
 pub struct Counted {
     address: Option<IpAddr>,
     names: AttemptNames,
     is_known: bool,
     is_limited: bool,
-    /// For how long the account is closed to unknown networks.
+    /// How long the account is closed to unknown networks.
     closed_for: Option<TimeSpan>,
     /// Lets attempts that wait for this one continue when it is decided.
     pending: Vec<PendingAttempt>,
@@ -87,9 +87,9 @@ pub async fn count(
 
 /// Why an attempt was not counted.
 enum NotCounted {
-    /// Failures have used a limit up.
+    /// A limit is reached by failures.
     Throttled { wait: TimeSpan, which: &'static str, reason: FailureReason },
-    /// Attempts that are not decided use a limit up for longer than a hash may wait.
+    /// A limit is reached by undecided attempts, for longer than a hash may wait.
     Undecided,
     /// The database failed.
     Failed(Fault),
@@ -127,7 +127,7 @@ async fn try_count(
     Ok(counted)
 }
 
-/// Until when an attempt waits for others, and the slots that it releases meanwhile.
+/// Until when an attempt waits for others, and the slots that it releases in the meantime.
 struct Patience<'a> {
     until: Instant,
     slots: &'a mut Vec<Slot>,
@@ -149,7 +149,7 @@ impl<'a> Patience<'a> {
     }
 }
 
-/// Reserves one of the failures that this network may have.
+/// Reserves one of the failures that this network is allowed.
 async fn reserve_network(
     app: &App,
     address: IpAddr,
@@ -237,18 +237,18 @@ const fn of_network(address: IpAddr) -> Subject<'static> {
 
 /// The result of a reservation at an account.
 enum Reserved {
-    /// It counts.
+    /// It was counted.
     Counted,
-    /// It counts for its network; failures have closed the account to unknown networks.
+    /// It was counted for its network; failures have closed the account to unknown networks.
     Closed(TimeSpan),
-    /// The limit of its network is used up for so long.
+    /// The limit of its network is reached for this time.
     Full(TimeSpan),
-    /// The limit of unknown networks is used up, but undecided attempts may return theirs.
+    /// The limit of unknown networks is reached, but undecided attempts may return theirs.
     Undecided,
 }
 
-/// Counts once. While the account is closed to unknown networks, attempts from known and from unknown
-/// networks run the same statements.
+/// Counts an attempt once. While the account is closed to unknown networks, attempts from known and from
+/// unknown networks run the same statements.
 async fn count_account(
     app: &App,
     names: &AttemptNames,
@@ -281,7 +281,7 @@ async fn count_account(
     .await;
     match outcome {
         Ok(Reserved::Counted | Reserved::Closed(_)) => tx.commit().await?,
-        // Nothing is written over the limit, so that a flood of refused attempts costs no disk.
+        // Nothing is written over the limit, so that a flood of refused attempts costs no disk space.
         _ => tx.rollback().await,
     }
     outcome
@@ -295,23 +295,23 @@ impl Counted {
         self.is_known || self.closed_for.is_none()
     }
 
-    /// For how long a wrong password is answered with too many attempts. It is the same for known and unknown
-    /// networks, so that the answer does not distinguish them.
+    /// How long a wrong password is answered with too many attempts. The same for known and unknown networks,
+    /// so that the response does not distinguish them.
     #[must_use]
     pub const fn closed_for(&self) -> Option<TimeSpan> {
         self.closed_for
     }
 
-    /// The password was wrong, or the caller disconnected before it was compared.
+    /// Counts a wrong password, or a caller that disconnected before the password was compared.
     pub fn failed(self, app: &App) {
         if let (true, Some(address)) = (self.is_limited, self.address) {
-            // It was reserved, so there is one to take.
+            // The attempt was reserved, so the bucket has a token.
             let _ = app.address_limiter.take(of_network(address));
             app.standing.count(address);
         }
     }
 
-    /// The password was not compared: returns everything.
+    /// Returns an attempt whose password was not compared.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -327,8 +327,8 @@ impl Counted {
         tx.commit().await
     }
 
-    /// The password was right: returns the attempt in the transaction that records the outcome, and records the
-    /// network. Returns whether it is new to the account.
+    /// Returns an attempt with the right password, in the transaction that records the outcome, and records the
+    /// network. Returns whether the network is new to the account.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -351,7 +351,7 @@ impl Counted {
     }
 }
 
-/// Refuses while the failures of this network have used up its limit. Counts nothing.
+/// Refuses while the limit of this network is reached. Counts nothing.
 ///
 /// # Errors
 /// `too_many_attempts`.

@@ -38,14 +38,14 @@ pub struct LoginRequest {
     pub password: Password,
     /// A code of the second factor, if it was sent with the password.
     pub code: Option<TypedCode>,
-    /// The tokens wanted.
+    /// The requested tokens.
     pub asked: RequestedAccess,
 }
 
 /// The requested tokens.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct RequestedAccess {
-    /// The API they shall be for.
+    /// The API that they are for.
     pub audience: Option<String>,
     /// The scopes.
     pub scope: Option<String>,
@@ -55,7 +55,7 @@ pub struct RequestedAccess {
 
 /// The requested tokens, checked as far as possible before the user has authenticated.
 ///
-/// Only [`request`] makes one, for log-ins and for previews of them.
+/// Only [`request`] creates one, for log-ins and for previews of them.
 pub struct CheckedLoginRequest {
     client_id: String,
     audience: Arc<Audience>,
@@ -100,7 +100,7 @@ pub async fn login(
         Begun::Completed(completed) => open(&app, &completed, &request, &info).await,
         Begun::Pending(first) => {
             app.transaction(&info, async |tx| {
-                // Checked before another step is required.
+                // Checked before the next step is requested.
                 if let Err(refusal) = request.session(&tx.app(), first.user(), now) {
                     first.refused(tx, "invalid_scope").await?;
                     return Err(refusal.into());
@@ -153,7 +153,7 @@ pub async fn request(app: &App, asked: &RequestedAccess) -> Result<CheckedLoginR
     let client = first_party(app, asked.client_id.as_deref()).await?;
     let audience = match &asked.audience {
         None => app.audience_or_reload(None).await?,
-        // The issuer is selected by naming no audience.
+        // A request for the issuer names no audience.
         Some(named) => app
             .audience_named_or_reload(named)
             .await?
@@ -220,7 +220,7 @@ impl CheckedLoginRequest {
         Ok(())
     }
 
-    /// The session `user` gets for it, bound to the epoch that was read with the password hash.
+    /// The session that `user` gets, bound to the session epoch that was read with the password hash.
     ///
     /// # Errors
     /// `invalid_scope` when the user may not have a scope.
@@ -272,7 +272,7 @@ fn invalid_scope(scope: &str, why: &str) -> Refusal {
     Refusal::new(Code::InvalidScope, "").with_message(message)
 }
 
-/// Why a registered client does not get a scope, also one that the issuer itself offers.
+/// Why a registered client is refused a scope, even one that the issuer itself offers.
 fn beyond_client(client: &Client, scope: &str) -> String {
     if scope::is_reserved(scope) {
         return "is granted at /v1/login without a client_id only: to Signet's built-in client."

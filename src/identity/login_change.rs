@@ -71,7 +71,7 @@ pub async fn change(
             return Err(login_taken().into());
         }
         if is_new {
-            // Known networks are remembered under the name: this one is not new to the account.
+            // Known networks are stored under the name: this one must not be new to the account.
             account_networks::remember_network(tx, new.key()).await?;
         }
         tx.record(&Event::new(EventKind::LoginChanged).about(id)).await?;
@@ -82,7 +82,7 @@ pub async fn change(
     .await
 }
 
-/// Refuses where an operator has not switched the change on.
+/// Refuses the change if the operator does not allow it.
 ///
 /// # Errors
 /// `read_only`.

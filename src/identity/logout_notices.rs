@@ -17,7 +17,7 @@ use crate::store::revocations::Revoked;
 use crate::store::sessions::end::{self, EndedSession, EpochPage};
 use crate::store::{Tx, api_keys, mailed_codes, revocations, users};
 
-/// The most clients that are written into the outbox in one transaction.
+/// The most notices that are written to the outbox in one transaction.
 pub const BATCH: i64 = 500;
 
 /// Records that the clients of these sessions must be notified.
@@ -47,7 +47,7 @@ pub async fn tell(
     Ok(())
 }
 
-/// Everything that a user has, about to end: read under the user's row, before it does.
+/// All sessions of a user, read with the user's row locked, before they end.
 pub struct Everything {
     user: UserId,
     epoch: i64,
@@ -59,7 +59,7 @@ pub struct Everything {
 /// The change of the user whose sessions end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
-    /// The user stays: the clients are written into the outbox afterwards, a few hundred at a time.
+    /// The user stays: notices are written to the outbox afterwards, a few hundred at a time.
     Stays,
     /// The user's rows may be deleted afterwards.
     MayBeDeleted,
@@ -101,7 +101,7 @@ fn earliest_use(now: Timestamp) -> Timestamp {
     ApiKey::hour_of(now - TOKEN_LIFE - revocations::LEEWAY)
 }
 
-/// Writes, for services that verify offline, that the tokens given for an API key count no longer.
+/// Revokes, for services that verify offline, the tokens that were issued for an API key.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -110,7 +110,7 @@ pub async fn key_ended(tx: &mut Tx, key: ApiKeyId, now: Timestamp) -> Result<(),
 }
 
 impl Everything {
-    /// Writes down that everything has ended but the session `kept`: after the epoch rose.
+    /// Records that all sessions but `kept` have ended, after the epoch was raised.
     ///
     /// # Errors
     /// When the database cannot be written.

@@ -32,7 +32,7 @@ const TOKEN_LENGTH: usize = 43;
 /// The additional data of a purpose. Stored sealed.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CodeContent {
-    /// An address: the new one, the one before, or the one that the mail went to.
+    /// An address: the new one, the previous one, or the one that the mail was sent to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
 }
@@ -55,7 +55,7 @@ pub struct NewCode<'a> {
 pub struct MadeCode {
     /// The secrets for its mail.
     pub secrets: MailedSecrets,
-    /// When it ends.
+    /// When it expires.
     pub expires_at: Timestamp,
     link_hash: TokenHash,
 }
@@ -64,7 +64,7 @@ pub struct MadeCode {
 pub struct UsableCode {
     /// Its purpose.
     pub purpose: CodePurpose,
-    /// By which it is consumed.
+    /// The hash by which it is consumed.
     pub link_hash: TokenHash,
     /// Its user, if any.
     pub owner: Option<CodeOwner>,
@@ -245,7 +245,7 @@ pub async fn pending(
     live.map(|code| usable(app, code)).transpose()
 }
 
-/// Uses a code up, in the transaction of its effect. False when another request has, or it is invalid.
+/// Consumes a code, in the transaction of its effect; `false` if another request has consumed it, or it is invalid.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -303,7 +303,7 @@ pub async fn delivery(
     })
 }
 
-/// The enabled user who owns the address, whose the code is from now on.
+/// The enabled user who owns the address, to whom the code belongs from now on.
 async fn owner(
     tx: &mut Tx,
     (link_hash, key): (&[u8], &str),
@@ -328,7 +328,7 @@ async fn to_new_user(
     now: Timestamp,
 ) -> Result<Option<Delivery>, Fault> {
     if let Some(address) = email_owners::stored_address(tx, to.key()).await? {
-        // Of several requests the last one is answered, as where a code is sent.
+        // Of several requests only the last is answered, as with mailed codes.
         if !mailed_codes::is_live(tx, link_hash).await? {
             return Ok(None);
         }

@@ -15,7 +15,7 @@ use crate::domain::user::User;
 use crate::i18n::Locale;
 use crate::store::mails;
 
-/// How long delivery is tried. Later than that the news is stale.
+/// How long delivery is attempted. Afterwards the notification is useless.
 pub(super) const LIFE: TimeSpan = TimeSpan::from_days(1);
 
 /// A notification.
@@ -39,18 +39,17 @@ pub enum Notification {
     RecoveryCodeUsed(i64),
     /// The limit of wrong codes of the second factor was reached.
     SecondFactorLimit,
-    /// The right password was typed again and again without the second factor after it.
+    /// The right password was entered repeatedly without the second factor after it.
     SecondFactorMissing,
     /// A sign-in came from a network that is new to the account.
     NewNetwork,
     /// A passkey signed with a counter that did not increase.
     PasskeyCounterReused,
-    /// The user requested another address. Goes to the one that is stored.
+    /// The user requested another address. Sent to the stored address.
     EmailChangeRequested,
-    /// The user confirmed another address. It goes to that one; the previous one gets a link that undoes the
-    /// change.
+    /// The user confirmed another address. Sent to the new one; the previous one gets a link that undoes the change.
     EmailChanged,
-    /// An administrator replaced or removed the address. Goes to the one before.
+    /// An administrator replaced or removed the address. Sent to the previous one.
     EmailReplaced,
     /// The user changed the login name.
     LoginChanged,
@@ -91,7 +90,7 @@ pub(super) fn reaches(tx: &AuditedTx, user: &User) -> bool {
     tx.app().mailer.is_some() && user.verified_email().is_some()
 }
 
-/// Tells `user` what happened.
+/// Notifies `user`.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -99,7 +98,7 @@ pub async fn notify(tx: &mut AuditedTx, user: &User, what: Notification) -> Resu
     let Some(address) = user.verified_email().filter(|_| reaches(tx, user)) else { return Ok(()) };
     let info = tx.info();
     let content = what.content(&info);
-    // Where mail cannot be delivered, a user who changes the password again and again does not fill the outbox.
+    // A user who changes the password repeatedly must not fill the outbox while mail cannot be delivered.
     if mails::waits(&mut **tx, user.id, content.kind().as_str()).await? {
         return Ok(());
     }

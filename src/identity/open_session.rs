@@ -1,7 +1,7 @@
 //! Opens sessions for log-ins, codes and devices.
 //!
 //! Owns the order: dependencies are locked first, the branch finds its session, and a session beyond the limit ends
-//! the one that was used longest ago.
+//! the one that was not used for the longest time.
 
 use crate::app::App;
 use crate::base::Timestamp;
@@ -17,13 +17,13 @@ use super::logout_notices;
 
 /// The parameters of a new session.
 pub struct Opening<'a> {
-    /// The session with the first branch it would have.
+    /// The session, with the first branch that it would have.
     pub session: Session,
     /// The device it is opened on.
     pub device: &'a Device,
     /// The origin of the request.
     pub origin: &'a Origin,
-    /// Since when the name of the client is its own.
+    /// Since when the client has its `client_id`.
     pub name_since: Timestamp,
 }
 
@@ -31,7 +31,7 @@ pub struct Opening<'a> {
 pub struct Opened {
     /// The session.
     pub session: Session,
-    /// How many branches it replaced. The caller counts them after the commit.
+    /// The number of branches that it replaced. The caller counts them after the commit.
     pub replaced: u64,
 }
 

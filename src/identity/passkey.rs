@@ -25,8 +25,8 @@ use super::passkey_options::relying_party;
 use super::sign_in_alarms;
 use super::write_limit::UserWrite;
 
-/// How long the challenge of a used assertion is kept: longer than any sign-in lives, so that a clock that is set back
-/// opens no used one.
+/// How long the challenge of a used assertion is kept: longer than any sign-in is valid, so that a used challenge
+/// stays used when the clock is set back.
 const KEPT: TimeSpan = TimeSpan::from_mins(70);
 
 /// An assertion, and its expected challenge.
@@ -46,7 +46,7 @@ pub(super) struct Judged {
     spent: TokenHash,
 }
 
-/// The one refusal of an assertion.
+/// The refusal of an assertion: one text for all reasons.
 fn refused() -> Refusal {
     let message =
         "The passkey was not accepted: it is unknown, or it belongs to another challenge.";
@@ -114,7 +114,7 @@ impl Judged {
         self.user.unwrap_or_else(|| UserId::from_uuid(uuid::Uuid::nil()))
     }
 
-    /// Whether the assertion is valid. That its challenge was not used before is not known yet.
+    /// Whether the assertion is valid. Does not tell whether its challenge was used before.
     pub(super) const fn is_valid(&self) -> bool {
         self.used.is_some()
     }
@@ -147,8 +147,8 @@ impl Judged {
         Ok(())
     }
 
-    /// Records that a counter did not increase, and tells the user. Not a reason to refuse (WebAuthn §6.1.1): a synced
-    /// passkey may do so, and its user can judge.
+    /// Records that a counter did not increase, and notifies the user. It is no reason to refuse (WebAuthn §6.1.1): a
+    /// synced passkey may do so, and only its user can tell.
     async fn counter_reused(&self, tx: &mut AuditedTx, user: UserId) -> Result<(), Fault> {
         let fold = fold(&tx.app(), Some(user), &tx.info());
         let event = Event::new(EventKind::PasskeyCounterReused).about(user).folded(fold);

@@ -42,7 +42,7 @@ const DEFAULT_NAME: &str = "Passkey";
 pub struct PasskeySetup {
     /// The sealed challenge, which the caller returns with the response.
     pub challenge: String,
-    /// Seconds until it ends.
+    /// Seconds until it expires.
     pub expires_in: i64,
     /// The options for the browser or application.
     pub public_key: Value,
@@ -56,7 +56,7 @@ pub struct AddedPasskey {
     pub response: RegistrationResponse,
     /// The name of the factor; by default that of the authenticator.
     pub name: Option<String>,
-    /// Whether a second factor follows the password from now on.
+    /// Whether the password requires a second factor from now on.
     pub asks_second: bool,
 }
 
@@ -124,11 +124,11 @@ fn open(
     })
 }
 
-/// Stores a passkey whose authenticator has answered the challenge.
+/// Stores a passkey whose authenticator has signed the challenge.
 ///
 /// # Errors
-/// `validation_failed` when the challenge or the response is invalid, or the name is refused; `conflict` when the
-/// credential is stored already, for whichever user, or the account has as many as it may;
+/// `validation_failed` when the challenge or the response is invalid, or the name is refused; `conflict`
+/// when the credential is already stored for any user, or the account has the maximum number;
 /// `reauthentication_required`; `email_not_verified`; `feature_disabled`.
 pub async fn add_passkey(
     app: App,
@@ -172,7 +172,7 @@ pub async fn add_passkey(
         require_fresh_factor(tx, &signed_in, now).await?;
         write.take(&signed_in.user)?;
         app.remember_rp_id(tx, party).await?;
-        // Twice its life: a clock that is set back must not open a used one.
+        // Twice its lifetime, so that a used one stays used when the clock is set back.
         let kept_until = begun_at + SETUP_LIFE + SETUP_LIFE;
         if !spent_ids::spend(tx, &spent, kept_until).await?
             || !passkeys::insert(tx, user, &passkey, MAX_PASSKEYS).await?

@@ -25,10 +25,10 @@ pub async fn begin_with_passkey(
     PasskeySignIn::begin(&app, Channel::Api, ApiAim::LogIn(asked), now)
 }
 
-/// The options for the passkeys of a user whose log-in waits for one.
+/// The options for the passkeys of a user whose log-in has reached that step.
 ///
 /// # Errors
-/// `challenge_invalid`; `validation_failed` when the log-in waits for something else.
+/// `challenge_invalid`; `validation_failed` when the next step is another one.
 pub async fn passkey_options(
     app: App,
     challenge: String,

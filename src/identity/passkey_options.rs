@@ -16,7 +16,7 @@ use crate::store::passkeys::{self, CredentialDescriptor};
 /// The relying party.
 ///
 /// # Errors
-/// `feature_disabled` where there are none.
+/// `feature_disabled` if passkeys are off.
 pub fn relying_party(app: &App) -> Result<&RelyingParty, Refusal> {
     let message =
         "This server offers no passkeys: SIGNET_PASSKEYS is off, or its issuer can have none.";

@@ -1,4 +1,4 @@
-//! Changing one's own password.
+//! Changing the user's own password.
 
 use super::logout_notices::{Fate, everything_of};
 use crate::app::{App, AuditedTx};
@@ -18,7 +18,7 @@ use super::lockout;
 use super::notifications::{Notification, notify};
 use super::register::parse_password_of;
 
-/// The sessions that continue when all others of a user end.
+/// The session or sign-in that stays active when all others of a user end.
 #[derive(Debug, Clone, Copy)]
 pub enum Keep {
     /// A session at `/v1`.
@@ -33,7 +33,7 @@ pub struct PasswordChange {
     pub current: Password,
     /// The new password as typed.
     pub new: String,
-    /// The sessions that continue.
+    /// The session or sign-in that stays active.
     pub keep: Keep,
     /// The stored hash of its new cookie, if it has one, so that an attacker with the previous cookie is signed out
     /// as well.
@@ -54,7 +54,7 @@ pub async fn change(
     let now = info.now;
     let login = user.login_name()?;
     let new = parse_password_of(&app, "new_password", &new, &user)?;
-    // Both places before anything is counted.
+    // Both slots are reserved before the attempt is counted.
     let admission = Admission::authenticated(user.id);
     let mut slots = vec![admission.reserve(&app)?, admission.reserve(&app)?];
     // An attacker with an access token must not be able to guess the password with it.
@@ -97,7 +97,7 @@ pub async fn change(
     };
 
     app.transaction(&info, async |tx| {
-        // Guarded by the epoch that was read with the old hash: of two concurrent changes one wins.
+        // Guarded by the epoch that was read with the old hash: of two concurrent changes one succeeds.
         let Some(everything) = everything_of(tx, user.id, Fate::Stays).await? else {
             right.refused(tx, &user, "account_changed").await?;
             return Err(invalid_token().into());
@@ -126,7 +126,7 @@ pub async fn change(
     .await
 }
 
-/// The refusal of a new password that is the present one.
+/// The refusal of a new password that equals the current one.
 #[must_use]
 pub(super) fn unchanged() -> Refusal {
     let message = "This is your current password. Choose another one.";
@@ -134,7 +134,7 @@ pub(super) fn unchanged() -> Refusal {
     Refusal { fields, ..Refusal::new(Code::WeakPassword, "This password is not allowed.") }
 }
 
-/// The refusal of a wrong password, on the field it was typed into.
+/// The refusal of a wrong password, for the field of the form.
 fn current_is_wrong(failure: Failure) -> Failure {
     match failure {
         Failure::Refused(refusal) if refusal.code == Code::InvalidCredentials => {

@@ -1,4 +1,4 @@
-//! One's own profile.
+//! The user's own profile.
 
 use crate::app::{App, AuditedTx};
 use crate::base::id::UserId;
@@ -29,14 +29,14 @@ pub fn check_name(name: Option<&str>) -> Result<(), Refusal> {
 /// A change by a user; `None` keeps the present value.
 #[derive(Debug, Clone, Default)]
 pub struct ProfileChange {
-    /// The name to show, or no name.
+    /// The display name; the inner `None` removes it.
     pub name: Option<Option<String>>,
-    /// The language of mail; `Some(None)` follows the request that causes it.
+    /// The language of mail; `Some(None)` means that of the request that causes the mail.
     pub language: Option<Option<Locale>>,
 }
 
 impl ProfileChange {
-    /// A new name, or none.
+    /// A change of the name only.
     #[must_use]
     pub fn of_name(name: Option<String>) -> Self {
         Self { name: Some(name), ..Self::default() }
@@ -67,7 +67,7 @@ pub async fn update(
     .await
 }
 
-/// Writes a change of the profile, alone or in the transaction of a greater change.
+/// Writes a change of the profile, alone or in the transaction of another change.
 ///
 /// # Errors
 /// As [`update`].

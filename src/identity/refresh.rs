@@ -1,4 +1,4 @@
-//! Refreshing at `/v1`: new tokens for a refresh token of a log-in there.
+//! Refreshing at `/v1`: new tokens for the refresh token of a log-in there.
 
 use crate::app::App;
 use crate::base::Timestamp;
@@ -10,7 +10,7 @@ use crate::tokens::issue::{self, Tokens};
 use crate::tokens::refresh::{self, Presented};
 use crate::tokens::validate;
 
-/// Answers a refresh token.
+/// Refreshes a session.
 ///
 /// # Errors
 /// The documented refusals; unavailable when storage cannot keep up.
@@ -31,7 +31,7 @@ pub async fn refresh(
     if !validate::has_active_client(app, &session) {
         return Err(refresh::invalid().into());
     }
-    // `None` is the built-in client. Access that a registered client may not have any more is not renewed.
+    // `None` is the built-in client. Access that was withdrawn from a registered client is not renewed.
     if let Some(client) = app.client(&session.client_id) {
         if !client.metadata.first_party || !client.may_target(session.audience.as_deref()) {
             return Err(refresh::invalid().into());

@@ -1,6 +1,6 @@
-//! Registering where it is open to everyone, and the rules of logins and passwords that every new account shares.
+//! Registration if it is open to the public, and the rules for login names and passwords of all new accounts.
 //!
-//! Where an address is proven first, see `sign_up`.
+//! For sign-up with a verified address, see `sign_up`.
 
 use crate::app::App;
 use crate::config::Registration;
@@ -12,7 +12,7 @@ use crate::domain::user::User;
 
 use super::sign_up::{self, AccountForm, NewAccount};
 
-/// Parses a login for a new account.
+/// Parses the login name of a new account.
 ///
 /// # Errors
 /// `validation_failed`, naming the field.
@@ -56,7 +56,7 @@ pub fn parse_password_of(
     Ok(parse_password(app, field, raw, &login)?)
 }
 
-/// The refusal of a login that exists, or looks like one that does.
+/// The refusal of a login name that exists, or looks like one that does.
 #[must_use]
 pub fn login_taken() -> Refusal {
     let message = "This login already exists, or looks like an existing one.";

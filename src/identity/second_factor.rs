@@ -1,9 +1,9 @@
 //! Checking a code of a second factor: of a TOTP secret, or a recovery code.
 //!
-//! Owns the order: count, compare, use, all in the transaction of the caller. A refused code stays counted, and the
-//! guarded write decides which of two requests used it. It is only reached after a right password, so that its
-//! counters cannot be used to lock accounts without one.
-//! Where something else has to hold as well, [`compare_code`] and [`use_up`] are two steps.
+//! Owns the order: count, compare, consume, all in the transaction of the caller. A refused code stays counted, and
+//! the guarded write decides which of two requests consumed it. It is only reached after a right password, so that
+//! its counters cannot be used to lock accounts without one. If another condition must hold as well,
+//! [`compare_code`] and [`use_up`] are separate steps.
 
 use std::net::IpAddr;
 
@@ -62,7 +62,7 @@ impl TypedCode {
         Self { method, text: Secret::new(text) }
     }
 
-    /// A code of which only the text is known: digits are a code of an app, everything else is a recovery code.
+    /// A code of unknown kind: digits are a code of an app, everything else is a recovery code.
     #[must_use]
     pub fn guess(text: String) -> Self {
         let is_totp = totp::parse_code(&text).is_some();
@@ -71,10 +71,10 @@ impl TypedCode {
     }
 }
 
-/// A code that may be used up: of an app, compared with its secret; a recovery code, as its MAC.
+/// A code that may be consumed: of an app, after the comparison with its secret; a recovery code, as its MAC.
 #[derive(Clone)]
 pub(super) enum UsableFactorCode {
-    /// The secret and the step that the code is of.
+    /// The secret, and the time step of the code.
     Totp(FactorId, TimeStep),
     /// The MAC of a recovery code.
     RecoveryCode(Vec<u8>),
@@ -90,7 +90,7 @@ impl UsableFactorCode {
     }
 }
 
-/// Checks a code of `user` and uses it up. The caller's transaction commits refusals.
+/// Checks a code of `user` and consumes it. The caller's transaction commits refusals.
 ///
 /// # Errors
 /// `mfa_failed` when the code is wrong or was used before, `too_many_attempts`; faults.
@@ -111,8 +111,8 @@ pub async fn check_code(
     Err(refused(tx, user, method).await)
 }
 
-/// Checks a code of `user` and uses nothing up. The caller's transaction commits refusals; [`use_up`] decides later
-/// whether another request was first.
+/// Checks a code of `user` without consuming it. The caller's transaction commits refusals; [`use_up`] decides
+/// later whether another request was first.
 ///
 /// # Errors
 /// `mfa_failed` when the code is wrong, `too_many_attempts`; faults.
@@ -140,7 +140,7 @@ pub(super) async fn compare_code(
     }
 }
 
-/// Uses a code up. False when another request was first, or a recovery code does not exist.
+/// Consumes a code; `false` if another request was first, or a recovery code does not exist.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -164,7 +164,7 @@ pub(super) async fn refused(tx: &mut AuditedTx, user: &User, method: Method) -> 
     }
 }
 
-/// What could be used up by a code; none where it is wrong. Whether a recovery code exists is not known yet.
+/// The code that can be consumed; `None` if it is wrong. Does not tell whether a recovery code exists.
 async fn find(
     app: &App,
     tx: &mut AuditedTx,
@@ -203,11 +203,11 @@ pub(super) async fn record_failed(
     tx.record(&event.folded(fold)).await
 }
 
-/// The counters that an attempt was counted in.
+/// The counters in which an attempt was counted.
 struct Counted {
-    /// Forgotten when the code was right.
+    /// Cleared if the code was right.
     own: Option<Vec<u8>>,
-    /// Counters of which only this attempt is returned when the code was right; others stay counted.
+    /// Counters to which one attempt is returned if the code was right; other attempts stay counted.
     shared: Vec<Vec<u8>>,
 }
 
@@ -239,7 +239,7 @@ async fn count(
         names_of_network(app, user.id, tx.info().address());
     match method {
         CodeMethod::RecoveryCode => {
-            // By network: 80 bits cannot be guessed, and a thief of the password must not keep the owner out.
+            // By network: 80 bits cannot be guessed, and an attacker with the password must not lock the owner out.
             let name = of_recovery_code;
             count_in(tx, user, &name, RECOVERY_CODES).await?;
             counted.own = Some(name);

@@ -22,7 +22,7 @@ use super::bearer::{Caller, invalid_token};
 use super::browser_login::end_browser;
 use super::write_limit::UserWrite;
 
-/// Something that a user is logged in by.
+/// A session, or a sign-in at the pages.
 #[derive(Debug, Clone)]
 pub enum LoggedIn {
     /// A session of a client.
@@ -51,7 +51,7 @@ impl LoggedIn {
     }
 }
 
-/// Which sessions to end at once.
+/// The sessions to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Which {
     /// All but the caller's.
@@ -137,7 +137,7 @@ pub async fn end_many(
         let epoch = users::raise_epoch(tx, user, now).await?.ok_or_else(invalid_token)?;
         let mut kept = None;
         if which == Which::Others {
-            // False: another request ended everything first, including this session.
+            // `false`: another request ended all sessions first, including this one.
             let old = epoch - 1;
             if !sessions::carry_over(tx, caller.session.id, user, old, epoch).await? {
                 return Err(invalid_token().into());

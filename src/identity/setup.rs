@@ -31,7 +31,7 @@ use super::lockout::too_many;
 use super::login::{GrantedAccess, new_session};
 use super::register::{login_taken, parse_login, parse_password};
 
-/// A fresh link, the only secret that is ever printed.
+/// Creates a link, the only secret that is ever printed.
 ///
 /// # Errors
 /// `setup_closed` once an administrator has existed.
@@ -71,7 +71,7 @@ pub async fn check_link(app: App, token: String, info: RequestInfo) -> Result<()
     Err(refused_link(&mut reader).await?.into())
 }
 
-/// The refusal of a link that leads nowhere.
+/// The refusal of an invalid link.
 async fn refused_link(link: &mut impl Link) -> Result<Refusal, Fault> {
     let is_closed = setup_links::is_closed(link).await?;
     Ok(if is_closed { used_link() } else { invalid_link() })
@@ -124,7 +124,7 @@ pub async fn complete(
 
     // A taken login must neither consume the link nor close set-up.
     app.transaction_or_nothing(&info, async |tx| {
-        // There may be several links, so closing set-up is the guard. A second request waits there, before it locks
+        // There may be several links, so closing set-up is the guard. A second request waits there, before it takes
         // a lock that the first may need.
         if !setup_links::is_open_link(tx, &token_hash(&token), now).await? {
             return Err(refused_link(tx).await?.into());

@@ -17,11 +17,12 @@ use super::notifications::{Notification, notify, reaches};
 /// How often a user is notified of a new network.
 const NEW_NETWORK_EVERY: TimeSpan = TimeSpan::from_days(1);
 
-/// How often a user is told of a counter that did not increase: some synced passkeys count nothing reliably.
+/// How often a user is notified of a counter that did not increase: the counters of some synced passkeys are
+/// unreliable.
 const COUNTER_REUSED_EVERY: TimeSpan = TimeSpan::from_days(1);
 
-/// Tells the user of a sign-in from a network that was not known to the account before. Not of the first network:
-/// that is the one where the account began.
+/// Notifies the user of a sign-in from a network that was not known to the account before, except for the first
+/// network of an account.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -59,7 +60,7 @@ pub(super) async fn first_factor(tx: &mut AuditedTx, user: &User) -> Result<(), 
     Ok(())
 }
 
-/// Tells the user that wrong codes have used `limit` up: once in its window.
+/// Notifies the user that wrong codes have reached `limit`: once in its window.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -74,7 +75,7 @@ pub(super) async fn limit_reached(
     Ok(())
 }
 
-/// Tells the user that a passkey signed with a counter that did not increase.
+/// Notifies the user that a passkey signed with a counter that did not increase.
 ///
 /// # Errors
 /// When the database cannot be written.

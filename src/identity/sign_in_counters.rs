@@ -56,7 +56,7 @@ pub async fn running(
 }
 
 /// Until when each of these accounts is closed to some network, after wrong passwords or wrong second factors; open
-/// ones are not in it.
+/// accounts are omitted.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -106,7 +106,7 @@ pub async fn closed_until(
 
 /// The fewest tries at which a counter of an account can be closed.
 const LEAST_LIMIT: i64 = TOTP_FROM_NETWORK.tries;
-/// How many failures are read of an account: their networks name the counters.
+/// The number of failures that are read for an account: their networks identify the counters.
 const EVENTS: i64 = 200;
 
 fn keep_later(closed: &mut HashMap<UserId, Timestamp>, user: UserId, until: Timestamp) {

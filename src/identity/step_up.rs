@@ -26,9 +26,9 @@ use super::login::LoginOutcome;
 /// The requested level of a session.
 #[derive(Debug, Clone, Copy)]
 pub struct StepUpRequest {
-    /// The least level.
+    /// The minimum level.
     pub level: Option<AssuranceLevel>,
-    /// The oldest a factor may be.
+    /// The maximum age of a factor.
     pub max_age: Option<TimeSpan>,
 }
 

@@ -1,7 +1,7 @@
 //! Enrolling a TOTP secret.
 //!
-//! The secret is sealed into `setup`, and stored only with a right code, which is used by it. Nothing is stored for
-//! an unfinished enrolment.
+//! The secret is sealed into `setup`, and stored only with a right code, which is thereby consumed. Nothing is
+//! stored for an unfinished enrolment.
 
 use uuid::Uuid;
 
@@ -88,7 +88,7 @@ pub async fn begin_totp(
 /// A new secret for `user`. Nothing is stored.
 ///
 /// # Errors
-/// Only when the crypto library fails.
+/// If the crypto library fails.
 pub(super) fn new_setup(app: &App, user: &User, now: Timestamp) -> Result<TotpSetup, Fault> {
     let id = FactorId::new(now, &*app.entropy);
     let secret = TotpSecret::generate(&*app.entropy);
@@ -141,12 +141,12 @@ fn open(app: &App, user: UserId, setup: &str, now: Timestamp) -> Result<OpenedSe
     })
 }
 
-/// Stores the secret if the code is right, and uses the code up.
+/// Stores the secret if the code is right, and consumes the code.
 ///
 /// # Errors
-/// `validation_failed` when the code is wrong, the setup has expired or the name is refused; `conflict` when
-/// it was confirmed before, or the account has as many as it may; `reauthentication_required`;
-/// `email_not_verified`.
+/// `validation_failed` when the code is wrong, the setup has expired or the name is refused;
+/// `conflict` when it was confirmed before, or the account has the maximum number;
+/// `reauthentication_required`; `email_not_verified`.
 pub async fn confirm_totp(
     app: App,
     signed_in: SignedIn,
@@ -169,7 +169,7 @@ pub async fn confirm_totp(
         if !users::hold(tx, user, signed_in.epoch).await? {
             return Err(invalid_token().into());
         }
-        // Before the sign-in is checked, because since the first request it may lack this very factor.
+        // Before the sign-in is checked, because since the first request it may lack exactly this factor.
         if is_enrolled(tx, user, id).await? {
             return Err(enrolled_already().into());
         }
@@ -185,7 +185,7 @@ pub(super) struct Confirmed {
     factor: Factor,
     secret: TotpSecret,
     step: TimeStep,
-    /// For an account without any.
+    /// Recovery codes, for an account without any.
     codes: Vec<RecoveryCode>,
 }
 

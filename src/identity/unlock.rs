@@ -16,8 +16,8 @@ use crate::store::{known_networks, login_limits};
 use super::attempt_names::AttemptNames;
 use super::{admission, second_factor};
 
-/// Forgets every attempt at the password of the account named by `login_key`: its mailbox was proved, or an
-/// administrator vouches for its user.
+/// Clears every counted attempt at the password of the account named by `login_key`, because its mailbox was
+/// proved or an administrator unlocks it.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -46,7 +46,7 @@ pub async fn clear_network(
     Ok(any)
 }
 
-/// Whether the user has signed in from the network of `address` lately.
+/// Whether the user has recently signed in from the network of `address`.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -71,7 +71,7 @@ pub async fn forget_account(tx: &mut AuditedTx, login_key: &str) -> Result<(), F
     known_networks::forget(tx, &name).await
 }
 
-/// Forgets every attempt at the second factors of a user.
+/// Clears every counted attempt at the second factors of a user.
 ///
 /// # Errors
 /// When the database cannot be written.

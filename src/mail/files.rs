@@ -26,12 +26,12 @@ fn replace(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
         DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     }
     let unfinished: PathBuf = directory.join(format!(".{name}.tmp"));
-    // Left behind by a process that died while it wrote.
+    // Left behind by a process that was killed while it wrote.
     match fs::remove_file(&unfinished) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    // Created again, so that the mode is right and no existing link is followed.
+    // Created anew, so that the mode is right and no existing link is followed.
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
     file.write_all(bytes)?;
     file.sync_all()?;

@@ -10,7 +10,7 @@ use crate::domain::mail::MailContent;
 
 use super::texts::Frame;
 
-/// The number of remaining recovery codes from which on the mail suggests new ones.
+/// The number of remaining recovery codes at which the mail suggests creating new ones.
 const FEW_CODES: i64 = 3;
 
 /// A notice: its subject and its paragraphs.

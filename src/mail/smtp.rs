@@ -21,7 +21,7 @@ use super::outcome::{SendError, Stage};
 use crate::base::Deadlines;
 use crate::config::{SmtpServer, SmtpTls};
 
-/// How long the reply to QUIT is waited for. The mail has been accepted or refused by then.
+/// The timeout of the reply to QUIT. The mail has been accepted or refused by then.
 const QUIT: Duration = Duration::from_secs(2);
 
 /// The server that mail is delivered to.
@@ -32,7 +32,7 @@ pub(super) struct Relay<'a> {
     pub(super) tls: &'a OnceLock<TlsParameters>,
 }
 
-/// The stage of a delivery, also after it was cancelled.
+/// The stage of a delivery, which can be read even after it was cancelled.
 struct Progress<'a> {
     at: Mutex<Stage>,
     reached: &'a (dyn Fn(Stage) + Send + Sync),
@@ -175,7 +175,7 @@ impl Relay<'_> {
     }
 }
 
-/// A connection to the first address that answers.
+/// A connection to the first address that accepts one.
 async fn reach(addresses: &[SocketAddr], wait: Duration) -> Result<TcpStream, SendError> {
     let mut text = String::new();
     for address in addresses {

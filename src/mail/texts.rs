@@ -1,7 +1,7 @@
 //! The texts of mail: subject, plain text and HTML of each kind, in every language.
 //!
-//! Owns the templates: notices share one of each form. They contain no text of a user, because mail to an
-//! unverified address would deliver a stranger's message.
+//! Owns the templates: notices share one of each form. They contain no text entered by a user, because mail
+//! to an unverified address could otherwise deliver an attacker's message.
 
 mod codes;
 

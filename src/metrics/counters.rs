@@ -23,7 +23,7 @@ struct Counters {
 }
 
 impl ClosedCounters {
-    /// All at 0.
+    /// Counters that start at 0.
     #[must_use]
     pub fn new(labels: Vec<Label>) -> Self {
         let counters = Self::default();

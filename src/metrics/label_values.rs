@@ -33,7 +33,7 @@ pub(super) const HASHES: &[&str] =
 pub(super) const CLIENT_ADDRESSES: &[&str] =
     &["missing", "unreadable", "only_proxies", "only_forwarded", "disagree"];
 /// Why connections were closed or refused: to make room for one of the same network, or of any; because none was
-/// idle; because the client did not read its answer.
+/// idle; because the client did not read its response.
 pub(super) const CONNECTIONS: &[&str] =
     &["idle_of_network", "idle", "largest", "refused", "unread"];
 /// Every result of a token request.
@@ -43,7 +43,7 @@ pub(super) const TOKENS: &[&str] = &["ok", "refused"];
 /// abandoned at its expiry; not sent because no user has the address or its code is invalid.
 pub(super) const MAILS: &[&str] = &["delivered", "deferred", "refused", "failed", "dropped"];
 
-/// Why the token endpoint refuses a request. Any other error is `other`.
+/// The errors of the token endpoint. Any other error is `other`.
 pub(super) const TOKEN_ERRORS: &[&str] = &[
     "invalid_request",
     "invalid_client",
@@ -63,10 +63,10 @@ pub(super) const TOKEN_ERRORS: &[&str] = &[
 ];
 pub(super) const OTHER: &str = "other";
 
-/// How tokens are issued without the token endpoint: the paths of `/v1` that return them.
+/// The paths of `/v1` that issue tokens.
 pub(super) const ISSUED_AT_V1: [&str; 4] = ["login", "refresh", "step_up", "setup"];
 
-/// Everything housekeeping removes.
+/// The kinds of rows that housekeeping removes.
 pub const HOUSEKEEPING: &[&str] = &[
     "sessions",
     "expiry_events",

@@ -30,29 +30,29 @@ pub struct RouteLabel {
 /// The label of an outcome.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct ResultLabel {
-    /// A stable word.
+    /// The result, a stable word.
     pub result: &'static str,
 }
 
-/// The labels of an answer of the token endpoint.
+/// The labels of a response of the token endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct GrantLabels {
     /// The grant, of a short list.
     pub grant: &'static str,
-    /// A stable word.
+    /// The result, a stable word.
     pub result: &'static str,
 }
 
-/// The labels of a mail that was to be delivered.
+/// The labels of an attempt to deliver a mail.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct MailLabels {
     /// The kind, of a short list.
     pub kind: &'static str,
-    /// A stable word.
+    /// The result, a stable word.
     pub result: &'static str,
 }
 
-/// The label of something that concerns a client.
+/// The label of a metric about a client.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct ClientLabel {
     /// A registered client, so its values are bounded by administrators. Empty, which Prometheus treats as no
@@ -87,7 +87,7 @@ impl RouteMetrics {
         self.route
     }
 
-    /// Counts one answer.
+    /// Counts one response.
     pub fn observe(&self, metrics: &Metrics, method: &'static str, status: u16, took: Duration) {
         let route = self.route;
         let durations = || metrics.durations.get_or_create_owned(&RouteLabel { route });

@@ -45,27 +45,27 @@ pub use labels::{
 pub use readings::Reading;
 pub use sample::Sample;
 
-/// Every metric there is.
+/// All metrics.
 pub struct Metrics {
     registry: Registry,
     /// In milliseconds since the epoch; 0 for none.
     certificate_end: AtomicI64,
-    /// When the oldest waiting mail was written, in the same unit.
+    /// When the oldest waiting mail was written, in milliseconds since the epoch.
     oldest_mail: AtomicI64,
     started_at: Timestamp,
     sample: Mutex<Sample>,
-    /// Whether clients have a series of their own.
+    /// Whether metrics about clients have a series for each client.
     by_client: bool,
     issued: ClosedCounters,
     denied: ClosedCounters,
     signing: ClosedHistograms,
     jwks: ClosedCounters,
     housekeeping: ClosedCounters,
-    /// Requests whose answer has not begun.
+    /// Requests in flight.
     pub in_flight: Gauge,
-    /// Requests answered.
+    /// Completed requests.
     pub requests: Family<RequestLabels, Counter>,
-    /// How long they took.
+    /// Durations of requests.
     pub durations: Family<RouteLabel, Histogram>,
     /// Log-ins by result.
     pub logins: Family<ResultLabel, Counter>,
@@ -81,13 +81,13 @@ pub struct Metrics {
     pub connections_closed: Family<ResultLabel, Counter>,
     /// Password hashes by result.
     pub hashes: Family<ResultLabel, Counter>,
-    /// Answers of the token endpoint by grant and result.
+    /// Responses of the token endpoint by grant and result.
     pub tokens: Family<GrantLabels, Counter>,
     /// Attempts to deliver a mail by kind and result.
     pub mails: Family<MailLabels, Counter>,
-    /// Requested scopes that were left out, by client.
+    /// Requested scopes that were dropped, by client.
     pub dropped_scopes: Family<ClientLabel, Counter>,
-    /// Refresh branches that ended because their session had too many.
+    /// Refresh branches that were replaced because their session had the maximum number.
     pub replaced_branches: Counter,
     /// Managed objects that were changed elsewhere, by source.
     pub config_drift: Family<SourceLabel, Gauge>,
@@ -102,24 +102,24 @@ impl Drop for InFlight<'_> {
     }
 }
 
-/// Log lines of this process that were left out because they came faster than they were read. One counter for
-/// the process, as there is one log.
+/// Log lines of this process that were dropped because they came faster than they were read. One counter for
+/// the process, because there is one log.
 pub static LOST_LOG_LINES: AtomicU64 = AtomicU64::new(0);
 
 /// Other sources of metrics.
 pub struct Sources<'a> {
-    /// Those of the database.
+    /// The metrics of the database.
     pub database: &'a DbMetrics,
-    /// How long password hashes took, by class.
+    /// Durations of password hashes, by class.
     pub hashing: &'a ClosedHistograms,
-    /// Whether clients have a series of their own.
+    /// Whether metrics about clients have a series for each client.
     pub by_client: bool,
     /// When the process started.
     pub started_at: Timestamp,
 }
 
 impl Metrics {
-    /// All at 0.
+    /// Metrics that start at 0.
     #[must_use]
     pub fn new(sources: &Sources<'_>) -> Self {
         let mut registry = Registry::with_prefix("signet");
@@ -297,7 +297,7 @@ impl Metrics {
         self.mails.get_or_create(&MailLabels { kind: kind.as_str(), result }).inc();
     }
 
-    /// Counts one answer of the token endpoint.
+    /// Counts one response of the token endpoint.
     pub fn count_token(&self, grant: &'static str, result: &'static str) {
         self.tokens.get_or_create(&GrantLabels { grant, result }).inc();
     }
@@ -340,7 +340,7 @@ impl Metrics {
         }
     }
 
-    /// Counts a request as in flight until what is returned is dropped.
+    /// Counts a request as in flight until the returned value is dropped.
     #[must_use]
     pub fn begin_request(&self) -> InFlight<'_> {
         self.in_flight.inc();
@@ -359,7 +359,7 @@ impl Metrics {
         sample.database_works.unwrap_or(true)
     }
 
-    /// Counts requested scopes that were left out.
+    /// Counts requested scopes that were dropped.
     pub fn count_dropped_scopes(&self, client_id: &str, scopes: usize) {
         let client_id = if self.by_client { client_id.to_owned() } else { String::new() };
         let label = ClientLabel { client_id };
@@ -367,12 +367,12 @@ impl Metrics {
         self.dropped_scopes.get_or_create(&label).inc_by(scopes);
     }
 
-    /// All metrics in the OpenMetrics text format, with those that were read for this scrape.
+    /// All metrics in the OpenMetrics text format, including those that are read for this scrape.
     #[must_use]
     pub fn render(&self, moment: &[Reading]) -> String {
         let mut text = String::new();
         if prometheus_client::encoding::text::encode_registry(&mut text, &self.registry).is_err() {
-            // Writing into a string does not fail.
+            // Writing to a `String` cannot fail.
             text.clear();
         }
         let sample = self.sample.lock().unwrap_or_else(PoisonError::into_inner).shown();

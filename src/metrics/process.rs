@@ -5,12 +5,12 @@ use rustix::process::{Resource, getrlimit};
 use super::readings::Reading;
 use crate::base::Timestamp;
 
-/// The unit of processor time in Linux, per second (`USER_HZ`): the same for every program, whatever the kernel's
-/// own tick.
+/// The unit of processor time in Linux, per second (`USER_HZ`): the same for every program, whatever the tick of
+/// the kernel.
 const TICKS: f64 = 100.0;
 
-/// The kernel's data about this process, under the names of Prometheus' own libraries. Unreadable values are left
-/// out.
+/// The kernel's data about this process, under the metric names of the Prometheus client libraries. Unreadable
+/// values are left out.
 pub(super) fn of_process(started_at: Timestamp) -> Vec<Reading> {
     let mut shown = vec![Reading::gauge(
         "process_start_time_seconds",

@@ -47,14 +47,14 @@ impl Reading {
         Self { name, help, kind: "gauge", series: series.into_iter().collect() }
     }
 
-    /// Appends it, unless it has no value.
+    /// Appends the metric, unless it has no value.
     pub(super) fn write(&self, text: &mut String) {
         if self.series.is_empty() {
             return;
         }
         let Self { name, help, kind, .. } = self;
         let total = if *kind == "counter" { "_total" } else { "" };
-        // Writing into a string does not fail.
+        // Writing to a `String` cannot fail.
         let _ = write!(text, "# HELP {name} {help}.\n# TYPE {name} {kind}\n");
         for (labels, value) in &self.series {
             let labels: Vec<String> = labels

@@ -5,7 +5,7 @@ use super::readings::Reading;
 /// The last counts. A value that has not been counted yet is `None` and not exported.
 #[derive(Debug, Clone, Default)]
 pub struct Sample {
-    /// Users that are enabled, and those that are disabled.
+    /// The numbers of enabled and of disabled users.
     pub users: Option<[i64; 2]>,
     /// Sessions that are neither ended nor expired: of `/v1`, of clients, and sign-ins at the pages.
     pub sessions: Option<[i64; 3]>,
@@ -13,7 +13,7 @@ pub struct Sample {
     pub password_hashes: Vec<(String, i64)>,
     /// Logout notices that wait to be delivered.
     pub logout_notices: Option<i64>,
-    /// Known resource servers that have fetched the newest key, and those that have not.
+    /// The numbers of known resource servers that have and have not fetched the newest key.
     pub verifiers: Option<[i64; 2]>,
     /// Size of the database.
     pub db_bytes: Option<u64>,

@@ -1,5 +1,5 @@
-//! A request at the authorization challenge endpoint that waits for its user: sealed into `auth_session`, bound to the
-//! client and to the DPoP key of the first request, and stored nowhere.
+//! A request at the authorization challenge endpoint whose user has not completed all factors: sealed into
+//! `auth_session`, bound to the client and to the DPoP key of the first request. Nothing is stored.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -18,7 +18,7 @@ use crate::identity::authentication::Progress;
 
 use super::challenge_steps::passkey_options;
 
-/// How long a user may take.
+/// The lifetime of an `auth_session`.
 pub(super) const LIFE: TimeSpan = TimeSpan::from_mins(5);
 
 /// Sealed values are padded to a multiple of this, in bytes.
@@ -27,19 +27,19 @@ const PADDED_TO: usize = 256;
 /// The sealing purpose.
 const PURPOSE: &str = "auth_session/v1";
 
-/// A request that waits for its user.
+/// A request whose user has not completed all factors.
 pub struct Challenge {
     /// The sealed request.
     pub auth_session: String,
-    /// Seconds until it ends.
+    /// Seconds until it expires.
     pub expires_in: i64,
-    /// The factors of which one is next.
+    /// The possible next factors.
     pub methods: Vec<Method>,
-    /// The options for a passkey, where one is among them.
+    /// The options for a passkey, if one is possible.
     pub public_key: Option<Value>,
 }
 
-/// A request under way.
+/// The content of an `auth_session`.
 #[derive(Serialize, Deserialize)]
 pub(super) struct AuthSession {
     pub(super) id: [u8; 16],
@@ -47,9 +47,9 @@ pub(super) struct AuthSession {
     pub(super) request: Request,
     /// The completed factors, and the possible next ones.
     pub(super) progress: Option<(Progress, Vec<Method>)>,
-    /// The key that was proved with the first request.
+    /// The DPoP key of the first request, if it had a proof.
     pub(super) bound_to: Option<String>,
-    /// The key that was proved with this request.
+    /// The DPoP key of this request, if it has a proof.
     #[serde(skip)]
     pub(super) proved: Option<String>,
 }
@@ -62,22 +62,22 @@ pub(super) fn invalid_session() -> Refusal {
 }
 
 impl AuthSession {
-    /// The session, if it was sealed here and is not too old.
+    /// The session, if it was sealed by this server and has not expired.
     pub(super) fn open(app: &App, text: &str, now: Timestamp) -> Option<Self> {
         let sealed = opaque_token::parse_any(AUTH_SESSION, text)?;
         let session: Self = unseal(app, PURPOSE, &sealed)?;
         (!has_expired(session.begun_at + LIFE, LIFE, now)).then_some(session)
     }
 
-    /// Whether it is a request of this client, and not of one that had the name before, with the key that
-    /// was proved with the first request, if one was.
+    /// Whether the session was issued to this client, not to an earlier one of the same name, and the proof
+    /// is by the key of the first request, if that had one.
     pub(super) fn is_of(&self, client: &Client, jkt: Option<&str>) -> bool {
         self.request.client_id == client.client_id
             && client.owned_name_at(self.begun_at)
             && (self.bound_to.is_none() || self.bound_to.as_deref() == jkt)
     }
 
-    /// The answer to the client: the sealed request, and the possible next factors.
+    /// The response to the client: the sealed request, and the possible next factors.
     pub(super) async fn challenge(&self, app: &App, now: Timestamp) -> Result<Challenge, Failure> {
         let sealed = seal(app, PURPOSE, self, PADDED_TO)?;
         let mut methods = match &self.progress {

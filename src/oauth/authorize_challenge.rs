@@ -1,8 +1,8 @@
 //! The authorization challenge endpoint: a first-party application shows its own sign-in form (OAuth 2.0 for
 //! First-Party Applications, draft-ietf-oauth-first-party-apps).
 //!
-//! Owns the order of a request: `auth_session` carries its state between two calls, and it gives one code.
-//! `domain::authn` decides the next factor.
+//! Owns the order of a request. `auth_session` carries its state between two calls, and is good for one
+//! authorization code. `domain::authn` decides the next factor.
 
 use crate::app::{App, AuditedTx};
 use crate::base::Timestamp;
@@ -36,26 +36,26 @@ use super::token::ClientRequest;
 
 const PATH: &str = "/oauth2/authorize-challenge";
 
-/// The place in audit events.
+/// The place of the sign-in in audit events.
 const PLACE: &str = "authorize_challenge";
 
-/// The answer to a client.
+/// The response to a client.
 pub enum ChallengeAnswer {
     /// The user is authenticated: an authorization code.
     Code(String),
-    /// The user completes a factor.
+    /// The user must complete another factor.
     Insufficient(Challenge),
-    /// The entry is wrong. The client may retry in the same session.
+    /// The user's entry is wrong. The client may retry in the same session.
     Denied(Challenge, Refusal),
     /// The next step is one of the pages: the client continues at the authorization endpoint.
     RedirectToWeb(Option<String>),
 }
 
-/// Answers a challenge request.
+/// Handles a challenge request.
 ///
 /// # Errors
-/// `invalid_client`, `unauthorized_client`, `invalid_session`, what the authorization endpoint refuses;
-/// too many attempts; faults.
+/// `invalid_client`, `unauthorized_client`, `invalid_session`, the errors of the authorization
+/// endpoint; too many attempts; faults.
 pub async fn authorize_challenge(
     app: App,
     request: ClientRequest,
@@ -117,7 +117,7 @@ pub async fn authorize_challenge(
             first_passkey(&app, (&session.id, response), &demand, &info).await
         }
     };
-    // At most twice: a password, then the code that was sent with it.
+    // At most two rounds: a password, then the code that was sent with it.
     let completed = loop {
         match taken {
             Ok(Taken::Completed(completed)) => break completed,
@@ -155,8 +155,8 @@ pub async fn authorize_challenge(
     }
 }
 
-/// Only applications that an administrator has marked as first-party may see passwords; browser applications never
-/// are.
+/// Only applications that an administrator has marked as first-party may handle passwords, and browser
+/// applications never.
 fn check_client(client: &Client) -> Result<(), Refusal> {
     let refused = |message: String| {
         Err(Refusal::oauth(OAuthError::UnauthorizedClient, "").with_message(message))
@@ -185,7 +185,7 @@ fn check_client(client: &Client) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// A new request.
+/// Starts a new request.
 async fn begin(
     app: &App,
     client: &Client,
@@ -193,13 +193,13 @@ async fn begin(
     jkt: Option<String>,
     now: Timestamp,
 ) -> Result<AuthSession, Failure> {
-    // The endpoint answers directly. A redirect URI is only needed again at the token endpoint.
+    // The endpoint responds directly, so the redirect URI is only needed again at the token endpoint.
     let redirect_uri = match params.get("redirect_uri") {
         None => String::new(),
         Some(named) if client.redirect(named).is_some() => named.to_owned(),
         Some(_) => return Err(invalid("redirect_uri is not registered for this client.").into()),
     };
-    // The answer of this endpoint has no state; one from the pages has.
+    // The response of this endpoint contains no `state`; a response after the pages does.
     let to = AnswerTo { redirect_uri, mode: ResponseMode::Query, state: params.text("state") };
     // Only a code can be requested here; drafts of the specification differ about the parameter.
     let params = match params.get("response_type") {
@@ -283,7 +283,7 @@ async fn issue(
     let authentication = completed.authentication;
     let grantor = Grantor { user, browser: None, authentication, by_consent: false };
     let mut authorization = Authorization::of(request, grantor, &available);
-    // A proof with the last request alone binds the code as well.
+    // If only the last request has a proof, the code is still bound to its key.
     authorization.dpop_jkt = authorization.dpop_jkt.or_else(|| session.proved.clone());
     let Some(code) = issue_code(tx, id, &authorization).await? else {
         completed.refused(tx, "auth_session_used").await?;
@@ -311,7 +311,7 @@ async fn to_pages(
         request.redirect_uri.clone_from(only);
     }
     request.dpop_jkt = request.dpop_jkt.or_else(|| session.proved.clone());
-    // A user who is already signed in in that browser must choose a new password as well.
+    // A user who is already signed in in that browser must also choose a new password.
     if !request.wishes.prompt.contains(&Prompt::Login) {
         request.wishes.prompt.push(Prompt::Login);
     }

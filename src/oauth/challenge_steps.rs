@@ -22,11 +22,11 @@ use crate::identity::second_factor::{CodeMethod, TypedCode};
 
 use super::params::{Params, invalid};
 
-/// The user's entries, if any.
+/// The data that the user entered, if any.
 pub(super) struct Typed {
     /// Login name and password.
     pub(super) credentials: Option<(String, Password)>,
-    /// A code of the second factor.
+    /// A code of a second factor.
     pub(super) code: Option<TypedCode>,
     /// The response of a passkey.
     pub(super) credential: Option<AssertionResponse>,
@@ -35,11 +35,11 @@ pub(super) struct Typed {
 /// The state of a sign-in after a step.
 pub(super) enum Taken {
     Completed(Box<Completed>),
-    /// Another step is missing. A first factor has not been recorded yet.
+    /// Another step is needed. A first factor has not been recorded yet.
     Pending(Progress, RemainingStep, Option<Box<FirstFactor>>),
 }
 
-/// Parses the user's entries.
+/// Parses the data that the user entered.
 ///
 /// # Errors
 /// `invalid_request`.
@@ -114,7 +114,7 @@ pub(super) async fn first_factor(
     })
 }
 
-/// Checks a passkey of an unknown user. The single use of the session is enforced as below.
+/// Checks a passkey before the user is known. The session is single-use, as below.
 ///
 /// # Errors
 /// As `begin_with_passkey`.
@@ -128,8 +128,8 @@ pub(super) async fn first_passkey(
     Ok(taken(begin_with_passkey(app, &assertion, None, demand, info).await?))
 }
 
-/// Checks a second factor; a passkey answers the challenge of the session with this id. The authorization code that
-/// is issued for the session enforces its single use.
+/// Checks a second factor; a passkey signs the challenge of the session with this id. The session is single-use,
+/// because only one authorization code can be issued for it.
 ///
 /// # Errors
 /// As `advance`.
@@ -144,7 +144,7 @@ pub(super) async fn second_factor(
     Ok(taken(advance(app, step, info).await?))
 }
 
-/// The options for a passkey, which answers the challenge of the session with this id: for the user's passkeys if
+/// The options for a passkey, which signs the challenge of the session with this id: for the user's passkeys if
 /// one may follow the completed factors, or for any passkey at the beginning.
 ///
 /// # Errors

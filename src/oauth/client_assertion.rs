@@ -1,7 +1,7 @@
 //! Client assertions: a client authenticates with a token signed by its own key (RFC 7523).
 //!
-//! Owns the checks of its claims. Its only audience is the issuer, unless the client is registered with another
-//! policy: an assertion whose audience is an address could have been made for another server that claimed this
+//! Owns the checks of its claims. The audience must be the issuer, unless the client is registered with another
+//! policy: an assertion for the URL of an endpoint could have been made for another server that claims this
 //! endpoint as its own (draft-ietf-oauth-rfc7523bis).
 
 use serde_json::Value;
@@ -18,25 +18,26 @@ use super::replay::{self, Counted};
 
 /// The `client_assertion_type` of a JWT.
 const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-/// That of a JWT-SVID (draft-ietf-oauth-spiffe-client-auth §3.1); only another issuer makes one.
+/// The `client_assertion_type` of a JWT-SVID (draft-ietf-oauth-spiffe-client-auth §3.1), which is always a
+/// token of another issuer.
 const SPIFFE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe";
 /// The path of the token endpoint.
 const TOKEN_PATH: &str = "/oauth2/token";
-/// How far ahead the end of an assertion may lie.
+/// The maximum time until an assertion expires.
 const LONGEST: TimeSpan = TimeSpan::from_mins(60);
-/// How far a client's clock may be off.
+/// The accepted clock skew of a client.
 const LEEWAY: TimeSpan = TimeSpan::from_secs(30);
 
-/// An assertion with its client, otherwise unchecked.
+/// An assertion with its claimed client, otherwise unchecked.
 pub struct Assertion {
-    /// The client it speaks for.
+    /// The client that it claims to be from.
     pub client_id: String,
     /// The path of the endpoint that it was sent to.
     path: &'static str,
     token: String,
 }
 
-/// A token of another issuer that is presented as the assertion of a client.
+/// A token of another issuer, presented as a client assertion.
 pub struct Foreign {
     /// The client that the request names.
     pub client_id: String,
@@ -44,8 +45,8 @@ pub struct Foreign {
     pub token: String,
 }
 
-/// The token of another issuer among the parameters of a request that names its client. None where there is none: an
-/// assertion that a client made itself says its `client_id` as `iss`.
+/// The workload token among the parameters of a request, if there is one. It needs the `client_id` parameter. A
+/// token whose `iss` is the `client_id` is the client's own assertion instead.
 pub fn foreign(params: &Params) -> Option<Foreign> {
     let kind = params.get("client_assertion_type")?;
     let (token, client_id) = (params.get("client_assertion")?, params.get("client_id")?);
@@ -58,8 +59,7 @@ pub fn foreign(params: &Params) -> Option<Foreign> {
 /// Reads the assertion among the parameters of a request to `path`.
 ///
 /// # Errors
-/// `invalid_request` when it is of no known kind; `invalid_client` when it does not speak for one
-/// client.
+/// `invalid_request` if its type is unknown; `invalid_client` if it does not name exactly one client.
 pub fn read(params: &Params, path: &'static str) -> Result<Assertion, Refusal> {
     if params.get("client_assertion_type") != Some(TYPE) {
         return Err(invalid("client_assertion_type is not supported."));
@@ -83,7 +83,7 @@ pub fn read(params: &Params, path: &'static str) -> Result<Assertion, Refusal> {
 /// Checks the audience of the assertion by the policy of `client`.
 ///
 /// # Errors
-/// `invalid_client`, with the found and the expected audience, neither of which is secret.
+/// `invalid_client`, with the audience found and the expected one, neither of which is secret.
 pub fn check_audience(client: &Client, assertion: &Assertion, issuer: &str) -> Result<(), Refusal> {
     let jwt = ExternalJwt::read(&assertion.token);
     let found = jwt.as_ref().and_then(|jwt| jwt.claims.get("aud"));
@@ -119,7 +119,7 @@ pub fn check_audience(client: &Client, assertion: &Assertion, issuer: &str) -> R
     Err(Refusal::oauth(OAuthError::InvalidClient, "").with_message(message))
 }
 
-/// The text, or the only text of a list.
+/// A string, or the only string of an array.
 fn only_text(value: Option<&Value>) -> Option<&str> {
     match value? {
         Value::String(text) => Some(text),
@@ -131,10 +131,10 @@ fn only_text(value: Option<&Value>) -> Option<&str> {
     }
 }
 
-/// Checks the signature, the time and the single use of the assertion. `None` when it is not valid.
+/// Checks signature, times and single use of the assertion. `None` if it is invalid.
 ///
 /// # Errors
-/// When its use cannot be stored.
+/// If its use cannot be stored.
 pub async fn check(
     app: &App,
     client: &Client,
@@ -159,7 +159,7 @@ pub async fn check(
     Ok(first.then_some(()))
 }
 
-/// The id and the expiry of an assertion that is valid now.
+/// `jti` and expiry of an assertion, if its times are valid now.
 fn timely<'a>(jwt: &'a ExternalJwt<'_>, now: Timestamp) -> Option<(&'a str, Timestamp)> {
     let typ = jwt.header.get("typ");
     let typed = typ.is_none_or(|typ| {

@@ -31,7 +31,7 @@ use super::workload;
 /// The longest accepted `Authorization` header, in bytes.
 const MAX_HEADER: usize = 4 * 1024;
 
-/// Where a client calls, and with which `Authorization` header.
+/// The endpoint of a request, and its `Authorization` header.
 #[derive(Debug, Clone, Copy)]
 pub struct Call<'a> {
     /// The path of the endpoint.
@@ -40,7 +40,7 @@ pub struct Call<'a> {
     pub authorization: Option<&'a str>,
 }
 
-/// A client that has authenticated, as far as its kind can.
+/// A client that has authenticated. A public client has no credential, and is only identified.
 #[derive(Debug, Clone)]
 pub struct AuthenticatedClient {
     client: Arc<Client>,
@@ -48,7 +48,7 @@ pub struct AuthenticatedClient {
 }
 
 impl AuthenticatedClient {
-    /// The built-in client, for a grant to a user's own key: no application is part of it.
+    /// The built-in client, for grants to a user's own key, in which no application takes part.
     pub(super) fn built_in(app: &App, grant: GrantInfo) -> Self {
         let name = app.config.brand.name.clone();
         let mut metadata = ClientMetadata::new(name, ClientType::Native, &[]);
@@ -58,12 +58,12 @@ impl AuthenticatedClient {
         Self { client, not_after: None }
     }
 
-    /// A client that has authenticated for as long as it likes.
+    /// A client whose authentication does not expire.
     const fn of(client: Arc<Client>) -> Self {
         Self { client, not_after: None }
     }
 
-    /// The client that the bearer of a token is, which expires at `expires`.
+    /// The client that a workload has authenticated as, with a token that expires at `expires`.
     pub(super) const fn of_workload(client: Arc<Client>, expires: Timestamp) -> Self {
         Self { client, not_after: Some(expires) }
     }
@@ -74,28 +74,28 @@ impl AuthenticatedClient {
         &self.client
     }
 
-    /// When a token that it gets in its own name ends in any case.
+    /// The latest expiry of a token that the client gets in its own name.
     #[must_use]
     pub const fn not_after(&self) -> Option<Timestamp> {
         self.not_after
     }
 }
 
-/// Whether a request names no client, in no way.
+/// Whether a request neither names nor authenticates a client.
 pub(super) fn names_no_client(authorization: Option<&str>, params: &Params) -> bool {
     let names = ["client_id", "client_secret", "client_assertion", "client_assertion_type"];
     authorization.is_none() && names.iter().all(|name| params.get(name).is_none())
 }
 
-/// How a client presents itself.
+/// The credential of a client.
 enum Presented {
-    /// By its name alone.
+    /// Only its `client_id`.
     Name { client_id: String },
     /// With a secret.
     Secret { client_id: String, secret: String, method: AuthMethod },
-    /// With a token it made.
+    /// A token that the client has signed.
     Assertion(Assertion),
-    /// With a token that another issuer made for it.
+    /// A token that another issuer has signed.
     Workload { client_id: String, token: String },
 }
 
@@ -109,7 +109,7 @@ impl Presented {
         }
     }
 
-    /// The method, as clients are registered for it. Rules for workloads are beside it.
+    /// The authentication method, if it is one that clients are registered with. Workload tokens are not.
     const fn method(&self) -> Option<AuthMethod> {
         match self {
             Self::Name { .. } => Some(AuthMethod::None),
@@ -120,14 +120,14 @@ impl Presented {
     }
 }
 
-/// The one answer to an unknown client, a wrong secret and a bad assertion.
+/// The refusal of an unknown client, a wrong secret and an invalid assertion alike.
 fn refused() -> Refusal {
     let message = "Client authentication failed: the client is unknown or disabled, or its \
                    credential is wrong.";
     Refusal::oauth(OAuthError::InvalidClient, message)
 }
 
-/// The refusal of a method that `client` is not registered for. It does not depend on the credential, so it does
+/// The refusal of a method that `client` is not registered for. It is independent of the credential, so it does
 /// not reveal whether that was right.
 fn wrong_method(client: &Client) -> Refusal {
     let pinned = client.metadata.pins_auth_method();
@@ -145,11 +145,11 @@ fn wrong_method(client: &Client) -> Refusal {
     Refusal::oauth(OAuthError::InvalidClient, message)
 }
 
-/// Authenticates the client of a request: by its `Authorization` header, or by its parameters.
+/// Authenticates the client of a request, by its `Authorization` header or its parameters.
 ///
 /// # Errors
-/// `invalid_client`, the same for an unknown client and a wrong secret; `invalid_request` when there
-/// are two credentials; too many attempts, for a request that failed, from one network.
+/// `invalid_client`, the same for an unknown client and a wrong secret; `invalid_request` if there
+/// are two credentials; too many attempts, for a failed request from one network.
 pub async fn authenticate_client(
     app: &App,
     call: Call<'_>,
@@ -179,7 +179,7 @@ pub async fn authenticate_client(
     outcome
 }
 
-/// Counts and records a failure that names `named`, or no client.
+/// Counts and records a failure of `named`, or of an unknown client.
 ///
 /// # Errors
 /// Too many failures; faults.
@@ -193,7 +193,7 @@ pub(super) async fn note_failure(
     record(app, named, origin, now).await
 }
 
-/// The client that the bearer of another issuer's token is.
+/// Authenticates a client by a workload token.
 async fn by_workload(
     app: &App,
     client_id: &str,
@@ -208,7 +208,7 @@ async fn by_workload(
     Ok(AuthenticatedClient::of_workload(client, matched.expires))
 }
 
-/// Why the authentication of `client` failed.
+/// Why the authentication of `client` failed, for a finding.
 fn failure(client: &Client, method: AuthMethod) -> FindingCode {
     match method {
         method if !client.metadata.may_authenticate_with(method) => FindingCode::WrongMethod,
@@ -218,8 +218,8 @@ fn failure(client: &Client, method: AuthMethod) -> FindingCode {
 }
 
 /// Counts a failure for the network and the named client; unknown names are counted together. The credential is
-/// always checked first: failures do not block a client that authenticates, and a failure beyond the limit is
-/// answered 429 and not recorded.
+/// always checked first: failures do not block a client that authenticates. A failure beyond the limit is
+/// answered with 429 and not recorded.
 ///
 /// # Errors
 /// Too many failures.
@@ -273,7 +273,7 @@ fn present(call: Call<'_>, params: &Params) -> Result<Presented, Refusal> {
         if params.get("client_id").is_some_and(|named| named != client_id) {
             return Err(invalid("client_id names another client than the Authorization header."));
         }
-        // Libraries send a header for public clients too, with an empty secret.
+        // Some libraries send a header for public clients too, with an empty secret.
         return Ok(match secret.is_empty() {
             true => Presented::Name { client_id },
             false => Presented::Secret { client_id, secret, method: AuthMethod::Basic },
@@ -331,8 +331,8 @@ async fn check(app: &App, presented: Presented, now: Timestamp) -> Result<Arc<Cl
             if let Some(client) = right(app.client(&client_id), &secret, method) {
                 return Ok(client);
             }
-            // Another process may have changed its secret or method within the last second. Also for an unknown
-            // client, so that the answer takes as long.
+            // Another process may have changed its secret or method within the last second. Done for unknown
+            // clients too, so that the response takes the same time.
             app.reload_for_unknown().await?;
             let client = app.client(&client_id);
             let other = client.clone().filter(|one| !one.metadata.may_authenticate_with(method));
@@ -341,7 +341,7 @@ async fn check(app: &App, presented: Presented, now: Timestamp) -> Result<Arc<Cl
                 None => Err(other.map_or_else(refused, |client| wrong_method(&client)).into()),
             }
         }
-        // `authenticate_client` has taken it.
+        // `authenticate_client` handles workload tokens.
         Presented::Workload { .. } => Err(refused().into()),
         Presented::Assertion(assertion) => {
             let client = app.client_or_reload(&assertion.client_id).await?.ok_or_else(refused)?;
@@ -355,12 +355,12 @@ async fn check(app: &App, presented: Presented, now: Timestamp) -> Result<Arc<Cl
     }
 }
 
-/// The client, if the secret is right and its method allowed. The secret is hashed and compared for unknown clients
-/// as well.
+/// The client, if the secret is right and its method is allowed. The secret is hashed and compared for unknown
+/// clients as well, to take the same time.
 fn right(client: Option<Arc<Client>>, secret: &str, method: AuthMethod) -> Option<Arc<Client>> {
     let hash = token_hash(secret);
     let known = client.as_deref().map_or(&[][..], |client| &client.secrets);
-    // Every secret is compared, whichever matches.
+    // Compares every secret, in constant time.
     let fits =
         known.iter().fold(false, |fits, known| fits | constant_time_eq(&known.hash, hash.digest()));
     client.filter(|client| fits && client.metadata.may_authenticate_with(method))

@@ -1,7 +1,8 @@
-//! Clients that describe themselves, at the authorization endpoint: the one place that fetches documents.
+//! Clients that describe themselves, at the authorization endpoint: the only place that fetches their documents.
 //!
-//! Owns when a copy is good enough and what becomes of a fetch. Every other endpoint uses the copy there is, so that a
-//! host that is down ends no session (`app/cache/documents.rs`). Which documents count is `domain::client_document`'s.
+//! Owns when a cached document is used and when it is fetched again. Every other endpoint uses the cached document
+//! whatever its age, so that an unreachable host ends no session (`app/cache/documents.rs`). `domain::client_document`
+//! decides which documents are valid.
 
 use std::sync::Arc;
 
@@ -33,18 +34,18 @@ use crate::store::client_documents::{self, StoredDocument};
 
 use super::rate_limits::throttle;
 
-/// The most copies, and the most of them that no user has let in.
+/// The most cached documents, and the most of them that no user has authorized.
 const MAX_COPIES: (i64, i64) = (10_000, 5_000);
-/// How far the clocks of two processes may be apart.
+/// The accepted difference between the clocks of two processes.
 const CLOCK_SKEW: TimeSpan = TimeSpan::from_secs(60);
-/// How exact it is when a user last let a client in.
+/// The precision of the time at which a user last authorized a client.
 const AUTHORIZED_EXACT_TO: TimeSpan = TimeSpan::from_days(1);
 
-/// Fetches the document of the client that sends a user, where `client_id` is the address of one and there is no fresh
-/// copy. For any other name nothing is fetched.
+/// Fetches the document of the client of a request, if `client_id` is the URL of one and no fresh one is cached. For
+/// any other `client_id` nothing is fetched.
 ///
 /// # Errors
-/// Refused when the document cannot be had; faults.
+/// A refusal if there is no valid document; faults.
 pub(super) fn ensure_document<'a>(
     app: &'a App,
     client_id: &'a str,
@@ -67,7 +68,7 @@ async fn ensure(app: &App, client_id: &str, info: &RequestInfo) -> Result<(), Fa
     }
     let begin = || {
         let (app, url) = (app.clone(), url.clone());
-        // A task of its own: the caller who begins it may go away.
+        // A separate task, because the caller may disconnect.
         let loading = tokio::spawn(async move {
             let outcome = load(&app, &url, allowance).await;
             app.document_fetches.leave(url.as_str());
@@ -81,14 +82,14 @@ async fn ensure(app: &App, client_id: &str, info: &RequestInfo) -> Result<(), Fa
         }
     };
     let Err(error) = app.document_fetches.join(client_id, begin).await else { return Ok(()) };
-    // A copy outlives its host for a day.
+    // A stale document is used for a day.
     let is_usable = |known: &KnownDocument| {
         known.client.is_some() && now < known.stored.confirmed_at + STALE_AT_MOST
     };
     if known.as_deref().is_some_and(is_usable) { Ok(()) } else { Err(refused(client_id, &error)) }
 }
 
-/// The address of a document, and what the operator allows its client, where `client_id` is one and no client is
+/// The document URL and what the operator allows its client, if `client_id` is such a URL and no client is
 /// registered under it.
 async fn describes_itself(
     app: &App,
@@ -103,19 +104,19 @@ async fn describes_itself(
         // Another process may have registered, blocked or fetched it within the last second.
         app.reload_for_unknown().await?;
     }
-    // Tokens for an API of this name must not be mixed up with ID tokens for a client of this name.
+    // Tokens for an API of this name must not be confused with ID tokens for a client of this name.
     let is_taken = app.is_registered_client(client_id) || app.audience_named(client_id).is_some();
     Ok((!is_taken).then_some((url, allowance)))
 }
 
 fn is_fresh(known: &KnownDocument, now: Timestamp) -> bool {
     let stored = &known.stored;
-    // A time further in the future was written before the clock was set back.
+    // A time further in the future was stored before the clock was set back.
     let is_past = stored.confirmed_at <= now + CLOCK_SKEW;
     known.client.is_some() && is_past && now < stored.fresh_until
 }
 
-/// What a user is told who was sent by a client whose document cannot be had.
+/// The refusal that a user sees if the client's document cannot be used.
 fn refused(client_id: &str, error: &LoadError) -> Failure {
     match error {
         LoadError::Busy(wait) => busy(*wait),
@@ -133,10 +134,10 @@ fn busy(wait: TimeSpan) -> Failure {
     Failure::Refused(Refusal { oauth: Some(OAuthError::TemporarilyUnavailable), ..refusal })
 }
 
-/// Fetches a document and stores what counts of it.
+/// Fetches a document, validates and stores it.
 async fn load(app: &App, url: &DocumentUrl, allowance: Allowance) -> Result<(), LoadError> {
     let (fetches, now) = (&app.document_fetches, app.now());
-    // A fetch may have ended since this one was wanted.
+    // Another fetch may have completed in the meantime.
     if app.document(url.as_str()).is_some_and(|known| is_fresh(&known, now)) {
         return Ok(());
     }
@@ -159,7 +160,7 @@ async fn load(app: &App, url: &DocumentUrl, allowance: Allowance) -> Result<(), 
     outcome
 }
 
-/// A copy that is to be stored.
+/// A document to be stored.
 struct Copy {
     client_id: String,
     content: DocumentContent,
@@ -167,7 +168,7 @@ struct Copy {
     max_age: Option<u64>,
 }
 
-/// Asks the host of a document.
+/// Requests the document from its host.
 async fn fetched(
     app: &App,
     url: &DocumentUrl,
@@ -175,7 +176,8 @@ async fn fetched(
     known: Option<&KnownDocument>,
 ) -> Result<Copy, LoadError> {
     let copy = known.and_then(|known| Some((known.stored.content.clone()?, &known.stored.etag)));
-    // What counts of a copy is what counted then: the operator may have changed that.
+    // Without a usable document in the cache no entity tag is sent: the stored content was validated under
+    // the operator's earlier settings.
     let etag = copy.as_ref().filter(|_| known.is_some_and(|known| known.client.is_some()));
     let etag = etag.and_then(|(_, etag)| etag.as_deref());
     let (content, etag, max_age) =
@@ -212,7 +214,7 @@ async fn get(app: &App, url: &Url, etag: Option<&str>) -> Result<Fetched, FetchE
     app.http_client.fetch(Fetch { url, policy, limit: MAX_DOCUMENT, etag }).await
 }
 
-/// Stores a copy, in the place of one that no user has let in where there are too many of those.
+/// Stores a document. If too many documents are stored that no user has authorized, one of them is removed.
 async fn store(app: &App, copy: Copy, now: Timestamp) -> Result<(), LoadError> {
     let id = uuid::Builder::from_unix_timestamp_millis(
         u64::try_from(now.millis()).unwrap_or(0),
@@ -256,7 +258,7 @@ async fn store(app: &App, copy: Copy, now: Timestamp) -> Result<(), LoadError> {
     }
 }
 
-/// Whether there is room for the copy of this address, for which others may have to go.
+/// Whether the document of this URL can be stored, after removing others if necessary.
 async fn has_room(tx: &mut AuditedTx, client_id: &str) -> Result<bool, Fault> {
     if client_documents::find(&mut **tx, client_id).await?.is_some() {
         return Ok(true);
@@ -271,8 +273,8 @@ async fn has_room(tx: &mut AuditedTx, client_id: &str) -> Result<bool, Fault> {
     Ok(i64::try_from(removed).unwrap_or(0) >= surplus)
 }
 
-/// Notes with a copy why it could not be fetched anew. Without a copy nothing is stored: what strangers name costs no
-/// row.
+/// Records with a cached document why it could not be fetched again. Without one, nothing is stored: an
+/// unauthenticated caller must not be able to create rows.
 async fn note_failure(
     app: &App,
     client_id: &str,
@@ -296,10 +298,10 @@ async fn note_failure(
     }
 }
 
-/// Keeps the copy of a client that a user has let in, exact to the day.
+/// Records that a user has authorized the client, with the precision of a day, so that its document is kept.
 ///
 /// # Errors
-/// When the database cannot be written.
+/// If the database cannot be written.
 pub(super) async fn keep(tx: &mut AuditedTx, client: &Client) -> Result<(), Fault> {
     if client.document.is_none() {
         return Ok(());

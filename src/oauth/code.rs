@@ -1,4 +1,4 @@
-//! Issuing authorization codes: for users at the pages, and in the forms of first-party applications.
+//! Issuing authorization codes: for users at the pages, and for first-party applications.
 //!
 //! A request gives one code, and the number of codes per user and client is bounded.
 

@@ -14,8 +14,8 @@ use super::{authorize, device};
 /// Handles the decision; without one, the user is asked again.
 ///
 /// # Errors
-/// `forbidden` when the request is of another kind; `conflict` when it was answered already; too many writes;
-/// faults.
+/// `forbidden` if the request is of another kind; `conflict` if it was already answered; too many
+/// writes; faults.
 pub async fn decide(
     app: App,
     request: PendingRequest,

@@ -103,17 +103,18 @@ pub async fn authorize(app: App, request: ClientRequest, now: Timestamp) -> Resu
     Err(Fault::unavailable("no user code is free").into())
 }
 
-/// The refusal of a code that a user typed.
+/// The refusal of a user code that does not exist.
 fn unknown() -> Refusal {
     let message =
         "No device is waiting with this code. Check the code, or start again on the device.";
     Refusal::field("user_code", "unknown", message)
 }
 
-/// A user code that the user typed.
+/// Handles a user code that a user entered.
 ///
 /// # Errors
-/// `validation_failed` on the field; `forbidden` when it was begun in another browser; too many tries.
+/// `validation_failed` on the field; `forbidden` if the request was begun in another browser; too
+/// many attempts.
 pub async fn typed(
     app: App,
     user_code: String,
@@ -128,7 +129,7 @@ pub async fn typed(
     go_on(app, (request, &user_code), visitor, now).await
 }
 
-/// The user's return from the sign-in page.
+/// Continues after the sign-in page.
 ///
 /// # Errors
 /// As [`typed`].
@@ -142,7 +143,7 @@ pub async fn resume(
     go_on(app, (request, &user_code), visitor, now).await
 }
 
-/// The user's decision on a device.
+/// Handles the user's decision about a device.
 ///
 /// # Errors
 /// As [`typed`]; `conflict` if the request was already decided; too many writes.
@@ -174,7 +175,7 @@ pub async fn decide(
         client_id: client.client_id.clone(),
         user_id: login.user.id,
         user_epoch: login.user.session_epoch,
-        // A device outlives the browser session in which the user allowed it.
+        // A device keeps its access after the browser session ends in which the user allowed it.
         browser: None,
         auth_time: login.browser.auth_time,
         factors: login.browser.factors,
@@ -206,7 +207,7 @@ pub async fn decide(
     Ok(PageStep::DeviceDecided { allowed: allow, client })
 }
 
-/// The device that waits with this code, and its client.
+/// The pending device code with this user code, and its client.
 async fn waiting(
     app: &App,
     user_code: &str,
@@ -228,7 +229,7 @@ pub(super) fn is_offered(app: &App, device: &DeviceCode) -> bool {
     app.audience_given_at(device.asked.audience.as_deref(), device.begun_at()).is_some()
 }
 
-/// The code of the device that a request leads to.
+/// The user code of a request.
 fn user_code_of(request: &PendingRequest) -> Result<String, Refusal> {
     match &request.aim {
         Destination::Device(Some(user_code)) => Ok(user_code.clone()),
@@ -236,7 +237,7 @@ fn user_code_of(request: &PendingRequest) -> Result<String, Refusal> {
     }
 }
 
-/// The sign-in, with the requirements of a device of this client.
+/// Compares the sign-in with the requirements of a device of this client.
 async fn assess(
     app: &App,
     client: &Client,

@@ -14,7 +14,7 @@ use crate::domain::signing_key::SigningAlg;
 
 use super::replay::{self, Counted};
 
-/// How old a proof may be, and how far its maker's clock may be ahead.
+/// The maximum age of a proof, and how far the client's clock may be ahead.
 const WINDOW: TimeSpan = TimeSpan::from_secs(60);
 
 /// The endpoint of a request with a proof.
@@ -22,7 +22,7 @@ const WINDOW: TimeSpan = TimeSpan::from_secs(60);
 pub enum Endpoint<'a> {
     /// A path of this server, with the issuer's origin, independent of the request's `Host`.
     Own(&'a str),
-    /// An address of a service behind a gateway.
+    /// The URL of a service behind a gateway.
     Elsewhere(&'a str),
 }
 
@@ -77,7 +77,7 @@ pub async fn prove(
     verify(app, proof, purpose, now)?.spend(app).await
 }
 
-/// A proof that is right and has not been used up yet.
+/// A valid proof that has not been consumed.
 #[must_use = "a proof counts once"]
 pub struct Verified {
     by: Thumbprint,
@@ -85,10 +85,10 @@ pub struct Verified {
     until: Timestamp,
 }
 
-/// Checks a proof. Nothing is written, so a caller that can still refuse its key does so before it is used up.
+/// Checks a proof. Nothing is written, so a caller that refuses the key can do so before the proof is consumed.
 ///
 /// # Errors
-/// `invalid_dpop_proof` without saying why.
+/// `invalid_dpop_proof`, without a reason.
 pub fn verify(
     app: &App,
     proof: &str,

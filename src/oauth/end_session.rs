@@ -1,9 +1,9 @@
 //! Logging out at a client's request (OpenID Connect RP-Initiated Logout 1.0).
 //!
 //! Only a request with an ID token of the signed-in user ends a session without confirmation. Any other asks the
-//! user, because any page can send a browser here. Whatever else is wrong with a request, the user can log out with
-//! it: a mistake of the application must not leave them logged in. A browser is only redirected to a registered
-//! address of the client and, without an ID token, only after the user has confirmed.
+//! user, because any page can send a browser here. Every other error in the request still lets the user log out: a
+//! mistake of the application must not leave the user logged in. A browser is only redirected to a registered URI
+//! of the client and, without an ID token, only after the user has confirmed.
 
 use std::sync::Arc;
 
@@ -31,9 +31,9 @@ const MAX_STATE: usize = 3 * 1024;
 
 /// The result.
 pub enum LogoutStep {
-    /// The user is asked.
+    /// The user is asked for confirmation.
     Ask(Box<LogoutView>),
-    /// It is done.
+    /// The user is logged out.
     Out {
         /// The requested return address.
         back: Option<Box<Back>>,
@@ -43,7 +43,7 @@ pub enum LogoutStep {
         /// Where the link leads, and the client it is named after.
         link: Option<Box<(Back, Arc<Client>)>>,
     },
-    /// The user stays.
+    /// The user chose to stay signed in.
     Stay,
 }
 
@@ -59,13 +59,13 @@ pub struct LogoutView {
 
 /// The return address after logging out.
 pub struct Back {
-    /// The registered place.
+    /// The registered URI.
     pub redirect: RegisteredRedirect,
-    /// With the client's `state`.
+    /// The URI with the client's `state`.
     pub location: String,
 }
 
-/// A client, or any page, sends a browser here.
+/// Handles the request of a client, or of any page that sends a browser here.
 ///
 /// # Errors
 /// Only faults.
@@ -88,11 +88,11 @@ pub async fn begin(
     let hint = hint.filter(|hint| {
         here.as_ref().is_none_or(|found| found.user.id.to_string() == hint.claims.sub)
     });
-    // A hint for another client than the one that is named (§2) proves neither.
+    // A hint that was issued to a client other than `client_id` (§2) is ignored, and so is `client_id`.
     let named = params.get("client_id");
     let hint = hint.filter(|hint| named.is_none_or(|named| hint.client.client_id == named));
     if let Some(hint) = hint {
-        // The user is only sent to a registered address; the log-out works without one.
+        // Without a registered URI the log-out still works, but without a redirect.
         let asked = params.get("post_logout_redirect_uri");
         let redirect = asked.and_then(|asked| hint.client.after_logout(asked));
         let back = redirect.map(|redirect| Box::new(to_client(redirect, params.get("state"))));
@@ -105,7 +105,7 @@ pub async fn begin(
         Some(named) => app.client_or_reload(named).await?,
         None => None,
     };
-    // An unregistered address does not prevent the log-out; it is only ignored.
+    // An unregistered URI is ignored.
     let redirect = client.as_ref().zip(params.get("post_logout_redirect_uri"));
     let redirect = redirect.and_then(|(client, asked)| client.after_logout(asked));
     let state = params.text("state").filter(|state| state.len() <= MAX_STATE);
@@ -128,7 +128,7 @@ pub async fn begin(
 /// Handles the user's decision; without one, the user is asked again.
 ///
 /// # Errors
-/// `forbidden` when the request is of another kind.
+/// `forbidden` if the request is of another kind.
 pub async fn decide(
     app: App,
     sealed: SealedRequest,
@@ -161,7 +161,7 @@ pub async fn decide(
     Ok(LogoutStep::Out { back: way_back(&app, aim, request.begun_at).await?.map(Box::new) })
 }
 
-/// The return address after a confirmation, if the client is still the same and the address still registered.
+/// The return URI after a confirmation, if the client is still the same and the URI still registered.
 async fn way_back(
     app: &App,
     aim: &LogoutDestination,

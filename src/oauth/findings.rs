@@ -45,7 +45,7 @@ pub(super) fn note_code(
 }
 
 fn note(app: &App, client: &Client, endpoint: &'static str, (code, detail): (&str, &str)) {
-    // Of clients that describe themselves there may be thousands, of strangers.
+    // There may be thousands of clients that describe themselves, created by unauthenticated callers.
     if client.document.is_some() {
         return;
     }
@@ -53,7 +53,7 @@ fn note(app: &App, client: &Client, endpoint: &'static str, (code, detail): (&st
     app.client_findings.note(key, app.now());
 }
 
-/// The sentence that the client was answered with.
+/// The error description that the client received.
 fn detail(error: OAuthError, refusal: &Refusal) -> &str {
     match &refusal.message {
         Cow::Borrowed(message) => message,

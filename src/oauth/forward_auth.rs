@@ -1,7 +1,7 @@
 //! Forward authentication: decides for a gateway whether a request may pass, and identifies its caller.
 //!
-//! The decision depends on the token and on the gateway's configuration, never on a header that describes the
-//! request, which a client could have sent. The one exception is a DPoP proof, whose method and address only a
+//! The decision depends on the token and on the gateway's configuration, never on headers that describe the
+//! request, which a client could have sent. The only exception is a DPoP proof, whose method and URL only a
 //! trusted proxy can supply.
 
 use std::net::IpAddr;
@@ -25,7 +25,7 @@ use crate::tokens::{identity, rejection};
 use super::dpop::{self, Endpoint, Purpose};
 use super::security_profile;
 
-/// The claim that an API requests if its services get the roles of users.
+/// The claim that an API must request for its services to receive the roles of users.
 pub const ROLES_CLAIM: &str = "roles";
 
 /// The token of a request, as the gateway passed it on.
@@ -34,7 +34,7 @@ pub struct Presented {
     pub token: String,
     /// Whether it was presented as a bound token (`Authorization: DPoP`).
     pub as_bound: bool,
-    /// Where the request came from, as far as the gateway may say it.
+    /// The address of the client, if the gateway is trusted to report it.
     pub address: Option<IpAddr>,
     /// The proof, if a trusted proxy describes its request.
     pub proof: Option<Proof>,
@@ -46,7 +46,7 @@ pub struct Proof {
     pub proof: String,
     /// The method of the request.
     pub method: String,
-    /// The address of the request.
+    /// The URL of the request.
     pub uri: String,
 }
 
@@ -54,7 +54,7 @@ pub struct Proof {
 pub struct Identity {
     /// The identity token.
     pub token: Arc<str>,
-    /// The user, or the client that speaks for itself.
+    /// The user, or the client that acts for itself.
     pub subject: String,
     /// The client.
     pub client_id: String,
@@ -64,12 +64,12 @@ pub struct Identity {
     pub roles: Vec<String>,
 }
 
-/// Why a request does not pass.
+/// Why a request may not pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Denial {
     /// The token does not verify.
     Invalid(TokenCode),
-    /// The token is genuine, but it was revoked, or its session, user or client is no longer active.
+    /// The token is genuine, but was revoked, or its session, user or client is no longer active.
     Ended,
     /// The token is bound to a key, and there is no valid proof.
     ProofRequired,
@@ -80,7 +80,7 @@ pub enum Denial {
 /// Whether a request with this token may pass.
 ///
 /// # Errors
-/// When it cannot be decided at the moment.
+/// If the decision is temporarily impossible.
 pub async fn check(
     app: &App,
     audience: &Audience,
@@ -93,7 +93,7 @@ pub async fn check(
     }
     let expected = audience.target.audience().unwrap_or(app.issuer());
     let invalid = || Denial::Invalid(rejection::code_of(app, &presented.token, expected, now));
-    // Verified first without the database, so that an invalid token costs no statement.
+    // Verified first without the database, so that an invalid token causes no statement.
     match validate::verify_signature(app, &presented.token, now).await {
         Ok(verified) if verified.claims.aud == expected => {}
         Err(VerifyError::Failed(fault)) => return Err(fault.into()),
@@ -101,7 +101,8 @@ pub async fn check(
         Err(VerifyError::Invalid | VerifyError::Expired(_)) => return Ok(Err(invalid())),
     }
     let active = validate::require_active(app, &presented.token, now).await?;
-    // A token that the API itself may have forged must not lead to a statement signed by this server.
+    // The API itself may have forged a token with its shared secret. It must not be converted into an
+    // identity token signed by this server.
     let Some(active) = active.and_then(Source::issued) else { return Ok(Err(Denial::Ended)) };
     if !is_proved(app, presented, &active, now).await? {
         return Ok(Err(Denial::ProofRequired));
@@ -123,8 +124,9 @@ pub async fn check(
     }))
 }
 
-/// The same for an API key of a user, which the gateway passes on as it came: the service behind it sees the identity
-/// token alone. No failure is counted: the gateway is one address, and a key cannot be guessed.
+/// The same for an API key of a user, which the gateway passes on unchanged: the service behind it only receives the
+/// identity token. Failures are not counted: all requests come from the address of the gateway, and a key cannot be
+/// guessed.
 async fn by_key(
     app: &App,
     audience: &Audience,
@@ -158,7 +160,7 @@ async fn by_key(
     }))
 }
 
-/// A use that cannot be noted is no reason to refuse a request.
+/// A failure to record the use does not refuse the request.
 async fn note_use(app: &App, key: &ApiKey, now: Timestamp) {
     let hour = ApiKey::hour_of(now);
     if key.last_used_at.is_some_and(|last| last >= hour) {
@@ -176,7 +178,7 @@ async fn note_use(app: &App, key: &ApiKey, now: Timestamp) {
     }
 }
 
-/// The roles of the user, if the API requests them. Otherwise any client could learn them with its token.
+/// The roles of the user, if the API requests them. Otherwise a client could learn them with its token.
 fn roles_of(active: &ActiveToken) -> Vec<String> {
     let asks = active.audience().target.rules().has_claim(ROLES_CLAIM);
     match active.user() {
@@ -185,8 +187,7 @@ fn roles_of(active: &ActiveToken) -> Vec<String> {
     }
 }
 
-/// Whether the holder of the key of a bound token makes the request. An unbound token must not be presented as
-/// bound.
+/// Whether the sender holds the key of a bound token. An unbound token must not be presented as bound.
 async fn is_proved(
     app: &App,
     presented: &Presented,

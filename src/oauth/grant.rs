@@ -43,7 +43,7 @@ pub trait Grant: Sized + Send + Clone {
     /// `invalid_request` when one is missing.
     fn parse(params: &Params) -> Result<Self, Refusal>;
 
-    /// How the client of the request is known.
+    /// How the client of the request is identified.
     fn identification(&self, _: &Params, _: Option<&str>) -> Identification {
         Identification::Authentication
     }
@@ -59,13 +59,13 @@ pub trait Grant: Sized + Send + Clone {
     ) -> impl Future<Output = Result<GrantOutcome, Failure>> + Send;
 }
 
-/// How the client of a token request is known.
+/// How the client of a token request is identified.
 pub enum Identification {
-    /// By client authentication; a public client by its name.
+    /// By client authentication; a public client by its `client_id`.
     Authentication,
-    /// By this token of another issuer: it says which client the bearer is (RFC 7523 §2.1).
+    /// By this workload token: the rules of the clients tell which client it is (RFC 7523 §2.1).
     Assertion(String),
-    /// There is no application: a user's own key is presented, for which the built-in client stands.
+    /// Without an application: a user's own key is presented, and the built-in client is used.
     UserKey,
 }
 
@@ -75,11 +75,11 @@ pub struct GrantContext<'a> {
     pub app: &'a App,
     /// The parameters, for grants that narrow scopes.
     pub params: &'a Params,
-    /// Where the request came from.
+    /// The origin of the request.
     pub origin: Origin,
-    /// The device it came from.
+    /// The device of the request.
     pub device: Device,
-    /// When it came.
+    /// The time of the request.
     pub now: Timestamp,
     client: AuthenticatedClient,
     proved: Option<Thumbprint>,
@@ -88,7 +88,7 @@ pub struct GrantContext<'a> {
     replaced_branches: u64,
 }
 
-/// The results of the phases before a grant, which do not run again.
+/// The results of the phases before a grant, which are not repeated.
 #[derive(Clone)]
 pub(super) struct Authenticated {
     /// The client.
@@ -137,7 +137,7 @@ pub struct Delegation {
     pub sub: String,
     /// The data about the user that tokens may contain.
     pub subject: Option<Subject>,
-    /// API and scopes.
+    /// The API and the scopes.
     pub narrowed: Narrowed,
     /// The latest expiry: that of the subject token.
     pub not_after: Timestamp,
@@ -197,7 +197,7 @@ impl GrantContext<'_> {
         self.client.client()
     }
 
-    /// When a token that the client gets in its own name ends in any case.
+    /// The latest expiry of a token that the client gets in its own name.
     #[must_use]
     pub const fn not_after(&self) -> Option<Timestamp> {
         self.client.not_after()
@@ -209,8 +209,8 @@ impl GrantContext<'_> {
         self.proved.as_ref().map(|proved| proved.as_str().to_owned())
     }
 
-    /// The terms of a new session of this client. Its refresh tokens are bound to the proved key for public
-    /// clients, and where they do not rotate. Any other client that authenticates may change its key (RFC 9449 §5).
+    /// The terms of a new session of this client. Refresh tokens of public clients, and those that do not rotate,
+    /// are bound to the proved key. Any other client authenticates, and may change its key (RFC 9449 §5).
     #[must_use]
     pub fn session_terms<'a>(&self, id: SessionId, grant_type: &'a str) -> SessionTerms<'a> {
         let client = self.client();
@@ -218,14 +218,14 @@ impl GrantContext<'_> {
         SessionTerms { id, grant_type, dpop_jkt, lifetimes: self.lifetimes() }
     }
 
-    /// How long this client's sessions live.
+    /// The lifetimes of this client's sessions.
     #[must_use]
     pub fn lifetimes(&self) -> Lifetimes {
         lifetimes(self.app, self.client())
     }
 
-    /// Refuses a request that names another API than `given`, the originally requested one (RFC 8707 §2.2).
-    /// Ignoring the difference would issue a token for an API that the client did not mean.
+    /// Refuses a request whose target is not `given`, the originally requested one (RFC 8707 §2.2). Ignoring
+    /// the difference would issue a token for an API that the client did not request.
     ///
     /// # Errors
     /// `invalid_target`.
@@ -237,10 +237,10 @@ impl GrantContext<'_> {
         Err(Refusal::oauth(OAuthError::InvalidTarget, message))
     }
 
-    /// Opens a session of this client. None when its user or the sign-in it belongs to has ended since.
+    /// Opens a session of this client. `None` if its user or browser session has ended since.
     ///
     /// # Errors
-    /// When the database cannot be written.
+    /// If the database cannot be written.
     pub async fn open_session(&mut self, session: Session) -> Result<Option<Session>, Fault> {
         let (app, device, origin) = (self.app, self.device.clone(), self.origin.clone());
         let name_since = self.client().name_since;
@@ -287,7 +287,7 @@ impl GrantContext<'_> {
     }
 }
 
-/// How long the sessions of a client live.
+/// The lifetimes of a client's sessions.
 #[must_use]
 pub fn lifetimes(app: &App, client: &Client) -> Lifetimes {
     let (server, settings) = (app.lifetimes, &client.metadata);
@@ -296,11 +296,11 @@ pub fn lifetimes(app: &App, client: &Client) -> Lifetimes {
     Lifetimes { idle, max, ..server }
 }
 
-/// Something that is done with the type of the grant a request names.
+/// A generic operation on the type of the grant that a request names.
 pub trait GrantVisitor {
     /// The result.
     type Output;
 
-    /// Does it.
+    /// Performs the operation.
     fn visit<G: Grant>(self) -> impl Future<Output = Self::Output> + Send;
 }

@@ -1,6 +1,6 @@
 //! ID tokens as hints: `id_token_hint` (OpenID Connect Core §3.1.2.1, RP-Initiated Logout §2).
 //!
-//! A hint names a user and signs no one in. It may have expired long ago, and its key may have been retired.
+//! A hint names a user but authenticates no one. It may have expired, and its key may have been retired.
 
 use std::sync::Arc;
 
@@ -19,15 +19,14 @@ pub struct Hint {
     pub claims: HintClaims,
 }
 
-/// The hint, if it has a valid signature and a registered client. Its expiry does not matter; an access token is
-/// not accepted.
+/// The hint, if it has a valid signature and a registered client. Its expiry is ignored; access tokens are refused.
 ///
 /// A hint with an unknown key may have been signed by another process within the last second, so the cache is
-/// reloaded first, at most once a second, as in `tokens::validate`. Otherwise a hint with an unknown key counts as
+/// reloaded first, at most once a second, as in `tokens::validate`. Otherwise a hint with an unknown key is
 /// [outlived](is_outlived), and the user is asked.
 ///
 /// # Errors
-/// When the database cannot be read.
+/// If the database cannot be read.
 pub async fn read(app: &App, token: &str) -> Result<Option<Hint>, Fault> {
     if is_outlived(app, token) {
         app.reload_for_unknown().await?;
@@ -45,7 +44,7 @@ fn read_by_known_keys(app: &App, token: &str) -> Option<Hint> {
 }
 
 /// Whether the text looks like a hint whose key is no longer published: clients keep ID tokens as long as their
-/// sessions. Nothing proves that it is genuine, so the only valid reaction is to ask the user.
+/// sessions. Its authenticity cannot be verified, so the user must be asked.
 #[must_use]
 pub fn is_outlived(app: &App, token: &str) -> bool {
     let anatomy = decode_unverified(token);

@@ -56,7 +56,8 @@ pub async fn introspect(
     Ok(found.unwrap_or_else(|| json!({ "active": false })))
 }
 
-/// Whether it was issued to this client, or is for its API. A token that an API could have made is shown to it alone.
+/// Whether the token was issued to this client, or is for its API. A token with a shared secret, which the API could
+/// have forged, is disclosed to that API only.
 fn concerns(client: &Client, token: &Source<ActiveToken>) -> bool {
     let issued = matches!(token, Source::Issued(_));
     (issued && token.claims().client_id == client.client_id) || client.is_api(&token.claims().aud)

@@ -1,8 +1,8 @@
-//! An access token for an API key of a user (RFC 8693).
+//! Exchanges an API key of a user for an access token (RFC 8693).
 //!
-//! Owns what a key is exchanged for: a token for the API of the key, with scopes of the key, for minutes, and without a
-//! refresh token. A script needs nothing but the key; where a client authenticates, the token is that client's, within
-//! what it is registered for.
+//! Owns what the token is: for the API of the key, with scopes of the key, short-lived, and without a refresh token. A
+//! script needs only the key; if a client authenticates as well, the token is issued to that client, within its
+//! registration.
 
 use crate::base::Timestamp;
 use crate::domain::api_key::{ApiKey, TOKEN_LIFE};
@@ -22,13 +22,13 @@ use super::rate_limits::throttle;
 use super::scope_narrowing::{self, Narrowed};
 use super::target;
 
-/// The `subject_token_type` of a key.
+/// The `subject_token_type` of an API key.
 pub(super) const API_KEY: &str = "urn:signet:token-type:api-key";
 
-/// What is given for the key.
+/// Exchanges the key.
 ///
 /// # Errors
-/// `invalid_grant`, `invalid_target`, `invalid_scope`; too many keys that do not work, from one network.
+/// `invalid_grant`, `invalid_target`, `invalid_scope`; too many invalid keys from one network.
 pub(super) async fn exchange(
     context: &mut GrantContext<'_>,
     text: &str,
@@ -55,7 +55,7 @@ pub(super) async fn exchange(
     })
 }
 
-/// The one API of the key, and of its scopes those that are requested: all of them where none is.
+/// The API of the key, and the requested ones of its scopes: all if none is requested.
 fn narrowed(context: &GrantContext<'_>, active: &ActiveApiKey) -> Result<Narrowed, Refusal> {
     let (params, client) = (context.params, context.client());
     let audience = &active.key().audience;
@@ -77,8 +77,8 @@ fn narrowed(context: &GrantContext<'_>, active: &ActiveApiKey) -> Result<Narrowe
     Ok(Narrowed { audience: Some(audience.clone()), scopes })
 }
 
-/// Notes the use, under the rows of user and key: neither ends between the look at it and the token. What ends them
-/// afterwards finds the use, and tells services that verify offline.
+/// Records the use, with the rows of user and key locked: neither can be disabled between the check and the token.
+/// A later revocation finds the recorded use and adds it to the revocation feed.
 async fn use_up(context: &mut GrantContext<'_>, key: &ApiKey) -> Result<(), Failure> {
     let (app, now, origin) = (context.app, context.now, context.origin.clone());
     let (id, user) = (key.id, key.user_id);
@@ -98,7 +98,7 @@ fn minute(now: Timestamp) -> [u8; 8] {
     now.secs().div_euclid(60).to_be_bytes()
 }
 
-/// Counts and records a key that does not work.
+/// Counts and records an invalid key.
 async fn refuse(context: &mut GrantContext<'_>, why: KeyRefusal) -> Result<Refusal, Failure> {
     let (app, now, origin) = (context.app, context.now, context.origin.clone());
     throttle(app, RateLimit::ApiKey, &origin)?;
@@ -117,7 +117,7 @@ async fn refuse(context: &mut GrantContext<'_>, why: KeyRefusal) -> Result<Refus
     Ok(refusal)
 }
 
-/// One text for every key that does not count: it does not tell a guesser which keys there were.
+/// The refusal of every invalid key. One text, so that it does not reveal which keys have existed.
 fn ended() -> Refusal {
     let message =
         "The API key does not exist, has expired or was revoked, or its user or its API is gone.";

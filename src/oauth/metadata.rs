@@ -1,6 +1,6 @@
 //! Discovery metadata (OpenID Connect Discovery 1.0 §3, RFC 8414 §2).
 //!
-//! Lists only what exists, so new features must be added here as well.
+//! Lists only implemented features; a new feature must be added here as well.
 
 use serde_json::{Value, json};
 
@@ -18,13 +18,13 @@ use super::grants;
 
 /// The metadata about the pages.
 pub struct Pages<'a> {
-    /// The languages they are in.
+    /// The languages of the pages.
     pub languages: &'a [&'a str],
     /// The operator's privacy policy.
     pub policy_uri: Option<&'a str>,
     /// The operator's terms of service.
     pub tos_uri: Option<&'a str>,
-    /// Whether a user can create an account there.
+    /// Whether users can create an account there.
     pub sign_up: bool,
     /// Whether there is a feed of revocations.
     pub revocation_feed: bool,
@@ -32,11 +32,11 @@ pub struct Pages<'a> {
     pub client_documents: bool,
 }
 
-/// The metadata document of `issuer`, which signs with `in_use`.
+/// The metadata document of `issuer`, whose signing algorithms are `in_use`.
 #[must_use]
 pub fn document(issuer: &str, in_use: &[SigningAlg], pages: &Pages<'_>) -> Value {
-    // One popular verifier takes its allow-list for *access* tokens from this member, so it lists every algorithm
-    // in use, with RS256 first, which OpenID Connect requires.
+    // A popular verifier takes its list of allowed algorithms for *access* tokens from this member, so it lists
+    // every algorithm in use, and RS256 first, which OpenID Connect requires.
     let mut algs = in_use.to_vec();
     algs.sort_by_key(|alg| *alg != SigningAlg::Rs256);
     let at = |path: &str| format!("{issuer}{path}");
@@ -96,7 +96,7 @@ pub fn document(issuer: &str, in_use: &[SigningAlg], pages: &Pages<'_>) -> Value
     document
 }
 
-/// The algorithms of clients, including the newer name of one.
+/// The algorithms that clients may sign with, including the newer name of one.
 fn algorithms_of_clients() -> Vec<&'static str> {
     SigningAlg::ALL.iter().map(|alg| alg.as_str()).chain([ED25519]).collect()
 }

@@ -28,7 +28,7 @@ pub enum PageStep {
     StepUp(Box<StepUpView>),
     /// The user is asked for consent.
     Consent(Box<ConsentView>),
-    /// The client is answered.
+    /// The client gets its response.
     Answer(Box<Answer>),
     /// The user has decided on a device.
     DeviceDecided {
@@ -59,28 +59,28 @@ pub struct ConsentView {
     pub scopes: Scopes,
     /// The API that they belong to.
     pub audience: Option<String>,
-    /// Where the answer goes.
+    /// The destination of the response.
     pub answer_to: AnswerTo,
 }
 
 impl ConsentView {
-    /// Whether the answer stays on the machine of the user, where any program can take it.
+    /// Whether the response goes to a loopback or private-use URI, where any program on the machine may receive it.
     #[must_use]
     pub fn is_local(&self) -> bool {
         matches!(&self.answer_to, AnswerTo::Client(place) if !place.starts_with("https://"))
     }
 }
 
-/// Where an answer goes.
+/// The destination of a response.
 pub enum AnswerTo {
-    /// To a client, at this place.
+    /// A client, at this URI.
     Client(String),
-    /// To a device that shows this code.
+    /// A device that shows this code.
     Device(String),
 }
 
 impl PageStep {
-    /// The request of a step whose page has an address that names the request alone.
+    /// The request of a step, if the address of its page contains nothing but the request.
     #[must_use]
     pub fn request(&self) -> Option<&SealedRequest> {
         match self {
@@ -92,7 +92,7 @@ impl PageStep {
     }
 }
 
-/// The sign-in in this browser, and what it lacks for a request.
+/// The sign-in in this browser, and the steps that it lacks for a request.
 pub(super) struct AssessedLogin {
     pub(super) login: CurrentLogin,
     pub(super) lacking: Lacking,
@@ -116,7 +116,7 @@ impl AssessedLogin {
         matches!(self.lacking, Lacking::Nothing)
     }
 
-    /// The sign-in as input of the rule.
+    /// The sign-in as input of `domain::interaction`.
     pub(super) fn checked(&self, consented: bool) -> CheckedLogin {
         CheckedLogin {
             sub: self.login.user.id.to_string(),
@@ -126,10 +126,10 @@ impl AssessedLogin {
         }
     }
 
-    /// The step that adds what the login lacks.
+    /// The step that completes the missing factors.
     ///
     /// # Errors
-    /// `insufficient_user_authentication` when the account has no factor that would be enough; faults.
+    /// `insufficient_user_authentication` if no factor of the account is sufficient; faults.
     pub(super) fn step_up(
         self,
         app: &App,
@@ -147,7 +147,7 @@ impl AssessedLogin {
     }
 }
 
-/// The step of a user who signs in.
+/// The sign-in step.
 ///
 /// # Errors
 /// Only faults.

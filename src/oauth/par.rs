@@ -1,5 +1,5 @@
-//! Pushed authorization requests (RFC 9126): the client sends its request itself, the browser carries
-//! only its name.
+//! Pushed authorization requests (RFC 9126): the client sends its request directly, and the browser carries
+//! only its `request_uri`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -28,7 +28,7 @@ use super::scope_narrowing::count_dropped;
 use super::security_profile;
 use super::token::ClientRequest;
 
-/// The longest request, in bytes: as long as an address may be.
+/// The longest request, in bytes; the same as for a URL.
 const MAX_REQUEST: usize = 16 * 1024;
 
 const PREFIX: &str = "urn:ietf:params:oauth:request_uri:";
@@ -36,33 +36,33 @@ const PREFIX: &str = "urn:ietf:params:oauth:request_uri:";
 /// The path of the endpoint.
 const PATH: &str = "/oauth2/par";
 
-/// The parameter that names a key.
+/// The parameter with the thumbprint of a DPoP key.
 const DPOP_JKT: &str = "dpop_jkt";
 
-/// Parameters that prove who the client is and have no place in a request.
+/// Parameters of client authentication, which are not part of the authorization request.
 const PROOFS: &[&str] = &["client_secret", "client_assertion", "client_assertion_type"];
 
 /// A request that was pushed.
 pub struct Pushed {
-    /// Its parameters, checked when it was pushed.
+    /// Its parameters, validated when it was pushed.
     pub request: Request,
     /// When it was pushed.
     pub at: Timestamp,
-    /// Tells it from every other.
+    /// Its unique id.
     pub id: [u8; 16],
 }
 
-/// The stored form: the checked request, in the same form as a sealed one, without unknown parameters.
+/// The stored form: the validated request, in the same form as a sealed one, without unknown parameters.
 #[derive(Serialize, Deserialize)]
 struct Stored {
     at: Timestamp,
     request: Request,
 }
 
-/// Takes a request; its name.
+/// Stores a request and returns its `request_uri`.
 ///
 /// # Errors
-/// As the authorization endpoint would refuse it; `invalid_client`; `invalid_dpop_proof`.
+/// The errors of the authorization endpoint; `invalid_client`; `invalid_dpop_proof`.
 pub async fn push(app: App, request: ClientRequest, now: Timestamp) -> Result<String, Failure> {
     let ClientRequest { params, authorization, proof, origin, device } = request;
     let info = RequestInfo::new(origin, device, now);
@@ -97,9 +97,9 @@ pub async fn push(app: App, request: ClientRequest, now: Timestamp) -> Result<St
     Ok(pushed.name)
 }
 
-/// A checked request, about to be stored.
+/// A validated request that is to be stored.
 pub(super) struct NewRequest {
-    /// Its name, `request_uri`.
+    /// Its `request_uri`.
     pub name: String,
     client_id: String,
     stored: String,
@@ -107,10 +107,10 @@ pub(super) struct NewRequest {
 }
 
 impl NewRequest {
-    /// Gives `request` a name.
+    /// Generates the `request_uri` of `request`.
     ///
     /// # Errors
-    /// Only when it cannot be written as text.
+    /// If it cannot be serialised.
     pub fn of(app: &App, request: Request, now: Timestamp) -> Result<Self, Fault> {
         let client_id = request.client_id.clone();
         let request = Request { pushed: true, ..request };
@@ -123,7 +123,7 @@ impl NewRequest {
     /// Stores it.
     ///
     /// # Errors
-    /// When the database cannot be written.
+    /// If the database cannot be written.
     pub async fn insert(&self, tx: &mut Tx) -> Result<(), Fault> {
         let hash = token_hash(&self.name);
         pushed_requests::insert(tx, &hash, &self.client_id, &self.stored, self.expires_at).await
@@ -164,7 +164,7 @@ pub(super) async fn resolve(
     let client_id = params.get("client_id").ok_or_else(refused)?;
     let hash = token_hash(name);
     let stored = pushed_requests::find(&mut app.db.reader().await?, &hash, client_id, now).await?;
-    // A request from another version cannot be read. It would expire shortly.
+    // A request that was stored by another version may be unreadable. It would expire soon anyway.
     let Stored { at, request } =
         serde_json::from_str(&stored.ok_or_else(refused)?).map_err(|_| refused())?;
     let mut id = [0; 16];

@@ -10,7 +10,7 @@ use crate::domain::outcome::{Refusal, quotable};
 use crate::domain::refusal_reason::Reason;
 use crate::domain::text::is_storable;
 
-/// The most parameters of one request; the standards together have some forty.
+/// The most parameters of one request; the standards define about forty.
 const MAX_PARAMS: usize = 100;
 
 /// The only parameter that may be repeated (RFC 8707 §2).
@@ -139,7 +139,7 @@ const fn invalid_because(reason: Reason) -> Refusal {
     Refusal::oauth_because(OAuthError::InvalidRequest, reason)
 }
 
-/// The refusal of a request that is not as it should be.
+/// The refusal of an invalid request.
 #[must_use]
 pub const fn invalid(message: &'static str) -> Refusal {
     Refusal::oauth(OAuthError::InvalidRequest, message)
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_encoded_is_read_back() {
+    fn form_encoding_round_trips() {
         let params = Params::parse(b"state=%26%3D%2B+%C3%BC&resource=https%3A%2F%2Fa").unwrap();
         let again = Params::parse(params.encoded().as_bytes()).unwrap();
         assert_eq!(again.get("state"), Some("&=+ \u{fc}"));

@@ -17,16 +17,16 @@ use crate::text_enum;
 /// A pending request.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PendingRequest {
-    /// Tells it from every other.
+    /// Its unique id.
     pub id: [u8; 16],
     /// When it was begun.
     pub begun_at: Timestamp,
-    /// Where it leads.
+    /// Its destination.
     pub aim: Destination,
     /// The user who was asked, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<UserId>,
-    /// What the document of the client said when the user was asked, by its hash, where it describes itself.
+    /// The fingerprint of the client's document when the user was asked, if the client describes itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub document: Option<String>,
     /// The account page that requires the sign-in; `None` for the first one.
@@ -44,22 +44,22 @@ text_enum! {
         Security = "security",
         /// The e-mail address.
         Email = "email",
-        /// The sign-ins of the last months.
+        /// The sign-in history.
         History = "history",
         /// The login name.
         Login = "login",
-        /// Everything that is stored, to be downloaded.
+        /// The download of all stored data.
         Export = "export",
         /// Deleting the account.
         Delete = "delete",
-        /// Making an API key.
+        /// Creating an API key.
         Keys = "keys",
         /// The web console of administrators.
         Console = "console",
     }
 }
 
-/// The longest address of a page of the console that a sign-in returns to: it can name a hundred users.
+/// The longest address of a console page that a sign-in returns to: it can contain a hundred user ids.
 const MAX_CONSOLE_PAGE: usize = 3_072;
 
 /// Whether `page` is the path of a page of the console, with or without a query.
@@ -73,16 +73,16 @@ fn is_console_page(page: &str) -> bool {
         && page.bytes().all(|byte| byte.is_ascii_graphic() && !b"\\\"<>#".contains(&byte))
 }
 
-/// Where it leads.
+/// The destination of a pending request.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Destination {
-    /// Back to a client.
+    /// A client.
     Authorize(Box<Request>),
     /// A device with this user code; `None` until the user has typed it.
     Device(Option<String>),
-    /// To the user's account.
+    /// The user's account.
     Account,
-    /// Out.
+    /// Logging out.
     Logout(Box<LogoutDestination>),
 }
 
@@ -91,7 +91,7 @@ pub enum Destination {
 pub struct LogoutDestination {
     /// The client that sent the user.
     pub client_id: Option<String>,
-    /// The languages the client named.
+    /// The requested languages.
     pub ui_locales: Option<String>,
     /// The registered return address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -108,7 +108,7 @@ pub fn of_another_kind() -> Refusal {
 }
 
 impl PendingRequest {
-    /// A new one.
+    /// Begins a new request.
     #[must_use]
     pub fn begin(app: &App, aim: Destination, now: Timestamp) -> Self {
         Self {
@@ -122,27 +122,27 @@ impl PendingRequest {
         }
     }
 
-    /// The same, leading to a page of the console; an invalid address leads to its first page.
+    /// The same, with a console page as its destination; an invalid address leads to the first page.
     #[must_use]
     pub fn with_console(self, page: Option<&str>) -> Self {
         let page = page.filter(|page| is_console_page(page));
         Self { console: page.map(str::to_owned), ..self }
     }
 
-    /// The same, leading to a page of the account.
+    /// The same, with an account page as its destination.
     #[must_use]
     pub fn with_section(self, section: Option<AccountSection>) -> Self {
         Self { section, ..self }
     }
 
-    /// What its sign-in has to be besides what the account asks for. What a client wants is a step-up afterwards.
+    /// The requirements on its sign-in besides those of the account. Those of a client are met by a step-up afterwards.
     #[must_use]
     pub fn demand(&self) -> Demand {
         let changes_factors = self.section == Some(AccountSection::Security);
         Demand { wished: changes_factors.then_some(AssuranceLevel::Multi), ..Demand::default() }
     }
 
-    /// The authorization request that it is, if it is one.
+    /// The authorization request, if it is one.
     #[must_use]
     pub fn authorization(&self) -> Option<&Request> {
         match &self.aim {
@@ -151,19 +151,19 @@ impl PendingRequest {
         }
     }
 
-    /// The languages that the client named.
+    /// The requested languages.
     #[must_use]
     pub fn ui_locales(&self) -> Option<&str> {
         self.authorization()?.ui_locales.as_deref()
     }
 
-    /// Whether it leads to the user's own account.
+    /// Whether its destination is the user's own account.
     #[must_use]
     pub const fn is_own_account(&self) -> bool {
         matches!(self.aim, Destination::Account)
     }
 
-    /// Whether it leads to a device, of which a user has typed the code or is to type it.
+    /// Whether its destination is a device, with or without a user code.
     #[must_use]
     pub const fn is_device(&self) -> bool {
         matches!(self.aim, Destination::Device(_))
@@ -175,7 +175,7 @@ impl PendingRequest {
         matches!(self.aim, Destination::Authorize(_) | Destination::Device(_))
     }
 
-    /// Whether a user signs in for it.
+    /// Whether it requires a signed-in user.
     #[must_use]
     pub const fn needs_sign_in(&self) -> bool {
         !matches!(self.aim, Destination::Logout(_))

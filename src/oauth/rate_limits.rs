@@ -11,10 +11,10 @@ use crate::domain::outcome::{Code, Refusal};
 use crate::domain::rate_limit::RateLimit;
 use crate::metrics::Metrics;
 
-/// Takes one from the bucket of this network.
+/// Takes a token from the bucket of this network.
 ///
 /// # Errors
-/// When it is empty.
+/// If the bucket is empty.
 pub(super) fn throttle(app: &App, purpose: RateLimit, origin: &Origin) -> Result<(), Refusal> {
     if !app.config.rate_limits {
         return Ok(());
@@ -29,7 +29,7 @@ pub(super) fn throttle(app: &App, purpose: RateLimit, origin: &Origin) -> Result
 /// The same for a public client; does nothing for a confidential one.
 ///
 /// # Errors
-/// When the bucket is empty.
+/// If the bucket is empty.
 pub(super) fn throttle_public(
     app: &App,
     client: &Client,
@@ -39,11 +39,11 @@ pub(super) fn throttle_public(
     if client.is_public() { throttle(app, purpose, origin) } else { Ok(()) }
 }
 
-/// Counts a code that is issued without asking the user. Redeeming such a code twice ends its session, which leaves
-/// rows.
+/// Counts a code that is issued without asking the user. If such a code is redeemed twice, its session is ended,
+/// which leaves rows.
 ///
 /// # Errors
-/// `temporarily_unavailable` when the bucket of the user is empty.
+/// `temporarily_unavailable` if the bucket of the user is empty.
 pub(super) fn throttle_unattended(app: &App, user: UserId) -> Result<(), Refusal> {
     let purpose = RateLimit::UnattendedCode;
     if !app.config.rate_limits {
@@ -57,7 +57,7 @@ pub(super) fn throttle_unattended(app: &App, user: UserId) -> Result<(), Refusal
     })
 }
 
-/// Returns what [`throttle_public`] took, because the request turned out not to count.
+/// Returns what [`throttle_public`] took, for a request that is not counted after all.
 pub(super) fn give_back(app: &App, client: &Client, purpose: RateLimit, origin: &Origin) {
     if app.config.rate_limits && client.is_public() {
         app.address_limiter.give_back(Subject::new(purpose, origin.address));

@@ -1,7 +1,7 @@
-//! Replay protection: the `jti` of a client assertion, a token of another issuer or a DPoP proof is accepted once, in
-//! any process.
+//! Replay protection: the `jti` of a client assertion, a workload token or a DPoP proof is accepted once by all
+//! processes together.
 //!
-//! Owns the names under which ids are stored, so that the kinds do not collide.
+//! Owns the keys under which ids are stored, so that the kinds do not collide.
 
 use crate::app::App;
 use crate::base::opaque_token::TokenHash;
@@ -23,14 +23,14 @@ pub enum Counted<'a> {
         /// The id.
         jti: &'a str,
     },
-    /// The `jti` of a token of another issuer.
+    /// The `jti` of a workload token.
     Workload {
         /// The issuer.
         issuer: &'a str,
         /// The id.
         jti: &'a str,
     },
-    /// The `jti` of a proof with a key.
+    /// The `jti` of a DPoP proof.
     Proof {
         /// The key's thumbprint.
         jkt: &'a str,
@@ -43,8 +43,7 @@ impl Counted<'_> {
     /// The form in which it is stored.
     #[must_use]
     pub fn hash(&self) -> TokenHash {
-        // The parts before the last have no colon-separated form an attacker could shift: client ids,
-        // issuers and thumbprints are length-prefixed.
+        // Client ids, issuers and thumbprints are length-prefixed, so that no two ids have the same concatenation.
         token_hash(&match self {
             Self::Assertion { client_id, jti } => {
                 format!("assertion:{}:{client_id}:{jti}", client_id.len())
@@ -55,14 +54,14 @@ impl Counted<'_> {
     }
 }
 
-/// How much longer than needed an id is kept: clocks of two processes differ.
+/// How much longer than necessary an id is kept, because the clocks of two processes differ.
 const MARGIN: TimeSpan = TimeSpan::from_secs(60);
 
-/// Marks it as used. False when it was used before. It is durable before it returns, so that it holds across
-/// restarts and processes. Cancelling is safe: a started write continues.
+/// Marks the id as used; `false` if it was used before. The mark is durable before this returns, so that it
+/// holds across restarts and processes. Cancelling is safe: a started write continues.
 ///
 /// # Errors
-/// When the database cannot be written.
+/// If the database cannot be written.
 pub async fn spend(app: &App, what: Counted<'_>, until: Timestamp) -> Result<bool, Failure> {
     let (db, hash) = (app.db.clone(), what.hash());
     app.run_to_completion(async move {

@@ -20,16 +20,16 @@ pub struct RestartOptions {
     pub start_again: Option<StartAgain>,
     /// The application that sent the user.
     pub application: Option<Application>,
-    /// The languages that the application named, for the page that offers this.
+    /// The requested languages, for the page with these options.
     pub ui_locales: Option<String>,
     /// Whether the page also offers the sign-in, because the refused action may already have succeeded.
     pub sign_in: bool,
 }
 
-/// A request as a form that is sent with GET.
+/// A request in the form of a GET form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StartAgain {
-    /// Where it is sent.
+    /// The path of its action.
     pub path: &'static str,
     /// Its parameters.
     pub params: Vec<(&'static str, String)>,
@@ -101,7 +101,7 @@ impl RestartOptions {
     }
 
     /// From a request that was refused before its redirect URI was validated: the registered home page of the
-    /// client. The request itself would be refused again.
+    /// client. Repeating the request would be refused again.
     #[must_use]
     pub fn of_refused(app: &App, request: RefusedRequest) -> Self {
         let RefusedRequest { client_id, ui_locales } = request;

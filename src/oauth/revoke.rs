@@ -23,10 +23,11 @@ use super::client_auth::{self, Call};
 use super::rate_limits::throttle_public;
 use super::token::ClientRequest;
 
-/// Revokes the token, if it is this client's.
+/// Revokes the token, if it was issued to this client.
 ///
 /// # Errors
-/// `invalid_client`, `invalid_request`; too many requests of public clients; unavailable when it cannot be made durable.
+/// `invalid_client`, `invalid_request`; too many requests of public clients; unavailable when it cannot be
+/// made durable.
 pub async fn revoke(app: App, request: ClientRequest, now: Timestamp) -> Result<(), Failure> {
     let ClientRequest { params, authorization, origin, device, .. } = request;
     let info = RequestInfo::new(origin, device, now);
@@ -59,8 +60,8 @@ pub async fn revoke(app: App, request: ClientRequest, now: Timestamp) -> Result<
     }
 }
 
-/// Revokes one access token. A resource server has the same token as the client, so ending more would let it end
-/// the session of a public client.
+/// Revokes one access token only. A resource server has the same token as the client, so revoking more would let
+/// it end the session of a public client.
 async fn access_token(
     app: &App,
     client: &Client,

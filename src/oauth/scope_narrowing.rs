@@ -17,13 +17,13 @@ use super::client_target::{names_own_apis, target_of_client};
 use super::params::Params;
 use super::target::{TargetError, invalid_target, named_target, only_api, own_api};
 
-/// The longest `scope` of a client that speaks for itself, in bytes.
+/// The longest `scope` of a client that acts for itself, in bytes.
 const MAX_SCOPE_TEXT: usize = 4 * 1024;
 
 /// The detail of a finding about scopes about a user.
 const USER_SCOPES: &str = "A client that authenticates for itself requested scopes about a user.";
 
-/// An API and scopes that a client may have.
+/// An API, and scopes that the client is granted there.
 #[derive(Debug, Clone)]
 pub struct Narrowed {
     /// The API; `None` means the issuer itself.
@@ -86,8 +86,8 @@ pub async fn narrow_for_user(
     Ok(NarrowedForUser { narrowed: Narrowed { audience, scopes: granted }, dropped })
 }
 
-/// The access of `client` for itself, as requested by `params`: all of it, or nothing. Without `scope`, it gets
-/// everything it may have there (RFC 6749 §3.3 leaves the default to the server).
+/// The access of `client` for itself, as requested by `params`: all of it, or none. Without `scope`, it gets
+/// all its scopes there (RFC 6749 §3.3 leaves the default to the server).
 ///
 /// # Errors
 /// `invalid_target`, `invalid_scope`; faults when an API has to be looked up.
@@ -153,7 +153,7 @@ fn administration(client: &Client, requested: &Scopes) -> Result<Narrowed, Failu
 }
 
 /// The remaining access of `client` for an accepted request. Scopes that an administrator has withdrawn are dropped
-/// like unknown ones. `api` is the present API of the request, if it is the same one. `None` if nothing is left.
+/// like unknown ones. `api` is the current API of the request, if it is the same one. `None` if nothing is left.
 pub(super) fn still_available(
     client: &Client,
     api: Option<&Audience>,
@@ -174,7 +174,7 @@ pub(super) fn count_dropped(
         return;
     }
     let scopes = dropped.iter().count();
-    // A series or a finding of its own is for a registered client only.
+    // Only a registered client gets its own series and findings.
     let registered = client.document.is_none();
     app.metrics.count_dropped_scopes(if registered { &client.client_id } else { "" }, scopes);
     if registered {
@@ -183,7 +183,7 @@ pub(super) fn count_dropped(
     tracing::debug!(client_id = %client.client_id, scopes, "requested scopes were left out");
 }
 
-/// The refusal of an accepted request of which [`still_available`] leaves nothing.
+/// The refusal of an accepted request for which [`still_available`] leaves nothing.
 pub(super) fn withdrawn(scopes: &Scopes) -> Refusal {
     let scopes = quotable(&scopes.to_string());
     let message = format!("The API or all requested scopes are no longer offered: {scopes}");

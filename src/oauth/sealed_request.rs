@@ -1,8 +1,8 @@
-//! A pending request, sealed and handed to its browser.
+//! A pending request, sealed and sent to its browser.
 //!
-//! The text only works with the cookie of its browser, so a request cannot be completed in another browser, forged
-//! or altered, and nothing is stored for unauthenticated clients and users. Single use is enforced where a request
-//! is completed. A text is opened once per HTTP request and passed on as a [`SealedRequest`].
+//! The text is only valid with the cookie of its browser, so a request cannot be completed in another browser,
+//! forged or altered, and nothing is stored for unauthenticated clients and users. Single use is enforced where a
+//! request is completed. A text is opened once per HTTP request and passed on as a [`SealedRequest`].
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -20,7 +20,7 @@ use crate::identity::current_login::BrowserCookies;
 
 use super::pending_request::{PendingRequest, of_another_kind};
 
-/// How long a user may take.
+/// The lifetime of a pending request.
 const LIFE: TimeSpan = TimeSpan::from_mins(60);
 
 const PURPOSE: &str = "flow/v2";
@@ -34,18 +34,18 @@ const OLD_PURPOSE: &str = "flow/v1/";
 pub struct SealedRequest {
     /// The request.
     pub request: PendingRequest,
-    /// The text, as forms and addresses carry it.
+    /// The text, for forms and URLs.
     pub text: String,
 }
 
-/// A text that cannot be used: altered, too old, of another browser or of another kind.
+/// A text that cannot be used: altered, expired, of another browser or of another kind.
 #[derive(Debug)]
 pub struct UnusableRequest(Box<Unusable>);
 
 #[derive(Debug)]
 struct Unusable {
     refusal: Refusal,
-    /// The content, if it can be read. It is untrusted and only for telling a user how to start again.
+    /// The content, if it can be read. Untrusted, and used only to tell the user how to start again.
     request: Option<PendingRequest>,
 }
 
@@ -61,7 +61,7 @@ impl SealedRequest {
     /// Seals a request for this browser.
     ///
     /// # Errors
-    /// Only when the crypto library fails.
+    /// If the crypto library fails.
     pub fn seal(
         app: &App,
         request: PendingRequest,
@@ -74,7 +74,7 @@ impl SealedRequest {
     /// Opens a text that was sealed for this browser.
     ///
     /// # Errors
-    /// `forbidden` when it was not, was altered, or is too old.
+    /// `forbidden` if it was sealed for another browser, altered, or has expired.
     pub fn open(
         app: &App,
         text: String,
@@ -100,10 +100,10 @@ impl SealedRequest {
         }
     }
 
-    /// The same request, if it is of the right kind for a form.
+    /// The same request, if it is of the kind that the form expects.
     ///
     /// # Errors
-    /// `forbidden` when it is of another kind.
+    /// `forbidden` if it is of another kind.
     pub fn require(
         self,
         fits: impl FnOnce(&PendingRequest) -> bool,

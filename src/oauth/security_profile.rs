@@ -6,8 +6,8 @@ use crate::domain::outcome::Refusal;
 
 use super::dpop::Thumbprint;
 
-/// Checks the proof of `client`, or its absence: under the profile `fapi2` every token is bound to a key, and
-/// proofs need a strong algorithm.
+/// Checks the DPoP proof of `client`, or its absence: with the profile `fapi2` every token is bound to a key,
+/// and proofs need a strong algorithm.
 ///
 /// # Errors
 /// `invalid_dpop_proof`.

@@ -1,4 +1,4 @@
-//! Which API a request means: by `resource` or `audience` (RFC 8707), or by the scopes it requests.
+//! The target of a request: by `resource` or `audience` (RFC 8707), or by the requested scopes.
 //!
 //! Owns the comparison with the target of a code or token. Equivalent spellings are in `domain::http_uri`.
 
@@ -15,11 +15,11 @@ use crate::domain::scope::RequestedScopes;
 
 use super::params::Params;
 
-/// Why the targets that a request names give no audience.
+/// Why the targets of a request do not determine an audience.
 pub(super) enum TargetError {
     /// No API has this identifier.
     Unknown(String),
-    /// They are more than one API.
+    /// They name more than one API.
     Several,
     /// The registered APIs could not be read.
     Failed(Fault),
@@ -38,7 +38,7 @@ impl From<TargetError> for Failure {
     }
 }
 
-/// The target a request names, if it names one.
+/// The target that a request names, if any.
 ///
 /// # Errors
 /// [`TargetError`], which is `invalid_target` unless it is a fault.
@@ -59,10 +59,10 @@ pub(super) async fn named_target(
     Ok(named)
 }
 
-/// The API of this identifier, if tokens of `client` may be for it.
+/// The API of this identifier, if `client` may target it.
 ///
 /// # Errors
-/// `invalid_target` when they may not.
+/// `invalid_target` if it may not.
 pub(super) fn own_api(client: &Client, api: &str) -> Result<String, Refusal> {
     if client.may_target_api(api) {
         Ok(api.to_owned())
@@ -71,7 +71,7 @@ pub(super) fn own_api(client: &Client, api: &str) -> Result<String, Refusal> {
     }
 }
 
-/// The only API of `client`, if it offers one of the scopes that are requested.
+/// The only API of `client`, if it offers one of the requested scopes.
 ///
 /// # Errors
 /// Faults of the lookup.
@@ -104,7 +104,7 @@ pub(super) fn names_only(app: &App, params: &Params, audience: Option<&str>) -> 
     })
 }
 
-/// The refusal of an API that is unknown, or not for this client.
+/// The refusal of an API that is unknown or not allowed for this client.
 pub(super) fn invalid_target() -> Refusal {
     let message = "The API is not registered, or not for this client.";
     Refusal::oauth(OAuthError::InvalidTarget, message)

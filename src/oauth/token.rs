@@ -32,13 +32,13 @@ pub struct ClientRequest {
     pub authorization: Option<String>,
     /// The `DPoP` header.
     pub proof: Option<String>,
-    /// Where it came from.
+    /// The origin of the request.
     pub origin: Origin,
-    /// The device it came from.
+    /// The device of the request.
     pub device: Device,
 }
 
-/// Answers a token request.
+/// Handles a token request.
 ///
 /// # Errors
 /// RFC 6749 §5.2, RFC 8628 §3.5, RFC 8693 §2.2.2, RFC 9449 §5; faults.
@@ -79,7 +79,7 @@ fn count(app: &App, grant: &'static str, outcome: &Result<Tokens, Failure>) {
     }
 }
 
-/// A request that waits for its grant.
+/// A request before its grant is run.
 struct Pipeline<'a> {
     app: &'a App,
     request: ClientRequest,
@@ -94,7 +94,7 @@ impl GrantVisitor for Pipeline<'_> {
     }
 }
 
-/// One grant through every phase.
+/// Runs one grant through every phase.
 ///
 /// # Errors
 /// As [`token_endpoint`].
@@ -122,14 +122,14 @@ async fn handle<G: Grant>(
     };
     let asking = Arc::clone(client.client());
     let outcome = authenticated(app, grant, client, request, now).await;
-    // The built-in client has no registration that could be wrong.
+    // The built-in client has no registration, so it gets no findings.
     if asking.client_id != BUILT_IN {
         note_refusal(app, &asking, PATH, &outcome);
     }
     outcome
 }
 
-/// The phases after the client has authenticated.
+/// The phases after client authentication.
 async fn authenticated<G: Grant>(
     app: &App,
     grant: G,
@@ -145,7 +145,7 @@ async fn authenticated<G: Grant>(
     }
 
     // 4. Verify the DPoP proof. An attacker can name a public client and make the server store the ids of proofs,
-    //    so proofs that lead to no token are limited by network.
+    //    so proofs in refused requests are limited by network.
     if proof.is_some() {
         rate_limits::throttle_public(app, client.client(), RateLimit::Proof, &origin)?;
     }
@@ -178,8 +178,8 @@ async fn authenticated<G: Grant>(
     token_response::issue(&context, outcome)
 }
 
-/// The refusal of a grant that `client` is not registered for: which it is registered for, and the command
-/// that changes that.
+/// The refusal of a grant that `client` is not registered for, with its registered grants and the command
+/// that changes them.
 pub(super) fn grant_not_allowed(client: &Client, grant: &str) -> Refusal {
     let message = format!(
         "The client may not use this grant; it is registered for {}. To change that: signet client update \

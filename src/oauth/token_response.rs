@@ -34,7 +34,7 @@ pub(super) fn issue(context: &GrantContext<'_>, outcome: GrantOutcome) -> Result
             for_session(context, tokens, &session, user.as_deref(), nonce.as_deref())
         }
         GrantOutcome::Continued { session, subject, user, narrowed } => {
-            // Scopes that an administrator has withdrawn since are not renewed.
+            // A refresh does not renew scopes that an administrator has withdrawn.
             let scopes = narrowed.as_ref().unwrap_or(&session.scopes);
             let scopes = scopes.only(|scope| client.may_request_scope(scope));
             let entitled = AccessTokenGrant { jkt, life, scopes, ..AccessTokenGrant::of(&session) };
@@ -61,8 +61,8 @@ pub(super) fn issue(context: &GrantContext<'_>, outcome: GrantOutcome) -> Result
     }
 }
 
-/// When a token ends in any case: with what the client has authenticated by, if that ends. That may be over by as much
-/// as clocks may differ; the token is then good for a second.
+/// The latest expiry of a token: that of the credential with which the client authenticated, if it has one. It may
+/// have passed by as much as clocks may differ; the token is then valid for a second.
 fn until(context: &GrantContext<'_>, not_after: Timestamp) -> Timestamp {
     let soon = context.app.claim_time(context.now) + TimeSpan::from_secs(1);
     context.not_after().map_or(not_after, |until| until.max(soon).min(not_after))

@@ -14,7 +14,7 @@ use super::dpop::{self, Endpoint, Purpose};
 use super::security_profile;
 use crate::tokens::validate::{self, Source};
 
-/// How an access token came.
+/// A presented access token.
 pub struct Presented {
     /// The token.
     pub token: String,
@@ -64,8 +64,8 @@ pub async fn userinfo(app: App, presented: Presented, now: Timestamp) -> Result<
     Ok(said)
 }
 
-/// A bound token needs a proof of its key, and an unbound one must not be presented as bound. Otherwise an attacker
-/// could simply omit the proof (RFC 9449 §7.1).
+/// Checks that the sender holds the key of a bound token. An unbound token must not be presented as bound:
+/// otherwise an attacker could omit the proof (RFC 9449 §7.1).
 async fn prove(
     app: &App,
     presented: &Presented,
@@ -84,7 +84,7 @@ async fn prove(
         access_token: Some(&presented.token),
     };
     let verified = dpop::verify(app, proof, purpose, now)?;
-    // Checked before the proof is stored, because a caller could sign any number of proofs with other keys.
+    // Checked before the proof is stored, because a caller can sign any number of proofs with other keys.
     if !verified.is_by(jkt) {
         return Err(invalid_token().into());
     }

@@ -33,8 +33,8 @@ use super::stream::{ClientStream, Evicted};
 const DISCONNECT: Duration = Duration::from_secs(5);
 /// How long an idle connection is kept.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
-/// How many bytes of answers are buffered before a write; also for TLS. With one more piece of a body it fits into
-/// 16 KiB.
+/// How many bytes of responses are buffered before a write; also for TLS. With one more piece of a body it fits
+/// into 16 KiB.
 const WRITE_BUFFER: usize = 12 * 1024 - 512;
 
 /// How connections are served.
@@ -42,13 +42,13 @@ const WRITE_BUFFER: usize = 12 * 1024 - 512;
 pub(super) struct Acceptor {
     /// The admission of connections.
     pub connections: Arc<Connections>,
-    /// TLS, where it is spoken.
+    /// TLS, if it is configured.
     pub tls: Option<TlsAcceptor>,
-    /// How long clients may take.
+    /// The deadlines for clients.
     pub deadlines: Deadlines,
 }
 
-/// A connection on which HTTP is spoken.
+/// A connection for HTTP.
 enum Transport {
     Plain(ClientStream),
     Tls(Box<TlsStream<ClientStream>>),
@@ -63,8 +63,8 @@ impl Acceptor {
         let peer = io.peer_addr()?;
         let refused = || io::Error::other("the limit of connections is reached");
         let seat = self.connections.admit(peer).ok_or_else(refused)?;
-        // An answer is written in pieces. With Nagle's algorithm the last one would wait for the acknowledgement of
-        // the others, which clients delay by 40 ms.
+        // A response is written in pieces. With Nagle's algorithm the last one would wait for the acknowledgement
+        // of the others, which clients delay by 40 ms.
         io.set_nodelay(true)?;
         let stream = ClientStream::new(io, seat, self.deadlines.unread());
         let limited =
@@ -113,8 +113,8 @@ where
             .keep_alive(KEEP_ALIVE)
             .client_request_timeout(acceptor.deadlines.request_head())
             .client_disconnect_timeout(DISCONNECT)
-            // A client that closes its sending side counts as disconnected. A client that merely has nothing more
-            // to send cannot be distinguished, but is rare.
+            // A client that closes its sending side is treated as disconnected. A client that has merely finished
+            // sending cannot be distinguished, but is rare.
             .h1_allow_half_closed(false)
             .h1_write_buffer_size(WRITE_BUFFER)
             .local_addr(address);

@@ -10,23 +10,23 @@ use crate::base::{TimeSpan, Timestamp};
 
 /// How often the certificate is checked.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-/// How long before its end a certificate is warned of.
+/// How long before the expiry a warning is logged.
 const SOON: TimeSpan = TimeSpan::from_days(14);
 
 /// The state of a certificate.
 #[derive(Debug, PartialEq, Eq)]
 enum Certificate {
-    /// Nothing.
+    /// Valid for longer than 14 days.
     Good,
-    /// It begins later.
+    /// Not yet valid.
     NotYet,
-    /// It ends within 14 days.
+    /// It expires within 14 days.
     EndsSoon,
-    /// It has ended.
+    /// It has expired.
     Over,
 }
 
-/// Judges a certificate by its first and its last moment.
+/// Evaluates a certificate by the beginning and the end of its validity.
 fn judge(begins: Timestamp, ends: Timestamp, now: Timestamp) -> Certificate {
     if now < begins {
         Certificate::NotYet
@@ -59,7 +59,7 @@ pub(super) async fn watch_certificate(app: App, tls: Tls) {
     daily(|| note_certificate(&app, &tls), tokio::time::sleep).await;
 }
 
-/// Looks at once, and again after each day that `pause` waits for.
+/// Calls `look` at once, and again after each day that `pause` waits for.
 async fn daily<P: Future<Output = ()>>(mut look: impl FnMut(), pause: impl Fn(Duration) -> P) {
     loop {
         look();
@@ -67,7 +67,7 @@ async fn daily<P: Future<Output = ()>>(mut look: impl FnMut(), pause: impl Fn(Du
     }
 }
 
-/// Hands the end of the certificate to the metrics, and warns where it is near.
+/// Updates the metric of the expiry, and logs a warning if it is near.
 fn note_certificate(app: &App, tls: &Tls) {
     let Some((begins, ends)) = tls.validity() else {
         tracing::warn!("the end of the certificate cannot be read; watch it elsewhere");

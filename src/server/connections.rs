@@ -24,8 +24,8 @@ use crate::text_enum;
 use super::descriptors::MAX_CLOSING;
 use super::idle_order::{Groups, Idle};
 
-/// After this time, in microseconds, a connection counts as idle even if its client waits for an answer. Longer
-/// than any request takes.
+/// After this time, in microseconds, a connection is treated as idle even if its client waits for a response.
+/// Longer than any request takes.
 const BUSY_TIMEOUT: u64 = 60_000_000;
 /// How many prefixes are searched for an idle connection, those that hold most first.
 const MAX_PREFIXES: usize = 4;
@@ -40,11 +40,11 @@ const WARN_EVERY: u64 = 60_000_000;
 text_enum! {
     /// The result of a new connection without a free slot. The texts are labels of a metric.
     pub(super) enum Pressure {
-        /// The longest idle connection of its network closes.
+        /// The longest idle connection of its network is closed.
         IdleOfNetwork = "idle_of_network",
-        /// The longest idle connection of another prefix closes.
+        /// The longest idle connection of another prefix is closed.
         Idle = "idle",
-        /// A connection of the prefix with the most connections is closed, although its client waits for an answer.
+        /// A connection of the prefix with the most connections is closed, although its client waits for a response.
         Largest = "largest",
         /// The new connection is refused.
         Refused = "refused",
@@ -57,7 +57,7 @@ pub(super) struct Connections {
     began: Instant,
     /// The maximum number of connections.
     budget: usize,
-    /// Whether the gauge counts them.
+    /// Whether they are part of the gauge.
     is_measured: bool,
     table: Mutex<Table>,
 }
@@ -78,7 +78,7 @@ struct Open {
     place: Place,
 }
 
-/// Where a connection is counted.
+/// The network and prefix of a connection.
 #[derive(Debug, Clone, Copy)]
 enum Place {
     Exempt(IpAddr),
@@ -88,8 +88,8 @@ enum Place {
 /// The state of one connection. The task that serves it writes; others read.
 #[derive(Default)]
 struct Connection {
-    /// When bytes were last read or written, in microseconds. The lowest bit is set while the client waits for an
-    /// answer: bytes were read after the last write.
+    /// When bytes were last read or written, in microseconds. The lowest bit is set while the client waits for a
+    /// response: bytes were read after the last write.
     activity: AtomicU64,
     closes: AtomicBool,
     task: AtomicWaker,
@@ -181,7 +181,7 @@ impl Connections {
     }
 }
 
-/// Where a connection from this address is counted.
+/// The network and prefix of a connection from this address.
 fn place(address: IpAddr, trusted: &[IpNet]) -> Place {
     let address = address.to_canonical();
     if address.is_loopback() || trusted.iter().any(|proxy| proxy.contains(&address)) {
@@ -191,10 +191,10 @@ fn place(address: IpAddr, trusted: &[IpNet]) -> Place {
 }
 
 impl Table {
-    /// Makes room for one more.
+    /// Makes room for one more connection.
     ///
     /// # Errors
-    /// Why another connection closes for it, or that it is refused.
+    /// Why another connection is closed for it, or that it is refused.
     fn make_room(&mut self, place: Place, budget: usize, now: u64) -> Result<(), Pressure> {
         if let Place::Network { network, .. } = place
             && self.networks.len(network) >= (budget / 2).max(1)
@@ -206,7 +206,7 @@ impl Table {
             Place::Exempt(address) if address.is_loopback() => 0,
             _ => (budget / LARGE_SHARE).min(MAX_OWN_PLACES),
         };
-        // Closing connections count until they are dropped.
+        // Closing connections are counted until they are dropped.
         if self.open.len() < budget - own_places {
             return Ok(());
         }
@@ -302,7 +302,7 @@ fn idle_of(open: &HashMap<u64, Open>, now: u64) -> impl Fn(u64) -> Idle {
 }
 
 impl Seat {
-    /// Records that bytes were read, so the client waits for an answer.
+    /// Records that bytes were read, so the client waits for a response.
     pub(super) fn received(&self) {
         self.connection.activity.store(self.connections.now() << 1 | 1, Ordering::Relaxed);
     }
@@ -323,7 +323,7 @@ impl Seat {
         self.connection.closes.load(Ordering::Acquire)
     }
 
-    /// Records that the client did not read its answer in time.
+    /// Records that the client did not read its response in time.
     pub(super) fn was_not_read(&self) {
         Metrics::count(&self.connections.app.metrics.connections_closed, "unread");
     }

@@ -5,7 +5,7 @@ use std::task::Waker;
 use super::*;
 
 const BUDGET: usize = 20;
-/// The places that are not kept for the machine itself.
+/// The slots that are not reserved for the machine itself.
 const OTHERS: usize = BUDGET - BUDGET / LARGE_SHARE;
 
 fn ip(text: &str) -> IpAddr {
@@ -147,7 +147,7 @@ fn two_networks_that_finish_no_request_do_not_keep_others_out() {
     assert_eq!(hold(&mut table, "192.0.2.7", 101), (None, Some(Pressure::Refused)));
 }
 
-/// The operator's health check and commands must not wait for strangers, however many networks those have.
+/// The operator's health check and commands must not wait for other clients, however many networks those have.
 #[test]
 fn the_last_places_are_for_the_machine_itself() {
     const BUDGET: usize = 160;

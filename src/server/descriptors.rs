@@ -1,4 +1,4 @@
-//! How many files this process may open, and how many of them are for connections.
+//! The limit of open files, and how many connections it allows.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -6,7 +6,7 @@ use crate::http_client::outgoing_sockets;
 
 /// File descriptors of a server without clients: its sockets, the database, the log.
 const LEAST_DESCRIPTORS: u64 = 80;
-/// File descriptors of each worker: its event loop and what wakes it.
+/// File descriptors of each worker: its event loop and its wake-up.
 const OF_A_WORKER: u64 = 8;
 /// File descriptors reserved for the database, the log and the operator, besides those of outgoing requests.
 pub const RESERVED_DESCRIPTORS: u64 = 64;
@@ -28,7 +28,7 @@ const _: () = assert!(
 const UNLIMITED: u64 = 1 << 20;
 
 /// Raises the soft limit of open files to the hard one. Shells and container runtimes set a soft limit of
-/// 1,024 for programs that use `select`, which this one does not. Where it fails, the limit stays.
+/// 1,024 for programs that use `select`, which this one does not. If that fails, the limit stays.
 pub fn raise_descriptor_limit() {
     let limit = getrlimit(Resource::Nofile);
     if limit.current == limit.maximum {
@@ -43,7 +43,7 @@ pub fn raise_descriptor_limit() {
 /// Checks that this process may open enough files to serve. Otherwise a worker that cannot be created would panic.
 ///
 /// # Errors
-/// A message with the present limit and the required one.
+/// A message with the current limit and the required one.
 pub fn require_descriptors(cores: usize) -> Result<(), String> {
     let Some(limit) = getrlimit(Resource::Nofile).current else { return Ok(()) };
     let least = LEAST_DESCRIPTORS + OF_A_WORKER * cores as u64;

@@ -2,8 +2,8 @@
 //!
 //! The HTTP layer parses and validates requests; nothing here changes their interpretation. If this mistook a head
 //! for a part of a body, a client would bypass the limit on pipelined requests. So a length is only trusted if the
-//! HTTP layer certainly reads the same one; otherwise every empty line counts as the end of a head from then on,
-//! which at most delays bytes.
+//! HTTP layer certainly reads the same one; otherwise every empty line is treated as the end of a head from then
+//! on, which at most delays bytes.
 
 /// How many bytes of a line are kept: enough for the fields with the length of a body, as clients write them.
 const KEPT: usize = 64;
@@ -58,7 +58,7 @@ impl Framing {
         }
     }
 
-    /// How many of these bytes certainly belong to a body. None where lines are read.
+    /// How many of these bytes certainly belong to a body. `None` while lines are read.
     pub(super) fn within_body(&self, bytes: &[u8]) -> Option<usize> {
         let (State::Body(left) | State::Chunk(left)) = self.state else { return None };
         Some(usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len()))

@@ -14,7 +14,7 @@ const MAX_BUSY_SKIPPED: usize = 64;
 pub(super) enum Idle {
     /// It has been waiting for a request since then.
     Since(u64),
-    /// It owes its client an answer.
+    /// The client waits for a response.
     Busy,
 }
 
@@ -64,7 +64,7 @@ impl Groups {
         }
     }
 
-    /// The connection of a group that has been idle for longest. None where the first are all busy.
+    /// The connection of a group that has been idle for longest. `None` if all that were examined are busy.
     pub(super) fn longest_idle(
         &mut self,
         key: IpAddr,

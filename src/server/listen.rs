@@ -32,11 +32,12 @@ pub fn check_tls(config: &Config) -> Result<(), String> {
     config.tls.as_ref().map(tls::Tls::load).transpose().map(drop)
 }
 
-/// Takes every address in the settings. Of the default list either address is enough: a machine may have
-/// IPv4 alone, or IPv6 alone. A busy default metrics address costs a warning and the metrics.
+/// Binds every address of the settings. Of the default list either address is sufficient: a machine may have
+/// only IPv4 or only IPv6. If the default metrics address is in use, a warning is logged and metrics are not
+/// served.
 ///
 /// # Errors
-/// The first address that cannot be had.
+/// The first address that cannot be bound.
 pub fn bind(config: &Config) -> Result<Bound, BindError> {
     const LISTEN: &str = "SIGNET_LISTEN";
     let mut listeners = Vec::new();

@@ -38,7 +38,7 @@ use descriptors::{MAX_CLOSING, MAX_METRICS_CONNECTIONS, MAX_WAITING, connection_
 pub use descriptors::{raise_descriptor_limit, require_descriptors};
 pub use listen::{BindError, bind, check_tls};
 
-/// Sockets that listen already.
+/// Listening sockets.
 pub struct Bound {
     listeners: Vec<TcpListener>,
     metrics: Option<TcpListener>,
@@ -53,7 +53,7 @@ impl Bound {
         Some(first.port())
     }
 
-    /// The addresses that are really listened on, as URLs.
+    /// The bound addresses, as URLs.
     #[must_use]
     pub fn urls(&self) -> Vec<String> {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
@@ -135,7 +135,7 @@ pub async fn run(app: App, bound: Bound, mut stop: impl AsyncFnMut() + 'static) 
         tracing::info!("stopping: no new connections, requests in flight finish");
         tokio::select! {
             () = handle.stop(true) => {}
-            // A server that is stopping listens to no second command; its caller leaves instead.
+            // A server that is stopping reacts to one more stop only: its caller then exits.
             () = stop() => drop(hurry.send(())),
         }
         if let Some(metrics) = metrics_handle {

@@ -1,7 +1,7 @@
 //! Response bodies in pieces.
 //!
-//! Each piece is copied into the write buffer of the connection. A constant body is shared by all answers; without
-//! pieces, a client that does not read would hold a full copy of it.
+//! Each piece is copied into the write buffer of the connection. A constant body is shared by all responses;
+//! without pieces, a client that does not read would hold a full copy of it.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -14,7 +14,7 @@ use pin_project_lite::pin_project;
 const PIECE: usize = 4 * 1024;
 
 pin_project! {
-    /// A body that is handed on in pieces.
+    /// A body that is passed on in pieces.
     pub(super) struct InPieces<B> {
         #[pin]
         body: B,

@@ -1,8 +1,8 @@
-//! Pipelined requests: a limit on the heads that wait for an answer.
+//! Pipelined requests: a limit on the heads that wait for a response.
 //!
-//! The HTTP layer decodes all requests that it has read, and each costs some 6 KiB until it is answered. A client
-//! that pipelines (RFC 9112 §9.3.2) can send hundreds in a few KiB. So the HTTP layer gets one head at a time, and
-//! only a few before an answer ends. `framing` finds the ends of heads.
+//! The HTTP layer decodes all requests that it has read, and each costs some 6 KiB until its response is written.
+//! A client that pipelines (RFC 9112 §9.3.2) can send hundreds in a few KiB. So the HTTP layer gets one head at a
+//! time, and only a few before a response ends. `framing` finds the ends of heads.
 //!
 //! Also owns the timeout for the heads of further requests, because the HTTP layer limits only the first one of a
 //! connection.
@@ -20,19 +20,19 @@ use tokio::time::{Sleep, sleep};
 use super::framing::Framing;
 use super::stream::Evicted;
 
-/// How many heads are passed on before an answer ends.
+/// How many heads are passed on before a response ends.
 const MAX_HEADS: usize = 4;
 /// One more head is released after this time, in case the framing was misread. Each costs some 6 KiB, and a
-/// client that reads no answer is disconnected after three of them.
+/// client that does not read is disconnected after three of them.
 const RELEASE: Duration = Duration::from_secs(10);
 
-/// The interim response to a client that waits before it sends its body (RFC 9110 §10.1.1). It ends no answer.
+/// The interim response to a client that waits before it sends its body (RFC 9110 §10.1.1). It does not end a response.
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// A stream that limits pipelined requests.
 pub(super) struct PipelineLimit<T> {
     io: T,
-    /// A write of fewer bytes is the end of an answer.
+    /// A write of fewer bytes is the end of a response.
     write_buffer: usize,
     /// How long a head may take.
     head_time: Duration,
@@ -44,16 +44,16 @@ pub(super) struct PipelineLimit<T> {
     framing: Framing,
     /// Whether an end of a head was passed on since the last read by the HTTP layer.
     one: bool,
-    /// How many ends of heads were passed on since the last end of an answer.
+    /// How many ends of heads were passed on since the last end of a response.
     heads: usize,
-    /// The timeout of a head of which a part was handed on.
+    /// The timeout of a head of which a part was passed on.
     head_end: Option<Pin<Box<Sleep>>>,
     /// When one more head is released.
     release: Option<Pin<Box<Sleep>>>,
 }
 
 impl<T> PipelineLimit<T> {
-    /// Hands on what `io` reads.
+    /// Passes on what `io` reads.
     pub(super) fn new(io: T, write_buffer: usize, head_time: Duration) -> Self {
         Self {
             io,
@@ -119,7 +119,7 @@ impl<T> PipelineLimit<T> {
         Poll::Pending
     }
 
-    /// Whether heads are held back until an answer ends.
+    /// Whether heads are held back until a response ends.
     fn is_held_back(&mut self, cx: &mut Context<'_>) -> bool {
         if self.heads < MAX_HEADS {
             return false;
@@ -139,7 +139,7 @@ impl<T> PipelineLimit<T> {
         self.head_end.as_mut().is_some_and(|end| end.as_mut().poll(cx).is_ready())
     }
 
-    /// Records that `count` of these bytes of answers were written.
+    /// Records that `count` of these bytes of responses were written.
     fn wrote(&mut self, cx: &mut Context<'_>, bytes: &[u8], count: usize) {
         if bytes == CONTINUE {
             return;
@@ -147,7 +147,7 @@ impl<T> PipelineLimit<T> {
         if count == bytes.len() && count < self.write_buffer {
             self.heads = 0;
         } else if bytes.starts_with(b"HTTP/1.") {
-            // The answer before this one has ended.
+            // The previous response has ended.
             self.heads = self.heads.saturating_sub(1);
         } else {
             return;
@@ -166,7 +166,7 @@ impl<T: AsyncRead + Evicted + Unpin> AsyncRead for PipelineLimit<T> {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if this.is_held_back(cx) {
-            // Nothing is read that would reveal it. It takes one of a few slots until it is dropped.
+            // No read would reveal it. It occupies one of a few slots until it is dropped.
             let is_over = this.io.must_close(cx);
             return if is_over { Poll::Ready(Ok(())) } else { Poll::Pending };
         }

@@ -1,4 +1,4 @@
-//! Tests of what the HTTP layer gets at a time.
+//! The bytes that the HTTP layer gets at a time.
 
 use std::task::Waker;
 
@@ -55,7 +55,7 @@ fn limited(text: &str) -> PipelineLimit<Sent> {
     PipelineLimit::new(sent(text), 100, Duration::from_secs(60))
 }
 
-/// What the HTTP layer reads before it processes it: until nothing is ready.
+/// The bytes that the HTTP layer reads before it processes them: until nothing is ready.
 fn look(limited: &mut PipelineLimit<Sent>, room: usize) -> String {
     let mut cx = Context::from_waker(Waker::noop());
     let mut all = Vec::new();
@@ -85,7 +85,7 @@ async fn one_request_is_handed_on_whole_with_its_body() {
     }
 }
 
-/// A body may have empty lines, and a chunk for each line (RFC 9112 §7.1).
+/// A body may contain empty lines, and a chunk for each line (RFC 9112 §7.1).
 #[tokio::test]
 async fn empty_lines_of_a_body_are_no_heads() {
     let lines = "\n\r\n".repeat(100);
@@ -116,7 +116,7 @@ async fn the_http_layer_never_has_two_heads_it_has_not_looked_at() {
             while all.len() < text.len() {
                 let part = look(&mut limited, room);
                 all.push_str(&part);
-                // A head that is not whole is not decoded.
+                // An incomplete head is not decoded.
                 let heads = |text: &str| text.replace('\r', "").matches("\n\n").count();
                 assert!(heads(&all) <= heads(&all[..all.len() - part.len()]) + 1);
                 answer(&mut limited, 10);
@@ -131,7 +131,7 @@ async fn the_http_layer_never_has_two_heads_it_has_not_looked_at() {
 async fn only_a_few_heads_are_handed_on_before_an_answer_ends() {
     let mut limited = limited(&"GET / HTTP/1.1\r\n\r\n".repeat(100));
     limited.release_time = Duration::from_secs(3_600);
-    // Two lines for each head; a third may belong to one that is not whole.
+    // Two lines for each head; a third may belong to an incomplete one.
     let mut lines = 0;
     let mut heads = |limited: &mut PipelineLimit<Sent>| {
         lines += (0..50).map(|_| look(limited, 1_000).matches('\n').count()).sum::<usize>();
@@ -145,7 +145,7 @@ async fn only_a_few_heads_are_handed_on_before_an_answer_ends() {
     assert_eq!(heads(&mut limited), MAX_HEADS);
     answer(&mut limited, 99);
     assert_eq!(heads(&mut limited), 2 * MAX_HEADS);
-    // The begin of a large answer is the end of the one before it.
+    // The beginning of a large response is the end of the previous one.
     let begin = [b"HTTP/1.1 200 OK\r\n".as_slice(), &[0; 100]].concat();
     assert!(Pin::new(&mut limited).poll_write(&mut cx, &begin).is_ready());
     assert_eq!(heads(&mut limited), 2 * MAX_HEADS + 1);

@@ -1,7 +1,8 @@
 //! The byte stream of one client.
 //!
-//! Bounds what a misbehaving client can hold: one that does not read its answer is disconnected after a while
-//! without progress, nothing more is read from it meanwhile, and little is read ahead of the requests in progress.
+//! Bounds the resources of a misbehaving client: one that does not read its response is disconnected after a while
+//! without progress, nothing more is read from it in the meantime, and little is read ahead of the requests in
+//! progress.
 
 use std::future::Future as _;
 use std::io::{self, IoSlice};
@@ -32,7 +33,7 @@ pub(super) struct ClientStream {
     patience: Duration,
     /// The end of that time, while a write waits.
     blocked: Option<Pin<Box<Sleep>>>,
-    /// Whether a read was postponed meanwhile.
+    /// Whether a read was postponed in the meantime.
     put_off: bool,
     ahead: usize,
 }
@@ -121,7 +122,7 @@ impl AsyncWrite for ClientStream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        // The time before the write, because the client may have its answer before this thread continues.
+        // The time before the write, because the client may have received its response before this thread continues.
         let began = this.seat.now();
         let result = Pin::new(&mut this.io).poll_write(cx, bytes);
         this.written(cx, began, result)

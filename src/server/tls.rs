@@ -1,4 +1,4 @@
-//! Certificate and key, read again without a restart.
+//! The certificate and the key, which can be reloaded without a restart.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::base::Timestamp;
 use crate::config::TlsFiles;
 use crate::crypto::certificate;
 
-/// A TLS set-up whose certificate can be replaced.
+/// A TLS configuration whose certificate can be replaced.
 #[derive(Clone)]
 pub struct Tls {
     files: TlsFiles,
@@ -78,7 +78,7 @@ fn read(files: &TlsFiles) -> Result<CertifiedKey, String> {
     let certified = CertifiedKey::new(chain, signing);
     match certified.keys_match() {
         Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => {
-            // Made once for its check of the provider: a missing one would panic at the first hello.
+            // Built once, because this checks the provider: a missing one would panic at the first handshake.
             drop(default_provider().install_default());
             Ok(certified)
         }

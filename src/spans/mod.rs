@@ -1,7 +1,7 @@
 //! Requests as spans, sent to an OpenTelemetry collector (OTLP over HTTP, protobuf).
 //!
-//! Owns which data about a request leaves the process: that of its log line, and nothing else. The queue, the batches
-//! and the encoding are the OpenTelemetry SDK's. Sending never waits: a span is dropped if the queue is full.
+//! Owns which data about a request leaves the process: exactly that of its log line. The OpenTelemetry SDK owns the
+//! queue, the batches and the encoding. Sending never blocks: a span is dropped if the queue is full.
 
 mod collector;
 
@@ -22,7 +22,7 @@ use crate::config::SpanSettings;
 use crate::domain::trace::Trace;
 use collector::Collector;
 
-/// How long the last batch may take when the server stops.
+/// The timeout of the last batch when the server stops.
 const LAST_BATCH: Duration = Duration::from_secs(5);
 
 /// Sends spans, in batches of at most 512, every five seconds or when 512 are waiting.
@@ -32,13 +32,13 @@ pub struct Spans {
     share: f64,
 }
 
-/// A request that was answered.
+/// A completed request.
 pub struct RequestSpan<'a> {
     /// Its span.
     pub trace: Trace,
     /// When it arrived.
     pub started: Timestamp,
-    /// How long it took until the head of the response.
+    /// The time until the head of the response.
     pub elapsed: Duration,
     /// Its id.
     pub request_id: &'a str,
@@ -50,9 +50,9 @@ pub struct RequestSpan<'a> {
     pub status: u16,
     /// The address of the client.
     pub address: Option<IpAddr>,
-    /// The user whose token it had.
+    /// The user of the access token.
     pub user_id: Option<UserId>,
-    /// The client of that token.
+    /// The client of the access token.
     pub client_id: Option<&'a str>,
     /// The error code of the response.
     pub code: Option<&'static str>,
@@ -121,7 +121,7 @@ impl Spans {
         });
     }
 
-    /// Sends what is waiting, for at most five seconds. Blocks.
+    /// Sends the waiting spans, for at most five seconds. Blocks.
     pub fn finish(&self) {
         if let Err(error) = self.processor.shutdown_with_timeout(LAST_BATCH) {
             tracing::warn!(%error, "the last spans were not sent");

@@ -1,4 +1,4 @@
-//! How much happened, in buckets of three lengths: the charts of the console.
+//! Counts of events in buckets of three lengths, for the charts of the console.
 
 use crate::base::{TimeSpan, Timestamp};
 use crate::domain::activity::{Count, MAX_KEYS, OTHERS, Series, Width};

@@ -12,7 +12,7 @@ use crate::{execute, fetch_all, fetch_optional};
 use super::users::UserRow;
 use super::{Link, Tx};
 
-/// The most keys of one user that are kept although they count no longer.
+/// The most inactive keys of one user that are kept.
 const KEPT: i64 = 20;
 
 #[derive(sqlx::FromRow)]
@@ -65,8 +65,8 @@ impl HeldRow {
     }
 }
 
-/// Stores a key. False when the user has `most` that count; then no key was stored. Of those that do not count any
-/// more, the oldest go. The caller holds the user.
+/// Stores a key; `false`, without a change, if the user has `most` active keys. Of the inactive ones, the oldest
+/// are removed. The caller has locked the user.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -148,7 +148,7 @@ pub async fn with_user(
     .transpose()
 }
 
-/// The keys of a user, newest first: there are few.
+/// All keys of a user, newest first.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -164,7 +164,7 @@ pub async fn of_user(link: &mut impl Link, user: UserId) -> Result<Vec<ApiKey>, 
     rows.into_iter().map(ApiKey::try_from).collect()
 }
 
-/// Notes a use in this hour. False when the key was revoked or is gone. Waits for a revocation that is under way.
+/// Records a use in this hour; `false` if the key was revoked or does not exist. Waits for a concurrent revocation.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -179,7 +179,7 @@ pub async fn note_use(tx: &mut Tx, id: ApiKeyId, hour: Timestamp) -> Result<bool
     Ok(rows == 1)
 }
 
-/// Revokes a key of a user. False when there is no such key, or it was revoked before.
+/// Revokes a key of a user; `false` if it does not exist or was already revoked.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -199,7 +199,7 @@ pub async fn revoke(
     Ok(rows == 1)
 }
 
-/// The keys of a user that were used at `since` or later and count in this epoch.
+/// The active keys of a user in this epoch that were used at `since` or later.
 ///
 /// # Errors
 /// When the database cannot be read.

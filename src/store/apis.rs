@@ -26,7 +26,7 @@ pub struct SealedSecret {
 /// An API as stored.
 #[derive(Debug, Clone)]
 pub struct StoredApi {
-    /// The row's id, for paging; also what the secret is bound to.
+    /// The row's id, the cursor of pages. The sealed secret is bound to it.
     pub id: Uuid,
     /// The API.
     pub api: Api,
@@ -75,7 +75,7 @@ impl TryFrom<ApiRow> for StoredApi {
             (Some(kid), Some(sealed)) => Some(SealedSecret { kid, sealed }),
             _ => return Err(impossible()),
         };
-        // Tokens under no secret, or an unused secret: neither is ever written.
+        // A shared-secret algorithm without a secret, or a secret that is not used, is never written.
         if rules.is_shared_secret() != secret.is_some() {
             return Err(impossible());
         }
@@ -127,8 +127,8 @@ pub async fn insert(tx: &mut Tx, new: &StoredApi) -> Result<bool, Fault> {
 /// # Errors
 /// When the database cannot be read or written.
 pub async fn hold(tx: &mut Tx, name: &str) -> Result<Option<StoredApi>, Fault> {
-    // The row that every change of an API writes. It is locked before anything is read, so that concurrent changes
-    // of different fields do not undo each other.
+    // Every change of an API writes this row. It is locked before anything is read, so that concurrent changes of
+    // different fields do not undo each other.
     meta::raise_cache_version(tx).await?;
     find(tx, name).await
 }

@@ -22,35 +22,35 @@ pub struct StoredEvent {
     pub at: Timestamp,
     /// The kind of the event.
     pub kind: String,
-    /// Through which door.
+    /// The interface.
     pub via: String,
     /// The acting user.
     pub actor_id: Option<UserId>,
     /// The acting client.
     pub actor_client_id: Option<String>,
-    /// With which administration key the client did it.
+    /// The administration key that the client used.
     pub actor_key_id: Option<AdminKeyId>,
-    /// To whom.
+    /// The user concerned.
     pub user_id: Option<UserId>,
-    /// To which session.
+    /// The session concerned.
     pub session_id: Option<SessionId>,
-    /// From where.
+    /// The address of the client.
     pub address: Option<String>,
-    /// In which request.
+    /// The id of the request.
     pub request_id: String,
-    /// More.
+    /// The detail of the event.
     pub detail: Option<String>,
-    /// How often, for folded events.
+    /// The number of times, for folded events.
     pub times: i64,
     /// When it last happened, for folded events.
     pub last_at: Option<Timestamp>,
     /// Why an attempt failed.
     pub reason: Option<String>,
-    /// The client that it was for.
+    /// The client concerned.
     pub client_id: Option<String>,
 }
 
-/// Records an event in the transaction of its change. An event that folds has one row per key, with a count.
+/// Records an event in the transaction of its change. Folded events share one row per key, with a count.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -172,7 +172,7 @@ pub async fn record_attempts(
     Ok(())
 }
 
-/// Logs an event that a statement of another file has stored: that a session has expired.
+/// Logs that a session has expired: an event that a statement in another file has stored.
 pub(super) fn log_expired(session: SessionId, user: UserId, client_id: &str, origin: &Origin) {
     tracing::info!(
         event = EventKind::SessionExpired.as_str(),
@@ -253,7 +253,7 @@ pub async fn last_success(
     )
 }
 
-/// How many attempts overload has refused since `since`.
+/// The number of attempts refused because of overload since `since`.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -268,7 +268,7 @@ pub async fn shed_since(link: &mut impl Link, since: Timestamp) -> Result<i64, F
     Ok(row.and_then(|(sum,)| sum).unwrap_or(0))
 }
 
-/// The addresses whose failures kept a user out since `since`, at most `limit`.
+/// The addresses from which too many failures locked a user out since `since`, at most `limit`.
 ///
 /// # Errors
 /// When the database cannot be read.

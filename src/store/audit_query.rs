@@ -21,7 +21,7 @@ pub struct IdRange {
     pub before: Uuid,
     /// Rows from this one on.
     pub from: AuditId,
-    /// How many.
+    /// The number of rows.
     pub limit: i64,
 }
 

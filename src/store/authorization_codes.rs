@@ -10,11 +10,11 @@ use crate::{execute, fetch_optional};
 use super::attributes::column;
 use super::{Link, Tx};
 
-/// A code to be handed out.
+/// A code that is to be issued.
 pub struct NewCode<'a> {
     /// The hash of the code.
     pub hash: &'a TokenHash,
-    /// The request it answers: there is one code for each.
+    /// The request for which it is issued: there is one code for each.
     pub flow: &'a [u8],
     /// Its authorization.
     pub authorization: &'a Authorization,
@@ -22,7 +22,7 @@ pub struct NewCode<'a> {
     pub expires_at: Timestamp,
 }
 
-/// Stores a code. False when its request has been answered already.
+/// Stores a code; `false` if its request already has one.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -61,7 +61,7 @@ pub async fn remove_surplus(tx: &mut Tx, code: &NewCode<'_>, most: i64) -> Resul
     )
 }
 
-/// Whether the request `flow` has given a code.
+/// Whether a code was issued for the request `flow`.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -81,7 +81,7 @@ pub struct Redeemed {
     pub authorization: Authorization,
     /// Its expiry.
     pub expires_at: Timestamp,
-    /// Whether its user has a stored consent for the client now.
+    /// Whether its user has a stored consent for the client at this time.
     pub consented: bool,
 }
 
@@ -132,7 +132,7 @@ pub async fn void(tx: &mut Tx, user: UserId, now: Timestamp) -> Result<u64, Faul
     )
 }
 
-/// Uses up the codes of every user that were issued before this time and that no client has redeemed yet.
+/// Voids the unredeemed codes of all users that were issued before this time.
 ///
 /// # Errors
 /// When the database cannot be written.

@@ -20,7 +20,7 @@ use super::db::{Conn, with_deadline};
 use super::error::failed;
 use super::spent_ids::{as_array, as_json};
 
-/// One statement in its two texts, in which `$1` is the set of ids.
+/// A statement in both dialects, in which `$1` is the set of ids.
 pub struct Reading {
     /// The operation, for faults.
     pub doing: &'static str,
@@ -48,8 +48,8 @@ impl Key for Branch {
     const OFFSET: usize = Session::OFFSET + 32 + 3;
 }
 
-/// SQLite's text that reads sessions `s` by a key, their users `u` and these further columns: a line for
-/// each, which begins with an array of the session, as `session_row` has it.
+/// The SQLite statement that reads sessions `s` by a key, their users `u` and these further columns: a line
+/// for each, which begins with an array of the session, as in `session_row`.
 macro_rules! lines_of_sessions {
     ($key:literal, $further:literal $(, $column:literal)?) => {
         concat!(
@@ -67,7 +67,7 @@ macro_rules! lines_of_sessions {
 
 pub(super) use lines_of_sessions;
 
-/// The rows that were found, each with its key, or why it could not be understood.
+/// The rows that were found, each with its key, or the error of decoding it.
 pub(super) type Rows<K, T> = Vec<(Id<K>, Result<T, Fault>)>;
 
 /// Reads the rows of `ids`. Missing ones are absent; a row that does not decode is its own fault and does not

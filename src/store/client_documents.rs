@@ -1,7 +1,7 @@
-//! Copies of client ID metadata documents.
+//! Cached client ID metadata documents.
 //!
-//! Every process keeps them in memory: the rows of a later version than it has read are read again. What counts of a
-//! document is one JSON text.
+//! Every process also keeps them in memory, and reads rows again whose version is later than the last one it has
+//! read. The validated content is one JSON text.
 
 use uuid::Uuid;
 
@@ -14,26 +14,26 @@ use crate::{execute, fetch_all, fetch_optional};
 use super::attributes::column;
 use super::{Link, Tx};
 
-/// A copy of a document.
+/// A cached document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredDocument {
     /// The row's id, for paging.
     pub id: Uuid,
-    /// Its address, which is the `client_id`.
+    /// Its URL, which is the `client_id`.
     pub client_id: String,
-    /// What counts of it. None where the client was blocked before there was a copy.
+    /// Its validated content. `None` if the client was blocked before its document was fetched.
     pub content: Option<DocumentContent>,
-    /// The entity tag that its host gave it.
+    /// The entity tag of the response.
     pub etag: Option<String>,
-    /// When its host last said that the copy is the present one.
+    /// When its host last confirmed that it is current.
     pub confirmed_at: Timestamp,
-    /// Until when its host is not asked again.
+    /// Until when it is not fetched again.
     pub fresh_until: Timestamp,
     /// The last attempt to fetch it, if it failed, and why.
     pub failed: Option<(Timestamp, String)>,
-    /// When a user last let the client in, exact to the day.
+    /// When a user last authorized the client, with a precision of a day.
     pub authorized_at: Option<Timestamp>,
-    /// Since when an administrator has blocked the client.
+    /// When an administrator blocked the client.
     pub blocked_at: Option<Timestamp>,
     /// The version of the table that the row was written with.
     pub version: i64,
@@ -76,7 +76,7 @@ impl TryFrom<DocumentRow> for StoredDocument {
     }
 }
 
-/// Raises the version for a change in `tx`, and holds it until the end: versions are committed in their order.
+/// Raises the version for a change in `tx` and locks it until the end of `tx`, so that versions are committed in order.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -89,7 +89,7 @@ pub async fn raise_version(tx: &mut Tx) -> Result<i64, Fault> {
     row.map(|(version,)| version).ok_or_else(|| Fault::internal("the cache version is gone"))
 }
 
-/// Stores a copy that was fetched, in the place of the one there was. A client that was blocked stays blocked.
+/// Stores a fetched document in the place of the previous one. A blocked client stays blocked.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -110,7 +110,7 @@ pub async fn put(tx: &mut Tx, copy: &StoredDocument) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Notes that a copy could not be fetched anew. Nothing where there is no copy.
+/// Records that a cached document could not be fetched again. Does nothing if there is none.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -132,7 +132,7 @@ pub async fn note_failure(
     Ok(())
 }
 
-/// Notes that a user has let the client in, unless that was noted after `before`.
+/// Records that a user has authorized the client, unless that was recorded after `before`.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -153,7 +153,7 @@ pub async fn note_authorization(
     Ok(())
 }
 
-/// Blocks a client, also one of which there is no copy. False when it was blocked already.
+/// Blocks a client, even without a cached document; `false` if it was already blocked.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -176,7 +176,7 @@ pub async fn block(
     Ok(rows == 1)
 }
 
-/// Ends the block of a client. One of which there is no copy is forgotten. False when it was not blocked.
+/// Unblocks a client, and removes its row if it has no document; `false` if it was not blocked.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -196,7 +196,7 @@ pub async fn unblock(tx: &mut Tx, client_id: &str, version: i64) -> Result<bool,
     Ok(removed + changed == 1)
 }
 
-/// How many rows there are, and how many of them no user has let in.
+/// The number of rows, and how many of them no user has authorized.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -210,7 +210,7 @@ pub async fn counts(link: &mut impl Link) -> Result<(i64, i64), Fault> {
     Ok(row.unwrap_or_default())
 }
 
-/// Removes the oldest copies that no user has let in. The number removed.
+/// Removes the oldest documents that no user has authorized, and returns their number.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -223,7 +223,7 @@ pub async fn evict(tx: &mut Tx, rows: i64) -> Result<u64, Fault> {
     )
 }
 
-/// The copy of this address.
+/// The cached document of this URL.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -254,7 +254,7 @@ pub async fn since(link: &mut impl Link, version: i64) -> Result<Vec<StoredDocum
     rows.into_iter().map(StoredDocument::try_from).collect()
 }
 
-/// A page of copies, oldest first.
+/// A page of cached documents, oldest first.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -274,8 +274,8 @@ pub async fn page(
     Ok(Page::cut(rows, request.limit, |stored| stored.id))
 }
 
-/// Removes up to `step` copies that no user has let in and that were confirmed before `unauthorized`, and as many that
-/// users have let in before `authorized`. Those of blocked clients stay.
+/// Removes up to `step` documents that no user has authorized and that were confirmed before `unauthorized`, and as
+/// many that users last authorized before `authorized`. Those of blocked clients stay.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -301,7 +301,7 @@ pub async fn prune(
     )?;
     let removed = passers_by + former;
     if removed > 0 {
-        // Other processes compare how many there are.
+        // The version tells other processes that the number of rows has changed.
         raise_version(tx).await?;
     }
     Ok(removed)

@@ -30,7 +30,8 @@ impl From<FindingRow> for Finding {
 }
 
 /// Adds to a finding of a registered client. If the client has the maximum for that code, it is added to the row
-/// without a detail. Findings from before the client was registered belong to another one and are dropped.
+/// without a detail. Findings from before the client was registered belong to an earlier client of the same name
+/// and are dropped.
 ///
 /// # Errors
 /// When the database cannot be written.

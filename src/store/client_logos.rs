@@ -1,4 +1,4 @@
-//! The logos of clients, apart from their settings, which every process keeps in memory.
+//! The logos of clients, stored separately from their settings, which every process keeps in memory.
 
 use crate::base::Timestamp;
 use crate::domain::client_logo::ClientLogo;
@@ -7,7 +7,7 @@ use crate::{execute, fetch_optional};
 
 use super::{Link, Tx};
 
-/// Stores the logo of a client in place of the one before.
+/// Stores the logo of a client in place of the previous one.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -39,7 +39,7 @@ pub async fn remove(tx: &mut Tx, client_id: &str) -> Result<(), Fault> {
     execute!(tx, "DELETE FROM client_logos WHERE client_id = $1", client_id).map(drop)
 }
 
-/// The picture with this hash. Several clients may have the same.
+/// The image with this hash. Several clients may have the same.
 ///
 /// # Errors
 /// When the database cannot be read.

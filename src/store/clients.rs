@@ -87,7 +87,7 @@ pub async fn hold(tx: &mut Tx, client_id: &str) -> Result<Option<StoredClient>, 
     find(tx, client_id).await
 }
 
-/// Every client, held likewise.
+/// Every client, locked in the same way.
 ///
 /// # Errors
 /// When the database cannot be read or written.

@@ -17,11 +17,11 @@ pub struct Consent {
     pub audience: Option<String>,
     /// The scopes.
     pub scopes: Scopes,
-    /// Since when.
+    /// When it was first given.
     pub created_at: Timestamp,
-    /// When any was last added.
+    /// When a scope was last added.
     pub updated_at: Timestamp,
-    /// What the document of the client said then, by its hash; none where the client is registered.
+    /// The fingerprint of the client's document at that time; `None` if the client is registered.
     pub document: Option<String>,
 }
 
@@ -85,7 +85,7 @@ pub async fn remember(
     Ok(())
 }
 
-/// Notes what the document of a client says to which a stored consent was given.
+/// Records the fingerprint of the client's document for which a stored consent was given.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -124,7 +124,7 @@ pub async fn find(
     .transpose()
 }
 
-/// Everything a user has allowed, by client and API.
+/// All consents of a user, by client and API.
 ///
 /// # Errors
 /// When the database cannot be read.

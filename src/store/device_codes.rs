@@ -1,4 +1,4 @@
-//! Devices that wait until a user has typed their code (RFC 8628).
+//! Device codes that wait for a user's decision (RFC 8628).
 
 use crate::base::id::UserId;
 use crate::base::opaque_token::TokenHash;
@@ -59,7 +59,7 @@ pub async fn insert(tx: &mut Tx, hash: &TokenHash, device: &DeviceCode) -> Resul
     Ok(rows == 1)
 }
 
-/// The device that shows this code.
+/// The device code with this user code.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -104,7 +104,7 @@ pub async fn decide(
     Ok(rows == 1)
 }
 
-/// The device of this code as it was before its poll at `now`, which is recorded with the new interval.
+/// The device code as it was before its poll at `now`, which is recorded with the new interval.
 ///
 /// # Errors
 /// When the database cannot be read or written.
@@ -137,7 +137,7 @@ pub async fn poll(
     Ok(device)
 }
 
-/// Takes the authorization, once: a second caller finds nothing.
+/// Takes the authorization; it can be taken only once.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -155,7 +155,7 @@ pub async fn redeem(tx: &mut Tx, hash: &TokenHash) -> Result<Option<Authorizatio
     .transpose()
 }
 
-/// Removes approvals for devices that requested them before this time and have not fetched their tokens yet.
+/// Removes the approvals of device codes that were requested before this time and not redeemed.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -167,7 +167,7 @@ pub async fn void_issued_before(tx: &mut Tx, before: Timestamp) -> Result<u64, F
     )
 }
 
-/// Removes a user's approvals for devices of a client that have not fetched their tokens yet.
+/// Removes a user's approvals for a client that were not redeemed.
 ///
 /// # Errors
 /// When the database cannot be written.

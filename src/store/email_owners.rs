@@ -42,16 +42,16 @@ pub async fn owner_of(link: &mut impl Link, key: &str) -> Result<Option<UserId>,
     Ok(row.map(|(user,)| user))
 }
 
-/// The owner of an address, where they may sign in.
+/// The owner of an address, if the owner is enabled.
 #[derive(Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct EnabledOwner {
     /// The user.
     #[sqlx(rename = "id")]
     pub user: UserId,
-    /// Their epoch.
+    /// The user's session epoch.
     #[sqlx(rename = "session_epoch")]
     pub epoch: i64,
-    /// The address as they have stored it.
+    /// The address as stored for the user.
     #[sqlx(rename = "email")]
     pub address: String,
 }
@@ -87,7 +87,7 @@ pub async fn login_key_of_owner(link: &mut impl Link, key: &str) -> Result<Optio
     Ok(row.map(|(key,)| key))
 }
 
-/// The address with this key as the user has stored it who has verified it, disabled or not.
+/// The address with this key as stored for the user who has verified it, disabled or not.
 ///
 /// # Errors
 /// When the database cannot be read.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::domain::outcome::{Fault, FaultKind};
 
-/// Turns a driver's error into a fault, saying which statement it was.
+/// Converts a driver's error into a fault that names the statement.
 pub fn failed(doing: &'static str) -> impl FnOnce(sqlx::Error) -> Fault {
     move |error| Fault { kind: classify(&error), doing, cause: Some(Box::new(error)) }
 }
@@ -25,14 +25,14 @@ fn classify(error: &sqlx::Error) -> FaultKind {
     }
 }
 
-/// The remedy for an error that prevents a start.
+/// The remedy for an error at the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Remedy {
-    /// Waiting: it is temporary.
+    /// Waiting: the condition is temporary.
     Wait,
     /// Changing settings, rights or files.
     Configuration,
-    /// Not known.
+    /// Unknown.
     Unknown,
 }
 
@@ -208,7 +208,7 @@ mod tests {
         assert!(passes("53100") && passes("13") && !passes("42501"));
     }
 
-    /// A server that starts or is lost is waited for; a password or a database that is wrong is not.
+    /// A server that starts or is unreachable is temporary; a wrong password or database is not.
     #[test]
     fn codes_of_connections_that_pass_are_told_from_those_that_do_not() {
         for passing in ["57P03", "08006", "08001", "53300"] {

@@ -9,8 +9,8 @@ use crate::{execute, fetch_all};
 
 use super::{Link, Tx};
 
-/// A step this far behind the last one was used after the clock was set back: two codes that are accepted at one time
-/// are two steps apart at most.
+/// A stored step this far ahead was used before the clock was set back: codes that are accepted at the same time are
+/// at most two steps apart.
 const AHEAD: i64 = 3;
 
 /// A second factor as stored.
@@ -186,7 +186,7 @@ pub async fn all_sealed(link: &mut impl Link) -> Result<Vec<SealedFactor>, Fault
     )
 }
 
-/// Puts the same secret under another seal in the place of what is stored.
+/// Replaces the sealed form of the same secret.
 ///
 /// # Errors
 /// When the database cannot be written.

@@ -8,7 +8,7 @@ use crate::{execute, fetch_optional};
 
 use super::{Link, Tx};
 
-/// When the helpdesk last reset this of a user.
+/// When the helpdesk last made a reset of this kind for a user.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -27,7 +27,7 @@ pub async fn last(
     Ok(row.map(|(at,)| at))
 }
 
-/// Writes down that the helpdesk resets this of a user now.
+/// Records a reset by the helpdesk.
 ///
 /// # Errors
 /// When the database cannot be written.

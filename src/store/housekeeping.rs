@@ -19,7 +19,7 @@ pub struct RemovedBranch {
     pub user_id: UserId,
     /// Its client.
     pub client_id: String,
-    /// The user's epoch it belonged to.
+    /// The session epoch of its user.
     pub user_epoch: i64,
     /// When it was ended, if it was.
     pub revoked_at: Option<Timestamp>,

@@ -36,7 +36,7 @@ struct KeyRow {
     created_at: Timestamp,
 }
 
-/// The retired keys that may have signed tokens which have not expired at `now`, with `leeway` for other clocks: they
+/// The retired keys that may have signed tokens which have not expired at `now`, with `leeway` for clock skew: they
 /// were withdrawn in an emergency.
 ///
 /// # Errors
@@ -190,7 +190,7 @@ pub async fn refresh_keys(link: &mut impl Link) -> Result<Vec<(i64, Vec<u8>)>, F
     fetch_all!(link, (i64, Vec<u8>), "SELECT version, sealed FROM refresh_keys ORDER BY version")
 }
 
-/// Removes the refresh keys before `version`: tokens that they vouch for are refused from now on.
+/// Removes the refresh keys before `version`, so that tokens under them are refused.
 ///
 /// # Errors
 /// When the database cannot be written.

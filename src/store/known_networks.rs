@@ -1,4 +1,4 @@
-//! The known networks of accounts, and the standing that accounts lend them.
+//! The known networks of accounts, and the standing that networks get from accounts.
 //!
 //! Rows are named by pseudonyms (keyed hashes), so the table reveals no login names or addresses.
 
@@ -9,7 +9,7 @@ use crate::{execute, fetch_optional};
 use super::{Link, Tx};
 
 /// Whether the account has logged in from this network within `length`. A log-in in the future was recorded by a
-/// clock that was ahead and does not count.
+/// clock that was ahead and is ignored.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -37,16 +37,16 @@ pub const AHEAD: TimeSpan = TimeSpan::from_days(1);
 /// A network that an account logged in from.
 #[derive(Debug, Clone, Copy)]
 pub struct KnownNetwork<'a> {
-    /// The pseudonym of both.
+    /// The pseudonym of account and network together.
     pub pseudonym: &'a [u8],
-    /// The pseudonym of the network, which the account lends its standing to.
+    /// The pseudonym of the network, which gets standing from the account.
     pub network: &'a [u8],
     /// The pseudonym of the account.
     pub account: &'a [u8],
 }
 
-/// Remembers that an account logged in from a network, and that it lends the network its standing.
-/// Written once in `every`; whether it was now.
+/// Records that an account logged in from a network, and that the network gets standing from it. Written at
+/// most once in `every`; returns whether it was written.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -72,8 +72,8 @@ pub async fn remember(
     Ok(rows == 1)
 }
 
-/// Whether the account has logged in since `since` from another network than that of `pseudonym`, among those to
-/// which it lends standing.
+/// Whether the account has logged in since `since` from another network than that of `pseudonym`, among those
+/// that get standing from it.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -95,7 +95,7 @@ pub async fn knows_another(
     Ok(row.is_some_and(|(others,)| others > 0))
 }
 
-/// Leaves the standing of an account to the `most` networks it last logged in from.
+/// Restricts the standing that an account gives to the `most` networks from which it last logged in.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -111,7 +111,7 @@ pub async fn lend_to_latest(tx: &mut Tx, account: &[u8], most: i64) -> Result<()
     Ok(())
 }
 
-/// Removes the networks to which an account lends standing, so that none of them is known to a later account of the
+/// Removes the networks that get standing from an account, so that none of them is known to a later account of the
 /// same name. Older ones expire.
 ///
 /// # Errors
@@ -121,7 +121,7 @@ pub async fn forget(tx: &mut Tx, account: &[u8]) -> Result<(), Fault> {
     Ok(())
 }
 
-/// How many accounts lend their standing to a network, from a log-in within `length`; counted up to `most`.
+/// The number of accounts from which a network gets standing, by a log-in within `length`; counted up to `most`.
 ///
 /// # Errors
 /// When the database cannot be read.

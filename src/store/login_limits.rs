@@ -10,14 +10,14 @@ use crate::{execute, fetch_all, fetch_optional};
 use super::db::{Conn, count_statement, with_deadline};
 use super::{Link, Tx};
 
-/// A limit is used up.
+/// The limit is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refused {
-    /// Until the window ends.
+    /// The time until the window ends.
     pub wait: TimeSpan,
 }
 
-/// How much later than `now` a stored attempt may have begun: attempts wait for their turn and for the database,
+/// How much later than `now` a stored attempt may have begun: attempts wait for each other and for the database,
 /// and the clocks of processes differ. Without this, an attempt that waited would treat the window of a later one
 /// as the result of a wrong clock and reset the count.
 pub const AHEAD: TimeSpan = TimeSpan::from_mins(2);
@@ -83,7 +83,7 @@ pub async fn count_try_of(
     Ok(Err(refused.unwrap_or(Refused { wait: TimeSpan::ZERO })))
 }
 
-/// Whether a limit is used up, without counting.
+/// Whether the limit is reached; does not count an attempt.
 ///
 /// # Errors
 /// When the database cannot be read.

@@ -13,11 +13,11 @@ use super::{Link, Tx, user_words};
 /// A change of a login name.
 #[derive(Clone, Copy)]
 pub struct LoginChange<'a> {
-    /// Whose it is.
+    /// The user.
     pub user: UserId,
-    /// The name until now.
+    /// The current name.
     pub before: &'a LoginName,
-    /// The name from now on.
+    /// The new name.
     pub new: &'a LoginName,
 }
 
@@ -37,7 +37,7 @@ pub(super) async fn take_skeleton(tx: &mut Tx, login: &LoginName) -> Result<bool
     Ok(shared == 1)
 }
 
-/// Gives the place of a user at a skeleton free.
+/// Releases the skeleton of a user's name.
 pub(super) async fn free_skeleton(tx: &mut Tx, skeleton: &str) -> Result<(), Fault> {
     execute!(tx, "UPDATE login_skeletons SET users = users - 1 WHERE skeleton = $1", skeleton)?;
     execute!(tx, "DELETE FROM login_skeletons WHERE skeleton = $1 AND users <= 0", skeleton)?;
@@ -103,7 +103,7 @@ pub async fn change(
     if !take_skeleton(tx, new).await? || is_reserved(tx, new, user, now).await? {
         return Ok(false);
     }
-    // The user's own, or an expired one.
+    // The reservation is the user's own, or has expired.
     execute!(tx, "DELETE FROM former_logins WHERE login_key = $1", new.key())?;
     execute!(
         tx,
@@ -120,7 +120,7 @@ pub async fn change(
     Ok(true)
 }
 
-/// The names that are reserved for a user: how many, and when the first one becomes free.
+/// The names that are reserved for a user: their number, and when the first one becomes free.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -164,7 +164,7 @@ pub async fn keys_of(
     Ok(rows.into_iter().map(|(key,)| key).collect())
 }
 
-/// The login of the user who had this one before, while it is reserved for them.
+/// The login name of the user for whom this former one is reserved.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -178,7 +178,7 @@ pub async fn login_of_former(link: &mut impl Link, key: &str) -> Result<Option<S
     Ok(row.map(|(login,)| login))
 }
 
-/// The keys of up to `limit` logins before and after `key`, in their order.
+/// The keys of up to `limit` login names before and after `key`, in their order.
 ///
 /// # Errors
 /// When the database cannot be read.

@@ -24,7 +24,7 @@ pub async fn position(link: &mut impl Link) -> Result<AuditId, Fault> {
     Ok(AuditId::from_uuid(id))
 }
 
-/// Stores it.
+/// Stores the position.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -69,7 +69,7 @@ pub async fn walk(
     )
 }
 
-/// Removes the log-ins from `first` to `last`, both among them.
+/// Removes the log-ins from `first` to `last`, inclusive.
 ///
 /// # Errors
 /// When the database cannot be written.

@@ -1,4 +1,4 @@
-//! Users whose sessions all ended at once, and whose logout notices have yet to be created.
+//! Users whose sessions all ended at once, and whose logout notices have not been created yet.
 
 use crate::base::Timestamp;
 use crate::base::id::{NoticeId, SessionId, UserId};
@@ -16,7 +16,7 @@ pub struct Fanout {
     pub user_id: UserId,
     /// The user's epoch that ended.
     pub epoch: i64,
-    /// The session that was written last.
+    /// The last session for which a notice was written.
     pub after: Option<SessionId>,
     /// When the sessions ended.
     pub ended_at: Timestamp,
@@ -40,7 +40,7 @@ pub async fn insert(tx: &mut Tx, fanout: &Fanout) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Whether there is any.
+/// Whether there is one.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -65,7 +65,7 @@ pub async fn take(tx: &mut Tx) -> Result<Option<Fanout>, Fault> {
     )
 }
 
-/// Says how far it was written.
+/// Stores the position.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -74,7 +74,7 @@ pub async fn advance(tx: &mut Tx, id: NoticeId, after: SessionId) -> Result<(), 
     Ok(())
 }
 
-/// Removes one that is written to its end.
+/// Removes a finished one.
 ///
 /// # Errors
 /// When the database cannot be written.

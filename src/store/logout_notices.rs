@@ -65,7 +65,7 @@ pub async fn clients_due(
     Ok(rows.into_iter().map(|(client_id,)| client_id).collect())
 }
 
-/// Which notices of a client to take.
+/// The notices of a client to take.
 #[derive(Debug, Clone, Copy)]
 pub struct Turn<'a> {
     /// The client.
@@ -74,7 +74,7 @@ pub struct Turn<'a> {
     pub now: Timestamp,
     /// Until when each is postponed.
     pub again: Timestamp,
-    /// The most.
+    /// The maximum number.
     pub limit: i64,
 }
 
@@ -83,7 +83,7 @@ pub struct Turn<'a> {
 /// # Errors
 /// When the database cannot be written.
 pub async fn take(tx: &mut Tx, turn: Turn<'_>) -> Result<Vec<Notice>, Fault> {
-    // The outer condition is evaluated again if another process was first.
+    // The outer condition is evaluated again if another process took the row first.
     fetch_all!(
         tx,
         Notice,
@@ -98,7 +98,7 @@ pub async fn take(tx: &mut Tx, turn: Turn<'_>) -> Result<Vec<Notice>, Fault> {
     )
 }
 
-/// Puts a notice off, at `now`, that could not be delivered.
+/// Postpones a notice that could not be delivered at `now`.
 ///
 /// # Errors
 /// When the database cannot be written.

@@ -12,7 +12,7 @@ use crate::{execute, fetch_all, fetch_optional};
 
 use super::{Link, Tx};
 
-/// Whose a code is.
+/// The owner of a code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CodeOwner {
     /// The user.
@@ -21,7 +21,7 @@ pub struct CodeOwner {
     pub epoch: Option<i64>,
 }
 
-/// A code as it is written.
+/// A code that is to be stored.
 #[derive(Clone, Copy)]
 pub struct NewCode<'a> {
     /// Its purpose.
@@ -158,7 +158,7 @@ pub async fn send(tx: &mut Tx, link_hash: &[u8], now: Timestamp) -> Result<bool,
     Ok(rows == 1)
 }
 
-/// Whether the code with this link was not used, replaced or invalided, so that its mail is worth sending.
+/// Whether the code with this link was not used, replaced or invalidated, so that its mail is still useful.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -177,8 +177,8 @@ pub async fn is_live(link: &mut impl Link, link_hash: &[u8]) -> Result<bool, Fau
 
 /// Counts one attempt at a code before the comparison, and returns the code and its MAC. `None` when there is no
 /// such code in this flow, it has expired, or was tried too often. A code that was not sent, because no user has the
-/// address, is counted like any other, so that the time of the answer does not reveal this. [`by_link`] decides
-/// whether it can be used.
+/// address, is counted like any other, so that the response time does not reveal this. [`by_link`] decides whether
+/// it can be used.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -228,7 +228,7 @@ pub async fn by_link(
     row.map(CodeRow::read).transpose()
 }
 
-/// Uses a code up. False when another request has, or it is invalid.
+/// Consumes a code; `false` if another request has consumed it, or it is invalid.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -335,8 +335,8 @@ pub async fn of_subject(
     row.map(CodeRow::read).transpose()
 }
 
-/// Removes up to `step` mailed codes that expired before the first time, and links that live for days that expired
-/// before the second one: their readers learn what they were for.
+/// Removes up to `step` mailed codes that expired before the first time, and links with lifetimes of days that
+/// expired before the second one: until then, a page can explain what an expired link was for.
 ///
 /// # Errors
 /// When the database cannot be written.

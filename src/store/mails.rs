@@ -1,4 +1,4 @@
-//! Mail that is still to be delivered: the outbox.
+//! The outbox of mail.
 
 use crate::base::id::{MailId, UserId};
 use crate::base::{TimeSpan, Timestamp};
@@ -11,7 +11,7 @@ use super::{Link, Tx};
 /// postponed by a clock that has been set back since, and is due.
 const AHEAD: TimeSpan = TimeSpan::from_mins(2);
 
-/// A mail as it is written.
+/// A mail that is to be stored.
 #[derive(Debug)]
 pub struct NewMail<'a> {
     /// Its id.
@@ -47,18 +47,18 @@ pub struct TakenMail {
     pub expires_at: Timestamp,
 }
 
-/// Which mails to take.
+/// The mails to take.
 #[derive(Debug, Clone, Copy)]
 pub struct Turn {
     /// Mails that are due by this time.
     pub now: Timestamp,
     /// Until when each is postponed.
     pub again: Timestamp,
-    /// The most.
+    /// The maximum number.
     pub limit: i64,
 }
 
-/// Writes a mail with the change that causes it: both or neither. It is due at `now`.
+/// Stores a mail in the transaction of the change that causes it. It is due at `now`.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -98,7 +98,7 @@ pub async fn any_due(link: &mut impl Link, now: Timestamp) -> Result<bool, Fault
 /// # Errors
 /// When the database cannot be written.
 pub async fn take(tx: &mut Tx, turn: Turn) -> Result<Vec<TakenMail>, Fault> {
-    // The outer guard is evaluated again where another process was first.
+    // The outer condition is evaluated again if another process took the row first.
     fetch_all!(
         tx,
         TakenMail,
@@ -112,7 +112,7 @@ pub async fn take(tx: &mut Tx, turn: Turn) -> Result<Vec<TakenMail>, Fault> {
     )
 }
 
-/// Puts a mail off, at `now`, that was not delivered.
+/// Postpones a mail that was not delivered at `now`.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -141,7 +141,7 @@ pub async fn release(tx: &mut Tx, id: MailId, at: Timestamp, now: Timestamp) -> 
     Ok(())
 }
 
-/// Removes a mail that was delivered or abandoned. False when it is gone already.
+/// Removes a mail that was delivered or abandoned; `false` if it was already removed.
 ///
 /// # Errors
 /// When the database cannot be written.

@@ -62,7 +62,7 @@ pub async fn cache_version(link: &mut impl Link) -> Result<i64, Fault> {
     Ok(row.map_or(0, |(version,)| version))
 }
 
-/// The versions of what processes cache: of everything but documents of clients, and of those.
+/// The versions of the cached data: of everything but client documents, and of client documents.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -75,7 +75,7 @@ pub async fn cache_versions(link: &mut impl Link) -> Result<(i64, i64), Fault> {
     Ok(row.unwrap_or_default())
 }
 
-/// Tells every process to read APIs and keys again, once `tx` is committed.
+/// Makes every process read APIs and keys again after the commit of `tx`.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -84,8 +84,8 @@ pub async fn raise_cache_version(tx: &mut Tx) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Locks the row that every change of an API, a client or a key writes until the end of `tx`, without raising the
-/// version.
+/// Locks the row that every change of an API, a client or a key writes, until the end of `tx`, without raising
+/// the version.
 ///
 /// # Errors
 /// When the database cannot be written.

@@ -16,8 +16,8 @@ use super::pg_server::holders;
 
 static SQLITE: LazyLock<Migrator> = LazyLock::new(|| sqlx::migrate!("migrations/sqlite"));
 
-/// Without the migrator's own lock: that one belongs to the session, and behind a pooler the statement
-/// that releases it may reach another session.
+/// Without the migrator's own lock, which belongs to the session: behind a pooler the statement that releases
+/// it may reach another session.
 static POSTGRES: LazyLock<Migrator> = LazyLock::new(|| {
     let mut migrator = sqlx::migrate!("migrations/postgres");
     migrator.set_locking(false);
@@ -193,7 +193,7 @@ struct Applied {
 }
 
 impl Applied {
-    /// Whether it is this one, letter by letter.
+    /// Whether it is identical to this binary's migration.
     fn is(&self, step: &sqlx::migrate::Migration) -> bool {
         self.checksum == *step.checksum
     }

@@ -17,7 +17,7 @@ pub struct NewPasskey {
     pub credential_id: Vec<u8>,
     /// The public key, in COSE.
     pub public_key: Vec<u8>,
-    /// How often it was used.
+    /// The signature counter.
     pub sign_count: u32,
     /// The model of its authenticator.
     pub aaguid: [u8; 16],
@@ -25,7 +25,7 @@ pub struct NewPasskey {
     pub transports: String,
     /// Whether it can be on several devices.
     pub backup_eligible: bool,
-    /// Whether it is.
+    /// Whether it is backed up at present.
     pub backed_up: bool,
 }
 

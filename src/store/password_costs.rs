@@ -13,7 +13,7 @@ pub struct CostCount {
     pub class: String,
     /// Its parameters, as in the stored form.
     pub cost: String,
-    /// How many users.
+    /// The number of users.
     pub users: i64,
 }
 
@@ -32,7 +32,7 @@ pub async fn count_by_class(link: &mut impl Link) -> Result<Vec<CostCount>, Faul
     Ok(counts)
 }
 
-/// A user's hash was replaced, created or removed.
+/// Records that a user's hash was replaced, created or removed.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -43,7 +43,7 @@ pub(super) async fn moved(tx: &mut Tx, from: Option<&str>, to: Option<&str>) -> 
     }
     let mut changes: Vec<(HashCost<'_>, i64)> =
         from.map(|cost| (cost, -1)).into_iter().chain(to.map(|cost| (cost, 1))).collect();
-    // In one order, or two transactions wait for each other.
+    // In a fixed order, so that two transactions cannot deadlock.
     changes.sort();
     for (HashCost { class, cost }, by) in changes {
         execute!(

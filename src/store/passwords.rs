@@ -8,7 +8,7 @@ use crate::{execute, fetch_optional};
 use super::Tx;
 use super::password_costs::moved;
 
-/// Locks a user's row until the end of `tx`. Returns the present hash; the outer `None` when there is no such user.
+/// Locks a user's row until the end of `tx`. Returns the current hash; the outer `None` when there is no such user.
 async fn hold(tx: &mut Tx, id: UserId) -> Result<Option<Option<String>>, Fault> {
     let row = fetch_optional!(
         tx,

@@ -79,7 +79,8 @@ impl Db {
         let doing = "trying prepared statements";
         sqlx::query("SELECT 1").execute(lease.connection()).await.map_err(failed(doing))?;
         lease.done();
-        // Every connection numbers its statements from one: if both reach one session, the names meet.
+        // Every connection numbers its statements from one: if both connections reach the same session, the
+        // names collide.
         let Ok(mut other) = db.another().await else { return Ok(true) };
         let asked = timeout(PROBE, sqlx::query("SELECT 1").execute(&mut other)).await;
         let lost = matches!(&asked, Ok(Err(error)) if is_lost(error));
@@ -112,6 +113,6 @@ pub(super) async fn holders(connection: &mut PgConnection) -> Vec<String> {
     .fetch_all(connection)
     .await;
     let told = |(pid, name, tables)| format!("{name:?} (process {pid}) holds {tables}");
-    // Without an answer the lock itself is still worth a sentence.
+    // If the sessions cannot be read, the message reports the lock alone.
     rows.unwrap_or_default().into_iter().map(told).collect()
 }

@@ -12,7 +12,7 @@ use super::{Link, Tx};
 pub struct StoredProcess {
     /// Its id.
     pub id: ProcessId,
-    /// How an operator finds it: host and process id.
+    /// Its name for operators: host and process ID.
     pub name: String,
     /// The version of its program.
     pub version: String,
@@ -28,7 +28,7 @@ pub struct StoredProcess {
     pub beat_at: Timestamp,
 }
 
-/// Writes a heartbeat: the whole row if there is none (any more), otherwise the changed columns.
+/// Writes a heartbeat: the whole row if it does not exist or was removed, otherwise the changed columns.
 ///
 /// # Errors
 /// When the database cannot be written.

@@ -43,7 +43,7 @@ pub async fn is_unused(link: &mut impl Link, user: UserId, mac: &[u8]) -> Result
     Ok(row.is_some_and(|(count,)| count > 0))
 }
 
-/// How many codes a user has left.
+/// The number of unused codes of a user.
 ///
 /// # Errors
 /// When the database cannot be read.

@@ -1,15 +1,15 @@
-//! What a database that was brought back from a backup must forget.
+//! Data that must be removed from a database after it was restored from a backup.
 
 use crate::domain::outcome::Fault;
 use crate::execute;
 
 use super::Tx;
 
-/// How far the version of what processes cache jumps: further than the lost database can have counted since the backup.
+/// By how much the cache version is raised: more than the lost database can have raised it since the backup.
 const CACHE_VERSIONS: i64 = 1_000;
 
-/// Removes what waits for an answer of a user or for delivery, and what attempts were counted: codes, requests that are
-/// under way, mail. All of it was answered, or has expired, since.
+/// Removes data that waits for a user or for delivery, and counters of attempts: codes, pending requests, mail. All of
+/// it has been answered or has expired since the backup.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -23,7 +23,7 @@ pub async fn forget_what_waits(tx: &mut Tx) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Raises the version of what processes cache.
+/// Raises the cache version.
 ///
 /// # Errors
 /// When the database cannot be written.

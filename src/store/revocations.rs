@@ -18,15 +18,15 @@ pub const LEEWAY: TimeSpan = TimeSpan::from_secs(60);
 pub enum Revoked<'a> {
     /// The access token with this id, and those exchanged for it.
     Token(&'a str),
-    /// Every token of this client that was issued until now.
+    /// Every token of this client that was issued before now.
     Client(&'a str),
-    /// Every token for this API that was issued until now.
+    /// Every token for this API that was issued before now.
     Api(&'a str),
-    /// Every token that was issued until now.
+    /// Every token that was issued before now.
     Everything,
 }
 
-/// A row that counts.
+/// A valid row.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct StoredRevocation {
     /// `sid`, `jti`, `client_id`, `aud` or `all`.
@@ -37,7 +37,7 @@ pub struct StoredRevocation {
     pub cut_iat: Option<i64>,
     /// When it was written.
     pub at: Timestamp,
-    /// When it may be forgotten.
+    /// When it may be removed.
     pub until: Timestamp,
 }
 
@@ -58,7 +58,7 @@ pub async fn unexpired(
     )
 }
 
-/// Writes a revocation. `until` is when the last token it concerns expires.
+/// Stores a revocation. `until` is when the last revoked token expires.
 ///
 /// # Errors
 /// When the database cannot be written.

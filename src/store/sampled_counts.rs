@@ -68,8 +68,8 @@ pub async fn sessions_edge(
     Ok(row.map(|(id,)| id))
 }
 
-/// How many refresh branches behind `after` up to `until` are neither revoked nor expired at `now`, and how
-/// many of them a grant has opened; the others are of `/v1`.
+/// How many refresh branches after `after` up to `until` are neither revoked nor expired at `now`, and how
+/// many of them a grant has opened; the others were opened at `/v1`.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -110,7 +110,7 @@ pub async fn browser_sessions_edge(
     Ok(row.map(|(id,)| id))
 }
 
-/// How many sign-ins at the pages behind `after` up to `until` are neither ended nor expired at `now`.
+/// How many sign-ins at the pages after `after` up to `until` are neither ended nor expired at `now`.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -132,7 +132,7 @@ pub async fn count_browser_sessions(
     Ok(row.map_or(0, |(count,)| count))
 }
 
-/// How many logout notices wait, up to `most`.
+/// The number of pending logout notices, up to `most`.
 ///
 /// # Errors
 /// When the database cannot be read.

@@ -11,7 +11,7 @@ use crate::{execute, fetch_all, fetch_optional};
 use super::sessions::end::EndedSession;
 use super::{Link, Tx};
 
-/// Ends all sessions and sign-ins, and everything that waits for a code. Returns the generation that ended.
+/// Ends all sessions and sign-ins, and all pending codes. Returns the generation that ended.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -26,8 +26,8 @@ pub async fn end_all(tx: &mut Tx) -> Result<i64, Fault> {
     row.map(|(generation,)| generation - 1).ok_or_else(missing)
 }
 
-/// Ends every session of a client, and the approvals of its users that have not become sessions. The generation that
-/// ended.
+/// Ends every session of a client, and the approvals of its users that were not redeemed. Returns the generation
+/// that ended.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -41,7 +41,7 @@ pub async fn end_all_of_client(tx: &mut Tx, client_id: &str, now: Timestamp) -> 
         client_id,
         now
     )?;
-    // Approvals that are not sessions yet. A redeemed code stays, because it reveals reuse.
+    // Approvals that were not redeemed. A redeemed code stays, because it is needed to detect reuse.
     execute!(
         tx,
         "DELETE FROM authorization_codes WHERE client_id = $1 AND redeemed_at IS NULL",
@@ -89,7 +89,7 @@ pub async fn insert_walk(tx: &mut Tx, walk: &LogoutWalk) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Whether there is any.
+/// Whether there is one.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -149,7 +149,7 @@ impl WalkedBranch {
         self.branch
     }
 
-    /// Its session, where it ended with the generation and is the newest branch of it.
+    /// Its session, if it ended with the generation and this is its newest branch.
     #[must_use]
     pub fn ended(self) -> Option<EndedSession> {
         let Self { id, user_id, client_id, has_ended, .. } = self;
@@ -157,9 +157,9 @@ impl WalkedBranch {
     }
 }
 
-/// The next branches along the walk of all sessions, in the order of their ids. A session whose user has changed
-/// since counts as ended with the generation, although that change may have ended it: its client is rather notified
-/// twice than not at all.
+/// The next branches in the walk of all sessions, in the order of their ids. If the user of a session has changed
+/// since, the session is treated as ended with the generation, although that change may have ended it: a second
+/// notice to its client is better than none.
 ///
 /// # Errors
 /// When the database cannot be read.

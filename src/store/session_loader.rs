@@ -1,8 +1,8 @@
 //! Reads sessions for many callers in one statement.
 //!
 //! Owns the queue before it. Every presented token needs the state of its session and of its own revocation.
-//! Nothing is cached: a caller must not be answered by a read that began before its call. Callers that arrive
-//! during a read share the next one.
+//! Nothing is cached: a caller must not get the result of a read that began before its call. Callers that
+//! arrive during a read share the next one.
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -20,14 +20,14 @@ const MAX_BATCH: usize = 512;
 /// The most callers that may wait in all.
 const MAX_WAITING: usize = 16 * 1024;
 
-/// A session and its user, as both are now.
+/// A session and its user, as currently stored.
 #[derive(Debug, Clone)]
 pub struct Held {
     /// The session.
     pub session: Session,
     /// Its user.
     pub user: User,
-    /// Whether any of the tokens was revoked.
+    /// Whether any of the given tokens was revoked.
     pub revoked: bool,
 }
 
@@ -61,7 +61,7 @@ impl SessionLoader {
         session: SessionId,
         tokens: Vec<TokenHash>,
     ) -> Result<Option<Held>, Fault> {
-        // One share of a statement.
+        // Counts as a statement of this caller.
         count_statement();
         let (reply, answer) = oneshot::channel();
         let job = Job { session, tokens, reply };
@@ -73,7 +73,7 @@ impl SessionLoader {
 async fn run(db: Db, mut jobs: mpsc::Receiver<Job>) {
     let mut batch = Vec::with_capacity(MAX_BATCH);
     while jobs.recv_many(&mut batch, MAX_BATCH).await > 0 {
-        // A caller that disconnected needs no answer.
+        // A caller that has disconnected is removed.
         batch.retain(|job| !job.reply.is_closed());
         if batch.is_empty() {
             continue;

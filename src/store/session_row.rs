@@ -71,7 +71,7 @@ pub(super) struct SessionRow {
 impl TryFrom<SessionRow> for Session {
     type Error = Fault;
     fn try_from(row: SessionRow) -> Result<Self, Fault> {
-        // An invalid row is a fault. Guessing could grant access.
+        // An invalid row is a fault: guessing a value could grant access.
         let impossible = || Fault::internal("a session row that cannot be");
         let counter = |n: i64| u32::try_from(n).map_err(|_| impossible());
         let parent = row.parent.map(counter).transpose()?;

@@ -56,7 +56,7 @@ pub async fn is_open_link(
     Ok(row.is_some())
 }
 
-/// Closes set-up permanently and voids every link. False when it was already closed.
+/// Closes set-up permanently and voids every link; `false` if it was already closed.
 ///
 /// # Errors
 /// When the database cannot be written.

@@ -1,4 +1,4 @@
-//! Issuers whose tokens workloads may present.
+//! Issuers whose tokens are accepted from workloads.
 
 use serde_json::Value;
 
@@ -45,7 +45,7 @@ impl TryFrom<Row> for TrustedIssuer {
     }
 }
 
-/// Stores an issuer. False when its name or its identifier is taken, or there are `most`; then nothing changed.
+/// Stores an issuer; `false`, without a change, if its name or its identifier is taken, or there are `most`.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -105,7 +105,7 @@ pub async fn of_identifier(
     .transpose()
 }
 
-/// Every issuer, in the order of the names: there are few.
+/// Every issuer, in the order of the names.
 ///
 /// # Errors
 /// When the database cannot be read.

@@ -136,11 +136,11 @@ pub async fn must_change(link: &mut impl Link, range: IdRange) -> Result<Vec<Fou
     )?)
 }
 
-/// Users with failed attempts since `since`, in the order of their ids: of the newest events of each kind, which are found
-/// one kind at a time because the index has them in that order. Their ids come first, which the index holds by itself:
-/// asked for the users at once, PostgreSQL reads and sorts every event of the kind. The users of the page are picked before
-/// they are read, each looked up by its id: joined, PostgreSQL may walk through all users until it has met enough of them,
-/// and read the events of each.
+/// Users with failed attempts since `since`, in the order of their ids: of the newest events of each kind, one kind at
+/// a time because of the order of the index. The inner query only selects ids, which are in the index itself: if it
+/// selected users, PostgreSQL would read and sort every event of the kind. The users of the page are chosen first and
+/// then looked up by id: with a join, PostgreSQL may walk through all users until it has found enough of them, and read
+/// the events of each.
 ///
 /// # Errors
 /// When the database cannot be read.

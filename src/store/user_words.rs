@@ -10,7 +10,7 @@ use crate::{execute, fetch_all, fetch_optional};
 use super::users::UserRow;
 use super::{Link, Tx, meta};
 
-/// Where it is noted how far the words of users of earlier versions are written.
+/// The name in `meta` of the position up to which the words of users from earlier versions are written.
 const PROGRESS: &str = "user_words";
 
 /// The searchable columns of a user.

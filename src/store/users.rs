@@ -22,23 +22,23 @@ pub struct Credential {
     pub user: User,
     /// The PHC string; `None` for a user without a password.
     pub password_hash: Option<String>,
-    /// Since when a second factor follows the password, if it does.
+    /// Since when the account requires a second factor; `None` if it does not.
     pub second_factor_since: Option<Timestamp>,
     /// Whether the user has a TOTP secret.
     pub has_totp: bool,
     /// Whether the user has a passkey.
     pub has_passkey: bool,
-    /// Whether the user has recovery codes left.
+    /// Whether the user has unused recovery codes.
     pub has_recovery_codes: bool,
 }
 
-/// A user to be made.
+/// A user that is to be created.
 pub struct NewUser<'a> {
     /// The id.
     pub id: UserId,
     /// The login, parsed.
     pub login: &'a LoginName,
-    /// The name to show.
+    /// The display name.
     pub name: Option<&'a str>,
     /// The role.
     pub role: Role,

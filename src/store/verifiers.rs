@@ -1,4 +1,4 @@
-//! Resource servers that fetch the public keys: who, when last, how often.
+//! Resource servers that fetch the public keys: their names, and how often they fetched.
 
 use crate::base::Timestamp;
 use crate::domain::outcome::Fault;
@@ -9,13 +9,13 @@ use super::{Link, Tx};
 /// A presumed resource server.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct SeenVerifier {
-    /// The name it gave itself, or its user agent and address.
+    /// The name that it sent, or its user agent and address.
     pub name: String,
     /// When it first fetched the keys.
     pub first_fetch_at: Timestamp,
     /// When it last fetched them.
     pub last_fetch_at: Timestamp,
-    /// How often.
+    /// The number of fetches.
     pub fetches: i64,
 }
 
@@ -55,7 +55,7 @@ pub async fn add(tx: &mut Tx, seen: &SeenVerifier) -> Result<(), Fault> {
     Ok(())
 }
 
-/// How many are known.
+/// The number of stored verifiers.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -64,7 +64,7 @@ pub async fn count(link: &mut impl Link) -> Result<i64, Fault> {
     Ok(row.map_or(0, |(count,)| count))
 }
 
-/// Those that fetched the keys since `since`, the longest absent first, at most `limit`.
+/// Verifiers that fetched the keys since `since`, those absent longest first; at most `limit`.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -105,7 +105,7 @@ pub async fn young(
     )
 }
 
-/// Forgets a verifier.
+/// Removes a verifier.
 ///
 /// # Errors
 /// When the database cannot be written.

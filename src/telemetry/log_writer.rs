@@ -2,7 +2,7 @@
 //!
 //! A write per line would cost more than the routing of a request, and a stalled reader of a pipe would stall the
 //! server. So lines are buffered for a moment and written together, and dropped and counted when the buffer is
-//! full. Anything that must not be lost is in the audit trail, not in the log.
+//! full. Records that must not be lost belong in the audit trail, not in the log.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -15,11 +15,11 @@ use crate::metrics::LOST_LOG_LINES;
 
 /// The most bytes that wait to be written.
 const MAX_WAITING: usize = 1 << 20;
-/// How long lines gather before they are written.
+/// How long lines are collected before they are written.
 const GATHER: Duration = Duration::from_millis(10);
-/// As many bytes as need not gather any longer.
+/// The number of bytes at which lines are written immediately.
 const ENOUGH: usize = MAX_WAITING / 4;
-/// How long the shutdown waits for a reader to take the rest.
+/// How long the shutdown waits for a reader of the remaining lines.
 const LAST_CALL: Duration = Duration::from_secs(1);
 
 /// Buffered lines for one output.
@@ -31,12 +31,12 @@ struct Waiting {
     way: Way,
 }
 
-/// How a line gets out.
+/// The route of a line.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Way {
-    /// The thread that has it writes it.
+    /// The thread that logs it writes it.
     Direct,
-    /// A thread does.
+    /// A separate thread writes it.
     LogWriter,
     /// Closed: the thread is blocked by its reader, and no other thread may wait for it.
     Closed,
@@ -52,7 +52,7 @@ impl Lines {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Buffers a line. False when it must be written directly.
+    /// Buffers a line; `false` if it must be written directly.
     pub(super) fn take(&self, line: &[u8]) -> bool {
         let mut waiting = self.lock();
         match waiting.way {
@@ -74,7 +74,7 @@ impl Lines {
         true
     }
 
-    /// Writes lines until the buffer is closed, and then the rest.
+    /// Writes lines until the buffer is closed, and then the remaining ones.
     fn pump(&self, out: &mut impl Write) {
         let mut batch = Vec::new();
         loop {
@@ -117,14 +117,14 @@ impl Lines {
     }
 }
 
-/// A separate thread writes log lines while this exists. Dropping it waits for the rest.
+/// The thread that writes log lines. Dropping it waits for the remaining lines.
 pub struct LogWriter {
     lines: &'static Lines,
     ended: Option<Receiver<()>>,
 }
 
 impl LogWriter {
-    /// Starts the thread. Without one, lines are written where they arise, as before.
+    /// Starts the thread. Without it, lines are written by the threads that log them.
     pub(super) fn start(lines: &'static Lines, mut out: impl Write + Send + 'static) -> Self {
         let (end, ended) = mpsc::channel::<()>();
         lines.turn(Way::LogWriter);

@@ -1,7 +1,7 @@
 //! Log output.
 //!
-//! Owns the format; `log_writer` writes lines. Secrets (passwords, tokens, logins, query strings) are excluded at
-//! their source; a test exercises everything at debug level and searches the log.
+//! Owns the format; `log_writer` writes lines. Secrets (passwords, tokens, login names, query strings) are
+//! excluded at their source; a test exercises every path at debug level and searches the log.
 
 mod log_writer;
 
@@ -20,7 +20,7 @@ use log_writer::{Lines, Stderr};
 static LINES: Lines = Lines::new();
 
 /// Libraries that log too much below warnings; the operator's directives override these. actix reports every
-/// malformed request as an error of the server, so that any caller could fill the log.
+/// malformed request as an error of the server, so any caller could fill the log.
 const QUIET: &str = "actix_http=info,actix_http::h1::dispatcher=off,actix_server=warn,\
                      actix_web=info,sqlx=warn,rustls=warn,mio=warn";
 
@@ -31,13 +31,12 @@ pub enum Voice {
     People,
     /// JSON events.
     Machines,
-    /// Both: the format is not set, and the output is a pipe that either may be reading.
+    /// Both: the format is not set, and the output is a pipe whose reader is unknown.
     Both,
 }
 
-/// Starts a separate thread that writes the log until the returned value is dropped. It is for the time in which
-/// requests are served. A panic is logged like any other line, because Rust's own message would wait for a stalled
-/// reader.
+/// Starts a separate thread that writes the log until the returned value is dropped. Used while requests are
+/// served. A panic is logged like any other line, because Rust's own message would wait for a stalled reader.
 #[must_use]
 pub fn start_log_writer() -> LogWriter {
     std::panic::set_hook(Box::new(|panic| {

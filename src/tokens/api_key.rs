@@ -1,7 +1,7 @@
-//! API keys that are presented, and tokens that were given for one.
+//! Validation of API keys, and of the tokens issued for them.
 //!
-//! Owns whether a key counts now: its form, its hash, its user and its API, by the rule of `domain::liveness`. Nothing of
-//! it is cached. Who may present one, and what for, is `oauth`'s to say.
+//! Owns whether a presented key is accepted: its form, its hash, its user and its API, by the rule of
+//! `domain::liveness`. Nothing is cached. `oauth` decides which requests may use a key.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -23,24 +23,24 @@ use crate::store::api_keys;
 
 use super::lineage;
 
-/// Why a key that was presented does not work.
+/// Why a presented key is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyRefusal {
-    /// There is no such key.
+    /// The key does not exist.
     Unknown,
-    /// It does not count any more.
+    /// The key is no longer active.
     Inactive(Inactive),
-    /// It does not work from this address.
+    /// The key is not accepted from this address.
     Network,
 }
 
-/// A key that counts now. Only [`require_active_key`] makes one.
+/// An active key. Only [`require_active_key`] creates one.
 pub struct ActiveApiKey {
     key: ActiveKey,
     user: User,
     audience: Arc<Audience>,
     scopes: Scopes,
-    /// The texts of claims.
+    /// The claims as texts.
     texts: [String; 3],
 }
 
@@ -63,7 +63,7 @@ impl ActiveApiKey {
         &self.audience
     }
 
-    /// What is left of its scopes.
+    /// Its scopes that the API still offers to keys.
     #[must_use]
     pub const fn scopes(&self) -> &Scopes {
         &self.scopes
@@ -75,7 +75,7 @@ impl ActiveApiKey {
         &self.texts[0]
     }
 
-    /// What is left of its scopes, as `scope`.
+    /// Its current scopes, for the claim `scope`.
     #[must_use]
     pub fn scope(&self) -> &str {
         &self.texts[1]
@@ -88,13 +88,13 @@ impl ActiveApiKey {
     }
 }
 
-/// Whether `text` claims to be an API key.
+/// Whether `text` has the form of an API key.
 #[must_use]
 pub fn is_api_key(text: &str) -> bool {
     text.starts_with(API_KEY)
 }
 
-/// The key, if everything about it is good now. What is not spelt like a key costs no statement.
+/// The key, if it is active. A text that is not well-formed costs no statement.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -135,7 +135,7 @@ fn api(audience: &Audience) -> Option<&Api> {
     }
 }
 
-/// The key that vouches for a token and its user, if both still do and the token was not revoked.
+/// The API key of a token and its user, if both are active and the token was not revoked.
 ///
 /// # Errors
 /// When the database cannot be read.

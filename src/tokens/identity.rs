@@ -22,7 +22,7 @@ use super::api_key::ActiveApiKey;
 use super::issue::sign_with_key;
 use super::validate::ActiveToken;
 
-/// How long one counts.
+/// The lifetime of an identity token.
 const LIFE: TimeSpan = TimeSpan::from_secs(60);
 /// How long it is reused for the same access token.
 const REUSED_FOR: TimeSpan = TimeSpan::from_secs(20);
@@ -47,7 +47,7 @@ struct IdentityClaims<'a> {
     asked: &'a Map<String, Value>,
 }
 
-/// Who makes a request, by an access token or an API key that is active.
+/// The caller of a request, by an active access token or API key.
 pub struct Caller<'a> {
     aud: &'a str,
     sub: &'a str,
@@ -99,7 +99,7 @@ impl<'a> Caller<'a> {
 }
 
 /// The identity token for `credential`, an access token or API key that is active at `now` and belongs to `caller`. The
-/// same one is given again for some seconds.
+/// same token is returned for some seconds.
 ///
 /// # Errors
 /// When there is no signing key.
@@ -113,7 +113,7 @@ pub fn identity_token(
     let asked = asked.unwrap_or_default();
     let (version, hash) = (app.cache_version(), token_hash(credential));
     let known = app.identity_tokens.get(&hash, version);
-    // After a clock was set back, cached tokens must not count as younger.
+    // After the clock was set back, cached tokens must not appear younger than they are.
     let usable = |known: &MadeIdentityToken| {
         known.made_at <= now && now < known.made_at + REUSED_FOR && *known.asked == asked
     };

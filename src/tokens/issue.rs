@@ -43,7 +43,7 @@ pub struct Tokens {
     alg: TokenAlg,
 }
 
-/// A refresh token and its remaining life.
+/// A refresh token and its remaining lifetime.
 #[derive(Serialize)]
 struct RefreshToken {
     refresh_token: String,
@@ -62,7 +62,7 @@ pub struct IdTokenContext<'a> {
     pub asked: Map<String, Value>,
 }
 
-/// An access token but for its signature.
+/// An access token without its signature.
 pub struct UnsignedToken<'a> {
     /// The claims.
     pub claims: AccessClaims<'a>,
@@ -78,8 +78,7 @@ pub fn invalid_target() -> Refusal {
     Refusal::new(Code::InvalidTarget, "The audience is not a registered API.")
 }
 
-/// Signs the access token that `entitled` describes. `subject` is only read if the audience requests claims about
-/// the user.
+/// Signs the access token for `entitled`. `subject` is only read if the audience requests claims about the user.
 ///
 /// # Errors
 /// `invalid_target` when the API no longer exists; otherwise only faults.
@@ -123,8 +122,7 @@ pub fn tokens(
         .with_refresh_token(app, session, now)
 }
 
-/// The access token that `entitled` describes, by the rules of its audience that are in force at
-/// `now`.
+/// The access token for `entitled`, by the rules of its audience that are in force at `now`.
 ///
 /// # Errors
 /// `invalid_target` when the API no longer exists; otherwise only faults.

@@ -1,6 +1,6 @@
 //! The lineage of exchanged tokens: the `jti` of a token begins with that of its subject token.
 //!
-//! Owns the form of such an id and whether one of its ancestors was revoked.
+//! Owns the form of such an id, and the check whether one of its ancestors was revoked.
 
 use uuid::Uuid;
 
@@ -20,8 +20,8 @@ pub const MAX_LINE: usize = 8;
 /// The separator of ids, which no id contains.
 const LINE: char = '.';
 
-/// The id of a token that was exchanged for `parent`. It begins with that one's id, so that revoking a token also
-/// revokes those exchanged for it, without a table of descendants.
+/// The id of a token that was exchanged for `parent`. It begins with the parent's id, so that revoking a token
+/// also revokes those exchanged for it, without a table of descendants.
 #[must_use]
 pub fn child(parent: &str, own: Uuid) -> String {
     format!("{parent}{LINE}{own}")

@@ -1,4 +1,4 @@
-//! Refreshing: a genuine refresh token keeps its session going, at `/v1` and at the token endpoint alike.
+//! Refreshing: a genuine refresh token continues its session, at `/v1` and at the token endpoint alike.
 
 use std::sync::Arc;
 
@@ -19,15 +19,15 @@ use crate::store::sessions::end::{Ending, end_branch};
 /// The detail of a finding about a refresh that requests more than its session has.
 const WIDENED: &str = "A refresh requested a scope that the session does not have.";
 
-/// A refresh token and who presents it.
+/// A presented refresh token.
 pub struct Presented<'a> {
     /// The token.
     pub refresh_token: &'a str,
     /// The caller that presents it.
     pub holder: Holder,
-    /// How long the session lives from now on unless it is refreshed again.
+    /// The new idle lifetime of the session.
     pub idle: TimeSpan,
-    /// The scopes requested, where fewer than were granted will do.
+    /// The requested scopes, if fewer than were granted.
     pub requested: Option<RequestedScopes>,
 }
 

@@ -23,7 +23,7 @@ pub fn code_of(app: &App, token: &str, audience: &str, now: Timestamp) -> TokenC
         presented: Presented::Signed(Box::new(examined(app, token))),
     };
     let found = token_diagnosis::diagnose(&evidence, app.claim_time(now)).code;
-    // A token that the verifier refused for a reason that no check names.
+    // The verifier refused the token for a reason that no check covers.
     found.unwrap_or(TokenCode::BadSignature)
 }
 

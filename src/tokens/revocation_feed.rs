@@ -37,22 +37,23 @@ struct FeedClaims<'a> {
     exp: i64,
     /// Seconds from one fetch to the next.
     poll: i64,
-    /// The longest life of an access token that is covered, in seconds.
+    /// The longest lifetime of an access token that the feed covers, in seconds.
     covers: i64,
-    /// If only what was written after a time is listed: that time.
+    /// The time since which revocations are listed, if not all are.
     #[serde(skip_serializing_if = "Option::is_none")]
     since: Option<i64>,
-    /// Sessions, each with the time after which it may be forgotten.
+    /// Sessions, each with the time after which it may be removed.
     sid: BTreeMap<&'a str, i64>,
     /// Access tokens.
     jti: BTreeMap<&'a str, i64>,
-    /// Tokens of a client or for an API, or all, with an `iat` until a time.
+    /// Tokens of a client or for an API, or all, with an `iat` up to a time.
     cut: Vec<Value>,
     /// Keys that were withdrawn.
     kid: &'a [String],
 }
 
-/// The feed at `now`; with `since`, the `iat` of a feed that the verifier has, only what was written after it.
+/// The feed at `now`; with `since`, the `iat` of a feed that the verifier has, only revocations that were
+/// stored after it.
 ///
 /// # Errors
 /// When the database cannot be read or there is no signing key.
@@ -70,7 +71,7 @@ pub async fn current(app: &App, since: Option<i64>, now: Timestamp) -> Result<Fe
         }
     }
     let feed = last.as_mut().ok_or_else(|| Fault::internal("making the feed"))?;
-    // Where `iat` is not of the clock of the rows, no part can be told from the whole.
+    // If `iat` is not from the clock of the rows, it does not tell which rows a verifier has.
     let since = since.filter(|_| app.claim_time(now) == now);
     let Some(since) = since.and_then(|since| feed.part_since(since)) else {
         return Ok(feed.whole.clone());
@@ -78,13 +79,13 @@ pub async fn current(app: &App, since: Option<i64>, now: Timestamp) -> Result<Fe
     if let Some(part) = feed.parts.get(&since) {
         return Ok(part.clone());
     }
-    // Signed at the time of the whole, so that it says no more recent things than that.
+    // Signed with the time of the complete feed, because it contains nothing newer.
     let part = document(sign(app, &feed.content, Some(since), feed.signed_at)?).await?;
     feed.parts.insert(since, part.clone());
     Ok(part)
 }
 
-/// A signed feed as it is sent. Compression has a thread of its own: a feed may have megabytes.
+/// A signed feed in its sent form. Compressed on a separate thread, because a feed may have megabytes.
 async fn document(token: String) -> Result<FeedDocument, Fault> {
     let plain = Document::new(token.into_bytes());
     if plain.body.len() < LEAST_GZIP {
@@ -132,7 +133,7 @@ fn sign(
     };
     let from = since.map(|since| Timestamp::from_secs(since) - PART_OVERLAP);
     for row in content.rows.iter().filter(|row| from.is_none_or(|from| row.at > from)) {
-        // A part of a second more rather than less.
+        // Rounded up to the next second.
         let until = row.until.secs() + 1;
         match row.kind.as_str() {
             "sid" => _ = claims.sid.insert(&row.value, until),
@@ -143,7 +144,7 @@ fn sign(
     sign_with_key(app, app.config.signing_alg, TokenType::RevocationsJwt, &claims)
 }
 
-/// An entry that concerns every token with a claim of this value, or every token at all.
+/// An entry for every token with a claim of this value, or for every token.
 fn cut(name: &str, iat: Option<i64>, value: &str, until: i64) -> Value {
     let mut entry = Map::new();
     if name != "all" {

@@ -4,7 +4,7 @@
 //! is cached; the rest is checked every time, by the rule in `domain::liveness`.
 //!
 //! Also owns the possible origin of a token. A token under a shared secret could have been forged by its API, so
-//! only [`Issued`] tokens reveal, end or issue anything.
+//! only [`Issued`] tokens disclose, end or issue anything.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -52,7 +52,7 @@ impl<T> Deref for Issued<T> {
 pub enum Source<T> {
     /// This issuer alone.
     Issued(Issued<T>),
-    /// This issuer, or the API that the token is for: they share the secret.
+    /// This issuer, or the API of the token, which has the same secret.
     SharedSecret(T),
 }
 
@@ -99,9 +99,9 @@ pub struct ActiveToken {
     holder: Holder,
 }
 
-/// What vouches for a token.
+/// The basis of a token.
 enum Holder {
-    /// The client, which speaks for itself.
+    /// The client, which acts for itself.
     Client,
     /// The session of a user.
     Session(Box<(ActiveSession, User)>),
@@ -122,13 +122,13 @@ impl ActiveToken {
         &self.audience
     }
 
-    /// The client it was issued to, where that is a registered one.
+    /// The client it was issued to, if that is a registered one.
     #[must_use]
     pub fn client(&self) -> Option<&Client> {
         self.client.as_deref()
     }
 
-    /// The session that vouches for it and its user; none where a client speaks for itself, or for an API key.
+    /// The session of the token, and its user; `None` if a client acts for itself, or for a token of an API key.
     #[must_use]
     pub fn session(&self) -> Option<(&Session, &User)> {
         match &self.holder {
@@ -137,7 +137,7 @@ impl ActiveToken {
         }
     }
 
-    /// The API key that vouches for it; none where something else does.
+    /// The API key of the token, if it has one.
     #[must_use]
     pub const fn api_key(&self) -> Option<&ActiveKey> {
         match &self.holder {
@@ -146,7 +146,7 @@ impl ActiveToken {
         }
     }
 
-    /// The user it is about; none where a client speaks for itself.
+    /// The user; `None` if a client acts for itself.
     #[must_use]
     pub const fn user(&self) -> Option<&User> {
         match &self.holder {
@@ -163,7 +163,7 @@ impl ActiveToken {
         Some(SessionClaims::of_token(session, &self.claims))
     }
 
-    /// The session, given away.
+    /// Returns the session and its user.
     #[must_use]
     pub fn into_session(self) -> Option<(Session, User)> {
         let Holder::Session(held) = self.holder else { return None };
@@ -172,7 +172,7 @@ impl ActiveToken {
     }
 }
 
-/// Why the signature of a token, or its time, does not pass.
+/// Why the signature of a token, or its time, is refused.
 pub enum VerifyError {
     /// Not an access token of this issuer.
     Invalid,
@@ -184,7 +184,7 @@ pub enum VerifyError {
 
 /// Why a token is not active at the issuer's own endpoints.
 pub enum NotActive {
-    /// Anything but the others.
+    /// Any other reason.
     Invalid,
     /// It has expired.
     Expired,
@@ -224,8 +224,8 @@ fn is_of_unknown_client(app: &App, claims: &VerifiedClaims) -> bool {
     claims.client_id != BUILT_IN && app.client(&claims.client_id).is_none()
 }
 
-/// Whether a token that does not verify claims to be of this issuer, and names a key or an API that is not
-/// known here although it could be.
+/// Whether a token that does not verify claims to be from this issuer, and names a key or an API that this
+/// process may not have loaded yet.
 fn names_unknown(app: &App, token: &str) -> bool {
     let anatomy = decode_unverified(token);
     let (Some(header), Some(claims)) = (&anatomy.header, &anatomy.claims) else { return false };
@@ -254,7 +254,7 @@ fn verify_by_known_keys(
     token: &str,
     now: Timestamp,
 ) -> Result<Source<VerifiedToken>, VerifyError> {
-    // Read before anything is concluded from it.
+    // Read before the token is evaluated with the cached keys.
     let (version, hash) = (app.cache_version(), token_hash(token));
     let verified = match app.verified_tokens.get(&hash, version) {
         Some(known) => known,
@@ -360,7 +360,7 @@ async fn active(
     if user.id.to_string() != claims.sub {
         return Ok(None);
     }
-    // A token that was exchanged for another belongs to the client that acts.
+    // An exchanged token belongs to the client that acts.
     let exchanged = claims.client_id != session.session().client_id;
     let acts = claims.act.is_some() && is_of(client.as_deref(), &claims);
     if exchanged && !acts {

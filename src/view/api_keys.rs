@@ -29,7 +29,7 @@ pub fn api_keys(listed: &[ListedKey]) -> Value {
     json!({ "data": listed.iter().map(api_key).collect::<Vec<_>>() })
 }
 
-/// An API key that was just made: with its secret, this once.
+/// A new API key, with its secret, which is shown only once.
 #[must_use]
 pub fn created_api_key(created: &CreatedKey) -> Value {
     let mut value = api_key(&created.listed);

@@ -47,7 +47,7 @@ pub fn csv(events: &[StoredEvent], header: bool) -> String {
     text
 }
 
-/// Events as JSON, one a line.
+/// Events as JSON, one per line.
 #[must_use]
 pub fn ndjson(events: &[StoredEvent]) -> String {
     events.iter().map(|event| format!("{}\n", self::event(event))).collect()

@@ -1,11 +1,11 @@
-//! Copies of client documents as JSON.
+//! The JSON of clients that describe themselves.
 
 use serde_json::{Value, json};
 
 use crate::base::Timestamp;
 use crate::store::client_documents::StoredDocument;
 
-/// What is known of a client that describes itself. What its document says is null where there is no copy.
+/// A client that describes itself. Members from its document are null if the document was never fetched.
 #[must_use]
 pub fn client_document(stored: &StoredDocument) -> Value {
     let content = stored.content.as_ref();

@@ -1,6 +1,6 @@
 //! Comma-separated values (RFC 4180), from the JSON of rows.
 //!
-//! Owns quoting, and that no cell is a formula: spreadsheet programs compute cells that begin with certain
+//! Owns quoting, and that no cell is a formula: spreadsheet programs evaluate cells that begin with certain
 //! characters, and cells may contain untrusted text.
 
 use serde_json::Value;
@@ -11,7 +11,7 @@ pub fn header(columns: &[&str]) -> String {
     line(columns.iter().map(|name| cell(name)))
 }
 
-/// A line with the members `columns` of a row. Null is an empty cell; a list or an object is its JSON.
+/// A line with the members `columns` of a row. Null becomes an empty cell; a list or an object becomes its JSON.
 #[must_use]
 pub fn row(row: &Value, columns: &[&str]) -> String {
     line(columns.iter().map(|name| match &row[*name] {

@@ -53,7 +53,7 @@ pub fn email_requested(requested: &Requested) -> Value {
     json!({ "pending_email": requested.address, "expires_in": requested.expires_in.secs() })
 }
 
-/// A sign-in to the account of its owner, or an attempt.
+/// A sign-in, or an attempt, for the user.
 #[must_use]
 pub fn sign_in(sign_in: &SignIn) -> Value {
     json!({
@@ -68,7 +68,7 @@ pub fn sign_in(sign_in: &SignIn) -> Value {
     })
 }
 
-/// Everything that is stored about a user, for the user. Custom claims are in it: they are about the user.
+/// All data that is stored about a user, for the user. Includes custom claims, because they are about the user.
 #[must_use]
 pub fn export(export: &Export) -> Value {
     let mut profile = user(&export.user);
@@ -150,7 +150,7 @@ pub fn enrolled(enrolled: &Enrolled) -> Value {
     value
 }
 
-/// Recovery codes, this once.
+/// Recovery codes, which are shown only once.
 #[must_use]
 pub fn recovery_codes(codes: &[RecoveryCode]) -> Value {
     json!({ "recovery_codes": self::codes(codes) })
@@ -160,7 +160,7 @@ fn codes(codes: &[RecoveryCode]) -> Value {
     codes.iter().map(RecoveryCode::text).collect()
 }
 
-/// Something that a user is logged in by, as its owner sees it; `current` is the session of the request.
+/// A session or a sign-in, for its user; `current` is the session of the request.
 #[must_use]
 pub fn logged_in(row: &LoggedIn, current: SessionId) -> Value {
     let mut value = without_user(row);
@@ -169,7 +169,7 @@ pub fn logged_in(row: &LoggedIn, current: SessionId) -> Value {
     value
 }
 
-/// Something that a user is logged in by, as an administrator sees it.
+/// A session or a sign-in, for an administrator.
 #[must_use]
 pub fn logged_in_of_any_user(row: &LoggedIn) -> Value {
     let mut value = without_user(row);
@@ -180,7 +180,7 @@ pub fn logged_in_of_any_user(row: &LoggedIn) -> Value {
     value
 }
 
-/// Both kinds have the same members, so that a caller finds those of a session in each row.
+/// Both kinds have the same members, so that a caller can read every row as a session.
 fn without_user(row: &LoggedIn) -> Value {
     let address = |device: &Device| device.address.map(|address| address.to_string());
     match row {
@@ -370,7 +370,7 @@ pub fn page<T>(page: &Page<T>, shape: impl Fn(&T) -> Value) -> Value {
     json!({ "data": page.data.iter().map(shape).collect::<Vec<_>>(), "next": page.next })
 }
 
-/// The result of a call, or of its dry run. The numbers are null if everything ended with one row, uncounted.
+/// The result of a call, or of its dry run. The numbers are null if all sessions ended with the write of one row.
 #[must_use]
 pub fn ended_sessions(outcome: &Outcome, dry_run: bool) -> Value {
     json!({

@@ -9,7 +9,7 @@ use crate::admin::overview::Overview;
 use crate::domain::activity::Series;
 use crate::domain::day_comparison::DayComparison;
 
-/// What needs attention, the last day beside those before, how much happened, and the health of the server.
+/// The conditions that need attention, the last day and the days before it, the counts, and the health of the server.
 #[must_use]
 pub fn overview(overview: &Overview, range: Range) -> Value {
     let days = overview.days.iter().map(|of| {
@@ -35,7 +35,7 @@ fn activity(series: Series, found: &Activity) -> Value {
     json!({ "series": series, "keys": found.keys, "steps": steps.collect::<Vec<_>>() })
 }
 
-/// Something that needs attention.
+/// A condition that needs attention.
 fn finding(finding: &Finding) -> Value {
     match finding {
         Finding::ReadOnly => json!({ "finding": "read_only" }),
@@ -58,7 +58,7 @@ fn finding(finding: &Finding) -> Value {
     }
 }
 
-/// Whether a server can do its work, and the servers on its database.
+/// The health of a server, and the servers on its database.
 #[must_use]
 pub fn health(health: &Health) -> Value {
     let processes = health.processes.iter().map(|process| {

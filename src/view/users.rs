@@ -1,4 +1,4 @@
-//! The JSON of users: as administrators see them, and as they see themselves.
+//! The JSON of users, for administrators and for the users themselves.
 
 use serde_json::{Value, json};
 
@@ -6,8 +6,8 @@ use crate::base::Timestamp;
 use crate::domain::user::User;
 use crate::domain::user_filter::ListedUser;
 
-/// A user as users see themselves: custom claims are for APIs and administrators. `pending_email` is the address that
-/// waits for its confirmation, `language` the one that was chosen for mail.
+/// A user, for the user: without custom claims, which are for APIs and administrators. `pending_email` is the address
+/// that waits for its confirmation, `language` the chosen language of mail.
 #[must_use]
 pub fn myself(user: &User, pending_email: Option<&str>, language: Option<&str>) -> Value {
     let mut value = self::user(user);
@@ -28,7 +28,7 @@ pub fn listed_user(listed: &ListedUser) -> Value {
     value
 }
 
-/// A user as an administrator sees it.
+/// A user, for an administrator.
 #[must_use]
 pub fn user(user: &User) -> Value {
     json!({

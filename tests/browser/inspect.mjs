@@ -101,7 +101,7 @@ async function shot(page, name) {
   const foreign = await judged(page, given.foreign);
   expect(foreign.said.includes("https://login.other.example"), `foreign: ${foreign.said}`);
   const shared = await judged(page, given.shared);
-  expect(shared.state === "open" && /only the issuer can tell/i.test(shared.said), `HS256: ${shared.said}`);
+  expect(shared.state === "open" && /only the issuer can check/i.test(shared.said), `HS256: ${shared.said}`);
   expect(shared.checks.find(({ check }) => check === "signature").ok === null, "HS256: the signature was judged");
   expect(requests.length === afterLoad, `requests after the load: ${requests.slice(afterLoad)}`);
 

@@ -1,4 +1,4 @@
-//! The test suite: black box first, on SQLite and on a real PostgreSQL, with time injected.
+//! The test suite: mostly black box, on SQLite and on a real PostgreSQL, with injected time.
 
 #![expect(
     clippy::unwrap_used,

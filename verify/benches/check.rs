@@ -1,12 +1,12 @@
-//! How long it takes to look a token up in a set of 100,000 revocations: `cargo bench --bench check`. With `--check` it
-//! fails above the limit.
+//! The time to look up a token in a set of 100,000 revocations: `cargo bench --bench check`. With `--check` it fails
+//! above the limit.
 
 use std::process::ExitCode;
 use std::time::Instant;
 
 use signet_verify::{Cut, RevokedSet, Token};
 
-/// The most nanoseconds of 99 of 100 look-ups.
+/// The limit for 99 of 100 look-ups, in nanoseconds.
 const LIMIT: u128 = 5_000;
 const ENTRIES: usize = 100_000;
 const CUTS: usize = 20;
@@ -32,7 +32,7 @@ fn main() -> ExitCode {
     let mut times: Vec<u128> = Vec::with_capacity(LOOKUPS);
     let mut found = 0;
     for nth in 0..LOOKUPS {
-        // Every second one is not listed.
+        // Every second token is not listed.
         let (sid, jti) = (id(nth * 7 % (2 * ENTRIES)), format!("{}.1", id(nth * 11)));
         let token = Token {
             kid: "k",

@@ -1,5 +1,5 @@
-//! The token in the `Authorization` header (RFC 6750 §2.1, RFC 9449 §7.1). No other place is looked at: tokens in
-//! queries end up in logs, and tokens in bodies in forms of other origins.
+//! The token in the `Authorization` header (RFC 6750 §2.1, RFC 9449 §7.1). No other place is read: tokens in
+//! queries end up in logs, and tokens in bodies may come from forms of other origins.
 
 use crate::refused::Code;
 

@@ -1,4 +1,4 @@
-//! The claims of an access token (RFC 9068 §2.2) and the rules that need nothing but them and the time.
+//! The claims of an access token (RFC 9068 §2.2), and the rules that only need them and the time.
 
 use serde_json::{Map, Value};
 
@@ -7,15 +7,15 @@ use crate::refused::Code;
 
 /// How far clocks may differ when a token expires or begins, in seconds.
 pub(crate) const LEEWAY: i64 = 5;
-/// How far ahead `iat` may be. It protects nothing by itself, so that a clock which is slow by some seconds need not
-/// refuse every fresh token.
+/// How far in the future `iat` may be. It is not a security check, so a clock that is slow by some seconds does not
+/// make the verifier refuse new tokens.
 pub(crate) const AHEAD: i64 = 60;
 
 /// The claims of a verified token.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Claims {
-    /// The user, or the client that speaks for itself.
+    /// The user, or the client that acts for itself.
     pub sub: String,
     /// The client that the token was issued to.
     pub client_id: String,
@@ -44,7 +44,7 @@ impl Claims {
         self.scope.split(' ').any(|granted| granted == scope)
     }
 
-    /// Compares the claims of a token whose signature is verified.
+    /// Checks the claims of a token whose signature was verified.
     pub(crate) fn check(
         all: Map<String, Value>,
         (issuer, audience): (&str, &str),
@@ -97,8 +97,8 @@ fn audiences(value: Option<&Value>) -> Result<Vec<String>, Code> {
     }
 }
 
-/// The thumbprint in `cnf`. A confirmation of another kind is one that we cannot check: such a token is never Bearer
-/// (RFC 7800 §3.1).
+/// The thumbprint in `cnf`. A confirmation of another kind cannot be checked, and such a token must not be accepted
+/// as a Bearer token (RFC 7800 §3.1).
 fn bound_to(cnf: Option<&Value>) -> Result<Option<String>, Code> {
     let Some(cnf) = cnf else { return Ok(None) };
     match cnf.as_object().map(|members| (members.len(), members.get("jkt"))) {

@@ -10,7 +10,7 @@ use crate::replay::Replay;
 use crate::uri::is_same;
 use crate::verifier::Proof;
 
-/// How old a proof may be, and how far ahead, in seconds.
+/// The maximum age of a proof, and how far in the future it may be, in seconds.
 const WINDOW: i64 = 60;
 
 /// Checks the proof of a request with `token`, which is bound to the key with the thumbprint `jkt`.
@@ -32,7 +32,7 @@ pub(crate) fn check(
     replay.use_up(sha256_base64url(format!("{jkt} {jti}").as_bytes()), iat + WINDOW + 1, now)
 }
 
-/// The id and the time of a proof by that key, for that request and token.
+/// The id and the time of a proof with that key, for that request and token.
 fn verified(text: &str, proof: &Proof<'_>, token: &str, jkt: &str) -> Option<(String, i64)> {
     if text.len() > MAX_TOKEN {
         return None;
@@ -42,7 +42,7 @@ fn verified(text: &str, proof: &Proof<'_>, token: &str, jkt: &str) -> Option<(St
         return None;
     }
     let jwk = jws.header.get("jwk")?.as_object()?;
-    // A private key in a header is no proof of anything any more.
+    // A private key that was sent in a header proves nothing.
     let is_private = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
     if is_private.iter().any(|name| jwk.contains_key(*name)) || thumbprint(jwk)? != jkt {
         return None;

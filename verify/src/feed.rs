@@ -1,4 +1,5 @@
-//! A feed of revocations, verified: a JWT of its own type, so that an access token is no feed and a feed no access token.
+//! A verified revocation feed. It has its own JWT type, so a feed is never accepted as an access token, and no access
+//! token as a feed.
 
 use serde_json::{Map, Value};
 
@@ -17,9 +18,9 @@ pub(crate) const MAX_FEED: usize = 16 * 1024 * 1024;
 pub(crate) struct Feed {
     pub iat: i64,
     pub exp: i64,
-    /// Seconds to the next fetch.
+    /// The time to the next fetch, in seconds.
     pub poll: i64,
-    /// If it has only what was written after a time: that time.
+    /// The time since which revocations are listed, if not all are.
     pub since: Option<i64>,
     pub revoked: RevokedSet,
 }
@@ -34,7 +35,7 @@ pub(crate) fn unverified(text: &str) -> Result<Jws<'_>, Code> {
 }
 
 impl Feed {
-    /// Reads the claims of a feed whose signature is verified. A feed of the past is one: what it lists has ended.
+    /// Reads the claims of a feed whose signature was verified. An old feed is accepted, because its entries stay true.
     pub fn read(claims: &Map<String, Value>, issuer: &str, now: i64) -> Result<Self, Code> {
         let time = |name: &str| claims.get(name).and_then(seconds).ok_or(Code::IncompleteClaims);
         if claims.get("iss").and_then(Value::as_str) != Some(issuer) {
@@ -61,7 +62,7 @@ fn revoked(claims: &Map<String, Value>) -> Result<RevokedSet, Code> {
         |name: &str| claims.get(name).and_then(Value::as_array).ok_or(Code::IncompleteClaims);
     for entry in list("cut")? {
         let time = |name: &str| entry.get(name).and_then(seconds).ok_or(Code::IncompleteClaims);
-        // A member that is not known here narrows the cut. Without it the cut refuses more, which is the safe mistake.
+        // An unknown member would restrict the cut. Ignoring it refuses more tokens, which is the safe side.
         let text = |name: &str| match entry.get(name) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text.clone())),

@@ -1,4 +1,4 @@
-//! How documents of the issuer are fetched, whatever the HTTP client is.
+//! The interface for fetching documents of the issuer, independent of the HTTP client.
 
 use std::fmt;
 use std::pin::Pin;
@@ -8,7 +8,7 @@ use std::pin::Pin;
 pub struct Fetched {
     /// Its bytes, inflated.
     pub body: Vec<u8>,
-    /// How long it may be kept, in seconds (`Cache-Control: max-age`).
+    /// How long it may be cached, in seconds (`Cache-Control: max-age`).
     pub max_age: Option<u32>,
 }
 
@@ -24,14 +24,14 @@ impl fmt::Display for FetchError {
 
 impl std::error::Error for FetchError {}
 
-/// A fetch under way.
+/// A fetch in progress.
 pub type FetchFuture = Pin<Box<dyn Future<Output = Result<Fetched, FetchError>> + Send>>;
 
 /// Fetches documents of the issuer.
 ///
-/// An implementation ends within seconds, follows no redirect, accepts no other status than 200, and stops reading after
-/// `limit` bytes, counted after inflating.
+/// An implementation must end within seconds, follow no redirects, accept only status 200, and stop reading after
+/// `limit` bytes, counted after decompression.
 pub trait Fetch: Send + Sync + 'static {
-    /// Begins a `GET`. Nothing about a request of a client is in `url`.
+    /// Begins a `GET`. `url` contains no data from requests of clients.
     fn get(&self, url: String, limit: usize) -> FetchFuture;
 }

@@ -1,4 +1,4 @@
-//! Fetching with reqwest, and the thread that follows the feed. The only place that reads a clock.
+//! Fetching with reqwest, and the thread that follows the feed. The only module that reads a clock.
 
 use std::io;
 use std::sync::Arc;
@@ -12,9 +12,9 @@ use reqwest::header::CACHE_CONTROL;
 use crate::fetch::{Fetch, FetchError, FetchFuture, Fetched};
 use crate::verifier::Verifier;
 
-/// How long a fetch may take.
+/// The timeout of a fetch.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The first and the longest wait after a poll that failed, in seconds.
+/// The first and the longest pause after a failed poll, in seconds.
 const RETRY: u32 = 2;
 const MOST_RETRY: u32 = 60;
 
@@ -25,21 +25,21 @@ pub fn system_time() -> i64 {
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// Fetches with reqwest: no redirect, no proxy, 5 seconds.
+/// Fetches with reqwest: no redirects, no proxy, a timeout of 5 seconds.
 pub struct HttpFetch(reqwest::Client);
 
 impl HttpFetch {
     /// A client with the certificates that the system trusts.
     ///
     /// # Errors
-    /// When there are none.
+    /// If there are none.
     pub fn new() -> Result<Self, FetchError> {
         let client = reqwest::Client::builder()
             .timeout(PATIENCE)
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
-            // The thread that follows the feed and the server each have a runtime of their own; a connection that one
-            // of them opened would be idle in the other.
+            // The thread that follows the feed and the server have separate runtimes; a connection of one of them
+            // would stay idle in the other.
             .pool_max_idle_per_host(0)
             .build();
         client.map(Self).map_err(|error| FetchError(error.to_string()))
@@ -70,7 +70,7 @@ impl Fetch for HttpFetch {
     }
 }
 
-/// An error with its causes: reqwest's own text leaves them out.
+/// An error with its causes, which reqwest's own text omits.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -85,17 +85,17 @@ fn max_age(caching: &str) -> Option<u32> {
     caching.split(',').find_map(|part| part.trim().strip_prefix("max-age=")?.parse().ok())
 }
 
-/// The thread that follows the feed; it ends when this is dropped.
+/// The thread that follows the feed; dropping this ends it.
 pub struct Following {
     abort: AbortHandle,
     thread: Option<JoinHandle<()>>,
 }
 
-/// Starts a thread that calls [`Verifier::poll`] as often as the feed asks for, give or take a fifth so that many
-/// verifiers do not come at once, and after failures with a growing pause of up to a minute.
+/// Starts a thread that calls [`Verifier::poll`] at the interval of the feed, varied by up to a fifth so that
+/// verifiers do not poll in step, and after failures with a growing pause of up to a minute.
 ///
 /// # Errors
-/// When the system gives no thread.
+/// If the system cannot create a thread.
 pub fn follow(verifier: Arc<Verifier>) -> io::Result<Following> {
     let (abort, registration) = AbortHandle::new_pair();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -127,7 +127,7 @@ async fn polls(verifier: &Verifier) {
 /// Between four and six fifths of `seconds`.
 fn jittered(seconds: u32) -> Duration {
     let mut byte = [128];
-    // Without randomness all verifiers poll in step, which is no failure.
+    // Without randomness all verifiers poll in step, which is acceptable.
     let _ = aws_lc_rs::rand::fill(&mut byte);
     let fifths = 0.8 + 0.4 * f64::from(byte[0]) / 255.0;
     Duration::from_secs_f64(f64::from(seconds) * fifths)

@@ -1,12 +1,11 @@
-//! JSON objects in which no member is named twice: two parsers would read two different tokens (RFC 7519 §4, RFC 8725
-//! §2.4).
+//! JSON objects without duplicate members: two parsers could read a duplicate differently (RFC 7519 §4, RFC 8725 §2.4).
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
-/// Such an object. Objects within it are not looked into.
+/// An object without duplicate members. Nested objects are not checked.
 pub(crate) struct Object(pub Map<String, Value>);
 
 impl<'de> Deserialize<'de> for Object {
@@ -40,7 +39,7 @@ pub(crate) fn object(bytes: &[u8]) -> Option<Map<String, Value>> {
     serde_json::from_slice::<Object>(bytes).ok().map(|object| object.0)
 }
 
-/// A time in whole seconds, before the year 10000 (RFC 7519 §2, NumericDate). A fraction is cut off.
+/// A time in whole seconds, before the year 10000 (RFC 7519 §2, NumericDate). A fraction is truncated.
 pub(crate) fn seconds(value: &Value) -> Option<i64> {
     const END: f64 = 253_402_300_800.0;
     let number = value.as_f64().filter(|number| (0.0..END).contains(number))?;

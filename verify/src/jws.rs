@@ -1,4 +1,4 @@
-//! The compact form of a signed token (RFC 7515 §7.1), read strictly: one spelling for one token.
+//! The compact serialisation of a signed token (RFC 7515 §7.1), read strictly: each token has exactly one spelling.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,9 +11,9 @@ use crate::refused::Code;
 /// The longest token that is read, in bytes.
 pub(crate) const MAX_TOKEN: usize = 16 * 1024;
 
-/// A token of which nothing is verified yet.
+/// An unverified token.
 pub(crate) struct Jws<'a> {
-    /// The header, which has the members that were expected and no other.
+    /// The header, with exactly the expected members.
     pub header: Map<String, Value>,
     payload: Vec<u8>,
     message: &'a [u8],
@@ -21,8 +21,8 @@ pub(crate) struct Jws<'a> {
 }
 
 impl<'a> Jws<'a> {
-    /// Reads a token whose header has exactly `members`, among them `alg` and `typ`. An allow-list: `crit`, `b64`, `jku`,
-    /// `x5u` and what is invented next are refused without being known.
+    /// Reads a token whose header has exactly `members`, among them `alg` and `typ`. An allow-list: `crit`, `b64`,
+    /// `jku`, `x5u` and all future members are refused.
     pub fn read(token: &'a str, members: &[&str]) -> Result<Self, Code> {
         let mut parts = token.split('.');
         let (Some(header), Some(payload), Some(signature), None) =
@@ -30,7 +30,7 @@ impl<'a> Jws<'a> {
         else {
             return Err(Code::Malformed);
         };
-        // The engine refuses padding and bits behind the last byte.
+        // The engine refuses padding and non-zero trailing bits.
         let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| Code::Malformed);
         let message = &token.as_bytes()[..header.len() + 1 + payload.len()];
         let header = object(&decode(header)?).ok_or(Code::Malformed)?;
@@ -41,7 +41,7 @@ impl<'a> Jws<'a> {
         Ok(Self { header, payload: decode(payload)?, message, signature: decode(signature)? })
     }
 
-    /// A text of the header.
+    /// A string member of the header.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.header.get(name)?.as_str()
     }
@@ -57,12 +57,12 @@ impl<'a> Jws<'a> {
         short.eq_ignore_ascii_case(typ)
     }
 
-    /// The algorithm, if it is one of those that are verified.
+    /// The algorithm, if it is supported.
     pub fn alg(&self) -> Option<Alg> {
         self.text("alg").and_then(Alg::named)
     }
 
-    /// The claims, if `key` signed them with the one algorithm that it is for (RFC 8725 §3.1).
+    /// The claims, if `key` verifies the signature with its only algorithm (RFC 8725 §3.1).
     pub fn verify(&self, key: &PublicKey) -> Result<Map<String, Value>, Code> {
         if self.alg() != Some(key.alg) {
             return Err(Code::WrongAlgorithm);

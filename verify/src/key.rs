@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
-/// The algorithms that are verified (RFC 7518 §3.1, RFC 8037 §3.1).
+/// The supported algorithms (RFC 7518 §3.1, RFC 8037 §3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Alg {
     Es256,
@@ -19,7 +19,7 @@ pub(crate) enum Alg {
 }
 
 impl Alg {
-    /// The algorithm of this name. Names are compared as they are: `nOnE` is nothing.
+    /// The algorithm of this name. Case-sensitive.
     pub fn named(name: &str) -> Option<Self> {
         match name {
             "ES256" => Some(Self::Es256),
@@ -31,14 +31,15 @@ impl Alg {
     }
 }
 
-/// A key and the only algorithm it is for.
+/// A key and its only algorithm.
 pub(crate) struct PublicKey {
     pub alg: Alg,
     key: ParsedPublicKey,
 }
 
 impl PublicKey {
-    /// A key of a key set, with its `kid`. One of another use or algorithm is no error: it is not for access tokens.
+    /// A key of a key set, with its `kid`. A key for another use or algorithm is skipped, because it is not for
+    /// access tokens.
     pub fn of_set(entry: &Value) -> Option<(String, Self)> {
         let members = entry.as_object()?;
         let text = |name: &str| members.get(name).and_then(Value::as_str);
@@ -79,15 +80,15 @@ impl PublicKey {
         Some(Self { alg, key })
     }
 
-    /// Whether its holder signed `message`.
+    /// Whether the signature of `message` was made with this key.
     pub fn made(&self, message: &[u8], signature: &[u8]) -> bool {
         self.key.verify_sig(message, signature).is_ok()
     }
 }
 
-/// The SHA-256 thumbprint of a public key (RFC 7638 §3), if it has the members that count.
+/// The SHA-256 thumbprint of a public key (RFC 7638 §3), if it has the required members.
 pub(crate) fn thumbprint(jwk: &Map<String, Value>) -> Option<String> {
-    // The members of the thumbprint, in their order. A base64url text and a name need no escaping.
+    // The members of the thumbprint, in their order. Base64url and curve names need no escaping.
     let names: &[&str] = match jwk.get("kty")?.as_str()? {
         "EC" => &["crv", "kty", "x", "y"],
         "OKP" => &["crv", "kty", "x"],

@@ -1,8 +1,8 @@
-//! The issuer's keys: when they are fetched, and how long they are kept.
+//! The issuer's keys: when they are fetched, and how long they are cached.
 //!
-//! A token may name any key, so that a pause decides how often the issuer is asked, counted from the start of an attempt
-//! whatever it brought. There is one fetch at a time; requests that need it wait for it together, and it goes on when the
-//! request that began it is gone. Keys that were good stay until a fetch brings others.
+//! A token may name any key, so the rate of fetches is limited by a pause from the beginning of each attempt, whether
+//! or not it succeeds. There is one fetch at a time; requests that need it wait for it together, and it continues when
+//! the request that began it is cancelled. Cached keys stay in use until a fetch replaces them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,9 +18,9 @@ use crate::warnings::Warnings;
 
 /// The shortest time between the starts of two fetches, in seconds.
 const PAUSE: i64 = 30;
-/// The same while there are no keys at all: until then every request is answered with 503.
+/// The same while there are no keys: until then every request is answered with 503.
 const PAUSE_WITHOUT_KEYS: i64 = 5;
-/// How long keys are kept if the issuer does not say, in seconds; and the bounds of what it says.
+/// How long keys are cached if the issuer does not set `max-age`, in seconds; and the bounds of `max-age`.
 const MAX_AGE: u32 = 300;
 const LEAST_AGE: u32 = 30;
 const MOST_AGE: u32 = 3_600;
@@ -46,7 +46,7 @@ struct State {
     flight: Option<Flight>,
 }
 
-/// What outlives a request.
+/// The state that is shared by all requests.
 struct Cache {
     fetch: Arc<dyn Fetch>,
     issuer: String,
@@ -65,7 +65,7 @@ impl State {
 
     fn rests(&self, now: i64) -> bool {
         let pause = if self.keys.is_some() { PAUSE } else { PAUSE_WITHOUT_KEYS };
-        // A clock that was put back ends the pause.
+        // Setting the clock back ends the pause.
         self.attempt.is_some_and(|at| (at..at + pause).contains(&now))
     }
 }
@@ -86,15 +86,15 @@ impl Keys {
         Self(Arc::new(Cache { fetch, issuer, name, warnings, state: Mutex::default() }))
     }
 
-    /// The key called `kid`, from memory or, unless it was asked just now, from the issuer.
+    /// The key with this `kid`, from the cache or, unless the pause has not ended, from the issuer.
     pub async fn find(&self, kid: &str, now: i64) -> Result<Arc<PublicKey>, Code> {
         let flight = {
             let mut state = self.0.state();
             let known = state.key(kid);
             let wanted = match &known {
                 Some(_) if now < state.fresh_until => false,
-                // Others may wait for a fetch that is under way: this key is known, and one request is enough. After a
-                // pause it is taken over, because the request that began it may be gone.
+                // The key is cached, and one request is enough for a fetch in progress; the others do not wait. After
+                // a pause another request takes the fetch over, because the first may have been cancelled.
                 Some(_) => !state.rests(now),
                 None => state.flight.is_some() || !state.rests(now),
             };
@@ -109,7 +109,8 @@ impl Keys {
         state.key(kid).ok_or_else(|| absent(&state))
     }
 
-    /// Fetches keys that are missing or old, unless they were fetched just now; the addresses of the issuer, if known.
+    /// Fetches keys that are missing or old, unless the pause has not ended. Returns the endpoints of the issuer, if
+    /// known.
     pub async fn refresh(&self, now: i64) -> Option<Arc<Endpoints>> {
         let flight = {
             let mut state = self.0.state();
@@ -122,7 +123,7 @@ impl Keys {
         self.0.state().endpoints.clone()
     }
 
-    /// The fetch under way, or a new one.
+    /// The fetch in progress, or a new one.
     fn flight(&self, state: &mut State, now: i64) -> Flight {
         let known = state.flight.as_ref().filter(|flight| flight.peek().is_none()).cloned();
         known.unwrap_or_else(|| {

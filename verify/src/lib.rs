@@ -1,8 +1,8 @@
 //! Verifies the access tokens of a [Signet](../README.md) issuer in a resource server.
 //!
-//! The core takes the bytes of a request's headers and the time, and gives [`Verified`] claims or a [`Refused`] code. It
-//! knows no web framework and reads no clock. Keys and the feed of revocations come through the trait [`Fetch`]; the
-//! feature `reqwest` has one over HTTP, [`HttpFetch`], and [`follow`], which keeps both current in a thread of its own.
+//! The core takes the header values of a request and the time, and returns [`Verified`] claims or a [`Refused`] code. It
+//! depends on no web framework and reads no clock. Keys and the revocation feed are fetched through the trait [`Fetch`];
+//! the feature `reqwest` provides an implementation, [`HttpFetch`], and [`follow`], a thread that keeps both current.
 //!
 //! ```no_run
 //! # #[cfg(feature = "reqwest")]
@@ -17,7 +17,7 @@
 //!     revocations: Revocations::Closed,
 //! };
 //! let verifier = Arc::new(Verifier::new(trust, HttpFetch::new()?)?);
-//! // Keys and feed are there before the first request.
+//! // Fetch keys and feed before the first request.
 //! let _ = verifier.poll(system_time()).await;
 //! let _following = follow(Arc::clone(&verifier))?;
 //!

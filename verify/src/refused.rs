@@ -1,4 +1,4 @@
-//! Why a request is refused, and what the response says (RFC 6750 §3, RFC 9449 §7.1).
+//! Why a request is refused, and the response to it (RFC 6750 §3, RFC 9449 §7.1).
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ pub enum Code {
     NoToken,
     /// The request has several `Authorization` or `DPoP` headers.
     SeveralHeaders,
-    /// The token is not three base64url segments in their canonical form around JSON objects, or names a member twice.
+    /// The token is not three canonical base64url segments with JSON objects, or contains a duplicate member.
     Malformed,
     /// The token is longer than 16 KiB.
     TooLarge,
@@ -22,36 +22,36 @@ pub enum Code {
     WrongAlgorithm,
     /// No key of this `kid` is published.
     UnknownKey,
-    /// The key was withdrawn, by the feed.
+    /// The feed lists the key as withdrawn.
     KeyRetired,
-    /// The signature is not that of the key.
+    /// The signature is invalid.
     BadSignature,
-    /// A claim is missing or has another form.
+    /// A claim is missing or malformed.
     IncompleteClaims,
     /// `iss` is another issuer.
     WrongIssuer,
-    /// `aud` does not have the audience.
+    /// `aud` does not contain the audience.
     WrongAudience,
     /// `exp` has passed.
     Expired,
     /// `nbf` or `iat` is in the future.
     IssuedInFuture,
-    /// The session ended, or the token, its client or its API was revoked, by the feed.
+    /// The feed lists the session, the token, its client or its API as ended or revoked.
     Revoked,
-    /// The token is bound to a key and came without a proof.
+    /// The token is bound to a key, but there is no proof.
     ProofRequired,
-    /// The proof is invalid, for another request or token, or was used before.
+    /// The proof is invalid, is for another request or token, or was used before.
     BadProof,
-    /// There are no keys yet. The token may be good.
+    /// There are no keys yet. The token may be valid.
     KeysUnavailable,
-    /// The feed is not recent. The token may be good.
+    /// The feed is stale. The token may be valid.
     FeedStale,
-    /// More proofs are in use than are remembered. The token may be good.
+    /// The limit of stored proofs is reached. The token may be valid.
     Overloaded,
 }
 
 impl Code {
-    /// Its name, which is that of Signet's own diagnosis where there is one.
+    /// Its name, the same as in Signet's own diagnosis if that has the code.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -86,16 +86,16 @@ impl fmt::Display for Code {
     }
 }
 
-/// A request that must not pass.
+/// A refused request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refused {
-    /// Why.
+    /// The reason.
     pub code: Code,
 }
 
 impl Refused {
-    /// The status of the response: 400, 401 or 503. A token that may be good is never answered with 401, because
-    /// clients throw it away then.
+    /// The status of the response: 400, 401 or 503. A token that may be valid is never answered with 401,
+    /// because clients discard it then.
     #[must_use]
     pub fn status(self) -> u16 {
         match self.code {

@@ -1,14 +1,14 @@
-//! Proofs that were used: each counts once (RFC 9449 §11.1).
+//! Used DPoP proofs: each is accepted once (RFC 9449 §11.1).
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use crate::refused::Code;
 
-/// How many are remembered. A proof gets here only with a valid token of the same key.
+/// The most stored proofs. A proof is only stored with a valid token that is bound to the same key.
 const MOST: usize = 200_000;
 
-/// The proofs that may still be replayed, each by a hash, with the time after which it is refused anyway.
+/// The proofs that could be replayed, each by a hash, with the time after which it is refused anyway.
 #[derive(Default)]
 pub(crate) struct Replay(Mutex<Used>);
 
@@ -19,7 +19,7 @@ struct Used {
 }
 
 impl Replay {
-    /// Uses a proof up.
+    /// Marks a proof as used.
     pub fn use_up(&self, proof: String, until: i64, now: i64) -> Result<(), Code> {
         let mut used = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_due = now.abs_diff(used.swept) >= 10 || used.until.len() >= MOST;
@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_remembered_has_a_bound_and_makes_room_by_time() {
+    fn remembered_proofs_are_bounded_and_expire() {
         let replay = Replay::default();
         for at in 0..MOST {
             replay.use_up(at.to_string(), 160, 100).unwrap();

@@ -1,11 +1,11 @@
-//! What no token may be accepted for: a set that only grows, and forgets by time.
+//! The set of revocations. It only grows, and entries are only removed by time.
 //!
-//! Feeds may arrive in any order, from any cache: uniting them gives the same set. Nothing that a feed does not say takes
-//! an entry back.
+//! Feeds may arrive in any order, from any cache: their union is the same. An entry that is missing in a feed is not
+//! removed.
 
 use std::collections::{HashMap, HashSet};
 
-/// What is compared of a token.
+/// The members of a token that are compared.
 #[derive(Debug, Clone, Copy)]
 pub struct Token<'a> {
     /// Its key.
@@ -24,7 +24,7 @@ pub struct Token<'a> {
     pub iat: i64,
 }
 
-/// Refuses the tokens that match every member and were issued no later than `iat`.
+/// Refuses the tokens that match every member and were issued at `iat` or earlier.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Cut {
     /// Only tokens of this client.
@@ -33,7 +33,7 @@ pub struct Cut {
     pub aud: Option<String>,
     /// Only tokens of this subject.
     pub sub: Option<String>,
-    /// The last moment at which a token was issued that is refused.
+    /// The latest `iat` of refused tokens.
     pub iat: i64,
 }
 
@@ -67,25 +67,26 @@ impl RevokedSet {
         listed || self.cuts.keys().any(|cut| cut.matches(token))
     }
 
-    /// Whether a key was withdrawn. That is never forgotten.
+    /// Whether a key was withdrawn. Such an entry is never removed.
     #[must_use]
     pub fn has_key(&self, kid: &str) -> bool {
         self.kid.contains(kid)
     }
 
-    /// Whether the id of a token is listed, or that of one it was exchanged for: its id begins with that id and a point.
+    /// Whether the id of a token, or that of a token it was exchanged for, is listed: the `jti` of an exchanged token
+    /// begins with its parent's and a point.
     fn has_id(&self, jti: &str) -> bool {
         let points = jti.match_indices('.').map(|(at, _)| &jti[..at]);
         points.chain([jti]).any(|id| self.jti.contains_key(id))
     }
 
-    /// How many entries there are.
+    /// The number of entries.
     #[must_use]
     pub fn len(&self) -> usize {
         self.sid.len() + self.jti.len() + self.cuts.len() + self.kid.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no entries.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -111,7 +112,7 @@ impl RevokedSet {
         self.kid.insert(kid);
     }
 
-    /// What of `self` is not in `known`, or for a longer time.
+    /// The entries of `self` that are not in `known`, or have a later time.
     #[must_use]
     pub fn news(self, known: &Self) -> Self {
         let keep = |known: &HashMap<String, i64>, ids: HashMap<String, i64>| {
@@ -129,7 +130,7 @@ impl RevokedSet {
         }
     }
 
-    /// Unites with another set.
+    /// Adds all entries of another set.
     pub fn unite(&mut self, other: Self) {
         other.sid.into_iter().for_each(|(id, until)| later(&mut self.sid, id, until));
         other.jti.into_iter().for_each(|(id, until)| later(&mut self.jti, id, until));
@@ -137,7 +138,7 @@ impl RevokedSet {
         self.kid.extend(other.kid);
     }
 
-    /// Forgets what may be forgotten: by then every token that it concerns has expired.
+    /// Removes expired entries: all tokens that they concern have expired.
     pub fn forget(&mut self, now: i64) {
         self.sid.retain(|_, until| *until > now);
         self.jti.retain(|_, until| *until > now);
@@ -145,7 +146,7 @@ impl RevokedSet {
     }
 }
 
-/// The later of two times wins, whichever comes first.
+/// Keeps the later of two times.
 fn later<K: Eq + std::hash::Hash>(entries: &mut HashMap<K, i64>, key: K, until: i64) {
     entries.entry(key).and_modify(|known| *known = until.max(*known)).or_insert(until);
 }

@@ -1,7 +1,7 @@
-//! Comparison of the address in a proof with that of a request (RFC 9449 §4.3, RFC 3986 §6.2).
+//! Comparison of the URI in a proof with that of a request (RFC 9449 §4.3, RFC 3986 §6.2).
 
-/// Whether two addresses are the same but for the query and the fragment, with scheme and host in any letters and with
-/// or without the default port.
+/// Whether two URIs are equal except for query and fragment, regardless of case in scheme and host, and with or
+/// without the default port.
 pub(crate) fn is_same(one: &str, two: &str) -> bool {
     matches!((read(one), read(two)), (Some(one), Some(two)) if one == two)
 }

@@ -1,4 +1,4 @@
-//! The verifier: the rules in their order, and what it keeps between requests.
+//! The verifier: the order of the rules, and its state between requests.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -16,36 +16,36 @@ use crate::replay::Replay;
 use crate::revoked::{RevokedSet, Token};
 use crate::warnings::Warnings;
 
-/// A feed larger than this is fetched whole once a minute, and what is new in between.
+/// A larger feed is fetched completely once a minute, and in parts in between.
 const LARGE_FEED: usize = 16 * 1024;
-/// How long what is new is asked for before the whole feed is fetched again, in seconds.
+/// How long parts are fetched before the complete feed is fetched again, in seconds.
 const WHOLE_EVERY: i64 = 60;
 
 /// What a verifier trusts.
 #[derive(Debug, Clone)]
 pub struct Trust {
-    /// The issuer, exactly as its metadata and its tokens name it.
+    /// The issuer, exactly as in its metadata and its tokens.
     pub issuer: String,
     /// The identifier of this API, exactly as it is registered.
     pub audience: String,
     /// A name for this resource server, of letters, digits, `-`, `_` and `.`: `signet key list` shows it.
     pub name: String,
-    /// What revocations are worth. There is no default: it is a decision about the service.
+    /// Whether revocations are checked. There is no default, because it is a decision about the service.
     pub revocations: Revocations,
 }
 
-/// Whether tokens are compared with the feed of revocations, and what happens while it is not recent.
+/// Whether tokens are checked against the revocation feed, and what happens while the feed is stale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Revocations {
-    /// Without a recent feed a token that is good otherwise is answered with 503.
+    /// While the feed is stale, an otherwise valid token is answered with 503.
     Closed,
-    /// Without a recent feed a token that is good otherwise is accepted, counted and warned of.
+    /// While the feed is stale, an otherwise valid token is accepted, counted and logged.
     Open,
     /// The feed is not read: a token is accepted until it expires.
     NotRead,
 }
 
-/// What is wrong with a [`Trust`].
+/// The error of a [`Trust`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TrustError(&'static str);
 
@@ -57,49 +57,49 @@ impl fmt::Display for TrustError {
 
 impl error::Error for TrustError {}
 
-/// What of a request is verified.
+/// The parts of a request that are verified.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
     /// Every value of its `Authorization` header.
     pub authorization: &'a [&'a [u8]],
-    /// What a DPoP proof is compared with. Without it tokens that are bound to a key are refused.
+    /// The data for verifying a DPoP proof. Without it, tokens that are bound to a key are refused.
     pub proof: Option<Proof<'a>>,
 }
 
-/// What a DPoP proof is compared with (RFC 9449 §4.3).
+/// The data for verifying a DPoP proof (RFC 9449 §4.3).
 #[derive(Debug, Clone, Copy)]
 pub struct Proof<'a> {
     /// Every value of the request's `DPoP` header.
     pub headers: &'a [&'a [u8]],
     /// The method of the request.
     pub method: &'a str,
-    /// The address of the request as the client wrote it, with scheme and host.
+    /// The URL of the request as the client sent it, with scheme and host.
     pub uri: &'a str,
 }
 
 impl<'a> Request<'a> {
-    /// A request whose token is Bearer or nothing.
+    /// A request without DPoP.
     #[must_use]
     pub fn bearer(authorization: &'a [&'a [u8]]) -> Self {
         Self { authorization, proof: None }
     }
 }
 
-/// A request that may pass, as far as its token goes.
+/// A request with a valid token.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Verified {
-    /// Whose it is.
+    /// The claims of the token.
     pub claims: Claims,
 }
 
-/// Why a poll brought no feed.
+/// Why a poll failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PollError {
-    /// It could not be fetched, or the issuer has none.
+    /// The feed could not be fetched, or the issuer has none.
     NotFetched(String),
-    /// It was fetched and ignored: another issuer, type or key, or from the future.
+    /// The feed was fetched and ignored: another issuer, type or key, or from the future.
     Ignored(Code),
 }
 
@@ -118,11 +118,11 @@ impl error::Error for PollError {}
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Tokens that were accepted while the feed was not recent.
+    /// Tokens that were accepted while the feed was stale.
     pub accepted_while_stale: u64,
-    /// Until when the newest feed counts as recent.
+    /// Until when the newest feed is recent.
     pub feed_exp: i64,
-    /// Entries of the set of revocations.
+    /// The number of revocations.
     pub revoked: usize,
 }
 
@@ -138,27 +138,28 @@ pub struct Verifier {
     warnings: Arc<Warnings>,
 }
 
-/// What is known of the feeds so far.
+/// The state of the feeds.
 #[derive(Debug, Clone, Copy, Default)]
 struct Feeds {
-    /// The latest `exp` of one.
+    /// The latest `exp` of a feed.
     exp: i64,
-    /// The latest `iat` of one from which nothing is missing.
+    /// The latest `iat` up to which the state is complete.
     iat: i64,
-    /// When the last whole one was read, and whether it was large.
+    /// When the last complete feed was read, and whether it was large.
     whole: Option<(i64, bool)>,
 }
 
 impl Verifier {
-    /// A verifier that has fetched nothing yet. Warnings are printed to stderr.
+    /// A verifier that has fetched nothing. Warnings are printed to stderr.
     ///
     /// # Errors
-    /// When the issuer is no `http` or `https` address without a slash at its end, or the name has other characters.
+    /// If the issuer is not an `http` or `https` URL without a trailing slash, or the name contains other
+    /// characters.
     pub fn new(trust: Trust, fetch: impl Fetch) -> Result<Self, TrustError> {
         Self::with_warnings(trust, fetch, |text| eprintln!("{text}"))
     }
 
-    /// The same with another place for warnings, which come at most once a minute for each kind.
+    /// The same with another destination for warnings, of which there is at most one a minute for each kind.
     ///
     /// # Errors
     /// As [`new`](Self::new).
@@ -198,11 +199,11 @@ impl Verifier {
         })
     }
 
-    /// Verifies a request. It waits for the issuer only where a token names a key that is unknown, or where the keys are
-    /// old and nothing has called [`poll`](Self::poll).
+    /// Verifies a request. It waits for the issuer only if the token names an unknown key, or if the keys are old and
+    /// [`poll`](Self::poll) was not called.
     ///
     /// # Errors
-    /// The reason why the request must not pass.
+    /// The reason of the refusal.
     pub async fn verify(&self, request: &Request<'_>, now: i64) -> Result<Verified, Refused> {
         let (scheme, token) = authorization::token(request.authorization)?;
         let proof = match (scheme, &request.proof) {
@@ -266,7 +267,7 @@ impl Verifier {
             aud: &claims.aud,
             iat: claims.iat,
         };
-        // What is listed is refused, however old the list is.
+        // A listed token is refused, however old the feed is.
         if self.revoked().has(&token) {
             return Err(Code::Revoked);
         }
@@ -282,11 +283,11 @@ impl Verifier {
         Ok(())
     }
 
-    /// Fetches the feed, and keys that are old, and forgets what may be forgotten. It is called from one place, beside the
-    /// requests, and returns after how many seconds it should be called again.
+    /// Fetches the feed and keys that are old, and removes expired entries. To be called from one task besides the
+    /// requests; returns the number of seconds to the next call.
     ///
     /// # Errors
-    /// When there was no feed to be had, or the one there was is ignored. What was known before stays known.
+    /// If no feed could be fetched, or it was ignored. The previous state is kept.
     pub async fn poll(&self, now: i64) -> Result<u32, PollError> {
         let endpoints = self.keys.refresh(now).await;
         if !self.reads_feed() {
@@ -322,7 +323,7 @@ impl Verifier {
         Ok(poll)
     }
 
-    /// A feed of the issuer, signed by a key that neither it nor an earlier one withdraws.
+    /// A feed of the issuer, signed by a key that neither it nor an earlier feed withdraws.
     async fn read(&self, text: &str, now: i64) -> Result<Feed, Code> {
         let jws = feed::unverified(text.trim_ascii())?;
         let kid = jws.text("kid").ok_or(Code::UnexpectedHeader)?;
@@ -335,13 +336,13 @@ impl Verifier {
     }
 
     fn unite(&self, feed: Feed, is_large: bool, now: i64) {
-        // The difference is made beside the requests; what holds them up is what is new.
+        // The difference is computed without the lock; requests only wait while it is added.
         let news = feed.revoked.news(&self.revoked());
         if !news.is_empty() {
             self.revoked.write().unwrap_or_else(PoisonError::into_inner).unite(news);
         }
         let mut feeds = self.feeds.write().unwrap_or_else(PoisonError::into_inner);
-        // A part that begins later than what is known may lack something in between.
+        // A part that begins later than the known feed may lack entries in between.
         if feed.since.is_some_and(|since| since > feeds.iat) {
             return;
         }

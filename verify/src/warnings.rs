@@ -1,9 +1,9 @@
-//! What an operator has to be told, at most once a minute for each kind.
+//! Warnings for the operator, at most one a minute for each kind.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-/// Where warnings go.
+/// The destination of warnings.
 pub(crate) struct Warnings {
     sink: fn(&str),
     last: Mutex<HashMap<&'static str, i64>>,
@@ -14,7 +14,7 @@ impl Warnings {
         Self { sink, last: Mutex::default() }
     }
 
-    /// Says that something of a kind happened, unless it was said within the last minute.
+    /// Issues a warning, unless one of this kind was issued within the last minute.
     pub fn say(&self, kind: &'static str, text: &dyn std::fmt::Display, now: i64) {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if last.get(kind).is_some_and(|at| (*at..*at + 60).contains(&now)) {

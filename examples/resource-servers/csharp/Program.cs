@@ -1,4 +1,4 @@
-// An API with ASP.NET Core and AddJwtBearer that takes access tokens of Signet.
+// An API with ASP.NET Core and AddJwtBearer that accepts access tokens of Signet.
 // Not run by Signet's tests: try it with the tokens of docs/verifiers.md before you rely on it.
 using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
@@ -42,7 +42,7 @@ builder.Services.AddAuthentication(JwtBearerDefaults.AuthenticationScheme).AddJw
     {
         OnMessageReceived = context =>
         {
-            // From the header alone, once. One token has one spelling: what is not canonical base64url is refused.
+            // From the header alone, once. A token has one spelling: base64url that is not canonical is refused.
             var values = context.Request.Headers.Authorization;
             if (!values.Any(value => Regex.IsMatch(value ?? "", @"^Bearer\b", RegexOptions.IgnoreCase)))
             {
@@ -66,7 +66,7 @@ builder.Services.AddAuthentication(JwtBearerDefaults.AuthenticationScheme).AddJw
             var claims = context.Principal!.Claims.ToLookup(claim => claim.Type, claim => claim.Value);
             var isFromTheFuture = long.TryParse(claims["iat"].FirstOrDefault(), out var iat)
                 && iat > DateTimeOffset.UtcNow.ToUnixTimeSeconds() + 5;
-            // Bound to a key (DPoP, mutual TLS): without its proof it is no Bearer token.
+            // Bound to a key (DPoP, mutual TLS): must not be accepted as Bearer.
             if (!needed.All(claims.Contains) || isFromTheFuture || claims.Contains("cnf"))
             {
                 context.Fail("not an access token for this API");

@@ -1,4 +1,4 @@
-// An API with net/http and golang-jwt that takes access tokens of Signet.
+// An API with net/http and golang-jwt that accepts access tokens of Signet.
 package main
 
 import (
@@ -33,7 +33,7 @@ var Algorithms = []string{"ES256", "RS256"}
 
 // ---- Verification.
 
-// Keys are kept for as long as the issuer allows, and fetched at most every 30 seconds whatever came of it.
+// Keys are cached for as long as the issuer allows, and fetched at most every 30 seconds, also after a failure.
 const keep = 300 * time.Second
 const pause = 30 * time.Second
 const leeway = 5
@@ -45,7 +45,7 @@ var encodedAudience = url.QueryEscape(Audience)
 var keysURL = Issuer + "/.well-known/jwks.json?rs=" + encodedAudience
 var metadata = fmt.Sprintf(`resource_metadata="%s/v1/resource-metadata?audience=%s"`, Issuer, encodedAudience)
 
-// refused is the answer to a request that may not pass (RFC 6750 section 3).
+// refused is the response to a refused request (RFC 6750 section 3).
 type refused struct {
 	status                int
 	challenge, retryAfter string
@@ -70,7 +70,7 @@ var (
 	unavailable  = &refused{503, "", "30"}
 )
 
-// keySet has the issuer's keys. Good ones are not dropped.
+// keySet has the issuer's keys. Valid ones are kept.
 type keySet struct {
 	mutex              sync.Mutex
 	known              map[string]any
@@ -80,7 +80,7 @@ type keySet struct {
 var keys keySet
 
 func (k *keySet) get(kid string) (any, error) {
-	// Who comes while the keys are fetched waits for the same answer.
+	// Concurrent callers wait for one fetch.
 	k.mutex.Lock()
 	defer k.mutex.Unlock()
 	now := time.Now()
@@ -136,7 +136,7 @@ func number(text string) *big.Int {
 var scheme = regexp.MustCompile(`(?i)^bearer\b`)
 var credentials = regexp.MustCompile(`(?i)^bearer +([\w-]+\.[\w-]+\.[\w-]+)$`)
 
-// bearerToken has one spelling for one token: what is not canonical base64url is refused.
+// bearerToken accepts one spelling of a token: base64url that is not canonical is refused.
 func bearerToken(values []string) (string, error) {
 	if len(values) == 0 || !scheme.MatchString(values[0]) {
 		return "", noToken
@@ -211,7 +211,7 @@ func isOurs(claims jwt.MapClaims) bool {
 	for _, audience := range audiences {
 		isForUs = isForUs || audience == Audience
 	}
-	// Bound to a key (DPoP, mutual TLS): without its proof it is no Bearer token.
+	// Bound to a key (DPoP, mutual TLS): must not be accepted as Bearer.
 	return isForUs && claims["iss"] == Issuer && claims["cnf"] == nil
 }
 

@@ -1,4 +1,4 @@
-// An API with Spring Boot that takes access tokens of Signet: the configuration of Spring Security.
+// An API with Spring Boot that accepts access tokens of Signet: the configuration of Spring Security.
 // Not run by Signet's tests: try it with the tokens of docs/verifiers.md before you rely on it.
 package com.example.orders;
 
@@ -82,7 +82,7 @@ public class SecurityConfig {
                 .build();
     }
 
-    /** How long keys are kept, and how often they are fetched for unknown ones, is Spring's decision. */
+    /** Spring decides how long keys are cached, and how often they are fetched for unknown ones. */
     @Bean
     JwtDecoder jwtDecoder() {
         NimbusJwtDecoder decoder = NimbusJwtDecoder.withJwkSetUri(KEYS_URL)
@@ -99,10 +99,10 @@ public class SecurityConfig {
                         jwt -> check(jwt.getAudience() != null && jwt.getAudience().contains(AUDIENCE)));
         decoder.setJwtValidator(new DelegatingOAuth2TokenValidator<>(
                 rules,
-                // Bound to a key (DPoP, mutual TLS): without its proof it is no Bearer token.
+                // Bound to a key (DPoP, mutual TLS): must not be accepted as Bearer.
                 jwt -> check(TYPE.equals(jwt.getHeaders().get("typ")) && !jwt.hasClaim("cnf"))));
         return token -> {
-            // One token has one spelling: what is not canonical base64url is refused.
+            // A token has one spelling: base64url that is not canonical is refused.
             if (!Stream.of(token.split("\\.", -1)).allMatch(SecurityConfig::isCanonical)) {
                 throw new BadJwtException("the token is not canonical base64url");
             }

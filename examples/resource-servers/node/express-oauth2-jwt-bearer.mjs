@@ -1,4 +1,4 @@
-// An API with Express and express-oauth2-jwt-bearer that takes access tokens of Signet.
+// An API with Express and express-oauth2-jwt-bearer that accepts access tokens of Signet.
 import express from 'express';
 import { auth, UnauthorizedError } from 'express-oauth2-jwt-bearer';
 
@@ -10,14 +10,14 @@ const ALGORITHMS = ['ES256', 'RS256'];
 
 // ---- Verification.
 
-// Keys are kept for as long as the issuer allows, and fetched at most every 30 seconds whatever came of it.
+// Keys are cached for as long as the issuer allows, and fetched at most every 30 seconds, also after a failure.
 const KEEP = 300_000;
 const PAUSE = 30_000;
 const ENCODED_AUDIENCE = encodeURIComponent(AUDIENCE);
 const KEYS_URL = `${ISSUER}/.well-known/jwks.json?rs=${ENCODED_AUDIENCE}`;
 const METADATA = `resource_metadata="${ISSUER}/v1/resource-metadata?audience=${ENCODED_AUDIENCE}"`;
 
-/** The answer to a request that may not pass (RFC 6750 section 3). */
+/** The response to a refused request (RFC 6750 section 3). */
 class Refused extends Error {
   constructor(status, headers) {
     super(`refused with ${status}`);
@@ -33,19 +33,19 @@ const unavailable = () => new Refused(503, { 'Retry-After': '30' });
 
 const RULES = {
   issuer: ISSUER, audience: AUDIENCE, clockTolerance: 5, dpop: { enabled: false },
-  // RFC 9068: `typ` and every claim that it demands. APIs with `--token-profile jwt` have another type.
+  // RFC 9068: `typ` and every required claim. APIs with `--token-profile jwt` have another type.
   strict: TYPE === 'at+jwt',
-  // No token of Signet lives longer than a day. The option also refuses one from the future.
+  // No token of Signet is valid for longer than a day. The option also refuses one from the future.
   maxTokenAge: 86_400, validators: { alg: (alg) => ALGORITHMS.includes(alg) },
 };
-// The middleware with the keys of the last fetch: its own cache asks a failing issuer again with every request.
+// The middleware with the keys of the last fetch: its own cache would call a failing issuer with every request.
 let check;
 let kids = new Set();
 let staleAt = 0;
 let nextFetch = 0;
 let fetching;
 
-/** Asks the issuer. AbortSignal.timeout would not keep a process alive that waits for nothing else. */
+/** Calls the issuer. AbortSignal.timeout alone would not keep the process alive. */
 async function ask(url, milliseconds, read) {
   const abort = new AbortController();
   const timer = setTimeout(() => abort.abort(), milliseconds);
@@ -58,7 +58,7 @@ async function ask(url, milliseconds, read) {
   }
 }
 
-/** Fetches the keys unless that was tried a moment ago; one request serves all callers. Good keys are not dropped. */
+/** Fetches the keys, with a pause between attempts; one request serves all callers. Valid keys are kept. */
 function fetchKeys() {
   if (!fetching && performance.now() >= nextFetch) {
     nextFetch = performance.now() + PAUSE;
@@ -78,7 +78,7 @@ function fetchKeys() {
   return fetching;
 }
 
-/** The token of a request. One token has one spelling: what is not canonical base64url is refused. */
+/** The token of a request. A token has one spelling: base64url that is not canonical is refused. */
 function bearerToken(values = []) {
   if (!values.some((value) => /^Bearer\b/i.test(value))) throw noToken();
   const token = /^Bearer +((?:[\w-]+\.){2}[\w-]+)$/i.exec(values.length === 1 ? values[0] : '')?.[1];
@@ -97,7 +97,7 @@ async function requireToken(req, res, next) {
   if (!kids.has(kid)) throw invalidToken();
   check(req, res, (error) => {
     if (error) return next(error instanceof UnauthorizedError ? invalidToken() : error);
-    // Bound to a key (DPoP, mutual TLS): without its proof it is no Bearer token.
+    // Bound to a key (DPoP, mutual TLS): must not be accepted as Bearer.
     if (req.auth.payload.cnf) return next(invalidToken());
     const granted = String(req.auth.payload.scope ?? '').split(' ');
     const has = SCOPE.split(' ').every((scope) => scope === '' || granted.includes(scope));
@@ -116,7 +116,7 @@ function kidOf(token) {
 
 const app = express();
 // The middleware also takes `?access_token=` and a form field, and URLs end up in logs (RFC 9700 section 4.3.2):
-// requests that reach it have a token in their header, and one in their query beside it is refused by it.
+// requests that reach it have a token in their header; it refuses another one in the query.
 app.use(requireToken);
 app.use((req, res) => {
   const { sub, scope = '' } = req.auth.payload;

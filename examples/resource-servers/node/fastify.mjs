@@ -1,4 +1,4 @@
-// An API with Fastify and jose that takes access tokens of Signet.
+// An API with Fastify and jose that accepts access tokens of Signet.
 import Fastify from 'fastify';
 import { createLocalJWKSet, jwtVerify } from 'jose';
 
@@ -10,7 +10,7 @@ const ALGORITHMS = ['ES256', 'RS256'];
 
 // ---- Verification: the same in every snippet that uses jose.
 
-// Keys are kept for as long as the issuer allows, and fetched at most every 30 seconds whatever came of it.
+// Keys are cached for as long as the issuer allows, and fetched at most every 30 seconds, also after a failure.
 const KEEP = 300_000;
 const PAUSE = 30_000;
 const ENCODED_AUDIENCE = encodeURIComponent(AUDIENCE);
@@ -18,11 +18,11 @@ const KEYS_URL = `${ISSUER}/.well-known/jwks.json?rs=${ENCODED_AUDIENCE}`;
 const METADATA = `resource_metadata="${ISSUER}/v1/resource-metadata?audience=${ENCODED_AUDIENCE}"`;
 const RULES = {
   issuer: ISSUER, audience: AUDIENCE, typ: TYPE, algorithms: ALGORITHMS, clockTolerance: 5,
-  // No token of Signet lives longer than a day. The option also refuses one from the future.
+  // No token of Signet is valid for longer than a day. The option also refuses one from the future.
   maxTokenAge: '1d', requiredClaims: ['exp', 'iat', 'jti', 'sub', 'client_id'],
 };
 
-/** The answer to a request that may not pass (RFC 6750 section 3). */
+/** The response to a refused request (RFC 6750 section 3). */
 class Refused extends Error {
   constructor(status, headers) {
     super(`refused with ${status}`);
@@ -41,7 +41,7 @@ let staleAt = 0;
 let nextFetch = 0;
 let fetching;
 
-/** Asks the issuer. AbortSignal.timeout would not keep a process alive that waits for nothing else. */
+/** Calls the issuer. AbortSignal.timeout alone would not keep the process alive. */
 async function ask(url, milliseconds, read) {
   const abort = new AbortController();
   const timer = setTimeout(() => abort.abort(), milliseconds);
@@ -54,7 +54,7 @@ async function ask(url, milliseconds, read) {
   }
 }
 
-/** Fetches the keys unless that was tried a moment ago; one request serves all callers. Good keys are not dropped. */
+/** Fetches the keys, with a pause between attempts; one request serves all callers. Valid keys are kept. */
 function fetchKeys() {
   if (!fetching && performance.now() >= nextFetch) {
     nextFetch = performance.now() + PAUSE;
@@ -85,7 +85,7 @@ async function keyOf(header, token) {
   }
 }
 
-/** The token of a request. One token has one spelling: what is not canonical base64url is refused. */
+/** The token of a request. A token has one spelling: base64url that is not canonical is refused. */
 function bearerToken(values = []) {
   if (!values.some((value) => /^Bearer\b/i.test(value))) throw noToken();
   const token = /^Bearer +((?:[\w-]+\.){2}[\w-]+)$/i.exec(values.length === 1 ? values[0] : '')?.[1];
@@ -108,7 +108,7 @@ async function authenticate(authorization, check = () => {}) {
   } catch (error) {
     throw error instanceof Refused ? error : invalidToken();
   }
-  // Bound to a key (DPoP, mutual TLS): without its proof it is no Bearer token.
+  // Bound to a key (DPoP, mutual TLS): must not be accepted as Bearer.
   if (claims.cnf) throw invalidToken();
 
   const granted = String(claims.scope ?? '').split(' ');

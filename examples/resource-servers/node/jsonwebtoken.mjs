@@ -1,4 +1,4 @@
-// An API with node:http and jsonwebtoken that takes access tokens of Signet.
+// An API with node:http and jsonwebtoken that accepts access tokens of Signet.
 import { createPublicKey } from 'node:crypto';
 import { createServer } from 'node:http';
 import jwt from 'jsonwebtoken';
@@ -11,7 +11,7 @@ const ALGORITHMS = ['ES256', 'RS256'];
 
 // ---- Verification.
 
-// Keys are kept for as long as the issuer allows, and fetched at most every 30 seconds whatever came of it.
+// Keys are cached for as long as the issuer allows, and fetched at most every 30 seconds, also after a failure.
 const KEEP = 300_000;
 const PAUSE = 30_000;
 const ENCODED_AUDIENCE = encodeURIComponent(AUDIENCE);
@@ -19,7 +19,7 @@ const KEYS_URL = `${ISSUER}/.well-known/jwks.json?rs=${ENCODED_AUDIENCE}`;
 const METADATA = `resource_metadata="${ISSUER}/v1/resource-metadata?audience=${ENCODED_AUDIENCE}"`;
 const RULES = { issuer: ISSUER, audience: AUDIENCE, algorithms: ALGORITHMS, clockTolerance: 5 };
 
-/** The answer to a request that may not pass (RFC 6750 section 3). */
+/** The response to a refused request (RFC 6750 section 3). */
 class Refused extends Error {
   constructor(status, headers) {
     super(`refused with ${status}`);
@@ -38,7 +38,7 @@ let staleAt = 0;
 let nextFetch = 0;
 let fetching;
 
-/** Asks the issuer. AbortSignal.timeout would not keep a process alive that waits for nothing else. */
+/** Calls the issuer. AbortSignal.timeout alone would not keep the process alive. */
 async function ask(url, milliseconds, read) {
   const abort = new AbortController();
   const timer = setTimeout(() => abort.abort(), milliseconds);
@@ -51,7 +51,7 @@ async function ask(url, milliseconds, read) {
   }
 }
 
-/** Fetches the keys unless that was tried a moment ago; one request serves all callers. Good keys are not dropped. */
+/** Fetches the keys, with a pause between attempts; one request serves all callers. Valid keys are kept. */
 function fetchKeys() {
   if (!fetching && performance.now() >= nextFetch) {
     nextFetch = performance.now() + PAUSE;
@@ -77,7 +77,7 @@ async function keyOf(kid) {
   return keys.get(kid);
 }
 
-/** The token of a request. One token has one spelling: what is not canonical base64url is refused. */
+/** The token of a request. A token has one spelling: base64url that is not canonical is refused. */
 function bearerToken(values = []) {
   if (!values.some((value) => /^Bearer\b/i.test(value))) throw noToken();
   const token = /^Bearer +((?:[\w-]+\.){2}[\w-]+)$/i.exec(values.length === 1 ? values[0] : '')?.[1];
@@ -86,7 +86,7 @@ function bearerToken(values = []) {
   return token;
 }
 
-/** What the library does not check: the type, extensions, that claims are there, and the time of issue. */
+/** Checks that the library does not make: the type, extensions, required claims, and the time of issue. */
 function isAccessToken({ header, payload }) {
   const { exp, iat, jti, sub, client_id } = payload ?? {};
   return header.typ === TYPE && !header.crit && typeof exp === 'number' && typeof iat === 'number' &&
@@ -104,7 +104,7 @@ async function authenticate(authorization) {
   } catch (error) {
     throw error instanceof Refused ? error : invalidToken();
   }
-  // Bound to a key (DPoP, mutual TLS): without its proof it is no Bearer token.
+  // Bound to a key (DPoP, mutual TLS): must not be accepted as Bearer.
   if (claims.cnf) throw invalidToken();
 
   const granted = String(claims.scope ?? '').split(' ');

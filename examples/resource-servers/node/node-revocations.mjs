@@ -1,4 +1,4 @@
-// An API with node:http and jose that takes access tokens of Signet and refuses those that have ended.
+// An API with node:http and jose that accepts access tokens of Signet and refuses revoked ones.
 import { createServer } from 'node:http';
 import { createLocalJWKSet, jwtVerify } from 'jose';
 
@@ -7,12 +7,12 @@ const AUDIENCE = 'https://api.example.com';
 const SCOPE = 'orders:read';
 const TYPE = 'at+jwt';
 const ALGORITHMS = ['ES256', 'RS256'];
-/** While the feed is not recent: 'closed' answers 503, 'open' accepts tokens that may have ended. Choose one. */
+/** While the feed is not recent: 'closed' answers 503, 'open' accepts tokens that may have been revoked. Choose one. */
 const WHEN_STALE = '';
 
 // ---- Verification: the same in every snippet that uses jose.
 
-// Keys are kept for as long as the issuer allows, and fetched at most every 30 seconds whatever came of it.
+// Keys are cached for as long as the issuer allows, and fetched at most every 30 seconds, also after a failure.
 const KEEP = 300_000;
 const PAUSE = 30_000;
 const ENCODED_AUDIENCE = encodeURIComponent(AUDIENCE);
@@ -20,11 +20,11 @@ const KEYS_URL = `${ISSUER}/.well-known/jwks.json?rs=${ENCODED_AUDIENCE}`;
 const METADATA = `resource_metadata="${ISSUER}/v1/resource-metadata?audience=${ENCODED_AUDIENCE}"`;
 const RULES = {
   issuer: ISSUER, audience: AUDIENCE, typ: TYPE, algorithms: ALGORITHMS, clockTolerance: 5,
-  // No token of Signet lives longer than a day. The option also refuses one from the future.
+  // No token of Signet is valid for longer than a day. The option also refuses one from the future.
   maxTokenAge: '1d', requiredClaims: ['exp', 'iat', 'jti', 'sub', 'client_id'],
 };
 
-/** The answer to a request that may not pass (RFC 6750 section 3). */
+/** The response to a refused request (RFC 6750 section 3). */
 class Refused extends Error {
   constructor(status, headers) {
     super(`refused with ${status}`);
@@ -43,7 +43,7 @@ let staleAt = 0;
 let nextFetch = 0;
 let fetching;
 
-/** Asks the issuer. AbortSignal.timeout would not keep a process alive that waits for nothing else. */
+/** Calls the issuer. AbortSignal.timeout alone would not keep the process alive. */
 async function ask(url, milliseconds, read) {
   const abort = new AbortController();
   const timer = setTimeout(() => abort.abort(), milliseconds);
@@ -56,7 +56,7 @@ async function ask(url, milliseconds, read) {
   }
 }
 
-/** Fetches the keys unless that was tried a moment ago; one request serves all callers. Good keys are not dropped. */
+/** Fetches the keys, with a pause between attempts; one request serves all callers. Valid keys are kept. */
 function fetchKeys() {
   if (!fetching && performance.now() >= nextFetch) {
     nextFetch = performance.now() + PAUSE;
@@ -87,7 +87,7 @@ async function keyOf(header, token) {
   }
 }
 
-/** The token of a request. One token has one spelling: what is not canonical base64url is refused. */
+/** The token of a request. A token has one spelling: base64url that is not canonical is refused. */
 function bearerToken(values = []) {
   if (!values.some((value) => /^Bearer\b/i.test(value))) throw noToken();
   const token = /^Bearer +((?:[\w-]+\.){2}[\w-]+)$/i.exec(values.length === 1 ? values[0] : '')?.[1];
@@ -110,7 +110,7 @@ async function authenticate(authorization, check = () => {}) {
   } catch (error) {
     throw error instanceof Refused ? error : invalidToken();
   }
-  // Bound to a key (DPoP, mutual TLS): without its proof it is no Bearer token.
+  // Bound to a key (DPoP, mutual TLS): must not be accepted as Bearer.
   if (claims.cnf) throw invalidToken();
 
   const granted = String(claims.scope ?? '').split(' ');
@@ -120,18 +120,18 @@ async function authenticate(authorization, check = () => {}) {
   return claims;
 }
 
-// ---- Revocations: what has ended although tokens of it are still valid. Needs nothing of the API below.
+// ---- Revocations: sessions, tokens and keys that ended before their tokens expire. Independent of the API below.
 
 const FEED_URL = `${ISSUER}/.well-known/revocations`;
 const FEED_RULES = {
   issuer: ISSUER, typ: 'revocations+jwt', requiredClaims: ['iat', 'exp'],
-  // How recent a feed is, is decided below: an older one still says what has ended.
+  // Whether a feed is recent is decided below: an older one still lists revocations.
   currentDate: new Date(0),
 };
 const FEED_LIMIT = 16 * 1024 * 1024;
 
 class Revocations {
-  /** What was listed, each with the time in seconds after which it may be forgotten. */
+  /** The listed entries, each with the time in seconds after which it may be removed. */
   sid = new Map();
   jti = new Map();
   cuts = new Map();
@@ -147,10 +147,10 @@ class Revocations {
     this.whenStale = whenStale;
   }
 
-  /** Throws Refused for a token that has ended, and while the feed is not recent and the choice is `closed`. */
+  /** Throws Refused for a revoked token, and while the feed is not recent and the setting is `closed`. */
   check = ({ kid }, claims) => {
     const { sid, jti = '', iat } = claims;
-    // A token that was exchanged for another has the other's `jti` and a point before its own.
+    // The `jti` of an exchanged token begins with that of the original token and a point.
     const parents = jti.split('.').map((_, at, parts) => parts.slice(0, at + 1).join('.'));
     const isCut = ({ iat: end, until, ...rest }) =>
       iat <= end && Object.entries(rest).every(([name, value]) => [claims[name]].flat().includes(value));
@@ -166,7 +166,7 @@ class Revocations {
     }
   };
 
-  /** Fetches the feed once, and again and again beside the requests. */
+  /** Fetches the feed once, and then periodically in the background. */
   async follow() {
     try {
       this.#unite(await this.#fetch());
@@ -175,7 +175,7 @@ class Revocations {
       this.failures += 1;
       console.warn(`The feed of revocations cannot be read: ${error.message}`);
     }
-    // Sooner than that after a failure, then less and less often.
+    // Sooner after a failure, then with growing pauses.
     const seconds = this.failures === 0 ? this.poll : Math.min(2 ** this.failures, 60);
     setTimeout(() => this.follow(), seconds * 1000 * (0.8 + 0.4 * Math.random())).unref();
   }
@@ -197,7 +197,7 @@ class Revocations {
     return payload;
   }
 
-  /** Adds what a feed lists and forgets what is over by the own clock, so that an older copy takes nothing back. */
+  /** Adds the entries of a feed and removes expired ones by the own clock, so that an older copy removes none. */
   #unite({ exp, poll, sid, jti, cut, kid }) {
     for (const [id, until] of Object.entries(sid)) this.sid.set(id, Math.max(until, this.sid.get(id) ?? 0));
     for (const [id, until] of Object.entries(jti)) this.jti.set(id, Math.max(until, this.jti.get(id) ?? 0));

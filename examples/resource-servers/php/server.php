@@ -1,5 +1,5 @@
 <?php
-// An API in PHP with firebase/php-jwt that takes access tokens of Signet.
+// An API in PHP with firebase/php-jwt that accepts access tokens of Signet.
 // Not run by Signet's tests: try it with the tokens of docs/verifiers.md before you rely on it.
 declare(strict_types=1);
 
@@ -16,11 +16,11 @@ const ALGORITHMS = ['ES256', 'RS256'];
 
 // ---- Verification.
 
-// Seconds. Keys are kept for as long as the issuer allows, and fetched at most every 30 seconds whatever came of it.
+// Seconds. Keys are cached for as long as the issuer allows, and fetched at most every 30 seconds, also after a failure.
 const KEEP = 300;
 const PAUSE = 30;
 
-/** The answer to a request that may not pass (RFC 6750 section 3). */
+/** The response to a refused request (RFC 6750 section 3). */
 final class Refused extends Exception
 {
     public function __construct(public readonly int $status, public readonly string $header)
@@ -41,14 +41,14 @@ final class Refused extends Exception
 }
 
 /**
- * The issuer's keys by their `kid`. They are kept in a file that all requests share; good ones are not dropped.
+ * The issuer's keys by their `kid`. They are cached in a file that all requests share; valid ones are kept.
  *
  * @return array<string, Firebase\JWT\Key>
  */
 function keysFor(string $kid): array
 {
     $file = fopen(sys_get_temp_dir() . '/signet-keys-' . hash('sha256', ISSUER . AUDIENCE) . '.json', 'c+');
-    // Who comes while the keys are fetched waits for the same answer.
+    // Concurrent callers wait for one fetch.
     flock($file, LOCK_EX);
     $kept = json_decode(stream_get_contents($file), true) ?? ['set' => null, 'staleAt' => 0, 'nextFetch' => 0];
     $has = $kept['set'] !== null && in_array($kid, array_column($kept['set']['keys'], 'kid'), true);
@@ -74,7 +74,7 @@ function keysFor(string $kid): array
     return JWK::parseKeySet($kept['set']);
 }
 
-/** The token of a request. One token has one spelling: what is not canonical base64url is refused. */
+/** The token of a request. A token has one spelling: base64url that is not canonical is refused. */
 function bearerToken(?string $authorization): string
 {
     if ($authorization === null || !preg_match('/^Bearer\b/i', $authorization)) {
@@ -98,7 +98,7 @@ function authenticate(?string $authorization): stdClass
     $token = bearerToken($authorization);
     try {
         $header = JWT::jsonDecode(JWT::urlsafeB64Decode(explode('.', $token)[0]));
-        // The library checks the signature, `exp`, `nbf` and `iat`, and of these what is there.
+        // The library checks the signature, and `exp`, `nbf` and `iat` if they are present.
         if (($header->typ ?? '') !== TYPE || isset($header->crit) || !in_array($header->alg ?? '', ALGORITHMS, true)) {
             throw Refused::invalidToken();
         }
@@ -112,7 +112,7 @@ function authenticate(?string $authorization): stdClass
     $isOurs = ($claims->iss ?? null) === ISSUER && in_array(AUDIENCE, (array) ($claims->aud ?? []), true)
         && is_int($claims->exp ?? null) && is_int($claims->iat ?? null) && is_string($claims->jti ?? null)
         && is_string($claims->sub ?? null) && is_string($claims->client_id ?? null)
-        // Bound to a key (DPoP, mutual TLS): without its proof it is no Bearer token.
+        // Bound to a key (DPoP, mutual TLS): must not be accepted as Bearer.
         && !isset($claims->cnf);
     if (!$isOurs) {
         throw Refused::invalidToken();

@@ -1,4 +1,4 @@
-"""An API with http.server and PyJWT that takes access tokens of Signet."""
+"""An API with http.server and PyJWT that accepts access tokens of Signet."""
 
 import base64
 import json
@@ -21,19 +21,19 @@ ALGORITHMS = ["ES256", "RS256"]
 
 # ---- Verification: the same in every Python snippet.
 
-# Seconds. Keys are kept for as long as the issuer allows, and fetched at most every 30 seconds whatever came of it.
+# Seconds. Keys are cached for as long as the issuer allows, and fetched at most every 30 seconds, also after a failure.
 KEEP = 300
 PAUSE = 30
 ENCODED_AUDIENCE = urllib.parse.quote(AUDIENCE, safe="")
 KEYS_URL = f"{ISSUER}/.well-known/jwks.json?rs={ENCODED_AUDIENCE}"
 METADATA = f'resource_metadata="{ISSUER}/v1/resource-metadata?audience={ENCODED_AUDIENCE}"'
-# Servers differ in how long a header may be.
+# Servers have different limits for headers.
 MAX_TOKEN = 16 * 1024
 CLAIMS = ["iss", "aud", "exp", "iat", "jti", "sub", "client_id"]
 
 
 class Refused(Exception):
-    """The answer to a request that may not pass (RFC 6750 section 3)."""
+    """The response to a refused request (RFC 6750 section 3)."""
 
     def __init__(self, status, headers):
         super().__init__(f"refused with {status}")
@@ -85,7 +85,7 @@ KEYS = Keys()
 
 
 def bearer_token(values):
-    """The token of a request. One token has one spelling: what is not canonical base64url is refused."""
+    """The token of a request. A token has one spelling: base64url that is not canonical is refused."""
     if not any(re.match(r"bearer\b", value, re.IGNORECASE) for value in values):
         raise challenge(401)
     found = re.fullmatch(r"bearer +([\w-]+\.[\w-]+\.[\w-]+)", values[0], re.IGNORECASE | re.ASCII)
@@ -119,7 +119,7 @@ def authenticate(authorization, check=lambda header, claims: None):
         # Not checked by the library: the type, and that times are numbers.
         if header["typ"] != TYPE or not all(isinstance(claims[name], (int, float)) for name in ("exp", "iat")):
             raise invalid_token()
-        # Bound to a key (DPoP, mutual TLS): without its proof it is no Bearer token.
+        # Bound to a key (DPoP, mutual TLS): must not be accepted as Bearer.
         if "cnf" in claims:
             raise invalid_token()
         check(header, claims)

@@ -1,4 +1,4 @@
-"""An API with http.server and PyJWT that takes access tokens of Signet and refuses those that have ended."""
+"""An API with http.server and PyJWT that accepts access tokens of Signet and refuses revoked ones."""
 
 import base64
 import json
@@ -19,24 +19,24 @@ AUDIENCE = "https://api.example.com"
 SCOPE = "orders:read"
 TYPE = "at+jwt"
 ALGORITHMS = ["ES256", "RS256"]
-# While the feed is not recent: "closed" answers 503, "open" accepts tokens that may have ended. Choose one.
+# While the feed is not recent: "closed" answers 503, "open" accepts tokens that may have been revoked. Choose one.
 WHEN_STALE = ""
 
 # ---- Verification: the same in every Python snippet.
 
-# Seconds. Keys are kept for as long as the issuer allows, and fetched at most every 30 seconds whatever came of it.
+# Seconds. Keys are cached for as long as the issuer allows, and fetched at most every 30 seconds, also after a failure.
 KEEP = 300
 PAUSE = 30
 ENCODED_AUDIENCE = urllib.parse.quote(AUDIENCE, safe="")
 KEYS_URL = f"{ISSUER}/.well-known/jwks.json?rs={ENCODED_AUDIENCE}"
 METADATA = f'resource_metadata="{ISSUER}/v1/resource-metadata?audience={ENCODED_AUDIENCE}"'
-# Servers differ in how long a header may be.
+# Servers have different limits for headers.
 MAX_TOKEN = 16 * 1024
 CLAIMS = ["iss", "aud", "exp", "iat", "jti", "sub", "client_id"]
 
 
 class Refused(Exception):
-    """The answer to a request that may not pass (RFC 6750 section 3)."""
+    """The response to a refused request (RFC 6750 section 3)."""
 
     def __init__(self, status, headers):
         super().__init__(f"refused with {status}")
@@ -88,7 +88,7 @@ KEYS = Keys()
 
 
 def bearer_token(values):
-    """The token of a request. One token has one spelling: what is not canonical base64url is refused."""
+    """The token of a request. A token has one spelling: base64url that is not canonical is refused."""
     if not any(re.match(r"bearer\b", value, re.IGNORECASE) for value in values):
         raise challenge(401)
     found = re.fullmatch(r"bearer +([\w-]+\.[\w-]+\.[\w-]+)", values[0], re.IGNORECASE | re.ASCII)
@@ -122,7 +122,7 @@ def authenticate(authorization, check=lambda header, claims: None):
         # Not checked by the library: the type, and that times are numbers.
         if header["typ"] != TYPE or not all(isinstance(claims[name], (int, float)) for name in ("exp", "iat")):
             raise invalid_token()
-        # Bound to a key (DPoP, mutual TLS): without its proof it is no Bearer token.
+        # Bound to a key (DPoP, mutual TLS): must not be accepted as Bearer.
         if "cnf" in claims:
             raise invalid_token()
         check(header, claims)
@@ -136,7 +136,7 @@ def authenticate(authorization, check=lambda header, claims: None):
     return claims
 
 
-# ---- Revocations: what has ended although tokens of it are still valid. Needs nothing of the API below.
+# ---- Revocations: sessions, tokens and keys that ended before their tokens expire. Independent of the API below.
 
 FEED_URL = f"{ISSUER}/.well-known/revocations"
 FEED_ALGORITHMS = ["ES256", "RS256", "PS256", "EdDSA"]
@@ -150,7 +150,7 @@ class Revocations:
         if when_stale not in ("open", "closed"):
             raise SystemExit("WHEN_STALE: choose 'open' or 'closed'")
         self.when_stale = when_stale
-        # What was listed, each with the time in seconds after which it may be forgotten.
+        # The listed entries, each with the time in seconds after which it may be removed.
         self.sid, self.jti, self.cuts = {}, {}, {}
         # Withdrawn keys, which are never trusted again.
         self.kids = set()
@@ -159,7 +159,7 @@ class Revocations:
     def check(self, header, claims):
         """Raises Refused for a token that has ended, and while the feed is not recent and the choice is `closed`."""
         parts = claims["jti"].split(".")
-        # A token that was exchanged for another has the other's `jti` and a point before its own.
+        # The `jti` of an exchanged token begins with that of the original token and a point.
         parents = [".".join(parts[: end + 1]) for end in range(len(parts))]
         if (
             header["kid"] in self.kids
@@ -191,7 +191,7 @@ class Revocations:
 
     def follow(self):
         while True:
-            # Sooner than that after a failure, then less and less often.
+            # Sooner after a failure, then with growing pauses.
             seconds = min(2**self.failures, 60) if self.failures else self.poll
             time.sleep(seconds * random.uniform(0.8, 1.2))
             self.read()
@@ -212,7 +212,7 @@ class Revocations:
         header = jwt.get_unverified_header(text)
         if header["typ"] != "revocations+jwt" or header["kid"] in self.kids:
             raise ValueError("it is no feed, or signed with a withdrawn key")
-        # How recent a feed is, is decided above: an older one still says what has ended.
+        # Whether a feed is recent is decided above: an older one still lists revocations.
         options = {"require": ["iss", "iat", "exp"], "verify_exp": False, "verify_iat": False, "verify_aud": False}
         options["verify_jti"] = False  # A list of tokens here.
         feed = jwt.decode(text, KEYS.get(header["kid"]), algorithms=FEED_ALGORITHMS, issuer=ISSUER, options=options)

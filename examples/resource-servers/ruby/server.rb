@@ -1,6 +1,6 @@
 # frozen_string_literal: true
 
-# An API with Rack and ruby-jwt that takes access tokens of Signet.
+# An API with Rack and ruby-jwt that accepts access tokens of Signet.
 require 'base64'
 require 'json'
 require 'jwt'
@@ -15,7 +15,7 @@ ALGORITHMS = ['ES256', 'RS256'].freeze
 
 # Rack middleware: the application behind it finds the claims in `env['signet.claims']`.
 class RequireToken
-  # Seconds. Keys are kept for as long as the issuer allows, and fetched at most every 30 seconds whatever came of it.
+  # Seconds. Keys are cached for as long as the issuer allows, and fetched at most every 30 seconds, also after a failure.
   KEEP = 300
   PAUSE = 30
   LEEWAY = 5
@@ -27,7 +27,7 @@ class RequireToken
   RULES = { algorithms: ALGORITHMS, iss: ISSUER, verify_iss: true, aud: AUDIENCE, verify_aud: true,
             leeway: LEEWAY }.freeze
 
-  # The answer to a request that may not pass (RFC 6750 section 3).
+  # The response to a refused request (RFC 6750 section 3).
   class Refused < StandardError
     attr_reader :status, :headers
 
@@ -83,17 +83,17 @@ class RequireToken
     raise challenge(403, %(error="insufficient_scope", scope="#{SCOPE}", ))
   end
 
-  # What the library does not check: the type, extensions, that claims are there, and the time of issue.
+  # Checks that the library does not make: the type, extensions, required claims, and the time of issue.
   def access_token?(header, claims)
     header['typ'] == TYPE && !header.key?('crit') && claims.is_a?(Hash) &&
       %w[exp iat].all? { |name| claims[name].is_a?(Numeric) } && claims['iat'] <= Time.now.to_i + LEEWAY &&
       %w[jti sub client_id].all? { |name| claims[name].is_a?(String) } &&
-      # Bound to a key (DPoP, mutual TLS): without its proof it is no Bearer token.
+      # Bound to a key (DPoP, mutual TLS): must not be accepted as Bearer.
       !claims.key?('cnf')
   end
 
-  # The token of a request. One token has one spelling: what is not canonical base64url is refused. Two headers arrive
-  # as one value with a comma, which is no token.
+  # The token of a request. A token has one spelling: base64url that is not canonical is refused. Two headers arrive
+  # as one value with a comma, which is not a token.
   def bearer_token(authorization)
     raise challenge(401) unless authorization&.match?(/\Abearer\b/i)
 
@@ -114,7 +114,7 @@ class RequireToken
     false
   end
 
-  # Who comes while the keys are fetched waits for the same answer. Good keys are not dropped.
+  # Concurrent callers wait for one fetch. Valid keys are kept.
   def key(kid)
     @mutex.synchronize do
       now = Process.clock_gettime(Process::CLOCK_MONOTONIC)

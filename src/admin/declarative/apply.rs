@@ -22,16 +22,16 @@ use crate::domain::request_info::RequestInfo;
 use crate::store::managed::{self, Managed};
 use crate::store::{meta, setup_links, users};
 
-/// The rights of a run.
+/// The options of a run.
 #[derive(Debug, Clone, Default)]
 pub struct Choices {
-    /// Delete what the source manages and its files do not declare any more.
+    /// Delete objects that the source manages and its files no longer declare.
     pub prune: bool,
     /// Take over objects that another source, or none, manages.
     pub adopt: bool,
     /// The user whose tokens a plan shows.
     pub sample_user: Option<String>,
-    /// The plan that is carried out. The files and objects must not have changed since.
+    /// The plan that is to be applied. The files and objects must not have changed since.
     pub expected: Option<Expected>,
 }
 
@@ -131,7 +131,7 @@ async fn hashes(
     Ok(hashes)
 }
 
-/// A change of a run, and its declaration; `None` if no file declares the object any more.
+/// A change of a run, and its declaration; `None` if the files no longer declare the object.
 struct Step<'a> {
     change: Change,
     found: Found,
@@ -145,7 +145,7 @@ async fn run(
     prepared: &Prepared,
 ) -> Result<Plan, Failure> {
     let app = tx.app();
-    // In the lock order that is used everywhere. A run that waits here sees what the previous run has written.
+    // In the global lock order. A run that waits here sees the writes of the previous run.
     setup_links::hold_administrators(tx).await?;
     meta::hold_cache_version(tx).await?;
     let steps = steps(tx, declarations, choices).await?;
@@ -185,7 +185,7 @@ async fn run(
     Ok(Plan { changes, files, objects, sample: None })
 }
 
-/// One refusal with the messages of all, and the code of the first.
+/// One refusal with all messages, and the code of the first.
 fn together(refused: Vec<Refusal>) -> Result<(), Failure> {
     let Some(first) = refused.first() else { return Ok(()) };
     let code = first.code;
@@ -348,7 +348,7 @@ fn located(declared: &Declaration, stop: Failure) -> Failure {
     Refusal::new(refusal.code, "").with_message(lines.join("\n")).into()
 }
 
-/// The same for an object that no file declares.
+/// The same for an object that is not declared in a file.
 fn named_stop(change: &Change, stop: Failure) -> Failure {
     let Failure::Refused(refusal) = stop else { return stop };
     let text = format!("{} {}: {}", change.kind, quotable(&change.name), refusal.message);

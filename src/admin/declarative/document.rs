@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_of_its_notation_is_refused_with_its_line() {
+    fn malformed_toml_and_json_are_refused_with_the_line() {
         for (text, line) in [
             ("a = 1\na = 2\n", 2),
             ("a = \n", 1),

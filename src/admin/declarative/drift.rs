@@ -1,4 +1,4 @@
-//! Changes that were made elsewhere after the files were applied.
+//! Changes that were made elsewhere since the files were applied.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::store::managed;
 use crate::text_enum;
 
 text_enum! {
-    /// How an object differs from what was applied.
+    /// How an object differs from its applied state.
     pub enum DriftKind {
         /// Settings or the secret differ.
         Changed = "changed",
@@ -22,7 +22,7 @@ text_enum! {
     }
 }
 
-/// An object that differs from what was applied.
+/// An object that differs from its applied state.
 #[derive(Debug, Clone)]
 pub struct Drift {
     /// Its kind.
@@ -50,7 +50,7 @@ pub struct Drifts {
     pub by_source: BTreeMap<String, usize>,
 }
 
-/// Compares every managed object with what was applied.
+/// Compares every managed object with its applied state.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -65,7 +65,7 @@ pub async fn drift(app: &App) -> Result<Drifts, Fault> {
             Some(live) if live.id != row.object_id => (DriftKind::Replaced, Vec::new(), false),
             Some(live) => {
                 let fields = differences(&row.state, &live.state);
-                // A secret that no file refers to may be changed, and a password belongs to its user.
+                // A secret that no file refers to may be changed elsewhere, and a password belongs to its user.
                 let is_managed = row.secret.is_some() && row.kind != ManagedKind::User;
                 let secret = is_managed && row.secret != live.secret;
                 if fields.is_empty() && !secret {

@@ -14,7 +14,7 @@ use crate::domain::managed::ManagedKind;
 use crate::domain::outcome::Fault;
 use crate::store::managed::{self, Managed};
 
-/// The source of a file with the objects of every source.
+/// The source name of an exported file with all objects.
 const EVERYTHING: &str = "export";
 
 /// The objects of one source, or all objects, in the JSON form of a file.
@@ -167,7 +167,7 @@ mod tests {
     use crate::admin::declarative::document::{self, Node, Tree};
 
     #[test]
-    fn what_is_written_as_toml_is_read_as_the_same() {
+    fn written_toml_reads_back_equal() {
         let file = json!({
             "source": {"name": "export"},
             "api": [{"identifier": "urn:a", "scopes": {"a:b": "\u{7f}\"\\\n\u{e4}", "c": ""}}],

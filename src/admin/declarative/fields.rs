@@ -137,7 +137,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A text that must be there.
+    /// A required text.
     pub fn required(&mut self, name: &str) -> Option<String> {
         if !self.has(name) {
             self.note(name, "it is missing");
@@ -145,7 +145,7 @@ impl<'a> Fields<'a> {
         self.text(name)
     }
 
-    /// A text that must be there and is read again later.
+    /// A required text that is read again later.
     pub fn peek(&mut self, name: &str) -> Option<String> {
         let found = self.entries.iter().find(|entry| entry.key == name);
         match found.map(|entry| &entry.node.tree) {
@@ -233,7 +233,7 @@ impl<'a> Fields<'a> {
         json
     }
 
-    /// Where a secret comes from.
+    /// The source of a secret.
     pub fn reference(&mut self, name: &str, generate: bool) -> Option<Reference> {
         let node = self.take(name)?;
         match Reference::read(&node, generate) {

@@ -2,8 +2,8 @@
 //!
 //! A file is parsed into a tree with line numbers (`document`) and read key by key (`fields`, `kinds`) into desired
 //! states (`declarations`). A run compares these with the stored objects (`plan`), writes the difference in one
-//! transaction (`apply`) and records it, so that `drift` can find later changes. `export` is the inverse. Finding
-//! files and showing plans is the command line's work.
+//! transaction (`apply`) and records it, so that `drift` can find later changes. `export` is the inverse. The
+//! command line finds the files and displays plans.
 
 mod apply;
 mod declarations;
@@ -39,7 +39,7 @@ pub use schema::schema;
 const NOT_GENERATED: &str =
     "generate = true needs a place to write the secret to: signet apply --secrets-out FILE";
 
-/// A generated secret, to be written out before it is stored.
+/// A generated secret, which is shown before it is stored.
 pub struct GeneratedSecret {
     /// The kind of the object.
     pub kind: ManagedKind,
@@ -52,7 +52,7 @@ pub struct GeneratedSecret {
 }
 
 impl Declarations {
-    /// Generates secrets, so that they can be written out before they are stored.
+    /// Generates secrets, so that they can be shown before they are stored.
     pub fn generate(&mut self, app: &App) {
         for wanted in self.objects.iter_mut().filter_map(|declared| declared.wanted.as_mut()) {
             wanted.generate(app);

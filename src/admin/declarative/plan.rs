@@ -30,7 +30,7 @@ text_enum! {
         Delete = "delete",
         /// It matches the file.
         Unchanged = "unchanged",
-        /// The source manages it and its files do not declare it any more: it stays.
+        /// The source manages it but its files no longer declare it. It is kept.
         LeftOut = "left_out",
     }
 }
@@ -63,7 +63,7 @@ pub struct Change {
     pub impact: Option<Impact>,
 }
 
-/// Everything that a run changes, and what it was decided from.
+/// All changes of a run, and hashes of its inputs.
 #[derive(Debug, Clone, Default)]
 pub struct Plan {
     /// The change of each object: declared ones first, then those no longer declared.
@@ -77,7 +77,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Whether something is to be changed.
+    /// Whether it contains a change.
     pub fn has_changes(&self) -> bool {
         self.changes.iter().any(|change| change.action.changes())
     }
@@ -146,7 +146,7 @@ pub fn decide(
 }
 
 /// The managed objects of these sources that the files no longer declare. An object that a file declares under
-/// another name is declared.
+/// another name is still declared.
 pub fn left_out<'a>(
     declarations: &'a Declarations,
     declared: &'a [Uuid],

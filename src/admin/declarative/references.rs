@@ -20,7 +20,7 @@ const MAX_SECRET: usize = 512;
 /// The largest file that is read, in bytes.
 const MAX_FILE: u64 = 64 * 1024;
 
-/// Where a secret comes from.
+/// The source of a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reference {
     /// The file of this path, without the newline at its end.
@@ -34,7 +34,7 @@ pub enum Reference {
 /// A secret that a file declares.
 #[derive(Debug, Clone)]
 pub struct DeclaredSecret {
-    /// Where it comes from.
+    /// Its source.
     pub reference: Reference,
     /// The secret, or why it cannot be read; `None` if it has yet to be generated.
     pub value: Result<Option<Secret<String>>, String>,

@@ -8,12 +8,12 @@ use crate::admin::{tokens, user_lookup};
 use crate::app::AuditedTx;
 use crate::domain::outcome::{Code, Failure, Refusal, quotable};
 
-/// The token of a user for an audience, where a plan changes it: header and claims as in a preview.
+/// The token of a user for an audience, if a plan changes it: header and claims as in a preview.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SampleToken {
     /// The identifier of the API; `None` is the issuer.
     pub audience: Option<String>,
-    /// The present token; `None` if the user gets none.
+    /// The current token; `None` if the user gets none.
     pub before: Option<Value>,
     /// The token after the plan; `None` if the user gets none.
     pub after: Option<Value>,
@@ -22,10 +22,10 @@ pub struct SampleToken {
 /// The tokens of a user, by audience.
 pub type Tokens = BTreeMap<Option<String>, Value>;
 
-/// The tokens that a user gets by what `tx` reads. None where the user does not exist.
+/// The tokens that a user would get, with the data that `tx` reads. `None` if the user does not exist.
 ///
 /// # Errors
-/// `conflict` where the name means two users.
+/// `conflict` if the name matches two users.
 pub async fn read(tx: &mut AuditedTx, name: &str) -> Result<Option<Tokens>, Failure> {
     let (app, now) = (tx.app(), tx.info().now);
     let user = match user_lookup::resolve_in(&mut **tx, name).await {
@@ -45,7 +45,7 @@ pub async fn read(tx: &mut AuditedTx, name: &str) -> Result<Option<Tokens>, Fail
 /// The tokens that differ.
 ///
 /// # Errors
-/// `not_found` where the user exists neither before nor after.
+/// `not_found` if the user exists neither before nor after.
 pub fn compare(
     name: &str,
     before: Option<Tokens>,

@@ -1,7 +1,7 @@
 //! The audiences of tokens, cached in every process.
 //!
-//! Owns the snapshot: an API and the secret it shares with the server are one value, so that neither is seen
-//! without the other. Also owns the purpose that a sealed secret is bound to.
+//! Owns the snapshot: an API and the secret it shares with the server are one value, so that neither is read
+//! without the other. Also owns the purpose to which a sealed secret is bound.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,27 +24,27 @@ use crate::store::{self, Link, Tx};
 pub struct Audience {
     /// The audience and the rules for its tokens.
     pub target: Target,
-    /// The secret its tokens are signed with, where the rules say so.
+    /// The secret its tokens are signed with, if the rules require one.
     pub secret: Option<SharedSecret>,
     /// When its identifier was registered.
     pub name_since: Timestamp,
 }
 
 impl Audience {
-    /// The issuer, whose name was never another's.
+    /// The issuer, whose identifier never belonged to another audience.
     #[must_use]
     pub const fn issuer() -> Self {
         Self { target: Target::Issuer, secret: None, name_since: Timestamp::from_millis(0) }
     }
 
-    /// Since when its identifier is its own, for the liveness rule.
+    /// Since when it has its identifier, for the liveness rule.
     #[must_use]
     pub const fn since(&self) -> Timestamp {
         self.name_since
     }
 
-    /// Whether something that was issued for this identifier at `at` belongs to this API, and not to an earlier one
-    /// with the same identifier.
+    /// Whether an object that was issued for this identifier at `at` belongs to this API, and not to an earlier one
+    /// of the same identifier.
     #[must_use]
     pub fn owned_name_at(&self, at: Timestamp) -> bool {
         self.name_since <= at
@@ -56,7 +56,7 @@ pub(in crate::app) struct Audiences {
     issuer: Arc<Audience>,
     apis: HashMap<String, Arc<Audience>>,
     by_id: HashMap<Uuid, Arc<Audience>>,
-    /// The APIs by the normal form of their identifiers, where they have one.
+    /// The APIs by the normal form of their identifiers, if they have one.
     by_normal_form: HashMap<String, Vec<Arc<Audience>>>,
 }
 
@@ -123,7 +123,7 @@ impl Audiences {
         std::iter::once(Arc::clone(&self.issuer)).chain(apis).collect()
     }
 
-    /// The identifiers of the APIs that accept clients which describe themselves, in their order.
+    /// The identifiers of the APIs that accept clients which describe themselves, sorted.
     pub(in crate::app) fn for_documents(&self) -> Vec<String> {
         let apis = self.apis.values().filter_map(|audience| match &audience.target {
             Target::Api(api) if api.documents => Some(api.identifier.clone()),

@@ -40,7 +40,7 @@ impl Clients {
         Ok(loaded)
     }
 
-    /// The client of this name, also a disabled one.
+    /// The client of this name, even if disabled.
     pub(in crate::app) fn get(&self, client_id: &str) -> Option<Arc<Client>> {
         self.by_id.get(client_id).cloned()
     }
@@ -56,7 +56,7 @@ impl Clients {
         found
     }
 
-    /// The signature algorithms of their ID tokens. A disabled client counts: it may be enabled again.
+    /// The signature algorithms of their ID tokens. Includes disabled clients, which may be enabled again.
     pub(in crate::app) fn algorithms(&self) -> impl Iterator<Item = SigningAlg> {
         self.by_id.values().map(|client| client.metadata.id_token_alg)
     }

@@ -1,7 +1,7 @@
-//! Clients that describe themselves, as every process keeps them in memory.
+//! Clients that describe themselves, as cached in every process.
 //!
-//! Owns the snapshot: the copies of documents there are, and which of them are clients now. What changed is read
-//! again alone: each new application is one row, and there may be thousands. Fetches nothing.
+//! Owns the snapshot: the cached documents, and which of them describe an allowed client. Only changed rows are
+//! read again, because each new application is one row and there may be thousands. Fetches nothing.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,16 +16,16 @@ use crate::store::client_documents::{self, StoredDocument};
 
 use super::audiences::Audiences;
 
-/// A copy of a document.
+/// A cached document.
 pub struct KnownDocument {
-    /// As it is stored.
+    /// The stored row.
     pub stored: StoredDocument,
-    /// The client that it describes. None where an administrator has blocked it, where the operator does not let it
-    /// in any more, or where there is no copy.
+    /// The client that it describes. `None` if an administrator has blocked it, the operator no longer allows it,
+    /// or its document was never fetched.
     pub client: Option<Arc<Client>>,
 }
 
-/// All copies, as of a version of their table.
+/// All cached documents, as of a version of their table.
 #[derive(Default)]
 pub(in crate::app) struct Documents {
     by_id: HashMap<String, Arc<KnownDocument>>,
@@ -33,7 +33,7 @@ pub(in crate::app) struct Documents {
     pub(in crate::app) version: i64,
 }
 
-/// What decides besides a document whether there is a client, and what it may have.
+/// The rules, besides a document, that decide whether its client is allowed and what it may request.
 struct Rules<'a> {
     allowed: &'a ClientDocuments,
     issuer: &'a str,
@@ -42,8 +42,8 @@ struct Rules<'a> {
 }
 
 impl Documents {
-    /// Reads them as of `version`. Of a reading for the same APIs and settings, `before`, only the rows that changed
-    /// since.
+    /// Reads the documents as of `version`. If `before` was read for the same APIs and settings, only the rows that
+    /// have changed since are read.
     pub(in crate::app) async fn load(
         link: &mut impl Link,
         version: i64,
@@ -65,7 +65,7 @@ impl Documents {
                 return Ok(loaded);
             }
         }
-        // The first time, or rows were removed.
+        // The first read, or rows were removed.
         let mut loaded = Self { by_id: HashMap::new(), version };
         loaded.take(client_documents::since(link, 0).await?, &rules);
         Ok(loaded)
@@ -79,19 +79,19 @@ impl Documents {
         }
     }
 
-    /// The copy of this address.
+    /// The cached document of this URL.
     pub(in crate::app) fn get(&self, client_id: &str) -> Option<Arc<KnownDocument>> {
         self.by_id.get(client_id).cloned()
     }
 }
 
 impl Rules<'_> {
-    /// The client that a copy describes.
+    /// The client that a cached document describes.
     fn client(&self, stored: &StoredDocument) -> Option<Client> {
         let content = stored.content.as_ref().filter(|_| stored.blocked_at.is_none())?;
         let url = DocumentUrl::parse(&stored.client_id)?;
         self.allowed.allowance(&url)?;
-        // An ID token for a client must not pass for a token for an API.
+        // An ID token for a client must not be accepted as an access token for an API.
         if self.audiences.named(&stored.client_id, self.issuer).is_some() {
             return None;
         }

@@ -137,8 +137,8 @@ impl App {
         Ok(self.caches.audiences.load().of_id(id))
     }
 
-    /// The API, or the issuer, that something issued at `at` is for. `None` if the API was deleted since, even if
-    /// another one has its identifier now.
+    /// The API, or the issuer, for which an object was issued at `at`. `None` if the API was deleted since, even
+    /// if another one has its identifier now.
     #[must_use]
     pub fn audience_given_at(
         &self,
@@ -197,13 +197,13 @@ impl App {
         }
     }
 
-    /// Whether a client is registered under this name, also a disabled one.
+    /// Whether a client is registered under this name, enabled or not.
     #[must_use]
     pub fn is_registered_client(&self, client_id: &str) -> bool {
         self.caches.clients.load().get(client_id).is_some()
     }
 
-    /// The copy there is of the document at this address.
+    /// The cached document of this URL.
     #[must_use]
     pub fn document(&self, client_id: &str) -> Option<Arc<KnownDocument>> {
         if !DocumentUrl::is_meant(client_id) {
@@ -237,7 +237,7 @@ impl App {
         Ok(self.client(client_id))
     }
 
-    /// The version of the cached keys, APIs and clients. A result that was derived from another version is stale.
+    /// The version of the cached keys, APIs and clients. A result that was derived with another version is stale.
     #[must_use]
     pub fn cache_version(&self) -> i64 {
         self.caches.version.load(Ordering::Acquire)
@@ -293,7 +293,7 @@ impl App {
         }
         let audiences = Audiences::load(&mut reader, &self.seal).await?;
         let clients = Clients::load(&mut reader).await?;
-        // Whole: what each may have depends on the APIs.
+        // All of them, because the rights of each depend on the APIs.
         let documents =
             Documents::load(&mut reader, of_documents, &self.config, &audiences, None).await?;
         let policy = policy(&self.config, &audiences, &clients, self.longest_max_age);
@@ -320,12 +320,12 @@ impl App {
 }
 
 impl App {
-    /// The versions of what is in memory.
+    /// The versions of the cached data.
     fn known_versions(&self) -> (i64, i64) {
         (self.caches.version.load(Ordering::Acquire), self.caches.documents.load().version)
     }
 
-    /// Reads the documents of clients again that changed. The caller is the only one that reads.
+    /// Reads changed client documents again. Only one caller at a time does so.
     async fn reload_documents(&self, reader: &mut Reader, version: i64) -> Result<(), Fault> {
         let before = self.caches.documents.load_full();
         if before.version == version {
@@ -345,7 +345,7 @@ fn policy(
     clients: &Clients,
     longest_max_age: TimeSpan,
 ) -> Policy {
-    // ES256 and RS256 are published from the first start: no verifier drops a set because of them.
+    // ES256 and RS256 are published from the first start: no verifier refuses a key set because of them.
     let mut wanted = vec![SigningAlg::Es256, SigningAlg::Rs256];
     for alg in audiences.algorithms().chain(clients.algorithms()).chain([config.signing_alg]) {
         if !wanted.contains(&alg) {

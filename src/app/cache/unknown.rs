@@ -13,10 +13,10 @@ use crate::app::App;
 const PAUSE: TimeSpan = TimeSpan::from_secs(1);
 
 impl App {
-    /// Reloads the cache because a caller names something unknown, unless that was done within the last second.
+    /// Reloads the cache because a caller names an unknown object, unless that was done within the last second.
     ///
     /// # Errors
-    /// When the database cannot be read; what is in memory stays in force.
+    /// When the database cannot be read; the cached data stays in force.
     pub async fn reload_for_unknown(&self) -> Result<(), Fault> {
         // Locked during the reload, so that concurrent callers wait for its result.
         let mut last = self.caches.asked_at.lock().await;

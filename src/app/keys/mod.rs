@@ -69,7 +69,7 @@ pub async fn in_force<'s>(tx: &mut Tx, seals: &'s Seals) -> Result<&'s SealKey, 
     })
 }
 
-/// Seals everything under the newest key. True when there was anything to do.
+/// Seals all secrets under the newest key. True when there was anything to do.
 pub async fn rewrap(tx: &mut Tx, seals: &Seals) -> Result<bool, Fault> {
     if std::ptr::eq(in_force(tx, seals).await?, seals.newest()) {
         return Ok(false);
@@ -143,7 +143,8 @@ impl FirstKeys {
         })
     }
 
-    /// Stores them, unless another process was first, which the check value decides. True when stored.
+    /// Stores them, unless another process has already stored its keys, which the check value decides. True
+    /// when stored.
     pub async fn store(&self, tx: &mut Tx, now: Timestamp) -> Result<bool, Fault> {
         if !meta::put_once(tx, KEY_CHECK, &self.check).await? {
             return Ok(false);

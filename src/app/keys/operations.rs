@@ -57,7 +57,7 @@ impl App {
     /// Generates a signing key outside of the request path, because RSA takes a tenth of a second.
     ///
     /// # Errors
-    /// Only when the crypto library fails.
+    /// If the crypto library fails.
     pub async fn make_signing_key(
         &self,
         alg: SigningAlg,
@@ -83,7 +83,7 @@ impl App {
         published.or_else(|| retired(&self.seal, stored).map(Arc::new))
     }
 
-    /// Puts a new key for refresh tokens in the place of those there are: no token that is out is genuine any more.
+    /// Replaces the keys for refresh tokens with a new one: all issued refresh tokens become invalid.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -98,10 +98,10 @@ impl App {
         Ok(())
     }
 
-    /// Seals everything under the newest master key. True when there was anything to do.
+    /// Seals all secrets under the newest master key. True when there was anything to do.
     ///
     /// # Errors
-    /// When a value opens with neither key. Nothing was changed then.
+    /// When neither key opens a value. Nothing was changed then.
     pub async fn rewrap(&self, tx: &mut Tx) -> Result<bool, Fault> {
         if !rewrap(tx, &self.seal).await? {
             return Ok(false);

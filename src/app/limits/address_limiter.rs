@@ -48,7 +48,7 @@ impl<'a> Subject<'a> {
         Self { purpose, who: Who::Network { address, name } }
     }
 
-    /// A user, from whichever network.
+    /// A user, in any network.
     #[must_use]
     pub const fn of_user(purpose: RateLimit, user: UserId) -> Self {
         Self { purpose, who: Who::User(user) }
@@ -92,7 +92,7 @@ impl AddressLimiter {
         self.table(purpose).clear(bucket, counted);
     }
 
-    /// Returns a token, because the request turned out not to be what is counted.
+    /// Returns a token, because the request is not counted after all.
     pub fn give_back(&self, subject: Subject<'_>) {
         if let Some((bucket, counted)) = self.counted(subject) {
             self.table(subject.purpose).give_back(bucket, counted);

@@ -1,8 +1,8 @@
 //! Attempts in progress in this process: reserved one at a time, decided in parallel.
 //!
-//! An attempt reserves before it is checked. One that finds a limit used up by reservations, and not by failures
-//! that were counted, waits for a decision: a right password returns its reservation. The counts themselves are
-//! kept elsewhere.
+//! An attempt reserves before it is checked. If a limit is reached by reservations, and not by counted failures,
+//! the attempt waits for a decision: a right password returns its reservation. The counts themselves are kept
+//! elsewhere.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -37,7 +37,7 @@ pub type Turn = OwnedMutexGuard<()>;
 /// An attempt that has reserved and is not decided yet; decided when dropped.
 pub struct PendingAttempt {
     attempt: Attempt,
-    /// Whether the holder of the turn is told when it is dropped.
+    /// Whether the holder of the turn is notified when it is dropped.
     wakes: bool,
 }
 
@@ -66,14 +66,13 @@ impl Attempt {
         self.state.pending.load(Ordering::Acquire)
     }
 
-    /// How many attempts have been decided since the first one that is still in progress began.
+    /// The number of attempts that were decided since the beginning of the oldest one that is still in progress.
     #[must_use]
     pub fn decisions(&self) -> usize {
         self.state.decisions.load(Ordering::Acquire)
     }
 
-    /// Completes when one of those has been decided since this was last called. Only the holder of the
-    /// turn calls it.
+    /// Completes when an attempt has been decided since this was last called. Only the holder of the turn calls it.
     pub async fn one_decided(&self) {
         self.state.decided.notified().await;
     }
@@ -109,7 +108,7 @@ impl Drop for PendingAttempt {
 impl Drop for Attempt {
     fn drop(&mut self) {
         let mut limits = self.gate.limits();
-        // Only this attempt and the map hold it, and no other can join while the map is locked.
+        // Only this attempt and the map refer to it, and no other can join while the map is locked.
         if Arc::strong_count(&self.state) == 2 {
             limits.remove(&self.name);
         }
@@ -149,7 +148,7 @@ mod tests {
             let fourth = gate.enter(b"ada");
             async move { drop(fourth.turn().await) }
         });
-        // Another limit is another queue.
+        // Each limit has its own queue.
         assert_eq!(gate.enter(b"bob").pending(), 0);
         assert_eq!(third.pending(), 2);
         drop(first);

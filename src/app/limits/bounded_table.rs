@@ -29,14 +29,14 @@ impl<V> BoundedTable<V> {
         Self { capacity, slots: Vec::new(), index: HashMap::new(), hand: 0 }
     }
 
-    /// The value of `key`, which counts as used.
+    /// The value of `key`, which is marked as used.
     pub(super) fn get(&mut self, key: u64) -> Option<&mut V> {
         let slot = self.slots.get_mut(*self.index.get(&key)?)?;
         slot.used = true;
         Some(&mut slot.value)
     }
 
-    /// The value of `key`, without counting as a use.
+    /// The value of `key`, without marking it as used.
     pub(super) fn peek(&self, key: u64) -> Option<&V> {
         self.slots.get(*self.index.get(&key)?).map(|slot| &slot.value)
     }

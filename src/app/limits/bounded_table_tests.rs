@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn what_is_used_stays_and_what_is_not_is_evicted() {
+fn unused_entries_are_evicted_before_used_ones() {
     let mut table = BoundedTable::new(4);
     for key in 0..4 {
         assert_eq!(table.insert(key, key, |_| false), None);
@@ -19,7 +19,7 @@ fn what_is_used_stays_and_what_is_not_is_evicted() {
 }
 
 #[test]
-fn what_is_spent_is_evicted_first() {
+fn spent_entries_are_evicted_first() {
     let mut table = BoundedTable::new(3);
     for key in 0..3 {
         table.insert(key, key, |_| false);

@@ -114,7 +114,7 @@ impl BucketTable {
         level.unwrap_or(bucket.full())
     }
 
-    /// Refills a bucket. It has its own entry until it is evicted, so the bucket of its prefix does not count.
+    /// Refills a bucket. It has its own entry until it is evicted, so the bucket of its prefix is not used.
     pub(super) fn clear(&mut self, bucket: Bucket, counted: Counted) {
         let entry = Entry { level: bucket.full(), prefix: counted.prefix };
         self.networks.insert(counted.network, entry, |_| false);

@@ -1,8 +1,9 @@
-//! How often hosts are asked for documents of clients, in the memory of this process.
+//! Limits on fetching client documents, in the memory of this process.
 //!
-//! Owns the limits: anyone can make the server ask any public host, by sending a browser here with a `client_id`. One
-//! fetch of a document at a time, whose result all callers of that moment share; ten at once; a pause for a host after
-//! a failure; thirty a minute from one host. None of it is a cache: what failed is asked for again after the pause.
+//! Owns the limits: an attacker can make the server send a request to any public host, by sending a browser here with
+//! a `client_id`. One fetch of a document at a time, whose result all concurrent callers share; ten fetches at once; a
+//! pause for a host after a failure; thirty fetches a minute from one host. Nothing is cached: a failed document is
+//! fetched again after the pause.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -22,29 +23,29 @@ use crate::http_client::FetchError;
 
 use super::bounded_table::BoundedTable;
 
-/// The fetches at once.
+/// The maximum number of concurrent fetches.
 const AT_ONCE: usize = 10;
-/// The fetches from one host.
+/// The limit of fetches from one host.
 const OF_A_HOST: Bucket = Bucket::new(30, TimeSpan::from_secs(2));
-/// How long a host is left alone after a failure.
+/// How long a host is not asked after a failure.
 pub const HOST_PAUSE: TimeSpan = TimeSpan::from_secs(5);
-/// The most hosts that are remembered.
+/// The most hosts that are tracked.
 const MAX_HOSTS: usize = 4_096;
 
-/// Why there is no new copy. Shared by all who waited for it.
+/// Why there is no new document. Shared by all callers that waited for the fetch.
 #[derive(Debug, Clone)]
 pub enum LoadError {
-    /// Not now: too many fetches, or a failure a moment ago.
+    /// Refused for this time: too many fetches, or a recent failure.
     Busy(TimeSpan),
-    /// The host did not answer with a document.
+    /// The host did not respond with a document.
     Fetch(FetchError),
     /// The keys of the client could not be fetched.
     Keys(FetchError),
-    /// The document describes no client.
+    /// The document is invalid.
     Content(DocumentError),
-    /// There are as many copies as are kept, and users have let all of them in.
+    /// The maximum number of documents is stored, and users have authorized all of their clients.
     Full,
-    /// The copy could not be stored.
+    /// The document could not be stored.
     Store(Arc<Fault>),
 }
 
@@ -61,18 +62,18 @@ impl fmt::Display for LoadError {
     }
 }
 
-/// What a host has left.
+/// The limits of a host.
 #[derive(Debug, Clone, Copy)]
 struct Host {
     level: Level,
-    /// Until when it is left alone, by the counting clock.
+    /// Until when it is not asked, by the monotonic clock.
     paused_until: TimeSpan,
 }
 
-/// A fetch under way, which any number of callers wait for.
+/// A fetch in progress, which any number of callers wait for.
 type Flight<T> = Shared<BoxFuture<'static, T>>;
 
-/// The fetches of this process; `T` is what comes of one.
+/// The fetches of this process; `T` is the result of one.
 pub struct DocumentFetches<T: Clone> {
     places: Arc<Semaphore>,
     hasher: RandomState,
@@ -92,8 +93,8 @@ impl<T: Clone> Default for DocumentFetches<T> {
 }
 
 impl<T: Clone> DocumentFetches<T> {
-    /// The result of the fetch that is under way for `client_id`, else of one that `begin` begins. `begin` is asked
-    /// while no other caller can begin one.
+    /// The result of the fetch in progress for `client_id`, or of a new one that `begin` returns. `begin` is called
+    /// with the lock held, so that there is only one.
     pub async fn join<F>(&self, client_id: &str, begin: impl FnOnce() -> F) -> T
     where
         F: Future<Output = T> + Send + 'static,
@@ -107,12 +108,12 @@ impl<T: Clone> DocumentFetches<T> {
         flight.await
     }
 
-    /// Ends a fetch: the next caller begins another one.
+    /// Removes a finished fetch: the next caller begins a new one.
     pub fn leave(&self, client_id: &str) {
         self.flights.lock().unwrap_or_else(PoisonError::into_inner).remove(client_id);
     }
 
-    /// Takes one fetch from `host`.
+    /// Counts one fetch from `host`.
     ///
     /// # Errors
     /// How long to wait for the next.
@@ -130,7 +131,7 @@ impl<T: Clone> DocumentFetches<T> {
         Ok(())
     }
 
-    /// Leaves `host` alone for a while: a fetch from it failed.
+    /// Pauses fetches from `host` after a failure.
     pub fn pause(&self, host: &str, now: TimeSpan) {
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(host) = hosts.get(self.hasher.hash_one(host)) {
@@ -138,7 +139,7 @@ impl<T: Clone> DocumentFetches<T> {
         }
     }
 
-    /// A place among the fetches at once, as soon as one is free.
+    /// A permit for a fetch, as soon as one is free.
     pub async fn place(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.places).acquire_owned().await.ok()
     }

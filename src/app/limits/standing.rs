@@ -1,9 +1,9 @@
 //! The standing of networks: recent log-ins of accounts earn it, and failures lose it.
 //!
-//! An account lends standing to a fixed number of networks that it last logged in from. The database stores them,
-//! and this process caches them for a minute. Failed log-ins, and requests that the queue for password hashes
-//! refused, are counted in memory: a network has standing while its accounts outweigh them. The account of an
-//! attempt never matters, because a lane that depended on it would reveal which accounts exist.
+//! An account gives standing to a fixed number of networks from which it last logged in. The database stores
+//! them, and this process caches them for a minute. Failed log-ins, and requests that the queue for password
+//! hashes refused, are counted in memory: a network has standing while its accounts outweigh them. The account of
+//! an attempt is irrelevant, because a lane that depended on it would reveal which accounts exist.
 
 use std::hash::RandomState;
 use std::net::IpAddr;
@@ -40,7 +40,7 @@ impl Standing {
         Self { clock, hasher: RandomState::new(), earned, failures: Mutex::default() }
     }
 
-    /// How many accounts lend standing to this address's network; `None` if it must be read from the database.
+    /// How many accounts give standing to this address's network; `None` if it must be read from the database.
     #[must_use]
     pub fn accounts(&self, address: IpAddr) -> Option<u32> {
         let key = Counted::new(&self.hasher, address, "").network();
@@ -64,7 +64,7 @@ impl Standing {
         }
     }
 
-    /// Whether a network has standing that so many accounts lend it.
+    /// Whether a network has standing, given the number of accounts that give it standing.
     #[must_use]
     pub fn holds(&self, address: IpAddr, accounts: u32) -> bool {
         if accounts == 0 {

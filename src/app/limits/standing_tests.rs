@@ -39,7 +39,7 @@ fn standing_is_earned_by_accounts_and_lost_by_failures() {
     standing.forget(home);
     assert_eq!(standing.accounts(home), None, "asked again after a log-in");
     standing.learn(home, 1);
-    // One comes back after the other.
+    // They regain it one after the other.
     clock.0.fetch_add(STANDING.every.secs(), Ordering::Relaxed);
     assert!(standing.holds(home, 1) && standing.holds(office, 3));
     assert_eq!(standing.accounts(home), None, "asked again after a minute");

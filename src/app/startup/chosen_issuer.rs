@@ -1,6 +1,6 @@
 //! The issuer of a server with a port chosen by the system.
 //!
-//! Owns the row through which the command line learns it.
+//! Owns the row from which commands read it.
 
 use super::Startup;
 use crate::domain::outcome::Fault;

@@ -19,7 +19,7 @@ pub struct Compacted {
     pub after: u64,
 }
 
-/// Rewrites the database file without the space of deleted rows. Holds the server's lock meanwhile.
+/// Rewrites the database file without the space of deleted rows, with the server's lock held.
 ///
 /// # Errors
 /// When a server works on it, it is not SQLite, the disk is full, or it cannot be opened.

@@ -1,7 +1,7 @@
 //! Connects to the configured database, and explains why it cannot be reached.
 //!
 //! Owns the distinction between a temporary failure and one that the operator must repair. `schema`, `master_key`
-//! and `first_start` judge the contents.
+//! and `first_start` check the contents.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -58,7 +58,7 @@ pub async fn wait_for_database(config: &Config) -> Result<(), OpenError> {
 /// Connects to an existing database.
 ///
 /// # Errors
-/// When it does not exist or cannot be used. The text names what was found and what to do.
+/// When it does not exist or cannot be used, with what was found and what to do.
 pub async fn connect(config: &Config) -> Result<Db, OpenError> {
     let path = match &config.database {
         Database::Postgres(url) => {

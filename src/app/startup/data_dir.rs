@@ -89,7 +89,7 @@ pub fn create_master_key(data_dir: &Path, entropy: &dyn Entropy) -> io::Result<S
     Ok(Secret::new(key))
 }
 
-/// Why the directory cannot be served.
+/// Why the data directory cannot be locked.
 pub enum LockError {
     /// Another server has locked it.
     Held,
@@ -97,10 +97,10 @@ pub enum LockError {
     Io(io::Error),
 }
 
-/// Keeps servers off the data directory while a command works on it, which does so because of `why`.
+/// Locks the data directory for a command, with `why` for the error message.
 ///
 /// # Errors
-/// When a server works on it, or the lock cannot be made.
+/// When a server works on it, or the lock cannot be created.
 pub fn lock_out(config: &Config, why: &str) -> Result<File, OpenError> {
     let dir = &config.data_dir;
     lock(dir).map_err(|error| match error {

@@ -31,7 +31,7 @@ impl fmt::Display for OpenError {
 }
 
 impl OpenError {
-    /// Why something cannot be created or written on disk: `what` failed with `error`. A full disk is temporary;
+    /// The error if `what` could not be created or written on disk because of `error`. A full disk is temporary;
     /// for anything else the operator reads `advice`.
     pub fn of_file(what: &str, error: &io::Error, advice: &str) -> Self {
         if is_full(error) {
@@ -56,7 +56,7 @@ pub(super) fn is_full(error: &io::Error) -> bool {
 /// memory, and also for a broken disk.
 ///
 /// # Errors
-/// Why it cannot.
+/// Why it cannot be written.
 pub(super) fn try_writing(directory: &Path) -> io::Result<()> {
     // The size of the shared memory of a write-ahead log and one page.
     let some = [0; 40 * 1024];

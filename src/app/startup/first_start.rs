@@ -13,7 +13,7 @@ use super::{OpenError, OpenPurpose, Startup, data_dir};
 use crate::app::keys;
 
 impl Startup {
-    /// Judges the files before anything is created. Only SQLite keeps its database in a file.
+    /// Checks the files before anything is created. Only SQLite keeps its database in a file.
     pub(super) fn check_files(&self) -> Result<(), OpenError> {
         let Database::Sqlite(path) = &self.config.database else { return Ok(()) };
         if !self.serves() {
@@ -26,7 +26,7 @@ impl Startup {
         self.check_purpose(false)
     }
 
-    /// Judges a reachable database. On SQLite an interrupted first start is completed; on PostgreSQL it cannot be
+    /// Checks a reachable database. On SQLite an interrupted first start is completed; on PostgreSQL it cannot be
     /// distinguished from a lost database.
     pub(super) async fn check_sealed(&self, db: &Db, fresh: bool) -> Result<bool, OpenError> {
         let sealed = !fresh && keys::is_sealed(&mut db.reader().await?).await?;

@@ -8,7 +8,7 @@ use crate::store::Db;
 use super::{Created, OpenError, Startup, data_dir, fit_of};
 use crate::app::keys::{FirstKeys, MasterKeyFit};
 
-/// The master keys that settings and data directory have, the one in force first.
+/// The master keys of the settings and the data directory, the one in force first.
 ///
 /// # Errors
 /// When there is none, or its file cannot be read.

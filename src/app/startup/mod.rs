@@ -150,7 +150,7 @@ impl Startup {
         if serves {
             migrate::up(db).await?;
         }
-        // Created only now, so that a start that failed earlier leaves no master key behind.
+        // Created last, so that a start that failed earlier leaves no master key behind.
         let master = match found {
             Some(key) => key,
             None => self.create_master_key(created)?,

@@ -185,7 +185,7 @@ fn has_foreign(directory: &OwnFile) -> bool {
     fs::read_dir(&directory.path).map_or(true, |mut entries| entries.any(foreign))
 }
 
-/// Gives a file another mode. False where the file system does not keep it.
+/// Sets the mode of a file; `false` if the file system does not keep it.
 fn takes(path: &Path, mode: u32) -> bool {
     let set = fs::set_permissions(path, Permissions::from_mode(mode));
     set.is_ok() && path.metadata().is_ok_and(|facts| facts.mode() & 0o7777 == mode)

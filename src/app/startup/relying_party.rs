@@ -1,6 +1,6 @@
-//! The relying party that passkeys are for.
+//! The relying party of passkeys.
 //!
-//! Owns the RP ID, which is stored with the first passkey: under another one, no stored passkey works.
+//! Owns the RP ID, which is stored with the first passkey: with another one, no stored passkey works.
 
 use crate::config::Config;
 use crate::crypto::webauthn::RelyingParty;

@@ -106,7 +106,7 @@ fn of_network(text: &str) -> Result<IpNet, String> {
     })
 }
 
-/// An event, with the logins of its users in tables.
+/// An event, with the login names of its users in tables.
 struct Shown {
     event: StoredEvent,
     user: Option<String>,
@@ -171,7 +171,7 @@ impl Row for Kind {
     }
 }
 
-/// Carries out a command.
+/// Runs a command.
 pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
     match command {
         Command::List(args) => list(args, output),

@@ -1,4 +1,4 @@
-//! `signet client` for clients that describe themselves: what is known of them, and blocking.
+//! `signet client` for clients that describe themselves: their cached documents, and blocking.
 
 use clap::Args;
 use serde_json::Value;
@@ -52,7 +52,7 @@ impl Row for StoredDocument {
     }
 }
 
-/// Lists copies, oldest first.
+/// Lists cached documents, oldest first.
 pub fn list(paging: &Paging, output: Output) -> Result<(), CommandError> {
     with_app(async |app| {
         paging
@@ -64,7 +64,7 @@ pub fn list(paging: &Paging, output: Output) -> Result<(), CommandError> {
     })
 }
 
-/// Writes all there is to know about a copy.
+/// Writes all data of a cached document.
 pub async fn show(app: &App, client_id: &str, output: Output) -> Result<(), CommandError> {
     let work = client_documents::show(app.clone(), client_id.to_owned());
     let stored = app.run_to_completion(work).await.map_err(about("client", client_id))?;
@@ -89,7 +89,7 @@ pub fn block(args: &DocumentArgs, output: Output) -> Result<(), CommandError> {
     })
 }
 
-/// Ends the block of a client.
+/// Unblocks a client.
 pub fn unblock(args: &DocumentArgs) -> Result<(), CommandError> {
     with_app(async |app| {
         let (id, info) = (args.client_id.clone(), RequestInfo::cli(app.now()));

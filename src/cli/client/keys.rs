@@ -130,7 +130,7 @@ impl Row for Created {
     }
 }
 
-/// Carries out a command.
+/// Runs a command.
 pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
     match command {
         Command::Create(args) => create(args, output),

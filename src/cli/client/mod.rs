@@ -98,13 +98,13 @@ Each option replaces the whole value; other values stay.")]
 
 Give the client the new secret. Two secrets are valid at a time; --revoke-old revokes the old one.")]
     RotateSecret(RotateArgs),
-    /// Block a client that describes itself; it gets nothing from now on
+    /// Block a client that describes itself; all its requests are refused from now on
     #[command(after_help = "Examples:
   signet client block https://app.example.com/oauth/client.json
 
 No user need have come from it yet. Registered clients are disabled:  signet client disable ID")]
     Block(documents::DocumentArgs),
-    /// End the block of a client that describes itself
+    /// Unblock a client that describes itself
     #[command(after_help = "Examples:
   signet client unblock https://app.example.com/oauth/client.json")]
     Unblock(documents::DocumentArgs),
@@ -223,7 +223,7 @@ pub struct DeleteArgs {
     force: Force,
 }
 
-/// Carries out a command.
+/// Runs a command.
 pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
     match command {
         Command::Create(args) => create(args, output),

@@ -181,7 +181,7 @@ fn grant(text: &str) -> Result<String, String> {
     })
 }
 
-/// A rule, in the one form in which it is spelt.
+/// A rule in its canonical spelling.
 fn rule(text: &str) -> Result<String, String> {
     let parsed = text.parse::<WorkloadRule>().map_err(|error| error.message().to_owned())?;
     Ok(parsed.to_string())

@@ -95,7 +95,7 @@ pub struct DriftArgs {
     source: Option<String>,
 }
 
-/// Shows what files would change.
+/// Shows what applying files would change.
 pub fn plan(args: &PlanArgs, output: Output) -> Result<(), CommandError> {
     let inputs = files::read(&args.files.files)?;
     with_app(async |app| {

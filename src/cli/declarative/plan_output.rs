@@ -19,12 +19,12 @@ const MAX_SHOWN: usize = 100;
 pub struct PlanOutput<'a> {
     /// The plan.
     pub plan: &'a Plan,
-    /// The choices.
+    /// The options of the run.
     pub choices: &'a Choices,
 }
 
 impl PlanOutput<'_> {
-    /// For programs, and to be carried out later.
+    /// The plan for programs, which `apply --plan` accepts.
     pub fn json(&self) -> Value {
         let Plan { changes, files, objects, sample } = self.plan;
         let shown = changes.iter().filter(|change| change.action != Action::Unchanged);
@@ -45,7 +45,7 @@ impl PlanOutput<'_> {
         plan
     }
 
-    /// For reading.
+    /// The plan for people.
     pub fn text(&self) -> String {
         let shown = self.plan.changes.iter().filter(|change| change.action != Action::Unchanged);
         let changes: String = shown.map(lines).collect();
@@ -197,7 +197,7 @@ fn shown(value: Option<&Value>) -> String {
     }
 }
 
-/// An object that differs from what was applied.
+/// An object that differs from its applied state.
 pub struct DriftRow(pub Drift);
 
 impl Row for DriftRow {

@@ -122,7 +122,7 @@ fn next_cell(next: &NextStage, now: Timestamp) -> String {
     format!("{} {}", next.what, ago(next.at, now))
 }
 
-/// Carries out a command.
+/// Runs a command.
 pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
     match command {
         Command::List => with_app(async |app| {

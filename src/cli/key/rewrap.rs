@@ -1,4 +1,4 @@
-//! `signet key rewrap`: seals everything in the database under a new master key.
+//! `signet key rewrap`: seals all secrets in the database under a new master key.
 
 use crate::admin::master_key::{self, Rewrapped};
 use crate::cli::error::CommandError;
@@ -6,7 +6,7 @@ use crate::cli::startup_report;
 use crate::cli::with_app::with_app;
 use crate::domain::request_info::RequestInfo;
 
-/// Seals everything under the new master key.
+/// Seals all secrets under the new master key.
 pub fn rewrap() -> Result<(), CommandError> {
     with_app(async |app| {
         let info = RequestInfo::cli(app.now());

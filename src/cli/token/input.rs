@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 
-/// The most of standard input that is read.
+/// The longest standard input that is read.
 const MAX_INPUT: u64 = 1024 * 1024;
 
 /// A token.
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_people_paste() {
+    fn pasted_tokens_are_extracted() {
         for text in [
             "a.b.c",
             "  a.b.c\n",

@@ -1,7 +1,7 @@
 //! `signet token`: decoding, verifying and previewing tokens.
 //!
 //! `inspect` only decodes and needs no database. `verify`, `preview` and `why`, which has its own file, call use
-//! cases. None of them consumes, issues or prints a token.
+//! cases. No command consumes, issues or prints a token.
 
 mod input;
 mod why;
@@ -88,7 +88,7 @@ pub struct PreviewArgs {
     scope: Option<String>,
 }
 
-/// Carries out a command.
+/// Runs a command.
 pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
     match command {
         Command::Inspect(args) => inspect(&args.read()?, output),

@@ -24,7 +24,7 @@ pub struct WhyArgs {
     /// The audience the token must be for
     #[arg(long, value_name = "AUDIENCE")]
     audience: Option<String>,
-    /// Judge it as of this time: RFC 3339, or seconds since 1970 (default: now)
+    /// Evaluate it as of this time: RFC 3339, or seconds since 1970 (default: now)
     #[arg(long, value_name = "TIME", value_parser = time)]
     at: Option<Timestamp>,
 }

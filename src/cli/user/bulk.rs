@@ -49,7 +49,7 @@ pub struct BulkArgs {
 }
 
 impl BulkArgs {
-    /// Refuses a dry run for one user, whose command asks for confirmation or can be undone.
+    /// Refuses a dry run for one user, because the command asks for confirmation or can be undone.
     fn check(&self) -> Result<(), CommandError> {
         if self.dry_run && self.target.from.is_none() {
             return Err(CommandError::usage("--dry-run goes with --from FILE."));
@@ -98,7 +98,7 @@ enum Work {
 }
 
 impl Work {
-    /// As in "would disable user ada".
+    /// The verb in "would disable user ada".
     const fn verb(&self) -> &'static str {
         match self {
             Self::Disable => "disable",
@@ -109,7 +109,7 @@ impl Work {
         }
     }
 
-    /// As in "Disabled user ada".
+    /// The participle in "Disabled user ada".
     const fn done(&self) -> &'static str {
         match self {
             Self::Disable => "Disabled",
@@ -131,7 +131,7 @@ pub fn enable(args: &BulkArgs, output: Output) -> Result<(), CommandError> {
     run(args, &Work::Enable, None, output)
 }
 
-/// Deletes users, once it is confirmed.
+/// Deletes users, after a confirmation.
 pub fn delete(args: &DeleteArgs, output: Output) -> Result<(), CommandError> {
     let DeleteArgs { bulk, yes } = args;
     bulk.check()?;
@@ -220,7 +220,7 @@ fn done(work: &Work, user: &User) {
     startup_report::say(&format!("{} user {} ({})\n", work.done(), user.login, user.id));
 }
 
-/// The user of a line, and the roles after it.
+/// The user of a line, and the roles that follow.
 fn split<'a>(line: &'a str, work: &Work) -> Result<(&'a str, Option<RoleChange>), CommandError> {
     let (named, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
     match (work, rest.trim()) {

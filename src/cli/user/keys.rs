@@ -17,7 +17,7 @@ use crate::view;
 
 use super::Named;
 
-/// What to do with API keys.
+/// The subcommands for API keys.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// List the API keys of a user, newest first
@@ -70,7 +70,7 @@ impl Row for ListedKey {
     }
 }
 
-/// Carries out a command.
+/// Runs a command.
 pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
     match command {
         Command::List(named) => with_app(async |app| {

@@ -109,7 +109,7 @@ The counters of failed attempts are cleared.")]
 
 On a line of the file, roles may follow the user, with commas between them: ada support,billing")]
     SetRoles(bulk::SetRolesArgs),
-    /// Delete a user and everything that belongs to it
+    /// Delete a user and all their data
     #[command(after_help = "Examples:
   signet user delete mallory
   signet user delete mallory --yes
@@ -263,7 +263,7 @@ pub async fn find(app: &App, name: &str) -> Result<User, CommandError> {
         .map_err(about("user", name))
 }
 
-/// Carries out a command.
+/// Runs a command.
 pub fn run(command: &Command, output: Output) -> Result<(), CommandError> {
     match command {
         Command::Create(args) => create(args, output),

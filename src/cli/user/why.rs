@@ -24,7 +24,7 @@ pub struct WhyArgs {
     login: String,
 }
 
-/// Prints why a login does not sign in.
+/// Prints why a user cannot sign in with a login name.
 pub fn run(args: &WhyArgs, output: Output) -> Result<(), CommandError> {
     with_app(async |app| {
         let now = app.now();

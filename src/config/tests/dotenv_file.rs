@@ -39,7 +39,7 @@ fn the_environment_wins_over_dotenv() {
 fn no_dotenv_is_no_mistake() {
     let dir = tempfile::tempdir().unwrap();
     assert!(load_in(dir.path(), &[]).is_ok());
-    // Only the working directory counts, not its parents.
+    // Only the working directory is searched, not its parents.
     let parent = with_dotenv(b"SIGNET_NOPE=1");
     let child = parent.path().join("child");
     std::fs::create_dir(&child).unwrap();
@@ -78,7 +78,7 @@ fn a_dotenv_others_can_write_is_refused() {
         // A refused file does not hide the other mistakes.
         assert!(text.contains("SIGNET_RATE_LIMITS"), "{text}");
     }
-    // For a symbolic link, the owner of its target counts.
+    // For a symbolic link, the owner of its target is checked.
     let linked = tempfile::tempdir().unwrap();
     std::os::unix::fs::symlink(&path, linked.path().join(".env")).unwrap();
     let text = load_in(linked.path(), &[]).unwrap_err().to_string();
@@ -99,7 +99,7 @@ fn a_dotenv_of_another_user_is_refused() {
 }
 
 #[test]
-fn what_is_no_text_file_is_refused() {
+fn directories_large_files_and_invalid_utf8_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::create_dir(dir.path().join(".env")).unwrap();
     let text = load_in(dir.path(), &[]).unwrap_err().to_string();

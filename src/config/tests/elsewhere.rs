@@ -1,6 +1,6 @@
-//! Settings whose values are changed in tests of their own.
+//! Settings that have their own tests.
 
-/// Their names; the test of all settings leaves them out.
+/// Their names; the test of all settings skips them.
 pub(super) const ELSEWHERE: &[&str] = &[
     "SIGNET_ARGON2_PARALLELISM",
     "SIGNET_BACKUP_DIR",

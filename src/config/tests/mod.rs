@@ -36,7 +36,7 @@ fn mistakes(pairs: &[(&str, &str)]) -> Vec<Mistake> {
     Config::from_source(&source(pairs)).unwrap_err().iter().cloned().collect()
 }
 
-/// The only mistake, which must be about `subject` and say `part` somewhere.
+/// The only mistake, which must be about `subject` and contain `part`.
 #[track_caller]
 fn one(pairs: &[(&str, &str)], subject: &str, part: &str) {
     let all = mistakes(pairs);
@@ -353,7 +353,7 @@ fn secrets_come_from_files_too() {
 }
 
 #[test]
-fn what_is_shown_holds_no_secret() {
+fn shown_settings_hold_no_secret() {
     let loaded = Config::from_source(&source(&[
         ("SIGNET_MASTER_KEY", KEY),
         ("SIGNET_DATABASE_URL", "postgres://me:hunter2@db/signet?sslpassword=hunter2"),

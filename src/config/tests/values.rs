@@ -1,4 +1,4 @@
-//! What each setting accepts, and how a wrong value is reported.
+//! The accepted values of each setting, and the error for an invalid one.
 
 use super::*;
 

@@ -15,15 +15,15 @@ use crate::domain::age_key::Recipient;
 
 /// The first line, without its end.
 pub(super) const INTRO: &str = "age-encryption.org/v1";
-/// What the wrapping key is derived for.
+/// The label with which the wrapping key is derived.
 const WRAPPING: &[u8] = b"age-encryption.org/v1/X25519";
-/// The kind of recipient that is ours.
+/// The type of X25519 stanzas.
 const KIND: &str = "X25519";
-/// The beginning of the last line, to which the MAC reaches.
+/// The beginning of the last line; the MAC covers the header up to here.
 const END: &str = "---";
 /// The longest line of the base64 text in a stanza; the last one is shorter.
 const WIDTH: usize = 64;
-/// The longest header that is read, in bytes: hundreds of recipients.
+/// The longest header that is read, in bytes: enough for hundreds of recipients.
 const MAX_BYTES: u64 = 256 * 1024;
 
 /// The text of a header.
@@ -89,8 +89,8 @@ fn unwrap(
     Ok(Some(Zeroizing::new(key)))
 }
 
-/// The key that wraps a file key: made from what `mine` and `theirs` share, and bound to the ephemeral public key and
-/// the recipient.
+/// The key that wraps a file key: derived from the shared secret of `mine` and `theirs`, and bound to the ephemeral
+/// public key and the recipient.
 fn wrapping_key(
     mine: &PrivateKey,
     theirs: &[u8],
@@ -131,7 +131,7 @@ const fn damaged() -> OpenError {
     OpenError::Damaged("header")
 }
 
-/// The lines of a header, and everything that was read so far.
+/// The lines of a header, and the text that was read so far.
 struct Lines<'a, R> {
     from: io::Take<&'a mut R>,
     read: Vec<u8>,
@@ -150,7 +150,7 @@ impl<R: BufRead> Lines<'_, R> {
         line.map(ToOwned::to_owned).ok_or(if begin == 0 { OpenError::NotAge } else { damaged() })
     }
 
-    /// The body of a stanza: lines of base64, of which the last is short.
+    /// The body of a stanza: lines of base64, the last of which is shorter.
     fn body(&mut self) -> Result<Zeroizing<Vec<u8>>, OpenError> {
         let mut text = String::new();
         loop {

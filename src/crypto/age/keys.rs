@@ -1,4 +1,4 @@
-//! Identities, which open files.
+//! Identities: the private keys that decrypt files.
 
 use std::str::FromStr;
 
@@ -28,10 +28,10 @@ impl FromStr for Identity {
 }
 
 impl Identity {
-    /// The identity in a file as `age-keygen` writes it: one key, beside comments and empty lines.
+    /// Reads the identity from a file as `age-keygen` writes it: one key, besides comments and empty lines.
     ///
     /// # Errors
-    /// When there is no key in it, or more than one, or something else.
+    /// If it contains no key, more than one, or anything else.
     pub fn from_file(text: &str) -> Result<Self, NotAKey> {
         let is_key = |line: &&str| !line.is_empty() && !line.starts_with('#');
         let mut keys = text.lines().map(str::trim).filter(is_key);
@@ -49,7 +49,7 @@ impl Identity {
     }
 }
 
-/// A key that is used once.
+/// A single-use key.
 pub(super) fn ephemeral() -> std::io::Result<PrivateKey> {
     PrivateKey::generate(&X25519).map_err(crypto)
 }

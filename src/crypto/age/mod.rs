@@ -1,7 +1,7 @@
-//! The age file format, version 1 (C2SP `age.md`), with X25519 recipients: what backups are sealed in.
+//! The age file format, version 1 (C2SP `age.md`), with X25519 recipients: the encryption of backups.
 //!
-//! Owns both directions. Any age program opens what is sealed here, and the other way round. Other kinds of
-//! recipients in the header of a file are skipped.
+//! Owns encryption and decryption, both compatible with other age programs. Recipients of other types in the
+//! header of a file are skipped.
 
 mod header;
 mod keys;
@@ -25,11 +25,11 @@ type FileKey = Zeroizing<[u8; 16]>;
 /// Why a file cannot be opened.
 #[derive(Debug)]
 pub enum OpenError {
-    /// It does not begin as an age file does.
+    /// It does not begin like an age file.
     NotAge,
-    /// It is sealed for others.
+    /// It is encrypted for other recipients.
     OtherRecipients,
-    /// It was cut or changed, or is not of this format: at which part that was seen.
+    /// It is truncated, altered or malformed; contains the part in which that was detected.
     Damaged(&'static str),
     /// It cannot be read, or the plain text cannot be written.
     Io(io::Error),
@@ -54,19 +54,19 @@ impl From<io::Error> for OpenError {
     }
 }
 
-/// Whether a file begins as age files do.
+/// Whether a file begins like an age file.
 #[must_use]
 pub fn is_sealed(begin: &[u8]) -> bool {
     begin.starts_with(header::INTRO.as_bytes())
 }
 
-/// How many bytes at the beginning of a file [`is_sealed`] needs.
+/// The number of bytes at the beginning of a file that [`is_sealed`] needs.
 pub const INTRO_BYTES: usize = header::INTRO.len();
 
-/// Seals everything that `plain` has for all of `recipients`.
+/// Encrypts all of `plain` for all of `recipients`.
 ///
 /// # Errors
-/// When reading or writing fails, or the crypto library does.
+/// If reading or writing fails, or the crypto library.
 pub fn seal(
     recipients: &[Recipient],
     plain: impl io::Read,
@@ -78,8 +78,7 @@ pub fn seal(
     payload::seal(&key, plain, sealed)
 }
 
-/// Opens what was sealed for `identity`. What is written to `plain` before an error must not be used: it may lack its
-/// end.
+/// Decrypts a file with `identity`. After an error, the output in `plain` must not be used: it may be truncated.
 ///
 /// # Errors
 /// See [`OpenError`].

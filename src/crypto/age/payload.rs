@@ -1,4 +1,4 @@
-//! The payload: chunks of 64 KiB, each sealed under its number and whether it is the last.
+//! The payload: chunks of 64 KiB, each encrypted with its number and a flag that marks the last one.
 
 use std::io::{self, Read, Write};
 
@@ -13,7 +13,7 @@ const CHUNK: usize = 64 * 1024;
 /// The random bytes before the first chunk.
 const NONCE: usize = 16;
 
-/// Seals what `plain` has.
+/// Encrypts `plain`.
 pub(super) fn seal(key: &FileKey, mut plain: impl Read, mut sealed: impl Write) -> io::Result<()> {
     let mut salt = [0; NONCE];
     fill(&mut salt)?;
@@ -34,7 +34,7 @@ pub(super) fn seal(key: &FileKey, mut plain: impl Read, mut sealed: impl Write) 
     }
 }
 
-/// Opens a payload to its end.
+/// Decrypts a payload to its end.
 pub(super) fn open(
     key: &FileKey,
     mut sealed: impl Read,
@@ -56,7 +56,7 @@ pub(super) fn open(
         let opened = key
             .open_in_place(counter.next(is_last)?, Aad::empty(), &mut chunk)
             .map_err(|_| OpenError::Damaged(PART))?;
-        // An empty chunk is the only one of an empty file.
+        // Only the chunk of an empty file may be empty.
         if opened.is_empty() && !is_first {
             return Err(OpenError::Damaged(PART));
         }
@@ -74,7 +74,7 @@ fn payload_key(key: &FileKey, salt: &[u8; NONCE]) -> io::Result<LessSafeKey> {
 
 /// The next `length` bytes; fewer at the end.
 fn next(from: &mut impl Read, length: usize) -> io::Result<Zeroizing<Vec<u8>>> {
-    // With room for the tag, so that nothing plain is left where the vector was before it grew.
+    // With capacity for the tag, because growing the vector would leave a copy of the plain text.
     let mut chunk = Zeroizing::new(Vec::with_capacity(length + MAX_TAG_LEN));
     from.by_ref().take(length as u64).read_to_end(&mut chunk)?;
     Ok(chunk)

@@ -1,3 +1,5 @@
+//! Tests of sealing and opening files in the age format.
+
 use std::io;
 
 use super::*;
@@ -60,7 +62,7 @@ fn other_kinds_of_recipients_are_skipped() {
     let text = header::write(&[ada.recipient()], &key).unwrap();
     let (intro, rest) = text.split_once('\n').unwrap();
     let foreign = format!("-> grease a b\n{}\n\n-> X25519 too many\nAAAA\n", "A".repeat(64));
-    // The MAC covers the other stanza too, so it no longer matches: the key was found all the same.
+    // The MAC covers the other stanza too, so it no longer matches, although the file key was unwrapped.
     let text = format!("{intro}\n{foreign}{rest}");
     let read = header::read(&ada, &mut text.as_bytes());
     assert!(matches!(read, Err(OpenError::Damaged("header"))));

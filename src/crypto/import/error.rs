@@ -29,7 +29,7 @@ pub enum ImportError {
     },
     /// More than one private key.
     Several {
-        /// How many.
+        /// The number of keys.
         found: usize,
     },
     /// A private key of an unsupported kind or form.

@@ -18,8 +18,8 @@ use crate::domain::signing_key::{SigningAlg, is_kid};
 use super::error::ImportError;
 use super::{Imported, check_modulus, der, ec, ed25519, on_curve, rsa};
 
-/// A key or a set of them; which of the two is known only later. One type, because reading
-/// either through an untagged enum would keep copies of the private members.
+/// A key or a set of keys; which of the two is determined later. One type, because reading either through an
+/// untagged enum would keep copies of the private members.
 #[derive(Deserialize)]
 struct Jwk {
     keys: Option<Vec<Jwk>>,

@@ -1,4 +1,4 @@
-//! Converts an administrator's private key from any usual form into one that can be sealed.
+//! Converts an administrator's private key from any common form into one that can be sealed.
 //!
 //! Owns the accepted forms (PEM, DER, JWK) and the consistency of the result: PKCS#8 that [`SigningKey::parse`]
 //! accepts. No copy of a secret outlives the call, except for the result.
@@ -98,7 +98,7 @@ fn unsupported(found: &str) -> ImportError {
     ImportError::Unsupported { found: found.to_owned() }
 }
 
-/// The algorithm that goes with a curve named as in a JWK.
+/// The algorithm for a curve, which is named as in a JWK.
 fn on_curve(curve: &str) -> Result<(SigningAlg, &'static EcdsaSigningAlgorithm), ImportError> {
     match curve {
         super::jwk::P256 => Ok((SigningAlg::Es256, &ECDSA_P256_SHA256_FIXED_SIGNING)),
@@ -117,7 +117,7 @@ fn check_modulus(modulus: &[u8]) -> Result<(), ImportError> {
     }
 }
 
-/// `said` is the JWK's `alg`.
+/// `said` is the `alg` of the JWK.
 fn rsa<E>(
     pair: Result<RsaKeyPair, E>,
     said: Option<&str>,

@@ -1,4 +1,4 @@
-//! PEM (RFC 7468): finding the one private key in a text.
+//! PEM (RFC 7468): finds the only private key in a text.
 //!
 //! Owns the text form. `der` recognises the content of a block; its label only decides whether it is read.
 
@@ -13,7 +13,7 @@ const END: &[u8] = b"-----END ";
 const DASHES: &[u8] = b"-----";
 const DAMAGED: ImportError = ImportError::Damaged { form: "PEM" };
 
-/// Whether this text contains the begin of a block, possibly after other text.
+/// Whether this text contains the beginning of a block, possibly after other text.
 pub fn is_pem(text: &[u8]) -> bool {
     text.split(|byte| *byte == b'\n').any(|line| label(line, BEGIN).is_some())
 }

@@ -78,7 +78,7 @@ mod tests {
         }
         let unsigned = decode_unverified(&format!("{head}.{body}."));
         assert_eq!(unsigned.claims.unwrap()["sub"], "x");
-        // What is wrong with another part is not said of the header.
+        // An error in another part does not affect the header.
         assert!(unsigned.plain_header);
         let whole = decode_unverified(&format!("{head}.{body}.AA"));
         assert!(whole.flaw.is_none() && whole.plain_header && whole.header.is_some());

@@ -27,7 +27,7 @@ enum Pair {
 
 /// A parsed private key, ready to sign. Its bytes are only in the crypto library's handle.
 pub struct SigningKey {
-    /// The key's name: an RFC 7638 thumbprint unless [`named`](Self::named).
+    /// The key ID: an RFC 7638 thumbprint unless [`named`](Self::named).
     pub kid: String,
     /// Its signature algorithm.
     pub alg: SigningAlg,
@@ -66,7 +66,7 @@ impl SigningKey {
         Ok(GeneratedKey { key: Self::parse(alg, &pkcs8)?, pkcs8 })
     }
 
-    /// Parses a PKCS#8 private key (RFC 5958), and names it by its thumbprint.
+    /// Parses a PKCS#8 private key (RFC 5958); its thumbprint is its key ID.
     ///
     /// # Errors
     /// When the bytes are not a key of this algorithm, or an RSA key of less than 2048 bits.
@@ -85,7 +85,7 @@ impl SigningKey {
         Ok(Self { kid: public.thumbprint(), alg, public, pair })
     }
 
-    /// The same key under another name, for keys that verifiers know by it already.
+    /// The same key under another key ID, for keys that verifiers already know by it.
     #[must_use]
     pub fn named(mut self, kid: String) -> Self {
         self.kid = kid;

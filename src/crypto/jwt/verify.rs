@@ -33,9 +33,9 @@ pub struct Expected<'a> {
 pub struct UnverifiedHeader {
     /// The claimed algorithm.
     pub alg: String,
-    /// The key it names.
+    /// The key ID.
     pub kid: String,
-    /// Its kind.
+    /// The token type.
     pub typ: String,
 }
 
@@ -150,8 +150,8 @@ impl VerifyingKey {
         fits.then_some(claims)
     }
 
-    /// Whether the signature of a token is valid under this key, to distinguish an altered token from one that is invalid in
-    /// another way. This alone does not make the token valid; [`Self::verify`] checks the rest.
+    /// Whether the signature of a token is valid under this key, to distinguish an altered token from one that is
+    /// invalid in another way. This alone does not make the token valid; [`Self::verify`] checks the rest.
     #[must_use]
     pub fn made(&self, token: &str) -> bool {
         if token.len() > MAX_TOKEN {

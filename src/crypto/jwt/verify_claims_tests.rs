@@ -1,4 +1,4 @@
-//! Forged payloads: encodings, times, names, cut tokens.
+//! Forged payloads: encodings, times, names, truncated tokens.
 
 use super::*;
 

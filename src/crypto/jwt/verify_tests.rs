@@ -231,7 +231,7 @@ fn another_key_of_the_same_kind_is_refused() {
     for forger in Forger::all() {
         let stranger = Forger::new(forger.alg);
         forger.refuses("a stranger's token", &stranger.good());
-        // The stranger claims our key.
+        // Another key whose token claims the known key's `kid`.
         let token = stranger.sign(&forger.header(), &claims().to_string());
         forger.refuses("a stranger's signature under our kid", &token);
         assert!(stranger.accepts(&token), "the signature itself is right");
@@ -272,7 +272,7 @@ fn one_rsa_key_does_not_verify_both_paddings() {
         let (message, _) = message.rsplit_once('.').unwrap();
         let signature = URL_SAFE_NO_PAD.encode(twin.sign(message.as_bytes()).unwrap());
         assert!(!accepts(&verifier, &format!("{message}.{signature}"), TokenType::AtJwt));
-        // The twin by itself is sound.
+        // The token of the twin is valid by itself.
         let sound = Signer::new(twin).sign(TokenType::AtJwt, &claims()).unwrap();
         assert!(accepts(&verifier, &sound, TokenType::AtJwt));
     }

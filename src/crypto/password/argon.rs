@@ -21,7 +21,7 @@ const MAX_MEMORY_KIB: u32 = 1024 * 1024;
 const MAX_ITERATIONS: u32 = 64;
 const MAX_PARALLELISM: u32 = 64;
 
-/// Locked while a hash with a higher cost than today's is verified, so that there is one at a time per process.
+/// Locked while a hash with a higher cost than the current one is verified, so that there is one at a time per process.
 pub(super) type Oversize = Mutex<()>;
 
 /// The state of one hash thread. Its memory is allocated and touched at the first hash, and kept.
@@ -36,7 +36,7 @@ impl<'a> Engine<'a> {
         Self { cost, oversize, memory: Vec::new() }
     }
 
-    /// The PHC string of a password at today's cost; `None` when argon2 fails.
+    /// The PHC string of a password at the current cost; `None` when argon2 fails.
     pub(super) fn hash(&mut self, password: &Password, salt: &[u8]) -> Option<String> {
         let mut output = [0; OUTPUT];
         self.compute(self.cost, password, salt, &mut output)?;
@@ -82,13 +82,13 @@ impl<'a> Engine<'a> {
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         let password = password.expose_bytes();
         if cost.memory_kib > self.cost.memory_kib {
-            // One at a time, and its memory is freed: the memory budget is for today's cost only.
+            // One at a time, and its memory is freed: the memory budget is for the current cost only.
             let _alone = self.oversize.lock().unwrap_or_else(PoisonError::into_inner);
             let mut own = vec![Block::default(); blocks];
             return argon2.hash_password_into_with_memory(password, salt, output, &mut own).ok();
         }
         if self.memory.len() < blocks {
-            // At least the memory for today's cost, because growing it later would copy it.
+            // At least the memory for the current cost, because growing it later would copy it.
             let whole = params_of(self.cost)?.block_count().max(blocks);
             self.memory.resize(whole, Block::default());
         }

@@ -1,6 +1,6 @@
-//! Dummy hashes, against user enumeration by timing.
+//! Decoy hashes, against user enumeration by timing.
 //!
-//! A login name without an account is verified against a dummy hash. Its Argon2 cost is chosen by a keyed hash
+//! A login name without an account is verified against a decoy hash. Its Argon2 cost is chosen by a keyed hash
 //! of the name, in the proportions of the stored hashes, so response times do not reveal accounts after
 //! `SIGNET_ARGON2_*` changes. A name keeps its cost while the proportions stay, as an account does, and changes
 //! it once while they shift.
@@ -15,7 +15,7 @@ use crate::base::entropy::random;
 use super::Cost;
 use super::argon::{OUTPUT, SALT, cost_of, phc};
 
-/// The current dummy hashes.
+/// The current decoy hashes.
 pub struct Decoys {
     today: Cost,
     entropy: Arc<dyn Entropy>,
@@ -31,7 +31,7 @@ struct Decoy {
 }
 
 impl Decoys {
-    /// The dummy hashes while no hash is stored, with the cost of new hashes.
+    /// The decoy hashes while no hash is stored, with the cost of new hashes.
     #[must_use]
     pub fn new(today: Cost, entropy: Arc<dyn Entropy>) -> Self {
         let decoys = Self { today, entropy, current: ArcSwap::default() };
@@ -53,12 +53,12 @@ impl Decoys {
         self.current.store(Arc::new(decoys));
     }
 
-    /// The dummy hash for a name. `point` is a keyed hash of the name.
+    /// The decoy hash for a name. `point` is a keyed hash of the name.
     #[must_use]
     pub fn draw(&self, point: u64) -> String {
         let decoys = self.current.load();
         let all: u64 = decoys.iter().map(|decoy| decoy.users).sum();
-        // Scaled by multiplication: a remainder would favour some costs.
+        // Scaled by multiplication: a remainder would make some costs more likely.
         let mut at = (u128::from(point) * u128::from(all)) >> 64;
         for decoy in decoys.iter() {
             match at.checked_sub(u128::from(decoy.users)) {

@@ -1,6 +1,6 @@
-//! Password hashes: argon2id (RFC 9106) on threads of its own.
+//! Password hashes: argon2id (RFC 9106) on dedicated threads.
 //!
-//! Owns the threads and their queue. Hashing is the only expensive operation, and nothing else may wait for it: a
+//! Owns the threads and their queue. Hashing is the only expensive operation, and must not delay any other: a
 //! fixed number of threads with lower priority, memory allocated once, and admission control. `domain::password`
 //! decides whether a password is accepted.
 
@@ -33,7 +33,7 @@ pub use queue::{PLACES, SHARE, STRANGERS};
 const NICE: i32 = 10;
 /// The assumed time of a hash per KiB and pass, until hashes have been measured.
 const GUESS: Duration = Duration::from_nanos(500);
-/// The minimum patience of an admitted request: a free thread takes a moment to wake.
+/// The minimum patience of an admitted request: a free thread needs a moment to wake.
 const LEAST_PATIENCE: Duration = Duration::from_millis(250);
 
 /// The cost of a password hash.
@@ -52,23 +52,23 @@ pub struct Cost {
 pub struct Verified {
     /// Whether the password matches.
     pub check: Check,
-    /// Whether the stored hash has another cost than today's.
+    /// Whether the stored hash has another cost than the current one.
     pub outdated: bool,
 }
 
 /// Why a request was not admitted, and how long the wait would have been.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Overloaded {
-    /// Why.
+    /// The reason.
     pub why: Refused,
     /// The estimate from recent hashes.
     pub wait: Duration,
 }
 
-/// Why nothing was hashed for an admitted request.
+/// Why no password was hashed for an admitted request.
 #[derive(Debug)]
 pub enum HashError {
-    /// Its turn did not come in time: hashes have become slower, or others went first.
+    /// Its turn did not come in time, because hashes have become slower or others went first.
     Late,
     /// It failed.
     Failed(Fault),
@@ -175,7 +175,7 @@ impl PasswordHasher {
     }
 
     /// Reserves a slot in the queue, before any other work is done for the request. An unused slot takes no turn,
-    /// but counts in the estimates of others.
+    /// but is part of the estimates of others.
     ///
     /// # Errors
     /// At once, when the wait would be too long.
@@ -360,8 +360,8 @@ fn work(shared: &Shared) {
             continue;
         }
         let began = Instant::now();
-        // Answered only after this thread counts as free again, so that a caller that returns at once does not find
-        // all threads busy.
+        // Answered only after this thread is free again, so that a caller that returns at once does not find all
+        // threads busy.
         let done = || {
             let took = began.elapsed();
             shared.durations.observe(0, took);

@@ -12,18 +12,18 @@ pub use super::turns::Requester;
 
 /// The most slots, taken or reserved: a bound on memory, not on the wait.
 pub const PLACES: usize = 1024;
-/// The most slots of strangers. The rest is for known networks.
+/// The most slots for networks without standing. The rest is for known networks.
 pub const STRANGERS: usize = PLACES / 4 * 3;
 /// The most slots of one network or prefix in one lane.
 pub const SHARE: usize = PLACES / 4;
-/// A requester with fewer slots counts as small, and this many slots are for small requesters only, so that a few
+/// A requester with fewer slots is small, and this many slots are for small requesters only, so that a few
 /// floods, each within its share, leave room for others.
 const SMALL: usize = 4;
 const FOR_SMALL: usize = PLACES / 8;
 /// While both lanes wait, every fourth turn is the strangers'.
 const STRANGERS_TURN: usize = 4;
-/// How much an unusually long hash (an imported one, a suspended machine) counts in the average, in multiples of
-/// the average.
+/// The weight limit of an unusually long hash (an imported one, a suspended machine) in the average, in
+/// multiples of the average.
 const OUTLIER: u32 = 8;
 
 /// The lane of a request.
@@ -40,7 +40,7 @@ pub enum Lane {
 pub enum Refused {
     /// Every slot is taken.
     Full,
-    /// The network, or the prefix around it, has its share of them.
+    /// The network, or the prefix around it, has used its share of them.
     NetworkQuota,
     /// The wait would be longer than allowed.
     TooLong,

@@ -10,7 +10,7 @@ fn queue(workers: usize, max_wait: Duration) -> Queue<(u8, u32)> {
     Queue::new(workers, max_wait, HASH)
 }
 
-/// One of many networks, each in a prefix of its own.
+/// One of many networks, each in its own prefix.
 fn from(number: u8) -> Requester {
     Requester::Address(IpAddr::from([192, number, 2, 1]))
 }

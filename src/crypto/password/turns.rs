@@ -1,7 +1,7 @@
 //! Round robin at every level of an address.
 //!
 //! A tree: at each level the waiting groups take turns, and a group passes its turn on to the groups within it.
-//! Each leaf is first in, first out.
+//! Each leaf is a FIFO queue.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
@@ -119,7 +119,7 @@ impl<T> Turns<T> {
     /// Takes a reserved slot.
     pub(super) fn push(&mut self, path: &[Group], ticket: u64, job: T) {
         self.waiting += 1;
-        // A slot that was not reserved counts as well.
+        // Includes a slot that was not reserved.
         self.places = self.places.max(self.waiting);
         let Some((first, rest)) = path.split_first() else {
             self.line.push_back((ticket, job));
@@ -182,7 +182,7 @@ impl<T> Turns<T> {
         }
     }
 
-    /// Whether nothing is left of served requests.
+    /// Whether no slot is left.
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
         let left = [self.places, self.waiting, self.groups.len(), self.order.len()];

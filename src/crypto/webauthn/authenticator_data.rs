@@ -24,7 +24,7 @@ impl Flags {
         self.0 & flag != 0
     }
 
-    /// Whether the authenticator was touched, or the like (UP).
+    /// User presence (UP): the user has touched the authenticator, or similar.
     #[must_use]
     pub const fn user_present(self) -> bool {
         self.has(USER_PRESENT)
@@ -52,7 +52,7 @@ impl Flags {
 /// A credential as its authenticator describes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AttestedCredential<'a> {
-    /// The model of the authenticator; all zeros if it does not tell.
+    /// The model of the authenticator; all zeros if it is not disclosed.
     pub aaguid: [u8; 16],
     /// The id of the credential.
     pub id: &'a [u8],
@@ -74,10 +74,10 @@ pub struct AuthenticatorData<'a> {
 }
 
 impl<'a> AuthenticatorData<'a> {
-    /// Reads authenticator data.
+    /// Parses authenticator data.
     ///
     /// # Errors
-    /// When `bytes` is anything else, or something follows.
+    /// If `bytes` is invalid or longer.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Invalid> {
         let (rp_id_hash, rest) = split(bytes, 32)?;
         let (head, mut rest) = rest.split_first_chunk::<5>().ok_or(Invalid::Malformed)?;
@@ -105,7 +105,7 @@ fn split(bytes: &[u8], at: usize) -> Result<(&[u8], &[u8]), Invalid> {
     bytes.split_at_checked(at).ok_or(Invalid::Malformed)
 }
 
-/// The attested credential data (WebAuthn §6.5.1), and what follows it.
+/// The attested credential data (WebAuthn §6.5.1), and the bytes after it.
 fn attested(bytes: &[u8]) -> Result<(AttestedCredential<'_>, &[u8]), Invalid> {
     let (aaguid, rest) = bytes.split_first_chunk::<16>().ok_or(Invalid::Malformed)?;
     let (length, rest) = rest.split_first_chunk::<2>().ok_or(Invalid::Malformed)?;

@@ -33,7 +33,7 @@ impl<'a> Item<'a> {
     /// The only item of `bytes`.
     ///
     /// # Errors
-    /// When `bytes` is anything else.
+    /// If `bytes` is anything else.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Invalid> {
         match Self::parse_first(bytes)? {
             (item, []) => Ok(item),
@@ -41,10 +41,10 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// The first item of `bytes`, and what follows it.
+    /// The first item of `bytes`, and the bytes after it.
     ///
     /// # Errors
-    /// When `bytes` does not begin with an item of this form.
+    /// If `bytes` does not begin with an item of this form.
     pub fn parse_first(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), Invalid> {
         let mut reader = Reader { rest: bytes };
         let item = reader.item(0)?;

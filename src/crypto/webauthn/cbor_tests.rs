@@ -23,7 +23,7 @@ fn every_kind_of_item_is_read() {
 }
 
 #[test]
-fn what_is_not_canonical_or_too_deep_is_refused() {
+fn cbor_that_is_not_canonical_or_too_deep_is_refused() {
     let wide = [&[0x98, 33][..], &[0; 33]].concat();
     let many: &[&[u8]] = &[
         b"",                                     // nothing

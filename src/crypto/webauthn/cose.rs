@@ -95,7 +95,7 @@ fn of_length(bytes: &[u8], length: usize) -> Result<&[u8], Invalid> {
     if bytes.len() == length { Ok(bytes) } else { Err(Invalid::Key) }
 }
 
-/// An RSA key whose private half cannot be computed from it. With an exponent of 1 anyone could sign.
+/// An RSA key whose private key cannot be computed from it. With an exponent of 1 signatures could be forged.
 fn rsa<'a>(n: &'a [u8], e: &'a [u8]) -> Result<PublicKeyComponents<&'a [u8]>, Invalid> {
     let odd = |number: &[u8]| number.last().is_some_and(|byte| byte % 2 == 1);
     let plain = |number: &[u8]| number.first().is_some_and(|byte| *byte != 0);

@@ -34,7 +34,7 @@ fn responses_are_read_as_browsers_write_them() {
 }
 
 #[test]
-fn what_is_not_a_response_is_refused() {
+fn malformed_responses_are_refused() {
     for (member, value) in [
         ("id", json!("")),
         ("id", json!("A")),

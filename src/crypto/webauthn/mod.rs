@@ -34,7 +34,7 @@ text_enum! {
     }
 }
 
-/// The user verification that options request and checks require: a passkey counts as both factors.
+/// The user verification that options request and checks require: a passkey stands for both factors.
 pub const USER_VERIFICATION: UserVerification = UserVerification::Required;
 
 impl UserVerification {
@@ -45,7 +45,7 @@ impl UserVerification {
     }
 }
 
-/// The party that credentials are for.
+/// The relying party of credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RelyingParty {
     /// The RP ID: the host that credentials are scoped to.
@@ -61,7 +61,7 @@ pub enum Invalid {
     Malformed,
     /// It is of the other ceremony.
     Type,
-    /// It answers another challenge.
+    /// It is for another challenge.
     Challenge,
     /// It was created at another origin.
     Origin,
@@ -79,9 +79,9 @@ pub enum Invalid {
     BackupEligibility,
     /// The key is for an algorithm that is not offered.
     Algorithm,
-    /// The key is not a valid one.
+    /// The key is invalid.
     Key,
-    /// The signature is not of this key.
+    /// The signature is not by this key.
     Signature,
 }
 

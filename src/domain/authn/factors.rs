@@ -15,7 +15,7 @@ text_enum! {
         Passkey = "passkey",
         /// A time-based one-time password (RFC 6238).
         Totp = "totp",
-        /// One of the codes that replace a lost second factor.
+        /// A recovery code, which replaces a lost second factor.
         RecoveryCode = "recovery_code",
         /// A code or a link that was sent to the user's e-mail address.
         MailedCode = "mailed_code",
@@ -113,8 +113,8 @@ impl Factors {
         Self::default().with(Method::Password, at)
     }
 
-    /// The factors that a token names in `amr`, all as old as its `auth_time`. `otp` is a code of an app, which also
-    /// stands for a recovery code.
+    /// The factors that a token names in `amr`, all with the time of its `auth_time`. `otp` means a code of an app,
+    /// or a recovery code.
     #[must_use]
     pub fn claimed(amr: Amr, auth_time: Timestamp) -> Self {
         let methods = amr.values().filter_map(|value| match value {
@@ -126,7 +126,7 @@ impl Factors {
         methods.fold(Self::default(), |all, method| all.with(method, auth_time))
     }
 
-    /// These and another one, completed at `at`.
+    /// These factors and another one, completed at `at`.
     #[must_use]
     pub const fn with(mut self, method: Method, at: Timestamp) -> Self {
         self.0[method as usize] = Some(at);
@@ -166,9 +166,9 @@ impl Factors {
         self.iter().filter(|factor| factor.method.class() == class).map(|factor| factor.at).max()
     }
 
-    /// The assurance level of these factors; `None` if no factor was completed. A mailbox counts together with a
-    /// possession factor, for account recovery, and not together with a password: an attacker who reads the user's
-    /// mail can reset the password.
+    /// The assurance level of these factors; `None` if no factor was completed. A mailbox raises the level of a
+    /// possession factor, for account recovery, but not that of a password: an attacker who reads the user's mail
+    /// can reset the password.
     #[must_use]
     pub fn level(&self) -> Option<AssuranceLevel> {
         let [knowledge, possession, mailbox] =
@@ -183,8 +183,8 @@ impl Factors {
         (knowledge || possession || mailbox).then_some(AssuranceLevel::Single)
     }
 
-    /// When the user authenticated: the oldest of the factors that the level rests on, so that a fresh
-    /// second factor does not make an old password fresh. None if no factor was completed.
+    /// When the user authenticated: the time of the oldest factor that the level depends on, so that a new
+    /// second factor does not refresh an old password. `None` if no factor was completed.
     #[must_use]
     pub fn auth_time(&self) -> Option<Timestamp> {
         let last_of = |class| self.last_of(class);
@@ -211,7 +211,7 @@ impl Factors {
     #[must_use]
     pub fn amr(&self) -> Amr {
         let multi = self.level().is_some_and(|level| level >= AssuranceLevel::Multi);
-        // A mailbox does not raise the level of a password, so it does not count together with one.
+        // A mailbox does not raise the level of a password, so it is not listed together with one.
         let counts = |factor: CompletedFactor| {
             factor.method != Method::MailedCode || self.completed(Method::Password).is_none()
         };
@@ -226,7 +226,7 @@ impl Factors {
 
 impl Amr {
     /// All values, in the order of the claim. `pop` and `user`: possession of a key was proved and its owner was
-    /// verified. Whether the key is in hardware (`hwk`) is unknown without attestation.
+    /// verified. Without attestation it is unknown whether the key is in hardware (`hwk`).
     const VALUES: [&'static str; 5] = ["pwd", "otp", "pop", "user", "mfa"];
 
     /// The values that apply.

@@ -1,8 +1,7 @@
-//! Authentication: which factor a user completes next, and when it is enough.
+//! Authentication: which factor a user completes next, and when the authentication is complete.
 //!
 //! Owns the rule for every sign-in, step-up and recovery; pages, `/v1` and the authorization challenge endpoint all
-//! apply it. Consent and `prompt` are handled in `interaction`. How a factor is checked or stored is not known
-//! here.
+//! apply it. Consent and `prompt` are handled in `interaction`. Does not check or store factors.
 
 mod factors;
 mod policy;
@@ -19,10 +18,10 @@ pub use factors::{
 };
 pub use policy::{Demand, SecondFactor, ServerPolicy};
 
-/// How long a completed factor counts in an authentication that is not finished.
+/// How long a completed factor is valid in an authentication that is not finished.
 pub const FACTOR_LIFE: TimeSpan = TimeSpan::from_mins(10);
 
-/// How far the clocks of two processes may be apart.
+/// The accepted difference between the clocks of two processes.
 const CLOCK_SKEW: TimeSpan = TimeSpan::from_secs(10);
 
 /// The purpose of an authentication.
@@ -38,12 +37,12 @@ pub enum Purpose {
     Recover,
 }
 
-/// An authentication under way.
+/// An authentication in progress.
 #[derive(Debug, Clone, Copy)]
 pub struct Attempt {
     /// Its purpose.
     pub purpose: Purpose,
-    /// The user's epoch when the first factor was checked.
+    /// The user's session epoch when the first factor was checked.
     pub epoch: i64,
     /// The factors completed so far.
     pub factors: Factors,
@@ -57,13 +56,13 @@ pub struct AccountState {
     pub user: UserState,
     /// Whether the password must be changed first.
     pub must_change_password: bool,
-    /// Since when a second factor follows the password, if it does.
+    /// Since when the account requires a second factor; `None` if it does not.
     pub second_factor_since: Option<Timestamp>,
     /// Whether the account has a TOTP secret.
     pub has_totp: bool,
     /// Whether the account has a passkey.
     pub has_passkey: bool,
-    /// Whether the account has recovery codes left.
+    /// Whether the account has unused recovery codes.
     pub has_recovery_codes: bool,
     /// Whether the account has a verified e-mail address.
     pub has_verified_email: bool,
@@ -72,7 +71,7 @@ pub struct AccountState {
 /// Whether a second factor is required, by the strictest of server, role, client and user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SecondFactorPolicy {
-    /// Where the account has one.
+    /// Required if the account has one.
     IfEnrolled,
     /// Always. Accounts without one must enrol from that time on.
     Required {
@@ -81,16 +80,16 @@ pub enum SecondFactorPolicy {
     },
 }
 
-/// The requirements on the outcome.
+/// The requirements on the result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Requirements {
-    /// The level that is requested if the account can reach it.
+    /// The level to reach if the account can.
     pub wished: AssuranceLevel,
     /// The level without which the user is refused.
     pub required: AssuranceLevel,
-    /// The oldest a factor may be (OpenID Connect Core §3.1.2.1).
+    /// The maximum age of a factor (OpenID Connect Core §3.1.2.1).
     pub max_age: Option<TimeSpan>,
-    /// Factors that were completed before this do not count.
+    /// Factors that were completed before this time are ignored.
     pub since: Option<Timestamp>,
     /// The policy.
     pub policy: SecondFactorPolicy,
@@ -138,9 +137,9 @@ pub enum AuthnStep {
 /// Why a user cannot be authenticated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
-    /// The account was disabled, or everything of it was ended, since the first factor.
+    /// The account was disabled, or all its sessions were ended, since the first factor.
     AccountChanged,
-    /// The account has no factor of the level that is required.
+    /// The account has no factor of the required level.
     UnmetRequirements,
 }
 
@@ -174,16 +173,16 @@ pub fn next_step(
     }
 }
 
-/// Whether a completed factor still counts.
+/// Whether a completed factor is still valid.
 fn counts(
     purpose: Purpose,
     factor: CompletedFactor,
     requirements: &Requirements,
     now: Timestamp,
 ) -> bool {
-    // In a step-up, the factors of the session count regardless of their age.
+    // In a step-up, the factors of the session are valid regardless of their age.
     let alive = purpose == Purpose::StepUp || now < factor.at + FACTOR_LIFE;
-    // A factor of the future was completed before the clock was set back: how old it is cannot be known.
+    // A factor with a time in the future was completed before the clock was set back, so its age is unknown.
     let young = requirements
         .max_age
         .is_none_or(|age| now <= factor.at + age && factor.at <= now + CLOCK_SKEW);
@@ -253,15 +252,15 @@ fn second_factor(
         SecondFactorPolicy::Required { from } if may_enrol && level < AssuranceLevel::Multi => {
             let may_skip = now < from && !is_unmet;
             // An attacker with the password must not enrol their own factor before the owner does. While enrolment
-            // can be postponed it is as open as if it were voluntary. In a step-up, the mailed code of the earlier
-            // sign-in does not count.
+            // can be postponed, it needs no more than a voluntary one. In a step-up, the mailed code of the
+            // earlier sign-in is not accepted.
             let has_shown_mailbox =
                 fresh.completed(Method::MailedCode).is_some_and(|at| now < at + FACTOR_LIFE);
             if account.has_verified_email && !has_shown_mailbox && !may_skip {
                 return Missing::Complete(vec![Method::MailedCode]);
             }
-            // Nor must an attacker with the session, so the user types the password again. An enrolment that can be
-            // postponed waits for the next sign-in.
+            // Nor must an attacker with the session, so the user enters the password again. An enrolment that can
+            // be postponed waits for the next sign-in.
             if purpose == Purpose::StepUp && !has_shown_mailbox && !has_just_begun(fresh, now) {
                 let again = Missing::Complete(vec![Method::Password]);
                 return if may_skip { Missing::Enough } else { again };
@@ -272,8 +271,8 @@ fn second_factor(
     }
 }
 
-/// Whether the password was typed as lately as in a sign-in that is not finished. A password of the future was typed
-/// before the clock was set back: how old it is cannot be known.
+/// Whether the password was entered as recently as in an unfinished sign-in. A time in the future is from before the
+/// clock was set back, so the age is unknown.
 fn has_just_begun(fresh: &Factors, now: Timestamp) -> bool {
     fresh
         .completed(Method::Password)
@@ -295,7 +294,7 @@ fn available(account: &AccountState, fresh: &Factors, target: AssuranceLevel) ->
 }
 
 impl AccountState {
-    /// Whether the account has something that can follow a password.
+    /// Whether the account has a factor that can follow a password.
     #[must_use]
     pub const fn has_second_factor(&self) -> bool {
         self.has_totp || self.has_passkey || self.has_recovery_codes

@@ -37,16 +37,16 @@ pub struct ServerPolicy {
 /// The requirements of a request and its client. Sealed into the challenge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Demand {
-    /// The level that the request wishes (`acr_values`).
+    /// The requested level (`acr_values`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wished: Option<AssuranceLevel>,
-    /// The level that the request insists on (an essential `acr`).
+    /// The required level of the request (an essential `acr`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub essential: Option<AssuranceLevel>,
-    /// The least level of the client (`min_acr`).
+    /// The minimum level of the client (`min_acr`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<AssuranceLevel>,
-    /// Factors that were completed before this do not count.
+    /// Factors that were completed before this time are ignored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
 }
@@ -81,7 +81,7 @@ impl ServerPolicy {
     pub fn requirements(self, role: Role, demand: &Demand) -> Requirements {
         let single = AssuranceLevel::Single;
         let client = demand.client.unwrap_or(single);
-        // A user of a client that requires a second factor enrols one, unless the server allows none.
+        // A client that requires a second factor makes its users enrol one, unless the server does not allow enrolment.
         let by_client = (client > single && self.offers_enrolment()).then(Timestamp::default);
         let from = self.required_from(role).into_iter().chain(by_client).min();
         Requirements {

@@ -231,7 +231,7 @@ fn old_factors_do_not_count() {
     assert_eq!(next(Purpose::StepUp, at(6), since), authenticate(&[Password]));
 }
 
-/// A stolen session must not enrol a factor of the thief's.
+/// A thief with a stolen session cannot enrol their own factor.
 #[test]
 fn a_step_up_enrols_only_after_the_password_or_a_mailed_code() {
     let of = |account, factors, requirements| {
@@ -336,8 +336,8 @@ fn any_requirements() -> impl Strategy<Value = Requirements> {
 }
 
 proptest! {
-    /// Whatever a user chooses, an authentication terminates, never requests a completed factor, and its result
-    /// meets all requirements.
+    /// Whatever a user chooses, an authentication ends, never requests a completed factor, and its result meets
+    /// all requirements.
     #[test]
     fn every_authentication_ends(
         account in any_account(),

@@ -1,7 +1,7 @@
-//! What a client ID metadata document says, and what of it counts.
+//! The content of a client ID metadata document.
 //!
-//! Owns the refusal of a document: as a whole, or not at all. Members that describe more than who the client is and
-//! where it is answered are ignored: a document grants nothing.
+//! Owns the validation of a document, which is accepted as a whole or refused. Only members that name the client,
+//! its redirect URIs and its keys are read. All others are ignored: a document grants nothing.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -19,55 +19,55 @@ use super::{Allowance, DocumentUrl};
 const MAX_REDIRECTS: usize = 64;
 /// The grants of every client that describes itself.
 const GRANTS: &[&str] = &["authorization_code", "refresh_token"];
-/// The members of private and shared keys: a document that publishes one has lost it.
+/// JWK members of private and shared keys. A key that is published with one is compromised.
 const PRIVATE: &[&str] = &["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
-/// What counts of a document. Stored as one JSON object.
+/// The members of a document that Signet uses. Stored as one JSON object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DocumentContent {
     /// The name that the client gives itself.
     pub name: String,
-    /// Where answers may be sent, in the order of the document.
+    /// The redirect URIs, in the order of the document.
     pub redirect_uris: Vec<String>,
-    /// How it authenticates: not at all, or with a key.
+    /// How it authenticates: `none` or `private_key_jwt`.
     pub auth_method: AuthMethod,
-    /// Its public keys, where it authenticates with them.
+    /// Its public keys, if the document contains them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub jwks: Vec<Value>,
-    /// Where its keys are, where the document does not hold them.
+    /// The address of its public keys, if the document does not contain them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jwks_uri: Option<String>,
 }
 
-/// Why a document describes no client.
+/// Why a document is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DocumentError {
-    /// Not a JSON object.
+    /// The document is not a JSON object.
     NoObject,
-    /// A `client_id` that is not the address of the document.
+    /// `client_id` differs from the address of the document.
     ClientId,
-    /// A `client_name` that cannot be shown.
+    /// `client_name` is missing or cannot be shown.
     Name,
-    /// `redirect_uris` that are no list of texts, or too many.
+    /// `redirect_uris` is not a list of strings, or has too many elements.
     Redirects,
-    /// No redirect URI that this client may have.
+    /// None of the redirect URIs is allowed for this client.
     NoRedirect,
-    /// A method with a secret, or one that does not exist here.
+    /// The authentication method uses a secret, or is not supported.
     Method,
-    /// A secret, which is public.
+    /// The document publishes a client secret.
     Secret,
-    /// A private or shared key, which is public.
+    /// The document publishes a private or shared key.
     PrivateKey,
-    /// A client with `private_key_jwt` without keys, or with keys in two places.
+    /// A client with `private_key_jwt` that has no keys, or both `jwks` and `jwks_uri`.
     Keys,
-    /// A `jwks_uri` that is no https URI.
+    /// `jwks_uri` is not an https URI.
     JwksUri,
-    /// Keys that are unfit.
+    /// A key is not accepted.
     Jwks(KeyError),
 }
 
 impl DocumentError {
-    /// A sentence for the people who run the client.
+    /// The error text for the developers of the client.
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {
@@ -90,12 +90,12 @@ impl DocumentError {
 }
 
 impl DocumentContent {
-    /// Reads the document that was fetched from `client`.
+    /// Validates the document that was fetched from `client`.
     ///
-    /// `check_key` says whether a signature can be verified with a key, which takes a crypto library.
+    /// `check_key` reports whether a signature can be verified with a key; this layer has no crypto library.
     ///
     /// # Errors
-    /// The first thing that is wrong.
+    /// The first member that is invalid.
     pub fn read(
         document: &[u8],
         client: &DocumentUrl,
@@ -136,10 +136,10 @@ impl DocumentContent {
         Ok(content)
     }
 
-    /// Takes over the keys that were fetched from `jwks_uri`, or that the document holds.
+    /// Sets the keys that were fetched from `jwks_uri`, or that the document contains.
     ///
     /// # Errors
-    /// When they are unfit, or none.
+    /// If there are none, or one is not accepted.
     pub fn set_keys(
         &mut self,
         jwks: &Value,
@@ -152,8 +152,8 @@ impl DocumentContent {
         if self.jwks.is_empty() { Err(DocumentError::Keys) } else { Ok(()) }
     }
 
-    /// What users have to be asked about again when it changes: everything that counts, in an order that does not
-    /// depend on the document.
+    /// A hash of everything that users consent to, independent of the order of members in the document. When it
+    /// changes, consent is asked for again.
     #[must_use]
     pub fn fingerprint(&self) -> String {
         let mut redirects: Vec<&str> = self.redirect_uris.iter().map(String::as_str).collect();
@@ -164,12 +164,12 @@ impl DocumentContent {
         serde_json::json!([self.name, redirects, self.auth_method, keys]).to_string()
     }
 
-    /// The client that it describes, which may have tokens for `audiences`: neither they nor the grants are the
-    /// document's to say.
-    /// `hash` is that of its [`fingerprint`](Self::fingerprint).
+    /// The client that the document describes. Its `audiences` and its grants come from the configuration,
+    /// never from the document. `hash` is that of its [`fingerprint`](Self::fingerprint).
     #[must_use]
     pub fn client(&self, client_id: &str, hash: String, audiences: &[String]) -> Client {
-        // Native, because any of them may be answered on the machine of the user, at a port of the moment.
+        // A native application, because any redirect URI may be on the loopback interface with a port chosen
+        // at run time (RFC 8252 §7.3).
         let of_type = ClientMetadata::new(self.name.clone(), ClientType::Native, &[]);
         let metadata = ClientMetadata {
             auth_method: self.auth_method,
@@ -208,7 +208,7 @@ fn jwks_uri(uri: &Value) -> Result<String, DocumentError> {
     uri.map(str::to_owned).ok_or(DocumentError::JwksUri)
 }
 
-/// Whether a key set holds a private or shared key, in whatever form it comes.
+/// Whether a key set contains a private or shared key, whatever else its structure is.
 fn has_private_key(jwks: &Value) -> bool {
     let keys = client_jwks::listed(jwks).unwrap_or_default();
     keys.iter().any(|key| PRIVATE.iter().any(|member| key.get(member).is_some()))

@@ -1,8 +1,8 @@
 //! Client ID metadata documents (draft-ietf-oauth-client-id-metadata-document): clients that are not registered,
-//! whose `client_id` is the address of a document that describes them.
+//! whose `client_id` is the URL of a document that describes them.
 //!
-//! Owns which addresses name such a client, and which of them the operator lets in. What a document may say is
-//! `content`, where its answers may be sent `redirects`. Fetches nothing.
+//! Owns which URLs name such a client, and which of them the operator allows. `content` validates a document,
+//! `redirects` its redirect URIs. Fetches nothing.
 
 mod content;
 mod redirects;
@@ -17,22 +17,22 @@ use super::redirect;
 
 pub use content::{DocumentContent, DocumentError};
 
-/// The longest `client_id` that is an address, in bytes.
+/// The longest `client_id` that is a URL, in bytes.
 const MAX_URL: usize = 512;
-/// The most bytes of a document. The draft recommends 5 kB, which is too little for some documents in use. A part of
-/// a document is never read.
+/// The longest document, in bytes. The draft recommends 5 kB, which some published documents exceed. A longer
+/// document is refused, never truncated.
 pub const MAX_DOCUMENT: usize = 16 * 1024;
 
-/// How every `client_id` begins that can be the address of a document. Registered clients have no colon in theirs,
-/// unless they were registered by an early version.
+/// The prefix of every `client_id` that is the URL of a document. The identifiers of registered clients contain no
+/// colon, except some from early versions.
 const SCHEME: &str = "https://";
 
-/// How long a copy counts as fresh, whatever the host says.
+/// Bounds of the time for which a cached document is fresh, whatever its `Cache-Control` says.
 const FRESHNESS: (TimeSpan, TimeSpan) = (TimeSpan::from_secs(60), TimeSpan::from_days(1));
-/// How long a copy counts as fresh whose host says nothing.
+/// How long a cached document is fresh whose response has no `Cache-Control: max-age`.
 const DEFAULT_FRESHNESS: TimeSpan = TimeSpan::from_mins(5);
-/// How long a copy that cannot be fetched anew is used for new authorizations, counted from the last time that its
-/// host confirmed it.
+/// How long a stale document that cannot be fetched again is used for new authorizations, from the last successful
+/// fetch.
 pub const STALE_AT_MOST: TimeSpan = TimeSpan::from_days(1);
 
 /// Which clients may describe themselves.
@@ -47,7 +47,7 @@ pub enum ClientDocuments {
     Listed(Vec<DocumentPrefix>),
 }
 
-/// What the addresses of some documents begin with.
+/// A prefix of document URLs, with its options.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DocumentPrefix {
     /// An https URL that ends with a slash.
@@ -56,17 +56,17 @@ pub struct DocumentPrefix {
     cross: bool,
 }
 
-/// What a prefix that allows other hosts ends with in the setting.
+/// The suffix in the setting of a prefix that allows redirect URIs of other hosts.
 const CROSS: &str = "+cross";
 
-/// Why a list of prefixes is none.
+/// The text is not a list of prefixes; contains the first invalid one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PrefixError(pub String);
 
-/// What the operator allows one client.
+/// What the operator allows a client that describes itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Allowance {
-    /// Whether https redirect URIs of other origins count.
+    /// Whether https redirect URIs of other origins are accepted.
     pub cross_origin: bool,
 }
 
@@ -74,7 +74,7 @@ impl ClientDocuments {
     /// Reads the value of the setting: `off`, `any`, or prefixes separated by commas.
     ///
     /// # Errors
-    /// The first prefix that is none.
+    /// The first invalid prefix.
     pub fn parse(text: &str) -> Result<Self, PrefixError> {
         match text.trim() {
             "off" => Ok(Self::Off),
@@ -87,13 +87,13 @@ impl ClientDocuments {
         }
     }
 
-    /// Whether no client may describe itself.
+    /// Whether clients may not describe themselves at all.
     #[must_use]
     pub const fn is_off(&self) -> bool {
         matches!(self, Self::Off)
     }
 
-    /// What the client at `url` is allowed; none where it may not describe itself.
+    /// What the client at `url` is allowed; `None` if it may not describe itself.
     #[must_use]
     pub fn allowance(&self, url: &DocumentUrl) -> Option<Allowance> {
         let has_query = url.url.query().is_some();
@@ -144,7 +144,7 @@ impl DocumentPrefix {
     }
 }
 
-/// A `client_id` that is the address of a document, as it was sent: it is compared as a text.
+/// A `client_id` that is the URL of a document. Kept as it was sent, because the draft compares URLs as strings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DocumentUrl {
     text: String,
@@ -152,21 +152,21 @@ pub struct DocumentUrl {
 }
 
 impl DocumentUrl {
-    /// Whether a `client_id` looks like the address of a document, whether or not it can be one.
+    /// Whether a `client_id` begins like the URL of a document, valid or not.
     #[must_use]
     pub fn is_meant(client_id: &str) -> bool {
         client_id.starts_with(SCHEME)
     }
 
-    /// The address that `client_id` is: https, with a path beyond `/`, without user information, fragment and dot
-    /// segments, in the spelling that a URL parser keeps.
+    /// Reads a `client_id` that is a valid document URL: https, with a path other than `/`, without user
+    /// information, fragment and dot segments, in normalized spelling.
     #[must_use]
     pub fn parse(client_id: &str) -> Option<Self> {
         if client_id.len() > MAX_URL || redirect::well_formed(client_id) != Ok("https") {
             return None;
         }
         let url = Url::parse(client_id).ok()?;
-        // A port that the parser drops is in the text, and makes it the name of another client.
+        // The parser drops a default port, but the string with the port names another client.
         (url.path() != "/").then(|| Self { text: client_id.to_owned(), url })
     }
 
@@ -176,19 +176,19 @@ impl DocumentUrl {
         &self.text
     }
 
-    /// Where the document is.
+    /// The URL of the document.
     #[must_use]
     pub const fn url(&self) -> &Url {
         &self.url
     }
 
-    /// The host, as it is shown to users and as requests to it are counted.
+    /// The host: shown to users, and the key of the rate limit of fetches.
     #[must_use]
     pub fn host(&self) -> &str {
         self.url.host_str().unwrap_or_default()
     }
 
-    /// The host with its labels turned round, which a private scheme of this client is (RFC 8252 §7.1).
+    /// The host with its labels reversed: the private-use URI scheme of this client (RFC 8252 §7.1).
     fn reversed_host(&self) -> Option<String> {
         match self.url.host() {
             Some(Host::Domain(name)) => {
@@ -199,7 +199,7 @@ impl DocumentUrl {
     }
 }
 
-/// How long a copy is fresh, where its host says `max_age` seconds, or nothing.
+/// How long a document is fresh. `max_age` is that of its `Cache-Control`, in seconds.
 #[must_use]
 pub fn freshness(max_age: Option<u64>) -> TimeSpan {
     let (least, most) = FRESHNESS;

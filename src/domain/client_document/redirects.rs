@@ -1,7 +1,7 @@
-//! Where the answers to a client may be sent that describes itself.
+//! The redirect URIs of clients that describe themselves.
 //!
-//! Owns which of the redirect URIs in a document count. What a redirect URI may look like at all, and how one is
-//! compared with that of a request, is `redirect`.
+//! Owns which redirect URIs of a document are accepted. The syntax of redirect URIs, and their comparison with
+//! the one in a request, are in `redirect`.
 
 use url::{Host, Url};
 
@@ -10,10 +10,10 @@ use crate::domain::redirect;
 
 use super::{Allowance, DocumentUrl};
 
-/// Whether answers may be sent to `uri`.
+/// Whether `uri` may be a redirect URI of the client.
 ///
-/// Only the owner of the host can put a document there, so a place counts that belongs to the client: the origin of the
-/// document itself, this machine, or the scheme that is the host turned round. Other hosts take the word of the
+/// Only the owner of the host can publish the document, so the URI must belong to that owner: the origin of the
+/// document, the loopback interface, or the scheme that is the reversed host. Other hosts need the permission of the
 /// operator.
 pub(super) fn counts(uri: &str, client: &DocumentUrl, allowance: Allowance) -> bool {
     if redirect::check(uri, ClientType::Native).is_err() {
@@ -27,7 +27,7 @@ pub(super) fn counts(uri: &str, client: &DocumentUrl, allowance: Allowance) -> b
     }
 }
 
-/// Whether a URI names this machine as applications do: not by a name below `localhost`, which only browsers resolve.
+/// Whether a URI names this machine for every program. Names below `localhost` do so only in browsers.
 fn is_this_machine(uri: &Url) -> bool {
     match uri.host() {
         Some(Host::Domain(name)) => name == "localhost",

@@ -1,4 +1,4 @@
-//! Addresses of documents, what of a document counts, and what is refused.
+//! Document URLs, the members that are used, and the documents that are refused.
 
 use serde_json::{Value, json};
 

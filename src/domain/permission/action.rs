@@ -9,11 +9,11 @@ use crate::text_enum;
 use super::AdminScope;
 
 text_enum! {
-    /// Something that is done at `/v1/admin` or with the command line.
+    /// An action at `/v1/admin` or on the command line.
     pub enum Action {
         /// Find and show users, and their second factors.
         ReadUsers = "users.read",
-        /// Make a user.
+        /// Create a user.
         CreateUser = "users.create",
         /// Change the profile, the role or the attributes of a user.
         UpdateUser = "users.update",
@@ -51,7 +51,7 @@ text_enum! {
         DisableClient = "clients.disable",
         /// Enable a client.
         EnableClient = "clients.enable",
-        /// Make a new secret of a client.
+        /// Create a new secret of a client.
         RotateSecret = "clients.rotate_secret",
         /// Delete a client.
         DeleteClient = "clients.delete",
@@ -59,7 +59,7 @@ text_enum! {
         GrantAdminScopes = "clients.grant_admin",
         /// List the administration keys of a service client.
         ReadAdminKeys = "admin_keys.read",
-        /// Make an administration key.
+        /// Create an administration key.
         CreateAdminKey = "admin_keys.create",
         /// Revoke an administration key.
         RevokeAdminKey = "admin_keys.revoke",
@@ -95,7 +95,7 @@ text_enum! {
 text_enum! {
     /// The kind of object that an action changes, which decides the protected targets.
     pub enum Object {
-        /// Nothing that can be protected: it reads, or it changes an API or a signing key.
+        /// No protected object: the action reads, or changes an API or a signing key.
         None = "none",
         /// A user.
         User = "user",
@@ -104,7 +104,7 @@ text_enum! {
     }
 }
 
-/// The roles and scopes that allow an action. `admin` and `signet:admin` are in every line.
+/// The roles and scopes that allow an action. `admin` and `signet:admin` allow every action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Permission {
     /// The roles besides `admin`.
@@ -113,8 +113,8 @@ pub struct Permission {
     pub scopes: &'static [AdminScope],
     /// The kind of object that it changes.
     pub object: Object,
-    /// Whether a user must have authenticated in the last minutes, and a client may not do it at all. The command
-    /// line may.
+    /// Whether a user must have authenticated within the last minutes, and clients may not perform it. The
+    /// command line may.
     pub needs_fresh_user: bool,
 }
 
@@ -123,7 +123,7 @@ const fn on(object: Object, roles: &'static [Role], scopes: &'static [AdminScope
 }
 
 impl Action {
-    /// The line of the table.
+    /// The entry of the table.
     #[must_use]
     pub const fn permission(self) -> Permission {
         use AdminScope::{Audit, Clients, Keys, Read, Users};

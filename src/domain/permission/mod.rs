@@ -61,7 +61,7 @@ pub fn may_hold_all(role: Role, scopes: &Scopes) -> bool {
     own.map(str::parse).all(|scope| scope.is_ok_and(|scope| scopes_of(role).contains(&scope)))
 }
 
-/// By which right a request administers.
+/// The right by which a request administers.
 #[derive(Debug, Clone)]
 pub enum Authority {
     /// No authority: the request does not administer.
@@ -74,7 +74,7 @@ pub enum Authority {
         role: Role,
         /// The scopes of the access token.
         scopes: Scopes,
-        /// The user's epoch that the session belongs to.
+        /// The session epoch of the user's session.
         epoch: i64,
         /// The factors of the access token.
         factors: Factors,
@@ -132,7 +132,7 @@ impl TargetKind {
         }
     }
 
-    /// Why only the full right reaches it.
+    /// Why only callers with the full right may change it.
     const fn protection(self) -> Reason {
         match self {
             Self::Ordinary => Reason::ForAdministrators,

@@ -1,6 +1,6 @@
 //! Tests of the permission table.
 
-//! The rule alone: roles, scopes, targets. The access matrix of the suite tests it through the server.
+//! The rule without a server: roles, scopes, targets. The access matrix of the suite tests it through the server.
 
 use super::*;
 

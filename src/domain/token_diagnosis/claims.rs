@@ -11,11 +11,11 @@ use super::code::{Check, TokenCode};
 use super::evidence::{Evidence, Signed, seconds};
 use super::report::{Checked, quoted};
 
-/// The type of a claim.
+/// The JSON type of a claim.
 #[derive(Clone, Copy)]
 enum Form {
     Text,
-    /// A text that may be empty.
+    /// A string that may be empty.
     List,
     Time,
 }

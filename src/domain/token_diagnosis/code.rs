@@ -23,17 +23,17 @@ text_enum! {
         Audience = "audience",
         /// `iat` is not in the future.
         IssuedAt = "issued_at",
-        /// `exp` is.
+        /// `exp` is in the future.
         Expiry = "expiry",
         /// Every claim is present and of the right type (RFC 9068 §2.2).
         Claims = "claims",
         /// The token itself was not revoked (RFC 7009).
         Revocation = "revocation",
-        /// The user exists, is enabled and has not ended everything.
+        /// The user exists and is enabled, and the token is of the user's current session epoch.
         User = "user",
-        /// The session is alive, or the API key in its place.
+        /// The session, or the API key in its place, is active.
         Session = "session",
-        /// The clients that it depends on exist and are enabled.
+        /// The clients that the token depends on exist and are enabled.
         Client = "client",
         /// The API in `aud` is registered.
         Api = "api",
@@ -71,17 +71,17 @@ text_enum! {
         KeyNotSigning = "key_not_signing",
         /// `alg` is not the key's algorithm.
         WrongAlgorithm = "wrong_algorithm",
-        /// The signature does not fit.
+        /// The signature is invalid.
         BadSignature = "bad_signature",
-        /// Made for another issuer.
+        /// Issued by another issuer.
         WrongIssuer = "wrong_issuer",
-        /// Made for another audience.
+        /// Issued for another audience.
         WrongAudience = "wrong_audience",
-        /// Its audience is not a registered API.
+        /// The audience is not a registered API.
         UnregisteredAudience = "unregistered_audience",
-        /// Made later than the time it is judged at.
+        /// Issued later than the time of the diagnosis.
         IssuedInFuture = "issued_in_future",
-        /// It has expired.
+        /// The token has expired.
         Expired = "expired",
         /// A claim is missing, of the wrong type or repeated.
         IncompleteClaims = "incomplete_claims",
@@ -89,17 +89,17 @@ text_enum! {
         UserDeleted = "user_deleted",
         /// The user is disabled.
         UserDisabled = "user_disabled",
-        /// Something ended everything the user had: a new password, a log-out everywhere.
+        /// All sessions of the user were ended, for example by a new password or a log-out everywhere.
         UserChanged = "user_changed",
-        /// There is no such session.
+        /// The session does not exist.
         SessionUnknown = "session_unknown",
-        /// The session is another user's, another client's or for another audience.
+        /// The session is of another user, another client or another audience.
         SessionMismatch = "session_mismatch",
         /// The session was ended.
         SessionEnded = "session_ended",
         /// The session has expired.
         SessionExpired = "session_expired",
-        /// The API key it was given for was revoked, has expired or is gone.
+        /// The API key that the token was issued for was revoked, has expired or was deleted.
         ApiKeyEnded = "api_key_ended",
         /// The client does not exist, or another client has its name now.
         ClientUnknown = "client_unknown",
@@ -111,7 +111,7 @@ text_enum! {
 }
 
 impl TokenCode {
-    /// The page that explains it, from the root of the repository.
+    /// The path of its documentation page, from the root of the repository.
     #[must_use]
     pub fn page(self) -> String {
         format!("docs/token-codes/{self}.md")

@@ -71,17 +71,17 @@ pub struct Signed {
     pub anatomy: TokenStructure,
     /// The `typ` of tokens that are issued for its audience now.
     pub expected_type: TokenType,
-    /// Whether the other `typ` passes as well: an API may have chosen otherwise since. The
-    /// issuer's own tokens are of one kind for ever.
+    /// Whether the other `typ` is accepted as well, because the API's setting may have changed since. The
+    /// `typ` of tokens for the issuer itself never changes.
     pub either_type: bool,
     /// The key that it names, if it ever existed.
     pub key: Option<NamedKey>,
     /// Whether the signature is valid under that key; `None` when there is no key, or the algorithm differs.
     pub signature: Option<bool>,
-    /// Whether the verifier of Signet's own endpoints accepts it for its issuer and audience, apart from times.
-    /// This has the last word, so that the diagnosis is never more lenient.
+    /// Whether the verifier of Signet's own endpoints accepts it for its issuer and audience, regardless of
+    /// times. The diagnosis never passes a token that this verifier refuses.
     pub accepted: bool,
-    /// Whether the audience is a registered API, and was the same one when the token was issued.
+    /// Whether the audience is a registered API, and was the same API when the token was issued.
     pub registered: bool,
     /// The stored session, user and clients; `None` without a valid signature.
     pub state: Option<StoredState>,
@@ -99,7 +99,7 @@ pub enum NamedKey {
 }
 
 impl NamedKey {
-    /// The one algorithm it is for.
+    /// The only algorithm of the key.
     #[must_use]
     pub const fn alg(&self) -> TokenAlg {
         match self {
@@ -110,7 +110,7 @@ impl NamedKey {
 }
 
 impl Signed {
-    /// An unchecked text.
+    /// Evidence of a text that has not been checked.
     #[must_use]
     pub const fn of(anatomy: TokenStructure) -> Self {
         Self {
@@ -134,7 +134,7 @@ impl Signed {
         (found == self.expected_type || other).then_some(found)
     }
 
-    /// A claim that is a text.
+    /// A claim that is a string.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
         self.anatomy.claims.as_ref()?.get(name)?.as_str()
@@ -146,7 +146,7 @@ impl Signed {
         self.anatomy.claims.as_ref()?.get(name).and_then(seconds)
     }
 
-    /// Whether it names an actor (RFC 8693 §4.1).
+    /// Whether it has an `act` claim (RFC 8693 §4.1).
     #[must_use]
     pub fn acts(&self) -> bool {
         self.anatomy
@@ -155,8 +155,8 @@ impl Signed {
             .is_some_and(|claims| claims.get("act").is_some_and(Value::is_object))
     }
 
-    /// Whether no session vouches for it: a client speaks in its own name (RFC 9068 §2.2), or acts in
-    /// that of another client.
+    /// Whether the token has no session: it was issued to a client in its own name (RFC 9068 §2.2), possibly
+    /// acting for another client.
     #[must_use]
     pub fn is_of_client(&self) -> bool {
         let Some(claims) = &self.anatomy.claims else { return false };
@@ -165,13 +165,13 @@ impl Signed {
         !claims.contains_key("sid") && !self.is_of_key() && (own || self.acts())
     }
 
-    /// Whether an API key of a user vouches for it in the place of a session.
+    /// Whether the token was issued for an API key instead of a session.
     #[must_use]
     pub fn is_of_key(&self) -> bool {
         self.text("api_key_id").is_some()
     }
 
-    /// A member of the header that is a text.
+    /// A header parameter that is a string.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.anatomy.header.as_ref()?.get(name)?.as_str()
@@ -199,24 +199,24 @@ pub struct StoredState {
     pub key: Option<ApiKey>,
 }
 
-/// A client that a token relies on: it speaks for itself, acts, or has opened the session.
+/// A client that a token depends on: as its subject, as the actor, or because it opened the session.
 #[derive(Debug)]
 pub struct ReliedRows {
     /// Its name.
     pub client_id: String,
-    /// When it was issued to the client: a client that was registered later is another one. Unknown if the token
-    /// does not tell.
+    /// When the token or session was issued to the client: one that was registered later is a different client.
+    /// `None` if the token does not tell.
     pub since: Option<Timestamp>,
     /// The present registration under the name.
     pub found: Option<Registered>,
 }
 
-/// Whose a token is.
+/// The subject of a token.
 #[derive(Debug, Default)]
 pub enum Holder {
     /// An existing user.
     Known(Box<User>),
-    /// One who is not; with the time of the deletion where the audit trail has it.
+    /// A deleted user, with the time of the deletion if the audit trail has it.
     Gone(Option<Timestamp>),
     /// Unknown: the token names only a session, which does not exist, or no user.
     #[default]
@@ -226,7 +226,7 @@ pub enum Holder {
 /// An event that raises a user's epoch, which ends all sessions of earlier epochs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EpochRaise {
-    /// When.
+    /// The time of the event.
     pub at: Timestamp,
     /// The kind of event.
     pub why: EventKind,
@@ -268,7 +268,7 @@ impl OpaqueKind {
         .find_map(|(prefix, kind)| text.starts_with(prefix).then_some(kind))
     }
 
-    /// What is wrong with it where an access token belongs.
+    /// The failure to report if it is presented as an access token.
     #[must_use]
     pub const fn code(self) -> TokenCode {
         match self {

@@ -1,7 +1,7 @@
 //! Diagnoses an access token: every check, in one list.
 //!
 //! Owns the decision as a pure function over the evidence: `crypto` has verified the signature, `admin` has read
-//! the rows. A check that an earlier failure makes impossible is left open; every other one is answered.
+//! the rows. A check that an earlier failure makes impossible has no result; every other check has one.
 
 mod claims;
 mod client;

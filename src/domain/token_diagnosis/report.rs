@@ -54,14 +54,14 @@ pub struct Report {
     pub at: Timestamp,
     /// The first failure.
     pub code: Option<TokenCode>,
-    /// The whole of it in a sentence or two.
+    /// The conclusion in one or two sentences.
     pub message: String,
     /// The checks in their order.
     pub checks: Vec<Checked>,
 }
 
 impl Report {
-    /// Adds up the answers.
+    /// Builds the report from the results of the checks.
     pub(super) fn of(at: Timestamp, checks: Vec<Checked>) -> Self {
         let good = !checks.is_empty() && checks.iter().all(|check| check.ok == Some(true));
         let first = checks.iter().find(|check| check.ok == Some(false));
@@ -73,7 +73,7 @@ impl Report {
         Self { good, at, code: first.and_then(|check| check.code), message, checks }
     }
 
-    /// The answer of one check, if it was made.
+    /// The result of one check, if it was made.
     #[cfg(test)]
     #[must_use]
     pub fn of_check(&self, check: Check) -> Option<&Checked> {
@@ -81,7 +81,7 @@ impl Report {
     }
 }
 
-/// A text of the token as it may be shown.
+/// Untrusted text of the token, shortened and escaped.
 pub(super) fn quoted(text: &str) -> String {
     match text.char_indices().nth(QUOTED) {
         Some((end, _)) => format!("{:?}…", &text[..end]),
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_quoted_is_short_and_steers_no_terminal() {
+    fn quotations_are_cut_and_escaped() {
         assert_eq!(quoted("a\u{1b}[2J\n"), r#""a\u{1b}[2J\n""#);
         assert_eq!(quoted(&"é".repeat(121)), format!("\"{}\"…", "é".repeat(120)));
         assert_eq!(quoted(&"é".repeat(120)), format!("\"{}\"", "é".repeat(120)));

@@ -1,8 +1,8 @@
 //! The checks that only the issuer can make: user, session, API.
 //!
-//! Owns these three checks, and how today's rows are interpreted for another time. The user comes before the
-//! session, because a session that was deleted with its user needs no separate explanation. A token of a client
-//! that acts for itself has neither.
+//! Owns these three checks, and how current rows are interpreted for another time. The user comes before the
+//! session, because a session that was deleted with its user needs no separate explanation. A token that a
+//! client has in its own name has neither.
 
 use crate::base::Timestamp;
 use crate::domain::audit::EventKind;
@@ -115,7 +115,8 @@ fn raised(state: &StoredState, epochs: i64) -> Option<EpochRaise> {
     let behind = usize::try_from(epochs).ok()?;
     let began = state.session.as_ref()?.created_at;
     let newest = state.raises.get(..behind)?;
-    // An event that may not have raised it makes the count uncertain, unless there are no more events than epochs.
+    // An event that may not have raised the epoch makes the position uncertain, unless there are no more events
+    // than epochs.
     let since = state.raises.iter().filter(|raise| raise.at >= began).count();
     if newest.iter().all(|raise| raise.certain) || since == behind {
         return newest.last().copied();
@@ -123,7 +124,7 @@ fn raised(state: &StoredState, epochs: i64) -> Option<EpochRaise> {
     None
 }
 
-/// The event of the user, as the beginning of a sentence.
+/// A sentence about the event, without its end.
 const fn happened(why: EventKind) -> &'static str {
     match why {
         EventKind::PasswordChanged => "The password was changed",
@@ -188,7 +189,7 @@ fn session(state: &StoredState, claimed: Option<&Claimed<'_>>, at: Timestamp) ->
     Checked::noted(Check::Session, &notes)
 }
 
-/// The API key in the place of a session. What ended everything of its user ended it too.
+/// The API key in the place of a session. It ends with all sessions of its user.
 fn api_key(state: &StoredState, sub: Option<&str>, at: Timestamp) -> Checked {
     let failed = |detail: String| Checked::failed(Check::Session, TokenCode::ApiKeyEnded, detail);
     let Some(key) = &state.key else {
@@ -231,9 +232,9 @@ impl<'a> Claimed<'a> {
     }
 }
 
-/// Whether the claims are from this session. For the issuer itself, the audience is the issuer that the token
-/// names, even if this server has another name now. A client may exchange a token of its sessions for another API;
-/// if another client did, the token names the actor (RFC 8693).
+/// Whether the claims are from this session. In a token for the issuer itself, the audience is the issuer at that
+/// time, even if this server has another name now. A client may exchange a token of its own session for another
+/// API; a token that another client exchanged names that client as the actor (RFC 8693).
 fn belongs(session: &Session, claimed: &Claimed<'_>) -> bool {
     if claimed.sub != Some(session.user_id.to_string().as_str()) {
         return false;

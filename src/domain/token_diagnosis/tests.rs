@@ -1,4 +1,4 @@
-//! The decision about every fact that can be wrong, one at a time, and about other times.
+//! Each kind of evidence invalid, one at a time, and diagnoses for other times.
 
 mod clients;
 mod history;
@@ -150,7 +150,7 @@ fn user(signed: &mut Signed) -> &mut User {
     }
 }
 
-/// The only failure is this one.
+/// Asserts that the report has exactly this failure.
 #[track_caller]
 fn fails_with(report: &Report, check: Check, code: TokenCode) {
     let failed: Vec<_> = report.checks.iter().filter(|c| c.ok == Some(false)).collect();
@@ -166,7 +166,7 @@ fn is_good(report: &Report) {
 }
 
 #[test]
-fn what_is_right_passes_every_check_in_order() {
+fn a_valid_token_passes_every_check_in_order() {
     let report = diagnose(&good(), NOW);
     is_good(&report);
     let order: Vec<Check> = report.checks.iter().map(|checked| checked.check).collect();
@@ -219,7 +219,7 @@ fn one_thing_that_is_wrong_is_named_and_nothing_else() {
         }),
         (Check::Session, TokenCode::SessionMismatch, |s| claim(s, "client_id", json!("shop"))),
         (Check::Session, TokenCode::SessionMismatch, |s| {
-            // A value that is not an object names no actor.
+            // An `act` that is not an object names no actor.
             claim(s, "act", json!("shop"));
             claim(s, "client_id", json!("shop"));
         }),
@@ -266,7 +266,7 @@ fn whom_it_is_for_is_asked_or_registered() {
     let report = diagnose(&facts, NOW);
     is_good(&report);
     assert!(report.of_check(Check::Api).unwrap().detail.is_some());
-    // Of a token for the issuer itself the session names no audience.
+    // The session of a token for the issuer itself has no audience.
     is_good(&changed(NOW, |signed| {
         signed.registered = false;
         claim(signed, "aud", json!(ISSUER));
@@ -338,7 +338,7 @@ fn claims_without_a_valid_signature_are_read_but_not_looked_up() {
     assert!(rubbish.checks[1..].iter().all(|checked| checked.ok.is_none()), "{rubbish:#?}");
 }
 
-/// Takes the facts out, for a replacement.
+/// Moves the evidence out, so that the caller can replace it.
 fn take(signed: &mut Signed) -> Signed {
     let Evidence { presented: Presented::Signed(fresh), .. } = good() else { unreachable!() };
     std::mem::replace(signed, *fresh)

@@ -8,8 +8,7 @@ use crate::base::TimeSpan;
 /// How a verifier learns of a new key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Learns {
-    /// It fetches the set again when it meets an unknown `kid`, but not within so long of the last
-    /// time.
+    /// It fetches the set again for an unknown `kid`, but not more often than this interval.
     OnSight(TimeSpan),
     /// It fetches the set only when its cache has expired.
     AfterCache(TimeSpan),
@@ -17,7 +16,7 @@ pub enum Learns {
     ByHand,
 }
 
-/// A verifier with its habits at its defaults.
+/// The caching of a verifier with default settings.
 #[derive(Debug, Clone, Copy)]
 pub struct Habit {
     /// Its name.
@@ -56,7 +55,7 @@ pub const HABITS: &[Habit] = &[
     habit("Kong jwt, HAProxy, nginx with a PEM", Learns::ByHand, TimeSpan::from_days(365)),
 ];
 
-/// The effect of a key that signs without having been published before, one sentence per affected verifier.
+/// The effect of a key that signs without having been published first, one sentence per affected verifier.
 #[must_use]
 pub fn of_a_sudden_key() -> Vec<String> {
     let sentence = |habit: &Habit| {

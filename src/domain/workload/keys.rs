@@ -1,36 +1,36 @@
-//! When the keys of an issuer are fetched, and for how long the copy counts.
+//! When the keys of a trusted issuer are fetched, and how long the cached set is used.
 //!
-//! Owns the times. A key that is not in the copy makes it stale, but no issuer is asked more often than [`PAUSE`]
-//! allows: programs can invent names of keys.
+//! Owns the times. A `kid` that is not in the cached set causes a fetch, but an issuer is asked at most once in
+//! [`PAUSE`], because an attacker can send tokens with any `kid`.
 
 use crate::base::{TimeSpan, Timestamp};
 
-/// The shortest time between two attempts at one issuer.
+/// The shortest time between two fetches from one issuer.
 pub const PAUSE: TimeSpan = TimeSpan::from_secs(30);
-/// The shortest and the longest time for which a copy is fresh, whatever the issuer says.
+/// Bounds of the time for which a cached key set is fresh, whatever the issuer's `Cache-Control` says.
 const FRESH: (TimeSpan, TimeSpan) = (TimeSpan::from_mins(5), TimeSpan::from_mins(60));
-/// How long a copy counts while the issuer cannot be asked.
+/// How long a cached key set is used while the issuer cannot be reached.
 const USABLE: TimeSpan = TimeSpan::from_days(1);
 
-/// The times of a copy.
+/// The times of a cached key set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct KeyTimes {
-    /// When the issuer was asked last, whatever came of it.
+    /// The last fetch, whether or not it succeeded.
     attempted_at: Option<Timestamp>,
-    /// When the copy came.
+    /// The last fetch that succeeded.
     fetched_at: Option<Timestamp>,
-    /// For how long it is fresh.
+    /// How long the set is fresh after `fetched_at`.
     fresh_for: TimeSpan,
 }
 
 impl KeyTimes {
-    /// After an attempt that brought nothing.
+    /// The state after a fetch that failed.
     #[must_use]
     pub const fn attempted(self, now: Timestamp) -> Self {
         Self { attempted_at: Some(now), ..self }
     }
 
-    /// After one that brought a copy, which the issuer wants kept for so many seconds.
+    /// The state after a fetch that succeeded; `max_age` is the issuer's `Cache-Control: max-age`, in seconds.
     #[must_use]
     pub fn fetched(now: Timestamp, max_age: Option<u64>) -> Self {
         let (least, most) = FRESH;
@@ -39,10 +39,10 @@ impl KeyTimes {
         Self { attempted_at: Some(now), fetched_at: Some(now), fresh_for }
     }
 
-    /// Whether the issuer has to be asked before a token is judged whose key is in the copy, or is not.
+    /// Whether the keys must be fetched before a token is verified. `has_key` tells whether the token's key is cached.
     #[must_use]
     pub fn wants_fetch(&self, has_key: bool, now: Timestamp) -> bool {
-        // A clock that was put back makes an attempt lie in the future: then it is no reason to wait.
+        // After the clock was set back, the last fetch may lie in the future. It must not delay the next one.
         let pauses = self.attempted_at.is_some_and(|at| at <= now && now < at + PAUSE);
         let is_fresh = self.fetched_at.is_some_and(|at| at <= now && now < at + self.fresh_for);
         if pauses {
@@ -51,7 +51,7 @@ impl KeyTimes {
         !(is_fresh && has_key)
     }
 
-    /// Whether the copy counts.
+    /// Whether the cached key set may still be used at `now`.
     #[must_use]
     pub fn is_usable(&self, now: Timestamp) -> bool {
         self.fetched_at.is_some_and(|at| now < at + USABLE)
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_issuer_wants_is_kept_within_limits() {
+    fn max_age_is_clamped() {
         for (max_age, fresh) in [(Some(0), 300), (Some(1_000_000), 3_600), (None, 3_600)] {
             let fetched = KeyTimes::fetched(at(0), max_age);
             assert!(!fetched.wants_fetch(true, at(fresh - 1)), "{max_age:?}");

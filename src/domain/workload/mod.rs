@@ -1,7 +1,7 @@
-//! Workloads: programs that prove who they are with tokens of another issuer, such as jobs of a CI service.
+//! Workloads: programs that authenticate with tokens of another issuer, such as jobs of a CI service.
 //!
-//! Owns what a trusted issuer is, which tokens of it count, and which program a rule means. `rule` owns the rules of
-//! clients, `token` the claims that every such token needs. Reads nothing and verifies no signature.
+//! Owns what a trusted issuer is and which of its tokens are accepted. `rule` owns the rules of clients, `token` the
+//! claims that every such token must have. Reads nothing and verifies no signature.
 
 pub mod keys;
 pub mod rule;
@@ -16,13 +16,13 @@ use super::signing_key::SigningAlg;
 use crate::base::{TimeSpan, Timestamp};
 use crate::text_enum;
 
-/// The most issuers that are trusted.
+/// The maximum number of trusted issuers.
 pub const MAX_ISSUERS: i64 = 64;
-/// The longest life of a token of an issuer for which no other is chosen.
+/// The maximum lifetime of an issuer's tokens by default.
 pub const DEFAULT_MAX_LIFE: TimeSpan = TimeSpan::from_mins(60);
-/// The longest that may be chosen.
+/// The highest value of [`TrustedIssuer::max_life`].
 pub const LONGEST_MAX_LIFE: TimeSpan = TimeSpan::from_days(1);
-/// The shortest that may be chosen.
+/// The lowest value of [`TrustedIssuer::max_life`].
 pub const SHORTEST_MAX_LIFE: TimeSpan = TimeSpan::from_mins(1);
 /// The most keys of an issuer.
 const MAX_KEYS: usize = 64;
@@ -32,11 +32,11 @@ const MAX_NETWORKS: usize = 16;
 const MAX_NAME: usize = 32;
 /// The longest identifier of an issuer, in bytes.
 const MAX_ISSUER: usize = 256;
-/// The beginning of the identifier of a trust domain of SPIFFE, and of the ids in it.
+/// The scheme of SPIFFE IDs, and of the identifiers of SPIFFE trust domains.
 const SPIFFE: &str = "spiffe://";
 
 text_enum! {
-    /// What kind of issuer it is: which claims identify a program for good, and whether a token counts once.
+    /// The kind of issuer. It decides which claims identify a program permanently, and whether tokens are single-use.
     pub enum Preset {
         /// GitHub Actions.
         Github = "github",
@@ -44,15 +44,15 @@ text_enum! {
         Gitlab = "gitlab",
         /// Service accounts of a Kubernetes cluster.
         Kubernetes = "kubernetes",
-        /// A trust domain of SPIFFE.
+        /// A SPIFFE trust domain.
         Spiffe = "spiffe",
-        /// Any other issuer of OpenID Connect.
+        /// Any other OpenID Connect issuer.
         Oidc = "oidc",
     }
 }
 
 impl Preset {
-    /// Whether a token counts once. Kubernetes and SPIFFE hand the same token to a program again and again.
+    /// Whether tokens are single-use. Kubernetes and SPIFFE give the same token to a program repeatedly.
     #[must_use]
     pub const fn counts_once(self) -> bool {
         match self {
@@ -61,7 +61,7 @@ impl Preset {
         }
     }
 
-    /// The issuer that a preset is for by default.
+    /// The issuer for which the preset is made, if there is only one.
     #[must_use]
     pub const fn usual_issuer(self) -> Option<&'static str> {
         match self {
@@ -72,22 +72,22 @@ impl Preset {
     }
 }
 
-/// An issuer whose tokens programs may present.
+/// An issuer whose tokens are accepted from workloads.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrustedIssuer {
     /// Its name in the rules of clients.
     pub name: String,
-    /// What `iss` of its tokens says, compared as text; of a trust domain `spiffe://` and its name.
+    /// `iss` of its tokens, compared byte for byte. For a trust domain: `spiffe://` and the name of the domain.
     pub issuer: String,
-    /// What kind of issuer it is.
+    /// The kind of issuer.
     pub preset: Preset,
-    /// Its keys (JWK); none where they are fetched by discovery.
+    /// Its public keys (JWK); `None` if they are fetched by discovery.
     pub jwks: Option<Vec<Value>>,
-    /// The algorithms that it may sign with; without any, all that this server verifies.
+    /// The algorithms that it may sign with. If empty, all that this server verifies.
     pub algs: Vec<SigningAlg>,
-    /// The longest life of its tokens.
+    /// The maximum lifetime of its tokens.
     pub max_life: TimeSpan,
-    /// Networks besides the public ones in which its host may be.
+    /// Networks besides the public ones in which its host may be, for fetches.
     pub networks: Vec<IpNet>,
     /// When it was added.
     pub created_at: Timestamp,
@@ -100,7 +100,7 @@ impl TrustedIssuer {
         self.algs.is_empty() || self.algs.contains(&alg)
     }
 
-    /// Everything about it that cannot be, besides the keys themselves.
+    /// All invalid fields. The keys are checked elsewhere.
     #[must_use]
     pub fn problems(&self) -> Vec<FieldError> {
         let mut wrong = Vec::new();
@@ -115,7 +115,7 @@ impl TrustedIssuer {
             note(
                 "max_life",
                 "out_of_range",
-                "The longest life of its tokens is 1 minute to 24 hours.",
+                "The maximum lifetime of its tokens must be 1 minute to 24 hours.",
             );
         }
         if self.networks.len() > MAX_NETWORKS {
@@ -153,11 +153,11 @@ impl TrustedIssuer {
     }
 }
 
-/// What is said about names of issuers that are none.
+/// The error message for an invalid name of an issuer.
 pub const NAME_RULE: &str =
     "A name has 1 to 32 small letters, digits and hyphens, and begins with a letter.";
 
-const ISSUER_RULE: &str = "An issuer is an https URL without query and fragment, as iss of its tokens says it; a trust domain \
+const ISSUER_RULE: &str = "An issuer is an https URL without query and fragment, exactly as in iss of its tokens; a trust domain \
                            of SPIFFE is spiffe:// and its name.";
 
 /// Whether `text` may name a trusted issuer.
@@ -177,7 +177,7 @@ fn is_trust_domain(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(is_plain)
 }
 
-/// The trust domain of a SPIFFE id, as the identifier of an issuer; none where `text` is no such id.
+/// The trust domain of a SPIFFE ID, as the identifier of an issuer; `None` if `text` is not a SPIFFE ID.
 #[must_use]
 pub fn trust_domain_of(text: &str) -> Option<String> {
     let (domain, path) = text.strip_prefix(SPIFFE)?.split_once('/')?;

@@ -1,8 +1,8 @@
-//! The rules of a client: which programs of a trusted issuer it is.
+//! The rules of a client: which programs of a trusted issuer may authenticate as the client.
 //!
-//! Owns their form, `NAME: claim=value,claim=value`, what a rule must name so that it means the same program for good,
-//! and the comparison with claims. Values are compared whole: there are no patterns and no prefixes. A claim that is
-//! named several times may have any of the values.
+//! Owns their syntax, `NAME: claim=value,claim=value`, the claims that a rule must name so that it identifies the same
+//! program permanently, and the comparison with the claims of a token. Values are compared whole: there are no
+//! patterns and no prefixes. A claim that is named several times may have any of the values.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,9 +18,9 @@ use crate::domain::path_spelling::percent_decoded;
 pub const MAX_RULES: usize = 32;
 /// The longest rule, in bytes.
 const MAX_RULE: usize = 2_048;
-/// The events of GitHub that run code which others have proposed. A rule means them only where it names them.
+/// GitHub events that run code which outsiders have proposed. A rule matches them only if it names the event.
 const PROPOSALS: [&str; 2] = ["pull_request", "pull_request_target"];
-/// The beginning of the `sub` of a service account.
+/// The prefix of the `sub` of a service account.
 const SERVICE_ACCOUNT: &str = "system:serviceaccount:";
 
 /// A rule.
@@ -29,20 +29,20 @@ const SERVICE_ACCOUNT: &str = "system:serviceaccount:";
 pub struct WorkloadRule {
     /// The name of the trusted issuer.
     pub issuer: String,
-    /// The claims, each with the values it may have.
+    /// The accepted values of each claim.
     pub claims: BTreeMap<String, Vec<String>>,
 }
 
-/// Why a rule cannot be.
+/// Why a rule is invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WorkloadRuleError {
-    /// It has another form.
+    /// The syntax is invalid.
     Malformed,
-    /// No trusted issuer has the name.
+    /// No trusted issuer has this name.
     UnknownIssuer,
-    /// It would mean programs of others, now or later.
+    /// The rule could match programs of other owners, now or later.
     TooWide(Preset),
-    /// It names a claim of which the issuer changes the form.
+    /// It names a claim whose format the issuer changes.
     Unstable,
 }
 
@@ -57,7 +57,7 @@ impl WorkloadRuleError {
         }
     }
 
-    /// A sentence for people.
+    /// The error message.
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {
@@ -142,20 +142,20 @@ impl From<WorkloadRule> for String {
     }
 }
 
-/// The first claim of a token that is not what a rule says.
+/// The first claim of a token that does not match a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mismatch {
     /// The claim.
     pub claim: String,
-    /// What it says; none where it is not there.
+    /// Its value; `None` if the token lacks it.
     pub found: Option<String>,
 }
 
 impl WorkloadRule {
-    /// Whether the rule means the same program for good, for an issuer of this kind.
+    /// Whether the rule identifies the same program permanently, for an issuer of this kind.
     ///
     /// # Errors
-    /// Says what is missing.
+    /// If it lacks a claim, or names one that cannot be used.
     pub fn check(&self, preset: Preset) -> Result<(), WorkloadRuleError> {
         let names = |claim: &str| self.claims.contains_key(claim);
         let all_subjects = |is_good: &dyn Fn(&str) -> bool| {
@@ -172,7 +172,7 @@ impl WorkloadRule {
         if is_narrow { Ok(()) } else { Err(WorkloadRuleError::TooWide(preset)) }
     }
 
-    /// Whether `claims` are those of a program that the rule means.
+    /// Whether the claims of a token match the rule.
     ///
     /// # Errors
     /// The first claim that differs.
@@ -205,7 +205,7 @@ fn is_service_account(sub: &str) -> bool {
     !namespace.is_empty() && !name.is_empty() && !name.contains(':')
 }
 
-/// The value of a claim as text. A name with slashes leads into objects: `kubernetes.io/pod/uid`.
+/// The value of a claim as text. A name with slashes leads into nested objects: `kubernetes.io/pod/uid`.
 fn text_of(claims: &Map<String, Value>, name: &str) -> Option<String> {
     let direct = claims.get(name);
     let value = direct.or_else(|| {

@@ -1,54 +1,54 @@
-//! What every token of a trusted issuer must say, whatever the program.
+//! The requirements on every token of a trusted issuer.
 //!
-//! Owns audience and time. The audience is this server and nothing else, as one text or a list of one: a token for two
-//! could have been presented to the other one first.
+//! Owns the checks of audience and times. The audience must be this server alone, as a string or as an array of one: a
+//! token with a second audience could have been taken from that one and presented here.
 
 use serde_json::{Map, Value};
 
 use crate::base::{TimeSpan, Timestamp};
 use crate::text_enum;
 
-/// How far the clock of an issuer may be off.
+/// The accepted clock skew of an issuer.
 pub const LEEWAY: TimeSpan = TimeSpan::from_secs(30);
-/// The longest id of a token, in bytes.
+/// The longest `jti`, in bytes.
 const MAX_ID: usize = 512;
 
 text_enum! {
-    /// Why a token of another issuer does not count. For operators; a program is told one text for all of it.
+    /// Why a token of a trusted issuer is refused. For operators only: clients get one error for all of these.
     pub enum TokenFlaw {
-        /// No signed token, too long, or under an algorithm that this server does not verify.
+        /// Not a signed token, too long, or of an algorithm that this server does not verify.
         Malformed = "malformed",
         /// `typ` is that of another kind of token.
         Type = "type",
         /// No trusted issuer has the identifier in `iss`.
         UnknownIssuer = "unknown_issuer",
-        /// The issuer may not sign with this algorithm.
+        /// The algorithm is not allowed for the issuer.
         Algorithm = "algorithm",
         /// The keys of the issuer cannot be fetched.
         NoKeys = "no_keys",
-        /// No key of the issuer made the signature.
+        /// No key of the issuer verifies the signature.
         Signature = "signature",
         /// `aud` is not exactly this server.
         Audience = "audience",
-        /// `iat` or `exp` is missing or no time.
+        /// `iat` or `exp` is missing or invalid.
         Times = "times",
-        /// Its time is over.
+        /// The token has expired.
         Expired = "expired",
-        /// Its time has not begun.
+        /// The token is not yet valid.
         NotYet = "not_yet",
-        /// It lives longer than tokens of the issuer may.
+        /// Its lifetime exceeds the maximum of the issuer.
         TooLong = "too_long",
-        /// It has no `jti`, or one that is too long.
+        /// `jti` is missing or too long.
         NoId = "no_id",
-        /// It was presented before.
+        /// The token was presented before.
         Replayed = "replayed",
     }
 }
 
-/// When the token ends, if it is for this `issuer` and its time is now.
+/// Checks audience and times, and returns the expiry.
 ///
 /// # Errors
-/// Says why not.
+/// The first violated requirement.
 pub fn check_claims(
     claims: &Map<String, Value>,
     issuer: &str,
@@ -81,16 +81,16 @@ pub fn check_claims(
     Ok(expires)
 }
 
-/// The id of a token that counts once.
+/// The `jti` of a single-use token.
 ///
 /// # Errors
-/// When it has none.
+/// If it is missing or too long.
 pub fn id_of(claims: &Map<String, Value>) -> Result<&str, TokenFlaw> {
     let id = claims.get("jti").and_then(Value::as_str);
     id.filter(|id| (1..=MAX_ID).contains(&id.len())).ok_or(TokenFlaw::NoId)
 }
 
-/// A point in time, in seconds before the year 10000; fractions are cut off.
+/// A NumericDate before the year 10000. Fractions are truncated.
 fn time(claims: &Map<String, Value>, name: &str) -> Result<Option<Timestamp>, TokenFlaw> {
     const END: f64 = 253_402_300_800.0;
     let Some(value) = claims.get(name) else { return Ok(None) };

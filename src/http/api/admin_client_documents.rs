@@ -47,7 +47,7 @@ pub async fn block(admin: Admin, mut body: JsonFields) -> Result<HttpResponse, P
     Ok(HttpResponse::Ok().json(view::client_document(&stored)))
 }
 
-/// Ends the block of a client.
+/// Unblocks a client.
 ///
 /// # Errors
 /// See `docs/errors.md`.

@@ -1,4 +1,4 @@
-//! `/v1/admin/clients/{client_id}/logo`: the picture that pages show for a client.
+//! `/v1/admin/clients/{client_id}/logo`: the logo that pages show for a client.
 
 use actix_web::HttpResponse;
 use actix_web::web::Path;

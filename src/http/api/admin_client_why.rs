@@ -10,7 +10,7 @@ use crate::identity::administrator::Administrator;
 
 use crate::view;
 
-/// Says why requests of a client were refused or narrowed lately.
+/// Why requests of a client were recently refused or narrowed.
 ///
 /// # Errors
 /// See `docs/errors.md`.

@@ -44,7 +44,7 @@ pub async fn rotate(
     Ok(HttpResponse::Ok().json(json!({ "data": keys, "warnings": warnings })))
 }
 
-/// Takes a key out of the published set; with `now` even if tokens that it signed are still valid.
+/// Removes a key from the published set; with `now` even if tokens that it signed are still valid.
 ///
 /// # Errors
 /// See `docs/errors.md`.

@@ -79,7 +79,7 @@ pub async fn end(admin: Admin, mut body: JsonFields) -> Result<HttpResponse, Pro
     Ok(HttpResponse::Ok().json(view::ended_sessions(&outcome, dry_run)))
 }
 
-/// The one selection in a body. `None` if there is none; errors are noted.
+/// The only selection in a body. `None` if there is none; errors are recorded.
 fn selection(body: &mut JsonFields, now: Timestamp) -> Option<Selection> {
     let user = body.optional_string("user_id").and_then(|text| match text.parse() {
         Ok(user) => Some(Selection::User(user)),

@@ -1,4 +1,4 @@
-//! `/v1/admin/trusted-issuers`: issuers whose tokens workloads may present.
+//! `/v1/admin/trusted-issuers`: issuers whose tokens are accepted from workloads.
 
 use actix_web::HttpResponse;
 use actix_web::web::Path;
@@ -15,7 +15,7 @@ use crate::view;
 
 type Admin = Authenticated<Administrator>;
 
-/// A bound that no life that is allowed reaches, so that none overflows.
+/// Above every allowed lifetime, and small enough that no sum overflows.
 const MAX_SECONDS: i64 = 1 << 40;
 const PRESETS: &str = "A preset is github, gitlab, kubernetes, spiffe or oidc.";
 

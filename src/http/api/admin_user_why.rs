@@ -14,7 +14,7 @@ use crate::view;
 
 use super::admin_users::user_id;
 
-/// Says why a user cannot sign in.
+/// Why a user cannot sign in.
 ///
 /// # Errors
 /// See `docs/errors.md`.
@@ -28,7 +28,7 @@ pub async fn get(
     Ok(HttpResponse::Ok().json(view::user_report(&report)))
 }
 
-/// Says why a login does not sign in, whether an account has it or not.
+/// Why a user cannot sign in with a login name, with or without an account.
 ///
 /// # Errors
 /// See `docs/errors.md`.

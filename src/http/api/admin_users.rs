@@ -45,7 +45,7 @@ fn email(body: &mut JsonFields) -> EmailChange {
     }
 }
 
-/// Makes a user.
+/// Creates a user.
 ///
 /// # Errors
 /// See `docs/errors.md`.
@@ -176,7 +176,7 @@ pub async fn enable(admin: Admin, id: Path<String>) -> Result<HttpResponse, Prob
     Ok(HttpResponse::Ok().json(view::user(&user)))
 }
 
-/// Deletes a user with everything it has.
+/// Deletes a user with all their data.
 ///
 /// # Errors
 /// See `docs/errors.md`.

@@ -20,10 +20,10 @@ use super::admin_users::user_id;
 
 type Admin = Authenticated<Administrator>;
 
-/// A bound that no life that is allowed reaches, so that none overflows.
+/// Above every allowed lifetime, and small enough that no sum overflows.
 const MAX_SECONDS: i64 = 1 << 40;
 
-/// The key an address names. What is no id names none.
+/// The key id in a path. A text that is not an id is answered like an unknown key.
 ///
 /// # Errors
 /// `not_found`.
@@ -42,7 +42,7 @@ pub async fn list(
     Ok(HttpResponse::Ok().json(view::api_keys(&context.run(work).await?)))
 }
 
-/// Makes a key; says its secret this once.
+/// Creates a key. Only this response contains its secret.
 ///
 /// # Errors
 /// See `docs/errors.md`.

@@ -25,7 +25,7 @@ pub async fn put(
     Ok(HttpResponse::Accepted().json(view::email_requested(&context.run(work).await?)))
 }
 
-/// Takes the code.
+/// Checks the code.
 ///
 /// # Errors
 /// See `docs/errors.md`.
@@ -41,7 +41,7 @@ pub async fn verify(
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// Gives up the change that waits for its code.
+/// Cancels the pending change.
 ///
 /// # Errors
 /// See `docs/errors.md`.

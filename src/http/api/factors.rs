@@ -24,7 +24,7 @@ pub fn factor_id(text: &str) -> Result<FactorId, Refusal> {
     text.parse().map_err(|_| Refusal::new(Code::NotFound, "There is no such factor."))
 }
 
-/// The caller's factors, and how many recovery codes are left.
+/// The caller's factors, and the number of unused recovery codes.
 ///
 /// # Errors
 /// See `docs/errors.md`.
@@ -46,7 +46,7 @@ pub async fn begin_totp(
     Ok(HttpResponse::Ok().json(view::totp_setup(&context.run(work).await?)))
 }
 
-/// Enrols it.
+/// Enrols a TOTP secret.
 ///
 /// # Errors
 /// See `docs/errors.md`.
@@ -77,7 +77,7 @@ pub async fn begin_passkey(
     Ok(HttpResponse::Ok().json(view::passkey_challenge(&challenge, expires_in, &public_key)))
 }
 
-/// Adds it.
+/// Adds a passkey.
 ///
 /// # Errors
 /// See `docs/errors.md`.
@@ -142,7 +142,7 @@ pub async fn remove(
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// New recovery codes in the place of the old ones.
+/// Replaces the recovery codes.
 ///
 /// # Errors
 /// See `docs/errors.md`.

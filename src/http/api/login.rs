@@ -54,7 +54,7 @@ pub async fn continue_(context: Context, mut body: JsonFields) -> Result<HttpRes
     answered(&context, outcome)
 }
 
-/// The options for a passkey: of any user, or of one whose log-in waits for it.
+/// The options for a passkey: of any user, or of the user whose log-in has reached that step.
 ///
 /// # Errors
 /// See `docs/errors.md`.
@@ -71,8 +71,8 @@ pub async fn passkey(context: Context, mut body: JsonFields) -> Result<HttpRespo
     Ok(HttpResponse::Ok().json(view::passkey_challenge(&challenge, expires_in, &public_key)))
 }
 
-/// The entry of the user: a code, told by its method or by its form; the assertion of a passkey; the password; a new
-/// password; a secret to enrol, with its first code; or nothing, to postpone the enrolment. Eight digits are a
+/// The entry of the user: a code, recognised by its method or its form; the assertion of a passkey; the password; a
+/// new password; a secret to enrol, with its first code; or nothing, to postpone the enrolment. Eight digits are a
 /// mailed code where mailed codes are possible.
 fn entry(body: &mut JsonFields, is_recovery: bool) -> Entry {
     if let Some(credential) = body.patch_value("credential").filter(|value| !value.is_null()) {
@@ -155,7 +155,7 @@ fn entry(body: &mut JsonFields, is_recovery: bool) -> Entry {
     }
 }
 
-/// A TOTP secret for the enrolment that a log-in waits for.
+/// A TOTP secret for the enrolment that a log-in requires.
 ///
 /// # Errors
 /// See `docs/errors.md`.
@@ -167,7 +167,7 @@ pub async fn enrol(context: Context, mut body: JsonFields) -> Result<HttpRespons
     Ok(HttpResponse::Ok().json(view::totp_setup(&context.run(work).await?)))
 }
 
-/// A session is raised to a higher level, or its user authenticates again.
+/// Raises a session to a higher level, or authenticates its user again.
 ///
 /// # Errors
 /// See `docs/errors.md`.

@@ -7,7 +7,7 @@ use crate::http::error::Problem;
 use crate::http::extract::OptionalJson;
 use crate::identity::logout::{self, Evidence};
 
-/// Ends the session a refresh token or an access token belongs to.
+/// Ends the session of a refresh token or an access token.
 ///
 /// # Errors
 /// See `docs/errors.md`.

@@ -25,7 +25,7 @@ pub async fn get(
     shown(&context, &caller.user).await.map(|shown| HttpResponse::Ok().json(shown))
 }
 
-/// The user with the address that waits for its confirmation and the language of mail.
+/// The user, with the pending address and the language of mail.
 async fn shown(context: &Context, user: &User) -> Result<Value, Problem> {
     let (app, id, now) = (context.app.clone(), user.id, context.now());
     let work = async move {
@@ -49,7 +49,7 @@ pub async fn patch(
     let login = match body.patch_value("login") {
         None => None,
         Some(Value::String(login)) => Some(login),
-        // Where users do not change it, it is read-only, and its type does not matter.
+        // If users may not change it, it is read-only, whatever its type.
         Some(_) => {
             context.check(login_change::require_allowed(&context.app))?;
             body.note("login", "wrong_type", "A login name is a string. Every account has one.")
@@ -107,7 +107,7 @@ pub async fn list_history(
     Ok(HttpResponse::Ok().json(view::page(&page, view::sign_in)))
 }
 
-/// Everything that is stored about the caller.
+/// All data that is stored about the caller.
 ///
 /// # Errors
 /// See `docs/errors.md`.

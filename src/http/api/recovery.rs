@@ -1,4 +1,4 @@
-//! `POST /v1/recovery`: begins a password reset. `/v1/login/continue` takes the following steps.
+//! `POST /v1/recovery`: begins a password reset. The following steps are at `/v1/login/continue`.
 
 use actix_web::HttpResponse;
 use serde_json::json;
@@ -10,7 +10,7 @@ use crate::http::extract::JsonFields;
 use crate::identity::authentication::{Channel, Entry, IssuedChallenge};
 use crate::identity::recovery::{self, RecoveryOutcome};
 
-/// Begins a recovery. The answer does not depend on whether the address is known.
+/// Begins a recovery. The response does not depend on whether the address is known.
 ///
 /// # Errors
 /// See `docs/errors.md`.
@@ -24,7 +24,7 @@ pub async fn post(context: Context, mut body: JsonFields) -> Result<HttpResponse
     Ok(HttpResponse::Accepted().json(answer))
 }
 
-/// The next step of a recovery. The last one is answered without a token.
+/// Performs the next step of a recovery. The response to the last one contains no token.
 pub(super) async fn advance(
     context: &Context,
     challenge: String,

@@ -16,7 +16,7 @@ use crate::identity::sign_up::{self, AccountForm, SignUpOutcome, SignUpRequest, 
 use crate::identity::{links, register};
 use crate::view;
 
-/// Makes an account, or sends a code to the address.
+/// Creates an account, or sends a code to the address.
 ///
 /// # Errors
 /// See `docs/errors.md`.
@@ -24,7 +24,7 @@ pub async fn post(context: Context, body: JsonFields) -> Result<HttpResponse, Pr
     match context.app.config.registration {
         Registration::Verified => begin(context, body).await,
         Registration::Open => at_once(context, body).await,
-        // Whatever was sent.
+        // Whatever the body contains.
         Registration::Closed | Registration::Invite => {
             context.check(sign_up::require(&context.app, Registration::Open))?;
             at_once(context, body).await
@@ -70,7 +70,7 @@ async fn begin(context: Context, mut body: JsonFields) -> Result<HttpResponse, P
     Ok(HttpResponse::Accepted().json(answer))
 }
 
-/// Makes the account of a proven address.
+/// Creates the account of a verified address.
 ///
 /// # Errors
 /// See `docs/errors.md`.

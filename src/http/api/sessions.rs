@@ -57,7 +57,7 @@ pub async fn delete_many(
     let which = match params.get("scope") {
         Some("others") => Ok(Which::Others),
         Some("all") => Ok(Which::All),
-        // Nothing is ended by leaving a word out.
+        // Without an explicit scope nothing is ended.
         None => Err(Refusal::field("scope", "missing", "Send scope=others or scope=all.")),
         Some(_) => Err(Refusal::field("scope", "unknown", "Send scope=others or scope=all.")),
     };

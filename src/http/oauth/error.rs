@@ -16,7 +16,7 @@ use crate::domain::signing_key::SigningAlg;
 use crate::http::context::Context;
 use crate::http::error::{ErrorCode, Problem};
 
-/// An answer that is not the one hoped for.
+/// An error response.
 #[derive(Debug)]
 pub struct OAuthProblem {
     error: OAuthError,

@@ -1,4 +1,4 @@
-//! `/oauth2`: what clients call (RFC 6749, OpenID Connect Core).
+//! `/oauth2`: the endpoints that clients call (RFC 6749, OpenID Connect Core).
 //!
 //! Owns the parsing of forms and headers, and the OAuth form of responses. The endpoints that users see are among
 //! the pages, in `ui`.
@@ -22,14 +22,14 @@ pub use body::EndpointRequest;
 pub use error::{OAuthProblem, render};
 pub use userinfo::userinfo;
 
-/// RFC 6749 §5.1 requires both; old caches know only `Pragma`.
+/// RFC 6749 §5.1 requires both headers; old caches only support `Pragma`.
 fn answer(mut head: HttpResponseBuilder, body: &impl Serialize) -> HttpResponse {
     head.insert_header((header::CACHE_CONTROL, "no-store"))
         .insert_header((header::PRAGMA, "no-cache"))
         .json(body)
 }
 
-/// Tokens (RFC 6749 §3.2).
+/// Issues tokens (RFC 6749 §3.2).
 ///
 /// # Errors
 /// RFC 6749 §5.2.
@@ -54,7 +54,7 @@ pub async fn introspect(
     Ok(answer(HttpResponse::Ok(), &said))
 }
 
-/// The end of a token (RFC 7009).
+/// Revokes a token (RFC 7009).
 ///
 /// # Errors
 /// RFC 7009 §2.2.1.
@@ -66,7 +66,7 @@ pub async fn revoke(
     Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).finish())
 }
 
-/// A request, announced (RFC 9126).
+/// Stores an authorization request (RFC 9126).
 ///
 /// # Errors
 /// RFC 9126 §2.3.
@@ -79,7 +79,7 @@ pub async fn par(
     Ok(answer(HttpResponse::Created(), &body))
 }
 
-/// A code for the user of a first-party application (OAuth 2.0 for First-Party Applications).
+/// Issues a code for the user of a first-party application (OAuth 2.0 for First-Party Applications).
 ///
 /// # Errors
 /// RFC 6749 §5.2, and `invalid_session`.
@@ -128,7 +128,7 @@ fn challenged(error: OAuthError, message: &str, challenge: &Challenge) -> HttpRe
     answer(HttpResponse::BadRequest(), &body)
 }
 
-/// A code for a device (RFC 8628 §3.1).
+/// Issues a code for a device (RFC 8628 §3.1).
 ///
 /// # Errors
 /// RFC 8628 §3.2.

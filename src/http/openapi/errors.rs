@@ -62,21 +62,20 @@ pub static OAUTH_ERROR: Named = Named {
     .about("An error (RFC 6749, section 5.2)."),
 };
 
-/// One error answer of an operation.
+/// One error response of an operation.
 #[derive(Debug)]
 pub struct ErrorResponse {
     /// Its status.
     pub status: u16,
-    /// Its name under `components`, unless it is particular to the operation.
+    /// Its name under `components`, unless it is specific to the operation.
     pub component: Option<String>,
-    /// When it is given.
+    /// When it is sent.
     pub description: String,
-    /// The codes it may have; empty where OAuth's are used.
+    /// The possible codes; empty where OAuth's are used.
     pub codes: Vec<Code>,
 }
 
-/// How many codes an answer has at most that several operations share; longer lists are particular
-/// to one.
+/// The most codes of a response that several operations share; responses with more are specific to one.
 const SHARED: usize = 2;
 
 /// The errors of the endpoints below `/oauth2`: status, name and meaning.

@@ -39,7 +39,7 @@ pub enum Access {
     Anyone,
     /// A caller with an access token for the issuer.
     Bearer,
-    /// A caller who may carry out this action: a user by role and scope, a service client by scope.
+    /// A caller who may perform this action: a user by role and scope, a service client by scope.
     Admin(Action),
 }
 
@@ -56,7 +56,7 @@ pub enum Security {
     Client,
 }
 
-/// In which form errors are answered.
+/// The format of errors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorFormat {
     /// `application/problem+json` (RFC 9457).
@@ -78,7 +78,7 @@ pub struct Operation {
     pub description: Option<&'static str>,
     /// How a caller authenticates.
     pub security: Security,
-    /// In which form errors are answered.
+    /// The format of errors.
     pub error_format: ErrorFormat,
     /// The variables of the path.
     pub path: &'static [Parameter],
@@ -86,11 +86,11 @@ pub struct Operation {
     pub query: &'static [Parameter],
     /// The body, if one is read.
     pub body: Option<Body>,
-    /// The answers that are not errors.
+    /// The responses that are not errors.
     pub responses: &'static [Response],
     /// The errors that do not follow from the rest.
     pub errors: &'static [Code],
-    /// When `conflict` is answered.
+    /// When `conflict` is the response.
     pub conflict: Option<&'static str>,
     /// Whether the handler checks the query itself and ignores the body: the query was written by the operator of a
     /// gateway, and the body is not for this server.
@@ -119,7 +119,7 @@ pub enum Media {
     Json,
     /// An HTML form.
     Form,
-    /// A picture.
+    /// An image.
     Image,
 }
 
@@ -134,11 +134,11 @@ pub struct Body {
     pub members: &'static [&'static [Member]],
     /// The members of the resource that a `PATCH` cannot change.
     pub read_only: &'static [ReadOnlyMember],
-    /// A body that is accepted.
+    /// An example of an accepted body.
     pub example: Option<fn() -> Value>,
 }
 
-/// A member that a `PATCH` accepts when it equals the present value.
+/// A member that a `PATCH` accepts when it equals the stored value.
 #[derive(Debug, Clone, Copy)]
 pub struct ReadOnlyMember {
     /// Its name and its value.
@@ -147,19 +147,19 @@ pub struct ReadOnlyMember {
     pub changed_by: &'static str,
 }
 
-/// An answer that is not an error.
+/// A response that is not an error.
 #[derive(Debug, Clone, Copy)]
 pub struct Response {
     /// Its status.
     pub status: u16,
-    /// When it is given.
+    /// When it is sent.
     pub description: &'static str,
     /// Its JSON body, if it has one.
     pub schema: Option<Schema>,
 }
 
 impl Operation {
-    /// An operation without a body, parameters and answers.
+    /// An operation without a body, parameters and responses.
     pub const fn new(id: &'static str, tag: Tag, summary: &'static str) -> Self {
         Self {
             id,
@@ -178,7 +178,7 @@ impl Operation {
         }
     }
 
-    /// The handler judges the query and leaves the body alone.
+    /// The handler checks the query itself and ignores the body.
     pub const fn reads_own_query(mut self) -> Self {
         self.reads_own_query = true;
         self
@@ -196,7 +196,7 @@ impl Operation {
         self
     }
 
-    /// Errors are answered as OAuth has them.
+    /// Errors have the form of OAuth.
     pub const fn oauth_errors(mut self) -> Self {
         self.error_format = ErrorFormat::OAuth;
         self
@@ -220,7 +220,7 @@ impl Operation {
         self
     }
 
-    /// The answers that are not errors.
+    /// The responses that are not errors.
     pub const fn returns(mut self, responses: &'static [Response]) -> Self {
         self.responses = responses;
         self
@@ -243,12 +243,12 @@ impl Operation {
         self.settable().find(|known| *known == name)
     }
 
-    /// The member of this name that its body may have and cannot change.
+    /// The member of this name that its body may contain but not change.
     pub fn read_only_member(&self, name: &str) -> Option<&'static ReadOnlyMember> {
         self.body?.read_only.iter().find(|known| known.name() == name)
     }
 
-    /// When `conflict` is answered.
+    /// When `conflict` is the response.
     pub const fn conflicts(mut self, when: &'static str) -> Self {
         self.conflict = Some(when);
         self
@@ -307,7 +307,7 @@ impl Body {
         self
     }
 
-    /// A body that is accepted.
+    /// An example of an accepted body.
     pub const fn example(mut self, example: fn() -> Value) -> Self {
         self.example = Some(example);
         self
@@ -337,7 +337,7 @@ pub const fn accepted(schema: Schema) -> Response {
     Response { status: 202, description: "Accepted.", schema: Some(schema) }
 }
 
-/// 201 with what was created.
+/// 201 with the created object.
 pub const fn created(schema: Schema) -> Response {
     Response { status: 201, description: "Created.", schema: Some(schema) }
 }

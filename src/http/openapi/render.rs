@@ -362,7 +362,7 @@ fn needs(action: Action) -> String {
     )
 }
 
-/// The headers every answer with this status has.
+/// The headers of every response with this status.
 fn headers(status: u16) -> Value {
     match status {
         401 => json!({ "WWW-Authenticate": { "$ref": "#/components/headers/WWWAuthenticate" } }),

@@ -104,7 +104,7 @@ pub const UUID: Schema = TEXT.with(&[Keyword::Format("uuid")]);
 pub const TIME: Schema = TEXT.with(&[Keyword::Format("date-time")]);
 /// A whole number.
 pub const INTEGER: Schema = Schema::new(Kind::Integer);
-/// A truth value.
+/// A boolean.
 pub const BOOLEAN: Schema = Schema::new(Kind::Boolean);
 /// An object with any members.
 pub const ANY_OBJECT: Schema = object(&[]);

@@ -56,10 +56,10 @@ fn shown(params: &Params) -> Shown {
     Shown { browsers: part("browsers"), sessions: part("sessions") }
 }
 
-/// Stands in an address for the cursor of a list that was shown to its end.
+/// The value of the cursor in an address for a list that was shown to its end.
 const SEEN: &str = "end";
 
-/// Where password managers look for the form (a Well-Known URL for Changing Passwords).
+/// The address from which password managers find the form (a Well-Known URL for Changing Passwords).
 pub async fn change_password(context: Context) -> HttpResponse {
     go_here(HttpResponse::Found(), &context.link("/account").with_fragment("password"))
 }
@@ -74,7 +74,7 @@ pub async fn post_profile(context: Context, form: Result<FormFields, Problem>) -
     visited.after(Done::Profile, done).await
 }
 
-/// A new password.
+/// Changes the password.
 pub async fn post_password(context: Context, form: Result<FormFields, Problem>) -> PageResult {
     let (visited, mut form) = submitted(context, form).await?;
     let context = &visited.context;
@@ -96,7 +96,7 @@ pub async fn post_password(context: Context, form: Result<FormFields, Problem>) 
     Ok(with_cookie(context, Done::Password, &signed_in))
 }
 
-/// The end of one session.
+/// Ends one session.
 pub async fn post_end(context: Context, form: Result<FormFields, Problem>) -> PageResult {
     let (visited, mut form) = submitted(context, form).await?;
     let (app, here, info) = visited.parts();
@@ -105,7 +105,7 @@ pub async fn post_end(context: Context, form: Result<FormFields, Problem>) -> Pa
     visited.after(Done::Session, done).await
 }
 
-/// The end of all others.
+/// Ends all other sessions.
 pub async fn post_end_others(context: Context, form: Result<FormFields, Problem>) -> PageResult {
     let (visited, _) = submitted(context, form).await?;
     let (app, here, info) = visited.parts();
@@ -149,7 +149,7 @@ pub(super) async fn signed_in(
     context.run(work).await.or_error_page(context)
 }
 
-/// A form that this page gave to this browser.
+/// A form of this page, sent by the browser that loaded it.
 pub(super) async fn submitted(
     context: Context,
     form: Result<FormFields, Problem>,

@@ -1,4 +1,4 @@
-//! `/account/keys`: making and revoking API keys of one's own account.
+//! `/account/keys`: creating and revoking API keys of the user's own account.
 
 use actix_web::{HttpResponse, HttpResponseBuilder};
 
@@ -19,14 +19,14 @@ use super::pages::{ApiKeyForm, ApiKeyPage, ApiKeyRow, Done, KeyLife, KeyScope, N
 use super::render::go_here;
 use super::{Locale, page};
 
-/// How many days a key may live, as the form offers it.
+/// The lifetimes of a key, in days, that the form offers.
 const DAYS: [i64; 5] = [7, 30, 90, 180, 365];
-/// A bound that no life that is allowed reaches, so that none overflows.
+/// Above every allowed lifetime, and small enough that no sum overflows.
 const MAX_DAYS: i64 = 100_000;
-/// What the names of the fields of scopes begin with.
+/// The prefix of the names of scope fields.
 const SCOPE: &str = "scope.";
 
-/// What was typed.
+/// The entries of the form.
 #[derive(Default)]
 struct Typed {
     audience: String,
@@ -41,7 +41,7 @@ pub async fn get(context: Context) -> PageResult {
     visited.show_key_forms(&Typed::default(), None, HttpResponse::Ok()).await
 }
 
-/// Makes a key. It is in this answer alone.
+/// Creates a key. Only this response contains it.
 pub async fn post(context: Context, form: Result<FormFields, Problem>) -> PageResult {
     let (visited, mut form) = submitted(context, form).await?;
     let mut scopes: Vec<String> = form.names_after(SCOPE).map(str::to_owned).collect();
@@ -74,7 +74,7 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> PageRe
             };
             Ok(page(HttpResponse::Ok(), &template))
         }
-        // The page says so and offers a new sign-in.
+        // The page explains it and offers a new sign-in.
         Err(problem) if problem.code() == Code::ReauthenticationRequired => {
             let to = visited.context.link("/account/keys");
             Ok(go_here(HttpResponse::SeeOther(), &to))
@@ -86,7 +86,7 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> PageRe
     }
 }
 
-/// Revokes a key. One that is revoked already looks the same.
+/// Revokes a key. Succeeds if it is already revoked.
 pub async fn post_revoke(context: Context, form: Result<FormFields, Problem>) -> PageResult {
     let (visited, mut form) = submitted(context, form).await?;
     let id = visited.check(key_id(&form.take("id")))?;

@@ -16,16 +16,16 @@ use crate::http::fallback;
 
 use super::error_page;
 
-/// How long a browser uses its copy without asking.
+/// How long a browser uses its copy without revalidation.
 const CACHING: &str = "public, max-age=300";
 
-/// An SVG opened by itself is a document. It must not run a script, load anything, or count as part of this origin.
+/// An SVG that is opened directly is a document. It must not run scripts, load resources, or belong to this origin.
 const SVG_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
 
-/// An image opened by itself loads nothing.
+/// An image that is opened directly loads nothing.
 const PICTURE_POLICY: &str = "default-src 'none'; sandbox";
 
-/// The parts of the script of the token inspector, in the order in which they use each other.
+/// The parts of the script of the token inspector, in the order of their dependencies.
 const INSPECTOR: &str = concat!(
     "\"use strict\";\n{\n",
     include_str!("../../../assets/inspect/token.js"),
@@ -48,7 +48,7 @@ pub async fn console_css(request: HttpRequest) -> HttpResponse {
     answer(&request, "text/css; charset=utf-8", include_str!("../../../assets/console.css"))
 }
 
-/// What the stylesheet has for the token inspector besides.
+/// The additional stylesheet of the token inspector.
 pub async fn inspect_css(request: HttpRequest) -> HttpResponse {
     answer(&request, "text/css; charset=utf-8", include_str!("../../../assets/inspect.css"))
 }

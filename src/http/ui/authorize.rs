@@ -19,7 +19,7 @@ use super::{error_page, flow_error_page};
 
 /// A request in the address, or the return from the sign-in page.
 pub async fn get(context: Context, request: HttpRequest) -> PageResult {
-    // A request for the head alone must not use up a code.
+    // A HEAD request must not consume a code.
     if request.method() == Method::HEAD {
         let refusal = Refusal::new(Code::MethodNotAllowed, "Ask with GET or POST.");
         let problem = context.problem(refusal.into()).allowing("GET, POST".to_owned());

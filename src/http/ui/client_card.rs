@@ -14,7 +14,7 @@ pub fn logo(context: &Context, client: &Client) -> Option<Link> {
     client.metadata.logo.as_ref().map(|logo| context.link(&logo.path()))
 }
 
-/// The logo of the client that a request leads to.
+/// The logo of the client of a request.
 pub fn logo_of(context: &Context, request: &PendingRequest) -> Option<Link> {
     let client_id = &request.authorization()?.client_id;
     logo(context, context.app.client(client_id).as_deref()?)

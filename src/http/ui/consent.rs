@@ -1,4 +1,4 @@
-//! `/consent`: a user allows a client or a device something, or does not.
+//! `/consent`: a user gives or denies consent to a client or a device.
 
 use crate::domain::outcome::Refusal;
 use crate::http::context::Context;
@@ -12,7 +12,7 @@ use super::page_error::{OrErrorPage, PageResult};
 use super::pending_page::{open, unusable};
 use super::render;
 
-/// Takes the decision of the user.
+/// Handles the decision of the user.
 pub async fn post(context: Context, form: Result<FormFields, Problem>) -> PageResult {
     let mut form = form.or_restart_page(&context, &RestartOptions::default())?;
     let visit = Visit::of(&context);

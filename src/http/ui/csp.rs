@@ -1,6 +1,6 @@
 //! The Content-Security-Policy of a page, and the differences while a request of a client is pending.
 //!
-//! Owns the header's text: this origin alone, no inline style or script, never in a frame.
+//! Owns the text of the header: only this origin, no inline style or script, never in a frame.
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{
@@ -10,7 +10,7 @@ use actix_web::http::header::{
 /// The common part of all policies.
 const BASE: &str = "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; \
                     base-uri 'none'";
-/// Where forms may be sent.
+/// The restriction of forms to this origin.
 const FORMS_STAY: &str = "; form-action 'self'";
 
 /// The policy of a page. With `script` it allows one of Signet's own script files.
@@ -29,7 +29,7 @@ pub fn policy_pending_page(script: bool) -> String {
 /// Marks a response at a path of a flow that belongs to the user's own account instead.
 pub struct OwnAccount;
 
-/// A response of a sign-in that no application has begun.
+/// A response in a sign-in that no application has begun.
 #[must_use]
 pub fn own_account(mut response: HttpResponse) -> HttpResponse {
     response.extensions_mut().insert(OwnAccount);

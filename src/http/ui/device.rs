@@ -1,4 +1,4 @@
-//! `/device`: a user types the code that a device shows (RFC 8628 §3.3).
+//! `/device`: a user enters the code that a device shows (RFC 8628 §3.3).
 
 use actix_web::HttpResponse;
 
@@ -35,7 +35,7 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResul
     }
 }
 
-/// Takes the entered code.
+/// Handles the entered code.
 pub async fn post(context: Context, form: Result<FormFields, Problem>) -> PageResult {
     let mut form = form.or_restart_page(&context, &beginning())?;
     let visit = Visit::of(&context);
@@ -58,7 +58,7 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> PageRe
     Ok(render::go_here(answer, &context.link("/device").with_query(&query)))
 }
 
-/// The code can be typed again.
+/// The link to enter the code again.
 fn beginning() -> RestartOptions {
     RestartOptions::repeating("/device", Vec::new())
 }

@@ -43,7 +43,7 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> PageRe
     visited.after_email(Done::EmailSent, &address, done).await
 }
 
-/// Takes the code.
+/// Checks the code.
 pub async fn verify(context: Context, form: Result<FormFields, Problem>) -> PageResult {
     let (visited, mut form) = submitted(context, form).await?;
     let (app, here, info) = visited.parts();

@@ -35,7 +35,7 @@ pub(super) fn ask(
     page(answer, &EmailLinkPage { frame, title, text, error, button, action, csrf })
 }
 
-/// The page after it.
+/// The page after the form.
 pub(super) fn done(context: &Context, view: &LinkView) -> HttpResponse {
     let frame = context.frame(None).shown_once();
     let address = view.address.as_deref().unwrap_or_default();

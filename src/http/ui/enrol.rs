@@ -52,7 +52,7 @@ async fn begin(pending_page: &PendingPage) -> PageResult {
     Ok(go_here(HttpResponse::SeeOther(), &to))
 }
 
-/// The first code, or the choice to do it another time.
+/// Handles the first code, or the choice to postpone the enrolment.
 pub async fn post(context: Context, form: Result<FormFields, Problem>) -> PageResult {
     let (pending_page, form) = PendingPage::of_form(context, form)?;
     pending_page.finish(enrol(&pending_page, form)).await

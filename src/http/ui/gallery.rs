@@ -43,7 +43,7 @@ pub struct Sample {
     pub policy: String,
 }
 
-/// The texts that the outside world provides.
+/// The values that come from outside.
 struct World<'a> {
     issuer: &'a str,
     client: &'a str,
@@ -52,7 +52,7 @@ struct World<'a> {
     device: &'a str,
     /// The entry in any other field.
     typed: &'a str,
-    /// Where answers go.
+    /// The redirect URI.
     callback: &'a str,
     host: &'a str,
 }
@@ -165,7 +165,7 @@ fn logo(frame: Frame<'_>) -> Link {
     frame.link("/assets/logos/photos")
 }
 
-/// A request that can be begun again.
+/// A request that can be repeated.
 fn start_again(world: &World<'_>) -> RestartOptions {
     RestartOptions::repeating("/oauth2/authorize", vec![("state", world.typed.to_owned())])
 }

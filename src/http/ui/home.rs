@@ -1,4 +1,4 @@
-//! `/`: where a visitor of the bare address finds the other pages.
+//! `/`: the start page, with links to the other pages.
 
 use actix_web::HttpResponse;
 use askama::Template;

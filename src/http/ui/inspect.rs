@@ -1,7 +1,8 @@
-//! `/inspect`: a page that decodes and checks a token in the browser of the reader.
+//! `/inspect`: a page that decodes and checks a token in the reader's browser.
 //!
-//! Owns the page, its policy and what its script is told: addresses, codes and texts, so that the script repeats no list
-//! of the server's. No token reaches the server here; `signet token why` answers what only the server knows.
+//! Owns the page, its policy and the settings of its script: addresses, codes and texts, so that the script repeats no
+//! list of the server's. The token is never sent to the server; checks that need the server are made by `signet token
+//! why`.
 
 use std::collections::BTreeMap;
 
@@ -22,15 +23,15 @@ use crate::i18n::Locale;
 use super::page_error::{OrErrorPage, PageResult};
 use super::{Frame, page_with};
 
-/// The name under which the page fetches the public keys. It is no resource server, and is not counted as one.
+/// The name under which the page fetches the public keys. It is not counted as a resource server.
 pub const FETCHER: &str = "signet-inspector";
 
-/// Stricter than the policy of other pages: no picture, no form, nothing that becomes markup or script.
+/// Stricter than the policy of other pages: no images, no forms, nothing that can become markup or script.
 pub(super) const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                                  form-action 'none'; frame-ancestors 'none'; base-uri 'none'; \
                                  require-trusted-types-for 'script'";
 
-/// What the keys of the texts of this page begin with.
+/// The prefix of the keys of this page's texts.
 const TEXTS: &str = "inspect.";
 
 #[derive(Template)]
@@ -39,21 +40,21 @@ pub(super) struct InspectPage<'a> {
     pub(super) frame: Frame<'a>,
     /// [`ScriptSettings`] as JSON.
     pub(super) settings: String,
-    /// Where the public keys are, for a reader who pastes them.
+    /// The address of the public keys, for a reader who pastes them.
     pub(super) jwks_uri: String,
 }
 
-/// What the script of the page is told.
+/// The settings of the page's script.
 #[derive(Serialize)]
 struct ScriptSettings<'a> {
     issuer: &'a str,
     /// The address of the public keys.
     jwks: String,
-    /// The address of the feed of revocations, where there is one.
+    /// The address of the revocation feed, if there is one.
     feed: Option<String>,
     /// The longest token that is read, in bytes.
     max_bytes: usize,
-    /// Every code with its page in the documentation.
+    /// Every code with the address of its documentation page.
     codes: BTreeMap<&'static str, String>,
     secrets: Vec<SecretPrefix>,
     /// The values of `acr`.
@@ -61,7 +62,7 @@ struct ScriptSettings<'a> {
     texts: BTreeMap<&'static str, &'static str>,
 }
 
-/// How a kind of opaque secret is recognised, and the code `signet token why` has for it.
+/// The prefix of a kind of opaque secret, and its code in `signet token why`.
 #[derive(Serialize)]
 struct SecretPrefix {
     prefix: &'static str,
@@ -86,13 +87,13 @@ impl<'a> InspectPage<'a> {
             assurance_levels: AssuranceLevel::ALL.iter().map(|level| level.as_str()).collect(),
             texts: frame.locale.texts_of(TEXTS),
         };
-        // Texts and numbers always become JSON.
+        // Texts and numbers can always be serialised.
         let settings = serde_json::to_string(&settings).unwrap_or_default();
         Self { frame, settings, jwks_uri: format!("{issuer}/.well-known/jwks.json") }
     }
 }
 
-/// The page. `lang` is the choice of a language at its foot, which is a link, because the page sends no form.
+/// The page. `lang` is the language chosen at its foot, by a link, because the page sends no form.
 pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResult {
     let params = params.or_error_page(&context)?;
     let mut frame = context.frame(None).shown_once();
@@ -130,7 +131,7 @@ mod tests {
         serde_json::from_str(&page.settings).unwrap()
     }
 
-    /// The words in quotation marks in the script that are names of this list.
+    /// The quoted words in the script that are names of this list.
     fn named<T: std::str::FromStr>() -> BTreeSet<&'static str> {
         CHECKS.split('"').skip(1).step_by(2).filter(|word| word.parse::<T>().is_ok()).collect()
     }
@@ -147,7 +148,7 @@ mod tests {
         }
     }
 
-    /// A literal that is neither a code nor a check would be seen by nobody until a token produces it.
+    /// A word that is neither a code nor a check would go unnoticed until a token produces it.
     #[test]
     fn every_answer_of_the_script_is_a_check_or_a_code_of_the_diagnosis_with_a_text() {
         let answers = ["passed(\"", "failed(\"", "unknown(\"", "checkTime(\""];
@@ -175,7 +176,7 @@ mod tests {
         }
     }
 
-    /// A prefix that is not listed would be taken for a signed token.
+    /// A secret with an unlisted prefix would be treated as a signed token.
     #[test]
     fn every_kind_of_secret_is_named() {
         let settings = settings(Locale::english());

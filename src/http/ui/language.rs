@@ -1,5 +1,5 @@
-//! `/language`: a user chooses the language of the pages, which a cookie keeps, and returns to the page. Where a user
-//! is signed in, mail to them is in it too.
+//! `/language`: a user chooses the language of the pages, which is stored in a cookie, and returns to the page. For a
+//! signed-in user it is also the language of mail.
 
 use actix_web::HttpResponse;
 use actix_web::http::Uri;
@@ -15,7 +15,7 @@ use crate::identity::profile;
 use super::page_error::{OrErrorPage, PageResult};
 use super::render::go_here;
 
-/// Keeps the choice.
+/// Stores the choice.
 pub async fn post(context: Context, form: Result<FormFields, Problem>) -> PageResult {
     let mut form = form.or_error_page(&context)?;
     let (lang, back) = (form.take("lang"), form.take("back"));
@@ -24,7 +24,7 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> PageRe
         Refusal::field("lang", "unknown", message)
     });
     let locale = context.check(locale).or_error_page(&context)?;
-    // Mail to a user who is signed in here follows the choice. The page does in any case.
+    // The choice is also stored for mail, if a user is signed in. The page uses it in any case.
     let (app, visitor, info) =
         (context.app.clone(), Visit::of(&context).visitor, context.request_info());
     let stored = profile::choose_language(app, visitor, locale, info);
@@ -37,7 +37,7 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> PageRe
     Ok(go_here(answer, &context.link(back)))
 }
 
-/// Whether this is a path of this server. `//host` and `/\host` are addresses of other servers to a browser.
+/// Whether this is a path of this server. Browsers treat `//host` and `/\host` as addresses of other servers.
 fn is_own_page(back: &str) -> bool {
     back.starts_with('/')
         && !back[1..].starts_with(['/', '\\'])

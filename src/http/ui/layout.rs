@@ -11,7 +11,7 @@ use crate::http::context::Context;
 use crate::http::error::Problem;
 use crate::i18n::Locale;
 
-/// The language and the brand of a page, and where its links lead.
+/// The language and the brand of a page, and the base of its links.
 #[derive(Clone, Copy)]
 pub struct Frame<'a> {
     /// The texts.
@@ -20,7 +20,7 @@ pub struct Frame<'a> {
     pub brand: &'a Brand,
     /// The prefix of all of the server's own addresses.
     pub base_path: &'a BasePath,
-    /// Path and query of the page, if it can be loaded again: to where the choice of a language returns.
+    /// Path and query of the page, if it can be loaded again: the address to return to after a choice of language.
     pub here: Option<&'a str>,
     /// The fewest characters of a new password.
     pub min_password: usize,
@@ -45,13 +45,13 @@ impl Frame<'_> {
         self.locale.password_hint(self.min_password)
     }
 
-    /// The error of a field.
+    /// The error text of a field.
     #[must_use]
     pub fn field(&self, error: &FieldError) -> &'static str {
         self.locale.field(error, self.min_password)
     }
 
-    /// The error of a request: of a field, with the time to wait, or of the request as a whole.
+    /// The error text of a request: of a field, with the time to wait, or of the request as a whole.
     #[must_use]
     pub fn refusal<'a>(&self, problem: &'a Problem) -> Cow<'a, str> {
         match (problem.fields().first(), problem.retry_after()) {
@@ -63,7 +63,7 @@ impl Frame<'_> {
         }
     }
 
-    /// The same without the fields, for a page that does not have them.
+    /// The same without fields, for a page that does not show them.
     #[must_use]
     pub fn refusal_of_request<'a>(&self, problem: &'a Problem) -> &'a str {
         self.locale.error((problem.code(), problem.reason()), problem.message())
@@ -76,13 +76,13 @@ impl Frame<'_> {
         Self { here: None, ..self }
     }
 
-    /// The languages that the page is not in.
+    /// The other languages.
     pub fn other_languages(&self) -> impl Iterator<Item = Locale> {
         let lang = self.locale.lang();
         Locale::all().filter(move |other| other.lang() != lang)
     }
 
-    /// A text with its one value, which the template escapes.
+    /// A text with one value, which the template escapes.
     #[must_use]
     pub fn with(&self, key: &str, name: &str, value: &str) -> String {
         self.locale.with(key, &[(name, value)])

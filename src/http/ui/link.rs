@@ -92,7 +92,7 @@ impl Shown<'_> {
         URL_SAFE_NO_PAD.encode(context.app.pseudonyms.of("link/csrf", &parts))
     }
 
-    /// The answer to a form from another browser or another page: this page, with a form that counts.
+    /// The response to a form from another browser or an outdated page: this page, with a valid form.
     async fn foreign(&self) -> PageResult {
         let refusal = Refusal::because(Code::Forbidden, Reason::ForeignForm);
         let problem = self.context.problem(refusal.into());
@@ -180,10 +180,11 @@ async fn gone(context: &Context, token: &str, problem: &Problem) -> PageError {
     }
 }
 
-/// What a link that cannot be used leads to besides the sign-in, and what is said where the refusal says too little.
+/// The link to continue from a mailed link that cannot be used, besides the sign-in, and a reason if the refusal is
+/// not specific enough.
 enum Way {
-    /// Nothing: no page sends another link.
+    /// None: no page sends another link.
     SignIn(Option<Reason>),
-    /// The page that sends another link, or does what the link was for.
+    /// The page that sends another link, or on which the user can do the same.
     Page(&'static str, Option<Reason>),
 }

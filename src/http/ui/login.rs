@@ -44,7 +44,7 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResul
             (sealed.request.section, sealed.request.console)
         }
     };
-    // The one in the address would have expired before a new one does.
+    // The request in the address would have expired before a new one does.
     let request = PendingRequest::begin(&context.app, Destination::Account, context.now());
     let request = request.with_section(section).with_console(console.as_deref());
     own(&context, &visit, request, notice).await
@@ -72,12 +72,13 @@ async fn own(
     }))
 }
 
-/// The login name of the user who is signed in in this browser. Without it the user types it: no reason to fail.
+/// The login name of the user who is signed in in this browser. A fault is ignored, because the user can enter
+/// the name.
 async fn signed_in_as(context: &Context, visit: &Visit) -> Option<String> {
     Some(account::signed_in(context, visit).await.ok()??.user.login)
 }
 
-/// Takes the entered credentials.
+/// Handles the entered credentials.
 pub async fn post(context: Context, form: Result<FormFields, Problem>) -> PageResult {
     let (pending_page, form) = PendingPage::of_form(context, form)?;
     pending_page.finish(signed_in(&pending_page, form)).await
@@ -140,7 +141,7 @@ fn again(pending_page: &PendingPage, (login, stay): (&str, bool), problem: &Prob
     let PendingPage { context, visit, sealed, .. } = pending_page;
     let frame = pending_page.frame();
     let error = match problem.code() {
-        // Of a passkey: the page was open for too long. It has a new challenge now.
+        // The page with the passkey was open for too long. It now has a new challenge.
         Code::ChallengeInvalid => frame.t("passkey.expired").into(),
         Code::MfaFailed => frame.t("passkey.wrong").into(),
         _ => frame.refusal(problem),

@@ -21,12 +21,12 @@ use super::pending_page::{open, unusable};
 use super::render::{Redirection, go, go_here, head, once_more, restart};
 use super::{page, stale_form};
 
-/// A client, or any page, sends a browser.
+/// Handles the request of a client, or of any page that sends a browser here.
 pub async fn get(context: Context, request: HttpRequest) -> PageResult {
     begin(context, Params::parse(request.query_string().as_bytes())).await
 }
 
-/// The same in a form; forms from other sites carry no cookies. Also takes the decision of the user.
+/// The same in a form; forms from other sites have no cookies. Also handles the decision of the user.
 pub async fn post(context: Context, request: HttpRequest, body: Body) -> PageResult {
     let body = if is_form(&request) { body.0 } else { Err(invalid("The request is a form.")) };
     let body = context.check(body).or_error_page(&context)?;
@@ -54,10 +54,10 @@ pub async fn post(context: Context, request: HttpRequest, body: Body) -> PageRes
     Ok(show(&context, &visit, step, Shown::again(&restart, refused.as_ref())))
 }
 
-/// How a step is shown.
+/// The presentation of a step.
 #[derive(Clone, Copy, Default)]
 struct Shown<'a> {
-    /// The languages that the client named.
+    /// The requested languages.
     ui_locales: Option<&'a str>,
     /// The error of the user's decision.
     refused: Option<&'a Problem>,
@@ -132,7 +132,7 @@ fn out(
     page(answer, &LoggedOutPage { frame: context.frame(ui_locales), back })
 }
 
-/// Out, from the user's account.
+/// Signs out, from the user's account.
 pub async fn own(context: Context, form: Result<FormFields, Problem>) -> PageResult {
     let mut form = form.or_error_page(&context)?;
     let visit = Visit::of(&context);

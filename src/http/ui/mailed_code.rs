@@ -19,13 +19,13 @@ use super::render::{go_here, head};
 
 const PAGE: &str = "/login/mailed-code";
 
-/// The page. Sends no mail: opening an address made by an attacker must not fill a mailbox.
+/// The page. Sends no mail: an address made by an attacker must not fill a mailbox.
 pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResult {
     let (pending_page, params) = PendingPage::of_address(context, params)?;
     pending_page.finish(show(&pending_page, params.get("sent").is_some(), None)).await
 }
 
-/// The code, or the wish for another mail.
+/// Handles the code, or the request for another mail.
 pub async fn post(context: Context, form: Result<FormFields, Problem>) -> PageResult {
     let (pending_page, form) = PendingPage::of_form(context, form)?;
     pending_page.finish(submit(&pending_page, form)).await

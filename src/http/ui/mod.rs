@@ -80,7 +80,7 @@ struct SignedInLinks {
     csrf: String,
 }
 
-/// Renders a template into an answer whose forms stay at this origin and which runs no script.
+/// Renders a template into a response whose forms stay at this origin and which runs no script.
 pub fn page(answer: HttpResponseBuilder, template: &impl Template) -> HttpResponse {
     page_with(answer, template, &policy(false))
 }
@@ -140,9 +140,9 @@ pub fn flow_error_page(
 
 fn error(context: &Context, problem: &Problem, restart: Option<&RestartOptions>) -> HttpResponse {
     let ui_locales = restart.and_then(|restart| restart.ui_locales.as_deref());
-    // Choosing a language would repeat the address, which may itself be the cause.
+    // Choosing a language would repeat the request, which may itself be the cause.
     let frame = context.frame(ui_locales).shown_once();
-    // Fields are not on this page.
+    // This page does not show fields.
     let text = match problem.fields() {
         [] => frame.refusal(problem),
         _ => frame.refusal_of_request(problem).into(),

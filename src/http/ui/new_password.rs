@@ -1,5 +1,4 @@
-//! `/login/password`: a user whose password has to be replaced chooses a new one and continues with the pending
-//! request.
+//! `/login/password`: a user whose password must be replaced chooses a new one and continues with the pending request.
 
 use actix_web::HttpResponse;
 
@@ -22,7 +21,7 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResul
     pending_page.finish(ask(&pending_page, None)).await
 }
 
-/// The new password.
+/// Handles the new password.
 pub async fn post(context: Context, form: Result<FormFields, Problem>) -> PageResult {
     let (pending_page, form) = PendingPage::of_form(context, form)?;
     pending_page.finish(change(&pending_page, form)).await

@@ -26,7 +26,7 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResul
         .await
 }
 
-/// Another login name.
+/// Changes the login name.
 pub async fn post(context: Context, form: Result<FormFields, Problem>) -> PageResult {
     require_allowed(&context)?;
     let (visited, mut form) = submitted(context, form).await?;

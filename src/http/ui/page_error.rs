@@ -1,7 +1,7 @@
 //! The errors of page handlers.
 //!
 //! Owns the error type of page handlers: a response that is ready to be sent, because only the handler knows the
-//! language of its page and where to restart.
+//! language of its page and how to restart.
 
 use actix_web::HttpResponse;
 use actix_web::error::InternalError;
@@ -37,7 +37,7 @@ impl From<PageError> for actix_web::Error {
     }
 }
 
-/// Turns a problem into the answer of a page handler.
+/// Converts a problem into the response of a page handler.
 pub(super) trait OrErrorPage<T> {
     /// The error page, with a link to the start page.
     fn or_error_page(self, context: &Context) -> Result<T, PageError>;

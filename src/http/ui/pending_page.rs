@@ -22,7 +22,7 @@ use super::page_error::{OrErrorPage, PageError, PageResult};
 use super::render::{client_name, go_here, path_of, sign_in_info};
 use super::{Frame, flow_error_page, own_account};
 
-/// A sign-in that waits for another step, in the browser that it was begun in.
+/// A sign-in whose next step is pending, in the browser in which it was begun.
 pub(super) struct PendingPage {
     pub(super) context: Context,
     pub(super) visit: Visit,
@@ -58,7 +58,7 @@ fn refused(context: &Context, refusal: Refusal, restart: &RestartOptions) -> Pag
 }
 
 impl PendingPage {
-    /// The one that the address of a page names.
+    /// The request in the address of a page.
     pub(super) fn of_address(
         context: Context,
         params: Result<Params, Problem>,
@@ -68,18 +68,18 @@ impl PendingPage {
         Ok((Self::of(context, given("flow"), given("challenge"))?, params))
     }
 
-    /// The one that a form belongs to.
+    /// The request of a form.
     pub(super) fn of_form(
         context: Context,
         form: Result<FormFields, Problem>,
     ) -> Result<(Self, FormFields), PageError> {
         let mut form = form.or_restart_page(&context, &RestartOptions::default())?;
         let (sealed, challenge) = (form.take("flow"), form.take("challenge"));
-        // First of all, because a form of another browser must not change anything.
+        // Checked first, because a form of another browser must not change anything.
         Ok((Self::of(context, sealed, challenge)?, form))
     }
 
-    /// The one that an address names, or one that no application waits for.
+    /// The request in an address, or a new one without an application.
     pub(super) fn of_address_or_new(context: Context, params: &Params) -> Result<Self, PageError> {
         let challenge = params.get("challenge").unwrap_or_default().to_owned();
         match params.get("flow") {
@@ -132,8 +132,8 @@ impl PendingPage {
         self.context.request_info().in_language(language)
     }
 
-    /// The sign-in, if it waits for the step of `page`. Otherwise the response: a redirect to the page of its step,
-    /// or an error page.
+    /// The sign-in, if its next step is the one of `page`. Otherwise the response: a redirect to the page of its
+    /// step, or an error page.
     pub(super) async fn waiting(&self, page: &str) -> Result<Waiting, PageError> {
         let Self { context, visit, challenge, .. } = self;
         let (app, visitor) = (context.app.clone(), visit.visitor.clone());
@@ -143,7 +143,7 @@ impl PendingPage {
         if waits_at == page { Ok(waiting) } else { Err(self.to(waits_at, challenge).into()) }
     }
 
-    /// Takes the next step of the sign-in.
+    /// Performs the next step of the sign-in.
     pub(super) async fn advance(&self, entry: Entry) -> Result<SignInOutcome, Problem> {
         let Self { context, visit, sealed, challenge } = self;
         let (app, visitor) = (context.app.clone(), visit.visitor.clone());
@@ -151,8 +151,8 @@ impl PendingPage {
         context.run(browser_login::continue_sign_in(app, step, visitor, info)).await
     }
 
-    /// The response to a refusal that the user cannot correct. For the form of another step it is a redirect to the
-    /// page of the step that the sign-in waits for.
+    /// The response to a refusal that the user cannot correct. For a form of another step it is a redirect to the
+    /// page of the next step.
     pub(super) async fn not_taken(&self, page: &str, problem: &Problem) -> PageError {
         if problem.code() == Code::ValidationFailed
             && let Err(answer) = self.waiting(page).await
@@ -184,7 +184,7 @@ impl PendingPage {
         Ok(if self.sealed.request.is_own_account() { own_account(answer) } else { answer })
     }
 
-    /// To the page of a step with this challenge.
+    /// A redirect to the page of a step with this challenge.
     pub(super) fn to(&self, path: &str, challenge: &str) -> HttpResponse {
         let query = format!("flow={}&challenge={challenge}", self.sealed.text);
         go_here(HttpResponse::SeeOther(), &self.context.link(path).with_query(&query))

@@ -56,8 +56,7 @@ mod tests {
         assert!(QrImage::of(&"x".repeat(3_000)).is_none());
     }
 
-    /// The drawing equals the encoded text: the rectangles of the path are the dark modules, and each is drawn
-    /// once.
+    /// The path draws exactly the dark modules, each once.
     #[test]
     fn the_path_draws_the_dark_modules() {
         for text in ["otpauth://totp/Signet:ada?secret=GEZDGNBVGY3TQOJQ&issuer=Signet", "x"] {

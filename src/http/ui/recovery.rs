@@ -26,7 +26,7 @@ use super::pending_page::PendingPage;
 use super::render::head;
 use super::{page, page_with, policy};
 
-/// Says on the sign-in page that the password is a new one.
+/// The notice on the sign-in page that the password was changed.
 pub(super) const DONE: &str = "recovered";
 
 /// The form for the address.
@@ -45,7 +45,7 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResul
     pending_page.finish(page).await
 }
 
-/// The address.
+/// Handles the address.
 pub async fn post(context: Context, form: Result<FormFields, Problem>) -> PageResult {
     let (pending_page, form) = PendingPage::of_form(context, form)?;
     pending_page.finish(request(&pending_page, form)).await
@@ -80,7 +80,7 @@ pub async fn get_code(context: Context, params: Result<Params, Problem>) -> Page
     pending_page.finish(page).await
 }
 
-/// The mailed code.
+/// Handles the mailed code.
 pub async fn post_code(context: Context, form: Result<FormFields, Problem>) -> PageResult {
     let (pending_page, form) = PendingPage::of_form(context, form)?;
     pending_page.finish(check_code(&pending_page, form)).await
@@ -119,7 +119,7 @@ pub async fn get_password(context: Context, params: Result<Params, Problem>) -> 
     pending_page.finish(page).await
 }
 
-/// The new password, with a code of the second factor where the account has one.
+/// Handles the new password, with a code of the second factor if the account has one.
 pub async fn post_password(context: Context, form: Result<FormFields, Problem>) -> PageResult {
     let (pending_page, form) = PendingPage::of_form(context, form)?;
     pending_page.finish(change_password(&pending_page, form)).await

@@ -1,4 +1,4 @@
-//! From the step of a use case to a page or a response, for all endpoints that users see.
+//! Renders the step of a use case as a page or a response, for all endpoints that users see.
 //!
 //! Owns the page and the policy of each step, and how a response reaches a client. Makes no decisions.
 
@@ -31,7 +31,7 @@ use super::pages::{
 use super::pending_page::open;
 use super::{Locale, flow_error_page, page, page_with, passkeys, policy};
 
-/// The page or the answer of a step.
+/// The page or the response of a step.
 pub fn step(context: &Context, visit: &Visit, step: PageStep) -> HttpResponse {
     step_after(context, visit, step, None)
 }
@@ -69,7 +69,7 @@ pub fn step_after(
     }
 }
 
-/// Whether the client wants the user to create an account, and the user can.
+/// Whether the client requests that the user creates an account, and the user can.
 fn asks_to_sign_up(context: &Context, request: &PendingRequest) -> bool {
     let is_asked = request.authorization().is_some_and(|it| it.wishes.has(Prompt::Create));
     is_asked && context.app.config.registration.takes_anyone()
@@ -85,7 +85,7 @@ pub fn path_of(step: &RemainingStep) -> &'static str {
     }
 }
 
-/// The page of the step that a sign-in waits for.
+/// The page of the next step of a sign-in.
 pub fn page_of(context: &Context, sealed: &SealedRequest, pending: &IssuedChallenge) -> Link {
     let query = format!("flow={}&challenge={}", sealed.text, pending.challenge);
     context.link(path_of(&pending.step)).with_query(&query)
@@ -95,11 +95,11 @@ pub fn page_of(context: &Context, sealed: &SealedRequest, pending: &IssuedChalle
 pub struct Login<'a> {
     /// The request.
     pub sealed: &'a SealedRequest,
-    /// The login to begin with.
+    /// The initial value of the login name.
     pub login: &'a str,
-    /// Whether "stay signed in" is ticked, where the page has it.
+    /// Whether "stay signed in" is ticked, if the page has it.
     pub stay: bool,
-    /// Why the last try did not work.
+    /// The error of the last attempt.
     pub error: Option<&'a str>,
 }
 
@@ -222,9 +222,9 @@ fn done(context: &Context, visit: &Visit, answer: &Answer) -> HttpResponse {
 /// A registered destination, and the address there.
 #[derive(Clone, Copy)]
 pub struct Redirection<'a> {
-    /// The place.
+    /// The registered destination.
     pub redirect: &'a RegisteredRedirect,
-    /// The address, with the response to the client.
+    /// The URL, with the response to the client.
     pub location: &'a str,
 }
 
@@ -252,7 +252,7 @@ pub fn go_here(mut answer: HttpResponseBuilder, to: &Link) -> HttpResponse {
     answer.insert_header((header::LOCATION, to.as_str())).finish()
 }
 
-/// The longest form that is turned into an address.
+/// The longest form that is converted into an address.
 const MAX_FORM: usize = 6 * 1024;
 
 /// Forms from other sites carry no cookies, because these are `SameSite=Lax`. Redirects the browser to `to` with

@@ -55,7 +55,7 @@ pub async fn setup(context: Context, params: Result<Params, Problem>) -> PageRes
     Ok(visited.show_setup(setup.unwrap_or_default(), name, None))
 }
 
-/// Enrols it.
+/// Enrols the authenticator app.
 pub async fn confirm_totp(context: Context, form: Result<FormFields, Problem>) -> PageResult {
     let (visited, mut form) = submitted(context, form).await?;
     let (setup, code, name) = (form.take("setup"), form.take("code"), form.take("name"));
@@ -76,7 +76,7 @@ pub async fn confirm_totp(context: Context, form: Result<FormFields, Problem>) -
     }
 }
 
-/// Removes a factor. The only one needs a confirmation.
+/// Removes a factor. Removing the only one requires a confirmation.
 pub async fn remove(context: Context, form: Result<FormFields, Problem>) -> PageResult {
     let (visited, mut form) = submitted(context, form).await?;
     let id = visited.check(factor_id(&form.take("id")))?;
@@ -118,7 +118,7 @@ pub async fn codes_file(context: Context, form: Result<FormFields, Problem>) -> 
 }
 
 impl Visited {
-    /// The response to a form that succeeded.
+    /// The response to a successful form.
     pub(super) fn done(&self, what: Done) -> HttpResponse {
         let to = self.context.link("/account/security").with_query(&format!("done={what}"));
         go_here(HttpResponse::SeeOther(), &to)

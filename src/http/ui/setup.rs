@@ -35,7 +35,7 @@ pub(super) struct FirstTokenPage<'a> {
     pub(super) has_console: bool,
 }
 
-/// The form. Opening it does not use the link, so link previews and prefetching do no harm.
+/// The form. Loading it does not consume the link, so link previews and prefetching are harmless.
 pub async fn get(context: Context, token: Path<String>) -> PageResult {
     let checked = setup::check_link(context.app.clone(), token.to_string(), context.request_info());
     context.run(checked).await.or_error_page(&context)?;
@@ -45,7 +45,7 @@ pub async fn get(context: Context, token: Path<String>) -> PageResult {
     Ok(page_with(HttpResponse::Ok(), &template, &policy(true)))
 }
 
-/// Makes the administrator and shows the first token.
+/// Creates the administrator and shows the first token.
 pub async fn post(
     context: Context,
     token: Path<String>,
@@ -75,8 +75,8 @@ pub async fn post(
     Ok(page(HttpResponse::Ok(), &template))
 }
 
-/// A login as a string literal that means the same in JSON, JavaScript and Python, and may stand
-/// between single quotes in a shell.
+/// A login name as a string literal that is valid in JSON, JavaScript and Python, also between single quotes
+/// in a shell.
 pub(super) fn quoted(login: &str) -> String {
     serde_json::to_string(login).unwrap_or_default().replace('\'', "\\u0027")
 }

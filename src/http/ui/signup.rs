@@ -51,7 +51,7 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResul
     pending_page.finish(ready(Ok(page))).await
 }
 
-/// The address, or the account.
+/// Handles the address, or the account.
 pub async fn post(context: Context, form: Result<FormFields, Problem>) -> PageResult {
     let way = way(&context).or_error_page(&context)?;
     let (pending_page, mut form) = PendingPage::of_form(context, form)?;
@@ -80,7 +80,7 @@ pub async fn get_code(context: Context, params: Result<Params, Problem>) -> Page
     pending_page.finish(ready(page)).await
 }
 
-/// The mailed code.
+/// Handles the mailed code.
 pub async fn post_code(context: Context, form: Result<FormFields, Problem>) -> PageResult {
     require_mail(&context)?;
     let (pending_page, form) = PendingPage::of_form(context, form)?;
@@ -104,7 +104,7 @@ async fn prove(pending_page: &PendingPage, mut form: FormFields) -> PageResult {
     }
 }
 
-/// The form for the account of a proven address.
+/// The form for the account of a verified address.
 pub async fn get_account(context: Context, params: Result<Params, Problem>) -> PageResult {
     require_mail(&context)?;
     let (pending_page, _) = PendingPage::of_address(context, params)?;
@@ -121,7 +121,7 @@ pub async fn get_account(context: Context, params: Result<Params, Problem>) -> P
     pending_page.finish(ready(page)).await
 }
 
-/// The account of a proven address.
+/// Handles the account of a verified address.
 pub async fn post_account(context: Context, form: Result<FormFields, Problem>) -> PageResult {
     require_mail(&context)?;
     let (pending_page, form) = PendingPage::of_form(context, form)?;
@@ -152,7 +152,7 @@ async fn complete(pending_page: &PendingPage, mut form: FormFields) -> PageResul
     }
 }
 
-/// How this server signs users up.
+/// How users sign up at this server.
 enum Way {
     ByMail,
     AtOnce,
@@ -218,8 +218,7 @@ async fn registered(
     }
 }
 
-/// Signs the new user in like at every other sign-in: factors that are required besides the password are required
-/// here as well.
+/// Signs the new user in like every other sign-in: further required factors are required here as well.
 async fn sign_in(pending_page: &PendingPage, login: String, password: &str) -> HttpResponse {
     let PendingPage { context, visit, sealed, .. } = pending_page;
     let Ok(password) = Password::for_verification(password) else {
@@ -278,7 +277,7 @@ fn show_code(
     page(answer, &template)
 }
 
-/// The form for the account: of a proven `address`, or without one.
+/// The form for the account: of a verified `address`, or without one.
 fn show_account(
     pending_page: &PendingPage,
     address: Option<&str>,

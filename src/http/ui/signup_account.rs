@@ -22,7 +22,7 @@ pub(super) struct Typed {
 }
 
 impl Typed {
-    /// Nothing yet but the login, which is the address.
+    /// The initial entries: only the login name, which is the address.
     pub(super) fn begin(address: &str) -> Self {
         Self { login: address.to_owned(), ..Self::default() }
     }
@@ -38,17 +38,17 @@ impl Typed {
 
 /// The address of the form and its context.
 pub(super) struct AccountFormView<'a> {
-    /// The languages that the application named.
+    /// The requested languages.
     pub(super) ui_locales: Option<&'a str>,
     /// The name of the requesting application.
     pub(super) client_name: Option<&'a str>,
-    /// Where it is sent.
+    /// The address that the form is sent to.
     pub(super) action: Link,
     /// The hidden fields: names and values.
     pub(super) hidden: Vec<(&'static str, &'a str)>,
     /// The verified address; `None` if none is required.
     pub(super) address: Option<&'a str>,
-    /// For users who have an account.
+    /// The link for users who have an account.
     pub(super) sign_in: Link,
     /// The links to restart.
     pub(super) restart: &'a RestartOptions,

@@ -1,5 +1,5 @@
-//! `/login/verify`: a user whose first step was right adds their second factor, and continues with the request that led
-//! to the sign-in.
+//! `/login/verify`: after the first step, a user enters a second factor and continues with the request that led to the
+//! sign-in.
 
 use crate::domain::outcome::Code;
 use crate::domain::recovery_code::RecoveryCode;
@@ -23,7 +23,7 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResul
     pending_page.finish(show(&pending_page, method, None)).await
 }
 
-/// The code.
+/// Handles the code.
 pub async fn post(context: Context, form: Result<FormFields, Problem>) -> PageResult {
     let (pending_page, form) = PendingPage::of_form(context, form)?;
     pending_page.finish(check(&pending_page, form)).await

@@ -1,6 +1,6 @@
-//! The challenge of a pending authentication: sealed and handed to the caller, not stored.
+//! The challenge of a pending authentication: sealed and sent to the caller, not stored.
 //!
-//! Owns its form, its lifetime and its binding. An older copy of a challenge cannot undo anything: failures are
+//! Owns its form, its lifetime and its binding. An older copy of a challenge cannot undo a step: failures are
 //! counted for the account, and the id is single-use.
 
 use base64::Engine as _;
@@ -28,16 +28,16 @@ use super::{
 /// Sealed values are padded to a multiple of this, in bytes.
 pub(super) const PADDED_TO: usize = 256;
 
-/// How much longer than its life the id of an authentication is kept, so that a clock that is set back opens no
-/// used challenge.
+/// How long after its expiry the id of an authentication is kept, so that a used challenge stays used when the
+/// clock is set back.
 const KEPT_LONGER: TimeSpan = TimeSpan::from_mins(60);
 
-/// Where an authentication takes place. Its challenge is valid there only.
+/// Where an authentication takes place. Its challenge is only valid there.
 #[derive(Debug, Clone, Copy)]
 pub enum Channel<'a> {
-    /// `/v1`: the challenge itself is the secret of the client instance.
+    /// At `/v1`: the challenge itself is the secret of the client instance.
     Api,
-    /// Signet's pages, in the browser with this cookie.
+    /// At Signet's pages, in the browser with this cookie.
     Browser(&'a str),
 }
 
@@ -52,7 +52,7 @@ impl Channel<'_> {
         }
     }
 
-    /// How long a user may take.
+    /// The lifetime of a challenge.
     pub(super) const fn life(self) -> TimeSpan {
         match self {
             Self::Api => TimeSpan::from_mins(5),
@@ -61,16 +61,16 @@ impl Channel<'_> {
     }
 }
 
-/// A pending authentication. `A` is its aim.
+/// A pending authentication. `A` is its purpose.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PendingAuthentication<A> {
     id: [u8; 16],
     /// When its first factor was checked.
     pub begun_at: Timestamp,
     pub(super) progress: Progress,
-    /// Its aim.
+    /// Its purpose.
     pub aim: A,
-    /// Whether one of its steps is a mailed code, which takes longer to arrive.
+    /// Whether one of its steps is a mailed code, which needs more time.
     #[serde(default)]
     by_mail: bool,
 }
@@ -79,7 +79,7 @@ pub struct PendingAuthentication<A> {
 pub struct IssuedChallenge {
     /// The text.
     pub challenge: String,
-    /// Seconds until it ends.
+    /// Seconds until it expires.
     pub expires_in: i64,
     /// Its next step.
     pub step: RemainingStep,
@@ -107,7 +107,7 @@ pub(super) fn single_use(id: &[u8; 16], begun_at: Timestamp, life: TimeSpan) -> 
 }
 
 impl<A> PendingAuthentication<A> {
-    /// Continues one that began in another way, under its id.
+    /// Continues an authentication that began in another way, under its id.
     pub(super) const fn resume(
         id: [u8; 16],
         begun_at: Timestamp,
@@ -126,7 +126,7 @@ impl<A> PendingAuthentication<A> {
         if self.by_mail { life.max(CodePurpose::Enrol.life()) } else { life }
     }
 
-    /// Seconds until it ends.
+    /// Seconds until it expires.
     pub(in crate::identity) fn expires_in(&self, channel: Channel<'_>, now: Timestamp) -> i64 {
         (self.begun_at + self.life(channel) - now).secs()
     }
@@ -147,17 +147,17 @@ impl<A> PendingAuthentication<A> {
 }
 
 impl<A: Serialize> PendingAuthentication<A> {
-    /// A new one.
+    /// Begins a new authentication.
     #[must_use]
     pub fn begin(app: &App, progress: Progress, aim: A, now: Timestamp) -> Self {
         Self { id: random(&*app.entropy), begun_at: now, progress, aim, by_mail: false }
     }
 
-    /// The challenge for the caller, which waits for `step`. Where that is a mailed code, it is sent.
+    /// The challenge for the caller, whose next step is `step`. If that is a mailed code, it is sent.
     ///
     /// # Errors
-    /// Of the mail: `too_many_attempts`; `challenge_invalid` when the account has changed; unavailable when too
-    /// many mails wait.
+    /// Of the mail: `too_many_attempts`; `challenge_invalid` when the account has changed; unavailable
+    /// when too many mails wait.
     pub async fn issue(
         self,
         app: &App,
@@ -173,10 +173,10 @@ impl<A: Serialize> PendingAuthentication<A> {
         Ok(pending.seal(app, channel, step, info.now)?)
     }
 
-    /// The challenge for the caller, which waits for `step`. Nothing is sent.
+    /// The challenge for the caller, whose next step is `step`. Sends no mail.
     ///
     /// # Errors
-    /// Only when the crypto library fails.
+    /// If the crypto library fails.
     pub fn seal(
         &self,
         app: &App,

@@ -1,8 +1,8 @@
 //! A user who has completed every step of an authentication.
 //!
-//! Owns what the last step writes besides what it opens: the used id, the new password, the returned attempt, the
-//! known network, the audit event. All of it is in the transaction that opens a session, a sign-in at the pages or
-//! an authorization code.
+//! Owns the writes of the last step besides what it opens: the used id, the new password, the returned attempt,
+//! the known network, the audit event. All of it is in the transaction that opens a session, a sign-in at the
+//! pages or an authorization code.
 
 use crate::app::{App, AuditedTx};
 use crate::domain::audit::{Event, EventKind};
@@ -19,22 +19,22 @@ use crate::store::{passwords, spent_ids, user_search};
 
 use super::{SingleUse, challenge_invalid};
 
-/// A user who is authenticated. Everything that is opened for them is guarded by the epoch that was read with
-/// the account.
+/// An authenticated user. Everything that is opened for them is guarded by the session epoch that was read
+/// with the account.
 #[must_use = "a password that was judged leaves an audit event"]
 pub struct Completed {
     /// The user, as read with the account.
     pub user: User,
-    /// When and how they authenticated.
+    /// The time and the factors.
     pub authentication: Authentication,
     /// New recovery codes, if the user has enrolled the first factor in this authentication. Shown once.
     pub recovery_codes: Vec<RecoveryCode>,
     pub(super) how: How,
 }
 
-/// How many requests it took.
+/// The number of requests that the authentication took.
 pub(super) enum How {
-    /// One: the password was enough.
+    /// One: the password was sufficient.
     AtOnce(RightPassword),
     /// Several.
     Continued(Continued),
@@ -52,11 +52,11 @@ pub(super) struct Continued {
 }
 
 impl Completed {
-    /// Uses the authentication up and stores the new password. Comes first in the transaction. The user as they
-    /// are then: a new password raises the epoch.
+    /// Consumes the authentication and stores the new password. Comes first in the transaction. Returns the
+    /// user, whose epoch a new password raises.
     ///
     /// # Errors
-    /// `challenge_invalid` when another request has used it up, or the account has changed; faults.
+    /// `challenge_invalid` when another request has consumed it, or the account has changed; faults.
     pub async fn enter(&self, tx: &mut AuditedTx) -> Result<User, Failure> {
         let How::Continued(Continued { single_use, new_password, .. }) = &self.how else {
             return Ok(self.user.clone());
@@ -115,7 +115,7 @@ impl Completed {
         }
     }
 
-    /// Records that nothing came of it, and why.
+    /// Records that the authentication was completed but refused, and why.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -126,8 +126,8 @@ impl Completed {
         }
     }
 
-    /// Records why it was refused. The answer is that to a wrong password, or to an invalid challenge, because any
-    /// other would reveal which part was right.
+    /// Records why it was refused. The response is the one to a wrong password, or to an invalid challenge,
+    /// because any other would reveal which part was right.
     pub async fn refuse(&self, tx: &mut AuditedTx, why: &'static str) -> Failure {
         if let Err(fault) = self.refused(tx, why).await {
             return fault.into();
@@ -144,8 +144,8 @@ impl Completed {
     }
 }
 
-/// Stores a new password and ends all sessions, like any change of it. Returns the user afterwards; `None` when the
-/// account has changed meanwhile.
+/// Stores a new password and ends all sessions, like any change of it. Returns the changed user; `None` if the
+/// account has changed in the meantime.
 async fn store_password(
     tx: &mut AuditedTx,
     user: &User,

@@ -1,4 +1,4 @@
-//! The step in which a user enrols a second factor, where a policy requires one.
+//! The step in which a user enrols a second factor, if a policy requires one.
 
 use crate::app::App;
 use crate::domain::authn::AuthnStep;

@@ -16,12 +16,12 @@ use crate::identity::write_limit::UserWrite;
 
 use super::{Advanced, Progress, SingleUse, Taken, challenge_invalid, conclude, counted};
 
-/// Takes the first step of a sign-in with a passkey, which is the last one unless the account requires more. Its
-/// changes are written in the transaction that opens a session.
+/// Performs the first step of a sign-in with a passkey, which is the last one unless the account requires more.
+/// Its changes are written in the transaction that opens a session.
 ///
 /// # Errors
-/// `mfa_failed`, the same for an unknown credential, a disabled user and a wrong signature; `challenge_invalid`
-/// when the challenge was used before; `feature_disabled`; too many attempts.
+/// `mfa_failed`, the same for an unknown credential, a disabled user and a wrong signature;
+/// `challenge_invalid` when the challenge was used before; `feature_disabled`; too many attempts.
 pub async fn begin_with_passkey(
     app: &App,
     assertion: &Assertion,

@@ -1,8 +1,8 @@
-//! The step in which a user types a mailed code before enrolling a second factor, so that an attacker with the
+//! The step in which a user enters a mailed code before enrolling a second factor, so that an attacker with the
 //! password cannot enrol one.
 //!
-//! The code goes to the verified address and works only in its authentication. Each authentication has its own code,
-//! so that an attacker with the password does not invalidate the owner's by signing in.
+//! The code is mailed to the verified address and works only in its authentication. Each authentication has its own
+//! code, so that an attacker with the password does not invalidate the owner's by signing in.
 
 use crate::app::{App, AuditedTx, outbox};
 use crate::base::id::UserId;
@@ -33,7 +33,7 @@ fn subject_of(user: UserId, authentication: &TokenHash) -> Vec<u8> {
     subject
 }
 
-/// Mails a code for the authentication; the one that was sent for it before is invalid.
+/// Mails a code for the authentication; an earlier one becomes invalid.
 pub(super) async fn send(
     app: &App,
     progress: &Progress,
@@ -42,7 +42,7 @@ pub(super) async fn send(
 ) -> Result<(), Failure> {
     outbox::require_room(app).await?;
     let (user, epoch, flow) = (progress.user, progress.epoch, &authentication.id);
-    // A refusal rolls everything back, so that requests over the limit cost no disk.
+    // A refusal rolls back, so that requests over the limit cost no disk space.
     app.transaction_or_nothing(info, async |tx| {
         if !users::hold(tx, user, epoch).await? {
             return Err(challenge_invalid().into());
@@ -65,7 +65,7 @@ pub(super) async fn send(
     .await
 }
 
-/// Counts a code, compares it and uses it up.
+/// Counts the attempt, compares the code and consumes it.
 pub(super) async fn check(
     app: &App,
     user: &User,
@@ -112,11 +112,11 @@ impl<A> PendingAuthentication<A> {
         Ok(mailed_codes::pending(app, PURPOSE, &subject, now).await?.is_some())
     }
 
-    /// Sends the code that this authentication waits for; the one before is invalid.
+    /// Sends the code that is the next step; an earlier one becomes invalid.
     ///
     /// # Errors
-    /// `challenge_invalid`; `validation_failed` when it waits for another step; `too_many_attempts`; unavailable
-    /// when too many mails wait.
+    /// `challenge_invalid`; `validation_failed` when the next step is another one; `too_many_attempts`;
+    /// unavailable when too many mails wait.
     pub async fn send_code(
         &self,
         app: &App,

@@ -2,9 +2,9 @@
 //!
 //! Owns the order of every step, for all interfaces: the account is read again,
 //! [`next_step`](crate::domain::authn::next_step) decides the step, the entry is checked, and the same rule decides
-//! what follows. `/v1`, the pages and the authorization challenge endpoint only encode the result. [`Completed`] is
-//! the only way to a session, and only this module creates one. Challenges are sealed in `challenge`; an
-//! authentication with a password starts in `authenticate`.
+//! the following step. `/v1`, the pages and the authorization challenge endpoint only encode the result. A session
+//! can only be opened with a [`Completed`], which only this module creates. Challenges are sealed in `challenge`;
+//! an authentication with a password starts in `authenticate`.
 //!
 //! A new method is a variant of [`Entry`] and an arm in [`advance`].
 
@@ -68,7 +68,7 @@ pub enum Entry {
     NewPassword(String),
     /// The first code of a TOTP secret that is enrolled.
     Totp(Confirmation),
-    /// Nothing: the user puts the enrolment off.
+    /// Nothing: the user postpones the enrolment.
     PutOff,
     /// A code that was mailed: before an enrolment, or in the recovery of an account (see `recovery`).
     MailedCode(Secret<String>),
@@ -76,9 +76,9 @@ pub enum Entry {
 
 /// The result of a right password.
 pub enum Begun {
-    /// It is enough.
+    /// The password is sufficient.
     Completed(Box<Completed>),
-    /// A step is missing.
+    /// Another step is needed.
     Pending(Box<FirstFactor>),
 }
 
@@ -106,7 +106,7 @@ pub struct Step {
     pub progress: Progress,
     /// The user's entry.
     pub entry: Entry,
-    /// The id that the last step uses; `None` if the caller prevents replay in another way.
+    /// The id that the last step consumes; `None` if the caller prevents replay in another way.
     pub single_use: Option<SingleUse>,
     /// The challenge for a passkey, in base64url.
     pub passkey_challenge: String,
@@ -121,8 +121,8 @@ pub struct SingleUse {
     pub kept_until: Timestamp,
 }
 
-/// The one refusal of an authentication that is unknown, expired, altered, used up, or belongs to another caller,
-/// and of one whose account has changed since.
+/// The refusal of an authentication that is unknown, expired, altered, used, or belongs to another caller, and of
+/// one whose account has changed since: one text for all.
 #[must_use]
 pub fn challenge_invalid() -> Refusal {
     let message = "The challenge is invalid, expired or already used, or the account has changed since. Start again.";
@@ -139,7 +139,7 @@ impl Entry {
             | Self::Totp(_)
             | Self::PutOff => 0,
             Self::Password(_) => 1,
-            // One to compare with the old password, one to store.
+            // One slot to compare with the old password, one to hash the new one.
             Self::NewPassword(_) => 2,
         };
         (0..hashes).map(|_| admission.reserve(app)).collect()
@@ -147,11 +147,12 @@ impl Entry {
 }
 
 impl AuthenticatedUser {
-    /// Decides what follows the right password, given the requirements of the request and its client.
+    /// Decides the step after the right password, given the requirements of the request and its client.
     ///
     /// # Errors
-    /// `invalid_credentials`, after recording it, if the sign-in is refused: any other answer would reveal that the
-    /// password is right. [`unmet_requirements`], which reveals it like a request for a second factor does.
+    /// `invalid_credentials`, after recording it, if the sign-in is refused: any other response would
+    /// reveal that the password is right. [`unmet_requirements`], which reveals it like a request for a second
+    /// factor does.
     pub async fn proceed(
         self,
         app: &App,
@@ -210,7 +211,7 @@ impl AuthenticatedUser {
 }
 
 impl FirstFactor {
-    /// Records it. `place` is the place in audit events; `None` for `/v1`.
+    /// Records the first factor. `place` is the place in audit events; `None` for `/v1`.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -246,13 +247,13 @@ impl FirstFactor {
     }
 }
 
-/// Takes one step. The changes of the last step are written by [`Completed::enter`], in the transaction that opens
-/// a session. A code is counted and used here, even if the sign-in fails later: if its check were rolled back, it
-/// could be guessed without being counted.
+/// Performs one step. The changes of the last step are written by [`Completed::enter`], in the transaction that
+/// opens a session. A code is counted and consumed here, even if the sign-in fails later: if its check were rolled
+/// back, it could be guessed without being counted.
 ///
 /// # Errors
-/// `challenge_invalid`; errors of the entry, after which the same authentication can continue; too many attempts;
-/// unavailable when hashing or storage cannot keep up.
+/// `challenge_invalid`; errors of the entry, after which the same authentication can continue; too many
+/// attempts; unavailable when hashing or storage cannot keep up.
 pub async fn advance(app: &App, step: Step, info: &RequestInfo) -> Result<Advanced, Failure> {
     let Step { progress, entry, single_use, passkey_challenge } = step;
     let now = info.now;
@@ -307,7 +308,7 @@ pub async fn advance(app: &App, step: Step, info: &RequestInfo) -> Result<Advanc
     conclude(app, taken, (credential, single_use), info).await
 }
 
-/// Decides what follows the completed factors.
+/// Decides the step after the completed factors.
 async fn conclude(
     app: &App,
     Taken { progress, account, new_password, recovery_codes }: Taken,
@@ -355,20 +356,20 @@ impl Taken {
     }
 }
 
-/// A refused entry counts for the network like a wrong password, so that one address can neither try many accounts
-/// nor cause hashes without limit.
+/// A refused entry is counted for the network like a wrong password, so that one address can neither try many
+/// accounts nor cause hashes without limit.
 fn counted(app: &App, info: &RequestInfo, failure: Failure) -> Failure {
     if let Failure::Refused(refusal) = &failure
         && matches!(refusal.code, Code::MfaFailed | Code::WeakPassword)
         && app.config.rate_limits
     {
-        // Where the bucket is empty, the next step is refused.
+        // If the bucket is empty, the next step is refused.
         let _ = app.address_limiter.take(Subject::new(RateLimit::Login, info.address()));
     }
     failure
 }
 
-/// The account as it is now: two statements. A replay is found here, before anything is hashed for it.
+/// The current state of the account: two statements. A replay is found here, before a password is hashed for it.
 async fn read_anew(
     app: &App,
     progress: &Progress,

@@ -1,4 +1,4 @@
-//! The step in which a user chooses a new password: after an administrator has set one, for example.
+//! The step in which a user chooses a new password, for example after an administrator has set one.
 
 use crate::app::App;
 use crate::crypto::password::Slot;
@@ -11,7 +11,7 @@ use crate::store::users::Credential;
 /// The field of forms and of `/v1` that contains it.
 const FIELD: &str = "new_password";
 
-/// Hashes a new password, which must differ from the present one, because an administrator may know that.
+/// Hashes a new password, which must differ from the current one, because an administrator may know that.
 ///
 /// # Errors
 /// `weak_password`, naming the field; unavailable when hashing cannot keep up.

@@ -23,13 +23,13 @@ use super::challenge::{PADDED_TO, single_use};
 use super::first_passkey::begin_with_passkey;
 use super::{Advanced, Channel, Continuation, PendingAuthentication, challenge_invalid};
 
-/// A pending sign-in with a passkey. `A` is its aim.
+/// A pending sign-in with a passkey. `A` is its purpose.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PasskeySignIn<A> {
     id: [u8; 16],
     /// When it was begun.
     pub begun_at: Timestamp,
-    /// Its aim.
+    /// Its purpose.
     pub aim: A,
 }
 
@@ -37,17 +37,17 @@ pub struct PasskeySignIn<A> {
 pub struct PasskeyChallenge {
     /// The sealed sign-in, which the caller returns with the response.
     pub challenge: String,
-    /// Seconds until it ends.
+    /// Seconds until it expires.
     pub expires_in: i64,
     /// The options for the browser or application.
     pub public_key: Value,
 }
 
 impl<A: Serialize> PasskeySignIn<A> {
-    /// A new one, with its challenge for the caller.
+    /// Begins a sign-in, with its challenge for the caller.
     ///
     /// # Errors
-    /// `feature_disabled` where there are no passkeys; faults of the crypto library.
+    /// `feature_disabled` if passkeys are off; faults of the crypto library.
     pub fn begin(
         app: &App,
         channel: Channel<'_>,

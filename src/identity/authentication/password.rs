@@ -1,4 +1,4 @@
-//! The step in which a user types the password again, to step a sign-in up.
+//! The step in which a user enters the password again, for a step-up.
 
 use crate::app::App;
 use crate::crypto::password::Slot;
@@ -12,7 +12,7 @@ use crate::identity::authenticate::{Attempted, judge, turned_away};
 use crate::identity::lockout;
 use crate::store::users::Credential;
 
-/// Tells the audit events of a step-up from those of other places.
+/// The place in audit events of a step-up.
 pub(super) const PLACE: &str = "step_up";
 
 /// Checks the password. The attempt stays counted until the last step. Returns whether it counts against the limit

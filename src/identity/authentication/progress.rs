@@ -1,7 +1,7 @@
 //! The completed factors of a pending authentication, for sealing into a challenge.
 //!
 //! Owns the requirements: those of the server's policy, the client and the request. They are combined again at
-//! every step, with the user's present role.
+//! every step, with the user's current role.
 
 use serde::{Deserialize, Serialize};
 
@@ -37,7 +37,7 @@ pub struct Progress {
     pub(super) put_off: bool,
 }
 
-/// In a challenge of an older version: every authentication began with a password.
+/// The value for challenges of an older version, in which every authentication began with a password.
 const fn counted() -> bool {
     true
 }
@@ -72,7 +72,7 @@ impl Progress {
         }
     }
 
-    /// The next step, for the account as it is now.
+    /// The next step, for the current state of the account.
     #[must_use]
     pub fn next_step(
         &self,

@@ -81,12 +81,12 @@ pub fn unmet_requirements() -> Refusal {
     }
 }
 
-/// Whether one of the factors that come next is a code that the user types.
+/// Whether one of the next factors is a code that the user enters.
 pub(super) fn waits_for_code(methods: &[Method]) -> bool {
     methods.contains(&Method::Totp) || methods.contains(&Method::RecoveryCode)
 }
 
-/// The refusal of an entry for another step than the next one. The challenge stays valid.
+/// The refusal of an entry for a step that is not the next one. The challenge stays valid.
 pub(super) fn another_entry(waits: &AuthnStep) -> Refusal {
     let missing = |field, message| Refusal::field(field, "missing", message);
     match waits {

@@ -18,7 +18,7 @@ pub struct Waiting {
     pub user: User,
     /// The step.
     pub step: RemainingStep,
-    /// The options for a passkey, where one is among the factors.
+    /// The options for a passkey, if one is among the factors.
     pub public_key: Option<Value>,
 }
 

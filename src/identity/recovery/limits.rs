@@ -9,7 +9,7 @@ use crate::domain::rate_limit::RateLimit;
 use crate::domain::request_info::RequestInfo;
 use crate::identity::lockout;
 
-/// Takes one request of the network.
+/// Counts one request of the network.
 pub(super) fn take(app: &App, info: &RequestInfo) -> Result<(), Refusal> {
     if !app.config.rate_limits {
         return Ok(());
@@ -20,7 +20,7 @@ pub(super) fn take(app: &App, info: &RequestInfo) -> Result<(), Refusal> {
         .map_err(|wait| lockout::too_many(app, wait, purpose.as_str()))
 }
 
-/// Refuses while wrong codes and passwords of this network have used its limit up.
+/// Refuses while the limit of the network for wrong codes and passwords is reached.
 pub(in crate::identity) fn check_guesses(app: &App, info: &RequestInfo) -> Result<(), Refusal> {
     lockout::check_network(app, info)
 }
@@ -28,7 +28,7 @@ pub(in crate::identity) fn check_guesses(app: &App, info: &RequestInfo) -> Resul
 /// Counts a wrong code for the network, as a wrong password.
 pub(in crate::identity) fn count_guess(app: &App, info: &RequestInfo) {
     if app.config.rate_limits {
-        // Where the bucket is empty, the next step is refused.
+        // If the bucket is empty, the next step is refused.
         let _ = app.address_limiter.take(Subject::new(RateLimit::Login, info.address()));
     }
 }

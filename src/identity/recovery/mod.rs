@@ -2,7 +2,7 @@
 //!
 //! Owns the steps, whose order `domain::authn` decides: the mailed code, a second factor if the account has one, the
 //! new password. A recovery opens no session: its challenge is not accepted by any sign-in, and it never leads to a
-//! `Completed`. The answer to a request is the same for every address; a job finds the owner.
+//! `Completed`. The response to a request is the same for every address; a job finds the owner.
 
 pub(super) mod limits;
 mod new_password;
@@ -51,7 +51,7 @@ struct PendingRecovery {
     proved: Option<ProvedMailbox>,
 }
 
-/// The next step of a recovery, and what its user has proved.
+/// The next step of a recovery, and the facts that its user has proved.
 pub struct WaitingRecovery {
     /// The next step.
     pub step: RemainingStep,
@@ -63,18 +63,18 @@ pub struct WaitingRecovery {
 
 /// The result of a step.
 pub enum RecoveryOutcome {
-    /// The password is the new one.
+    /// The new password is stored.
     Done,
-    /// Another step is missing.
+    /// Another step is needed.
     Pending(IssuedChallenge),
 }
 
-/// Begins a recovery: the owner of the address, if there is one, gets a mail. Statements and answer are the same for
-/// every address.
+/// Begins a recovery: the owner of the address, if there is one, gets a mail. Statements and response are the same
+/// for every address.
 ///
 /// # Errors
-/// `feature_disabled` if mail is off; refused when the text is not an address; too many requests; unavailable when
-/// too many mails wait.
+/// `feature_disabled` if mail is off; refused when the text is not an address; too many requests;
+/// unavailable when too many mails wait.
 pub async fn request(
     app: App,
     email: String,
@@ -112,7 +112,7 @@ pub async fn request(
     Ok(pending.seal(&app, channel, RemainingStep::Factor(vec![Method::MailedCode]), info.now)?)
 }
 
-/// Whether a challenge is one of a recovery. Whether it can be used is decided by the step.
+/// Whether a challenge belongs to a recovery. The next step decides whether it can be used.
 #[must_use]
 pub fn is_challenge(app: &App, challenge: &str, channel: Channel<'_>) -> bool {
     PendingRecovery::read(app, challenge, channel).is_some()

@@ -1,8 +1,7 @@
-//! The last step of a recovery: the new password is stored, and everything that the old one opened ends.
+//! The last step of a recovery: the new password is stored, and all sessions of the user end.
 //!
 //! The mailed code and the code of the second factor are consumed in the same transaction, guarded by the epoch
-//! at which the mail was sent, so that only one of several
-//! requests with a link sets a password.
+//! at which the mail was sent, so that only one of several requests with a link sets a password.
 
 use crate::app::{App, AuditedTx};
 use crate::domain::audit::{Event, EventKind};
@@ -35,11 +34,11 @@ pub(super) fn acceptable(
     parse_password_of(app, FIELD, typed, &credential.user)
 }
 
-/// Stores the new password, and uses up the code of a second factor that was compared for it. Opens no session.
+/// Stores the new password, and consumes the code of a second factor that was compared for it. Opens no session.
 ///
 /// # Errors
-/// `weak_password`; `mfa_failed` when another request has used the code; [`gone`] when another request was faster or the account has changed; unavailable when hashing
-/// cannot keep up.
+/// `weak_password`; `mfa_failed` when another request has consumed the code; [`gone`] when another request was
+/// first or the account has changed; unavailable when hashing cannot keep up.
 pub(super) async fn store(
     app: &App,
     (proved, code): (&ProvedMailbox, Option<UsableFactorCode>),
@@ -54,7 +53,7 @@ pub(super) async fn store(
     if let Some(present) = &credential.password_hash
         && user.must_change_password
     {
-        // An administrator knows the current one.
+        // An administrator may know the current password.
         let compared =
             app.verify_password(admission.reserve(app)?, password.clone(), present.clone());
         if compared.await?.check == Check::Matches {
@@ -63,7 +62,7 @@ pub(super) async fn store(
     }
     let hash = app.hash_password(admission.reserve(app)?, password).await?;
     let work = async |tx: &mut AuditedTx| {
-        // The user's row is locked first, as everywhere that ends sessions.
+        // The user's row is locked first, as in every transaction that ends sessions.
         let Some(everything) = everything_of(tx, user.id, Fate::Stays).await? else {
             return Err(refused());
         };
@@ -89,7 +88,7 @@ pub(super) async fn store(
         notify(tx, user, Notification::RecoveryUsed).await?;
         Ok(())
     };
-    // A refusal takes everything back: nothing is consumed unless everything holds.
+    // A refusal rolls back: nothing is consumed unless all checks pass.
     match (app.transaction_or_nothing(info, work).await, code) {
         (Err(Failure::Refused(refusal)), Some(code)) if refusal.code == Code::MfaFailed => {
             let record = async |tx: &mut AuditedTx| {

@@ -47,7 +47,7 @@ impl ProvedMailbox {
         })
     }
 
-    /// The account as it is now.
+    /// The current state of the account.
     pub(super) async fn account(&self, app: &App) -> Result<Credential, Failure> {
         let found = users::credential_of(&mut app.db.reader().await?, self.user).await?;
         Ok(found.ok_or_else(gone)?)
@@ -81,7 +81,7 @@ impl ProvedMailbox {
         }
     }
 
-    /// These and a second factor, whose code is counted and used up here.
+    /// The state with a second factor added, whose code is counted and consumed here.
     pub(super) async fn with_factor(
         &self,
         app: &App,
@@ -95,7 +95,8 @@ impl ProvedMailbox {
         Ok(Self { factors: self.factors.with(method, info.now), ..self.clone() })
     }
 
-    /// These and a second factor, whose code is counted and compared here, and used up with the new password.
+    /// The state with a second factor added, whose code is counted and compared here, and consumed with the
+    /// new password.
     async fn with_compared(
         self,
         app: &App,
@@ -129,8 +130,8 @@ impl ProvedMailbox {
             Refusal::field("new_password", "missing", "Send the new password as new_password.")
         })?;
         new_password::acceptable(app, &credential, &typed)?;
-        // A password that is refused must not use up the code, and only the holder of a right one may learn that a
-        // password is the present one: the code is compared first, and used up with the new password.
+        // A refused password must not consume the code, and only the holder of a right code may learn that a
+        // password equals the current one: so the code is compared first, and consumed with the new password.
         let (proved, code) = match code.filter(|_| needs_code) {
             Some(code) => {
                 let (proved, code) = self.with_compared(app, &credential, &code, info).await?;
@@ -160,7 +161,7 @@ fn count_if_wrong(app: &App, failure: &Failure, info: &RequestInfo) {
     }
 }
 
-/// The refusal of a recovery that no code can complete. Told to a caller who has proved the mailbox, and to no other.
+/// The refusal of a recovery that no code can complete. Only shown to a caller who has proved the mailbox.
 fn passkey_only() -> Refusal {
     Refusal::because(Code::Forbidden, Reason::PasskeyOnly)
 }

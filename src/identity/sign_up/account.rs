@@ -34,7 +34,7 @@ pub enum Terms {
 }
 
 impl Terms {
-    /// Of a box that is ticked or not.
+    /// The value for a tick box.
     #[must_use]
     pub const fn of(is_ticked: bool) -> Self {
         if is_ticked { Self::Accepted } else { Self::Refused }
@@ -105,7 +105,7 @@ impl NewAccount {
     ) -> Result<Self, Refusal> {
         check_name(form.name.as_deref())?;
         if let Some(email) = &email {
-            // It signs in as well.
+            // The address can be used to sign in as well.
             parse_password(app, "password", &form.password, &parse_login(&email.address)?)?;
         }
         let password = parse_password(app, "password", &form.password, &login)?;
@@ -172,8 +172,8 @@ pub(in crate::identity) async fn insert(
         attributes: &Attributes::default(),
         password_hash: Some(hash),
     };
-    // Logins and addresses are two namespaces: a refusal of the verified address of another user would tell callers
-    // without an account which addresses have one.
+    // Login names and addresses are two namespaces: refusing a login name because it is the verified address of
+    // another user would reveal to callers without an account which addresses have one.
     if !users::insert(tx, &new, now).await? {
         return Err(login_taken().into());
     }

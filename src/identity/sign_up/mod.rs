@@ -1,8 +1,9 @@
 //! Self-service sign-up, if `SIGNET_REGISTRATION` allows it.
 //!
 //! Owns the steps of a sign-up with a mailed code: the address, the code or the link, the account. No user and no
-//! password exist before the address is proved, and the answer is the same for every address: `jobs::mail` finds out
-//! whether it belongs to a user. `account` creates the account; sign-up without a proof is in `register`.
+//! password exist before the address is proved, and the response is the same for every address: `jobs::mail` finds
+//! out whether it belongs to a user. `account` creates the account; sign-up without a verified address is in
+//! `register`.
 
 mod account;
 mod pending;
@@ -43,7 +44,7 @@ pub struct SignUpRequest {
 pub struct WaitingSignUp {
     /// The address.
     pub address: String,
-    /// Whether it is proven, so that the account is next.
+    /// Whether it is verified, so that creating the account is the next step.
     pub is_proven: bool,
 }
 
@@ -55,16 +56,16 @@ pub enum SignUpOutcome {
     Refused(Refusal, IssuedChallenge),
 }
 
-/// An address of which the mailbox was proven. The code is consumed with the account.
+/// An address whose mailbox was verified. The code is consumed when the account is created.
 pub(super) struct ProvenAddress {
     link: TokenHash,
     email: NewEmail,
 }
 
-/// Refuses a sign-up if `SIGNET_REGISTRATION` does not allow this way.
+/// Refuses a sign-up if `SIGNET_REGISTRATION` does not allow this kind.
 ///
 /// # Errors
-/// `registration_closed`; `feature_disabled` if there is another way.
+/// `registration_closed`; `feature_disabled` if another kind is allowed.
 pub fn require(app: &App, wanted: Registration) -> Result<(), Refusal> {
     let message = match (app.config.registration, wanted) {
         (is, wanted) if is == wanted => return Ok(()),
@@ -80,7 +81,7 @@ pub fn require(app: &App, wanted: Registration) -> Result<(), Refusal> {
     Err(Refusal::new(Code::RegistrationClosed, message))
 }
 
-/// Counts one attempt of the network, because the answer must reveal that a login name is taken.
+/// Counts one attempt of the network, because the response reveals whether a login name is taken.
 pub(super) fn throttle(app: &App, info: &RequestInfo) -> Result<(), Refusal> {
     if !app.config.rate_limits {
         return Ok(());
@@ -106,11 +107,11 @@ pub(super) fn require_domain(
 }
 
 /// Begins a sign-up: the address gets a mail with a code, or one that says that there is an account. Statements and
-/// answer are the same for both.
+/// response are the same for both.
 ///
 /// # Errors
-/// `registration_closed`; `validation_failed`; `domain_not_allowed`; too many requests; unavailable when too many mails
-/// wait.
+/// `registration_closed`; `validation_failed`; `domain_not_allowed`; too many requests; unavailable when too
+/// many mails wait.
 pub async fn request(
     app: App,
     request: SignUpRequest,
@@ -206,7 +207,7 @@ pub async fn complete(
     };
     match create(&app, &account, &proven.link, &info).await {
         Ok(Some(user)) => Ok(SignUpOutcome::Done(Box::new(user))),
-        // Used up by another request, or replaced by a newer code.
+        // Consumed by another request, or replaced by a newer code.
         Ok(None) => Err(challenge_invalid().into()),
         Err(Failure::Refused(refusal)) if refusal.code == Code::LoginTaken => {
             let next = pending.proven_by(proven.link).seal(&app, channel, info.now)?;

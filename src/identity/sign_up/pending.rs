@@ -26,7 +26,7 @@ const PADDED_TO: usize = 768;
 /// How long a sign-up may take: the lifetime of its code, plus time for the account.
 const LIFE: TimeSpan = TimeSpan::from_mins(30);
 
-/// A sign-up under way.
+/// A sign-up in progress.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct PendingSignUp {
     /// The flow in which the code works.

@@ -1,7 +1,7 @@
 //! The authorization endpoint: a client sends a user, who returns with a code.
 //!
-//! Owns the flow: the request (`request`), the next step (`domain::interaction`) and the answer (`response`).
-//! Renders no pages.
+//! Owns the flow: the request (`request`), the next step (`domain::interaction`) and the response
+//! (`response`). Renders no pages.
 
 pub mod request;
 pub mod response;
@@ -42,7 +42,7 @@ use response::Answer;
 /// The path of the endpoint.
 const PATH: &str = "/oauth2/authorize";
 
-/// A fully checked request.
+/// A validated request.
 struct Checked {
     addressed: Addressed,
     request: Request,
@@ -61,12 +61,12 @@ impl Checked {
     }
 
     /// The requested API, or the issuer. `None` if the API was deleted since, even if another one has its
-    /// identifier: the user's consent was not for that one.
+    /// identifier: the user did not consent to that one.
     fn audience(&self, app: &App) -> Option<Arc<Audience>> {
         app.audience_given_at(self.request.audience.as_deref(), self.made)
     }
 
-    /// The user who is signed in in this browser, with their consent for the client.
+    /// The signed-in user of this browser, with their consent for the client.
     async fn current_login(
         &self,
         app: &App,
@@ -77,7 +77,7 @@ impl Checked {
         current_login_for(app, visitor, client, now).await
     }
 
-    /// The same, with the requirements of this request.
+    /// Compares the sign-in with the requirements of this request.
     async fn assess(
         &self,
         app: &App,
@@ -99,21 +99,21 @@ impl Checked {
         })
     }
 
-    /// Answers the client that its request is refused.
+    /// The error response to the client.
     fn refused(&self, app: &App, error: OAuthError, message: impl Into<String>) -> PageStep {
         refused(app, &self.addressed, error, message)
     }
 
-    /// The answer where the API was deleted.
+    /// The response if the API was deleted.
     fn without_api(&self, app: &App) -> PageStep {
         self.refused(app, OAuthError::InvalidTarget, "The API has been deleted.")
     }
 }
 
-/// A client sends a user.
+/// Handles the request of a client.
 ///
 /// # Errors
-/// Refused on a page for the user when the client cannot be answered; faults.
+/// A refusal, shown to the user, if the client's redirect URI is not valid; faults.
 pub async fn begin(
     app: App,
     params: Params,
@@ -150,10 +150,10 @@ pub async fn begin(
     go_on(app, Checked { addressed, request, flow, made: now }, visitor, info).await
 }
 
-/// The user returns from the sign-in page.
+/// Continues after the sign-in page.
 ///
 /// # Errors
-/// As [`begin`]; `forbidden` when the request is of another kind.
+/// As [`begin`]; `forbidden` if the request is of another kind.
 pub async fn resume(
     app: App,
     request: PendingRequest,
@@ -164,10 +164,10 @@ pub async fn resume(
     go_on(app, checked, visitor, info).await
 }
 
-/// The user has decided.
+/// Handles the user's decision.
 ///
 /// # Errors
-/// `forbidden` when the request is of another kind; `conflict` when it was answered already; too many writes.
+/// `forbidden` if the request is of another kind; `conflict` if it was already answered; too many writes.
 pub async fn decide(
     app: App,
     request: PendingRequest,
@@ -180,7 +180,7 @@ pub async fn decide(
     // No consent is stored for an API that the user was not asked about.
     let Some(audience) = checked.audience(&app) else { return Ok(checked.without_api(&app)) };
     let login = checked.current_login(&app, &visitor, now).await?;
-    // What the client says about itself may have changed since: then the user is asked again.
+    // The client's document may have changed since: then the user is asked again.
     let is_same = checked.flow.document == checked.addressed.client.document;
     let was_asked =
         is_same && login.as_ref().is_some_and(|login| checked.flow.asked == Some(login.user.id));
@@ -210,7 +210,7 @@ async fn allow_and_issue(
     let answer = app
         .transaction_or_nothing(&info, async |tx| {
             let Checked { addressed, request, .. } = checked;
-            // Consent for a client that cannot be proven is not remembered; the audit event is written anyway.
+            // Consent for a client that can be impersonated is not stored; the audit event is written anyway.
             let is_new = addressed.client.is_unprovable(&addressed.redirect)
                 || remember(tx, login, request).await?;
             if is_new {
@@ -223,7 +223,7 @@ async fn allow_and_issue(
     Ok(PageStep::Answer(Box::new(answer)))
 }
 
-/// A refusal goes back to the client; a fault does not.
+/// Sends a refusal to the client; a fault is returned.
 fn refuse(app: &App, addressed: &Addressed, stop: Failure) -> Result<PageStep, Failure> {
     match stop {
         Failure::Refused(refusal) => {
@@ -316,7 +316,7 @@ async fn next(
     }
 }
 
-/// Adds to the stored consent. False when it already covered everything.
+/// Adds to the stored consent; `false` if it already covered everything.
 async fn remember(
     tx: &mut AuditedTx,
     login: &CurrentLogin,
@@ -346,7 +346,7 @@ async fn remember(
     Ok(true)
 }
 
-/// Writes down that `user`, who acts in `tx`, has allowed a client something.
+/// Writes the audit event of a consent by `user`, the actor of `tx`.
 pub(super) async fn allowed(
     tx: &mut AuditedTx,
     user: UserId,

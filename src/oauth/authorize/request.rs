@@ -25,11 +25,11 @@ use crate::oauth::id_token_hint;
 use crate::oauth::params::{Params, invalid};
 use crate::oauth::scope_narrowing::{NarrowedForUser, narrow_for_user};
 
-/// The longest `state`, in bytes: it occurs in addresses twice.
+/// The longest `state`, in bytes: it occurs in two URLs.
 const MAX_STATE: usize = 3 * 1024;
 /// The longest `nonce`, in bytes.
 const MAX_NONCE: usize = 1024;
-/// The longest `login_hint`, in bytes: a login is not longer.
+/// The longest `login_hint`, in bytes. Login names are shorter.
 const MAX_LOGIN_HINT: usize = 320;
 /// The longest `ui_locales`, in bytes.
 pub const MAX_UI_LOCALES: usize = 320;
@@ -38,18 +38,18 @@ pub const MAX_UI_LOCALES: usize = 320;
 pub struct Addressed {
     /// The client.
     pub client: Arc<Client>,
-    /// The registered place.
+    /// The registered redirect URI.
     pub redirect: RegisteredRedirect,
     /// The response mode.
     pub mode: ResponseMode,
     /// The value that is returned to the client unchanged.
     pub state: Option<String>,
-    /// The languages of a page that carries the answer.
+    /// The languages of a page that contains the response.
     pub ui_locales: Option<String>,
     params: Params,
 }
 
-/// The refusal of a request that cannot be answered to a client. It is the same for unknown and disabled clients.
+/// The refusal of a request whose redirect URI is not valid. It is the same for unknown and disabled clients.
 fn unanswerable(reason: Reason) -> Refusal {
     Refusal::oauth_because(OAuthError::InvalidRequest, reason)
 }
@@ -108,9 +108,9 @@ impl Addressed {
     }
 }
 
-/// Where and how the answer to a request is sent.
+/// Where and how the response to a request is sent.
 pub(in crate::oauth) struct AnswerTo {
-    /// The registered redirect URI; empty if the endpoint answers directly.
+    /// The registered redirect URI; empty if the endpoint responds directly.
     pub redirect_uri: String,
     /// The response mode.
     pub mode: ResponseMode,
@@ -219,7 +219,7 @@ fn challenge(params: &Params) -> Result<Option<String>, Refusal> {
             }
         };
     };
-    // Without a method `plain` is meant (RFC 7636 §4.3), which is not supported.
+    // Without a method, `plain` is meant (RFC 7636 §4.3), which is not supported.
     if method != Some(pkce::METHOD) {
         return Err(invalid("code_challenge_method must be S256."));
     }

@@ -1,6 +1,6 @@
-//! The answer to an authorization request: its redirect URI, mode and parameters (RFC 6749 §4.1.2).
+//! The response to an authorization request: its redirect URI, mode and parameters (RFC 6749 §4.1.2).
 //!
-//! Only an [`Addressed`] request has an answer, so none can be sent to an unregistered address. Every answer names
+//! Only an [`Addressed`] request has a response, so none can be sent to an unregistered URI. Every response names
 //! the issuer (RFC 9207).
 
 use crate::domain::interaction::ResponseMode;
@@ -9,16 +9,16 @@ use crate::domain::redirect::RegisteredRedirect;
 
 use super::request::Addressed;
 
-/// An answer to a client.
+/// A response to a client.
 #[derive(Debug, Clone)]
 pub struct Answer {
-    /// Where it goes.
+    /// The redirect URI.
     pub redirect: RegisteredRedirect,
-    /// How.
+    /// The response mode.
     pub mode: ResponseMode,
     /// Its parameters.
     pub params: Vec<(&'static str, String)>,
-    /// The languages of a page that carries it.
+    /// The languages of a page that contains it.
     pub ui_locales: Option<String>,
 }
 
@@ -45,7 +45,7 @@ impl Answer {
         Self { redirect, mode: to.mode, params, ui_locales }
     }
 
-    /// The address to go to, for the modes that have one.
+    /// The URL of the redirect, for the modes that have one.
     #[must_use]
     pub fn location(&self) -> String {
         let uri = self.redirect.as_str();

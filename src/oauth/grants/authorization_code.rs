@@ -1,7 +1,7 @@
 //! `authorization_code`: a user's authorization becomes a session (RFC 6749 §4.1.3).
 //!
-//! A presentation with a wrong value consumes the code, because it may be stolen. A request with a missing
-//! parameter does not: that is a mistake of a client, and an attacker gains nothing by it. A second presentation
+//! A request with a wrong parameter consumes the code, because the code may be stolen. A request without a
+//! parameter does not: it is a mistake of the client, and an attacker gains nothing by it. A second redemption
 //! ends the session of the first one.
 
 use crate::base::id::SessionId;
@@ -34,19 +34,19 @@ pub struct AuthorizationCode {
 /// Why a code is not redeemed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wrong {
-    /// The code does not exist (any more).
+    /// The code does not exist or no longer exists.
     Spent,
     /// It was issued to another client.
     Client,
     /// It was sent to another redirect URI.
     RedirectUri,
-    /// The verifier does not fit.
+    /// The verifier does not match the challenge.
     Verifier,
-    /// There is a verifier but there was no challenge.
+    /// There is a verifier, but the request had no challenge.
     NoChallenge,
-    /// There is neither, and by now the client needs a challenge.
+    /// There is neither, and the client must now use a challenge.
     NeedsChallenge,
-    /// The request was not pushed, but the client must now push its requests.
+    /// The request was not pushed, and the client must now push its requests.
     NotPushed,
     /// The DPoP proof was created with another key, or is missing.
     Key,
@@ -59,7 +59,7 @@ enum Wrong {
 }
 
 impl Wrong {
-    /// The refusal, with a reason for an authenticated client only. A public client may be an attacker.
+    /// The refusal; with a reason only for an authenticated client, because an attacker could use a public one.
     fn refusal(self, client: &Client) -> Refusal {
         let message = match self {
             _ if client.is_public() => {

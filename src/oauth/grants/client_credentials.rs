@@ -9,7 +9,7 @@ use crate::oauth::grant::{Grant, GrantContext, GrantOutcome};
 use crate::oauth::params::Params;
 use crate::oauth::scope_narrowing::narrow_for_client;
 
-/// Nothing but the client itself.
+/// The grant has no parameters of its own.
 #[derive(Clone)]
 pub struct ClientCredentials;
 

@@ -1,8 +1,8 @@
-//! `urn:ietf:params:oauth:grant-type:jwt-bearer`: a workload asks for a token in the name of the client that it is
+//! `urn:ietf:params:oauth:grant-type:jwt-bearer`: a workload requests a token of the client that it authenticates as
 //! (RFC 7523 §2.1).
 //!
-//! There is no other client authentication: the assertion says who asks. The token is what `client_credentials` gives, and
-//! ends with the assertion at the latest.
+//! There is no other client authentication: the assertion identifies the client. The token is the same as for
+//! `client_credentials`, but expires no later than the assertion.
 
 use crate::domain::grant_type::GrantInfo;
 use crate::domain::outcome::{Failure, Refusal};

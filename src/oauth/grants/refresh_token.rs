@@ -12,7 +12,7 @@ use crate::oauth::scope_narrowing;
 use crate::store::users;
 use crate::tokens::refresh::{self, Presented};
 
-/// A refresh token, and the scopes requested where fewer than were granted will do.
+/// A refresh token, and the requested scopes if they are fewer than the granted ones.
 #[derive(Clone)]
 pub struct RefreshToken {
     refresh_token: String,
@@ -53,7 +53,7 @@ impl Grant for RefreshToken {
             .await
             .map_err(in_our_words)?;
         let session = continued.session;
-        // The session was opened for one API; it stays with it.
+        // The session was opened for one API, which cannot change.
         context.require_same_target(session.audience.as_deref())?;
         let metadata = &context.client().metadata;
         let user = if !metadata.id_token_has_claims(&session.scopes, &session.asked_claims) {
@@ -69,7 +69,7 @@ impl Grant for RefreshToken {
     }
 }
 
-/// Three codes of `/v1` are one here (RFC 6749 §5.2).
+/// Converts errors: three codes of `/v1` are one here (RFC 6749 §5.2).
 fn in_our_words(stop: Failure) -> Failure {
     match stop {
         Failure::Refused(refusal) => {

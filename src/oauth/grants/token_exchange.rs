@@ -1,9 +1,8 @@
-//! `urn:ietf:params:oauth:grant-type:token-exchange`: a token for another (RFC 8693).
+//! `urn:ietf:params:oauth:grant-type:token-exchange`: exchanges a token for another (RFC 8693).
 //!
-//! Two uses: a client narrows its own token, or an API that was called requests a token for calling the next one.
-//! In the second case the new token names the actor (`act`). No token outlives the subject token or its session. The
-//! third use, an access token for an
-//! API key of a user, is `key_exchange`'s.
+//! There are two uses: a client narrows its own token, or an API that was called requests a token for calling the
+//! next one. In the second case the new token names the actor (`act`). No token outlives the subject token or its
+//! session. The exchange of an API key is in `key_exchange`.
 
 use serde_json::{Value, json};
 
@@ -25,13 +24,13 @@ use crate::store::audit;
 use crate::tokens::lineage;
 use crate::tokens::validate::{self, ActiveToken, Source};
 
-/// The only kind of token that is issued.
+/// The only type of token that is issued.
 pub(in crate::oauth) const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
-/// How many may have acted one after the other.
+/// The longest chain of actors.
 const MAX_ACTORS: usize = 8;
 
-/// A token of the subject, and perhaps one of the actor.
+/// A subject token, and possibly an actor token.
 #[derive(Clone)]
 pub struct TokenExchange {
     subject_token: String,
@@ -98,7 +97,7 @@ impl Grant for TokenExchange {
             )
             .into());
         }
-        // Bound to a key: the client must hold that key.
+        // A token that is bound to a key can only be exchanged by the holder of the key.
         let bound = subject.claims().cnf.as_ref().map(|cnf| cnf.jkt.clone());
         if own && bound.is_some() && bound != context.jkt() {
             return Err(refused("The subject token is bound to another key.").into());
@@ -130,8 +129,9 @@ fn refused(message: &'static str) -> Refusal {
     Refusal::oauth(OAuthError::InvalidGrant, message)
 }
 
-/// For the same API: at most its scopes. For the next API that an API calls: what an administrator has allowed it
-/// there. An application cannot get from one API to another this way, because its user did not consent to that.
+/// For the same API: at most its scopes. For the next API that an API calls: the scopes that an administrator has
+/// allowed it there. An application cannot get from one API to another this way, because its user did not consent
+/// to that.
 async fn narrowed(
     context: &GrantContext<'_>,
     subject: &Source<ActiveToken>,

@@ -1,7 +1,7 @@
-//! The keys of a trusted issuer: those that an operator gave, or fetched by discovery.
+//! The keys of a trusted issuer: configured by an operator, or fetched by discovery.
 //!
-//! Owns where they are looked for (OpenID Connect Discovery §4): the metadata of the issuer, which must name the issuer
-//! itself, and the `jwks_uri` in it. Both are fetched by the guarded client.
+//! Owns the discovery (OpenID Connect Discovery §4): the metadata of the issuer, which must contain the issuer's
+//! identifier, and its `jwks_uri`. Both are fetched with protection against server-side request forgery.
 
 use std::sync::Arc;
 
@@ -17,11 +17,11 @@ use crate::domain::special_use::AddressPolicy;
 use crate::domain::workload::TrustedIssuer;
 use crate::http_client::{Fetch, Fetched};
 
-/// The most bytes of each document.
+/// The longest document, in bytes.
 const MAX_DOCUMENT: usize = 128 * 1024;
 /// The most keys that are kept.
 const MAX_KEYS: usize = 64;
-/// What is appended to an issuer.
+/// The path of the metadata, appended to the issuer.
 const DISCOVERY: &str = "/.well-known/openid-configuration";
 
 #[derive(Deserialize)]
@@ -35,7 +35,7 @@ struct KeySet {
     keys: Vec<Value>,
 }
 
-/// The keys with which tokens of the issuer are verified. `kid` is the one that a token names.
+/// The keys that verify tokens of the issuer. `kid` is the key ID in the token's header.
 pub(super) async fn of(
     app: &App,
     issuer: &TrustedIssuer,
@@ -71,7 +71,7 @@ async fn fetched(app: &App, issuer: &TrustedIssuer) -> Result<FetchedKeys, Strin
     let (body, max_age) = document(app, issuer, &metadata.jwks_uri).await?;
     let set: KeySet = serde_json::from_slice(&body)
         .map_err(|_| "the document at jwks_uri is no set of keys".to_owned())?;
-    // Any other key with the kid of a token would make the copy look complete.
+    // An unusable key with the token's `kid` would prevent a fetch of the set with the usable one.
     let keys = set.keys.into_iter().filter(|key| public_key(key).is_some()).take(MAX_KEYS);
     Ok((keys.collect(), max_age))
 }

@@ -1,8 +1,8 @@
 //! Workloads: programs that authenticate with tokens of another issuer (RFC 7521, RFC 7523).
 //!
-//! Owns the one way from such a token to a client. It has two doors: a client assertion, where the request names the
-//! client, and the `jwt-bearer` grant, where the rules of clients tell which one it is. Refusals look alike; what was
-//! wrong is noted for `signet client why`.
+//! Owns the mapping from such a token to a client. It is used by client assertions, where the request names the
+//! client, and by the `jwt-bearer` grant, where the rules of the clients decide. All refusals look alike to the
+//! program; the reason is recorded for `signet client why`.
 
 mod keys;
 mod verify;
@@ -28,28 +28,28 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use verify::{Workload, verify};
 
-/// The most characters of a claim that a finding has.
+/// The longest claim value in a finding, in characters.
 const MAX_FOUND: usize = 64;
-/// What is noted of a token that the rules of several clients match.
+/// The finding for a token that matches rules of several clients.
 const AMBIGUOUS: &str = "ambiguous";
-/// What is noted of a client that has no rule for the issuer.
+/// The finding for a client that has no rule for the issuer.
 const NO_RULE: &str = "no_rule";
 
-/// A workload that is a client by one of its rules.
+/// A workload that matches a rule of a client.
 pub(super) struct Matched {
-    /// When the token ends.
+    /// When the token expires.
     pub expires: Timestamp,
     issuer: String,
     sub: String,
     rule: String,
 }
 
-/// Whether a token makes its bearer `client`, now and, where tokens count once, for the first time. None when not.
+/// Authenticates `client` by a workload token, and consumes the token if it is single-use. `None` if it is refused.
 ///
-/// Boxed, like [`identify`]: every endpoint that authenticates clients would contain its state.
+/// Boxed, like [`identify`]: every endpoint that authenticates clients would contain its future.
 ///
 /// # Errors
-/// Only faults.
+/// Faults only.
 pub(super) fn authenticate<'a>(
     app: &'a App,
     client: &'a Client,
@@ -81,11 +81,11 @@ async fn authenticate_now(
     }
 }
 
-/// The one service client whose rules match the assertion of the `jwt-bearer` grant.
+/// The only service client whose rules match the assertion of the `jwt-bearer` grant.
 ///
 /// # Errors
-/// `invalid_grant`, with one text; `invalid_request` when the request authenticates a client as well; too many failures
-/// from one network.
+/// `invalid_grant`, with one text for all reasons; `invalid_request` if the request also authenticates a
+/// client; too many failures from one network.
 pub(super) fn identify<'a>(
     app: &'a App,
     presented: (&'a str, &'static str),
@@ -105,7 +105,7 @@ async fn identify_now(
 ) -> Result<AuthenticatedClient, Failure> {
     let named = params.get("client_id");
     if !client_auth::names_no_client(authorization, &params.clone().without(&["client_id"])) {
-        let message = "The assertion says which client it is. Leave the client authentication out.";
+        let message = "The assertion determines the client. Leave the client authentication out.";
         return Err(invalid(message).into());
     }
     if let Some((client, matched)) = only_match(app, (assertion, endpoint), named, now).await? {
@@ -164,7 +164,7 @@ fn candidates(app: &App, workload: &Workload) -> Vec<Arc<Client>> {
 /// The first rule of the client that matches.
 ///
 /// # Errors
-/// What differs from its rules: of several, from the one that got furthest is unknown, so the last is told.
+/// The difference from the last rule that was compared.
 fn compare(client: &Client, workload: &Workload) -> Result<WorkloadRule, String> {
     let mut said = NO_RULE.to_owned();
     let rules = client.metadata.workloads.iter();
@@ -180,7 +180,7 @@ fn compare(client: &Client, workload: &Workload) -> Result<WorkloadRule, String>
     Err(said)
 }
 
-/// Uses the token up, where tokens of its issuer count once.
+/// Consumes the token, if tokens of its issuer are single-use.
 async fn spend(
     app: &App,
     client: &Client,
@@ -200,10 +200,10 @@ async fn spend(
 }
 
 impl Matched {
-    /// Records that the workload has authenticated: one row a minute for each client and workload.
+    /// Writes the audit event of the authentication: one row a minute for each client and workload.
     ///
     /// # Errors
-    /// When the database cannot be written.
+    /// If the database cannot be written.
     pub(super) async fn record(
         &self,
         app: &App,
@@ -228,7 +228,7 @@ impl Matched {
     }
 }
 
-/// Notes for `signet client why` what was wrong.
+/// Records the reason of a refusal for `signet client why`.
 fn note(app: &App, client: &Client, endpoint: &'static str, issuer: Option<&str>, said: &str) {
     let detail = format!("{}: {said}", issuer.unwrap_or("?"));
     note_code(app, client, endpoint, (FindingCode::WorkloadRefused, &detail));

@@ -1,6 +1,6 @@
-//! Whether a token of another issuer is genuine, in time and for this server.
+//! Verifies a token of another issuer: signature, times and audience.
 //!
-//! Owns the order: what it names is looked up before its signature is checked, and nothing of it is believed until then.
+//! Owns the order: unverified claims are used only to look up the issuer and the key.
 
 use serde_json::{Map, Value};
 
@@ -14,28 +14,28 @@ use crate::store::trusted_issuers;
 
 use super::keys;
 
-/// The kinds of token that are read. Others are made for another purpose.
+/// The accepted `typ` values. Tokens of other types serve another purpose.
 const TYPES: [&str; 2] = ["JWT", "JOSE"];
 
-/// A program with a genuine token.
+/// A program with a verified token.
 pub(super) struct Workload {
     /// The issuer.
     pub issuer: TrustedIssuer,
-    /// What the token says.
+    /// The claims of the token.
     pub claims: Map<String, Value>,
-    /// Its subject; empty where it has none.
+    /// `sub` of the token; empty if it has none.
     pub sub: String,
-    /// Its id, where tokens of the issuer count once.
+    /// `jti` of the token, if tokens of the issuer are single-use.
     pub jti: Option<String>,
-    /// When it ends.
+    /// When the token expires.
     pub expires: Timestamp,
 }
 
-/// A token that does not count.
+/// A refused token.
 pub(super) struct Flawed {
-    /// Why.
+    /// The reason.
     pub flaw: TokenFlaw,
-    /// The name of the issuer, where it is a trusted one.
+    /// The name of the issuer, if it is trusted.
     pub issuer: Option<String>,
 }
 
@@ -45,10 +45,10 @@ impl From<TokenFlaw> for Flawed {
     }
 }
 
-/// The program that presents `token`.
+/// Verifies `token`.
 ///
 /// # Errors
-/// The inner error says what is wrong with the token; the outer one is a fault.
+/// The inner error is the reason of a refusal; the outer one is a fault.
 pub(super) async fn verify(
     app: &App,
     token: &str,
@@ -75,7 +75,7 @@ async fn judge(
     if !issuer.may_sign_with(jwt.alg) {
         return Err(TokenFlaw::Algorithm);
     }
-    // Cheap, and what fails here needs no keys.
+    // Checked first, because it is cheap and needs no keys.
     let claim_time = app.claim_time(now);
     let expires = check_claims(&jwt.claims, app.issuer(), issuer.max_life, claim_time)?;
     let jti = match issuer.preset.counts_once() {
@@ -105,14 +105,14 @@ fn is_plain_type(jwt: &ExternalJwt<'_>) -> bool {
     })
 }
 
-/// The trusted issuer of a token: that in `iss`. A token of SPIFFE need not have one; then its trust domain.
+/// The trusted issuer of a token, by `iss`. A SPIFFE token may lack `iss`; then by its trust domain.
 async fn issuer_of(app: &App, jwt: &ExternalJwt<'_>) -> Result<Option<TrustedIssuer>, Failure> {
     let domain = jwt.text("sub").and_then(trust_domain_of);
     let mut reader = app.db.reader().await?;
     if let Some(iss) = jwt.text("iss")
         && let Some(found) = trusted_issuers::of_identifier(&mut reader, iss).await?
     {
-        // A trust domain speaks for ids of its own alone.
+        // A trust domain may issue only its own SPIFFE IDs.
         let speaks = found.preset != Preset::Spiffe || domain.as_deref() == Some(&*found.issuer);
         return Ok(Some(found).filter(|_| speaks));
     }

@@ -33,9 +33,9 @@ pub struct Found {
 pub struct Consented {
     /// The scopes.
     pub scopes: Scopes,
-    /// When any was last added.
+    /// When a scope was last added.
     pub at: Timestamp,
-    /// What the document of the client said then, by its hash; none where the client is registered.
+    /// The fingerprint of the client's document at that time; `None` if the client is registered.
     pub document: Option<String>,
 }
 
@@ -102,8 +102,8 @@ impl TryFrom<FoundRow> for Found {
     }
 }
 
-/// The sign-in of this cookie, its user, and the user's consent for `client_id` at `audience`, in one statement,
-/// which is all that an authorization request reads.
+/// The sign-in of this cookie, its user, and the user's consent for `client_id` at `audience`, in the only
+/// statement that an authorization request needs.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -163,8 +163,8 @@ pub async fn begin(
     Ok(rows == 1)
 }
 
-/// The same user has authenticated again: a new cookie and time for the same sign-in. False when it has ended or
-/// the epoch was raised meanwhile.
+/// Renews a sign-in after another authentication of its user, with a new cookie and time; `false` if it has
+/// ended or the epoch was raised in the meantime.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -238,8 +238,7 @@ pub async fn set_authentication(
     Ok(())
 }
 
-/// Carries a sign-in over to the user's new epoch, when the user changed the password in it, with a new cookie or
-/// the same.
+/// Moves a sign-in to the user's new epoch after the user changed the password in it, with a new cookie or the same.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -315,7 +314,7 @@ pub(super) async fn hold(tx: &mut Tx, id: BrowserId, user: UserId) -> Result<boo
 /// # Errors
 /// When the database cannot be written.
 pub async fn end(tx: &mut Tx, id: BrowserId, now: Timestamp) -> Result<Option<UserId>, Fault> {
-    // The user first, as a session that is opened does: in another order the two could deadlock.
+    // Locks the user first, like the opening of a session, so that the two cannot deadlock.
     execute!(
         tx,
         "UPDATE users SET session_epoch = session_epoch \

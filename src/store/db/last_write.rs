@@ -1,5 +1,5 @@
-//! The times of the last commit and of the last write that failed for lack of space: free evidence of whether the
-//! database can be written.
+//! The times of the last commit and of the last write that failed for lack of space: evidence, without a
+//! statement, of whether the database can be written.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -16,7 +16,7 @@ struct Shared {
     clock: OnceLock<Arc<dyn Clock>>,
     /// In milliseconds of a clock that cannot be set.
     at: AtomicI64,
-    /// When a write last failed that may fail again although smaller ones succeed; by the same clock.
+    /// When a write last failed of a kind that may fail again although smaller writes succeed; by the same clock.
     refused_at: AtomicI64,
 }
 
@@ -40,7 +40,7 @@ impl LastWrite {
         let _ = self.0.clock.set(clock);
     }
 
-    /// Notes a commit.
+    /// Records a commit.
     pub(super) fn is_now(&self) {
         if let Some(clock) = self.0.clock.get() {
             self.0.at.store(clock.counted().millis(), Ordering::Relaxed);

@@ -22,13 +22,13 @@ pub async fn counted<T>(work: impl Future<Output = T>) -> (T, u32) {
         .await
 }
 
-/// Counts one statement, if a test counts.
+/// Counts one statement, if a test is counting.
 #[cfg(feature = "test-support")]
 pub fn count_statement() {
     let _ = STATEMENTS.try_with(|count| count.set(count.get() + 1));
 }
 
-/// Counts nothing: only tests count.
+/// Does nothing outside of tests.
 #[cfg(not(feature = "test-support"))]
 pub const fn count_statement() {}
 
@@ -92,7 +92,7 @@ macro_rules! run_statement {
     }};
 }
 
-/// Runs a statement for its effect, as `Result<u64, Fault>`: how many rows it touched.
+/// Runs a statement for its effect, as `Result<u64, Fault>`: the number of affected rows.
 #[macro_export]
 macro_rules! execute {
     ($link:expr, $sql:literal $(, $arg:expr)* $(,)?) => {{

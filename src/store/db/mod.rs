@@ -77,9 +77,9 @@ pub trait Link: Send {
     fn conn(&mut self) -> Conn<'_>;
     /// The deadline of a statement that begins now.
     fn deadline(&self) -> Instant;
-    /// A statement has ended well; whether it changed something.
+    /// Called after a statement that succeeded; `wrote` tells whether it may have changed rows.
     fn ended(&mut self, wrote: bool);
-    /// A statement has failed.
+    /// Called after a statement that failed.
     fn failed(&mut self, fault: &Fault);
 }
 
@@ -101,12 +101,12 @@ impl Link for Reader {
         }
     }
 
-    /// The connection may not be idle, and is checked before it is lent again.
+    /// The connection may be in an unknown state, and is checked before it is lent again.
     fn failed(&mut self, _: &Fault) {}
 }
 
 /// Waits for `work` until `deadline`. A frozen database, or a network that drops packets, never answers: without
-/// this its callers would wait forever.
+/// a deadline its callers would wait forever.
 ///
 /// # Errors
 /// The error of the database; unavailable when it does not answer in time.
@@ -130,7 +130,7 @@ impl Db {
         self.begin_within(self.deadlines().write()).await
     }
 
-    /// How long work on it may wait.
+    /// The time limits of work on it.
     #[must_use]
     pub const fn deadlines(&self) -> Deadlines {
         match self {
@@ -139,7 +139,7 @@ impl Db {
         }
     }
 
-    /// The same with another patience, for work that has already waited elsewhere.
+    /// The same with another time limit, for work that has already waited elsewhere.
     ///
     /// # Errors
     /// Unavailable when it takes longer than `patience`.

@@ -49,7 +49,7 @@ impl Live {
 enum Condition {
     /// Nothing runs on it.
     Idle,
-    /// A statement was begun and not seen to end.
+    /// A statement was begun, and its end was not seen.
     Busy,
     /// It must not be used again: its transaction may or may not have begun or ended.
     Unknown,
@@ -89,7 +89,7 @@ impl Lease {
         }
     }
 
-    /// It answered a check.
+    /// Records that it answered a check.
     pub(super) fn checked(&mut self) {
         if self.condition == Condition::Busy {
             self.condition = Condition::Idle;

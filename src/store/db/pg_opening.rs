@@ -13,12 +13,12 @@ use super::pg_lease::Live;
 use super::pg_pool::{Allowed, Shared, State};
 use crate::store::error::{Remedy, is_full, remedy_of};
 
-/// How long no further connection is tried after the server has allowed no more.
+/// How long no further connection is opened after the server has refused one because of its limit.
 const CONTENT: Duration = Duration::from_secs(30);
 /// The pauses between two attempts to open a connection grow from the first to the second.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(500));
 
-/// Opens a connection, for as long as one is waited for.
+/// Opens a connection, as long as a caller waits for one.
 pub(super) async fn open(shared: Arc<Shared>) {
     let mut pause = PAUSES.0;
     loop {

@@ -19,13 +19,13 @@ use super::pg_opening::open;
 use crate::base::Deadlines;
 use crate::domain::outcome::Fault;
 
-/// How long a connection may be idle before it is checked.
+/// How long a connection may be idle without being checked before its next use.
 const RESTED: Duration = Duration::from_secs(1);
 /// How often an idle connection is checked, so that a firewall sees traffic and a broken connection is noticed.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 /// How long a connection may lie unused before it is closed.
 const IDLE: Duration = Duration::from_secs(10 * 60);
-/// How long a connection is used at all.
+/// The maximum age of a connection.
 const LIFE: Duration = Duration::from_secs(30 * 60);
 /// How often idle connections are examined.
 const ROUNDS: Duration = Duration::from_secs(10);
@@ -62,7 +62,7 @@ pub(super) struct State {
     pub(super) closed: bool,
 }
 
-/// How many connections the server allowed last.
+/// The number of connections that the server last allowed.
 pub(super) struct Allowed {
     pub(super) count: usize,
     /// When to try to open a further connection.
@@ -109,7 +109,7 @@ impl Pool {
         Self(shared)
     }
 
-    /// A connection that presumably works.
+    /// A connection that is expected to work.
     ///
     /// # Errors
     /// Unavailable, with the cause, when there is none by `deadline`.
@@ -206,7 +206,7 @@ impl Shared {
         Ok(Next::Wait(given))
     }
 
-    /// Opens one connection for each caller that waits, as far as allowed.
+    /// Opens a connection for each waiting caller, as far as allowed.
     fn open_more(self: &Arc<Self>, state: &mut State) {
         while state.waiting.len() > state.opening && state.open < state.limit(self.most) {
             state.open += 1;
@@ -227,7 +227,7 @@ impl Shared {
             // The server is reachable, so an earlier failure no longer matters.
             state.failure = None;
             let Some(next) = state.waiting.pop_front() else {
-                // Under the lock, because otherwise a caller could begin to wait in between.
+                // With the lock held, because otherwise a caller could begin to wait in between.
                 state.idle.extend(lease.into_live());
                 return;
             };
@@ -240,7 +240,7 @@ impl Shared {
         }
     }
 
-    /// Counts one connection less, and opens another where one is waited for.
+    /// Records that a connection is gone, and opens another if a caller waits.
     pub(super) fn gone(self: &Arc<Self>) {
         let mut state = self.state();
         state.open -= 1;
@@ -251,7 +251,7 @@ impl Shared {
         }
     }
 
-    /// Whether a connection that has rested answers soon.
+    /// Whether a connection that was idle responds to a check in time.
     async fn answers(&self, lease: &mut Lease) -> bool {
         let asked = timeout(self.deadlines.connection_check(), lease.connection().ping()).await;
         let answers = matches!(asked, Ok(Ok(())));

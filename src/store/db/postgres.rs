@@ -1,7 +1,8 @@
 //! PostgreSQL: connecting, and beginning a transaction.
 //!
-//! Nothing is set per session: behind a pooler the next transaction has another one, and a pooler refuses unknown
-//! start-up parameters. Isolation and time-outs are part of the message that begins a transaction.
+//! No session settings are used: behind a pooler the next transaction may run in another session, and a pooler
+//! refuses unknown start-up parameters. Isolation and time-outs are part of the message that begins a
+//! transaction.
 
 use std::sync::Arc;
 
@@ -56,15 +57,15 @@ impl Db {
     /// When it cannot be reached or refuses the connection.
     pub async fn try_postgres(url: &str, deadlines: Deadlines) -> Result<(), Fault> {
         let connection = connect(&options(url)?, deadlines).await?;
-        // Errors of the close do not matter.
+        // Errors of the close are ignored.
         let _ = timeout(deadlines.write(), connection.close()).await;
         Ok(())
     }
 }
 
 impl PostgresDb {
-    /// Begins on a working connection: when the server has cut all of them, each fails at its first use. Nothing
-    /// has been done yet, so the next one is tried.
+    /// Begins a transaction on a working connection. After the server has cut all connections, each fails at its
+    /// first use; nothing has been done on it yet, so the next one is tried.
     pub(super) async fn begin(&self, deadline: Instant) -> Result<Lease, Fault> {
         let begin = AssertSqlSafe(Arc::clone(&self.begin)).into_sql_str();
         let mut tries = 0;

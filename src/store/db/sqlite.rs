@@ -17,7 +17,7 @@ use crate::domain::outcome::Fault;
 use crate::metrics::DbMetrics;
 use crate::store::error::failed;
 
-/// The oldest SQLite that is safe: earlier ones can corrupt a database when the WAL is reset.
+/// The oldest supported SQLite: earlier versions can corrupt a database when the WAL is reset.
 const MIN_SQLITE: (u32, u32, u32) = (3, 51, 3);
 
 /// Connections for reading a SQLite database; each is a thread.
@@ -77,7 +77,7 @@ impl Db {
             .foreign_keys(true)
             .pragma("trusted_schema", "OFF")
             .pragma("temp_store", "MEMORY")
-            // A checkpoint inside a commit is the tail of the latency; `checkpoint` does it aside.
+            // A checkpoint inside a commit would delay that commit; `checkpoint` runs separately.
             .pragma("wal_autocheckpoint", "0")
             // The space of a log that a long reader has made large is freed when the log restarts.
             .pragma("journal_size_limit", "67108864")
@@ -132,7 +132,7 @@ impl Db {
             return Ok(());
         }
         let mut conn = db.read.acquire().await.map_err(failed("checkpointing"))?;
-        // `query_only` would prevent it; nothing else runs on this connection meanwhile.
+        // `query_only` would prevent it. No other statement runs on this connection at this time.
         let outcome = async {
             conn.execute("PRAGMA query_only = OFF").await?;
             let pages = passive(&mut conn).await;
@@ -141,8 +141,8 @@ impl Db {
         };
         let (pages, moved) = outcome.await.map_err(failed("checkpointing"))?;
         drop(conn);
-        // Pages that are still being read stay, so the log cannot restart, and the writer must not be the one that
-        // checkpoints all of them when that reader is done.
+        // Pages that are still being read stay in the log, so it cannot restart, and the writer must not have to
+        // checkpoint all of them when that reader is done.
         if pages > LONG && moved == pages {
             let mut conn = db.write.acquire().await.map_err(failed("checkpointing"))?;
             passive(&mut conn).await.map_err(failed("checkpointing"))?;
@@ -165,8 +165,8 @@ impl Db {
         outcome.map(drop).map_err(failed("checkpointing"))
     }
 
-    /// Rewrites the file without the space of deleted rows. Nothing else may use it meanwhile; there is no
-    /// deadline. Does nothing on PostgreSQL.
+    /// Rewrites the file without the space of deleted rows. No other process may use it at the same time;
+    /// there is no deadline. Does nothing on PostgreSQL.
     ///
     /// # Errors
     /// When another process uses it, or the disk is full.

@@ -74,8 +74,8 @@ impl Tx {
     /// When the commit may have failed; then nothing may be acknowledged.
     pub async fn commit(self) -> Result<(), Fault> {
         let deadline = self.deadline;
-        // A COMMIT cannot be recalled once sent: work that is already late would be reported as rolled back but
-        // stay.
+        // A COMMIT cannot be cancelled once sent: work that is already late would be reported as rolled back,
+        // but be committed.
         if Instant::now() >= deadline {
             self.rollback().await;
             return Err(Fault::unavailable("the work was not done in time to be committed"));
@@ -116,8 +116,8 @@ impl Tx {
     }
 }
 
-/// Ends a unit of work: a refusal commits what it recorded (a revocation, a counter), a fault rolls back. So decide
-/// first and write last.
+/// Ends a unit of work: a refusal commits what it recorded (a revocation, a counter), a fault rolls back. So
+/// callers must decide before they write.
 ///
 /// # Errors
 /// The error in `outcome`, or the fault of the commit.

@@ -22,12 +22,12 @@ use crate::store::db::{Conn, with_deadline};
 use crate::store::session_row::{SessionRow, session_as_json, session_columns};
 use crate::store::{Link as _, Tx};
 
-/// A session and the present state of its user.
+/// A session and the current state of its user.
 #[derive(Debug, Clone)]
 pub struct Found {
     /// The session.
     pub session: Session,
-    /// Its user, as far as the session's life depends on them.
+    /// The state of its user that liveness depends on.
     pub user: UserState,
     /// The data about its user for tokens; parsed only if an API requests it.
     pub subject: Arc<StoredSubject>,
@@ -38,11 +38,11 @@ pub struct Found {
 pub struct Change {
     /// The branch.
     pub id: BranchId,
-    /// The counter it must still have.
+    /// The expected counter.
     pub was: u32,
-    /// The chain it gets.
+    /// The new chain.
     pub chain: Chain,
-    /// The idle expiry it gets.
+    /// The new idle expiry.
     pub idle_expires_at: Timestamp,
 }
 
@@ -65,7 +65,7 @@ impl TryFrom<FoundRow> for Found {
     }
 }
 
-/// The rows by branch, or why one does not decode.
+/// The rows by branch, or the error of decoding one.
 pub type FoundRows = HashMap<BranchId, Result<Found, Fault>>;
 
 /// Reads the rows of `ids` and locks them until the end of `tx`. Missing ones are absent; a row that does not
@@ -151,7 +151,7 @@ pub const READ: Reading = Reading {
     ),
 };
 
-/// SQLite's text for writing.
+/// The SQLite statement for writing.
 pub const WRITE_SQLITE: &str = "\
 UPDATE sessions SET current = c.current, parent = c.parent, answered_at = c.answered_at, \
 supersedes = c.supersedes, idle_expires_at = c.idle_expires_at \
@@ -160,7 +160,7 @@ value ->> 3 AS parent, value ->> 4 AS answered_at, value ->> 5 AS supersedes, \
 value ->> 6 AS idle_expires_at FROM json_each($1)) AS c \
 WHERE sessions.id = c.id AND sessions.current = c.was AND sessions.revoked_at IS NULL";
 
-/// PostgreSQL's text for writing.
+/// The PostgreSQL statement for writing.
 pub const WRITE_POSTGRES: &str = "\
 UPDATE sessions SET current = c.current, parent = c.parent, answered_at = c.answered_at, \
 supersedes = c.supersedes, idle_expires_at = c.idle_expires_at \

@@ -1,9 +1,9 @@
 //! Group commit for refreshes: many callers, one transaction.
 //!
-//! Owns the queue in front of the hot write. One fsync for each refresh would cap the server at a
-//! few thousand a second; here up to 512 callers share one read, one write and one commit, and each
-//! is answered only after it. The decision itself is `domain::refresh`, taken in the order of
-//! arrival, so two presentations of one session meet in memory as they would meet in the database.
+//! Owns the queue in front of the hot write. One fsync for each refresh would limit the server to a few
+//! thousand a second; here up to 512 callers share one read, one write and one commit, and each is answered
+//! only after the commit. `domain::refresh` decides, in the order of arrival, so two presentations of one
+//! session conflict in memory as they would in the database.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -39,34 +39,34 @@ const MAX_ROUNDS: usize = 3;
 /// The number of retries of a batch after the database broke a deadlock.
 const MAX_DEADLOCKS: u32 = 5;
 
-/// A genuine token was presented.
+/// A genuine token that was presented.
 pub struct Presentation {
     /// The branch it names.
     pub branch: BranchId,
     /// The counter it names.
     pub counter: u32,
-    /// When.
+    /// The time of the request.
     pub now: Timestamp,
-    /// By whom and from where, for the audit trail.
+    /// The origin of the request, for the audit trail.
     pub origin: Origin,
     /// The caller that presents it. A session of another party is not changed.
     pub holder: Holder,
-    /// How long the session lives from now on unless it is refreshed again.
+    /// The new idle lifetime of the session.
     pub idle: TimeSpan,
-    /// The scopes requested, where fewer than were granted will do.
+    /// The requested scopes, if fewer than were granted.
     pub requested: Option<RequestedScopes>,
 }
 
 /// The result.
 #[derive(Debug, Clone)]
 pub enum Refreshed {
-    /// Answer with tokens of this session; its chain names the live token.
+    /// Respond with tokens of this session; its chain names the current token.
     Answered(Box<Session>, Answer, Arc<StoredSubject>),
-    /// The session was ended because of this token.
+    /// The session was ended, because this token was presented.
     Compromised(Alarm),
-    /// The session was over already.
+    /// The session had already ended.
     Ended(Inactive),
-    /// The session does not exist (any more).
+    /// The session does not exist or no longer exists.
     Unknown,
     /// It belongs to another party; nothing changed.
     NotHolder,
@@ -113,7 +113,7 @@ impl Refresher {
         answer.await.map_err(|_| Fault::internal("the refresh worker ended"))?
     }
 
-    /// How many wait, roughly.
+    /// The approximate number of waiting callers.
     #[must_use]
     pub fn queue_depth(&self) -> usize {
         self.queue.max_capacity() - self.queue.capacity()
@@ -154,8 +154,8 @@ impl Worker {
                     return;
                 }
                 Err(fault) => {
-                    // Not the disk, a lock or the connection: one row spoils the statement for
-                    // all. Give each its own transaction, once.
+                    // Not the disk, a lock or the connection: one row makes the statement fail for all. Each
+                    // job gets its own transaction, once.
                     tracing::error!(%fault, "a batch of refreshes failed; retrying one by one");
                     for job in jobs {
                         self.serve_alone(job).await;
@@ -337,7 +337,7 @@ impl Worker {
         (refreshed, event)
     }
 
-    /// Turns away jobs that have waited too long already or crowd the queue with one branch.
+    /// Refuses jobs that have already waited too long, or that exceed the limit of one branch.
     fn admit(&self, batch: Vec<Job>) -> Vec<Job> {
         let mut per_branch: HashMap<BranchId, usize> = HashMap::new();
         let mut admitted = Vec::with_capacity(batch.len());
@@ -357,14 +357,14 @@ impl Worker {
         admitted
     }
 
-    /// The time left to the refresh that waits longest.
+    /// The time left to the refresh that has waited longest.
     fn patience(&self, jobs: &[Job]) -> Duration {
         let oldest = jobs.iter().map(|job| job.since.elapsed()).max().unwrap_or_default();
         self.db.deadlines().write().saturating_sub(oldest).max(Duration::from_millis(50))
     }
 }
 
-/// Why a session ends when this alarm is raised.
+/// The reason for which a session ends after this alarm.
 const fn reason(alarm: Alarm) -> EndReason {
     match alarm {
         Alarm::SupersededUsed | Alarm::OlderUsed | Alarm::SupersededTooOften => {
@@ -383,7 +383,7 @@ const fn ending(alarm: Alarm) -> Ending {
     })
 }
 
-/// The answer to one caller.
+/// The result for one caller.
 type Outcome = Result<Refreshed, Fault>;
 
 fn refuse(jobs: Vec<Job>, fault: &Fault) {

@@ -1,6 +1,6 @@
 //! The only statements that end sessions.
 //!
-//! An end changes the rows of every branch, and writes one audit event and a row of `revocations` for services that
+//! Each changes the rows of every branch, and writes one audit event and a row of `revocations` for services that
 //! verify offline, in one transaction. `logout_notices` records the notices.
 
 use std::collections::BTreeMap;
@@ -18,11 +18,11 @@ use crate::{execute, fetch_all};
 pub struct EndContext<'a> {
     /// The origin, for the audit trail.
     pub origin: &'a Origin,
-    /// When.
+    /// The time.
     pub now: Timestamp,
     /// The source of event ids.
     pub entropy: &'a dyn Entropy,
-    /// The longest lifetime of an access token: a session whose last answer is older has no valid one.
+    /// The longest lifetime of an access token: a session that was not refreshed for longer has no valid one.
     pub longest_access_ttl: TimeSpan,
 }
 
@@ -45,7 +45,7 @@ pub struct Ending {
 }
 
 impl Ending {
-    /// For this reason.
+    /// The session ends for this reason.
     #[must_use]
     pub const fn of(reason: EndReason) -> Self {
         Self { reason, detail: None }
@@ -100,7 +100,7 @@ pub async fn end_session(
     Ok(Some(EndedSession { id, user_id, client_id }))
 }
 
-/// Ends one branch of a session that has others. False if it has no other, so that the session must end. No
+/// Ends one branch of a session that has others; `false` if it has none, so that the session must end. No
 /// revocation is written, because tokens of the other branches have the same `sid`.
 ///
 /// # Errors
@@ -126,9 +126,8 @@ pub async fn end_branch(
     Ok(rows == 1)
 }
 
-/// Holds the user of a session until the end of `tx`, as a session that is opened does: a branch that is being
-/// opened is committed first, and the next statement sees it; one that is opened afterwards finds the session
-/// ended.
+/// Locks the user of a session until the end of `tx`, like the opening of a session does: a branch that is
+/// being opened is committed first, and the next statement sees it; a later opening finds the session ended.
 async fn hold_user_of(tx: &mut Tx, id: SessionId) -> Result<(), Fault> {
     execute!(
         tx,
@@ -150,7 +149,7 @@ pub async fn end_sessions_of_client(
     reason: EndReason,
     context: &EndContext<'_>,
 ) -> Result<Vec<EndedSession>, Fault> {
-    // As `hold_user_of`.
+    // For the same reason as in `hold_user_of`.
     users::hold_any(tx, user).await?;
     let rows = fetch_all!(
         tx,
@@ -169,8 +168,8 @@ pub async fn end_sessions_of_client(
     Ok(sessions.into_iter().map(ended).collect())
 }
 
-/// The sessions of a user that may have access tokens that are still valid, each with the time at which
-/// its last one expires. Read under the user's row, before the epoch rises.
+/// The sessions of a user that may have valid access tokens, each with the expiry of its last one. Read with
+/// the user's row locked, before the epoch is raised.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -206,7 +205,7 @@ fn latest(rows: Vec<(SessionId, Timestamp)>, ttl: TimeSpan) -> Vec<(SessionId, T
 pub struct OfBrowser {
     /// The session, for the notice to its client.
     pub session: EndedSession,
-    /// Whether a branch of it was granted to go on without its user (`offline_access`).
+    /// Whether one of its branches continues after the user's log-out (`offline_access`).
     pub goes_on: bool,
 }
 
@@ -219,7 +218,7 @@ pub async fn of_browser(
     browser: BrowserId,
     now: Timestamp,
 ) -> Result<Vec<OfBrowser>, Fault> {
-    // Not LIKE, whose _ matches any character, and which ignores case on SQLite.
+    // Not LIKE, in which `_` matches any character, and which ignores case on SQLite.
     let rows = fetch_all!(
         link,
         (SessionId, UserId, String, i64),
@@ -291,12 +290,12 @@ pub async fn of_epoch(
 /// A page of the sessions of an epoch.
 #[derive(Debug, Clone, Copy)]
 pub struct EpochPage {
-    /// The user's epoch in which they lived.
+    /// The user's session epoch.
     pub epoch: i64,
-    /// The session that was read last.
+    /// The last session of the previous page.
     pub after: SessionId,
-    /// When they were live.
+    /// The time at which they must have been active.
     pub at: Timestamp,
-    /// How many.
+    /// The maximum number.
     pub limit: i64,
 }

@@ -15,7 +15,7 @@ use crate::domain::session::Session;
 use crate::store::db::{Conn, count_statement, with_deadline};
 use crate::store::{Link as _, Tx, audit};
 
-/// A session of which a branch has expired, and who noticed.
+/// A session with an expired branch, and the request that noticed it.
 #[derive(Debug, Clone)]
 pub struct ExpiredSession {
     /// The session.
@@ -28,12 +28,12 @@ pub struct ExpiredSession {
     pub user_epoch: i64,
     /// The origin, for the audit trail.
     pub origin: Origin,
-    /// When.
+    /// The time.
     pub noticed_at: Timestamp,
 }
 
 impl ExpiredSession {
-    /// A session that was seen through an expired branch.
+    /// A session whose branch was found to have expired.
     #[must_use]
     pub fn noticed(session: &Session, origin: &Origin, at: Timestamp) -> Self {
         Self {
@@ -139,7 +139,7 @@ macro_rules! insert_of {
     };
 }
 
-/// SQLite's text.
+/// The SQLite statement.
 pub const SQLITE: &str = insert_of!(
     "e.session",
     "SELECT unhex(value ->> 0) AS id, unhex(value ->> 1) AS session, unhex(value ->> 2) AS user_id, \
@@ -147,7 +147,7 @@ pub const SQLITE: &str = insert_of!(
      value ->> 7 AS address, value ->> 8 AS request_id FROM json_each($2)"
 );
 
-/// PostgreSQL's text.
+/// The PostgreSQL statement.
 pub const POSTGRES: &str = insert_of!(
     "uuid_send(e.session)",
     "SELECT * FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::bigint[], \

@@ -36,7 +36,7 @@ impl TryFrom<ListedRow> for Listed {
 /// very many ended sessions that are still stored.
 pub const MAX_EXAMINED: i64 = 10_000;
 
-/// A page of live sessions that `filter` names, newest first. It may have fewer than requested, or none, and still
+/// A page of live sessions that match `filter`, newest first. It may have fewer than requested, or none, and still
 /// have a cursor.
 ///
 /// # Errors

@@ -45,15 +45,15 @@ struct BearerRow {
     must_change_password: bool,
 }
 
-/// SQLite has no truth values: in JSON a flag is 0 or 1.
+/// SQLite has no booleans: in JSON a flag is 0 or 1.
 fn flag<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     Ok(u8::deserialize(deserializer)? != 0)
 }
 
-/// A session and its user as they are now. Of several branches the one that lives longest.
+/// A session and its user as currently stored; of several branches, the one that expires last.
 ///
 /// # Errors
-/// When the database cannot be read or the row cannot be.
+/// When the database cannot be read or the row is invalid.
 pub async fn with_user(
     link: &mut impl Link,
     id: SessionId,
@@ -82,7 +82,7 @@ pub async fn with_user(
 /// The session of a refresh branch, seen through it, and its user.
 ///
 /// # Errors
-/// When the database cannot be read or the row cannot be.
+/// When the database cannot be read or the row is invalid.
 pub async fn of_branch(
     link: &mut impl Link,
     branch: BranchId,
@@ -128,7 +128,7 @@ pub async fn id_of_branch(
 pub struct FoundSessions {
     /// By session; missing ones are absent. A row that does not decode is its own fault and does not affect others.
     pub sessions: HashMap<SessionId, Result<(Session, User), Fault>>,
-    /// The places of the spent ones among the hashes.
+    /// The positions of the spent ones among the hashes.
     pub spent: HashSet<usize>,
 }
 
@@ -159,7 +159,7 @@ pub async fn with_users(
 }
 
 /// Whether the first branch represents its session rather than the second. One that does not decode takes
-/// precedence, so that a session is never judged by a part of it.
+/// precedence, so that a session is never evaluated without one of its branches.
 fn lives_longer(
     one: &Result<(Session, User), Fault>,
     other: &Result<(Session, User), Fault>,
@@ -174,7 +174,7 @@ fn lives_longer(
     }
 }
 
-/// Reading sessions with their users.
+/// The statement that reads sessions with their users.
 pub const WITH_USERS: Reading = Reading {
     doing: "reading sessions",
     sqlite: lines_of_sessions!(
@@ -236,7 +236,7 @@ pub async fn set_authentication(
     Ok(())
 }
 
-/// Replaces the authentication of a live session of `user`, in all its branches. False when it is not live.
+/// Replaces the authentication of a live session of `user`, in all its branches; `false` if it is not live.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -263,8 +263,8 @@ pub async fn raise(
     Ok(rows > 0)
 }
 
-/// Carries one session with all its branches over to the user's new epoch, so that it survives the end of the
-/// others. False when it is not live in the old epoch.
+/// Moves one session with all its branches to the user's new epoch, so that it stays active when the others
+/// end; `false` if it is not live in the old epoch.
 ///
 /// # Errors
 /// When the database cannot be written.

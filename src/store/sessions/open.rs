@@ -13,9 +13,9 @@ use crate::{execute, fetch_all};
 /// The client and the sign-in that branches belong to.
 #[derive(Debug, Clone, Copy)]
 pub struct NewBranch<'a> {
-    /// The session to open, of which user, client, epoch and sign-in are read.
+    /// The session to open; its user, client, epoch and sign-in are used.
     pub session: &'a Session,
-    /// Since when the name of the client is its own.
+    /// Since when the client has its `client_id`.
     pub name_since: Timestamp,
 }
 
@@ -97,7 +97,7 @@ pub async fn over_limit(
     Ok(rows.into_iter().map(|(session, _)| session).collect())
 }
 
-/// Removes a branch that another replaces. Its tokens are unknown from then on, which raises no alarm.
+/// Removes a branch that is replaced by another. Its refresh tokens are unknown from then on, which raises no alarm.
 ///
 /// # Errors
 /// When the database cannot be written.

@@ -1,4 +1,4 @@
-//! Walks through all sessions and sign-ins, including dead ones, a page of rows at a time.
+//! Walks through all sessions and sign-ins, including ended ones, a page of rows at a time.
 //!
 //! There is no index of live ones. A walk reads rows by id, so that every page costs the same.
 

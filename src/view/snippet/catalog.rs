@@ -1,46 +1,46 @@
-//! What `signet snippet` prints: the files of `examples/resource-servers` and `deploy/gateways`, which the test suite
-//! runs as they are printed.
+//! The output of `signet snippet`: the files of `examples/resource-servers` and `deploy/gateways`, which the test
+//! suite runs as they are printed.
 
 use super::syntax::Syntax;
 
-/// A file that is printed.
+/// A file that can be printed.
 #[derive(Debug)]
 pub struct Snippet {
     /// The name on the command line.
     pub name: &'static str,
-    /// What it is made of.
+    /// The library or product that it is for.
     pub about: &'static str,
     /// The name that the file should have.
     pub file: &'static str,
-    /// How to get what it needs.
+    /// The command that installs its dependencies.
     pub install: &'static str,
     /// How to start it.
     pub run: &'static str,
-    /// What the test suite does with it.
+    /// How the test suite checks it.
     pub tested: Tested,
-    /// How it is written.
+    /// Its kind.
     pub kind: Kind,
     /// The template.
     pub source: &'static str,
 }
 
-/// What the test suite does with a snippet.
+/// How the test suite checks a snippet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tested {
     /// Runs it with good and hostile tokens.
     Run,
-    /// Checks its form: what it needs cannot be installed where the suite runs.
+    /// Checks its form only: its dependencies cannot be installed where the suite runs.
     FormOnly,
 }
 
-/// What is replaced in a template.
+/// The parts of a template that are replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// The constants of a program that verifies tokens.
     Program(Syntax),
-    /// The same and what it does while the feed of revocations is not recent.
+    /// The same, and the behaviour while the revocation feed is stale.
     ProgramWithFeed(Syntax),
-    /// The question of a gateway; what begins a comment there.
+    /// The decision request of a gateway, with the prefix of a comment in that file.
     Gateway(&'static str),
     /// The same in a file where `%` begins a format.
     GatewayWithFormats(&'static str),
@@ -66,7 +66,7 @@ const fn program(
     Snippet { name, about, file, install, run, tested, kind, source }
 }
 
-/// One that the test suite cannot run.
+/// A snippet that the test suite cannot run.
 const fn form_only(snippet: Snippet) -> Snippet {
     Snippet { tested: Tested::FormOnly, ..snippet }
 }
@@ -87,7 +87,7 @@ const JS: Syntax = Syntax::JavaScript;
 const PY: Syntax = Syntax::Python;
 const CONF: Kind = Kind::Gateway("#");
 
-/// Everything that can be printed, in the order of `--list`.
+/// All snippets, in the order of `--list`.
 pub const SNIPPETS: &[Snippet] = &[
     program(
         JS,
@@ -334,7 +334,7 @@ impl Snippet {
         SNIPPETS.iter().find(|snippet| snippet.name == name)
     }
 
-    /// How its program is written, if it is one.
+    /// The language of its program, if it is one.
     pub const fn syntax(&self) -> Option<Syntax> {
         match self.kind {
             Kind::Program(syntax) | Kind::ProgramWithFeed(syntax) => Some(syntax),
@@ -342,7 +342,7 @@ impl Snippet {
         }
     }
 
-    /// Whether it reads the feed of revocations.
+    /// Whether it reads the revocation feed.
     pub const fn has_feed(&self) -> bool {
         matches!(self.kind, Kind::ProgramWithFeed(_))
     }

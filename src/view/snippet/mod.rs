@@ -1,6 +1,6 @@
-//! Files that make an API verify the tokens of its audience, or a gateway ask for it.
+//! Files with which an API verifies the tokens of its audience, and recipes for gateways.
 //!
-//! Owns the list, and what is put into a template. Which values an API has is for the caller to find out.
+//! Owns the list, and the values in a template. The caller determines the values of an API.
 
 mod catalog;
 mod render;

@@ -1,4 +1,4 @@
-//! A template with the values of an API.
+//! Fills a template with the values of an API.
 
 use crate::base::build_info;
 use crate::domain::token_rules::TokenType;
@@ -8,10 +8,10 @@ use super::syntax::{Constant, Syntax, in_comment, in_query};
 
 /// The API in the templates.
 const TEMPLATE_AUDIENCE: &str = "https://api.example.com";
-/// The scope in the question of the templates.
+/// The scope in the decision request of the templates.
 const TEMPLATE_SCOPE: &str = "&scope=orders:read";
 
-/// What is put into a template.
+/// The values for a template.
 #[derive(Debug)]
 pub struct Values<'a> {
     /// The issuer.
@@ -22,9 +22,9 @@ pub struct Values<'a> {
     pub scope: &'a str,
     /// The `typ` of its tokens.
     pub token_type: TokenType,
-    /// What its tokens are signed with.
+    /// The algorithms of its tokens.
     pub algorithms: &'a [&'a str],
-    /// `open` or `closed`, for a snippet that reads the feed of revocations.
+    /// `open` or `closed`, for a snippet that reads the revocation feed.
     pub when_stale: Option<&'a str>,
 }
 
@@ -127,7 +127,7 @@ mod tests {
         }
     }
 
-    /// Every template declares each constant on one line, which becomes the literal and nothing more.
+    /// Every template declares each constant on one line, in which only the literal is replaced.
     #[test]
     fn every_constant_is_replaced_once() {
         for snippet in SNIPPETS {
@@ -157,7 +157,7 @@ mod tests {
         }
     }
 
-    /// No character of an audience has a meaning in the file of a gateway.
+    /// No character of an audience has a special meaning in the file of a gateway.
     #[test]
     fn gateways_have_the_audience_and_the_scope_of_the_api() {
         for snippet in SNIPPETS.iter().filter(|snippet| snippet.syntax().is_none()) {

@@ -1,6 +1,6 @@
 //! How constants and comments are written in the languages of the snippets.
 //!
-//! Owns quoting: a value is one literal of its language whatever characters it has.
+//! Owns quoting: a value is one literal of its language, whatever characters it contains.
 
 use std::fmt::Write as _;
 
@@ -34,9 +34,9 @@ pub enum Constant {
     Scope,
     /// The `typ` of its tokens.
     Type,
-    /// What its tokens are signed with.
+    /// The algorithms of its tokens.
     Algorithms,
-    /// What happens while the feed of revocations is not recent.
+    /// The behaviour while the revocation feed is stale.
     WhenStale,
 }
 
@@ -65,7 +65,7 @@ impl Constant {
 }
 
 impl Syntax {
-    /// What begins a comment.
+    /// The prefix of a comment.
     pub const fn comment(self) -> &'static str {
         match self {
             Self::Python | Self::Ruby => "#",
@@ -73,7 +73,7 @@ impl Syntax {
         }
     }
 
-    /// How many lines of a template stand before everything else: `<?php`, and what Ruby reads at the top alone.
+    /// The number of lines that must be at the top of a template: `<?php`, and the comments that Ruby only reads there.
     pub const fn lines_before_comment(self) -> usize {
         match self {
             Self::Php | Self::Ruby => 1,
@@ -81,7 +81,7 @@ impl Syntax {
         }
     }
 
-    /// What stands before the value of a constant, without indentation.
+    /// The text before the value of a constant, without indentation.
     pub fn declaration(self, constant: Constant) -> String {
         let is_list = constant == Constant::Algorithms;
         match (self, is_list) {
@@ -96,7 +96,7 @@ impl Syntax {
         }
     }
 
-    /// What ends the line of a constant.
+    /// The end of the line of a constant.
     pub const fn end(self) -> &'static str {
         match self {
             Self::Python | Self::Go | Self::Ruby => "",
@@ -130,7 +130,7 @@ impl Syntax {
                     literal.push('\\');
                     literal.push(quote);
                 }
-                // In single quotes these languages know no other escape; every other character stands for itself.
+                // In single quotes these languages have no other escape; every other character is literal.
                 _ if matches!(self, Self::Ruby | Self::Php) => literal.push(character),
                 ' '..='~' => literal.push(character),
                 _ => self.push_escaped(&mut literal, character),
@@ -143,7 +143,7 @@ impl Syntax {
     fn push_escaped(self, literal: &mut String, character: char) {
         let number = u32::from(character);
         let _ = match self {
-            // Java reads \u escapes before it looks for the end of a literal; octal ones belong to the literal.
+            // Java reads \u escapes before it looks for the end of a literal; octal ones are part of the literal.
             Self::Java if number < 0x100 => write!(literal, "\\{number:03o}"),
             Self::Java => {
                 literal.push(character);
@@ -155,12 +155,12 @@ impl Syntax {
     }
 }
 
-/// A text in a comment of any language, on one line: no character of it ends the comment or is an escape.
+/// A text in a comment of any language, on one line: no character of it ends the comment or begins an escape.
 pub fn in_comment(text: &str) -> String {
     percent_encoded(text, "-._~:/?#[]@!$&()+,;=%*")
 }
 
-/// A text in the query of a URL. What is left is the same in every file that has the URL.
+/// A text in the query of a URL, encoded so that no character has a special meaning in any file.
 pub fn in_query(text: &str) -> String {
     percent_encoded(text, "-._~:/")
 }

@@ -1,4 +1,4 @@
-//! APIs over HTTP: what they choose shows in their tokens, on both databases.
+//! APIs over HTTP: their settings apply to their tokens, on both databases.
 
 use aws_lc_rs::hmac;
 use base64::Engine as _;
@@ -53,7 +53,7 @@ fn members(value: &Value) -> Vec<&str> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_an_api_chooses_shows_in_its_tokens() {
+async fn tokens_follow_the_settings_of_their_api() {
     on_both("api choices", async |backend| {
         let (server, root, made) = with_api(backend, json!({"scopes": ["a", "b"]})).await;
         let shown = made.json();
@@ -105,7 +105,7 @@ async fn what_an_api_chooses_shows_in_its_tokens() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_granted_is_always_said_and_never_what_is_not_offered() {
+async fn the_granted_scope_is_always_returned_and_never_wider_than_the_api() {
     on_both("api scopes", async |backend| {
         let (server, root, made) = with_api(backend, json!({"scopes": ["a", "b"]})).await;
         let body = json!({"login": "ada", "password": PASSWORD, "audience": "urn:nobody"});
@@ -123,7 +123,7 @@ async fn what_is_granted_is_always_said_and_never_what_is_not_offered() {
         assert_eq!(narrowed.is(200).json()["scope"], "b", "neither a nor c");
         let narrowed = Tokens::of(&narrowed);
         assert_eq!(narrowed.claims()["scope"], "b");
-        // The grant itself was not taken away.
+        // The grant itself was not removed.
         set(&server, &root, &made, json!({"scopes": ["a", "c"]})).await.is(200);
         let other = Tokens::of(&server.refresh(&narrowed.refresh).await);
         assert_eq!(other.claims()["scope"], "a");
@@ -164,7 +164,7 @@ async fn a_shared_secret_is_shown_once_and_signs_what_only_its_api_accepts() {
         let logout = server.call_as(Method::POST, "/v1/logout", &tokens.access, Value::Null);
         logout.await.is_problem(401, "invalid_token");
 
-        // Whoever knows the secret can make tokens of his own, which reach nothing here.
+        // An attacker with the secret can forge tokens, which are accepted nowhere here.
         let mut claims = root.claims();
         claims["scope"] = json!("signet:admin");
         let forged = format!(
@@ -176,7 +176,7 @@ async fn a_shared_secret_is_shown_once_and_signs_what_only_its_api_accepts() {
         let forged = format!("{forged}.{}", URL_SAFE_NO_PAD.encode(tag));
         server.get_as("/v1/admin/users", &forged).await.is_problem(401, "invalid_token");
 
-        // What says nothing about the secret leaves it alone; a new one replaces it at once.
+        // A change without `new_secret` keeps the secret; a new one replaces it at once.
         let same = set(&server, &root, &made, json!({"scopes": ["a"], "signing_alg": "HS256"}));
         let same = same.await;
         assert!(same.is(200).json().get("shared_secret").is_none());
@@ -188,7 +188,7 @@ async fn a_shared_secret_is_shown_once_and_signs_what_only_its_api_accepts() {
         assert_eq!(header(&refreshed.access)["kid"], new_kid);
         assert!(genuine(&new, &refreshed.access) && !genuine(&secret, &refreshed.access));
 
-        // Switching away drops it: coming back makes another one.
+        // Another algorithm deletes it: changing back creates another one.
         let away = set(&server, &root, &made, json!({"signing_alg": "ES256"})).await;
         assert_eq!(away.is(200).json()["shared_secret_kid"], Value::Null);
         assert_eq!(away.json()["warnings"], json!([]));
@@ -221,7 +221,7 @@ async fn a_session_whose_api_is_deleted_ends_at_its_next_refresh() {
         server.call_as(Method::DELETE, &path, &root.access, Value::Null).await.is(204);
         try_login(&server, "").await.is_problem(400, "invalid_target");
         server.refresh(&tokens.refresh).await.is_problem(401, "refresh_token_invalid");
-        // The same API made again does not bring the session back, and nobody is called a thief.
+        // The same API created again does not restore the session, and no reuse is reported.
         create(&server, &root, json!({})).await.is(201);
         server.advance(TimeSpan::from_mins(2));
         server.refresh(&tokens.refresh).await.is_problem(401, "refresh_token_invalid");
@@ -277,7 +277,7 @@ async fn choices_that_cannot_be_name_their_field_and_change_nothing() {
     assert_eq!(answer.await.is(200).json()["claims"], json!(["roles"]));
 }
 
-/// Two administrators who change different things of one API at once both get what they asked for.
+/// Two administrators who change different settings of one API concurrently are both successful.
 #[tokio::test(flavor = "multi_thread")]
 async fn changes_of_one_api_at_once_do_not_undo_each_other() {
     on_both("api changes at once", async |backend| {

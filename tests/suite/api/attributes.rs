@@ -1,4 +1,4 @@
-//! Roles, groups and claims: managed by administrators, seen by the APIs that ask, previewed.
+//! Roles, groups and claims: managed by administrators, contained in tokens of APIs that list them, previewed.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use crate::support::{Backend, Server};
 
 const API: &str = "https://api.example.com";
 
-/// A server with an administrator, a user with attributes, and an API that asks for some of them.
+/// A server with an administrator, a user with attributes, and an API that lists some of them.
 struct World {
     server: Server,
     root: Tokens,
@@ -48,7 +48,7 @@ impl World {
     }
 }
 
-/// The claims that are about the user.
+/// The claims about the user.
 fn about(tokens: &Tokens) -> Value {
     let mut claims = tokens.claims();
     let claims = claims.as_object_mut().unwrap();
@@ -66,7 +66,7 @@ async fn an_api_sees_what_it_asks_for_as_it_is_now() {
         let all = json!({"roles": ["support"], "groups": ["emea", "caf\u{e9} crew"],
             "department": "sales"});
         assert_eq!(about(&tokens), all);
-        // An administrator's token says so; a user without anything has empty lists.
+        // An administrator's token has the role; a user without attributes has empty lists.
         let roots = world.login("root").await;
         assert_eq!(about(&roots), json!({"roles": ["admin"], "groups": []}));
 
@@ -104,7 +104,7 @@ async fn other_tokens_contain_no_attributes() {
         assert!(me.get("claims").is_none());
         let shown = world.server.get_as(&format!("/v1/admin/users/{}", world.user), root).await;
         assert_eq!(shown.json()["claims"], json!({"department": "sales", "floor": 3}));
-        // Changing one's own name leaves the rest alone.
+        // Changing the own name changes nothing else.
         let patch = json!({"name": "Ada", "roles": ["root"]});
         let refused = world.server.call_as(Method::PATCH, "/v1/me", &own.access, patch).await;
         refused.is_problem(422, "read_only");
@@ -156,7 +156,7 @@ async fn an_invalid_value_names_its_field_and_changes_nothing() {
             assert_eq!(answer.json()["errors"][0]["field"], field, "{value}");
         }
     }
-    // null removes, also what is not there, and may not be named at all otherwise.
+    // null removes, also an absent one, and cannot be combined.
     world.patch(json!({"claims": {"no_such": null}})).await.is(200);
     let mut after = world.server.get_as(&path, &world.root.access).await.json();
     after["updated_at"] = before["updated_at"].clone();
@@ -198,7 +198,7 @@ async fn a_preview_is_what_a_log_in_gets_and_writes_nothing() {
         assert_eq!(shared["header"], json!({"alg": "HS256", "kid": kid, "typ": "JWT"}));
         assert_eq!(shared["claims"]["azp"], "signet");
 
-        // Signet itself, and the same refusals as a log-in's.
+        // Signet itself, and the refusals of a log-in.
         let own = world.preview(&world.user, "").await.is(200).json();
         assert_eq!(own["claims"]["aud"], world.server.base);
         assert!(own["claims"].get("roles").is_none());

@@ -1,4 +1,4 @@
-//! Asking the audit trail: filters, pages, exports.
+//! Queries of the audit trail: filters, pages, exports.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use signet::store::audit;
 use crate::support::server::Tokens;
 use crate::support::{Server, on_both};
 
-/// A sequence of numbers that looks random and is the same in every run.
+/// A pseudorandom sequence that is the same in every run.
 struct Numbers(u64);
 
 impl Numbers {
@@ -38,14 +38,14 @@ const ADDRESSES: [&str; 4] = ["192.0.2.1", "192.0.2.200", "198.51.100.7", "2001:
 const CLIENTS: [&str; 3] = ["shop", "desk", "=1+1"];
 const REASONS: [FailureReason; 2] = [FailureReason::WrongPassword, FailureReason::Disabled];
 
-/// What the events are about.
+/// The users, clients and sessions of the events.
 struct Seeded {
     users: Vec<UserId>,
     sessions: Vec<SessionId>,
     began: Timestamp,
 }
 
-/// Four hundred events, one a second, of which each member is drawn by itself.
+/// Four hundred events, one a second, with randomly drawn members.
 async fn seed(server: &Server) -> Seeded {
     let (mut numbers, began) = (Numbers(7), server.now());
     let users: Vec<UserId> = (0..3).map(|_| UserId::new(began, &SystemEntropy)).collect();
@@ -76,7 +76,7 @@ async fn seed(server: &Server) -> Seeded {
     Seeded { users, sessions, began }
 }
 
-/// Every event that the parameters name, page by page.
+/// Every event of the query, page by page.
 async fn walk(server: &Server, root: &Tokens, query: &str, limit: usize) -> Vec<Value> {
     let (mut all, mut after) = (Vec::new(), String::new());
     loop {
@@ -90,7 +90,7 @@ async fn walk(server: &Server, root: &Tokens, query: &str, limit: usize) -> Vec<
     }
 }
 
-/// A parameter, and what it says of an event, written once more and without the server's code.
+/// A parameter, and its predicate for an event, implemented independently of the server.
 type Filter = (String, Box<dyn Fn(&Value) -> bool>);
 
 fn filters(seeded: &Seeded) -> Vec<Filter> {
@@ -135,7 +135,7 @@ fn filters(seeded: &Seeded) -> Vec<Filter> {
     ]
 }
 
-/// Each filter, and every pair of them, finds exactly the events that a look at all of them finds, in their order.
+/// Each filter, and every pair of them, finds exactly the events that a full scan finds, in their order.
 #[tokio::test(flavor = "multi_thread")]
 async fn each_filter_and_each_pair_agrees_with_a_look_at_everything() {
     on_both("audit filters", async |backend| {
@@ -158,7 +158,7 @@ async fn each_filter_and_each_pair_agrees_with_a_look_at_everything() {
             for (other, is_other) in &filters[place + 1..] {
                 let name = |filter: &str| filter.split('=').next().unwrap().to_owned();
                 let same = |a: &str, b: &str| name(a) == name(b);
-                // Of user and user_id one goes before the other; a parameter comes once.
+                // `user` has precedence over `user_id`; repeated parameters are refused.
                 if same(one, other) || (name(one) == "user" && name(other) == "user_id") {
                     continue;
                 }
@@ -174,7 +174,7 @@ async fn each_filter_and_each_pair_agrees_with_a_look_at_everything() {
     .await;
 }
 
-/// A page of one event at a time is the same list, also along several kinds.
+/// Pages of one event are the same list, also for several kinds.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_size_of_a_page_changes_nothing() {
     on_both("audit pages", async |backend| {
@@ -192,7 +192,7 @@ async fn the_size_of_a_page_changes_nothing() {
     .await;
 }
 
-/// A value that is none is refused with the name of the parameter; a user is named by login as well as by id.
+/// An invalid value is refused with the name of the parameter; a user can be named by login or id.
 #[tokio::test(flavor = "multi_thread")]
 async fn values_that_are_none_are_refused_by_name() {
     on_both("audit parameters", async |backend| {
@@ -248,7 +248,7 @@ async fn the_description_lists_the_kinds() {
     assert_eq!(event, &json!(kinds));
 }
 
-/// A reader of RFC 4180, as strict as the text: the rows of a file.
+/// A strict reader of RFC 4180. Returns the rows of a file.
 fn csv_rows(text: &str) -> Vec<Vec<String>> {
     let (mut rows, mut row, mut cell) = (Vec::new(), Vec::new(), String::new());
     let mut rest = text.chars().peekable();
@@ -271,8 +271,8 @@ fn csv_rows(text: &str) -> Vec<Vec<String>> {
     rows
 }
 
-/// An export has every event that the filter names, in both forms, is a file, and is an event itself. In CSV, what
-/// would be a formula is a text.
+/// An export has every event of the filter, in both formats, is sent as a file, and is an event itself. In CSV,
+/// cells that would be formulas are text.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_export_has_all_events_and_is_one() {
     on_both("audit export", async |backend| {
@@ -310,7 +310,7 @@ async fn an_export_has_all_events_and_is_one() {
                 assert_eq!(*cell, expected, "{member}");
             }
         }
-        // More than a page, and the exports among them.
+        // More than a page, and the exports are included.
         let all = server.get_as("/v1/admin/audit/export", &root.access).await.is(200).text.clone();
         assert_eq!(all.lines().count(), walk(&server, &root, "", 200).await.len());
         let exports = walk(&server, &root, "&kind=audit.exported", 50).await;
@@ -332,7 +332,7 @@ async fn an_export_has_all_events_and_is_one() {
     .await;
 }
 
-/// "Why was this user logged out at 10:42?" is answered by the trail alone, for each way a session can end.
+/// The audit trail alone answers why a user was logged out at a time, for each way in which a session can end.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_audit_trail_tells_why_a_user_was_logged_out() {
     on_both("audit: why logged out", async |backend| {
@@ -381,7 +381,7 @@ async fn the_audit_trail_tells_why_a_user_was_logged_out() {
                 }
             }
             server.get_as("/v1/me", &tokens.access).await.is(401);
-            // What the operator asks: what happened then to this user, or to everybody.
+            // The operator's query: the events of this user, or of all users, at that time.
             let reader = server.administrator(&format!("reader-{cause}")).await;
             let query = format!(
                 "&since={}&kind=session.ended,sessions.ended,user.disabled",
@@ -399,7 +399,7 @@ async fn the_audit_trail_tells_why_a_user_was_logged_out() {
             assert_eq!(event["kind"], kind, "{cause}");
             assert_eq!(event["detail"].as_str().unwrap_or_default(), detail, "{cause}");
             let actor = match cause {
-                // A refresh token ended it, which is no sign-in.
+                // A refresh token ended it, which is not a sign-in.
                 "logout" => Value::Null,
                 _ => root.claims()["sub"].clone(),
             };

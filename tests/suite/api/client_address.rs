@@ -1,4 +1,4 @@
-//! The address of the client behind trusted proxies: which header counts, and what happens without one.
+//! The address of the client behind trusted proxies: which header is read, and the result without one.
 
 use reqwest::Method;
 use rustix::process::Signal;
@@ -39,7 +39,7 @@ fn findings(server: &Server, result: &'static str) -> u64 {
     server.app.metrics.client_addresses.get_or_create(&ResultLabel { result }).get()
 }
 
-/// A client behind a proxy that appends `X-Forwarded-For` and passes other headers on.
+/// A client behind a proxy that appends to `X-Forwarded-For` and forwards other headers.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_cannot_choose_its_address_with_a_header_that_its_proxy_passes_on() {
     for setting in [&[][..], &[("SIGNET_PROXY_HEADER", "x-forwarded-for")]] {
@@ -76,7 +76,7 @@ async fn the_header_that_is_set_names_the_client() {
         login(&server, "ada", "wrong password", &headers).await.is(401);
         assert_eq!(audited(&server).await, address, "{header}");
     }
-    // A proxy that sends only Forwarded, before anything is set.
+    // A proxy that sends only `Forwarded`, without the setting.
     let server = behind_a_proxy(&[]).await;
     server.administrator("root").await;
     for empty in [&[][..], &[("x-forwarded-for", "")]] {
@@ -87,7 +87,7 @@ async fn the_header_that_is_set_names_the_client() {
     assert_eq!(findings(&server, "only_forwarded"), 2);
 }
 
-/// No limit counts all clients of a proxy under the proxy's address; limits of accounts hold.
+/// No limit is counted under the proxy's address for all its clients; limits of accounts apply.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proxy_that_names_no_client_lends_its_address_to_none() {
     for (headers, finding) in [
@@ -125,7 +125,7 @@ async fn health_checks_of_a_proxy_are_nothing_to_report() {
     assert_eq!(findings(&server, "missing"), 0);
     server.get("/.well-known/jwks.json").await.is(200);
     assert_eq!(findings(&server, "missing"), 1);
-    // An address that only begins like one is no health check.
+    // An address that only has it as a prefix is no health check.
     server.get("/healthy").await.is(404);
     assert_eq!(findings(&server, "missing"), 2);
     let server = behind_a_proxy(&[("SIGNET_ISSUER", "https://id.example.com/auth")]).await;
@@ -135,7 +135,7 @@ async fn health_checks_of_a_proxy_are_nothing_to_report() {
     assert_eq!(findings(&server, "missing"), 0);
 }
 
-/// What unauthenticated callers can have stored stays bounded when no proxy says who they are.
+/// Data of unauthenticated callers stay bounded when no proxy reports their address.
 #[tokio::test(flavor = "multi_thread")]
 async fn writes_of_unknown_clients_are_bounded_together() {
     let server = behind_a_proxy(&[]).await;

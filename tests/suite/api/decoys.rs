@@ -1,6 +1,6 @@
-//! What passwords of unknown login names cost to refuse: what those of accounts do.
+//! The cost of refusing passwords of unknown login names: that of accounts.
 //!
-//! White box: it reads at which costs the hash threads verified, which decides the time of an answer.
+//! White box: it reads the costs of the verified hashes, which determine the response time.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ async fn restarted(server: Server, backend: Backend, memory_kib: u32) -> Server 
     options.start_in(dir).await
 }
 
-/// The memory at which a wrong password of this name is verified.
+/// The memory cost at which a wrong password for this name is verified.
 async fn cost_of(server: &Server, login: &str) -> u32 {
     drop(server.app.hasher.take_verified());
     server.try_login(login, "wrong password").await.is_problem(401, "invalid_credentials");
@@ -57,13 +57,13 @@ async fn unknown_names_cost_what_accounts_do_after_a_change_of_parameters_on_bot
         for login in known() {
             server.register(&login).await;
         }
-        // Raised, and lowered: until a user logs in, none has the new cost.
+        // Raised and lowered: until a user logs in, no name has the new cost.
         for memory in [128, 32, 256] {
             server = restarted(server, backend, memory).await;
             assert_eq!(costs(&server, known()).await, BTreeMap::from([(64, 4)]));
             assert_eq!(costs(&server, unknown(20)).await, BTreeMap::from([(64, 20)]));
         }
-        // Two of four have it: so does about every second name, and the same one each time.
+        // Two of four accounts have it: so does about every second name, and the same ones each time.
         for login in known().take(2) {
             server.try_login(&login, PASSWORD).await.is(200);
         }
@@ -77,7 +77,7 @@ async fn unknown_names_cost_what_accounts_do_after_a_change_of_parameters_on_bot
             let first = cost_of(&server, &login).await;
             assert_eq!(cost_of(&server, &login).await, first, "{login}");
         }
-        // All have it, one has no account any more.
+        // All have it; one account is deleted.
         for login in known() {
             server.try_login(&login, PASSWORD).await.is(200);
         }
@@ -87,7 +87,7 @@ async fn unknown_names_cost_what_accounts_do_after_a_change_of_parameters_on_bot
     .await;
 }
 
-/// The part of the migration that fills the counts from the rows there are.
+/// The part of the migration that fills the counts from existing rows.
 fn fill(backend: Backend) -> &'static str {
     let text = match backend {
         Backend::Sqlite => include_str!("../../../migrations/sqlite/0013_password_costs.sql"),

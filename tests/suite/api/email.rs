@@ -1,4 +1,4 @@
-//! E-mail addresses that administrators set and verify: one owner for each, and nothing before a verification.
+//! E-mail addresses that administrators set and verify: one owner for each, and no effect before a verification.
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -29,7 +29,7 @@ impl Place {
         self.server.call_as(Method::POST, USERS, &self.root.access, user).await
     }
 
-    /// A user with this login; the id.
+    /// Creates a user with this login. Returns the id.
     pub async fn user(&self, login: &str) -> String {
         let made = self.create(json!({"login": login, "password": PASSWORD})).await;
         made.is(201).string("id")
@@ -100,10 +100,10 @@ async fn an_address_is_verified_only_where_the_administrator_says_so() {
             refused.is_problem(422, "validation_failed").json()["errors"][0]["code"],
             "no_address"
         );
-        // A login that looks like an address is none.
+        // A login that looks like an address is not one.
         let bob = place.user("bob@example.com").await;
         assert_eq!(place.email(&bob).await, none());
-        // Events of one moment are in no order.
+        // Events of one moment have no order.
         let mut details = Vec::new();
         for event in place.server.events(&place.root, "email.changed").await {
             assert_eq!(event["user_id"], json!(ada));
@@ -148,7 +148,7 @@ async fn of_sixteen_verifications_of_one_address_one_succeeds() {
         let made = all.iter().filter(|answer| answer.status == 201).count();
         let taken = all.iter().filter(|answer| answer.status == 409).count();
         assert_eq!((made, taken, place.owners().await), (1, 15, 1));
-        // A refused creation made no user: its login is free.
+        // A refused creation created no user: its login is free.
         for (n, made) in all.iter().enumerate() {
             let again = place.create(json!({"login": format!("new{n}")})).await;
             assert_eq!(again.status, if made.status == 201 { 409 } else { 201 });
@@ -170,7 +170,7 @@ async fn a_refused_change_leaves_the_address_and_its_owner_as_they_were() {
         place.patch(&bob, patch).await.is_problem(422, "validation_failed");
         assert_eq!(place.email(&bob).await, verified("bob@x.org"));
         place.server.try_login("bob@x.org", PASSWORD).await.is(200);
-        // Two owners cannot swap, and an address that was given free can be verified by another user.
+        // Two owners cannot swap, and a released address can be verified by another user.
         place.patch(&ada, json!({"email": null})).await.is(200);
         place.verify(&bob, "ada@x.org").await.is(200);
         place.server.try_login("bob@x.org", PASSWORD).await.is_problem(401, "invalid_credentials");
@@ -180,7 +180,7 @@ async fn a_refused_change_leaves_the_address_and_its_owner_as_they_were() {
     .await;
 }
 
-/// Unverified addresses keep no user from verifying them, and go when one does.
+/// Unverified addresses do not prevent their verification by another user, and are removed by it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_verification_takes_the_address_from_users_who_have_not_verified_it() {
     on_both("unverified addresses", async |backend| {
@@ -196,7 +196,7 @@ async fn a_verification_takes_the_address_from_users_who_have_not_verified_it() 
         for id in &others {
             assert_eq!(place.email(id).await, none());
         }
-        // Afterwards it can be claimed again, not verified.
+        // Afterwards it can be claimed again, unverified.
         place.patch(&others[0], json!({"email": "vic@x.org"})).await.is(200);
         let refused = place.patch(&others[0], json!({"email_verified": true})).await;
         refused.is_problem(409, "email_taken");
@@ -297,8 +297,8 @@ async fn users_see_their_address_and_cannot_verify_it_themselves() {
     assert_eq!(place.email(&ada).await, unverified("ada@x.org"));
 }
 
-/// `email` could name a custom claim before. What is stored stays, tokens no longer contain it, and it blocks
-/// no other change.
+/// `email` could be the name of a custom claim. Stored ones are kept, are no longer in tokens, and block no
+/// other change.
 #[tokio::test(flavor = "multi_thread")]
 async fn tokens_have_the_verified_address_and_never_a_custom_claim_of_that_name() {
     on_both("custom claims called email", async |backend| {

@@ -1,5 +1,5 @@
-//! Signing in by a verified e-mail address: the same account, the same limits, and the same answers where
-//! there is no such account.
+//! Signing in by a verified e-mail address: the same account, the same limits, and the same responses without
+//! such an account.
 
 use reqwest::Method;
 use serde_json::json;
@@ -60,7 +60,7 @@ async fn a_verified_address_signs_its_owner_in_everywhere() {
     .await;
 }
 
-/// A stranger holds the login that is the address of another user.
+/// Another user has the login that is the address of a user.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_that_looks_like_an_address_is_not_that_address() {
     on_both("two namespaces", async |backend| {
@@ -68,14 +68,14 @@ async fn a_login_that_looks_like_an_address_is_not_that_address() {
         let body = json!({"login": "vic@x.org", "password": "a password of a stranger"});
         let stranger = place.server.post("/v1/register", body).await.is(201).string("id");
         let vic = place.user("vic").await;
-        // The stranger does not keep Vic from verifying the address, and stays who they are.
+        // That does not prevent Vic from verifying the address, and the other user stays the same.
         place.verify(&vic, "vic@x.org").await.is(200);
         assert_eq!(sub(&place, "vic@x.org", "a password of a stranger").await, stranger);
         place.server.try_login("vic@x.org", PASSWORD).await.is_problem(401, "invalid_credentials");
         assert_eq!(sub(&place, "vic", PASSWORD).await, vic);
         assert_eq!(place.email(&stranger).await, (json!(null), json!(false)));
         place.verify(&stranger, "vic@x.org").await.is_problem(409, "email_taken");
-        // A new login may not be refused for an address, nor an address for a login.
+        // A new login must not be refused for an address, nor an address for a login.
         place.user("ada").await;
         let eve = place.user("eve").await;
         place.verify(&eve, "ada@y.org").await.is(200);
@@ -84,7 +84,7 @@ async fn a_login_that_looks_like_an_address_is_not_that_address() {
     .await;
 }
 
-/// What a caller without an account learns by registering: which logins exist, and no address.
+/// Registration discloses which logins exist, and no addresses.
 #[tokio::test(flavor = "multi_thread")]
 async fn open_registration_tells_logins_and_no_addresses() {
     on_both("registration of an address", async |backend| {
@@ -116,7 +116,7 @@ async fn open_registration_tells_logins_and_no_addresses() {
         }
         assert!(seen.iter().all(|shape| *shape == seen[0]), "{seen:?}");
         assert!(statements.iter().all(|count| *count == statements[0]), "{statements:?}");
-        // Over HTTP and at the page as well; a login that exists is told.
+        // Over HTTP and at the page as well; an existing login is disclosed.
         let body = |login: &str| json!({"login": login, "password": "a password of a stranger"});
         place.server.post("/v1/register", body("VIC@x.org")).await.is_problem(409, "login_taken");
         let ada = place.user("ada").await;
@@ -132,7 +132,7 @@ async fn open_registration_tells_logins_and_no_addresses() {
             let fields = [("flow", &*flow), ("login", login), ("password", PASSWORD)];
             stranger.post("/signup", &fields).await.is(status);
         }
-        // The owner of the address goes on with the login name, and the address stays theirs.
+        // The owner of the address continues with the login name, and keeps the address.
         assert_eq!(sub(&place, "vic", PASSWORD).await, vic);
         assert_eq!(place.email(&vic).await, (json!("vic@x.org"), json!(true)));
         place.server.try_login("vic@x.org", PASSWORD).await.is_problem(401, "invalid_credentials");
@@ -154,7 +154,7 @@ async fn failures_by_address_and_by_login_use_up_one_limit() {
         for typed in ["ada", "ada@x.org"] {
             place.server.try_login(typed, PASSWORD).await.is_problem(429, "too_many_attempts");
         }
-        // An address that no one owns is limited in the same way.
+        // An address without an owner is limited in the same way.
         for _ in 0..20 {
             place.server.try_login("eve@x.org", "wrong password").await.is(401);
         }
@@ -189,11 +189,11 @@ async fn known_and_unknown_addresses_run_the_same_statements() {
             assert!(refused.is_err());
             statements
         };
-        // The first attempt of a network asks for its standing, which is remembered.
+        // The first attempt of a network reads its standing, which is cached.
         statements("anyone").await;
         let by_name = statements("ada").await;
         assert_eq!(statements("nobody").await, by_name);
-        // Owned, claimed and not verified, a login, nothing at all: one statement finds out.
+        // Owned, claimed and unverified, a login, or unknown: one statement decides.
         for typed in ["ada@x.org", "bob@x.org", "eve@x.org", "nobody@x.org"] {
             assert_eq!(statements(typed).await, by_name + 1, "{typed}");
         }

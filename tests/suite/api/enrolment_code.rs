@@ -1,4 +1,4 @@
-//! The code that is mailed before a second factor is enrolled inside a sign-in: a thief of the password enrols none.
+//! The mailed code before a second factor is enrolled inside a sign-in: a thief of the password cannot enrol one.
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -39,7 +39,7 @@ async fn the_owner_enrols_after_a_mailed_code_and_a_thief_of_the_password_does_n
         let place = place(backend).await;
         let (challenge, mailed) = begin(&place).await;
         assert_eq!((&*mailed.to, &*mailed.link), (ADA, ""), "a code alone");
-        // What a thief of the password can send.
+        // Requests that a thief of the password can send.
         let enrol = async |challenge: &str| {
             place.server.post("/v1/login/enrol", json!({ "challenge": challenge })).await
         };
@@ -58,7 +58,7 @@ async fn the_owner_enrols_after_a_mailed_code_and_a_thief_of_the_password_does_n
         for wrong in [&*mailed.wrong_code(), "", "1234"] {
             code(&place, &challenge, wrong).await.is_problem(401, "mfa_failed");
         }
-        // The sign-in of a thief has a code of its own, and leaves that of the owner as it is.
+        // The sign-in of a thief has its own code, and does not affect that of the owner.
         let (stolen, other) = begin(&place).await;
         assert_ne!(other.code, mailed.code);
         code(&place, &stolen, &mailed.code).await.is_problem(401, "mfa_failed");
@@ -66,7 +66,7 @@ async fn the_owner_enrols_after_a_mailed_code_and_a_thief_of_the_password_does_n
         let right = code(&place, &challenge, &typed).await;
         let body = right.is_problem(401, "enrolment_required").json();
         assert_eq!((&body["methods"], &body["may_skip"]), (&json!(["totp"]), &json!(false)));
-        // The code is used up, and the challenge from before it leads nowhere.
+        // The code is used up, and the earlier challenge is invalid.
         code(&place, &challenge, &mailed.code).await.is_problem(401, "mfa_failed");
         enrol(&challenge).await.is_problem(422, "validation_failed");
         let next = right.string("challenge");
@@ -74,7 +74,7 @@ async fn the_owner_enrols_after_a_mailed_code_and_a_thief_of_the_password_does_n
         let claims = Tokens::of(&done).claims();
         assert_eq!(claims["amr"], json!(["pwd", "otp", "mfa"]));
         assert_eq!(claims["acr"], "urn:signet:acr:mfa");
-        // From now on the factor is asked for, also in the other sign-in.
+        // From now on the factor is required, also in the other sign-in.
         enrol(&stolen).await.is_problem(422, "validation_failed");
         code(&place, &stolen, &other.code).await.is_problem(422, "validation_failed");
         challenge_of(&place.server, "ada").await;
@@ -116,7 +116,7 @@ async fn a_code_ends_with_its_time_and_with_every_change_of_the_account() {
         let switch = async |how: &str| {
             place.admin(Method::POST, &format!("{path}/{how}"), Value::Null).await.is(200);
         };
-        // The mailbox of another address is no mailbox of this one.
+        // A proof of another mailbox is not accepted.
         let (challenge, mailed) = begin(&place).await;
         let body = json!({"email": "new@example.org", "email_verified": true});
         place.admin(Method::PATCH, &path, body).await.is(200);
@@ -128,7 +128,7 @@ async fn a_code_ends_with_its_time_and_with_every_change_of_the_account() {
         code(&place, &challenge, &mailed.code).await.is_problem(401, "challenge_invalid");
         switch("enable").await;
         code(&place, &challenge, &mailed.code).await.is_problem(401, "challenge_invalid");
-        // Nothing is mailed to an address that is not verified, and no code is asked for.
+        // No mail is sent to an unverified address, and no code is required.
         let verified = async |is: bool| {
             let body = json!({"email": "new@example.org", "email_verified": is});
             place.admin(Method::PATCH, &path, body).await.is(200);
@@ -161,7 +161,7 @@ async fn without_mail_no_code_is_asked_for() {
     Authenticator::enrol_at_login(&server, &asked.string("challenge")).await;
 }
 
-/// Every mail is limited, and a thief elsewhere does not keep the owner waiting.
+/// Every mail is limited, and a thief in another network does not delay the owner.
 #[tokio::test(flavor = "multi_thread")]
 async fn mails_are_limited_by_network() {
     on_both("enrolment code: send limits", async |backend| {
@@ -186,7 +186,7 @@ async fn mails_are_limited_by_network() {
     .await;
 }
 
-/// A session from before the date of the policy is raised with a code of now.
+/// A session from before the date of the policy is raised with a current code.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_step_up_requires_the_code_as_well() {
     on_both("enrolment code: step-up", async |backend| {
@@ -196,7 +196,7 @@ async fn a_step_up_requires_the_code_as_well() {
         let body = json!({"login": "ada", "password": PASSWORD, "email": ADA,
             "email_verified": true, "role": "admin"});
         place.admin(Method::POST, "/v1/admin/users", body).await.is(201);
-        // Until the date the enrolment can be put off, and is as open as where it is up to each user.
+        // Until the date the enrolment can be postponed, and needs no code, as with `optional`.
         let asked = place.server.try_login("ada", PASSWORD).await;
         asked.is_problem(401, "enrolment_required");
         let skipped = place.proceed(&asked.string("challenge"), json!({"skip": true})).await;
@@ -235,6 +235,6 @@ async fn the_authorization_challenge_endpoint_sends_the_user_to_the_pages() {
     let answer = app.call(&place.server, "/oauth2/authorize-challenge", &fields).await;
     assert_eq!(error_of(&answer, 400), "redirect_to_web");
     assert!(answer.json()["request_uri"].is_string(), "{}", answer.text);
-    // The pages send the code, when the user signs in there.
+    // The pages send the code during a sign-in there.
     assert_eq!(place.all().await, []);
 }

@@ -1,5 +1,5 @@
-//! A session that expires leaves one event in the audit trail, with its user and its client: written when the
-//! client comes next, or when its rows are removed.
+//! A session that expires leaves one event in the audit trail, with its user and its client: written at the
+//! next request of the client, or when its rows are removed.
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -24,7 +24,7 @@ async fn expired(server: &Server, user: &str) -> Vec<Value> {
     events
 }
 
-/// As the job does it, as often as it would.
+/// Runs the job as often as in service.
 async fn clean_up(server: &Server) {
     let mut removed = 1;
     while removed > 0 {
@@ -54,12 +54,12 @@ async fn however_many_come_with_an_expired_session_it_is_one_event() {
         assert_eq!((&event["session_id"], &event["detail"]), (&json!(session), &json!("signet")));
         assert_eq!((&event["times"], &event["via"]), (&json!(1), &json!("http")));
         assert!(!event["request_id"].as_str().unwrap().is_empty());
-        // The rows go a day later, and nothing is written a second time.
+        // The rows are removed a day later, and no second event is written.
         server.advance(TimeSpan::from_days(1) + TimeSpan::from_millis(1));
         clean_up(&server).await;
         server.refresh(&tokens.refresh).await.is_problem(401, "refresh_token_invalid");
         assert_eq!(expired(&server, &ada).await.len(), 1);
-        // It is kept for 30 days from when it was written.
+        // It is kept for 30 days from its time.
         server.advance(TimeSpan::from_days(29) - TimeSpan::from_millis(1));
         clean_up(&server).await;
         assert_eq!(expired(&server, &ada).await.len(), 1);
@@ -76,7 +76,7 @@ async fn an_abandoned_session_leaves_an_audit_event() {
         let server = Options::on(backend).with("SIGNET_REFRESH_MAX_TTL", "40d").start().await;
         server.administrator("root").await;
         let ada = server.register("ada").await;
-        // Idle for too long; ended by its user; alive until its absolute end.
+        // Idle for too long; ended by its user; active until its absolute end.
         let idle = server.login("ada").await;
         let ended = server.login("ada").await;
         let mut busy = server.login("ada").await.refresh;
@@ -96,7 +96,7 @@ async fn an_abandoned_session_leaves_an_audit_event() {
         server.advance(TimeSpan::from_days(10));
         clean_up(&server).await;
         assert_eq!(expired(&server, &ada).await.len(), 2);
-        // What ends everything has an event of its own.
+        // The end of all sessions has its own event.
         let eve = server.register("eve").await;
         server.login("eve").await;
         let root = administer(&server).await;
@@ -109,7 +109,7 @@ async fn an_abandoned_session_leaves_an_audit_event() {
     .await;
 }
 
-/// Refused refreshes at two processes and both their housekeeping, at the same moment.
+/// Refused refreshes at two processes and the housekeeping of both, concurrently.
 #[tokio::test(flavor = "multi_thread")]
 async fn processes_that_notice_together_write_one_event() {
     let Some((one, two)) = pair("expired sessions: two processes").await else { return };
@@ -194,7 +194,7 @@ async fn a_session_that_the_deletion_of_its_api_ends_leaves_its_event() {
             (&ended[0]["session_id"], &ended[0]["user_id"], &ended[0]["detail"]),
             (&id(&refreshed), &json!(ada), &json!("api_deleted"))
         );
-        // The one whose client never comes again expires like any other.
+        // A session whose client makes no further request expires like any other.
         server.advance(TimeSpan::from_days(181) + TimeSpan::from_millis(1));
         clean_up(&server).await;
         let events = expired(&server, &ada).await;

@@ -1,4 +1,4 @@
-//! What the audit trail keeps of attempts to sign in that failed, and what it must not keep.
+//! Failed sign-in attempts in the audit trail, and what must not be stored.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -23,14 +23,14 @@ async fn login_from(server: &Server, address: &str, login: &str, password: &str)
     server.send(request.json(&json!({"login": login, "password": password}))).await
 }
 
-/// The events of one kind, once what waits in memory is written.
+/// The events of one kind, after those in memory were written.
 async fn events(server: &Server, root: &Tokens, kind: &str) -> Vec<Value> {
     server.app.write_refusals().await.unwrap();
     server.events(root, kind).await
 }
 
-/// A failed log-in is in the audit trail with the account that the login names, the reason and the client; the answer
-/// to the caller is the same as for a login that no account has.
+/// A failed log-in is in the audit trail with the account that the login names, the reason and the client; the
+/// response to the caller is the same as for an unknown login.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_log_in_names_account_reason_and_client() {
     on_both("reasons", async |backend| {
@@ -82,9 +82,9 @@ async fn a_failed_log_in_names_account_reason_and_client() {
     .await;
 }
 
-/// Users type passwords into the field for the login: what was typed is in no row of the database.
+/// Users type passwords into the field for the login: the entered login is in no row of the database.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_typed_as_a_login_is_not_stored() {
+async fn typed_logins_are_not_stored() {
     on_both("typed login", async |backend| {
         let server = limited(backend).await;
         let root = server.administrator("root").await;
@@ -119,7 +119,7 @@ async fn what_was_typed_as_a_login_is_not_stored() {
                 }).concat()
             }
         };
-        // Longer than any text by chance.
+        // Too long to occur by chance.
         let has = |text: &[u8]| {
             everything.windows(text.len()).any(|bytes| bytes.eq_ignore_ascii_case(text))
         };
@@ -165,14 +165,14 @@ async fn the_first_refused_attempt_is_recorded_at_once() {
     .await;
 }
 
-/// A flood of refused attempts, also with ever new logins, adds a bounded number of rows.
+/// A flood of refused attempts, also with changing logins, adds a bounded number of rows.
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_thousand_refused_attempts_add_few_rows() {
     on_both("refused flood", async |backend| {
         let server = limited(backend).await;
         let root = server.administrator("root").await;
         server.register("ada").await;
-        // Uses up what the network may fail, with three accounts that are refused afterwards.
+        // Uses up the limit of the network, with three accounts that are refused afterwards.
         for login in ["ada", "bob", "eve"] {
             for _ in 0..20 {
                 login_from(&server, "192.0.2.9", login, "wrong password").await.is(401);
@@ -202,8 +202,8 @@ async fn ten_thousand_refused_attempts_add_few_rows() {
     .await;
 }
 
-/// An attempt that is turned away because passwords cannot be checked in time is in the audit trail with its address,
-/// and names no account.
+/// An attempt that is refused because passwords cannot be checked in time is in the audit trail with its address, and
+/// names no account.
 #[tokio::test(flavor = "multi_thread")]
 async fn attempts_turned_away_by_overload_are_recorded() {
     on_both("shed", async |backend| {
@@ -226,7 +226,7 @@ async fn attempts_turned_away_by_overload_are_recorded() {
     .await;
 }
 
-/// Takes places for password hashes until there is none for the next of these addresses; why.
+/// Takes places for password hashes until the next of these addresses gets none. Returns the reason.
 fn fill(server: &Server, slots: &mut Vec<Slot>, address: impl Fn(u32) -> IpAddr) -> FailureReason {
     loop {
         let who = Requester::Address(address(u32::try_from(slots.len()).unwrap()));
@@ -237,12 +237,12 @@ fn fill(server: &Server, slots: &mut Vec<Slot>, address: impl Fn(u32) -> IpAddr)
     }
 }
 
-/// Whether every place is taken, the network has its share of them, or the wait would be too long, is the reason of the
-/// event.
+/// The reason of the event tells whether every place is taken, the network has used its share, or the wait would be too
+/// long.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_reason_of_an_overload_is_recorded() {
     on_both("shed: reasons", async |backend| {
-        // Hashes that take no time, or so much that fewer than the places there are fill the wait.
+        // Hashes that take no time, or so long that few places fill the wait.
         let quick = [("SIGNET_HASH_MAX_WAIT", "60s")];
         let slow = [
             ("SIGNET_HASH_WORKERS", "1"),

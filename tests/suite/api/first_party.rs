@@ -36,7 +36,7 @@ impl Place {
         self.server.call_as(Method::PATCH, &path, &self.root.access, change).await.is(200);
     }
 
-    /// The administrator, who may have more than any other user, logs in through a client.
+    /// The administrator, who may get more than other users, logs in through a client.
     async fn login(&self, client_id: &str, asked: Value) -> Answer {
         let mut body = json!({"login": "root", "password": PASSWORD, "client_id": client_id});
         body.as_object_mut().unwrap().extend(asked.as_object().unwrap().clone());
@@ -57,7 +57,7 @@ async fn only_first_party_clients_log_users_in_at_v1() {
         let third = [
             json!({"type": "spa", "audiences": [SHOP]}),
             native(json!({"audiences": [SHOP]})),
-            // Skipping consent is not being trusted with passwords.
+            // Skipping consent does not make a client first-party.
             native(json!({"audiences": [SHOP], "skip_consent": true})),
         ];
         for client in third {
@@ -67,7 +67,7 @@ async fn only_first_party_clients_log_users_in_at_v1() {
                 let refused = place.login(&app.id, asked).await;
                 refused.is_problem(400, "invalid_client");
                 let command = format!("signet client update {} --first-party true", app.id);
-                // An application in a browser never is, so no command is recommended that refuses.
+                // An application in a browser never is, so no command that would fail is suggested.
                 assert_eq!(refused.text.contains(&command), !is_spa, "{}", refused.text);
             }
         }
@@ -106,7 +106,7 @@ async fn a_first_party_client_gets_nothing_beyond_its_audiences_and_scopes() {
             (json!({"audience": BANK}), Err("invalid_target")),
             (json!({"audience": BANK, "scope": "transfer"}), Err("invalid_target")),
             (json!({"audience": "https://nowhere.example"}), Err("invalid_target")),
-            // All or nothing.
+            // All scopes or none.
             (json!({"audience": SHOP, "scope": "write"}), Err("invalid_scope")),
             (json!({"audience": SHOP, "scope": "read write"}), Err("invalid_scope")),
             (json!({"scope": "signet:admin"}), Err("invalid_scope")),
@@ -129,15 +129,14 @@ async fn a_first_party_client_gets_nothing_beyond_its_audiences_and_scopes() {
         place.login(&own.id, wide).await.is(200);
         let admin = place.login(&own.id, json!({"scope": "signet:admin"})).await;
         admin.is_problem(400, "invalid_scope");
-        // The built-in client is as before.
+        // The built-in client is unaffected.
         let admin = place.login("signet", json!({"scope": "signet:admin"})).await;
         assert_eq!(admin.is(200).json()["scope"], "signet:admin");
     })
     .await;
 }
 
-/// Sessions of clients that could log in before this was checked: what they should not have is not
-/// renewed.
+/// Sessions of clients that could log in before this check existed: scopes that they should not have are not renewed.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refresh_gives_no_more_than_the_client_may_have_now() {
     on_both("first-party refresh", async |backend| {
@@ -168,7 +167,7 @@ async fn a_refresh_gives_no_more_than_the_client_may_have_now() {
     .await;
 }
 
-/// A flag that was taken away ends what it allowed, at the next refresh, for sessions that exist.
+/// Removing the flag takes effect at the next refresh of existing sessions.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_is_first_party_no_more_refreshes_nothing_at_v1() {
     on_both("first-party taken away", async |backend| {
@@ -182,7 +181,7 @@ async fn a_client_that_is_first_party_no_more_refreshes_nothing_at_v1() {
             let refused = place.server.refresh(&tokens.refresh).await;
             refused.is_problem(401, "refresh_token_invalid");
         }
-        // Nothing was ended: an administrator who takes it back has lost nobody.
+        // No session has ended: an administrator who undoes it has logged no user out.
         place.change(&own, json!({"first_party": true})).await;
         place.server.refresh(&tokens.refresh).await.is(200);
     })

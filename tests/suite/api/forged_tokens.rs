@@ -12,7 +12,7 @@ use signet::http::routes::{Access, TABLE};
 use crate::support::relying_party::{App, Person, error_of};
 use crate::support::{Backend, Server, is_untouched};
 
-/// Forged and twisted access tokens (RFC 8725): all the same 401.
+/// Forged and malformed access tokens (RFC 8725): the same 401 for all.
 #[tokio::test(flavor = "multi_thread")]
 async fn forged_tokens_are_refused() {
     let server = Server::start(Backend::Sqlite).await;
@@ -78,7 +78,7 @@ async fn forged_tokens_are_refused() {
         value_of[name] = value;
         forged.push(with_header(value_of));
     }
-    // Our own key under claims we would not write.
+    // The server's own key with claims that it would not issue.
     let signed = |claims: &Value, token_type| {
         let keyring = server.app.keyring();
         keyring.signer(SigningAlg::Es256).unwrap().sign(token_type, claims).unwrap()
@@ -127,7 +127,7 @@ async fn forged_tokens_are_refused() {
             claims[claim] = value;
             forged.push(signed(&claims, TokenType::AtJwt));
         }
-        // A claim that never is there need not be missing.
+        // A claim that is never present cannot be removed.
         if claim != "nbf" {
             let mut claims = good.claims();
             claims.as_object_mut().unwrap().remove(claim);
@@ -137,13 +137,13 @@ async fn forged_tokens_are_refused() {
         }
     }
     forged.push(signed(&good.claims(), TokenType::Jwt));
-    // These end their session at log-out, rightly; so it is another one.
+    // These would end their session at log-out, which is right; so it is another one.
     for exp in [now - 1, now] {
         let mut claims = server.login("ada").await.claims();
         claims["exp"] = json!(exp);
         forged.push(signed(&claims, TokenType::AtJwt));
     }
-    // Every door that reads a token.
+    // Every endpoint that reads a token.
     let doors: Vec<(Method, String)> = TABLE
         .iter()
         .filter(|route| route.access != Access::Anyone)
@@ -153,13 +153,12 @@ async fn forged_tokens_are_refused() {
     for token in &forged {
         let calls = doors.iter().map(|(method, path)| {
             let request = server.request(method.clone(), path).bearer_auth(token);
-            // The body is never the reason; log-out would take one for its own.
+            // The body is never the cause; at log-out it would be a token of its own.
             let body = if path == "/v1/logout" { Value::Null } else { json!({}) };
             server.send(if body.is_null() { request } else { request.json(&body) })
         });
         for (answer, (method, path)) in join_all(calls).await.iter().zip(&doors) {
-            // Log-out takes a token that has only expired, and has nothing to do for a session
-            // that is gone.
+            // Log-out accepts a token that has only expired, and has nothing to do for a session that has ended.
             let claims = claims_of(token);
             let gone = claims["sid"] == "00000000-0000-7000-8000-000000000000"
                 || claims["exp"].as_i64().is_some_and(|exp| exp <= now);
@@ -179,7 +178,7 @@ async fn forged_tokens_are_refused() {
         let asked = Person::new(&server, "ada").visit(&hint).await;
         assert_eq!(asked.said("error"), "invalid_request", "{token}");
     }
-    // None of it ended the session it was made from.
+    // None of it ended the session of the original token.
     server.get_as("/v1/me", &good.access).await.is(200);
     assert!(is_untouched(&canary).await, "the server followed a link in a token");
 }

@@ -1,4 +1,4 @@
-//! What administrators do for users who cannot sign in: invitations, links for a new password, unlocking.
+//! Administrators helping users who cannot sign in: invitations, links for a new password, unlocking.
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -14,7 +14,7 @@ use crate::support::{Server, on_both};
 const ADA: &str = "ada@example.org";
 const NEW: &str = "a password that is new";
 
-/// A user without a password who is invited; the id and the answer.
+/// Creates a user without a password who is invited. Returns the id and the response.
 async fn invited(place: &MailingServer) -> (String, Value) {
     let body = json!({"login": "ada", "email": ADA, "invite": true});
     let created = place.admin(Method::POST, "/v1/admin/users", body).await;
@@ -35,7 +35,7 @@ async fn an_invitation_is_accepted_once_and_verifies_the_address() {
         assert_eq!(created["invitation"], invitation);
         let first = place.newest().await;
         assert_eq!((&*first.to, &*first.code), (ADA, ""));
-        // Another one voids it.
+        // Another one invalidates it.
         invite(&place, &ada).await.is(200);
         let second = place.newest().await;
         place.server.get(&first.path()).await.is(404);
@@ -60,7 +60,7 @@ async fn an_invitation_is_accepted_once_and_verifies_the_address() {
     .await;
 }
 
-/// The administrator once more: time has passed.
+/// The administrator's token, renewed because time has passed.
 async fn log_in_again(place: &MailingServer) -> Tokens {
     let body = json!({"login": "root", "password": PASSWORD, "scope": "signet:admin"});
     Tokens::of(&place.server.post("/v1/login", body).await)
@@ -84,7 +84,7 @@ async fn an_invitation_expires_after_seven_days_and_with_a_password() {
     .await;
 }
 
-/// What is handed over proves no address, and an address that another user has verified stays theirs.
+/// A link that is handed over proves no address, and an address that another user has verified stays theirs.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_invitation_proves_an_address_only_by_mail_and_only_a_free_one() {
     on_both("invitations: address", async |backend| {
@@ -135,7 +135,7 @@ async fn an_administrator_sends_a_link_for_a_new_password() {
         );
         let mailed = place.newest().await;
         assert_eq!(mailed.code, "");
-        // Nothing has changed yet, and the second factor is asked for.
+        // Nothing has changed yet, and the second factor is required.
         place.server.get_as("/v1/me", &tokens.access).await.is(200);
         place.server.advance(TimeSpan::from_mins(60));
         place.redeem(&mailed.link, NEW).await.is_problem(401, "mfa_required");
@@ -143,7 +143,7 @@ async fn an_administrator_sends_a_link_for_a_new_password() {
         let body = json!({"token": mailed.link, "code": code, "new_password": NEW});
         place.server.post("/v1/link", body).await.is(204);
         place.server.try_login("tia", NEW).await.is_problem(401, "mfa_required");
-        // Without a verified address it is handed over.
+        // Without a verified address the link is returned.
         let root = log_in_again(&place).await;
         let body = json!({"login": "eve", "password": PASSWORD, "email": "eve@example.org"});
         let post = async |path: &str, body| {
@@ -159,7 +159,7 @@ async fn an_administrator_sends_a_link_for_a_new_password() {
         let fields = [("csrf", &*csrf), ("new_password", NEW)];
         eve_page.post(&eve_page.below_base(&link), &fields).await.is(303);
         assert_eq!(place.server.try_login("eve", NEW).await.status, 200);
-        // Nobody, and a disabled user.
+        // An unknown user, and a disabled one.
         let nobody = "/v1/admin/users/0190f5a2-7c1e-7b7c-9d0e-2f6a8c1b3d4e";
         post(&format!("/v1/admin/users/{eve}/disable"), Value::Null).await.is(200);
         for what in ["invite", "recovery"] {

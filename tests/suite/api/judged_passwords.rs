@@ -1,4 +1,4 @@
-//! Every password that was judged leaves an audit event, wherever it was typed.
+//! Every checked password leaves an audit event, at every endpoint.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use crate::support::relying_party::{Landing, Person, field};
 use crate::support::server::{PASSWORD, Tokens};
 use crate::support::{Backend, Server, on_both};
 
-/// What happened in the audit trail during `work`, the newest first, as kind, detail and how often.
+/// The audit events during `work`, newest first, as kind, detail and count.
 async fn during(
     server: &Server,
     root: &Tokens,
@@ -60,7 +60,7 @@ async fn a_right_password_that_leads_to_nothing_is_recorded() {
     .await;
 }
 
-/// An attacker with a stolen access token, or at an open browser, guesses the password.
+/// An attacker with a stolen access token, or at an unattended browser, guesses the password.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_current_password_is_recorded_at_every_place_where_it_is_asked_for() {
     on_both("wrong current", async |backend| {

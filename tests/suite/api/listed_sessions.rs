@@ -9,7 +9,7 @@ use crate::support::relying_party::{App, Person};
 use crate::support::server::{PASSWORD, Tokens};
 use crate::support::{Server, on_both};
 
-/// Signs in at the pages and opens a session of a web client there; the id of that session.
+/// Signs in at the pages and opens a session of a web client there. Returns the id of that session.
 async fn sign_in_for(server: &Server, app: &App, login: &str, scope: &str) -> String {
     let person = Person::new(server, login);
     let code = app.code(&person, &[("scope", scope)]).await;
@@ -115,7 +115,7 @@ async fn a_sign_in_at_the_pages_is_ended_by_its_id_with_its_sessions_and_by_its_
         end(&root, "/v1/admin/sessions", &browser).await.is_problem(404, "not_found");
         assert_eq!(sessions(&ada).await, 1);
 
-        // One that has expired is no live one, for its owner and for the administrator.
+        // An expired one is not active, for its owner and for the administrator.
         sign_in_for(&server, &app, "ada", "openid").await;
         let browser = browser_of(&ada).await.unwrap();
         server.advance(server.app.config.browser_session_ttl);

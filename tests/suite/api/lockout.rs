@@ -1,4 +1,4 @@
-//! Guessing passwords: which attempts are held up, and which are not.
+//! Password guessing: which attempts are refused, and which are not.
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -39,7 +39,7 @@ async fn a_burst_of_guesses_does_not_slip_through() {
             answer.is_problem(429, "too_many_attempts");
             assert!(answer.header("retry-after").parse::<u32>().unwrap() > 0);
         }
-        // However the login is typed, whatever the headers claim, it is the same account.
+        // In any spelling of the login and with any headers, it is the same account.
         for typed in ["ALICE", " alice ", "ａlice"] {
             let answer = login_from(&server, "192.0.2.7", typed, PASSWORD).await;
             answer.is_problem(429, "too_many_attempts");
@@ -71,7 +71,7 @@ async fn an_attacker_elsewhere_cannot_lock_the_owner_out() {
         let server = limited(backend, "127.0.0.1/32").await;
         server.register("alice").await;
         login_from(&server, "198.51.100.1", "alice", PASSWORD).await.is(200);
-        // A crowd: more networks than the account takes from strangers together.
+        // From more networks than the limit of unknown networks allows attempts.
         for network in 0..8 {
             for _ in 0..20 {
                 let address = format!("203.0.113.{network}");
@@ -82,7 +82,7 @@ async fn an_attacker_elsewhere_cannot_lock_the_owner_out() {
         let stranger = login_from(&server, "192.0.2.99", "alice", PASSWORD).await;
         stranger.is_problem(429, "too_many_attempts");
         login_from(&server, "198.51.100.1", "alice", PASSWORD).await.is(200);
-        // And after the documented hour from anywhere.
+        // And from any network after the documented hour.
         server.advance(TimeSpan::from_mins(60));
         login_from(&server, "192.0.2.99", "alice", PASSWORD).await.is(200);
     })
@@ -109,7 +109,7 @@ async fn the_right_password_costs_nothing() {
     }
 }
 
-/// More at once than may fail in a quarter of an hour, and each of them is right.
+/// More concurrent attempts than may fail in a quarter of an hour, all of them right.
 #[tokio::test(flavor = "multi_thread")]
 async fn many_right_passwords_at_the_same_moment_are_no_attack() {
     on_both("a rush", async |backend| {
@@ -120,19 +120,19 @@ async fn many_right_passwords_at_the_same_moment_are_no_attack() {
                 answer.is(200);
             }
         }
-        // The rush does not open a gate for those who guess.
+        // The burst does not allow more guesses.
         let all = join_all((0..50).map(|_| server.try_login("alice", "wrong password"))).await;
         assert_eq!(all.iter().filter(|answer| answer.status == 401).count(), 20);
     })
     .await;
 }
 
-/// As many hashes as have been computed.
+/// The number of computed hashes.
 fn hashes(server: &Server) -> u64 {
     server.app.metrics.hashes.get_or_create(&ResultLabel { result: "ok" }).get()
 }
 
-/// Sends all of them while no hash is computed, so that each has reserved what it can, and lets them go.
+/// Sends all of them while no hash is computed, so that each has made its reservations, and resumes hashing.
 async fn in_flight(
     server: &Server,
     reserved: usize,
@@ -162,7 +162,7 @@ async fn right_passwords_in_flight_from_one_address_are_never_too_many() {
         let server = limited(backend, "127.0.0.1/32").await;
         join_all((0..256).map(async |n| server.register(&format!("user{n}")).await)).await;
         let here = || "192.0.2.1".to_owned();
-        // Many accounts: the limit of the address. One account: the limit of the account from there.
+        // Many accounts: the limit of the address. One account: the limit of the account from that network.
         let many = in_flight(&server, 60, (0..256).map(|n| (here(), format!("user{n}"), PASSWORD)));
         assert_eq!(counts(&many.await), [(200, 256)]);
         let one = in_flight(&server, 20, (0..256).map(|_| (here(), "user1".to_owned(), PASSWORD)));
@@ -194,7 +194,7 @@ async fn of_wrong_passwords_in_flight_exactly_the_limit_is_hashed() {
     .await;
 }
 
-/// Attempts that wait for others hold no places in the queue from those that need not wait.
+/// Attempts that wait for others take no places in the queue from those that need not wait.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_attempt_that_waits_for_others_gives_its_place_in_the_queue_up() {
     let server = limited(Backend::Sqlite, "127.0.0.1/32").await;
@@ -204,7 +204,7 @@ async fn an_attempt_that_waits_for_others_gives_its_place_in_the_queue_up() {
     let all =
         join_all((0..150).map(async |_| login_from(&server, here, "alice", PASSWORD).await.status));
     let release = async {
-        // Twenty have places, and of the network's 256 all others are free.
+        // Twenty have places, and all others of the network's 256 are free.
         until("the others give theirs up", async || {
             let who = Requester::Address(here.parse().unwrap());
             let places: Vec<_> = (0..230)
@@ -218,7 +218,7 @@ async fn an_attempt_that_waits_for_others_gives_its_place_in_the_queue_up() {
     assert_eq!(counts(&tokio::join!(all, release).0), [(200, 150)]);
 }
 
-/// Right and wrong ones at once: no right one is refused for the reservation of another attempt.
+/// Right and wrong ones concurrently: no right one is refused because of the reservation of another attempt.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_right_password_waits_for_guesses_under_way_and_is_not_refused_for_them() {
     on_both("right among wrong", async |backend| {
@@ -234,8 +234,8 @@ async fn a_right_password_waits_for_guesses_under_way_and_is_not_refused_for_the
     .await;
 }
 
-/// Attempts that wait for others longer than a hash may wait are told that the server is busy: what is in
-/// the way are reservations, and not failures.
+/// Attempts that wait for others longer than a hash may wait get 503: the limit is used up by reservations,
+/// not by failures.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_attempt_that_waits_too_long_for_reservations_gets_retry_after() {
     let options = Options::on(Backend::Sqlite).with("SIGNET_RATE_LIMITS", "on");
@@ -248,14 +248,14 @@ async fn an_attempt_that_waits_too_long_for_reservations_gets_retry_after() {
         answer.is_problem(503, "unavailable");
         assert!(answer.header("retry-after").parse::<u32>().unwrap() > 0);
     }
-    // Nothing was looked at, so nothing counts.
+    // No password was checked, so nothing is counted.
     for _ in 0..19 {
         server.try_login("alice", "wrong password").await.is(401);
     }
     server.try_login("alice", PASSWORD).await.is(200);
 }
 
-/// What an attempt looks like from outside, and what it costs inside.
+/// The response to an attempt, and its cost inside the server.
 async fn seen(server: &Server, address: &str, password: &str) -> (Answer, u64, u32) {
     let before = hashes(server);
     let answer = login_from(server, address, "alice", password).await;
@@ -272,8 +272,8 @@ async fn seen(server: &Server, address: &str, password: &str) -> (Answer, u64, u
     (answer, hashes(server) - before, statements)
 }
 
-/// While an account is closed to networks that it does not know, no answer tells which networks those are:
-/// status, body, headers, hashes and statements are the same, as between two networks of the same kind.
+/// While an account is closed to unknown networks, no response discloses which networks it knows: status,
+/// body, headers, hashes and statements are the same, as between two networks of the same kind.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_closed_account_does_not_tell_which_networks_it_knows() {
     on_both("closed account", async |backend| {
@@ -297,7 +297,7 @@ async fn a_closed_account_does_not_tell_which_networks_it_knows() {
                 all.push((address, seen(&server, address, "wrong password").await));
             }
         }
-        // To a network that the account does not know, the right password is like a wrong one.
+        // For a network that the account does not know, the right password is answered like a wrong one.
         for address in ["203.0.115.1", "203.0.116.1"] {
             all.push((address, seen(&server, address, PASSWORD).await));
         }
@@ -320,14 +320,14 @@ async fn a_closed_account_does_not_tell_which_networks_it_knows() {
         for (address, seen) in &all {
             assert_eq!(shape(seen), expected, "{address}");
         }
-        // Only the right password from a network that it knows tells anything.
+        // Only the right password from a known network has a different response.
         login_from(&server, known[0], "alice", PASSWORD).await.is(200);
         login_from(&server, known[1], "alice", PASSWORD).await.is(200);
     })
     .await;
 }
 
-/// The hashes that a closed account costs are bounded by what each network may fail.
+/// The number of hashes for a closed account is bounded by the limit of each network.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_closed_account_costs_no_more_hashes_than_each_network_may_fail() {
     let server = limited(Backend::Sqlite, "127.0.0.1/32").await;
@@ -350,8 +350,7 @@ async fn a_closed_account_costs_no_more_hashes_than_each_network_may_fail() {
     }
 }
 
-/// The wall clock of a server is set back: limits in memory run on by a monotonic clock, and a stored window
-/// is over.
+/// The wall clock of a server is set back: limits in memory continue by a monotonic clock, and a stored window is over.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clock_that_is_set_back_locks_no_network_and_no_account_out() {
     on_both("clock set back", async |backend| {
@@ -360,7 +359,7 @@ async fn a_clock_that_is_set_back_locks_no_network_and_no_account_out() {
             server.register("alice").await;
             let here = "192.0.2.1";
             login_from(&server, here, "alice", PASSWORD).await.is(200);
-            // The address and the account from there have used up all they may.
+            // The address, and the account from there, have used up their limits.
             for n in 0..20 {
                 login_from(&server, here, "alice", "wrong password").await.is(401);
                 for login in ["bob", "carol"] {
@@ -376,7 +375,7 @@ async fn a_clock_that_is_set_back_locks_no_network_and_no_account_out() {
             assert_eq!(refused.is(429).header("retry-after"), "2");
             server.advance(TimeSpan::from_secs(2));
             login_from(&server, here, "alice", PASSWORD).await.is(200);
-            // A window that begins now is as long as any other.
+            // A new window has the usual length.
             for _ in 0..20 {
                 login_from(&server, "192.0.3.1", "alice", "wrong password").await.is(401);
             }
@@ -388,7 +387,7 @@ async fn a_clock_that_is_set_back_locks_no_network_and_no_account_out() {
     .await;
 }
 
-/// A clock that is set forward opens no limit in memory.
+/// A clock that is set forward resets no limit in memory.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clock_that_is_set_forward_frees_no_address() {
     let server = limited(Backend::Sqlite, "127.0.0.1/32").await;

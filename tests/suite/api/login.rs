@@ -1,4 +1,4 @@
-//! Logging in: what it gives, and that every refusal is the same.
+//! Logging in: the response, and that every refusal is the same.
 
 use reqwest::Method;
 use serde_json::json;
@@ -109,7 +109,7 @@ async fn one_account_whatever_its_login_is_typed_like() {
         answer.is_problem(422, "validation_failed");
         assert_eq!(answer.json()["errors"][0]["field"], "login");
     }
-    // Cyrillic а, е and Latin: looks the same, is another account, is refused.
+    // Cyrillic а, е and Latin letters: a look-alike of an existing login is refused.
     let body = json!({"login": "аlicе@ex.com", "password": PASSWORD});
     server.post("/v1/register", body).await.is_problem(409, "login_taken");
 }
@@ -148,7 +148,7 @@ async fn registration_is_closed_unless_opened() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whose_token_it_is() {
+async fn tokens_have_the_audience_of_the_login() {
     on_both("audiences", async |backend| {
         let server = Server::start(backend).await;
         server.register("ada").await;
@@ -175,7 +175,7 @@ async fn whose_token_it_is() {
         for path in ["/v1/me", "/v1/sessions", "/v1/admin/users", "/v1/admin/keys"] {
             server.get_as(path, &for_api.access).await.is_problem(401, "invalid_token");
         }
-        // What was granted stays with the session through a refresh.
+        // The granted scopes stay with the session through a refresh.
         let refreshed = Tokens::of(&server.refresh(&for_api.refresh).await);
         assert_eq!(refreshed.claims()["aud"], "https://api.example.com");
         assert_eq!(refreshed.claims()["sid"], for_api.claims()["sid"]);
@@ -189,7 +189,7 @@ async fn whose_token_it_is() {
         let both = json!({"audience": "https://api.example.com", "scope": "signet:admin"});
         login(both).await.is_problem(400, "invalid_scope");
 
-        // An administrator's ordinary token opens nothing; neither does a user who asks.
+        // An administrator's ordinary token has no administration rights; neither has a user who requests them.
         let ordinary = server.login("root").await;
         let refused = server.get_as("/v1/admin/users", &ordinary.access).await;
         refused.is_problem(403, "insufficient_scope");

@@ -142,15 +142,15 @@ async fn an_administrator_decides_whether_a_password_lasts() {
         let tokens = Tokens::of(&place.server.try_login("ada", SET).await);
         let changed = place.patch(json!({"must_change_password": true})).await;
         assert_eq!(changed.is(200).json()["must_change_password"], true);
-        // What is open stays open.
+        // Existing sessions are kept.
         place.server.get_as("/v1/me", &tokens.access).await.is(200);
         place.server.refresh(&tokens.refresh).await.is(200);
         let challenge = place.challenge(SET).await;
         place.patch(json!({"must_change_password": false})).await.is(200);
         place.server.try_login("ada", SET).await.is(200);
-        // Nothing waits for a new password any more.
+        // No new password is required any more.
         place.proceed(&challenge, NEW).await.is_problem(401, "challenge_invalid");
-        // A change of the user's own is enough.
+        // A change by the user is enough.
         place.patch(json!({"must_change_password": true})).await.is(200);
         let body = json!({"current_password": SET, "new_password": NEW});
         place.server.call_as(Method::POST, "/v1/password", &tokens.access, body).await.is(204);
@@ -212,7 +212,7 @@ async fn a_new_password_is_another_one_and_keeps_the_rules() {
         let refused = place.server.post("/v1/login/continue", code).await;
         let error = refused.is_problem(422, "validation_failed").json()["errors"][0].clone();
         assert_eq!((&error["field"], &error["code"]), (&json!("new_password"), &json!("missing")));
-        // The challenge goes on after each of them.
+        // The challenge stays valid after each of them.
         place.proceed(&challenge, NEW).await.is(200);
     })
     .await;
@@ -252,7 +252,7 @@ async fn a_challenge_is_valid_as_it_was_issued_for_five_minutes_and_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_challenge_is_nothing_else() {
+async fn a_challenge_authenticates_no_request() {
     on_both("a challenge elsewhere", nothing_else).await;
 }
 
@@ -347,9 +347,9 @@ async fn a_challenge_ends_with_the_account_that_it_was_issued_for() {
     .await;
 }
 
-/// A request that the user may not have is refused before a new password is chosen for it.
+/// A request that the user may not make is refused before a new password is chosen for it.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_requested_is_granted_with_the_last_step() {
+async fn the_requested_scopes_are_granted_with_the_last_step() {
     on_both("requests over steps", async |backend| {
         let place = place(Options::on(backend)).await;
         let api = json!({"identifier": "https://api.example.com", "scopes": ["orders:read"]});
@@ -368,7 +368,7 @@ async fn what_was_requested_is_granted_with_the_last_step() {
         let more = json!({"audience": "https://api.example.com", "scope": "orders:read"});
         let asked = ask(more).await;
         let challenge = asked.is_problem(401, "password_change_required").string("challenge");
-        // Another API under the same identifier is not the one that was asked for.
+        // Another API under the same identifier is not the requested one.
         let apis = place.server.get_as("/v1/admin/apis", &place.root.access).await.json();
         let id = apis["data"][0]["id"].as_str().unwrap().to_owned();
         let of_first =
@@ -391,7 +391,7 @@ async fn what_was_requested_is_granted_with_the_last_step() {
     .await;
 }
 
-/// A thief of a password must not become known by it, nor may a user who is never done.
+/// A network does not become known by a sign-in that is not completed.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_network_becomes_known_with_the_last_step() {
     on_both("known networks over steps", async |backend| {
@@ -411,7 +411,7 @@ async fn a_network_becomes_known_with_the_last_step() {
 }
 
 /// The statements of each step. A step before the last reads the account and whether the challenge was used, and at
-/// most once how the network stands.
+/// most once the standing of the network.
 #[tokio::test(flavor = "multi_thread")]
 async fn each_step_asks_the_database_for_little() {
     on_both("statements of a log-in in steps", async |backend| {

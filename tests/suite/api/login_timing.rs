@@ -1,7 +1,7 @@
-//! Whether the time of a refusal tells who exists. Run by hand on a quiet machine:
-//! `SIGNET_TEST_TIMING=1 cargo test --test suite -- login_timing --nocapture`
+//! Whether the time of a refusal discloses accounts. Run on an idle machine: `SIGNET_TEST_TIMING=1 cargo test
+//! --test suite -- login_timing --nocapture`
 //!
-//! Not part of the ordinary run: a machine that does other things would decide its outcome. `.ci/full` runs it.
+//! Not part of the ordinary run, because other work of the machine would decide its outcome. `.ci/full` runs it.
 
 use std::time::Instant;
 
@@ -34,7 +34,7 @@ async fn judge(backend: Backend) {
     let email = json!({"email": "ada@x.org", "email_verified": true});
     server.call_as(Method::PATCH, &path, &root.access, email).await.is(200);
 
-    // The first two are the same class: what they differ by is the machine's noise.
+    // The first two are the same class: their difference is the noise of the machine.
     let classes = [
         ("known user, wrong password", "ada", "wrong password"),
         ("known user, wrong password (control)", "ada", "wrong password"),
@@ -70,7 +70,7 @@ fn median(times: &mut [f64]) -> f64 {
     times[times.len() / 2]
 }
 
-/// The class that is easiest to forget: it must at least be the same answer.
+/// The class that is easiest to forget: it must at least get the same response.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_without_a_password_is_refused_like_any_other() {
     let server = Server::start(Backend::Sqlite).await;

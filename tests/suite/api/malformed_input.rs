@@ -1,4 +1,4 @@
-//! Malformed input: a 4xx, quickly, and the server goes on.
+//! Malformed input: a 4xx, quickly, and the server continues.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -41,7 +41,7 @@ async fn bodies_that_are_too_large_too_deep_or_no_text() {
     server.login("ada").await;
 }
 
-/// Every field of every body: missing, null and of other types. Each answer names the field.
+/// Every member of every body: missing, null and of other types. Each response names the member.
 #[tokio::test(flavor = "multi_thread")]
 async fn fields_that_are_missing_null_or_of_another_type() {
     let server = Server::start(Backend::Sqlite).await;
@@ -136,7 +136,7 @@ async fn fields_that_are_missing_null_or_of_another_type() {
             let required = !optional.contains(&field.as_str());
             let values = wrong.into_iter().map(Some).chain(absent.into_iter().filter(|_| required));
             for value in values {
-                // An object is what claims are, and a flag may be true.
+                // Claims are an object, and a flag may be true.
                 let fits = |name, value: &Value| match name {
                     "claims" => value == &json!({"a": 1}) && path.contains("users"),
                     "new_secret"
@@ -165,7 +165,7 @@ async fn fields_that_are_missing_null_or_of_another_type() {
     }
 }
 
-/// Who may call what: every route of the table, without a token and with the wrong ones.
+/// Access: every route of the table, without a token and with the wrong ones.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_route_asks_for_the_right_token() {
     let server = Server::start(Backend::Sqlite).await;
@@ -199,7 +199,7 @@ async fn every_route_asks_for_the_right_token() {
     }
 }
 
-/// What no HTTP library would send.
+/// Requests that no HTTP library would send.
 #[tokio::test(flavor = "multi_thread")]
 async fn broken_http_is_refused_and_forgotten() {
     let server = Server::start(Backend::Sqlite).await;
@@ -228,7 +228,7 @@ async fn broken_http_is_refused_and_forgotten() {
         ("a space in a header name", "GET /health HTTP/1.1\r\nhost : x\r\na b: c\r\n\r\n"),
     ] {
         let mut stream = TcpStream::connect(&address).await.unwrap();
-        // The server may hang up before it has read everything.
+        // The server may close before it has read everything.
         let _ = stream.write_all(sent.as_bytes()).await;
         let _ = stream.shutdown().await;
         let mut answer = Vec::new();
@@ -242,7 +242,7 @@ async fn broken_http_is_refused_and_forgotten() {
     server.get("/health").await.is(200);
 }
 
-/// Rubbish of every kind and size: a 4xx for little work, and the process stays the size it was.
+/// Malformed input of every kind and size: a 4xx at low cost, without memory growth.
 #[tokio::test(flavor = "multi_thread")]
 async fn rubbish_costs_neither_time_nor_memory() {
     let server = Launch::new().start().await;
@@ -285,7 +285,7 @@ async fn rubbish_costs_neither_time_nor_memory() {
             request = request.bearer_auth(token);
         }
         let request = request.header("content-type", "application/json").body(body.clone());
-        // A body that is far too large may be cut off before its sender has the answer.
+        // The connection of a body that is far too large may be closed before its sender reads the response.
         if let Some(answer) = caller.try_send(request).await {
             is_4xx(&answer, path);
         }
@@ -294,7 +294,7 @@ async fn rubbish_costs_neither_time_nor_memory() {
     let mut spent = vec![0; cases.len()];
     for _ in 0..10 {
         for (case, spent) in cases.iter().zip(&mut spent) {
-            // The server's own work, however long it waits for a processor.
+            // The processor time of the server, without waiting.
             let before = server.cpu_ticks();
             for _ in 0..3 {
                 send(case).await;
@@ -307,7 +307,7 @@ async fn rubbish_costs_neither_time_nor_memory() {
     for (number, spent) in spent.into_iter().enumerate() {
         assert!(spent < 150, "case {number}: {spent} hundredths of a second for 30 requests");
     }
-    // What leaks grows in every round; the arenas of the allocator grow in some.
+    // A leak grows in every round; the arenas of the allocator grow in some.
     let grown = sizes.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).min().unwrap();
     assert!(grown < 128, "at least {grown} KiB more after each round: {sizes:?}");
     assert!(sizes[9] < sizes[0] + 50 * 1024, "{sizes:?}");

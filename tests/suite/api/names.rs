@@ -1,4 +1,4 @@
-//! Names that are shown to people: readable, and what they look like.
+//! Displayed names: visible, and without look-alikes.
 
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! U+0000, which PostgreSQL cannot store: refused wherever a text enters, and never a fault of the server.
+//! U+0000, which PostgreSQL cannot store: refused in every input, and never a fault.
 
 use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
@@ -11,7 +11,7 @@ use crate::support::relying_party::{FORM, Person, field, form};
 use crate::support::server::{Answer, PASSWORD, Tokens};
 use crate::support::{Server, on_both};
 
-/// A value of a member with U+0000 in it, in every place where its schema has a text.
+/// A value of a member with U+0000, for every place where its schema has a text.
 fn values(schema: &Value) -> Vec<Value> {
     let types = match &schema["type"] {
         Value::Array(types) => types.clone(),
@@ -88,7 +88,7 @@ async fn everywhere_in_the_api(server: &Server, root: &Tokens) {
                     let body = Value::Object(Map::from_iter([(member.clone(), value)]));
                     let answer =
                         server.call_as(method.clone(), &at, &root.access, body.clone()).await;
-                    // Of these a hash is used, or they are told what they are.
+                    // These are hashed, or are tokens to be explained.
                     let hashed = member.ends_with("password") || member.ends_with("token");
                     assert!(answer.status < 500, "{method} {at} {body}: {}", answer.text);
                     if !hashed {
@@ -143,7 +143,7 @@ async fn everywhere_on_the_pages(server: &Server) {
         let answer = person.get(path).await;
         assert!(answer.status < 500, "{path}: {} {}", answer.status, answer.text);
     }
-    // Signed in, with forms that are good but for the character.
+    // Signed in, with forms that are valid except for the character.
     let page = person.get("/login").await;
     person.log_in(&page, PASSWORD).await;
     let account = person.get("/account").await;
@@ -165,8 +165,8 @@ async fn everywhere_on_the_pages(server: &Server) {
     server.send(named).await.is(200);
 }
 
-/// Tokens under our own key, as only a thief of it could write them: their claims reach every statement
-/// that a token leads to.
+/// Tokens signed by the server's own key, as only a thief of it could create them: their claims reach every
+/// statement for a token.
 async fn in_the_claims_of_a_token(server: &Server, root: &Tokens) {
     let keyring = server.app.keyring();
     let body = json!({"client_id": "rs", "name": "Rs", "type": "service"});
@@ -174,7 +174,7 @@ async fn in_the_claims_of_a_token(server: &Server, root: &Tokens) {
     let secret = made.is(201).string("client_secret");
     let names = root.claims().as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     for name in names.iter().map(String::as_str).chain(["act", "cnf", "nonce"]) {
-        // A new session for each: a log-out that is accepted ends it.
+        // A new session for each: an accepted log-out ends it.
         let good = server.login("fred").await.claims();
         for value in [json!("\0"), json!("a\0b"), json!(["\0"]), json!({"\0": "\0"})] {
             let mut claims = good.clone();

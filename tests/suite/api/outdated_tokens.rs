@@ -1,5 +1,5 @@
-//! An access token is worth what it says: what its session has reached since, with a factor of another caller, is not
-//! its holder's. An attacker who holds an older token of a session gets nothing of what the user proves afterwards.
+//! An access token keeps its own level: its holder gains nothing from later factors of its session. An attacker with
+//! an older token of a session gains nothing from what the user proves afterwards.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -66,14 +66,14 @@ async fn a_token_from_before_a_step_up_gets_nothing_of_the_second_factor() {
         let code = json!({"code": app.new_code(server)});
         let strong = go_on(server, &asked, code).await.is(200).string("access_token");
         assert_eq!(claims_of(&strong)["acr"], MFA);
-        // The session has both factors now; the token from before stands for the password.
+        // The session has both factors now; the earlier token stands for the password.
         let stolen = &tia.access;
         for body in [json!({"acr_values": MFA}), json!({"max_age": 600}), json!({})] {
             let asked = step_up(server, stolen, body).await;
             let methods = asked.is_problem(401, "mfa_required").json()["methods"].clone();
             assert_eq!(methods, json!(["totp", "recovery_code"]));
         }
-        // The account asks for its second factor whatever the request wants.
+        // The account requires its second factor for every such request.
         step_up(server, stolen, json!({"acr_values": SINGLE}))
             .await
             .is_problem(401, "mfa_required");
@@ -83,20 +83,20 @@ async fn a_token_from_before_a_step_up_gets_nothing_of_the_second_factor() {
             assert!(header.contains(r#"max_age="300""#), "{what}: {header}");
         }
         assert!(place.all().await.is_empty(), "no mail was sent");
-        // Nor does it finish what the user has begun.
+        // Nor can it complete a change that the user has begun.
         let begun = server.call_as(Method::POST, "/v1/factors/totp", &strong, Value::Null).await;
         let secret = secret_of(&begun.is(200).string("secret"));
         let setup = json!({"setup": begun.string("setup"), "code": code_of(server, &secret, 0)});
         let confirm = "/v1/factors/totp/confirm";
         let refused = server.call_as(Method::POST, confirm, stolen, setup).await;
         refused.is_problem(401, "reauthentication_required");
-        // Nothing of it has changed the session of the user.
+        // The session of the user is unchanged.
         step_up(server, &strong, json!({"acr_values": MFA})).await.is(200);
         server
             .call_as(Method::POST, "/v1/factors/recovery-codes", &strong, Value::Null)
             .await
             .is(201);
-        // A holder who proves the factor has what it gives.
+        // A holder who proves the factor gets the level.
         let asked = step_up(server, stolen, json!({"acr_values": MFA})).await;
         let code = json!({"code": app.new_code(server)});
         let proved = go_on(server, &asked, code).await.is(200).string("access_token");
@@ -121,7 +121,7 @@ async fn a_token_from_before_a_new_authentication_is_as_old_as_it_says() {
         asked.is_problem(401, "mfa_required");
         let code = json!({"code": app.new_code(server)});
         let fresh = go_on(server, &asked, code).await.is(200).string("access_token");
-        // Enough for what is asked: it would be answered with a token that is fresh.
+        // The token satisfies the request, whose response would be a fresh token.
         for body in [json!({"acr_values": MFA}), json!({"acr_values": SINGLE})] {
             let refused = step_up(server, &ada.access, body).await;
             refused.is_problem(401, "invalid_token");
@@ -135,7 +135,7 @@ async fn a_token_from_before_a_new_authentication_is_as_old_as_it_says() {
         }
         let codes = "/v1/factors/recovery-codes";
         server.call_as(Method::POST, codes, &fresh, Value::Null).await.is(201);
-        // The refresh token is not older than its session.
+        // The refresh token has the level of its session.
         let next = Tokens::of(&server.refresh(&ada.refresh).await);
         assert_eq!(next.claims()["auth_time"], claims_of(&fresh)["auth_time"]);
         server.call_as(Method::POST, codes, &next.access, Value::Null).await.is(201);
@@ -143,7 +143,7 @@ async fn a_token_from_before_a_new_authentication_is_as_old_as_it_says() {
     .await;
 }
 
-/// A session that was raised keeps what it was raised to when a factor of its account is removed.
+/// A raised session keeps its level when a factor of its account is removed.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fresh_token_that_is_outdated_removes_a_factor_and_takes_none_from_the_session() {
     on_both("outdated token: removal", async |backend| {
@@ -155,10 +155,10 @@ async fn a_fresh_token_that_is_outdated_removes_a_factor_and_takes_none_from_the
         let second = Authenticator::enrol(&server, &other).await;
         let path = format!("/v1/factors/{}", second.factor);
         server.call_as(Method::DELETE, &path, &other.access, Value::Null).await.is(204);
-        // Struck out, as it cannot be known which app the session rests on.
+        // The sign-in is ended, because the session may depend on the removed app.
         let next = Tokens::of(&server.refresh(&other.refresh).await);
         assert_eq!(next.claims()["acr"], SINGLE);
-        // The token from before says more than its session is worth by now.
+        // The earlier token claims more than the level of its session now.
         let codes = "/v1/factors/recovery-codes";
         for tokens in [&other, &next] {
             let refused = server.call_as(Method::POST, codes, &tokens.access, Value::Null).await;
@@ -168,7 +168,7 @@ async fn a_fresh_token_that_is_outdated_removes_a_factor_and_takes_none_from_the
     .await;
 }
 
-/// What another client does for a user changes nothing about how the user signs in (RFC 8693 §4.1).
+/// A token exchange of another client does not change the user's sign-in (RFC 8693 §4.1).
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_with_an_actor_changes_no_account() {
     on_both("exchanged token: changes", async |backend| {

@@ -1,4 +1,4 @@
-//! The operator's rules for new passwords hold on every way in which one is set.
+//! The operator's rules for new passwords apply to every way in which one is set.
 
 use reqwest::Method;
 use serde_json::json;
@@ -11,14 +11,14 @@ use crate::support::server::{Answer, Options, PASSWORD};
 use crate::support::{Backend, Server, on_both};
 
 const ADA: &str = "ada@example.org";
-/// Long enough by the built-in rules only.
+/// Long enough for the built-in rules only.
 const SHORT: &str = "hidden rest";
 /// On the operator's list, in another spelling.
 const DENIED: &str = "ACME-winter-2026";
 const RULE: &str = "Use at least 12 characters; 15 or more are recommended.";
 const ON_LIST: &str = "This password is on the list of passwords that this server does not accept.";
 
-/// What an endpoint of `/v1` answers to the two.
+/// The responses of an endpoint of `/v1` to the two.
 #[track_caller]
 fn is_weak(answer: &Answer, field: &str, password: &str) {
     answer.is_problem(422, "weak_password");
@@ -29,7 +29,7 @@ fn is_weak(answer: &Answer, field: &str, password: &str) {
     assert!(error["detail"].as_str().unwrap().starts_with(rule), "{}", answer.text);
 }
 
-/// What a page says about them, with the rule beside the field.
+/// The errors of a page, with the rule beside the field.
 #[track_caller]
 fn says(page: &Answer, password: &str) {
     let text = &page.is(422).text;
@@ -92,7 +92,7 @@ async fn every_way_to_set_a_password_asks_the_same_rules() {
             let typed = [("csrf", &*csrf), ("new_password", password)];
             let refused = person.post(&mailed.path(), &typed).await;
             says(&refused, password);
-            // The page can be had in another language.
+            // The page is available in another language.
             assert_eq!(field(&refused.text, "back"), mailed.path());
             is_weak(&place.redeem(&mailed.link, password).await, "new_password", password);
         }
@@ -124,7 +124,7 @@ async fn every_way_to_set_a_password_asks_the_same_rules() {
             let typed = [("flow", &*flow), ("challenge", &*sealed), ("new_password", password)];
             says(&away.post("/login/password", &typed).await, password);
         }
-        // Passwords from before the rules go on signing in.
+        // Passwords from before the rules still sign in.
         assert!(PASSWORD.chars().count() >= 12, "the password of the tests follows them");
     })
     .await;
@@ -143,7 +143,7 @@ async fn the_set_up_page_asks_them_too() {
     let person = Person::new(&server, "root");
     let at = format!("/setup/{token}");
     let page = person.get(&at).await;
-    // From fifteen on there is nothing longer to recommend.
+    // From fifteen on no greater length is recommended.
     assert!(page.is(200).text.contains("At least 20 characters. All characters"), "{}", page.text);
     let refused = person.post(&at, &[("login", "root"), ("password", "only nineteen long.")]).await;
     assert!(refused.is(422).text.contains("at least 20 characters."), "{}", refused.text);

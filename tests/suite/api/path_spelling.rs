@@ -1,4 +1,4 @@
-//! A path has one spelling: a rule of a proxy about its text cannot be passed with another one.
+//! A path has one spelling, so that a proxy rule about its text cannot be bypassed with another one.
 
 use reqwest::Method;
 use serde_json::json;
@@ -30,16 +30,16 @@ async fn no_other_spelling_reaches_a_route_of_administration() {
     let mut tried = 0;
     for route in TABLE.iter().filter(|route| matches!(route.access, Access::Admin(_))) {
         let path = named_zero(route.path);
-        // The route is there: it answers something else than the router does.
+        // The route exists: its response differs from the router's.
         let direct = status(&server, route.method, &path, &root).await;
         assert!(direct != 400, "{path}: {direct}");
         for (at, byte) in path.bytes().enumerate().skip(1) {
             let (before, after) = (&path[..at], &path[at + 1..]);
-            // Once in each case is enough; the rules of single characters have tests of their own.
+            // Once for each case is enough; the rules for single characters have their own tests.
             let code = if at % 2 == 0 { format!("%{byte:02x}") } else { format!("%{byte:02X}") };
             let other = format!("{before}{code}{after}");
             let status = status(&server, route.method, &other, &root).await;
-            // Names of clients and APIs may hold a slash: another client, which is not there.
+            // Names of clients and APIs may contain a slash: this one names an unknown client.
             let in_name =
                 code == "%2F" && (before.ends_with("clients/0") || before.ends_with("apis/0"));
             assert!(status == 400 || (in_name && matches!(status, 404 | 405)), "{other}: {status}");
@@ -70,7 +70,7 @@ async fn no_other_spelling_reaches_a_route_of_administration() {
             format!("{path};x=1"),
         ] {
             let status = status(&server, route.method, &other, &root).await;
-            // A name in the place of an id: another route, which does not have the method.
+            // A name in place of an id: another route, which does not have the method.
             let is_id = path == "/v1/admin/sessions/end" && status == 405;
             assert!(matches!(status, 400 | 404) || is_id, "{other}: {status}");
             tried += 1;

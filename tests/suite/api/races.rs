@@ -1,4 +1,4 @@
-//! What may happen once happens once, however many want it at the same moment, on both databases.
+//! Operations that must happen once happen once under concurrency, on both databases.
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -13,7 +13,7 @@ fn count(answers: &[Answer], status: u16) -> usize {
     answers.iter().filter(|answer| answer.status == status).count()
 }
 
-/// However a login is typed, the same sixteen registrations make one account.
+/// Sixteen registrations of one login in several spellings create one account.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_login_registered_by_many_is_one_account() {
     on_both("registration races", async |backend| {
@@ -30,7 +30,7 @@ async fn one_login_registered_by_many_is_one_account() {
             .await;
             assert_eq!((count(&all, 201), count(&all, 409)), (1, 15));
             let winner = all.iter().position(|answer| answer.status == 201).unwrap();
-            // Whoever was told yes, and nobody else, knows the password.
+            // Only the successful caller knows the password.
             for number in 0..16 {
                 let login = format!("ada{round}@example.com");
                 let answer = server.try_login(&login, &format!("{PASSWORD} {number}")).await;
@@ -43,8 +43,7 @@ async fn one_login_registered_by_many_is_one_account() {
     .await;
 }
 
-/// Two logins that look alike, for the first time at the same moment: whoever is first keeps the
-/// other out.
+/// Two look-alike logins are registered concurrently for the first time: one succeeds.
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_look_alikes_one_is_registered() {
     on_both("look-alike races", async |backend| {
@@ -84,7 +83,7 @@ async fn one_password_change_of_many_wins() {
     .await;
 }
 
-/// Sixteen log-ins of one account at once are sixteen sessions, each with a life of its own.
+/// Sixteen concurrent log-ins of one account are sixteen independent sessions.
 #[tokio::test(flavor = "multi_thread")]
 async fn many_log_ins_of_one_account_are_as_many_sessions() {
     on_both("log-in races", async |backend| {
@@ -103,7 +102,7 @@ async fn many_log_ins_of_one_account_are_as_many_sessions() {
     .await;
 }
 
-/// Two administrators, each disabled, demoted and deleted thirty times at once: one stays.
+/// Two administrators, each disabled, demoted and deleted thirty times concurrently: one remains.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_last_two_administrators_cannot_both_be_removed() {
     on_both("last administrators", async |backend| {
@@ -145,7 +144,7 @@ async fn the_last_two_administrators_cannot_both_be_removed() {
     .await;
 }
 
-/// The first administrator: eight people on two links make one, and close every link.
+/// The first administrator: eight concurrent requests with two links create one, and invalidate every link.
 #[tokio::test(flavor = "multi_thread")]
 async fn set_up_raced_by_many_makes_one_administrator() {
     on_both("set-up races", async |backend| {
@@ -170,7 +169,7 @@ async fn set_up_raced_by_many_makes_one_administrator() {
             let request = server.request(Method::POST, path);
             request.header("content-type", "application/x-www-form-urlencoded").body(body)
         };
-        // Looking, and trying with a password that is too weak, consume nothing.
+        // Opening a link, and trying with a password that is too weak, use nothing up.
         server.get(&links[0]).await.is(200);
         let weak = server.send(form(&links[0], "first <b>", "short")).await;
         assert_eq!(weak.status, 422, "{}", weak.text);
@@ -197,7 +196,7 @@ async fn set_up_raced_by_many_makes_one_administrator() {
             server.get(path).await.is(404);
             server.send(form(path, "late", PASSWORD)).await.is(404);
         }
-        // The line on the page works as printed: the address and the token in it are real.
+        // The command on the page works as printed, with its address and token.
         let page = &all[winner].text;
         let (_, rest) = page.split_once("/v1/me -H").expect("a line to copy");
         let (_, rest) = rest.split_once("Bearer ").unwrap();
@@ -209,7 +208,7 @@ async fn set_up_raced_by_many_makes_one_administrator() {
     .await;
 }
 
-/// What `Backend` names is what runs.
+/// The database of each `Backend` is the one that runs.
 #[tokio::test(flavor = "multi_thread")]
 async fn both_databases_are_really_used() {
     on_both("both databases", async |backend| {

@@ -1,4 +1,4 @@
-//! `/ready` and `/ready/read`: what is tried, how often, and for how many at once.
+//! `/ready` and `/ready/read`: the tests of the database, how often, and for concurrent requests.
 
 use futures_util::future::join_all;
 use serde_json::Value;
@@ -10,7 +10,7 @@ use crate::support::process::{Launch, until};
 use crate::support::server::{Options, PASSWORD, on_both};
 use crate::support::{Backend, Server, require};
 
-/// How often the row was written that tells whether there is room.
+/// The number of times that the row of the write test was written.
 async fn probed(server: &Server) -> u64 {
     let mut reader = server.app.db.reader().await.unwrap();
     let value = meta::get(&mut reader, "write_probe").await.unwrap();
@@ -20,8 +20,8 @@ async fn probed(server: &Server) -> u64 {
     })
 }
 
-/// Asks `/ready` until the row is written again, each time five seconds later: a job of the server that
-/// commits something at that very moment stands in for one write, never for several.
+/// Calls `/ready` until the row is written again, each time five seconds later: a job of the server that
+/// commits at that moment replaces one write, never several.
 async fn written_again(server: &Server) -> bool {
     let before = probed(server).await;
     for _ in 0..3 {
@@ -50,7 +50,7 @@ async fn readiness_writes_at_most_once_in_five_seconds_however_many_ask() {
             }
             probed(&server).await
         };
-        // All at once: one of them writes, and the others wait for its result.
+        // Concurrently: one of them writes, and the others wait for its result.
         let first = ask().await;
         assert!(first <= 1, "written {first} times at once");
         assert!(first == 1 || written_again(&server).await);
@@ -59,7 +59,7 @@ async fn readiness_writes_at_most_once_in_five_seconds_however_many_ask() {
         assert_eq!(ask().await, first, "written again within five seconds");
         server.advance(MOMENT);
         assert!(written_again(&server).await, "not written after five seconds");
-        // The wall clock says nothing: set back, it must not keep the next try away.
+        // The wall clock is not used: set back, it must not delay the next test.
         server.jump(TimeSpan::from_secs(-3600));
         server.advance(FRESH);
         assert!(written_again(&server).await, "not written after the clock was set back");
@@ -78,7 +78,7 @@ async fn a_commit_of_other_work_stands_in_for_the_write() {
         assert_eq!(probed(&server).await, 0, "written although something was committed");
         server.advance(MOMENT);
         assert!(written_again(&server).await, "not written without a commit");
-        // Reading is no evidence, and a refusal that wrote nothing is none.
+        // Reading proves nothing, and neither does a refusal that wrote nothing.
         server.advance(FRESH);
         let before = probed(&server).await;
         let tokens = server.login("ada").await;
@@ -91,12 +91,12 @@ async fn a_commit_of_other_work_stands_in_for_the_write() {
     .await;
 }
 
-/// While a disk fills, what needs no new page is committed and everything else is refused. On SQLite for as long
-/// as the connection lives that writes: after a refusal it may be another one.
+/// While a disk fills, writes without a new page are committed and all others are refused. On SQLite for as long
+/// as the writing connection lives, which may be replaced after a refusal.
 async fn refuse_growth(server: &Server, refused: bool) {
     let mut tx = server.app.db.begin().await.unwrap();
     if server.app.db.is_sqlite() {
-        // Never less than there are.
+        // Never fewer than exist.
         let pages = if refused { 1 } else { 1_000_000 };
         let sql = format!("PRAGMA max_page_count = {pages}");
         let db::Conn::Sqlite(conn) = db::Link::conn(&mut tx) else { panic!("another driver") };
@@ -115,7 +115,7 @@ async fn refuse_growth(server: &Server, refused: bool) {
     tx.commit().await.unwrap();
 }
 
-/// Logs in until it is refused: free pages of the database are used up first.
+/// Logs in until it is refused, so that the free pages of the database are used up.
 async fn refused_login(server: &Server) {
     for _ in 0..2_000 {
         if server.try_login("ada", PASSWORD).await.status == 503 {
@@ -125,7 +125,7 @@ async fn refused_login(server: &Server) {
     panic!("never refused");
 }
 
-/// A commit of work that needs no room.
+/// A commit that needs no space.
 async fn small_commit(server: &Server) {
     let mut tx = server.app.db.begin().await.unwrap();
     meta::set(&mut tx, "small", b"x").await.unwrap();
@@ -148,8 +148,8 @@ async fn a_write_that_was_refused_for_want_of_room_outranks_small_ones_that_succ
             server.advance(TimeSpan::from_millis(1_000));
         }
         server.get("/ready/read").await.is(200);
-        // No write was tried for five seconds. What is written now is as large as what was refused: of the two
-        // databases here only SQLite's has no room for it.
+        // No write was tried for five seconds. The row is now as large as the refused one: of the two
+        // databases here only SQLite's has no space for it.
         server.advance(FRESH);
         let is_sqlite = server.app.db.is_sqlite();
         if is_sqlite {
@@ -179,7 +179,7 @@ fn checks(text: &str) -> Value {
     serde_json::from_str::<Value>(text).unwrap()["checks"].clone()
 }
 
-/// A primary that was made read-only answers every read, and refuses every log-in.
+/// A primary that became read-only answers every read, and refuses every log-in.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_cannot_be_written_is_unready_for_writers_alone() {
     let Some(cluster) = Cluster::private().await else {
@@ -192,8 +192,8 @@ async fn a_database_that_cannot_be_written_is_unready_for_writers_alone() {
     let alter = format!("ALTER DATABASE {name} SET default_transaction_read_only =");
     postgres::execute(&url, &format!("{alter} on")).await;
     cluster.terminate_all_backends().await;
-    // The registration was committed a moment ago, but a write has failed since. The first attempts may fail for
-    // connections that were cut, before they write.
+    // The registration was committed a moment ago, but a write has failed since. The first attempts may fail
+    // because connections were closed, before they write.
     until("a write has failed", async || {
         server.try_login("ada", PASSWORD).await.is_problem(503, "unavailable");
         let answer = server.get("/ready").await;
@@ -230,7 +230,7 @@ async fn a_full_disk_is_unready_for_writers_and_the_keys_stay() {
     let server = Launch::new().with("SIGNET_DATA_DIR", data.to_str().unwrap()).start().await;
     let caller = server.caller();
     small.fill();
-    // What is free within the log is used up by the tries themselves.
+    // The attempts themselves use up the free space of the log.
     let account = |number| serde_json::json!({"login": format!("u{number}"), "password": PASSWORD});
     let mut number = 0;
     until("no log-in can be stored", async || {

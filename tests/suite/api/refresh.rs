@@ -1,4 +1,4 @@
-//! Refreshing, as contract §4 says, on both databases.
+//! Refreshing at `/v1`, on both databases.
 
 use futures_util::future::join_all;
 use signet::base::TimeSpan;
@@ -28,7 +28,7 @@ async fn the_live_token_rotates_and_its_parent_gets_the_same_successor() {
         assert_ne!(second, tokens.refresh);
         server.advance(TimeSpan::from_secs(30));
         assert_eq!(refresh_of(&server.refresh(&tokens.refresh).await), second);
-        // The window runs from the last answer, so whoever only retries is never logged out.
+        // The window starts at the last response, so a client that only retries is never logged out.
         server.advance(TimeSpan::from_secs(30));
         assert_eq!(refresh_of(&server.refresh(&tokens.refresh).await), second);
         let third = refresh_of(&server.refresh(&second).await);
@@ -119,7 +119,7 @@ async fn an_older_token_ends_the_session_even_within_the_window() {
 async fn a_token_from_the_future_ends_the_session() {
     on_both("counter ahead", async |backend| {
         let (server, root, tokens) = logged_in(backend).await;
-        // What a restored backup looks like: the token is genuine, the row is behind it.
+        // As after restoring a backup: the token is genuine, and its row is older.
         let session = tokens.claims()["sid"].as_str().unwrap().parse().unwrap();
         let ahead = server.app.refresh_keys().mint(session, 7).unwrap();
         server.refresh(&ahead).await.is_problem(401, "refresh_token_invalid");
@@ -142,7 +142,7 @@ async fn sessions_end_when_idle_and_in_any_case() {
             let answer = server.refresh(&token).await;
             token = refresh_of(&answer);
         }
-        // 174 of 180 days are over: what is left is less than the idle life.
+        // 174 of 180 days have passed: the remaining time is shorter than the idle lifetime.
         let answer = server.refresh(&token).await;
         assert_eq!(answer.is(200).json()["refresh_expires_in"], 6 * 86_400);
         token = refresh_of(&answer);

@@ -1,4 +1,4 @@
-//! Units of work: where they run, and that nobody who leaves can cut one off.
+//! Units of work: where they run, and that a caller who disconnects cannot interrupt one.
 
 use std::pin::pin;
 use std::thread;
@@ -31,7 +31,7 @@ async fn started_work_completes_after_a_disconnect() {
     {
         let work = server.app.run_to_completion(async move {
             wait.await.unwrap();
-            // Whatever it needs of its runtime works there as well.
+            // It has the runtime that it needs.
             tokio::time::timeout(std::time::Duration::from_secs(5), tokio::task::yield_now())
                 .await
                 .unwrap();
@@ -43,7 +43,7 @@ async fn started_work_completes_after_a_disconnect() {
     }
     go.send(()).unwrap();
     ended.await.unwrap();
-    // What was never asked for does not begin.
+    // Work whose future is never polled does not begin.
     let (done, ended) = oneshot::channel();
     drop(server.app.run_to_completion(async move {
         done.send(()).unwrap();

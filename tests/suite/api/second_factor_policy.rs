@@ -33,7 +33,7 @@ async fn go_on(server: &Server, challenge: &str, mut entry: Value) -> Answer {
     server.post("/v1/login/continue", entry).await
 }
 
-/// The access token of an answer, in the session of `tokens`.
+/// The access token of a response, in the session of `tokens`.
 fn raised(answer: &Answer, tokens: &Tokens) -> Tokens {
     assert!(answer.is(200).json().get("refresh_token").is_none(), "{}", answer.text);
     Tokens { access: answer.string("access_token"), refresh: tokens.refresh.clone() }
@@ -54,7 +54,7 @@ async fn administrators_enrol_a_second_factor_and_need_it_at_every_call() {
         let challenge = asked.string("challenge");
         let skipped = go_on(&server, &challenge, json!({"skip": true})).await;
         skipped.is_problem(422, "validation_failed");
-        // A wrong first code leaves everything as it was.
+        // A wrong first code changes nothing.
         let begun = server.post("/v1/login/enrol", json!({ "challenge": challenge })).await;
         let wrong = json!({"setup": begun.is(200).string("setup"), "code": "000000"});
         assert_eq!(go_on(&server, &challenge, wrong).await.status, 422);
@@ -68,7 +68,7 @@ async fn administrators_enrol_a_second_factor_and_need_it_at_every_call() {
         let again = server.post("/v1/login/enrol", json!({ "challenge": challenge })).await;
         assert!([401, 422].contains(&again.status), "{}", again.text);
         log_in(&server, "root", "signet:admin").await.is_problem(401, "mfa_required");
-        // The last factor stays, and an administrator's command line is the way back.
+        // The last factor is kept, and the command line can reset it.
         let factors = server.get_as("/v1/factors", &root.access).await.json();
         let path = format!("/v1/factors/{}", factors["data"][0]["id"].as_str().unwrap());
         let refused = server.call_as(Method::DELETE, &path, &root.access, Value::Null).await;
@@ -88,7 +88,7 @@ async fn a_session_of_before_is_stepped_up_or_refused_by_the_policy() {
             .with("SIGNET_SECOND_FACTOR_FROM", SOON);
         let server = options.start().await;
         server.create_administrator("root").await;
-        // Before the date the enrolment can be put off.
+        // Before the date the enrolment can be postponed.
         let asked = log_in(&server, "root", "signet:admin").await;
         let body = asked.is_problem(401, "enrolment_required").json();
         assert_eq!(body["may_skip"], true);
@@ -99,7 +99,7 @@ async fn a_session_of_before_is_stepped_up_or_refused_by_the_policy() {
         go_on(&server, &challenge, json!({"skip": true}))
             .await
             .is_problem(401, "challenge_invalid");
-        // One that was begun before the date is held against it.
+        // One that was begun before the date must be completed after it.
         server.advance(TimeSpan::from_secs(3_500));
         let early = log_in(&server, "root", "signet:admin").await.string("challenge");
         server.advance(TimeSpan::from_secs(100));
@@ -111,14 +111,14 @@ async fn a_session_of_before_is_stepped_up_or_refused_by_the_policy() {
         assert!(header.contains(r#"error="insufficient_user_authentication""#), "{header}");
         assert!(header.contains(r#"acr_values="urn:signet:acr:mfa""#), "{header}");
         server.get_as("/v1/me", &root.access).await.is(200);
-        // A thief of the token does not enrol a factor: the password comes first.
+        // A thief of the token cannot enrol a factor: the password is required first.
         let asked = step_up(&server, &root, json!({"acr_values": MFA})).await;
         let body = asked.is_problem(401, "mfa_required").json();
         assert_eq!(body["methods"], json!(["password"]));
         let challenge = asked.string("challenge");
         let begun = server.post("/v1/login/enrol", json!({ "challenge": challenge })).await;
         begun.is_problem(422, "validation_failed");
-        // The session is raised, and the token from before is not.
+        // The session is raised, and the earlier token is not.
         let asked = go_on(&server, &challenge, json!({"password": PASSWORD})).await;
         asked.is_problem(401, "enrolment_required");
         let (_, done) = Authenticator::enrol_at_login(&server, &asked.string("challenge")).await;
@@ -140,7 +140,7 @@ async fn every_user_needs_a_second_factor_if_the_policy_requires_it() {
         server.register("ada").await;
         let asked = log_in(&server, "ada", "").await;
         asked.is_problem(401, "enrolment_required");
-        // A code does not help, nor does another challenge's setup.
+        // A code is not accepted, nor the setup of another challenge.
         let challenge = asked.string("challenge");
         let code = go_on(&server, &challenge, json!({"code": "123456"})).await;
         code.is_problem(422, "validation_failed");
@@ -149,7 +149,7 @@ async fn every_user_needs_a_second_factor_if_the_policy_requires_it() {
         let setup = server.post("/v1/login/enrol", json!({ "challenge": other })).await;
         let stolen = json!({"setup": setup.string("setup"), "code": "123456"});
         assert_eq!(go_on(&server, &challenge, stolen).await.status, 422);
-        // Of several at once one enrols.
+        // Of concurrent enrolments one succeeds.
         let begun = server.post("/v1/login/enrol", json!({ "challenge": challenge })).await;
         let secret = crate::support::second_factors::secret_of(&begun.string("secret"));
         let code = crate::support::second_factors::code_of(&server, &secret, 0);
@@ -179,7 +179,7 @@ async fn a_new_password_before_an_enrolment_is_not_lost() {
         let new = json!({"new_password": "known to ada alone"});
         let asked = go_on(&server, &asked.string("challenge"), new).await;
         asked.is_problem(401, "enrolment_required");
-        // The password is changed, although nothing has been opened yet.
+        // The password is changed, although no session was opened yet.
         log_in(&server, "ada", "").await.is_problem(401, "invalid_credentials");
         let challenge = asked.string("challenge");
         let (_, done) = Authenticator::enrol_at_login(&server, &challenge).await;
@@ -215,7 +215,7 @@ async fn a_step_up_raises_the_session_and_leaves_its_refresh_token() {
         let server = Server::start(backend).await;
         server.register("tia").await;
         let tia = server.login("tia").await;
-        // Without a factor there is nothing to step up to.
+        // Without a factor there is no higher level.
         step_up(&server, &tia, json!({"acr_values": MFA})).await.is_problem(403, "forbidden");
         let app = Authenticator::enrol(&server, &tia).await;
         for (body, field) in [
@@ -246,7 +246,7 @@ async fn a_step_up_raises_the_session_and_leaves_its_refresh_token() {
         assert_eq!(after["auth_time"], before["auth_time"], "the password is as old as it was");
         let next = Tokens::of(&server.refresh(&tia.refresh).await);
         assert_eq!((&next.claims()["acr"], &next.claims()["sid"]), (&json!(MFA), &before["sid"]));
-        // Enough already: a token without a challenge.
+        // The level suffices: a token without a challenge.
         raised(&step_up(&server, &next, json!({"acr_values": MFA})).await, &next);
         // The challenge opens no session, and that of a log-in raises none.
         step_up(&server, &next, json!({"acr_values": "phr"})).await.is_problem(403, "forbidden");

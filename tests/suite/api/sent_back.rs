@@ -1,4 +1,4 @@
-//! The answer to a `GET`, sent back with `PATCH`: accepted, and nothing is written.
+//! The response to a `GET`, sent back with `PATCH`: accepted, and nothing is written.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -28,7 +28,7 @@ impl Place {
         self.call(Method::PATCH, path, body).await
     }
 
-    /// What every change leaves behind: the audit trail, and the version of clients and APIs.
+    /// The traces of every change: the audit trail, and the version of clients and APIs.
     async fn traces(&self) -> (Value, i64) {
         let audit = self.get("/v1/admin/audit?limit=200").await;
         let mut reader = self.server.app.db.reader().await.unwrap();
@@ -115,7 +115,7 @@ async fn a_resource_can_be_patched_with_itself_and_nothing_is_written() {
             assert_eq!(answer, shown, "{path}");
             assert_eq!(place.get(&path).await, shown, "{path}");
             assert_eq!(place.traces().await, traces, "{path}");
-            // Each member alone is no change either, with what it follows from.
+            // Each member alone is no change either, with those it is derived from.
             place.patch(&path, json!({})).await.is(200);
             assert_eq!(place.traces().await, traces, "{path}");
         }
@@ -182,7 +182,7 @@ async fn a_read_only_member_with_another_value_is_refused_with_the_call_that_cha
         assert_eq!(place.get(&path).await, shown, "{path}");
     }
     assert_eq!(place.traces().await, traces);
-    // What users cannot see of themselves they cannot guess by sending it back.
+    // Users cannot guess values that they cannot read by sending them back.
     for claims in [json!({}), json!({"floor": 3})] {
         let guess = place.patch("/v1/me", json!({ "claims": claims })).await;
         guess.is_problem(422, "validation_failed");

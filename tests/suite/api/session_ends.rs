@@ -1,4 +1,4 @@
-//! Ending many sessions at once, over HTTP: what ends, what goes on, and who is told.
+//! Ending many sessions at once over HTTP: which end, which continue, and the notices.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -36,7 +36,7 @@ impl Stage {
         self.server.call_as(Method::POST, END, &self.root.access, body).await.is(200).json()
     }
 
-    /// Tokens of a client, for a user whose browser this is.
+    /// Tokens of a client, for the user of this browser.
     pub async fn tokens(&self, app: &App, person: &Person<'_>) -> Value {
         app.tokens(&self.server, person).await
     }
@@ -67,8 +67,8 @@ impl Stage {
     }
 }
 
-/// Everything ends at once: the next refresh, page and `/v1` call of each session is refused, in every process;
-/// the caller's own session as well. No row of a session is written, however many there are. Then people log in again.
+/// All sessions end at once: the next refresh, page and `/v1` call of each is refused, in every process; the caller's
+/// own session as well. No row of a session is written, however many there are. Then users log in again.
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_of_every_user_ends_with_one_row() {
     on_both("end everything", async |backend| {
@@ -123,9 +123,9 @@ async fn everything_of_every_user_ends_with_one_row() {
     .await;
 }
 
-/// What was under way when everything ended opens nothing: a code that was issued before cannot be redeemed after.
+/// A code that was issued before the end of all sessions cannot be redeemed.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_code_from_before_everything_ended_is_worth_nothing() {
+async fn codes_issued_before_all_sessions_ended_are_refused() {
     on_both("end everything: codes", async |backend| {
         let stage = Stage::on(backend).await;
         let ada = Person::new(&stage.server, "ada");
@@ -137,7 +137,7 @@ async fn a_code_from_before_everything_ended_is_worth_nothing() {
     .await;
 }
 
-/// The sessions of a client end, and no others; what the client gets afterwards lives.
+/// The sessions of a client end, and no others; its later sessions are active.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_sessions_of_a_client_end_and_no_others() {
     on_both("end sessions of a client", async |backend| {
@@ -178,8 +178,8 @@ async fn the_sessions_of_a_client_end_and_no_others() {
     .await;
 }
 
-/// What users have approved for a client and no session has come of ends with its sessions: codes that were not redeemed,
-/// and devices that were approved. Those of other clients are redeemed.
+/// Approvals for a client without a session end with its sessions: unredeemed codes, and approved devices. Those of
+/// other clients are redeemed.
 #[tokio::test(flavor = "multi_thread")]
 async fn approvals_of_a_client_end_with_its_sessions() {
     on_both("end approvals of a client", async |backend| {
@@ -206,8 +206,7 @@ async fn approvals_of_a_client_end_with_its_sessions() {
     .await;
 }
 
-/// What users approved before a time and no session has come of ends with the sessions of that time; what they approved
-/// later is redeemed.
+/// Approvals from before a time without a session end with the sessions of that time; later ones are redeemed.
 #[tokio::test(flavor = "multi_thread")]
 async fn approvals_from_before_a_time_end_with_its_sessions() {
     on_both("end approvals by time", async |backend| {
@@ -236,7 +235,7 @@ async fn approvals_from_before_a_time_end_with_its_sessions() {
     .await;
 }
 
-/// A device that the user has approved; its device code.
+/// A device that the user has approved. Returns its device code.
 async fn approved(server: &Server, person: &Person<'_>, app: &App) -> String {
     let fields = [("scope", "openid")];
     let begun = app.call(server, "/oauth2/device_authorization", &fields).await;
@@ -260,7 +259,7 @@ async fn poll(server: &Server, app: &App, code: &str) -> Answer {
 
 /// Ended in one process, refused at the next request in another.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_ends_in_one_process_has_ended_in_every_other() {
+async fn sessions_ended_in_one_process_have_ended_in_every_other() {
     let Some((one, two)) = pair("end sessions: processes").await else { return };
     let root = one.administrator("root").await;
     one.register("ada").await;
@@ -281,9 +280,9 @@ async fn what_ends_in_one_process_has_ended_in_every_other() {
     two.refresh(&own.refresh).await.is_problem(401, "refresh_token_invalid");
 }
 
-/// By time, role and group: sessions and sign-ins that it names end, one at a time, and others go on.
+/// By time, role and group: the selected sessions and sign-ins end one by one, and others continue.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_began_before_a_time_and_what_a_role_or_a_group_has_ends() {
+async fn sessions_end_by_time_role_and_group() {
     on_both("end sessions by what they have in common", async |backend| {
         let stage = Stage::on(backend).await;
         let server = &stage.server;
@@ -329,13 +328,13 @@ async fn what_began_before_a_time_and_what_a_role_or_a_group_has_ends() {
     .await;
 }
 
-/// Clients are told of what ended with one row, each session once, and of what goes on they are told nothing.
+/// Clients get one notice for each session that ended with one row, and none for sessions that continue.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_row_notifies_clients_of_all_ended_sessions() {
     on_both("end sessions: notices", async |backend| {
         let stage = Stage::on(backend).await;
         let server = &stage.server;
-        // Nothing answers there: the notices stay in the outbox, where they are counted.
+        // No server listens there: the notices stay in the outbox, where they are counted.
         for app in [&stage.shop, &stage.desk] {
             let uri = json!({"backchannel_logout_uri": "http://127.0.0.1:9/logout"});
             let path = format!("/v1/admin/clients/{}", app.id);
@@ -366,7 +365,7 @@ async fn one_row_notifies_clients_of_all_ended_sessions() {
     .await;
 }
 
-/// A request that names nothing, several things or what is none is refused with the member named, and ends nothing.
+/// A request with no selection, several or an invalid one is refused with the member named, and ends nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_selection_of_none_or_several_is_refused() {
     on_both("end sessions: bad requests", async |backend| {

@@ -1,4 +1,4 @@
-//! Ending many sessions at once, the caller's own among them.
+//! Ending many sessions at once, including the caller's own.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -18,8 +18,8 @@ async fn signed_in_again(server: &Server, login: &str) -> Tokens {
     Tokens::of(&server.post("/v1/login", body).await)
 }
 
-/// A caller whose own sessions are among those of a role or a group loses them last: everything of the others has ended
-/// by then, also where the caller comes first in the order of the users.
+/// The caller's own sessions in a role or a group end last: all others have ended by then, also if the caller is first
+/// in the order of the users.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_caller_in_the_role_or_the_group_is_signed_out_last() {
     on_both("end sessions: the caller is among them", async |backend| {
@@ -66,8 +66,8 @@ async fn a_caller_in_the_role_or_the_group_is_signed_out_last() {
     .await;
 }
 
-/// Sessions from before a time, more than one call ends: the caller's own session, the oldest of all, ends with the last
-/// call, so that the same token asks for the rest.
+/// Sessions from before a time, more than one call ends: the caller's own session, the oldest of all, ends with the
+/// last call, so that the same token can make all calls.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_caller_from_before_the_time_asks_for_the_rest_with_the_same_token() {
     on_both("end sessions: the caller is the oldest", async |backend| {

@@ -1,4 +1,4 @@
-//! Sessions: seeing them, ending them, and how fast things end.
+//! Sessions: listing them, ending them, and how fast an end takes effect.
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -68,7 +68,7 @@ async fn ending_one_the_others_and_all() {
 
         end(&all[0], &format!("/v1/sessions/{}", sid(&all[1]))).await.is(204);
         is_dead(&server, &all[1]).await;
-        // Twice is not found; so is another's, and what is no id.
+        // A second time is not found; so are another user's session and a malformed id.
         for id in [sid(&all[1]), sid(&bob), "nonsense".to_owned()] {
             end(&all[0], &format!("/v1/sessions/{id}")).await.is_problem(404, "not_found");
         }
@@ -166,8 +166,8 @@ async fn disabling_ends_everything_and_enabling_revives_nothing() {
     .await;
 }
 
-/// The old credential must not survive a change that raced it: 200 rounds, each with a log-in that
-/// runs against a disable and one against a password change.
+/// The old credential must not survive a concurrent change: 200 rounds, each with a log-in that races a
+/// disabling and one that races a password change.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_in_racing_a_disable_or_a_password_change_cannot_survive() {
     on_both("log-in races", async |backend| {
@@ -251,8 +251,8 @@ async fn administrators_see_and_end_sessions_of_all_users() {
     .await;
 }
 
-/// Many sessions that have ended and are stored still do not hold up a list: after 10,000 of them a page ends, with a
-/// cursor behind which the others are. A list of one user is not cut.
+/// Many ended sessions that are still stored do not slow a list down: after 10,000 of them a page ends, with a cursor
+/// to the others. The list of one user is not bounded.
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_end_after_many_ended_sessions() {
     on_both("ended sessions", async |backend| {
@@ -266,7 +266,7 @@ async fn pages_end_after_many_ended_sessions() {
         server.advance(TimeSpan::from_mins(1));
         let mut tx = server.app.db.begin().await.unwrap();
         for _ in 0..10_010 {
-            // As the row is once everything of its user has ended.
+            // The row as after the end of all sessions of its user.
             execute!(
                 &mut tx,
                 "INSERT INTO sessions (id, user_id, client_id, audience, scope, current, answered_at, supersedes, \
@@ -293,7 +293,7 @@ async fn pages_end_after_many_ended_sessions() {
         let mine = server.get_as("/v1/sessions", &ada.access).await.is(200).json();
         assert_eq!(mine["data"].as_array().unwrap().len(), 1);
         assert_eq!(mine["next"], json!(null));
-        // What walks through the list goes on behind such a page.
+        // A walk through the list continues after such a page.
         let body = json!({"client_id": "signet", "dry_run": true});
         let path = "/v1/admin/sessions/end";
         let counted = server.call_as(Method::POST, path, &root.access, body).await.is(200).json();

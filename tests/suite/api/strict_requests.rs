@@ -59,7 +59,7 @@ fn operations(id: &str) -> Vec<Described> {
     found
 }
 
-/// What a problem says about `field`: its code and its sentence.
+/// The code and the sentence of a problem about `field`.
 #[track_caller]
 fn about(answer: &Answer, field: &str) -> (String, String) {
     let problem = answer.is_problem(422, "validation_failed").json();
@@ -111,7 +111,7 @@ async fn every_operation_refuses_unknown_members_and_unknown_or_repeated_paramet
                 assert!(said.contains("Did you mean") || said.contains("Accepted are"), "{said}");
             }
         }
-        // Nothing was done by any of them, and the session goes on.
+        // None of them had an effect, and the session continues.
         assert_eq!(server.get_as("/v1/admin/audit", &root.access).await.is(200).json(), audit);
     })
     .await;
@@ -140,7 +140,7 @@ async fn members_that_are_there_twice_are_refused_and_all_faults_are_in_one_answ
         ] {
             assert_eq!(about(&several, field).0, code);
         }
-        // However many there are: the answer is small, and comparing them costs little.
+        // For any number of names the response is small, and comparing them is cheap.
         let many: Vec<String> = (0..6_000).map(|n| format!("\"m{n}\":1")).collect();
         let answer = send("/v1/login", &format!("{{{}}}", many.join(","))).await;
         assert!(
@@ -150,7 +150,7 @@ async fn members_that_are_there_twice_are_refused_and_all_faults_are_in_one_answ
         );
         let users = server.get_as("/v1/admin/users", &root.access).await.json();
         assert_eq!(users["data"].as_array().unwrap().len(), 1);
-        // A filter that does not exist is not answered as if it had been applied.
+        // An unknown filter is refused, not ignored.
         let filtered = server.get_as("/v1/admin/users?logon=bob", &root.access).await;
         assert_eq!(about(&filtered, "logon").0, "unknown_name");
         let head =
@@ -175,7 +175,7 @@ async fn a_body_where_none_is_read_is_empty_or_refused() {
     send("application/json", "{\"reason\":1}").await.is_problem(422, "validation_failed");
     send("application/json", "[1]").await.is_problem(400, "malformed_request");
     send("text/plain", "x").await.is_problem(415, "unsupported_media_type");
-    // In chunks, whose length no header says.
+    // In chunks, without a length in a header.
     let chunked = format!(
         "POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Type: \
          application/json\r\nTransfer-Encoding: chunked\r\n\r\nc\r\n{{\"reason\":1}}\r\n0\r\n\r\n",

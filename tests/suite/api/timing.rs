@@ -20,9 +20,9 @@ use crate::support::{Backend, require};
 
 const ISSUER: &str = "https://id.example.com";
 const ROUNDS: usize = 300;
-/// Rounds before the first one that counts.
+/// Rounds before the measured ones.
 const WARM_UP: usize = 20;
-/// The smallest difference that is taken for one, in milliseconds.
+/// The smallest difference that is reported, in milliseconds.
 const LEAST: f64 = 0.3;
 
 fn is_wanted() -> bool {
@@ -47,7 +47,7 @@ async fn interleaved(classes: usize, mut run: impl AsyncFnMut(usize) -> f64) -> 
     times.iter_mut().map(median).collect()
 }
 
-/// The first two classes are the same one: what they differ by is the noise of the machine.
+/// The first two classes are the same one: their difference is the noise of the machine.
 #[track_caller]
 fn take_the_same_time(what: &str, names: &[&str], medians: &[f64]) {
     for (name, median) in names.iter().zip(medians) {
@@ -195,7 +195,7 @@ async fn a_login_hint_takes_the_same_time_for_every_name() {
     take_the_same_time("login_hint", &names, &medians);
 }
 
-/// A recovery beside a mail server that works, hangs, refuses and hangs up: each class has a server of its own.
+/// A recovery with a mail server that works, hangs, refuses and disconnects: each class has a server of its own.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_recovery_takes_the_same_time_whatever_the_mail_server_does() {
     if !is_wanted() {
@@ -220,7 +220,7 @@ async fn a_recovery_takes_the_same_time_whatever_the_mail_server_does() {
         places.push(place);
     }
     let medians = interleaved(names.len(), async |class| {
-        // What a mail server accepts is delivered before the next request; nothing else is waited for.
+        // Accepted mails are delivered before the next request; nothing else is waited for.
         if class < 2 {
             places[class].delivered().await;
         }

@@ -1,5 +1,5 @@
-//! What tells an attacker whether an account exists would be other work: the database is asked the same number of
-//! statements, whoever a request names. How long that takes is never judged; answers are the tests of each endpoint.
+//! Different work would disclose whether an account exists: the number of statements is the same for every request.
+//! Response times are not compared here; responses are tested at each endpoint.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -69,7 +69,7 @@ async fn a_recovery_runs_the_same_statements_for_every_address() {
             let after = place.work("recovery").await;
             assert_eq!(after, (before.0, before.1 + 1), "{email}: no hash, one mail");
             before = after;
-            // The code of an address that no user has is counted and compared as well.
+            // The code for an address without a user is counted and compared as well.
             let entry = Entry::MailedCode(Secret::new("00000000".to_owned()));
             let step = (challenge, entry);
             let step = recovery::advance(server.app.clone(), step, Channel::Api, info(server));
@@ -162,7 +162,7 @@ async fn the_challenge_endpoint_runs_the_same_statements_for_every_hint() {
             assert_eq!(place.work("recovery").await, before, "{hint}: no hash, no mail");
             seen.push((hint, statements));
         }
-        // It names no user to the server either: nothing is looked up.
+        // It names no user for the server either: nothing is looked up.
         assert!(seen.iter().all(|(_, count)| *count == seen[0].1), "{seen:?}");
     })
     .await;

@@ -1,4 +1,4 @@
-//! Letting users in again whom failed attempts have locked out, and why they could not sign in.
+//! Unlocking users after failed attempts, and the explanation why they could not sign in.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use crate::support::server::{Answer, Options, PASSWORD, Tokens};
 use crate::support::{Backend, Server, on_both};
 
 const ADA: &str = "ada@example.org";
-/// How long an account is locked to a network that has failed too often.
+/// How long an account is locked for a network with too many failures.
 const LOCKED_FOR: TimeSpan = TimeSpan::from_mins(15);
 const OFFICE: &str = "192.0.2.9";
 
@@ -25,7 +25,7 @@ async fn login_from(server: &Server, address: &str, login: &str, password: &str)
     server.send(request.json(&json!({"login": login, "password": password}))).await
 }
 
-/// Failures until the account is locked to the network.
+/// Fails until the account is locked for the network.
 async fn lock(server: &Server, address: &str, login: &str) {
     for _ in 0..20 {
         login_from(server, address, login, "wrong password").await.is(401);
@@ -91,7 +91,7 @@ async fn unlocking_resetting_and_enabling_let_the_user_in_at_once() {
     .await;
 }
 
-/// Unlocking a network lets all accounts be tried from there again, in every process.
+/// Unlocking a network allows attempts at all accounts from there again, in every process.
 #[tokio::test(flavor = "multi_thread")]
 async fn unlocking_clears_what_a_network_has_failed() {
     on_both("network", async |backend| {
@@ -112,7 +112,7 @@ async fn unlocking_clears_what_a_network_has_failed() {
     .await;
 }
 
-/// A request for a new password proves nothing, so it does not unlock; a proved mailbox does.
+/// A request for a new password proves nothing and unlocks nothing; a proved mailbox does.
 #[tokio::test(flavor = "multi_thread")]
 async fn asking_for_a_new_password_does_not_unlock() {
     on_both("no proof", async |backend| {
@@ -127,7 +127,7 @@ async fn asking_for_a_new_password_does_not_unlock() {
     .await;
 }
 
-/// Each of ten and more causes that keep a user out is named, by the user's id and by what the user types.
+/// Each of more than ten causes that prevent a sign-in is reported, by the user's id and by the entered login.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_report_names_each_cause() {
     on_both("causes", async |backend| {
@@ -194,7 +194,7 @@ async fn the_report_names_each_cause() {
         let until = server.now() + LOCKED_FOR;
         assert_eq!(lock["until"], json!(until.rfc3339()));
 
-        // Five networks with twenty failures each close the account to every network that it does not know.
+        // Five networks with twenty failures each close the account for every network that it does not know.
         let closed = server.register("closed").await;
         for network in 0..6 {
             for _ in 0..20 {

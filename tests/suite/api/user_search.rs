@@ -72,7 +72,7 @@ async fn words_find_users_by_their_beginnings() {
                 .finish();
             assert_eq!(sorted(found(&server, &root, &query).await), sorted(logins), "{query}");
         }
-        // Exactly one, in any spelling; a part of a login is none.
+        // Exactly one, in any spelling; a part of a login does not match.
         for login in ["ada2", "ADA2", "%20Ada2%20"] {
             assert_eq!(found(&server, &root, &format!("login={login}")).await, ["ada2"]);
         }
@@ -83,7 +83,7 @@ async fn words_find_users_by_their_beginnings() {
     .await;
 }
 
-/// Each filter has the users that it names, alone and together with words.
+/// Each filter selects its users, alone and together with words.
 #[tokio::test(flavor = "multi_thread")]
 async fn filters_narrow_lists_and_searches() {
     on_both("filters", async |backend| {
@@ -127,8 +127,8 @@ async fn filters_narrow_lists_and_searches() {
     .await;
 }
 
-/// A parameter that does not exist, is repeated, misspelt or has a value that is none is refused with its name, on
-/// every list for administrators.
+/// An unknown, repeated or misspelt parameter, or an invalid value, is refused with its name, on every list for
+/// administrators.
 #[tokio::test(flavor = "multi_thread")]
 async fn parameters_that_do_not_exist_are_named() {
     let server = Server::start(Backend::Sqlite).await;
@@ -161,7 +161,8 @@ async fn parameters_that_do_not_exist_are_named() {
     assert!(answer.text.contains("pasword"), "{}", answer.text);
 }
 
-/// While users come and go, paging through a search has every user that is there throughout, and none twice.
+/// While users are created and deleted, paging through a search returns every user that exists throughout,
+/// and none twice.
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_neither_repeat_nor_lose_users() {
     on_both("pages", async |backend| {
@@ -209,8 +210,7 @@ async fn pages_neither_repeat_nor_lose_users() {
     .await;
 }
 
-/// A search for words that no user has together looks at a bounded number of rows for one page, and says where it goes
-/// on.
+/// A search for words that no user has together examines a bounded number of rows for one page, and returns a cursor.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_looks_at_a_bounded_number_of_rows() {
     on_both("budget", async |backend| {
@@ -244,7 +244,7 @@ async fn a_page_looks_at_a_bounded_number_of_rows() {
     .await;
 }
 
-/// While the words of users of an earlier version are not all written, a search says so instead of leaving users out.
+/// While words of users of an earlier version are incomplete, a search is refused instead of leaving users out.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_search_does_not_pretend_to_be_complete() {
     on_both("incomplete", async |backend| {

@@ -1,4 +1,4 @@
-//! How often users may write, and writes that change nothing.
+//! The limit of users' writes, and requests that change nothing.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -41,7 +41,7 @@ async fn a_user_writes_sixty_times_then_once_a_second_on_both_databases() {
         let refused = rename(&server, &ada, "more").await;
         refused.is_problem(429, "too_many_attempts");
         assert_eq!(refused.header("retry-after"), "1");
-        // The same bucket for all that a user writes, whichever session it comes from.
+        // One limit for all writes of a user, in any session.
         let again = server.login("ada").await;
         for (method, path) in [
             (Method::DELETE, "/v1/sessions?scope=others"),
@@ -56,13 +56,13 @@ async fn a_user_writes_sixty_times_then_once_a_second_on_both_databases() {
             server.get_as("/v1/me", &ada.access).await.is(200).json()["name"],
             format!("n{}", burst - 1)
         );
-        // Others are not held up, and what changes nothing is no write.
+        // Other users are not limited, and a request without a change is no write.
         rename(&server, &bob, "Bob").await.is(200);
         rename(&server, &ada, &format!("n{}", burst - 1)).await.is(200);
         server.advance(TimeSpan::from_secs(1));
         rename(&server, &ada, "later").await.is(200);
         rename(&server, &ada, "too soon").await.is(429);
-        // There are no more ends of sessions than sessions: the owner can end the one of an attacker.
+        // Ending sessions is bounded by their number: the owner can end that of an attacker.
         let other = server.login("ada").await;
         let stolen = format!("/v1/sessions/{}", other.claims()["sid"].as_str().unwrap());
         server.call_as(Method::DELETE, &stolen, &again.access, Value::Null).await.is(204);
@@ -92,7 +92,7 @@ async fn administrators_write_without_a_limit_and_are_audited() {
     .await;
 }
 
-/// A service client that administers writes as much as it needs to, in place of no user.
+/// Writes of a service client with administration scopes are not limited.
 #[tokio::test(flavor = "multi_thread")]
 async fn service_clients_write_without_a_limit() {
     on_both("write limit: service clients", async |backend| {

@@ -2,8 +2,8 @@
 
 use super::{PASSWORD, Place, text};
 
-/// The command line gives administration scopes without asking for a sign-in, and makes, lists and revokes keys; the
-/// secret of a key is printed once.
+/// The command line grants administration scopes without a sign-in, and creates, lists and revokes keys; the secret
+/// of a key is printed once.
 #[test]
 fn service_clients_and_their_keys_are_managed() {
     let place = Place::served();
@@ -23,7 +23,7 @@ fn service_clients_and_their_keys_are_managed() {
     assert_eq!(listed.one()["networks"], serde_json::json!(["192.0.2.0/24"]));
     let id = text(&made, "id");
     place.run(&["client", "key", "revoke", "bot", id]).ok();
-    // What it says to type next exists.
+    // The suggested command exists.
     let advice = "signet client key list CLIENT_ID";
     place.run(&["client", "key", "revoke", "bot", id]).refused(3, &[id, advice]);
     assert_eq!(place.run(&["client", "key", "list", "bot"]).ok().out, "");
@@ -36,7 +36,7 @@ fn service_clients_and_their_keys_are_managed() {
         .refused(2, &["signet:clients"]);
 }
 
-/// `--role` takes one of Signet's own roles; other names with the prefix are refused.
+/// `--role` accepts one of Signet's own roles; other names with the prefix are refused.
 #[test]
 fn roles_of_signets_own_are_set_by_name() {
     let place = Place::served();
@@ -55,7 +55,7 @@ fn roles_of_signets_own_are_set_by_name() {
     assert_eq!(text(&changed.one(), "role"), "signet:helpdesk");
 }
 
-/// The table of who may do what is printed without a database.
+/// The permission table is printed without a database.
 #[test]
 fn the_permissions_are_printed() {
     let place = Place::empty();

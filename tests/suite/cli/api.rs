@@ -121,7 +121,7 @@ async fn an_api_chooses_how_its_tokens_look() {
     assert!(!place.run(&["api", "list"]).ok().out.contains(&secret));
     let again = place.run(&["api", "set", API, "--new-secret", "-o", "table"]).ok();
     assert!(again.out.contains("SHARED SECRET") && !again.out.contains(&secret), "{}", again.out);
-    // The server looks again by itself and signs with the new secret, and the command line can tell.
+    // The server reloads by itself and signs with the new secret, and the command line reports that.
     let kid = place.run(&["api", "show", API]).ok().one()["shared_secret_kid"].clone();
     let deadline = Instant::now() + PATIENCE;
     let token = loop {
@@ -135,7 +135,7 @@ async fn an_api_chooses_how_its_tokens_look() {
     };
     assert_eq!(text(&place.run(&["token", "verify", &token]).ok().one(), "aud"), API);
     let forged = format!("{}A", &token[..token.len() - 1]);
-    // The last of 43 characters stands for four bits: these two are in order, B would not be.
+    // The last of 43 characters has four significant bits: these two are canonical, B would not be.
     let forged = if forged == token { format!("{}E", &token[..token.len() - 1]) } else { forged };
     place.run(&["token", "verify", &forged]).refused(7, &["bad signature"]);
     place.run(&["api", "set", API, "--new-secret"]).ok();
@@ -179,7 +179,7 @@ fn scopes_are_described_in_words_and_keep_their_description() {
     assert_eq!(api["scopes"], json!(["orders:read", "orders:write", "stock"]));
     let described = json!({"orders:read": "See your orders, and no others"});
     assert_eq!(api["scope_descriptions"], described);
-    // Scopes that go take their descriptions with them, and others keep theirs.
+    // Removed scopes lose their descriptions, others keep theirs.
     let set = ["api", "set", API, "--scope", "orders:read", "--scope", "stock=See what is there"];
     let api = place.run(&set).ok().one();
     let both = json!({

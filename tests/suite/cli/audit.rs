@@ -11,7 +11,7 @@ use super::{PASSWORD, Place, text};
 use crate::support::process::PATIENCE;
 use crate::support::{on_both, postgres, require};
 
-/// The kinds that the command prints are those that a filter takes, one a line.
+/// The command prints the kinds that the filter accepts, one per line.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_kinds_that_are_printed_are_those_that_a_filter_takes() {
     on_both("cli: the kinds that are printed are those that a filter takes", async |backend| {
@@ -29,7 +29,7 @@ async fn the_kinds_that_are_printed_are_those_that_a_filter_takes() {
     .await;
 }
 
-/// The options find what they say, in each format; a named format other than a table is an export, which is an event.
+/// Every option selects its events, in each format; a named format other than a table is an export, which is an event.
 #[tokio::test(flavor = "multi_thread")]
 async fn events_are_listed_by_what_they_are_about() {
     on_both("cli: events are listed by what they are about", async |backend| {
@@ -77,7 +77,7 @@ async fn events_are_listed_by_what_they_are_about() {
         let csv = place.run(&["audit", "list", "-o", "csv"]).ok().out;
         let header = csv.split("\r\n").next().unwrap();
         assert!(header.starts_with("id,at,kind,via,"), "{header}");
-        // The export is written down before its first row is read, and so is among them.
+        // The export is recorded before its first row is read, and so is among them.
         assert_eq!(csv.matches("\r\n").count(), all.len() + 2);
         place.run(&["audit", "list", "-o", "ndjson"]).ok();
         let exports = list(&["--kind", "audit.exported"]);
@@ -102,7 +102,7 @@ async fn events_are_listed_by_what_they_are_about() {
     .await;
 }
 
-/// A user agent that begins with `=` is a text to the program that opens the file.
+/// A user agent that begins with `=` is exported as text, not as a formula.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_agent_that_is_a_formula_is_a_text_in_csv() {
     on_both("cli: a user agent that is a formula is a text in csv", async |backend| {
@@ -122,11 +122,11 @@ async fn a_user_agent_that_is_a_formula_is_a_text_in_csv() {
     .await;
 }
 
-/// What a command that follows the trail has printed.
+/// The output of a command that follows the trail.
 struct Follower {
     child: Child,
     lines: Receiver<Value>,
-    /// How often each event was shown, and how often it had happened then.
+    /// The counts with which each event was shown.
     shown: BTreeMap<String, Vec<i64>>,
     kinds: Vec<String>,
 }
@@ -156,7 +156,7 @@ impl Follower {
         Self { child, lines, shown: BTreeMap::new(), kinds: Vec::new() }
     }
 
-    /// Reads on until an event of this kind and this number of times was shown.
+    /// Reads until an event of this kind was shown with this count.
     fn until(&mut self, kind: &str, times: i64) {
         loop {
             let event = self.lines.recv_timeout(PATIENCE).expect(kind);
@@ -170,8 +170,8 @@ impl Follower {
     }
 }
 
-/// Whoever follows the trail sees each event once while the server stops and starts again, and an event that stands
-/// for several again when there are more.
+/// Following shows each event once while the server stops and starts again, and a grouped event again when its
+/// count rises.
 async fn follows(place: Place) {
     let server = place.serve();
     place.administrator("ada");
@@ -183,7 +183,7 @@ async fn follows(place: Place) {
     server.post("/v1/login", wrong.clone()).await;
     follower.until("login.failed", 1);
     server.post("/v1/login", wrong.clone()).await;
-    // Twice in one minute is one event of two, or two of one where the minute has changed between.
+    // Two attempts in one minute are one event of two, or two events if the minute has changed between them.
     let folded = place.run(&["audit", "list", "--kind", "login.failed"]).ok().rows();
     follower.until("login.failed", folded[0]["times"].as_i64().unwrap());
     drop(server);
@@ -215,7 +215,7 @@ async fn following_shows_each_event_once_over_a_restart_of_the_server_on_postgre
     follows(Place::empty().with("SIGNET_DATABASE_URL", &url)).await;
 }
 
-/// Following can begin at a time, and shows what a filter names only.
+/// Following can begin at a time, and shows only events of the filter.
 #[tokio::test(flavor = "multi_thread")]
 async fn following_shows_what_a_filter_names_only() {
     on_both("cli: following shows what a filter names only", async |backend| {

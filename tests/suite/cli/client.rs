@@ -1,4 +1,4 @@
-//! `signet client`: its output, its exit codes, beside a server and without one.
+//! `signet client`: output and exit codes, beside a server and without one.
 
 use std::time::Instant;
 
@@ -268,7 +268,7 @@ fn a_logo_is_read_from_a_file_and_checked_before_anything_changes() {
     assert!(removed["logo"].is_null() && removed["policy_uri"].is_null(), "{removed}");
 }
 
-/// The page's commands, one after another, as they stand.
+/// The commands of the page, in order and unchanged.
 #[test]
 fn the_documented_commands_work_when_pasted() {
     const PAGE: &str = include_str!("../../../docs/clients.md");
@@ -291,7 +291,7 @@ fn the_documented_commands_work_when_pasted() {
     assert!(!said.contains("warning"), "{said}");
 }
 
-/// The running server learns by itself what the command line changed, also on PostgreSQL.
+/// The running server picks up changes of the command line, also on PostgreSQL.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_is_known_to_the_running_server_without_a_restart() {
     let mut places = vec![Place::empty()];
@@ -311,7 +311,7 @@ async fn a_change_is_known_to_the_running_server_without_a_restart() {
         let named =
             ["client", "create", "--client-id", "urn:a", "--name", "x", "--type", "service"];
         place.run(&named).refused(2, &["client_id: "]);
-        // What the server publishes follows from what it has read.
+        // The published keys follow the clients that were read.
         let deadline = Instant::now() + PATIENCE;
         while !server.get("/.well-known/jwks.json", "").await.1.contains("ES384") {
             assert!(Instant::now() < deadline, "not known after {PATIENCE:?}");

@@ -31,7 +31,7 @@ fn a_client_that_never_came_is_blocked_listed_shown_and_unblocked() {
 }
 
 #[test]
-fn what_is_no_address_of_a_document_is_refused() {
+fn only_addresses_of_documents_can_be_blocked() {
     let place = Place::served();
     for bad in
         ["shop", "http://app.example.com/x", "https://app.example.com/", "https://a.example/x#y"]
@@ -51,7 +51,7 @@ fn an_api_lets_such_clients_in() {
     place.run(&["api", "set", api, "--documents", "yes"]).refused(2, &["on", "off"]);
 }
 
-/// The commands of `docs/mcp.md`, as they are written there.
+/// The commands of `docs/mcp.md`, unchanged.
 #[test]
 fn the_documented_commands_run() {
     let place = Place::served().with("SIGNET_CLIENT_DOCUMENTS", "any");
@@ -63,7 +63,7 @@ fn the_documented_commands_run() {
         let command = line.replacen("signet", env!("CARGO_BIN_EXE_signet"), 1);
         let done = place.command_of("sh", &["-c", &command]).output().unwrap();
         let said = String::from_utf8_lossy(&done.stderr);
-        // There is no copy of the example's document.
+        // The document of the example has no copy.
         let expected = if line.contains(" show ") { 3 } else { 0 };
         assert_eq!(done.status.code(), Some(expected), "{line}: {said}");
         ran += 1;

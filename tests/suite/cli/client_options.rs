@@ -1,4 +1,4 @@
-//! `signet client update`: what each option replaces, and keys from files and pipes.
+//! `signet client update`: the effect of each option, and keys from files and pipes.
 
 use serde_json::{Value, json};
 use signet::crypto::jwt::SigningKey;
@@ -249,14 +249,14 @@ fn stored_keys_of_two_algorithms_are_named() {
         let said = show(more);
         assert!(said.contains(r#""a", number 3 (no kid):"#), "{said}");
         assert!(said.contains("signet client update job --jwks-file"), "{said}");
-        // The others are for one algorithm, named or not.
+        // The others verify one algorithm each, named or not.
         assert!(!said.contains(r#""b""#) && !said.contains(r#""1""#), "{said}");
     }
     place.run(&["client", "update", "job", "--jwks-file", "keys.json"]).ok();
     assert_eq!(show(&[]), "");
 }
 
-/// Everything and nothing are two things, and neither is a dash.
+/// All scopes and no scopes are shown differently, and neither as a dash.
 #[test]
 fn a_client_view_distinguishes_all_from_none() {
     let place = Place::served();
@@ -299,7 +299,7 @@ async fn why_says_what_was_wrong_with_requests_and_what_to_type() {
     assert!(!people.contains(" 1 times"), "{people}");
     let report = place.run(&["client", "why", "shop"]).code(7).one();
     assert_eq!(report["findings"][0]["code"], "redirect_uri_not_registered");
-    // The command that is shown, as it is shown, ends it.
+    // The suggested command, unchanged, resolves the finding.
     let command = report["findings"][0]["fix"].as_str().unwrap();
     let signet = env!("CARGO_BIN_EXE_signet");
     let command = command.replacen("signet", signet, 1);

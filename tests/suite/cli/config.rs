@@ -16,19 +16,19 @@ fn all_errors_in_the_settings_are_reported_at_once() {
             .refused(78, &["SIGNET_ISSUE:", "SIGNET_ISSUER", "SIGNET_LOG:", "environment"]);
         assert_eq!(ran.err.matches("error: ").count(), 2, "{}", ran.err);
     }
-    // What needs no settings works with bad ones.
+    // Commands that need no settings work with invalid ones.
     place.run(&["version"]).ok();
     place.run(&["config", "example"]).ok();
 }
 
-/// The settings that notes are about.
+/// The settings in the notes of the output.
 fn notes(said: &str) -> Vec<&str> {
     let notes = said.lines().filter(|line| line.contains("is read differently since"));
     notes.map(|line| line.strip_prefix("note: ").unwrap().split(' ').next().unwrap()).collect()
 }
 
 #[test]
-fn what_is_generated_is_what_is_documented() {
+fn the_generated_example_equals_the_documented_one() {
     let mut place = Place::empty();
     place.settings.retain(|(name, _)| *name != "SIGNET_ISSUER");
     let example = place.run(&["config", "example"]).ok();
@@ -73,7 +73,7 @@ fn what_is_generated_is_what_is_documented() {
     let day = strict.with("SIGNET_SECOND_FACTOR_FROM", "2030-01-31");
     day.run(&["config", "check"]).refused(78, &["not a point in time"]);
 
-    // What this version reads differently is named where it matters, and only there.
+    // Settings that this version reads differently are reported if they are set in that way, and only then.
     for (settings, names) in [
         (vec![("SIGNET_TRUSTED_PROXIES", "10.0.0.0/8")], vec!["SIGNET_TRUSTED_PROXIES"]),
         (
@@ -87,7 +87,7 @@ fn what_is_generated_is_what_is_documented() {
         };
         let checked = with(Place::served()).run(&["config", "check"]).ok();
         assert_eq!(notes(&checked.err), names, "{}", checked.err);
-        // A new installation has no version behind it.
+        // A new installation has no earlier version.
         let checked = with(Place::empty()).run(&["config", "check"]).ok();
         assert_eq!(notes(&checked.err), Vec::<&str>::new(), "{}", checked.err);
     }
@@ -96,7 +96,7 @@ fn what_is_generated_is_what_is_documented() {
     let checked = default.run(&["config", "check"]).ok();
     assert_eq!(notes(&checked.err), ["SIGNET_ISSUER"], "{}", checked.err);
     assert!(checked.err.contains("http://localhost:9000"), "{}", checked.err);
-    // A database that cannot be reached is no mistake in the settings.
+    // An unreachable database is not a mistake in the settings.
     let unreachable =
         Place::empty().with("SIGNET_DATABASE_URL", "postgres://u:hunter2@127.0.0.1:1/x");
     let checked = unreachable.run(&["config", "check"]).ok();
@@ -122,7 +122,7 @@ fn what_is_generated_is_what_is_documented() {
     }
 }
 
-/// Two servers with other lifetimes, on one database: named once that has lasted.
+/// Two servers on one database with different lifetimes: reported once the difference has lasted.
 #[tokio::test(flavor = "multi_thread")]
 async fn settings_in_which_the_servers_differ_are_named() {
     let Some(url) = postgres::fresh_database().await else {

@@ -1,4 +1,4 @@
-//! First run: what the binary makes, prints and refuses, and the throw-away demo.
+//! First run: what the binary creates, prints and refuses, and the temporary demo.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -24,7 +24,7 @@ fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
 
-/// What `signet` says to these arguments.
+/// The output of `signet` with these arguments.
 fn output(command: &mut Command) -> Output {
     command.output().unwrap()
 }
@@ -45,7 +45,7 @@ async fn the_first_start_makes_everything_and_says_so_and_later_ones_are_short()
     {
         first.until_logged(word).await;
     }
-    // Each start prints a fresh link until there is an administrator.
+    // Each start prints a new link until there is an administrator.
     first.signal(Signal::TERM);
     assert_eq!(first.ended().await, Some(0));
     let second = launch.start().await;
@@ -55,7 +55,7 @@ async fn the_first_start_makes_everything_and_says_so_and_later_ones_are_short()
     assert!(!second.log().contains("First start"));
 
     let form = [("login", "ada"), ("password", PASSWORD)];
-    // Looking consumes nothing; both links are good until one is used.
+    // Opening a link does not use it up; both links are valid until one is used.
     for _ in 0..3 {
         caller.get(&fresh).await.is(200);
     }
@@ -107,7 +107,7 @@ async fn refusals_say_what_is_wrong_and_what_to_type() {
     refused(&busy, 69, &[address.rsplit(':').next().unwrap(), "SIGNET_LISTEN"]);
     drop(server);
 
-    // Another master key, and none: refused, and nothing is made or overwritten.
+    // Without the master key, and with another one, the start is refused, and nothing is created or overwritten.
     let key = data.join("master.key");
     let right = std::fs::read_to_string(&key).unwrap();
     let wrong = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n";
@@ -148,13 +148,13 @@ async fn the_bootstrap_variables_work_once() {
     server.caller().post("/v1/login", &login).await.is(401);
 }
 
-/// Killed at a random moment of the first start, again and again: the next start completes it.
+/// Killed at a random moment of the first start, repeatedly: the next start completes it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_first_start_that_is_killed_is_completed_by_the_next() {
     for round in 0..15u64 {
         let launch = Launch::new();
         let mut child = launch.command().stderr(Stdio::null()).spawn().unwrap();
-        // Not a synchronisation: the moment is the experiment.
+        // Not a synchronization: the kill must come at an arbitrary moment.
         tokio::time::sleep(Duration::from_millis(round * 13)).await;
         child.kill().unwrap();
         child.wait().unwrap();
@@ -166,7 +166,7 @@ async fn a_first_start_that_is_killed_is_completed_by_the_next() {
     }
 }
 
-/// The demo works as printed and leaves nothing behind.
+/// The commands that the demo prints work, and it leaves no files.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_demo_works_as_printed() {
     let launch = Launch::new();

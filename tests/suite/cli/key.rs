@@ -46,7 +46,7 @@ async fn keys_are_exported_as_they_are_published() {
     assert!(!pem.out.contains("PRIVATE"));
 }
 
-/// Beside a running server: by and by, at once, and what it says before it does.
+/// Beside a running server: scheduled and immediate rotation, and the warnings before.
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_are_rotated_and_retired() {
     let place = Place::empty();
@@ -57,7 +57,7 @@ async fn keys_are_rotated_and_retired() {
     let next = published.one();
     assert_eq!((text(&next, "alg"), text(&next, "state")), ("ES256", "published"));
     assert!(published.err.contains(text(&next, "signs_at")), "{}", published.err);
-    // Asked again it says the same: there is one successor.
+    // A repeated command returns the same successor.
     assert_eq!(place.run(&["key", "rotate", "--alg", "ES256"]).ok().one(), next);
     place.run(&["key", "retire", text(&next, "kid")]).ok();
     place.run(&["key", "retire", text(&next, "kid")]).refused(5, &["already retired"]);
@@ -65,7 +65,7 @@ async fn keys_are_rotated_and_retired() {
 
     let active = before.iter().find(|key| text(key, "alg") == "ES256").unwrap();
     place.run(&["key", "retire", text(active, "kid")]).refused(5, &["still valid", "--now"]);
-    // What cannot be taken back needs a yes, and says first whom it hurts.
+    // Irreversible commands require a confirmation, and first list the affected verifiers.
     for args in
         [vec!["key", "rotate", "--now"], vec!["key", "retire", text(active, "kid"), "--now"]]
     {
@@ -77,7 +77,7 @@ async fn keys_are_rotated_and_retired() {
     assert_eq!(text(&rotated, "state"), "published");
     assert!(rotated["signs_at"].is_string(), "{rotated}");
     place.run(&["key", "retire", text(active, "kid"), "--now", "--yes"]).ok();
-    // The running server signs with it without a restart, and publishes the other no longer.
+    // The running server signs with it without a restart, and no longer publishes the other one.
     let deadline = Instant::now() + PATIENCE;
     loop {
         let (_, jwks) = server.get("/.well-known/jwks.json", "").await;
@@ -92,8 +92,8 @@ async fn keys_are_rotated_and_retired() {
     assert_eq!(inspected["header"]["kid"], rotated["kid"]);
 }
 
-/// The guide of docs/keys.md, step by step, for a key that lies in the data directory: at the end no setting
-/// names a key and the old file is gone.
+/// The procedure in docs/keys.md, step by step, for a key in the data directory: at the end no setting names
+/// a key and the old file is removed.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_master_key_is_replaced_as_the_guide_says() {
     let guide = include_str!("../../../docs/keys.md");

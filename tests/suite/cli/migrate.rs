@@ -14,7 +14,7 @@ fn the_schema_is_shown_and_brought_up_to_date() {
     let nothing = place.run(&["migrate", "up"]).ok();
     assert_eq!((nothing.rows(), nothing.err.as_str()), (steps.clone(), "Nothing to apply.\n"));
 
-    // The oldest schema there is: none.
+    // The oldest state: no schema.
     let bare = Place::empty();
     std::fs::create_dir(bare.dir.path().join("data")).unwrap();
     std::fs::write(bare.database(), b"").unwrap();
@@ -26,7 +26,7 @@ fn the_schema_is_shown_and_brought_up_to_date() {
     assert_eq!(applied.rows(), steps);
     assert_eq!(applied.err.lines().count(), steps.len(), "{}", applied.err);
     assert_eq!(bare.run(&["migrate", "status"]).ok().rows(), steps);
-    // A schema without keys: nobody has served it, and no key is missing.
+    // A schema without keys: no server has run on it, and no key is missing.
     bare.run(&["user", "list"]).refused(78, &["never been served", "signet serve"]);
 
     let broken = Place::empty();

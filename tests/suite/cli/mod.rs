@@ -36,13 +36,13 @@ use crate::support::{Backend, PATIENT};
 const PASSWORD: &str = "plaid sofa under rain";
 const API: &str = "https://api.example.com";
 
-/// A directory commands are run in, and the settings they get there.
+/// A directory in which commands run, and their settings.
 pub struct Place {
     pub dir: TempDir,
     settings: Vec<(&'static str, String)>,
 }
 
-/// How a command ended.
+/// The result of a command.
 #[derive(Debug)]
 pub struct Ran {
     pub code: Option<i32>,
@@ -51,7 +51,7 @@ pub struct Ran {
 }
 
 impl Place {
-    /// Nothing in it yet.
+    /// An empty directory.
     pub fn empty() -> Self {
         let settings = [
             ("SIGNET_LISTEN", "127.0.0.1:0"),
@@ -66,7 +66,7 @@ impl Place {
         Self { dir: tempfile::tempdir().unwrap(), settings }
     }
 
-    /// Nothing in it yet, for a database of this kind.
+    /// An empty directory, for a database of this kind.
     pub async fn on(backend: Backend) -> Self {
         match backend {
             Backend::Sqlite => Self::empty(),
@@ -77,14 +77,14 @@ impl Place {
         }
     }
 
-    /// Served once on a database of this kind.
+    /// A directory in which a server has run, on a database of this kind.
     pub async fn served_on(backend: Backend) -> Self {
         let place = Self::on(backend).await;
         drop(place.serve());
         place
     }
 
-    /// Served once, so that there is a database.
+    /// A directory in which a server has run, so that there is a database.
     pub fn served() -> Self {
         let place = Self::empty();
         drop(place.serve());
@@ -122,7 +122,7 @@ impl Place {
         self.run_with(args, b"")
     }
 
-    /// Runs with `input` on standard input, which is a pipe: no terminal anywhere.
+    /// Runs with `input` on standard input, which is a pipe: no stream is a terminal.
     pub fn run_with(&self, args: &[&str], input: &[u8]) -> Ran {
         let mut child = self
             .command(args)
@@ -131,7 +131,7 @@ impl Place {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        // A command that refuses before it reads has closed the pipe; that is its right.
+        // A command that refuses before it reads has closed the pipe, which is allowed.
         let _ = child.stdin.take().unwrap().write_all(input);
         let output = child.wait_with_output().unwrap();
         Ran {
@@ -160,7 +160,7 @@ impl Place {
             said.push_str(&line);
             said.push('\n');
         };
-        // The pipe is emptied, or the server would wait for us in the middle of a log line.
+        // Drains the pipe, or the server would block in the middle of a log line.
         std::thread::spawn(move || lines.for_each(drop));
         Server { child, base }
     }
@@ -179,7 +179,7 @@ impl Ran {
         self.code(0)
     }
 
-    /// Refused: with this code, `error: ` and these words on stderr, and no data.
+    /// Asserts a refusal: this exit code, `error: ` and these words on stderr, and no data.
     #[track_caller]
     pub fn refused(self, code: i32, words: &[&str]) -> Self {
         let ran = self.code(code);
@@ -191,7 +191,7 @@ impl Ran {
         ran
     }
 
-    /// One JSON object a line.
+    /// The lines of output, one JSON object each.
     #[track_caller]
     pub fn rows(&self) -> Vec<Value> {
         assert!(self.out.is_empty() || self.out.ends_with('\n'), "{:?}", self.out);

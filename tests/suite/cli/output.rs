@@ -18,7 +18,7 @@ use super::Place;
 #[tokio::test(flavor = "multi_thread")]
 async fn long_lists_come_whole_or_page_by_page() {
     let place = Place::served();
-    // More than the largest page. Made through the library: a process for each takes a while.
+    // More users than the largest page, created through the library, because a process for each would be slow.
     let pairs = [("SIGNET_ARGON2_MEMORY_KIB", "64"), ("SIGNET_ARGON2_ITERATIONS", "1")];
     let config = Config::from_source(&Source::from_pairs(place.dir.path(), &pairs)).unwrap().config;
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
@@ -104,7 +104,7 @@ fn outputs_that_are_closed_or_full_cause_no_panic() {
             assert!(said.starts_with("error: the output cannot be written"), "{args:?}: {said}");
         }
     }
-    // Nobody listens to errors either.
+    // Standard error is closed as well.
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let status = place.command(&["user", "show", "bob"]).stderr(writer).status().unwrap();

@@ -15,7 +15,7 @@ fn logins(rows: &[Value]) -> Vec<String> {
     rows.iter().map(|row| text(row, "login").to_owned()).collect()
 }
 
-/// The report says why, and the exit code whether: 0 nothing, 3 no such user, 7 a cause.
+/// The report lists causes, and the exit code tells whether there are any: 0 none, 3 no such user, 7 a cause.
 #[tokio::test(flavor = "multi_thread")]
 async fn user_why_tells_by_its_exit_code() {
     on_both("cli: user why tells by its exit code", async |backend| {
@@ -43,7 +43,7 @@ async fn user_why_tells_by_its_exit_code() {
     .await;
 }
 
-/// Words and filters, page by page.
+/// Words and filters, over several pages.
 #[tokio::test(flavor = "multi_thread")]
 async fn user_find_lists_by_words_and_filters() {
     on_both("cli: user find lists by words and filters", async |backend| {
@@ -71,7 +71,7 @@ async fn user_find_lists_by_words_and_filters() {
     .await;
 }
 
-/// What has failed from one network is cleared for that network alone; until then, the report says when the lock ends.
+/// Failures from one network are cleared for that network alone; until then, the report shows the end of the lock.
 #[tokio::test(flavor = "multi_thread")]
 async fn user_unlock_takes_a_network() {
     on_both("cli: user unlock takes a network", async |backend| {
@@ -120,7 +120,8 @@ async fn user_unlock_takes_a_network() {
     .await;
 }
 
-/// One bad line of a file: exit 6, it is named, and the others are done. A dry run says so and changes nothing.
+/// With an invalid line in a file the exit code is 6, the line is reported, and the others are done. A dry run
+/// changes nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn bulk_commands_do_what_they_can_and_name_bad_lines() {
     on_both("cli: bulk commands do what they can and name bad lines", async |backend| {
@@ -149,13 +150,13 @@ async fn bulk_commands_do_what_they_can_and_name_bad_lines() {
         assert!(ran.err.contains("line 4:") && ran.err.contains("nobody"), "{}", ran.err);
         assert_eq!(disabled(), ["ada", "bob"]);
         assert!(dry.err.contains("Would disable 2 users; nothing was changed"), "{}", dry.err);
-        // A line that is there twice is done once, and told.
+        // A duplicate line is done once, and reported.
         let ran = place.run_with(&["user", "enable", "--from", "-"], b"ada\nbob\n ada\n").ok();
         assert!(ran.err.contains("Enabled 2 users\n"), "{}", ran.err);
         assert!(ran.err.contains("line 3: the same as line 1; skipped"), "{}", ran.err);
         assert_eq!(disabled(), [""; 0]);
         place.run_with(&["user", "unlock", "--from", "-"], b"ada\nbob\n").ok();
-        // Roles of the command, or of the line.
+        // Roles from the command, or from the line.
         let ran = place.run_with(
             &["user", "set-roles", "--from", "-", "--role", "support"],
             b"ada\nbob billing,support\neve admin,user\n",
@@ -169,7 +170,7 @@ async fn bulk_commands_do_what_they_can_and_name_bad_lines() {
         place.run(&["user", "set-roles", "eve", "--role", "support"]).ok();
         assert_eq!(roles("eve"), json!(["support"]));
         place.run(&["user", "set-roles", "eve"]).refused(2, &["--role"]);
-        // The last administrator stays; the dry run knows.
+        // The last administrator is kept, also in the dry run.
         for args in [&["--dry-run"][..], &["--yes"]] {
             let args = [&["user", "delete", "--from", "-"], args].concat();
             let ran = place.run_with(&args, b"root\neve\n");

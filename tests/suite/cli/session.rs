@@ -8,7 +8,7 @@ use super::{PASSWORD, Place, Server, text};
 use crate::support::on_both;
 use crate::support::relying_party::{FORM, field, form};
 
-/// Signs in at the pages as `login`, in a browser of its own; the cookies of it.
+/// Signs in at the pages as `login`, in a new browser. Returns its cookies.
 async fn sign_in(server: &Server, login: &str) -> String {
     let no_redirect = reqwest::redirect::Policy::none();
     let client = reqwest::Client::builder().redirect(no_redirect).build().unwrap();
@@ -42,7 +42,7 @@ async fn is_in(server: &Server, cookies: &str) -> bool {
     client.get(url).header("cookie", cookies).send().await.unwrap().status() == 200
 }
 
-/// What the account page shows a user, the operator sees as well, and can end.
+/// Sign-ins on the account page of a user are listed for the operator, who can end them.
 #[tokio::test(flavor = "multi_thread")]
 async fn sign_ins_at_the_pages_are_listed_and_ended_like_sessions() {
     on_both("cli: sign ins at the pages are listed and ended like sessions", async |backend| {
@@ -65,7 +65,7 @@ async fn sign_ins_at_the_pages_are_listed_and_ended_like_sessions() {
         let table = place.run(&["session", "list", "--user", "ada", "-o", "table"]).ok();
         assert_eq!(table.out.matches("  ada   (browser)  ").count(), 2, "{}", table.out);
 
-        // Page by page it is the same list.
+        // The pages together are the same list.
         let (mut paged, mut after) = (Vec::new(), None::<String>);
         for _ in 0..4 {
             let mut args = vec!["session", "list", "--limit", "1"];
@@ -138,7 +138,7 @@ async fn sessions_are_seen_and_ended_beside_the_server() {
     .await;
 }
 
-/// After a restore: one command, however many users there are.
+/// One command ends the sessions of any number of users, as after a restore.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_session_of_every_user_is_ended_by_one_command() {
     let place = Place::empty();
@@ -146,7 +146,7 @@ async fn every_session_of_every_user_is_ended_by_one_command() {
     place.administrator("ada");
     let browser = sign_in(&server, "ada").await;
     let tokens = server.log_in("ada").await;
-    // More users than one transaction takes.
+    // More users than one transaction handles.
     let rows = "INSERT INTO users (id, login, login_key, login_skeleton, role, password_hash, session_epoch, \
                 created_at, updated_at, roles, groups, claims) SELECT randomblob(16), 'u'||value, 'u'||value, \
                 'u'||value, role, password_hash, session_epoch, created_at, updated_at, roles, groups, claims \
@@ -168,7 +168,7 @@ async fn every_session_of_every_user_is_ended_by_one_command() {
     server.log_in("ada").await;
 }
 
-/// After a second factor became required.
+/// Sessions below a level are ended, as after a second factor became required.
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_of_weak_sign_ins_are_ended_by_one_command() {
     on_both("cli: sessions of weak sign ins are ended by one command", async |backend| {
@@ -193,8 +193,7 @@ async fn sessions_of_weak_sign_ins_are_ended_by_one_command() {
     .await;
 }
 
-/// One bad line of a file keeps none of the others from being done: its number and its reason are said, and the
-/// command exits with 6.
+/// An invalid line of a file does not prevent the others: its number and reason are reported, and the exit code is 6.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_lines_of_a_file_end_and_a_bad_one_is_reported() {
     on_both("cli: the lines of a file end and a bad one is reported", async |backend| {
@@ -232,7 +231,7 @@ async fn the_lines_of_a_file_end_and_a_bad_one_is_reported() {
     .await;
 }
 
-/// What sessions have in common ends them, after it was counted.
+/// Sessions are selected by common properties, counted, and ended.
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_end_by_client_time_role_and_group() {
     on_both("cli: sessions end by client time role and group", async |backend| {

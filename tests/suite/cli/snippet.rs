@@ -6,7 +6,7 @@ use signet::view::snippet::SNIPPETS;
 use super::{API, Place};
 use crate::support::on_both;
 
-/// With a database the file is for the API as it is registered.
+/// With a database the file is for the API as registered.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_snippet_is_for_the_api_that_is_registered() {
     on_both("snippets of a registered API", async |backend| {
@@ -66,7 +66,7 @@ async fn a_snippet_is_for_the_api_that_is_registered() {
     .await;
 }
 
-/// Without a database it prints all the same, and says what was not checked.
+/// Without a database the file is printed, with a report that nothing was checked.
 #[test]
 fn without_a_database_nothing_is_checked_and_it_says_so() {
     let place = Place::empty();
@@ -113,7 +113,7 @@ fn without_a_database_nothing_is_checked_and_it_says_so() {
     }
 }
 
-/// The list names everything, and what the tests do with it.
+/// The list has every snippet, and whether the tests run it.
 #[test]
 fn everything_that_can_be_printed_is_listed() {
     let listed = Place::empty().run(&["snippet", "--list"]).ok().rows();
@@ -129,7 +129,7 @@ fn everything_that_can_be_printed_is_listed() {
     assert!(table.contains("aspnet") && table.contains("form only, not run"), "{table}");
 }
 
-/// Gateways get the recipes that are tried with them.
+/// Snippets of gateways are the tested recipes.
 #[test]
 fn gateways_get_their_recipes() {
     let place = Place::empty();

@@ -1,4 +1,4 @@
-//! Text of others on a terminal: nothing of it steers the terminal or hides in it.
+//! Foreign text on a terminal: it can neither control the terminal nor hide.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -30,7 +30,7 @@ fn contents_of_a_token_cannot_steer_the_terminal() {
         let ran = place.run(&["token", "inspect", &token, "-o", format]).ok();
         is_harmless(&ran.out);
         is_harmless(&ran.err);
-        // The values are the same: JSON has escapes of its own.
+        // The values are the same: JSON has its own escapes.
         let shown: Value = serde_json::from_str(&ran.out).unwrap();
         assert_eq!((&shown["header"], &shown["claims"]), (&header, &claims));
     }

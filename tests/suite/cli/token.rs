@@ -37,7 +37,7 @@ async fn tokens_are_taken_apart_and_judged() {
     let tokens = server.log_in("ada").await;
     let token = text(&tokens, "access_token");
 
-    // However it is pasted; without a database, too.
+    // However it is pasted, and without a database.
     let elsewhere = Place::empty();
     for (args, input) in [
         (["token", "inspect", token], String::new()),
@@ -125,7 +125,7 @@ async fn a_token_is_explained_check_by_check() {
     assert!(people.out.starts_with("ok      form\nok      header\n"), "{}", people.out);
     assert!(people.out.contains("\n\nThe token is valid as of "), "{}", people.out);
 
-    // Not good: the same data, nothing on stderr, 7.
+    // For an invalid token: the same data, an empty stderr, exit code 7.
     let wrong = why(&[token, "--audience", API]).code(7);
     assert_eq!((text(&wrong.one(), "code"), wrong.err.as_str()), ("wrong_audience", ""));
     let people = why(&[token, "--at", "2100-01-01T00:00:00Z", "-o", "table"]).code(7);
@@ -155,12 +155,12 @@ async fn a_token_is_explained_check_by_check() {
     let ended = why(&[token]).code(7);
     assert_eq!(text(&ended.one(), "code"), "session_ended");
     assert!(text(&ended.one(), "message").contains("ended_by_admin"), "{}", ended.out);
-    // It was good when it was made.
+    // It was valid when it was issued.
     let issued = claims_of(&place, token)["iat"].to_string();
     assert_eq!(why(&[token, "--at", &issued]).ok().one()["good"], true);
 }
 
-/// The claims of a token that need not be good.
+/// The claims of a token, unverified.
 fn claims_of(place: &Place, token: &str) -> Value {
     place.run(&["token", "inspect", token]).ok().one()["claims"].clone()
 }

@@ -6,7 +6,7 @@ use super::{API, PASSWORD, Place, text};
 
 const KEYS: &str = r#"{"keys":[{"kty":"EC","crv":"P-256","kid":"k1","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}"#;
 
-/// An issuer is trusted, listed, shown and removed; a rule needs one, and keeps it.
+/// An issuer is trusted, listed, shown and removed; a rule requires one, and prevents its removal.
 #[test]
 fn issuers_are_trusted_and_rules_name_them() {
     let place = Place::served();
@@ -70,7 +70,7 @@ fn issuers_are_trusted_and_rules_name_them() {
     place.run(&["trust", "show", "github"]).refused(3, &["github"]);
 }
 
-/// The command line lists and revokes API keys, and makes none.
+/// The command line lists and revokes API keys, and cannot create them.
 #[test]
 fn api_keys_of_users_are_listed_and_revoked() {
     let place = Place::served();

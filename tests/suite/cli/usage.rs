@@ -1,4 +1,4 @@
-//! Mistakes in what was typed, and help.
+//! Usage errors, and help.
 
 use super::{API, Place};
 

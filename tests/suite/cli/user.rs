@@ -32,7 +32,7 @@ fn a_users_life() {
     assert_eq!(members(&bob), wire);
     assert_eq!((text(&bob, "name"), text(&bob, "role")), ("Bob B", "user"));
 
-    // Piped: one object a line, in the order of creation. By login in any case, or by id.
+    // In a pipe: one object per line, in the order of creation; by login in any case, or by id.
     let logins: Vec<String> = place
         .run(&["user", "list"])
         .ok()
@@ -92,7 +92,7 @@ fn a_users_life() {
     place.run(&["session", "list", "--user", "bob"]).refused(3, &["bob"]);
 }
 
-/// What `user show` prints, without the second factors, which only it prints.
+/// The output of `user show` without the second factors, which other commands do not print.
 fn profile(mut shown: Value) -> Value {
     let members = shown.as_object_mut().unwrap();
     assert_eq!(members.remove("factors"), Some(json!([])));
@@ -117,7 +117,7 @@ fn users_have_addresses_and_are_found_by_verified_ones() {
     place.run(&args).ok();
     let table = place.run(&["user", "list", "-o", "table"]).ok();
     assert!(table.out.contains("bob@x.org (unverified)"), "{}", table.out);
-    // The login of one user and the address of another: it names neither.
+    // The login of one user is the address of another: it names neither.
     place.run(&["user", "create", "bob@x.org", "--no-password"]).ok();
     place.run(&["user", "update", "bob@x.org", "--role", "admin"]).refused(5, &["Name the id"]);
     assert_eq!(place.run(&["user", "show", text(&bob, "id")]).ok().one()["login"], "bob");
@@ -159,7 +159,7 @@ fn the_last_administrator_stays_and_set_up_closes_for_good() {
     for args in attempts {
         place.run(args).refused(5, &["last enabled administrator", "--role admin"]);
     }
-    // While there is another one, each of these is allowed.
+    // While there is another administrator, each of these is allowed.
     place.administrator("eve");
     for args in attempts {
         place.run(args).ok();
@@ -179,7 +179,7 @@ async fn passwords_come_from_files_and_pipes_and_are_never_printed() {
     place.administrator("ada");
     let file = |name: &str, bytes: &[u8]| std::fs::write(place.dir.path().join(name), bytes);
 
-    // One newline at the end is not meant; anything else is.
+    // One newline at the end is ignored; everything else is part of the password.
     file("one", format!("{PASSWORD}\n").as_bytes()).unwrap();
     file("two", format!("{PASSWORD}\n\n").as_bytes()).unwrap();
     for (login, from, works) in [("one", "one", 200), ("two", "two", 401)] {
@@ -197,7 +197,7 @@ async fn passwords_come_from_files_and_pipes_and_are_never_printed() {
     assert_eq!(old.0, 200, "{}", old.1);
     place.run_with(&args, format!("{PASSWORD}\r\n").as_bytes()).ok();
     let new = server.log_in("two").await;
-    // Setting a password ends what was begun with the one before, in the running server at once.
+    // Setting a password ends the sessions of the previous one, in the running server at once.
     assert_eq!(server.get("/v1/me", text(&old.1, "access_token")).await.0, 401);
     assert_eq!(server.get("/v1/me", text(&new, "access_token")).await.0, 200);
 
@@ -276,7 +276,7 @@ fn users_have_roles_groups_and_claims() {
     let bare = update(&["--no-roles", "--no-groups"]);
     assert_eq!((text(&bare, "role"), &bare["roles"]), ("admin", &json!([])));
     assert_eq!(bare["groups"], json!([]));
-    // Roles without admin are those of an ordinary user, but somebody has to administer.
+    // Without the role `admin` the user is an ordinary one, and one administrator must remain.
     let demoted = place.run(&["user", "update", "bob", "--role", "support"]).ok();
     assert!(demoted.err.contains("No longer an administrator"), "{}", demoted.err);
     let demoted = demoted.one();
@@ -287,7 +287,7 @@ fn users_have_roles_groups_and_claims() {
     place.run(&["user", "update", "bob", "--claim", "sub=string:ada"]).refused(2, &["claims: "]);
 }
 
-/// Without mail, links are printed for the operator to hand over.
+/// Without mail, links are printed for the operator to pass on.
 #[test]
 fn links_for_users_are_printed_where_mail_is_off() {
     let place = Place::served();
@@ -300,7 +300,7 @@ fn links_for_users_are_printed_where_mail_is_off() {
     );
     let first = made.one();
     assert_eq!(first["mailed_to"], Value::Null);
-    // The clock runs between the link and the output.
+    // Time passes between the link and the output.
     let expires_in = first["expires_in"].as_i64().unwrap();
     assert!((600_000..=604_800).contains(&expires_in), "{expires_in}");
     assert!(text(&first, "link").contains("/link/"), "{first}");
@@ -323,7 +323,7 @@ fn links_for_users_are_printed_where_mail_is_off() {
     place.run(&["user", "unlock", "nobody"]).refused(3, &["nobody"]);
 }
 
-/// Where mail is on, the link goes to the user and to no terminal.
+/// With mail, the link is sent to the user and not printed.
 #[test]
 fn links_for_users_are_mailed_where_mail_is_on() {
     let place = Place::served();
@@ -345,7 +345,7 @@ fn links_for_users_are_mailed_where_mail_is_on() {
     place.run_with(&set, PASSWORD.as_bytes()).ok();
     place.run(&["user", "update", "ada", "--email-verified"]).ok();
     mailed(&place.run(&["user", "recover", "ada"]).ok(), 86_000..=86_400);
-    // Without a verified address a link is handed over: a mail would prove who reads it to no one.
+    // Without a verified address the link is printed: a mail would not reach a proven owner.
     let create = ["user", "create", "bob", "--email", "bob@example.org", "--no-password"];
     place.run(&create).ok();
     let handed_over = place.run(&["user", "recover", "bob"]).ok().one();
@@ -353,7 +353,7 @@ fn links_for_users_are_mailed_where_mail_is_on() {
     assert!(text(&handed_over, "link").contains("/link/"), "{handed_over}");
 }
 
-/// A list that was typed with commas is a list, for every option that takes names.
+/// A list with commas is a list, for every option that accepts names.
 #[test]
 fn names_with_commas_between_them_are_several() {
     let place = Place::served();

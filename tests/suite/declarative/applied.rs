@@ -1,4 +1,4 @@
-//! Applying files: what is there afterwards, and what a second run does.
+//! Applying files: the result, and the effect of a second run.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -9,9 +9,9 @@ use super::{
 };
 use crate::support::relying_party::{App, Person};
 
-/// One file makes an empty server useful: the service client and the web client get tokens with their secrets, a user
-/// of the file signs in for the API and at the page of the SPA, and each object has one event. A second run says that
-/// there are no changes and writes none.
+/// One file sets up an empty server: the service client and the web client get tokens with their secrets, a user of
+/// the file signs in for the API and at the page of the SPA, and each object has one event. A second run reports no
+/// changes and writes none.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_file_gives_a_working_api_spa_and_service_client() {
     beside_a_server("apply: one file", async |desk, caller| {
@@ -70,7 +70,7 @@ async fn notation_and_order_mean_nothing() {
     .await;
 }
 
-/// Every object is what the file says: a key that is taken out of it returns to its default, one that is changed
+/// Every object is as the file declares: a key that is removed returns to its default, one that is changed
 /// changes, and each changed object has one event.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_absent_key_is_the_default() {
@@ -109,8 +109,8 @@ async fn an_absent_key_is_the_default() {
     .await;
 }
 
-/// An error in the last object changes nothing: neither what comes before it, nor the audit trail, nor the file for
-/// secrets. Also one that only the database knows.
+/// An error in the last object changes nothing: neither earlier objects, nor the audit trail, nor the file for
+/// secrets. The same for an error that only the database finds.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_bad_object_changes_nothing() {
     beside_a_server("apply: all or nothing", async |desk, _| {
@@ -118,7 +118,7 @@ async fn one_bad_object_changes_nothing() {
         let before = desk.everything();
         for (last, code, place) in [
             ("[[user]]\nlogin = \"zoe\"\nemail_verified = true\n", 2, "shop.toml:53: email_verified of user zoe"),
-            // Looks like a name that is taken.
+            // A look-alike of a login in use.
             ("[[user]]\nlogin = \"c\u{430}rol\"\n", 5, "shop.toml:52: login of user"),
             ("[[client]]\nclient_id = \"z\"\ntype = \"service\"\naudiences = [\"urn:gone\"]\nclient_secret = { generate = true }\n", 2, "shop.toml:54: audiences of client z"),
             ("[[user]]\nlogin = \"zoe\"\npassword = { env = \"WEAK\" }\n", 2, "shop.toml:53: password of user zoe"),
@@ -134,7 +134,7 @@ async fn one_bad_object_changes_nothing() {
     .await;
 }
 
-/// Two runs at the same moment follow each other: one creates everything, the other finds it done.
+/// Two concurrent runs are serialized: one creates everything, the other finds no changes.
 #[tokio::test(flavor = "multi_thread")]
 async fn runs_at_the_same_moment_follow_each_other() {
     beside_a_server("apply: race", async |desk, _| {
@@ -150,7 +150,7 @@ async fn runs_at_the_same_moment_follow_each_other() {
     .await;
 }
 
-/// What ends with a change is in the plan: the sessions and consents of a client that is deleted.
+/// A plan counts what a change ends: the sessions and consents of a deleted client.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plan_counts_what_ends() {
     beside_a_server("plan: reach", async |desk, caller| {
@@ -179,7 +179,7 @@ async fn a_plan_counts_what_ends() {
     .await;
 }
 
-/// A password of a file is the first one only: the user's own is never replaced, also where the file names another.
+/// A password of a file is set only once: the user's own is never replaced, also if the file has another one.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_password_is_never_replaced() {
     beside_a_server("apply: passwords", async |desk, caller| {
@@ -188,7 +188,7 @@ async fn a_password_is_never_replaced() {
         assert!(other.run(&["apply", "shop.toml"]).ok().err.contains("No changes."));
         let login = |password: &'static str| json!({"login": "bob", "password": password});
         post(&caller, "/v1/login", &login(PASSWORD)).await.is(200);
-        // Once it is set, the variable is not asked for.
+        // Once it is set, the variable is not read.
         assert!(
             desk.without("BOB_PASSWORD")
                 .run(&["apply", "shop.toml"])
@@ -196,7 +196,7 @@ async fn a_password_is_never_replaced() {
                 .err
                 .contains("No changes.")
         );
-        // A user without a password gets it.
+        // A user without a password gets the one of the file.
         desk.run(&["user", "create", "carol", "--no-password"]).ok();
         let carol =
             format!("{SHOP}[[user]]\nlogin = \"carol\"\npassword = {{ env = \"BOB_PASSWORD\" }}\n");

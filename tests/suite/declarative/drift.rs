@@ -1,4 +1,4 @@
-//! Drift: what was changed elsewhere, on the command line and in the metrics.
+//! Drift: changes made elsewhere, on the command line and in the metrics.
 
 use serde_json::json;
 use signet::http::metrics_text;
@@ -7,8 +7,8 @@ use signet::jobs::compare_drift;
 use super::{API, Desk, SHOP, beside_a_server};
 use crate::support::server::{Options, on_both};
 
-/// Drift names the objects that differ from what was applied, what differs and from what, and exits with 7. A change of
-/// the file alone is none. A change that the file then says too is none any more.
+/// Drift lists the objects that differ from what was applied, with both values, and exits with 7. A change of the file
+/// alone is no drift. A change that is then made in the file is no drift any more.
 #[tokio::test(flavor = "multi_thread")]
 async fn drift_names_what_was_changed_elsewhere() {
     beside_a_server("drift", async |desk, _| {
@@ -41,7 +41,7 @@ async fn drift_names_what_was_changed_elsewhere() {
     .await;
 }
 
-/// A server counts what has drifted, by source: 0 for a source without drift.
+/// A server counts drifted objects by source: 0 for a source without drift.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_counts_what_has_drifted() {
     on_both("drift: metric", async |backend| {

@@ -1,12 +1,12 @@
-//! Exporting what is stored.
+//! Exporting the stored objects.
 
 use serde_json::json;
 
 use super::{API, Desk, SHOP, beside_a_server, two_desks};
 use crate::support::server::{Backend, on_both};
 
-/// What is exported, applied to an empty server and exported again is the same file, byte for byte: for objects of a
-/// file, and for objects that were made one by one with every setting there is.
+/// An export that is applied to an empty server and exported again is the same file, byte for byte: for objects of a
+/// file, and for objects that were created one by one with every setting.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_export_gives_the_same_objects_and_the_same_file() {
     on_both("export: round trip", async |backend| {
@@ -43,13 +43,13 @@ async fn an_export_gives_the_same_objects_and_the_same_file() {
             let empty = Desk::on(backend).await.with("OLD_CLIENT_SECRET", &"s".repeat(40)).with("OPS_CLIENT_SECRET", &"t".repeat(40));
             let _server = empty.serve().await;
             empty.write(name, text);
-            // Issuers are trusted by hand.
+            // Trusted issuers cannot be in a file.
             assert!(empty.run(&["apply", name]).refused(2, &["workloads"]).err.contains("trust add"));
             empty.run(&["trust", "add", "github"]).ok();
             empty.run(&["apply", name]).ok();
             assert_eq!(empty.run(&["export"]).ok().out, first);
             assert_eq!(empty.run(&["export", "-o", "json"]).ok().out, json);
-            // As every other command shows them.
+            // As other commands show them.
             let shown = |desk: &Desk, id: &str| {
                 let mut client = desk.run(&["client", "show", id]).ok().json();
                 let members = ["created_at", "updated_at", "disabled_at", "secrets"];
@@ -77,7 +77,7 @@ async fn an_export_gives_the_same_objects_and_the_same_file() {
     .await;
 }
 
-/// A source is exported by itself; users are in it only if a file declared them.
+/// One source can be exported; users are included only if a file declared them.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_source_is_exported_by_itself() {
     beside_a_server("export: source", async |desk, _| {
@@ -107,7 +107,7 @@ async fn the_schema_has_every_key() {
     let keys = |kind: &str| schema["properties"][kind]["items"]["properties"].as_object().unwrap();
     assert!(keys("client").contains_key("redirect_uris") && keys("user").contains_key("password"));
     assert_eq!(schema["properties"]["api"]["items"]["required"], json!(["identifier"]));
-    // What files of this suite use is in it.
+    // It has every key that the files of this suite use.
     for line in SHOP.lines().filter_map(|line| line.split_once(" = ")) {
         let key = line.0;
         let known = ["api", "client", "user"].iter().any(|kind| keys(kind).contains_key(key));
@@ -115,7 +115,7 @@ async fn the_schema_has_every_key() {
     }
 }
 
-/// An export of one process is what another one applies.
+/// An export of one process can be applied by another.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_export_is_the_same_in_every_process() {
     let Some((one, two)) = two_desks("export: processes").await else { return };

@@ -1,10 +1,10 @@
-//! What is wrong with files: every mistake with its file, line and what to do.
+//! Errors in files: every one with its file, line and remedy.
 
 use super::{Desk, SHOP};
 use crate::support::server::Backend;
 
-/// Unknown keys and tables, values of another shape and repeated objects are refused together, each with its line, and
-/// with the nearest name where there is one. In TOML and in JSON.
+/// Unknown keys and tables, values of another type and repeated objects are reported together, each with its line, and
+/// with the nearest name if there is one. In TOML and in JSON.
 #[tokio::test(flavor = "multi_thread")]
 async fn errors_have_line_numbers() {
     let desk = Desk::on(Backend::Sqlite).await;
@@ -77,7 +77,7 @@ async fn errors_have_line_numbers() {
     );
     desk.write("x.json", "{\"source\": {\"name\": \"a\"},\n \"source\": {}}");
     desk.run(&["plan", "x.json"]).refused(2, &["x.json:2: the key \"source\" is repeated"]);
-    // All at once, of all files.
+    // Together, for all files.
     desk.write("x.toml", "[source]\nname = \"a b\"\n[[api]]\nidentifer = \"x\"\n");
     desk.run(&["apply", "x.toml", "x.json", "gone.toml"]).refused(2, &["gone.toml cannot be read"]);
     desk.run(&["apply", "x.toml", "x.json"]).refused(
@@ -91,8 +91,8 @@ async fn errors_have_line_numbers() {
     assert_eq!(desk.run(&["api", "list"]).ok().out, "");
 }
 
-/// More objects than one transaction should hold, files that are too large or no text, and standard input named twice
-/// are refused.
+/// Too many objects for one transaction, files that are too large or not text, and standard input named twice are
+/// refused.
 #[tokio::test(flavor = "multi_thread")]
 async fn files_have_limits() {
     let desk = Desk::on(Backend::Sqlite).await;

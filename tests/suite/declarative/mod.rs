@@ -1,4 +1,4 @@
-//! Configuration as code: files beside a running server, at its start and in the throw-away demo.
+//! Configuration as code: files beside a running server, at its start and in the temporary demo.
 
 mod applied;
 mod drift;
@@ -78,7 +78,7 @@ pub const SHOP_SECRET: &str = "shop-secret-shop-secret-shop-secret-1";
 pub const WORKER_SECRET: &str = "worker-secret-worker-secret-worker-1";
 pub const API: &str = "https://orders.example.com";
 
-/// How a command ended.
+/// The result of a command.
 #[derive(Debug)]
 pub struct Ran {
     pub code: Option<i32>,
@@ -99,7 +99,7 @@ impl Ran {
         self.code(0)
     }
 
-    /// Refused with this code and these words on stderr.
+    /// Asserts a refusal with this exit code and these words on stderr.
     #[track_caller]
     pub fn refused(self, code: i32, words: &[&str]) -> Self {
         let ran = self.code(code);
@@ -120,7 +120,7 @@ impl Ran {
         self.out.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
     }
 
-    /// Action and name of each change of a plan.
+    /// Action and name of each change in a plan.
     #[track_caller]
     pub fn changes(&self) -> Vec<(String, String)> {
         let plan = self.json();
@@ -130,7 +130,7 @@ impl Ran {
     }
 }
 
-/// A directory with files, and the settings that commands and servers get there.
+/// A directory with files, and the settings of its commands and servers.
 pub struct Desk {
     pub launch: Launch,
 }
@@ -192,7 +192,7 @@ impl Desk {
         self.launch.start().await
     }
 
-    /// Everything that files declare, as it is stored.
+    /// Every object of a kind that files declare, as stored.
     pub fn everything(&self) -> Vec<String> {
         ["api", "client", "user"].map(|noun| self.run(&[noun, "list"]).ok().out).to_vec()
     }
@@ -208,7 +208,7 @@ pub async fn beside_a_server(name: &str, test: impl AsyncFn(Desk, Caller)) {
     .await;
 }
 
-/// Signs a user in for administration; the access token.
+/// Signs a user in for administration. Returns the access token.
 pub async fn administrator(caller: &Caller, login: &str) -> String {
     let body = json!({"login": login, "password": PASSWORD, "scope": "signet:admin"});
     let answer = post(caller, "/v1/login", &body).await;
@@ -238,7 +238,7 @@ pub async fn events(caller: &Caller, token: &str) -> Vec<Value> {
     answer.is(200).json()["data"].as_array().unwrap().clone()
 }
 
-/// A token in a client's own name, or why there is none.
+/// A token of a client itself, or the error.
 pub async fn client_token(caller: &Caller, client_id: &str, secret: &str) -> Answer {
     let client = App {
         id: client_id.to_owned(),

@@ -1,4 +1,4 @@
-//! Who may change what: sources, objects that are left out, and changes elsewhere.
+//! Which source may change an object: objects of other sources, objects that are left out, and changes elsewhere.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -8,10 +8,10 @@ use super::{API, SHOP, administrator, beside_a_server, call};
 const OTHER: &str = "[source]\nname = \"other\"\n[[api]]\nidentifier = \"https://orders.example.com\"\n\
                      [[client]]\nclient_id = \"extra\"\ntype = \"spa\"\nredirect_uris = [\"https://x.example.com/\"]\n";
 
-/// An object of another source, or of none, is not touched: nothing of the run is applied, and the message says whose
-/// it is. With --adopt it is taken over, also where nothing else changes; the source before then leaves it alone.
+/// An object of another source, or of none, is not changed: nothing of the run is applied, and the message names its
+/// source. With `--adopt` it is taken over, also without another change; the previous source then leaves it alone.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_another_source_manages_is_not_touched() {
+async fn objects_of_another_source_are_not_touched() {
     beside_a_server("ownership: sources", async |desk, caller| {
         desk.run(&["apply", "shop.toml"]).ok();
         desk.write("other.toml", OTHER);
@@ -42,7 +42,7 @@ async fn what_another_source_manages_is_not_touched() {
         assert_eq!(plan["changes"][0]["adopted_from"], "infra/prod");
         assert_eq!(desk.run(&["apply", "other.toml"]).ok().changes(), []);
         desk.run(&["apply", "shop.toml"]).refused(5, &["managed by the source other"]);
-        // What belongs to another source now is not left out of this one.
+        // An object that belongs to another source now is not reported as left out.
         let without = SHOP.replace(
             "[[api]]\nidentifier = \"https://orders.example.com\"",
             "[[api]]\nidentifier = \"urn:new\"",
@@ -56,7 +56,7 @@ async fn what_another_source_manages_is_not_touched() {
         );
         desk.run(&["apply", "shop.toml", "--prune"]).ok();
         assert_eq!(desk.run(&["api", "show", API]).ok().json()["scopes"], json!([]));
-        // Taking over what is already so is a change of its owner alone, with an event.
+        // Taking over an unchanged object changes only its owner, with an event.
         desk.write(
             "same.toml",
             "[source]\nname = \"third\"\n[[api]]\nidentifier = \"https://orders.example.com\"\n",
@@ -73,8 +73,8 @@ async fn what_another_source_manages_is_not_touched() {
 }
 
 /// Changing or deleting a managed object elsewhere is 409 `managed_object` at the API and exit code 5 on the command
-/// line, and nothing happens; `force` changes it, and the next run takes the change back. What a file does not say (a
-/// logo, a password) is changed as before.
+/// line, and has no effect; `force` changes it, and the next run reverts the change. Properties that files cannot
+/// declare (a logo, a password) are changed as before.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_managed_object_is_not_changed_elsewhere() {
     beside_a_server("ownership: 409", async |desk, caller| {
@@ -117,7 +117,7 @@ async fn a_managed_object_is_not_changed_elsewhere() {
             desk.run(args).refused(5, &["managed by the configuration source infra/prod"]);
         }
         assert_eq!(desk.everything(), before);
-        // A change that changes nothing is none, and what the file does not say is not guarded.
+        // A request that changes nothing is allowed, and undeclared properties are not guarded.
         call(&caller, Method::PATCH, "/v1/admin/clients/shop", &admin, json!({"name": "Shop"}))
             .await
             .is(200);
@@ -155,10 +155,10 @@ async fn a_managed_object_is_not_changed_elsewhere() {
     .await;
 }
 
-/// What a file leaves out stays and is told; --prune deletes it, of this source only, and `state = "absent"` deletes
-/// one object by name. The last administrator is never deleted.
+/// An object that a file leaves out stays and is reported; `--prune` deletes those of this source, and `state =
+/// "absent"` deletes one object by name. The last administrator is never deleted.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_left_out_is_deleted_only_when_asked() {
+async fn objects_left_out_are_deleted_only_with_prune() {
     beside_a_server("ownership: prune", async |desk, _| {
         desk.run(&["apply", "shop.toml"]).ok();
         desk.write("other.toml", &OTHER.replace("https://orders.example.com", "urn:other"));
@@ -182,7 +182,7 @@ async fn what_is_left_out_is_deleted_only_when_asked() {
         assert_eq!(desk.run(&["client", "list"]).ok().rows().len(), 4, "nothing of the run is done");
         desk.write("shop.toml", &format!("{only}[[user]]\nlogin = \"ada@example.com\"\ndisabled = true\nrole = \"admin\"\n"));
         desk.run(&["apply", "shop.toml"]).refused(5, &["last enabled administrator"]);
-        // Another administrator in the same run takes the place.
+        // Another administrator of the same run replaces this one.
         desk.write("shop.toml", &format!("{only}[[user]]\nlogin = \"eve\"\nrole = \"admin\"\npassword = {{ env = \"BOB_PASSWORD\" }}\n"));
         desk.run(&["apply", "shop.toml", "--prune"]).ok();
         let users = desk.run(&["user", "list"]).ok().rows();
@@ -192,7 +192,7 @@ async fn what_is_left_out_is_deleted_only_when_asked() {
     .await;
 }
 
-/// An object that was deleted and made again by hand is not the one that the file manages: it has to be taken over.
+/// An object that was deleted and created again elsewhere is not the managed one: it has to be taken over.
 #[tokio::test(flavor = "multi_thread")]
 async fn another_object_of_the_same_name_is_not_the_managed_one() {
     beside_a_server("ownership: replaced", async |desk, _| {

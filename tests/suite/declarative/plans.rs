@@ -1,11 +1,11 @@
-//! Plans: what they say, and that only what was planned is applied.
+//! Plans: their content, and that only the planned changes are applied.
 
 use serde_json::json;
 
 use super::{API, SHOP, beside_a_server};
 
-/// A plan says what is created, changed and left out with values before and after, changes nothing, and exits with 7
-/// only when it is asked to.
+/// A plan lists created, changed and left-out objects with values before and after, changes nothing, and exits with
+/// 7 only with `--exit-code`.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plan_says_what_changes_and_changes_nothing() {
     beside_a_server("plan: contents", async |desk, _| {
@@ -43,7 +43,7 @@ async fn a_plan_says_what_changes_and_changes_nothing() {
     .await;
 }
 
-/// What the database refuses is told together, each with its place, and nothing is applied.
+/// Refusals of the database are reported together, each with its place, and nothing is applied.
 #[tokio::test(flavor = "multi_thread")]
 async fn refusals_of_several_objects_are_told_together() {
     beside_a_server("plan: refusals", async |desk, _| {
@@ -68,8 +68,8 @@ async fn refusals_of_several_objects_are_told_together() {
     .await;
 }
 
-/// A plan that was saved is carried out only while files and objects are what they were: 5 otherwise, and nothing is
-/// changed. It brings its own choices.
+/// A saved plan is applied only while files and objects are unchanged: otherwise the exit code is 5 and nothing is
+/// changed. It contains its own options.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_saved_plan_is_refused_when_files_or_objects_moved() {
     beside_a_server("plan: saved", async |desk, _| {
@@ -79,7 +79,7 @@ async fn a_saved_plan_is_refused_when_files_or_objects_moved() {
         let apply = ["apply", "shop.toml", "--plan", "plan.json"];
         desk.run(&apply).refused(5, &["The files have changed"]);
         assert_eq!(desk.run(&["client", "list"]).ok().out, "");
-        // A comment moves nothing.
+        // A comment is no change.
         desk.write("shop.toml", &format!("# a comment\n{SHOP}"));
         desk.run(&apply).ok();
         desk.run(&apply).refused(5, &["Objects have changed"]);
@@ -101,8 +101,8 @@ async fn a_saved_plan_is_refused_when_files_or_objects_moved() {
     .await;
 }
 
-/// A plan shows the access tokens of a user before and after, as previews show them, for each audience where they
-/// differ, and changes nothing. What a plan cannot show is refused.
+/// A plan shows the access tokens of a user before and after, as previews do, for each audience where they
+/// differ, and changes nothing. It is refused if they cannot be shown.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plan_shows_how_the_tokens_of_a_user_change() {
     beside_a_server("plan: sample user", async |desk, _| {
@@ -142,7 +142,7 @@ async fn a_plan_shows_how_the_tokens_of_a_user_change() {
         assert_eq!(tokens.as_array().unwrap().len(), 1, "the issuer's tokens stay: {tokens}");
         let (before, after) = (&tokens[0]["before"], &tokens[0]["after"]);
         assert_eq!(before["header"], json!({"alg": "ES256", "typ": "at+jwt"}));
-        // The key of the algorithm is made when the file is applied.
+        // The key of the algorithm is created when the file is applied.
         assert_eq!(after["header"], json!({"alg": "EdDSA", "typ": "at+jwt"}));
         let preview =
             ["token", "preview", "bob", "--audience", API, "--scope", "orders:read orders:write"];
@@ -165,7 +165,7 @@ async fn a_plan_shows_how_the_tokens_of_a_user_change() {
             assert!(text.contains(&format!("\n          {line}\n")), "{line}: {text}");
         }
         assert!(!text.contains("jti") && !text.contains("exp:"), "{text}");
-        // An address names its user, and another user has tokens of their own.
+        // An address names its user, and another user has other tokens.
         assert_eq!(
             sample("changed.toml", "ada@example.com")["tokens"].as_array().unwrap().len(),
             1

@@ -13,13 +13,13 @@ use super::{
     client_token, events,
 };
 
-/// A running server takes a secret within seconds.
+/// A running server accepts a secret within seconds.
 async fn accepted(caller: &Caller, secret: &str) {
     until("the secret", async || client_token(caller, "worker", secret).await.status == 200).await;
 }
 
-/// A plan says whether a secret is the same or another one; applying another one makes it the client's, and the one
-/// before stays good until the next change.
+/// A plan reports whether a secret is the same or changed; an applied one is the client's new secret, and the
+/// previous one stays valid until the next change.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_changed_secret_is_told_and_applied() {
     beside_a_server("secrets: changed", async |desk, caller| {
@@ -46,8 +46,8 @@ async fn a_changed_secret_is_told_and_applied() {
     .await;
 }
 
-/// A generated secret is made once, written to a new file that only its owner can read, and works; a second run makes
-/// none. Without a place for it, nothing is applied. What refers to nothing or to too little is refused.
+/// A generated secret is created once, written to a new file with mode 0600, and works; a second run creates none.
+/// Without a file for it, nothing is applied. References to a missing or too short secret are refused.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_generated_secret_is_written_once() {
     beside_a_server("secrets: generated", async |desk, caller| {
@@ -70,10 +70,10 @@ async fn a_generated_secret_is_written_once() {
         let again = desk.run(&["apply", "shop.toml", "--secrets-out", "more.ndjson"]).ok();
         assert!(again.err.contains("No changes.") && !desk.launch.dir.path().join("more.ndjson").exists());
         assert!(desk.run(&["apply", "shop.toml"]).ok().err.contains("No changes."), "nothing is to be made");
-        // A secret that no file refers to is renewed as before, and that is no drift.
+        // A secret that no file declares is rotated as before, and that is no drift.
         desk.run(&["client", "rotate-secret", "worker"]).ok();
         desk.run(&["drift"]).ok();
-        // An existing file is not touched.
+        // An existing file is not overwritten.
         desk.run(&["client", "delete", "worker", "--yes", "--force"]).ok();
         desk.run(&["apply", "shop.toml", "--secrets-out", "out.ndjson"]).refused(1, &["out.ndjson"]);
         assert_eq!(desk.read("out.ndjson").lines().count(), 2);
@@ -81,8 +81,8 @@ async fn a_generated_secret_is_written_once() {
     .await;
 }
 
-/// The first administration scopes of a client end the secret from before: one that is to be generated is made anew and
-/// written down, one that a file refers to stays what the file says, and further scopes change neither.
+/// The first administration scopes of a client end its earlier secret: a generated one is generated again and written,
+/// one from a file stays as the file has it, and further scopes change neither.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_administration_scopes_end_a_secret_from_before() {
     beside_a_server("apply: first grant", async |desk, caller| {
@@ -124,7 +124,7 @@ async fn the_first_administration_scopes_end_a_secret_from_before() {
     .await;
 }
 
-/// A secret that is missing, too short, or written into the file itself is refused; so is a confidential client
+/// A secret that is missing, too short, or written in the file itself is refused; so is a confidential client
 /// without one.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_that_cannot_be_is_refused() {
@@ -150,9 +150,9 @@ async fn a_secret_that_cannot_be_is_refused() {
     .await;
 }
 
-/// No secret and no password is in a plan, in what applying or exporting prints, in the log of the server or in the
-/// audit trail; nor in the database but as a hash. The server logs all it can, and the second one applies the file itself
-/// at its start.
+/// No secret and no password is in a plan, in the output of applying or exporting, in the log of the server or in the
+/// audit trail; the database has only hashes. The server logs at the lowest level, and the second one applies the file
+/// itself at its start.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_secret_is_told() {
     on_both("secrets: leaks", async |backend| {
@@ -206,7 +206,7 @@ async fn no_secret_is_told() {
     .await;
 }
 
-/// Ends a server and keeps all that it said.
+/// Stops a server and keeps its output.
 async fn stop(server: &mut Process, said: &mut String) {
     server.signal(Signal::TERM);
     assert_eq!(server.ended().await, Some(0), "{}", server.log());

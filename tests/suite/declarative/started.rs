@@ -1,4 +1,4 @@
-//! Files that are applied at a start, and the throw-away demo.
+//! Files that are applied at a start, and the temporary demo.
 
 use serde_json::json;
 
@@ -9,8 +9,8 @@ use super::{
 use crate::support::process::until;
 use crate::support::server::{Backend, on_both};
 
-/// A start applies the files of the setting before it serves: on the first start, and when a file has changed. A file
-/// that cannot be applied is exit code 78 with its place, and nothing of it is stored.
+/// A start applies the files of the setting before it serves: the first start, and one after a change of a file. A
+/// file that cannot be applied is exit code 78 with its place, and nothing of it is stored.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_start_applies_its_files() {
     on_both("start: apply", async |backend| {
@@ -55,7 +55,7 @@ async fn a_start_applies_its_files() {
     .await;
 }
 
-/// Of two servers that start at once with the same files, one applies them and both serve.
+/// Of two servers that start concurrently with the same files, one applies them and both serve.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_replicas_apply_once() {
     let Some((one, two)) = two_desks("start: replicas").await else { return };
@@ -73,7 +73,7 @@ async fn two_replicas_apply_once() {
 }
 
 /// The demo with a file is ready for the tests of an application: the users of the file with passwords from the
-/// environment, clients with stable ids and secrets, and commands in another terminal on the directory it prints.
+/// environment, clients with stable ids and secrets, and commands in another terminal on the printed directory.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_demo_with_a_file_is_ready_for_tests() {
     let desk = Desk::on(Backend::Sqlite).await;
@@ -86,7 +86,7 @@ async fn the_demo_with_a_file_is_ready_for_tests() {
     client_token(&caller, "worker", WORKER_SECRET).await.is(200);
     let body = json!({"login": "bob", "password": PASSWORD, "client_id": "desk", "audience": API});
     post(&caller, "/v1/login", &body).await.is(200);
-    // As printed.
+    // The printed command.
     let line =
         log.lines().find_map(|line| line.trim().strip_prefix("export SIGNET_DATA_DIR=")).unwrap();
     let beside = desk.with("SIGNET_DATA_DIR", line.split(' ').next().unwrap());

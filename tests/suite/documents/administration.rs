@@ -1,4 +1,4 @@
-//! What administrators see of clients that describe themselves, and blocking.
+//! Administration of clients that describe themselves, and blocking them.
 
 use reqwest::Method;
 use serde_json::json;
@@ -29,7 +29,7 @@ async fn a_blocked_client_gets_nothing_until_it_is_unblocked() {
         place.admin(Method::POST, &format!("{LIST}/block"), named.clone()).await.is(200);
         stays(&place.sent_by(ID).await, 400, UNKNOWN);
         assert_eq!(error_of(&app.refresh(server, refresh).await, 401), "invalid_client");
-        // What it had ends for services that verify offline.
+        // Its tokens are revoked in the feed for services that verify offline.
         let feed = server.get("/.well-known/revocations").await.is(200).text.clone();
         let feed = Tokens { access: feed, refresh: String::new() }.claims();
         assert!(feed["cut"].to_string().contains(ID), "{feed}");
@@ -98,7 +98,7 @@ async fn copies_are_listed_and_shown() {
     place.admin(Method::GET, &none, json!(null)).await.is_problem(404, "not_found");
 }
 
-/// The account of the user names the host, and takes the access away.
+/// The account of the user names the host of the client, and can revoke its access.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_finds_the_client_in_their_account() {
     let Some(place) = Place::on(crate::support::Backend::Sqlite).await else { return };

@@ -1,4 +1,4 @@
-//! What a user is asked about a client that is not registered, and when they are asked again.
+//! The consent page for a client that is not registered, and when users are asked again.
 
 use serde_json::json;
 use signet::base::TimeSpan;
@@ -10,7 +10,7 @@ use crate::support::relying_party::{Landing, Person};
 use crate::support::server::{Answer, PASSWORD};
 use crate::support::{Backend, on_both};
 
-/// The page that asks, for a user who has just signed in.
+/// The consent page, for a user who has just signed in.
 async fn asked(person: &Person<'_>, more: &[(&str, &str)]) -> Answer {
     let more = [&[("resource", MCP), ("scope", "tools")], more].concat();
     let mut page = person.get(&app(ID).url(&more)).await;
@@ -26,7 +26,7 @@ fn is_question(page: &Answer) {
     assert!(page.is(200).text.contains(r#"action="/consent""#), "{}", page.text);
 }
 
-/// The answer to the next authorization: a question, or a code at once.
+/// Whether the next authorization shows the consent page; otherwise it returns a code.
 async fn is_asked(person: &Person<'_>) -> bool {
     let page = asked(person, &[]).await;
     if page.status == 303 {
@@ -80,7 +80,7 @@ async fn the_page_names_the_hosts_and_loads_nothing_of_the_client() {
         local.text
     );
     assert!(local.text.contains("any program can receive it"), "{}", local.text);
-    // In the other language as well.
+    // In German as well.
     let german = asked(&ada, &[("ui_locales", "de")]).await;
     assert!(
         german.text.contains("Diese Beschreibung stammt von der Anwendung selbst"),
@@ -103,7 +103,7 @@ async fn a_document_that_changes_is_asked_about_again() {
         };
         allow(&ada).await;
         assert!(!is_asked(&ada).await, "it was allowed");
-        // What says nothing about the client is no change.
+        // Members that do not describe the client are no change.
         place.publish(&with("logo_uri", json!("https://client.example/new.png")));
         later();
         assert!(!is_asked(&ada).await);
@@ -117,7 +117,7 @@ async fn a_document_that_changes_is_asked_about_again() {
             allow(&ada).await;
             assert!(!is_asked(&ada).await, "{changed}");
         }
-        // Back at what was allowed first: that was replaced.
+        // The first content again: its consent was replaced.
         place.publish(&document());
         later();
         assert!(is_asked(&ada).await);
@@ -126,14 +126,14 @@ async fn a_document_that_changes_is_asked_about_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_changes_while_the_page_is_open_gives_no_code() {
+async fn a_document_that_changes_under_an_open_page_gives_no_code() {
     let Some(place) = Place::on(Backend::Sqlite).await else { return };
     place.publish(&document());
     let (ada, bob) = (Person::new(&place.server, "ada"), Person::new(&place.server, "ada"));
     let later = async |changed: &serde_json::Value| {
         place.publish(changed);
         place.server.advance(TimeSpan::from_mins(6));
-        // Another browser brings the new copy.
+        // Another browser causes the new copy to be fetched.
         bob.get(&app(ID).url(&[("resource", MCP), ("redirect_uri", "http://127.0.0.1/cb")]))
             .await
             .is(200);

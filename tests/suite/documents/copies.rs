@@ -1,4 +1,4 @@
-//! Copies of documents: they outlive their hosts, and there is a bound to them.
+//! Copies of documents: they are used while their host is down, and their number is bounded.
 
 use serde_json::json;
 use signet::base::TimeSpan;
@@ -37,7 +37,7 @@ async fn a_host_that_is_down_ends_no_session_and_no_access_for_a_day() {
         assert_eq!(shown["client_id"], ID);
         assert_eq!(shown["failure"], "the answer has status 404, not 200", "{shown}");
         assert!(shown["failed_at"].is_string() && shown["authorized_at"].is_string(), "{shown}");
-        // The document is there again.
+        // The document is available again.
         place.publish(&document());
         server.advance(TimeSpan::from_secs(5));
         place.sent_by(ID).await.is(200);
@@ -68,7 +68,7 @@ async fn copies_that_no_user_let_in_are_removed_after_a_day() {
         server.app.reload_if_changed().await.unwrap();
         assert!(server.app.client(other).is_none() && server.app.document(other).is_none());
         app.refresh(server, tokens["refresh_token"].as_str().unwrap()).await.is(200);
-        // No session can be left of a client that no user has let in for so long.
+        // A client without a consent for so long has no session left.
         server.advance(TimeSpan::from_days(182));
         housekeep(&server.app, server.now()).await.unwrap();
         server.app.reload_if_changed().await.unwrap();
@@ -77,7 +77,7 @@ async fn copies_that_no_user_let_in_are_removed_after_a_day() {
     .await;
 }
 
-/// Two processes on one database: what one has fetched the other knows.
+/// Two processes on one database share the copies.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copy_is_of_all_processes() {
     if !postgres::is_there().await {

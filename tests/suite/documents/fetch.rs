@@ -1,4 +1,4 @@
-//! White box: the guarded fetch of a document, against hosts on loopback that stand for the Internet.
+//! The guarded fetch of a document, called directly, against hosts on loopback that stand for the Internet.
 
 use signet::base::Deadlines;
 use signet::domain::special_use::AddressPolicy;
@@ -88,7 +88,7 @@ async fn special_use_addresses_are_never_connected_to() {
     let canary = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = canary.local_addr().unwrap();
     let port = at.port();
-    // Names first: each of these addresses would lead to the canary.
+    // By name: each of these addresses would lead to the canary.
     for (name, addresses, refused) in [
         ("loopback.example", "127.0.0.1", "127.0.0.1"),
         ("private.example", "10.0.0.7", "10.0.0.7"),
@@ -105,7 +105,7 @@ async fn special_use_addresses_are_never_connected_to() {
         let refused = FetchError::Address(refused.parse().unwrap());
         assert_eq!(fetch(&hosts, &format!("https://{name}/a")).await, Err(refused), "{name}");
     }
-    // Addresses in every notation that a URL knows.
+    // By address, in every notation of URLs.
     for host in [
         "127.0.0.1",
         "127.1",
@@ -131,7 +131,8 @@ async fn special_use_addresses_are_never_connected_to() {
     assert_eq!(hosts.connections(), 0);
 }
 
-/// The name has a public address when it is judged and a private one whenever it is looked up again.
+/// The name resolves to a public address when it is checked and to a private one at every later look-up (DNS
+/// rebinding).
 #[tokio::test]
 async fn a_name_that_is_rebound_leads_to_the_address_that_was_judged() {
     let Some(hosts) = hosts("names that are rebound").await else { return };
@@ -199,7 +200,7 @@ async fn a_slow_host_is_left_after_the_deadline() {
     let Some(hosts) = hosts("slow hosts").await else { return };
     let short = Deadlines::IN_SERVICE.with_fetch(300);
     let fetch = async |url| fetch_with(&hosts, url, &AddressPolicy::PUBLIC, short).await;
-    // Accepts connections and says nothing.
+    // Accepts connections and sends nothing.
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     hosts.add_name("silent.client.example", "93.184.216.35");
     hosts.add_listener("93.184.216.35", silent.local_addr().unwrap());

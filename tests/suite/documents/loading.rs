@@ -31,7 +31,7 @@ async fn a_user_comes_by_a_client_that_is_not_registered() {
         assert_eq!((&claims["aud"], &claims["client_id"]), (&json!(MCP), &json!(ID)), "{claims}");
         assert_eq!(claims["scope"], "tools offline_access");
         let next = app.refresh(server, &access.refresh).await.is(200).json();
-        // As every client, it ends what it has.
+        // A client can revoke its own refresh token.
         let token = next["refresh_token"].as_str().unwrap();
         app.call(server, "/oauth2/revoke", &[("token", token)]).await.is(200);
         assert_eq!(error_of(&app.refresh(server, token).await, 400), "invalid_grant");
@@ -57,7 +57,7 @@ async fn an_api_chooses_whether_it_accepts_such_clients() {
     assert_eq!(ada.visit(&url).await.said("error"), "invalid_target");
 }
 
-/// One hundred requests at once, on both databases: one fetch, and all are answered.
+/// One hundred concurrent requests, on both databases: one fetch, and every request gets a response.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_authorizations_of_a_new_client_are_one_fetch() {
     on_both("documents: single flight", async |backend| {
@@ -66,7 +66,7 @@ async fn a_hundred_authorizations_of_a_new_client_are_one_fetch() {
         let pages = join_all((0..100).map(|_| place.sent_by(ID))).await;
         assert!(pages.iter().all(|page| page.status == 200), "{:?}", pages[0]);
         assert_eq!((place.fetches(), place.hosts.connections()), (1, 1));
-        // One that fails is one as well, and all are told.
+        // A failed fetch is shared as well, and every request is refused.
         let bad = "https://other.example/bad.json";
         let pages = join_all((0..100).map(|_| place.sent_by(bad))).await;
         let refused = pages.iter().filter(|page| page.status == 400).count();
@@ -109,7 +109,7 @@ async fn a_copy_is_used_while_it_is_fresh_and_confirmed_by_its_entity_tag() {
     place.sent_by(ID).await.is(200);
     assert_eq!(place.fetches(), 2);
     assert!(place.hosts.requests()[1].to_lowercase().contains("if-none-match: \"7\""));
-    // No less than a minute, whatever the host says.
+    // At least a minute, whatever `max-age` says.
     place.server.advance(TimeSpan::from_secs(59));
     place.sent_by(ID).await.is(200);
     assert_eq!(place.fetches(), 2);
@@ -117,13 +117,13 @@ async fn a_copy_is_used_while_it_is_fresh_and_confirmed_by_its_entity_tag() {
     place.server.advance(TimeSpan::from_secs(1));
     place.sent_by(ID).await.is(200);
     assert_eq!(place.fetches(), 3);
-    // And no more than a day.
+    // At most a day.
     place.server.advance(TimeSpan::from_days(1));
     place.sent_by(ID).await.is(200);
     assert_eq!(place.fetches(), 4);
 }
 
-/// The first answer of the name server is public, every later one private.
+/// The first response of the name server is a public address, every later one a private one.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_name_that_is_rebound_leads_nowhere_else() {
     let Some(place) = Place::on(Backend::Sqlite).await else { return };
@@ -139,7 +139,7 @@ async fn a_name_that_is_rebound_leads_nowhere_else() {
         place.server.get(&url).await
     };
     sent(id).await.is(200);
-    // The copy is used where the second look-up is refused, for a day.
+    // The copy is used for a day while the second look-up is refused.
     place.server.advance(TimeSpan::from_mins(60));
     sent(id).await.is(200);
     place.server.advance(TimeSpan::from_mins(24 * 60));

@@ -73,7 +73,7 @@ impl Place {
         Some(Self { server, hosts, port, resource, callback: free_port() })
     }
 
-    /// Runs a script with the scenario as its argument; what it printed.
+    /// Runs a script with the scenario as its argument. Returns its output.
     async fn run(&self, mut command: Command) -> String {
         let scenario = json!({
             "issuer": self.server.base, "login": "ada", "password": PASSWORD, "client_id": ID,
@@ -86,7 +86,7 @@ impl Place {
         output(command).await
     }
 
-    /// Starts the MCP server as the documentation writes it.
+    /// Starts the MCP server from the documentation.
     async fn serve(&self, kind: McpServer) -> Option<Running> {
         let (language, mut command) = match kind {
             McpServer::FastMcp => ("python", python_script("fastmcp_server.py")?),
@@ -119,8 +119,8 @@ impl Place {
     }
 }
 
-/// The folder of the Python packages, among which is the Node.js that the others need; `None`, reported, where it
-/// cannot be installed.
+/// The folder of the Python packages, which include the Node.js that the other clients need; `None`, reported, if
+/// it cannot be installed.
 fn python() -> Option<PathBuf> {
     have("python3", "python")?;
     copy_of("tests/clients/python");
@@ -173,7 +173,7 @@ async fn calls_a_tool(script: impl Fn() -> Option<Command>, sample: McpServer) {
     }
 }
 
-/// Every check passes, and none with a warning: the suite warns where clients cannot describe themselves.
+/// Every check passes without a warning; the suite warns about servers without client ID metadata documents.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_conformance_suite_finds_nothing_to_warn_of() {
     let Some(script) = node_script("conformance.mjs") else { return };

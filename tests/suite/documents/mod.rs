@@ -1,5 +1,5 @@
-//! Documents of others: what is fetched from hosts that strangers have named, and the clients that such documents
-//! describe.
+//! Client ID metadata documents: fetching them from hosts that unauthenticated callers name, and the clients that
+//! they describe.
 
 mod administration;
 mod consent;
@@ -31,7 +31,7 @@ struct Place {
 }
 
 impl Place {
-    /// One on this database, with any document allowed. None, reported, where there is no openssl.
+    /// Starts one on this database that accepts any document. `None`, reported, without openssl.
     async fn on(backend: Backend) -> Option<Self> {
         Self::with(backend, &[("SIGNET_CLIENT_DOCUMENTS", "any")]).await
     }
@@ -53,19 +53,19 @@ impl Place {
         Some(place)
     }
 
-    /// A call of an administrator who has just logged in: tests let days pass.
+    /// A call of an administrator who has just logged in, because tests advance the clock by days.
     async fn admin(&self, method: Method, path: &str, body: Value) -> Answer {
         let login = json!({"login": "root", "password": PASSWORD, "scope": "signet:admin"});
         let root = Tokens::of(&self.server.post("/v1/login", login).await);
         self.server.call_as(method, path, &root.access, body).await
     }
 
-    /// What the host of the client answers from now on.
+    /// Sets the response of the client's host.
     fn publish(&self, document: &Value) {
         self.hosts.answer(PATH, Reply::json(document));
     }
 
-    /// How often the document was asked for.
+    /// The number of fetches of the document.
     fn fetches(&self) -> usize {
         self.hosts
             .requests()
@@ -74,7 +74,7 @@ impl Place {
             .count()
     }
 
-    /// The page that the client of this address sends a user to.
+    /// The page to which the client with this id sends a user.
     async fn sent_by(&self, client_id: &str) -> Answer {
         self.server.get(&app(client_id).url(&[("resource", MCP), ("scope", "tools")])).await
     }
@@ -101,7 +101,7 @@ fn with(name: &str, value: Value) -> Value {
     document
 }
 
-/// A page for the user that says why, and nothing sent anywhere.
+/// Asserts a page with the reason, and no redirect to the client.
 #[track_caller]
 fn stays(answer: &Answer, status: u16, reason: Reason) {
     assert_eq!(answer.status, status, "{}", answer.text);

@@ -1,5 +1,5 @@
-//! What describes no client: addresses, answers and documents, each with a listener that must see nothing where
-//! nothing may be asked.
+//! Addresses, responses and documents that describe no client, with a listener that must get no connection
+//! where no fetch is allowed.
 
 use serde_json::{Value, json};
 use signet::base::TimeSpan;
@@ -87,9 +87,9 @@ async fn hosts_with_special_use_addresses_are_not_asked() {
     assert!(is_untouched(&canary).await);
 }
 
-/// Every answer that is not a document: refused, and asked for again once the pause is over.
+/// Every response without a valid document is refused, and fetched again after the pause.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_refused_is_not_kept() {
+async fn refused_documents_are_not_cached() {
     let Some(place) = Place::on(Backend::Sqlite).await else { return };
     let canary = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let location = format!("http://{}/x", canary.local_addr().unwrap());
@@ -117,7 +117,7 @@ async fn what_is_refused_is_not_kept() {
     {
         let path = format!("/clients/{at}.json");
         let id = format!("https://client.example{path}");
-        // The same case with the address of this document, unless the address is the case.
+        // The document has this address as its `client_id`, unless the `client_id` is under test.
         let body = |text: &[u8]| String::from_utf8_lossy(text).replace(ID, &id).into_bytes();
         place.hosts.answer(&path, reply.clone().mapped(body));
         stays(&place.sent_by(&id).await, 400, REFUSED);
@@ -135,7 +135,7 @@ async fn what_is_refused_is_not_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_host_that_says_nothing_is_left() {
+async fn a_silent_host_times_out() {
     let settings = [("SIGNET_CLIENT_DOCUMENTS", "any"), ("SIGNET_TEST_FETCH_MILLIS", "300")];
     let Some(place) = Place::with(Backend::Sqlite, &settings).await else { return };
     place.hosts.answer(super::PATH, Reply::json(&document()).silent_after(10));
@@ -155,7 +155,7 @@ async fn the_operator_names_whose_documents_count() {
         stays(&place.sent_by(id).await, 400, UNKNOWN);
     }
     assert_eq!(place.hosts.connections(), asked);
-    // With +cross it is answered at another host; a query is part of the name.
+    // With `+cross` redirect URIs on another host are accepted; a query is part of the `client_id`.
     let id = "https://other.example/x/client.json?tenant=7";
     let mut cross = with("client_id", json!(id));
     place.hosts.answer("/x/client.json?tenant=7", Reply::json(&cross));

@@ -1,8 +1,7 @@
-//! The wall clock of the real binary jumps while it runs (libfaketime); the counting clock does not.
+//! The wall clock of the real binary is changed while it runs (libfaketime); the monotonic clock is not.
 //!
-//! What ends at a time ends by the wall clock, what was used or refused stays so when it goes back,
-//! and nothing is counted in negative numbers. In-process tests move an injected clock; here it is
-//! the system's.
+//! Expiry follows the wall clock, used and refused values stay so when it is set back, and no negative
+//! durations occur. In-process tests move an injected clock; here it is the system's.
 
 use std::path::PathBuf;
 
@@ -22,7 +21,7 @@ const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
-/// A launch whose clock can be set.
+/// A launch with a clock that can be set.
 struct Clock {
     launch: Launch,
     file: PathBuf,
@@ -49,7 +48,7 @@ impl Clock {
         Some(clock)
     }
 
-    /// Sets it so many seconds off. In one step: the server reads the file at any moment.
+    /// Sets its offset in seconds. Atomically, because the server may read the file at any moment.
     fn shows(&self, seconds: i64) {
         let aside = self.file.with_extension("new");
         std::fs::write(&aside, format!("{seconds:+}\n")).unwrap();
@@ -68,7 +67,7 @@ fn library() -> Option<PathBuf> {
         .find(|path| path.exists())
 }
 
-/// A user, logged in as often as wanted.
+/// A user with any number of log-ins.
 struct User<'c> {
     caller: &'c Caller,
     login: &'static str,
@@ -109,7 +108,7 @@ fn pair(answer: &Answer) -> (String, String) {
     (answer.string("access_token"), answer.string("refresh_token"))
 }
 
-/// When a token says it was made, in seconds.
+/// The `iat` of a token, in seconds.
 fn made_at(token: &str) -> i64 {
     use base64::Engine as _;
     let payload = token.split('.').nth(1).unwrap();
@@ -117,7 +116,7 @@ fn made_at(token: &str) -> i64 {
     serde_json::from_slice::<Value>(&bytes).unwrap()["iat"].as_i64().unwrap()
 }
 
-/// A server whose clock is not that of its database says so in one line.
+/// A server whose clock differs from that of its database logs it in one line.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clock_that_differs_from_the_databases_is_one_line_of_the_log() {
     let Some(clock) = Clock::new() else { return };
@@ -136,12 +135,12 @@ async fn a_clock_that_differs_from_the_databases_is_one_line_of_the_log() {
     assert_eq!(told.len(), 1, "{log}");
     assert_eq!(told[0]["level"], "WARN", "{log}");
     let offset = told[0]["milliseconds"].as_i64().unwrap();
-    // The library sets whole seconds, and a measurement takes its time.
+    // The library sets whole seconds, and a measurement takes time.
     assert!((38_000..=42_000).contains(&offset), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_ends_ends_by_the_wall_clock() {
+async fn expiry_follows_the_wall_clock() {
     let Some(clock) = Clock::new() else { return };
     let mut server = clock.launch.start().await;
     let caller = server.caller();
@@ -152,7 +151,7 @@ async fn what_ends_ends_by_the_wall_clock() {
     let idle = ada.log_in().await.1;
     let began = made_at(&access);
 
-    // A code lives for a minute, an access token for ten.
+    // A code is valid for a minute, an access token for ten.
     let (soon, late) = (ada.code().await, ada.code().await);
     clock.shows(20);
     assert_eq!(ada.redeem(&soon).await, 200);
@@ -167,7 +166,7 @@ async fn what_ends_ends_by_the_wall_clock() {
     assert_eq!(ada.me(&access).await, 200);
     assert!((HOUR..HOUR + 2 * MINUTE).contains(&(made_at(&access) - began)));
 
-    // A session lives for 30 days from one refresh to the next, and 180 in all.
+    // A session is valid for 30 days from one refresh to the next, and 180 in all.
     clock.shows(29 * DAY);
     let (_, refresh) = pair(&ada.refresh(&refresh).await);
     clock.shows(30 * DAY + HOUR);
@@ -180,7 +179,7 @@ async fn what_ends_ends_by_the_wall_clock() {
     clock.shows(180 * DAY + HOUR);
     ada.refresh(&refresh).await.is_problem(401, "session_expired");
 
-    // 2039: past what 32 bits can count.
+    // 2039: beyond 32 bits.
     clock.shows(13 * 365 * DAY);
     let (access, refresh) = ada.log_in().await;
     assert!(made_at(&access) > i64::from(i32::MAX));
@@ -228,7 +227,7 @@ async fn a_clock_that_goes_back_revives_nothing() {
         ada.refresh(&revoked.1).await.is(401);
         let eve = json!({"login": "eve", "password": PASSWORD});
         caller.post("/v1/login", &eve).await.is_problem(401, "invalid_credentials");
-        // Who begins now is served, and by the time it is now.
+        // New log-ins succeed, with the current time.
         let (access, refresh) = ada.log_in().await;
         assert!(made_at(&access) < made_at(&ahead) + MINUTE, "{back}");
         assert_eq!(ada.me(&access).await, 200, "{back}");
@@ -236,11 +235,11 @@ async fn a_clock_that_goes_back_revives_nothing() {
         let code = ada.code().await;
         assert_eq!(ada.redeem(&code).await, 200, "{back}");
     }
-    // Nobody ended a session that merely lay too long for a clock that was wrong; that it was wrong
-    // for a moment must not log out whoever came in that moment.
+    // A session that was idle for too long by a wrong clock was ended by no request; a clock that was wrong
+    // for a moment must not log out clients that made a request in that moment.
     clock.shows(0);
     pair(&ada.refresh(&forgotten).await);
-    // What was begun in the future is either good or not, but never a fault.
+    // A session from the future is either valid or not, but never a fault.
     let answer = ada.refresh(&ahead_refresh).await;
     assert!([200, 401].contains(&answer.status), "{}", answer.text);
     ada.refresh(&oldest).await.is_problem(401, "refresh_token_reused");
@@ -248,8 +247,8 @@ async fn a_clock_that_goes_back_revives_nothing() {
     assert!(server.runs() && !server.log().contains("panicked"), "{}", server.log());
 }
 
-/// A month too late is when new keys are due; a clock that only claims so makes none, and none twice
-/// when it is right again. Across a start, too.
+/// A month later new keys are due; a clock that is only set ahead creates none, and none twice when it is
+/// right again. Also across a restart.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_jump_rotates_no_keys() {
     let Some(clock) = Clock::new() else { return };
@@ -258,7 +257,7 @@ async fn a_jump_rotates_no_keys() {
     let public = keys(&caller).await;
     let admin = prepare(&caller).await;
     let all = caller.get_as("/v1/admin/keys", &admin).await.is(200).json();
-    // Its first look at the clock, with the right time; it writes it down.
+    // Its first reading of the clock, with the right time, is stored.
     let options = SqliteConnectOptions::new().filename(clock.launch.database());
     let mut store: SqliteConnection = options.connect().await.unwrap();
     until("it has looked at the clock", async || {

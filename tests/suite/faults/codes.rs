@@ -1,5 +1,5 @@
-//! The provider's side of a history: codes, as an application and a browser see them, from a server
-//! that may be gone before the next page.
+//! The provider's part of a history: codes for an application and a browser, from a server that may be killed
+//! between two pages.
 
 use std::collections::BTreeMap;
 
@@ -20,12 +20,12 @@ fn app() -> App {
     App { id: CLIENT.to_owned(), secret: None, redirect_uri: REDIRECT_URI.to_owned() }
 }
 
-/// Whether the server knows the application by now.
+/// Whether the server knows the application.
 pub async fn is_known(caller: &Caller) -> bool {
     caller.get(&app().url(&[])).await.status != 400
 }
 
-/// A code for whoever has this login and password; nothing when some page of the way never came.
+/// A code for the user with this login and password; `None` when a page was not received.
 pub async fn ask(caller: &Caller, login: &str, password: &str) -> Option<String> {
     let mut browser = Browser { caller, cookies: BTreeMap::new() };
     let mut answer = browser.call(Method::GET, &app().url(&[]), &[]).await;
@@ -53,7 +53,7 @@ fn is_callback(location: &str) -> bool {
     location.starts_with(REDIRECT_URI)
 }
 
-/// The issuer's address is not where a test finds it.
+/// The issuer differs from the address of the server in the test.
 fn path_of(location: &str) -> String {
     match Url::parse(location) {
         Ok(url) => url[url::Position::BeforePath..].to_owned(),

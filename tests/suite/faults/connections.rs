@@ -1,4 +1,4 @@
-//! Clients that hold connections: many of them, idle, or without reading what they are answered.
+//! Clients that hold connections: many of them, idle, or without reading the responses.
 
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
@@ -17,10 +17,10 @@ use crate::support::require;
 use crate::support::server::{Options, PASSWORD};
 use crate::support::{Backend, Server};
 
-/// The limit of open files that servers of these tests are given.
+/// The limit of open files for servers of these tests.
 const OPEN_FILES: usize = 512;
 
-/// How many connections such a server may hold.
+/// The number of connections that such a server may hold.
 fn budget() -> usize {
     let needed = 32 + 8 * Machine::measure().cores + 16;
     let outgoing = OPEN_FILES / 8;
@@ -40,7 +40,7 @@ fn own_address() -> Option<IpAddr> {
     (!address.is_loopback() && !address.is_unspecified()).then_some(address)
 }
 
-/// A connection that is kept.
+/// A connection that is kept open.
 struct Held(TcpStream);
 
 impl Held {
@@ -50,7 +50,7 @@ impl Held {
         held
     }
 
-    /// Makes a request and reads all of its answer.
+    /// Sends a request and reads its complete response.
     fn ask(&mut self) {
         self.0.write_all(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
         let mut answer = Vec::new();
@@ -96,7 +96,7 @@ async fn the_soft_limit_of_open_files_is_raised_to_the_hard_one() {
     assert_ne!(fields[3], "40");
 }
 
-/// All from the machine itself, which has no bound of its own.
+/// All from the machine itself, which has no limit of its own.
 #[tokio::test(flavor = "multi_thread")]
 async fn idle_connections_make_room_for_new_ones_the_longest_idle_first() {
     let server = with_few_files().start().await;
@@ -110,7 +110,7 @@ async fn idle_connections_make_room_for_new_ones_the_longest_idle_first() {
     let closed = until_closed(&held, more).await;
     let expected: Vec<usize> = std::iter::once(1).chain(3..).take(more).collect();
     assert_eq!(closed, expected);
-    // The database and the operator have what they need.
+    // The database and the operator have their descriptors.
     let caller = server.caller();
     caller.post("/v1/register", &json!({"login": "ada", "password": PASSWORD})).await.is(201);
     caller.post("/v1/login", &json!({"login": "ada", "password": PASSWORD})).await.is(200);
@@ -143,7 +143,7 @@ async fn a_network_holds_half_of_the_connections_unless_it_is_a_trusted_proxy() 
     assert!(held.iter().all(|held| !held.is_closed()));
 }
 
-/// What a connection pipelines: much more to read than fits anywhere.
+/// The responses to pipelined requests of a connection exceed every buffer.
 fn pipelined(count: usize) -> Vec<u8> {
     b"GET /v1/openapi.json HTTP/1.1\r\nHost: x\r\n\r\n".repeat(count)
 }
@@ -152,7 +152,7 @@ async fn unread(address: &str, requests: &[u8]) -> tokio::net::TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
     let mut stream = socket.connect(address.parse().unwrap()).await.unwrap();
-    // A server that is quicker than this client closes the connection while it still writes.
+    // A server that is faster than this client closes the connection while it still writes.
     let _ = stream.write_all(requests).await;
     stream
 }
@@ -232,7 +232,7 @@ async fn six_hundred_clients_that_do_not_read_cost_less_than_fifty_mebibytes() {
     costs_little(&pipelined(60)).await;
 }
 
-/// A body that looks like the head of a request with a long body, behind a length that takes a long line.
+/// A body that looks like the head of a request with a long body, after a length that takes a long line.
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_that_hide_their_requests_in_a_body_cost_no_more() {
     let decoy = "X / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nffffffff\r\n";
@@ -266,8 +266,8 @@ async fn costs_little(requests: &[u8]) {
     assert!(cost < 50 * 1024, "{cost} KiB");
 }
 
-/// The listener of the metrics has the same rules: neither a client that reads nothing nor one that keeps an idle
-/// connection keeps a scraper out.
+/// The listener of the metrics has the same limits: neither a client that reads nothing nor an idle connection
+/// blocks a scraper.
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_of_the_metrics_that_do_not_read_keep_no_scraper_out() {
     let metrics = free_address().to_string();
@@ -283,7 +283,7 @@ async fn clients_of_the_metrics_that_do_not_read_keep_no_scraper_out() {
     };
     assert!(scrape().await.unwrap().contains("signet_connections"));
     let mut streams = Vec::new();
-    // The answers of the first fit into the buffers of the system, those of the others do not.
+    // The first responses fit into the buffers of the system, the others do not.
     for count in [1, 1, 1, 1, 1, 2_000, 2_000, 2_000, 2_000, 2_000] {
         let requests = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n".repeat(count);
         streams.push(unread(&metrics, &requests).await);

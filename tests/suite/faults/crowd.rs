@@ -1,7 +1,7 @@
-//! A crowd at the door: idle, slow, endless. Whoever comes for something is served meanwhile, and the
-//! process is the same afterwards, in size too.
+//! Many connections: idle ones, slow ones, endless requests. Regular clients are served meanwhile, and
+//! afterwards the process has its earlier size.
 //!
-//! `SIGNET_TEST_CONNECTIONS` says how many connections lie idle.
+//! `SIGNET_TEST_CONNECTIONS` is the number of idle connections.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,7 +20,7 @@ use crate::support::server::PASSWORD;
 
 const GROWTH_KIB: u64 = 50 * 1024;
 
-/// Somebody who comes for something, again and again.
+/// A client that makes regular requests.
 struct Guest<'s> {
     server: &'s Process,
     refresh: String,
@@ -35,14 +35,14 @@ impl<'s> Guest<'s> {
         Self { server, refresh }
     }
 
-    /// Over a new connection: every request must be answered.
+    /// On a new connection: every request must get a response.
     async fn is_served(&mut self) {
         let caller = self.server.caller();
         caller.get("/.well-known/jwks.json").await.is(200);
         let answer = caller.post("/v1/refresh", &json!({"refresh_token": self.refresh})).await;
         self.refresh = answer.is(200).string("refresh_token");
         let account = json!({"login": "ada", "password": PASSWORD});
-        // A busy machine may have no hash for it in time: then it is told so, and tries again.
+        // A busy machine may be too slow for a hash: then the client gets 503, and tries again.
         until("the guest is logged in", async || {
             let answer = caller.post("/v1/login", &account).await;
             assert!([200, 503].contains(&answer.status), "{}", answer.text);
@@ -63,7 +63,7 @@ async fn connect(server: &Process, host: u8) -> std::io::Result<TcpStream> {
     socket.connect(address(server)).await
 }
 
-/// Says `head`, then a little more every now and then, until it is turned out; when.
+/// Sends `head`, then a byte every now and then, until the server closes. Returns when that was.
 async fn dawdle(server: &Process, head: &str, more: &[u8]) -> Duration {
     let mut stream = connect(server, 2).await.unwrap();
     stream.write_all(head.as_bytes()).await.unwrap();
@@ -107,7 +107,7 @@ async fn slow_ones_are_turned_out_and_others_are_served() {
         (format!("{post}transfer-encoding: chunked\r\n\r\n1\r\n{{\r\n"), b"1\r\n \r\n"),
         ("POST /oauth2/token HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-www-form-urlencoded\r\n\
           content-length: 1000\r\n\r\na=".to_owned(), b"b"),
-        // Nobody waits for this body; the answer is not held up, and then that is that.
+        // The server does not wait for this body: it responds, and closes the connection.
         ("GET /health HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n".to_owned(),
             b"1\r\nb\r\n"),
     ];
@@ -141,7 +141,7 @@ async fn thousands_of_idle_connections_block_no_client() {
     let mut guest = Guest::arrive(&server).await;
     let before = server.resident_kib();
     let wanted = require::number("SIGNET_TEST_CONNECTIONS").unwrap_or(2_000);
-    // This process and the server have the same limit; the rest of the suite needs some as well.
+    // This process has the limit of the server; the rest of the suite needs descriptors as well.
     let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     let count = wanted.min(limit.saturating_sub(500) / 2);
     let mut idle = Vec::new();
@@ -150,7 +150,7 @@ async fn thousands_of_idle_connections_block_no_client() {
         let Ok(mut stream) = connect(&server, host).await else {
             panic!("turned away after {number} of {count}");
         };
-        // Half of them say something, and then no more.
+        // Half of them send something, and then nothing.
         if number % 2 == 0 {
             stream.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
         }
@@ -170,7 +170,7 @@ async fn thousands_of_idle_connections_block_no_client() {
     assert!(server.runs() && !server.log().contains("panicked"), "{}", server.log());
 }
 
-/// More than its descriptors: whoever is in is served, and everybody is when some have left.
+/// More clients than descriptors: connected ones are served, and all are when some have disconnected.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_out_of_descriptors_recovers() {
     let mut server = Launch::new().in_service().start().await;
@@ -197,7 +197,7 @@ async fn a_server_out_of_descriptors_recovers() {
     assert!(server.runs() && !server.log().contains("panicked"), "{}", server.log());
 }
 
-/// Many requests in one breath, and one request in many breaths.
+/// Many requests in one packet, and one request in many packets.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_requests_at_once_and_one_in_a_thousand_pieces() {
     let mut server = Launch::new().start().await;
@@ -227,7 +227,7 @@ async fn a_thousand_requests_at_once_and_one_in_a_thousand_pieces() {
         let sent = in_chunks(&body);
         let (mut reader, mut writer) = stream.split();
         let mut answer = Vec::new();
-        // It may hang up before it has heard everything.
+        // The server may close before it has read everything.
         let (_, _) =
             tokio::join!(writer.write_all(sent.as_bytes()), reader.read_to_end(&mut answer));
         let answer = String::from_utf8_lossy(&answer);

@@ -1,5 +1,5 @@
-//! The disk is full, or somebody else holds the file: writes are refused, reads go on, and when it
-//! is over the same process works again.
+//! The disk is full, or another process holds the lock of the file: writes are refused, reads continue, and
+//! afterwards the same process works again.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -16,7 +16,7 @@ use crate::support::process::{Caller, Launch, Process, until};
 use crate::support::require;
 use crate::support::server::{Answer, PASSWORD};
 
-/// A refusal that says when to try again.
+/// Asserts a refusal with `Retry-After`.
 #[track_caller]
 fn is_unavailable(answer: &Answer) {
     answer.is_problem(503, "unavailable");
@@ -31,7 +31,7 @@ async fn reads_go_on(caller: &Caller, access: &str) {
     caller.get_as("/v1/sessions", access).await.is(200);
 }
 
-/// Asks until it is answered as usual; until then the answer is a refusal and nothing else.
+/// Repeats a request until it succeeds; until then every response is a temporary refusal.
 async fn works_again(caller: &Caller, path: &str, body: &Value) -> Answer {
     let mut last = None;
     until("writing works again", async || {
@@ -45,7 +45,7 @@ async fn works_again(caller: &Caller, path: &str, body: &Value) -> Answer {
     last.unwrap()
 }
 
-/// Another process writes, or insists on being alone, for as long as it takes to tell everybody.
+/// Another process writes, or holds an exclusive lock, until every client was refused.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_locked_by_another_process_is_a_503() {
     let launch = Launch::new().in_service();
@@ -64,7 +64,7 @@ async fn a_database_locked_by_another_process_is_a_503() {
         for _ in 0..2 {
             let token = json!({"refresh_token": refresh});
             let newcomer = json!({"login": "newcomer", "password": PASSWORD});
-            // The lock is held until all of them have been told.
+            // The lock is held until all of them were refused.
             let (one, two, three) = tokio::join!(
                 caller.post("/v1/refresh", &token),
                 caller.post("/v1/login", &account),
@@ -84,11 +84,11 @@ async fn a_database_locked_by_another_process_is_a_503() {
     caller.post("/v1/login", &json!({"login": "newcomer", "password": PASSWORD})).await.is(401);
 }
 
-/// A small file system of its own, unmounted when dropped.
+/// A small file system, unmounted when dropped.
 pub struct Small(tempfile::TempDir);
 
 impl Small {
-    /// Nothing where this process may not mount.
+    /// `None` if this process may not mount.
     pub fn mount() -> Result<Self, String> {
         let dir = tempfile::tempdir().unwrap();
         let output = Command::new("mount")
@@ -106,12 +106,12 @@ impl Small {
         self.0.path()
     }
 
-    /// The file that takes all the room, once it was filled.
+    /// The file that fills the file system.
     pub fn filler(&self) -> PathBuf {
         self.0.path().join("filler")
     }
 
-    /// Takes every byte that is left.
+    /// Fills all remaining bytes.
     pub fn fill(&self) {
         let mut file = File::options().create(true).append(true).open(self.filler()).unwrap();
         for size in [64 * 1024, 4096, 1] {
@@ -126,15 +126,15 @@ impl Drop for Small {
     }
 }
 
-/// What was answered while writing was not possible.
+/// The responses while writing was not possible.
 struct Told {
     made: Vec<String>,
     refused: Vec<String>,
     refresh: String,
 }
 
-/// Registers and refreshes until the server has refused several times in a row, checking each
-/// answer; the accounts it promised are the ones that must exist later.
+/// Registers and refreshes until the server has refused several times in a row, and checks each response; the
+/// acknowledged accounts must exist later.
 async fn press(caller: &Caller, refresh: String) -> Told {
     let mut told = Told { made: Vec::new(), refused: Vec::new(), refresh };
     let mut refused_refreshes = 0;
@@ -168,7 +168,7 @@ fn account(login: &str) -> Value {
     json!({"login": login, "password": PASSWORD})
 }
 
-/// Everything promised is there, everything refused is there as a whole or not at all.
+/// Every acknowledged change is stored, and every refused one is stored as a whole or not at all.
 async fn is_kept(caller: &Caller, told: &mut Told) {
     for login in &told.made {
         caller.post("/v1/login", &account(login)).await.is(200);
@@ -185,7 +185,7 @@ async fn is_kept(caller: &Caller, told: &mut Told) {
     told.refresh = answer.is(200).string("refresh_token");
 }
 
-/// The whole story, with `squeeze` taking the room and `relieve` giving it back.
+/// The complete test, with `squeeze` filling the disk and `relieve` freeing it.
 async fn room_runs_out_and_comes_back(
     launch: &Launch,
     squeeze: impl Fn(&Process),
@@ -228,8 +228,8 @@ async fn a_full_disk_is_a_503_until_there_is_room() {
     room_runs_out_and_comes_back(&launch, |_| small.fill(), relieve).await;
 }
 
-/// The same without a file system of one's own: the process may not let files grow (`ulimit -f`),
-/// which by itself would be a deadly signal.
+/// The same without a separate file system: the size of files is limited (`ulimit -f`), which by itself would
+/// send a deadly signal.
 #[tokio::test(flavor = "multi_thread")]
 async fn files_that_may_not_grow_are_a_503_until_they_may() {
     let launch = Launch::new();

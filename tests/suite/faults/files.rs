@@ -1,7 +1,7 @@
-//! The files are damaged, cut, mixed up or may not be written when the server starts.
+//! Files are damaged, truncated, mixed up or read-only at the start of the server.
 //!
-//! Either it serves what is certain, or it refuses with one clear text and a number. It never begins
-//! anew by itself, with no users and other keys.
+//! It serves intact data, or refuses with one clear message and an exit code. It never starts over by itself,
+//! without users and with new keys.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt as _;
@@ -21,22 +21,22 @@ use crate::support::process::{Caller, Launch};
 use crate::support::require;
 use crate::support::server::PASSWORD;
 
-/// Users, in the order in which they were registered.
+/// Users, in the order of their registration.
 const USERS: usize = 12;
 
 fn user(number: usize) -> String {
     format!("user{number}")
 }
 
-/// What a server left when it was killed: how it began in the file, what came since in the log.
+/// The files of a killed server: the earlier state in the database, later commits in the log.
 struct Left {
     launch: Launch,
     public: JwkSet,
 }
 
 impl Left {
-    /// A reader from before keeps the log from being folded into the file: a log of which the end is
-    /// missing, and is in the file already, is a mixture that SQLite does not notice.
+    /// An earlier reader prevents the checkpoint: a log whose end is missing, while the file has it already,
+    /// would be an inconsistency that SQLite does not detect.
     async fn behind() -> Self {
         let launch = administered();
         let mut server = launch.start().await;
@@ -54,13 +54,13 @@ impl Left {
             caller.post("/v1/register", &account).await.is(201);
         }
         server.kill();
-        // Before the reader goes: the last one folds the log.
+        // Before the reader closes: the last connection checkpoints the log.
         let left = launch.copied();
         assert!(size(&wal(&left)) > 0, "nothing is left in the log");
         Self { launch: left, public }
     }
 
-    /// Starts on a copy that `damage` was done to. Whether it served, and which users there were.
+    /// Starts on a copy that `damage` was applied to. Returns whether it served, and its users.
     async fn with(&self, damage: impl FnOnce(&Launch)) -> Option<Vec<u16>> {
         let launch = self.launch.copied();
         damage(&launch);
@@ -70,7 +70,7 @@ impl Left {
                 is_clear(&refused);
                 let data = launch.dir.path().join("data");
                 assert!(refused.text.contains(data.to_str().unwrap()), "{}", refused.text);
-                // What can still be saved is still there.
+                // The copy still has the remaining data.
                 let after = (size(&launch.database()), size(&wal(&launch)));
                 assert_eq!(after, database, "a refused start changed files: {}", refused.text);
                 None
@@ -87,7 +87,7 @@ impl Left {
     }
 }
 
-/// The answer to each user's log-in.
+/// The response to each user's log-in.
 async fn users(caller: &Caller) -> Vec<u16> {
     let mut found = Vec::new();
     for number in 0..USERS {
@@ -97,7 +97,7 @@ async fn users(caller: &Caller) -> Vec<u16> {
     found
 }
 
-/// All up to some moment are there, and none after it.
+/// All users up to some moment exist, and none after it.
 #[track_caller]
 fn is_a_beginning(found: &[u16], what: &str) {
     let there = found.iter().take_while(|status| **status == 200).count();
@@ -126,13 +126,13 @@ fn cut(path: &Path, length: u64) {
     OpenOptions::new().write(true).open(path).unwrap().set_len(length).unwrap();
 }
 
-/// So many places, evenly spread; `SIGNET_TEST_POSITIONS` says how many in each sweep.
+/// This number of evenly spread positions; `SIGNET_TEST_POSITIONS` sets it for each sweep.
 fn places(length: u64, few: u64) -> impl Iterator<Item = u64> {
     let count = require::number("SIGNET_TEST_POSITIONS").unwrap_or(few);
     (0..count).map(move |number| number * length / count + number % 29)
 }
 
-/// A broken frame ends the log: everything before it counts, nothing after it.
+/// A damaged frame ends the log: everything before it is applied, nothing after it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_or_cut_log_is_read_up_to_the_damage() {
     let left = Left::behind().await;
@@ -147,7 +147,7 @@ async fn a_damaged_or_cut_log_is_read_up_to_the_damage() {
         }
     }
     assert!(served > 4, "{served}");
-    // The index beside it is made anew from the log.
+    // The index is created again from the log.
     let found = left
         .with(|launch| std::fs::remove_file(launch.database().with_extension("db-shm")).unwrap())
         .await;
@@ -156,8 +156,8 @@ async fn a_damaged_or_cut_log_is_read_up_to_the_damage() {
     assert_eq!(torn.await, Some(vec![200; USERS]));
 }
 
-/// SQLite has no checksums for pages: a byte in the wrong place may make one user unreadable, or be
-/// seen by nobody. It is never taken for somebody else's right password, and never a new beginning.
+/// SQLite has no checksums for pages: a damaged byte may make one user unreadable, or stay unnoticed. It
+/// never lets another password sign in, and never causes a new database.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_database_is_never_recreated() {
     let left = Left::behind().await;
@@ -170,7 +170,7 @@ async fn a_damaged_database_is_never_recreated() {
         match left.with(|launch| flip(&launch.database(), at)).await {
             None => refused += 1,
             Some(found) => {
-                // A damaged page is a fault to whoever needs it, and to nobody else.
+                // A damaged page is a fault for requests that need it, and for no others.
                 let known = [200, 401, 503];
                 assert!(found.iter().all(|status| known.contains(status)), "{at}: {found:?}");
                 served += 1;
@@ -187,7 +187,7 @@ async fn a_damaged_database_is_never_recreated() {
     assert_eq!(zeroed, None, "a database without a first page was served");
 }
 
-/// SQLite takes a file without a byte for a new database, and the log beside it for somebody else's.
+/// SQLite would treat an empty file as a new database, and the log beside it as that of another.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_empty_database_with_anything_beside_it_is_refused() {
     let left = Left::behind().await;
@@ -200,12 +200,12 @@ async fn an_empty_database_with_anything_beside_it_is_refused() {
         }
     };
     assert_eq!(left.with(folded).await, None);
-    // The log may hold another copy of the first page, or none: the server must not depend on it.
+    // The log may contain another copy of the first page, or none: the result must not depend on it.
     let zeroed = left.with(|launch| write(&launch.database(), 0, &[0; 4096])).await;
     assert_eq!(zeroed, None, "a database without a first page was served");
 }
 
-/// The log of another database holds whole pages of it, with checksums that are right.
+/// The log of another database contains whole pages of it, with valid checksums.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_log_of_another_database_brings_no_other_keys() {
     let (left, other) = (Left::behind().await, Left::behind().await);
@@ -220,7 +220,7 @@ async fn the_log_of_another_database_brings_no_other_keys() {
     }
 }
 
-/// A disk that may only be read when the server starts; and may be written again.
+/// A disk that is read-only when the server starts, and becomes writable again.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_read_only_disk_is_refused_at_the_start() {
     let small = match Small::mount() {

@@ -1,15 +1,13 @@
-//! What clients were told, and whether it is still true.
+//! The acknowledged changes of clients, and their comparison with the server.
 //!
-//! One client works on one account at a time, one request after the other. So at the moment of a
-//! crash at most one request for an account is unanswered, and everything else about it is certain:
-//! each acknowledged change must be there, the unanswered one must have happened as a whole or not
-//! at all, and asking twice must give the same answer. A refusal for lack of a disk is no answer
-//! either: it says that nothing is certain.
+//! A client works on one account at a time, one request after the other. So at the moment of a crash at most
+//! one request for an account has no response, and everything else about it is certain: each acknowledged
+//! change must be stored, the unanswered one must have been done as a whole or not at all, and two reads must
+//! agree. A refusal because of a full disk acknowledges nothing either.
 //!
-//! What is held against the server afterwards: a code gives tokens once; a refresh token lives until
-//! it is used or ended; what was ended, disabled or changed stays so from the answer on; whoever was
-//! registered can log in; every token verifies with the published keys, which are the ones from
-//! before; and the database is whole.
+//! The comparison: a code gives tokens once; a refresh token is valid until it is used or ended; ended,
+//! disabled and changed objects stay so from the response on; registered users can log in; every token
+//! verifies with the published keys, which have not changed; and the database is intact.
 
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{DecodingKey, Validation, decode, decode_header};
@@ -25,11 +23,11 @@ use crate::support::process::{Caller, Launch};
 use crate::support::require::number;
 use crate::support::server::{Answer, PASSWORD};
 
-/// Numbers that look random and are the same for the same seed, so that a run can be repeated.
+/// Pseudorandom numbers that are the same for the same seed, so that a run can be repeated.
 pub struct Dice(pub u64);
 
 impl Dice {
-    /// Of `SIGNET_TEST_SEED`, else new ones; shown when the test fails, so that it can be repeated.
+    /// Seeded with `SIGNET_TEST_SEED` or at random; shown when the test fails, so that it can be repeated.
     pub fn of_this_run() -> Self {
         let new = || u64::from_le_bytes(random(&SystemEntropy));
         let seed = number("SIGNET_TEST_SEED").unwrap_or_else(new);
@@ -70,7 +68,7 @@ impl Held {
         }
     }
 
-    /// Asks for its successor, at the door it came through.
+    /// Requests its successor, at its own endpoint.
     async fn renew(&self, caller: &Caller) -> Option<Answer> {
         if self.code.is_some() {
             return codes::refresh(caller, &self.refresh).await;
@@ -79,12 +77,12 @@ impl Held {
         caller.try_call(Method::POST, "/v1/refresh", None, Some(&body)).await
     }
 
-    /// What a refusal of it is called by status.
+    /// The error of a refused refresh, by status.
     const fn refused(&self) -> u16 {
         if self.code.is_some() { 400 } else { 401 }
     }
 
-    /// Whether its access token is good for the server itself.
+    /// Whether its access token is valid at the server itself.
     async fn works(&self, caller: &Caller) -> bool {
         let path = if self.code.is_some() { "/oauth2/userinfo" } else { "/v1/me" };
         let answer = caller.try_call(Method::GET, path, Some(&self.access), None).await;
@@ -92,7 +90,7 @@ impl Held {
     }
 }
 
-/// A request without an answer.
+/// A request without a response.
 enum Unanswered {
     Register,
     Login,
@@ -115,8 +113,8 @@ pub struct Account {
     unanswered: Option<Unanswered>,
 }
 
-/// The status of an answer that must be one of `expected`; nothing when there was no answer, or one
-/// that promises nothing and says when to try again.
+/// The status of a response, which must be one of `expected`; `None` without a response, or for one with
+/// `Retry-After` that acknowledges nothing.
 #[track_caller]
 pub fn status(answer: Option<&Answer>, expected: &[u16]) -> Option<u16> {
     let answer = answer?;
@@ -133,7 +131,7 @@ pub fn status(answer: Option<&Answer>, expected: &[u16]) -> Option<u16> {
 }
 
 impl Account {
-    /// Registers and works until the server is gone, the account is at its end, or `steps` are done.
+    /// Registers and makes requests until the server is killed, the account is deleted, or `steps` are done.
     pub async fn work(
         caller: &Caller,
         admin: &str,
@@ -166,12 +164,12 @@ impl Account {
         account
     }
 
-    /// Whether the server went away under it.
+    /// Whether the server was killed during it.
     pub const fn is_cut_off(&self) -> bool {
         self.unanswered.is_some()
     }
 
-    /// One request; what it was if nobody answered.
+    /// Makes one request. Returns it if there was no response.
     async fn step(&mut self, caller: &Caller, admin: &str, dice: &mut Dice) -> Option<Unanswered> {
         let live: Vec<usize> =
             (0..self.sessions.len()).filter(|&index| !self.sessions[index].ended).collect();
@@ -200,7 +198,7 @@ impl Account {
         None
     }
 
-    /// Through the provider's door: a code, and what it is good for.
+    /// At the provider: a code, and the tokens of its redemption.
     async fn code(&mut self, caller: &Caller) -> Option<Unanswered> {
         let Some(code) = codes::ask(caller, &self.login, &self.password).await else {
             return Some(Unanswered::Code);
@@ -235,13 +233,13 @@ impl Account {
             return Some(Unanswered::Logout(index));
         }
         held.ended = true;
-        // From the answer on, not only after the next start.
+        // From the response on, not only after the next start.
         let after = held.renew(caller).await;
         status(after.as_ref(), &[held.refused()]);
         None
     }
 
-    /// A token of a client's opens nothing at `/v1`, so a log-in at the API is needed.
+    /// A token of a client is refused at `/v1`, so a log-in at the API is needed.
     async fn change_password(
         &mut self,
         caller: &Caller,
@@ -275,7 +273,7 @@ impl Account {
         None
     }
 
-    /// Every session but the one that changed it has ended.
+    /// Every session but the one that changed the password has ended.
     fn password_is(&mut self, new: String, by: usize) {
         self.former = Some(std::mem::replace(&mut self.password, new));
         for (index, held) in self.sessions.iter_mut().enumerate() {
@@ -283,14 +281,14 @@ impl Account {
         }
     }
 
-    /// Finds out what became of the unanswered request, then holds the server to all of it. Returns
-    /// how many facts were checked.
+    /// Determines the result of the unanswered request, then compares the server with all of it. Returns the
+    /// number of checked facts.
     pub async fn check(&mut self, caller: &Caller, keys: &JwkSet) -> usize {
         match self.unanswered.take() {
-            // A rotation or a session nobody heard of must do no harm; what is certain is below.
+            // A rotation or a session without a response must do no harm; certain facts are checked below.
             None | Some(Unanswered::Login | Unanswered::Code | Unanswered::Refresh) => {}
             Some(Unanswered::Register) => self.was_registered(caller).await,
-            // Good now or used up already; either way it is used up from here on.
+            // Valid now or used up already; either way it is used up from here on.
             Some(Unanswered::Redeem(code)) => {
                 let answer = codes::redeem(caller, &code).await.expect("an answer");
                 if status(Some(&answer), &[200, 400]).expect("an answer") == 200 {
@@ -343,8 +341,7 @@ impl Account {
                 verifies(&held.access, keys);
             }
             facts += 3;
-            // A code that comes back gives nothing, and is a theft that ends what it gave; while
-            // anybody remembers it.
+            // A repeated code gives nothing and ends the session that it opened, while its redemption is stored.
             if let Some(code) = &held.code {
                 codes::redeem(caller, code).await.expect("an answer").is(400);
                 held.ended |= !held.works(caller).await;
@@ -355,7 +352,7 @@ impl Account {
     }
 }
 
-/// Holds a token against the public keys, as anybody can.
+/// Verifies a token with the public keys.
 #[track_caller]
 fn verifies(token: &str, keys: &JwkSet) {
     let header = decode_header(token).unwrap();
@@ -370,7 +367,7 @@ pub async fn keys(caller: &Caller) -> JwkSet {
     serde_json::from_str(&caller.get("/.well-known/jwks.json").await.is(200).text).unwrap()
 }
 
-/// The database itself, beside a server that works on it.
+/// The database itself, beside a server that uses it.
 pub async fn is_sound(launch: &Launch) {
     let options = SqliteConnectOptions::new().filename(launch.database());
     let mut connection: SqliteConnection = options.connect().await.unwrap();
@@ -399,7 +396,7 @@ pub fn administered() -> Launch {
         .with("SIGNET_BOOTSTRAP_ADMIN_PASSWORD", PASSWORD)
 }
 
-/// An administrator's access token, and the application the accounts log in to.
+/// An administrator's access token, and the application to which the accounts sign in.
 pub async fn prepare(caller: &Caller) -> String {
     let admin = administer(caller, "root").await;
     let client = json!({"client_id": CLIENT, "name": "App", "type": "spa", "skip_consent": true,
@@ -410,7 +407,7 @@ pub async fn prepare(caller: &Caller) -> String {
     admin
 }
 
-/// Somebody who stays as they are: login and password, and an access token.
+/// A user who is not changed: login and password, and an access token.
 pub async fn bystander(caller: &Caller) -> (Value, String) {
     let account = json!({"login": "ada", "password": PASSWORD});
     caller.post("/v1/register", &account).await.is(201);

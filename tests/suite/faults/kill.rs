@@ -1,4 +1,4 @@
-//! The process is killed (SIGKILL) at moments of its own choosing.
+//! The process is killed (SIGKILL) at arbitrary moments.
 
 use serde_json::json;
 
@@ -7,11 +7,12 @@ use crate::support::process::{Caller, Launch, Process, until};
 use crate::support::require::number;
 use crate::support::server::PASSWORD;
 
-/// How many clients work at the same time.
+/// The number of concurrent clients.
 const CLIENTS: usize = 6;
 
 /// Registering, logging in, redeeming codes, refreshing, logging out, revoking, disabling and changing
-/// passwords, cut off at random moments. `SIGNET_TEST_ROUNDS` sets how often, `SIGNET_TEST_SEED` repeats a run.
+/// passwords, interrupted at random moments. `SIGNET_TEST_ROUNDS` sets how often, `SIGNET_TEST_SEED` repeats a
+/// run.
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_was_acknowledged_survives_kill_9() {
     let rounds = number("SIGNET_TEST_ROUNDS").unwrap_or(100);
@@ -24,7 +25,7 @@ async fn whatever_was_acknowledged_survives_kill_9() {
     let mut all: Vec<Account> = Vec::new();
     let mut facts = 0;
     for round in 0..rounds {
-        // Without a window a lost answer is made good by a sibling token, with one by the same.
+        // Without a window a lost response is replaced by a sibling token, with one by the same.
         let window = if dice.roll(2) == 0 { "0s" } else { "5m" };
         let mut server = launch.clone().with("SIGNET_REFRESH_RETRY_WINDOW", window).start().await;
         let caller = server.caller();
@@ -46,7 +47,7 @@ async fn whatever_was_acknowledged_survives_kill_9() {
                 )
             })
             .collect();
-        // The moment is the experiment: after so many requests, however long the machine takes.
+        // The kill must come at an arbitrary moment: after a number of requests, however slow the machine is.
         let served = |server: &Process| server.log().matches("request_id").count() as u64;
         let moment = served(&server) + 1 + dice.roll(100);
         until("so many requests are served", async || served(&server) >= moment).await;
@@ -55,13 +56,13 @@ async fn whatever_was_acknowledged_survives_kill_9() {
         for client in clients {
             told.extend(client.await.unwrap());
         }
-        // Only the last of each client has an open question; sort those to the end.
+        // Only the last account of each client has an unanswered request; they are sorted to the end.
         told.sort_by_key(|(_, last)| *last);
         all.extend(told.into_iter().map(|(account, _)| account));
     }
     let server = launch.start().await;
     let caller = server.caller();
-    // From the newest on: only they hold unanswered requests.
+    // The newest first: only they have unanswered requests.
     for account in all.iter_mut().rev() {
         facts += account.check(&caller, &public).await;
     }
@@ -69,7 +70,7 @@ async fn whatever_was_acknowledged_survives_kill_9() {
     assert!(all.len() >= CLIENTS && facts > all.len() * 2, "{facts} facts of {}", all.len());
 }
 
-/// One account after the other; true marks the one the server's end found it with.
+/// Works on one account after the other; true marks the one during which the server was killed.
 async fn client_of(
     round: u64,
     client: usize,
@@ -103,7 +104,7 @@ async fn killed_and_started(launch: &Launch, mut server: Process) -> (Process, C
     (server, caller)
 }
 
-/// What a thief's token does is remembered: a crash between any two steps changes nothing.
+/// The use of a stolen token is stored: a kill between any two steps changes nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn reuse_is_detected_across_kill_9() {
     let launch = administered().with("SIGNET_REFRESH_RETRY_WINDOW", "0s");
@@ -124,7 +125,7 @@ async fn reuse_is_detected_across_kill_9() {
     let (server, caller) = killed_and_started(&launch, server).await;
     assert_eq!(refresh(&caller, &live).await, (401, "refresh_token_invalid".to_owned()));
 
-    // A superseded one: its answer was lost, and somebody else found it.
+    // A superseded one: its response was lost, and an attacker used it.
     let parent = first(&caller).await;
     let (_, lost) = refresh(&caller, &parent).await;
     let (server, caller) = killed_and_started(&launch, server).await;
@@ -143,8 +144,7 @@ async fn reuse_is_detected_across_kill_9() {
     assert_eq!(audit["data"].as_array().unwrap().iter().filter(detected).count(), 2);
 }
 
-/// A database put back from a copy is behind the tokens that were given out since: the session ends,
-/// whatever happens between the steps.
+/// A restored database is older than the tokens that were issued since: the session ends, with kills between the steps.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restored_copy_ends_what_was_refreshed_since() {
     let launch = administered();
@@ -175,7 +175,7 @@ async fn a_restored_copy_ends_what_was_refreshed_since() {
     for token in [&tokens, &copied, &since, &ahead] {
         assert_eq!(refresh(&caller, token).await.0, 401);
     }
-    // What was not refreshed since knows nothing of it.
+    // Sessions that were not refreshed since are unaffected.
     assert_eq!(refresh(&caller, &idle).await.0, 200);
     let admin = administer(&caller, "root").await;
     let audit = caller.get_as("/v1/admin/audit?limit=200", &admin).await.is(200).json();

@@ -1,5 +1,5 @@
-//! Another process holds the database for long while everybody wants to write: all are told while it is
-//! held, and who only wants to read never waits for them.
+//! Another process locks the database for long while many clients write: all of them are refused while it is
+//! locked, and reads never wait.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use super::history::{Account, Dice, administered, bystander, is_sound, keys, pre
 use crate::support::process::{self, Caller};
 use crate::support::require;
 
-/// `SIGNET_TEST_SECONDS` says how long the lock is held.
+/// `SIGNET_TEST_SECONDS` is how long the lock is held.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_long_lock_starves_no_request_and_leaks_nothing() {
     let held = Duration::from_secs(require::number("SIGNET_TEST_SECONDS").unwrap_or(4));
@@ -25,7 +25,7 @@ async fn a_long_lock_starves_no_request_and_leaks_nothing() {
     let mut other: SqliteConnection = options.connect().await.unwrap();
     other.execute("BEGIN IMMEDIATE").await.unwrap();
     let until = Instant::now() + held;
-    // The lock is held until every writer has been told, and whoever reads has been served.
+    // The lock is held until every writer was refused, and every reader was served.
     let writers = join_all((0..20).map(|client| {
         let (caller, admin) = (caller.clone(), admin.clone());
         async move {
@@ -47,7 +47,7 @@ async fn a_long_lock_starves_no_request_and_leaks_nothing() {
     eprintln!("held for {held:?}: {reads} rounds of reading meanwhile");
     other.execute("ROLLBACK").await.unwrap();
     other.close().await.unwrap();
-    // What was refused for the lock may be written for a while yet on a busy machine.
+    // On a busy machine refused work may still be written for a while.
     process::until("a log-in succeeds", async || {
         let answer = caller.post("/v1/login", &account).await;
         assert!([200, 503].contains(&answer.status), "{}", answer.text);
@@ -60,7 +60,7 @@ async fn a_long_lock_starves_no_request_and_leaks_nothing() {
     is_sound(&launch).await;
 }
 
-/// Reads until then, ten times at least; how often.
+/// Reads until then, at least ten times. Returns how often.
 async fn read_meanwhile(caller: &Caller, access: &str, until: Instant) -> usize {
     let mut rounds = 0;
     while rounds < 10 || Instant::now() < until {

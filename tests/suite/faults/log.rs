@@ -1,4 +1,4 @@
-//! Whoever reads the log stops reading. The server goes on, and ends when it is told to.
+//! The reader of the log stops reading. The server continues, and ends when it is stopped.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, ChildStderr, Stdio};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::process::{Launch, PATIENCE, until};
 
-/// A process that is ended with its test.
+/// A process that is killed with its test.
 struct Running(Child);
 
 impl Drop for Running {
@@ -17,7 +17,7 @@ impl Drop for Running {
     }
 }
 
-/// A server whose log is read as far as the line that says where it listens.
+/// A server whose log is read up to the line with its address.
 fn start(launch: &Launch) -> (Running, BufReader<ChildStderr>, String) {
     let mut command = launch.command();
     let command = command.stdout(Stdio::null()).stderr(Stdio::piped());
@@ -33,7 +33,7 @@ fn start(launch: &Launch) -> (Running, BufReader<ChildStderr>, String) {
     }
 }
 
-/// Something that is worth a line.
+/// A request that is logged.
 async fn requests(base: &str, count: usize) {
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     for _ in 0..count {
@@ -59,7 +59,7 @@ async fn ends(mut child: Running) {
 async fn a_blocked_log_stops_no_request_and_reports_dropped_lines() {
     let launch = Launch::new().with("SIGNET_LOG_FORMAT", "json");
     let (child, log, base) = start(&launch);
-    // Far more than the pipe and what waits behind it hold.
+    // Far more than the pipe and the queue hold.
     requests(&base, 7_000).await;
     let (tell, told) = tokio::sync::oneshot::channel::<()>();
     let reader = std::thread::spawn(move || {
@@ -74,14 +74,14 @@ async fn a_blocked_log_stops_no_request_and_reports_dropped_lines() {
             })
             .collect::<Vec<Value>>()
     });
-    // Dropped when what was left out has been told.
+    // Dropped once the number of lost lines was logged.
     let _ = tokio::time::timeout(PATIENCE, told).await;
     ends(child).await;
     let lines = reader.join().unwrap();
     let of = |message: &str| lines.iter().filter(|line| line["message"] == message).count();
     let lost: u64 = lines.iter().filter_map(|line| line["lost"].as_u64()).sum();
     assert!(lost > 100, "{lost}");
-    // A line of something else may be among those that were left out.
+    // An unrelated line may be among the lost ones.
     let sum = of("request") as u64 + lost;
     assert!((7_000..7_010).contains(&sum), "{sum}");
 }

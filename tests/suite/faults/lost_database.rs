@@ -1,4 +1,4 @@
-//! The PostgreSQL server goes away and comes back: refusals in time, then everything by itself.
+//! The PostgreSQL server is lost and comes back: refusals in time, then everything works again.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -12,7 +12,7 @@ use crate::support::{Backend, Server, require};
 
 const SESSIONS: usize = 12;
 
-/// Refreshes `token` until told otherwise; the newest token that was answered.
+/// Refreshes `token` until it is stopped. Returns the newest token of a response.
 async fn keep_refreshing(server: &Server, mut token: String, times: usize) -> (String, usize) {
     let mut refused = 0;
     for _ in 0..times {
@@ -26,7 +26,7 @@ async fn keep_refreshing(server: &Server, mut token: String, times: usize) -> (S
     (token, refused)
 }
 
-/// Waits until somebody can log in; until then the answer is a refusal and nothing else.
+/// Repeats a log-in until it succeeds; until then every response is a temporary refusal.
 async fn works_again(server: &Server) {
     until("logging in works again", async || {
         let answer = server.try_login("ada", PASSWORD).await;
@@ -36,7 +36,7 @@ async fn works_again(server: &Server) {
     .await;
 }
 
-/// Every connection is cut at once, several times, under load.
+/// All connections are closed at once, several times, under load.
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_that_are_cut_cost_no_session() {
     let Some(cluster) = Cluster::private().await else {
@@ -53,7 +53,7 @@ async fn connections_that_are_cut_cost_no_session() {
         let load = join_all(tokens.drain(..).map(|token| keep_refreshing(&server, token, 15)));
         let (load, ended) = tokio::join!(load, cluster.terminate_all_backends());
         assert!(ended > 0, "there was no connection to cut");
-        // What stood in no transaction is simply opened anew.
+        // A connection outside of a transaction is replaced silently.
         works_again(&server).await;
         tokens = load.into_iter().map(|(token, _)| token).collect();
     }
@@ -62,7 +62,7 @@ async fn connections_that_are_cut_cost_no_session() {
     }
 }
 
-/// The server crashes, stays away, and is started again.
+/// The server crashes, stays down, and is started again.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stopped_database_is_a_503_and_comes_back_by_itself() {
     let Some(cluster) = Cluster::private().await else {
@@ -95,13 +95,13 @@ async fn a_stopped_database_is_a_503_and_comes_back_by_itself() {
     cluster.start_again().await;
     until("the server finds its database again", async || server.get("/ready").await.status == 200)
         .await;
-    // Acknowledged before the crash, true after it.
+    // Acknowledged before the crash, and stored after it.
     server.refresh(&live).await.is(200);
     server.refresh(&ended.refresh).await.is_problem(401, "refresh_token_invalid");
     Tokens::of(&server.try_login("ada", PASSWORD).await);
 }
 
-/// The server is there and says nothing, in the middle of whatever it was doing.
+/// The server stops responding, in the middle of transactions.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_frozen_database_is_a_503_and_thaws_by_itself() {
     let Some(cluster) = Cluster::private().await else {
@@ -116,7 +116,7 @@ async fn a_frozen_database_is_a_503_and_thaws_by_itself() {
     }
     let access = server.login("ada").await.access;
     for _ in 0..3 {
-        // Frozen while transactions are under way, not only between them, and until the load is told.
+        // Frozen while transactions are in progress, not only between them, and until the load was refused.
         let (refused, thawed) = (AtomicUsize::new(0), AtomicBool::new(false));
         let load = join_all(tokens.drain(..).map(|mut token| {
             let (server, refused, thawed) = (&server, &refused, &thawed);

@@ -1,4 +1,4 @@
-//! Little memory: hundreds log in at once in 128 MiB, and nothing is killed for it.
+//! Little memory: hundreds of concurrent log-ins in 128 MiB, and the kernel kills nothing.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,10 +13,10 @@ use crate::support::server::PASSWORD;
 const LIMIT: u64 = 128 * 1024 * 1024;
 const CROWD: usize = 300;
 
-/// A memory control group of its own, in either version; removed when dropped.
+/// A memory control group, in either version; removed when dropped.
 struct Group {
     path: PathBuf,
-    /// The file that counts what the kernel killed.
+    /// The file that counts kills by the kernel.
     kills: &'static str,
 }
 
@@ -35,7 +35,7 @@ impl Group {
         let group = Self { path: path.clone(), kills };
         let set = std::fs::write(path.join(limits[0]), LIMIT.to_string());
         set.map_err(|error| format!("{}: {error}", path.join(limits[0]).display()))?;
-        // Not everywhere is swap counted.
+        // Swap is not accounted everywhere.
         let swap = if limits[1] == "memory.swap.max" { 0 } else { LIMIT };
         let _ = std::fs::write(path.join(limits[1]), swap.to_string());
         Ok(group)
@@ -54,7 +54,7 @@ impl Drop for Group {
     }
 }
 
-/// With hashes of the usual cost. Who cannot be served is told to come again.
+/// With hashes of the default cost. Clients that cannot be served get 503.
 #[tokio::test(flavor = "multi_thread")]
 async fn hundreds_of_log_ins_fit_into_a_small_memory() {
     let group = match Group::make() {

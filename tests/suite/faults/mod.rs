@@ -1,7 +1,7 @@
-//! Faults: what was acknowledged stays true, whatever breaks, and nobody has to help afterwards.
+//! Faults: acknowledged changes are kept whatever breaks, and no manual repair is necessary.
 //!
-//! Owns what is broken and when: the process, the disk and its files, the lock, the clock, the memory,
-//! the database server, the crowd at the door. What must hold afterwards is `history`'s.
+//! Owns the faults and their moments: the process, the disk and its files, the lock, the clock, the memory,
+//! the database server, the number of clients. `history` owns what must hold afterwards.
 
 mod clock;
 pub mod codes;

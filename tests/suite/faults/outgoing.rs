@@ -1,8 +1,8 @@
-//! A server at every bound at once: strangers of many networks hold as many connections as they can, and a
-//! hundred clients that are told of log-outs never answer. The descriptors of the database and the operator are
-//! not theirs.
+//! A server at every limit at once: attackers in many networks hold as many connections as they can, and a
+//! hundred clients never respond to log-out notices. The descriptors of the database and the operator stay
+//! free.
 //!
-//! Runs in a network namespace of its own, where every address of a network is this machine's.
+//! Runs in a network namespace of its own, where every address of a network is local.
 
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
@@ -28,16 +28,16 @@ const INSIDE: &str = "SIGNET_TEST_INSIDE_NAMESPACE";
 const SET_UP: &str = "ip link set lo up && ip route add local 198.18.0.0/15 dev lo";
 /// The limit of open files.
 const OPEN_FILES: usize = 256;
-/// The requests to others that such a server has under way at most: an eighth of the files, two for each.
+/// The maximum number of such a server's concurrent outgoing requests: an eighth of the files, two for each.
 const OUTGOING: usize = OPEN_FILES / 8 / 2;
-/// How long such a request may take before another has its place.
+/// The deadline of such a request, after which another one is sent.
 const DELIVERY: Duration = Duration::from_secs(5);
-/// How long the head of a request may take; then the server closes the connection.
+/// The deadline of the head of a request, after which the server closes the connection.
 const REQUEST_HEAD: Duration = Duration::from_secs(5);
-/// How many clients hang.
+/// The number of clients that do not respond.
 const HANGING: usize = 100;
 
-/// Whether this process is inside the namespace. Else runs the test there.
+/// Whether this process is inside the namespace. If not, it runs the test there.
 fn is_inside(test: &str) -> bool {
     if require::variable(INSIDE).is_some() {
         return true;
@@ -65,7 +65,7 @@ fn is_inside(test: &str) -> bool {
     false
 }
 
-/// A receiver of logout tokens that takes every connection and never answers; how many it has now.
+/// A receiver of logout tokens that accepts every connection and never responds. Returns the number of open ones.
 async fn hanging() -> (SocketAddr, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -81,7 +81,7 @@ async fn hanging() -> (SocketAddr, Arc<AtomicUsize>) {
     (address, open)
 }
 
-/// A connection whose request never ends, from an address that no other has.
+/// A connection whose request never ends, from an address of its own.
 async fn stranger(port: u16, number: u8) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind(SocketAddr::from(([198, 18, number, 7], 0))).unwrap();
@@ -99,8 +99,8 @@ fn is_closed(stream: &TcpStream) -> bool {
     }
 }
 
-/// Registers the clients that hang, and signs the user in for each. A session of `/v1/login` would not do: its
-/// client has no ID token, and is not told.
+/// Registers the clients that do not respond, and signs the user in to each. A session of `/v1/login` would
+/// not do: its client has no ID token, and gets no notice.
 async fn sign_in_everywhere(caller: &Caller, receiver: SocketAddr) {
     let root = Tokens { access: administer(caller, "root").await, refresh: String::new() };
     let ada = Person::new(caller, "ada");
@@ -134,7 +134,7 @@ async fn holds(launch: Launch) {
     }
     until("strangers are turned away", async || strangers.iter().any(is_closed)).await;
 
-    // At the bound, and what ends every session must be delivered to all of them at once.
+    // At the limit, and then notices for all sessions at once.
     let access = caller().post("/v1/login", &account).await.is(200).string("access_token");
     let path = "/v1/sessions?scope=others";
     let began = Instant::now();
@@ -152,15 +152,15 @@ async fn holds(launch: Launch) {
         let open = open_files(&server);
         assert!(open < OPEN_FILES, "{open} of {OPEN_FILES} files are open");
     }
-    // None has answered: another is asked only where a request has had its time. A machine that takes longer
-    // over the requests above sees more of them end.
+    // None has responded: another request is sent only after the deadline of one. On a slower machine more of
+    // them have ended by then.
     let asked = asked.load(Ordering::SeqCst);
     let ended = usize::try_from(began.elapsed().as_secs() / DELIVERY.as_secs()).unwrap();
     let bound = OUTGOING * (1 + ended);
     assert!((OUTGOING..=bound).contains(&asked), "{asked} were asked, {bound} may be");
     let held = strangers.iter().filter(|stream| !is_closed(stream)).count();
     eprintln!("{held} connections of strangers, {} files", open_files(&server));
-    // On a machine that took longer, the requests of the first ones are over.
+    // On a slower machine the deadlines of the first ones have passed.
     assert!(
         held > 50 || connecting.elapsed() > REQUEST_HEAD,
         "only {held} connections of strangers"

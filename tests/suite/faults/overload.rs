@@ -1,4 +1,4 @@
-//! More log-ins than can be hashed: who is served, who is told to come again, and who notices nothing.
+//! More log-ins than can be hashed: which are served, which get 503, and which are unaffected.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -17,9 +17,8 @@ use crate::support::process::until;
 use crate::support::server::{Answer, Options, PASSWORD};
 use crate::support::{Backend, Server, on_both};
 
-/// A server with one thread for hashes, that believes where a client says it comes from. A hash takes so
-/// long that fewer than the places there are fill the wait, and the wait is long enough for a machine
-/// that is busy otherwise.
+/// A server with one thread for hashes, which accepts the client address from a header. A hash takes so long
+/// that fewer than the available places fill the wait, and the wait is long enough for a busy machine.
 async fn one_thread() -> Server {
     Options::on(Backend::Sqlite)
         .with("SIGNET_HASH_WORKERS", "1")
@@ -37,8 +36,8 @@ async fn login_from(server: &Server, address: &str, login: &str, password: &str)
     server.send(request.json(&json!({"login": login, "password": password}))).await
 }
 
-/// Promises strangers every place there is, so that nothing moves and nobody else fits: more of them
-/// from networks of their own, each time it is called.
+/// Fills every place for strangers, so that no other is admitted: more of them from networks of their own,
+/// each time it is called.
 fn fill(server: &Server, crowd: &mut Vec<Slot>) {
     loop {
         let number = u32::try_from(crowd.len()).unwrap();
@@ -76,7 +75,7 @@ async fn nothing_but_passwords_waits_for_passwords() {
     fill(&server, &mut crowd);
     assert!(crowd.len() > 10, "only {} places", crowd.len());
 
-    // The same for somebody who exists and somebody who does not, and nothing was counted.
+    // The same for an existing and an unknown user, and nothing was counted.
     for login in ["ada", "nobody"] {
         is_busy(&login_from(&server, "192.0.2.1", login, PASSWORD).await);
     }
@@ -112,7 +111,7 @@ async fn a_network_with_standing_goes_first_whatever_the_account() {
     {
         fill(&server, &mut crowd);
         login_from(&server, "192.0.2.1", login, password).await.is(status);
-        // What was just measured may have made room.
+        // The moving average of the last hashes may have freed places.
         fill(&server, &mut crowd);
         is_busy(&login_from(&server, "192.0.3.2", login, password).await);
     }
@@ -123,7 +122,7 @@ async fn a_network_with_standing_goes_first_whatever_the_account() {
     drop(crowd);
 }
 
-/// What failed there, whatever the account, is what a network loses its standing by; what succeeded is not.
+/// A network loses its standing by failures at any account, and not by successes.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_network_loses_its_standing_by_failures_and_by_requests_that_were_turned_away() {
     let server = one_thread().await;
@@ -159,7 +158,7 @@ async fn a_network_loses_its_standing_by_failures_and_by_requests_that_were_turn
 }
 
 /// One account logs in from 256 networks, and from all of them a flood begins. Slots are counted, not
-/// seconds: the only thread is held back but for one hash at a time.
+/// seconds: the only thread is released for one hash at a time.
 #[tokio::test(flavor = "multi_thread")]
 async fn bought_networks_do_not_take_the_slots_of_others() {
     on_both("bought networks", async |backend| {
@@ -182,7 +181,7 @@ async fn bought_networks_do_not_take_the_slots_of_others() {
 
         server.app.hasher.hold(Some(0));
         let answered = AtomicUsize::new(0);
-        // The right password, so that nothing is counted and no standing is lost: the worst there is.
+        // The right password, so that nothing is counted and no standing is lost: the worst case.
         let flood = join_all((0..1024).map(async |n: usize| {
             login_from(&server, &bought[n % 256], "mallory", PASSWORD).await;
             answered.fetch_add(1, Ordering::Relaxed);
@@ -202,7 +201,7 @@ async fn bought_networks_do_not_take_the_slots_of_others() {
                         attempt.await
                     }
                 };
-                // Those that were let through and did not come yet do not help the next attempt.
+                // Admitted ones that have not arrived yet do not help the next attempt.
                 until("all hashes", async || depth() + HASHES <= before + 1).await;
                 served += usize::from(answer.status == 200);
             }
@@ -216,7 +215,7 @@ async fn bought_networks_do_not_take_the_slots_of_others() {
     .await;
 }
 
-/// How often the victim tries, and how many hashes are computed meanwhile, the victim's among them: one of
+/// The number of the victim's attempts, and of the hashes computed meanwhile, including the victim's: one of
 /// each network with standing, and every fourth of a stranger.
 const ATTEMPTS: usize = 20;
 const HASHES: usize = 16;
@@ -248,12 +247,12 @@ async fn a_flood_is_answered_and_over_when_it_ends() {
             session.refresh = fresh.is(200).string("refresh_token");
             server.get("/.well-known/jwks.json").await.is(200);
             server.get("/health").await.is(200);
-            // The owner comes from where he always does.
+            // The owner's usual network.
             login_from(&server, "198.51.100.1", "ada", PASSWORD).await.is(200);
             if !flooding.load(Ordering::Relaxed) {
                 break;
             }
-            // What was just measured may have made room.
+            // The moving average of the last hashes may have freed places.
             fill(&server, &mut crowd);
         }
     };
@@ -278,7 +277,7 @@ async fn a_flood_is_answered_and_over_when_it_ends() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_password_of_a_disconnected_client_is_not_hashed() {
-    // Hashes that take far longer than everything else about a log-in.
+    // Hashes that take far longer than the rest of a log-in.
     let server = Options::on(Backend::Sqlite)
         .with("SIGNET_HASH_WORKERS", "1")
         .with("SIGNET_HASH_MAX_WAIT", "60s")
@@ -303,8 +302,8 @@ async fn a_password_of_a_disconnected_client_is_not_hashed() {
     until("a queue", async || server.app.hasher.queue_depth() >= 20).await;
     drop(connections);
     until("an empty queue", async || server.app.hasher.queue_depth() == 0).await;
-    // Those that were still on their way to the queue when their callers left it never came, and some may
-    // have been hashed before the server saw that they are gone.
+    // Requests that had not reached the queue when their callers disconnected never did, and some may have
+    // been hashed before the server noticed the disconnection.
     let (gone, hashed) = (hashes(&server, "gone"), hashes(&server, "ok") - before);
     assert!(gone > 0 && hashed < 60, "{gone} were left out, {hashed} were hashed");
     login_from(&server, "192.0.2.1", "ada", PASSWORD).await.is(200);

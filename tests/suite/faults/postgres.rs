@@ -1,4 +1,4 @@
-//! The history under load on PostgreSQL, while its server is cut off, crashes and freezes, and at last
+//! The history under load on PostgreSQL, while its server is disconnected, crashes and freezes, and finally
 //! the process itself is killed.
 
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::support::require;
 
 const CLIENTS: u64 = 6;
 
-/// One account after the other until told to stop, whatever the answers are.
+/// Works on one account after the other until it is stopped, whatever the responses are.
 async fn client(
     caller: Caller,
     admin: String,
@@ -32,21 +32,21 @@ async fn client(
     told
 }
 
-/// Waits until the server has answered so many requests more.
+/// Waits until the server has sent a number of further responses.
 async fn work_goes_on(server: &Process, more: usize) {
     let answered = || server.log().matches("request_id").count();
     let enough = answered() + more;
     until("requests are answered", async || answered() >= enough).await;
 }
 
-/// What the database's server suffers.
+/// The faults of the database server.
 #[derive(Debug, Clone, Copy)]
 enum Blow {
     /// Every connection is ended, three times.
     Cut,
     /// It crashes and is started again.
     Crash,
-    /// It says nothing for a while; `SIGNET_TEST_SECONDS` says how long.
+    /// It does not respond for a while; `SIGNET_TEST_SECONDS` is how long.
     Freeze,
 }
 
@@ -73,7 +73,7 @@ async fn acknowledged_writes_survive_faults_of_postgresql() {
                 tokio::spawn(client(caller, admin, name, Dice(number), stopped.clone()))
             })
             .collect();
-        // Some work is done, and more of it under way, when it comes.
+        // Some work is done, and more in progress, when it happens.
         work_goes_on(&server, 60).await;
         match blow {
             Blow::Cut => {

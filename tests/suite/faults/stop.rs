@@ -1,4 +1,4 @@
-//! Being asked to stop, and what a start costs.
+//! Stopping, and the cost of a start.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Instant;
@@ -13,8 +13,8 @@ use crate::support::process::{Launch, until};
 use crate::support::require;
 use crate::support::server::PASSWORD;
 
-/// A log-in whose body the server is waiting for. It says so itself (RFC 9110 §10.1.1): a connection
-/// nobody has taken up yet may be turned away.
+/// A log-in whose body the server is waiting for, which its response 100 shows (RFC 9110 §10.1.1): a
+/// connection that no worker has accepted may be closed.
 async fn begun(address: &str, length: usize) -> TcpStream {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let head = format!(
@@ -28,7 +28,7 @@ async fn begun(address: &str, length: usize) -> TcpStream {
     stream
 }
 
-/// A request that has begun is served to its end; new ones are turned away; the exit code is 0.
+/// A request that was begun is completed; new ones are refused; the exit code is 0.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_in_flight_outlives_sigterm() {
     let launch = Launch::new();
@@ -52,7 +52,7 @@ async fn a_request_in_flight_outlives_sigterm() {
     assert!(answer.contains("srt_"), "{answer}");
     assert_eq!(server.ended().await, Some(0), "{}", server.log());
 
-    // What was answered on the way out is there, and nothing is left to be repaired.
+    // Every response during the stop is stored, and nothing has to be repaired.
     let wal = launch.database().with_extension("db-wal");
     assert_eq!(wal.metadata().map_or(0, |facts| facts.len()), 0, "the log was not folded in");
     let (_, token) = answer.split_once("srt_").unwrap();
@@ -61,7 +61,7 @@ async fn a_request_in_flight_outlives_sigterm() {
     server.caller().post("/v1/refresh", &json!({"refresh_token": token})).await.is(200);
 }
 
-/// Whoever does not want to wait says so twice.
+/// A second signal ends the wait.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_signal_means_at_once() {
     let mut server = Launch::new().start().await;
@@ -71,12 +71,12 @@ async fn a_second_signal_means_at_once() {
     until("no new connections", async || TcpStream::connect(&address).await.is_err()).await;
     server.signal(Signal::INT);
     assert_eq!(server.ended().await, Some(0), "{}", server.log());
-    // The request that the first signal waits for was in flight until the end: its own deadline and the
-    // one for stopping are longer than this test's patience.
+    // The request that the first signal waits for was in flight until the end: its own deadline and that of
+    // the stop are longer than the test waits.
     drop(slow);
 }
 
-/// A database that says nothing keeps nobody from ending, whatever was in its hands.
+/// A database that does not respond prevents no stop, whatever was in progress.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_frozen_database_does_not_keep_a_process_from_ending() {
     let Some(cluster) = Cluster::private().await else {
@@ -95,7 +95,7 @@ async fn a_frozen_database_does_not_keep_a_process_from_ending() {
     drop(frozen);
 }
 
-/// A file that others may write decides nothing; once it is ours alone it is believed.
+/// A file that others may write is not read; once only its owner can write it, it is.
 #[tokio::test(flavor = "multi_thread")]
 async fn settings_that_others_may_write_are_refused() {
     let launch = Launch::new().without("SIGNET_ISSUER");
@@ -117,7 +117,7 @@ async fn settings_that_others_may_write_are_refused() {
     assert_eq!(discovery["issuer"], "http://localhost:4711");
 }
 
-/// Prints what a start costs; only what no machine excuses is asserted.
+/// Prints the cost of a start; only values independent of the machine are asserted.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_start_is_quick_and_small() {
     let launch = Launch::new();

@@ -1,7 +1,7 @@
-//! The system says no to the n-th write or sync, once or from then on (strace puts the errors in).
+//! The n-th write or sync fails, once or from then on (injected by strace).
 //!
-//! What is swept is n, so that every step of every transaction has its turn. strace counts for each
-//! thread; the database's writer is one.
+//! The sweep is over n, so that every step of every transaction fails once. strace counts per thread; the
+//! writer of the database is one.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -13,7 +13,7 @@ use super::history::{Account, Dice, administered, bystander, is_sound, keys, pre
 use crate::support::process::{Caller, Launch, Process, Refused, until};
 use crate::support::require;
 
-/// What fails, and how. SQLite syncs with either call, depending on how it was built.
+/// The failing call, and its error. SQLite syncs with either call, depending on its build.
 const FAULTS: [(&str, &str); 4] = [
     ("fsync,fdatasync", "EIO"),
     ("pwrite64", "ENOSPC"),
@@ -21,7 +21,7 @@ const FAULTS: [(&str, &str); 4] = [
     ("ftruncate,linkat,unlink", "EIO"),
 ];
 
-/// The master key is written by the way of every other file and pipe, so its name is needed.
+/// The master key is written like every other file and pipe, so its name is needed.
 const KEY_FILE: (&str, &str) = ("write,fsync", "ENOSPC");
 
 /// Every n up to `SIGNET_TEST_SWEEP`; a handful by default.
@@ -29,7 +29,7 @@ fn sweep(few: &[u64]) -> Vec<u64> {
     require::number("SIGNET_TEST_SWEEP").map_or_else(|| few.to_vec(), |last| (1..=last).collect())
 }
 
-/// Why errors cannot be put in, if so.
+/// Why errors cannot be injected, if so.
 fn cannot_trace() -> Option<String> {
     let tried = Command::new("strace").args(["-f", "-o", "/dev/null", "true"]).output();
     match tried {
@@ -39,8 +39,8 @@ fn cannot_trace() -> Option<String> {
     }
 }
 
-/// The same launch with the error from the `when`-th call on: `3` is once, `3+` for good. The tracer
-/// steps aside (`-D`), so that the process is the server.
+/// The same launch with the error from the `when`-th call on: `3` is once, `3+` permanent. The tracer is
+/// detached (`-D`), so that the process is the server.
 fn failing(launch: &Launch, calls: &str, error: &str, when: &str) -> Launch {
     let trace = format!("trace={calls}");
     let inject = format!("inject={calls}:error={error}:when={when}");
@@ -54,7 +54,7 @@ fn failing(launch: &Launch, calls: &str, error: &str, when: &str) -> Launch {
     launch.clone().through(&strace)
 }
 
-/// A refused start says one thing that is wrong, and has a number for the supervisor.
+/// A refused start has one message, and an exit code for the supervisor.
 #[track_caller]
 pub fn is_clear(refused: &Refused) {
     let Refused { code, text } = refused;
@@ -64,7 +64,7 @@ pub fn is_clear(refused: &Refused) {
     assert!(!text.contains("panicked"), "{text}");
 }
 
-/// Some twenty requests for six accounts, whatever becomes of them.
+/// Some twenty requests for six accounts, with any result.
 async fn story(caller: &Caller, admin: &str, name: &str, dice: &mut Dice) -> Vec<Account> {
     let mut told = Vec::new();
     for number in 0..6 {
@@ -74,7 +74,7 @@ async fn story(caller: &Caller, admin: &str, name: &str, dice: &mut Dice) -> Vec
     told
 }
 
-/// A data directory with an administrator and an application, and a token to administer with.
+/// A data directory with an administrator and an application, and a token for administration.
 async fn prepared() -> (Launch, String) {
     let launch = administered();
     let mut server = launch.start().await;
@@ -83,8 +83,7 @@ async fn prepared() -> (Launch, String) {
     (launch, admin)
 }
 
-/// A start on nothing that fails anywhere is refused clearly or made good, and the next one finds
-/// nothing that it has to be helped with.
+/// A first start with a failing call is refused clearly or succeeds, and the next one needs no repair.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_first_start_that_fails_anywhere_is_completed_by_the_next() {
     if let Some(why) = cannot_trace() {
@@ -119,8 +118,7 @@ async fn a_first_start_that_fails_anywhere_is_completed_by_the_next() {
     assert!(refused > 3, "only {refused} starts were refused");
 }
 
-/// From the n-th call on, or only then, in the middle of work: nothing that was acknowledged is lost,
-/// and nothing that was refused happens later.
+/// With failing calls under load: no acknowledged change is lost, and no refused one happens later.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_fails_costs_nothing_that_was_acknowledged() {
     if let Some(why) = cannot_trace() {
@@ -156,7 +154,7 @@ async fn a_call_that_fails_costs_nothing_that_was_acknowledged() {
     assert!(cut > 3 && facts > 100, "{cut} {facts}");
 }
 
-/// strace beside a server that runs; gone, and the errors with it, when dropped.
+/// strace attached to a running server; detached, with its errors, when dropped.
 struct Tracer(Child);
 
 impl Tracer {
@@ -178,15 +176,15 @@ impl Tracer {
 
 impl Drop for Tracer {
     fn drop(&mut self) {
-        // Interrupted, it lets go of the server; killed, it would too, but not always in time.
+        // On SIGINT it detaches from the server; on SIGKILL it would too, but not always in time.
         let pid = rustix::process::Pid::from_child(&self.0);
         let _ = rustix::process::kill_process(pid, rustix::process::Signal::INT);
         let _ = self.0.wait();
     }
 }
 
-/// A disk that breaks, is full, or turns read-only under a running server, and is well again: reads go
-/// on, the same process works again, and what it said is true then and after the next start.
+/// A disk that fails, is full, or becomes read-only under a running server, and recovers: reads continue, the
+/// same process works again, and its acknowledgements hold then and after the next start.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_fails_for_a_while_needs_no_restart() {
     if let Some(why) = cannot_trace() {
@@ -241,8 +239,8 @@ async fn a_disk_that_fails_for_a_while_needs_no_restart() {
     is_sound(&launch).await;
 }
 
-/// An answer in several pieces does not wait for the client: each connection has TCP_NODELAY, without which the last
-/// piece is sent when the client has acknowledged those before it.
+/// A response in several pieces does not wait for the client: each connection has TCP_NODELAY, without which the
+/// last piece is sent when the client has acknowledged the earlier ones.
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_do_not_wait_for_acknowledgements() {
     if let Some(why) = cannot_trace() {

@@ -1,4 +1,4 @@
-//! Which requests may pass, and what is said about who makes them.
+//! Which requests pass, and the identity of the caller in the response.
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -27,8 +27,8 @@ fn altered(token: &str) -> String {
     format!("{content}.{first}{}", &signature[1..])
 }
 
-/// A valid token passes, and five headers say whose it is. The identity token is signed by the published keys, is of its
-/// own kind and lives for a minute at most.
+/// A valid token passes, and five headers identify its user. The identity token is signed by a published key, has a
+/// type of its own and is valid for at most a minute.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_valid_token_passes_and_five_headers_say_whose_it_is() {
     on_both("forward-auth: passes", async |backend| {
@@ -50,14 +50,14 @@ async fn a_valid_token_passes_and_five_headers_say_whose_it_is() {
         for name in ["iss", "aud", "sub", "client_id", "scope", "sid"] {
             assert_eq!(said[name], token[name], "{name}");
         }
-        // The same one for some seconds, then another.
+        // It is reused for some seconds, then another one is signed.
         let again = place.ask_with(QUESTION, &tokens.access).await;
         assert_eq!(again.header("signetidentity"), identity);
         place.server.advance(TimeSpan::from_secs(20));
         let later = place.ask_with(QUESTION, &tokens.access).await;
         assert_ne!(later.header("signetidentity"), identity);
 
-        // A client that speaks for itself has no roles.
+        // A client itself has no roles.
         let token = place.service_token(None).await;
         let answer = place.ask_with(QUESTION, &token).await;
         let [_, subject, client, scope, roles] = self::said(answer.is(200)).try_into().unwrap();
@@ -76,10 +76,10 @@ async fn a_valid_token_passes_and_five_headers_say_whose_it_is() {
     .await;
 }
 
-/// No token is a challenge without an error; each other refusal says why with a code, and where the metadata of the API
-/// are.
+/// A request without a token gets a challenge without an error; every other refusal has a code and the address of the
+/// API's metadata.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_token_for_the_api_is_refused_with_its_code() {
+async fn tokens_not_for_the_api_are_refused_with_a_code() {
     on_both("forward-auth: refused", async |backend| {
         let place = Place::on(backend).await;
         let good = place.login(Some(API), "orders:read").await;
@@ -128,7 +128,7 @@ async fn what_is_no_token_for_the_api_is_refused_with_its_code() {
     .await;
 }
 
-/// All scopes are needed, and the challenge names them all; of several roles one suffices. Roles change at once.
+/// All scopes are required, and the challenge names all of them; one of several roles suffices. Roles are current.
 #[tokio::test(flavor = "multi_thread")]
 async fn scopes_and_roles_are_required() {
     on_both("forward-auth: requirements", async |backend| {
@@ -162,10 +162,10 @@ async fn scopes_and_roles_are_required() {
     .await;
 }
 
-/// A token passes as long as introspection would call it active: after a log-out, a disabled user or client and a
+/// A token passes while introspection would return it as active: after a log-out, a disabled user or client and a
 /// revocation the next request is refused.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_ended_is_refused_at_the_next_request() {
+async fn ended_tokens_are_refused_at_the_next_request() {
     on_both("forward-auth: ended", async |backend| {
         let place = Place::on(backend).await;
         let ended = async |token: &str| {
@@ -177,7 +177,7 @@ async fn what_ended_is_refused_at_the_next_request() {
         place.ask_with(QUESTION, &tokens.access).await.is(200);
         place.server.post("/v1/logout", json!({"refresh_token": tokens.refresh})).await.is(204);
         ended(&tokens.access).await;
-        // A token that its client revoked, and no other of the same session.
+        // A token that its client revoked; the other token of the session passes.
         let client = json!({"type": "native", "redirect_uris": ["http://127.0.0.1/cb"],
             "audiences": [API], "first_party": true});
         let app = App::register(&place.server, &place.root, client).await;
@@ -203,7 +203,7 @@ async fn what_ended_is_refused_at_the_next_request() {
     .await;
 }
 
-/// A log-out at one process is seen by the next question at another.
+/// A log-out at one process affects the next decision of another.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_out_is_seen_by_every_process() {
     let Some((one, two)) = pair("forward-auth: two processes").await else { return };
@@ -220,8 +220,8 @@ async fn a_log_out_is_seen_by_every_process() {
     two.get_as(QUESTION, &access).await.is_problem(401, "invalid_token");
 }
 
-/// A token that is bound to a key passes with a proof for the request that a trusted proxy describes, once; another
-/// caller's description does not count.
+/// A token that is bound to a key passes once with a proof for the request that a trusted proxy describes; headers
+/// of other callers are ignored.
 #[tokio::test(flavor = "multi_thread")]
 async fn bound_tokens_need_a_proof_for_the_request_of_the_client() {
     on_both("forward-auth: DPoP", async |backend| {
@@ -274,9 +274,9 @@ async fn bound_tokens_need_a_proof_for_the_request_of_the_client() {
                 let passed = answers.iter().filter(|answer| answer.status == 200).count();
                 assert_eq!(passed, 1, "a proof counts once");
             }
-            // A replay, or a description that no trusted proxy gave.
+            // A replayed proof, or a description from an untrusted address.
             ask(&good).await.is_problem(401, "proof_required");
-            // A token that is not bound cannot pretend to be.
+            // An unbound token cannot be sent as bound.
             let plain = place.service_token(None).await;
             let headers = [("authorization", &*format!("DPoP {plain}"))];
             place.ask(Method::GET, QUESTION, &headers).await.is(401);
@@ -285,7 +285,7 @@ async fn bound_tokens_need_a_proof_for_the_request_of_the_client() {
     .await;
 }
 
-/// The identity token is an access token nowhere.
+/// An identity token is not accepted as an access token anywhere.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_identity_token_is_no_access_token() {
     on_both("identity token elsewhere", async |backend| {
@@ -316,7 +316,7 @@ async fn an_identity_token_is_no_access_token() {
     .await;
 }
 
-/// An API that shares a secret with the server could make tokens itself, which the server does not vouch for.
+/// An API that shares a secret with the server could forge tokens, which the server must not confirm.
 #[tokio::test(flavor = "multi_thread")]
 async fn apis_with_a_shared_secret_are_refused() {
     on_both("forward-auth: shared secret", async |backend| {
@@ -333,7 +333,7 @@ async fn apis_with_a_shared_secret_are_refused() {
     .await;
 }
 
-/// Without roles among the claims that the API asks for, none are told.
+/// Roles are returned only if the API has the claim `roles`.
 #[tokio::test(flavor = "multi_thread")]
 async fn roles_are_for_apis_that_ask_for_them() {
     on_both("forward-auth: roles", async |backend| {
@@ -355,7 +355,7 @@ async fn roles_are_for_apis_that_ask_for_them() {
     .await;
 }
 
-/// Garbage from the network of the gateway limits nothing: the gateway is one network for all of its clients.
+/// Malformed tokens are not limited by network, because a gateway has one address for all its clients.
 #[tokio::test(flavor = "multi_thread")]
 async fn garbage_of_one_client_limits_no_other() {
     let options = Options::on(Backend::Sqlite).with("SIGNET_RATE_LIMITS", "on");
@@ -367,8 +367,7 @@ async fn garbage_of_one_client_limits_no_other() {
     place.ask_with(QUESTION, &tokens.access).await.is(200);
 }
 
-/// Without its database Signet cannot decide, and says so with 503 and a time to try again; a token that does not verify
-/// is refused all the same.
+/// Without its database Signet answers 503 with `Retry-After`; a token that does not verify is still refused.
 #[tokio::test(flavor = "multi_thread")]
 async fn without_its_database_nothing_is_decided() {
     let Some(cluster) = Cluster::private().await else {
@@ -385,7 +384,7 @@ async fn without_its_database_nothing_is_decided() {
     place.ask_with(QUESTION, "x.y.z").await.is(401);
 }
 
-/// One statement for a token that passes, none for what does not verify.
+/// One statement for a token that passes, none for one that does not verify.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_question_asks_the_database_once_and_garbage_never() {
     on_both("forward-auth: statements", async |backend| {

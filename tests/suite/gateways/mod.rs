@@ -1,4 +1,4 @@
-//! What gateways ask before they let a request pass, and the gateways themselves.
+//! Decisions for gateways, and the gateways themselves.
 
 mod decision;
 pub mod native;
@@ -18,9 +18,9 @@ use crate::support::relying_party::signed;
 use crate::support::server::{Answer, Options, PASSWORD, Tokens};
 use crate::support::{Backend, Server};
 
-/// The API whose services stand behind the gateway.
+/// The API whose services are behind the gateway.
 pub const API: &str = "https://api.example.com";
-/// The path of its question.
+/// The path of the decision request.
 pub const QUESTION: &str = "/v1/forward-auth?audience=https://api.example.com";
 
 /// A server with the API, a service client and the user `ada`, who has the role `buyer`.
@@ -73,7 +73,7 @@ impl Place {
         Tokens::of(answer.is(200))
     }
 
-    /// A token with which the service client speaks for itself.
+    /// A token of the service client itself.
     pub async fn service_token(&self, proof: Option<&str>) -> String {
         let form = format!(
             "grant_type=client_credentials&client_id=billing&client_secret={}&resource=https%3A%2F%2Fapi.example.com",
@@ -88,7 +88,7 @@ impl Place {
         self.server.send(request.body(form)).await.is(200).string("access_token")
     }
 
-    /// The answer to a question with these headers.
+    /// The decision for a request with these headers.
     pub async fn ask(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Answer {
         let request = self.server.request(method, path);
         let request =
@@ -96,18 +96,18 @@ impl Place {
         self.server.send(request).await
     }
 
-    /// The answer to the question with a Bearer token.
+    /// The decision for a request with a Bearer token.
     pub async fn ask_with(&self, path: &str, token: &str) -> Answer {
         self.ask(Method::GET, path, &[("authorization", &format!("Bearer {token}"))]).await
     }
 }
 
-/// The five headers of an answer.
+/// The five headers of a response.
 pub fn said(answer: &Answer) -> Vec<String> {
     HEADERS.iter().map(|name| answer.header(name).to_owned()).collect()
 }
 
-/// A DPoP proof for a request at `uri`, with `token` if it is to come with one.
+/// A DPoP proof for a request at `uri`; with `token` it has its hash (`ath`).
 pub fn proof(
     server: &Server,
     key: &SigningKey,

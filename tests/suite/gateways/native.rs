@@ -18,15 +18,16 @@ const fn gap(row: &'static str, status: u16, why: &'static str) -> Gap {
     Gap { row, alg: None, status, why }
 }
 
-const NO_FEED: &str = "it does not read the feed of revocations: a session that ended counts until its tokens expire.";
-const ONE_AUDIENCE: &str = "it compares `aud` as one text, which is what Signet issues.";
-const CASE: &str = "it takes the scheme in one spelling only.";
-const NO_KID: &str = "it has one key of each algorithm and does not read `kid`.";
-const SPELLING: &str = "it takes another spelling of a valid signature; compare `jti` and `sid`, never the text of a token.";
-const NO_TOKEN: &str = "a second challenge says `invalid_request` where no token was sent.";
-const NO_TYPE: &str = "it does not compare `typ`; tokens of other types have other audiences.";
+const NO_FEED: &str = "it does not read the revocation feed: tokens of a session that ended are accepted until they expire.";
+const ONE_AUDIENCE: &str = "it accepts `aud` as a string only, which is what Signet issues.";
+const CASE: &str = "it accepts the scheme only as `Bearer`.";
+const NO_KID: &str = "it is configured with one key for each algorithm and ignores `kid`.";
+const SPELLING: &str = "it accepts another encoding of a valid signature; compare `jti` and `sid`, never the text of a token.";
+const NO_TOKEN: &str = "a second challenge has `invalid_request` although no token was sent.";
+const NO_TYPE: &str = "it does not check `typ`; tokens of other types have other audiences.";
 const NO_EXTENSION: &str = "it ignores `crit`; only the issuer could sign such a token.";
-const FORBIDDEN: &str = "it refuses with 403, by a comparison behind the verification.";
+const FORBIDDEN: &str =
+    "it answers 403, because the check follows the verification in a filter of its own.";
 
 /// nginx with nginx-auth-jwt.
 pub const NGINX: Subject = Subject {
@@ -38,7 +39,7 @@ pub const NGINX: Subject = Subject {
         gap("T6", 200, "it does not compare `nbf`, which Signet does not issue."),
         gap("T7", 200, "it does not compare `iat`."),
         gap("A9", 401, ONE_AUDIENCE),
-        gap("K9", 200, "it tries the keys of the set where `kid` is no text."),
+        gap("K9", 200, "it tries every key of the set if `kid` is not a string."),
         gap("S7", 200, SPELLING),
         gap("R2", 200, NO_FEED),
     ],
@@ -50,11 +51,11 @@ pub const HAPROXY: Subject = Subject {
     made_of: "jwt_verify",
     test: "gateways::native::haproxy_takes_the_matrix",
     gaps: &[
-        gap("T5", 200, "it reads digits in quotes as a number."),
+        gap("T5", 200, "it accepts a string of digits as a number."),
         gap(
             "A8",
             200,
-            "it takes the first of two members; only the issuer could sign such a token.",
+            "it reads the first of two members with one name; only the issuer could sign such a token.",
         ),
         gap("A9", 401, ONE_AUDIENCE),
         gap("K5", 200, NO_KID),
@@ -110,18 +111,18 @@ pub const APACHE: Subject = Subject {
         gap("P3", 401, NO_TOKEN),
         gap("P4", 401, NO_TOKEN),
         gap("P5", 401, NO_TOKEN),
-        gap("T3", 401, "it allows no difference of clocks for `exp`."),
+        gap("T3", 401, "it allows no leeway for `exp`."),
         gap("T6", 200, "it does not compare `nbf`, which Signet does not issue."),
         gap(
             "A7",
             200,
-            "it takes the last of two members; only the issuer could sign such a token.",
+            "it reads the last of two members with one name; only the issuer could sign such a token.",
         ),
         gap("Y2", 200, NO_TYPE),
         gap("Y3", 200, NO_TYPE),
         gap("Y4", 200, NO_TYPE),
         gap("Y5", 200, NO_TYPE),
-        gap("K9", 200, "it tries the keys of the set where `kid` is no text."),
+        gap("K9", 200, "it tries every key of the set if `kid` is not a string."),
         gap("K13", 200, NO_EXTENSION),
         gap("K14", 200, NO_EXTENSION),
         Gap { row: "S5", alg: Some(SigningAlg::Es256), status: 200, why: SPELLING },
@@ -130,7 +131,7 @@ pub const APACHE: Subject = Subject {
     ],
 };
 
-/// Presents the list, and looks at what arrives behind the gateway.
+/// Sends every row, and checks the requests that reach the services.
 async fn matrix(subject: &Subject, folder: &str, program: PathBuf, arguments: &[&str]) {
     let issuer = StandIn::start().await;
     let (service, billing) = (Service::start("service").await, Service::start("billing").await);
@@ -147,7 +148,7 @@ async fn matrix(subject: &Subject, folder: &str, program: PathBuf, arguments: &[
             let answer = request.bearer_auth(token).send().await.unwrap();
             (answer.status().as_u16(), answer.text().await.unwrap())
         };
-        // The claim chooses the service, whatever the client says about itself.
+        // The claim selects the service, not a header of the client.
         service.take();
         let good = forge.good();
         assert_eq!(ask(&good).await, (200, "service".to_owned()));

@@ -14,7 +14,7 @@ use crate::support::process::until;
 const PORTS: [&str; 5] =
     ["127.0.0.1:8080", "127.0.0.1:8081", "127.0.0.1:8484", "127.0.0.1:9001", "127.0.0.1:9002"];
 
-/// How long the gateways wait, and how long they do here: a busy machine is slow, not wrong.
+/// The time-outs of the gateways and their values in tests, long enough for a busy machine.
 const WAITS: [(&str, &str); 8] = [
     ("proxy_connect_timeout 1s", "proxy_connect_timeout 30s"),
     ("proxy_read_timeout 2s", "proxy_read_timeout 60s"),
@@ -27,14 +27,14 @@ const WAITS: [(&str, &str); 8] = [
     ("stat_prefix: api", "stat_prefix: api\n                delayed_close_timeout: 0.01s"),
 ];
 
-/// A folder below `deploy/gateways`, and what is started on it.
+/// A folder below `deploy/gateways`, and the command that is started on it.
 pub struct Recipe<'a> {
     pub folder: &'a str,
     pub program: &'a Path,
     pub arguments: &'a [&'a str],
 }
 
-/// A gateway that runs the files of its recipe, in which only ports and waits are others; it stops with its value.
+/// A running gateway with the files of its recipe, except for ports and time-outs; it is stopped when dropped.
 pub struct Running {
     child: Child,
     pub base: String,
@@ -43,7 +43,7 @@ pub struct Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Asked first: nginx ends its workers itself.
+        // SIGTERM first: nginx ends its workers itself.
         let asked = rustix::process::kill_process(Pid::from_child(&self.child), Signal::TERM);
         for _ in 0..200 {
             if asked.is_ok() && self.child.try_wait().is_ok_and(|ended| ended.is_none()) {
@@ -55,7 +55,7 @@ impl Drop for Running {
     }
 }
 
-/// Starts a gateway with Signet at an address and two services, and other files beside those of the recipe.
+/// Starts a gateway for Signet at an address and two services, with further files beside those of the recipe.
 pub async fn start(
     recipe: &Recipe<'_>,
     signet: &str,
@@ -75,7 +75,7 @@ pub async fn start(
         }
         for (place, own) in PORTS.iter().zip(&own) {
             text = text.replace(place, own);
-            // As Envoy has it.
+            // The form of addresses in Envoy's configuration.
             let apart = |address: &str| {
                 let (host, port) = address.split_once(':').unwrap();
                 format!("address: {host}, port_value: {port}}}")

@@ -1,4 +1,4 @@
-//! What of a question counts: the token and what the operator wrote.
+//! The inputs of a decision: the token and the operator's configuration.
 
 use reqwest::Method;
 use serde_json::json;
@@ -8,8 +8,8 @@ use crate::support::on_both;
 use crate::support::process::Launch;
 use crate::support::raw_status;
 
-/// A question that the operator wrote wrongly is a 400 that names the parameter, whatever the token is, and one line of
-/// the log a minute.
+/// A malformed decision request is a 400 that names the parameter, independent of the token, and logs one line a
+/// minute.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_question_names_its_parameter() {
     on_both("forward-auth: wrong questions", async |backend| {
@@ -60,7 +60,8 @@ async fn a_wrong_question_is_logged_once_a_minute() {
     assert!(server.log().contains("Unknown parameter \\\"audeince\\\""), "{}", server.log());
 }
 
-/// Every method is answered alike, with and without a body; a preflight is no exception, also from an origin of a client.
+/// Every method gets the same decision, with and without a body; so does a CORS preflight, also from an origin of a
+/// client.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_method_is_judged_by_its_token() {
     on_both("forward-auth: methods", async |backend| {
@@ -99,7 +100,7 @@ async fn every_method_is_judged_by_its_token() {
     .await;
 }
 
-/// Headers that describe the request of the client change no answer.
+/// Headers that describe the client's request change no decision.
 #[tokio::test(flavor = "multi_thread")]
 async fn headers_about_the_request_change_no_answer() {
     on_both("forward-auth: descriptions", async |backend| {
@@ -132,8 +133,8 @@ async fn headers_about_the_request_change_no_answer() {
     .await;
 }
 
-/// A gateway that adds path and query of its client to its own address is answered for the API in its address; what could
-/// leave that part of the path is refused.
+/// For a gateway that appends path and query of the client to its own address, the API is the one in its address;
+/// segments that could leave that prefix are refused.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_path_and_query_of_a_client_change_no_answer() {
     on_both("ext-authz", async |backend| {
@@ -155,7 +156,7 @@ async fn the_path_and_query_of_a_client_change_no_answer() {
         let denied = place.ask_with(&format!("{base}/orders:read,orders:write/x"), &token).await;
         denied.is_problem(403, "insufficient_scope");
         place.ask(Method::GET, &format!("{base}/-/orders"), &[]).await.is(401);
-        // As they are: a client library would resolve them.
+        // Sent as they are, because a client library would normalize them.
         for refused in ["/-/../-", "/-/a/..", "/-/%2e%2e/x", "/-/%2E/x", "/-/a%2fb", "/-/a%5cb", "/-/%00"] {
             let request = format!(
                 "GET {base}{refused} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"

@@ -35,7 +35,7 @@ impl Gateway {
         }
     }
 
-    /// The program, if it can be had here.
+    /// The program, if it is installed or can be installed.
     fn program(self) -> Option<PathBuf> {
         let found = match self {
             Self::Nginx | Self::Haproxy | Self::Caddy => {
@@ -69,8 +69,8 @@ impl Gateway {
     }
 }
 
-/// Who makes a request is said by Signet alone, in every spelling of the headers; refusals reach the client with their
-/// challenge; the answer chooses the service; and without Signet no request passes.
+/// The identity headers come from Signet only, in every spelling of their names; refusals reach the client with their
+/// challenge; the decision selects the service; and without Signet no request passes.
 async fn guards(gateway: Gateway) {
     let Some(program) = gateway.program() else { return };
     let place = Place::with(Options::on(Backend::Sqlite).real_clock()).await;
@@ -97,7 +97,7 @@ async fn guards(gateway: Gateway) {
     let good = place.login(Some(API), "orders:read").await.access;
     let machine = place.service_token(None).await;
 
-    // A person and a machine go to their services, whatever the client says about itself.
+    // Tokens of a user and of a client go to their services, independent of headers of the client.
     for (token, name, subject) in
         [(&good, "service", &*place.ada), (&machine, "billing", "billing")]
     {
@@ -117,7 +117,7 @@ async fn guards(gateway: Gateway) {
         assert_eq!(values(&last, "authorization"), [format!("Bearer {token}")]);
     }
 
-    // What a client sends under these names does not arrive, also where Signet's own value is empty.
+    // Headers of the client with these names are removed, also if Signet's own value is empty.
     for name in HEADERS {
         let upper = name.to_uppercase();
         let mixed = format!("S{}", &name[1..]);
@@ -131,7 +131,7 @@ async fn guards(gateway: Gateway) {
         }
     }
 
-    // Headers that the client names in Connection arrive all the same, and no stream is opened past the gateway.
+    // Headers listed in `Connection` are kept, and no stream is opened around the gateway.
     for options in [
         "Signetidentity, Signetclient, Signetroles, Signetsubject, Signetscope",
         "Upgrade, HTTP2-Settings",
@@ -147,7 +147,7 @@ async fn guards(gateway: Gateway) {
         assert!(!named.contains("signet"), "{arrived:?}");
     }
 
-    // Refusals reach the client, and no service.
+    // Refusals reach the client, and the request reaches no service.
     let path = format!("/v1/admin/users/{}", place.ada);
     let narrow = place.login(Some(API), "orders:write").await.access;
     let (status, challenge, _) = ask("/orders", None, &[]).await;

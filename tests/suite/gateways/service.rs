@@ -1,11 +1,11 @@
-//! A service behind a gateway: it keeps what arrives and says its name.
+//! A service behind a gateway, which records its requests and returns its name.
 
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-/// A request that arrived: its lines, without the body.
+/// A received request: its lines, without the body.
 pub type Arrived = Vec<String>;
 
 pub struct Service {
@@ -45,13 +45,13 @@ impl Service {
         Self { port, arrived }
     }
 
-    /// Takes what has arrived since the last time.
+    /// Takes the requests that were received since the last call.
     pub fn take(&self) -> Vec<Arrived> {
         std::mem::take(&mut *self.arrived.lock().unwrap())
     }
 }
 
-/// The values of a header among the lines of a request, its name in any letters.
+/// The values of a header in the lines of a request; the name is case-insensitive.
 pub fn values<'a>(arrived: &'a Arrived, name: &str) -> Vec<&'a str> {
     let fields = arrived.iter().skip(1).filter_map(|line| line.split_once(':'));
     let named = fields.filter(|(found, _)| found.trim().eq_ignore_ascii_case(name));

@@ -34,16 +34,16 @@ async fn status(resource_server: &Running, token: &str) -> u16 {
     ask(resource_server, token).await.status
 }
 
-/// Waits until the resource server has asked for the feed so many times more.
+/// Waits until the resource server has fetched the feed `more` further times.
 async fn polls(issuer: &StandIn, more: usize) {
     let before = issuer.asked(FEED);
     until("another poll", async || issuer.asked(FEED) >= before + more).await;
 }
 
-/// A session that ended is refused after the next poll, and stays refused while the issuer is unplugged and when an older
-/// feed comes back.
+/// A session that ended is refused after the next poll, and stays refused while the issuer is unreachable and when an
+/// older feed is served.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_ended_stays_refused_whatever_comes_later() {
+async fn ended_sessions_stay_refused() {
     for example in EXAMPLES {
         let issuer = StandIn::start().await;
         let forge = Forge::new(&issuer, AUDIENCE, SigningAlg::Es256).await;
@@ -76,7 +76,8 @@ async fn what_ended_stays_refused_whatever_comes_later() {
     }
 }
 
-/// Without a recent feed a token may be good: 503 or 200, by choice. What is listed is refused, however old the list is.
+/// Without a recent feed an unlisted token gets 503 or 200, depending on the setting. Listed entries are refused,
+/// however old the feed is.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_feed_that_is_not_recent_is_a_choice() {
     let issuer = StandIn::start().await;
@@ -94,9 +95,9 @@ async fn a_feed_that_is_not_recent_is_a_choice() {
     }
 }
 
-/// A feed of an unknown key, of another issuer or type, and from the future, changes nothing.
+/// A feed signed by an unknown key, of another issuer or type, or from the future is ignored.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_feed_of_the_issuer_is_ignored() {
+async fn feeds_not_of_the_issuer_are_ignored() {
     let issuer = StandIn::start().await;
     let forge = Forge::new(&issuer, AUDIENCE, SigningAlg::Es256).await;
     let until = now() + 600;
@@ -127,7 +128,7 @@ async fn what_is_no_feed_of_the_issuer_is_ignored() {
                 assert_eq!(found, expected, "{example} {policy}: {what}");
             }
         }
-        // The same entry in a feed that is one.
+        // The same entry in a valid feed.
         issuer.fix_feed(None);
         let running = start(example, "open", &issuer.base);
         assert_eq!(status(&running, &forge.good()).await, 401, "{example}");
@@ -136,8 +137,8 @@ async fn what_is_no_feed_of_the_issuer_is_ignored() {
     }
 }
 
-/// Tokens with keys that nobody has heard of do not become requests to the issuer. The keys that are known outlive an
-/// issuer that is down; a verifier that never had any says that it cannot tell.
+/// Tokens with unknown keys do not cause a request each. Known keys stay in use while the issuer is down; a verifier
+/// without any keys answers 503.
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_are_asked_for_seldom_and_kept() {
     for example in EXAMPLES {
@@ -163,7 +164,7 @@ async fn keys_are_asked_for_seldom_and_kept() {
     }
 }
 
-/// A bound token passes with a proof of its key, once, and never as Bearer.
+/// A bound token passes once with each proof of its key, and never as Bearer.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bound_token_needs_a_proof() {
     let issuer = StandIn::start().await;
@@ -205,9 +206,9 @@ async fn api_token(server: &Server) -> Tokens {
     Tokens::of(&server.post("/v1/login", body).await)
 }
 
-/// What one process of Signet ended is refused by a resource server that reads the feed of another.
+/// A session that one process of Signet ended is refused by a resource server that reads the feed of another.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_one_process_ends_is_refused_by_who_reads_from_another() {
+async fn an_ending_reaches_readers_of_another_process() {
     let Some(url) = postgres::fresh_database().await else {
         return require::missing("postgres", "feed: two processes and a resource server");
     };
@@ -228,7 +229,7 @@ async fn what_one_process_ends_is_refused_by_who_reads_from_another() {
     }
 }
 
-/// An ending that was acknowledged is in the feed after the process was killed.
+/// An acknowledged ending is in the feed after the process was killed.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_acknowledged_ending_survives_a_kill() {
     let launch = Launch::new();

@@ -1,6 +1,6 @@
-//! The requests of the rows: tokens that are right but for one thing, made with keys that the test holds.
+//! The requests of the rows: tokens that differ from a valid one in one respect, signed with keys of the test.
 //!
-//! Owns how each row is presented. The time is that of the call, so that a row can be made again.
+//! Owns how each row is sent. The current time is used, so that a row can be created again.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -20,10 +20,10 @@ use super::rows::{Row, Says};
 pub const ENDED_SESSION: &str = "0190f3a1-0000-7000-8000-00000000dead";
 /// The session of all other tokens.
 pub const SESSION: &str = "0190f3a1-0000-7000-8000-0000000000aa";
-/// Where the resource server is asked.
+/// The path that is requested at the resource server.
 const TARGET: &str = "/orders";
 
-/// A request that a client library need not be able to send.
+/// A request that client libraries may refuse to send.
 #[derive(Debug, Clone, Serialize)]
 pub struct Request {
     pub method: &'static str,
@@ -43,12 +43,12 @@ pub struct Case {
     pub error: &'static str,
 }
 
-/// Makes tokens of one issuer for one audience with one algorithm.
+/// Creates tokens of one issuer for one audience with one algorithm.
 pub struct Forge<'a> {
     pub issuer: &'a StandIn,
     pub audience: &'a str,
     pub alg: SigningAlg,
-    /// Behind `jku` and `x5u`; nothing may connect to it.
+    /// The listener behind `jku` and `x5u`, which must get no connection.
     pub canary: TcpListener,
 }
 
@@ -68,12 +68,12 @@ impl<'a> Forge<'a> {
         usize::from(self.alg != SigningAlg::Es256)
     }
 
-    /// The header of a good token.
+    /// The header of a valid token.
     pub fn header(&self) -> Value {
         json!({"alg": self.alg, "typ": "at+jwt", "kid": self.key().kid})
     }
 
-    /// The claims of a good token. Each has its own `jti`.
+    /// The claims of a valid token. Each has its own `jti`.
     pub fn claims(&self) -> Value {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -85,7 +85,7 @@ impl<'a> Forge<'a> {
         })
     }
 
-    /// A good token.
+    /// A valid token.
     pub fn good(&self) -> String {
         self.with(|_, _| ())
     }
@@ -119,7 +119,8 @@ impl<'a> Forge<'a> {
         sign(self.key(), &self.header(), text.as_bytes())
     }
 
-    /// Signed by a key that was never published, with a change to the header that would make up for it.
+    /// Signed by a key that was never published, with a change to the header that would make a careless
+    /// verifier trust it.
     fn foreign(&self, change: impl FnOnce(&mut Value, &SigningKey)) -> String {
         let key = &self.issuer.keys.foreign[self.index()];
         let mut header = self.header();
@@ -127,7 +128,7 @@ impl<'a> Forge<'a> {
         sign(key, &header, self.claims().to_string().as_bytes())
     }
 
-    /// Under the name of one published key and signed by the other, with the other's algorithm.
+    /// With the `kid` of one published key, signed by the other with the other's algorithm.
     fn swapped(&self, named: SigningAlg, signing: SigningAlg) -> String {
         let keys = &self.issuer.keys;
         let header = json!({"alg": signing, "typ": "at+jwt", "kid": keys.of(named).kid});
@@ -153,7 +154,7 @@ impl<'a> Forge<'a> {
         format!("{}.", token.rsplit_once('.').unwrap().0)
     }
 
-    /// A good token with another signature.
+    /// A valid token with another signature.
     fn signature(&self, change: impl FnOnce(Vec<u8>) -> Vec<u8>) -> String {
         let token = self.good();
         let (message, signature) = token.rsplit_once('.').unwrap();
@@ -161,7 +162,7 @@ impl<'a> Forge<'a> {
         format!("{message}.{}", URL_SAFE_NO_PAD.encode(changed))
     }
 
-    /// A good token with another payload.
+    /// A valid token with another payload.
     fn changed_payload(&self) -> String {
         let (one, two) =
             (self.good(), self.claim("sub", json!("0190f3a1-0000-7000-8000-0000000000ff")));
@@ -169,13 +170,13 @@ impl<'a> Forge<'a> {
         format!("{}.{}.{}", part(&one, 0), part(&two, 1), part(&one, 2))
     }
 
-    /// A good token of a length in bytes.
+    /// A valid token of a length in bytes.
     pub fn long(&self, length: usize) -> String {
         let spare = length.saturating_sub(self.good().len()) / 4 * 3;
         self.claim("filler", json!("x".repeat(spare)))
     }
 
-    /// The token of a row that differs by its token only.
+    /// The token of a row whose request differs by its token only.
     fn token(&self, id: &str) -> String {
         let (now, keys) = (now(), &self.issuer.keys);
         let other = "https://other.example.com";
@@ -274,7 +275,7 @@ impl<'a> Forge<'a> {
         }
     }
 
-    /// The request of a row, made now.
+    /// The request of a row, created now.
     pub fn request(&self, id: &str) -> Request {
         let authorization = |value: String| vec![("Authorization".to_owned(), value)];
         let bearer = |token: &str| authorization(format!("Bearer {token}"));
@@ -321,7 +322,7 @@ pub fn sign(key: &SigningKey, header: &Value, payload: &[u8]) -> String {
     format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
-/// The same signature under another text: bits of the last letter that no byte has.
+/// The same signature in another spelling: unused bits of the last base64url character are set.
 fn not_canonical(token: &str) -> String {
     const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let (rest, last) = token.split_at(token.len() - 1);

@@ -1,7 +1,7 @@
 //! An issuer whose private keys the test holds: metadata, keys and feed over HTTP, as Signet serves them.
 //!
-//! Owns what is served and notes what was asked. It can be unplugged, serve another key set, and serve a feed of
-//! another time. It issues nothing: `forge` does.
+//! Owns the served documents and records the requests. It can be made unreachable, serve another key set, and
+//! serve a feed of another time. It issues no tokens: `forge` does.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -26,7 +26,7 @@ pub const FEED: &str = "/.well-known/revocations";
 /// The path of the metadata.
 pub const METADATA: &str = "/.well-known/openid-configuration";
 
-/// The private keys of an issuer and of those who would like to be it.
+/// The private keys of an issuer, and keys of attackers.
 pub struct Keys {
     /// The published EC key.
     pub es: SigningKey,
@@ -52,7 +52,7 @@ impl Keys {
     }
 }
 
-/// What the feed says.
+/// The content of the feed.
 #[derive(Default, Clone)]
 pub struct FeedContent {
     /// Ended sessions, each with the time after which it may be forgotten.
@@ -68,13 +68,13 @@ pub struct FeedContent {
 struct State {
     jwks: Value,
     feed: FeedContent,
-    /// Served in place of a feed of now.
+    /// Served instead of a current feed.
     fixed_feed: Option<String>,
     unplugged: bool,
     asked: Vec<String>,
 }
 
-/// The issuer; it ends when it is dropped.
+/// The issuer; it is stopped when dropped.
 pub struct StandIn {
     /// Its identifier and address.
     pub base: String,
@@ -97,7 +97,7 @@ pub fn now() -> i64 {
 }
 
 impl StandIn {
-    /// Starts one with fresh keys.
+    /// Starts one with new keys.
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address: SocketAddr = listener.local_addr().unwrap();
@@ -122,7 +122,7 @@ impl StandIn {
         lock(&self.state)
     }
 
-    /// Serves a key set with these keys, and the one of the feed.
+    /// Serves a key set with these keys and the key of the feed.
     pub fn publish(&self, keys: &[&SigningKey]) {
         let keys: Vec<&SigningKey> = keys.iter().copied().chain([&*self.signer]).collect();
         self.state().jwks = set(&keys);
@@ -133,17 +133,17 @@ impl StandIn {
         self.state().jwks = jwks;
     }
 
-    /// Closes every connection without a response, until it is plugged in again.
+    /// Closes every connection without a response, until it is called with `false`.
     pub fn unplug(&self, unplugged: bool) {
         self.state().unplugged = unplugged;
     }
 
-    /// Changes what the feed says.
+    /// Changes the content of the feed.
     pub fn feed(&self, change: impl FnOnce(&mut FeedContent)) {
         change(&mut self.state().feed);
     }
 
-    /// Serves these bytes as the feed; `None` for feeds of now again.
+    /// Serves these bytes as the feed; `None` for current feeds again.
     pub fn fix_feed(&self, feed: Option<String>) {
         self.state().fixed_feed = feed;
     }
@@ -154,7 +154,7 @@ impl StandIn {
         signed_feed(&self.signer, &self.base, &content, iat)
     }
 
-    /// A feed with the present content and changed claims, signed by a key.
+    /// A feed with the current content and changed claims, signed by a key.
     pub fn feed_with(
         &self,
         key: &SigningKey,
@@ -172,7 +172,7 @@ impl StandIn {
         &self.signer
     }
 
-    /// How often a path was asked for, whatever the query.
+    /// The number of requests for a path, with any query.
     pub fn asked(&self, path: &str) -> usize {
         let is_it = |target: &&String| target.split('?').next() == Some(path);
         self.state().asked.iter().filter(is_it).count()
@@ -227,7 +227,7 @@ async fn accept(
     }
 }
 
-/// One request on a connection of its own.
+/// Answers one request and closes the connection.
 async fn answer(mut stream: TcpStream, base: &str, state: &Mutex<State>, signer: &SigningKey) {
     let mut head = Vec::new();
     let mut part = [0; 1024];

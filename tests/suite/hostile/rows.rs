@@ -1,40 +1,40 @@
-//! The rows of the matrix: what is presented and what a resource server has to answer.
+//! The rows of the matrix: the request and the expected response of a resource server.
 //!
-//! Owns ids, words and expectations. How the request of a row looks is `forge`.
+//! Owns ids, descriptions and expectations. `forge` creates the requests.
 
-/// What the challenge of a refusal says (RFC 6750 §3.1).
+/// The `error` of the challenge of a refusal (RFC 6750 §3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Says {
     /// No error: the request has no token.
     NoError,
     /// `invalid_token`.
     InvalidToken,
-    /// Any challenge, or none where a status without one is expected.
+    /// Any challenge, or none for a status without one.
     Any,
 }
 
 /// A row of the matrix.
 #[derive(Debug, Clone, Copy)]
 pub struct Row {
-    /// Its name.
+    /// Its id.
     pub id: &'static str,
-    /// What is presented.
+    /// The description of the request.
     pub what: &'static str,
-    /// The statuses that are right.
+    /// The expected statuses.
     pub expect: &'static [u16],
     /// The challenge of a 401.
     pub says: Says,
 }
 
-/// The token is good.
+/// The token is valid.
 const TAKEN: &[u16] = &[200];
 /// Refused with a challenge.
 const REFUSED: &[u16] = &[401];
 /// Refused as malformed or with a challenge.
 const MALFORMED: &[u16] = &[400, 401];
-/// The type has two spellings (RFC 9068 §4), and a verifier need not know the longer one.
+/// The type has two spellings (RFC 9068 §4), and a verifier need not accept the longer one.
 const EITHER: &[u16] = &[200, 401];
-/// Servers have limits of their own for headers; 0 is a connection that was closed without a response.
+/// Servers limit the length of headers; 0 is a connection that was closed without a response.
 const TOO_LONG: &[u16] = &[0, 400, 401, 413, 431];
 
 const fn taken(id: &'static str, what: &'static str) -> Row {
@@ -53,16 +53,16 @@ const fn other(id: &'static str, what: &'static str, expect: &'static [u16]) -> 
     Row { id, what, expect, says: Says::Any }
 }
 
-/// The list. Its order is that of the requests.
+/// The list, in the order of the requests.
 pub const ROWS: &[Row] = &[
-    taken("G1", "a good token"),
+    taken("G1", "a valid token"),
     // Presentation.
     absent("P1", "no `Authorization` header"),
     other("P2", "`Bearer` without a token", REFUSED),
-    absent("P3", "a good token under `Basic`"),
-    absent("P4", "a good token as the query parameter `access_token`"),
-    absent("P5", "a good token as the form field `access_token`"),
-    other("P6", "two `Authorization` headers with good tokens", MALFORMED),
+    absent("P3", "a valid token under `Basic`"),
+    absent("P4", "a valid token as the query parameter `access_token`"),
+    absent("P5", "a valid token as the form field `access_token`"),
+    other("P6", "two `Authorization` headers with valid tokens", MALFORMED),
     taken("P7", "`bearer` in lower case"),
     // Time.
     refused("T1", "expired an hour ago"),
@@ -121,17 +121,17 @@ pub const ROWS: &[Row] = &[
     refused("F2", "five segments"),
     refused("F3", "the payload is a list"),
     refused("F4", "the payload is not JSON"),
-    other("F5", "a good token of 64 KiB", TOO_LONG),
+    other("F5", "a valid token of 64 KiB", TOO_LONG),
     // Status.
     refused("R1", "a token that is bound to a key (`cnf`), as Bearer"),
     refused("R2", "the session ended"),
     refused("R3", "a refresh token"),
     refused("R4", "no `sub`"),
     refused("R5", "no `client_id`"),
-    taken("G2", "a good token after all of these"),
+    taken("G2", "a valid token after all other rows"),
 ];
 
-/// The row of this name.
+/// The row with this id.
 ///
 /// # Panics
 /// When there is none.

@@ -1,6 +1,6 @@
-//! Presents every row to a running resource server and compares what it answers.
+//! Sends every row to a running resource server and checks its response.
 //!
-//! Owns the bytes on the wire, because some rows are requests that client libraries refuse to send, and the verdict.
+//! Owns the bytes on the wire, because client libraries refuse to send some rows, and the verdict.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -21,10 +21,10 @@ use crate::support::process::PATIENCE;
 pub const AUDIENCE: &str = "https://api.example.com";
 /// Both algorithms of the matrix.
 pub const ALGS: [SigningAlg; 2] = [SigningAlg::Es256, SigningAlg::Rs256];
-/// T3 has 2 seconds left when it is made. A refusal later than this after it says nothing, and the row is made again.
+/// T3 expires in the leeway within 2 seconds. If its refusal takes longer than this, the row is created again.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// What came back.
+/// The response of a resource server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Response {
     /// 0 if the connection was closed without a response.
@@ -34,7 +34,7 @@ pub struct Response {
     pub body: String,
 }
 
-/// Sends a request as it is.
+/// Sends a request without changes.
 pub async fn send(base: &str, request: &Request) -> Response {
     let address = base.strip_prefix("http://").unwrap();
     let mut stream = TcpStream::connect(address).await.unwrap();
@@ -48,7 +48,7 @@ pub async fn send(base: &str, request: &Request) -> Response {
     text.push_str(&format!("Connection: close\r\n\r\n{}", request.body));
     let (mut reading, mut writing) = stream.split();
     let mut bytes = Vec::new();
-    // A server that refuses a long header closes while it is still being written to.
+    // A server that refuses a long header may close while it is still being sent.
     let exchange = async {
         let write = async { drop(writing.write_all(text.as_bytes()).await) };
         let read = async { drop(reading.read_to_end(&mut bytes).await) };
@@ -71,7 +71,7 @@ pub async fn send(base: &str, request: &Request) -> Response {
     }
 }
 
-/// What is wrong with a response, if something is.
+/// The deviation of a response from the list and the known gaps; `None` if there is none.
 fn remark(row: &Row, subject: &Subject, alg: SigningAlg, response: &Response) -> Option<String> {
     let Response { status, challenge, .. } = response;
     if let Some(gap) = subject.gap(row.id, alg) {
@@ -97,11 +97,11 @@ fn remark(row: &Row, subject: &Subject, alg: SigningAlg, response: &Response) ->
     (!has_scheme || !right).then_some(wrong)
 }
 
-/// Presents every row to the resource server at `base`, which trusts the issuer of `forge` and its audience.
+/// Sends every row to the resource server at `base`, which trusts the issuer of `forge` and its audience.
 ///
 /// # Panics
-/// With every row that was answered otherwise than by the list and the known gaps of the subject, and when the address
-/// behind `jku` or `x5u` was asked.
+/// With every row whose response deviates from the list and the known gaps of the subject, and when the
+/// address behind `jku` or `x5u` got a connection.
 pub async fn attack(subject: &Subject, base: &str, forge: &Forge<'_>) {
     let mut remarks = Vec::new();
     for row in ROWS {
@@ -141,7 +141,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts it with `ISSUER`, `AUDIENCE` and `PORT=0`, and returns when it prints where it listens.
+    /// Starts it with `ISSUER`, `AUDIENCE` and `PORT=0`, and returns when it prints its address.
     pub fn start(command: &mut Command, issuer: &str) -> Self {
         let mut child = command
             .env("ISSUER", issuer)
@@ -157,7 +157,7 @@ impl Running {
                 break base.trim().to_owned();
             }
         };
-        // Keeps the pipe open and empty for as long as the example may write.
+        // Drains the pipe for as long as the example runs.
         std::thread::spawn(move || lines.for_each(drop));
         Self { child, base }
     }

@@ -1,4 +1,4 @@
-//! The examples in Rust, which are made of `signet-verify`.
+//! The examples in Rust, which use `signet-verify`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use super::runner::attack_program;
 use super::subjects::{RUST_ACTIX, RUST_AXUM};
 use crate::support::packages::run;
 
-/// Builds an example where it stands, once in a run; they share their dependencies.
+/// Builds an example in its folder, once in a run; they share the compiled dependencies.
 pub fn built(name: &str) -> PathBuf {
     static BUILT: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
     let mut built = BUILT.lock().unwrap();
@@ -41,7 +41,7 @@ async fn axum_takes_the_matrix() {
     attack_program(&RUST_AXUM, || Command::new(&program)).await;
 }
 
-/// The package has tests of its own, with a time that they say.
+/// The package has tests of its own, with a simulated time.
 #[test]
 fn the_verifier_passes_its_own_tests() {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("verify/Cargo.toml");

@@ -1,7 +1,7 @@
-//! The resource servers that the matrix is run against, each a column of `docs/verifiers.md`.
+//! The resource servers against which the matrix is run, each a column of `docs/verifiers.md`.
 //!
-//! Owns what they are known to answer otherwise than the list expects. A gap is asserted: an upgrade of a library that
-//! opens one or closes one fails the test of its subject.
+//! Owns their known deviations from the list. A gap is asserted: an upgrade of a library that opens or closes one
+//! fails the test of its subject.
 
 use signet::domain::signing_key::SigningAlg;
 
@@ -12,28 +12,28 @@ use crate::snippets::subjects as snippets;
 pub struct Subject {
     /// The heading of its column.
     pub name: &'static str,
-    /// What it is made of.
+    /// The libraries and frameworks that it uses.
     pub made_of: &'static str,
     /// The test that runs it.
     pub test: &'static str,
-    /// What it answers otherwise.
+    /// Its known gaps.
     pub gaps: &'static [Gap],
 }
 
-/// A row that a subject answers otherwise than the list expects.
+/// A row to which the response of a subject deviates from the list.
 pub struct Gap {
     /// The row.
     pub row: &'static str,
     /// The only algorithm it concerns, if it does not concern both.
     pub alg: Option<SigningAlg>,
-    /// What it answers.
+    /// The status of its response.
     pub status: u16,
-    /// Why, and what follows from it.
+    /// The cause, and the consequence.
     pub why: &'static str,
 }
 
 impl Subject {
-    /// What is known of a row.
+    /// The known gap of a row.
     pub fn gap(&self, row: &str, alg: SigningAlg) -> Option<&'static Gap> {
         self.gaps.iter().find(|gap| gap.row == row && gap.alg.is_none_or(|only| only == alg))
     }

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-/// What an application is told about the client it is.
+/// The client's registration, which is passed to the application.
 pub struct Registration {
     pub issuer: String,
     pub client_id: String,
@@ -15,11 +15,11 @@ pub struct Registration {
     pub callback: String,
     pub home: String,
     pub port: u16,
-    /// Whether the library is told to send a challenge or a nonce, where its default is neither.
+    /// Whether the library is configured to send a challenge or a nonce, if its default is neither.
     pub protected: bool,
 }
 
-/// Killed when dropped; its errors are kept for the message of a failing test.
+/// A running application; killed when dropped. Its stderr is kept for the message of a failing test.
 pub struct Application {
     child: Child,
     errors: PathBuf,
@@ -47,12 +47,12 @@ impl Application {
         let mut lines = BufReader::new(output).lines();
         let ready = lines.by_ref().map_while(Result::ok).any(|line| line == "ready");
         assert!(ready, "the application did not start: {}", application.errors());
-        // Read on, so that the application never waits for a reader.
+        // Drains the pipe, so that the application never blocks.
         std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
         application
     }
 
-    /// What it wrote to its error stream.
+    /// Its output on stderr.
     pub fn errors(&self) -> String {
         std::fs::read_to_string(&self.errors).unwrap_or_default()
     }

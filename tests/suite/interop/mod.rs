@@ -44,7 +44,7 @@ enum Renewal {
     PromptNone,
 }
 
-/// What a library puts into its authorization requests against injected codes.
+/// What a library adds to its authorization requests against code injection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Protection {
     Challenge,
@@ -55,7 +55,7 @@ enum Protection {
 }
 
 impl Protection {
-    /// Of an authorization request.
+    /// The protection of an authorization request.
     fn of(asked: &BTreeMap<String, String>) -> Self {
         match (asked.contains_key("code_challenge"), asked.contains_key("nonce")) {
             (true, true) => Self::ChallengeAndNonce,
@@ -66,7 +66,7 @@ impl Protection {
     }
 }
 
-/// What a library does by itself, and what it has to be given.
+/// What a library does by itself, and its configuration.
 struct Library {
     /// The path of its redirect URI.
     callback: &'static str,
@@ -87,12 +87,12 @@ impl Library {
         }
     }
 
-    /// One that shows a name from the ID token, with a client whose ID tokens have it.
+    /// A library that shows a name from the ID token, with a client whose ID tokens have it.
     fn with_claims_in_the_id_token(self) -> Self {
         Self { claims_in_the_id_token: true, ..self }
     }
 
-    /// One that sends neither by default and is told to.
+    /// A library that sends neither by default and is configured to send one.
     fn told_to_send(self, sends: Protection) -> Self {
         Self { sends, told_to_protect: true, ..self }
     }
@@ -101,7 +101,7 @@ impl Library {
         Self { renewal: Renewal::PromptNone, ..self }
     }
 
-    /// The client: a name, a type, addresses, and what the library cannot do without.
+    /// The client: a name, a type, addresses, and the options that the library requires.
     fn client(&self, home: &str) -> Value {
         let mut client = json!({
             "name": "Shop", "type": "web",
@@ -118,7 +118,7 @@ impl Library {
     }
 }
 
-/// A server on the machine's clock, which is the only one that other programs have.
+/// A server on the machine's clock, because other programs have no other.
 async fn provider() -> Provider {
     Provider::started(Options::on(Backend::Sqlite)).await
 }
@@ -140,7 +140,7 @@ impl Provider {
         Self { server, root, sub }
     }
 
-    /// Registers the application, starts it and takes a user through all of it.
+    /// Registers the application, starts it and takes a user through the complete flow.
     async fn runs(&self, library: &Library, start: impl FnOnce(&Registration) -> Application) {
         let registration = self.register(library, free_port()).await;
         let application = start(&registration);
@@ -215,7 +215,7 @@ impl Provider {
         assert_eq!(visitor.passwords(), 2, "the user was still signed in at the issuer");
     }
 
-    /// The access token is one of this server's and works.
+    /// The access token was issued by this server and is valid.
     async fn accepts(&self, user: &Value) {
         let token = user["access_token"].as_str().unwrap_or_else(|| panic!("no token: {user}"));
         let answer = self.server.get_as("/oauth2/userinfo", token).await;

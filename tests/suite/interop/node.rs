@@ -83,7 +83,7 @@ async fn msal_node_shows_the_name_in_the_id_token() {
     runs_msal(Library::at("/callback", Protection::Challenge).with_claims_in_the_id_token()).await;
 }
 
-/// Over TLS: the library refuses an issuer without.
+/// Over TLS: the library refuses a plain-http issuer.
 async fn runs_msal(library: Library) {
     let Some(mut script) = script(FOLDER, "msal-node.mjs") else { return };
     let folder = tempfile::tempdir().unwrap();

@@ -13,7 +13,7 @@ use super::application::Application;
 use crate::support::relying_party::form;
 use crate::support::server::{Answer, Server};
 
-/// Redirects and forms of one visit.
+/// The maximum number of redirects and forms of one visit.
 const STEPS: usize = 30;
 
 pub struct Visitor<'s> {
@@ -27,13 +27,13 @@ pub struct Visitor<'s> {
 
 #[derive(Default)]
 struct Seen {
-    /// By host and name: ports do not separate cookies.
+    /// By host and name: cookies are not separated by port.
     cookies: BTreeMap<(String, String), String>,
     passwords: usize,
     asked: BTreeMap<String, String>,
 }
 
-/// A form of a page, with the values that it has already.
+/// A form of a page, with its current values.
 #[derive(Debug, PartialEq, Eq)]
 struct Form {
     action: String,
@@ -54,7 +54,7 @@ impl<'s> Visitor<'s> {
         Self { server, home, login, password, application, seen: Mutex::default() }
     }
 
-    /// How often the password was typed.
+    /// How often the password was entered.
     pub fn passwords(&self) -> usize {
         self.seen.lock().unwrap().passwords
     }
@@ -64,7 +64,7 @@ impl<'s> Visitor<'s> {
         self.seen.lock().unwrap().asked.clone()
     }
 
-    /// What the application knows of its user.
+    /// The application's data about its user.
     pub async fn user(&self) -> Value {
         let url = Url::parse(&format!("{}/user", self.home)).unwrap();
         let answer = self.send(&url, None).await;
@@ -72,8 +72,8 @@ impl<'s> Visitor<'s> {
         answer.json()
     }
 
-    /// Opens a page of the application and goes on until a page of the application has nothing more to
-    /// press; gives its address.
+    /// Opens a page of the application and follows redirects and forms until a page of the application has no
+    /// form. Returns its address.
     pub async fn opens(&self, path: &str) -> String {
         let mut url = Url::parse(&format!("{}{path}", self.home)).unwrap();
         let mut way = vec![url.to_string()];
@@ -101,8 +101,8 @@ impl<'s> Visitor<'s> {
         panic!("no end: {way:#?}\n{}", self.application.errors());
     }
 
-    /// The form to send, if the page has one: at the issuer the one for the password or the decision, or
-    /// one that leads to the application; at the application the first that posts.
+    /// The form to send, if the page has one: at the issuer the one for the password or the decision, or one
+    /// that leads to the application; at the application the first that posts.
     fn form(&self, url: &Url, answer: &Answer) -> Option<Form> {
         if answer.status != 200 || !answer.header("content-type").starts_with("text/html") {
             return None;
@@ -170,7 +170,7 @@ impl<'s> Visitor<'s> {
     }
 }
 
-/// The forms of a page as far as the pages of the issuer and of these libraries go.
+/// The forms of a page, for the markup of the issuer and of these libraries.
 fn forms(html: &str) -> Vec<Form> {
     let parts = html.split("<form").skip(1);
     parts.map(|part| parse(part.split_once("</form>").map_or(part, |(form, _)| form))).collect()
@@ -194,7 +194,7 @@ fn parse(text: &str) -> Form {
     }
 }
 
-/// The value of an attribute with quotes of either kind, with what HTML escapes read back.
+/// The value of an attribute with quotes of either kind, with HTML escapes decoded.
 fn attribute(tag: &str, name: &str) -> Option<String> {
     let mark = format!("{name}=");
     let (before, rest) = tag.split_once(&mark)?;

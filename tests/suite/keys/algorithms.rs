@@ -1,4 +1,4 @@
-//! Every algorithm and both profiles an API may choose, before the rules verifiers have.
+//! Every algorithm and both token profiles of APIs, checked by verifiers with strict rules.
 
 use std::collections::BTreeMap;
 use std::process::{Child, Command, Stdio};
@@ -16,13 +16,13 @@ use crate::support::server::{Options, PASSWORD, Tokens};
 use crate::support::third_party_verifier::{AUDIENCE, ThirdPartyVerifier};
 use crate::support::{Backend, Server, require};
 
-/// A token for the API as it is now, and the secret it shares if it does.
+/// A token for the API with its current settings, and the shared secret, if any.
 struct Issued {
     token: String,
     secret: Option<String>,
 }
 
-/// A server with the API, on the machine's clock: the strangers have no other.
+/// A server with the API, on the machine's clock, because third-party verifiers have no other.
 async fn server() -> (Server, Tokens, String) {
     let server = Options::on(Backend::Sqlite).real_clock().start().await;
     let root = server.administrator("root").await;
@@ -40,7 +40,7 @@ async fn issue(server: &Server, root: &Tokens, api: &str, rules: Value) -> Issue
     Issued { token: Tokens::of(&server.post("/v1/login", login).await).access, secret }
 }
 
-/// What a Rust service finds with the library and the published set, or with the secret.
+/// Verifies the token as a Rust service does, with the published set or the shared secret.
 async fn rust(server: &Server, issued: &Issued) -> Result<Value, jsonwebtoken::errors::Error> {
     let header = jsonwebtoken::decode_header(&issued.token)?;
     let key = match &issued.secret {
@@ -61,10 +61,10 @@ async fn rust(server: &Server, issued: &Issued) -> Result<Value, jsonwebtoken::e
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_algorithm_and_profile_is_good_where_it_should_be() {
+async fn every_algorithm_and_profile_verifies_at_its_api() {
     let (server, root, api) = server().await;
     for alg in TokenAlg::all() {
-        // Started anew: no cache may know the keys of the algorithm before.
+        // Started again, so that no cache has the keys of the previous algorithm.
         let mut strangers: Vec<ThirdPartyVerifier> =
             ThirdPartyVerifier::node("check.mjs", &server.base)
                 .into_iter()
@@ -86,7 +86,7 @@ async fn every_algorithm_and_profile_is_good_where_it_should_be() {
             for (rule, answer) in said {
                 let good = match rule.as_str() {
                     "typ JWT only" => profile == "jwt",
-                    // It asks for a type, and for a key anybody may fetch.
+                    // It requires a type, and a public key.
                     "strict RFC 9068" => profile == "rfc9068" && issued.secret.is_none(),
                     _ => true,
                 };
@@ -94,7 +94,7 @@ async fn every_algorithm_and_profile_is_good_where_it_should_be() {
             }
         }
     }
-    // What nobody uses any more signs no longer, and leaves the set in its time.
+    // A key that no API uses signs no longer, and is removed from the set when its tokens have expired.
     let rules = json!({"signing_alg": "ES256"});
     server.call_as(Method::PATCH, &api, &root.access, rules).await.is(200);
     signet::jobs::key_rotation::tick(&server.app).await.unwrap();
@@ -105,14 +105,14 @@ async fn every_algorithm_and_profile_is_good_where_it_should_be() {
     }
 }
 
-/// HAProxy between a caller and an API, with the key it was given as PEM.
+/// HAProxy between a caller and an API, with the key as PEM.
 struct Haproxy {
     child: Child,
     base: String,
     _dir: tempfile::TempDir,
 }
 
-/// Of the token in the request nothing but the signature decides; the answer is its `sub`.
+/// Only the signature of the token decides; the response is its `sub`.
 const HAPROXY: &str = r#"defaults
   mode http
   timeout connect 5s

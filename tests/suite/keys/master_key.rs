@@ -1,4 +1,4 @@
-//! The master key: replaced under load, interrupted at any moment, never guessed.
+//! The master key: replaced under load, interrupted at any moment, wrong ones refused.
 
 use std::process::{Child, Stdio};
 use std::sync::Arc;
@@ -31,7 +31,7 @@ async fn rewrap(server: &Server) -> Rewrapped {
     server.app.run_to_completion(work).await.unwrap_or_else(|stop| panic!("{stop:?}"))
 }
 
-/// Every stage of replacing the key, on both databases: what was good stays good.
+/// Every stage of the replacement, on both databases: tokens and sessions stay valid.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_master_key_keeps_every_session_and_key() {
     on_both("rewrapping", async |backend| {
@@ -53,12 +53,12 @@ async fn a_new_master_key_keeps_every_session_and_key() {
             }
             options.start_in(Arc::clone(&dir)).await
         };
-        // With both keys it opens what is sealed under the old one, and makes keys under it.
+        // With both keys it opens data that is sealed under the old one, and seals new keys under the old one.
         let both = start(&key(2), Some(&key(1))).await;
         assert_eq!(both.get("/.well-known/jwks.json").await.text, jwks);
         let tokens = Tokens::of(&both.refresh(&tokens.refresh).await);
         let admin = both.administrator("root").await;
-        // A secret that one API shares is sealed like everything else.
+        // The shared secret of an API is sealed as well.
         let api = json!({"identifier": "urn:shared", "signing_alg": "HS256"});
         let api = both.call_as(reqwest::Method::POST, "/v1/admin/apis", &admin.access, api).await;
         let secret = api.is(201).string("shared_secret");
@@ -68,14 +68,14 @@ async fn a_new_master_key_keeps_every_session_and_key() {
             .is(200);
         assert_eq!(rewrap(&both).await, Rewrapped::Done);
         assert_eq!(rewrap(&both).await, Rewrapped::Already);
-        // The same process goes on, and makes keys under the new one.
+        // The same process continues, and seals new keys under the new one.
         both.get_as("/v1/me", &tokens.access).await.is(200);
         both.call_as(reqwest::Method::POST, "/v1/admin/keys/rotate", &admin.access, rotate)
             .await
             .is(200);
         let jwks = both.get("/.well-known/jwks.json").await.text;
         drop(both);
-        // The old one is not needed any more, and of no use.
+        // The old one is no longer needed, and opens nothing.
         let after = start(&key(2), None).await;
         let login = json!({"login": "ada", "password": PASSWORD, "audience": "urn:shared"});
         let shared = Tokens::of(&after.post("/v1/login", login).await);
@@ -96,7 +96,7 @@ async fn a_new_master_key_keeps_every_session_and_key() {
     .await;
 }
 
-/// A server that was not told of the new key goes on with what it has, and makes nothing new.
+/// A server without the new key continues with the loaded data, and creates no keys.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_without_the_new_key_serves_and_seals_nothing() {
     on_both("rewrapping behind a server", async |backend| {
@@ -134,7 +134,7 @@ async fn a_process_without_the_new_key_serves_and_seals_nothing() {
         let path = "/v1/admin/keys/rotate";
         let refused = server.call_as(method, path, &admin.access, rotate).await;
         refused.is_problem(503, "unavailable");
-        // An API that is registered meanwhile is still seen.
+        // An API that is registered meanwhile is known.
         let api = json!({"identifier": "https://late.example.com"});
         let method = reqwest::Method::POST;
         server.call_as(method, "/v1/admin/apis", &admin.access, api).await.is(201);
@@ -145,7 +145,7 @@ async fn a_process_without_the_new_key_serves_and_seals_nothing() {
     .await;
 }
 
-/// What a service that knows nothing but the published keys finds in a token.
+/// Verifies a token with nothing but the published keys.
 fn verify(set: Value, token: &str, audience: &str) -> jsonwebtoken::errors::Result<Value> {
     let set: JwkSet = serde_json::from_value(set)?;
     let header = jsonwebtoken::decode_header(token)?;
@@ -155,8 +155,8 @@ fn verify(set: Value, token: &str, audience: &str) -> jsonwebtoken::errors::Resu
     Ok(jsonwebtoken::decode::<Value>(token, &DecodingKey::from_jwk(jwk)?, &rules)?.claims)
 }
 
-/// A client that refreshes, and has its token checked at both ends, until told to stop; counts the
-/// tokens that were good.
+/// A client that refreshes, and has its tokens checked by Signet and with the published keys, until it is
+/// stopped. Returns the number of valid tokens.
 async fn work(caller: Caller, mut token: String, stop: Arc<AtomicBool>, good: Arc<AtomicUsize>) {
     while !stop.load(Ordering::Relaxed) {
         let body = json!({"refresh_token": token});
@@ -183,8 +183,8 @@ fn quietly(launch: &Launch, args: &[&str]) -> Child {
     launch.command().args(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
-/// Keys rotate and the master key is replaced while clients work: no request fails. Each command is
-/// killed at some moment and run again.
+/// Keys rotate and the master key is replaced while clients work: no request fails. Each command is killed at
+/// some moment and run again.
 #[tokio::test(flavor = "multi_thread")]
 async fn rotating_and_rewrapping_under_load_fail_no_request() {
     let bootstrap = Launch::new()
@@ -208,7 +208,7 @@ async fn rotating_and_rewrapping_under_load_fail_no_request() {
     let run = async |args: &[&str], kill_after: Option<Duration>| {
         let mut child = quietly(&launch, args);
         if let Some(after) = kill_after {
-            // Not a synchronisation: the moment is the experiment.
+            // Not a synchronization: the kill must come at an arbitrary moment.
             tokio::time::sleep(after).await;
             let _ = child.kill();
         }
@@ -218,11 +218,11 @@ async fn rotating_and_rewrapping_under_load_fail_no_request() {
     assert_eq!(run(ROTATE, None).await, Some(0));
     let takes = begun.elapsed();
     for round in 0..12 {
-        // From its first moment to past its last.
+        // From the first moment of the command to after its last.
         let after = takes * round / 10;
         run(ROTATE, Some(after)).await;
         run(&["key", "rewrap"], Some(after)).await;
-        // Whatever was interrupted, the next one finds a state it can go on from.
+        // After any interruption the next run continues from a consistent state.
         assert_eq!(run(ROTATE, None).await, Some(0));
         assert_eq!(run(&["key", "list"], None).await, Some(0));
     }
@@ -246,7 +246,7 @@ async fn rotating_and_rewrapping_under_load_fail_no_request() {
     assert!(text.contains("SIGNET_MASTER_KEY_OLD"), "{text}");
 }
 
-/// Killed at any moment of rotating and rewrapping, the next start needs no help.
+/// Killed at any moment of rotating and rewrapping, the next start needs no repair.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_killed_while_its_keys_change_starts_again() {
     let launch = with_a_new_master_key(Launch::new()).await;
@@ -272,7 +272,7 @@ async fn a_server_killed_while_its_keys_change_starts_again() {
     }
 }
 
-/// An algorithm the server is told to use has its key from the first answer on.
+/// The configured algorithm has its key before the first response.
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_the_default_algorithm_a_key_is_there() {
     on_both("default algorithms", async |backend| {
@@ -291,7 +291,7 @@ async fn whatever_the_default_algorithm_a_key_is_there() {
             let begun: Vec<&Value> = begun.iter().map(|event| &event["detail"]).collect();
             assert_eq!(begun, vec![&keys[0]["kid"]; extra]);
             assert_eq!(keys.len(), 2 + extra);
-            // One popular verifier takes its allow-list from here.
+            // One popular verifier reads its allowed algorithms from here.
             let discovery = server.get("/.well-known/openid-configuration").await.json();
             let listed = discovery["id_token_signing_alg_values_supported"].as_array().unwrap();
             assert_eq!(listed[0], "RS256");
@@ -302,7 +302,7 @@ async fn whatever_the_default_algorithm_a_key_is_there() {
     .await;
 }
 
-/// A private key in PEM, as somebody brings it from another server.
+/// A private key in PEM, as exported from another server.
 fn pem(pkcs8: &[u8]) -> String {
     let text = base64::engine::general_purpose::STANDARD.encode(pkcs8);
     let lines: Vec<&str> =
@@ -310,8 +310,8 @@ fn pem(pkcs8: &[u8]) -> String {
     format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n"))
 }
 
-/// Somebody moves to Signet: tokens of the server before stay good at everybody who verifies them,
-/// and new ones may be signed with the key everybody has already.
+/// A migration to Signet: tokens of the previous server stay valid at every verifier, and the imported key
+/// may sign new ones.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_imported_key_keeps_old_tokens_valid() {
     let launch = Launch::new()
@@ -340,14 +340,14 @@ async fn an_imported_key_keeps_old_tokens_valid() {
             set["keys"].as_array().unwrap().iter().any(|key| key["kid"] == *kid)
         })
         .await;
-        // What the old server signed: any verifier that reads the set finds it good.
+        // A token of the previous server is valid for a verifier that reads the set.
         let claims = json!({"iss": "http://localhost:8484", "aud": "https://api.example.com",
             "sub": "1", "exp": 4_000_000_000_i64, "iat": 1_700_000_000});
         let token = Signer::new(made.key.named(kid.clone())).sign(TokenType::Jwt, &claims).unwrap();
         verify(jwks().await, &token, "https://api.example.com").unwrap();
-        // At Signet's own door it is nothing.
+        // Signet's own endpoints refuse it.
         caller.get_as("/v1/me", &token).await.is_problem(401, "invalid_token");
-        // Twice is a conflict; so is a wrong algorithm for what is in the file.
+        // A second import is a conflict; an algorithm that does not fit the key is refused.
         let again = import(&name, &pem(&made.pkcs8), &more);
         assert_eq!(again.status.code(), Some(5));
     }
@@ -362,7 +362,7 @@ async fn an_imported_key_keeps_old_tokens_valid() {
         header.kid == Some(made.key.kid.clone())
     })
     .await;
-    // One key, one algorithm, under whatever name.
+    // One key has one algorithm, under any `kid`.
     let rsa = pem(&SigningKey::generate(SigningAlg::Rs256).unwrap().pkcs8);
     let one = import("rsa.pem", &rsa, &["--alg", "RS256", "--kid", "one"]);
     assert_eq!(one.status.code(), Some(0), "{}", String::from_utf8_lossy(&one.stderr));

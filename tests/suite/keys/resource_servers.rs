@@ -1,5 +1,5 @@
-//! Strangers' verifiers: every example resource server, knowing nothing but the issuer's URL, takes
-//! Signet's tokens and refuses what only looks like one.
+//! Every example resource server, configured with the issuer's URL only, accepts Signet's tokens and refuses
+//! forged ones.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -19,7 +19,7 @@ use crate::support::{Backend, Server};
 
 const AUDIENCE: &str = "https://api.example.com";
 
-/// A token, what it is, and whether a resource server may take it.
+/// A token, its description, and whether a resource server must accept it.
 struct Case {
     what: &'static str,
     authorization: Option<String>,
@@ -81,14 +81,14 @@ async fn cases(server: &Server, alg: &str) -> Vec<Case> {
     let good = Tokens::of(&server.post("/v1/login", body(AUDIENCE)).await);
     let elsewhere = Tokens::of(&server.post("/v1/login", body("https://other.example.com")).await);
 
-    // A genuine issuer, but not the one that is trusted.
+    // A genuine issuer that is not trusted.
     let stranger =
         Options::on(Backend::Sqlite).real_clock().with("SIGNET_SIGNING_ALG", alg).start().await;
     let other_root = stranger.administrator("root").await;
     stranger.call_as(Method::POST, "/v1/admin/apis", &other_root.access, api).await.is(201);
     let other_issuer = Tokens::of(&stranger.post("/v1/login", body(AUDIENCE)).await);
 
-    // Our own key, for tokens our server would not make.
+    // The server's own key, for tokens that the server would not issue.
     let keys = keys::signing_keys(&mut server.app.db.reader().await.unwrap()).await.unwrap();
     let stored = keys.into_iter().find(|key| key.facts.alg.as_str() == alg).unwrap();
     let purpose = format!("signing-key/v1/{alg}/{}", stored.facts.kid);
@@ -144,7 +144,7 @@ async fn cases(server: &Server, alg: &str) -> Vec<Case> {
     cases
 }
 
-/// The attack of taking a public key for a shared secret.
+/// The attack of using a public key as a shared secret.
 fn hs256(kid: &str, payload: &str, secret: &[u8]) -> String {
     let header = json!({"alg": "HS256", "kid": kid, "typ": "at+jwt"}).to_string();
     let message = format!("{}.{payload}", URL_SAFE_NO_PAD.encode(header));
@@ -153,7 +153,7 @@ fn hs256(kid: &str, payload: &str, secret: &[u8]) -> String {
     format!("{message}.{}", URL_SAFE_NO_PAD.encode(tag.as_ref()))
 }
 
-/// SubjectPublicKeyInfo (RFC 5280 §4.1) written by hand: a fixed prefix before the key.
+/// SubjectPublicKeyInfo (RFC 5280 §4.1): a fixed prefix before the key.
 fn spki(public: &PublicJwk) -> Vec<u8> {
     let bytes = |text: &str| URL_SAFE_NO_PAD.decode(text).unwrap();
     match public {
@@ -206,7 +206,7 @@ impl Running {
                 break base.trim().to_owned();
             }
         };
-        // Keeps the pipe open and empty for as long as the example may write.
+        // Drains the pipe for as long as the example runs.
         std::thread::spawn(move || lines.for_each(drop));
         Self { child, base }
     }

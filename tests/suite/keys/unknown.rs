@@ -1,5 +1,5 @@
-//! Keys, clients and APIs that this process does not know yet: another process may have made them a moment
-//! ago. One look a second is enough for that, however many unknown names come.
+//! Keys, clients and APIs that this process does not know yet, because another process may have just created
+//! them. Any number of unknown names causes one reload a second.
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -14,12 +14,12 @@ use crate::support::{Backend, Server, on_both};
 
 const SECOND: TimeSpan = TimeSpan::from_secs(1);
 
-/// A text that passes for a token of `server`, under a key of this name.
+/// A text in the form of a token of `server`, with this `kid`.
 fn token(server: &Server, kid: &str) -> String {
     token_of(&server.base, server, kid)
 }
 
-/// The same of another issuer.
+/// The same for another issuer.
 fn token_of(issuer: &str, server: &Server, kid: &str) -> String {
     use base64::Engine as _;
     let part =
@@ -100,7 +100,7 @@ async fn a_token_of_another_form_costs_no_statement() {
     .await;
 }
 
-/// The other process has not looked again by itself: it does because of the token.
+/// The other process has not reloaded on schedule: the token causes it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_of_a_new_key_is_valid_at_the_other_process_at_once() {
     let Some((one, two)) = pair("a key of another process").await else { return };
@@ -108,14 +108,14 @@ async fn a_token_of_a_new_key_is_valid_at_the_other_process_at_once() {
     one.administrator("root").await;
     for _ in 0..5 {
         two.advance(SECOND);
-        // A stolen key: its successor signs in the same moment.
+        // A stolen key: its successor signs in the same transaction.
         let root = administer(&one).await;
         let path = format!("/v1/admin/keys/{}/retire", kid_of(&root));
         one.call_as(Method::POST, &path, &root.access, json!({"now": true})).await.is(204);
         let tokens = one.login("ada").await;
         two.get_as("/v1/me", &tokens.access).await.is(200);
     }
-    // So it is with a client, and with a token that a client was given.
+    // The same for a client, and a token issued to it.
     two.advance(SECOND);
     let root = administer(&one).await;
     let app = App::register(&one, &root, json!({"type": "web"})).await;
@@ -137,7 +137,7 @@ fn kids(jwks: &Value) -> Vec<String> {
     keys.map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
 }
 
-/// `rotate --now`: published at once, and signing when every process has it.
+/// `rotate --now`: published at once, and signing when every process has the key.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_is_to_sign_at_once_is_published_six_seconds_before() {
     let Some((one, two)) = pair("a sudden key").await else { return };
@@ -153,7 +153,7 @@ async fn a_key_that_is_to_sign_at_once_is_published_six_seconds_before() {
         (&made["state"], &made["signs_at"]),
         (&json!("published"), &json!((one.now() + TimeSpan::from_secs(6)).rfc3339()))
     );
-    // Asked again it says the same.
+    // A repeated request returns the same.
     let again = one.call_as(Method::POST, "/v1/admin/keys/rotate", &root.access, body).await;
     assert_eq!(again.is(200).json()["data"][0], made);
     for server in [&one, &two] {
@@ -164,7 +164,7 @@ async fn a_key_that_is_to_sign_at_once_is_published_six_seconds_before() {
         signet::jobs::key_rotation::follow_orders(&server.app).await.unwrap();
     }
     assert_eq!(kid_of(&one.login("ada").await), first);
-    // Both find it due at once; one of them carries it out.
+    // Both find the step due at once; one of them takes it.
     for server in [&one, &two] {
         server.advance(TimeSpan::from_millis(1));
     }
@@ -184,7 +184,7 @@ async fn a_key_that_is_to_sign_at_once_is_published_six_seconds_before() {
     assert_eq!(events.iter().filter(|event| event["detail"] == json!(kid)).count(), 1);
 }
 
-/// An order that a wrong clock gave does not wait for as long as that clock was wrong.
+/// A step that was scheduled by a wrong clock does not wait until that time.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_order_lasts_no_longer_after_the_clock_was_set_back() {
     let server = Server::start(Backend::Sqlite).await;

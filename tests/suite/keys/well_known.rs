@@ -1,4 +1,4 @@
-//! What verifiers fetch, what operators ask, and the voices of what is not there.
+//! The documents that verifiers fetch, the endpoints for operators, and responses of paths that do not exist.
 
 use reqwest::Method;
 use serde_json::{Value, json};

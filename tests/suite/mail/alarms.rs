@@ -1,4 +1,4 @@
-//! Mail about sign-ins that look like an attack: to whom, and how often.
+//! Mail about suspicious sign-ins: its recipient, and how often.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -55,7 +55,7 @@ async fn one_mail_says_that_the_limit_of_codes_was_reached() {
         assert_eq!(subjects(&server, &sink, ADA).await, [ADDED, LIMIT]);
         let mail = last_mail(&server, &sink).await;
         assert!(mail.contains("had completed the first step"), "{mail}");
-        // The next window is told anew.
+        // In the next window there is another message.
         server.advance(TimeSpan::from_mins(16));
         let wrong = app.wrong_code(&server);
         for _ in 0..5 {
@@ -79,7 +79,7 @@ async fn ten_right_passwords_without_the_second_factor_are_one_mail() {
         for _ in 0..8 {
             challenge_of(&server, "ada").await;
         }
-        // A completed sign-in begins the count anew.
+        // A completed sign-in resets the count.
         app.log_in(&server, "ada").await;
         for _ in 0..9 {
             challenge_of(&server, "ada").await;
@@ -89,7 +89,7 @@ async fn ten_right_passwords_without_the_second_factor_are_one_mail() {
             challenge_of(&server, "ada").await;
         }
         assert_eq!(subjects(&server, &sink, ADA).await, [ADDED, MISSING]);
-        // Who has no second factor is not asked for one.
+        // A user without a second factor is not counted.
         verified_user(&server, &root, "bob", "bob@example.org").await;
         for _ in 0..12 {
             server.login("bob").await;
@@ -128,7 +128,7 @@ async fn a_sign_in_from_a_new_network_is_reported_once_a_day() {
     .await;
 }
 
-/// A password alone makes no network known where a second factor is asked for.
+/// A password alone does not make a network known if a second factor is required.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_network_is_reported_when_the_last_factor_is_completed() {
     on_both("mail: new network of a user with a second factor", async |backend| {
@@ -173,7 +173,7 @@ async fn passkey_from(
     server.send(request.header("x-forwarded-for", address)).await
 }
 
-/// A thief of a passkey is told of like a thief of the password, and its user's networks are known like others.
+/// A sign-in with a passkey from a new network is reported like one with a password, and makes the network known.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sign_in_with_a_passkey_makes_its_network_known_and_tells_of_a_new_one() {
     on_both("mail: new network of a passkey", async |backend| {
@@ -209,7 +209,7 @@ async fn a_sign_in_with_a_passkey_makes_its_network_known_and_tells_of_a_new_one
     .await;
 }
 
-/// Synced passkeys may count nothing reliably, and only their user can judge.
+/// Counters of synced passkeys are not reliable, so the user is asked to judge.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_counter_that_does_not_increase_is_told_once_a_day() {
     on_both("mail: counter of a passkey", async |backend| {
@@ -244,7 +244,8 @@ async fn a_counter_that_does_not_increase_is_told_once_a_day() {
     .await;
 }
 
-/// A name that was given free and taken by another user: the networks of the user before are strangers to it.
+/// A login that was released and taken by another user: the known networks of the previous user are not known
+/// to the new one.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_networks_of_a_deleted_account_are_new_to_the_next_one_of_its_name() {
     on_both("mail: networks of a deleted account", async |backend| {

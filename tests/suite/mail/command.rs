@@ -1,4 +1,4 @@
-//! `signet mail test`, and what the settings of mail may be.
+//! `signet mail test`, and the settings of mail.
 
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -8,12 +8,12 @@ use crate::support::ports::free_address;
 use crate::support::require;
 use crate::support::smtp_sink::{Behavior, Encryption, Sink, certificate};
 
-/// A place with mail settings.
+/// A directory with mail settings.
 fn place(url: &str) -> Place {
     Place::empty().with("SIGNET_SMTP_URL", url).with("SIGNET_MAIL_FROM", FROM)
 }
 
-/// Runs `signet mail test ada@example.org`, away from the threads that serve the sink.
+/// Runs `signet mail test ada@example.org` on another thread than those of the sink.
 async fn test(place: Place) -> Ran {
     tokio::task::spawn_blocking(move || place.run(&["mail", "test", ADA])).await.unwrap()
 }
@@ -46,7 +46,7 @@ async fn every_stage_is_shown_and_the_exit_code_says_what_to_do() {
         assert!(ran.err.contains(words), "{behavior:?}: {}", ran.err);
         assert!(!ran.err.contains('\u{1b}'), "{}", ran.err);
     }
-    // A port at which no program listens.
+    // A port on which no program listens.
     let closed = free_address();
     let ran = test(place(&format!("smtp://{closed}?tls=none"))).await.code(75);
     assert!(ran.err.contains("cannot be reached"), "{}", ran.err);
@@ -77,17 +77,17 @@ async fn a_connection_is_encrypted_and_authenticated_or_nothing_is_sent() {
         assert!(mail.encrypted && mail.authenticated, "{mail:?}");
         let ran = test(with("wrong").with("SSL_CERT_FILE", trusted)).await.code(78);
         assert!(ran.err.contains("refused the user or the password: 535"), "{}", ran.err);
-        // A certificate that no root of the system has signed.
+        // A certificate that is signed by no root of the system.
         let ran = test(with("se cret+1")).await.code(78);
         assert!(ran.err.contains("cannot be encrypted"), "{encryption:?}: {}", ran.err);
-        // One for another name.
+        // A certificate for another name.
         let other = url.replace("localhost", "127.0.0.1");
         let other = place(&other).with("SIGNET_SMTP_PASSWORD", "se cret+1");
         let ran = test(other.with("SSL_CERT_FILE", trusted)).await.code(78);
         assert!(ran.err.contains("cannot be encrypted"), "{encryption:?}: {}", ran.err);
         assert_eq!(sink.received().len(), 1);
     }
-    // A server that offers no STARTTLS is sent neither a password nor a message.
+    // A server that offers no STARTTLS receives neither a password nor a message.
     let plain = Sink::with(Encryption::None, None, Some(("ada", "secret"))).await;
     let url = format!("smtp://ada@localhost:{}", plain.address.port());
     let ran = test(place(&url).with("SIGNET_SMTP_PASSWORD", "secret")).await.code(78);
@@ -155,7 +155,7 @@ fn mail_to_files_is_readable_by_its_owner_only() {
     let text = std::fs::read_to_string(&entries[0]).unwrap();
     assert!(text.contains("\r\nTo: ada@example.org\r\n"), "{text}");
     assert!(text.contains("Content-Language: de"), "{text}");
-    // A directory that cannot be made.
+    // A directory that cannot be created.
     let file = folder.path().join("file");
     std::fs::write(&file, "").unwrap();
     let place = self::place(&format!("file:{}/mail", file.display()));

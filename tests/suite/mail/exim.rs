@@ -1,4 +1,4 @@
-//! Mail through a real mail server: Exim, which delivers it into a mailbox on this machine.
+//! Mail through a real mail server: Exim, which delivers it into a local mailbox.
 
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
@@ -13,7 +13,7 @@ use crate::support::require;
 use crate::support::server::Options;
 
 const EXIM: &str = "/usr/sbin/exim4";
-/// The user that Debian's package makes. Exim starts as no other.
+/// The user of Debian's package, as whom alone Exim starts.
 const USER: &str = "Debian-exim";
 
 /// A running Exim; ended when dropped.
@@ -30,7 +30,7 @@ impl Drop for Exim {
     }
 }
 
-/// A number of the user: `-u` or `-g`.
+/// A numeric id of the user: `-u` or `-g`.
 fn number(option: &str) -> Option<u32> {
     let output = Command::new("id").args([option, USER]).output().ok()?;
     String::from_utf8(output.stdout).ok()?.trim().parse().ok()
@@ -68,7 +68,7 @@ fn settings(folder: &Path) -> String {
     )
 }
 
-/// Starts Exim on a port of this machine. Nothing where it is missing or this user may not start it.
+/// Starts Exim on a local port. `None` if it is not installed or this user may not start it.
 fn start(folder: &Path, port: u16) -> Option<Exim> {
     let (user, group) = (number("-u")?, number("-g")?);
     std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
@@ -114,7 +114,7 @@ async fn exim_delivers_a_mail_that_is_read_back_from_the_mailbox() {
     let listens = async || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok();
     until("exim listens", listens).await;
     queue_in(&server.app, ADA, "de").await.unwrap();
-    // Relaying is refused by Exim, and the mail is given up.
+    // Exim refuses to relay, and the mail is abandoned.
     queue_in(&server.app, "eve@elsewhere.example", "en").await.unwrap();
     all_delivered(&server).await;
     until("it is in the mailbox", async || !messages(&exim.mailbox).is_empty()).await;

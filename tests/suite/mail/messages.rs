@@ -1,4 +1,4 @@
-//! What a message looks like.
+//! The form of a message.
 
 use super::{ADA, FROM, all_delivered, options, queue_in};
 use crate::support::server::on_both;
@@ -27,7 +27,7 @@ async fn a_message_says_that_no_person_sent_it_and_fetches_nothing() {
         let id = mail.header("message-id");
         let (id, host) = id.trim_matches(['<', '>']).split_once('@').unwrap();
         assert_eq!((id.len(), host), (36, "id.example.com"));
-        // The text comes first; a reader shows the last part that it understands (RFC 2046 §5.1.4).
+        // The text comes first; a mail reader shows the last part that it understands (RFC 2046 §5.1.4).
         assert!(mail.header("content-type").starts_with("multipart/alternative;"), "{}", mail.data);
         let plain = mail.data.find("Content-Type: text/plain").unwrap();
         let html = mail.data.find("Content-Type: text/html").unwrap();

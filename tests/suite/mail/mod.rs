@@ -36,7 +36,7 @@ async fn queue(server: &Server, to: &str) {
     queue_in(&server.app, to, "en").await.unwrap();
 }
 
-/// The same in a language; the code of the refusal where it is refused.
+/// The same in a language. Returns the code of a refusal.
 async fn queue_in(app: &App, to: &str, language: &str) -> Result<(), String> {
     let to = EmailAddress::parse(to).unwrap();
     let locale = Locale::choose(Some(language), None, None);
@@ -52,7 +52,7 @@ async fn verified_user(server: &Server, root: &Tokens, login: &str, email: &str)
     created.is(201).string("id")
 }
 
-/// The subjects of what `to` was sent, once nothing waits.
+/// The subjects of the mails that `to` received, once the outbox is empty.
 async fn subjects(server: &Server, sink: &Sink, to: &str) -> Vec<String> {
     all_delivered(server).await;
     let to = format!("<{to}>");
@@ -66,12 +66,12 @@ async fn last_mail(server: &Server, sink: &Sink) -> String {
     sink.received().pop().unwrap().data.replace("=\r\n", "")
 }
 
-/// How many mails wait.
+/// The number of waiting mails.
 async fn waiting(server: &Server) -> i64 {
     mails::waiting(&mut server.app.db.reader().await.unwrap(), 100_000).await.unwrap()
 }
 
-/// Waits until no mail waits.
+/// Waits until the outbox is empty.
 async fn all_delivered(server: &Server) {
     until("the outbox is empty", async || waiting(server).await == 0).await;
 }

@@ -1,4 +1,4 @@
-//! Mail about changes of an account: who gets it, in which language.
+//! Mail about changes of an account: recipient and language.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -64,7 +64,7 @@ async fn the_owner_of_a_verified_address_learns_of_a_changed_password() {
     .await;
 }
 
-/// While mail cannot be delivered, changes of one password do not fill the outbox.
+/// While mail cannot be delivered, repeated changes of a password queue one notice.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_notice_of_a_changed_password_waits_for_each_user() {
     on_both("mail: one notice", async |backend| {
@@ -147,7 +147,7 @@ async fn the_owner_of_a_verified_address_learns_of_every_change_of_factors() {
         call(Method::DELETE, &path, &root).await.is(204);
         expected.push("Your second factors were removed");
         assert_eq!(subjects(&server, &sink, ADA).await, expected);
-        // There is none any more.
+        // There is no second factor any more.
         call(Method::DELETE, &path, &root).await.is(204);
         let tokens = server.login("ada").await;
         let other = Authenticator::enrol(&server, &tokens).await;

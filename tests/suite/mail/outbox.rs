@@ -1,4 +1,4 @@
-//! The outbox against a mail server that refuses, hangs or hangs up.
+//! The outbox against a mail server that refuses, hangs or disconnects.
 
 use serde_json::json;
 use signet::base::TimeSpan;
@@ -13,7 +13,7 @@ use crate::support::process::until;
 use crate::support::server::on_both;
 use crate::support::smtp_sink::{Behavior, Sink};
 
-/// How long a mail may take in tests of a server that hangs, in milliseconds.
+/// The deadline of a delivery in tests of a server that hangs, in milliseconds.
 const SHORT: &str = "400";
 
 async fn deferred(server: &Server, times: u64) {
@@ -33,7 +33,7 @@ async fn a_mail_that_is_refused_for_now_is_delivered_later() {
         queue(&server, ADA).await;
         for (times, pause) in [(1, 5), (2, 20), (3, 80)] {
             deferred(&server, times).await;
-            // A second early nothing is tried.
+            // A second before its time no attempt is made.
             server.advance(TimeSpan::from_secs(pause - 1));
             jobs::deliver_mail(&server.app).await.unwrap();
             assert_eq!(sink.connections() as u64, times);
@@ -65,7 +65,7 @@ async fn a_permanently_refused_mail_is_tried_once() {
     .await;
 }
 
-/// A mail server that refuses the connection or the password refuses every mail: none is given up for it.
+/// A mail server that refuses the connection or the password refuses every mail: none is abandoned because of it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_of_the_connection_is_not_a_refusal_of_the_mail() {
     on_both("mail: 5xx of the connection", async |backend| {
@@ -99,7 +99,7 @@ async fn a_mail_server_that_hangs_holds_up_no_request_and_the_mail_is_tried_agai
             all_delivered(&server).await;
             let ids: Vec<String> =
                 sink.received().iter().map(|mail| mail.header("message-id")).collect();
-            // The server that kept the message and did not say so got it twice, under one id.
+            // The server that stored the message without a reply received it twice, with one `Message-ID`.
             let expected = if behavior == Behavior::SilentAfterData { 2 } else { 1 };
             assert_eq!(ids.len(), expected, "{behavior:?}");
             assert!(ids.iter().all(|id| *id == ids[0]));
@@ -108,7 +108,7 @@ async fn a_mail_server_that_hangs_holds_up_no_request_and_the_mail_is_tried_agai
     .await;
 }
 
-/// Other requests are answered while a mail is still being tried, which no deadline has ended.
+/// Other requests get a response while a delivery is pending, whose deadline has not passed.
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_are_answered_while_a_mail_is_being_tried() {
     on_both("mail: hangs on", async |backend| {
@@ -127,7 +127,7 @@ async fn requests_are_answered_while_a_mail_is_being_tried() {
     .await;
 }
 
-/// The reply to the message counts. What happens to the connection later does not.
+/// The reply to the message decides; later events of the connection do not.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_accepted_mail_is_not_sent_again_when_quit_is_not_answered() {
     on_both("mail: QUIT", async |backend| {
@@ -149,7 +149,7 @@ async fn a_mail_that_cannot_be_delivered_is_given_up_with_an_event() {
     on_both("mail: given up", async |backend| {
         let sink = Sink::start().await;
         let options = options(backend, &sink);
-        // A server that requires STARTTLS does not send to one that lacks it.
+        // A server that requires STARTTLS does not send to one without it.
         let url = format!("smtp://127.0.0.1:{}", sink.address.port());
         let server = options.with("SIGNET_SMTP_URL", &url).start().await;
         queue(&server, ADA).await;
@@ -215,7 +215,7 @@ async fn a_mail_is_delivered_after_a_new_master_key() {
     .await;
 }
 
-/// The limit is the same for every caller, and what needs no mail goes on.
+/// The limit is the same for every caller, and requests without mail continue.
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_thousand_waiting_mails_are_the_most() {
     on_both("mail: limit", async |backend| {
@@ -232,7 +232,7 @@ async fn ten_thousand_waiting_mails_are_the_most() {
                     kind: "test",
                     user_id: None,
                     link_hash: None,
-                    // Opens with no key, so that it stays.
+                    // Cannot be opened with any key, so it stays in the outbox.
                     sealed: b"",
                     expires_at: now + TimeSpan::from_days(1),
                 };
@@ -245,7 +245,7 @@ async fn ten_thousand_waiting_mails_are_the_most() {
         }
         fill(999).await;
         queue(&server, ADA).await;
-        // The one that can be delivered may have been by now.
+        // The mail that can be delivered may have been delivered by now.
         fill(1).await;
         let refused = queue_in(&server.app, ADA, "en").await.unwrap_err();
         assert!(refused.contains("Unavailable"), "{refused}");

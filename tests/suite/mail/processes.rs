@@ -1,4 +1,4 @@
-//! The outbox of several processes, and of one that dies.
+//! The outbox of several processes, and of one that is killed.
 
 use std::collections::BTreeSet;
 
@@ -41,15 +41,15 @@ async fn two_processes_deliver_each_mail_once() {
     }
 }
 
-/// The mail server has the message and the process does not know it. The mail is sent again, as the same
-/// message. `SIGNET_TEST_ROUNDS` says how often (20).
+/// The mail server has accepted the message and the process is killed before it knows. The mail is sent again
+/// with the same `Message-ID`. `SIGNET_TEST_ROUNDS` is the number of rounds (20).
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_that_is_killed_while_the_mail_server_replies_loses_no_mail() {
     let sink = Sink::start().await;
     let launch = Launch::new().with("SIGNET_SMTP_URL", &sink.url()).with("SIGNET_MAIL_FROM", FROM);
     let mut process = launch.start().await;
     for round in 0..require::number("SIGNET_TEST_ROUNDS").unwrap_or(20) {
-        // Either the reply is on its way when the process dies, or it is not sent at all.
+        // Either the reply is on its way when the process is killed, or it is never sent.
         let withheld = round % 2 == 0;
         sink.behave([if withheld {
             Behavior::SilentAfterData
@@ -65,7 +65,7 @@ async fn a_process_that_is_killed_while_the_mail_server_replies_loses_no_mail() 
             SqliteConnection::connect(&format!("sqlite://{}", launch.database().display()))
                 .await
                 .unwrap();
-        // The turn of the process that died passes, in the database.
+        // The lease of the killed process expires, in the database.
         sqlx::query("UPDATE mails SET next_at = 0").execute(&mut database).await.unwrap();
         database.close().await.unwrap();
         process = launch.start().await;

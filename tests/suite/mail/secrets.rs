@@ -1,4 +1,4 @@
-//! What neither the database nor the most talkative log contains while mail waits.
+//! Neither the database nor the most verbose log contains recipients or texts while mail waits.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -1,4 +1,4 @@
-//! Assurance levels at the provider: what tokens say, and what requests, clients and policies ask for.
+//! Assurance levels at the provider: claims of tokens, and the requirements of requests, clients and policies.
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -161,7 +161,7 @@ async fn a_weak_sign_in_is_stepped_up_by_the_second_factor_alone() {
         let (tia, authenticator) = place.single().await;
         let signed_in = server.now().secs();
         server.advance(TimeSpan::from_secs(100));
-        // Without a wish the sign-in is enough, as is a wish for what it is.
+        // The sign-in satisfies a request without `acr_values`, and one for its own level.
         for wish in ["", SINGLE, "urn:example:unknown"] {
             let code = place.app.code(&tia, &[("acr_values", wish)]).await;
             assert_eq!(place.claims(&code).await["acr"], SINGLE, "{wish}");
@@ -185,10 +185,10 @@ async fn a_weak_sign_in_is_stepped_up_by_the_second_factor_alone() {
         assert_eq!(claims["acr"], MFA);
         assert_eq!(claims["auth_time"].as_i64().unwrap(), signed_in, "the password's");
         assert_eq!(server.events(&place.root, "login.stepped_up").await.len(), 1);
-        // The sign-in is raised for every client, and no page is asked for any more.
+        // The sign-in is raised for every client, and no page is shown any more.
         let code = place.app.code(&tia, &[("acr_values", MFA), ("prompt", "none")]).await;
         assert_eq!(place.claims(&code).await["acr"], MFA);
-        // Too old as well: both factors.
+        // Too old as well: both factors are required.
         let url = place.app.url(&[("acr_values", MFA), ("max_age", "0")]);
         let login = tia.get(&url).await;
         let answer = tia.log_in(&login, PASSWORD).await;
@@ -233,7 +233,7 @@ async fn a_step_up_of_a_sign_in_that_has_ended_opens_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_reached_is_refused_only_where_it_is_essential() {
+async fn unreachable_levels_are_refused_only_where_essential() {
     on_both("unmet levels", async |backend| {
         let place = place(backend, json!({})).await;
         let (tia, _authenticator) = place.single().await;
@@ -243,7 +243,7 @@ async fn what_cannot_be_reached_is_refused_only_where_it_is_essential() {
         let refused = async |person: &Person<'_>, more: &[(&str, &str)]| {
             person.visit(&place.app.url(more)).await.said("error")
         };
-        // No passkey, and none of the values exists.
+        // The account has no passkey, and the other values do not exist.
         for value in ["phr", "urn:example:unknown"] {
             let error = refused(&tia, &[("claims", &essential(value))]).await;
             assert_eq!(error, "unmet_authentication_requirements", "{value}");
@@ -252,12 +252,12 @@ async fn what_cannot_be_reached_is_refused_only_where_it_is_essential() {
         place.app.code(&ada, &[]).await;
         let error = refused(&ada, &[("claims", &essential(MFA))]).await;
         assert_eq!(error, "unmet_authentication_requirements");
-        // Nothing may be asked.
+        // With `prompt=none` no page may be shown.
         for more in [[("acr_values", MFA)], [("claims", &*essential("phr"))]] {
             let error = refused(&tia, &[&more[..], &[("prompt", "none")]].concat()).await;
             assert_eq!(error, "login_required");
         }
-        // A wish that the account cannot reach is no failure: the answer says what it is.
+        // A voluntary level that the account cannot reach is no failure: the response names the reached one.
         let code = place.app.code(&ada, &[("acr_values", MFA)]).await;
         assert_eq!(place.claims(&code).await["acr"], SINGLE);
     })
@@ -269,7 +269,7 @@ async fn a_client_names_the_least_level_of_its_users() {
     on_both("min_acr", async |backend| {
         let place = place(backend, json!({"min_acr": MFA})).await;
         let server = &place.server;
-        // Without a second factor: one is enrolled on the way.
+        // Without a second factor, one is enrolled during the sign-in.
         let ada = Person::new(server, "ada");
         let enrol = page(ada.visit(&place.app.url(&[])).await);
         assert!(enrol.is(200).text.contains("Set up two-step sign-in"), "{}", enrol.text);
@@ -323,7 +323,7 @@ async fn a_strict_first_party_client_gets_no_code_without_a_second_factor() {
         ];
         app.call(&server, "/oauth2/authorize-challenge", &[&fields[..], more].concat()).await
     };
-    // An enrolment takes a page.
+    // An enrolment requires a page.
     let answer = ask(&[]).await;
     assert_eq!(error_of(&answer, 400), "redirect_to_web");
     assert!(answer.json()["request_uri"].is_string(), "{}", answer.text);

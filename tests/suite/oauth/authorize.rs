@@ -18,7 +18,7 @@ pub async fn set() -> (Server, Tokens, App) {
     (server, root, app)
 }
 
-/// A page for the person, and nothing sent anywhere.
+/// Asserts a page for the user, and no redirect.
 #[track_caller]
 fn stays(answer: &Answer, what: &str) {
     assert_eq!(answer.status, 400, "{what}: {}", answer.text);
@@ -79,14 +79,14 @@ async fn an_answer_goes_to_a_registered_address_letter_by_letter() {
         let answer = server.get(&app.url(&[("redirect_uri", asked)])).await;
         stays(&answer, asked);
     }
-    // Longer than any address: a page as well, and an answer to a machine where a machine asks.
+    // Longer than any address: a page for browsers, and JSON for clients.
     let long = format!("{good}{}", "x".repeat(20_000));
     let answer = server.get(&app.url(&[("redirect_uri", &long)])).await;
     assert!(answer.is(414).header("content-type").starts_with("text/html"), "{}", answer.text);
     assert_eq!((answer.header("location"), answer.header("x-frame-options")), ("", "DENY"));
     let answer = server.get(&format!("/oauth2/token?x={long}")).await;
     assert_eq!(answer.is(414).json()["error"], "invalid_request");
-    // A native client on this machine may have any port, and nothing else may vary.
+    // A native client may use any port of a loopback address; everything else must match.
     let native = json!({"type": "native", "redirect_uris": ["http://127.0.0.1/cb"]});
     let native = App::register(&server, &root, native).await;
     for (asked, ok) in [
@@ -186,7 +186,7 @@ async fn every_error_is_named() {
     let device = App::register(&server, &root, grants).await;
     assert_eq!(person.visit(&device.url(&[])).await.said("error"), "unauthorized_client");
 
-    // Twice is wrong, whatever it is; of the two that say where to, the person reads it.
+    // A repeated parameter is an error; for `redirect_uri` and `client_id` the user sees a page.
     for name in ["state", "nonce", "scope", "response_type", "code_challenge", "prompt", "extra"] {
         let url = format!("{}&{name}=a&{name}=b", app.url(&[]));
         assert_eq!(person.visit(&url).await.said("error"), "invalid_request", "{name}");
@@ -195,10 +195,10 @@ async fn every_error_is_named() {
         let url = format!("{}&{}", app.url(&[]), form([(name, value)]));
         stays(&server.get(&url).await, name);
     }
-    // No value is no parameter; an unknown one is nobody's business.
+    // An empty value is an absent parameter; unknown parameters are ignored.
     let url = format!("{}&prompt=&max_age=&unknown=1", app.url(&[]));
     person.visit(&url).await.said("code");
-    // A megabyte of anything is not read.
+    // A megabyte of any parameter is refused.
     for name in ["scope", "claims", "state"] {
         let body = format!(
             "{}&{name}={}",
@@ -250,7 +250,7 @@ async fn a_request_can_be_posted_or_pushed() {
     let second = web.call(&server, "/oauth2/par", &fields).await.string("request_uri");
     server.advance(TimeSpan::from_secs(91));
     stays(&server.get(&at(&web, &second)).await, "over");
-    // What would be refused later is refused at once, and nobody pushes for another.
+    // Errors of the authorization request are refused when it is pushed, and a client cannot push for another.
     for (more, status) in [
         (("redirect_uri", "https://evil.example"), 400),
         (("code_challenge_method", "plain"), 400),

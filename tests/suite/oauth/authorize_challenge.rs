@@ -38,7 +38,7 @@ async fn place_with(options: Options) -> Place {
     Place { server, root, app }
 }
 
-/// What begins a sign-in; what is named again replaces what is usual, and an empty value leaves it out.
+/// The first request of a sign-in; parameters in `more` replace the defaults, and an empty value omits one.
 fn request(more: &[(&'static str, &str)]) -> Vec<(&'static str, String)> {
     let challenge = sha256_base64url(VERIFIER.as_bytes());
     let usual = [
@@ -69,7 +69,7 @@ impl Place {
         app.call(&self.server, CHALLENGE, &borrowed(&request(more))).await
     }
 
-    /// The session of a sign-in that was begun.
+    /// The `auth_session` of a new sign-in.
     async fn begun(&self) -> String {
         let asked = self.ask(&self.app, &[]).await;
         assert_eq!(error_of(&asked, 400), "insufficient_authorization");
@@ -154,7 +154,7 @@ async fn only_first_party_clients_may_see_passwords() {
                 assert_eq!(named, may, "{}", refused.text);
             }
         }
-        // A confidential one authenticates first.
+        // A confidential client authenticates first.
         let web = json!({"type": "web", "first_party": true});
         let web = App::register(&place.server, &place.root, web).await;
         code_of(&place.ask(&web, &ADA).await);
@@ -182,14 +182,14 @@ async fn a_request_that_authorize_would_refuse_is_refused() {
         let refused = place.ask(&place.app, &[more]).await;
         assert_eq!(error_of(&refused, 400), error, "{more:?}");
     }
-    // A code is all there is to ask for.
+    // Only `response_type=code` is supported.
     let without = [("response_type", ""), ADA[0], ADA[1]];
     code_of(&place.ask(&place.app, &without).await);
-    // Scopes that the client cannot have are left out, as at the authorization endpoint.
+    // Scopes that the client may not have are left out, as at the authorization endpoint.
     let more = [("scope", "openid phone"), ADA[0], ADA[1]];
     let tokens = place.redeem(&code_of(&place.ask(&place.app, &more).await)).await;
     assert_eq!(tokens.is(200).json()["scope"], "openid");
-    // A redirect URI goes nowhere, and is the same one at the token endpoint.
+    // A redirect URI is not used for a redirect, and must be the same at the token endpoint.
     let own = [("redirect_uri", "http://127.0.0.1/cb"), ADA[0], ADA[1]];
     let code = code_of(&place.ask(&place.app, &own).await);
     let fields = [
@@ -201,7 +201,7 @@ async fn a_request_that_authorize_would_refuse_is_refused() {
     place.app.call(&place.server, "/oauth2/token", &fields).await.is(200);
     let foreign = place.ask(&place.app, &[("redirect_uri", "https://evil.example/cb")]).await;
     assert_eq!(error_of(&foreign, 400), "invalid_request");
-    // A challenge is needed whatever the client is registered for.
+    // A PKCE challenge is required, whatever the policy of the client.
     let lax = json!({"type": "web", "first_party": true, "pkce": "optional"});
     let lax = App::register(&place.server, &place.root, lax).await;
     let without = [("code_challenge", ""), ("code_challenge_method", "")];
@@ -257,7 +257,7 @@ async fn of_many_answers_to_one_session_one_gives_a_code() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_is_worth_nothing_altered_late_or_elsewhere() {
+async fn an_altered_expired_or_foreign_session_is_refused() {
     let place = place(Backend::Sqlite).await;
     let native = json!({"type": "native", "redirect_uris": ["http://127.0.0.1/cb"],
         "first_party": true});
@@ -275,7 +275,7 @@ async fn a_session_is_worth_nothing_altered_late_or_elsewhere() {
     let fields = [("auth_session", &*session), ADA[0], ADA[1]];
     let elsewhere = other.call(&place.server, CHALLENGE, &fields).await;
     assert_eq!(error_of(&elsewhere, 400), "invalid_session");
-    // Nowhere else is it anything.
+    // It is accepted at no other endpoint.
     for token in [&*session, session.trim_start_matches("sch_")] {
         let me = place.server.request(Method::GET, "/v1/me").bearer_auth(token);
         place.server.send(me).await.is(401);
@@ -287,7 +287,7 @@ async fn a_session_is_worth_nothing_altered_late_or_elsewhere() {
     let just = place.continued(&session, &[]).await;
     assert_eq!(error_of(&just, 400), "insufficient_authorization");
     assert_eq!(just.json()["expires_in"], 1);
-    // An answer in between does not prolong it.
+    // A response in between does not extend it.
     let renewed = just.string("auth_session").to_owned();
     place.server.advance(TimeSpan::from_secs(1));
     for late in [&session, &renewed] {
@@ -372,7 +372,7 @@ async fn a_code_ends_with_the_account() {
     .await;
 }
 
-/// What later factors leave in a session is what its tokens say, after refreshes as well.
+/// Tokens contain the current factors of the session, after refreshes as well.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_factors_of_a_session_are_what_its_tokens_say() {
     on_both("factors of sessions", async |backend| {
@@ -402,7 +402,7 @@ async fn the_factors_of_a_session_are_what_its_tokens_say() {
     .await;
 }
 
-/// Each proof is stored, and no credential is needed to send one.
+/// Each proof is stored, and no credential is required to send one.
 #[tokio::test(flavor = "multi_thread")]
 async fn proofs_of_requests_that_give_no_code_are_bounded() {
     let place = place_with(Options::on(Backend::Sqlite).with("SIGNET_RATE_LIMITS", "on")).await;

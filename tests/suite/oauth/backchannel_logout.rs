@@ -1,4 +1,4 @@
-//! Back-channel logout: clients are told that a session has ended.
+//! Back-channel logout: clients are notified of the end of a session.
 
 use std::sync::mpsc;
 
@@ -22,7 +22,7 @@ use crate::support::sessions as test_sessions;
 
 use super::set;
 
-/// A client that is told over HTTP: what it was sent, or silence.
+/// The endpoint of a client: the received requests; it does not respond unless `answers`.
 fn listener(answers: bool) -> (String, mpsc::Receiver<String>) {
     use std::io::{Read as _, Write as _};
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -71,7 +71,7 @@ async fn clients_are_told_that_a_session_has_ended() {
     let id =
         crate::support::relying_party::id_token(&server, &app, &tokens, Some("the nonce")).await;
     let hint = [("id_token_hint", tokens["id_token"].as_str().unwrap())];
-    // The answer does not wait for anybody who is told: the one that hangs is still asked after it.
+    // The response does not wait for the notices: the client that hangs is still being called after it.
     ada.get(&format!("/oauth2/logout?{}", form(hint))).await.is(200);
     let wait = crate::support::process::PATIENCE;
     let sent = tokio::task::spawn_blocking(move || told.recv_timeout(wait).unwrap()).await.unwrap();
@@ -92,7 +92,7 @@ async fn clients_are_told_that_a_session_has_ended() {
     assert!(said["iat"].is_i64() && said["jti"].is_string() && said.get("nonce").is_none());
     assert_eq!(said["events"], json!({"http://schemas.openid.net/event/backchannel-logout": {}}));
     tokio::task::spawn_blocking(move || held.recv_timeout(wait).unwrap()).await.unwrap();
-    // It would be asked again, and waited for.
+    // Its notice would be sent again, and the test would wait for it.
     let path = format!("/v1/admin/clients/{}", hanging.id);
     let silent = json!({"backchannel_logout_uri": null});
     server.call_as(Method::PATCH, &path, &root.access, silent).await.is(200);
@@ -127,7 +127,7 @@ async fn clients_are_told_that_a_session_has_ended() {
     assert!(failed.iter().any(|event| event["detail"] == app.id), "{failed:?}");
 }
 
-/// The `sid`s that a client was sent in logout tokens, `count` of them.
+/// The `sid`s in the logout tokens that a client received, `count` of them.
 async fn sids(told: mpsc::Receiver<String>, count: usize) -> Vec<Value> {
     let wait = crate::support::process::PATIENCE;
     let read = move || (0..count).map(|_| told.recv_timeout(wait).unwrap()).collect::<Vec<_>>();
@@ -139,7 +139,7 @@ async fn sids(told: mpsc::Receiver<String>, count: usize) -> Vec<Value> {
     sent.iter().map(sid).collect()
 }
 
-/// Back-Channel Logout 1.0 §2.7: the client is told, and its refresh token with `offline_access` goes on.
+/// Back-Channel Logout 1.0 §2.7: the client is notified, and its refresh token with `offline_access` stays valid.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_offline_client_gets_a_logout_notice_on_both_databases() {
     on_both("notices: offline_access", async |backend| {
@@ -171,7 +171,7 @@ async fn an_offline_client_gets_a_logout_notice_on_both_databases() {
     .await;
 }
 
-/// What a recovery ends, clients are told of.
+/// Clients are notified of the sessions that a recovery ends.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_recovery_sends_logout_notices_to_clients_on_both_databases() {
     on_both("notices: recovery", async |backend| {
@@ -227,7 +227,7 @@ async fn every_client_is_told_however_many_sessions_end_at_once_on_both_database
             } else {
                 server.call_as(Method::DELETE, &path, &root.access, Value::Null).await.is(204);
             }
-            // Written in steps; the job of the server itself may have begun already.
+            // Written in batches; the job of the server itself may have begun already.
             while jobs::write_logout_notices(&server.app, server.now()).await.unwrap() {}
             expected += sessions;
             assert_eq!(count("fanouts").await, 0);
@@ -237,8 +237,7 @@ async fn every_client_is_told_however_many_sessions_end_at_once_on_both_database
     .await;
 }
 
-/// Each client has a queue of its own: one that never answers and has the most due, and longest, delays no
-/// other.
+/// Each client has its own queue: one that never responds and has the most and oldest notices delays no other.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_does_not_answer_delays_no_other_on_both_databases() {
     on_both("notices: queues", async |backend| {
@@ -266,7 +265,7 @@ async fn a_client_that_does_not_answer_delays_no_other_on_both_databases() {
         }
         tx.commit().await.unwrap();
         assert_eq!(sids(told, 1).await.len(), 1);
-        // Four at a time are sent to the other, and it holds them; the rest of it waits its turn.
+        // Four at a time are sent to the other client, which does not respond; the rest waits.
         let untried = async || {
             let mut link = server.app.db.reader().await.unwrap();
             let rows = fetch_all!(
@@ -283,7 +282,7 @@ async fn a_client_that_does_not_answer_delays_no_other_on_both_databases() {
     .await;
 }
 
-/// More clients than are asked at a time, all of them with older notices than the one that answers.
+/// More unresponsive clients than are notified at a time, with older notices than the one that responds.
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_that_do_not_answer_take_no_place_of_others_on_both_databases() {
     on_both("notices: many dead clients", async |backend| {
@@ -315,7 +314,7 @@ async fn clients_that_do_not_answer_take_no_place_of_others_on_both_databases() 
         }
         tx.commit().await.unwrap();
         assert_eq!(sids(told, 1).await.len(), 1);
-        // None of the others was done with it: each runs or rests.
+        // No notice of the others is done: each is being sent or waits for a retry.
         let mut link = server.app.db.reader().await.unwrap();
         let left = fetch_all!(&mut link, (i64,), "SELECT count(*) FROM logout_notices");
         assert!(left.unwrap()[0].0 >= 300);

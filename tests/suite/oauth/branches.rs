@@ -26,7 +26,7 @@ fn refresh_of(tokens: &Value) -> &str {
     tokens["refresh_token"].as_str().unwrap()
 }
 
-/// The sessions of the client that an administrator sees.
+/// The sessions of the client in the list for administrators.
 async fn listed(server: &Server, app: &App) -> Vec<Value> {
     let login = json!({"login": "root", "password": crate::support::server::PASSWORD,
         "scope": "signet:admin"});
@@ -36,8 +36,8 @@ async fn listed(server: &Server, app: &App) -> Vec<Value> {
     data.iter().filter(|session| session["client_id"] == *app.id).cloned().collect()
 }
 
-/// A client renews silently (`prompt=none`) twenty times: the account page, the administrator and a
-/// log-out see one session, and the database has eight rows of it.
+/// A client renews silently (`prompt=none`) twenty times: the account page, the administrator and a log-out
+/// see one session, and the database has eight rows of it.
 #[tokio::test(flavor = "multi_thread")]
 async fn silent_renewals_are_branches_of_one_session_on_both_databases() {
     on_both("branches: renewals", async |backend| {
@@ -63,8 +63,8 @@ async fn silent_renewals_are_branches_of_one_session_on_both_databases() {
             fetch_all!(&mut link, (i64,), "SELECT count(*) FROM sessions WHERE sid IS NOT NULL");
         drop(link);
         assert_eq!(rows.unwrap()[0].0, 8, "the first branch has made room too");
-        // Tokens of a branch that was replaced: the refresh token is unknown, without an alarm; access
-        // tokens go on with the session.
+        // Tokens of a replaced branch: the refresh token is unknown, without an alarm; access tokens stay
+        // valid with the session.
         let userinfo = async |tokens: &Value| {
             let access = tokens["access_token"].as_str().unwrap();
             server.get_as("/oauth2/userinfo", access).await.status
@@ -84,7 +84,7 @@ async fn silent_renewals_are_branches_of_one_session_on_both_databases() {
     .await;
 }
 
-/// The branch that was refreshed last stays, however early it was opened.
+/// The most recently refreshed branch is kept, however early it was opened.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_ninth_branch_replaces_the_one_answered_longest_ago() {
     on_both("branches: replacement", async |backend| {
@@ -108,7 +108,7 @@ async fn the_ninth_branch_replaces_the_one_answered_longest_ago() {
     .await;
 }
 
-/// Access tokens name their session only, so that the branches of a session have asked for the same claims.
+/// Access tokens contain only the id of the session, so all branches of a session have the same requested claims.
 #[tokio::test(flavor = "multi_thread")]
 async fn userinfo_tells_single_claims_to_the_tokens_they_were_asked_for_on_both_databases() {
     on_both("branches: single claims", async |backend| {
@@ -143,7 +143,7 @@ async fn userinfo_tells_single_claims_to_the_tokens_they_were_asked_for_on_both_
 
 /// Reuse, rollback, a reused code, revocation and log-out end every branch.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_ends_one_branch_ends_the_session_on_both_databases() {
+async fn ending_one_branch_ends_the_session_on_both_databases() {
     on_both("branches: endings", async |backend| {
         let (server, root, app) = set(backend, json!({"type": "web"})).await;
         let ways =
@@ -175,7 +175,7 @@ async fn what_ends_one_branch_ends_the_session_on_both_databases() {
                     assert_eq!(error_of(&app.refresh(&server, &ahead).await, 400), "invalid_grant");
                 }
                 "code" => {
-                    // The code of the branch that joined, not of the one that began the session.
+                    // The code of the branch that joined, not of the one that opened the session.
                     let code = app.code(&ada, &[]).await;
                     let joined = app.redeem(&server, &code).await.is(200).json();
                     assert_eq!(claim(&joined, "sid"), *sid);
@@ -213,7 +213,7 @@ async fn what_ends_one_branch_ends_the_session_on_both_databases() {
                 let access = tokens["access_token"].as_str().unwrap();
                 assert_eq!(server.get_as("/oauth2/userinfo", access).await.status, 401, "{way}");
             }
-            // One ending, one row for services that verify offline.
+            // One end, one row for services that verify offline.
             let mut link = server.app.db.reader().await.unwrap();
             let rows = fetch_all!(
                 &mut link,
@@ -234,7 +234,7 @@ async fn what_ends_one_branch_ends_the_session_on_both_databases() {
     .await;
 }
 
-/// Tabs that redeem their codes at the same moment, before any session is there.
+/// Tabs that redeem their codes concurrently, before there is a session.
 #[tokio::test(flavor = "multi_thread")]
 async fn codes_redeemed_at_once_open_one_session_on_both_databases() {
     on_both("branches: race", async |backend| {
@@ -258,7 +258,7 @@ async fn codes_redeemed_at_once_open_one_session_on_both_databases() {
     .await;
 }
 
-/// Another browser, another client, and a log-in without a browser are sessions of their own.
+/// Another browser, another client, and a log-in without a browser are separate sessions.
 #[tokio::test(flavor = "multi_thread")]
 async fn another_sign_in_or_client_is_another_session() {
     on_both("branches: borders", async |backend| {
@@ -272,7 +272,7 @@ async fn another_sign_in_or_client_is_another_session() {
         for _ in 0..2 {
             sids.push(server.login("ada").await.claims()["sid"].to_string());
         }
-        // A sign-in after a log-out begins anew.
+        // A sign-in after a log-out is a new one.
         here.get("/account").await.is(200);
         let csrf = field(&here.get("/account").await.text, "csrf");
         here.post("/logout", &[("csrf", &csrf)]).await;
@@ -283,7 +283,7 @@ async fn another_sign_in_or_client_is_another_session() {
     .await;
 }
 
-/// One user cannot open sessions without end: the one used longest ago makes room, and the log-in works.
+/// The number of a user's sessions is bounded: the least recently used one ends, and the log-in succeeds.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_too_many_ends_the_one_used_longest_ago_on_both_databases() {
     on_both("sessions: limit", async |backend| {
@@ -298,7 +298,7 @@ async fn a_session_too_many_ends_the_one_used_longest_ago_on_both_databases() {
             all.push(server.login("ada").await);
             server.advance(TimeSpan::from_secs(1));
         }
-        // Used again: the second is the one that was used longest ago.
+        // The first is used again, so the second is the least recently used one.
         all[0] = Tokens::of(&server.refresh(&all[0].refresh).await);
         server.advance(TimeSpan::from_secs(1));
         all.push(server.login("ada").await);
@@ -310,7 +310,7 @@ async fn a_session_too_many_ends_the_one_used_longest_ago_on_both_databases() {
         assert_eq!(ended.len(), 1);
         assert_eq!(ended[0]["detail"], "session_limit");
         assert_eq!(ended[0]["session_id"], all[1].claims()["sid"]);
-        // Log-ins at the same moment may exceed the limit; the next one ends what they left.
+        // Concurrent log-ins may exceed the limit; the next one ends the excess.
         futures_util::future::join_all((0..6).map(|_| server.login("ada"))).await;
         let last = server.login("ada").await;
         let list = server.get_as("/v1/sessions", &last.access).await.is(200).json();
@@ -319,7 +319,7 @@ async fn a_session_too_many_ends_the_one_used_longest_ago_on_both_databases() {
     .await;
 }
 
-/// Lists begin with the newest session and reach the last one.
+/// Lists begin with the newest session and reach the oldest.
 #[tokio::test(flavor = "multi_thread")]
 async fn lists_of_sessions_are_newest_first_and_paged_to_the_end() {
     on_both("sessions: lists", async |backend| {

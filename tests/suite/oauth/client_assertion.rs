@@ -42,7 +42,7 @@ async fn assertions_are_believed_once_and_to_the_letter() {
     let first = signed(&mine, &header, &good("one"));
     send(&server, &first, &[]).await.is(200);
     assert_eq!(error_of(&send(&server, &first, &[]).await, 401), "invalid_client");
-    // Twenty at once: one.
+    // Of twenty concurrent uses one succeeds.
     let raced = signed(&mine, &header, &good("raced"));
     let tries = (0..20).map(|_| send(&server, &raced, &[]));
     let answers = futures_util::future::join_all(tries).await;
@@ -100,14 +100,14 @@ async fn assertions_are_believed_once_and_to_the_letter() {
     let named = signed(&mine, &header, &good("named"));
     let answer = send(&server, &named, &[("client_id", &second.id)]).await;
     assert_eq!(error_of(&answer, 401), "invalid_client");
-    // A restart forgets nothing.
+    // Used assertions are remembered after a restart.
     drop(server);
     let again = Options::on(Backend::Sqlite).with("SIGNET_ISSUER", &base).start_in(dir).await;
     assert_eq!(error_of(&send(&again, &first, &[]).await, 401), "invalid_client");
     send(&again, &signed(&mine, &header, &good("after")), &[]).await.is(200);
 }
 
-/// Every algorithm that discovery names for clients' own signatures is one that is taken.
+/// Every algorithm that discovery lists for clients' signatures is accepted.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_advertised_algorithm_of_clients_works() {
     let (server, root, _) = set().await;

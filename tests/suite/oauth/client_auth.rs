@@ -1,4 +1,4 @@
-//! How clients prove who they are, where it is twisted: headers, assertions, and both at once.
+//! Malformed and conflicting client authentication: headers, assertions, and both at once.
 
 use std::collections::BTreeSet;
 
@@ -32,7 +32,7 @@ async fn send(server: &Server, headers: &[(&str, &str)], body: String) -> Answer
     server.send(request.body(body)).await
 }
 
-/// RFC 6749 §2.3.1: both halves are form-encoded, so the id of an old client may have a colon in it.
+/// RFC 6749 §2.3.1: both halves are form-encoded, so the id of an old client may contain a colon.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_basic_header_is_read_to_the_letter() {
     let (server, _) = set().await;
@@ -44,7 +44,7 @@ async fn a_basic_header_is_read_to_the_letter() {
     send(&server, &[("authorization", &good)], token()).await.is(200);
     let scheme = good.replacen("Basic", "bAsIc", 1);
     send(&server, &[("authorization", &scheme)], token()).await.is(200);
-    // Not encoded, the id ends at its first colon.
+    // Without encoding the id ends at its first colon.
     for wrong in [
         raw(&format!("{id}:{secret}")),
         raw(&format!("https%3A%2F%2Fsvc.example.com%2Fa%3Ab~c:{secret}x")),
@@ -68,10 +68,10 @@ async fn a_basic_header_is_read_to_the_letter() {
     let another = format!("token=x&{}", form([("client_id", "another")]));
     let answer = send(&server, &[("authorization", &good)], another).await;
     assert_eq!(error_of(&answer, 400), "invalid_request");
-    // However long, it is an answer of the server's, not the end of it.
+    // A long header gets a response and does not crash the server.
     let long = raw(&format!("a:{}", "b".repeat(1 << 20)));
-    // By a client of its own: the connection is closed, perhaps after an answer and before all of it
-    // was sent, and nobody else is to be given it.
+    // With a separate client: the connection is closed, perhaps before the request was sent completely, and
+    // must not be reused by other tests.
     let own = reqwest::Client::builder().no_proxy().build().unwrap();
     let request = own.post(server.url(PATH)).header("content-type", FORM);
     match request.header("authorization", long).body(token()).send().await {
@@ -100,7 +100,7 @@ async fn unknown_disabled_and_deleted_clients_are_refused_alike() {
     for app in [&clients[0], &clients[1], &wrong] {
         let answer = app.call(&server, PATH, &[("token", "x")]).await;
         assert_eq!(error_of(&answer, 401), "invalid_client");
-        // The order of headers is no property of an answer.
+        // The order of headers is not compared.
         let names: BTreeSet<String> = answer.headers.keys().map(ToString::to_string).collect();
         texts.push((answer.text, names));
     }
@@ -163,13 +163,13 @@ async fn an_assertion_comes_alone_and_in_the_body() {
         let answer = asserting.send(&fields).await;
         assert_eq!(error_of(&answer, 400), "invalid_request", "{what}");
     }
-    // In the query it is not looked at, and the one in the body has not been used up by any of this.
+    // In the query it is not read, and the one in the body has not been used up by any of this.
     let query = form([kind, ("client_assertion", &*two)]);
     let request = server.request(Method::POST, &format!("{PATH}?{query}"));
     let answer = server.send(request.header("content-type", FORM).body("token=x")).await;
     assert_eq!(error_of(&answer, 401), "invalid_client");
     asserting.send(&[kind, ("client_assertion", &two)]).await.is(200);
-    // A client with a key is not there with a secret, nor by its name.
+    // A client with a key cannot authenticate by a secret, nor without a credential.
     let header = basic(&app.id, "anything");
     let answer = send(server, &[("authorization", &header)], "token=x".to_owned()).await;
     assert_eq!(error_of(&answer, 401), "invalid_client");
@@ -177,7 +177,7 @@ async fn an_assertion_comes_alone_and_in_the_body() {
     assert_eq!(error_of(&answer, 401), "invalid_client");
 }
 
-/// RFC 8725: nothing that everybody knows is a key.
+/// RFC 8725: no publicly known key is accepted.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_assertion_is_signed_with_the_clients_own_key() {
     let asserting = Asserting::new().await;
@@ -201,7 +201,7 @@ async fn an_assertion_is_signed_with_the_clients_own_key() {
         let header = json!({"alg": "none"}).to_string();
         format!("{}.{}.", encode(&header), encode(&asserting.claims("none").to_string()))
     };
-    // A key of the server's own, which everybody can see the public half of.
+    // The public half of a key of the server.
     let ours = asserting.server.app.keyring();
     let ours = ours.signer(signet::domain::signing_key::SigningAlg::Es256).unwrap();
     let ours = ours.sign(signet::domain::claims::TokenType::Jwt, &asserting.claims("o")).unwrap();
@@ -223,7 +223,7 @@ async fn an_assertion_is_signed_with_the_clients_own_key() {
         let answer = asserting.send(&fields).await;
         assert_eq!(error_of(&answer, 401), "invalid_client", "{what}");
     }
-    // Another key takes its place: what the old one signs is nothing from then on.
+    // After a change of the key, signatures of the old one are refused.
     let next = key();
     let path = format!("/v1/admin/clients/{}", app.id);
     let jwks = json!({"jwks": {"keys": [next.public]}});

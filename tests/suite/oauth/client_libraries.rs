@@ -1,5 +1,5 @@
-//! Strangers' client libraries: each knows the issuer's URL and its own credentials, finds the rest by
-//! itself, takes a person through the whole way and checks everything the way its author meant it.
+//! Third-party client libraries: each has only the issuer's URL and its own credentials, discovers the rest,
+//! takes a user through the complete flow and makes all the checks of its author.
 
 use std::path::Path;
 use std::process::Command;
@@ -19,7 +19,7 @@ use crate::support::{Backend, Server, require};
 const API: &str = "https://api.example.com";
 const LOGIN: &str = "ada@example.com";
 
-/// A server with everything the clients need, on the machine's clock: they have no other.
+/// A server with everything the clients need, on the machine's clock, because they have no other.
 struct Place {
     server: Server,
     root: Tokens,
@@ -28,7 +28,7 @@ struct Place {
 
 impl Place {
     async fn new() -> Self {
-        // A busy machine may take long between two tabs that refresh with the same token.
+        // A busy machine may be slow between two tabs that refresh with the same token.
         let server = Options::on(Backend::Sqlite).real_clock();
         let server = server.with("SIGNET_ACCESS_TOKEN_TTL", "10m");
         let server = server.with("SIGNET_REFRESH_RETRY_WINDOW", "5m").start().await;
@@ -37,7 +37,7 @@ impl Place {
         let (path, verified) =
             (format!("/v1/admin/users/{sub}"), json!({"email": LOGIN, "email_verified": true}));
         server.call_as(Method::PATCH, &path, &root.access, verified).await.is(200);
-        // Nothing listens there but the page of the one test that has a browser.
+        // Only the page of the one test with a browser listens there.
         let port = free_port();
         let origin = format!("http://localhost:{port}");
         let scenario = json!({
@@ -57,7 +57,7 @@ impl Place {
         answer.is(201).json()
     }
 
-    /// Registers a client people log in to, which scripts know as `name`.
+    /// Registers a client with users, which scripts know as `name`.
     async fn client(mut self, name: &str, kind: &str, more: Value) -> Self {
         let mut body = json!({
             "name": format!("The client {name}"), "type": kind, "audiences": [API],
@@ -90,7 +90,7 @@ impl Place {
         place
     }
 
-    /// Runs a script with the scenario as its argument; what it says is what failed.
+    /// Runs a script with the scenario as its argument; its output is the failure.
     async fn run(&self, mut command: Command) {
         let file = self.server.dir.path().join("scenario.json");
         std::fs::write(&file, Value::Object(self.scenario.clone()).to_string()).unwrap();
@@ -99,7 +99,7 @@ impl Place {
     }
 }
 
-/// A script of `tests/clients/node`; `None`, reported, where it cannot run.
+/// A script of `tests/clients/node`; `None`, reported, if it cannot run.
 fn node(name: &str) -> Option<Command> {
     script("tests/clients/node", name)
 }

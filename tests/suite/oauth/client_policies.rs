@@ -1,5 +1,5 @@
-//! Clients whose libraries do less than the best practice: which requests without PKCE are answered,
-//! which secret methods and assertion audiences count, and which claims an ID token has.
+//! Policies for clients whose libraries do less than the best practice: requests without PKCE, secret
+//! methods, assertion audiences, and the claims of ID tokens.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ use super::{API, DEVICE, key, set, set_on};
 const TOKEN: &str = "/oauth2/token";
 const ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// Leaves the challenge out of a request.
+/// Omits the challenge from a request.
 const NO_CHALLENGE: [(&str, &str); 2] = [("code_challenge", ""), ("code_challenge_method", "")];
 
 async fn change(server: &Server, root: &Tokens, app: &App, change: Value) {
@@ -32,7 +32,7 @@ async fn change(server: &Server, root: &Tokens, app: &App, change: Value) {
     server.call_as(Method::PATCH, &path, &root.access, change).await.is(200);
 }
 
-/// Redeems a code with these parameters besides the usual ones.
+/// Redeems a code with these parameters besides the defaults.
 async fn redeem(server: &Server, app: &App, code: &str, more: &[(&str, &str)]) -> Answer {
     let fields = [
         ("grant_type", "authorization_code"),
@@ -68,7 +68,7 @@ async fn a_request_without_a_challenge_is_answered_as_the_client_is_registered()
                 } else {
                     assert_eq!(param(&callback, "error").as_deref(), Some("invalid_request"));
                     let said = param(&callback, "error_description").unwrap();
-                    // What lets the client send what it has just sent.
+                    // The policy that permits the request that was just refused.
                     let enough = if more.contains(&nonce[0]) && !more.contains(&plain[1]) {
                         "nonce"
                     } else {
@@ -77,14 +77,14 @@ async fn a_request_without_a_challenge_is_answered_as_the_client_is_registered()
                     let command = format!("signet client update {} --pkce {enough}", app.id);
                     assert!(said.contains(&command), "{said}");
                 }
-                // Pushed requests have the same rules.
+                // Pushed requests follow the same rules.
                 let request = app.request(&more);
                 let fields: Vec<_> =
                     request.iter().map(|(name, value)| (&**name, &**value)).collect();
                 let pushed = app.call(&server, "/oauth2/par", &fields).await;
                 pushed.is(if answered { 201 } else { 400 });
             }
-            // A challenge that is there counts under every policy.
+            // A challenge that was sent is verified under every policy.
             let code = app.code(&ada, &[]).await;
             app.redeem(&server, &code).await.is(200);
         }
@@ -102,7 +102,7 @@ async fn a_public_client_always_needs_a_challenge() {
         let native = json!({"type": "native", "redirect_uris": ["http://127.0.0.1/cb"]});
         for client in [json!({"type": "spa"}), native] {
             let app = App::register(&server, &root, client).await;
-            // As no administrator can set it.
+            // A row that no administrator can write.
             let mut tx = server.app.db.begin().await.unwrap();
             let mut stored = clients::hold(&mut tx, &app.id).await.unwrap().unwrap();
             stored.client.metadata.pkce = PkcePolicy::Optional;
@@ -116,7 +116,7 @@ async fn a_public_client_always_needs_a_challenge() {
     .await;
 }
 
-/// RFC 9700 §4.8: neither half can be taken away.
+/// RFC 9700 §4.8: an attacker can remove neither half.
 #[tokio::test(flavor = "multi_thread")]
 async fn challenge_and_verifier_come_together_or_not_at_all() {
     on_both("pkce downgrade", async |backend| {
@@ -138,7 +138,7 @@ async fn challenge_and_verifier_come_together_or_not_at_all() {
             said.contains("had no code_challenge") && !said.contains("does not match"),
             "{said}"
         );
-        // A method without its challenge is a request that lost the challenge; another method is none.
+        // A method without its challenge is a request that lost the challenge; an unknown method is invalid.
         for more in [
             &[("code_challenge", "")][..],
             &[("code_challenge_method", "")],
@@ -148,7 +148,7 @@ async fn challenge_and_verifier_come_together_or_not_at_all() {
             let said = ada.visit(&app.url(more)).await.callback();
             assert_eq!(param(&said, "error").as_deref(), Some("invalid_request"), "{more:?}");
         }
-        // A policy that became stricter counts for codes that are under way.
+        // A stricter policy applies to pending codes.
         let code = app.code(&ada, &NO_CHALLENGE).await;
         change(&server, &root, &app, json!({"pkce": "required"})).await;
         let answer = redeem(&server, &app, &code, &[]).await;
@@ -213,11 +213,11 @@ async fn a_client_with_a_secret_may_send_it_either_way_unless_one_is_pinned() {
         change(&server, &root, &app, json!({"token_endpoint_auth_method": null})).await;
         by_basic(&secret).await.is(200);
         by_post(&secret).await.is(200);
-        // A wrong secret by a method that is registered says no more than an unknown client does.
+        // A wrong secret sent by a registered method gets the same response as an unknown client.
         let unknown = post(&server, &[], Some(&basic("nobody", &secret))).await;
         assert_eq!(by_basic(&wrong).await.text, unknown.text);
         assert_eq!(by_post(&wrong).await.text, unknown.text);
-        // Without a credential it is told what is missing.
+        // Without a credential the response names the missing one.
         let named = post(&server, &[("client_id", &app.id)], None).await;
         assert_eq!(error_of(&named, 401), "invalid_client");
         let said = named.text;
@@ -255,7 +255,7 @@ async fn an_empty_secret_is_no_secret() {
     let fields = [("client_id", &*public.id), ("client_secret", "x")];
     let request = server.request(Method::POST, path).header("content-type", FORM);
     assert_eq!(error_of(&server.send(request.body(form(fields))).await, 401), "invalid_client");
-    // It opens no client that has a secret, and a client of no name.
+    // It does not authenticate a client that has a secret, nor one without an id.
     for header in [basic(&web.id, ""), basic("", ""), basic("nobody", "")] {
         assert_eq!(error_of(&send(&header, &[]).await, 401), "invalid_client");
     }
@@ -305,7 +305,7 @@ async fn an_assertion_names_the_audience_its_client_is_registered_for() {
         let token = at(TOKEN);
         let introspect = at("/oauth2/introspect");
         let cases = [
-            // Audience, endpoint called, accepted by `endpoint`.
+            // Audience, called endpoint, accepted with `endpoint`.
             (json!(issuer), TOKEN, true),
             (json!([issuer]), TOKEN, true),
             (json!(token), TOKEN, true),
@@ -353,7 +353,7 @@ async fn an_assertion_names_the_audience_its_client_is_registered_for() {
                 assert!(expected.matches(&token).count() <= 1, "an address is named once: {said}");
             }
         }
-        // What is quoted is bounded and has the characters of an error description.
+        // Quoted values are bounded and contain only the characters of an error description.
         let long = format!("\"\\\r\n\u{202e}{}", "x".repeat(5_000));
         let answer = place.send(TOKEN, json!(long), "long").await;
         assert_eq!(error_of(&answer, 401), "invalid_client");
@@ -368,7 +368,7 @@ async fn a_key_verifies_the_algorithm_it_names_and_no_other() {
     on_both("algorithms of keys", async |backend| {
         let (server, root, _) = set_on(backend).await;
         let now = server.now().secs();
-        // One key pair that can sign both ways.
+        // One key pair that can sign with both algorithms.
         let generated = SigningKey::generate(SigningAlg::Rs256).unwrap();
         let rs256 = SigningKey::parse(SigningAlg::Rs256, &generated.pkcs8).unwrap();
         let ps256 = SigningKey::parse(SigningAlg::Ps256, &generated.pkcs8).unwrap();
@@ -435,7 +435,7 @@ async fn a_key_verifies_the_algorithm_it_names_and_no_other() {
     .await;
 }
 
-/// CVE-2017-15361: a stored key whose private half can be computed authenticates its client no more.
+/// CVE-2017-15361: a stored key that can be factored no longer authenticates its client.
 #[test]
 fn a_stored_key_that_can_be_factored_is_refused() {
     let weak = json!({"kty": "RSA", "n": keys::ROCA_N, "e": "AQAB", "alg": "RS256"});
@@ -471,7 +471,7 @@ async fn an_id_token_has_the_claims_of_the_scopes_where_the_client_is_registered
         let refreshed = app.refresh(&server, tokens["refresh_token"].as_str().unwrap()).await;
         let refreshed = id_token(&server, &app, &refreshed.is(200).json(), None).await;
         assert_eq!((&refreshed["name"], &refreshed["groups"]), (&json!("Ada"), &json!(["staff"])));
-        // Only granted scopes count, and only while the client may request them.
+        // Only granted scopes are used, and only while the client may request them.
         let code = app.code(&person, &[("scope", "openid")]).await;
         let few = app.redeem(&server, &code).await.is(200).json();
         let few = id_token(&server, &app, &few, Some("the nonce")).await;
@@ -488,7 +488,7 @@ async fn an_id_token_has_the_claims_of_the_scopes_where_the_client_is_registered
     .await;
 }
 
-/// The longest ID token comes back as a hint: at log-out and at the authorization endpoint.
+/// The longest ID token is accepted as a hint, at log-out and at the authorization endpoint.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_id_token_with_all_its_claims_is_a_hint() {
     let server = Server::start(Backend::Sqlite).await;

@@ -1,5 +1,5 @@
 //! `GET /v1/admin/clients/{client_id}/why`: scopes that were left out and refusals are explained to the
-//! operator, and callers without credentials cannot make them grow.
+//! operator, and callers without credentials cannot make the table grow.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -126,7 +126,7 @@ async fn refusals_are_counted_by_their_cause_and_what_users_do_is_none() {
             assert!(one["message"].as_str().unwrap().ends_with('.'), "{one}");
         }
         assert_eq!(report["findings"].as_array().unwrap().len(), 5, "{report:#}");
-        // The redirect URI is shown without its query, and may be registered by the command that is shown.
+        // The redirect URI is shown without its query, and the suggested command registers it.
         let uri = finding(&report, "redirect_uri_not_registered", "/oauth2/authorize", "");
         assert_eq!(uri["detail"], "https://elsewhere.example/cb");
         let fix = uri["fix"].as_str().unwrap();
@@ -154,7 +154,7 @@ async fn requests_without_credentials_fill_a_bounded_number_of_rows() {
             let scope = format!("openid {scopes}");
             stranger.get(&app.url(&[("scope", &*scope)])).await;
         }
-        // A scope that exists is seen nevertheless.
+        // A scope that exists is recorded as well.
         stranger.get(&app.url(&[("scope", "openid write")])).await;
         let report = why(&server, &root, &app).await;
         let all = report["findings"].as_array().unwrap();
@@ -169,7 +169,7 @@ async fn requests_without_credentials_fill_a_bounded_number_of_rows() {
     .await;
 }
 
-/// The job writes, without a restart and without being asked.
+/// The job writes the findings by itself.
 #[tokio::test(flavor = "multi_thread")]
 async fn findings_are_written_down_by_themselves() {
     on_both("client why: the job", async |backend| {
@@ -185,7 +185,7 @@ async fn findings_are_written_down_by_themselves() {
     .await;
 }
 
-/// What was found before the last change of the client is told, and no longer counts.
+/// Findings from before the last change of the client are listed, and do not affect the result.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fixed_client_has_no_findings_until_the_next_one() {
     on_both("client why: repaired", async |backend| {
@@ -213,7 +213,7 @@ async fn a_fixed_client_has_no_findings_until_the_next_one() {
     .await;
 }
 
-/// A request that is refused for its scopes, or for its API, is explained by each of them.
+/// A request that is refused for its scopes, or for its API, has a finding for each of them.
 #[tokio::test(flavor = "multi_thread")]
 async fn refused_scopes_and_apis_are_named_with_the_commands_that_grant_them() {
     on_both("client why: refused scopes", async |backend| {

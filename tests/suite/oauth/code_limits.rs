@@ -1,4 +1,4 @@
-//! What one user can have stored by signing in to applications again and again: codes, and sign-ins at the pages.
+//! Bounds of the rows that one user causes by repeated sign-ins to applications: codes, and sign-ins at the pages.
 
 use futures_util::future::join_all;
 use serde_json::json;
@@ -25,7 +25,7 @@ async fn codes(server: &Server) -> i64 {
     fetch_all!(&mut link, (i64,), "SELECT count(*) FROM authorization_codes").unwrap()[0].0
 }
 
-/// A page that renews without a user, without pause and without ever redeeming.
+/// A page that renews silently, without pause and without ever redeeming.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_loop_of_silent_requests_leaves_a_bounded_number_of_codes_on_both_databases() {
     on_both("codes: limit", async |backend| {
@@ -42,15 +42,15 @@ async fn a_loop_of_silent_requests_leaves_a_bounded_number_of_codes_on_both_data
         for _ in 0..100 {
             last = ada.visit(&silent).await.said("code");
         }
-        // 32 and the newest one; the one that was redeemed; and that of the other client.
+        // 32 and the newest one; the redeemed one; and that of the other client.
         assert_eq!(codes(&server).await, 33 + 1 + 1);
-        // The newest is good, and no code of another client was pushed out.
+        // The newest is valid, and no code of another client was removed.
         app.redeem(&server, &last).await.is(200);
         other.redeem(&server, &of_other).await.is(200);
-        // Nor was the record of the redemption: a reused code ends its session still.
+        // Nor was the record of the redemption: a reused code still ends its session.
         app.redeem(&server, &redeemed).await.is(400);
         assert_eq!(server.events(&root, "code.reuse_detected").await.len(), 1);
-        // Redeemed ones are bounded as well, and requests at the same moment.
+        // Redeemed ones are bounded as well, and so are concurrent requests.
         for _ in 0..40 {
             server.advance(TimeSpan::from_millis(1));
             let code = ada.visit(&silent).await.said("code");
@@ -67,7 +67,7 @@ async fn a_loop_of_silent_requests_leaves_a_bounded_number_of_codes_on_both_data
     .await;
 }
 
-/// What becomes of such codes is stored, so they are counted however each of them ends.
+/// Such codes are stored, so they are counted however the requests end.
 #[tokio::test(flavor = "multi_thread")]
 async fn codes_without_a_question_are_counted_by_user_and_sign_ins_are_not() {
     let options = Options::on(Backend::Sqlite).with("SIGNET_RATE_LIMITS", "on");
@@ -90,7 +90,7 @@ async fn codes_without_a_question_are_counted_by_user_and_sign_ins_are_not() {
         let refused = ada.visit(&app.url(more)).await;
         assert_eq!(refused.said("error"), "temporarily_unavailable");
     }
-    // A user who signs in for the request is not held up.
+    // A user who signs in for the request is not limited.
     ada.visit(&app.url(&[("prompt", "login")])).await.said("code");
     server.advance(TimeSpan::from_secs(10));
     let silent = app.url(&[("prompt", "none")]);
@@ -111,7 +111,7 @@ async fn a_sign_in_too_many_ends_the_one_used_longest_ago_on_both_databases() {
             browsers.push(browser);
             server.advance(TimeSpan::from_secs(1));
         }
-        // Used again, through its application: the second is the one that was used longest ago.
+        // The first is used again through its application, so the second is the least recently used one.
         app.refresh(&server, tokens[0]["refresh_token"].as_str().unwrap()).await.is(200);
         server.advance(TimeSpan::from_secs(1));
         let fourth = Person::new(&server, "ada");
@@ -132,7 +132,7 @@ async fn a_sign_in_too_many_ends_the_one_used_longest_ago_on_both_databases() {
         let page = browsers[0].get("/login").await;
         browsers[0].log_in(&page, crate::support::server::PASSWORD).await.is(303);
         assert_eq!(server.events(&root, "session.ended").await.len(), ended.len());
-        // At the same moment they count one another.
+        // Concurrent sign-ins see one another.
         let many: Vec<Person<'_>> = (0..6).map(|_| Person::new(&server, "ada")).collect();
         join_all(many.iter().map(async |browser| {
             let page = browser.get("/login").await;

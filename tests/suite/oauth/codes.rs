@@ -1,5 +1,5 @@
-//! Authorization codes and refresh tokens as what they are: secrets nobody guesses, alters, swaps for
-//! one another or has twice.
+//! Authorization codes and refresh tokens as secrets: they cannot be guessed, altered, exchanged for one
+//! another or used twice.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ use crate::support::{Backend, Server, on_both, require};
 const TOKEN: &str = "/oauth2/token";
 const STOCK: &str = "https://stock.example.com";
 
-/// A client that nobody is asked about: each request is a code.
+/// A client without a consent page: each request gives a code.
 async fn set(backend: Backend) -> (Server, Tokens, App) {
     let server = Server::start(backend).await;
     let root = server.administrator("root").await;
@@ -53,10 +53,10 @@ async fn a_thousand_codes_have_nothing_in_common() {
             assert!(codes.insert(rest), "{code} came twice");
         }
     }
-    // Six bits in each letter at the most: 22 letters are the 128 bits that are asked for.
+    // At most six bits in each letter: 22 letters are the required 128 bits.
     let length = codes.first().unwrap().len();
     assert!(length >= 22 && codes.iter().all(|code| code.len() == length));
-    // Before the checksum no place is always the same, nor nearly so.
+    // Before the checksum no position is constant, nor nearly so.
     for place in 0..22 {
         let letters: BTreeSet<u8> = codes.iter().map(|code| code.as_bytes()[place]).collect();
         assert!(letters.len() >= 16, "place {place}: {letters:?}");
@@ -71,7 +71,7 @@ async fn a_second_presentation_ends_what_the_first_one_gave() {
         let ada = Person::new(&server, "ada");
         let elsewhere = Person::new(&server, "ada");
         let untouched = app.tokens(&server, &elsewhere).await;
-        // Whoever presents it again: the client, another one, or one with a wrong verifier.
+        // A second presentation by the client, by another one, or with a wrong verifier.
         for who in ["the client", "another client", "a thief"] {
             let code = app.code(&ada, &[]).await;
             let tokens = app.redeem(&server, &code).await.is(200).json();
@@ -97,7 +97,7 @@ async fn a_second_presentation_ends_what_the_first_one_gave() {
             }
             server.get_as("/oauth2/userinfo", &access).await.is(401);
         }
-        // What the client has in another sign-in of the user goes on, and so does this one.
+        // The client's session in another sign-in of the user continues, and so does this sign-in.
         let access = text(&untouched, "access_token");
         assert_eq!(active(&server, &app, &access).await["active"], true);
         ada.visit(&app.url(&[("prompt", "none")])).await.said("code");
@@ -105,7 +105,7 @@ async fn a_second_presentation_ends_what_the_first_one_gave() {
     .await;
 }
 
-/// RFC 8707 §2.2: a code that was given for one API, or for none, is redeemed for no other.
+/// RFC 8707 §2.2: a code for one API, or for none, is redeemed for no other.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_code_is_for_the_api_it_was_asked_for() {
     let (server, root, app) = set(Backend::Sqlite).await;
@@ -172,13 +172,13 @@ async fn no_kind_of_token_passes_for_another() {
         let silent = thief.visit(&app.url(&[("prompt", "none")])).await;
         assert_eq!(silent.said("error"), "login_required", "{wrong}");
     }
-    // None of that has cost anybody anything.
+    // No refusal used anything up.
     app.redeem(&server, &code).await.is(200);
     app.refresh(&server, &refresh).await.is(200);
 }
 
-/// One refresh token, fifty at once: one successor, whoever asks, and it is the only one that lives.
-/// `SIGNET_TEST_ROUNDS` says how often (3).
+/// Fifty concurrent refreshes with one token get one successor, which is the only valid token.
+/// `SIGNET_TEST_ROUNDS` is the number of rounds (3).
 #[tokio::test(flavor = "multi_thread")]
 async fn fifty_who_refresh_one_token_at_once_get_one_successor() {
     let rounds = require::number("SIGNET_TEST_ROUNDS").unwrap_or(3);
@@ -207,7 +207,7 @@ async fn fifty_who_refresh_one_token_at_once_get_one_successor() {
     .await;
 }
 
-/// Many people's tokens at the same moment: nobody is turned away because a database is busy.
+/// Tokens of many users at the same moment: no request is refused because the database is busy.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_storm_of_refreshes_refuses_no_session() {
     on_both("a refresh storm", async |backend| {
@@ -227,7 +227,7 @@ async fn a_storm_of_refreshes_refuses_no_session() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_an_administrator_does_reaches_the_next_refresh() {
+async fn administrative_changes_apply_at_the_next_refresh() {
     on_both("endings by administrators", async |backend| {
         let (server, root, app) = set(backend).await;
         for ending in ["password", "delete user", "delete client", "client's limit"] {
@@ -249,7 +249,7 @@ async fn what_an_administrator_does_reaches_the_next_refresh() {
                     (Method::DELETE, format!("/v1/admin/clients/{}", client.id), Value::Null, 204)
                 }
                 _ => {
-                    // Used often or not, its session ends when the client's limit says so.
+                    // However often it is used, its session ends at the client's limit.
                     let mut token = refresh.clone();
                     for _ in 0..5 {
                         server.advance(TimeSpan::from_mins(10));
@@ -276,7 +276,7 @@ async fn what_an_administrator_does_reaches_the_next_refresh() {
     .await;
 }
 
-/// A role that was taken away is in no token and no answer from then on.
+/// A removed role is in no later token or response.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_removed_role_is_in_no_later_token() {
     let (server, root, app) = set(Backend::Sqlite).await;

@@ -1,4 +1,4 @@
-//! Scripts of other origins: where they may ask, what they may send, and that no cookie goes with it.
+//! Scripts of other origins: allowed endpoints and headers, never with cookies.
 
 use reqwest::Method;
 use serde_json::json;
@@ -48,13 +48,13 @@ async fn scripts_ask_where_clients_ask_and_nowhere_else() {
             assert_eq!(answer.header("access-control-allow-origin"), "", "{path} {wrong}");
         }
     }
-    // A script can read why it was refused, and with which challenge.
+    // A script can read the cause of a refusal, and the challenge.
     let request = server.request(Method::GET, "/oauth2/userinfo").header("origin", OURS);
     let answer = server.send(request).await;
     assert_eq!(answer.is(401).header("access-control-allow-origin"), OURS);
     let exposed = answer.header("access-control-expose-headers").to_ascii_lowercase();
     assert!(exposed.contains("www-authenticate"), "{exposed}");
-    // What only servers and only people ask for answers no script at all.
+    // Endpoints for servers and pages for users allow no scripts.
     for path in [
         "/oauth2/introspect",
         "/oauth2/authorize",
@@ -71,7 +71,7 @@ async fn scripts_ask_where_clients_ask_and_nowhere_else() {
         let answer = server.send(request).await;
         assert_eq!(answer.header("access-control-allow-origin"), "", "{path}");
     }
-    // What verifiers fetch is open to all.
+    // The documents for verifiers are open to all.
     for path in [
         "/.well-known/jwks.json",
         "/.well-known/openid-configuration",
@@ -82,7 +82,7 @@ async fn scripts_ask_where_clients_ask_and_nowhere_else() {
         assert_eq!(answer.is(200).header("access-control-allow-origin"), "*", "{path}");
         assert_eq!(answer.header("access-control-allow-credentials"), "", "{path}");
     }
-    // The origin goes with its client.
+    // The origin is allowed only while its client exists.
     let path = format!("/v1/admin/clients/{}", app.id);
     server.call_as(Method::DELETE, &path, &root.access, json!(null)).await.is(204);
     let gone = preflight(&server, "/oauth2/token", OURS).await;

@@ -1,4 +1,4 @@
-//! Discovery and the server are of one mind: what is named works once, what is not is refused.
+//! Discovery and the server agree: every listed feature works, and others are refused.
 
 use std::collections::BTreeSet;
 
@@ -56,7 +56,7 @@ async fn every_endpoint_is_there_and_both_documents_say_the_same() {
         assert!(get != 405 || post != 405, "{name}");
     }
     assert!(seen >= 9, "{seen} endpoints");
-    // Whatever a request says about its host changes nothing.
+    // Headers about the host of the request change nothing.
     for name in ["host", "x-forwarded-host", "forwarded", "x-forwarded-proto"] {
         let value = if name == "forwarded" { "host=evil.example" } else { "evil.example" };
         let request = server.request(Method::GET, DOCUMENT).header(name, value);
@@ -114,7 +114,7 @@ async fn the_metadata_matches_the_authorization_endpoint() {
             assert_eq!(landed.said("error"), "invalid_request", "{name}={value}");
         }
     }
-    // Each scope is given, and only those.
+    // Each listed scope can be granted, and no others.
     let scopes = list(&document, "scopes_supported");
     for scope in &scopes {
         let asked = format!("openid {scope}");
@@ -174,7 +174,7 @@ async fn every_grant_gives_a_token_and_no_other_does() {
         };
         assert_eq!(answer.is(200).json()["token_type"], "Bearer", "{grant}");
     }
-    // Never: they hand out passwords or tokens in addresses, or are no names of grants.
+    // Never: they would issue passwords or put tokens in addresses, or are not names of grants.
     let never = ["password", "implicit", "Authorization_Code", "device_code"];
     assert!(!all.iter().any(|known| never.contains(&&**known)), "{all:?}");
     let standard = [
@@ -189,7 +189,7 @@ async fn every_grant_gives_a_token_and_no_other_does() {
     }
 }
 
-/// The answer to a workload of an issuer that is trusted.
+/// The response to a workload of a trusted issuer.
 async fn by_workload(server: &Server, root: &Tokens) -> Answer {
     let key = workload::key();
     for (path, body) in [
@@ -215,7 +215,7 @@ async fn by_workload(server: &Server, root: &Tokens) -> Answer {
     server.send(request.body(body)).await
 }
 
-/// Somebody types the code and allows it.
+/// A user enters the code and allows it.
 async fn allow(person: &Person<'_>, user_code: &str) {
     let page = person.get(&format!("/device?user_code={user_code}")).await;
     let flow = field(&page.is(200).text, "flow");
@@ -256,7 +256,7 @@ async fn clients_authenticate_in_the_ways_that_are_named() {
     }
 }
 
-/// A request with a token nobody knows, by a client that authenticates by `method`.
+/// A request with an unknown token, by a client that authenticates by `method`.
 async fn send(server: &Server, app: &App, key: &SigningKey, method: &str, path: &str) -> Answer {
     if matches!(method, "client_secret_basic" | "none") {
         return app.call(server, path, &[("token", "x")]).await;
@@ -281,7 +281,7 @@ async fn send(server: &Server, app: &App, key: &SigningKey, method: &str, path: 
     server.send(request.body(form(fields))).await
 }
 
-/// Each algorithm in the list signs an ID token, and the list says so as soon as one more does.
+/// Each algorithm in the list signs an ID token, and a new one is listed at once.
 #[tokio::test(flavor = "multi_thread")]
 async fn id_tokens_are_signed_with_what_is_named() {
     let (server, root, _) = set().await;
@@ -300,7 +300,7 @@ async fn id_tokens_are_signed_with_what_is_named() {
         let keys = jwks["keys"].as_array().unwrap();
         let by = keys.iter().find(|key| key["kid"] == json!(header.kid)).unwrap();
         assert_eq!(by["alg"], alg.as_str());
-        // Nothing of a private key is among the public ones.
+        // The public keys contain no private members.
         for private in ["d", "p", "q", "dp", "dq", "qi", "k", "oth"] {
             assert!(keys.iter().all(|key| key.get(private).is_none()), "{private}");
         }
@@ -314,7 +314,7 @@ async fn id_tokens_are_signed_with_what_is_named() {
     }
 }
 
-/// Discovery names exactly the claims that ID tokens and userinfo say: none of an access token alone.
+/// Discovery lists exactly the claims of ID tokens and userinfo, and none of access tokens alone.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_claims_of_id_tokens_and_userinfo_are_named_and_no_others() {
     let (server, root, document) = set().await;

@@ -1,4 +1,4 @@
-//! Scopes that a client requests and cannot have are left out, and no later request of the same words
+//! Scopes that a client requests and may not have are left out, and no later request with the same scopes
 //! fails because of them (OpenID Connect Core §3.1.2.1).
 
 use reqwest::Method;
@@ -14,7 +14,7 @@ use super::{API, DEVICE};
 
 const TOKEN: &str = "/oauth2/token";
 
-/// A server with one API and a client of every way to ask a user.
+/// A server with one API and a client with every grant for users.
 async fn set(backend: Backend) -> (Server, Tokens, App) {
     let server = Options::on(backend).with("SIGNET_METRICS_CLIENTS", "on").start().await;
     let root = server.administrator("root").await;
@@ -27,7 +27,7 @@ async fn set(backend: Backend) -> (Server, Tokens, App) {
     (server, root, app)
 }
 
-/// The three ways to ask a user for the same scope.
+/// The three ways to request a scope from a user.
 #[derive(Debug, Clone, Copy)]
 enum Way {
     Query,
@@ -47,7 +47,7 @@ async fn begin_device(server: &Server, app: &App, scope: &str) -> Answer {
     app.call(server, "/oauth2/device_authorization", &[("scope", scope)]).await
 }
 
-/// The tokens that come of it.
+/// The tokens that result.
 async fn tokens(server: &Server, app: &App, way: Way, scope: &str) -> Value {
     let ada = Person::new(server, "ada");
     let code = match way {
@@ -120,7 +120,7 @@ async fn a_refresh_may_repeat_the_scope_that_was_requested() {
                     let answer = refresh(&server, &app, &tokens, wider).await;
                     assert_eq!(error_of(&answer, 400), "invalid_scope", "{what} {wider}");
                 }
-                // A refusal used nothing up, and without a scope all that was granted comes back.
+                // The refusal used nothing up, and without `scope` all granted scopes are returned.
                 let token = tokens["refresh_token"].as_str().unwrap();
                 let whole = app.refresh(&server, token).await.is(200).json();
                 assert_eq!(whole["scope"], granted, "{what}");
@@ -172,11 +172,11 @@ async fn a_request_of_which_nothing_is_left_or_for_the_issuers_scopes_is_refused
         let device = begin_device(&server, app, scope).await;
         assert_eq!(error_of(&device, 400), "invalid_scope", "{scope:.40}");
     }
-    // No scope at all asks for nothing and is not refused.
+    // An empty scope is not refused.
     Person::new(&server, "ada").visit(&app.url(&[("scope", "")])).await.said("code");
 }
 
-/// An unknown scope is as if it had not been requested: it does not choose the API of the token.
+/// An unknown scope is ignored: it does not select the API of the token.
 #[tokio::test(flavor = "multi_thread")]
 async fn only_a_scope_the_api_offers_the_client_makes_the_token_one_for_the_api() {
     let (server, root, app) = set(Backend::Sqlite).await;
@@ -201,7 +201,7 @@ async fn only_a_scope_the_api_offers_the_client_makes_the_token_one_for_the_api(
     }
 }
 
-/// In the words of the administrator, as text: also for a scope that is called like one of Signet's own.
+/// Descriptions of scopes are the administrator's texts, escaped; also for a scope with a name of one of Signet's own.
 #[tokio::test(flavor = "multi_thread")]
 async fn consent_and_account_describe_scopes_in_words() {
     on_both("described scopes", async |backend| {
@@ -256,7 +256,7 @@ async fn consent_names_granted_scopes_only() {
     ada.visit(&app.url(&[("scope", "openid")])).await.said("code");
     let page = ada.get(&app.url(&[("scope", "openid read nothing:like:it")])).await;
     assert!(page.is(200).text.contains(r#"action="/consent""#), "{}", page.text);
-    // The hidden fields of "Start again" repeat the request; what the user reads does not.
+    // The hidden fields of "Start again" repeat the request; the visible text does not.
     let hidden = |tag: &&str| tag.starts_with("input type=\"hidden\"");
     let shown: Vec<&str> = page.text.split('<').filter(|tag| !hidden(tag)).collect();
     let shown = shown.join("<");
@@ -266,12 +266,12 @@ async fn consent_names_granted_scopes_only() {
     assert_eq!(app.redeem(&server, &code).await.is(200).json()["scope"], "openid read");
     let account = ada.get("/account").await;
     assert!(account.text.contains("read") && !account.text.contains("nothing:like:it"));
-    // The next request of the same words is not asked about again: nothing new is granted.
+    // The next request with the same scopes shows no consent page, because nothing new is granted.
     let silent = [("scope", "openid read nothing:like:it"), ("prompt", "none")];
     ada.visit(&app.url(&silent)).await.said("code");
 }
 
-/// What an administrator withdraws while the user decides is left out like what never existed.
+/// A scope that an administrator removes while the user decides is left out like an unknown one.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_scope_withdrawn_while_the_user_decides_is_left_out() {
     let (server, root, _) = set(Backend::Sqlite).await;
@@ -291,7 +291,7 @@ async fn a_scope_withdrawn_while_the_user_decides_is_left_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_speaks_for_itself_or_logs_in_at_v1_gets_all_or_nothing() {
+async fn client_credentials_and_v1_grant_all_scopes_or_none() {
     let (server, _, app) = set(Backend::Sqlite).await;
     for scope in ["read email", "read nothing:like:it", "read openid"] {
         let fields = [("grant_type", "client_credentials"), ("scope", scope)];

@@ -1,4 +1,4 @@
-//! The scope `email` (OpenID Connect Core §5.4): who is told the address, where, and when.
+//! The scope `email` (OpenID Connect Core §5.4): which clients receive the address, where, and when.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -80,7 +80,7 @@ async fn only_a_verified_address_is_told_and_in_the_id_token_only_where_it_was_a
             let (info, id) = place.told(app, more).await;
             assert_eq!((about(&info), about(&id)), (at_info, in_id), "{more:?}");
         }
-        // A client that may not have the scope is told nothing, however it asks.
+        // A client that may not have the scope receives nothing, however it is requested.
         let limited = place.app(json!({"scopes": ["openid"]})).await;
         for more in [&[scope][..], &by_name, &at_userinfo] {
             let (info, id) = place.told(&limited, more).await;
@@ -103,7 +103,7 @@ async fn the_user_is_asked_before_a_client_is_told_the_address() {
     let app = place.app(json!({"skip_consent": false})).await;
     let ada = Person::new(&place.server, "ada");
     ada.visit(&app.url(&[("scope", "openid profile")])).await.said("code");
-    // What was allowed before the scope existed does not contain it.
+    // A consent from before the scope existed does not contain it.
     let page = ada.get(&app.url(&[("scope", "openid profile email")])).await;
     assert!(page.is(200).text.contains("Your e-mail address"), "{}", page.text);
     let german = ada.get(&app.url(&[("scope", "openid email"), ("ui_locales", "de")])).await;
@@ -116,7 +116,7 @@ async fn the_user_is_asked_before_a_client_is_told_the_address() {
     ada.visit(&app.url(&silent)).await.said("code");
 }
 
-/// The page says when the application will get no address.
+/// The consent page tells the user when the application will receive no address.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_user_is_told_when_there_is_no_verified_address() {
     let place = Place::on(Backend::Sqlite).await;

@@ -1,5 +1,4 @@
-//! Clients with the profile `fapi2`: the FAPI 2.0 Security Profile, as the modules of its certification
-//! try it.
+//! Clients with the profile `fapi2`: the FAPI 2.0 Security Profile, with the cases of its certification modules.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -22,16 +21,16 @@ const TOKEN: &str = "/oauth2/token";
 const PAR: &str = "/oauth2/par";
 const ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// A server, and a client that is held to the profile.
+/// A server, and a client with the profile.
 struct Place {
     server: Server,
     root: Tokens,
     app: App,
-    /// What the client authenticates with.
+    /// The key with which the client authenticates.
     mine: SigningKey,
-    /// What its tokens are bound to.
+    /// The key to which its tokens are bound.
     bound: SigningKey,
-    /// Each assertion and each proof counts once.
+    /// Each assertion and each proof has its own id.
     serial: AtomicU64,
 }
 
@@ -73,7 +72,7 @@ impl Place {
         Proof::new(&self.server, key, "POST", path, &self.next())
     }
 
-    /// A request of the client with an assertion, and with a proof if there is one.
+    /// A request of the client with an assertion, and optionally a proof.
     async fn send(&self, path: &str, fields: &[(&str, &str)], proof: Option<String>) -> Answer {
         self.send_with(path, fields, &self.assertion(), proof).await
     }
@@ -149,7 +148,7 @@ async fn a_refresh_token_stays_the_same_and_its_key_is_needed() {
         }
         let all = join_all((0..20).map(|_| place.refresh(&token, &place.bound))).await;
         assert!(all.iter().all(|answer| answer.is(200).json()["refresh_token"] == *token));
-        // Neither another key nor another client can use it, and neither ends anything.
+        // Neither another key nor another client can use it, and neither attempt ends the session.
         let other = place.refresh(&token, &key()).await;
         assert_eq!(error_of(&other, 400), "invalid_grant");
         let fields = [("grant_type", "refresh_token"), ("refresh_token", &*token)];
@@ -162,7 +161,7 @@ async fn a_refresh_token_stays_the_same_and_its_key_is_needed() {
         let login = json!({"login": "root", "password": PASSWORD, "scope": "signet:admin"});
         let root = Tokens::of(&place.server.post("/v1/login", login).await);
         assert!(place.server.events(&root, "refresh.reuse_detected").await.is_empty());
-        // It ends as every session does.
+        // Revocation ends it like any other.
         place.send("/oauth2/revoke", &[("token", &token)], None).await.is(200);
         let ended = place.refresh(&token, &place.bound).await;
         assert_eq!(error_of(&ended, 400), "invalid_grant");
@@ -170,8 +169,7 @@ async fn a_refresh_token_stays_the_same_and_its_key_is_needed() {
     .await;
 }
 
-/// A client that rotated before it was held to the profile: its older tokens are worth nothing and raise
-/// no alarm.
+/// A client whose tokens rotated before it got the profile: its older tokens are refused without an alarm.
 #[tokio::test(flavor = "multi_thread")]
 async fn tokens_from_before_the_profile_raise_no_alarm() {
     on_both("fapi2 and older tokens", async |backend| {
@@ -192,12 +190,12 @@ async fn tokens_from_before_the_profile_raise_no_alarm() {
         let second = rotated(&first).await;
         let third = rotated(&second).await;
         change(json!("fapi2")).await;
-        // The live one is bound to no key, and would be good for ever with any.
+        // The current one is not bound to a key, and could otherwise be used with any.
         for old in [&first, &second, &third] {
             let answer = place.refresh(old, &place.bound).await;
             assert_eq!(error_of(&answer, 400), "invalid_grant");
         }
-        // Nothing has ended: without the profile it goes on.
+        // No session has ended: without the profile it continues.
         change(Value::Null).await;
         rotated(&third).await;
         assert!(place.server.events(&place.root, "refresh.reuse_detected").await.is_empty());
@@ -205,8 +203,8 @@ async fn tokens_from_before_the_profile_raise_no_alarm() {
     .await;
 }
 
-/// request outside PAR, PKCE required, dpop required and its algorithms, client assertions, code bound to
-/// a key, other ways to log in.
+/// Request outside PAR, PKCE required, DPoP required and its algorithms, client assertions, code bound to a
+/// key, other ways to log in.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_profile_requires_what_it_names() {
     let place = Place::on(Backend::Sqlite).await;
@@ -222,7 +220,7 @@ async fn the_profile_requires_what_it_names() {
     ] {
         place.push(more).await.is(400);
     }
-    // No token without a proof, for any grant, and the code of a request is not spent by that.
+    // Every grant requires a proof, and a request without one does not use up the code.
     let code = place.code(&ada).await;
     assert_eq!(error_of(&place.redeem(&code, None).await, 400), "invalid_dpop_proof");
     let rsa = SigningKey::generate(SigningAlg::Rs256).unwrap();
@@ -281,8 +279,8 @@ async fn the_profile_requires_what_it_names() {
     assert_eq!(error_of(&answer, 400), "unauthorized_client");
 }
 
-/// What a client asked for before it was held to the profile was asked for without the profile's protection:
-/// a request that came through the browser is no more worth because the profile was switched on meanwhile.
+/// A request from before the profile lacked its protection: a code from a request through the browser is
+/// refused after the profile was enabled.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_code_of_a_request_that_was_not_pushed_is_not_redeemed_under_the_profile() {
     on_both("fapi2 switched on", async |backend| {
@@ -297,7 +295,7 @@ async fn a_code_of_a_request_that_was_not_pushed_is_not_redeemed_under_the_profi
         profile(Value::Null).await;
         let plain = place.app.code(&ada, &[]).await;
         let pushed = place.code(&ada).await;
-        // A request that was not pushed, whose user answers after the switch.
+        // A request that was not pushed, whose user decides after the change.
         let again = [("prompt", "login")];
         let page = ada.get(&place.app.url(&again)).await;
         let redeemed = place.app.code(&ada, &[]).await;

@@ -1,4 +1,4 @@
-//! The profile Form Post Basic: the modules of Basic once more, with the answer in a form.
+//! The profile Form Post Basic: the modules of Basic, with the response in a form.
 
 use serde_json::{Value, json};
 use signet::base::TimeSpan;
@@ -17,7 +17,7 @@ async fn set() -> (Server, Tokens, App) {
     (server, root, app)
 }
 
-/// The page that posts the answer, checked as every module does.
+/// The page that posts the response, with the checks of every module.
 async fn posted(person: &Person<'_>, app: &App, more: &[(&str, &str)]) -> Answer {
     let more = [&[("response_mode", "form_post")], more].concat();
     let Landing::Page(page) = person.visit(&app.url(&more)).await else {
@@ -120,9 +120,9 @@ async fn asking_again_and_codes_used_twice() {
 }
 
 /// oidcc-response-type-missing, -ensure-registered-redirect-uri, -request-uri-unsigned,
-/// -unsigned-request-object; and a person who says no.
+/// -unsigned-request-object; and a user who denies.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_wrong_is_posted_too() {
+async fn errors_are_posted_too() {
     let (server, _, app) = set().await;
     let person = Person::new(&server, "ada");
     for (more, wanted) in [

@@ -1,5 +1,4 @@
-//! What a request says about people and pages: hints that prove nothing, claims that are hostile, and
-//! texts that would like to be markup.
+//! Hints and texts in requests: hints that authenticate no user, hostile claims, and values that try to be markup.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -28,7 +27,7 @@ fn claims_of(token: &str) -> Value {
     Tokens { access: token.to_owned(), refresh: String::new() }.claims()
 }
 
-/// OpenID Connect Core §3.1.2.1: a hint names somebody. It logs nobody in, and it may be old.
+/// OpenID Connect Core §3.1.2.1: a hint names a user. It does not sign them in, and may have expired.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_id_token_hint_names_a_user_but_signs_none_in() {
     let (server, root, app) = set().await;
@@ -36,17 +35,17 @@ async fn an_id_token_hint_names_a_user_but_signs_none_in() {
     let tokens = app.tokens(&server, &ada).await;
     let hint = tokens["id_token"].as_str().unwrap();
     let silent = |hint: &str| app.url(&[("prompt", "none"), ("id_token_hint", hint)]);
-    // With nobody logged in it is no log-in, however good it is.
+    // A valid hint does not sign in a browser without a session.
     let stranger = Person::new(&server, "ada");
     assert_eq!(stranger.visit(&silent(hint)).await.said("error"), "login_required");
     let page = stranger.get(&app.url(&[("id_token_hint", hint)])).await;
     assert!(page.is(200).text.contains(r#"action="/login""#));
-    // Long over it still names her.
+    // Long after its expiry it still names her.
     server.advance(TimeSpan::from_mins(90));
     let late = claims_of(hint)["exp"].as_i64().unwrap();
     assert!(late < server.now().secs());
     ada.visit(&silent(hint)).await.said("code");
-    // What Signet did not sign, or not as an ID token, or for nobody here, names nobody.
+    // A token that Signet did not sign, or not as an ID token, or whose user does not exist, names no user.
     let thiefs = key();
     let claims = claims_of(hint);
     let changed = |name: &str, value: Value| {
@@ -76,7 +75,7 @@ async fn an_id_token_hint_names_a_user_but_signs_none_in() {
         assert_eq!(param(&landed, "error").as_deref(), Some("invalid_request"), "{what}");
         assert_eq!(param(&landed, "code"), None, "{what}");
     }
-    // A user who is gone: nobody else will do.
+    // For a deleted user no other user is accepted.
     let bob = server.register("bob").await;
     let of_bob = app.tokens(&server, &Person::new(&server, "bob")).await;
     let root = Tokens::of(server.refresh(&root.refresh).await.is(200));
@@ -86,7 +85,8 @@ async fn an_id_token_hint_names_a_user_but_signs_none_in() {
     assert_eq!(landed.said("error"), "login_required");
 }
 
-/// A hint under a key that another process has just begun to sign with: it is read, and no user is asked.
+/// A hint that is signed by a key that another process has just published: it is verified, and the user need
+/// not sign in.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hint_under_a_key_of_another_process_is_read_at_once_on_postgres() {
     let Some((one, two)) = pair("hints of another process").await else { return };
@@ -104,8 +104,8 @@ async fn a_hint_under_a_key_of_another_process_is_read_at_once_on_postgres() {
     let mut after = hint().await;
     for _ in 0..3 {
         two.advance(TimeSpan::from_secs(1));
-        // A stolen key: its successor signs in the same moment. The first one had been published before, the
-        // next ones the other process has not heard of.
+        // A stolen key: its successor signs in the same transaction. The first successor had been published
+        // before; the other process does not know the next ones.
         let path = format!("/v1/admin/keys/{}/retire", kid(&after));
         one.call_as(Method::POST, &path, &root.access, json!({"now": true})).await.is(204);
         let before = std::mem::replace(&mut after, hint().await);
@@ -113,7 +113,7 @@ async fn a_hint_under_a_key_of_another_process_is_read_at_once_on_postgres() {
         let silent = app.url(&[("prompt", "none"), ("id_token_hint", &after)]);
         there.visit(&silent).await.said("code");
     }
-    // Another key that no process knows is asked for once a second: its user is asked.
+    // Unknown keys cause a reload once a second: here the user has to sign in.
     let mut header: Value =
         serde_json::from_slice(&URL_SAFE_NO_PAD.decode(after.split('.').next().unwrap()).unwrap())
             .unwrap();
@@ -135,7 +135,7 @@ async fn post(server: &Server, request: &[(String, String)]) -> Answer {
     server.send(request.body(form(fields))).await
 }
 
-/// Deep, wide and wrongly typed: told to the client, by name, and never a fault.
+/// Deeply nested, long and wrongly typed claims are refused by name, without a fault.
 #[tokio::test(flavor = "multi_thread")]
 async fn claims_that_are_hostile_are_refused() {
     let (server, _, app) = set().await;
@@ -167,7 +167,7 @@ async fn claims_that_are_hostile_are_refused() {
             assert_eq!(param(&url, "error").as_deref(), Some("invalid_request"), "{claims:.60}");
         }
     }
-    // Claims nobody knows are nobody's business; too many of them are too much or nothing.
+    // Unknown claims are ignored; too many of them are refused.
     let answer = post(&server, &app.request(&[("claims", &wide)])).await;
     assert!(answer.status < 500, "{}", answer.text);
     let ada = Person::new(&server, "ada");
@@ -176,14 +176,14 @@ async fn claims_that_are_hostile_are_refused() {
     let tokens = app.redeem(&server, &code).await.is(200).json();
     let info = server.get_as("/oauth2/userinfo", tokens["access_token"].as_str().unwrap()).await;
     assert!(info.is(200).json().get("ssn").is_none());
-    // Somebody else's sub asked for: whoever is here will not do, and it is not answered falsely.
+    // For the `sub` of another user the current user is not accepted.
     for wanted in [r#"{"id_token":{"sub":{"value":"somebody else"}}}"#] {
         let landed = ada.visit(&app.url(&[("prompt", "none"), ("claims", wanted)])).await;
         assert_eq!(landed.said("error"), "login_required");
     }
 }
 
-/// Whatever comes from outside is text on a page, never part of it.
+/// Every foreign value is text on a page, never markup.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_that_was_sent_becomes_markup() {
     let (server, root, _) = set().await;
@@ -205,7 +205,7 @@ async fn nothing_that_was_sent_becomes_markup() {
     for name in ["client_id", "redirect_uri"] {
         clean(ada.get(&app.url(&[(name, evil)])).await.is(400), name);
     }
-    // The name of a client, where people read it: at the log-in, when they are asked, afterwards.
+    // The name of a client on the pages that show it: sign-in, consent, account.
     let page = ada.get(&app.url(&[])).await;
     clean(page.is(200), "log-in");
     let landed = ada.log_in(&page, crate::support::server::PASSWORD).await;
@@ -217,7 +217,7 @@ async fn nothing_that_was_sent_becomes_markup() {
     clean(&page, "form_post");
     assert_eq!(field(&page.text.replace("&#39;", "'"), "state"), evil);
     clean(ada.get("/account").await.is(200), "account");
-    // What somebody types into a form comes back as text too.
+    // Values typed into a form are text as well.
     let page = Person::new(&server, evil);
     let form = page.get(&app.url(&[])).await;
     let refused = page.log_in(&form, "wrong").await;

@@ -44,7 +44,7 @@ async fn a_form_works_in_the_browser_it_was_made_for_and_once() {
     let ada = Person::new(&server, "ada");
     let page = ada.get(&app.url(&[])).await;
     let flow = field(&page.is(200).text, "flow");
-    // Without the form's own word, with another one, or from another browser nobody is logged in.
+    // Without the form's token, with another one, or from another browser no user is signed in.
     let stranger = Person::new(&server, "ada");
     stranger.get(&app.url(&[])).await;
     for (person, flow) in [
@@ -59,7 +59,7 @@ async fn a_form_works_in_the_browser_it_was_made_for_and_once() {
         assert!(person.cookie("signet_session").is_none());
         person.post("/consent", &[("flow", &flow), ("decision", "allow")]).await.is(403);
     }
-    // The right one: 303, and a cookie that is new each time.
+    // The right one: 303, and a new cookie each time.
     let answer = ada.log_in(&page, PASSWORD).await;
     assert!(answer.is(303).header("location").starts_with("/oauth2/authorize?flow="));
     let set = answer.header("set-cookie").to_owned();
@@ -67,7 +67,7 @@ async fn a_form_works_in_the_browser_it_was_made_for_and_once() {
     let first = ada.cookie("signet_session").unwrap();
     let consent = ada.get(answer.header("location")).await;
     assert!(consent.is(200).text.contains(r#"action="/consent""#));
-    // Hidden fields that somebody adds mean nothing; a decision that is neither is none.
+    // Additional hidden fields are ignored; an unknown decision is refused.
     let sealed = field(&consent.text, "flow");
     ada.post("/consent", &[("flow", &sealed), ("decision", "perhaps")]).await.is(422);
     let other = App::register(&server, &root, json!({"type": "spa"})).await;
@@ -78,7 +78,7 @@ async fn a_form_works_in_the_browser_it_was_made_for_and_once() {
         ("scope", "openid profile offline_access"),
         ("redirect_uri", "https://evil.example"),
     ];
-    // Another browser, even one that is logged in as the same person, cannot finish it.
+    // Another browser cannot finish it, even if the same user is signed in there.
     stranger.visit(&other.url(&[])).await.said("code");
     stranger.post("/consent", &altered).await.is(403);
     let answer = ada.post("/consent", &altered).await;
@@ -88,7 +88,7 @@ async fn a_form_works_in_the_browser_it_was_made_for_and_once() {
     assert_eq!(tokens["scope"], "openid profile");
     // Sent twice: one code for one request.
     ada.post("/consent", &altered).await.is(409);
-    // Log in again: the value of the cookie changes, and the one before is dead.
+    // A new sign-in changes the value of the cookie, and the previous one is invalid.
     server.advance(TimeSpan::from_secs(1));
     let page = ada.get(&app.url(&[("prompt", "login")])).await;
     ada.go_on(page).await.said("code");
@@ -97,7 +97,7 @@ async fn a_form_works_in_the_browser_it_was_made_for_and_once() {
     let thief = Person::new(&server, "ada");
     thief.set_cookie("signet_session", &first);
     assert_eq!(thief.visit(&app.url(&[("prompt", "none")])).await.said("error"), "login_required");
-    // Too late is too late.
+    // After its expiry the form is refused.
     let page = Person::new(&server, "ada");
     let old = page.get(&app.url(&[])).await;
     server.advance(TimeSpan::from_mins(61));
@@ -122,7 +122,7 @@ async fn consent_is_required_for_new_scopes_and_for_unverifiable_clients() {
     app.code(&ada, &[("scope", "openid profile")]).await;
     assert!(!asks(&ada, &app, &claims).await);
     assert!(asks(&ada, &app, &[("prompt", "consent")]).await);
-    // Denied is denied, and nothing is remembered.
+    // A denial is final, and not remembered.
     let page = ada.get(&app.url(&[("scope", "openid groups")])).await;
     let landed = ada.decide(&page, "deny").await;
     assert_eq!(ada.go_on(landed).await.said("error"), "access_denied");
@@ -138,7 +138,7 @@ async fn consent_is_required_for_new_scopes_and_for_unverifiable_clients() {
     let ours = App::register(&server, &root, json!({"type": "spa", "skip_consent": true})).await;
     assert!(!asks(&ada, &ours, &[]).await);
 
-    // What is taken back is asked about again, and what had come of it is over.
+    // After the access was revoked, the consent page is shown again, and its tokens have ended.
     let tokens = app.tokens(&server, &ada).await;
     let account = ada.get("/account").await;
     let csrf = field(&account.is(200).text, "csrf");

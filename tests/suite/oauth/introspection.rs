@@ -40,13 +40,13 @@ async fn a_client_learns_what_concerns_it_and_nothing_else() {
     {
         assert_eq!(look(&app, rubbish).await.is(200).json(), inactive);
     }
-    // A token of /v1 for the API concerns the API too.
+    // A token of /v1 for the API may be introspected by the API too.
     let login = json!({"login": "ada", "password": crate::support::server::PASSWORD,
         "audience": API, "scope": "read"});
     let own = Tokens::of(&server.post("/v1/login", login).await);
     assert_eq!(look(&api, &own.access).await.json()["active"], true);
 
-    // Revoked by another client: nothing happens.
+    // A revocation by another client has no effect.
     stranger.call(&server, "/oauth2/revoke", &[("token", refresh)]).await.is(200);
     stranger.call(&server, "/oauth2/revoke", &[("token", access)]).await.is(200);
     app.call(&server, "/oauth2/revoke", &[("token", "rubbish")]).await.is(200);
@@ -61,8 +61,8 @@ async fn a_client_learns_what_concerns_it_and_nothing_else() {
     assert_eq!(error_of(&app.refresh(&server, refresh).await, 400), "invalid_grant");
 }
 
-/// A resource server holds the same access token as the client. What it can do with it must not end the
-/// client's session (RFC 7009 §2.1 leaves that to the server).
+/// A resource server holds the same access token as the client. It must not be able to end the client's
+/// session with it (RFC 7009 §2.1 leaves that to the server).
 #[tokio::test(flavor = "multi_thread")]
 async fn revoking_an_access_token_ends_that_token_and_nothing_else_on_both_databases() {
     on_both("revocation of access tokens", async |backend| {
@@ -99,7 +99,7 @@ async fn revoking_an_access_token_ends_that_token_and_nothing_else_on_both_datab
             let userinfo =
                 async |token: &str| server.get_as("/oauth2/userinfo", token).await.status;
             assert!(active(access).await && active(&child).await && active(other).await);
-            // The resource server may look at the token; it cannot revoke it.
+            // The resource server may introspect the token; it cannot revoke it.
             looker.call(&server, "/oauth2/revoke", &[("token", access)]).await.is(200);
             assert!(active(access).await);
             app.call(&server, "/oauth2/revoke", &[("token", access)]).await.is(200);
@@ -107,17 +107,17 @@ async fn revoking_an_access_token_ends_that_token_and_nothing_else_on_both_datab
             assert_eq!((userinfo(access).await, userinfo(other).await), (401, 200));
             let again = looker.call(&server, "/oauth2/token", &fields).await;
             assert_eq!(error_of(&again, 400), "invalid_grant");
-            // The row goes when the token would have expired.
+            // The row is removed when the token would have expired.
             let claims = Tokens { access: access.to_owned(), refresh: String::new() }.claims();
             let mut link = server.app.db.reader().await.unwrap();
             let kept =
                 signet::fetch_optional!(&mut link, (i64,), "SELECT max(expires_at) FROM spent_ids");
             drop(link);
             assert_eq!(kept.unwrap().unwrap().0, claims["exp"].as_i64().unwrap() * 1000);
-            // Nor does it end the session at /v1 (it was never good there).
+            // Nor does it end the session at /v1, where it was never valid.
             let out = server.request(Method::POST, "/v1/logout").bearer_auth(access);
             server.send(out).await.is(401);
-            // The session goes on; revoking its refresh token ends it.
+            // The session continues; revoking its refresh token ends it.
             let third = app.refresh(&server, second["refresh_token"].as_str().unwrap()).await;
             let third = third.is(200).json();
             let live = third["refresh_token"].as_str().unwrap();
@@ -129,7 +129,7 @@ async fn revoking_an_access_token_ends_that_token_and_nothing_else_on_both_datab
     .await;
 }
 
-/// A token that a first-party client revoked is refused at `/v1` from then on; its session goes on.
+/// A token that a first-party client revoked is refused at `/v1` from then on; its session continues.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_revoked_token_does_not_act_for_its_user_on_both_databases() {
     on_both("revocation at /v1", async |backend| {
@@ -142,7 +142,7 @@ async fn a_revoked_token_does_not_act_for_its_user_on_both_databases() {
         let body = json!({"login": "ada", "password": PASSWORD, "client_id": app.id});
         let tokens = Tokens::of(&server.post("/v1/login", body).await);
         server.get_as("/v1/me", &tokens.access).await.is(200);
-        // A client that did not get it cannot revoke it.
+        // A client to which it was not issued cannot revoke it.
         let other = App::register(&server, &root, json!({"type": "spa"})).await;
         other.call(&server, "/oauth2/revoke", &[("token", &*tokens.access)]).await.is(200);
         server.get_as("/v1/me", &tokens.access).await.is(200);

@@ -16,7 +16,7 @@ fn out(pairs: &[(&str, &str)]) -> String {
     format!("/oauth2/logout?{}", form(pairs.iter().copied()))
 }
 
-/// The user confirms on the page that asks.
+/// The user confirms on the page.
 async fn confirm(person: &Person<'_>, page: &Answer) -> Landing {
     let flow = field(&page.is(200).text, "flow");
     let answer = person.post("/oauth2/logout", &[("flow", &flow), ("decision", "allow")]).await;
@@ -44,7 +44,7 @@ async fn logging_out_where_one_logged_in() {
         let wanted = if with_state { format!("{bye}?state={state}") } else { bye.to_owned() };
         assert_eq!(landed.as_str(), wanted);
         assert_eq!(person.visit(&silent).await.said("error"), "login_required");
-        // The old cookie is dead on the server too, and so is what the client had.
+        // The old cookie is invalid on the server too, and so are the tokens of the client.
         person.set_cookie("signet_session", &old);
         assert_eq!(person.visit(&silent).await.said("error"), "login_required");
         let dead = app.refresh(&server, tokens["refresh_token"].as_str().unwrap()).await;
@@ -59,7 +59,7 @@ async fn logging_out_where_one_logged_in() {
     let unsigned = format!("eyJhbGciOiJub25lIn0.{}.", parts[1]);
     let altered = format!("{}.{}.{}", parts[0], parts[1], "A".repeat(342));
     let access = tokens["access_token"].as_str().unwrap();
-    // What is no proof is none: the person is asked, and sent nowhere afterwards.
+    // Without proof the user has to confirm, and is not redirected.
     for pairs in [
         &[("id_token_hint", &*unsigned), ("post_logout_redirect_uri", bye)][..],
         &[("id_token_hint", &altered), ("post_logout_redirect_uri", bye)],
@@ -76,7 +76,7 @@ async fn logging_out_where_one_logged_in() {
         assert_eq!(person.visit(&silent).await.said("error"), "login_required");
         app.code(&person, &[]).await;
     }
-    // Without a hint the person is asked; any page can send a browser here.
+    // Without a hint the user has to confirm, because any page can send a browser here.
     for pairs in [&[][..], &[("state", "x")], &[("client_id", &*app.id)]] {
         let page = person.get(&out(pairs)).await;
         assert!(page.is(200).text.contains(r#"value="allow""#), "{}", page.text);
@@ -85,7 +85,7 @@ async fn logging_out_where_one_logged_in() {
         let stay = [("flow", &*flow), ("decision", "deny")];
         person.post("/oauth2/logout", &stay).await.is(303);
         person.visit(&silent).await.said("code");
-        // Another browser cannot answer for this one.
+        // Another browser cannot confirm for this one.
         let stranger = Person::new(&server, "ada");
         let leave = [("flow", &*flow), ("decision", "allow")];
         stranger.post("/oauth2/logout", &leave).await.is(403);
@@ -95,7 +95,7 @@ async fn logging_out_where_one_logged_in() {
     let flow = field(&page.text, "flow");
     person.post("/oauth2/logout", &[("flow", &flow), ("decision", "allow")]).await.is(200);
     assert_eq!(person.visit(&silent).await.said("error"), "login_required");
-    // A hint whose time is over still says who it is.
+    // An expired hint still names the user.
     let tokens = app.tokens(&server, &person).await;
     server.advance(TimeSpan::from_mins(60));
     let late = [("id_token_hint", tokens["id_token"].as_str().unwrap())];
@@ -103,8 +103,8 @@ async fn logging_out_where_one_logged_in() {
     assert_eq!(person.visit(&silent).await.said("error"), "login_required");
 }
 
-/// A return address that is not registered is a mistake of the application, or of an attacker: the user is
-/// sent nowhere, and does not stay logged in.
+/// An unregistered return address is a mistake of the application, or an attack: the user is not redirected,
+/// and does not stay signed in.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_out_with_an_unregistered_return_address_logs_the_user_out_on_both_databases() {
     on_both("log-out: return address", async |backend| {
@@ -136,7 +136,7 @@ async fn a_log_out_with_an_unregistered_return_address_logs_the_user_out_on_both
     .await;
 }
 
-/// RP-Initiated Logout §2: `client_id` says whose registered address it is; the user says yes.
+/// RP-Initiated Logout §2: `client_id` names the client with the registered address; the user confirms.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_is_only_named_gets_its_user_back_after_a_confirmation() {
     on_both("log-out: client_id", async |backend| {
@@ -152,7 +152,7 @@ async fn a_client_that_is_only_named_gets_its_user_back_after_a_confirmation() {
         for more in [
             &[][..],
             &[("id_token_hint", "rubbish")],
-            // Somebody else's: anybody with an account has one.
+            // The ID token of another user, which any user could have obtained.
             &[("id_token_hint", of_bob)],
         ] {
             let person = Person::new(&server, "ada");
@@ -163,7 +163,7 @@ async fn a_client_that_is_only_named_gets_its_user_back_after_a_confirmation() {
             let landed = confirm(&person, &page).await.callback();
             assert_eq!(landed.as_str(), format!("{BYE}?state=a%26b"), "{more:?}");
             assert_eq!(person.visit(&silent).await.said("error"), "login_required");
-            // Confirmed once more in another tab: nobody is there, and the user has said yes.
+            // A second confirmation in another tab: no user is signed in, and the user has confirmed.
             assert_eq!(confirm(&person, &page).await.callback().path(), "/bye");
         }
         for (pairs, what) in [
@@ -178,14 +178,14 @@ async fn a_client_that_is_only_named_gets_its_user_back_after_a_confirmation() {
             (vec![("post_logout_redirect_uri", BYE), ("state", "x")], "no client"),
             (vec![("client_id", id)], "no address"),
         ] {
-            // Logged in: out after a confirmation, and sent nowhere.
+            // Signed in: log-out after a confirmation, without a redirect.
             let person = Person::new(&server, "ada");
             app.code(&person, &[]).await;
             let page = person.get(&out(&pairs)).await;
             let Landing::Page(done) = confirm(&person, &page).await else { panic!("{what}") };
             assert!(!done.is(200).text.contains(r#"class="button""#), "{what}: {}", done.text);
             assert_eq!(person.visit(&silent).await.said("error"), "login_required", "{what}");
-            // Nobody logged in: nothing to follow.
+            // No user is signed in: no link.
             let done = person.get(&out(&pairs)).await;
             assert!(!done.is(200).text.contains(r#"class="button""#), "{what}: {}", done.text);
         }
@@ -208,14 +208,14 @@ async fn log_out_without_a_sign_in_shows_a_link_and_does_not_redirect() {
     assert!(page.text.contains(&link), "{}", page.text);
     assert!(page.text.contains("Back to Caf\u{e9} &#60;b&#62;"), "{}", page.text);
     assert!(!page.text.contains("http-equiv") && !page.text.contains("<svg"));
-    // Nor where the client is disabled.
+    // Nor if the client is disabled.
     let disable = format!("{path}/disable");
     server.call_as(Method::POST, &disable, &root.access, json!(null)).await.is(200);
     let page = Person::new(&server, "ada").get(&out(&named)).await;
     assert!(!page.is(200).text.contains(BYE), "{}", page.text);
 }
 
-/// What was registered when the page was shown need not be when the user confirms.
+/// An address that is removed between page and confirmation is not used.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_taken_from_the_client_meanwhile_is_not_gone_to() {
     let (server, root, app) = set().await;
@@ -232,7 +232,7 @@ async fn an_address_taken_from_the_client_meanwhile_is_not_gone_to() {
     assert_eq!(person.visit(&silent).await.said("error"), "login_required");
 }
 
-/// A scheme of an app's own is not redirected to without a page, as after a sign-in.
+/// A redirect to a private-use scheme needs a page, as after a sign-in.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_app_with_a_scheme_of_its_own_gets_its_user_back_by_a_link() {
     let (server, root, _) = set().await;
@@ -248,7 +248,7 @@ async fn an_app_with_a_scheme_of_its_own_gets_its_user_back_by_a_link() {
     assert!(done.is(200).text.contains(&format!(r#"href="{uri}""#)), "{}", done.text);
 }
 
-/// A form without one of the two answers is not taken for either.
+/// A form without one of the two decisions is refused.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_out_without_a_decision_is_confirmed_again() {
     let (server, _, app) = set().await;

@@ -1,4 +1,4 @@
-//! The provider from outside: OAuth 2.1 and OpenID Connect as clients and people meet them.
+//! The provider from outside: OAuth 2.1 and OpenID Connect, for clients and users.
 
 mod acr;
 mod attacks;

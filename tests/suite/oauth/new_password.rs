@@ -62,7 +62,7 @@ impl Place {
     }
 }
 
-/// The page for a new password, from a page for the sign-in.
+/// The page for a new password, reached from the sign-in page.
 async fn asked(person: &Person<'_>, login: &Answer) -> Answer {
     let answer = person.log_in(login, PASSWORD).await;
     let to = answer.is(303).header("location").to_owned();
@@ -72,7 +72,7 @@ async fn asked(person: &Person<'_>, login: &Answer) -> Answer {
     page
 }
 
-/// Fills the page in.
+/// Submits the page.
 async fn filled(person: &Person<'_>, page: &Answer, password: &str) -> Answer {
     let (flow, challenge) = (field(&page.text, "flow"), field(&page.text, "challenge"));
     let fields = [("flow", &*flow), ("challenge", &*challenge), ("new_password", password)];
@@ -97,7 +97,7 @@ async fn the_page_leads_on_to_the_application() {
         assert!(shown.text.contains("App"), "{}", shown.text);
         assert!(shown.text.contains("autocomplete=\"new-password\""), "{}", shown.text);
         assert!(shown.text.contains("At least 8 characters"), "{}", shown.text);
-        // Nobody is signed in yet, in this browser or any other.
+        // No user is signed in yet, in this browser or any other.
         assert_eq!(person.cookie("signet_session"), None);
         assert_eq!(person.get("/account").await.header("location"), "/login");
         for (password, said) in [(PASSWORD, "current password"), ("short", "at least 8 characters")]
@@ -113,7 +113,7 @@ async fn the_page_leads_on_to_the_application() {
         let tokens = place.app.redeem(&place.server, &code).await.is(200).json();
         let claims = id_token(&place.server, &place.app, &tokens, Some("the nonce")).await;
         assert_eq!((&claims["amr"], &claims["sub"]), (&json!(["pwd"]), &json!(place.ada)));
-        // Once.
+        // It can be submitted once.
         let again = filled(&person, &shown, "another one again").await;
         assert!(again.is(401).text.contains("was already sent"), "{}", again.text);
         assert!(again.text.contains("action=\"/oauth2/authorize\""), "{}", again.text);
@@ -144,7 +144,7 @@ async fn the_page_leads_on_to_the_account_and_to_a_device() {
         assert_eq!(done.is(303).header("location"), "/account");
         person.get("/account").await.is(200);
 
-        // An administrator's password ends the sign-in at the pages as well.
+        // A password set by an administrator ends the sign-in at the pages as well.
         place.require().await;
         assert_eq!(person.get("/account").await.header("location"), "/login");
         let device = json!({"type": "native", "grant_types": [DEVICE], "name": "TV"});
@@ -184,14 +184,14 @@ async fn a_challenge_of_the_pages_is_valid_in_its_browser_for_ten_minutes() {
             let path = format!("/login/password?{}", form(fields[..2].iter().copied()));
             assert!(matches!(thief.get(&path).await.status, 401 | 403));
         }
-        // At /v1 it is nothing, and one of /v1 is nothing here.
+        // Its challenge is refused at /v1, and one of /v1 is refused here.
         let body = json!({"challenge": challenge, "new_password": NEW});
         place.server.post("/v1/login/continue", body).await.is_problem(401, "challenge_invalid");
         let api = place.server.try_login("ada", PASSWORD).await.string("challenge");
         let flow = field(&shown.text, "flow");
         let fields = [("flow", &*flow), ("challenge", &*api), ("new_password", NEW)];
         person.post("/login/password", &fields).await.is(401);
-        // Forms of a log-out lead nowhere else.
+        // Forms of a log-out are not accepted.
         place.server.advance(TimeSpan::from_secs(599));
         filled(&person, &shown, "short").await.is(422);
         place.server.advance(TimeSpan::from_secs(1));
@@ -261,24 +261,24 @@ async fn the_challenge_endpoint_sends_the_user_to_the_pages_once() {
             ("code_verifier", VERIFIER),
         ];
         place.app.call(&place.server, "/oauth2/token", &fields).await.is(200);
-        // Of one request there is one code.
+        // One request gives one code.
         let again = page(person.visit(&url).await);
         again.is(409);
-        // It is this client's.
+        // It is bound to this client.
         let other = App::register(&place.server, &place.root, json!({"type": "spa"})).await;
         let url = format!(
             "/oauth2/authorize?{}",
             form([("client_id", &*other.id), ("request_uri", uri)])
         );
         page(person.visit(&url).await).is(400);
-        // From now on the endpoint answers by itself.
+        // From now on the endpoint returns a code without a page.
         let typed = [("login", "ada"), ("password", NEW)];
         place.ask(&typed).await.is(200);
     })
     .await;
 }
 
-/// A wrong password leads nowhere and tells nothing about what has to be changed.
+/// A wrong password leads to no page and does not disclose that a change is required.
 #[tokio::test(flavor = "multi_thread")]
 async fn only_the_right_password_tells_that_it_has_to_be_replaced() {
     on_both("wrong passwords of such users", async |backend| {

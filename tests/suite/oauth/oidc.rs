@@ -13,7 +13,7 @@ use crate::support::relying_party::{
 use crate::support::server::{Options, Tokens};
 use crate::support::{Backend, Server};
 
-/// A server with a confidential client and somebody who can log in.
+/// A server with a confidential client and a user.
 pub async fn set() -> (Server, Tokens, App) {
     set_on(Backend::Sqlite).await
 }
@@ -29,7 +29,7 @@ pub async fn set_on(backend: Backend) -> (Server, Tokens, App) {
     (server, root, app)
 }
 
-/// The checks every module makes of a whole flow.
+/// The checks that every module makes of a complete flow.
 async fn whole(server: &Server, app: &App, person: &Person<'_>, more: &[(&str, &str)]) -> Value {
     let landed = person.visit(&app.url(more)).await.callback();
     assert_eq!(landed.fragment(), None);
@@ -51,7 +51,7 @@ async fn whole(server: &Server, app: &App, person: &Person<'_>, more: &[(&str, &
     assert!((1..=255).contains(&sub.len()) && sub.is_ascii());
     let info = server.get_as("/oauth2/userinfo", tokens["access_token"].as_str().unwrap()).await;
     assert_eq!(info.is(200).json()["sub"], sub);
-    // Neither the name nor anything else of the scopes is in the ID token.
+    // Neither the name nor other claims of the scopes are in the ID token.
     for absent in ["name", "preferred_username", "updated_at", "email"] {
         assert!(claims.get(absent).is_none(), "{claims}");
     }
@@ -90,7 +90,7 @@ async fn basic_flows_that_succeed() {
     ] {
         whole(&server, &app, &person, more).await;
     }
-    // Scopes whose claims Signet does not have are dropped, and the answer says so.
+    // Scopes whose claims Signet does not have are left out, and the response lists the granted ones.
     let all = whole(&server, &app, &person, &[("scope", "openid email phone")]).await;
     assert_eq!(all["tokens"]["scope"], "openid email");
     // The user has no address.
@@ -162,7 +162,7 @@ async fn userinfo_in_three_ways() {
     let bad = server.send(header("Bearer rubbish".to_owned())).await;
     assert_eq!(error_of(&bad, 401), "invalid_token");
     assert!(bad.header("www-authenticate").contains(r#"error="invalid_token""#));
-    // A token of /v1 was not made for OpenID Connect; an ID token is no access token.
+    // A token of /v1 lacks `openid`; an ID token is not an access token.
     let own = server.login("ada").await;
     let scope = server.get_as("/oauth2/userinfo", &own.access).await;
     assert_eq!(error_of(&scope, 403), "insufficient_scope");
@@ -197,7 +197,7 @@ async fn asking_again_and_not_asking_at_all() {
         server.advance(TimeSpan::from_secs(5));
         let page = person.get(&app.url(more)).await;
         assert!(page.is(200).text.contains(r#"action="/login""#), "{more:?}");
-        // The log-in from before does not count: without the password there is no way on.
+        // The earlier sign-in is not enough: the password is required.
         let flow = field(&page.text, "flow");
         let back = person.get(&format!("/oauth2/authorize?flow={flow}")).await;
         assert!(back.is(200).text.contains(r#"action="/login""#), "{more:?}");
@@ -207,7 +207,7 @@ async fn asking_again_and_not_asking_at_all() {
         let claims = id_token(&server, &app, &tokens, Some("the nonce")).await;
         assert!(claims["auth_time"].as_i64() > auth_time.as_i64());
     }
-    // Somebody else's hint: the one who is here will not do.
+    // The hint of another user: the current user is not accepted.
     server.register("bob").await;
     let bob = Person::new(&server, "bob");
     let silent = [("prompt", "none"), ("id_token_hint", hint)];
@@ -215,7 +215,7 @@ async fn asking_again_and_not_asking_at_all() {
     assert_eq!(bob.visit(&app.url(&silent)).await.said("error"), "login_required");
 }
 
-/// Clients keep ID tokens longer than keys are published: then people are asked, and nothing is wrong.
+/// Clients keep ID tokens longer than keys are published: then users have to confirm, without an error.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hint_may_outlive_its_key() {
     let (server, _, app) = set().await;
@@ -236,7 +236,7 @@ async fn a_hint_may_outlive_its_key() {
     let page = person.get(&app.url(&[("id_token_hint", hint)])).await;
     assert!(page.is(200).text.contains(r#"action="/login""#), "{}", page.text);
     person.go_on(page).await.said("code");
-    // One that says to be somebody else's, or of nobody, is wrong as ever.
+    // A hint of another issuer, or of none, is still invalid.
     for (part, old, new) in [(0, "RS256", "none"), (1, &*server.base, "https://other.example")] {
         let mut parts: Vec<String> = hint.split('.').map(str::to_owned).collect();
         let text = String::from_utf8(URL_SAFE_NO_PAD.decode(&parts[part]).unwrap()).unwrap();
@@ -309,7 +309,7 @@ async fn the_metadata_is_complete() {
     }
 }
 
-/// The profile Form Post Basic: the answer is a form, and the address says nothing.
+/// The profile Form Post Basic: the response is a form, and the address contains nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_in_a_form() {
     let (server, _, app) = set().await;

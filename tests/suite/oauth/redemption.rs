@@ -1,4 +1,4 @@
-//! What a redemption may leave out, what uses a code up, and what each kind of client is told.
+//! Redemptions: optional parameters, requests that use a code up, and the error texts for each kind of client.
 
 use futures_util::future::{join, join_all};
 use reqwest::Method;
@@ -15,7 +15,7 @@ use super::token::{Set, TOKEN, redeem, set};
 
 const OTHER_URI: &str = "https://app.example.com/other";
 
-/// Takes the challenge out of the only code that was not redeemed, as if its request had had none.
+/// Removes the challenge from the only unredeemed code, as if its request had had none.
 async fn without_challenge(server: &Server) {
     let mut tx = server.app.db.begin().await.unwrap();
     let rows = fetch_all!(
@@ -54,7 +54,7 @@ async fn a_request_that_lacks_a_parameter_leaves_the_code_as_it_was() {
                     assert_eq!(said, format!("{lacking} is missing."));
                 }
             }
-            // A client that says nothing about itself.
+            // A client that does not identify itself.
             let fields = [
                 ("grant_type", "authorization_code"),
                 ("code", &*code),
@@ -81,7 +81,7 @@ async fn a_verifier_makes_the_redirect_uri_superfluous() {
         for app in [&web, &spa, &several] {
             let code = app.code(&ada, &[]).await;
             redeem(&server, app, &[("redirect_uri", "")], &code).await.is(200);
-            // A different one is refused all the same, also where it is registered, and uses it up.
+            // A different one is refused, also if it is registered, and uses the code up.
             let code = app.code(&ada, &[]).await;
             let wrong = redeem(&server, app, &[("redirect_uri", OTHER_URI)], &code).await;
             assert_eq!(error_of(&wrong, 400), "invalid_grant");
@@ -114,7 +114,7 @@ async fn without_a_challenge_the_redirect_uri_is_needed_where_there_are_several(
         }
         redeem(&server, &several, &[("code_verifier", "")], &code).await.is(200);
 
-        // A verifier that nothing was said about before: the challenge was taken away on the way.
+        // A verifier without a challenge: the challenge was removed by an attacker.
         for app in [&web, &several] {
             let code = app.code(&ada, &[]).await;
             without_challenge(&server).await;
@@ -171,7 +171,7 @@ async fn a_client_with_a_credential_learns_the_cause_and_a_public_one_does_not()
     }
 }
 
-/// However many incomplete requests come at the same moment, the complete one gets its tokens.
+/// With any number of concurrent incomplete requests, the complete one gets its tokens.
 #[tokio::test(flavor = "multi_thread")]
 async fn incomplete_requests_keep_no_complete_one_from_its_code() {
     on_both("races of incomplete redemptions", async |backend| {
@@ -184,8 +184,8 @@ async fn incomplete_requests_keep_no_complete_one_from_its_code() {
                 let incomplete = join_all((0..20).map(|_| redeem(&server, app, &lacking, &code)));
                 let (complete, incomplete) =
                     join(redeem(&server, app, &[], &code), incomplete).await;
-                // A confidential client's incomplete request may be the second presentation: what
-                // it may not do is to be the first.
+                // An incomplete request of a confidential client may be the second presentation; it must not
+                // be the first.
                 complete.is(200);
                 for answer in &incomplete {
                     let error = error_of(answer, 400);
@@ -198,8 +198,8 @@ async fn incomplete_requests_keep_no_complete_one_from_its_code() {
     .await;
 }
 
-/// PostgreSQL breaks a deadlock, and a serialization failure, at the expense of one transaction: where that is
-/// a redemption, it runs again, and the code is used up once.
+/// PostgreSQL resolves a deadlock, and a serialization failure, by aborting one transaction: a redemption is
+/// then repeated, and the code is used up once.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redemption_that_is_the_victim_of_a_conflict_runs_again() {
     let Some(url) = postgres::fresh_database().await else {
@@ -210,7 +210,7 @@ async fn a_redemption_that_is_the_victim_of_a_conflict_runs_again() {
     server.register("ada").await;
     let app = App::register(&server, &root, json!({"type": "web"})).await;
     let pool = sqlx::PgPool::connect(&url).await.unwrap();
-    // A sequence does not roll back: each try of an insertion counts.
+    // A sequence is not rolled back, so each attempt of the insertion is counted.
     let raise = "CREATE SEQUENCE tries; CREATE TABLE plan (failures bigint, code text); \
                  CREATE FUNCTION conflict() RETURNS trigger LANGUAGE plpgsql AS $$ DECLARE p plan; BEGIN \
                  SELECT * INTO p FROM plan; IF nextval('tries') <= p.failures THEN \
@@ -228,7 +228,7 @@ async fn a_redemption_that_is_the_victim_of_a_conflict_runs_again() {
             sqlx::raw_sql(sqlx::AssertSqlSafe(plan)).execute(&pool).await.unwrap();
             let answer = app.redeem(&server, &authorization).await;
             assert_eq!(answer.status, status, "{code} {failures}: {}", answer.text);
-            // What rolled back has not used the code up; what was answered has.
+            // The attempt that was rolled back has not used the code up; the one that got a response has.
             let again = app.redeem(&server, &authorization).await;
             assert_eq!(again.status, if status == 503 { 200 } else { 400 }, "{}", again.text);
         }

@@ -27,7 +27,7 @@ async fn refresh_tokens_follow_the_same_rules_as_at_v1() {
                 "invalid_grant"
             );
             server.refresh(&refresh(&first)).await.is_problem(401, "refresh_token_invalid");
-            // Fewer scopes for this token; the next may have all again.
+            // Fewer scopes for this token; the next one may have all again.
             let fewer = [
                 ("grant_type", "refresh_token"),
                 ("refresh_token", &*refresh(&first)),
@@ -43,13 +43,13 @@ async fn refresh_tokens_follow_the_same_rules_as_at_v1() {
             assert_eq!(error_of(&app.call(&server, TOKEN, &wider).await, 400), "invalid_scope");
             let third = app.refresh(&server, &refresh(&second)).await.is(200).json();
             assert_eq!(third["scope"], "openid read write");
-            // A lost answer is given again, however many ask at once.
+            // The same response is returned again to any number of concurrent requests.
             let lost = refresh(&second);
             let tries = (0..8).map(|_| app.refresh(&server, &lost));
             for answer in futures_util::future::join_all(tries).await {
                 assert_eq!(refresh(&answer.is(200).json()), refresh(&third));
             }
-            // One that was used up long ago ends everything.
+            // A token that was used up long ago ends the session.
             let fourth = app.refresh(&server, &refresh(&third)).await.is(200).json();
             assert_eq!(
                 error_of(&app.refresh(&server, &refresh(&first)).await, 400),
@@ -67,7 +67,7 @@ async fn refresh_tokens_follow_the_same_rules_as_at_v1() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_ends_a_session_ends_it_for_clients_too() {
+async fn ending_a_session_ends_it_for_its_clients() {
     on_both("endings", async |backend| {
         let Set { server, root, web, .. } = set(backend).await;
         for ending in ["log-out", "password", "disabled", "revoked", "client", "admin"] {
@@ -118,7 +118,7 @@ async fn what_ends_a_session_ends_it_for_clients_too() {
             let seen = web.call(&server, "/oauth2/introspect", &[("token", access)]).await;
             assert_eq!(seen.is(200).json(), json!({"active": false}), "{ending}");
         }
-        // offline_access: the session goes on when its person logs out.
+        // `offline_access`: the session continues when its user logs out.
         let person = Person::new(&server, "ada");
         let code = web.code(&person, &[("scope", "openid offline_access")]).await;
         let tokens = web.redeem(&server, &code).await.is(200).json();

@@ -135,7 +135,7 @@ async fn a_session_with_no_other_branch_ends_with_its_api() {
         let code = app.code(&ada, READ).await;
         let before = app.redeem(server, &code).await.is(200).json();
         bench.replace().await;
-        // Tries at the same moment end it once and raise no alarm.
+        // Concurrent attempts end it once and raise no alarm.
         let refresh = before["refresh_token"].as_str().unwrap();
         let tries = (0..8).map(|_| app.refresh(server, refresh));
         for answer in futures_util::future::join_all(tries).await {
@@ -164,7 +164,7 @@ async fn consents_to_a_deleted_api_are_not_for_its_successor_on_both_databases()
         assert_eq!(refused, "consent_required");
         let page = ada.get("/account").await.is(200).text.clone();
         assert!(!page.contains("action=\"/account/apps/remove\""), "{page}");
-        // The consent to one scope of the new API does not add to the old one.
+        // The consent to one scope of the new API is not added to the old one.
         let write = [("scope", "openid write"), ("resource", API)];
         app.code(&ada, &write).await;
         app.code(&ada, &[&write[..], &[("prompt", "none")]].concat()).await;
@@ -174,7 +174,7 @@ async fn consents_to_a_deleted_api_are_not_for_its_successor_on_both_databases()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_under_way_for_a_deleted_api_is_not_for_its_successor_on_both_databases() {
+async fn pending_grants_of_a_deleted_api_do_not_pass_to_its_successor_on_both_databases() {
     on_both("replaced API: under way", async |backend| {
         let bench = Bench::start(backend).await;
         let Bench { server, app, .. } = &bench;
@@ -209,7 +209,7 @@ async fn what_is_under_way_for_a_deleted_api_is_not_for_its_successor_on_both_da
         let decided = ada.decide(&consent, "allow").await;
         let callback = ada.go_on(decided).await.callback();
         assert_eq!(param(&callback, "error").as_deref(), Some("invalid_target"));
-        // And nothing of it is remembered.
+        // And no consent of it is remembered.
         let silent = [READ, &[("prompt", "none")]].concat();
         assert_eq!(ada.visit(&app.url(&silent)).await.said("error"), "consent_required");
         let code = app.code(&ada, READ).await;
@@ -218,7 +218,7 @@ async fn what_is_under_way_for_a_deleted_api_is_not_for_its_successor_on_both_da
     .await;
 }
 
-/// What an administrator lets clients do stays the administrator's: the answer names each of them.
+/// The audiences of clients stay as the administrator set them: the response names each such client.
 #[tokio::test(flavor = "multi_thread")]
 async fn registering_an_api_again_names_the_clients_that_may_use_it_already() {
     let bench = Bench::start(Backend::Sqlite).await;

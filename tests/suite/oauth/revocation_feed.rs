@@ -1,4 +1,4 @@
-//! The feed of revocations, which services that verify access tokens offline fetch.
+//! The revocation feed, which services that verify access tokens offline fetch.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use crate::support::{Backend, Server, on_both};
 const FEED: &str = "/.well-known/revocations";
 const API: &str = "https://api.example.com";
 
-/// The claims of the feed a second later, when no process may serve what it read before.
+/// The claims of the feed a second later, when no process may serve an earlier read.
 async fn feed(server: &Server) -> Value {
     server.advance(TimeSpan::from_secs(1));
     claims(&server.get(FEED).await)
@@ -30,8 +30,8 @@ fn has(feed: &Value, kind: &str, value: &str) -> bool {
     feed[kind].get(value).is_some()
 }
 
-/// The feed is a JWT of its own type under a published key, open to every origin, for five seconds in caches, and the same
-/// bytes while nothing changes.
+/// The feed is a JWT of its own type under a published key, open to every origin, cacheable for five seconds, and the
+/// same bytes while nothing changes.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_feed_is_a_signed_document_of_its_own_type() {
     on_both("feed: form", async |backend| {
@@ -71,15 +71,15 @@ async fn the_feed_is_a_signed_document_of_its_own_type() {
         server.send(server.request(Method::OPTIONS, FEED)).await.is(204);
         let discovery = server.get("/.well-known/openid-configuration").await.is(200).json();
         assert_eq!(discovery["signet_revocations_uri"], json!(server.url(FEED)));
-        // It is no access token.
+        // It is not accepted as an access token.
         server.get_as("/v1/me", &answer.text).await.is(401);
         server.get_as("/oauth2/userinfo", &answer.text).await.is(401);
     })
     .await;
 }
 
-/// A session that ends is listed by its id until its last token has expired everywhere; the session that goes on, a
-/// refused log-out and a changed role are not.
+/// A session that ends is listed by its id until its last token has expired everywhere; a session that continues, a
+/// refused log-out and a changed role are not listed.
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_that_ended_are_listed_until_their_tokens_expired() {
     on_both("feed: sessions", async |backend| {
@@ -108,7 +108,7 @@ async fn sessions_that_ended_are_listed_until_their_tokens_expired() {
     .await;
 }
 
-/// A revoked access token is listed by its `jti`; clients and APIs that are gone cut off every token from before.
+/// A revoked access token is listed by its `jti`; deleted clients and APIs are a `cut` of all earlier tokens.
 #[tokio::test(flavor = "multi_thread")]
 async fn tokens_clients_and_apis_are_listed() {
     on_both("feed: tokens and cuts", async |backend| {
@@ -165,7 +165,7 @@ async fn tokens_clients_and_apis_are_listed() {
     .await;
 }
 
-/// A key that is retired in an emergency is named, and the feed that names it is signed by another.
+/// A key that is retired in an emergency is listed, and the feed is signed by another.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_withdrawn_key_is_named() {
     on_both("feed: keys", async |backend| {
@@ -187,7 +187,7 @@ async fn a_withdrawn_key_is_named() {
     .await;
 }
 
-/// What one process ends is in the feed of another a second later.
+/// Sessions that one process ends are in the feed of another a second later.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_process_lists_what_any_has_ended() {
     let Some((one, two)) = pair("feed: two processes").await else { return };
@@ -198,7 +198,7 @@ async fn every_process_lists_what_any_has_ended() {
     assert!(has(&feed(&two).await, "sid", &sid(&tokens)));
 }
 
-/// Switched off, there is no feed, and the metadata name none.
+/// If disabled, there is no feed, and the metadata have no address for it.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_feed_can_be_switched_off() {
     let server = Options::on(Backend::Sqlite).with("SIGNET_REVOCATION_FEED", "off").start().await;
@@ -207,10 +207,9 @@ async fn the_feed_can_be_switched_off() {
     assert!(discovery.get("signet_revocations_uri").is_none());
 }
 
-/// A verifier that has a feed may ask for what was written since then; it gets too much rather than too little, and never a
-/// part that begins after what it has.
+/// A partial feed has at least the entries since the given time, and never begins after it.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_new_can_be_asked_for() {
+async fn the_feed_since_a_time_omits_no_new_entry() {
     on_both("feed: since", async |backend| {
         let server = Server::start(backend).await;
         server.register("ada").await;
@@ -227,7 +226,7 @@ async fn what_is_new_can_be_asked_for() {
         let whole = claims(&server.get(FEED).await);
         assert!(whole.get("since").is_none());
         let since = async |since: i64| claims(&server.get(&format!("{FEED}?since={since}")).await);
-        // What the verifier has, and ten seconds before it.
+        // The entries since the verifier's time, and ten seconds before it.
         let said = since(known).await;
         assert!(has(&said, "sid", &sid(&late)) && has(&said, "sid", &sid(&early)), "{said}");
         let begins = said["since"].as_i64().unwrap();
@@ -235,14 +234,14 @@ async fn what_is_new_can_be_asked_for() {
         assert_eq!((&said["iat"], &said["exp"]), (&whole["iat"], &whole["exp"]));
         let said = since(known + 30).await;
         assert!(has(&said, "sid", &sid(&late)) && !has(&said, "sid", &sid(&early)), "{said}");
-        // The future is now, and a long time ago is the whole.
+        // A time in the future is treated as now, and one long ago gives the whole feed.
         let said = since(known + 1_000_000).await;
         assert!(said["since"].as_i64().unwrap() <= whole["iat"].as_i64().unwrap());
         assert!(has(&said, "sid", &sid(&late)));
         for long_ago in [0, known - 700] {
             assert_eq!(since(long_ago).await, whole);
         }
-        // The same bytes for all who ask, and the whole does not change by it.
+        // The same bytes for all requests, and the whole feed is unaffected.
         let path = |nth: i64| format!("{FEED}?since={}", known / 10 * 10 + nth);
         assert_eq!(server.get(&path(1)).await.text, server.get(&path(9)).await.text);
         assert_eq!(claims(&server.get(FEED).await), whole);
@@ -255,7 +254,7 @@ async fn what_is_new_can_be_asked_for() {
     .await;
 }
 
-/// A feed of some length is compressed for those who take gzip, under an entity tag of its own.
+/// A long feed is compressed for clients that accept gzip, with its own entity tag.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_long_feed_is_compressed() {
     let server = Server::start(Backend::Sqlite).await;
@@ -271,7 +270,7 @@ async fn a_long_feed_is_compressed() {
         let named = (text("content-encoding"), text("etag").unwrap(), text("vary"));
         (status, named, response.bytes().await.unwrap())
     };
-    // A short one is not worth it.
+    // A short one is not compressed.
     assert_eq!(fetch(Some("gzip"), "x").await.1.0, None);
     for _ in 0..40 {
         let tokens = server.login("ada").await;

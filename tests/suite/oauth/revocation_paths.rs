@@ -1,4 +1,4 @@
-//! Every way in which something ends, and that the feed of revocations has it; and what ends nothing.
+//! Every operation that ends something, and its entry in the revocation feed; and operations without an entry.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ struct Stage {
     app: App,
 }
 
-/// What a feed has to list.
+/// An entry that the feed must have.
 enum Listed {
     /// The session of a token.
     Session(String),
@@ -71,7 +71,7 @@ impl Stage {
         assert!(answer.status < 300, "{path}: {} {}", answer.status, answer.text);
     }
 
-    /// A user that does not exist yet: their id and the tokens of a session.
+    /// Creates a user. Returns the id and the tokens of a session.
     async fn user(&self, login: &str) -> (String, Tokens) {
         let id = self.server.register(login).await;
         (id, self.server.login(login).await)
@@ -91,7 +91,7 @@ impl Stage {
         assert!([200, 302, 303].contains(&answer.status), "{path}: {}", answer.text);
     }
 
-    /// Ends something in one way, and what the feed has to list then.
+    /// Ends something in one way. Returns the required entries.
     async fn end(&self, way: &str) -> Vec<Listed> {
         match way {
             "log-out by refresh token"
@@ -297,7 +297,7 @@ const WAYS: &[&str] = &[
     "everything, as after a restore",
 ];
 
-/// A second after the answer, what ended is in the feed.
+/// A second after the response the entry is in the feed.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_way_to_end_something_is_in_the_feed() {
     on_both("feed: every way", async |backend| {
@@ -315,16 +315,16 @@ async fn every_way_to_end_something_is_in_the_feed() {
     .await;
 }
 
-/// A refused ending, a role that was taken away and the end of a session's time are no entries.
+/// A refused ending, a removed role and an expired session have no entries.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_ends_nothing_is_not_in_the_feed() {
+async fn the_feed_lists_no_refused_ending_lost_role_or_expiry() {
     on_both("feed: no entry", async |backend| {
         let stage = Stage::on(backend).await;
         let server = &stage.server;
         let (ada, tokens) = stage.user("ada").await;
         let (_, eve) = stage.user("eve").await;
         let sid = claim(&tokens.access, "sid");
-        // Not theirs, not allowed, and not a token.
+        // Of another user, not allowed, and not a token.
         let path = format!("/v1/sessions/{sid}");
         server.call_as(Method::DELETE, &path, &eve.access, Value::Null).await.is(404);
         let path = format!("/v1/admin/sessions/{sid}");
@@ -348,7 +348,7 @@ async fn what_ends_nothing_is_not_in_the_feed() {
     .await;
 }
 
-/// A token that was exchanged for one of a session says the session, so that a verifier of the other API refuses it.
+/// A token that was exchanged for one of a session has its `sid`, so that a verifier of the other API refuses it.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_exchanged_token_ends_with_the_session() {
     on_both("feed: exchanged", async |backend| {
@@ -377,8 +377,8 @@ async fn an_exchanged_token_ends_with_the_session() {
     .await;
 }
 
-/// A log-in that races a change of the password is under the new password, or its session is in the feed: no token is
-/// accepted that neither the feed nor the server knows to be over.
+/// A log-in that races a change of the password is under the new password, or its session is in the feed: no accepted
+/// token is unknown to both the feed and the server as ended.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_log_in_slips_past_a_new_password() {
     on_both("feed: races", async |backend| {
@@ -412,7 +412,7 @@ async fn no_log_in_slips_past_a_new_password() {
     .await;
 }
 
-/// What was ended on one of two processes is in the feed of the other within a second.
+/// Sessions that ended at one of two processes are in the feed of the other within a second.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_other_process_lists_it_too() {
     let Some((one, two)) = pair("feed: ways on two processes").await else { return };

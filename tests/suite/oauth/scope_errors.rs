@@ -1,5 +1,4 @@
-//! What a client is told about its scopes: which one was wrong, in characters that an error may contain, and no
-//! more of them than a person reads.
+//! Descriptions of scope errors: they name the wrong scopes, in allowed characters only, and are bounded.
 
 use reqwest::Method;
 use serde_json::json;
@@ -38,7 +37,7 @@ async fn every_scope_error_names_the_scope_on_both_databases() {
     on_both("scope errors", async |backend| {
         let (server, root, app) = set(backend).await;
         let ada = Person::new(&server, "ada");
-        // A client that speaks for itself.
+        // A client in its own name.
         let alone = async |scope: &str| {
             let fields =
                 [("grant_type", "client_credentials"), ("resource", API), ("scope", scope)];
@@ -53,7 +52,7 @@ async fn every_scope_error_names_the_scope_on_both_databases() {
             let text = alone(scope).await;
             assert!(text.contains(named), "{scope}: {text}");
         }
-        // For a user: by the redirect, by the pushed request, by the device.
+        // For a user: in the redirect, the response to the pushed request, and that to the device.
         for (scope, named) in [
             ("email phone", "is allowed for this client: email phone"),
             ("openid signet:admin", "The scope signet:admin is not for clients"),
@@ -69,7 +68,7 @@ async fn every_scope_error_names_the_scope_on_both_databases() {
             let fields: Vec<_> = request.iter().map(|(n, v)| (&**n, &**v)).collect();
             assert!(said(&app.call(&server, "/oauth2/par", &fields).await).contains(named));
         }
-        // A refresh and an exchange that ask for more.
+        // A refresh and an exchange that request more.
         let code = app.code(&ada, &[("scope", "openid offline_access read"), ("resource", API)]);
         let tokens = app.redeem(&server, &code.await).await.is(200).json();
         let text = |name: &str| tokens[name].as_str().unwrap().to_owned();
@@ -92,7 +91,7 @@ async fn every_scope_error_names_the_scope_on_both_databases() {
         ];
         let told = said(&app.call(&server, TOKEN, &exchange).await);
         assert_eq!(told, "The scope exceeds the subject token: write");
-        // What was withdrawn while the user was asked.
+        // A scope that was removed while the user was deciding.
         let page = Person::new(&server, "ada");
         let login =
             page.get(&app.url(&[("scope", "read"), ("resource", API), ("prompt", "login")])).await;

@@ -12,7 +12,7 @@ use crate::support::{Server, on_both};
 
 use super::DEVICE;
 
-/// Steps back, and whether what was issued before is still good: the clocks of processes differ by seconds.
+/// Steps back, and whether credentials that were issued before stay valid: clocks of processes differ by seconds.
 const STEPS: [(i64, bool); 3] = [(0, true), (5, true), (3_600, false)];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -20,7 +20,7 @@ async fn nothing_that_was_issued_lasts_longer_after_the_clock_was_set_back() {
     on_both("set-back clock", async |backend| {
         for (step, good) in STEPS {
             let server = Server::start(backend).await;
-            // Later than every key and user: they must not be from the future afterwards.
+            // Later than every key and user, so that these are not in the future afterwards.
             let root = server.administrator("root").await;
             server.register("ada").await;
             let spa = json!({"type": "spa", "skip_consent": true});

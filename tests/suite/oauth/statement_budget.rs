@@ -1,5 +1,4 @@
-//! What a warm flow asks the database for: one statement for who is there and what they allowed, and
-//! none at all for a client that speaks for itself.
+//! The statements of a warm flow: one for the sign-in and the consent, and none for a client in its own name.
 
 use reqwest::Method;
 use serde_json::json;
@@ -48,7 +47,7 @@ async fn a_warm_flow_asks_once_for_each_step() {
         let client_id = made.is(201).string("client_id");
         app.reload_if_changed().await.unwrap();
 
-        // Somebody who is logged in and has allowed it before.
+        // A user who is signed in and has consented before.
         let cookie = generate(BROWSER_SESSION, &SystemEntropy);
         let user = users::find(&mut app.db.reader().await.unwrap(), ada).await.unwrap().unwrap();
         let browser = BrowserSession {
@@ -81,7 +80,7 @@ async fn a_warm_flow_asks_once_for_each_step() {
         let (step, statements) =
             counted(authorize::begin(app.clone(), params, visitor, info)).await;
         let Ok(PageStep::Answer(answer)) = step else { panic!("not answered at once") };
-        // Who is there and what they allowed; the code; the codes beyond the limit.
+        // The sign-in and the consent; the code; the codes beyond the limit.
         assert_eq!(statements, 3);
 
         let code = &answer.params.iter().find(|(name, _)| *name == "code").unwrap().1;
@@ -91,7 +90,7 @@ async fn a_warm_flow_asks_once_for_each_step() {
         );
         let (tokens, statements) = counted(token_endpoint(app.clone(), request(&form), now)).await;
         let tokens = tokens.unwrap();
-        // The code used up; the user and the sign-in held; the branches there; the sessions beyond the
+        // The code used up; the user and the sign-in locked; the existing branches; the sessions beyond the
         // limit; the session and its device written.
         assert!(statements <= 7, "{statements}");
 

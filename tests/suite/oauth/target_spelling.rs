@@ -1,4 +1,4 @@
-//! A request may spell the API it means in another way than it is registered; the tokens do not.
+//! A request may spell an API in another way than it is registered; tokens have the registered spelling.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use crate::support::{Backend, Server, on_both};
 use super::{ACCESS_TOKEN, DEVICE, EXCHANGE};
 
 const TOKEN: &str = "/oauth2/token";
-/// The registered spelling: part of it is what clients write differently.
+/// The registered spelling; clients may vary a part of it.
 const STOCK: &str = "https://Stock.example.com:443/V1/";
 const API: &str = "https://api.example.com";
 const URN: &str = "urn:orders";
@@ -39,7 +39,7 @@ fn audience(tokens: &Value) -> Value {
     Tokens { access: access.to_owned(), refresh: String::new() }.claims()["aud"].clone()
 }
 
-/// Every way to say which API a token shall be for, with the name of the way.
+/// Every way to name the API of a token, with the name of the way.
 async fn every_way(
     server: &Server,
     root: &Tokens,
@@ -98,7 +98,7 @@ async fn every_way(
     answers
 }
 
-/// The tokens a device gets, or the refusal of its request.
+/// The tokens of a device, or the refusal of its request.
 async fn device(server: &Server, app: &App, ada: &Person<'_>, begun: Answer) -> Answer {
     if begun.status != 200 {
         return begun;
@@ -134,7 +134,7 @@ async fn every_spelling_of_an_identifier_means_the_registered_api() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_another_spelling_is_an_invalid_target() {
+async fn other_identifiers_are_invalid_targets() {
     let (server, root, app) = set(Backend::Sqlite).await;
     for named in [
         "https://stock.example.com/v1/",
@@ -163,7 +163,7 @@ async fn what_is_not_another_spelling_is_an_invalid_target() {
     }
 }
 
-/// Two APIs may have been registered whose identifiers are spellings of each other.
+/// Two registered APIs whose identifiers are spellings of each other.
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_candidates_neither_is_meant_unless_named_exactly() {
     on_both("look-alike APIs", async |backend| {
@@ -192,7 +192,7 @@ async fn of_two_candidates_neither_is_meant_unless_named_exactly() {
         for either in ["https://TWIN.example.com", "https://twin.example.com:443/"] {
             assert_eq!(error_of(&ask(either).await, 400), "invalid_target", "{either}");
         }
-        // What only one of them can be is not ambiguous.
+        // A spelling that only one of them can have is not ambiguous.
         let only = ask("https://twin.example.com//").await.is(200).json();
         assert_eq!(audience(&only), "https://twin.example.com/");
     })
@@ -214,7 +214,7 @@ async fn one_target_in_two_spellings_is_one_and_two_apis_are_two() {
     assert_eq!(error_of(&ask(&two).await, 400), "invalid_target");
 }
 
-/// The issuer can be named too, and is the same target wherever the request goes on.
+/// The issuer can be named too, and is the same target at every endpoint.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_issuer_is_named_in_every_spelling() {
     let (server, _, app) = set(Backend::Sqlite).await;
@@ -237,7 +237,7 @@ async fn the_issuer_is_named_in_every_spelling() {
         let fields =
             [("grant_type", "refresh_token"), ("refresh_token", refresh), ("resource", &*named)];
         app.call(&server, TOKEN, &fields).await.is(200);
-        // A client in its own name has no business with the issuer.
+        // A client in its own name cannot get a token for the issuer.
         let fields = [("grant_type", "client_credentials"), ("resource", &*named)];
         let refused = app.call(&server, TOKEN, &fields).await;
         assert_eq!(error_of(&refused, 400), "invalid_target", "{named}");
@@ -268,7 +268,7 @@ async fn no_api_is_registered_that_is_another_spelling_of_one() {
         for other in ["https://api.example.com/v1", "https://stock.example.com/v1", "URN:orders"] {
             create(other).await.is(201);
         }
-        // However many want one at the same moment, in whatever spelling, one gets it.
+        // Of concurrent registrations of one identifier in any spelling, one succeeds.
         for round in 0..3 {
             let spellings = [
                 format!("https://race{round}.example.com"),

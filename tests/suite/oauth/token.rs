@@ -1,4 +1,4 @@
-//! The token endpoint: codes, clients and requests that are not as they should be.
+//! The token endpoint: codes, clients and malformed requests.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -69,7 +69,7 @@ async fn a_code_works_once_and_only_for_its_client() {
             let code = app.code(&ada, &[]).await;
             let wrong = redeem(&server, app, &[change], &code).await;
             assert_eq!(error_of(&wrong, 400), "invalid_grant", "{change:?}");
-            // One try is all there is.
+            // A code has one attempt.
             error_of(&redeem(&server, app, &[], &code).await, 400);
         }
         let code = app.code(&ada, &[]).await;
@@ -88,11 +88,11 @@ async fn a_code_works_once_and_only_for_its_client() {
         assert_eq!(error_of(&redeem(&server, app, &[], &code).await, 400), "invalid_grant");
         assert!(code.starts_with(AUTHORIZATION_CODE));
     }
-    // A public client is not vouched for by any secret it invents.
+    // A public client is not authenticated by an invented secret.
     let code = spa.code(&ada, &[]).await;
     let fields = [("client_secret", "anything"), ("code_verifier", "")];
     assert_eq!(error_of(&redeem(&server, &spa, &fields, &code).await, 401), "invalid_client");
-    // Nothing of all this lies in the database as it was sent.
+    // The database contains none of these values as they were sent.
     let code = web.code(&ada, &[]).await;
     let tokens = redeem(&server, &web, &[], &code).await.is(200).json();
     let cookie = ada.cookie("signet_session").unwrap();
@@ -105,7 +105,7 @@ async fn a_code_works_once_and_only_for_its_client() {
     }
 }
 
-/// One code, fifty at once: `SIGNET_TEST_ROUNDS` says how often (5).
+/// Fifty concurrent redemptions of one code: `SIGNET_TEST_ROUNDS` is the number of rounds (5).
 #[tokio::test(flavor = "multi_thread")]
 async fn fifty_who_redeem_one_code_at_once_get_one_answer() {
     let rounds = require::variable("SIGNET_TEST_ROUNDS").and_then(|text| text.parse().ok());
@@ -121,7 +121,7 @@ async fn fifty_who_redeem_one_code_at_once_get_one_answer() {
             for bad in answers.iter().filter(|answer| answer.status != 200) {
                 assert_eq!(error_of(bad, 400), "invalid_grant");
             }
-            // The others were second presentations: what the first gave is over.
+            // The others were second presentations: the session of the first has ended.
             let tokens = good[0].json();
             let refresh = tokens["refresh_token"].as_str().unwrap();
             assert_eq!(error_of(&spa.refresh(&server, refresh).await, 400), "invalid_grant");
@@ -178,7 +178,7 @@ async fn requests_that_are_not_as_they_should_be() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn clients_prove_who_they_are_in_their_own_way() {
+async fn clients_authenticate_by_their_registered_method() {
     let Set { server, root, web, spa } = set(Backend::Sqlite).await;
     let post = json!({"type": "web", "token_endpoint_auth_method": "client_secret_post"});
     let post = App::register(&server, &root, post).await;
@@ -242,7 +242,7 @@ async fn clients_prove_who_they_are_in_their_own_way() {
     let answer = server.send(in_query.header("content-type", FORM).body("token=x")).await;
     assert_eq!(error_of(&answer, 401), "invalid_client");
 
-    // Guessing is held up by address, whoever it pretends to be; the right one elsewhere is not.
+    // Guesses are limited by address, for any client id; the right secret from another address is not.
     let limited = Options::on(Backend::Sqlite).with("SIGNET_RATE_LIMITS", "on").start().await;
     let root = limited.administrator("root").await;
     let app = App::register(&limited, &root, json!({"type": "web"})).await;
@@ -292,7 +292,7 @@ async fn services_get_tokens_only_in_their_own_name() {
     }
     let two = [("resource", "https://api.example.com"), ("resource", "https://b.example")];
     assert_eq!(error_of(&ask(&two).await, 400), "invalid_target");
-    // There is no user to tell about, and nobody's account to act on.
+    // There is no user, whose claims or account the token could access.
     assert_eq!(error_of(&server.get_as("/oauth2/userinfo", &access).await, 401), "invalid_token");
     server.get_as("/v1/me", &access).await.is_problem(401, "invalid_token");
     let look = async || {

@@ -7,8 +7,8 @@ use crate::support::server::Tokens;
 
 use super::{API, set};
 
-/// Which claims an access token opens at userinfo is decided by its scopes, not by its audience: a client that
-/// wants its API to learn nothing about the user gives it a token without `openid`.
+/// The claims that an access token gets at userinfo depend on its scopes, not on its audience: a client that
+/// does not want to disclose the user to its API gives it a token without `openid`.
 #[tokio::test(flavor = "multi_thread")]
 async fn userinfo_answers_a_token_for_an_api_only_if_it_has_the_scope_openid() {
     let (server, _, app) = set().await;
@@ -47,6 +47,6 @@ async fn userinfo_answers_a_token_for_an_api_only_if_it_has_the_scope_openid() {
     let alone = app.redeem(&server, &code).await.is(200).json();
     let refused = userinfo(&alone).await;
     assert_eq!(refused.is(403).string("error"), "insufficient_scope");
-    // And no API token, with or without `openid`, is anything at `/v1`.
+    // No token for an API, with or without `openid`, is accepted at `/v1`.
     server.get_as("/v1/me", tokens["access_token"].as_str().unwrap()).await.is(401);
 }

@@ -1,4 +1,4 @@
-//! The shipped alerts and the dashboard: they fire on what they are for, and name metrics that exist.
+//! The shipped alerts and the dashboard: the alerts fire in their situations, and both name existing metrics.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ fn read(path: &str) -> String {
     std::fs::read_to_string(shipped(path)).unwrap()
 }
 
-/// `promtool` finds no fault with the rules and the configuration, and each alert fires in its test.
+/// `promtool` accepts the rules and the configuration, and each alert fires in its test.
 #[test]
 fn the_alerts_pass_their_tests() {
     if is_missing("the alerts") {
@@ -32,7 +32,7 @@ fn the_alerts_pass_their_tests() {
     promtool(&folder, &["test", "rules", "alerts_test.yml"]);
 }
 
-/// The values of a key in a file of YAML that has each on a line of its own.
+/// The values of a key in a YAML file that has each on its own line.
 fn values<'a>(text: &'a str, key: &str) -> Vec<&'a str> {
     let lines = text.lines().map(|line| line.trim_start().trim_start_matches("- "));
     lines.filter_map(|line| line.strip_prefix(key)?.strip_prefix(": ")).collect()
@@ -64,7 +64,7 @@ fn every_alert_is_tested_and_documented() {
     }
 }
 
-/// The words of a query that are names of metrics, without the endings of a histogram's series.
+/// The names of metrics in a query, without the suffixes of a histogram's series.
 fn metrics_in(query: &str) -> impl Iterator<Item = String> + '_ {
     let words = query.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
     let metric = |word: &&str| word.starts_with("signet_") || word.starts_with("process_");
@@ -81,12 +81,12 @@ fn queries(dashboard: &Value) -> Vec<&str> {
     targets.map(|target| target["expr"].as_str().unwrap()).collect()
 }
 
-/// Each metric that the alerts and the dashboard ask for is there after an ordinary run.
+/// Every metric in the alerts and the dashboard exists after an ordinary run.
 #[tokio::test(flavor = "multi_thread")]
 async fn alerts_and_dashboard_ask_for_metrics_that_exist() {
     let dashboard: Value = serde_json::from_str(&read("grafana/signet.json")).unwrap();
     let alerts = read("prometheus/alerts.yml");
-    // Texts name metrics too: those in rules begin with a label or an operator.
+    // Texts contain names of metrics too: those in rules are followed by a label or an operator.
     let mut asked: BTreeSet<String> = metrics_in(&alerts).collect();
     asked.extend(queries(&dashboard).into_iter().flat_map(metrics_in));
     assert!(asked.len() > 30, "{asked:?}");
@@ -102,7 +102,7 @@ async fn alerts_and_dashboard_ask_for_metrics_that_exist() {
     assert!(missing.is_empty(), "{missing:?}");
 }
 
-/// Every panel says what it shows, has an id of its own and lies on the grid without covering another.
+/// Every panel has a title and an id, and none overlaps another.
 #[test]
 fn the_panels_of_the_dashboard_are_complete() {
     let dashboard: Value = serde_json::from_str(&read("grafana/signet.json")).unwrap();

@@ -1,4 +1,4 @@
-//! Log lines: each fits `docs/log-schema.json`, which every process of the suite is held to.
+//! Log lines: each is valid under `docs/log-schema.json`, which is checked for every process of the suite.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use crate::support::postgres;
 use crate::support::process::{Launch, until};
 use crate::support::server::{Backend, PASSWORD, on_both};
 
-/// A server that logs everything it can, as JSON.
+/// A server that logs at the lowest level, as JSON.
 async fn talkative(backend: Backend) -> Launch {
     let launch = Launch::new().with("SIGNET_LOG", "trace").with("SIGNET_LOG_FORMAT", "json");
     match backend {
@@ -29,8 +29,7 @@ fn lines(log: &str) -> Vec<Value> {
         .collect()
 }
 
-/// Everything a server writes from its start to its end, at the lowest level and about requests of every kind, is
-/// JSON and fits the schema.
+/// Every line of a server from start to end, at the lowest level and about requests of every kind, is JSON and valid.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_line_of_a_run_fits_the_schema() {
     on_both("log lines", async |backend| {
@@ -58,7 +57,7 @@ async fn every_line_of_a_run_fits_the_schema() {
         assert!(all.is_empty(), "{all:#?}");
         let of = |message: &str| lines.iter().filter(|line| line["message"] == message).count();
         assert!(of("request") >= 10 && of("audit") >= 3 && of("started") == 1, "{lines:#?}");
-        // What a line says of its request.
+        // The members about the request.
         let me = lines.iter().find(|line| line["route"] == "/v1/me" && line["status"] == 200);
         let me = me.unwrap();
         assert_eq!((&me["client_id"], &me["method"]), (&json!("signet"), &json!("GET")));
@@ -74,7 +73,7 @@ async fn every_line_of_a_run_fits_the_schema() {
     .await;
 }
 
-/// A start that is refused is one line of JSON, which fits as well.
+/// A refused start is one line of JSON, which is valid as well.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_start_fits_the_schema() {
     let launch = Launch::new().with("SIGNET_LOG_FORMAT", "json").with("SIGNET_ISSUER", "nonsense");
@@ -85,7 +84,7 @@ async fn a_refused_start_fits_the_schema() {
     assert!(all.is_empty(), "{all:#?}");
 }
 
-/// A server without a database logs failures, and those lines fit as well.
+/// A server without a database logs failures, and those lines are valid as well.
 #[tokio::test(flavor = "multi_thread")]
 async fn lines_about_failures_fit_the_schema() {
     on_both("lines about failures", async |backend| lines_about_failures(backend).await).await;
@@ -94,7 +93,7 @@ async fn lines_about_failures_fit_the_schema() {
 async fn lines_about_failures(backend: Backend) {
     let launch = talkative(backend).await.soon_gives_up();
     let server = launch.start().await;
-    // A statement that fails is a fault of the server's side.
+    // A failing statement is a fault.
     match launch.setting("SIGNET_DATABASE_URL") {
         Some(url) => postgres::execute(&url, "DROP TABLE sessions CASCADE").await,
         None => {
@@ -123,7 +122,7 @@ async fn lines_about_failures(backend: Backend) {
     }
 }
 
-/// The fields that a call of a macro of `tracing` names.
+/// The fields in a call of a macro of `tracing`.
 fn fields(arguments: TokenStream) -> BTreeSet<String> {
     let tokens: Vec<TokenTree> = arguments.into_iter().collect();
     let mut found = BTreeSet::new();
@@ -142,7 +141,7 @@ fn fields(arguments: TokenStream) -> BTreeSet<String> {
     found
 }
 
-/// Every field of every call of `tracing::info!` and its like in a stream of tokens.
+/// Every field of every call of `tracing::info!` and similar macros in a stream of tokens.
 fn logged(tokens: TokenStream, found: &mut BTreeSet<String>) {
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();
     for (at, token) in tokens.iter().enumerate() {
@@ -158,7 +157,7 @@ fn logged(tokens: TokenStream, found: &mut BTreeSet<String>) {
     }
 }
 
-/// Also lines that no test provokes have no field that the schema lacks.
+/// Lines that no test causes have no field outside of the schema either.
 #[test]
 fn every_field_that_the_sources_log_is_in_the_schema() {
     let known = SCHEMA["$defs"]["own"]["properties"].as_object().unwrap();
@@ -182,7 +181,7 @@ fn every_field_that_the_sources_log_is_in_the_schema() {
     assert_eq!(seen.into_iter().collect::<Vec<_>>(), ["a", "b", "c", "d", "i"]);
 }
 
-/// Each member of the schema says what it means.
+/// Every member of the schema has a description.
 #[test]
 fn every_member_of_the_schema_is_described() {
     for (name, member) in SCHEMA["$defs"]["own"]["properties"].as_object().unwrap() {

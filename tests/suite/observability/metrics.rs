@@ -1,4 +1,4 @@
-//! The metrics there are, those that `docs/observability.md` lists, and the rules that their names keep.
+//! The metrics, their list in `docs/observability.md`, and the rules for their names.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use crate::support::Server;
 use crate::support::relying_party::{App, form};
 use crate::support::server::{Options, PASSWORD, on_both};
 
-/// The documented metrics: name, and for each label whose values are spelt out, the values.
+/// The documented metrics: name, and the values of each label whose values are listed.
 fn documented() -> BTreeMap<String, Vec<(String, Vec<String>)>> {
     let text = include_str!("../../../docs/observability.md");
     let is_name = |cell: &str| {
@@ -37,7 +37,7 @@ fn documented() -> BTreeMap<String, Vec<(String, Vec<String>)>> {
     .collect()
 }
 
-/// The types in a page of metrics by name, counters with their ending.
+/// The types in a page of metrics by name, with the suffix of counters.
 pub fn types(page: &str) -> BTreeMap<String, String> {
     page.lines()
         .filter_map(|line| line.strip_prefix("# TYPE "))
@@ -48,7 +48,7 @@ pub fn types(page: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// The table of metrics in the documentation names every metric there is and no other.
+/// The documented table of metrics is complete and has no others.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_metric_is_documented_and_every_documented_one_exists() {
     let documented = documented();
@@ -64,8 +64,8 @@ async fn every_metric_is_documented_and_every_documented_one_exists() {
     assert_eq!(found, listed);
 }
 
-/// Names say what is counted and in which base unit; `_total` is for counters only; a help text is one sentence
-/// that ends with one full stop.
+/// Names have the counted thing and the base unit; `_total` is for counters only; a help text is one sentence
+/// with a full stop.
 #[tokio::test(flavor = "multi_thread")]
 async fn names_and_help_texts_keep_the_rules() {
     on_both("metrics: names", async |backend| {
@@ -97,13 +97,13 @@ async fn names_and_help_texts_keep_the_rules() {
     .await;
 }
 
-/// Prometheus sees no increase in a series that begins with its first event, so every known value of a label
-/// of a counter is there from the start.
+/// Prometheus does not count the first event of a new series as an increase, so every known value of a label
+/// of a counter exists from the start.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_known_value_of_a_counter_begins_at_zero() {
     on_both("metrics: zero", async |backend| {
         let server = Server::start(backend).await;
-        // Nothing is counted before the server serves.
+        // Before the server serves, every counter is 0.
         server.get("/health").await.is(200);
         let page = metrics_text(&server.app);
         let mut checked = 0;
@@ -145,7 +145,7 @@ fn value(server: &Server, series: &str) -> f64 {
     line.unwrap_or_else(|| panic!("{series} is missing:\n{page}")).trim().parse().unwrap()
 }
 
-/// Each new counter counts what its name says, once.
+/// Each counter increases once per event of its name.
 #[tokio::test(flavor = "multi_thread")]
 async fn events_are_counted_where_they_happen() {
     on_both("metrics: counted", async |backend| {
@@ -197,9 +197,9 @@ async fn events_are_counted_where_they_happen() {
     .await;
 }
 
-/// An event of a transaction that is taken back is not counted.
+/// An event of a transaction that is rolled back is not counted.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_rolled_back_is_not_counted() {
+async fn rolled_back_events_are_not_counted() {
     on_both("metrics: rolled back", async |backend| {
         let server = Server::start(backend).await;
         let db = &server.app.db;
@@ -221,7 +221,7 @@ async fn what_is_rolled_back_is_not_counted() {
     .await;
 }
 
-/// No label is what a caller sent; registered clients have series of their own only behind a setting.
+/// No label value comes from a request; series for registered clients require a setting.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_label_is_chosen_by_a_caller() {
     on_both("metrics: labels", async |backend| {

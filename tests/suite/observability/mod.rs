@@ -1,4 +1,4 @@
-//! What an operator sees without asking: metrics, alerts, the dashboard, log lines and traces.
+//! Observability: metrics, alerts, the dashboard, log lines and traces.
 
 mod alerts;
 mod log_lines;
@@ -16,8 +16,8 @@ use crate::support::relying_party::App;
 
 const API: &str = "https://api.example.com";
 
-/// A server on which everything ordinary has happened once: sign-ins that succeed and fail, refreshes, token
-/// requests, a resource server that fetches the keys, and the counting of what is counted now and then.
+/// A server on which every ordinary event has happened once: successful and failed sign-ins, refreshes, token
+/// requests, a fetch of the keys by a resource server, and a run of the sampling job.
 async fn scripted(server: &Server) {
     let root = server.administrator("root").await;
     server.register("ada").await;

@@ -1,4 +1,4 @@
-//! What Prometheus itself says of the metrics.
+//! The metrics as read by Prometheus.
 
 use std::process::{Command, Stdio};
 
@@ -11,8 +11,8 @@ use crate::support::prometheus::{Prometheus, is_missing};
 use crate::support::server::{Backend, PASSWORD, on_both};
 use crate::support::{Server, postgres};
 
-/// The same page in the text format before OpenMetrics, which `promtool` reads: there the names of counters have
-/// their ending in the descriptions as well, and there are no units and no end.
+/// The same page in the text format that preceded OpenMetrics, which `promtool` reads: counters have their
+/// suffix in the descriptions as well, and there are no units and no end marker.
 fn older_format(page: &str) -> String {
     let counters: Vec<&str> = page
         .lines()
@@ -50,7 +50,7 @@ async fn promtool_accepts_every_line() {
     .await;
 }
 
-/// The address of the metrics, by what the server printed at its start.
+/// The address of the metrics that the server printed at its start.
 async fn metrics_of(server: &Process) -> String {
     server.until_logged("\"event\":\"started\"").await;
     let log = server.log();
@@ -68,7 +68,7 @@ async fn serving(backend: Backend) -> (Launch, Process) {
     (launch, server)
 }
 
-/// The page answers HEAD like GET, and names the methods it takes to any other.
+/// The page answers HEAD like GET, and lists its methods for any other.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_answers_head() {
     on_both("HEAD of the metrics", async |backend| {
@@ -87,8 +87,8 @@ async fn the_page_answers_head() {
     .await;
 }
 
-/// A real Prometheus scrapes a real server, sees an event as an increase from 0, and takes the shipped alerts,
-/// none of which fires for it.
+/// A real Prometheus scrapes a real server, records an event as an increase from 0, and loads the shipped
+/// alerts, none of which fires.
 #[tokio::test(flavor = "multi_thread")]
 async fn prometheus_scrapes_the_server_and_evaluates_the_alerts() {
     if is_missing("scraping") {
@@ -128,7 +128,7 @@ async fn prometheus_scrapes_the_server_and_evaluates_the_alerts() {
         for rule in rules().await {
             assert_eq!(rule["health"], "ok", "{rule}");
             let alerts = rule["alerts"].as_array().unwrap();
-            // One that is pending on a slow machine ends by itself.
+            // An alert that is pending on a slow machine resolves by itself.
             assert!(alerts.iter().all(|alert| alert["state"] != "firing"), "{rule}");
         }
     })

@@ -1,4 +1,4 @@
-//! Spans: which requests are sent to an OpenTelemetry collector, and what they say.
+//! Spans: which requests are sent to an OpenTelemetry collector, and their attributes.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -20,7 +20,7 @@ use crate::support::server::{Backend, PASSWORD, on_both};
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT: &str = "00f067aa0ba902b7";
 
-/// What an attribute of a span is called in the log line of the same request.
+/// The attributes of a span, and the members of the log line of the same request.
 const ATTRIBUTES: &[(&str, &str)] = &[
     ("http.request.method", "method"),
     ("http.route", "route"),
@@ -32,7 +32,7 @@ const ATTRIBUTES: &[(&str, &str)] = &[
     ("error.type", "code"),
 ];
 
-/// A request that a collector was sent: the head, and the body.
+/// A request to a collector: the head and the body.
 type Posted = (String, Vec<u8>);
 
 /// A collector that answers every request with a status.
@@ -60,7 +60,7 @@ impl Collector {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// All spans, and the names and values that describe the server.
+    /// All spans, and the attributes of the server.
     fn spans(&self) -> (Vec<Span>, Vec<KeyValue>) {
         let posted = self.posted.lock().unwrap();
         let bodies =
@@ -103,7 +103,7 @@ async fn launch(backend: Backend, collector: &str) -> Launch {
     launch
 }
 
-/// A log-in that fails, with this id and perhaps in the trace of a proxy.
+/// A failing log-in with this request id, optionally in the trace of a proxy.
 async fn fail(caller: &Caller, id: &str, flags: Option<&str>) {
     let body = json!({"login": "secret-login", "password": PASSWORD});
     let mut request =
@@ -115,7 +115,7 @@ async fn fail(caller: &Caller, id: &str, flags: Option<&str>) {
     assert!(caller.try_send(request).await.unwrap().status >= 400);
 }
 
-/// Ends the server, which sends what is waiting; its log.
+/// Stops the server, which sends the queued spans. Returns its log.
 async fn end(mut server: Process) -> String {
     server.signal(rustix::process::Signal::TERM);
     assert_eq!(server.ended().await, Some(0));
@@ -139,8 +139,8 @@ fn line(log: &str, id: &str) -> Value {
     lines.into_iter().find(|line| line["request_id"] == id && line["message"] == "request").unwrap()
 }
 
-/// Each span is the log line of its request: the same ids, route, status and caller, and nothing else. Where a trusted
-/// proxy has decided not to record the trace, the request is not sent.
+/// Each span equals the log line of its request: ids, route, status and caller, and nothing else. If a trusted proxy
+/// has not sampled the trace, the request is not sent.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_span_says_what_the_log_line_of_its_request_says() {
     on_both("spans", async |backend| {
@@ -196,7 +196,7 @@ async fn a_span_says_what_the_log_line_of_its_request_says() {
     .await;
 }
 
-/// Where no trace is begun here, only those are sent that a trusted proxy records.
+/// With a fraction of 0, only requests that a trusted proxy has sampled are sent.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_share_of_zero_leaves_the_choice_to_proxies() {
     on_both("spans: share", async |backend| {
@@ -216,7 +216,7 @@ async fn a_share_of_zero_leaves_the_choice_to_proxies() {
     .await;
 }
 
-/// A collector that refuses, or is not there, costs one line of the log, and the server serves and stops.
+/// A collector that refuses or is not running causes one log line, and the server serves and stops as usual.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_without_its_collector_serves() {
     on_both("spans: no collector", async |backend| {

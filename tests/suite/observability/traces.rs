@@ -1,4 +1,4 @@
-//! Traces (W3C Trace Context): whose `traceparent` is believed, and where its ids are found again.
+//! Traces (W3C Trace Context): whose `traceparent` is accepted, and where its ids appear.
 
 use std::io::{Read as _, Write as _};
 
@@ -26,7 +26,7 @@ async fn start(backend: Backend, proxies: &str) -> (Launch, Process) {
     (launch, server)
 }
 
-/// Sends a request with these headers; its log line.
+/// Sends a request with these headers. Returns its log line.
 async fn line(server: &Process, caller: &Caller, id: &str, headers: &[(&str, &str)]) -> Value {
     let body = json!({"login": "nobody-there", "password": PASSWORD});
     let mut request = caller.client.post(format!("{}/v1/login", caller.base)).json(&body);
@@ -47,8 +47,8 @@ fn traceparent(flags: &str) -> String {
     format!("00-{TRACE}-{SPAN}-{flags}")
 }
 
-/// The trace of a trusted proxy goes on: its id is in the log line of the request, with a span of the server's own
-/// and the proxy's span as parent; the audit line of the same request has both ids.
+/// The trace of a trusted proxy is continued: its id is in the log line of the request, with a span id of the
+/// server and the proxy's span as parent; the audit line of the same request has both ids.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_trace_of_a_trusted_proxy_goes_on() {
     on_both("traceparent: trusted", async |backend| {
@@ -72,8 +72,7 @@ async fn the_trace_of_a_trusted_proxy_goes_on() {
     .await;
 }
 
-/// A header of a caller that is no trusted proxy, one that is invalid, and two at once are not believed: the request
-/// begins a trace of its own.
+/// A header of an untrusted caller, an invalid one, and two at once are ignored: the request begins a new trace.
 #[tokio::test(flavor = "multi_thread")]
 async fn other_headers_begin_a_new_trace() {
     on_both("traceparent: not believed", async |backend| {
@@ -117,7 +116,7 @@ fn is_new(line: &Value) {
     assert_eq!(line["parent_id"], Value::Null);
 }
 
-/// The form a request posts; answers 204 to it.
+/// Receives a posted form and answers 204.
 fn received(listener: &std::net::TcpListener) -> String {
     let (mut stream, _) = listener.accept().unwrap();
     let mut request = Vec::new();
@@ -131,7 +130,7 @@ fn received(listener: &std::net::TcpListener) -> String {
     String::from_utf8(request).unwrap()
 }
 
-/// A logout notice to a client is a span of a trace of its own: its `traceparent` has the form of the standard.
+/// A logout notice to a client is a span of a new trace: its `traceparent` is well-formed.
 #[tokio::test(flavor = "multi_thread")]
 async fn logout_notices_carry_a_trace() {
     on_both("traceparent: outgoing", async |backend| {

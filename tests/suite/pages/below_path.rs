@@ -1,4 +1,4 @@
-//! A server whose issuer has a path, reached directly or through whatever stands before it.
+//! A server whose issuer has a path, reached directly or through a proxy.
 
 use reqwest::Method;
 use serde_json::Value;
@@ -7,18 +7,18 @@ use crate::support::relying_party::Site;
 use crate::support::server::{Answer, Options};
 use crate::support::{Backend, Server};
 
-/// The issuer of the tests: the server itself never listens there.
+/// The issuer of the tests; the server itself does not listen there.
 pub const ISSUER: &str = "https://id.example.com/auth";
 pub const PATH: &str = "/auth";
 
-/// Where browsers and clients see the server, and where requests really go.
+/// The address of the server for browsers and clients, and the target of requests.
 pub struct Below {
     reached: String,
     client: reqwest::Client,
 }
 
 impl Below {
-    /// What answers at `reached` for everything below the path of [`ISSUER`].
+    /// The server or proxy at `reached`, which answers everything below the path of [`ISSUER`].
     pub fn at(reached: &str) -> Self {
         let client =
             reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
@@ -50,7 +50,7 @@ impl Site for Below {
     }
 }
 
-/// A server with that issuer, and the way a proxy would reach it.
+/// A server with that issuer, and the requests as a proxy would forward them.
 pub async fn start(backend: Backend, stripped: bool) -> (Server, Below) {
     let server = options(backend, stripped).start().await;
     let below = Below::at(&served(&server, stripped, ""));

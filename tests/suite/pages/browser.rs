@@ -1,4 +1,4 @@
-//! The whole way in real browsers: pages, policies, cookies and redirects as Chromium and Firefox see them.
+//! Complete flows in real browsers: pages, policies, cookies and redirects in Chromium and Firefox.
 
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -9,7 +9,7 @@ use crate::support::relying_party::{App, Landing, Person, REDIRECT_URI, field, i
 use crate::support::second_factors::{Authenticator, code_of, secret_of};
 use crate::support::server::{Answer, Options, PASSWORD, Tokens};
 
-/// Fills the page in with a code.
+/// Submits the page with a code.
 async fn filled(person: &Person<'_>, page: &Answer, code: &str) -> Answer {
     let of = |name| field(&page.text, name);
     let (flow, challenge, setup) = (of("flow"), of("challenge"), of("setup"));
@@ -39,7 +39,7 @@ fn page(landing: Landing) -> Answer {
     }
 }
 
-/// The code that the app shows for the secret of a page.
+/// The code of an app for the secret on a page.
 fn code(server: &Server, page: &Answer) -> String {
     let (_, rest) = page.text.split_once(r#"<p class="groups"><code>"#).unwrap();
     code_of(server, &secret_of(&rest.split_once('<').unwrap().0.replace(' ', "")), 0)
@@ -70,7 +70,7 @@ async fn a_second_factor_is_enrolled_on_the_way_to_an_application() {
         assert!(shown.is(200).text.contains("Set up two-step sign-in"), "{}", shown.text);
         assert!(shown.text.contains("App") && shown.text.contains("<svg"), "{}", shown.text);
         assert!(!shown.text.contains("Not now"), "{}", shown.text);
-        // Nobody is signed in yet.
+        // No user is signed in yet.
         assert!(ada.get("/account").await.header("location").ends_with("/login"));
         let refused = skipped(&ada, &shown).await;
         assert_eq!(refused.status, 422);
@@ -99,7 +99,7 @@ async fn a_second_factor_is_enrolled_on_the_way_to_an_application() {
         let tokens = app.redeem(&server, &code).await.is(200).json();
         let claims = id_token(&server, &app, &tokens, Some("n")).await;
         assert_eq!(claims["acr"], "urn:signet:acr:mfa");
-        // The account page offers no way to remove the last app.
+        // The account page has no button to remove the last app.
         let security = ada.get("/account/security").await;
         assert!(!security.text.contains("/account/security/remove"), "{}", security.text);
         assert!(security.text.contains("the last app cannot be removed"), "{}", security.text);
@@ -126,7 +126,7 @@ async fn an_enrolment_can_be_put_off_until_the_date() {
         assert!(shown.is(200).text.contains("Not now"), "{}", shown.text);
         let done = skipped(&ada, &shown).await;
         ada.go_on(done).await.said("code");
-        // A sign-in that goes on is not disturbed before the date.
+        // An existing sign-in is not affected before the date.
         app.code(&ada, &[]).await;
         server.advance(TimeSpan::from_secs(3_600));
         let silent = ada.visit(&app.url(&[("prompt", "none")])).await;

@@ -33,7 +33,7 @@ async fn follow(person: &Person<'_>, answer: &Answer) -> Answer {
     person.get(&person.below_base(answer.is(303).header("location"))).await
 }
 
-/// Enrols an app at the page; the answer shows the recovery codes.
+/// Enrols an app at the page. Returns the response with the recovery codes.
 async fn enrol(place: &MailingServer, person: &Person<'_>, page: &Answer) -> Answer {
     let (_, rest) = page.text.split_once(r#"<p class="groups"><code>"#).unwrap();
     let secret = secret_of(&rest.split_once('<').unwrap().0.replace(' ', ""));
@@ -62,7 +62,7 @@ async fn the_pages_lead_over_the_mailed_code_to_the_enrolment() {
         assert!(shown.text.contains("You are signing in as ada."), "{}", shown.text);
         assert!(!shown.text.contains(ADA), "a thief must not read the address: {}", shown.text);
         let first = place.newest().await;
-        // The pages of other steps lead here, and enrol nothing.
+        // The pages of other steps redirect here, and enrol nothing.
         let (flow, challenge) = (field(&shown.text, "flow"), field(&shown.text, "challenge"));
         let query = format!("?flow={flow}&challenge={challenge}");
         let led = ada.get(&format!("/login/verify{query}")).await;
@@ -72,7 +72,7 @@ async fn the_pages_lead_over_the_mailed_code_to_the_enrolment() {
         let wrong = first.wrong_code();
         let refused = post(&ada, &shown, ("code", &wrong)).await;
         assert!(refused.is(401).text.contains("The code is wrong"), "{}", refused.text);
-        // Another browser can neither type the code nor have another one sent.
+        // Another browser can neither enter the code nor have another one sent.
         let eve = Person::new(&place.server, "ada");
         eve.get("/login").await;
         post(&eve, &shown, ("code", &first.code)).await.is(403);
@@ -86,7 +86,7 @@ async fn the_pages_lead_over_the_mailed_code_to_the_enrolment() {
         assert!(right.is(303).header("location").contains("/login/enrol"), "{right:?}");
         let at_enrolment = page(ada.go_on(right).await);
         assert!(at_enrolment.text.contains("Set up two-step sign-in"), "{}", at_enrolment.text);
-        // The form of the step before leads to the page of this one, and sends nothing.
+        // The form of the previous step leads to the page of this one, and sends nothing.
         let late = post(&ada, &at_enrolment, ("decision", "send")).await;
         assert!(late.is(303).header("location").contains("/login/enrol"), "{late:?}");
         enrol(&place, &ada, &at_enrolment).await.is(200);
@@ -95,7 +95,7 @@ async fn the_pages_lead_over_the_mailed_code_to_the_enrolment() {
     .await;
 }
 
-/// A browser that is signed in can be sent to an address by any site: no mail comes of that alone.
+/// Any site can send a signed-in browser to an address: that alone sends no mail.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sign_in_from_before_the_policy_asks_before_it_sends_a_code() {
     on_both("enrolment code: step-up at the pages", async |backend| {
@@ -133,7 +133,7 @@ async fn a_sign_in_from_before_the_policy_asks_before_it_sends_a_code() {
     .await;
 }
 
-/// At the limit the sign-in page says so; nothing of the sign-in is lost.
+/// At the limit the sign-in page reports it; the sign-in is not lost.
 #[tokio::test(flavor = "multi_thread")]
 async fn mails_are_limited_at_the_pages() {
     let backend = crate::support::Backend::Sqlite;

@@ -1,4 +1,4 @@
-//! A mailed link that cannot be used any more says how its reader goes on, in the language of the reader.
+//! The page of an expired mailed link offers a way to continue, in the language of the reader.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -26,7 +26,7 @@ async fn an_invitation_that_has_expired_names_who_sends_another_one() {
         let body = json!({"login": "ada", "email": ADA, "invite": true});
         let ada = place.admin(Method::POST, "/v1/admin/users", body).await.is(201).string("id");
         let mailed = place.newest().await;
-        // Also weeks later, when what ends is removed.
+        // Also weeks later, when expired rows are removed.
         for span in [TimeSpan::from_days(8), TimeSpan::from_days(20)] {
             place.server.advance(span);
             jobs::housekeep(&place.server.app, place.server.now()).await.unwrap();
@@ -37,7 +37,7 @@ async fn an_invitation_that_has_expired_names_who_sends_another_one() {
                 let page = opened(&place, &mailed.path(), language).await;
                 assert!(page.is(404).text.contains(said), "{language}: {}", page.text);
                 assert!(page.text.contains("href=\"/login\"") && page.text.contains(way));
-                // A new password is no way on: the account has none yet.
+                // A new password is not offered: the account has none yet.
                 assert!(!page.text.contains("/recover"), "{}", page.text);
             }
         }
@@ -51,7 +51,7 @@ async fn an_invitation_that_has_expired_names_who_sends_another_one() {
         place.server.call_as(Method::POST, &path, &root, Value::Null).await.is(200);
         let another = place.newest().await;
         opened(&place, &another.path(), "en").await.is(200);
-        // The one before is unknown by now.
+        // The previous one is unknown by now.
         opened(&place, &mailed.path(), "en").await.is(404);
     })
     .await;
@@ -85,7 +85,7 @@ async fn a_change_that_cannot_be_taken_back_any_more_leads_to_the_address() {
     .await;
 }
 
-/// A form of another browser does nothing, and the page with it is one that counts.
+/// A form of another browser has no effect, and its response has a valid form.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_form_of_another_browser_is_answered_with_one_of_this_browser() {
     on_both("link: form of another browser", async |backend| {

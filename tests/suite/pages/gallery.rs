@@ -1,4 +1,4 @@
-//! Every page as a designer sees it, in a real browser.
+//! Every page with sample data in a real browser.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use crate::support::{Backend, Server, require};
 /// A page of every kind.
 const PLAIN: &[&str] = &["login", "login-refused", "consent", "account", "form-post", "error"];
 
-/// What pages load, as the server really sends it.
+/// The files that pages load, as the server sends them.
 async fn assets(server: &Server) -> Vec<Value> {
     let mut assets = Vec::new();
     for path in [
@@ -49,8 +49,7 @@ async fn assets(server: &Server) -> Vec<Value> {
     assets
 }
 
-/// Looks at the pages of `server` that are `wanted`, in every language; `name` keeps the pictures of
-/// two looks apart.
+/// Checks the pages of `server` that are `wanted`, in every language; `name` distinguishes the pictures of two runs.
 async fn inspect(server: &Server, name: &str, wanted: impl Fn(&str) -> bool) {
     let Some(mut command) = browser_script(Browser::Chromium, "gallery.mjs") else { return };
     let mut pages = Vec::new();
@@ -84,8 +83,7 @@ async fn every_page_stands_up_to_a_browser() {
     inspect(&Server::start(Backend::Sqlite).await, "signet", |_| true).await;
 }
 
-/// The same under a brand of one's own: another accent, a logo, a name of several words. The pages
-/// that the use of the browser is tried on are enough.
+/// The same with a brand: another accent, a logo, a name of several words. The pages of the browser test suffice.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_stands_up_under_another_brand() {
     let logo = r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 160 40" width="160" height="40">

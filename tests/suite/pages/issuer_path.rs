@@ -1,4 +1,4 @@
-//! An issuer with a path: what is served where, and that nothing of it leads outside.
+//! An issuer with a path: which routes are served where, and that no link leads outside.
 
 use std::collections::BTreeSet;
 
@@ -18,13 +18,13 @@ use crate::support::{Backend, Server, on_both};
 
 use super::below_path::{Below, ISSUER, PATH, served, start};
 
-/// An administrator who exists already, logged in through `below`.
+/// An existing administrator, logged in through `below`.
 pub async fn log_in(below: &Below, login: &str) -> Tokens {
     let body = json!({"login": login, "password": PASSWORD, "scope": "signet:admin"});
     Tokens::of(&below.post("/v1/login", &body).await)
 }
 
-/// Makes an administrator where the base of the server is not that of its routes.
+/// Creates an administrator on a server whose base is not that of its routes.
 pub async fn administrator(server: &Server, below: &Below) -> Tokens {
     use signet::admin::users;
     use signet::domain::attributes::Attributes;
@@ -60,7 +60,7 @@ pub fn addresses(html: &str) -> BTreeSet<String> {
     found
 }
 
-/// Every address of the server's own that `page` names, as a path below the issuer.
+/// Every address of the server on `page`, as a path below the issuer.
 fn own_addresses(page: &Answer) -> Vec<String> {
     let own = addresses(&page.text).into_iter().filter(|address| !address.contains(':'));
     own.map(|address| {
@@ -71,7 +71,7 @@ fn own_addresses(page: &Answer) -> Vec<String> {
     .collect()
 }
 
-/// The whole life of a session through `below`, and the pages around it. Every page's files can be loaded.
+/// The life of a session through `below`, and its pages. The files of every page can be loaded.
 pub async fn whole_way(below: &Below, root: &Tokens) {
     let app = App::register(below, root, json!({"type": "web"})).await;
     register(below, "ada").await;
@@ -117,7 +117,7 @@ pub async fn whole_way(below: &Below, root: &Tokens) {
         }
     }
 
-    // Out, on the client's word.
+    // Log-out by the client's request.
     let out =
         form([("id_token_hint", tokens["id_token"].as_str().unwrap()), ("client_id", &*app.id)]);
     let page = ada.get(&format!("/oauth2/logout?{out}")).await;
@@ -128,7 +128,7 @@ pub async fn whole_way(below: &Below, root: &Tokens) {
     app.refresh(below, &refreshed).await.is(400);
 }
 
-/// The set-up page and the administrator it makes. `setup` is the link that was printed.
+/// The set-up page and the administrator that it creates. `setup` is the printed link.
 pub async fn set_up(below: &Below, setup: &str) -> Tokens {
     let path = setup.strip_prefix(ISSUER).unwrap_or_else(|| panic!("{setup} leads elsewhere"));
     let page = below.get(path).await;
@@ -154,7 +154,7 @@ async fn a_user_signs_in_and_out_below_the_path_on_both_databases() {
     .await;
 }
 
-/// A route with something in the place of its variables.
+/// A route with values for its variables.
 fn address(pattern: &str) -> String {
     pattern
         .replace("{token}", "x")
@@ -183,7 +183,7 @@ async fn every_route_answers_in_one_form_only() {
             assert_eq!(answer.status, 404, "{stripped} {method} {path}: {}", answer.text);
             assert_eq!(answer.header("set-cookie"), "", "{path}");
         }
-        // A page says so, whose own files can be loaded.
+        // An error page, whose own files can be loaded.
         for address in own_addresses(&no_route) {
             let asset = reqwest::get(served(&server, stripped, &address)).await.unwrap();
             assert_eq!(asset.status(), 200, "{address}");
@@ -192,14 +192,14 @@ async fn every_route_answers_in_one_form_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_only_resembles_the_path_is_not_served() {
+async fn paths_that_resemble_the_issuers_are_not_served() {
     let (server, _) = start(Backend::Sqlite, false).await;
     for path in ["/login", "/authority/login", "/Auth/login", "/autH"] {
         assert_eq!(server.get(path).await.status, 404, "{path}");
     }
     server.get("/auth%2Flogin").await.is(400);
     server.get("/auth/login").await.is(200);
-    // As clients of a proxy send it.
+    // In absolute form, as clients of a proxy send it.
     let absolute =
         "GET http://id.example.com/auth/health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
     let address = server.base.strip_prefix("http://").unwrap().to_owned();
@@ -321,7 +321,7 @@ async fn plain_cookies(server: &Server) -> Vec<String> {
     .collect()
 }
 
-/// Another host of the domain can set a session cookie, but not the browser's.
+/// Another host of the domain can set a session cookie, but not the browser cookie.
 #[tokio::test(flavor = "multi_thread")]
 async fn below_a_path_a_session_counts_only_in_the_browser_it_was_issued_to() {
     on_both("sessions below a path", async |backend| {
@@ -346,11 +346,11 @@ async fn below_a_path_a_session_counts_only_in_the_browser_it_was_issued_to() {
             let account = ada.get("/account").await;
             assert_eq!(account.is(303).header("location"), "/auth/login");
             assert_eq!(cookie(&ada, browser), own);
-            // With none at all neither.
+            // Nor without any browser cookie.
             let bare = Person::new(&below, "ada");
             bare.set_cookie(&planted.0, &planted.1);
             assert_eq!(bare.get("/account").await.is(303).header("location"), "/auth/login");
-            // A sign-in in spite of it is one of its own, and leaves the other as it is.
+            // A sign-in with a foreign cookie is independent, and does not affect the other session.
             let page = ada.get("/login").await;
             ada.log_in(&page, PASSWORD).await.is(303);
             assert!(ada.get("/account").await.is(200).text.contains("Signed in as ada"));
@@ -360,7 +360,7 @@ async fn below_a_path_a_session_counts_only_in_the_browser_it_was_issued_to() {
     .await;
 }
 
-/// What names an endpoint by its address: proofs, assertions, codes of devices, pushed requests.
+/// Values that contain the address of an endpoint: proofs, assertions, codes of devices, pushed requests.
 #[tokio::test(flavor = "multi_thread")]
 async fn endpoints_are_named_with_the_path() {
     for stripped in [false, true] {
@@ -417,7 +417,7 @@ async fn endpoints_are_named_with_the_path() {
         let path = page.strip_prefix(ISSUER).unwrap();
         assert!(ada.get(path).await.is(200).text.contains("action=\"/auth/device\""));
 
-        // A form from another site comes without cookies, and once more with the same in the address.
+        // A form from another site is sent without cookies, and once more with the same parameters in the address.
         for path in ["/oauth2/authorize", "/oauth2/logout"] {
             let request = below.request(Method::POST, path).header("content-type", FORM);
             let request = request.header("sec-fetch-site", "cross-site");
@@ -434,7 +434,7 @@ async fn endpoints_are_named_with_the_path() {
     }
 }
 
-/// A client that signs in with a key names the endpoint it calls, with the path.
+/// A client that authenticates with a key names the called endpoint, with the path.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_assertion_may_name_the_endpoint_with_the_path() {
     let (server, below) = start(Backend::Sqlite, false).await;
@@ -474,7 +474,7 @@ async fn an_assertion_may_name_the_endpoint_with_the_path() {
     assert_eq!(call("https://id.example.com/oauth2/token", "b").await, 401);
 }
 
-/// A label of a metric names the route, whichever form reached it.
+/// The label of a metric names the route, for either form of the address.
 #[tokio::test(flavor = "multi_thread")]
 async fn metrics_name_routes_without_the_path() {
     let (server, below) = start(Backend::Sqlite, false).await;

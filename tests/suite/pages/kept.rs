@@ -1,4 +1,4 @@
-//! Pages that a user keeps, as Chromium sees them.
+//! Pages that a browser keeps, in Chromium.
 
 use serde_json::json;
 

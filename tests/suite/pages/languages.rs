@@ -1,4 +1,4 @@
-//! What goes wrong at the provider's pages is said in the language of the user.
+//! Errors at the provider's pages are in the language of the user.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::support::relying_party::{App, FORM, Person, field, form};
 use crate::support::server::Answer;
 use crate::support::{Backend, Server};
 
-/// The texts of a language, by their sentence.
+/// The texts of a language, by their English sentence.
 fn texts(language: &str) -> BTreeMap<String, String> {
     let path = format!("{}/locales/{language}.json", env!("CARGO_MANIFEST_DIR"));
     let all: BTreeMap<String, String> =
@@ -82,7 +82,7 @@ async fn every_error_has_a_text_in_every_language() {
     }
 }
 
-/// What a user chooses counts before what the application and the browser ask for, and the way back is a page of
+/// The user's choice has precedence over the application and the browser, and the return address is a page of
 /// this server.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_chooses_the_language_of_the_pages() {
@@ -100,7 +100,7 @@ async fn a_user_chooses_the_language_of_the_pages() {
     assert!(cookie.starts_with("signet_lang=en; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax"));
     let again = ada.get(&back).await;
     assert!(again.text.contains("<html lang=\"en\">"), "{}", again.text);
-    // A form that was refused names its request, and the page can be loaded again.
+    // A refused form names its request, and the page can be loaded again.
     let flow = field(&again.text, "flow");
     let typed = [("flow", &*flow), ("login", "ada"), ("password", "not the password")];
     let refused = ada.post(&format!("/login?flow={flow}"), &typed).await;
@@ -113,7 +113,7 @@ async fn a_user_chooses_the_language_of_the_pages() {
     ada.post("/language", &[("lang", "tlh"), ("back", "/")]).await.is(422);
 }
 
-/// The page that shows a refused form again names a page that can be loaded, and nothing that was typed.
+/// The page of a refused form has an address that can be loaded, without entered values.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_form_keeps_the_choice_of_the_language() {
     let server = Server::start(Backend::Sqlite).await;
@@ -144,7 +144,7 @@ async fn a_refused_form_keeps_the_choice_of_the_language() {
     let device = field(&ada.get("/device").await.text, "flow");
     let unknown = ada.post("/device", &[("flow", &device), ("user_code", "BCDF-GHJK")]).await;
     assert_eq!(field(&unknown.text, "back"), "/device", "{}", unknown.text);
-    // A form that is none names nothing.
+    // An invalid form has no address.
     let foreign = ada.post("/account/password", &[("csrf", "x")]).await;
     assert!(!foreign.is(403).text.contains(r#"name="back""#), "{}", foreign.text);
 }

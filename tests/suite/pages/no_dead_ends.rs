@@ -1,5 +1,5 @@
-//! No page ends a user's request: each has a way on, in the language of the application, and a page that is
-//! loaded again finds the request it belongs to.
+//! No page is a dead end: each offers a way to continue, in the language of the application, and a page that
+//! is loaded again finds its request.
 
 use reqwest::Method;
 use serde_json::json;
@@ -14,7 +14,7 @@ use crate::support::{Backend, Server, on_both};
 
 const HOME: &str = "https://home.example.com/";
 
-/// Where the button of a page that says `label` sends its form.
+/// The target of the button with `label` on a page.
 #[track_caller]
 fn formaction(page: &Answer, label: &str) -> String {
     let (before, _) = page.text.split_once(&format!(">{label}</button>")).unwrap_or_else(|| {
@@ -50,7 +50,7 @@ async fn a_request_refused_before_its_redirect_uri_is_known_leads_back_to_the_ap
             assert!(page.is(400).text.contains("Melden Sie das"), "{}", page.text);
             has_link(&page, "/account", "a client without one");
         }
-        // A client that is named twice, or is none, is linked nowhere.
+        // A repeated or unknown client is not linked.
         for url in [
             format!("{}&client_id={}", with.url(&[]), with.id),
             with.url(&[("client_id", "nobody")]),
@@ -83,7 +83,7 @@ async fn consent_without_a_decision_is_asked_for_again() {
             assert!(page.is(422).text.contains("role=\"alert\""), "{}", page.text);
             assert!(page.text.contains("Wählen Sie eine der beiden"), "{}", page.text);
         }
-        // Loaded again by its address, the page is there again, and can be finished.
+        // Loaded again by its address, the page is shown again, and can be completed.
         let address = formaction(&page, "Zulassen");
         let again = ada.get(&address).await;
         let again = ada.get(again.is(303).header("location")).await;
@@ -119,7 +119,7 @@ async fn a_device_that_nothing_was_decided_about_is_asked_about_again() {
     has_link(done.is(200), "/account", "the end");
 }
 
-/// Reload, the Back button, a restored tab: each loads the address that the page has.
+/// Reload, the Back button, a restored tab: each loads the address of the page.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sign_in_page_that_is_loaded_again_keeps_its_request() {
     on_both("reloaded sign-in", async |backend| {
@@ -131,7 +131,7 @@ async fn a_sign_in_page_that_is_loaded_again_keeps_its_request() {
         let page = ada.get(&app.url(&[("state", "mine"), ("ui_locales", "de")])).await;
         let address = formaction(page.is(200), "Anmelden");
         assert!(address.starts_with("/login?flow="), "{address}");
-        // After a wrong password the browser is at the address that the form was sent to.
+        // After a wrong password the browser is at the address of the form.
         let flow = field(&page.text, "flow");
         let wrong = [("flow", &*flow), ("login", "ada"), ("password", "not the password")];
         let refused = ada.post(&address, &wrong).await;
@@ -151,7 +151,7 @@ async fn a_sign_in_page_that_is_loaded_again_keeps_its_request() {
         assert_eq!(param(&callback, "state").as_deref(), Some("mine"));
         app.redeem(&server, &param(&callback, "code").unwrap()).await.is(200);
 
-        // The address is worth nothing in another browser, and nothing when it is old: it begins again.
+        // The address is refused in another browser, and after its expiry: both offer to start again.
         let address = formaction(&page, "Anmelden");
         let mallory = Person::new(&server, "mallory");
         mallory.get("/login").await.is(200);
@@ -170,7 +170,7 @@ async fn a_sign_in_page_that_is_loaded_again_keeps_its_request() {
             let stale = ada.get(&format!("{path}?flow={flow}")).await;
             assert!(stale.is(405).text.contains("value=\"mine\""), "{path}: {}", stale.text);
         }
-        // The sign-in of the user's own account keeps its headers.
+        // The sign-in to the user's own account keeps its headers.
         let own = ada.get("/login").await;
         let own = ada.get(&formaction(own.is(200), "Sign in")).await;
         assert!(own.is(200).header("content-security-policy").contains("form-action"));

@@ -1,4 +1,4 @@
-//! History, login name, export and deletion at the pages, without a script.
+//! History, login name, export and deletion at the pages, without JavaScript.
 
 use serde_json::Value;
 use signet::base::TimeSpan;
@@ -66,7 +66,7 @@ async fn the_account_leads_to_history_export_deletion_and_login_name() {
         assert!(page.is(200).text.contains("Your login name was changed."), "{}", page.text);
         assert!(page.text.contains("lovelace"));
 
-        // Without the form of this browser nothing happens.
+        // Without the form token of this browser nothing happens.
         for path in ["/account/export", "/account/login", "/account/delete"] {
             ada.post(path, &[("login", "lovelace")]).await.is(403);
         }
@@ -130,7 +130,7 @@ async fn history_shows_a_first_step_only_where_nothing_followed() {
     let ada = Person::new(&server, "ada");
     // Events of one millisecond have no order.
     server.advance(TimeSpan::from_secs(1));
-    // Given up after the password.
+    // Abandoned after the password.
     sign_in(&ada, "/login", "ada").await;
     server.advance(TimeSpan::from_mins(20));
     let location = sign_in(&ada, "/login?to=history", "ada").await;

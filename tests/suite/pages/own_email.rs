@@ -1,4 +1,4 @@
-//! The e-mail address at the pages: verifying and changing it, by code and by link, without a script.
+//! The e-mail address at the pages: verifying and changing it, by code and by link, without JavaScript.
 
 use reqwest::Method;
 use serde_json::json;
@@ -39,7 +39,7 @@ async fn an_address_is_verified_and_changed_at_the_pages() {
         assert!(sign_in(&ada, "/login?to=email").await.ends_with("/account/email"));
         let account = ada.get("/account").await;
         assert!(account.is(200).text.contains("Not verified"), "{}", account.text);
-        // Two-step sign-in says what is missing, and the way on.
+        // The page of two-step sign-in names the missing step, with a link.
         let security = ada.get("/account/security").await;
         assert!(security.is(200).text.contains("first verify your e-mail address"));
         assert!(
@@ -66,16 +66,16 @@ async fn an_address_is_verified_and_changed_at_the_pages() {
             let refused = act(&ada, "/account/email", &[("email", typed)]).await;
             assert!(refused.is(422).text.contains(said), "{}", refused.text);
         }
-        // Cancelled, also when nothing waits any more.
+        // Cancelled, also when no change is pending any more.
         act(&ada, "/account/email", &[("email", NEW)]).await.is(303);
         for _ in 0..2 {
             let cancelled = act(&ada, "/account/email/cancel", &[]).await;
             assert!(cancelled.is(303).header("location").ends_with("done=email-cancelled"));
         }
-        // Without the form of this browser nothing happens.
+        // Without the form token of this browser nothing happens.
         ada.post("/account/email", &[("email", NEW)]).await.is(403);
 
-        // A sign-in that is too old is renewed and comes back.
+        // A sign-in that is too old is renewed, and returns to the page.
         place.server.advance(TimeSpan::from_mins(6));
         let stale = ada.get("/account/email").await;
         assert!(stale.is(200).text.contains("/login?to=email"), "{}", stale.text);
@@ -97,7 +97,7 @@ async fn act_stale(ada: &Person<'_>, page: &Answer) -> Answer {
     ada.post("/account/email", &[("csrf", &csrf), ("email", NEW)]).await
 }
 
-/// The link is opened in a browser where no user is signed in; then the address before takes the change back.
+/// The link is opened in a browser without a sign-in; then the previous address undoes the change.
 async fn by_link(place: &MailingServer, ada: &Person<'_>) {
     let mailed = place.newest().await;
     let elsewhere = Person::new(&place.server, "nobody");
@@ -125,7 +125,7 @@ async fn by_link(place: &MailingServer, ada: &Person<'_>) {
     assert!(elsewhere.get("/account").await.header("location").ends_with("/login"));
 }
 
-/// Another mail is asked for where the first one was.
+/// Another mail is requested where the first one was.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_expired_link_leads_to_the_address_and_not_to_a_new_password() {
     on_both("pages: expired link", async |backend| {

@@ -1,4 +1,4 @@
-//! Passkeys at the pages: what a script sends, without the script; and the whole way in Chromium.
+//! Passkeys at the pages: the requests of the script, sent without it; and the complete flow in Chromium.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use crate::support::{Backend, on_both, require};
 
 const ISSUER: &str = "http://localhost:8484";
 
-/// The options that a page hands to its script.
+/// The options on a page for its script.
 fn options(page: &Answer) -> Value {
     let (_, rest) = page.is(200).text.split_once(r#" data-options=""#).unwrap();
     let text = rest.split_once('"').unwrap().0;
@@ -37,7 +37,7 @@ async fn password(person: &Person<'_>, login: &str) -> Answer {
     password_at(person, "/login", login).await
 }
 
-/// Signs in with a password at a sign-in page, as far as that leads.
+/// Signs in with a password at a sign-in page.
 async fn password_at(person: &Person<'_>, page: &str, login: &str) -> Answer {
     let page = person.get(page).await;
     let flow = field(&page.text, "flow");
@@ -70,7 +70,7 @@ async fn a_passkey_is_added_used_renamed_and_removed_at_the_pages() {
         let mut passkey = SoftwareAuthenticator::new(ISSUER);
         let added = add(&pia, &mut passkey, false).await;
         assert!(added.is(200).text.contains("Your recovery codes"), "{}", added.text);
-        // The password signs in alone, and changes no factor any more: the page asks for the passkey as well.
+        // The password signs in alone, and cannot change factors any more: the page requires the passkey as well.
         let stale = pia.get("/account/security").await;
         assert!(stale.is(200).text.contains("without the passkey or code"), "{}", stale.text);
         let forms = ["totp", "passkeys", "remove", "recovery-codes"];
@@ -88,7 +88,7 @@ async fn a_passkey_is_added_used_renamed_and_removed_at_the_pages() {
         let fields = [("flow", &*flow), ("challenge", &*challenge), ("credential", &*credential)];
         let signed_in = pia.post("/login/verify", &fields).await;
         assert!(signed_in.is(303).header("location").ends_with("/account/security"));
-        // The same once more: the page says why not.
+        // A second time: the page gives the reason.
         let again = add(&pia, &mut passkey, false).await;
         assert!(again.is(303).header("location").ends_with("done=passkey-refused"));
 
@@ -130,7 +130,7 @@ async fn a_passkey_is_the_second_step_at_the_pages() {
 
         let elsewhere = Person::new(&server, "pia");
         let page = password(&elsewhere, "pia").await;
-        // There is no app: the page asks for the passkey, and for a recovery code without a script.
+        // There is no app: the page offers the passkey, and a recovery code without JavaScript.
         assert!(!page.is(200).text.contains("one-time-code"), "{}", page.text);
         assert!(page.text.contains(r#"name="method" value="recovery_code""#), "{}", page.text);
         let asked = options(&page);
@@ -172,11 +172,11 @@ async fn a_challenge_belongs_to_one_browser() {
 }
 
 /// Enrolment, the button, autofill and the second factor with a virtual authenticator; without JavaScript the
-/// forms of the password and of recovery codes, and no control that does nothing.
+/// forms of the password and of recovery codes, and no control without a function.
 #[tokio::test(flavor = "multi_thread")]
 async fn passkeys_work_in_chromium() {
     let Some(mut command) = browser_script(Browser::Chromium, "passkeys.mjs") else { return };
-    // The RP ID has to be a name.
+    // The RP ID must be a domain name.
     let port = free_port();
     let issuer = format!("http://localhost:{port}");
     let server = Options::on(Backend::Sqlite)

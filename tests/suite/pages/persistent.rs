@@ -1,4 +1,4 @@
-//! "Stay signed in": whether the cookie of a sign-in outlives the browser, on every way to sign in.
+//! "Stay signed in": whether the cookie of a sign-in is persistent, for every way to sign in.
 
 use serde_json::json;
 use signet::base::TimeSpan;
@@ -10,7 +10,7 @@ use crate::support::software_authenticator::SoftwareAuthenticator;
 use crate::support::{Backend, Server, on_both};
 
 const ISSUER: &str = "http://localhost:8484";
-/// The life of a sign-in, in seconds.
+/// The lifetime of a sign-in, in seconds.
 const LIFE: i64 = 12 * 3_600;
 const MFA: &str = "urn:signet:acr:mfa";
 
@@ -19,7 +19,7 @@ async fn server(backend: Backend, setting: &str) -> Server {
     options.with("SIGNET_BROWSER_SESSION_PERSISTENT", setting).start().await
 }
 
-/// How long the browser keeps the cookie of the sign-in: none for until it is closed.
+/// `Max-Age` of the session cookie; `None` for a session cookie of the browser.
 #[track_caller]
 fn kept_for(answer: &Answer) -> Option<i64> {
     let mut cookies = answer.headers.get_all("set-cookie").iter().map(|c| c.to_str().unwrap());
@@ -30,7 +30,7 @@ fn kept_for(answer: &Answer) -> Option<i64> {
     Some(age.split(';').next().unwrap().parse().unwrap())
 }
 
-/// What is typed into the sign-in page, with or without a tick.
+/// The fields of the sign-in page, with or without a tick.
 async fn typed(person: &Person<'_>, page: &Answer, password: &str, tick: bool) -> Answer {
     let flow = field(&page.text, "flow");
     let mut fields = vec![("flow", &*flow), ("login", "tia"), ("password", password)];
@@ -49,7 +49,7 @@ async fn verify(person: &Person<'_>, page: &Answer, more: (&str, &str)) -> Answe
     person.post("/login/verify", &[("flow", &*flow), ("challenge", &*challenge), more]).await
 }
 
-/// Each setting with and without a tick, and whether the cookie stays.
+/// Each setting with and without a tick, and whether the cookie is persistent.
 const CASES: [(&str, bool, bool); 6] = [
     ("off", false, false),
     ("off", true, false),
@@ -114,7 +114,7 @@ async fn the_choice_survives_a_second_step_and_a_step_up() {
             let done = verify(&tia, refused.is(401), ("code", &code)).await;
             assert_eq!(kept_for(&done), stays.then_some(LIFE), "{setting} {tick}");
 
-            // A step-up changes the cookie, which lasts no longer than the sign-in.
+            // A step-up renews the cookie, which lasts no longer than the sign-in.
             server.advance(TimeSpan::from_mins(60));
             let asked = match early.visit(&app.url(&[("acr_values", MFA)])).await {
                 Landing::Page(page) => page,
@@ -133,7 +133,7 @@ async fn the_choice_survives_a_second_step_and_a_step_up() {
     .await;
 }
 
-/// The options that the form of the sign-in page has for its script.
+/// The options in the form of the sign-in page for its script.
 fn passkey_options(page: &Answer) -> serde_json::Value {
     let (_, rest) = page.is(200).text.split_once(r#" data-options=""#).unwrap();
     let text = rest.split_once('"').unwrap().0.replace("&#34;", "\"").replace("&#38;", "&");
@@ -165,7 +165,7 @@ async fn a_passkey_signs_in_for_as_long_as_was_chosen() {
 
             let tia = Person::new(&server, "tia");
             let page = tia.get("/login").await;
-            // What a script copies from the tick box.
+            // The value that the script copies from the check box.
             assert_eq!(page.text.contains(r#"data-like="stay""#), setting == "ask");
             let credential = passkey.get(&passkey_options(&page)).to_string();
             let (flow, challenge) = (field(&page.text, "flow"), last(&page, "challenge"));
@@ -208,14 +208,14 @@ async fn the_choice_survives_an_enrolment() {
             ];
             let codes = tia.post("/login/enrol", &fields).await;
             assert_eq!(kept_for(codes.is(200)), stays.then_some(LIFE), "{setting} {tick}");
-            // The codes are shown once: a choice of the language would lose them.
+            // The codes are shown once: changing the language would lose them.
             assert!(!codes.text.contains(r#"name="back""#), "{}", codes.text);
         }
     })
     .await;
 }
 
-/// A copy of the cookie from before, such as a thief has, is worth nothing afterwards.
+/// A stolen copy of the earlier cookie is invalid afterwards.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_of_the_password_and_the_end_of_the_others_change_the_cookie_and_not_its_life() {
     on_both("staying: change of the password", async |backend| {
@@ -249,7 +249,7 @@ async fn a_change_of_the_password_and_the_end_of_the_others_change_the_cookie_an
                 assert!(thief.get("/account").await.is(303).header("location").ends_with("/login"));
             };
             is_over(&before).await;
-            // So is it after the end of everything else.
+            // So is it after all sessions were ended.
             let before = tia.cookie("signet_session").unwrap();
             let ended = tia.post("/account/sessions/end-others", &[("csrf", &csrf)]).await;
             assert_eq!(kept_for(&ended), stays.then_some(LIFE - 60));

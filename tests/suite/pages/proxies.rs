@@ -1,6 +1,6 @@
-//! An issuer with a path behind real proxies, set up as `docs/proxies.md` says.
+//! An issuer with a path behind real proxies, configured as `docs/proxies.md` documents.
 //!
-//! Owns the proxies and what is around the documented lines. What is tried is in `issuer_path`.
+//! Owns the proxies and the configuration around the documented lines. The tests are in `issuer_path`.
 
 use std::process::{Child, Command, Stdio};
 
@@ -15,10 +15,10 @@ use super::issuer_path::{administrator, set_up, whole_way};
 
 const DOCUMENT: &str = include_str!("../../../docs/proxies.md");
 
-/// Where the documented lines expect Signet.
+/// The address of Signet in the documented lines.
 const UPSTREAM: &str = "127.0.0.1:8484";
 
-/// A proxy that listens at an address of its own; it stops with its value.
+/// A proxy with a port of its own; it is stopped when dropped.
 struct Proxy {
     child: Child,
     base: String,
@@ -32,8 +32,7 @@ impl Drop for Proxy {
     }
 }
 
-/// The documented lines of a kind that hand requests to Signet: first those that keep the path, then those
-/// that strip it.
+/// The documented lines of a proxy: first the variant that keeps the path, then the one that strips it.
 fn documented(kind: &str) -> [String; 2] {
     let (_, section) = DOCUMENT.split_once("## A path in the issuer").unwrap();
     let section = section.split("\n## ").next().unwrap();
@@ -84,8 +83,8 @@ fn spawn(mut command: Command, port: u16, dir: TempDir) -> Proxy {
     Proxy { child, base: format!("http://127.0.0.1:{port}"), _dir: dir }
 }
 
-/// Both ways through one kind of proxy: a whole session, the set-up page, both well-known forms; and the
-/// proxy's own rest stays its own.
+/// Both variants of one proxy: a complete session, the set-up page, both well-known forms; and other paths of
+/// the proxy are not affected.
 async fn both_ways(kind: &str, version: &str, start: impl Fn(&str, &str) -> Proxy) {
     let found = Command::new(kind).arg(version).output();
     if !found.is_ok_and(|output| output.status.success()) {
@@ -106,7 +105,7 @@ async fn both_ways(kind: &str, version: &str, start: impl Fn(&str, &str) -> Prox
             assert_eq!(document.status(), 200, "{kind} {stripped} {name}");
             assert!(document.text().await.unwrap().contains(ISSUER));
         }
-        // Nothing of Signet at the rest of the origin. Caddy answers 200 with nothing where no rule fits.
+        // Signet answers nothing on the rest of the origin. Caddy answers 200 with an empty body where no rule matches.
         for path in ["/login", "/v1/me", "/.well-known/jwks.json"] {
             let answer = reqwest::get(format!("{}{path}", proxy.base)).await.unwrap();
             assert!(answer.headers().get("x-request-id").is_none(), "{kind} {stripped} {path}");

@@ -1,6 +1,6 @@
-//! Many submissions of one form at once: one counts.
+//! Concurrent submissions of one form: one succeeds.
 //!
-//! What is used up is guarded by one write, whichever page sends it; the pages have handlers of their own.
+//! Single use is guarded by one write, whichever page sends the form; the pages have handlers of their own.
 
 use std::future::Future;
 
@@ -16,10 +16,10 @@ use crate::support::software_authenticator::SoftwareAuthenticator;
 
 const ADA: &str = "ada@example.org";
 const ISSUER: &str = "http://localhost:8484";
-/// How many submit at once.
+/// The number of concurrent submissions.
 const MANY: usize = 12;
 
-/// Sends one form many times at once; the answers of those that did not win.
+/// Sends one form concurrently. Returns the responses of those that failed.
 async fn one_of<F: Future<Output = Answer>>(send: impl Fn(usize) -> F) -> Vec<Answer> {
     let all = join_all((0..MANY).map(send)).await;
     let (won, lost): (Vec<_>, Vec<_>) = all.into_iter().partition(|answer| answer.status == 303);
@@ -33,7 +33,7 @@ fn password(n: usize) -> String {
     format!("the password of {n:02}")
 }
 
-/// Which of the passwords signs in; there is one.
+/// The one password that signs in.
 async fn chosen(server: &Server, login: &str) -> usize {
     let mut chosen = Vec::new();
     for n in 0..MANY {
@@ -45,7 +45,7 @@ async fn chosen(server: &Server, login: &str) -> usize {
     chosen[0]
 }
 
-/// The options that a page hands to its script.
+/// The options on a page for its script.
 fn options(page: &Answer) -> Value {
     let (_, rest) = page.is(200).text.split_once(r#" data-options=""#).unwrap();
     let text = rest.split_once('"').unwrap().0;
@@ -74,11 +74,11 @@ async fn add_passkey(server: &Server, tokens: &Tokens, asks_second: bool) -> Sof
     passkey
 }
 
-/// Signs in with the password; the page that follows.
+/// Signs in with the password. Returns the page after it.
 async fn signed_in(person: &Person<'_>) -> Answer {
     let page = person.get("/login").await;
     let mut answer = person.log_in(&page, PASSWORD).await;
-    // An enrolment leads on to the address of its secret.
+    // An enrolment redirects to the address of its secret.
     while answer.status == 303 {
         answer = person.get(&person.below_base(answer.header("location"))).await;
     }
@@ -156,7 +156,7 @@ async fn one_form_with_a_passkey_signs_in() {
             pia.post("/login", &fields).await
         })
         .await;
-        // After the password, too.
+        // Also after the password.
         let elsewhere = Person::new(&server, "pia");
         let page = signed_in(&elsewhere).await;
         let credential = passkey.get(&options(&page)).to_string();
@@ -214,7 +214,7 @@ async fn one_form_of_an_enrolment_enrols_and_one_puts_it_off() {
             other.post("/login/enrol", &fields).await
         }))
         .await;
-        // Its answer shows the recovery codes, once.
+        // Its response shows the recovery codes, once.
         let won: Vec<&Answer> = all.iter().filter(|answer| answer.status == 200).collect();
         assert_eq!(won.len(), 1, "{:?}", all.iter().map(|a| a.status).collect::<Vec<_>>());
         assert!(won[0].text.contains("Your recovery codes"), "{}", won[0].text);

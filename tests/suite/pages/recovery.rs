@@ -1,4 +1,4 @@
-//! A forgotten password at the pages: what each page names, and what it says about limits.
+//! A forgotten password at the pages: names of accounts on them, and reported limits.
 
 use crate::support::mailed::MailingServer;
 use crate::support::on_both;
@@ -7,7 +7,7 @@ use crate::support::server::Answer;
 
 const ADA: &str = "ada@example.org";
 
-/// Asks for a mail.
+/// Requests a mail.
 async fn ask(person: &Person<'_>, page: &Answer, email: &str) -> Answer {
     let flow = field(&page.text, "flow");
     person.post(&format!("/recover?flow={flow}"), &[("flow", &flow), ("email", email)]).await
@@ -20,7 +20,7 @@ async fn the_pages_name_the_address_and_the_account() {
         place.user("ada", ADA).await;
         let ada = Person::new(&place.server, "ada");
         let page = ada.get("/recover").await;
-        // The address of no account is named as well: the page tells nothing.
+        // An address without an account is shown as well: the page discloses nothing.
         for email in ["nobody@example.org", ADA] {
             let to = ask(&ada, &page, email).await;
             let code = ada.get(&ada.below_base(to.is(303).header("location"))).await;

@@ -8,13 +8,13 @@ use crate::support::second_factors::{code_of, secret_of};
 use crate::support::server::{Answer, Options, PASSWORD};
 use crate::support::{Backend, Server, on_both};
 
-/// The secret that a page shows in groups of four.
+/// The secret on a page, in groups of four.
 fn shown_secret(page: &Answer) -> TotpSecret {
     let (_, rest) = page.text.split_once(r#"<p class="groups"><code>"#).unwrap();
     secret_of(&rest.split_once('<').unwrap().0.replace(' ', ""))
 }
 
-/// Signs in with a password, as far as that leads.
+/// Signs in with a password, up to the next step.
 async fn password(person: &Person<'_>) -> Answer {
     let page = person.get("/login").await;
     let flow = field(&page.text, "flow");
@@ -29,7 +29,7 @@ async fn verify(person: &Person<'_>, page: &Answer, method: &str, code: &str) ->
     person.post("/login/verify", &fields).await
 }
 
-/// Enrols an app; the secret, and the page with the recovery codes.
+/// Enrols an app. Returns the secret, and the page with the recovery codes.
 async fn enrol(server: &Server, person: &Person<'_>) -> (TotpSecret, Answer) {
     let account = person.get("/account/security").await;
     let csrf = field(&account.is(200).text, "csrf");
@@ -68,7 +68,7 @@ async fn an_app_is_enrolled_used_and_removed_at_the_pages() {
         assert!(file.header("content-type").starts_with("text/plain"));
         let code = all.split(' ').next().unwrap();
         assert!(file.is(200).text.contains(&format!("{code}\r\n")), "{}", file.text);
-        // What is no code does not come back.
+        // An invalid code is not shown again.
         let fields = [("csrf", &*csrf), ("codes", "<script>")];
         let file = tia.post("/account/security/recovery-codes/file", &fields).await;
         assert!(!file.text.contains("script"));
@@ -84,18 +84,18 @@ async fn an_app_is_enrolled_used_and_removed_at_the_pages() {
         let done = verify(&elsewhere, &refused, "totp", &code_of(&server, &secret, 0)).await;
         assert!(done.is(303).header("location").ends_with("/account"), "{done:?}");
         elsewhere.get("/account").await.is(200);
-        // A challenge of one browser is nothing in another, nor once more.
+        // The challenge of one browser is refused in another, and a second time.
         let again = verify(&elsewhere, &page, "totp", &code_of(&server, &secret, 1)).await;
         assert!([401, 403].contains(&again.status), "{}", again.status);
         let third = Person::new(&server, "tia");
         let page = password(&third).await;
         let recovery = verify(&third, &page, "recovery_code", code).await;
         assert!(recovery.is(303).header("location").ends_with("/account"));
-        // The first browser is signed in without a code: it has to sign in again to change anything.
+        // The first browser is signed in without a code: a change requires a new sign-in.
         let stale = tia.get("/account/security").await;
         assert!(stale.is(200).text.contains("sign in again: you did so"), "{}", stale.text);
         assert!(!stale.text.contains("/account/security/remove"));
-        // The new sign-in comes back to this page.
+        // The new sign-in returns to this page.
         let page = tia.get("/login?to=security").await;
         assert!(stale.text.contains(r#"href="/login?to=security""#), "{}", stale.text);
         let flow = field(&page.is(200).text, "flow");
@@ -113,9 +113,9 @@ async fn an_app_is_enrolled_used_and_removed_at_the_pages() {
         let security = elsewhere.get("/account/security").await;
         let (csrf, id) = (field(&security.text, "csrf"), field(&security.text, "id"));
         let fields = [("csrf", &*csrf), ("id", &*id)];
-        // Without the form of this browser nothing happens.
+        // Without the form token of this browser nothing happens.
         third.post("/account/security/remove", &fields).await.is(403);
-        // The only one is removed after a question.
+        // The only one is removed after a confirmation.
         let asked = elsewhere.post("/account/security/remove", &fields).await;
         assert!(asked.is(200).text.contains("Turn off two-step sign-in?"), "{}", asked.text);
         elsewhere.get("/account").await.is(200);
@@ -158,7 +158,7 @@ async fn an_application_gets_its_code_after_the_second_factor() {
     .await;
 }
 
-/// Each page of a sign-in names the account, and leads to the page of the step that the sign-in waits for.
+/// Each page of a sign-in names the account, and redirects to the page of the step that the sign-in waits for.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_of_another_step_leads_to_the_right_one() {
     on_both("pages of other steps", async |backend| {
@@ -198,13 +198,13 @@ async fn the_page_of_another_step_leads_to_the_right_one() {
             [("flow", &*flow), ("challenge", &*challenge), ("new_password", "another good one")];
         let done = elsewhere.post("/login/password", &fields).await;
         assert!(done.is(303).header("location").ends_with("/account"), "{done:?}");
-        // A sign-in that is over has neither page.
+        // A completed sign-in has neither page.
         elsewhere.get(&to).await.is(401);
     })
     .await;
 }
 
-/// A page that refuses for a while says for how long.
+/// A page that refuses temporarily shows for how long.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_for_too_many_codes_says_for_how_long() {
     let options = Options::on(Backend::Sqlite).with("SIGNET_RATE_LIMITS", "on");

@@ -1,4 +1,4 @@
-//! The pages as they are served: the set-up page in a real browser, the reader's language, the brand.
+//! The pages as served: the set-up page in a real browser, the language of the user, the brand.
 use reqwest::Method;
 use serde_json::json;
 use signet::domain::request_info::RequestInfo;
@@ -28,7 +28,7 @@ async fn the_set_up_page_works_in_chromium() {
         command.arg(screenshots);
     }
     let said = output(command).await;
-    // The token on the page is a real one.
+    // The token on the page is the real one.
     let me = server.get_as("/v1/me", said.trim()).await;
     assert_eq!(me.is(200).json()["role"], "admin");
     server.try_login("ada@example.com", PASSWORD).await.is(200);
@@ -70,7 +70,7 @@ async fn submit(server: &Server, path: &str, fields: &[(&str, &str)]) -> Answer 
         .await
 }
 
-/// The person's choice counts before the browser's, and nothing of the request is repeated.
+/// The user's choice has precedence over the browser, and nothing of the request is repeated.
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_speak_the_reader_s_language() {
     let server = Server::start(Backend::Sqlite).await;
@@ -95,7 +95,7 @@ async fn pages_speak_the_reader_s_language() {
     assert!(home.text.contains("hat aber noch keinen Administrator"), "{}", home.text);
 }
 
-/// What was wrong stands beside the field in the language of the page, and the login is kept.
+/// The error is beside the field in the language of the page, and the login is kept.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_set_up_form_explains_in_german_too() {
     let server = Server::start(Backend::Sqlite).await;
@@ -146,7 +146,7 @@ async fn the_brand_is_on_every_page() {
     assert!(light.contains("--accent: #7a0000; --on-accent: #ffffff;"), "{light}");
     assert!(dark.contains("--accent: #ffaaaa; --on-accent: #000000;"), "{dark}");
 
-    // A picture that could run scripts if it were opened by itself.
+    // An image that could run scripts if it were opened by itself.
     let logo = server.get("/assets/logo").await;
     assert_eq!(logo.is(200).text, svg);
     assert_eq!(logo.header("content-type"), "image/svg+xml");
@@ -208,7 +208,7 @@ async fn a_branded_home_page_says_nothing_of_signet() {
     }
 }
 
-/// What a used link recommends works: a fresh link would be refused.
+/// The suggestion on the page of a used link works: a new link would be refused.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_used_set_up_link_does_not_recommend_another_one() {
     let server = Server::start(Backend::Sqlite).await;

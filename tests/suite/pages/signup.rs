@@ -1,4 +1,4 @@
-//! Signing up at the pages, without a script: with a mailed code, with its link, and where no address is asked for.
+//! Signing up at the pages, without JavaScript: with a mailed code, with its link, and without an address.
 
 use serde_json::json;
 use signet::base::TimeSpan;
@@ -20,26 +20,26 @@ async fn place(backend: Backend, way: &str, more: &[(&str, &str)]) -> MailingSer
     MailingServer::with(backend, &all).await
 }
 
-/// The page that an answer leads to.
+/// The page to which a response redirects.
 async fn follow(person: &Person<'_>, answer: &Answer) -> Answer {
     person.get(&person.below_base(answer.is(303).header("location"))).await
 }
 
-/// What the link of this text leads to.
+/// The target of the link with this text.
 fn link(page: &Answer, text: &str) -> String {
     let before = page.text.split_once(&format!(">{text}</a>")).unwrap().0;
     let href = before.rsplit_once("href=\"").unwrap().1.trim_end_matches('"');
     href.replace("&#38;", "&").replace("&amp;", "&")
 }
 
-/// Fills the form of an address in, as a person does: not at once.
+/// Submits the form of an address, after a delay like a user.
 async fn type_address(place: &MailingServer, person: &Person<'_>, page: &Answer) -> Answer {
     place.server.advance(TimeSpan::from_secs(3));
     let flow = field(&page.is(200).text, "flow");
     person.post("/signup", &[("flow", &flow), ("email", NEW), ("website", "")]).await
 }
 
-/// Fills the form of an account in.
+/// Submits the form of an account.
 async fn type_account(person: &Person<'_>, page: &Answer, more: &[(&str, &str)]) -> Answer {
     let (flow, challenge) = (field(&page.text, "flow"), field(&page.text, "challenge"));
     let fields: Vec<_> = [("flow", &*flow), ("challenge", &*challenge), ("password", PASSWORD)]
@@ -150,7 +150,7 @@ async fn a_link_makes_the_account_elsewhere_and_signs_in_no_browser() {
             assert!(person.get("/account").await.header("location").ends_with("/login"));
         }
         elsewhere.post(&mailed.path(), &fields).await.is(404);
-        // The code in the tab that waits is used up as well.
+        // The code in the waiting tab is used up as well.
         let (flow, challenge) = (field(&waits.text, "flow"), field(&waits.text, "challenge"));
         let late = [("flow", &*flow), ("challenge", &*challenge), ("code", &*mailed.code)];
         ada.post("/signup/code", &late).await.is(401);
@@ -158,7 +158,7 @@ async fn a_link_makes_the_account_elsewhere_and_signs_in_no_browser() {
     .await;
 }
 
-/// A user without an account begins again where accounts are made.
+/// A user without an account is sent to the start of the sign-up.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sign_up_that_is_over_begins_again() {
     on_both("pages: sign-up over", async |backend| {
@@ -167,7 +167,7 @@ async fn a_sign_up_that_is_over_begins_again() {
         let page = ada.get("/signup").await;
         let page = follow(&ada, &type_address(&place, &ada, &page).await).await;
         let (flow, challenge) = (field(&page.text, "flow"), field(&page.text, "challenge"));
-        // Another mail is asked for with the address that was typed.
+        // Another mail is requested for the entered address.
         let again = link(&page, "Send another message, or change the address");
         let form = ada.get(&ada.below_base(&again)).await;
         assert!(form.is(200).text.contains(&format!("value=\"{NEW}\"")), "{}", form.text);
@@ -188,7 +188,7 @@ async fn a_sign_up_that_is_over_begins_again() {
     .await;
 }
 
-/// Of several that send the same form one makes an account.
+/// Of concurrent submissions of one form one creates an account.
 #[tokio::test(flavor = "multi_thread")]
 async fn of_ten_forms_of_one_sign_up_one_makes_an_account() {
     on_both("pages: sign-up race", async |backend| {
@@ -225,7 +225,7 @@ async fn of_ten_forms_of_one_sign_up_one_makes_an_account() {
     .await;
 }
 
-/// A program learns nothing: its answer is everyone's, and no mail goes out.
+/// A program gets the usual response, and no mail is sent.
 #[tokio::test(flavor = "multi_thread")]
 async fn programs_get_the_usual_answer_and_no_mail() {
     on_both("pages: automated sign-up", async |backend| {
@@ -279,7 +279,7 @@ async fn where_no_address_is_asked_for_the_page_makes_the_account() {
             person.post("/signup", &fields).await
         };
         let flow = field(&page.text, "flow");
-        // In no time, and with the field that people do not see: as if it had worked.
+        // At once, and with the hidden field filled in: the usual response.
         for more in [&[][..], &[("website", "x")]] {
             let answer = send(&bob, &flow, more).await;
             assert!(answer.is(303).header("location").ends_with("/account"), "{answer:?}");
@@ -300,7 +300,7 @@ async fn where_no_address_is_asked_for_the_page_makes_the_account() {
         assert!(done.is(303).header("location").ends_with("/account"), "{done:?}");
         let account = follow(&bob, &done).await;
         assert!(account.is(200).text.contains("bob"), "{}", account.text);
-        // The address is optional, and can follow.
+        // The address is optional, and can be added later.
         bob.get("/account/email").await.is(200);
         bob.get("/signup/code").await.is(403);
     })
@@ -325,7 +325,7 @@ async fn a_client_begins_with_the_sign_up_page() {
         let done = eve.post("/signup", &fields).await;
         let code = eve.go_on(done).await.said("code");
         client.redeem(&place.server, &code).await.is(200);
-        // A user who is signed in creates another account; one who has an account already signs in instead.
+        // A user who is signed in can create another account; one who has an account can sign in instead.
         place.server.advance(TimeSpan::from_secs(60));
         let page = follow(&eve, &eve.get(&create).await).await;
         let login = eve.get(&eve.below_base(&link(&page, "Sign in"))).await;
@@ -347,7 +347,7 @@ async fn a_client_begins_with_the_sign_up_page() {
     .await;
 }
 
-/// Where the login has to be an address of some domains, the page asks for one, in the language of the user.
+/// If the login must be an address of certain domains, the page requests one, in the language of the user.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_of_certain_domains_is_an_address() {
     on_both("pages: open sign-up, domains", async |backend| {
@@ -373,7 +373,7 @@ async fn a_login_of_certain_domains_is_an_address() {
     .await;
 }
 
-/// What is asked for at every sign-in is asked for at the first one.
+/// The steps of every sign-in are required at the first one.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_policy_counts_for_the_sign_in_after_the_sign_up() {
     on_both("pages: sign-up with a policy", async |backend| {
@@ -393,7 +393,7 @@ async fn a_policy_counts_for_the_sign_in_after_the_sign_up() {
     .await;
 }
 
-/// The whole way in a browser, by keyboard and without a script.
+/// The complete flow in a browser, by keyboard and without JavaScript.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_signs_up_in_chromium_without_a_script() {
     let Some(mut command) = browser_script(Browser::Chromium, "signup.mjs") else {

@@ -1,5 +1,5 @@
-//! Pages that a browser kept for too long, or brought to another one: each finishes its own request, or
-//! offers a way to begin it again that the user has to take.
+//! Pages that are too old, or were opened in another browser: each completes its own request, or offers a
+//! restart that the user has to choose.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -22,7 +22,7 @@ async fn set(backend: Backend, client: Value) -> (Server, Tokens, App) {
     (server, root, app)
 }
 
-/// The form that begins again: where it is sent, and everything in it.
+/// The restart form: its target and its fields.
 fn start_again(page: &Answer) -> Option<(String, Vec<(String, String)>)> {
     let (_, rest) = page.text.split_once(r#"<form class="again" method="get" action=""#)?;
     let (action, rest) = rest.split_once('"').unwrap();
@@ -33,21 +33,21 @@ fn start_again(page: &Answer) -> Option<(String, Vec<(String, String)>)> {
     Some((action.to_owned(), fields))
 }
 
-/// Takes it.
+/// Submits it.
 async fn begin_again(person: &Person<'_>, page: &Answer) -> Answer {
     let (action, fields) = start_again(page).unwrap_or_else(|| panic!("{}", page.text));
     let fields = fields.iter().map(|(name, value)| (&**name, &**value));
     person.get(&format!("{action}?{}", form(fields))).await
 }
 
-/// A page that says why not, sends the user nowhere by itself, and lets them begin `asked` again.
+/// Asserts a page with the reason, without an automatic redirect, whose form restarts the request `asked`.
 #[track_caller]
 fn offers(page: &Answer, status: u16, what: &str) {
     assert_eq!(page.status, status, "{what}: {}", page.text);
     assert_eq!(page.header("location"), "", "{what}");
     assert!(!page.text.contains("http-equiv") && !page.text.contains("<script"), "{what}");
     assert!(page.header("content-type").starts_with("text/html"), "{what}");
-    // What the restarted request must be able to do (a pop-up, a redirect on).
+    // The headers that the restarted request needs (a pop-up, a redirect on).
     assert_eq!(page.header("cross-origin-opener-policy"), "", "{what}");
     assert!(!page.header("content-security-policy").contains("form-action"), "{what}");
 }
@@ -74,7 +74,7 @@ async fn a_form_that_cannot_be_finished_begins_its_own_request_again() {
             for begun_at in ["log-in", "switch", "consent", "consent page", "log-in page"] {
                 let what = format!("{what}: {begun_at}");
                 let ada = Person::new(&server, "ada");
-                // Two tabs: each goes back to its own request.
+                // Two tabs: each restarts its own request.
                 let url = |state| app.url(&[("state", state), ("prompt", "consent")]);
                 let tabs = [url("one"), url("two")];
                 let login = [ada.get(&tabs[0]).await, ada.get(&tabs[1]).await];
@@ -118,7 +118,7 @@ async fn a_form_that_cannot_be_finished_begins_its_own_request_again() {
     .await;
 }
 
-/// The page itself has the form too: nothing has to fail first.
+/// The page itself has the form too: no failure is necessary.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_of_a_request_carries_all_of_it() {
     let (server, root, app) = set(Backend::Sqlite, json!({"type": "spa"})).await;
@@ -160,7 +160,7 @@ async fn every_page_of_a_request_carries_all_of_it() {
             assert_eq!(found, value, "{name}");
         }
     }
-    // The same request says the same again, on every page of it.
+    // The same request has the same form on every page of it.
     let again = begin_again(&ada, &asked).await;
     assert_eq!(start_again(&again), Some((action.clone(), first.clone())));
     let refused = ada.log_in(&again, "not the password").await;
@@ -174,7 +174,7 @@ async fn every_page_of_a_request_carries_all_of_it() {
     assert_eq!(start_again(&switched), Some((action, first)));
 }
 
-/// The user an ID token names is still the only one who will do.
+/// The user that an ID token names remains the only accepted one.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_for_one_user_begins_again_for_that_user() {
     let (server, _, app) = set(Backend::Sqlite, json!({"type": "spa", "skip_consent": true})).await;
@@ -187,7 +187,7 @@ async fn a_request_for_one_user_begins_again_for_that_user() {
     server.advance(TimeSpan::from_mins(61));
     let stale = bob.log_in(&asked, PASSWORD).await;
     let again = begin_again(&bob, &stale).await;
-    // Bob is signed in, and asked to sign in as the other user all the same.
+    // Bob is signed in, and has to sign in as the other user.
     assert!(again.is(200).text.contains("action=\"/login\""), "{}", again.text);
 }
 
@@ -200,7 +200,7 @@ async fn a_request_that_was_answered_can_begin_again() {
         let answer = ada.log_in(&page, PASSWORD).await;
         let consent = ada.get(answer.header("location")).await;
         ada.decide(&consent, "allow").await.is(303);
-        // Back, and once more.
+        // The Back button, and submitted again.
         let used = ada.decide(&consent, "allow").await;
         offers(&used, 409, "answered");
         let again = begin_again(&ada, &used).await;
@@ -210,7 +210,7 @@ async fn a_request_that_was_answered_can_begin_again() {
     .await;
 }
 
-/// Of a pushed request only its client knows how to begin again.
+/// Only the client of a pushed request can restart it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pushed_request_leads_back_to_the_application() {
     for home in [Some(HOME), None] {
@@ -255,7 +255,7 @@ async fn a_pushed_request_leads_back_to_the_application() {
         offers(&stale, 403, "an hour later");
         leads_back(&stale, "an hour later");
 
-        // The name of a request is gone after a moment.
+        // The `request_uri` has expired by then.
         let over = ada.get(&url).await;
         offers(&over, 400, "a name that is over");
         leads_back(&over, "a name that is over");
@@ -263,7 +263,7 @@ async fn a_pushed_request_leads_back_to_the_application() {
         let landing = ada.visit(&push().await).await;
         landing.said("code");
     }
-    // A name of nothing, of a client there is not, reveals no client.
+    // An unknown `request_uri`, and one of an unknown client, disclose no client.
     let (server, _, _) = set(Backend::Sqlite, json!({"type": "web", "client_uri": HOME})).await;
     let ada = Person::new(&server, "ada");
     let name = "urn:ietf:params:oauth:request_uri:x";
@@ -284,7 +284,7 @@ async fn an_expired_request_also_leads_back_to_the_application() {
     let stale = ada.log_in(&asked, PASSWORD).await;
     assert!(start_again(&stale).is_some(), "{}", stale.text);
     assert!(stale.text.contains(&format!(r#"<a href="{HOME}">Back to App</a>"#)));
-    // Gone by now: there is nothing to begin, and nothing of it is told.
+    // The client was deleted: there is nothing to restart, and nothing of it is disclosed.
     let body = json!({"login": "root", "password": PASSWORD, "scope": "signet:admin"});
     let root = Tokens::of(&server.post("/v1/login", body).await);
     let path = format!("/v1/admin/clients/{}", app.id);
@@ -343,7 +343,7 @@ async fn stale_pages_of_devices_and_of_log_outs_begin_again() {
     assert_eq!(param(&back, "state").as_deref(), Some("s & t"));
 }
 
-/// A form that says nothing that can be read, and an address that takes only forms: to the account.
+/// An unreadable form, and an address that accepts only forms: redirect to the account.
 #[tokio::test(flavor = "multi_thread")]
 async fn where_nothing_is_known_the_account_is_offered() {
     let (server, _, app) = set(Backend::Sqlite, json!({"type": "spa"})).await;
@@ -376,7 +376,7 @@ async fn where_nothing_is_known_the_account_is_offered() {
         offers(&page, 405, path);
         account(&page, path);
     }
-    // Pages of the account that were kept while its session ended.
+    // Pages of the account that stayed open while its session ended.
     for path in ["/account/profile", "/account/password", "/logout"] {
         let page = ada.post(path, &[("csrf", "x")]).await;
         assert_eq!(page.status, 403, "{}", page.text);
@@ -390,7 +390,7 @@ async fn where_nothing_is_known_the_account_is_offered() {
     assert!(asked.text.contains("action=\"/login\""));
 }
 
-/// A form of one request is no answer to another, and says so.
+/// A form of one request is not accepted for another, with the reason.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_form_that_belongs_to_a_different_sign_in_says_so() {
     let (server, _, app) = set(Backend::Sqlite, json!({"type": "spa"})).await;
@@ -409,7 +409,7 @@ async fn a_form_that_belongs_to_a_different_sign_in_says_so() {
     }
 }
 
-/// Nothing may be done on the word of a request that was made for another browser, whoever shows it.
+/// Nothing is done for a request of another browser, in whichever browser it is sent.
 #[tokio::test(flavor = "multi_thread")]
 async fn another_browser_learns_no_more_than_the_address_that_began_it_says() {
     let (server, _, app) = set(Backend::Sqlite, json!({"type": "spa"})).await;
@@ -423,12 +423,12 @@ async fn another_browser_learns_no_more_than_the_address_that_began_it_says() {
     let (_, fields) = start_again(&seen).unwrap();
     let known: Vec<String> = app.request(&[]).into_iter().map(|(name, _)| name).collect();
     assert!(fields.iter().all(|(name, _)| known.contains(name)), "{fields:?}");
-    // It can still be finished where it was begun.
+    // It can still be completed where it was begun.
     ada.decide(&consent, "allow").await.is(303);
 }
 
-/// While processes of version 0.1.0 serve the same users, its pages are finished here: what it sealed for a
-/// browser counts in that browser only.
+/// While processes of version 0.1.0 serve the same users, its pages are completed here: what it sealed for a
+/// browser is valid in that browser only.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_of_version_0_1_0_is_finished_in_the_browser_it_was_made_for() {
     let (server, _, app) = set(Backend::Sqlite, json!({"type": "spa"})).await;

@@ -15,7 +15,7 @@ use crate::support::{Backend, postgres, require};
 
 const EMAIL: &str = "ada@example.org";
 
-/// The answer to what the script asks for.
+/// The response to a request of the script.
 async fn answer(mailing: &MailingServer, question: &str) -> Value {
     let (what, about) = question.split_once(' ').unwrap_or((question, ""));
     match what {
@@ -29,7 +29,7 @@ async fn answer(mailing: &MailingServer, question: &str) -> Value {
     }
 }
 
-/// Runs a script that has to succeed, and answers what it asks for.
+/// Runs a script that must succeed, and answers its requests.
 async fn converse(mut command: Command, mailing: &MailingServer) {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut script = command.spawn().unwrap();
@@ -54,7 +54,7 @@ async fn converse(mut command: Command, mailing: &MailingServer) {
 
 async fn lives(backend: Backend, mode: &str, language: &str, width: &str) {
     let Some(mut command) = browser_script(Browser::Chromium, "account.mjs") else { return };
-    // The RP ID of passkeys has to be a name.
+    // The RP ID of passkeys must be a domain name.
     let port = free_port();
     let issuer = format!("http://localhost:{port}");
     let mailing = MailingServer::with(

@@ -1,5 +1,4 @@
-//! The files under `deploy` and the Dockerfile: what they set exists, and they keep to the rules that the
-//! documentation gives.
+//! The files under `deploy` and the Dockerfile: their settings exist, and they follow the rules of the documentation.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -23,7 +22,7 @@ fn files(folder: &Path, into: &mut Vec<PathBuf>) {
     }
 }
 
-/// Every word of `text` that is spelt like a setting.
+/// Every word of `text` in the form of a setting.
 fn settings_in(text: &str) -> Vec<&str> {
     text.split(|c: char| !(c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_'))
         .filter(|word| word.starts_with("SIGNET_"))
@@ -46,9 +45,9 @@ fn every_setting_that_a_shipped_file_names_exists() {
     }
 }
 
-/// Systemd gives up after five starts in ten seconds unless it is told otherwise.
+/// By default systemd gives up after five starts in ten seconds.
 #[test]
-fn the_unit_tries_again_what_passes_and_nothing_else() {
+fn the_unit_restarts_only_after_temporary_failures() {
     let unit = read("deploy/systemd/signet.service");
     let lines: Vec<&str> = unit.lines().collect();
     let (head, service) =
@@ -81,7 +80,7 @@ fn every_way_to_run_it_names_never_and_logs_json_only() {
     assert!(read("Dockerfile").contains("SIGNET_LOG_FORMAT=json"));
 }
 
-/// A full disk must not take the keys away from every API.
+/// A full disk must not make the keys unavailable to every API.
 #[test]
 fn ready_read_reports_read_access_and_its_failures() {
     for path in
@@ -104,8 +103,8 @@ fn command_line_recipe() -> String {
     block.split("```").next().unwrap().to_owned()
 }
 
-/// With `LoadCredential=` the service reads a copy of the master key that systemd makes for it alone. Run as
-/// the unit would run it, in directories that stand for the machine's.
+/// With `LoadCredential=` the service reads a copy of the master key that systemd makes for it alone. The
+/// unit is simulated, in temporary directories.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_documented_command_line_works_beside_a_unit_with_and_without_a_credential() {
     let unit = read("deploy/systemd/signet.service");

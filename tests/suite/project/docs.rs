@@ -1,4 +1,4 @@
-//! The documentation: its links lead somewhere, and its index lists every page.
+//! The documentation: its links resolve, and its index lists every page.
 
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
@@ -35,7 +35,7 @@ fn prose(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The anchor that a heading gets: lower case, without punctuation, with hyphens for spaces.
+/// The anchor of a heading: lower case, without punctuation, with hyphens for spaces.
 fn anchor(heading: &str) -> String {
     let kept = heading.trim().chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
     kept.collect::<String>().to_lowercase().replace(' ', "-")

@@ -1,11 +1,10 @@
-//! `docs/interop.md`: the libraries in its table are run by tests that exist, in the versions that are
-//! installed for them.
+//! `docs/interop.md`: the tests in its table exist, and the versions are the installed ones.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 const DOCUMENT: &str = include_str!("../../../docs/interop.md");
-/// Folders whose tests are of one library each, which the table must have.
+/// Folders whose tests are for one library each, which must be in the table.
 const MODULES: [&str; 4] = ["apache", "debian", "node", "python"];
 
 /// A row of the table.
@@ -34,7 +33,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
 }
 
-/// The version of a package that the folder's lock file pins; `None` where the system brings it.
+/// The version of a package that the folder's lock file pins; `None` if it is a package of the system.
 fn pinned(folder: &str, package: &str) -> Option<String> {
     let folder = root().join(folder);
     let read = |name: &str| fs::read_to_string(folder.join(name)).ok();
@@ -95,7 +94,7 @@ fn the_table_has_every_library_that_is_run() {
         for part in text.split("#[tokio::test").skip(1) {
             let (_, rest) = part.split_once("async fn ").unwrap();
             let test = format!("interop::{module}::{}", rest.split('(').next().unwrap());
-            // A library has one row, and further tests whose names begin with the one there.
+            // A library has one row; further tests of it begin with the name of the test in the row.
             let listed = rows.iter().any(|row| test.starts_with(&row.test));
             assert!(listed, "the table lacks {test}");
         }

@@ -1,4 +1,4 @@
-//! What the repository promises about itself: its structure, its documents and its secrets.
+//! Checks of the repository itself: its structure, its documents and its secrets.
 
 mod account_secrets;
 pub mod architecture;

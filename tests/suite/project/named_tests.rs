@@ -25,7 +25,7 @@ fn exists(name: &str) -> bool {
     text.is_some_and(|text| text.contains(&format!("fn {test}()")))
 }
 
-/// What a document names as a test: a path in backticks that begins with a folder of the suite.
+/// The names of tests in a document: paths in backticks that begin with a folder of the suite.
 fn named(text: &str) -> impl Iterator<Item = &str> {
     let quoted = text.split('`').skip(1).step_by(2);
     quoted.filter(|name| {

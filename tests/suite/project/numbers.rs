@@ -19,7 +19,7 @@ use signet::server::RESERVED_DESCRIPTORS;
 
 use crate::support::server::config;
 
-/// The table of limits: what is limited, and how.
+/// The table of limits: name and limit.
 fn documented() -> BTreeMap<String, String> {
     let text = include_str!("../../../docs/limits.md");
     let (_, section) = text.split_once("\n## Limits\n").unwrap();
@@ -32,7 +32,7 @@ fn documented() -> BTreeMap<String, String> {
     .collect()
 }
 
-/// A number as people write it.
+/// A number with thousands separators.
 fn spelt(number: impl TryInto<u64>) -> String {
     let digits = number.try_into().ok().unwrap().to_string();
     let mut text = String::new();
@@ -164,7 +164,7 @@ fn every_limit_is_documented_with_the_number_of_the_code() {
     }
 }
 
-/// The table of what changes for a running server is in both.
+/// The upgrade table is the same in both documents.
 #[test]
 fn the_upgrade_table_of_the_changelog_is_that_of_the_documentation() {
     let table = |name: &str| -> Vec<String> {
@@ -175,7 +175,7 @@ fn the_upgrade_table_of_the_changelog_is_that_of_the_documentation() {
     };
     let documented = table("docs/upgrading.md");
     assert!(documented.len() > 50, "{} rows", documented.len());
-    // Links start at the folder of the document.
+    // Links are relative to the folder of the document.
     let linked = |row: &String| {
         let mut parts = row.split("](");
         let start = parts.next().unwrap_or_default().to_owned();

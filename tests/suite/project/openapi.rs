@@ -1,4 +1,4 @@
-//! The description of the API and of its errors, held against the running server.
+//! The description of the API and of its errors, compared with the running server.
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -21,7 +21,7 @@ use crate::support::{Backend, Server, require};
 const ERRORS: &str = include_str!("../../../docs/errors.md");
 const ISSUER: &str = "https://login.example.org";
 
-/// The paths of pages. Every other route is described, which the route table enforces.
+/// The paths of pages. Every other route has a description, which the route table enforces.
 const PAGES: &[&str] = &[
     "/",
     "/.well-known/change-password",
@@ -58,7 +58,7 @@ fn document_describes_every_route_except_pages() {
     for (path, operations) in document["paths"].as_object().unwrap() {
         for (method, operation) in operations.as_object().unwrap() {
             let protected = operation["security"] == json!([{"bearer": []}]);
-            // Gateways pass on the token of their client.
+            // Gateways forward the token of their client.
             let own = path.starts_with("/v1/") && operation["tags"][0] != "gateways";
             let protected = protected && own;
             described.push((method.to_uppercase(), path.clone(), protected));
@@ -116,7 +116,7 @@ fn document_passes_redocly_lint() {
         String::from_utf8(output.stdout).unwrap()
     };
     assert_eq!(lint(document(ISSUER)), "");
-    // The linter is really asked.
+    // The linter does find errors.
     let mut broken = document(ISSUER);
     broken["paths"]["/v1/login"]["post"].as_object_mut().unwrap().remove("security");
     let said = lint(broken);
@@ -140,14 +140,14 @@ async fn server_serves_the_document_with_an_entity_tag() {
     assert_eq!((again.status, again.text.as_str()), (304, ""));
 }
 
-/// A value that a member with this schema refuses, if there is one.
+/// A value that the schema of a member refuses, if there is one.
 fn value_of_wrong_type(schema: &Value) -> Option<Value> {
     let types = match &schema["type"] {
         Value::Array(types) => types.clone(),
         only => vec![only.clone()],
     };
     match (types.contains(&json!("object")), types.contains(&json!("array"))) {
-        // Any JSON value is read here, and judged later.
+        // Any JSON value is accepted here, and checked later.
         (true, true) => None,
         (true, false) => Some(json!(5)),
         (false, _) => Some(json!({})),
@@ -171,7 +171,7 @@ async fn every_described_member_of_a_json_body_is_read() {
                 .collect();
             let sent: BTreeSet<String> = wrong.keys().cloned().collect();
             let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
-            // Any identifier will do where it has the form of one: the body is read first.
+            // Any identifier of the right form will do: the body is parsed first.
             let path = path.replace("{id}", &id);
             let answer = server.call_as(method, &path, &root.access, Value::Object(wrong)).await;
             let problem = answer.is_problem(422, "validation_failed").json();
@@ -188,7 +188,7 @@ async fn every_described_member_of_a_json_body_is_read() {
     assert!(bodies >= 15, "{bodies}");
 }
 
-/// The sections of the errors' page: code and request, if one produces it on demand.
+/// The sections of the page of errors: code and request, if there is a request that causes it.
 fn sections() -> Vec<(String, Option<String>)> {
     ERRORS
         .split("\n## `")
@@ -224,7 +224,7 @@ async fn every_documented_request_produces_its_error() {
     server.register("tia").await;
     let tia = server.login("tia").await;
     Authenticator::enrol(&server, &tia).await;
-    // As a configuration file would have it.
+    // As a configuration file would.
     let managed = json!({"client_id": "managed", "name": "Managed", "type": "spa", "redirect_uris": ["https://m.example.com/"]});
     server.call_as(Method::POST, "/v1/admin/clients", &root.access, managed).await.is(201);
     manage(&server, "managed").await;
@@ -273,7 +273,7 @@ async fn manage(server: &Server, client_id: &str) {
     tx.commit().await.unwrap();
 }
 
-/// What can end the session the fuzzer works with; it gets a run of its own, where it may.
+/// Operations that can end the fuzzer's session; they get a run of their own.
 const ENDING: &[&str] = &[
     "deleteUser",
     "disableUser",
@@ -288,7 +288,7 @@ const ENDING: &[&str] = &[
     "updateUser",
 ];
 
-/// A fuzzer that reads the description finds no 5xx and nothing that is not described.
+/// A fuzzer that reads the description finds no 5xx and no response outside of it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fuzzer_finds_nothing_that_is_not_described() {
     if have("python3", "python").is_none() {
@@ -321,7 +321,7 @@ async fn a_fuzzer_finds_nothing_that_is_not_described() {
         let complaint = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{text}{complaint}");
         if survives {
-            // It worked with a token that was good to the end.
+            // The token of the run was valid to its end.
             server.get_as("/v1/admin/users", &token).await.is(200);
         }
     }

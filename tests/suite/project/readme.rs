@@ -1,4 +1,4 @@
-//! The README, run as it stands: one story, block after block. So is the first section of `docs/accounts.md`.
+//! The README, executed as written: one story, block after block. So is the first section of `docs/accounts.md`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -18,8 +18,8 @@ const ACCOUNTS: &str = include_str!("../../../docs/accounts.md");
 const LOGIN: &str = "ada@example.com";
 const PASSWORD: &str = "correct horse battery";
 
-/// The blocks in their order, by the names under which the story below uses them. `elsewhere` is how the suite
-/// itself is run.
+/// The blocks in their order, by the names under which the story below uses them. `elsewhere` is the block
+/// that runs the suite itself.
 const STORY: [&str; 10] = [
     "elsewhere",
     "start",
@@ -45,7 +45,7 @@ fn block(name: &str) -> &'static str {
     blocks_of(README)[STORY.iter().position(|known| *known == name).unwrap()]
 }
 
-/// The two blocks of the section about an account from sign-up to deletion: how to start the server, and the script.
+/// The two blocks of the section about an account from sign-up to deletion: starting the server, and the script.
 fn account_blocks() -> [&'static str; 2] {
     let (_, section) = ACCOUNTS.split_once("\n## An account from sign-up to deletion\n").unwrap();
     let (section, _) = section.split_once("\n## ").unwrap();
@@ -60,8 +60,7 @@ fn every_block_has_its_place_in_the_story() {
     assert_eq!(account_blocks()[0], format!("mkdir mail\n{MAILING} signet serve\n"));
 }
 
-/// The server of the story, its addresses in the place of those that the README has, and what its shell has
-/// written.
+/// The server of the story, its addresses in place of those in the README, and the output of its shell.
 struct Story {
     place: Place,
     issuer: String,
@@ -75,7 +74,7 @@ impl Story {
             .replace("http://localhost:3000", &self.origin)
     }
 
-    /// One shell, as one terminal.
+    /// Runs blocks in one shell, as in one terminal.
     async fn shell(&mut self, blocks: &[&str]) {
         let script = self.addressed(&(blocks.concat() + "echo \"$ACCESS\"\n"));
         let mut command = self.place.command_of("sh", &["-euc", &script]);
@@ -84,7 +83,7 @@ impl Story {
         self.lines = output(command).await.lines().map(str::to_owned).collect();
     }
 
-    /// A block as a file beside the packages it imports.
+    /// Writes a block as a file beside the packages that it imports.
     fn file(&self, folder: &Path, name: &str, of: &str) -> PathBuf {
         let path = folder.join(name);
         std::fs::write(&path, self.addressed(block(of))).unwrap();
@@ -153,7 +152,7 @@ async fn the_story_of_the_readme_works_when_pasted() {
     assert!(files.any(|file| is_backup(&file.unwrap().file_name().to_string_lossy())));
     let sub = sub.as_str().unwrap();
 
-    // The single-page application gets a token that the API takes: both snippets verify both tokens.
+    // The single-page application gets a token that the API accepts: both snippets verify both tokens.
     let mut tokens = vec![(token.clone(), "orders:read")];
     let node = have("node", "node").filter(|_| have("npm", "node").is_some());
     let folder = copy_of("tests/clients/node");
@@ -197,7 +196,7 @@ async fn the_story_of_the_readme_works_when_pasted() {
     }
 }
 
-/// The configuration file in the README can be applied, and nothing has drifted afterwards.
+/// The configuration file in the README can be applied, and there is no drift afterwards.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_configuration_file_of_the_readme_is_applied() {
     let place = Place::served();
@@ -215,7 +214,7 @@ async fn the_configuration_file_of_the_readme_is_applied() {
     assert_eq!(block("apply").lines().count(), 5);
 }
 
-/// Clocks of two machines are never equal: without leeway a token that was issued a moment ago is refused.
+/// Clocks of two machines differ: without leeway a token that was issued a moment ago is refused.
 #[test]
 fn every_snippet_allows_for_clock_skew() {
     assert!(block("jose").contains("clockTolerance: 5") && block("pyjwt").contains("leeway=5"));

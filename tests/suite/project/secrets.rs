@@ -1,8 +1,7 @@
-//! What must never be read by whoever reads logs or steals a disk.
+//! Secrets that must not be readable in logs or in a stolen database.
 //!
-//! Owns the search: the whole life of an account is driven through the real binary at its most
-//! talkative, then everything it printed and every file it wrote is searched for what it was told
-//! and what it gave out.
+//! Owns the search: the life of an account is driven through the real binary at its most verbose log level,
+//! then all its output and every file it wrote is searched for the secrets that it received and returned.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -25,13 +24,13 @@ const WEAK: &str = "8Zq5";
 const ROOT: &str = "root password 8Zq6";
 const STRAY: &str = "stray-secret-8Zq7";
 
-/// Everything the clients sent or got that nobody else may see.
+/// The secrets that the clients sent or received.
 struct Secrets {
     /// In no log and in no file.
     anywhere: Vec<String>,
-    /// In no log; the database has to know them.
+    /// In no log; the database has to store them.
     logs: Vec<String>,
-    /// In a log once, where it is handed over, and in no file.
+    /// In a log once, where it is printed, and in no file.
     link: String,
 }
 
@@ -39,7 +38,7 @@ impl Secrets {
     fn keep(&mut self, answer: &Answer) -> (String, String) {
         let access = answer.is(200).string("access_token");
         let refresh = answer.string("refresh_token");
-        // The signature alone completes a token of which the rest was seen.
+        // The signature alone completes a token whose other parts were seen.
         let signature = access.rsplit('.').next().unwrap().to_owned();
         self.anywhere.extend([access.clone(), signature, refresh.clone()]);
         (access, refresh)
@@ -51,8 +50,8 @@ async fn call(caller: &Caller, method: Method, path: &str, access: &str, body: V
     caller.try_call(method, path, Some(access), body).await.unwrap()
 }
 
-/// Set-up, registration, log-in, refresh, profile, password, administration, log-out, and every way
-/// of getting them wrong.
+/// Set-up, registration, log-in, refresh, profile, password, administration, log-out, and every kind of
+/// failure of them.
 async fn live_a_life(server: &Process) -> Secrets {
     let caller = server.caller();
     let path = server.setup_path().await;
@@ -89,14 +88,14 @@ async fn live_a_life(server: &Process) -> Secrets {
     let change = json!({"current_password": PASSWORD, "new_password": CHANGED});
     call(&caller, Method::POST, "/v1/password", &access, change.clone()).await.is(204);
     call(&caller, Method::POST, "/v1/password", &access, change).await.is(401);
-    // The thief's alarm goes through the audit trail.
+    // The alarm about reuse is in the audit trail.
     refresh(&oldest).await.is(401);
     refresh(&format!("srt_{STRAY}")).await.is(401);
 
     let (access, refresh_token) = secrets.keep(&login(LOGIN, CHANGED, "").await);
     call(&caller, Method::GET, "/v1/sessions", &access, json!(null)).await.is(200);
     call(&caller, Method::PATCH, "/v1/me", &access, json!({"name": 5})).await.is(422);
-    // Where secrets do not belong, but where people put them.
+    // Secrets in places where they do not belong, but where users put them.
     for path in [
         format!("/v1/me?access_token={access}&password={STRAY}"),
         format!("/v1/sessions/{refresh_token}"),
@@ -147,7 +146,7 @@ async fn live_a_life(server: &Process) -> Secrets {
     call(&caller, Method::POST, &format!("{user}/disable"), &admin, json!(null)).await.is(200);
     login(LOGIN, SET, "").await.is(401);
     call(&caller, Method::GET, "/v1/admin/audit", &admin, json!(null)).await.is(200);
-    // What an administrator is asked to explain is whatever somebody had at hand.
+    // Values that an administrator may paste to have them explained.
     for token in [
         access.as_str(),
         &refresh_token,
@@ -165,7 +164,7 @@ async fn live_a_life(server: &Process) -> Secrets {
     secrets
 }
 
-/// A client logs somebody in through the pages, and out again.
+/// A client logs a user in through the pages, and out again.
 async fn provide(caller: &Caller, admin: &str, secrets: &mut Secrets) {
     let redirect_uri = "https://app.example.com/cb";
     let client = json!({"client_id": "shop", "name": "Shop", "type": "web",
@@ -239,16 +238,16 @@ async fn provide(caller: &Caller, admin: &str, secrets: &mut Secrets) {
     secrets.anywhere.extend(given);
 }
 
-/// The spellings of a secret that are as good as the secret.
+/// The spellings of a secret that reveal it.
 pub(super) fn spellings(secret: &str) -> Vec<String> {
     let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
     let form: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
     let mut all = vec![secret.to_owned(), form, hex];
-    // Below this length base64 of it could stand anywhere by chance.
+    // Below this length its base64 could occur anywhere by chance.
     if secret.len() >= 8 {
         all.extend([STANDARD.encode(secret), URL_SAFE_NO_PAD.encode(secret)]);
     }
-    // The bytes inside a refresh token hold its authenticator, which no file may know either.
+    // A refresh token contains its authenticator, which no file may contain either.
     let body = secret.strip_prefix("srt_").and_then(|body| URL_SAFE_NO_PAD.decode(body).ok());
     all.extend(body.map(|bytes| bytes.iter().map(|byte| format!("{byte:02x}")).collect()));
     all
@@ -266,7 +265,7 @@ async fn no_secret_is_printed_or_written() {
             .with("SIGNET_LOG_FORMAT", format);
         let mut server = launch.start().await;
         let secrets = live_a_life(&server).await;
-        // Files are searched as a running server leaves them, and as a stopped one does.
+        // Files are searched while the server runs, and after it has stopped.
         let running = files(&launch);
         server.signal(Signal::TERM);
         assert_eq!(server.ended().await, Some(0));
@@ -293,7 +292,7 @@ async fn no_secret_is_printed_or_written() {
                 }
             }
         }
-        // The search itself works: what must be in the database is found there.
+        // The search itself works: stored values are found in the database.
         assert!(running.iter().any(|(_, bytes)| holds(bytes, LOGIN.as_bytes())));
     }
 }
@@ -309,7 +308,7 @@ pub(super) fn files(launch: &Launch) -> Vec<(String, Vec<u8>)> {
         .collect()
 }
 
-/// Whatever a stranger types, a record is one line and says what happened, not what was typed.
+/// Whatever a caller sends, a log record is one line and contains the event, not the input.
 #[tokio::test(flavor = "multi_thread")]
 async fn input_cannot_forge_log_lines() {
     const FORGED: &str = "\n{\"level\":\"INFO\",\"message\":\"FORGED\"}\r\n\u{1b}[31mFORGED";
@@ -326,7 +325,7 @@ async fn input_cannot_forge_log_lines() {
             caller.post("/v1/register", &body).await.is(422);
             caller.post("/v1/refresh", &json!({"refresh_token": login})).await.is(401);
         }
-        // Header values may not hold line ends; everything else a client can send is tried.
+        // Header values cannot contain line ends; other characters that a client can send are tried.
         for value in ["FORGED\tFORGED", "\"FORGED\"", "FORGED\u{9b}31m", "{\"message\":\"FORGED\"}"]
         {
             for name in ["user-agent", "x-request-id", "x-forwarded-for", "referer", "origin"] {

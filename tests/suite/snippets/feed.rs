@@ -1,4 +1,4 @@
-//! Snippets that follow the feed of revocations.
+//! Snippets that read the revocation feed.
 
 use serde_json::{Value, json};
 use signet::crypto::jwt::SigningKey;
@@ -13,14 +13,15 @@ use crate::support::process::until;
 const SNIPPETS: [&str; 2] = ["node-revocations", "python-revocations"];
 const OTHER_SESSION: &str = "0190f3a1-0000-7000-8000-0000000000bb";
 
-/// Serves a feed until it was read.
+/// Serves a feed until it was fetched.
 async fn serve(issuer: &StandIn, feed: Option<String>) {
     issuer.fix_feed(feed);
     let asked = issuer.asked(FEED);
     until("the feed is read", async || issuer.asked(FEED) > asked).await;
 }
 
-/// Serves a feed that is to be ignored, and an expired one behind it: when that is asked for, the other was processed.
+/// Serves a feed that must be ignored, and an expired one after it: when the second is fetched, the first was
+/// processed.
 async fn serve_one(issuer: &StandIn, wrong: String, expired: &str) {
     serve(issuer, Some(wrong)).await;
     serve(issuer, Some(expired.to_owned())).await;
@@ -37,9 +38,10 @@ async fn until_revoked(running: &Running, token: &str) {
     until("the token is refused", async || is_revoked(running, token).await).await;
 }
 
-/// What ended is refused from the next fetch on, also when older copies of the feed come afterwards or the issuer is gone.
+/// Ended sessions are refused from the next fetch on, also when older copies of the feed are served afterwards or the
+/// issuer is unreachable.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_ended_is_refused_from_the_next_fetch_on() {
+async fn ended_sessions_are_refused_from_the_next_fetch_on() {
     for name in SNIPPETS {
         let issuer = StandIn::start().await;
         let es = Forge::new(&issuer, AUDIENCE, SigningAlg::Es256).await;
@@ -76,7 +78,7 @@ async fn what_ended_is_refused_from_the_next_fetch_on() {
         });
         assert!(!is_revoked(&running, &later).await, "{name}: issued after the cut");
 
-        // An older copy takes nothing back, and neither does an issuer that is gone.
+        // An older copy removes no entry, and neither does an unreachable issuer.
         serve(&issuer, Some(before.clone())).await;
         serve(&issuer, Some(before)).await;
         for token in [&ended, &revoked, &exchanged, &cut] {
@@ -86,7 +88,7 @@ async fn what_ended_is_refused_from_the_next_fetch_on() {
         assert!(is_revoked(&running, &ended).await, "{name}: without the issuer");
         issuer.unplug(false);
 
-        // A key that was withdrawn, and everything at once.
+        // A withdrawn key, and a cut of all tokens.
         issuer.fix_feed(None);
         issuer.feed(|feed| feed.kid.push(es.key().kid.clone()));
         until_revoked(&running, &other).await;
@@ -97,8 +99,8 @@ async fn what_ended_is_refused_from_the_next_fetch_on() {
     }
 }
 
-/// A feed that is not recent: `closed` refuses with 503, `open` accepts, and both refuse what an old feed lists. A feed of
-/// another key or issuer, an access token, one from the future and one that is too long are no feeds.
+/// Without a recent feed, `closed` refuses with 503, `open` accepts, and both refuse entries of an old feed. A feed of
+/// another key or issuer, an access token, one from the future and one that is too long are ignored.
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_recent_feed_the_choice_decides() {
     for name in SNIPPETS {

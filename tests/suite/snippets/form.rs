@@ -1,4 +1,4 @@
-//! The form of what cannot run here, and what snippets of one language share.
+//! The form of snippets that cannot run here, and the code that snippets of one language share.
 
 use std::path::Path;
 
@@ -9,13 +9,13 @@ fn source(path: &str) -> String {
     std::fs::read_to_string(root.join(path)).unwrap()
 }
 
-/// What stands between two lines.
+/// The text between two lines.
 fn between<'a>(text: &'a str, from: &str, to: &str) -> &'a str {
     let (_, rest) = text.split_once(from).unwrap_or_else(|| panic!("no {from:?}"));
     rest.split_once(to).unwrap_or_else(|| panic!("no {to:?}")).0
 }
 
-/// A correction of one snippet is one of all that verify in the same way.
+/// Snippets that verify in the same way have the same code.
 #[test]
 fn snippets_of_one_language_verify_alike() {
     let node = source("node/node.mjs");
@@ -46,9 +46,9 @@ fn snippets_of_one_language_verify_alike() {
     }
 }
 
-/// Files of languages that do not run here say so, and their quotes and brackets fit together.
+/// Files of languages that do not run here are marked as such, and their quotes and brackets match.
 #[test]
-fn what_does_not_run_here_is_well_formed_and_says_so() {
+fn untested_languages_are_well_formed_and_marked() {
     let mut seen = 0;
     for snippet in SNIPPETS.iter().filter(|snippet| snippet.tested == Tested::FormOnly) {
         seen += 1;

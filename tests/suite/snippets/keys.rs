@@ -1,4 +1,4 @@
-//! How snippets fetch keys: seldom, and without losing those they have.
+//! How snippets fetch keys: rarely, and without losing the cached ones.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -14,7 +14,7 @@ use crate::hostile::forge::{Forge, sign};
 use crate::hostile::issuer::{StandIn, WELL_KNOWN_JWKS};
 use crate::hostile::runner::AUDIENCE;
 
-/// Every snippet that fetches keys in a way of its own. Those with the feed share the code of `node` and `python`.
+/// Every snippet with its own code for fetching keys. Those with the feed share the code of `node` and `python`.
 const SNIPPETS: [&str; 13] = [
     "node",
     "express",
@@ -31,7 +31,7 @@ const SNIPPETS: [&str; 13] = [
     "ruby",
 ];
 
-/// A thousand tokens with keys that do not exist cause two fetches in 30 seconds at most.
+/// A thousand tokens with keys that do not exist cause at most two fetches in 30 seconds.
 #[tokio::test(flavor = "multi_thread")]
 async fn unknown_keys_cause_few_fetches() {
     for name in SNIPPETS.into_iter().filter(|name| is_chosen(name)) {
@@ -55,8 +55,8 @@ async fn unknown_keys_cause_few_fetches() {
     }
 }
 
-/// No keys at all: 503. Keys that were there: they are kept while the issuer is down or serves none, and new ones are
-/// found. Not one good token is refused while keys rotate.
+/// Without any keys the response is 503. Cached keys are kept while the issuer is down or serves none, and new ones
+/// are found. No valid token is refused during a rotation.
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_are_kept_and_rotated() {
     for name in SNIPPETS.into_iter().filter(|name| is_chosen(name)) {
@@ -87,7 +87,7 @@ async fn keys_are_kept_and_rotated() {
             assert_eq!(running.status(&good).await, 200, "{name}: {jwks}");
         }
 
-        // The key of the next rotation is published, signs, and the one before leaves.
+        // The next key is published and signs, and the previous one is removed.
         let (es, rs) = (&issuer.keys.es, &issuer.keys.rs);
         let next = SigningKey::generate(SigningAlg::Es256).unwrap().key;
         let by_next = sign(

@@ -1,4 +1,4 @@
-//! What it takes to run a printed file: packages, compilers, and where the file has to be.
+//! How a printed file is run: packages, compilers, and the folder of the file.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -19,7 +19,7 @@ pub enum Language {
     Ruby,
 }
 
-/// A file that can be started, and is removed with this.
+/// A file that can be started; it is removed when this is dropped.
 pub struct Program {
     pub command: Command,
     files: Vec<PathBuf>,
@@ -45,7 +45,7 @@ impl Language {
         }
     }
 
-    /// A printed file as a program; `None`, reported, where it cannot run.
+    /// A printed file as a program; `None`, reported, if it cannot run.
     pub fn program(self, text: &str) -> Option<Program> {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -88,7 +88,7 @@ impl Language {
                     return None;
                 }
                 let folder = copy_of("examples/resource-servers/go");
-                // The printed file is for version 5, which Debian does not have; it uses what both versions have.
+                // The printed file is for version 5, which Debian does not have; it uses only what both versions have.
                 assert!(text.contains("golang-jwt/jwt/v5\""), "{text}");
                 let source = written(&folder, "go", &text.replace("jwt/v5\"", "jwt\""));
                 let binary = source.with_extension("bin");
@@ -113,8 +113,7 @@ impl Language {
         }
     }
 
-    /// The same file with other times: keys are kept for no time, and fetched without a pause. The clock of the system
-    /// is the only one that these programs have.
+    /// The same file without cache times and pauses: these programs have no clock but the system's.
     pub fn without_waiting(self, text: &str) -> String {
         let replaced: [(&str, &str); 2] = match self {
             Self::Node => [

@@ -23,7 +23,7 @@ async fn matrix(subject: &Subject) {
         let forge = Forge::new(&issuer, AUDIENCE, alg).await;
         attack(subject, &running.base, &forge).await;
 
-        // What the challenges say beyond the list: where the issuer is found, and which scope is needed.
+        // The content of challenges beyond the list: the metadata, and the required scope.
         let metadata = format!(
             "resource_metadata=\"{}/v1/resource-metadata?audience=https%3A%2F%2Fapi.example.com\"",
             issuer.base
@@ -43,7 +43,7 @@ async fn matrix(subject: &Subject) {
         let wide = forge.with(|_, claims| claims["scope"] = json!("profile orders:read"));
         assert_eq!(running.status(&wide).await, 200);
     }
-    // The resource server says which API it is when it fetches the keys, and asks for nothing else.
+    // The resource server names its API when it fetches the keys, and fetches nothing else.
     let keys = "/.well-known/jwks.json?rs=https%3A%2F%2Fapi.example.com";
     let feed = "/.well-known/revocations";
     let targets = issuer.targets();

@@ -1,7 +1,7 @@
-//! Every snippet that can run here, as `signet snippet` prints it: against hostile requests, an issuer that fails, rotates
-//! its keys or ends sessions, and audiences that try to break out of their quotes.
+//! Every snippet that can run here, as `signet snippet` prints it: against hostile requests, an issuer that fails,
+//! rotates its keys or ends sessions, and audiences that try to break out of their quotes.
 //!
-//! The gate takes `node` and `python` and their variants with the feed of revocations; `SIGNET_TEST_SNIPPETS=all` takes all.
+//! The gate runs `node` and `python` and their variants with the revocation feed; `SIGNET_TEST_SNIPPETS=all` runs all.
 
 mod feed;
 mod form;
@@ -15,7 +15,7 @@ pub mod subjects;
 
 use crate::support::require;
 
-/// What the gate takes.
+/// The snippets of the gate.
 const SAMPLE: [&str; 4] = ["node", "node-revocations", "python", "python-revocations"];
 
 /// Whether this run tests the snippet.

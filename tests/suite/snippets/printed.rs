@@ -17,19 +17,19 @@ use crate::support::process::until;
 pub struct Edition<'a> {
     pub name: &'a str,
     pub issuer: &'a str,
-    /// What it does while its feed is not recent, if it has one.
+    /// Its behaviour without a recent feed, if it reads one.
     pub when_stale: &'a str,
-    /// Whether keys are fetched again at once.
+    /// Whether it caches keys and pauses between fetches, as printed.
     pub waits: bool,
 }
 
 impl<'a> Edition<'a> {
-    /// As it is printed; with a feed that has to be recent.
+    /// As printed, with a feed that must be recent.
     pub const fn of(name: &'a str, issuer: &'a str) -> Self {
         Self { name, issuer, when_stale: "closed", waits: true }
     }
 
-    /// What `signet snippet` prints where there is no database.
+    /// The output of `signet snippet` without a database.
     fn text(self) -> String {
         let mut arguments = vec![
             "snippet",
@@ -47,7 +47,7 @@ impl<'a> Edition<'a> {
         Place::empty().run(&arguments).ok().out
     }
 
-    /// Starts it; `None`, reported, where it cannot run.
+    /// Starts it; `None`, reported, if it cannot run.
     pub async fn start(self) -> Option<Running> {
         let language = Language::of(self.name);
         let text = self.text();
@@ -66,7 +66,7 @@ pub struct Running {
 impl Running {
     /// Starts a printed file.
     pub async fn start(language: Language, text: String) -> Option<Self> {
-        // Installing and compiling take their time.
+        // Installing and compiling block.
         let made = tokio::task::spawn_blocking(move || language.program(&text)).await.unwrap();
         let mut program = made?;
         let port = free_port();
@@ -90,7 +90,7 @@ impl Running {
         Some(running)
     }
 
-    /// Status, challenge and `Retry-After` of the answer to a request with a token, if there is one.
+    /// Status, challenge and `Retry-After` of the response to a request, with an optional token.
     pub async fn ask(&self, token: Option<&str>) -> (u16, String, String) {
         let request = reqwest::Client::new().get(format!("{}/orders", self.base));
         let request = match token {

@@ -11,7 +11,7 @@ use crate::support::packages::{copy_of, have};
 use crate::support::ports::free_port;
 use crate::support::require;
 
-/// What a registered identifier cannot have is in it as well.
+/// With characters that no registered identifier can have.
 const HOSTILE: &str = "urn:a'b\"c$d${e}#{f}`g`\\u0022\\\n//?>*/%{+Q}h\u{2028}";
 
 fn rendered(snippet: &Snippet, audience: &str) -> String {
@@ -139,7 +139,7 @@ fn gateways_accept_their_files() {
     }
 }
 
-/// What cannot be registered is not printed either.
+/// An identifier that cannot be registered is not printed.
 #[test]
 fn identifiers_that_cannot_be_registered_are_refused() {
     for audience in ["urn:a\"b", "urn:a\\b", "urn:a\nb", "orders", "https://api.example.com/#x"] {

@@ -41,7 +41,7 @@ async fn follows_a_log_out(name: &str) {
     assert_eq!(running.status(&tokens.access).await, 200);
     assert_eq!(running.status(&root.access).await, 401, "a token for the issuer itself");
 
-    // The challenge names metadata that the server has.
+    // The challenge names metadata that the server serves.
     let (_, challenge, _) = running.ask(None).await;
     let url = challenge.split('"').nth(1).unwrap();
     let metadata: Value = reqwest::get(url).await.unwrap().json().await.unwrap();

@@ -1,4 +1,4 @@
-//! The snippets as columns of `docs/verifiers.md`, and what they answer otherwise than the list expects.
+//! The snippets as columns of `docs/verifiers.md`, and their known deviations from the list.
 
 use crate::hostile::subjects::{Gap, Subject};
 
@@ -6,13 +6,13 @@ const NO_FEED: Gap = Gap {
     row: "R2",
     alg: None,
     status: 200,
-    why: "it does not read the feed of revocations: a session that ended counts until its tokens expire.",
+    why: "it does not read the revocation feed: tokens of a session that ended are accepted until they expire.",
 };
 const LAST_WINS: Gap = Gap {
     row: "A7",
     alg: None,
     status: 200,
-    why: "the JSON parser takes the last of two members with one name; only the issuer could sign such a token.",
+    why: "the JSON parser reads the last of two members with one name; only the issuer could sign such a token.",
 };
 
 macro_rules! subject {

@@ -1,4 +1,4 @@
-//! Housekeeping at size: everything that is over goes, nothing else does, and no step is large.
+//! Housekeeping with many rows: every expired row is removed, no others, and no step is large.
 
 use signet::base::Timestamp;
 use signet::base::id::UserId;
@@ -8,13 +8,13 @@ use sqlx::{AssertSqlSafe, SqlSafeStr as _};
 use crate::support::server::Options;
 use crate::support::{Backend, Server, on_both};
 
-/// How many of each kind are over.
+/// The number of expired rows of each kind.
 const OVER: u32 = 4_000;
-/// How many of each kind are not.
+/// The number of others of each kind.
 const LIVE: u32 = 100;
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
-/// A connection to the server's database for statements of the test's own.
+/// A connection to the server's database for statements of the test.
 enum Raw {
     Sqlite(sqlx::SqlitePool),
     Postgres(sqlx::PgPool),
@@ -48,8 +48,8 @@ impl Raw {
         }
     }
 
-    /// `count` rows with the numbers from `first` on. `row` is written with `{id}` and `{bytes}` for
-    /// an id and a hash of the number `i`.
+    /// `count` rows with the numbers from `first` on. `row` contains `{id}` and `{bytes}` for an id and a
+    /// hash of the number `i`.
     async fn fill(&self, into: &str, row: &str, first: u32, count: u32) {
         let end = first + count - 1;
         let (id, bytes, numbers) = match self {
@@ -72,8 +72,7 @@ impl Raw {
     }
 }
 
-/// Things of every large kind, of which one is told from the next by its number; when they are over,
-/// or how old they are, is `at`.
+/// Rows of every large kind, distinguished by their number; `at` is their expiry or their age.
 async fn fill(raw: &Raw, ada: UserId, at: Timestamp, first: u32, count: u32) {
     let at = at.millis();
     let user = match raw {
@@ -95,7 +94,7 @@ async fn fill(raw: &Raw, ada: UserId, at: Timestamp, first: u32, count: u32) {
         .await;
 }
 
-/// Sessions, of which the ids say nothing about their age but that they are old.
+/// Sessions whose ids have no information about their age, except that they are old.
 async fn sessions(raw: &Raw, ada: UserId, ends: (i64, i64), first: u32, count: u32) {
     let user = match raw {
         Raw::Sqlite(_) => format!("x'{}'", ada.uuid().simple()),
@@ -110,7 +109,7 @@ async fn sessions(raw: &Raw, ada: UserId, ends: (i64, i64), first: u32, count: u
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn twenty_thousand_rows_go_in_small_steps_and_nothing_else_does() {
+async fn twenty_thousand_expired_rows_are_deleted_in_small_steps() {
     on_both("housekeeping at size", async |backend| {
         let server = Options::on(backend).start().await;
         let ada: UserId = server.register("ada").await.parse().unwrap();
@@ -122,7 +121,7 @@ async fn twenty_thousand_rows_go_in_small_steps_and_nothing_else_does() {
         let (past, future) = (now.millis() - 2 * DAY, now.millis() + DAY / 48);
         fill(&raw, ada, ages, 1, OVER).await;
         fill(&raw, ada, Timestamp::from_millis(future), 100_001, LIVE).await;
-        // Over by their absolute end; idle for too long; neither.
+        // Ended absolutely; idle for too long; neither.
         sessions(&raw, ada, (past, past), 1, OVER).await;
         sessions(&raw, ada, (past, future), 10_001, OVER).await;
         sessions(&raw, ada, (future, future), 20_001, LIVE).await;
@@ -136,7 +135,7 @@ async fn twenty_thousand_rows_go_in_small_steps_and_nothing_else_does() {
         assert_eq!(swept.rows, u64::from(OVER));
         assert!(swept.largest <= MAX_ROWS.unsigned_abs(), "{swept:?}");
         if steps_of {
-            // What the database itself has seen.
+            // The counts of the database itself.
             let largest = "SELECT max(n) FROM (SELECT count(*) AS n FROM steps GROUP BY tx) AS t";
             assert!(raw.number(largest).await <= MAX_ROWS);
             // Removed rows, and an event of each session.
@@ -160,7 +159,7 @@ async fn twenty_thousand_rows_go_in_small_steps_and_nothing_else_does() {
     .await;
 }
 
-/// Has PostgreSQL write down which transaction removed what; SQLite knows no names of transactions.
+/// Lets PostgreSQL record which transaction removed which rows; SQLite has no ids of transactions.
 async fn watch(raw: &Raw) -> bool {
     if matches!(raw, Raw::Sqlite(_)) {
         return false;
@@ -211,8 +210,8 @@ async fn a_session_goes_a_day_after_it_has_been_idle_for_too_long() {
     server.refresh(&kept).await.is(200);
 }
 
-/// Events of successful log-ins go when they are older than they are kept, and no others: a page at a time, each in
-/// a transaction of its own, so that a writer waits for one page at most. The walk goes on where it was.
+/// Events of successful log-ins are removed after their retention, and no others: a page at a time, each in its own
+/// transaction, so that a writer waits for at most one page. The walk continues where it was.
 #[tokio::test(flavor = "multi_thread")]
 async fn log_ins_leave_the_trail_first_and_in_steps() {
     on_both("retention of log-ins", async |backend| {
@@ -221,7 +220,7 @@ async fn log_ins_leave_the_trail_first_and_in_steps() {
         let count = async |kind: &str| {
             raw.number(&format!("SELECT count(*) FROM audit_events WHERE kind = '{kind}'")).await
         };
-        // Ids of these numbers are as old as ids can be.
+        // Ids of these numbers have the oldest possible time.
         let row = "{id}, 0, CASE WHEN i % 5 = 0 THEN 'user.updated' ELSE 'login.succeeded' END, 'http', '', 1";
         let columns = "audit_events (id, at, kind, via, request_id, times)";
         raw.fill(columns, row, 1, OVER).await;
@@ -234,7 +233,7 @@ async fn log_ins_leave_the_trail_first_and_in_steps() {
         assert!(removed.steps >= u64::from(OVER) / most, "each step is a transaction: {removed:?}");
         assert_eq!(count("login.succeeded").await, 1, "what is kept stays");
         assert_eq!(count("user.updated").await, i64::from(OVER / 5));
-        // Nothing is walked through twice: what is put behind the walk is not found.
+        // The walk does not repeat: rows inserted behind it are not found.
         raw.fill(columns, "{id}, 0, 'login.succeeded', 'http', '', 1", OVER - 2_999, 1).await;
         let again = jobs::prune_logins(&server.app, server.now()).await.unwrap();
         assert_eq!((again.rows, again.steps), (0, 0));
@@ -245,7 +244,7 @@ async fn log_ins_leave_the_trail_first_and_in_steps() {
     .await;
 }
 
-/// A page of the trail ends after 20,000 rows were examined, says so, and the next one goes on from there.
+/// A page of the trail ends after 20,000 rows were examined, reports that, and the next one continues from there.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_of_the_trail_that_finds_nothing_is_cut_off_and_leads_on() {
     on_both("audit: cut off", async |backend| {
@@ -268,7 +267,7 @@ async fn a_page_of_the_trail_that_finds_nothing_is_cut_off_and_leads_on() {
             (&second["cut_off"], &second["next"]),
             (&false.into(), &serde_json::Value::Null)
         );
-        // A kind that is absent, and one that is found by its index, examine nothing else.
+        // A kind that is absent, and one with an index, examine nothing else.
         for kind in ["user.deleted", "client.deleted,key.retired"] {
             let answer = page(&format!("kind={kind}")).await;
             assert_eq!(

@@ -1,4 +1,4 @@
-//! The two schemas are one: same files, same tables, same columns, same keys.
+//! The two schemas agree: same files, tables, columns and keys.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -25,7 +25,7 @@ fn both_folders_have_the_same_files() {
     }
 }
 
-/// What there is, in words both databases can be put into.
+/// The schema in terms that both databases share.
 type Schema = BTreeMap<String, Table>;
 
 #[derive(Debug, PartialEq, Eq, Default)]
@@ -39,7 +39,7 @@ struct Table {
     references: Vec<(String, String, String)>,
 }
 
-/// A type as both sides mean it.
+/// A type in the terms of both databases.
 fn kind(declared: &str) -> &'static str {
     match declared.to_lowercase().as_str() {
         "integer" | "bigint" | "boolean" => "number",
@@ -177,7 +177,7 @@ async fn both_databases_have_the_same_schema() {
     let db = Db::sqlite(&path, true, LONG).await.unwrap();
     assert_eq!(migrate::status(&db).await.unwrap().applied, 0);
     migrate::up(&db).await.unwrap();
-    // Again changes nothing.
+    // A second run changes nothing.
     migrate::up(&db).await.unwrap();
     let status = migrate::status(&db).await.unwrap();
     assert_eq!(status.applied, status.known);
@@ -204,7 +204,7 @@ async fn both_databases_have_the_same_schema() {
     }
 }
 
-/// Ten years on, a step may rewrite a table that no statement's deadline would let it finish.
+/// A step may rewrite a large table, which the deadline of statements would interrupt.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_step_may_take_its_time() {
     let Some(url) = postgres::fresh_database().await else {

@@ -1,4 +1,4 @@
-//! Clients in rows that version 0.1.0 wrote, whose settings lack what was added since.
+//! Clients in rows of version 0.1.0, whose settings lack later members.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -73,14 +73,14 @@ async fn a_client_of_an_older_version_keeps_its_settings() {
             ] {
                 assert_eq!(shown[member], value, "{id} {member}");
             }
-            // A request without a challenge is refused as ever, with a nonce or without.
+            // A request without a challenge is refused as before, with a nonce or without.
             let redirect_uri = REDIRECT_URI.to_owned();
             let app = App { id: id.to_owned(), secret: None, redirect_uri };
             let plain = app.url(&[("code_challenge", ""), ("code_challenge_method", "")]);
             assert_eq!(ada.visit(&plain).await.said("error"), "invalid_request", "{id}");
-            // And one with a challenge is answered.
+            // And one with a challenge is accepted.
             assert!(!app.code(&ada, &[]).await.is_empty());
-            // Another change leaves all of that, and writes it down.
+            // Another change keeps all of that, and writes it.
             let change = json!({"name": "Renamed"});
             let path = format!("/v1/admin/clients/{id}");
             let changed = server.call_as(Method::PATCH, &path, &root.access, change).await;

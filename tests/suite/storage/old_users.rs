@@ -9,7 +9,7 @@ use crate::support::server::PASSWORD;
 use crate::support::smtp_sink::Sink;
 use crate::support::{Server, on_both};
 
-/// Takes the step back that added addresses, with everything that it wrote.
+/// Undoes the step that added addresses, with everything that it wrote.
 async fn without_addresses(server: &Server) {
     let mut tx = server.app.db.begin().await.unwrap();
     execute!(&mut tx, "DROP TABLE email_owners").unwrap();
@@ -55,7 +55,7 @@ async fn a_login_that_looks_like_an_address_becomes_an_unverified_one() {
                 "{login}"
             );
             server.try_login(login, PASSWORD).await.is(200);
-            // The answer can be sent back, and the address verified where mail can be sent to it.
+            // The response can be sent back, and the address verified if mail can be sent to it.
             let patch = async |body| {
                 server.call_as(reqwest::Method::PATCH, &path, &root.access, body).await
             };

@@ -1,5 +1,5 @@
-//! Connections to a PostgreSQL server: never more than allowed, fewer where it allows fewer, and others where
-//! a firewall has forgotten the old ones.
+//! Connections to a PostgreSQL server: never more than configured, fewer if it allows fewer, and new ones
+//! after a firewall has dropped the old ones.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,7 +17,7 @@ use crate::support::process::{Launch, until};
 use crate::support::server::{Options, PASSWORD};
 use crate::support::{Backend, LONG, require};
 
-/// The connections that Signet has to the database at `url`: all, and those of them that wait for a lock.
+/// The number of Signet's connections to the database at `url`, and of those that wait for a lock.
 async fn connections(url: &str) -> (i64, i64) {
     let mut connection = PgConnection::connect(url).await.unwrap();
     let counts = sqlx::query_as(
@@ -29,8 +29,8 @@ async fn connections(url: &str) -> (i64, i64) {
     counts
 }
 
-/// Keeps log-ins from ending until it is dropped or closed: each holds the connection that it has, so that
-/// the server needs as many as there are log-ins, however fast the machine is.
+/// Blocks log-ins until it is dropped or closed: each keeps its connection, so that the server needs as many
+/// as there are log-ins, however fast the machine is.
 async fn hold_up_logins(url: &str) -> PgConnection {
     let mut holder = PgConnection::connect(url).await.unwrap();
     let lock = "BEGIN; LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE";
@@ -81,7 +81,7 @@ async fn a_server_that_allows_fewer_connections_is_made_do_with() {
             answer.is(200);
         }
         assert_eq!(connections(&url).await.0, limit);
-        // A command has no connection of its own any more, and says why.
+        // A command gets no connection, and reports the cause.
         let output = launch.command().args(["user", "list"]).output().unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(75), "{said}");
@@ -99,7 +99,7 @@ async fn no_more_connections_are_opened_than_the_setting_allows() {
     let (most, three) = (AtomicUsize::new(0), Barrier::new(3));
     join_all((0..24).map(|_| async {
         let tx = db.begin().await.unwrap();
-        // Three transactions are open at once each time; with fewer connections this never returns.
+        // Three transactions are open at once each time; with fewer connections this would never return.
         three.wait().await;
         most.fetch_max(db.connections().unwrap().0, Ordering::SeqCst);
         tx.commit().await.unwrap();
@@ -110,12 +110,12 @@ async fn no_more_connections_are_opened_than_the_setting_allows() {
     db.close().await;
 }
 
-/// A way to the server that can be cut without a word: what is sent into it never arrives.
+/// A path to the server that can drop connections silently: bytes are swallowed.
 struct Firewall {
     url: String,
-    /// Connections that were let through so far.
+    /// The number of connections so far.
     opened: Arc<AtomicUsize>,
-    /// Those opened before this number get nothing any more.
+    /// Connections before this number are dropped.
     dropped: Arc<AtomicUsize>,
     /// Closes them all when it is dropped.
     _open: watch::Sender<()>,
@@ -147,14 +147,13 @@ impl Firewall {
         Self { url: through.into(), opened, dropped, _open: open }
     }
 
-    /// Forgets every connection there is; new ones are let through.
+    /// Drops every existing connection silently; new ones are forwarded.
     fn forget(&self) {
         self.dropped.store(self.opened.load(Ordering::SeqCst), Ordering::SeqCst);
     }
 }
 
-/// Passes bytes on in both directions for as long as the connection is remembered, and keeps both ends
-/// open afterwards.
+/// Forwards bytes in both directions until the connection is dropped, and keeps both ends open afterwards.
 async fn pass(client: TcpStream, target: String, number: usize, limit: Arc<AtomicUsize>) {
     let server = TcpStream::connect(target).await.unwrap();
     let (mut from_client, mut to_client) = client.into_split();
@@ -211,13 +210,13 @@ async fn connections_that_a_firewall_forgot_fail_no_request() {
     }
     let before = firewall.opened.load(Ordering::SeqCst);
     firewall.forget();
-    // They have rested for longer than a second before they are used again: what was used just now is
-    // known to work. Longer makes no difference.
+    // They have been idle for more than a second before they are used again: a connection that was just used
+    // is not checked. A longer time makes no difference.
     tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
     for answer in join_all(logins.iter().map(|login| server.try_login(login, PASSWORD))).await {
         answer.is(200);
     }
     assert!(firewall.opened.load(Ordering::SeqCst) > before, "the old connections were used");
-    // A background job may hang on a connection that was forgotten; it ends with the firewall.
+    // A background job may hang on a dropped connection; it ends with the firewall.
     drop(firewall);
 }

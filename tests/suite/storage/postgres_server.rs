@@ -1,5 +1,5 @@
-//! What Signet asks of a PostgreSQL server, and how it gets along with one that gives less: its defaults and
-//! poolers on the way.
+//! Signet's requirements of a PostgreSQL server, and its behaviour with restricted ones: default settings and
+//! poolers in between.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use crate::support::process::Launch;
 use crate::support::server::{Options, PASSWORD};
 use crate::support::{Backend, LONG, require};
 
-/// A setting of the session that `link` has.
+/// A setting of the session of `link`.
 async fn setting(link: &mut impl Link, name: &str) -> String {
     let row: Option<(String,)> =
         signet::fetch_optional!(link, (String,), "SELECT current_setting($1)", name).unwrap();
@@ -37,7 +37,7 @@ async fn isolation_and_timeouts_go_with_the_transaction_and_not_with_the_session
         let alter = format!("ALTER DATABASE {name} SET default_transaction_isolation = '{level}'");
         execute(&url, &alter).await;
         let db = Db::postgres(&url, 2, LONG).await.unwrap();
-        // Each connection there is, one after the other and both at once.
+        // Each existing connection, one after the other and both at once.
         for _ in 0..3 {
             let mut tx = db.begin().await.unwrap();
             assert_eq!(setting(&mut tx, "transaction_isolation").await, "read committed");
@@ -57,7 +57,7 @@ async fn isolation_and_timeouts_go_with_the_transaction_and_not_with_the_session
     }
 }
 
-/// What failed for up to two log-ins in five.
+/// The failures of up to two log-ins in five.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_login_fails_whatever_isolation_the_database_has_by_default() {
     for level in ["serializable", "repeatable read"] {
@@ -76,7 +76,7 @@ async fn no_login_fails_whatever_isolation_the_database_has_by_default() {
 }
 
 /// Transactions have limits of their own. Reads outside of one have the default of the role, and one that
-/// reaches it is a refusal that passes, not a fault.
+/// reaches it is a temporary refusal, not a fault.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_short_statement_timeout_of_the_role_is_warned_of_and_ends_reads_with_503() {
     let Some(cluster) = Cluster::private().await else {
@@ -128,7 +128,7 @@ async fn startup_parameters() -> BTreeMap<String, String> {
     found
 }
 
-/// PgBouncer takes these and refuses any other, unless its configuration says to ignore it.
+/// PgBouncer accepts these and refuses any other, unless its configuration ignores it.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_startup_parameter_is_sent_that_pgbouncer_refuses() {
     let known = [
@@ -162,7 +162,7 @@ async fn nothing_is_rolled_back_outside_a_transaction() {
         server.refresh(&answer.refresh).await.is(200);
         server.get_as("/v1/me", &answer.access).await.is(200);
     }
-    // A transaction that is dropped, and a statement whose caller has gone.
+    // A transaction that is dropped, and a statement whose caller has disconnected.
     let db = server.app.db.clone();
     let mut tx = db.begin().await.unwrap();
     meta::set(&mut tx, "dropped", b"x").await.unwrap();
@@ -185,7 +185,7 @@ async fn works_through(bouncer: &Bouncer) {
     let launch = Launch::new()
         .with("SIGNET_DATABASE_URL", &bouncer.url)
         .with("SIGNET_DATABASE_CONNECTIONS", "4");
-    // Twice: a pooler that mixes sessions up does so with those of an earlier process.
+    // Twice: a pooler that confuses sessions does so with those of an earlier process.
     for round in 0..2 {
         let server = launch.start().await;
         let caller = server.caller();
@@ -252,8 +252,8 @@ async fn a_newer_pgbouncer_works_in_transaction_mode() {
     works_through(&Bouncer::start(program, "transaction", &url).await).await;
 }
 
-/// Several first starts at the same moment, behind a pooler that lends another session for each transaction:
-/// one makes the schema and the keys, and all serve them.
+/// Several concurrent first starts, behind a pooler that assigns another session to each transaction: one
+/// creates the schema and the keys, and all serve.
 #[tokio::test(flavor = "multi_thread")]
 async fn first_starts_at_the_same_moment_through_a_pooler_make_one_database() {
     let installed = (Program::installed(), "session");

@@ -1,6 +1,5 @@
-//! How the databases find the rows of housekeeping, of e-mail addresses, of mailed codes, of searches for users and of the
-//! audit trail: by an index, always. Both
-//! are asked for their plans; one that reads a whole table, or sorts what it has read, fails.
+//! The plans for housekeeping, e-mail addresses, mailed codes, searches for users and the audit trail: every statement
+//! uses an index. A plan that reads a whole table, or sorts its rows, fails the test.
 
 use serde_json::Value;
 use signet::store::{Db, migrate};
@@ -10,7 +9,7 @@ use uuid::Uuid;
 use super::statements::{Found, statements};
 use crate::support::{LONG, postgres, require};
 
-/// Everything housekeeping runs, the statements of e-mail addresses, and what reads the audit trail.
+/// Every statement of housekeeping, of e-mail addresses, and of the audit trail.
 fn watched() -> Vec<Found> {
     let all = statements();
     let is_watched = |found: &Found| {
@@ -34,8 +33,8 @@ fn watched() -> Vec<Found> {
     found
 }
 
-/// The statement that finds those who may be locked: it gathers the users of a bounded number of events and sorts them,
-/// which no other may.
+/// The statement that finds possibly locked users: it collects the users of a bounded number of events and sorts them,
+/// which no other statement may do.
 fn is_of_lately_failed(sql: &str) -> bool {
     sql.contains("lately_failed")
 }
@@ -47,14 +46,14 @@ fn lately_failed() -> String {
     sql
 }
 
-/// What SQLite says it would do, a line for each table it touches.
+/// SQLite's plan, a line for each table.
 async fn sqlite_plan(pool: &sqlx::SqlitePool, sql: &str) -> Vec<String> {
     let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")).into_sql_str();
     let rows = sqlx::query(explain).fetch_all(pool).await.unwrap();
     rows.iter().map(|row| row.get::<String, _>("detail")).collect()
 }
 
-/// What is wrong with it.
+/// The violations in it.
 fn sqlite_remarks(plan: &[String]) -> Vec<&String> {
     plan.iter().filter(|line| line.starts_with("SCAN") || line.contains("TEMP B-TREE")).collect()
 }
@@ -72,8 +71,8 @@ async fn sqlite_scans_and_sorts_nothing() {
         assert!(plan.iter().any(|line| line.starts_with("SEARCH")), "{place}: {plan:?}");
         assert_eq!(sqlite_remarks(&plan), [""; 0], "{place}: {plan:#?}");
     }
-    // Those who may be locked: the newest events of a kind come from the index in their order, and only what was
-    // gathered is read whole.
+    // Possibly locked users: the newest events of a kind are read from the index in their order, and only the
+    // collected rows are read as a whole.
     let plan = sqlite_plan(&pool, &lately_failed()).await;
     let of_kind = "SEARCH audit_events USING COVERING INDEX audit_events_kind (kind=? AND id>?)";
     assert_eq!(plan.iter().filter(|line| *line == of_kind).count(), 3, "{plan:#?}");
@@ -82,7 +81,7 @@ async fn sqlite_scans_and_sorts_nothing() {
         scans.all(|line| line.starts_with("SCAN lately") || line == "SCAN picked"),
         "{plan:#?}"
     );
-    // What the test is for.
+    // The violation that the test is for.
     for (sql, remark) in [
         ("DELETE FROM sessions WHERE idle_expires_at < 1", "SCAN sessions"),
         (
@@ -103,15 +102,15 @@ fn nodes<'a>(plan: &'a Value, into: &mut Vec<&'a Value>) {
     }
 }
 
-/// What PostgreSQL would do if it could avoid reading whole tables, and what is wrong with it: a
-/// table that is read whole all the same, an index that is, and a sort of everything.
+/// PostgreSQL's plan if whole tables are to be avoided, and the violations in it: a table or index that is
+/// read as a whole, and any sort.
 async fn postgres_remarks(pool: &sqlx::PgPool, sql: &str) -> (Value, Vec<String>) {
     let mut conn = pool.acquire().await.unwrap();
     let run = async |conn: &mut sqlx::PgConnection, sql: String| {
         sqlx::raw_sql(AssertSqlSafe(sql).into_sql_str()).fetch_all(conn).await.unwrap()
     };
     run(&mut conn, format!("PREPARE watched AS {sql}")).await;
-    // Tables of the test are empty, and reading an empty table whole costs nothing.
+    // Tables of the test are empty, and reading an empty table costs nothing.
     for switch in ["enable_seqscan", "enable_hashjoin", "enable_mergejoin", "enable_bitmapscan"] {
         run(&mut conn, format!("SET {switch} = off")).await;
     }
@@ -159,11 +158,11 @@ async fn postgresql_scans_and_sorts_nothing() {
     assert_eq!(remarks, ["Seq Scan sessions"], "{plan:#}");
 }
 
-/// Those who may be locked, of 20,000 users and 50,000 failures of the newest 500 of them: no more events and users are
-/// read than a page looks at, whatever there is.
+/// Possibly locked users among 20,000, with 50,000 failures of the newest 500 of them: no more events and users are
+/// read than a page examines.
 #[tokio::test(flavor = "multi_thread")]
 async fn postgresql_reads_a_bounded_number_of_failures() {
-    /// What `store::user_search` reads of each kind.
+    /// The number of rows of each kind that `store::user_search` reads.
     const OF_A_KIND: i64 = 2_000;
     let Some(url) = postgres::fresh_database().await else {
         return require::missing("postgres", "asking for the plan of locked users");
@@ -217,7 +216,7 @@ async fn postgresql_reads_a_bounded_number_of_failures() {
             })
             .sum()
     };
-    // The ids of the events with those of another kind between them, and the events for their users.
+    // The ids of the events alternate with those of another kind, and the events are for their users.
     let (events, users) = (read("audit_events"), read("users"));
     assert!(events > 0.0 && events <= (4 * OF_A_KIND) as f64, "{events} events: {plan:#}");
     assert!(users > 0.0 && users <= OF_A_KIND as f64, "{users} users: {plan:#}");
@@ -227,8 +226,8 @@ async fn postgresql_reads_a_bounded_number_of_failures() {
     }
 }
 
-/// A pair that is compared with a cursor is the only lower bound of a scan. Of two, PostgreSQL begins at the pair, and
-/// where that is the beginning of the index it reads all of it, which no plan shows.
+/// A pair that is compared with a cursor is the only lower bound of a scan. With two bounds PostgreSQL begins at the
+/// pair, and if that is the beginning of the index it reads all of it, which no plan shows.
 #[test]
 fn a_pair_is_the_only_lower_bound() {
     let mut pairs = 0;

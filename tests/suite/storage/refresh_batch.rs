@@ -1,4 +1,4 @@
-//! The group commit of refreshes: what one row does to its neighbours, and two processes at once.
+//! The group commit of refreshes: independence of its rows, and two concurrent processes.
 
 use std::future::Future;
 use std::time::{Duration, Instant};
@@ -9,10 +9,10 @@ use futures_util::stream::{self, StreamExt as _};
 use crate::support::server::{Tokens, pair};
 use crate::support::{Backend, Server, on_both, require};
 
-/// How many sessions two processes share.
+/// The number of sessions that two processes share.
 const SHARED: usize = 2_000;
 
-/// Runs bare SQL on a server's database, for rows no function would write.
+/// Runs SQL on a server's database, for rows that no function would write.
 async fn execute(server: &Server, sql: &'static str, id: uuid::Uuid) {
     let changed = match &server.database_url {
         Some(url) => {
@@ -91,17 +91,17 @@ async fn many_sessions_at_once_each_get_their_own_successor() {
     .await;
 }
 
-/// All of `work` in its order, a hundred at a time: a client has only so many connections.
+/// All of `work` in its order, a hundred at a time, because a client has a limited number of connections.
 async fn crowd<T>(work: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
     stream::iter(work).buffered(100).collect().await
 }
 
-/// Two processes over one PostgreSQL refresh the same sessions: locks are taken in one order, so no
-/// deadlock reaches a client, and both always agree about the successor.
+/// Two processes on one PostgreSQL refresh the same sessions: locks are taken in one order, so no deadlock
+/// reaches a client, and both always agree on the successor.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_processes_refreshing_the_same_sessions_agree() {
     let Some((one, two)) = pair("two processes over one database").await else { return };
-    // Several users: one may have a thousand sessions at most.
+    // Several users, because one may have at most a thousand sessions.
     let users = ["ada", "bob", "cid", "dan"];
     for user in users {
         one.register(user).await;
@@ -125,25 +125,25 @@ async fn two_processes_refreshing_the_same_sessions_agree() {
     }
     eprintln!("{rounds} rounds of {SHARED} sessions in {lasting} s");
     assert!(rounds > 0);
-    // A token of one is good at the other, and ends there too.
+    // A token of one is valid at the other, and ends there too.
     two.get_as("/v1/me", &all[0].access).await.is(200);
 }
 
-/// One row for each session, however often it refreshes: the file stays the size it was.
-/// `SIGNET_TEST_REFRESHES` sets how often.
+/// One row for each session, however often it refreshes: the size of the file is constant.
+/// `SIGNET_TEST_REFRESHES` is the number of refreshes.
 #[tokio::test(flavor = "multi_thread")]
 async fn refreshing_does_not_grow_the_database() {
     on_both("growth", async |backend| {
         let server = Server::start(backend).await;
         server.register("ada").await;
         let mut token = server.login("ada").await.refresh;
-        // What the job of the keys writes down, once.
+        // The rows that the job of the keys writes once.
         signet::jobs::key_rotation::tick(&server.app).await.unwrap();
         let before = size(&server).await;
         let rounds = require::number("SIGNET_TEST_REFRESHES").unwrap_or(2_000);
         for round in 1..=rounds {
             token = server.refresh(&token).await.is(200).string("refresh_token");
-            // As autovacuum would: a statement that is slow on a busy machine keeps old versions from being reused.
+            // As autovacuum would: a slow statement on a busy machine keeps old versions from being reused.
             if round % 200 == 0 {
                 size(&server).await;
             }
@@ -151,21 +151,21 @@ async fn refreshing_does_not_grow_the_database() {
         let after = size(&server).await;
         match backend {
             Backend::Sqlite => assert_eq!(after, before),
-            // Old versions of a row stay until they are vacuumed, in the room left for them.
+            // Old versions of a row remain until they are vacuumed, in the space reserved for them.
             Backend::Postgres => assert!(after <= 2 * before, "{before} bytes became {after}"),
         }
     })
     .await;
 }
 
-/// The bytes that sessions take, with everything folded in or vacuumed.
+/// The bytes of sessions, after a checkpoint or a vacuum.
 async fn size(server: &Server) -> u64 {
     let Some(url) = &server.database_url else {
         server.app.db.empty_log().await.unwrap();
         return std::fs::metadata(server.dir.path().join("data/signet.db")).unwrap().len();
     };
     let pool = sqlx::PgPool::connect(url).await.unwrap();
-    // What autovacuum would do; the test's server has it switched off.
+    // As autovacuum would; the test's server has it switched off.
     sqlx::query("VACUUM sessions").execute(&pool).await.unwrap();
     let (bytes,): (i64,) =
         sqlx::query_as("SELECT pg_total_relation_size('sessions')").fetch_one(&pool).await.unwrap();

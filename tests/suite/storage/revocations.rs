@@ -1,4 +1,4 @@
-//! Which endings leave a row of `revocations`: what services that verify offline will be told.
+//! Which endings write a row of `revocations` for services that verify offline.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -101,7 +101,7 @@ async fn whatever_ends_sessions_is_written_for_offline_verifiers_on_both_databas
     .await;
 }
 
-/// A session that was not answered for longer than any access token lives has none to revoke.
+/// A session without a response for longer than any access token is valid has none to revoke.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_without_valid_tokens_leaves_no_row() {
     on_both("revocations: old sessions", async |backend| {
@@ -117,7 +117,7 @@ async fn a_session_without_valid_tokens_leaves_no_row() {
             .await
             .is(204);
         assert_eq!(rows(&server).await, of_sessions(vec![sid(&new)]));
-        // And the row goes when the last token has expired.
+        // And the row is removed when the last token has expired.
         server.advance(TimeSpan::from_mins(17));
         jobs::housekeep(&server.app, server.now()).await.unwrap();
         assert_eq!(rows(&server).await, []);

@@ -1,4 +1,4 @@
-//! Every statement of the store, prepared on both databases: what the compiler cannot check.
+//! Every statement of the store, prepared on both databases, because the compiler cannot check them.
 
 use std::path::{Path, PathBuf};
 
@@ -19,7 +19,7 @@ pub struct Found {
     arguments: usize,
 }
 
-/// The catalogs are read by statements of one dialect each, on purpose.
+/// The catalogs are read by statements of one dialect each.
 const ONE_DIALECT: &[(&str, &str)] =
     &[("sqlite_master", "the catalog of SQLite"), ("pg_tables", "the catalog of PostgreSQL")];
 
@@ -47,7 +47,7 @@ impl<'ast> Visit<'ast> for Collector {
     }
 }
 
-/// Splits macro arguments at their outer commas; a type may hold commas between angle brackets.
+/// Splits macro arguments at their outer commas; a type may contain commas between angle brackets.
 fn split(tokens: TokenStream) -> Vec<TokenStream> {
     let mut parts = vec![TokenStream::new()];
     let mut angles = 0;
@@ -94,7 +94,7 @@ pub fn statements() -> Vec<Found> {
     found
 }
 
-/// The numbers of the parameters a statement names, in order, once each.
+/// The numbers of the parameters of a statement, in order, once each.
 fn parameters(sql: &str) -> Vec<usize> {
     let mut numbers: Vec<usize> = sql
         .split('$')
@@ -114,7 +114,7 @@ fn every_statement_binds_what_it_names() {
     let found = statements();
     assert!(found.len() > 50, "only {} statements were found", found.len());
     for Found { place, sql, arguments } in found {
-        // An argument that is forgotten would be NULL on SQLite, silently.
+        // A missing argument would silently be NULL on SQLite.
         let expected: Vec<usize> = (1..=arguments).collect();
         assert_eq!(parameters(&sql), expected, "{place}: {sql}");
         let lower = sql.to_lowercase();
@@ -149,7 +149,7 @@ fn every_statement_binds_what_it_names() {
             let last = last.rsplit(['.', ' ']).next().unwrap().trim_end_matches(')');
             assert!(keys.contains(&last), "{place}: ORDER BY does not end with a key: {sql}");
         } else {
-            // How many rows there are, up to a limit, is the same in any order.
+            // A bounded count is independent of the order.
             let is_count = lower.starts_with("select count(*) from (select ");
             let sorted = is_count || !lower.contains(" limit ");
             assert!(sorted, "{place}: LIMIT without ORDER BY: {sql}");
@@ -203,7 +203,7 @@ async fn every_statement_is_one_on_postgresql() {
         let text = sqlx::AssertSqlSafe(sql.clone());
         let statement = conn.prepare(sqlx::SqlSafeStr::into_sql_str(text)).await;
         let statement = statement.unwrap_or_else(|error| panic!("{place}: {error}\n{sql}"));
-        // Every column has a name of its own, or rows could not be read by name.
+        // Column names must be unique, or rows could not be read by name.
         let mut names: Vec<&str> = statement.columns().iter().map(|c| c.name()).collect();
         let count = names.len();
         names.sort_unstable();
@@ -221,7 +221,7 @@ async fn every_statement_is_one_on_postgresql() {
     assert_eq!(ONE_DIALECT.len(), 2);
 }
 
-/// Every text in the sources of the store, as the compiler sees it.
+/// Every string in the sources of the store, as the compiler sees it.
 fn texts() -> Vec<(String, String)> {
     fn collect(tokens: TokenStream, into: &mut Vec<String>) {
         for token in tokens {
@@ -246,8 +246,8 @@ fn texts() -> Vec<(String, String)> {
     found
 }
 
-/// The epoch of a user is the column and the generation of all sessions: a statement that reads the column alone, or
-/// compares it, would let live what was ended with the generation.
+/// The epoch of a user is the column plus the generation of all sessions: a statement that reads or compares the
+/// column alone would keep sessions active that ended with the generation.
 #[test]
 fn no_statement_reads_the_epoch_of_a_user_without_the_generation() {
     const COLUMN: &str = "session_epoch";
@@ -261,7 +261,7 @@ fn no_statement_reads_the_epoch_of_a_user_without_the_generation() {
             let is_fine = with_generation
                 // The name of a field.
                 || text == COLUMN
-                // What ended with a generation is found by the one before.
+                // Sessions that ended with a generation are found by the previous one.
                 || (after.starts_with(" + $") && path.ends_with("session_generations.rs"))
                 || before.ends_with(" AS ")
                 // A lock, or the next epoch.

@@ -1,4 +1,4 @@
-//! The two forms of transaction a use case is written in, on SQLite and on PostgreSQL.
+//! The two forms of transaction of use cases, on SQLite and on PostgreSQL.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -16,7 +16,7 @@ use sqlx::error::{DatabaseError, ErrorKind};
 
 use crate::support::server::{Server, on_both};
 
-/// Both forms, with what each is called.
+/// Both forms, with their names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
     CommitsRefusals,
@@ -39,13 +39,13 @@ impl Form {
     }
 }
 
-/// Writes a row that can be looked for, and an audit event of its own.
+/// Writes a row that can be looked up, and an audit event.
 async fn write(tx: &mut AuditedTx, name: &str) -> Result<(), Fault> {
     signet::execute!(tx, "INSERT INTO meta VALUES ($1, $2)", name, &b"x"[..])?;
     tx.record(&Event::new(EventKind::MasterKeyReplaced).detail(name)).await
 }
 
-/// Whether the row, and with it the audit event, is there. Never one without the other.
+/// Whether the row, and with it the audit event, is stored. Never one without the other.
 async fn is_there(link: &mut impl Link, name: &str) -> bool {
     let row: Option<(i64,)> =
         signet::fetch_optional!(link, (i64,), "SELECT COUNT(*) FROM meta WHERE name = $1", name)
@@ -66,7 +66,7 @@ async fn remains(app: &App, name: &str) -> bool {
     is_there(&mut app.db.reader().await.unwrap(), name).await
 }
 
-/// What a database says when it gave up a transaction in favour of another.
+/// The error of a database that aborted one transaction in favour of another.
 #[derive(Debug)]
 struct Conflict(&'static str);
 
@@ -218,7 +218,7 @@ async fn the_second_run_begins_in_a_clean_transaction_on_both_databases() {
     .await;
 }
 
-/// Raised by the server itself: the connection's transaction is aborted, and still the next run works.
+/// Raised by the server itself: the transaction of the connection is aborted, and the next run still works.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_conflict_that_postgresql_raises_runs_again() {
     on_both("transactions: raised by PostgreSQL", async |backend| {
@@ -251,9 +251,9 @@ async fn a_conflict_that_postgresql_raises_runs_again() {
     .await;
 }
 
-/// As where a user deletes the account while a page of theirs stores a consent.
+/// As when a user deletes the account while a page of theirs stores a consent.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_names_a_deleted_user_is_refused_and_leaves_no_trace_on_both_databases() {
+async fn writes_for_a_deleted_user_are_refused_and_leave_no_trace_on_both_databases() {
     on_both("transactions: deleted user", async |backend| {
         let server = Server::start(backend).await;
         let nobody = UserId::new(server.now(), &*server.app.entropy);

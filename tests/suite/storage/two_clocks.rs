@@ -29,8 +29,7 @@ async fn skewed(name: &str, ahead: TimeSpan) -> Option<(Server, Server)> {
     Some((one, two.start().await))
 }
 
-/// A client whose answer was lost asks again, at the other process and within the window: both clocks agree
-/// that it is within.
+/// A client repeats a refresh at the other process within the window: for both clocks it is within.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_retried_refresh_is_a_retry_at_a_process_whose_clock_is_40_seconds_off() {
     for ahead in [AHEAD, TimeSpan::ZERO - AHEAD] {
@@ -40,7 +39,7 @@ async fn a_retried_refresh_is_a_retry_at_a_process_whose_clock_is_40_seconds_off
         let root = one.administrator("root").await;
         for (here, there) in [(&one, &two), (&two, &one)] {
             let mut token = here.login("ada").await.refresh;
-            // Four in a row: a retry that is taken for a late one raises the alarm at the fourth.
+            // Four in a row: a retry that is treated as late would raise the alarm at the fourth.
             for _ in 0..6 {
                 let answered = here.refresh(&token).await.is(200).string("refresh_token");
                 let again = there.refresh(&token).await.is(200).string("refresh_token");
@@ -66,7 +65,7 @@ async fn a_process_follows_the_clock_of_the_database_and_never_goes_back() {
     assert_eq!(follow(millis(250)).await, right, "too little to be certain of");
     assert_eq!(follow(millis(251)).await, right + millis(251));
     assert_eq!(follow(millis(3_000)).await, right + millis(3_000));
-    // The correction ends, and the time waits until it has come that far.
+    // The correction ends, and the time stands still until it has caught up.
     assert_eq!(follow(TimeSpan::ZERO).await, right + millis(3_000));
     two.advance(millis(2_999));
     assert_eq!(two.now(), right + millis(3_000));
@@ -97,7 +96,7 @@ async fn an_offset_is_measured_and_a_large_one_is_not_ready() {
             assert_eq!(clock == "ok", ready == 200, "{millis}: {}", answer.text);
         }
     }
-    // A window of no length: five seconds.
+    // A window of zero: five seconds.
     let url = two.database_url.clone().unwrap();
     let key = std::fs::read_to_string(_one.dir.path().join("data/master.key")).unwrap();
     let options = Options::on(Backend::Postgres)
@@ -111,8 +110,8 @@ async fn an_offset_is_measured_and_a_large_one_is_not_ready() {
     three.get("/ready").await.is(200);
 }
 
-/// Where the database's clock is that far away, tokens tell the time of this machine: they are read by
-/// services that know nothing of the database.
+/// If the database's clock is far off, tokens have the time of this machine, because they are read by
+/// services that do not know the database.
 #[tokio::test(flavor = "multi_thread")]
 async fn claims_do_not_follow_a_database_that_is_far_off() {
     for (seconds, follows) in [(10, true), (3_600, false), (-3_600, false)] {
@@ -167,7 +166,7 @@ async fn each_server_has_a_row_and_takes_it_away_when_it_ends() {
         assert_eq!(count(&server).await.len(), 2);
         drop(two);
         assert_eq!(count(&server).await.len(), 1, "it said that it ends");
-        // One that dies says nothing; its row goes a minute after its last heartbeat.
+        // A process that is killed leaves its row for a minute after its last heartbeat.
         let mut dead = rows[0].clone();
         dead.id = signet::base::id::ProcessId::new(server.now(), &*server.app.entropy);
         let mut tx = server.app.db.begin().await.unwrap();

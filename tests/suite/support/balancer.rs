@@ -1,7 +1,7 @@
-//! A plain TCP balancer in front of several processes: connections in turn, the dead left out.
+//! A plain TCP load balancer in front of several processes: round robin, without those that refuse connections.
 //!
-//! Owns which target is next. Knows no HTTP, so it can repeat nothing: a connection whose target dies
-//! under it is cut, as with any balancer of this kind.
+//! Owns the choice of the next target. It does not parse HTTP, so it cannot repeat a request: a connection
+//! whose target dies is closed, as with any balancer of this kind.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,15 +10,15 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-/// What it knows of one process.
+/// The state of one target process.
 #[derive(Debug, Clone, Copy)]
 struct Target {
     address: SocketAddr,
     /// Whether it gets new connections.
     open: bool,
-    /// Connections it has now.
+    /// The number of its open connections.
     carried: u64,
-    /// Connections on which it has answered.
+    /// The number of connections on which it has sent a response.
     answered: u64,
 }
 
@@ -28,7 +28,7 @@ struct Targets {
     next: usize,
 }
 
-/// A listening balancer; it stops with its value, or with the runtime it was started on.
+/// A listening balancer; it stops when it is dropped, or with the runtime it was started on.
 pub struct Balancer {
     /// Its address, as `http://host:port`.
     pub base: String,
@@ -37,7 +37,7 @@ pub struct Balancer {
 }
 
 impl Balancer {
-    /// Listens, with nobody behind it yet.
+    /// Listens, without any target yet.
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
@@ -51,28 +51,28 @@ impl Balancer {
         Self { base, targets, accepting }
     }
 
-    /// Sends new connections to the process at `base` too.
+    /// Adds the process at `base` as a target.
     pub fn add(&self, base: &str) {
         let address = address_of(base);
         locked(&self.targets).all.push(Target { address, open: true, carried: 0, answered: 0 });
     }
 
-    /// Sends no new connections to it any more; those it has go on.
+    /// Sends no new connections to the process; open ones continue.
     pub fn drain(&self, base: &str) {
         close(&self.targets, address_of(base));
     }
 
-    /// How many connections the process at `base` has now.
+    /// The number of open connections to the process at `base`.
     pub fn carries(&self, base: &str) -> u64 {
         self.target(base).carried
     }
 
-    /// On how many connections it has answered; one that is kept counts when it ends.
+    /// The number of connections on which it has responded; a kept-alive connection is counted when it closes.
     pub fn answered(&self, base: &str) -> u64 {
         self.target(base).answered
     }
 
-    /// Whether it still gets new connections.
+    /// Whether the process still gets new connections.
     pub fn is_open(&self, base: &str) -> bool {
         self.target(base).open
     }
@@ -104,7 +104,7 @@ fn close(targets: &Mutex<Targets>, address: SocketAddr) {
     }
 }
 
-/// The target whose turn it is; the connection is counted as one of its own.
+/// The next target in turn; the connection is added to its count.
 fn next(targets: &Mutex<Targets>) -> Option<SocketAddr> {
     let mut targets = locked(targets);
     let turn = targets.next;
@@ -115,7 +115,7 @@ fn next(targets: &Mutex<Targets>) -> Option<SocketAddr> {
     Some(open[index].address)
 }
 
-/// A connection has ended.
+/// Records the end of a connection.
 fn ended(targets: &Mutex<Targets>, address: SocketAddr, answered: bool) {
     let mut targets = locked(targets);
     let target = targets.all.iter_mut().find(|target| target.address == address).unwrap();
@@ -123,8 +123,8 @@ fn ended(targets: &Mutex<Targets>, address: SocketAddr, answered: bool) {
     target.answered += u64::from(answered);
 }
 
-/// Carries one connection. A target that refuses is left out for good: its port may soon belong to a
-/// stranger, and a process that comes back is added anew.
+/// Relays one connection. A target that refuses is removed for good: another program may get its port, and a
+/// restarted process is added again.
 async fn relay(mut client: TcpStream, targets: Arc<Mutex<Targets>>) {
     while let Some(address) = next(&targets) {
         let Ok(mut server) = TcpStream::connect(address).await else {

@@ -1,4 +1,4 @@
-//! Clients that no administrator can register any more: rows as an older version wrote them.
+//! Clients that can no longer be registered: rows as an older version wrote them.
 
 use signet::base::id::SessionId;
 use signet::base::opaque_token::{self, CLIENT_SECRET};
@@ -11,7 +11,7 @@ use signet::store::clients::{self, StoredClient};
 use super::Server;
 use super::relying_party::REDIRECT_URI;
 
-/// A web client of any name with a secret; the secret. In force in this process at once.
+/// Stores a web client with any id and a secret, known to this process at once. Returns the secret.
 pub async fn old_client(server: &Server, id: &str) -> String {
     let now = server.now();
     let mut metadata = ClientMetadata::new("Old".to_owned(), ClientType::Web, grants::ALL);

@@ -1,14 +1,14 @@
-//! A clock that only moves when told, and the clock of the database with it.
+//! A manual clock, and the clock of the database that follows it.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use signet::base::{Clock, TimeSpan, Timestamp};
 
-/// A clock that only moves when told.
+/// A clock that moves only when a test advances it.
 pub struct ManualClock {
     wall: AtomicI64,
     counted: AtomicI64,
-    /// How far the clock of the database is ahead of it.
+    /// By how many milliseconds the clock of the database is ahead of this one.
     database_ahead: AtomicI64,
 }
 
@@ -21,18 +21,18 @@ impl ManualClock {
         }
     }
 
-    /// Sets how far the clock of the database is ahead.
+    /// Sets by how much the clock of the database is ahead.
     pub fn database_is_ahead(&self, span: TimeSpan) {
         self.database_ahead.store(span.millis(), Ordering::SeqCst);
     }
 
-    /// Lets time pass.
+    /// Advances both the wall clock and the monotonic clock.
     pub fn advance(&self, span: TimeSpan) {
         self.counted.fetch_add(span.millis(), Ordering::SeqCst);
         self.wall.fetch_add(span.millis(), Ordering::SeqCst);
     }
 
-    /// Sets the wall clock on or back, as somebody does who gets it wrong.
+    /// Sets the wall clock only, forward or back, like an administrator who sets a wrong time.
     pub fn jump(&self, span: TimeSpan) {
         self.wall.fetch_add(span.millis(), Ordering::SeqCst);
     }

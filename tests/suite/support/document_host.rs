@@ -1,5 +1,5 @@
-//! Hosts of the Internet for a server under test: names, addresses and one TLS listener on loopback, which answers
-//! what a test tells it to and remembers who asked.
+//! Hosts on the Internet for a server under test: names, addresses and one TLS listener on loopback, which
+//! responds as a test configures it and records its requests.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -19,16 +19,16 @@ use tokio_rustls::rustls::crypto::aws_lc_rs::default_provider;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-/// An address of the Internet, at which the listener of every host answers. Nothing is sent there.
+/// A public address at which the listener of every host responds. No packet is sent to it.
 pub const PUBLIC: &str = "93.184.216.34";
 
-/// An answer of a host.
+/// A response of a host.
 #[derive(Debug, Clone)]
 pub struct Reply {
     status: u16,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
-    /// How many bytes of the body are sent before the host says nothing more.
+    /// The number of bytes of the body after which the host stops sending; `None` for all.
     sent: Option<usize>,
 }
 
@@ -38,7 +38,7 @@ impl Reply {
         Self::text("application/json", document.to_string().as_bytes())
     }
 
-    /// Bytes of a media type.
+    /// A response of a media type.
     pub fn text(media_type: &str, body: &[u8]) -> Self {
         let headers = vec![("Content-Type".to_owned(), media_type.to_owned())];
         Self { status: 200, headers, body: body.to_vec(), sent: None }
@@ -54,13 +54,13 @@ impl Reply {
         self
     }
 
-    /// The same with another body.
+    /// The same response with another body.
     pub fn mapped(mut self, change: impl Fn(&[u8]) -> Vec<u8>) -> Self {
         self.body = change(&self.body);
         self
     }
 
-    /// A host that falls silent after so many bytes of the body.
+    /// A host that stops sending after `bytes` bytes of the body, and keeps the connection open.
     pub fn silent_after(mut self, bytes: usize) -> Self {
         self.sent = Some(bytes);
         self
@@ -85,7 +85,7 @@ pub struct Hosts {
 const NAMES: &str = "DNS:client.example,DNS:*.client.example,DNS:other.example";
 
 impl Hosts {
-    /// A listener that `client.example`, names below it and `other.example` lead to. None where there is no openssl.
+    /// Starts a listener for `client.example`, names below it and `other.example`. `None` without openssl.
     pub async fn start() -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         if !make_certificates(&folder) {
@@ -124,12 +124,12 @@ impl Hosts {
         self.port
     }
 
-    /// Another name: `addresses` are separated by commas, those of the next look-up by a space.
+    /// Adds a name: `addresses` are separated by commas, those of the next look-up by a space.
     pub fn add_name(&self, name: &str, addresses: &str) {
         self.add_line(&format!("name {name} {addresses}"));
     }
 
-    /// Who answers at an address.
+    /// Adds a listener at an address.
     pub fn add_listener(&self, address: &str, listener: std::net::SocketAddr) {
         self.add_line(&format!("listener {address} {listener}"));
     }
@@ -140,12 +140,12 @@ impl Hosts {
         fs::write(self.path(), text).unwrap();
     }
 
-    /// What is answered at `path` of every host from now on. Other paths are 404.
+    /// Sets the response at `path` of every host. Other paths are 404.
     pub fn answer(&self, path: &str, reply: Reply) {
         self.shared.replies.lock().unwrap().insert(path.to_owned(), reply);
     }
 
-    /// From now on there is nothing at `path`.
+    /// Removes the response at `path`.
     pub fn forget(&self, path: &str) {
         self.shared.replies.lock().unwrap().remove(path);
     }
@@ -155,7 +155,7 @@ impl Hosts {
         self.shared.requests.lock().unwrap().clone()
     }
 
-    /// How many connections were opened so far.
+    /// The number of connections opened so far.
     pub fn connections(&self) -> usize {
         *self.shared.connections.lock().unwrap()
     }
@@ -217,7 +217,7 @@ fn acceptor(folder: &TempDir) -> TlsAcceptor {
     TlsAcceptor::from(Arc::new(config))
 }
 
-/// An authority and a certificate for [`NAMES`]; false where there is no openssl.
+/// Creates an authority and a certificate for [`NAMES`]; false without openssl.
 fn make_certificates(folder: &TempDir) -> bool {
     let curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
     let openssl = |arguments: &[&str]| {

@@ -1,6 +1,6 @@
-//! Keys of clients that no library makes.
+//! Client keys that no library generates.
 
-/// The modulus of an RSA key with 2048 bits whose primes have the structure of CVE-2017-15361, made for
+/// The modulus of a 2048-bit RSA key whose primes have the structure of CVE-2017-15361 (ROCA), generated for
 /// the tests that refuse it.
 pub const ROCA_N: &str = "7C4ypUfSCQxsaMhlkall2He-2ROg9vFt6F0OFDTbDlZ9KUtwsAC_0-0daQjj-lIWiwlToTLflmQb1X-G\
     cHSyrqI6REiXSwrPoQJiqmXYvgKxoDqrUYQYqz_htG5syU9dlTCOQoI5xt2ew35HdqtvzqMxAup2QOow\

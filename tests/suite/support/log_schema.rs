@@ -1,7 +1,7 @@
-//! Holds log lines to `docs/log-schema.json`.
+//! Validates log lines against `docs/log-schema.json`.
 //!
-//! Owns the part of JSON Schema that the file uses. A keyword that is not known here makes it panic, so that
-//! nothing in the file is only decoration.
+//! Owns the part of JSON Schema that the file uses. An unknown keyword panics, so that no keyword of the file
+//! is silently ignored.
 
 use std::sync::LazyLock;
 
@@ -12,7 +12,7 @@ use signet::base::Timestamp;
 pub static SCHEMA: LazyLock<Value> =
     LazyLock::new(|| serde_json::from_str(include_str!("../../../docs/log-schema.json")).unwrap());
 
-/// What is wrong with a line; nothing where it is one of the log that fits, or no line of JSON at all.
+/// The violations of a line; empty if it is valid, or not JSON.
 pub fn remarks(line: &str) -> Vec<String> {
     if !line.starts_with('{') {
         return Vec::new();
@@ -25,7 +25,7 @@ pub fn remarks(line: &str) -> Vec<String> {
     }
 }
 
-/// Keywords that only describe.
+/// Keywords without effect on validation.
 const DESCRIBING: [&str; 5] = ["$schema", "title", "description", "$defs", "if"];
 
 fn check(schema: &Value, value: &Value) -> Vec<String> {
@@ -90,7 +90,7 @@ fn check(schema: &Value, value: &Value) -> Vec<String> {
     remarks
 }
 
-/// The remarks about parts, and those of other schemas that apply.
+/// The violations of subschemas.
 fn inner(schema: &Map<String, Value>, value: &Value) -> Vec<String> {
     let mut remarks = Vec::new();
     for (name, wanted) in schema.get("properties").and_then(Value::as_object).into_iter().flatten()
@@ -134,12 +134,12 @@ fn number(value: &Value) -> Option<f64> {
     value.as_f64()
 }
 
-/// A time as RFC 3339 has it.
+/// Whether the text is an RFC 3339 time.
 fn is_time(text: &str) -> bool {
     text.contains('T') && Timestamp::parse(text).is_some()
 }
 
-/// Patterns of the form `^literal` and `^[class]{least,most}$`.
+/// Matches patterns of the form `^literal` and `^[class]{least,most}$`.
 fn matches(pattern: &str, text: &str) -> bool {
     let pattern = pattern.strip_prefix('^').unwrap();
     let Some(class) = pattern.strip_prefix('[') else {

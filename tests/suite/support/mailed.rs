@@ -1,4 +1,4 @@
-//! A server that mails codes and links, and what came.
+//! A server that mails codes and links, and the mails it has sent.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -16,13 +16,13 @@ pub struct MailingServer {
     pub root: Tokens,
 }
 
-/// What a mail contains.
+/// The code and the link in a mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mailed {
     pub to: String,
-    /// The token of the link; empty for a code alone.
+    /// The token of the link; empty if there is only a code.
     pub link: String,
-    /// The digits of the code; empty for a link alone.
+    /// The digits of the code; empty if there is only a link.
     pub code: String,
 }
 
@@ -44,7 +44,7 @@ impl Mailed {
         Some(Self { to, link: link.unwrap_or_default(), code })
     }
 
-    /// A code that is wrong.
+    /// A wrong code.
     pub fn wrong_code(&self) -> String {
         let last = if self.code.ends_with('0') { '1' } else { '0' };
         format!("{}{last}", &self.code[..7])
@@ -79,7 +79,7 @@ impl MailingServer {
         Self { sink, server, root }
     }
 
-    /// A server where every user needs a second factor, as the administrator has one.
+    /// A server that requires a second factor of every user; its administrator has one.
     pub async fn requiring_factors(backend: Backend, settings: &[(&str, &str)]) -> Self {
         let sink = Sink::start().await;
         let mut options = options(backend, &sink).with("SIGNET_SECOND_FACTOR", "required");
@@ -106,20 +106,20 @@ impl MailingServer {
         self.server.call_as(method, path, &self.root.access, body).await
     }
 
-    /// Asks for a new password at `/v1`; the challenge.
+    /// Requests a new password at `/v1`. Returns the challenge.
     pub async fn recover(&self, email: &str) -> String {
         let answer = self.server.post("/v1/recovery", json!({ "email": email })).await;
         answer.is(202).string("challenge")
     }
 
-    /// The next step of a recovery.
+    /// Sends the next step of a recovery.
     pub async fn proceed(&self, challenge: &str, more: Value) -> Answer {
         let mut body = json!({ "challenge": challenge });
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         self.server.post("/v1/login/continue", body).await
     }
 
-    /// Waits until no mail waits.
+    /// Waits until the outbox is empty.
     pub async fn delivered(&self) {
         until("the outbox is empty", async || {
             mails::waiting(&mut self.server.app.db.reader().await.unwrap(), 10).await.unwrap() == 0
@@ -127,8 +127,8 @@ impl MailingServer {
         .await;
     }
 
-    /// How many passwords the server has hashed, and how many mails of a kind left the outbox, whatever became of
-    /// them: what an answer costs, of which an attacker could see the time.
+    /// The number of hashed passwords, and of mails of a kind that left the outbox with any result: the cost of a
+    /// request, whose time an attacker could measure.
     pub async fn work(&self, kind: &str) -> (u64, u64) {
         self.delivered().await;
         let metrics = signet::http::metrics_text(&self.server.app);
@@ -141,7 +141,7 @@ impl MailingServer {
         (sum("signet_argon2_hashes_total{"), mails)
     }
 
-    /// Every mail with a link or a code that came.
+    /// Every mail with a link or a code so far.
     pub async fn all(&self) -> Vec<Mailed> {
         self.delivered().await;
         self.sink.received().iter().filter_map(Mailed::of).collect()

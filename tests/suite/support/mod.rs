@@ -1,5 +1,5 @@
-//! What every test stands on: a real server on a real socket with a database of its own, a clock
-//! that only moves when told, and a client that knows nothing but the address.
+//! Support for every test: a real server on a real socket with a database of its own, a manual clock, and a
+//! client that has only the address.
 
 use signet::base::Deadlines;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -31,15 +31,15 @@ pub mod third_party_verifier;
 
 pub use server::{Backend, Server, on_both};
 
-/// Whether nobody has connected to `canary`: connections are accepted in the order they were made, and
-/// the first is this one.
+/// Whether no connection was made to `canary`: connections are accepted in the order in which they were made,
+/// so the first accepted one must be the one made here.
 pub async fn is_untouched(canary: &TcpListener) -> bool {
     let own = TcpStream::connect(canary.local_addr().unwrap()).await.unwrap();
     let (_, first) = canary.accept().await.unwrap();
     first == own.local_addr().unwrap()
 }
 
-/// The status of the answer to a request whose bytes no client library touches.
+/// The status of the response to a request that is sent byte by byte as given, without a client library.
 pub async fn raw_status(server: &Server, request: &str) -> u16 {
     let address = server.base.strip_prefix("http://").unwrap();
     let mut stream = TcpStream::connect(address).await.unwrap();
@@ -50,10 +50,10 @@ pub async fn raw_status(server: &Server, request: &str) -> u16 {
     head.strip_prefix("HTTP/1.1 ").unwrap().parse().unwrap()
 }
 
-/// What the servers of the suite are started with: deadlines thirty times as long as in service, and a
-/// queue for passwords to match. A busy machine is slow, not wrong. Tests of a deadline set `1`.
+/// Settings of the servers of the suite: deadlines thirty times as long as in service, and a matching wait
+/// for password hashes, so that a busy machine fails no test. Tests of a deadline set `1`.
 pub const PATIENT: [(&str, &str); 2] = [(DEADLINES, "30"), ("SIGNET_HASH_MAX_WAIT", "60s")];
-/// How many times as long as in service a server of the suite waits; no setting.
+/// The factor by which the deadlines of a server of the suite are longer than in service; not a setting for operators.
 pub const DEADLINES: &str = "SIGNET_TEST_DEADLINES";
-/// The same for a database that a test opens itself.
+/// The same deadlines for a database that a test opens itself.
 pub const LONG: Deadlines = Deadlines::stretched(30);

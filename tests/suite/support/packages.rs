@@ -1,5 +1,4 @@
-//! Packages of other ecosystems that tests bring along, installed under `target/` so that the
-//! sources stay clean.
+//! Packages of other ecosystems that tests install, below `target/` so that the source tree stays clean.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,11 +6,11 @@ use std::sync::{Mutex, PoisonError};
 
 use super::require;
 
-/// One at a time: several tests want the same folder at the same moment, and a file that is half written, or
-/// packages that are installed anew, would fail the others.
+/// One installation at a time: several tests use the same folder concurrently, and a half-written file or
+/// packages that are being reinstalled would fail the others.
 static TURN: Mutex<()> = Mutex::new(());
 
-/// A copy of a folder's files under `target/`. A file that is there already is not touched.
+/// Copies the files of a folder to `target/`. Existing files are kept.
 pub fn copy_of(folder: &str) -> PathBuf {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
@@ -29,7 +28,7 @@ pub fn copy_of(folder: &str) -> PathBuf {
     copy
 }
 
-/// Installs packages unless exactly these were installed before.
+/// Runs `install` unless exactly the packages of `lock` are installed.
 pub fn once(folder: &Path, lock: &str, install: impl FnOnce() -> bool) -> bool {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let wanted = std::fs::read(folder.join(lock)).unwrap();
@@ -53,7 +52,7 @@ pub fn npm_ci(folder: &Path) -> bool {
     })
 }
 
-/// A virtual environment in a copied folder, with what its `requirements.txt` names.
+/// A virtual environment in a copied folder, with the packages of its `requirements.txt`.
 pub fn venv(folder: &Path) -> bool {
     once(folder, "requirements.txt", || {
         run(Command::new("python3").arg("-m").arg("venv").arg(folder.join(".venv")))
@@ -67,7 +66,7 @@ pub fn run(command: &mut Command) -> bool {
     command.status().is_ok_and(|status| status.success())
 }
 
-/// The program, or a loud word about what is not tested without it.
+/// The path of the program; `None` after a report of what is not tested without it.
 pub fn have(program: &str, what: &str) -> Option<PathBuf> {
     if Command::new(program).arg("--version").output().is_ok_and(|o| o.status.success()) {
         return Some(program.into());

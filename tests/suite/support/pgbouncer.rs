@@ -1,7 +1,7 @@
-//! A PgBouncer before a PostgreSQL server, of the version that is installed or of a newer one.
+//! A PgBouncer in front of a PostgreSQL server, of the installed version or of a newer one.
 //!
-//! The newer one is Debian 13's package with all it needs, unpacked under `target/` and run by its own
-//! loader: the machine's C library may be older.
+//! The newer one is the package of Debian 13 with its dependencies, unpacked below `target/` and started by
+//! its own loader, because the machine's C library may be older.
 
 use std::fs::Permissions;
 use std::os::unix::fs::{PermissionsExt as _, chown};
@@ -15,10 +15,10 @@ use url::Url;
 use super::packages::{once, run};
 use super::process::until;
 
-/// Who runs it: PgBouncer refuses to be root.
+/// The user id under which it runs: PgBouncer refuses to run as root.
 const NOBODY: u32 = 65_534;
 
-/// The packages that the newer version needs, by the beginnings of their names.
+/// The packages that the newer version needs, by prefixes of their names.
 const NEEDED: [&str; 13] = [
     "pgbouncer_",
     "libc6_",
@@ -42,14 +42,14 @@ pub struct Program {
 }
 
 impl Program {
-    /// The one that is installed; nothing where there is none.
+    /// The installed one; `None` if there is none.
     pub fn installed() -> Option<Self> {
         let path = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"];
         let found = path.into_iter().find(|path| Path::new(path).exists())?;
         Some(Self { words: vec![found.to_owned()], _copy: None })
     }
 
-    /// Debian 13's, fetched once; nothing where it cannot be had.
+    /// Debian 13's, fetched once; `None` if it cannot be fetched.
     pub fn of_debian_13() -> Option<Self> {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pgbouncer");
         std::fs::create_dir_all(&folder).unwrap();
@@ -57,7 +57,7 @@ impl Program {
         if !once(&folder, "wanted", || fetch(&folder)) {
             return None;
         }
-        // To a place that another user can reach.
+        // Copied to a directory that the other user can read.
         let copy = tempfile::tempdir().unwrap();
         std::fs::set_permissions(copy.path(), Permissions::from_mode(0o755)).unwrap();
         let from = folder.join("root/usr");
@@ -83,7 +83,7 @@ impl Program {
     }
 }
 
-/// The mirror that this machine's packages come from, by the release that has no suffix.
+/// The mirror in the machine's package sources, from the entry of the release without a suffix.
 fn mirror() -> Option<String> {
     let format = ["indextargets", "--format", "$(REPO_URI) $(CODENAME)"];
     let output = Command::new("apt-get").args(format).output().ok()?;
@@ -92,8 +92,8 @@ fn mirror() -> Option<String> {
     releases.find(|(_, release)| !release.contains('-')).map(|(mirror, _)| mirror.to_owned())
 }
 
-/// Downloads and unpacks. Without a status file apt takes nothing for installed, so that every library
-/// comes along.
+/// Downloads and unpacks the packages. Without a status file apt treats no package as installed, so that
+/// every library is included.
 fn fetch(folder: &Path) -> bool {
     let Some(mirror) = mirror() else { return false };
     for sub in ["lists/partial", "archives/partial", "root"] {
@@ -131,17 +131,17 @@ fn fetch(folder: &Path) -> bool {
     })
 }
 
-/// A running PgBouncer; ends when dropped.
+/// A running PgBouncer; it is stopped when dropped.
 pub struct Bouncer {
     child: Child,
     dir: TempDir,
-    /// The database behind it, by this way.
+    /// The URL of the database through it.
     pub url: String,
     _program: Program,
 }
 
 impl Bouncer {
-    /// Starts one before the server of the database at `url`, with the settings it has by itself but for `mode`.
+    /// Starts one in front of the server of the database at `url`, with default settings except for `mode`.
     pub async fn start(program: Program, mode: &str, url: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let port = {
@@ -175,14 +175,14 @@ impl Bouncer {
         Self { child, dir, url: through.into(), _program: program }
     }
 
-    /// The way through it to another database of the same server.
+    /// The URL of another database of the same server through it.
     pub fn to(&self, database_url: &str) -> String {
         let mut through = Url::parse(&self.url).unwrap();
         through.set_path(Url::parse(database_url).unwrap().path());
         through.into()
     }
 
-    /// Everything it has logged.
+    /// Its complete log.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.dir.path().join("log")).unwrap()
     }

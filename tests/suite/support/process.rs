@@ -1,8 +1,8 @@
-//! The real binary as a process of its own: started in a directory, spoken to over its socket,
-//! killed, and started again on what it left behind.
+//! The real binary as a process of its own: started in a directory, called over its socket, killed, and
+//! started again on the remaining data.
 //!
-//! Owns processes and what they print. Knows no feature of the server; the tests do. A process that
-//! a test forgets is killed when it is dropped.
+//! Owns processes and their output. It has no knowledge of the server's features. A process that a test
+//! leaves running is killed when it is dropped.
 
 use std::io::{BufRead as _, BufReader, Read};
 use std::path::PathBuf;
@@ -20,18 +20,18 @@ use super::log_schema;
 use super::server::Answer;
 use super::{DEADLINES, PATIENT};
 
-/// How long a test waits before it takes something for hung. Only a bound: no test succeeds or fails by
-/// how long a thing takes.
+/// The time after which a test treats something as hung. Only an upper bound: no test depends on the duration
+/// of an operation.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
-/// How long the end of a process waits for its last lines to be read.
+/// How long the end of a process waits until its last lines are read.
 const LAST_LINES: Duration = Duration::from_secs(2);
 
-/// Polls `done` until it says yes.
+/// Polls `done` until it is true.
 ///
 /// # Panics
 ///
-/// After [`PATIENCE`], with `what` was waited for.
+/// After [`PATIENCE`], with the text `what`.
 pub async fn until(what: &str, mut done: impl AsyncFnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !done().await {
@@ -40,7 +40,7 @@ pub async fn until(what: &str, mut done: impl AsyncFnMut() -> bool) {
     }
 }
 
-/// How a process is started, as often as needed on the same directory.
+/// How a process is started; reusable on the same directory.
 #[derive(Clone)]
 pub struct Launch {
     /// The working directory; the data directory is `data` in it unless set otherwise.
@@ -49,7 +49,7 @@ pub struct Launch {
     through: Vec<String>,
 }
 
-/// A server that did not start: its exit code, if it has one, and all it said.
+/// A server that did not start: its exit code, if any, and its output.
 #[derive(Debug)]
 pub struct Refused {
     pub code: Option<i32>,
@@ -57,7 +57,7 @@ pub struct Refused {
 }
 
 impl Launch {
-    /// In a directory of its own, with cheap hashes, open registration and no limits.
+    /// In a new directory, with cheap hashes, open registration and no rate limits.
     pub fn new() -> Self {
         let launch = Self {
             dir: Arc::new(tempfile::tempdir().unwrap()),
@@ -68,7 +68,7 @@ impl Launch {
             .iter()
             .fold(launch, |launch, (name, value)| launch.with(name, value))
             .with("SIGNET_LISTEN", "127.0.0.1:0")
-            // The same at every start of one directory, whichever port the system chooses.
+            // The same at every start in one directory, whichever port the system assigns.
             .with("SIGNET_ISSUER", "http://localhost:8484")
             .with("SIGNET_METRICS_LISTEN", "off")
             .with("SIGNET_ARGON2_MEMORY_KIB", "64")
@@ -77,25 +77,25 @@ impl Launch {
             .with("SIGNET_RATE_LIMITS", "off")
     }
 
-    /// With one more setting, or another value for one.
+    /// Sets or replaces a setting.
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.settings.retain(|(known, _)| known != name);
         self.settings.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// With the deadlines of a server in service, for tests of one.
+    /// With the deadlines of a server in service, for tests of a deadline.
     pub fn in_service(self) -> Self {
         self.with(DEADLINES, "1")
     }
 
-    /// With deadlines five times as long as in service, for tests that wait until the server gives up: what
-    /// must succeed beside it is given the time of a busy machine.
+    /// With deadlines five times as long as in service, for tests that wait until the server gives up: other
+    /// operations that must succeed get the time that a busy machine needs.
     pub fn soon_gives_up(self) -> Self {
         self.with(DEADLINES, "5")
     }
 
-    /// The value of a setting that was chosen.
+    /// The value of a setting that was set.
     pub fn setting(&self, name: &str) -> Option<String> {
         self.settings.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
     }
@@ -106,14 +106,14 @@ impl Launch {
         self
     }
 
-    /// Through another program, which must become the server: what is waited for and killed is the
-    /// process that was started.
+    /// Starts it through another program, which must `exec` the server: the started process is the one that
+    /// is awaited and killed.
     pub fn through(mut self, program: &[&str]) -> Self {
         self.through = program.iter().map(|word| (*word).to_owned()).collect();
         self
     }
 
-    /// The same on a copy of the data; for a server that does not run.
+    /// The same on a copy of the data of a stopped server.
     pub fn copied(&self) -> Self {
         let copy = Self { dir: Arc::new(tempfile::tempdir().unwrap()), ..self.clone() };
         let (from, to) = (self.dir.path().join("data"), copy.dir.path().join("data"));
@@ -125,12 +125,12 @@ impl Launch {
         copy
     }
 
-    /// Where the database is while `SIGNET_DATA_DIR` is not set.
+    /// The path of the database unless `SIGNET_DATA_DIR` is set.
     pub fn database(&self) -> PathBuf {
         self.dir.path().join("data/signet.db")
     }
 
-    /// The command, with nothing of this process's environment but the path.
+    /// The command, with `PATH` as the only inherited variable.
     pub fn command(&self) -> Command {
         let binary = env!("CARGO_BIN_EXE_signet");
         let mut command = match self.through.split_first() {
@@ -146,16 +146,16 @@ impl Launch {
         command
     }
 
-    /// Starts a server and returns when it says where it listens.
+    /// Starts a server and returns when it has logged its address.
     ///
     /// # Panics
     ///
-    /// When it ends instead, with what it said.
+    /// When it ends instead, with its output.
     pub async fn start(&self) -> Process {
         self.start_as(&[]).await
     }
 
-    /// The same with arguments, for what else serves.
+    /// The same with arguments, for other commands that serve.
     ///
     /// # Panics
     ///
@@ -167,11 +167,11 @@ impl Launch {
         }
     }
 
-    /// Starts a server, or finds out why it will not.
+    /// Starts a server, or returns why it refused to start.
     ///
     /// # Panics
     ///
-    /// When it does neither listen nor end.
+    /// When it neither listens nor ends.
     pub async fn try_start(&self) -> Result<Process, Refused> {
         self.try_start_as(&[]).await
     }
@@ -197,7 +197,7 @@ impl Launch {
         }
     }
 
-    /// Starts a process and waits for nothing; it has no address yet.
+    /// Starts a process without waiting; its address is not known yet.
     pub fn spawn(&self, arguments: &[&str]) -> Process {
         let mut command = self.command();
         let mut child =
@@ -207,7 +207,7 @@ impl Launch {
     }
 }
 
-/// The first address named by a complete line, in either form of log.
+/// The first address in a complete line, in either format of the log.
 fn listening(log: &str) -> Option<String> {
     let (complete, _) = log.rsplit_once('\n')?;
     complete.lines().find_map(|line| {
@@ -219,10 +219,10 @@ fn listening(log: &str) -> Option<String> {
     })
 }
 
-/// What a process prints, collected by a thread so that a full pipe never holds it up.
+/// The output of a process, collected by a thread so that a full pipe never blocks it.
 struct Log {
     text: Arc<Mutex<String>>,
-    /// What is wrong with lines of it, by `docs/log-schema.json`.
+    /// The violations of `docs/log-schema.json` in its lines.
     remarks: Arc<Mutex<Vec<String>>>,
     reader: Option<JoinHandle<()>>,
 }
@@ -240,7 +240,7 @@ impl Log {
                 let printed = String::from_utf8_lossy(&line);
                 text.push_str(&printed);
                 drop(text);
-                // What a killed process left is half a line.
+                // A killed process may leave half a line.
                 if let Some(line) = printed.strip_suffix('\n') {
                     let mut wrong = wrong.lock().unwrap_or_else(PoisonError::into_inner);
                     wrong.extend(log_schema::remarks(line));
@@ -258,18 +258,18 @@ pub struct Process {
     log: Log,
     /// Its address, as `http://host:port`.
     pub base: String,
-    /// Its directory must outlive it.
+    /// The directory, which must outlive the process.
     _dir: Arc<TempDir>,
 }
 
 impl Process {
-    /// What it has printed to stderr so far.
+    /// Its output on stderr so far.
     pub fn log(&self) -> String {
         self.log.text.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Waits until it has printed `text`. Log lines are written beside the requests that they are about, and may
-    /// follow their answers.
+    /// Waits until it has printed `text`. Log lines are written concurrently with the requests they are about,
+    /// and may follow their responses.
     ///
     /// # Panics
     ///
@@ -278,7 +278,7 @@ impl Process {
         until(&format!("{text:?} in the log"), async || self.log().contains(text)).await;
     }
 
-    /// Everything it printed; for a process that has ended.
+    /// The complete output of a process that has ended.
     pub fn all_of_log(&mut self) -> String {
         if let Some(reader) = self.log.reader.take() {
             reader.join().unwrap();
@@ -296,18 +296,18 @@ impl Process {
         rustix::process::kill_process(self.pid(), signal).unwrap();
     }
 
-    /// Ends it as a power cut for processes would (SIGKILL) and returns when it is gone.
+    /// Kills it with SIGKILL, and returns when it has ended.
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// Whether it still runs.
+    /// Whether it is still running.
     pub fn runs(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }
 
-    /// Waits for it to end by itself; its exit code, or nothing when a signal ended it.
+    /// Waits until it ends. Its exit code; `None` when a signal ended it.
     pub async fn ended(&mut self) -> Option<i32> {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -327,8 +327,8 @@ impl Process {
         line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
-    /// The processor time it has used, of the user and of the system, in hundredths of a second
-    /// (proc(5), fields 14 and 15 of `stat`).
+    /// Its processor time, of the user and of the system, in hundredths of a second (proc(5), fields 14 and
+    /// 15 of `stat`).
     pub fn cpu_ticks(&self) -> u64 {
         let stat = format!("/proc/{}/stat", self.pid().as_raw_nonzero());
         let stat = std::fs::read_to_string(stat).unwrap();
@@ -360,7 +360,7 @@ impl Drop for Process {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-        // The pipe is closed now, unless a child of the process has it.
+        // The pipe is closed now, unless a child of the process holds it.
         let deadline = Instant::now() + LAST_LINES;
         while self.log.reader.as_ref().is_some_and(|reader| !reader.is_finished())
             && Instant::now() < deadline
@@ -374,21 +374,21 @@ impl Drop for Process {
     }
 }
 
-/// Speaks to a server that may die at any moment.
+/// A client of a server that may be killed at any moment.
 #[derive(Clone)]
 pub struct Caller {
     /// The server's address.
     pub base: String,
-    /// The client, for requests of another shape.
+    /// The HTTP client, for other requests.
     pub client: reqwest::Client,
 }
 
 impl Caller {
-    /// Sends a request; nothing when no whole answer came back.
+    /// Sends a request; `None` when no complete response was received.
     ///
     /// # Panics
     ///
-    /// When the server is there but says nothing: silence is never right.
+    /// When the server is running but does not respond.
     pub async fn try_send(&self, request: reqwest::RequestBuilder) -> Option<Answer> {
         let answer = async {
             let response = request.send().await?;
@@ -404,7 +404,7 @@ impl Caller {
         }
     }
 
-    /// Calls with a body and a token, where given; nothing when no whole answer came back.
+    /// Calls with an optional body and token; `None` when no complete response was received.
     pub async fn try_call(
         &self,
         method: Method,
@@ -422,22 +422,22 @@ impl Caller {
         self.try_send(request).await
     }
 
-    /// POSTs to a server that is expected to be there.
+    /// POSTs to a server that must be running.
     pub async fn post(&self, path: &str, body: &Value) -> Answer {
         self.try_call(Method::POST, path, None, Some(body)).await.expect("an answer")
     }
 
-    /// GETs from a server that is expected to be there.
+    /// GETs from a server that must be running.
     pub async fn get(&self, path: &str) -> Answer {
         self.try_call(Method::GET, path, None, None).await.expect("an answer")
     }
 
-    /// GETs with a token from a server that is expected to be there.
+    /// GETs with a token from a server that must be running.
     pub async fn get_as(&self, path: &str, access: &str) -> Answer {
         self.try_call(Method::GET, path, Some(access), None).await.expect("an answer")
     }
 
-    /// Sends a form to a server that is expected to be there.
+    /// Sends a form to a server that must be running.
     pub async fn form(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let body = url::form_urlencoded::Serializer::new(String::new())
             .extend_pairs(fields.iter().copied())

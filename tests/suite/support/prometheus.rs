@@ -1,4 +1,4 @@
-//! Prometheus itself: `promtool`, and a server that scrapes one that is tested.
+//! Prometheus itself: `promtool`, and a server that scrapes the one under test.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use super::process::until;
 use super::require;
 
-/// Whether Prometheus is installed; says so loudly where it is not.
+/// Whether Prometheus is not installed; reported if so.
 pub fn is_missing(what: &str) -> bool {
     let runs = |program: &str| {
         let mut command = Command::new(program);
@@ -23,11 +23,11 @@ pub fn is_missing(what: &str) -> bool {
     missing
 }
 
-/// Runs `promtool` in a directory; all it says.
+/// Runs `promtool` in a directory. Returns its output.
 ///
 /// # Panics
 ///
-/// When it is not satisfied.
+/// When it fails.
 pub fn promtool(directory: &Path, arguments: &[&str]) -> String {
     let output = Command::new("promtool").current_dir(directory).args(arguments).output().unwrap();
     let said = [output.stdout, output.stderr].concat();
@@ -44,7 +44,7 @@ pub struct Prometheus {
 }
 
 impl Prometheus {
-    /// One that scrapes this address every second and evaluates the rules of a file.
+    /// Starts one that scrapes this address every second and evaluates the rules of a file.
     pub async fn scraping(address: &str, rules: &Path) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let config = format!(
@@ -72,7 +72,7 @@ impl Prometheus {
         prometheus
     }
 
-    /// What it answers at this path of its API.
+    /// The response at this path of its API.
     pub async fn get(&self, path: &str) -> Value {
         let answer = reqwest::get(format!("{}/api/v1/{path}", self.base)).await.unwrap();
         answer.json::<Value>().await.unwrap()["data"].clone()

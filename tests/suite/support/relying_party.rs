@@ -1,5 +1,5 @@
-//! A client that trusts only discovery and the public keys, and a person with a browser: cookies are
-//! kept, redirects are looked at one by one, forms are filled in.
+//! A client that trusts only discovery and the public keys, and a user with a browser: cookies are kept,
+//! redirects are followed one by one, forms are filled in.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -26,7 +26,7 @@ pub fn form<'a>(fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> String 
     form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
 }
 
-/// Where requests go: a server of this process, or whatever answers at an address.
+/// The target of requests: a server of this process, or one at an address.
 pub trait Site {
     fn base(&self) -> &str;
     fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder;
@@ -61,19 +61,19 @@ impl Site for Caller {
     }
 }
 
-/// A person with a browser.
+/// A user with a browser.
 pub struct Person<'s, S = Server> {
     server: &'s S,
     cookies: Mutex<BTreeMap<String, String>>,
     login: String,
 }
 
-/// Where a person ends up.
+/// The page or redirect at which a navigation ends.
 #[derive(Debug)]
 pub enum Landing {
-    /// At the application.
+    /// A redirect to the application.
     Callback(Url),
-    /// On a page of Signet's.
+    /// A page of Signet.
     Page(Answer),
 }
 
@@ -86,7 +86,7 @@ impl Landing {
         }
     }
 
-    /// What the application is told under this name.
+    /// The value of this parameter of the redirect to the application.
     #[track_caller]
     pub fn said(self, name: &str) -> String {
         let url = self.callback();
@@ -98,7 +98,7 @@ pub fn param(url: &Url, name: &str) -> Option<String> {
     url.query_pairs().find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
 }
 
-/// The value of a hidden field, with what HTML escapes read back.
+/// The value of a hidden field, with HTML escapes decoded.
 pub fn field(html: &str, name: &str) -> String {
     let mark = format!(r#"name="{name}" value=""#);
     let (_, rest) = html.split_once(&mark).unwrap_or_else(|| panic!("no {name} in {html}"));
@@ -127,12 +127,12 @@ impl<'s, S: Site> Person<'s, S> {
         self.cookies.lock().unwrap().insert(name.to_owned(), value.to_owned());
     }
 
-    /// The path that the base of the server ends with; empty for none.
+    /// The path at the end of the server's base; empty for none.
     fn base_path(&self) -> String {
         Url::parse(self.server.base()).unwrap().path().trim_end_matches('/').to_owned()
     }
 
-    /// One request to an address of the server, with the cookies. A path is one below its base.
+    /// One request to an address of the server, with the cookies. A path is relative to its base.
     pub async fn get(&self, url: &str) -> Answer {
         let path = url.strip_prefix(self.server.base()).unwrap_or(url);
         self.keep(self.server.request(Method::GET, path)).await
@@ -141,7 +141,7 @@ impl<'s, S: Site> Person<'s, S> {
     pub async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let request = self.server.request(Method::POST, path).header(CONTENT_TYPE, FORM);
         let answer = self.keep(request.body(form(fields.iter().copied()))).await;
-        // A code that was typed leads to a page of its own, as in a browser.
+        // After a code was entered there is a redirect to a page of its own, as in a browser.
         match (path, answer.status) {
             ("/device", 303) => self.get(&self.below_base(answer.header("location"))).await,
             _ => answer,
@@ -167,13 +167,13 @@ impl<'s, S: Site> Person<'s, S> {
         answer
     }
 
-    /// Goes where the application sends, logs in and says yes, until there is nothing more to do.
+    /// Follows the application's redirect, logs in and consents, until the flow ends.
     pub async fn visit(&self, url: &str) -> Landing {
         let answer = self.get(url).await;
         self.go_on(answer).await
     }
 
-    /// The same from an answer on.
+    /// The same, beginning with a response.
     pub async fn go_on(&self, mut answer: Answer) -> Landing {
         for _ in 0..10 {
             let location = answer.header("location").to_owned();
@@ -203,11 +203,11 @@ impl<'s, S: Site> Person<'s, S> {
         panic!("no end of pages");
     }
 
-    /// An address that the server has named, as a path below its base.
+    /// An address from a response of the server, as a path below its base.
     ///
     /// # Panics
     ///
-    /// When it leads outside.
+    /// When it is elsewhere.
     pub fn below_base(&self, location: &str) -> String {
         let below = location.strip_prefix(self.server.base());
         let below = below.or_else(|| location.strip_prefix(&self.base_path()));
@@ -223,7 +223,7 @@ impl<'s, S: Site> Person<'s, S> {
         self.post("/login", &fields).await
     }
 
-    /// Answers the page that asks.
+    /// Submits the decision on a consent page.
     pub async fn decide(&self, page: &Answer, decision: &str) -> Answer {
         let flow = field(&page.text, "flow");
         self.post("/consent", &[("flow", &flow), ("decision", decision)]).await
@@ -239,7 +239,7 @@ pub struct App {
 }
 
 impl App {
-    /// Registers one; `client` says what is special about it.
+    /// Registers one; `client` has its metadata beyond the defaults.
     pub async fn register(server: &impl Site, root: &Tokens, mut client: Value) -> Self {
         if client["redirect_uris"].is_null() && client["type"] != "service" {
             client["redirect_uris"] = json!([REDIRECT_URI]);
@@ -258,8 +258,7 @@ impl App {
         }
     }
 
-    /// An authorization request; what is named again replaces what is usual, and an empty value
-    /// leaves it out.
+    /// An authorization request; parameters in `more` replace the defaults, and an empty value omits one.
     pub fn request(&self, more: &[(&str, &str)]) -> Vec<(String, String)> {
         let challenge = sha256_base64url(VERIFIER.as_bytes());
         let mut all: Vec<(String, String)> = [
@@ -290,7 +289,7 @@ impl App {
         format!("/oauth2/authorize?{}", form(pairs))
     }
 
-    /// A form to an endpoint for clients, authenticated as registered (Basic, or by name).
+    /// Sends a form to an endpoint for clients, with the registered authentication (Basic, or by name).
     pub async fn call(&self, server: &impl Site, path: &str, fields: &[(&str, &str)]) -> Answer {
         let mut request = server.request(Method::POST, path).header(CONTENT_TYPE, FORM);
         let mut fields = fields.to_vec();
@@ -316,12 +315,12 @@ impl App {
         self.call(server, "/oauth2/token", &fields).await
     }
 
-    /// A code for whoever is or logs in in this browser.
+    /// An authorization code for the user who is signed in or signs in with this browser.
     pub async fn code<S: Site>(&self, person: &Person<'_, S>, more: &[(&str, &str)]) -> String {
         person.visit(&self.url(more)).await.said("code")
     }
 
-    /// The whole way.
+    /// The complete code flow.
     pub async fn tokens<S: Site>(&self, server: &S, person: &Person<'_, S>) -> Value {
         let code = self.code(person, &[]).await;
         self.redeem(server, &code).await.is(200).json()
@@ -357,7 +356,7 @@ pub async fn id_token(server: &Server, app: &App, tokens: &Value, nonce: Option<
     claims
 }
 
-/// A token made by a key of the test's own.
+/// A token signed by a key of the test.
 pub fn signed(key: &SigningKey, header: &Value, claims: &Value) -> String {
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let message = format!("{}.{}", part(header), part(claims));
@@ -365,7 +364,7 @@ pub fn signed(key: &SigningKey, header: &Value, claims: &Value) -> String {
     format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
-/// What OAuth says is wrong.
+/// The `error` of an OAuth response with this status.
 #[track_caller]
 pub fn error_of(answer: &Answer, status: u16) -> String {
     answer.is(status);

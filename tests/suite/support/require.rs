@@ -1,31 +1,30 @@
-//! The loud skip: what the suite says when something a test needs from outside is not there.
+//! Reports of missing requirements of tests.
 //!
-//! A quiet skip makes a green run mean less than it claims. So the gap is written where output
-//! capture cannot hide it, and `SIGNET_TEST_REQUIRE` turns it into a failure where it must not
-//! happen. It looks for nothing itself: who needs a thing finds out whether it is there.
+//! A silent skip would make a green run mean less than it claims. So the gap is written where output capture
+//! cannot hide it, and `SIGNET_TEST_REQUIRE` turns it into a failure. This module looks for nothing itself:
+//! the code that needs a requirement finds out whether it is met.
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::sync::{Mutex, PoisonError};
 
-/// The list of things whose absence is a failure: `all`, or names separated by commas.
+/// The requirements whose absence is a failure: `all`, or names separated by commas.
 const SWITCH: &str = "SIGNET_TEST_REQUIRE";
 
-/// Says loudly that everything needing `what` was not tested, and how to get it; the caller then
-/// returns from its test.
+/// Reports that everything that needs `what` was not tested, and how to get it; the caller then returns from its test.
 ///
-/// `what` is a short stable name (`postgres`, `node`, …), `why` one or more lines on what was
-/// looked for. The block is written once per name and process, however many tests are skipped.
+/// `what` is a short stable name (`postgres`, `node`, …), `why` one or more lines about what was looked for.
+/// The report is printed once for each name and process.
 ///
 /// # Panics
 ///
-/// At every call, when `SIGNET_TEST_REQUIRE` is `all` or lists `what`.
+/// When `SIGNET_TEST_REQUIRE` demands `what`.
 pub fn missing(what: &str, why: &str) {
     static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
     let news = SAID.lock().unwrap_or_else(PoisonError::into_inner).insert(what.to_owned());
     if news {
-        // Written to the stream itself: the test harness swallows what `eprintln!` says in a test
-        // that passes, and a skipped test passes.
+        // Written to the stream itself: the test harness captures `eprintln!` of a test that passes, and a
+        // skipped test passes.
         let mut stderr = std::io::stderr().lock();
         let _ = stderr.write_all(block(what, why).as_bytes());
         let _ = stderr.flush();
@@ -34,8 +33,7 @@ pub fn missing(what: &str, why: &str) {
     assert!(!demanded(&list, what), "{SWITCH}={list} demands {what}, and it is missing: {why}");
 }
 
-/// The value of an environment variable that steers the tests; `None` when unset, empty or not
-/// UTF-8.
+/// The value of an environment variable that configures the tests; `None` when unset, empty or not UTF-8.
 #[expect(
     clippy::disallowed_methods,
     reason = "a switch of the test suite; the server's own settings come from config::source"
@@ -48,17 +46,17 @@ pub fn variable(name: &str) -> Option<String> {
 ///
 /// # Panics
 ///
-/// When it is none: a typo must not pass for the default.
+/// When it is not a number: a typing error must not select the default.
 pub fn number(name: &str) -> Option<u64> {
     variable(name).map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text}")))
 }
 
-/// Whether `list`, as written in the switch, makes the absence of `what` a failure.
+/// Whether `list`, in the form of the variable, makes the absence of `what` a failure.
 fn demanded(list: &str, what: &str) -> bool {
     list.split(',').map(str::trim).any(|entry| entry == "all" || entry == what)
 }
 
-/// What there is to do about it, for the things the suite knows.
+/// How to install the requirements that the suite knows.
 fn remedy(what: &str) -> &'static str {
     match what {
         "postgres" => {
@@ -94,7 +92,7 @@ fn remedy(what: &str) -> &'static str {
     }
 }
 
-/// The text of the skip, framed so that it stands out among test results.
+/// The text of the report, framed so that it stands out among test results.
 fn block(what: &str, why: &str) -> String {
     let rule = "!".repeat(78);
     let mut text = format!("\n{rule}\n!! NOT TESTED: everything that needs {what}\n");

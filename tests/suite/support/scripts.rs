@@ -6,7 +6,7 @@ use std::process::Command;
 use super::packages::{copy_of, have, npm_ci};
 use super::require;
 
-/// A browser of the machine.
+/// An installed browser.
 #[derive(Debug, Clone, Copy)]
 pub enum Browser {
     Chromium,
@@ -14,7 +14,7 @@ pub enum Browser {
 }
 
 impl Browser {
-    /// Whether it is installed; reported where it is not.
+    /// Whether it is installed; reported if not.
     pub fn is_there(self) -> bool {
         let (name, program) = match self {
             Self::Chromium => ("chromium", "/usr/bin/chromium"),
@@ -28,7 +28,7 @@ impl Browser {
     }
 }
 
-/// A script of `folder` with the packages it needs; `None`, reported, where it cannot run.
+/// A script of `folder` with its packages; `None`, reported, if it cannot run.
 pub fn script(folder: &str, name: &str) -> Option<Command> {
     let (node, _) = (have("node", "node")?, have("npm", "node")?);
     let copy = copy_of(folder);
@@ -41,12 +41,12 @@ pub fn script(folder: &str, name: &str) -> Option<Command> {
     Some(command)
 }
 
-/// A script of `tests/browser` for a browser; `None`, reported, where it cannot run.
+/// A script of `tests/browser` for a browser; `None`, reported, if it cannot run.
 pub fn browser_script(browser: Browser, name: &str) -> Option<Command> {
     browser.is_there().then(|| script("tests/browser", name)).flatten()
 }
 
-/// Runs a command that has to succeed, and returns what it printed.
+/// Runs a command that must succeed. Returns its output.
 pub async fn output(mut command: Command) -> String {
     let done = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     let [stdout, stderr] = [&done.stdout, &done.stderr].map(|said| String::from_utf8_lossy(said));

@@ -9,7 +9,7 @@ use signet::domain::totp::TimeStep;
 use super::Server;
 use super::server::{Answer, PASSWORD, Tokens};
 
-/// An authenticator app, and what came with it.
+/// An authenticator app, and the response that enrolled it.
 pub struct Authenticator {
     secret: TotpSecret,
     pub factor: String,
@@ -31,7 +31,7 @@ pub fn secret_of(base32: &str) -> TotpSecret {
     TotpSecret::from_bytes(&bytes).unwrap()
 }
 
-/// The code that an app with this secret shows `steps` time steps from now.
+/// The code of an app with this secret, `steps` time steps from now.
 pub fn code_of(server: &Server, secret: &TotpSecret, steps: i64) -> String {
     let at = server.now() + TimeSpan::from_secs(30 * steps);
     String::from_utf8(secret.code(TimeStep::at(at)).to_vec()).unwrap()
@@ -55,7 +55,7 @@ impl Authenticator {
         }
     }
 
-    /// Enrols an app in a log-in that waits for it; what the log-in gave.
+    /// Enrols an app in a log-in that requires it. Returns the tokens of the log-in.
     pub async fn enrol_at_login(server: &Server, challenge: &str) -> (Self, Answer) {
         let begun = server.post("/v1/login/enrol", json!({ "challenge": challenge })).await;
         let secret = secret_of(&begun.is(200).string("secret"));
@@ -72,18 +72,18 @@ impl Authenticator {
         (app, done)
     }
 
-    /// The code that it shows `steps` time steps from now.
+    /// The code of the app, `steps` time steps from now.
     pub fn code(&self, server: &Server, steps: i64) -> String {
         code_of(server, &self.secret, steps)
     }
 
-    /// A code that was not used yet: time passes until there is one.
+    /// A code that was not used yet: the clock is advanced until there is one.
     pub fn new_code(&self, server: &Server) -> String {
         server.advance(TimeSpan::from_secs(60));
         self.code(server, 0)
     }
 
-    /// A code that is wrong now and at the steps around.
+    /// A code that is wrong now and in the adjacent steps.
     pub fn wrong_code(&self, server: &Server) -> String {
         let right: Vec<String> = (-2..=2).map(|steps| self.code(server, steps)).collect();
         (0..10).map(|digit| digit.to_string().repeat(6)).find(|code| !right.contains(code)).unwrap()
@@ -101,7 +101,7 @@ pub async fn log_in_with(server: &Server, login: &str, code: &str) -> Answer {
     server.post("/v1/login", json!({"login": login, "password": PASSWORD, "code": code})).await
 }
 
-/// The challenge of a log-in that waits for a code.
+/// The challenge of a log-in that requires a code.
 pub async fn challenge_of(server: &Server, login: &str) -> String {
     server.try_login(login, PASSWORD).await.is_problem(401, "mfa_required").string("challenge")
 }

@@ -26,14 +26,14 @@ use super::clock::ManualClock;
 use super::process::PATIENCE;
 use super::{DEADLINES, LONG, PATIENT, postgres, require};
 
-/// Which database a test runs on.
+/// The database on which a test runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Backend {
     Sqlite,
     Postgres,
 }
 
-/// Runs `test` once on each database. Where there is no PostgreSQL it says so loudly.
+/// Runs `test` once on each database. The absence of PostgreSQL is reported.
 pub async fn on_both(name: &str, test: impl AsyncFn(Backend)) {
     test(Backend::Sqlite).await;
     if postgres::is_there().await {
@@ -43,8 +43,8 @@ pub async fn on_both(name: &str, test: impl AsyncFn(Backend)) {
     }
 }
 
-/// A database with the schema and nothing else, which a server takes as it takes an empty one. Copied, because the
-/// migrations would be most of the start.
+/// The URL of an empty database with the schema, a copy of a template, because the migrations would take most of a
+/// start.
 async fn migrated_database() -> String {
     const TEMPLATE: &str = "migrated";
     postgres::template_database(TEMPLATE, async |url| {
@@ -61,7 +61,7 @@ pub struct Options {
     pub backend: Backend,
     pub settings: Vec<(String, String)>,
     pub real_clock: bool,
-    /// How far its clock is ahead of the others', and of the database's.
+    /// By how much its clock is ahead of those of the other servers and of the database.
     pub clock_ahead: TimeSpan,
     pub database_url: Option<String>,
 }
@@ -78,7 +78,7 @@ pub struct Server {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Two processes on one PostgreSQL database; nothing, said loudly, where there is none.
+/// Two processes on one PostgreSQL database; `None`, reported, without PostgreSQL.
 pub async fn pair(name: &str) -> Option<(Server, Server)> {
     let Some(url) = postgres::fresh_database().await else {
         require::missing("postgres", name);
@@ -95,7 +95,7 @@ pub async fn pair(name: &str) -> Option<(Server, Server)> {
     Some((one, two))
 }
 
-/// What came back.
+/// A response.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -118,7 +118,7 @@ impl Answer {
         self.json()["code"].as_str().unwrap_or_default().to_owned()
     }
 
-    /// Asserts status and code of a problem at once.
+    /// Asserts the status and the code of a problem.
     #[track_caller]
     pub fn is_problem(&self, status: u16, code: &str) -> &Self {
         assert_eq!((self.status, &*self.code()), (status, code), "{}", self.text);
@@ -139,7 +139,7 @@ impl Answer {
     }
 }
 
-/// What a log-in gave.
+/// The tokens of a log-in.
 #[derive(Debug, Clone)]
 pub struct Tokens {
     pub access: String,
@@ -179,8 +179,8 @@ impl Options {
         self
     }
 
-    /// With deadlines five times as long as in service, for tests that wait until the server gives up: what
-    /// must succeed beside it is given the time of a busy machine.
+    /// With deadlines five times as long as in service, for tests that wait until the server gives up: other
+    /// operations that must succeed get the time that a busy machine needs.
     pub fn soon_gives_up(self) -> Self {
         self.with(DEADLINES, "5")
     }
@@ -231,7 +231,7 @@ impl Options {
             settings.push((name, value));
         }
         let config = config(dir.path(), &settings);
-        // A whole second, so that ages in answers are round numbers.
+        // A whole second, so that ages in responses are round numbers.
         let clock = Arc::new(ManualClock::starting_at(Timestamp::from_secs(1_800_000_000)));
         clock.jump(self.clock_ahead);
         clock.database_is_ahead(TimeSpan::ZERO - self.clock_ahead);
@@ -242,7 +242,7 @@ impl Options {
         let thread = std::thread::spawn(move || serve(config, time, ready, stopped));
         let (base, app) =
             tokio::task::spawn_blocking(move || started.recv().unwrap()).await.unwrap();
-        // Every request on a connection of its own would run out of ports; keep them.
+        // A connection for each request would use up the ports.
         let mut client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .user_agent("suite/1");
@@ -273,8 +273,8 @@ pub fn config(dir: &Path, settings: &[(String, String)]) -> Config {
     }
 }
 
-/// Opens the application. The lock of a server that has ended is held on by a process that another test
-/// is just starting, until that one has become its program: then it is asked for again.
+/// Opens the application. The lock of a server that has ended can be held by a child that another test has
+/// forked and that has not executed its program yet; then opening is repeated.
 async fn open(config: &Config, clock: &Arc<dyn Clock>) -> Opened {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -331,7 +331,7 @@ impl Drop for Server {
             let _ = stop.send(());
         }
         if let Some(thread) = self.thread.take() {
-            // A server that panicked fails its test here as well.
+            // The panic of a server fails its test here as well.
             let ended = thread.join();
             if !std::thread::panicking() {
                 ended.unwrap();
@@ -349,12 +349,12 @@ impl Server {
         self.clock.advance(span);
     }
 
-    /// Sets how far the clock of the database is ahead of this server's.
+    /// Sets by how much the clock of the database is ahead of this server's.
     pub fn database_is_ahead(&self, span: TimeSpan) {
         self.clock.database_is_ahead(span);
     }
 
-    /// Sets the wall clock wrong.
+    /// Sets the wall clock wrong by a span.
     pub fn jump(&self, span: TimeSpan) {
         self.clock.jump(span);
     }
@@ -420,14 +420,14 @@ impl Server {
         self.post("/v1/refresh", json!({ "refresh_token": token })).await
     }
 
-    /// An administrator made at the machine itself, logged in for administration.
+    /// An administrator created on the command line, logged in for administration.
     pub async fn administrator(&self, login: &str) -> Tokens {
         self.create_administrator(login).await;
         let body = json!({"login": login, "password": PASSWORD, "scope": "signet:admin"});
         Tokens::of(&self.post("/v1/login", body).await)
     }
 
-    /// An administrator made at the machine itself.
+    /// An administrator created on the command line.
     pub async fn create_administrator(&self, login: &str) {
         let create = admin::users::Create {
             login: login.to_owned(),
@@ -446,7 +446,7 @@ impl Server {
             .unwrap_or_else(|stop| panic!("{stop:?}"));
     }
 
-    /// The events of one kind in the audit trail, as an administrator sees them.
+    /// The events of one kind in the audit trail, at `/v1/admin/audit`.
     pub async fn events(&self, admin: &Tokens, kind: &str) -> Vec<Value> {
         let answer = self.get_as("/v1/admin/audit?limit=200", &admin.access).await;
         let data = answer.is(200).json()["data"].as_array().unwrap().clone();

@@ -1,4 +1,4 @@
-//! Opening and ending sessions straight in the database, without the use cases that do it.
+//! Opens and ends sessions directly in the database, without use cases.
 
 use signet::base::id::{BranchId, SessionId, UserId};
 use signet::base::{TimeSpan, Timestamp};
@@ -16,7 +16,7 @@ pub fn numbered(id: SessionId, session: Session) -> Session {
     Session { id, branch: BranchId::from_uuid(id.uuid()), ..session }
 }
 
-/// Opens a session as it is. False when its user or its sign-in has ended.
+/// Opens a session as given. False when its user or its sign-in has ended.
 pub async fn open(tx: &mut Tx, session: &Session, device: &Device) -> Result<bool, Fault> {
     let held = open::hold(tx, session).await?;
     if held {
@@ -25,12 +25,12 @@ pub async fn open(tx: &mut Tx, session: &Session, device: &Device) -> Result<boo
     Ok(held)
 }
 
-/// On whose behalf sessions end here: the system's, with access tokens of ten minutes.
+/// The context of endings in tests: the system as the actor, and access tokens of ten minutes.
 pub fn context(origin: &Origin, now: Timestamp) -> EndContext<'_> {
     EndContext { origin, now, entropy: &SystemEntropy, longest_access_ttl: TimeSpan::from_mins(10) }
 }
 
-/// Ends a session. Its user, none when it was ended before.
+/// Ends a session. Returns its user; `None` when it had ended before.
 pub async fn end(
     tx: &mut Tx,
     id: SessionId,

@@ -1,4 +1,4 @@
-//! A mail server for tests: it keeps what it is sent, and misbehaves as it is told.
+//! A mail server for tests: it stores the received mails, and fails as configured.
 
 use std::collections::VecDeque;
 use std::io;
@@ -20,21 +20,21 @@ use tokio_rustls::TlsAcceptor;
 pub enum Behavior {
     /// Accepts the mail.
     Accept,
-    /// Says nothing at all.
+    /// Sends no greeting.
     SilentAtGreeting,
-    /// Keeps the message and does not reply to it.
+    /// Stores the message and does not reply to it.
     SilentAfterData,
     /// Accepts the message and does not reply to QUIT.
     SilentAfterAccept,
-    /// Hangs up after the message.
+    /// Closes the connection after the message.
     DropAfterData,
-    /// Keeps the message, and says that it is to come again later.
+    /// Stores the message, and replies that the client has to try again later.
     DeferAfterData,
-    /// Answers a command with a line.
+    /// Replies to a command with a line.
     Reply(&'static str, &'static str),
 }
 
-/// How the server is reached.
+/// The encryption of the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encryption {
     None,
@@ -42,7 +42,7 @@ pub enum Encryption {
     Implicit,
 }
 
-/// A message that came.
+/// A received message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Received {
     pub hello: String,
@@ -70,7 +70,7 @@ struct State {
     behaviors: Mutex<VecDeque<Behavior>>,
     connections: Mutex<usize>,
     commands: Mutex<Vec<String>>,
-    /// The user and the password it asks for.
+    /// The user and the password that it requires.
     login: Option<(String, String)>,
     tls: Option<TlsAcceptor>,
 }
@@ -90,7 +90,7 @@ impl Sink {
         Self::with(Encryption::None, None, None).await
     }
 
-    /// With a certificate (`live.pem` and `live.key` in a folder) and a log-in.
+    /// With a certificate (`live.pem` and `live.key` in a folder) and authentication.
     pub async fn with(
         encryption: Encryption,
         folder: Option<&Path>,
@@ -109,7 +109,7 @@ impl Sink {
         Self { address, state }
     }
 
-    /// What `SIGNET_SMTP_URL` names it by.
+    /// Its value for `SIGNET_SMTP_URL`.
     pub fn url(&self) -> String {
         format!("smtp://127.0.0.1:{}?tls=none", self.address.port())
     }
@@ -127,13 +127,13 @@ impl Sink {
         *self.state.connections.lock().unwrap()
     }
 
-    /// The commands that came, without their arguments.
+    /// The received commands, without their arguments.
     pub fn commands(&self) -> Vec<String> {
         self.state.commands.lock().unwrap().clone()
     }
 }
 
-/// Makes a certificate for `localhost`; false where there is no openssl.
+/// Creates a certificate for `localhost`; false without openssl.
 pub fn certificate(folder: &Path) -> bool {
     let made = Command::new("openssl")
         .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"])
@@ -161,7 +161,7 @@ fn acceptor(folder: &Path) -> TlsAcceptor {
 async fn connection(state: Arc<State>, stream: TcpStream, encryption: Encryption) {
     *state.connections.lock().unwrap() += 1;
     let behavior = state.behaviors.lock().unwrap().pop_front().unwrap_or(Behavior::Accept);
-    // A client that hangs up ends its connection and nothing else.
+    // A client that disconnects ends its own connection only.
     let _ = converse(&state, stream, encryption, &behavior).await;
 }
 
@@ -262,7 +262,7 @@ async fn converse(
     }
 }
 
-/// The message up to the line with a dot, without the dots that were added (RFC 5321 §4.5.2).
+/// The message up to the line with a dot, with dot-stuffing removed (RFC 5321 §4.5.2).
 async fn message(stream: &mut BufReader<Box<dyn Stream>>) -> io::Result<String> {
     let mut data = String::new();
     loop {

@@ -1,4 +1,4 @@
-//! An authenticator of software, which also makes what no browser would send.
+//! A software authenticator, which can also produce responses that no browser would send.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand::SystemRandom;
@@ -17,7 +17,7 @@ pub const BE: u8 = 1 << 3;
 pub const BS: u8 = 1 << 4;
 const AT: u8 = 1 << 6;
 
-/// An algorithm of COSE.
+/// A COSE algorithm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Alg {
     Es256,
@@ -42,7 +42,7 @@ pub struct SoftwareAuthenticator {
     pub count: u32,
 }
 
-/// A response before it is signed, for tests to change.
+/// A response before it is signed, which tests can change.
 pub struct Response {
     pub client_data: Value,
     pub rp_id: String,
@@ -52,7 +52,7 @@ pub struct Response {
     pub user_handle: Option<Vec<u8>>,
     /// Appended to the authenticator data.
     pub extra: Vec<u8>,
-    /// Whether one bit of the signature is wrong.
+    /// Whether a bit of the signature is flipped.
     pub bad_signature: bool,
 }
 

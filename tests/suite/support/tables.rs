@@ -1,10 +1,10 @@
-//! What the tables of a server's database have: how many rows, and every row as text.
+//! The tables of a server's database: row counts, and every row as text.
 
 use sqlx::{PgPool, SqlitePool};
 
 use super::Server;
 
-/// Every row of a PostgreSQL database as JSON, with bytes in hexadecimal: what a dump of it holds.
+/// Every row of a PostgreSQL database as JSON, with bytes in hexadecimal, as in a dump.
 pub async fn rows_as_text(url: &str) -> String {
     let pool = PgPool::connect(url).await.unwrap();
     let names = "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public' ORDER BY 1";
@@ -21,7 +21,7 @@ pub async fn rows_as_text(url: &str) -> String {
     text
 }
 
-/// The tables with how many rows they have, by name. Read past the server, on a connection of its own.
+/// The number of rows of each table by name, read on a separate connection.
 pub async fn rows_of_tables(server: &Server) -> Vec<(String, i64)> {
     let mut counted = Vec::new();
     if let Some(url) = &server.database_url {

@@ -1,4 +1,4 @@
-//! A program in another language that is asked one line at a time and answers with one.
+//! A program in another language that reads one request per line and writes one response per line.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ pub struct ThirdPartyVerifier {
 }
 
 impl ThirdPartyVerifier {
-    /// A script of `tests/verifiers/node`; nothing, said loudly, where there is no Node.js.
+    /// A script of `tests/verifiers/node`; `None`, reported, without Node.js.
     pub fn node(script: &str, issuer: &str) -> Option<Self> {
         have("npm", "node")?;
         let folder = copy_of("tests/verifiers/node");
@@ -28,7 +28,7 @@ impl ThirdPartyVerifier {
         Some(Self::start("node".into(), script, &folder, issuer))
     }
 
-    /// A script of `tests/verifiers/python`; nothing, said loudly, where there is no Python.
+    /// A script of `tests/verifiers/python`; `None`, reported, without Python.
     pub fn python(script: &str, issuer: &str) -> Option<Self> {
         have("python3", "python")?;
         let folder = copy_of("tests/verifiers/python");
@@ -51,7 +51,7 @@ impl ThirdPartyVerifier {
         Self { child, input, output }
     }
 
-    /// Its answer.
+    /// Sends a line and reads the response.
     pub fn ask<T: DeserializeOwned>(&mut self, question: &Value) -> T {
         self.input.write_all(format!("{question}\n").as_bytes()).unwrap();
         let mut line = String::new();

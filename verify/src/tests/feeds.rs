@@ -1,4 +1,4 @@
-//! What the feed changes, and what is no feed.
+//! The effect of a feed, and invalid feeds.
 
 use serde_json::json;
 
@@ -9,7 +9,7 @@ fn listed(claims: &mut serde_json::Value) {
 }
 
 #[test]
-fn what_is_listed_is_refused_and_stays_so() {
+fn listed_sessions_stay_refused() {
     let issuer = Issuer::new("ES256");
     let verifier = issuer.verifier(Revocations::Open);
     let token = issuer.token(|_| ());
@@ -17,7 +17,7 @@ fn what_is_listed_is_refused_and_stays_so() {
     issuer.serve_feed(NOW + 10, listed);
     assert_eq!(block_on(verifier.poll(NOW + 10)), Ok(10));
     assert_eq!(code(&verifier, &token, NOW + 10), Some(Code::Revoked));
-    // An issuer that is down, an older feed and a newer one without the entry change nothing.
+    // An unreachable issuer, an older feed and a newer one without the entry change nothing.
     issuer.unplug(true);
     assert!(matches!(block_on(verifier.poll(NOW + 20)), Err(PollError::NotFetched(_))));
     assert_eq!(code(&verifier, &token, NOW + 20), Some(Code::Revoked));
@@ -27,7 +27,7 @@ fn what_is_listed_is_refused_and_stays_so() {
         assert_eq!(block_on(verifier.poll(NOW + 30)), Ok(10));
         assert_eq!(code(&verifier, &token, NOW + 30), Some(Code::Revoked));
     }
-    // A stale feed does not turn a refusal into "try again".
+    // A stale feed does not turn a refusal into a 503.
     assert_eq!(code(&verifier, &token, NOW + 500), Some(Code::Revoked));
     // By the verifier's own clock.
     let _ = block_on(verifier.poll(NOW + 699));
@@ -57,7 +57,7 @@ fn tokens_clients_apis_and_keys_are_refused() {
     }
 }
 
-/// A withdrawn key signs neither tokens nor feeds, from then on.
+/// A withdrawn key verifies neither tokens nor feeds from then on.
 #[test]
 fn a_withdrawn_key_is_never_trusted_again() {
     let issuer = Issuer::new("ES256");
@@ -65,7 +65,7 @@ fn a_withdrawn_key_is_never_trusted_again() {
     issuer.publish(&[&issuer.key, &next]);
     let verifier = issuer.verifier(Revocations::Open);
     let token = issuer.token(|_| ());
-    // It cannot withdraw itself: a thief could, with whatever else the feed says.
+    // A feed cannot withdraw its own key: a thief of the key could sign such a feed with any other content.
     issuer.serve_feed(NOW, |claims| claims["kid"] = json!(["one"]));
     assert_eq!(block_on(verifier.poll(NOW)), Err(PollError::Ignored(Code::KeyRetired)));
     assert_eq!(code(&verifier, &token, NOW), None);
@@ -78,7 +78,7 @@ fn a_withdrawn_key_is_never_trusted_again() {
 }
 
 #[test]
-fn what_is_no_feed_is_ignored() {
+fn invalid_feeds_are_ignored() {
     let issuer = Issuer::new("ES256");
     let verifier = issuer.verifier(Revocations::Closed);
     let token = issuer.token(|_| ());
@@ -103,7 +103,7 @@ fn what_is_no_feed_is_ignored() {
         assert_eq!(block_on(verifier.poll(NOW)), Err(PollError::Ignored(expected)), "{feed}");
         assert_eq!(code(&verifier, &token, NOW), None);
     }
-    // And a feed is no access token.
+    // A feed is not accepted as an access token.
     assert_eq!(code(&verifier, &issuer.feed(NOW, |_| ()), NOW), Some(Code::WrongType));
     assert_eq!(verifier.stats().revoked, 0);
 }
@@ -122,7 +122,7 @@ fn a_feed_that_is_not_recent_is_a_choice() {
         assert_eq!(code(&verifier, &token, NOW + 66), stale, "{policy:?}");
         let counted = u64::from(policy == Revocations::Open);
         assert_eq!(verifier.stats().accepted_while_stale, counted, "{policy:?}");
-        // What is wrong anyway is refused, not put off.
+        // A token that is invalid anyway is refused, not answered with 503.
         let expired = issuer.token(|claims| claims["exp"] = json!(NOW));
         assert_eq!(code(&verifier, &expired, NOW + 66), Some(Code::Expired));
         // An older feed makes it no more recent.
@@ -131,14 +131,14 @@ fn a_feed_that_is_not_recent_is_a_choice() {
         assert_eq!(code(&verifier, &token, NOW + 66), stale, "{policy:?}");
         issuer.serve_feed(NOW, |_| ());
     }
-    // Nothing fetched yet is not recent either.
+    // Before the first fetch the feed is stale, too.
     issuer.unplug(true);
     let verifier = issuer.verifier(Revocations::Closed);
     issuer.unplug(false);
     assert_eq!(code(&verifier, &token, NOW + 5), Some(Code::FeedStale));
 }
 
-/// Clocks that differ by 90 seconds: the feed is stale or from the future, and nothing that it said before is undone.
+/// With clocks that differ by 90 seconds, the feed is stale or from the future, and earlier entries stay.
 #[test]
 fn clocks_that_are_wrong_lose_no_entry() {
     let issuer = Issuer::new("ES256");
@@ -176,7 +176,7 @@ fn large_feeds_are_fetched_in_parts_and_whole_once_a_minute() {
     assert_eq!(block_on(verifier.poll(NOW + 10)), Ok(10));
     assert_eq!(verifier.stats().revoked, 1_001);
     assert_eq!(verifier.stats().feed_exp, NOW + 70);
-    // A part that begins later than what is known is united, and is no recent feed.
+    // A part that begins later than the known feed is added, but does not make it recent.
     issuer.serve_feed(NOW + 20, |claims| claims["since"] = json!(NOW + 15));
     assert_eq!(block_on(verifier.poll(NOW + 20)), Ok(10));
     assert_eq!(verifier.stats().feed_exp, NOW + 70);

@@ -1,4 +1,4 @@
-//! When the issuer is asked for keys, and how long they are kept.
+//! When keys are fetched, and how long they are cached.
 
 use std::pin::pin;
 use std::task::Waker;
@@ -25,7 +25,7 @@ fn unknown_keys_cause_one_fetch_in_thirty_seconds() {
         assert_eq!(code(&verifier, token, NOW + 30), Some(Code::UnknownKey));
     }
     assert_eq!(issuer.asked("/jwks").len(), 2);
-    // The pause is counted from the start of an attempt, whatever it brought.
+    // The pause begins with an attempt, whether or not it succeeds.
     for (at, served) in [(60, json!({"keys": []})), (90, json!("no JSON")), (120, json!({}))] {
         issuer.serve("/jwks", served);
         for token in &forged[..3] {
@@ -34,7 +34,7 @@ fn unknown_keys_cause_one_fetch_in_thirty_seconds() {
     }
     assert_eq!(issuer.asked("/jwks").len(), 5);
     assert_eq!(code(&verifier, &issuer.token(|_| ()), NOW + 120), None);
-    // A clock that was put back ends the pause.
+    // Setting the clock back ends the pause.
     assert_eq!(code(&verifier, &forged[0], NOW - 3_600), Some(Code::UnknownKey));
     assert_eq!(issuer.asked("/jwks").len(), 6);
 }
@@ -54,7 +54,7 @@ fn requests_wait_for_one_fetch_together() {
     assert_eq!(issuer.asked("/jwks").len(), 1);
 }
 
-/// A client that hangs up while its request waits for keys does not take the fetch with it.
+/// A client that disconnects while its request waits for keys does not cancel the fetch.
 #[test]
 fn a_fetch_survives_the_request_that_began_it() {
     let issuer = Issuer::new("ES256");
@@ -84,7 +84,7 @@ fn good_keys_outlive_an_issuer_that_is_down() {
     issuer.unplug(false);
     issuer.serve("/jwks", json!({"keys": []}));
     assert_eq!(code(&verifier, &token, NOW + day + 30), None);
-    // A set that lacks the key takes it away.
+    // A set that lacks the key removes it.
     let next = Key::new("two", "ES256");
     issuer.publish(&[&next]);
     assert_eq!(code(&verifier, &token, NOW + day + 60), Some(Code::UnknownKey));
@@ -128,7 +128,7 @@ fn metadata_of_another_issuer_are_not_believed() {
     assert!(issuer.asked("/jwks").is_empty());
 }
 
-/// Keys that are published as long before they sign as a verifier may keep the set: no token is refused.
+/// If keys are published for as long as a verifier may cache the set before they sign, no token is refused.
 #[test]
 fn rotations_refuse_no_good_token() {
     let issuer = Issuer::new("ES256");

@@ -1,4 +1,4 @@
-//! The verifier against an issuer in memory, with a time that is said.
+//! The verifier with an issuer in memory, and an injected time.
 
 mod feeds;
 mod keys;
@@ -70,7 +70,7 @@ impl Key {
         }
     }
 
-    /// As an entry of a key set.
+    /// The key as an entry of a key set.
     pub fn entry(&self) -> Value {
         let mut entry = self.public();
         (entry["kid"], entry["alg"], entry["use"]) =
@@ -107,7 +107,7 @@ impl Key {
     }
 }
 
-/// An issuer in memory: what it serves, and how often it was asked.
+/// An issuer in memory: its documents, and how often they were fetched.
 #[derive(Clone)]
 pub struct Issuer {
     pub key: Arc<Key>,
@@ -163,7 +163,7 @@ impl Issuer {
         self.unplugged.store(unplugged, Ordering::Relaxed);
     }
 
-    /// The queries with which a path was asked for.
+    /// The queries of the requests for a path.
     pub fn asked(&self, path: &str) -> Vec<String> {
         let asked = self.asked.lock().unwrap();
         let queries = asked.iter().filter_map(|url| url.strip_prefix(ISSUER)?.strip_prefix(path));
@@ -182,14 +182,14 @@ impl Issuer {
         self.key.typed("at+jwt", &claims)
     }
 
-    /// A verifier that has polled once, unless the policy is not to.
+    /// A verifier that has polled once, unless the policy does not read the feed.
     pub fn verifier(&self, revocations: Revocations) -> Verifier {
         let verifier = self.started(revocations);
         let _ = block_on(verifier.poll(NOW));
         verifier
     }
 
-    /// A verifier that has asked for nothing yet.
+    /// A verifier that has fetched nothing.
     pub fn started(&self, revocations: Revocations) -> Verifier {
         let trust = Trust {
             issuer: ISSUER.to_owned(),
@@ -201,7 +201,7 @@ impl Issuer {
     }
 }
 
-/// Is ready when it is asked for the second time.
+/// A future that is ready when it is polled for the second time.
 struct Later(bool);
 
 impl Future for Later {
@@ -222,7 +222,7 @@ impl Fetch for Issuer {
         let issuer = self.clone();
         Box::pin(async move {
             issuer.asked.lock().unwrap().push(url.clone());
-            // As a network does: not at once.
+            // Not immediately ready, like a network.
             Later(false).await;
             if issuer.unplugged.load(Ordering::Relaxed) {
                 return Err(FetchError("unplugged".to_owned()));

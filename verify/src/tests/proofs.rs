@@ -58,12 +58,12 @@ fn a_bound_token_is_never_bearer() {
     let proof = sender.proof(|_, _| ());
     assert_eq!(sender.code(&verifier, "Bearer", &[&proof], NOW), Some(Code::ProofRequired));
     assert_eq!(code(&verifier, &sender.token, NOW), Some(Code::ProofRequired));
-    // Where proofs are not compared with anything, the scheme is unknown.
+    // Without proofs, the scheme is unknown.
     let value = format!("DPoP {}", sender.token);
     let request: &[&[u8]] = &[value.as_bytes()];
     let refused = block_on(verifier.verify(&Request::bearer(request), NOW)).unwrap_err();
     assert_eq!(refused.code, Code::NoToken);
-    // And a token that is bound to nothing has nothing to prove.
+    // A token that is not bound to a key needs no proof.
     let unbound = Sender { key: Arc::clone(&sender.key), token: issuer.token(|_| ()) };
     let proof = unbound.proof(|_, _| ());
     assert_eq!(unbound.code(&verifier, "DPoP", &[&proof], NOW), Some(Code::BadProof));

@@ -1,4 +1,4 @@
-//! Which tokens pass.
+//! Accepted and refused tokens.
 
 use serde_json::{Value, json};
 
@@ -112,7 +112,7 @@ fn a_token_has_one_spelling() {
     let verifier = issuer.verifier(Revocations::NotRead);
     let token = issuer.token(|_| ());
     assert_eq!(code(&verifier, &token, NOW), None);
-    // The last letter of a signature of 64 bytes has 4 bits that no byte has: 15 other letters mean the same bytes.
+    // The last character of a signature of 64 bytes has 4 unused bits, so 15 other characters encode the same bytes.
     let (rest, last) = token.split_at(token.len() - 1);
     let letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     for letter in letters.chars().filter(|letter| *letter != last.chars().next().unwrap()) {
@@ -148,7 +148,7 @@ fn members_are_named_once() {
 }
 
 #[test]
-fn what_is_trusted_is_checked_when_it_is_said() {
+fn trust_is_checked_when_the_verifier_is_made() {
     let issuer = Issuer::new("ES256");
     let good = Trust {
         issuer: ISSUER.to_owned(),

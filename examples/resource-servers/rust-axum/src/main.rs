@@ -1,7 +1,7 @@
-//! A resource server: answers with the caller's `sub` and `scope` if the access token is good.
+//! A resource server: responds with the caller's `sub` and `scope` if the access token is valid.
 //!
-//! Trusts one issuer's URL and one audience, both from the environment. `signet-verify` does the rest; what is left is
-//! to hand it the request (`Caller`) and to turn its refusal into a response.
+//! Trusts one issuer and one audience, both from the environment. `signet-verify` does the rest; this file only passes
+//! it the request (`Caller`) and converts its refusal into a response.
 
 use std::sync::Arc;
 use std::{env, error::Error};
@@ -17,7 +17,7 @@ use signet_verify::{
     Claims, HttpFetch, Proof, Refused, Request, Revocations, Trust, Verifier, follow, system_time,
 };
 
-/// Who calls. A handler that takes one is reached with a good token only.
+/// The caller. A handler with this parameter is only reached with a valid token.
 struct Caller(Claims);
 
 /// Why a request is refused, as a response.
@@ -36,7 +36,7 @@ impl FromRequestParts<Arc<Verifier>> for Caller {
     ) -> Result<Self, Denied> {
         let authorization = values(&parts.headers, AUTHORIZATION.as_str());
         let proofs = values(&parts.headers, "dpop");
-        // The address that clients use. Behind a proxy that ends TLS this is `https`.
+        // The URL that clients use. Behind a proxy that terminates TLS its scheme is `https`.
         let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
         let uri = format!("http://{host}{}", parts.uri.path());
         let proof = Proof { headers: &proofs, method: parts.method.as_str(), uri: &uri };
@@ -85,7 +85,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         revocations,
     };
     let verifier = Arc::new(Verifier::new(trust, HttpFetch::new()?)?);
-    // Keys and feed before the first request. Without them the requests are answered with 503 until they come.
+    // Fetches keys and feed before the first request. If that fails, requests are answered with 503 until they
+    // are fetched.
     let _ = verifier.poll(system_time()).await;
     let _following = follow(Arc::clone(&verifier))?;
 

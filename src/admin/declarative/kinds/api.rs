@@ -39,7 +39,7 @@ pub const FIELDS: &[Field] = &[
     Field {
         name: "key_scopes",
         shape: Shape::Texts,
-        meaning: "The scopes that users may give their API keys; without any it takes none.",
+        meaning: "The scopes that users may give their API keys; without any it accepts none.",
     },
     Field {
         name: "signing_alg",

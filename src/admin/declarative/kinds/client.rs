@@ -183,7 +183,7 @@ pub fn read(client_id: &str, fields: &mut Fields<'_>, reading: &Reading<'_>) -> 
     })
 }
 
-/// The settings that a single change of a client also has.
+/// The settings that a change of a single client has as well.
 fn change(fields: &mut Fields<'_>, reading: &Reading<'_>) -> Change {
     let jwks = keys(fields, reading);
     Change {

@@ -40,7 +40,7 @@ pub struct Live {
 text_enum! {
     /// How the secret of an object changes.
     pub enum SecretChange {
-        /// It is what the file refers to.
+        /// It is the one that the file refers to.
         Same = "same",
         /// It is replaced.
         Changed = "changed",
@@ -206,7 +206,7 @@ impl Wanted {
         gives(&self.state()) && !gives(&live.state)
     }
 
-    /// Makes the secret that is to be generated, so that it can be written down before it is stored.
+    /// Generates the secret, so that it can be written to its file before it is stored.
     pub fn generate(&mut self, app: &App) {
         let made = self.generated(app);
         if let Some(declared) = self.secret_mut()
@@ -218,7 +218,7 @@ impl Wanted {
 }
 
 impl DeclaredSecret {
-    /// The secret; `None` if it has yet to be generated.
+    /// The secret; `None` if it has not been generated yet.
     pub fn known(&self) -> Option<&Secret<String>> {
         self.value.as_ref().ok()?.as_ref()
     }
@@ -236,7 +236,7 @@ fn new_id(app: &App, now: Timestamp) -> Uuid {
     uuid::Builder::from_unix_timestamp_millis(millis, &random(&*app.entropy)).into_uuid()
 }
 
-/// A keyed hash of what a secret is stored as.
+/// A keyed hash of the stored form of a secret.
 fn mark(app: &App, secret: &[u8]) -> Vec<u8> {
     app.pseudonyms.of("managed/secret", &[secret])
 }

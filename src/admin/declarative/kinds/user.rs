@@ -181,7 +181,7 @@ impl Declared {
         Ok(())
     }
 
-    /// Changes the user; sets the password of one who has none.
+    /// Changes the user; sets the password of a user without one.
     pub async fn update(&self, tx: &mut AuditedTx, prepared: &Prepared) -> Result<(), Failure> {
         let now = tx.info().now;
         let gone = || Fault::unavailable("a user was deleted at this moment");
@@ -217,7 +217,7 @@ impl Declared {
         .map(drop)
     }
 
-    /// The difference from `user`. The order of names in a list does not count.
+    /// The difference from `user`. The order of names in a list is ignored.
     fn update_of(&self, user: &User) -> Update {
         let Attributes { roles, groups, claims } = &self.attributes;
         let before = &user.attributes;

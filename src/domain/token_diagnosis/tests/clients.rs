@@ -1,4 +1,4 @@
-//! The decision about tokens of clients: in their own name, of sessions they opened, exchanged.
+//! Diagnoses of tokens of clients: in their own name, of sessions they opened, exchanged.
 
 use serde_json::{Value, json};
 
@@ -29,7 +29,7 @@ pub(super) fn through(found: Option<Registered>) -> StoredState {
     state
 }
 
-/// The facts of a token that a client has in its own name.
+/// Turns the token into one that a client has in its own name.
 fn own(signed: &mut Signed, found: Option<Registered>) {
     signed.anatomy.claims.as_mut().unwrap().remove("sid");
     for name in ["sub", "client_id"] {
@@ -51,7 +51,7 @@ fn a_client_in_its_own_name_has_no_session_and_no_user() {
         signed.revoked = true;
     });
     fails_with(&revoked, Check::Revocation, TokenCode::TokenRevoked);
-    // Only where the subject is the client: every other subject has a session.
+    // Only a token whose subject is the client has no session.
     let other = changed(NOW, |signed| {
         own(signed, Some(registered()));
         claim(signed, "sub", json!("blog"));
@@ -77,7 +77,7 @@ fn a_deleted_or_disabled_client_has_no_valid_tokens() {
     let disabled = |at| Some(Registered { disabled_at: Some(at), ..registered() });
     let later =
         |secs| Some(Registered { name_since: BEGAN + TimeSpan::from_secs(secs), ..registered() });
-    // The one in its own name, one of a session it opened, one it got by exchange.
+    // In its own name, of a session it opened, exchanged.
     let kinds: [fn(&mut Signed, Option<Registered>); 3] = [
         own,
         |signed, found| {
@@ -99,7 +99,7 @@ fn a_deleted_or_disabled_client_has_no_valid_tokens() {
         is_good(&note);
         let detail = note.of_check(Check::Client).unwrap().detail.clone().unwrap();
         assert!(detail.contains(&LATER.rfc3339()), "{detail}");
-        // The client that has the name now is another one, if it is newer than the token.
+        // The client that has the name now is a different one if it is newer than the token.
         is_good(&judged(
             NOW,
             Some(Registered { name_since: BEGAN + TimeSpan::from_millis(999), ..registered() }),
@@ -112,7 +112,7 @@ fn a_deleted_or_disabled_client_has_no_valid_tokens() {
 
 #[test]
 fn an_exchanged_token_is_of_its_user_whatever_it_is_for() {
-    // Another client acts: for another API as well.
+    // An exchange by another client, also for another API.
     let exchanged = |change: fn(&mut Signed)| {
         changed(NOW, |signed| {
             claim(signed, "client_id", json!("shop"));
@@ -138,7 +138,7 @@ fn an_exchanged_token_is_of_its_user_whatever_it_is_for() {
     };
     is_good(&own("shop"));
     fails_with(&own("blog"), Check::Session, TokenCode::SessionMismatch);
-    // For a client that acts for itself, both must exist.
+    // A token that a client has in its own name, with an actor: both clients must exist.
     for (found, code) in [(Some(registered()), None), (None, Some(TokenCode::ClientUnknown))] {
         let report = changed(NOW, |signed| {
             own_for(signed, found);

@@ -1,4 +1,4 @@
-//! Tests of today's rows for another time, and of opaque secrets.
+//! Diagnoses of current rows for another time, and of opaque secrets.
 
 use super::*;
 use crate::domain::liveness::{ClientState, UserState, active_session};
@@ -51,7 +51,7 @@ fn later_events_do_not_affect_an_earlier_time() {
     assert_eq!(early.of_check(Check::Session).unwrap().code, Some(TokenCode::SessionUnknown));
 }
 
-/// Which event ended the session, when several may have.
+/// Determines which of several events ended the session.
 #[test]
 fn the_event_that_left_the_session_behind_is_found() {
     let raise = |secs, why| EpochRaise {
@@ -127,7 +127,7 @@ fn an_opaque_secret_is_named_for_what_it_is() {
     assert_eq!(report.of_check(Check::Session).unwrap().code, Some(TokenCode::SessionUnknown));
 }
 
-/// For the present time, the rows decide like Signet's own endpoints.
+/// A diagnosis for the present agrees with Signet's own endpoints.
 #[test]
 fn now_is_judged_like_a_bearer() {
     for revoked in [None, Some((BEGAN, EndReason::Logout))] {

@@ -1,6 +1,6 @@
 //! `/v1/forward-auth` and `/v1/ext-authz`: decide for a gateway whether a client's request may pass.
 //!
-//! Owns the form of each answer for gateways and for the clients behind them.
+//! Owns the form of each response for gateways and for the clients behind them.
 
 mod question;
 
@@ -29,8 +29,8 @@ pub async fn by_query(context: Context, request: HttpRequest) -> Result<HttpResp
     answer(&context, &request, Question::of_query(request.query_string())).await
 }
 
-/// The question of a gateway that adds path and query of the request to its own address: both are its client's and
-/// are ignored.
+/// For gateways that append path and query of the request to their own address: both come from the client and are
+/// ignored.
 ///
 /// # Errors
 /// See `docs/gateways.md`.
@@ -77,7 +77,7 @@ async fn audience(context: &Context, asked: &Question) -> Result<Arc<Audience>, 
         };
         return Err(misconfigured(context, message));
     };
-    // An API with a secret could forge such a token; Signet's answer would lend the forgery credibility.
+    // An API with a shared secret could forge such a token, and Signet's response would make the forgery credible.
     if audience.secret.is_some() {
         let message = "The API shares a secret with this server and could forge its tokens. Use a key instead: \
                        signet api \
@@ -103,7 +103,7 @@ async fn audience(context: &Context, asked: &Question) -> Result<Arc<Audience>, 
     Ok(audience)
 }
 
-/// The answer to an error in the configuration of the gateway, which the operator has to correct.
+/// The response to an error in the configuration of the gateway, which the operator has to correct.
 fn misconfigured(context: &Context, message: String) -> Problem {
     context.app.warn_of_gateway(&message);
     context.problem(Refusal::new(Code::MalformedRequest, "").with_message(message).into())
@@ -114,7 +114,7 @@ fn no_token(context: &Context, audience: &Audience) -> Problem {
     Problem::no_token(&context.facts.request_id).with_www_authenticate(challenge)
 }
 
-/// Where clients learn which server issues the tokens for the API (RFC 9728 §5.1).
+/// The URL from which clients learn which server issues tokens for the API (RFC 9728 §5.1).
 fn resource_metadata(context: &Context, audience: &Audience) -> String {
     let identifier = percent_encoded(audience.target.audience().unwrap_or_default());
     let issuer = context.app.issuer();

@@ -1,6 +1,6 @@
 //! The parsed request of a gateway.
 //!
-//! Owns which parts were configured by the operator. Their names are checked strictly: an ignored requirement could
+//! Owns which parts the operator has configured. Their names are checked strictly: an ignored requirement could
 //! admit requests that must be refused.
 
 use std::net::IpAddr;
@@ -79,7 +79,7 @@ impl Question {
         Ok(Self { api: ApiName::Identifier(audience), requirement: Requirement { scopes, roles } })
     }
 
-    /// Reads `/v1/ext-authz/{api_id}/{scopes}` and what follows, as it was requested.
+    /// Reads `/v1/ext-authz/{api_id}/{scopes}` and the rest, as it was requested.
     ///
     /// # Errors
     /// An error message that names the segment.

@@ -66,9 +66,7 @@ const USER_ID: Parameter = Parameter::path("id", UUID, "The user's `id`.");
 
 /// `GET /v1/api-keys`.
 pub static LIST: Operation = Operation::new("apiKeys", Tag::Account, "List the caller's API keys")
-    .about(
-        "Newest first. Keys that do not count any more are shown for a while, the last 20 of them.",
-    )
+    .about("Newest first. Of the revoked and expired keys the newest 20 are listed.")
     .returns(&[ok(named(&API_KEYS))]);
 
 /// `POST /v1/api-keys`.

@@ -99,7 +99,7 @@ const SETTINGS: &[Member] = &[
         "key_scopes",
         TEXTS
             .nullable()
-            .about("The scopes that users may give their API keys; without any the API takes none."),
+            .about("The scopes that users may give their API keys; without any the API accepts none."),
     ),
     optional("signing_alg", one_of(|| TokenAlg::all().map(TokenAlg::as_str).collect()).nullable()),
     optional("token_profile", PROFILE.nullable()),

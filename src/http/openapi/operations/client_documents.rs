@@ -24,10 +24,7 @@ static CLIENT_DOCUMENT: Named = Named {
         required("token_endpoint_auth_method", texts_of!(AuthMethod).nullable()),
         required("jwks_uri", TEXT.nullable()),
         required("jwks", ANY_OBJECT.nullable()),
-        required(
-            "confirmed_at",
-            TIME.nullable().about("When its host last said that the copy is the present one."),
-        ),
+        required("confirmed_at", TIME.nullable().about("When the host last confirmed the copy.")),
         required("fresh_until", TIME.nullable().about("Until when its host is not asked again.")),
         required("failed_at", TIME.nullable()),
         required(
@@ -68,14 +65,11 @@ pub static BLOCK: Operation =
         .returns(&[ok(named(&CLIENT_DOCUMENT))]);
 
 /// `POST /v1/admin/client-documents/unblock`.
-pub static UNBLOCK: Operation = Operation::new(
-    "unblockClientDocument",
-    Tag::Admin,
-    "End the block of a client that describes itself",
-)
-.body(
-    Body::json(&[&[required("client_id", CLIENT_ID)]])
-        .example(|| json!({ "client_id": "https://app.example.com/oauth/client.json" })),
-)
-.returns(&[NO_CONTENT])
-.fails_with(&[Code::NotFound]);
+pub static UNBLOCK: Operation =
+    Operation::new("unblockClientDocument", Tag::Admin, "Unblock a client that describes itself")
+        .body(
+            Body::json(&[&[required("client_id", CLIENT_ID)]])
+                .example(|| json!({ "client_id": "https://app.example.com/oauth/client.json" })),
+        )
+        .returns(&[NO_CONTENT])
+        .fails_with(&[Code::NotFound]);

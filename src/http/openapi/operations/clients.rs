@@ -239,7 +239,7 @@ const READ_ONLY: &[ReadOnlyMember] = &[
     ReadOnlyMember::new("updated_at", TIME, CHANGES_BY_ITSELF),
 ];
 
-/// Which programs it is.
+/// The workloads that may authenticate as the client.
 const WORKLOADS: Schema = TEXTS.about(
     "Rules by which programs of trusted issuers authenticate as the client, each `NAME: claim=value,claim=value`. Values are \
      compared whole; a claim that is named several times may have any of the values.",

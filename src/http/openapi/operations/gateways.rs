@@ -38,7 +38,7 @@ const API_AND_SCOPES: &[Parameter] = &[API_ID, SCOPES];
 const API_SCOPES_AND_REST: &[Parameter] =
     &[API_ID, SCOPES, Parameter::path("rest", TEXT, "The path of the request. It is ignored.")];
 
-/// Every method is answered alike.
+/// An operation that answers every method alike.
 const fn question(id: &'static str, summary: &'static str) -> Operation {
     Operation::new(id, Tag::Gateways, summary)
         .about(

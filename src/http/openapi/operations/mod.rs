@@ -30,7 +30,7 @@ use crate::domain::pagination::{DEFAULT_LIMIT, MAX_LIMIT};
 use crate::http::openapi::operation::Parameter;
 use crate::http::openapi::schema::{BOOLEAN, INTEGER, Keyword, TEXT, UUID};
 
-/// How many items a page has.
+/// The number of items on a page.
 const LIMIT: Parameter = Parameter::query(
     "limit",
     INTEGER.with(&[
@@ -42,11 +42,11 @@ const LIMIT: Parameter = Parameter::query(
 )
 .shared("Limit");
 
-/// Where a page begins.
+/// The beginning of a page.
 const AFTER: Parameter =
     Parameter::query("after", TEXT, "The `next` of the previous page.").shared("After");
 
-/// One user's items only.
+/// Only the items of one user.
 const USER_ID: Parameter =
     Parameter::query("user_id", UUID, "Only those of this user.").shared("UserId");
 
@@ -62,7 +62,7 @@ pub const FORCE: Parameter = Parameter::query(
 /// The parameters of a list in pages.
 const PAGINATION: &[Parameter] = &[LIMIT, AFTER];
 
-/// Of a read-only member that is set when the resource is created.
+/// For a read-only member that is set when the resource is created.
 const NEVER_CHANGES: &str = "It is set when the resource is created and never changes.";
 
 /// For a read-only member that changes with every update.

@@ -28,7 +28,7 @@ const CLIENT_AUTHENTICATION: &[Member] = &[
     optional("client_assertion", TEXT),
 ];
 
-/// The token a request is about (RFC 7009 §2.1, RFC 7662 §2.1).
+/// The token of a request (RFC 7009 §2.1, RFC 7662 §2.1).
 const ABOUT_TOKEN: &[Member] = &[required("token", TEXT), optional("token_type_hint", TEXT)];
 
 /// `POST /oauth2/token`.

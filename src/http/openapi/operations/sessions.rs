@@ -44,7 +44,7 @@ pub static SESSION: Named = Named {
 static ENDED_SESSIONS: Named = Named {
     name: "EndedSessions",
     schema: object(&[
-        required("dry_run", BOOLEAN.about("Whether nothing was ended.")),
+        required("dry_run", BOOLEAN.about("Whether the sessions were only counted.")),
         required(
             "sessions",
             INTEGER.nullable().about(

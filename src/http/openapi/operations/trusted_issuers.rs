@@ -1,4 +1,4 @@
-//! Issuers whose tokens workloads may present.
+//! Issuers whose tokens are accepted from workloads.
 
 use serde_json::json;
 
@@ -12,8 +12,8 @@ use crate::http::openapi::schema::{
 };
 
 const PRESET: Schema = texts_of!(Preset).about(
-    "What kind of issuer it is: which claims rules have to name, and whether a token counts once (github, gitlab, oidc) \
-     or again and again (kubernetes, spiffe).",
+    "The kind of issuer. It determines which claims rules must name, and whether a token is accepted once (github, \
+     gitlab, oidc) or until it expires (kubernetes, spiffe).",
 );
 const ALG: Schema = texts_of!(SigningAlg);
 const LIFE: Schema = INTEGER.with(&[Keyword::Minimum(60), Keyword::Maximum(86_400)]);
@@ -23,7 +23,7 @@ static ISSUER: Named = Named {
     name: "TrustedIssuer",
     schema: object(&[
         required("name", TEXT.about("Its name in the rules of clients.")),
-        required("issuer", TEXT.about("What `iss` of its tokens says.")),
+        required("issuer", TEXT.about("The value of `iss` in its tokens.")),
         required("preset", PRESET),
         required(
             "jwks",
@@ -33,7 +33,7 @@ static ISSUER: Named = Named {
             "algs",
             list(&ALG).about("What it may sign with; empty: all that this server verifies."),
         ),
-        required("max_life", LIFE.about("The longest life of its tokens, in seconds.")),
+        required("max_life", LIFE.about("The maximum lifetime of its tokens, in seconds.")),
         required("networks", TEXTS.about("Where its host may be besides public addresses.")),
         required("created_at", TIME),
     ]),
@@ -74,7 +74,7 @@ pub static LIST: Operation =
 pub static ADD: Operation =
     Operation::new("addTrustedIssuer", Tag::Admin, "Add a trusted issuer of workload tokens")
         .about(
-            "An issuer lets no workload in by itself: rules of clients do (`workloads`). The user must have signed in in \
+            "An issuer alone authenticates no workload: rules of clients do (`workloads`). The user must have signed in in \
              the last 5 minutes.",
         )
         .body(Body::json(&[NEW]).example(|| json!({ "name": "github" })))

@@ -13,17 +13,17 @@ pub use crate::domain::permission::Action;
 use super::Console;
 
 impl Console {
-    /// Whether this user may do it, to anything at all.
+    /// Whether this user may perform the action on some target.
     pub(super) fn may(&self, action: Action) -> bool {
         console_session::authority(&self.visited.here).require(action).is_ok()
     }
 
-    /// Whether this user may do it to a target of this kind.
+    /// Whether this user may perform the action on a target of this kind.
     pub(super) fn may_to(&self, action: Action, kind: TargetKind) -> bool {
         console_session::authority(&self.visited.here).require_on(action, [kind]).is_ok()
     }
 
-    /// Refuses an action that this user may not do to a target of this kind.
+    /// Refuses an action that this user may not perform on a target of this kind.
     pub(super) fn require_to(&self, action: Action, kind: TargetKind) -> Result<(), Problem> {
         let authority = console_session::authority(&self.visited.here);
         authority

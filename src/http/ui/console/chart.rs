@@ -13,7 +13,7 @@ const HEIGHT: i64 = 140;
 /// The gap between two bars.
 const GAP: i64 = 3;
 
-/// The chart of what happened.
+/// The chart of counted events.
 pub(super) fn of(
     locale: Locale,
     (id, title): (&'static str, &'static str),
@@ -76,7 +76,7 @@ fn name(locale: Locale, chart: &str, key: &str) -> String {
     locale.t(result).to_owned()
 }
 
-/// The bars, each key upon the one before.
+/// The bars, with the keys stacked on each other.
 fn bars(steps: &[Step], most: i64) -> Vec<Bar> {
     let width = WIDTH / i64::try_from(steps.len()).unwrap_or(1).max(1);
     let top = |n: i64| n.saturating_mul(HEIGHT - 4) / most.max(1);
@@ -85,7 +85,7 @@ fn bars(steps: &[Step], most: i64) -> Vec<Bar> {
         let x = i64::try_from(place).unwrap_or_default() * width;
         let mut below = 0;
         for (series, n) in step.counts.iter().enumerate().filter(|(_, n)| **n > 0) {
-            // At least a line, so that one event among thousands is seen.
+            // At least a line, so that one event among thousands is visible.
             let (from, until) = (top(below), top(below + n).max(top(below) + 2));
             let (y, height) = (HEIGHT - until, until - from);
             bars.push(Bar { series, x, y, width: (width - GAP).max(1), height });

@@ -31,13 +31,13 @@ pub(super) struct Question {
     pub effects: Vec<String>,
     /// The path of the page, to which the form is also sent.
     pub path: String,
-    /// The path of the page where the action is not done.
+    /// The path of the page to return to without the action.
     pub cancel: String,
     /// The value that identifies a form that is sent twice.
     pub form: String,
     /// The label of the text that has to be typed.
     pub typed: Option<String>,
-    /// The choices: names and labels.
+    /// The tick boxes: names and labels.
     pub options: Vec<(&'static str, String)>,
     /// The equivalent command.
     pub same_as: String,
@@ -49,7 +49,7 @@ impl Console {
         self.ask_about(question, Vec::new(), Vec::new(), refused).await
     }
 
-    /// The page for several targets, which its form names in fields that are not shown.
+    /// The page for several targets, which its form contains in hidden fields.
     pub(super) async fn ask_about(
         &self,
         question: Question,
@@ -103,8 +103,8 @@ impl Console {
         URL_SAFE_NO_PAD.encode(id)
     }
 
-    /// Carries out a form once. The id is valid only for the address of the form, the sign-in and the role; a form
-    /// without a valid id counts as new each time.
+    /// Performs the action of a form once. The id is valid only for the address of the form, the sign-in and the
+    /// role; a form without a valid id is a new one each time.
     pub(super) async fn once(
         &self,
         form: String,

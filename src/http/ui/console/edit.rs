@@ -35,7 +35,7 @@ pub(super) struct EditForm {
 }
 
 impl Console {
-    /// A name that no object has, as a mistake in its field.
+    /// An unknown name, as an error of its field.
     pub(super) fn unknown_name(&self, field: &'static str) -> Problem {
         let refusal = Refusal::field(field, "no_such", "There is no object with this name.");
         self.context().problem(refusal.into())

@@ -1,4 +1,4 @@
-//! Events of the audit trail as a table, from which each object that an event names is reached.
+//! Events of the audit trail as a table, with links to the objects that an event names.
 
 use std::collections::HashMap;
 
@@ -107,13 +107,13 @@ impl Console {
         });
         let keys = (is_key && self.may(Action::ReadKeys)).then(|| self.link("/admin/keys"));
         let text = [&event.reason, &event.detail].into_iter().flatten();
-        // The client has a column of its own.
+        // The client has its own column.
         let text = text.filter(|text| event.client_id.as_ref() != Some(*text));
         let text = text.cloned().collect::<Vec<_>>().join(" · ");
         Cell { href: keys, ..Cell::text(text) }
     }
 
-    /// The events that a filter names, where this user may read them.
+    /// A link to the events with this filter, if this user may read them.
     fn events_of(&self, filter: &str, value: &str) -> Option<Link> {
         let to = || self.link("/admin/audit").with_query(&query(&[(filter, value)]));
         self.may(Action::ReadAudit).then(to)

@@ -1,4 +1,4 @@
-//! `/admin/health`: whether the server can do its work, and which processes share the database.
+//! `/admin/health`: whether the server can work, and which processes share the database.
 
 use actix_web::HttpResponse;
 

@@ -96,7 +96,7 @@ async fn enter(context: Context, action: Action) -> Result<Console, PageError> {
         return Err(error_page(&context, &nothing_here(&context)).into());
     }
     let login = sign_in(&context, context.reloadable().unwrap_or("/admin"));
-    // The account page would ask for a sign-in that leads back to the account.
+    // The account page would request a sign-in that leads back to the account.
     let visit = Visit::of(&context);
     let Some(here) = signed_in(&context, &visit).await? else {
         return Err(go_here(HttpResponse::SeeOther(), &login).into());
@@ -138,7 +138,7 @@ impl<T> OrPageOf<T> for Result<T, Problem> {
     }
 }
 
-/// Lets a user in who sends a form of the console.
+/// Admits a user who sends a form of the console.
 async fn submitted(
     context: Context,
     request: &HttpRequest,
@@ -283,12 +283,12 @@ impl Console {
         }
     }
 
-    /// The page, whose browser keeps that the console was used.
+    /// The page, with the cookie that records the use of the console.
     fn show(&self, content: Content<'_>) -> HttpResponse {
         self.show_as(HttpResponse::Ok(), content)
     }
 
-    /// The same with another status, where a form was refused.
+    /// The same with another status, for a refused form.
     fn show_as(&self, head: HttpResponseBuilder, content: Content<'_>) -> HttpResponse {
         let Content { menu, title, notice, search, same_as, sections } = content;
         let console = self.frame(menu, search, same_as);
@@ -335,7 +335,7 @@ impl Console {
         self.go_to(&if done.is_empty() { to } else { to.with_query(&format!("done={done}")) })
     }
 
-    /// To another page of the console.
+    /// A redirect to another page of the console.
     fn go_to(&self, to: &Link) -> HttpResponse {
         self.used(go_here(HttpResponse::SeeOther(), to))
     }
@@ -375,7 +375,7 @@ const DONE: &[(&str, &str)] = &[
     ("saved", "console.done.saved"),
 ];
 
-/// The path of the page of a client: a `client_id` can have slashes.
+/// The path of the page of a client: a `client_id` can contain slashes.
 fn client_path(client_id: &str) -> String {
     format!("/admin/clients/{}", client_id.replace('/', "%2F"))
 }

@@ -59,12 +59,12 @@ fn is_allowed_network(context: &Context) -> bool {
         || address.is_some_and(|address| networks.iter().any(|network| network.contains(&address)))
 }
 
-/// The refusal of an address that has no page.
+/// The refusal of an address without a page.
 pub(super) fn nothing_here(context: &Context) -> Problem {
     context.problem(Refusal::new(Code::NotFound, "This address does not exist.").into())
 }
 
-/// The action that an address names; others have no page.
+/// The action that an address names; not found for any other.
 pub(super) async fn named_action<A: FromStr>(
     context: &Context,
     named: &str,

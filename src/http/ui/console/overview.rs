@@ -1,4 +1,4 @@
-//! `/admin`: whether the last hours were normal.
+//! `/admin`: the overview, whether the last hours were normal.
 
 use actix_web::HttpResponse;
 
@@ -24,7 +24,7 @@ const fn heading(series: Series) -> (&'static str, &'static str) {
     }
 }
 
-/// The page. A range that does not exist is a day.
+/// The page. An unknown range means a day.
 pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResult {
     let params = params.ok();
     let range = params.as_ref().and_then(|params| params.get("range")?.parse().ok());

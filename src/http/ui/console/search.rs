@@ -1,4 +1,4 @@
-//! `/admin/search`: one box for users, clients and APIs. The id of a user leads to the user.
+//! `/admin/search`: one search field for users, clients and APIs. The id of a user leads to the user.
 
 use actix_web::HttpResponse;
 
@@ -39,7 +39,7 @@ impl Console {
         }
     }
 
-    /// To the search for a name that a filter did not find.
+    /// A link to the search for a name that a filter did not find.
     pub(super) fn search_links(&self, q: Option<&str>) -> Block {
         let q = q.unwrap_or_default();
         let to = self.link("/admin/search").with_query(&query(&[("q", q)]));
@@ -47,7 +47,7 @@ impl Console {
         Block::Links(vec![Choice::link(label, to)])
     }
 
-    /// Says that a filter names no client, and leads to the search. One that was deleted can still be filtered for.
+    /// Reports that a filter names no client, with a link to the search. A deleted client can still be filtered for.
     pub(super) fn no_client(&self, client_id: Option<&str>) -> Vec<Block> {
         let unknown =
             |id: &&str| *id != client::BUILT_IN && self.context().app.client(id).is_none();
@@ -70,7 +70,7 @@ impl Console {
             heading: Some(locale.t("console.users").to_owned()),
             blocks,
         });
-        // Clients and APIs are few, and in memory of every process; the first ones are enough here.
+        // Clients and APIs are few, and cached by every process; the first ones are sufficient here.
         let all = PageRequest { after: None, limit: MAX_LIMIT };
         let wanted = q.to_lowercase();
         let has = |text: &str| !wanted.is_empty() && text.to_lowercase().contains(&wanted);

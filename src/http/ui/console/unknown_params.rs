@@ -7,11 +7,11 @@ use crate::admin::activity::Range;
 
 use super::{Console, audit, sessions, users};
 
-/// Whether a page reads a parameter, and understands its value.
+/// Whether a page reads a parameter, and its value is valid.
 type Knows = fn(&str, &str) -> bool;
 
-/// The pages that read parameters, by their path, of which a segment `*` is any. The filters of a list are defined
-/// where they are read. All pages have `done`, which selects the notice.
+/// The pages with parameters, by path; a segment `*` matches any. The filters of a list are defined where they are
+/// read. All pages have `done`, which selects the notice.
 const PAGES: &[(&str, Knows)] = &[
     ("/admin", |name, value| name == "range" && value.parse::<Range>().is_ok()),
     ("/admin/search", |name, _| name == "q"),

@@ -1,4 +1,4 @@
-//! Samples of the pages about API keys of one's own account.
+//! Samples of the pages about API keys.
 
 use super::{Sample, World, sample};
 use crate::base::Timestamp;

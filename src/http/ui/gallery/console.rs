@@ -8,7 +8,7 @@ use crate::http::ui::pages::{
 };
 use crate::http::ui::{Frame, policy};
 
-/// Lists, facts, charts, forms and questions.
+/// Lists, facts, charts, forms and confirmations.
 pub(super) fn samples(frame: Frame<'_>, world: &World<'_>) -> Result<Vec<Sample>, String> {
     let shown = |title: &str, notice, blocks| ConsolePage {
         console: around(frame, world),

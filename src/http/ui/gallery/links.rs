@@ -6,7 +6,7 @@ use crate::domain::refusal_reason::Reason;
 use crate::http::ui::{ErrorPage, Frame, policy_pending_page};
 use crate::oauth::restart::RestartOptions;
 
-/// The page, for each way on that there is.
+/// The page, for each available link to continue.
 pub(super) fn unusable(frame: Frame<'_>) -> Result<Vec<Sample>, String> {
     let signing_in = RestartOptions { sign_in: true, ..RestartOptions::default() };
     let repeating =

@@ -65,7 +65,7 @@ fn attribute<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
 }
 
 #[test]
-fn what_comes_from_outside_is_text() {
+fn foreign_values_are_escaped() {
     for (hostile, ordinary) in hostile().iter().zip(everything(&ORDINARY, "Signet")) {
         let name = hostile.name;
         // Signet's own drawings: the QR code for an authenticator app, and charts.
@@ -161,7 +161,7 @@ fn a_page_that_can_be_finished_offers_one_way_to_begin_again() {
     }
 }
 
-/// Nothing that a strict policy would block, and everything that accessibility requires.
+/// Pages contain nothing that a strict policy blocks, and everything that accessibility requires.
 #[test]
 fn pages_are_plain_and_complete() {
     for Sample { name, html, policy, .. } in everything(&ORDINARY, "Käse & Co") {
@@ -216,7 +216,7 @@ fn every_input_has_a_label_and_every_reference_an_end() {
     assert!(inputs > 30, "{inputs}");
 }
 
-/// A page from which no link and no form leads on is a dead end.
+/// Every page has a link or a form to continue with.
 #[test]
 fn every_page_has_a_link_or_a_form_to_go_on() {
     for Sample { name, html, .. } in everything(&ORDINARY, "Signet") {
@@ -232,7 +232,7 @@ fn every_page_has_a_link_or_a_form_to_go_on() {
     }
 }
 
-/// Whose page it is, and what its operator says about it, is on every page but those of the console.
+/// Every page but those of the console names its operator and links to the operator's policies.
 #[test]
 fn every_page_names_its_operator_at_its_foot() {
     let mut seen = 0;
@@ -251,7 +251,7 @@ fn every_page_names_its_operator_at_its_foot() {
     assert!(seen > 100, "{seen}");
 }
 
-/// Wherever a password is typed, a script adds the button that shows it, without which the field works as well.
+/// A script adds a button that shows the password to each password field; the field works without the script.
 #[test]
 fn every_password_can_be_shown() {
     let mut seen = 0;

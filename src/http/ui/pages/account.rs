@@ -16,7 +16,7 @@ pub struct AccountPage<'a> {
     pub frame: Frame<'a>,
     /// The value of the hidden field `csrf`.
     pub csrf: &'a str,
-    /// Whose account it is.
+    /// The login name of the account.
     pub login: &'a str,
     /// The name that applications receive.
     pub name: Option<&'a str>,
@@ -24,7 +24,7 @@ pub struct AccountPage<'a> {
     pub email: Option<&'a str>,
     /// Whether it is verified.
     pub email_is_verified: bool,
-    /// How many recovery codes are left, where a second factor is enrolled.
+    /// The number of unused recovery codes, if a second factor is enrolled.
     pub recovery_codes: Option<String>,
     /// The notice about the last change, in the language of the page; see [`Done`].
     pub notice: Option<&'a str>,
@@ -36,7 +36,7 @@ pub struct AccountPage<'a> {
     pub sessions: Vec<SessionRow>,
     /// The link to older sessions, if there are more.
     pub older: Option<Link>,
-    /// Whether newer ones than these were left out.
+    /// Whether newer sessions than these were left out.
     pub newest: bool,
     /// The applications that have access.
     pub apps: Vec<AppRow>,
@@ -44,7 +44,7 @@ pub struct AccountPage<'a> {
     pub may_change_login: bool,
     /// Whether the web console is open to the user.
     pub has_console: bool,
-    /// The API keys; none where no API takes any and there are none.
+    /// The API keys; `None` if no API accepts any and there are none.
     pub keys: Option<Vec<ApiKeyRow>>,
 }
 
@@ -62,7 +62,7 @@ pub struct SessionRow {
     pub last_seen: String,
     /// When it was opened.
     pub created: String,
-    /// Whether it is the one this page is seen in.
+    /// Whether this page belongs to it.
     pub current: bool,
 }
 
@@ -78,7 +78,7 @@ pub struct AppRow {
     pub home: Option<String>,
     /// Its scopes, as texts.
     pub scopes: Vec<String>,
-    /// When that was allowed.
+    /// When the access was allowed.
     pub since: String,
 }
 
@@ -122,7 +122,7 @@ text_enum! {
 }
 
 impl Done {
-    /// The text for it.
+    /// The text of the notice.
     #[must_use]
     pub fn text(self, locale: Locale) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! The pages that carry an answer to an application where a redirect cannot.
+//! The pages that contain a response to an application for which a redirect is not possible.
 
 use askama::Template;
 
@@ -11,20 +11,20 @@ use crate::http::ui::Frame;
 pub struct FormPostPage<'a> {
     /// Language and brand.
     pub frame: Frame<'a>,
-    /// The registered address of the application.
+    /// The redirect URI.
     pub action: &'a str,
-    /// Names and values of the answer.
+    /// Names and values of the response.
     pub fields: Vec<(String, String)>,
 }
 
-/// A page that continues automatically, for responses to addresses with a custom scheme: Chromium would apply the
+/// A page that continues automatically, for responses to URIs with a custom scheme: Chromium would apply the
 /// form's policy to a redirect there.
 #[derive(Template)]
 #[template(path = "continue.html")]
 pub struct ContinuePage<'a> {
     /// Language and brand.
     pub frame: Frame<'a>,
-    /// The registered address with the answer.
+    /// The redirect URI with the response.
     pub uri: &'a str,
     /// Its host or scheme, for display.
     pub destination: &'a str,

@@ -1,13 +1,13 @@
-//! API keys of one's own account: the list, the forms of a new one, and a key that was made.
+//! API keys of the user's own account: the list, the forms of a new one, and a key that was created.
 
 use askama::Template;
 
 use crate::domain::base_path::Link;
 use crate::http::ui::Frame;
 
-/// A key on the page of the account. Points in time are texts.
+/// A key on the page of the account. Times are texts.
 pub struct ApiKeyRow {
-    /// Its id, which comes back as the field `id`.
+    /// Its id, returned in the field `id`.
     pub id: String,
     /// Its name.
     pub name: String,
@@ -15,13 +15,13 @@ pub struct ApiKeyRow {
     pub audience: String,
     /// Its scopes.
     pub scopes: String,
-    /// When it was made and used, and when it expires.
+    /// When it was created and used, and when it expires.
     pub facts: String,
-    /// Why it does not count any more; none while it does.
+    /// Why it is no longer active; `None` if it is.
     pub ended: Option<&'static str>,
 }
 
-/// The forms of a new key, one for each API that takes keys.
+/// The forms of a new key, one for each API that accepts keys.
 #[derive(Template)]
 #[template(path = "api_keys.html")]
 pub struct NewApiKeyPage<'a> {
@@ -29,9 +29,9 @@ pub struct NewApiKeyPage<'a> {
     pub frame: Frame<'a>,
     /// The value of the hidden field `csrf`.
     pub csrf: &'a str,
-    /// Whether the sign-in is fresh enough to make one.
+    /// Whether the sign-in is fresh enough to create one.
     pub is_fresh: bool,
-    /// Why none was made, where that is no field's fault.
+    /// Why none was created, if not because of a field.
     pub error: Option<&'a str>,
     /// The forms.
     pub forms: Vec<ApiKeyForm<'a>>,
@@ -41,27 +41,27 @@ pub struct NewApiKeyPage<'a> {
 pub struct ApiKeyForm<'a> {
     /// The identifier of the API.
     pub audience: &'a str,
-    /// Whether the form is seen without being opened.
+    /// Whether the form is open.
     pub is_open: bool,
-    /// The name that was typed.
+    /// The entered name.
     pub name: &'a str,
-    /// What is wrong with it.
+    /// The error of the name.
     pub name_error: Option<&'a str>,
     /// The scopes that a key may have.
     pub scopes: Vec<KeyScope<'a>>,
-    /// What is wrong with those that were chosen.
+    /// The error of the selected scopes.
     pub scopes_error: Option<&'a str>,
-    /// How long a key may live.
+    /// The possible lifetimes.
     pub days: Vec<KeyLife>,
 }
 
-/// How long a key may live.
+/// A possible lifetime.
 pub struct KeyLife {
-    /// In days.
+    /// The number of days.
     pub days: i64,
-    /// The same as a text.
+    /// The text of the choice.
     pub text: String,
-    /// Whether it was chosen.
+    /// Whether it is selected.
     pub is_chosen: bool,
 }
 
@@ -69,13 +69,13 @@ pub struct KeyLife {
 pub struct KeyScope<'a> {
     /// Its name.
     pub name: &'a str,
-    /// What it means.
+    /// Its description.
     pub description: Option<&'a str>,
-    /// Whether it was chosen.
+    /// Whether it is selected.
     pub is_chosen: bool,
 }
 
-/// A key, this once.
+/// A key that is shown once.
 #[derive(Template)]
 #[template(path = "api_key.html")]
 pub struct ApiKeyPage<'a> {

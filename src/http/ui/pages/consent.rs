@@ -7,7 +7,7 @@ use crate::domain::user::User;
 use crate::http::ui::{Frame, Locale};
 use crate::oauth::restart::RestartOptions;
 
-/// The question.
+/// The page.
 #[derive(Template)]
 #[template(path = "consent.html")]
 pub struct ConsentPage<'a> {
@@ -17,9 +17,9 @@ pub struct ConsentPage<'a> {
     pub flow: &'a str,
     /// The application.
     pub client: ClientCard<'a>,
-    /// What is known of an application that describes itself.
+    /// The verified facts about an application that describes itself.
     pub document: Option<DocumentCard<'a>>,
-    /// Where the browser goes next: host or scheme in full. Empty for a device, which goes nowhere.
+    /// The destination of the browser: host or scheme in full. Empty for a device.
     pub destination: &'a str,
     /// The login of the user.
     pub login: &'a str,
@@ -55,11 +55,11 @@ impl ClientCard<'_> {
     }
 }
 
-/// What is known of an application that describes itself. Nothing of it is loaded by the page.
+/// The verified facts about an application that describes itself. The page loads nothing from it.
 pub struct DocumentCard<'a> {
-    /// The host of its address.
+    /// The host of its `client_id`.
     pub host: &'a str,
-    /// Whether the answer stays on the machine of the user.
+    /// Whether the response stays on the machine of the user.
     pub is_local: bool,
 }
 
@@ -72,7 +72,7 @@ pub struct ConsentItem {
 }
 
 impl ConsentItem {
-    /// The texts for one of Signet's own scopes. A scope without a text is shown as it is.
+    /// The texts for one of Signet's own scopes. A scope without a text is shown unchanged.
     #[must_use]
     pub fn of_scope(locale: Locale, scope: &str) -> Self {
         let detail = locale.find(&format!("scope.{scope}.detail"));
@@ -88,7 +88,7 @@ impl ConsentItem {
         Self { title: description.unwrap_or(scope).to_owned(), detail: Some(api.to_owned()) }
     }
 
-    /// The same for this user, whose e-mail address the application may get.
+    /// The same for this user, whose e-mail address the application may receive.
     #[must_use]
     pub fn for_user(self, locale: Locale, scope: &str, user: &User) -> Self {
         if scope != "email" || user.verified_email().is_some() {

@@ -36,7 +36,7 @@ pub struct ConsoleFrame<'a> {
 
 /// An entry of the menu.
 pub struct NavItem {
-    /// Where it leads.
+    /// The target of the link.
     pub href: Link,
     /// Its label.
     pub label: &'static str,
@@ -107,7 +107,7 @@ pub struct Fact {
 pub struct Cell {
     /// Its text.
     pub text: String,
-    /// Where it leads.
+    /// The target of the link.
     pub href: Option<Link>,
     /// The id of the named object, or another remark below the text.
     pub note: Option<String>,
@@ -115,7 +115,7 @@ pub struct Cell {
     pub more: Vec<(String, Link)>,
     /// The severity, if it is a state.
     pub state: Option<State>,
-    /// Whether it is written as in a program.
+    /// Whether it is shown as code.
     pub is_code: bool,
     /// Whether it is highlighted, as an administrator's role is.
     pub is_badge: bool,
@@ -159,9 +159,9 @@ pub struct Table {
 pub struct Choice {
     /// Its label.
     pub label: String,
-    /// Where it leads.
+    /// The target of the link.
     pub href: Link,
-    /// Whether it looks like a button: it leads to an action.
+    /// Whether it looks like a button, because it leads to an action.
     pub is_button: bool,
     /// Whether the action is destructive.
     pub is_danger: bool,
@@ -235,9 +235,9 @@ pub struct Chart {
 pub struct Bar {
     /// The number of its colour.
     pub series: usize,
-    /// From the left.
+    /// The distance from the left.
     pub x: i64,
-    /// From the top.
+    /// The distance from the top.
     pub y: i64,
     /// Its width.
     pub width: i64,
@@ -245,7 +245,7 @@ pub struct Bar {
     pub height: i64,
 }
 
-/// The question before an action.
+/// The confirmation before an action.
 #[derive(Template)]
 #[template(path = "console/confirm.html")]
 pub struct ConfirmPage<'a> {
@@ -269,9 +269,9 @@ pub struct ConfirmPage<'a> {
     pub form: String,
     /// The text that has to be typed.
     pub typed: Option<String>,
-    /// The choices: names and labels.
+    /// The tick boxes: names and labels.
     pub options: Vec<(&'static str, String)>,
-    /// Where the action is not done.
+    /// The link to return without the action.
     pub cancel: Link,
     /// The link to sign in again, if that is required first.
     pub sign_in: Option<Link>,
@@ -326,7 +326,7 @@ impl Cell {
         Self { text: text.into(), ..Self::default() }
     }
 
-    /// A text as in a program.
+    /// A text shown as code.
     #[must_use]
     pub fn code(text: impl Into<String>) -> Self {
         Self { text: text.into(), is_code: true, ..Self::default() }

@@ -24,7 +24,7 @@ pub struct RowSelection {
 }
 
 impl RowSelection {
-    /// The box of a row.
+    /// The check box of a row.
     #[must_use]
     pub fn of_row(&self, row: &usize) -> Option<&(String, String)> {
         self.boxes.get(*row)

@@ -4,7 +4,7 @@ use askama::Template;
 
 use crate::http::ui::Frame;
 
-/// Where the device's code is typed.
+/// The page on which the device's code is entered.
 #[derive(Template)]
 #[template(path = "device.html")]
 pub struct DevicePage<'a> {
@@ -18,7 +18,7 @@ pub struct DevicePage<'a> {
     pub error: Option<&'a str>,
 }
 
-/// The end of it: the rest happens on the device.
+/// The last page: the user continues on the device.
 #[derive(Template)]
 #[template(path = "device_done.html")]
 pub struct DeviceDonePage<'a> {

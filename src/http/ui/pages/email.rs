@@ -25,7 +25,7 @@ pub struct EmailPage<'a> {
     pub has_mail: bool,
     /// Whether the sign-in is fresh enough to change anything.
     pub is_fresh: bool,
-    /// The address that was typed.
+    /// The entered address.
     pub typed: &'a str,
     /// The error of the entered address.
     pub address_error: Option<&'a str>,
@@ -43,7 +43,7 @@ pub struct EmailLinkPage<'a> {
     pub title: &'a str,
     /// The explanation of the button.
     pub text: String,
-    /// Why the form that was sent did nothing.
+    /// Why the form had no effect.
     pub error: Option<&'a str>,
     /// The button.
     pub button: &'a str,
@@ -65,6 +65,6 @@ pub struct EmailLinkDonePage<'a> {
     pub text: String,
     /// The link to continue.
     pub next: Link,
-    /// The same as a text.
+    /// The text of that link.
     pub next_text: &'a str,
 }

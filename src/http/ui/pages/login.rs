@@ -22,9 +22,9 @@ pub struct LoginPage<'a> {
     pub client_name: Option<&'a str>,
     /// Its logo.
     pub client_logo: Option<&'a Link>,
-    /// The form for a passkey, where there are any.
+    /// The form for a passkey, if passkeys are available.
     pub passkey: Option<PasskeyForm>,
-    /// Why the last try did not work, in the language of the page.
+    /// The error of the last attempt, in the language of the page.
     pub error: Option<&'a str>,
     /// The notice about the previous step, in the language of the page.
     pub notice: Option<&'a str>,
@@ -61,7 +61,7 @@ pub struct NewPasswordPage<'a> {
     pub client_name: Option<&'a str>,
     /// The login of the user.
     pub login: Option<&'a str>,
-    /// Why the last try did not work, in the language of the page.
+    /// The error of the last attempt, in the language of the page.
     pub error: Option<&'a str>,
     /// The links to restart.
     pub restart: &'a RestartOptions,
@@ -87,7 +87,7 @@ pub struct EnrolPage<'a> {
     pub otpauth_uri: &'a str,
     /// The same as a QR code; `None` if it is too long for one.
     pub qr: Option<QrImage>,
-    /// The name that was typed.
+    /// The entered name.
     pub name: &'a str,
     /// Whether the user may postpone it.
     pub may_skip: bool,
@@ -121,9 +121,9 @@ pub struct VerifyPage<'a> {
     pub is_recovery: bool,
     /// Whether the account has a code of this kind, and the form is shown.
     pub has_code: bool,
-    /// The page for the other kind of code, where the account has both.
+    /// The page for the other kind of code, if the account has both.
     pub other: Option<Link>,
-    /// The form for a passkey, where the account has one.
+    /// The form for a passkey, if the account has one.
     pub passkey: Option<PasskeyForm>,
     /// Why the last code was refused, in the language of the page.
     pub error: Option<&'a str>,

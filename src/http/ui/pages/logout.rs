@@ -23,7 +23,7 @@ pub struct LogoutConfirmPage<'a> {
     pub restart: &'a RestartOptions,
 }
 
-/// The end of it.
+/// The last page of a sign-out.
 #[derive(Template)]
 #[template(path = "logged_out.html")]
 pub struct LoggedOutPage<'a> {
@@ -35,7 +35,7 @@ pub struct LoggedOutPage<'a> {
 
 /// A link to an application.
 pub struct BackLink<'a> {
-    /// A registered address of it.
+    /// A registered URI of it.
     pub location: &'a str,
     /// The name of the application.
     pub client_name: &'a str,

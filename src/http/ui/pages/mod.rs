@@ -1,7 +1,7 @@
 //! The pages for signing in, consent, the account, devices and signing out.
 //!
-//! Owns one struct for each template, with exactly its data. Knows no request and calls no use case; handlers fill
-//! the structs and hand them to `ui::page` or `ui::page_with`.
+//! Owns one struct for each template, with exactly its data. Does not know requests and calls no use case;
+//! handlers fill the structs and pass them to `ui::page` or `ui::page_with`.
 
 mod account;
 mod answer;

@@ -19,17 +19,17 @@ pub struct HistoryPage<'a> {
     pub newest: bool,
 }
 
-/// A sign-in, or an attempt. Points in time are texts.
+/// A sign-in, or an attempt. Times are texts.
 pub struct HistoryRow {
     /// The result.
     pub title: &'static str,
     /// Whether it failed.
     pub is_failure: bool,
-    /// How often, where it was more than once.
+    /// The number of times, if more than one.
     pub times: Option<String>,
     /// The browser, the address and the application, as far as they are known.
     pub place: String,
-    /// When, and with which methods.
+    /// The time and the methods.
     pub when: String,
 }
 
@@ -47,7 +47,7 @@ pub struct OwnLoginPage<'a> {
     pub login: &'a str,
     /// Whether the sign-in is fresh enough to change it.
     pub is_fresh: bool,
-    /// The name that was typed.
+    /// The entered name.
     pub typed: &'a str,
     /// The error.
     pub error: Option<&'a str>,
@@ -65,7 +65,7 @@ pub struct ExportPage<'a> {
     pub is_fresh: bool,
 }
 
-/// The question whether the account is to be deleted.
+/// The confirmation before the account is deleted.
 #[derive(Template)]
 #[template(path = "delete_account.html")]
 pub struct DeleteAccountPage<'a> {
@@ -81,7 +81,7 @@ pub struct DeleteAccountPage<'a> {
     pub error: Option<&'a str>,
 }
 
-/// That the account was deleted.
+/// The page after the account was deleted.
 #[derive(Template)]
 #[template(path = "account_deleted.html")]
 pub struct AccountDeletedPage<'a> {

@@ -17,9 +17,9 @@ pub struct RecoverPage<'a> {
     pub flow: &'a str,
     /// The initial value of the address, or an empty text.
     pub email: &'a str,
-    /// Why the last try did not work, in the language of the page.
+    /// The error of the last attempt, in the language of the page.
     pub error: Option<&'a str>,
-    /// Back to the sign-in.
+    /// The link back to the sign-in.
     pub back: Link,
 }
 
@@ -33,7 +33,7 @@ pub struct RecoverCodePage<'a> {
     pub flow: &'a str,
     /// The sealed recovery, returned in the field `challenge`.
     pub challenge: &'a str,
-    /// The address that was typed.
+    /// The entered address.
     pub address: Option<&'a str>,
     /// Why the last code was refused, in the language of the page.
     pub error: Option<&'a str>,
@@ -41,7 +41,7 @@ pub struct RecoverCodePage<'a> {
     pub again: Link,
 }
 
-/// The form for a new password, and a code of the second factor where the account has one. Its policy needs the
+/// The form for a new password, and a code of the second factor if the account has one. Its policy needs the
 /// script that shows the password.
 #[derive(Template)]
 #[template(path = "choose_password.html")]
@@ -60,9 +60,9 @@ pub struct ChoosePasswordPage<'a> {
     pub login: Option<&'a str>,
     /// Whether a code of the second factor is required.
     pub asks_code: bool,
-    /// Why the last try did not work, in the language of the page.
+    /// The error of the last attempt, in the language of the page.
     pub error: Option<&'a str>,
-    /// Whether that is about the code, not about the password.
+    /// Whether the error concerns the code, not the password.
     pub is_code_wrong: bool,
     /// The links to restart.
     pub restart: &'a RestartOptions,

@@ -27,7 +27,7 @@ pub struct SecurityPage<'a> {
     pub needs_email: bool,
     /// The authenticator apps.
     pub factors: Vec<FactorRow>,
-    /// How many recovery codes are left.
+    /// The number of unused recovery codes.
     pub recovery_codes: String,
     /// The passkeys.
     pub passkeys: Passkeys,
@@ -35,13 +35,13 @@ pub struct SecurityPage<'a> {
 
 /// The passkeys of an account.
 pub struct Passkeys {
-    /// Whether the server offers any.
+    /// Whether passkeys are enabled.
     pub is_on: bool,
-    /// Those of the account.
+    /// The passkeys of the account.
     pub rows: Vec<FactorRow>,
-    /// Whether a second factor follows the password already.
+    /// Whether the password already requires a second factor.
     pub asks_second: bool,
-    /// The form for another one, where one can be added now.
+    /// The form for another one, if one can be added now.
     pub form: Option<PasskeyForm>,
 }
 
@@ -52,7 +52,7 @@ impl Passkeys {
     }
 }
 
-/// A factor. Points in time are texts.
+/// A factor. Times are texts.
 pub struct FactorRow {
     /// Its id, returned in the field `id`.
     pub id: String,
@@ -64,7 +64,7 @@ pub struct FactorRow {
     pub used: Option<String>,
 }
 
-/// The question before the only second factor is removed.
+/// The confirmation before the only second factor is removed.
 #[derive(Template)]
 #[template(path = "remove_factor.html")]
 pub struct RemoveFactorPage<'a> {
@@ -94,7 +94,7 @@ pub struct TotpSetupPage<'a> {
     pub otpauth_uri: &'a str,
     /// The same as a QR code; `None` if it is too long for one.
     pub qr: Option<QrImage>,
-    /// The name that was typed.
+    /// The entered name.
     pub name: &'a str,
     /// The error of the last attempt, if it concerns no field.
     pub error: Option<&'a str>,
@@ -104,7 +104,7 @@ pub struct TotpSetupPage<'a> {
     pub name_error: Option<&'a str>,
 }
 
-/// Recovery codes, this once.
+/// Recovery codes, which are shown once.
 #[derive(Template)]
 #[template(path = "recovery_codes.html")]
 pub struct RecoveryCodesPage<'a> {
@@ -129,7 +129,7 @@ impl SecurityPage<'_> {
 }
 
 impl RecoveryCodesPage<'_> {
-    /// The codes as the field that the download brings back.
+    /// The codes as the value of a hidden field, from which the file for download is made.
     fn joined(&self) -> String {
         self.codes.join(" ")
     }

@@ -20,9 +20,9 @@ pub struct SignupEmailPage<'a> {
     pub client_name: Option<&'a str>,
     /// The initial value of the address, or an empty text.
     pub email: &'a str,
-    /// Why the last try did not work, in the language of the page.
+    /// The error of the last attempt, in the language of the page.
     pub error: Option<&'a str>,
-    /// For users who have an account.
+    /// The link for users who have an account.
     pub sign_in: Link,
 }
 
@@ -38,7 +38,7 @@ pub struct SignupCodePage<'a> {
     pub challenge: &'a str,
     /// The name of the requesting application.
     pub client_name: Option<&'a str>,
-    /// Where the mail went.
+    /// The address of the mail.
     pub address: &'a str,
     /// Why the last code was refused, in the language of the page.
     pub error: Option<&'a str>,
@@ -62,17 +62,17 @@ pub struct SignupAccountPage<'a> {
     pub address: Option<&'a str>,
     /// Whether the login has to be an e-mail address.
     pub is_address_required: bool,
-    /// The login to begin with.
+    /// The initial value of the login name.
     pub login: &'a str,
-    /// The name to begin with.
+    /// The initial value of the name.
     pub name: &'a str,
     /// The terms of service, if there are any.
     pub terms_url: Option<&'a str>,
-    /// Whether the user has ticked that they are accepted.
+    /// Whether the terms are accepted.
     pub accepts_terms: bool,
     /// The errors.
     pub errors: AccountErrors<'a>,
-    /// For users who have an account.
+    /// The link for users who have an account.
     pub sign_in: Link,
     /// The links to restart.
     pub restart: &'a RestartOptions,
@@ -81,20 +81,20 @@ pub struct SignupAccountPage<'a> {
 /// The errors of the form of an account, in the language of the page.
 #[derive(Default)]
 pub struct AccountErrors<'a> {
-    /// With the login.
+    /// The error of the login name.
     pub login: Option<&'a str>,
-    /// With the password.
+    /// The error of the password.
     pub password: Option<&'a str>,
-    /// With the name.
+    /// The error of the name.
     pub name: Option<&'a str>,
-    /// With the box.
+    /// The error of the terms.
     pub terms: Option<&'a str>,
     /// An error that concerns no field.
     pub other: Option<Cow<'a, str>>,
 }
 
 impl AccountErrors<'_> {
-    /// Whether a field is marked.
+    /// Whether a field has an error.
     const fn is_of_a_field(&self) -> bool {
         self.login.is_some()
             || self.password.is_some()

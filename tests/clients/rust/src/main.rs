@@ -1,5 +1,6 @@
-//! The library `openidconnect` against an issuer it knows by URL: a log-in with PKCE and a checked ID
-//! token, userinfo, refresh, revocation, log-out; for a client without a secret and both ways to send one.
+//! The library `openidconnect` against an issuer of which it has only the URL: a log-in with PKCE and a
+//! checked ID token, userinfo, refresh, revocation, log-out; for a client without a secret and both ways to
+//! send one.
 //!
 //! Usage: signet-test-client SCENARIO_JSON
 
@@ -30,10 +31,10 @@ use url::Url;
 
 use person::Person;
 
-/// What was wrong.
+/// The cause of a failure.
 pub type Failure = Box<dyn std::error::Error>;
 
-/// What discovery says beyond what the library reads by itself.
+/// Metadata beyond those that the library reads by itself.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 struct More {
     revocation_endpoint: String,
@@ -57,7 +58,7 @@ type Metadata = ProviderMetadata<
     CoreSubjectIdentifierType,
 >;
 
-/// The library's client, with the endpoints that are there.
+/// The library's client, with the endpoints that exist.
 type Client = CoreClient<
     EndpointSet,
     EndpointNotSet,
@@ -112,7 +113,7 @@ fn expect(condition: bool, what: &str) -> Result<(), Failure> {
 
 impl Dance {
     fn new(scenario: &Value, name: &str, auth_type: AuthType) -> Result<Self, Failure> {
-        // A redirect of the issuer's is the person's to follow, never the client's.
+        // Redirects of the issuer are followed by the user's browser, never by the client.
         let http = Http::builder().redirect(Policy::none()).build()?;
         let issuer = text(scenario, "issuer")?;
         let metadata = Metadata::discover(&IssuerUrl::new(issuer.to_owned())?, &http)?;
@@ -162,7 +163,7 @@ impl Dance {
         self.log_out()
     }
 
-    /// Through the issuer's pages to tokens whose every claim the library has checked.
+    /// Through the issuer's pages to tokens, all claims of which the library has checked.
     fn log_in(
         &mut self,
         prompt: Option<CoreAuthPrompt>,
@@ -243,7 +244,7 @@ impl Dance {
         }
     }
 
-    /// Silently logged in again, out, and no longer logged in.
+    /// Logs in silently, logs out, and checks that the user is no longer signed in.
     fn log_out(&mut self) -> Result<(), Failure> {
         let (tokens, _) = self.log_in(Some(CoreAuthPrompt::None))?;
         let id_token = tokens.id_token().ok_or("no ID token")?;

@@ -1,5 +1,5 @@
-//! A person with a browser that runs no script: keeps cookies, follows redirects, fills in forms by
-//! the names of their fields. Knows the issuer's origin and nothing about its paths.
+//! A user with a browser without scripts: it keeps cookies, follows redirects, and fills in forms by the
+//! names of their fields. It knows the origin of the issuer and none of its paths.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use url::{Origin, Url};
 
 use crate::Failure;
 
-/// A browser, and whose it is.
+/// A browser and its user.
 pub struct Person {
     http: Client,
     origin: Origin,
@@ -26,7 +26,7 @@ struct Form {
 }
 
 impl Person {
-    /// Somebody with an account at `issuer`.
+    /// A user with an account at `issuer`.
     pub fn new(http: Client, issuer: &Url, login: &str, password: &str) -> Self {
         Self {
             http,
@@ -37,7 +37,8 @@ impl Person {
         }
     }
 
-    /// The whole way from `url` to an address that is not the issuer's, which is not opened.
+    /// Follows redirects and forms from `url` to an address outside of the issuer, which is not opened.
+    /// Returns that address.
     pub fn visit(&mut self, mut url: Url) -> Result<Url, Failure> {
         let mut response = self.send(&url, None)?;
         for _ in 0..20 {
@@ -77,7 +78,7 @@ impl Person {
         Ok(response)
     }
 
-    /// What the person does with a page: logs in, or allows what is asked.
+    /// What the user does on a page: signs in, or allows the request.
     fn fill(&self, html: &str) -> Option<Form> {
         let mut form = forms(html)
             .into_iter()
@@ -96,7 +97,7 @@ impl Person {
     }
 }
 
-/// The forms of a page, as far as this page's tags are written plainly.
+/// The forms of a page whose tags are written in a simple form.
 fn forms(html: &str) -> Vec<Form> {
     let mut all: Vec<Form> = Vec::new();
     for tag in html.split('<').skip(1).filter_map(|rest| rest.split('>').next()) {

@@ -1,4 +1,4 @@
-//! What the helpdesk may do: help users, and touch nothing of users with a role of Signet's own.
+//! The rights of the helpdesk: it helps users, and cannot change users with a role of Signet's own.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -66,7 +66,7 @@ async fn the_helpdesk_touches_no_user_with_a_role_of_signets_own() {
     .await;
 }
 
-/// The helpdesk helps a user back in with a link that the user follows; it neither sets nor sees a password.
+/// The helpdesk sends a user a recovery link; it neither sets nor sees a password.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_helpdesk_helps_a_user_with_a_link() {
     on_both("helpdesk and users", async |backend| {
@@ -82,7 +82,7 @@ async fn the_helpdesk_helps_a_user_with_a_link() {
         let sent = place.call(&hugo.access, Method::POST, &recovery, Value::Null).await;
         let sent = sent.is(200).json();
         assert!(sent["link"].as_str().unwrap().contains("/link/"));
-        // The present password works until the user has chosen another one.
+        // The current password is valid until the user has chosen another one.
         let own = place.server.login("ada").await;
         let sid = own.claims()["sid"].as_str().unwrap().to_owned();
         let session = format!("/v1/admin/sessions/{sid}");
@@ -131,7 +131,7 @@ async fn the_helpdesk_resets_password_or_factors_of_an_account_in_a_day() {
     .await;
 }
 
-/// A server whose limits count, behind a proxy that tells addresses.
+/// A server with rate limits, behind a proxy that reports addresses.
 async fn limited(backend: Backend) -> Place {
     let options = Options::on(backend).with("SIGNET_RATE_LIMITS", "on");
     Place::with(options.with("SIGNET_TRUSTED_PROXIES", "127.0.0.1/32")).await
@@ -143,9 +143,9 @@ async fn log_in_from(place: &Place, address: &str, login: &str, password: &str) 
     place.server.send(request.header("x-forwarded-for", address).json(&body)).await
 }
 
-/// Asking why a login does not sign in tells what was typed as one. A caller without the full right may ask thirty times,
-/// then once in ten seconds; each question about an unknown login is an event; and where attempts came from is told to
-/// those only who may read the audit trail.
+/// An explanation for an unknown login discloses whether that text was entered as a login. A caller without the full
+/// right may ask thirty times, then once in ten seconds; each such request is an event; and only callers who may read
+/// the audit trail see the addresses of attempts.
 #[tokio::test(flavor = "multi_thread")]
 async fn questions_about_unknown_logins_are_limited_and_recorded() {
     on_both("questions about logins", async |backend| {
@@ -174,15 +174,15 @@ async fn questions_about_unknown_logins_are_limited_and_recorded() {
             assert_eq!(told.is(200).json()["failures"][0]["address"], "192.0.2.9");
             assert!(told.text.contains("It was tried once"), "a question is no attempt");
         }
-        // Questions about users that there are leave no event.
+        // Requests about existing users leave no event.
         place.server.get_as("/v1/admin/users/why?login=hugo", &place.root.access).await.is(200);
         assert_eq!(place.events("login.explained").await.len(), 61);
     })
     .await;
 }
 
-/// The helpdesk unlocks a network for a user from which attempts at that account are counted, or that refused this user
-/// and is one that the user has signed in from, and no other: else it could let a network go on that attacks other
+/// The helpdesk can unlock a network for a user only if attempts at that account from it are counted, or if it refused
+/// this user and the user has signed in from it before: otherwise it could unlock a network that attacks other
 /// accounts. A full administrator can.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_helpdesk_unlocks_networks_that_concern_the_user() {
@@ -206,22 +206,22 @@ async fn the_helpdesk_unlocks_networks_that_concern_the_user() {
         assert!(refused.string("detail").contains("192.0.2.9"), "{}", refused.text);
         log_in_from(&place, "192.0.2.9", "bob", PASSWORD).await.is(429);
         assert!(place.events("user.unlocked").await.is_empty());
-        // A network that attacks is refused with every account that it tries, and helps itself with none.
+        // A network that attacks is refused for every account, and its attempts unlock none.
         log_in_from(&place, "192.0.2.9", "eva", PASSWORD).await.is(429);
         let other = json!({"network": "192.0.2.9"});
         place.call(&hugo.access, Method::POST, &of_eva, other).await.is(409);
         log_in_from(&place, "192.0.2.9", "bob", PASSWORD).await.is(429);
-        // Refused where they sign in from, users are helped.
+        // Users who were refused where they sign in from can be unlocked.
         log_in_from(&place, "192.0.2.9", "ada", PASSWORD).await.is(429);
         unlock(&hugo.access).await.is(204);
         log_in_from(&place, "192.0.2.9", "ada", PASSWORD).await.is(200);
-        // Counted attempts at the account itself end, and what others failed there stays.
+        // Counted attempts at the account are cleared, and those at other accounts are kept.
         log_in_from(&place, "198.51.100.7", "ada", "wrong password").await.is(401);
         let body = json!({"network": "198.51.100.7"});
         place.call(&hugo.access, Method::POST, &path, body.clone()).await.is(204);
         place.call(&hugo.access, Method::POST, &path, body.clone()).await.is(409);
         place.call(&place.root.access, Method::POST, &path, body).await.is(204);
-        // A network is what is counted together: one IPv4 address, or the /64 of an IPv6 address.
+        // A network is the unit of counting: one IPv4 address, or the /64 of an IPv6 address.
         for network in ["0.0.0.0/0", "192.0.2.0/24", "2001:db8::/32", "192.0.2.9/64", "::/0", "x"] {
             let refused =
                 place.call(&place.root.access, Method::POST, &path, json!({ "network": network }));

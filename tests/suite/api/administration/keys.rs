@@ -1,4 +1,4 @@
-//! Administration keys (`sak_`): where they work, and when they end.
+//! Administration keys (`sak_`): where they are accepted, and when they end.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ impl Place {
         self.call(&self.root.access, Method::POST, &keys(client_id), body).await
     }
 
-    /// A key of a client; its id and its secret.
+    /// A key of a client: its id and its secret.
     async fn key(&self, client_id: &str, scope: &str, life: i64) -> (String, String) {
         let body = json!({"name": "Nightly", "scopes": [scope], "expires_in": life});
         let made = self.try_key(client_id, body).await;
@@ -44,7 +44,7 @@ async fn a_key_works_at_the_administration_api_and_nowhere_else() {
             (&event["actor_client_id"], &event["actor_key_id"]),
             (&json!("bot"), &json!(id))
         );
-        // Of the client's scopes it has one.
+        // It has one of the client's scopes.
         place.server.get_as(CLIENTS, &key).await.is_problem(403, "insufficient_scope");
         for path in ["/v1/me", "/v1/sessions", "/v1/factors", "/v1/me/history"] {
             place.server.get_as(path, &key).await.is_problem(401, "invalid_token");
@@ -67,8 +67,8 @@ async fn a_key_works_at_the_administration_api_and_nowhere_else() {
     .await;
 }
 
-/// A key ends with its time, when it is revoked, when its client is disabled or deleted, and has no scope that its
-/// client has lost.
+/// A key ends when it expires, when it is revoked, and when its client is disabled or deleted; it loses the scopes
+/// that its client loses.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_ends_with_its_time_its_client_and_its_revocation() {
     on_both("end of admin keys", async |backend| {
@@ -94,7 +94,7 @@ async fn a_key_ends_with_its_time_its_client_and_its_revocation() {
         };
         change(json!({"admin_scopes": []})).await.is(200);
         get(&long).await.is_problem(403, "insufficient_scope");
-        // The next grant is a first one, which ends what others may have made.
+        // The next grant is a first grant, which ends keys that others may have created.
         change(json!({"admin_scopes": ["signet:users"]})).await.is(200);
         get(&long).await.is_problem(401, "invalid_token");
         let (_, long) = place.key("bot", "signet:users", LIFE).await;
@@ -112,14 +112,14 @@ async fn a_key_ends_with_its_time_its_client_and_its_revocation() {
             .await
             .is(204);
         get(&long).await.is_problem(401, "invalid_token");
-        // A client that has the name later has none of its keys.
+        // A later client with the same id has none of its keys.
         place.service("bot", &["signet:users"]).await;
         get(&long).await.is_problem(401, "invalid_token");
     })
     .await;
 }
 
-/// A key that is bound to networks works for clients in them only, by the address that trusted proxies tell.
+/// A key with networks is accepted only from addresses in them, as reported by trusted proxies.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_works_from_its_networks() {
     on_both("networks of admin keys", async |backend| {
@@ -142,7 +142,7 @@ async fn a_key_works_from_its_networks() {
     .await;
 }
 
-/// The last use is noted to the minute, and a key is listed without its secret.
+/// The last use is recorded to the minute, and lists do not contain the secret.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_last_use_of_a_key_is_noted_to_the_minute() {
     on_both("last use of admin keys", async |backend| {
@@ -172,10 +172,10 @@ async fn the_last_use_of_a_key_is_noted_to_the_minute() {
     .await;
 }
 
-/// A key has an end within a year, scopes within its client's, and networks that are networks; only an administrator who
-/// has just signed in makes one.
+/// A key has an expiry within a year, scopes of its client, and valid networks; only an administrator with a fresh
+/// sign-in can create one.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_key_may_be() {
+async fn admin_keys_have_an_end_scopes_and_networks() {
     on_both("new admin keys", async |backend| {
         let place = Place::on(backend).await;
         let secret = place.service("bot", &["signet:admin", "signet:users"]).await;

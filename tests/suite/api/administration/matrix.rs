@@ -1,6 +1,7 @@
 //! The access matrix: every action by every role, scope and kind of target.
 //!
-//! Generated from the permission table and the route table, so that a new action or route is in it or fails the test.
+//! Generated from the permission table and the route table, so that a new action or route is included or fails the
+//! test.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -16,10 +17,10 @@ use super::{Place, client_path, user_path};
 use crate::support::on_both;
 use crate::support::server::{Answer, PASSWORD};
 
-/// Actions without a route of their own: what is given in the body of another action.
+/// Actions without a route of their own, which are a member in the body of another action.
 const WITHOUT_ROUTE: &[Action] = &[Action::GrantAdminScopes];
 
-/// Changes that are allowed and that the targets of this test have nothing for. Every other allowed change is made.
+/// Changes that are allowed but do not apply to the targets of this test. Every other allowed change is made.
 const NOT_DONE: &[(&str, &str, u16)] = &[
     ("DELETE", "/v1/admin/users/{id}/factors/{factor_id}", 404),
     ("DELETE", "/v1/admin/users/{id}/api-keys/{key_id}", 404),
@@ -57,7 +58,7 @@ impl Caller {
             Some(role) => permission.all_roles().any(|one| one == role),
             None => !permission.needs_fresh_user,
         };
-        // A client that is made with administration scopes is given them.
+        // Creating a client with administration scopes requires the right to grant them.
         if (action, kind) == (Action::CreateClient, TargetKind::AdminClient) {
             return by_scope && self.may(Action::GrantAdminScopes, kind);
         }
@@ -67,8 +68,8 @@ impl Caller {
     }
 }
 
-/// A user of each role with each scope, and a service client and a key with each scope. A user cannot be granted most of
-/// them: the role is changed in the database afterwards, past what would end the session.
+/// A user of each role with each scope, and a service client and a key with each scope. Most combinations cannot be
+/// granted to users: the role is changed in the database afterwards, without ending the session.
 async fn callers(place: &Place) -> Vec<Caller> {
     let mut all = Vec::new();
     for role in Role::ALL {
@@ -103,7 +104,7 @@ async fn callers(place: &Place) -> Vec<Caller> {
     all
 }
 
-/// Something that an action is done to.
+/// The target of an action.
 struct Target {
     kind: TargetKind,
     user: String,
@@ -154,7 +155,7 @@ async fn target(place: &Place, object: Object, kind: TargetKind, number: usize) 
     target
 }
 
-/// The request that a route stands for, with this target.
+/// The request of a route for this target.
 fn request(route: &Route, target: &Target) -> (String, Value) {
     let path = route
         .path
@@ -215,7 +216,7 @@ async fn send(place: &Place, route: &Route, caller: &Caller, target: &Target) ->
     place.call(&caller.token, method, &path, body).await
 }
 
-/// Every administrative route names an action, and every action has a route or a reason to have none.
+/// Every administrative route names an action, and every action has a route or a documented exception.
 #[test]
 fn every_administrative_route_names_an_action_of_the_table() {
     let mut routed = Vec::new();
@@ -234,8 +235,8 @@ fn every_administrative_route_names_an_action_of_the_table() {
     }
 }
 
-/// Each caller may do exactly what the table says, to each kind of target. What is refused changes nothing: the same
-/// target is still there for the next one, and for the caller who may act.
+/// Each caller can do exactly what the table allows, for each kind of target. Refusals change nothing: the same
+/// target is used for the next caller, and for the one who may act.
 #[tokio::test(flavor = "multi_thread")]
 async fn each_role_and_scope_may_do_what_the_table_says_to_each_kind_of_target() {
     on_both("access matrix", async |backend| {
@@ -283,7 +284,7 @@ async fn each_role_and_scope_may_do_what_the_table_says_to_each_kind_of_target()
     .await;
 }
 
-/// There is no action with which an administrator becomes another user: no route of administration answers with tokens.
+/// No action lets an administrator act as another user: no route of administration returns tokens.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_route_of_administration_gives_tokens_of_a_user() {
     on_both("no impersonation", async |backend| {

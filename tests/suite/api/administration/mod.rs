@@ -1,4 +1,5 @@
-//! Who may administer: Signet's own roles, service clients with administration scopes, and their keys.
+//! Callers of administration: users with Signet's own roles, service clients with administration scopes, and
+//! their keys.
 
 mod helpdesk;
 mod keys;
@@ -47,7 +48,7 @@ impl Place {
         RequestInfo::cli(self.server.now())
     }
 
-    /// A user made at the machine itself; the id.
+    /// A user created on the command line. Returns the id.
     async fn user(&self, login: &str, role: Role, password: Option<&str>) -> UserId {
         let create = Create {
             login: login.to_owned(),
@@ -78,7 +79,7 @@ impl Place {
         self.log_in(login, scope).await
     }
 
-    /// A client made at the machine itself; its secret.
+    /// A client created on the command line. Returns its secret.
     async fn client(&self, client_id: &str, client_type: ClientType, change: Change) -> String {
         let app = self.server.app.clone();
         let new =
@@ -88,7 +89,7 @@ impl Place {
         made.client_secret.map(|secret| secret.expose().clone()).unwrap_or_default()
     }
 
-    /// A service client with these administration scopes; its secret.
+    /// A service client with these administration scopes. Returns its secret.
     async fn service(&self, client_id: &str, scopes: &[&str]) -> String {
         let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
         let change = Change { admin_scopes: Some(scopes), ..Change::default() };

@@ -1,4 +1,4 @@
-//! The right to change a target is asked in the transaction that changes it.
+//! The right to change a target is checked in the transaction of the change.
 
 use futures_util::future::{join, join_all};
 use reqwest::Method;
@@ -13,8 +13,8 @@ use crate::support::server::PASSWORD;
 const ROUNDS: usize = 8;
 const AT_ONCE: usize = 6;
 
-/// While a user is given a role, a client with a narrow scope deletes the user: either the user is gone before, or has
-/// the role and stays. Never both.
+/// While a user gets a role, a client with a narrow scope deletes the user: either the user was deleted before, or has
+/// the role and stays.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_target_that_gets_a_role_meanwhile_is_protected() {
     on_both("role meanwhile", async |backend| {
@@ -39,7 +39,7 @@ async fn a_target_that_gets_a_role_meanwhile_is_protected() {
     .await;
 }
 
-/// The same of a client that is made first-party meanwhile.
+/// The same for a client that becomes first-party meanwhile.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_becomes_first_party_meanwhile_is_protected() {
     on_both("first-party meanwhile", async |backend| {
@@ -70,8 +70,8 @@ async fn a_client_that_becomes_first_party_meanwhile_is_protected() {
     .await;
 }
 
-/// The helpdesk asks for a new password and for the removal of second factors of one account at the same time: one of the
-/// two is done, never both, and at least one.
+/// The helpdesk concurrently requests a new password and the removal of second factors of one account: exactly one of
+/// them is done.
 #[tokio::test(flavor = "multi_thread")]
 async fn password_and_factors_are_not_both_reset_at_once() {
     on_both("helpdesk at once", async |backend| {
@@ -99,7 +99,7 @@ async fn password_and_factors_are_not_both_reset_at_once() {
     .await;
 }
 
-/// A client has at most 32 keys, also when several are made at the same time.
+/// A client has at most 32 keys, also with concurrent creations.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_has_no_more_than_32_keys() {
     on_both("keys at once", async |backend| {

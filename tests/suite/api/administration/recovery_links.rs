@@ -1,4 +1,4 @@
-//! Links to a new password that administrators and the helpdesk have made: to whom they go, and when they are void.
+//! Recovery links of administrators and the helpdesk: their recipients, and when they become invalid.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -11,13 +11,13 @@ use crate::support::server::{PASSWORD, Tokens};
 
 const NEW_PASSWORD: &str = "plaid sofa under rain";
 
-/// The token of a link that was handed over.
+/// The token of a link in a response.
 fn token_of(link: &Value) -> String {
     link.as_str().unwrap().rsplit('/').next().unwrap().to_owned()
 }
 
-/// A link that was handed over before its user was given one of Signet's roles is void: whoever has it does not gain the
-/// role, and the password stays. An application role does not concern it.
+/// A link from before its user got one of Signet's roles is invalid: its holder cannot gain the role, and the password
+/// is kept. Application roles do not invalidate links.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_role_of_signets_own_voids_links_that_were_handed_over_before() {
     on_both("links and roles", async |backend| {
@@ -52,8 +52,8 @@ async fn a_role_of_signets_own_voids_links_that_were_handed_over_before() {
     .await;
 }
 
-/// Where mail is on, the helpdesk is never shown a link: for a user without a verified address the recovery is refused
-/// and makes none. An administrator is shown it.
+/// With mail, the helpdesk never sees a link: for a user without a verified address the request is refused and creates
+/// none. An administrator gets the link.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_helpdesk_is_shown_no_link_where_mail_is_on() {
     on_both("links and mail", async |backend| {

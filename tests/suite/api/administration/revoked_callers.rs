@@ -1,4 +1,4 @@
-//! Callers whose right ends between the request and the change: the transaction asks again.
+//! Callers who lose their right between the request and the change: the transaction checks it again.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -7,8 +7,8 @@ use signet::execute;
 use super::{Place, client_path};
 use crate::support::on_both;
 
-/// Rotating and retiring keys and exporting the audit trail are refused, and change nothing, when the caller's client was
-/// disabled in a way that this process has not read yet. The same with a key of that client.
+/// Rotating and retiring keys and exporting the audit trail are refused, and change nothing, when the caller's client
+/// was disabled in a way that this process has not read yet. The same with a key of that client.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_was_disabled_elsewhere_changes_nothing() {
     on_both("disabled behind the cache", async |backend| {
@@ -28,7 +28,7 @@ async fn a_client_that_was_disabled_elsewhere_changes_nothing() {
         execute!(&mut tx, "UPDATE clients SET disabled_at = $1 WHERE client_id = 'bot'", now)
             .unwrap();
         tx.commit().await.unwrap();
-        // The process still believes in the client: what only reads is answered.
+        // For this process the client is still enabled: reading requests are answered.
         place.server.get_as("/v1/admin/keys", &token).await.is(200);
         for access in [&token, &key] {
             for (method, path, body) in [

@@ -1,4 +1,4 @@
-//! The roles `signet:auditor` and `signet:helpdesk`, and the names that are Signet's own.
+//! The roles `signet:auditor` and `signet:helpdesk`, and the reserved names of roles.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use super::{Place, USERS, client_path, user_path};
 use crate::support::on_both;
 use crate::support::server::{Options, PASSWORD};
 
-/// An auditor reads everything, the audit trail with its own scope, and changes nothing.
+/// An auditor can read everything, the audit trail with its own scope, and change nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_auditor_reads_and_changes_nothing() {
     on_both("auditor", async |backend| {
@@ -109,7 +109,7 @@ async fn roles_of_earlier_versions_stay() {
     .await;
 }
 
-/// Where administrators need a second factor, everyone with a role of Signet's own does.
+/// Where administrators need a second factor, so do all users with a role of Signet's own.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_role_of_signets_own_needs_the_second_factor_of_administrators() {
     on_both("second factor of roles", async |backend| {
@@ -131,7 +131,7 @@ fn server_tokens() -> crate::support::server::Tokens {
     crate::support::server::Tokens { access: String::new(), refresh: String::new() }
 }
 
-/// Taking a role away ends the sessions of the user at once; a token that is left over opens nothing.
+/// Removing a role ends the sessions of the user at once; a remaining token has no rights.
 #[tokio::test(flavor = "multi_thread")]
 async fn taking_a_role_away_ends_the_sessions() {
     on_both("role taken away", async |backend| {

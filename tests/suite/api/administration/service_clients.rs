@@ -12,8 +12,8 @@ use signet::domain::user::Role;
 use super::{CLIENTS, Place, USERS, by_form, client_path, user_path};
 use crate::support::on_both;
 
-/// A service client with `signet:users` manages users and is refused clients, APIs, keys and the audit trail; what it
-/// does is recorded under its own name.
+/// A service client with `signet:users` manages users and is refused clients, APIs, keys and the audit trail; its
+/// actions are recorded under its own id.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_client_administers_within_its_scopes() {
     on_both("service client", async |backend| {
@@ -48,7 +48,7 @@ async fn a_service_client_administers_within_its_scopes() {
             let refused = place.call(&access, method, path, body).await;
             refused.is_problem(403, "insufficient_scope");
         }
-        // It is no user, and for no API.
+        // It represents no user, and is valid for no API.
         place.server.get_as("/v1/me", &access).await.is_problem(401, "invalid_token");
         place.server.get_as("/v1/sessions", &access).await.is_problem(401, "invalid_token");
         place.server.get_as("/oauth2/userinfo", &access).await.is(401);
@@ -87,7 +87,7 @@ async fn administration_scopes_are_granted_when_requested() {
         let other = place.service("other", &[]).await;
         let refused = place.token_request("other", &other, &[("scope", "signet:users")]).await;
         assert!(refused.is(400).json()["error"].as_str().unwrap().starts_with("invalid_"));
-        // The API scopes of a client that has both are asked for as before.
+        // API scopes of a client with both kinds are requested as before.
         let both = Change {
             audiences: Some(vec!["https://api.example.com".to_owned()]),
             admin_scopes: Some(vec!["signet:users".to_owned()]),
@@ -101,7 +101,7 @@ async fn administration_scopes_are_granted_when_requested() {
     .await;
 }
 
-/// What is taken from a client ends for the tokens that it has.
+/// A scope that is removed from a client ends for its existing tokens.
 #[tokio::test(flavor = "multi_thread")]
 async fn scopes_that_are_taken_away_end_in_tokens_that_exist() {
     on_both("taken administration scopes", async |backend| {
@@ -125,8 +125,8 @@ async fn scopes_that_are_taken_away_end_in_tokens_that_exist() {
     .await;
 }
 
-/// Only an administrator who has just signed in, or the command line, gives administration scopes; a client never
-/// does, whatever its scopes are.
+/// Only an administrator with a fresh sign-in, or the command line, can grant administration scopes; a client
+/// never can, whatever its scopes are.
 #[tokio::test(flavor = "multi_thread")]
 async fn administration_scopes_are_given_by_an_administrator_who_has_just_signed_in() {
     on_both("giving administration scopes", async |backend| {
@@ -146,13 +146,13 @@ async fn administration_scopes_are_given_by_an_administrator_who_has_just_signed
             place.call(access, Method::PATCH, &client_path("one"), body).await
         };
         change(&stale, more.clone()).await.is_problem(401, "reauthentication_required");
-        // What gives nothing needs no new sign-in.
+        // A change without a grant needs no fresh sign-in.
         change(&stale, json!({"name": "Other"})).await.is(200);
         change(&stale, json!({"admin_scopes": []})).await.is(200);
         let fresh = place.log_in("root", "signet:admin").await;
         change(&fresh.access, more).await.is(200);
         let mut events = place.server.events(&fresh, "client.admin_granted").await;
-        // Those of one moment are in no order.
+        // Events of one moment have no order.
         events.sort_by_key(|event| event["detail"].to_string());
         let details: Vec<&str> = events.iter().map(|event| event["detail"].as_str().unwrap()).collect();
         assert_eq!(details, ["signet:admin", "signet:keys signet:audit", "signet:keys"]);
@@ -174,8 +174,8 @@ async fn administration_scopes_are_given_by_an_administrator_who_has_just_signed
     .await;
 }
 
-/// With narrow scopes a client cannot change users with a role of Signet's own, first-party clients or clients that
-/// administer, cannot make such ones, and cannot make one of something that it may change.
+/// With narrow scopes a client cannot change users with a role of Signet's own, first-party clients or clients with
+/// administration scopes, cannot create such ones, and cannot turn other objects into them.
 #[tokio::test(flavor = "multi_thread")]
 async fn narrow_scopes_reach_nothing_that_is_protected() {
     on_both("narrow scopes", async |backend| {
@@ -209,7 +209,7 @@ async fn narrow_scopes_reach_nothing_that_is_protected() {
     .await;
 }
 
-/// A token of a user cannot be exchanged for one that administers.
+/// A token of a user cannot be exchanged for one with administration scopes.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_token_is_exchanged_for_one_that_administers() {
     on_both("exchange for administration", async |backend| {
@@ -249,7 +249,7 @@ async fn no_token_is_exchanged_for_one_that_administers() {
     .await;
 }
 
-/// A change that was authorized by a client which has lost its scope by then is refused in the transaction.
+/// A change that was authorized for a client which has lost its scope by then is refused in the transaction.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_scopes_of_a_client_are_read_again_with_the_change() {
     use signet::domain::audit::ActingClient;
@@ -272,8 +272,8 @@ async fn the_scopes_of_a_client_are_read_again_with_the_change() {
     .await;
 }
 
-/// The first administration scopes of a client end the secret that it had: a caller who knew it, and may not give such
-/// scopes, administers nothing. The answer has another secret. Further scopes leave it.
+/// The first administration scopes of a client end its earlier secret: a caller who knew it, and may not grant such
+/// scopes, gains nothing. The response has another secret. Further scopes keep it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_from_before_the_first_grant_administers_nothing() {
     on_both("secret before the grant", async |backend| {
@@ -298,7 +298,7 @@ async fn a_secret_from_before_the_first_grant_administers_nothing() {
         let key = key.is(201).string("key");
         place.server.get_as("/v1/admin/users", &key).await.is(200);
         // Without scopes it is an ordinary client again, whose secret others may have replaced. Keys of the earlier
-        // grant do not come back with the next one.
+        // grant are not valid after the next one.
         change(json!({"admin_scopes": []})).await;
         place.server.get_as("/v1/admin/users", &key).await.is(403);
         let again = change(json!({"admin_scopes": ["signet:read"]})).await;
@@ -311,8 +311,8 @@ async fn a_secret_from_before_the_first_grant_administers_nothing() {
     .await;
 }
 
-/// A client that authenticates with keys is given its first administration scopes only together with its keys: one that
-/// was registered before might be another caller's.
+/// A client that authenticates with keys gets its first administration scopes only together with its keys, because
+/// registered ones might be another caller's.
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_are_named_again_with_the_first_grant() {
     on_both("keys before the grant", async |backend| {

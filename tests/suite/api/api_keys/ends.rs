@@ -1,4 +1,4 @@
-//! What ends a key: its time, its user, its API; and what the database holds of it.
+//! The end of keys: expiry, users, APIs; and how they are stored.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use crate::support::relying_party::error_of;
 use crate::support::server::PASSWORD;
 
 impl Place {
-    /// Whether the key works at the token endpoint and at gateways, which must agree; and the token.
+    /// Whether the key is accepted at the token endpoint and at gateways, which must agree. Returns a token of it.
     async fn works(&self, key: &str) -> bool {
         let exchanged = self.exchange(key, &[]).await;
         let passed = self.gateway("", key).await;
@@ -36,7 +36,7 @@ impl Place {
     }
 }
 
-/// A key ends with its time and when it is revoked, and its tokens with it.
+/// A key ends when it expires and when it is revoked, and its tokens with it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_ends_with_its_time_and_its_revocation() {
     on_both("API keys: time", async |backend| {
@@ -48,7 +48,7 @@ async fn a_key_ends_with_its_time_and_its_revocation() {
         place.revoke(&id).await.is(204);
         assert!(!place.works(&key).await);
         place.gateway("", &token).await.is(401);
-        // Services that verify offline are told of the key, from which the ids of its tokens begin.
+        // The feed lists the key, whose id is the prefix of the ids of its tokens.
         place.server.advance(TimeSpan::from_secs(1));
         let feed = place.server.get("/.well-known/revocations").await;
         let feed = signet::crypto::jwt::decode_unverified(&feed.is(200).text).claims.unwrap();
@@ -64,8 +64,8 @@ async fn a_key_ends_with_its_time_and_its_revocation() {
     .await;
 }
 
-/// Whatever ends everything of a user ends the keys: disabling, which enabling does not take back, a new password, the end
-/// of all sessions, the loss of a role; and the end of every session of every user.
+/// Keys end with everything that ends all sessions of the user: disabling, which enabling does not undo, a new
+/// password, the end of all sessions, the loss of a role; and the end of all sessions of all users.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_ends_with_everything_of_its_user() {
     on_both("API keys: user", async |backend| {
@@ -108,7 +108,7 @@ async fn a_key_ends_with_everything_of_its_user() {
     .await;
 }
 
-/// A key dies with its user.
+/// A key ends with its user.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_dies_with_its_user() {
     on_both("API keys: deleted user", async |backend| {
@@ -123,8 +123,8 @@ async fn a_key_dies_with_its_user() {
     .await;
 }
 
-/// A key dies with its API, also where another API is registered under the identifier; and it loses the scopes that the
-/// API takes back from keys.
+/// A key ends with its API, also if another API is registered under the identifier; and it loses the scopes that the
+/// API no longer allows for keys.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_dies_with_its_api_and_loses_scopes_with_it() {
     on_both("API keys: API", async |backend| {
@@ -140,7 +140,7 @@ async fn a_key_dies_with_its_api_and_loses_scopes_with_it() {
         let wide = place.exchange(&key, &[("scope", "orders:write")]).await;
         assert_eq!(error_of(&wide, 400), "invalid_scope");
         place.gateway("&scope=orders:write", &key).await.is(403);
-        // A scope that the API offers no longer is none for keys.
+        // A scope that the API no longer offers is lost as well.
         let body = json!({"scopes": ["orders:write"]});
         let answer = place.admin(Method::PATCH, &path, body).await;
         assert_eq!(answer.is(200).json()["key_scopes"], json!([]));
@@ -162,7 +162,7 @@ async fn a_key_dies_with_its_api_and_loses_scopes_with_it() {
     .await;
 }
 
-/// A key that is exchanged while it is revoked, and while its user is disabled: afterwards no token of it counts.
+/// A key is exchanged while it is revoked, and while its user is disabled: afterwards no token of it is active.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_exchange_that_races_the_end_of_the_key_leaves_no_token() {
     on_both("API keys: race", async |backend| {
@@ -187,7 +187,7 @@ async fn an_exchange_that_races_the_end_of_the_key_leaves_no_token() {
     .await;
 }
 
-/// Neither the files of the database nor its rows hold a key.
+/// Neither the files of the database nor its rows contain a key.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_database_holds_no_key() {
     on_both("API keys: stored", async |backend| {

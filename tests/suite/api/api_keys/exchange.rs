@@ -1,4 +1,4 @@
-//! What is given for a key at the token endpoint.
+//! Exchanging keys at the token endpoint.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -20,8 +20,8 @@ fn claims(answer: &Answer) -> Value {
     json!(decode_unverified(&answer.string("access_token")).claims.unwrap())
 }
 
-/// A script has the key alone and gets a token for ten minutes, without a session and without a refresh token. The use is
-/// noted to the hour.
+/// A script has only the key and gets a token for ten minutes, without a session and without a refresh token. The use
+/// is recorded to the hour.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_key_alone_gives_a_token_for_minutes() {
     on_both("API keys: exchange", async |backend| {
@@ -50,7 +50,7 @@ async fn the_key_alone_gives_a_token_for_minutes() {
         assert!(used.ends_with(":00:00.000Z"), "{used}");
         let events = place.server.events(&place.root, "api_key.exchanged").await;
         assert_eq!((&events[0]["detail"], &events[0]["times"]), (&json!(id), &json!(2)));
-        // Good where it is shown to Signet, and for its API alone.
+        // Active at introspection, and valid for its API only.
         place.gateway("&scope=orders:read", &answer.string("access_token")).await.is(200);
         for path in ["/v1/me", "/v1/api-keys", "/oauth2/userinfo"] {
             place.server.get_as(path, &answer.string("access_token")).await.is(401);
@@ -59,9 +59,9 @@ async fn the_key_alone_gives_a_token_for_minutes() {
     .await;
 }
 
-/// Another API, a wider scope, another form: each is refused, and no answer tells more than the next one.
+/// Another API, a wider scope, another form: each is refused, and no response discloses more than another.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_key_is_not_for_is_refused() {
+async fn exchanges_beyond_the_key_are_refused() {
     on_both("API keys: refused exchange", async |backend| {
         let place = Place::on(backend).await;
         let (_, key) = place.key(&["orders:read"]).await;
@@ -99,7 +99,7 @@ async fn what_the_key_is_not_for_is_refused() {
         }
         texts.dedup();
         assert_eq!(texts.len(), 1);
-        // As an access token it is nothing, and as a token of another kind neither.
+        // It is refused as an access token and as a token of another type.
         for (kind, path) in [("access_token", "/v1/me"), ("jwt", "/v1/admin/users")] {
             place.server.get_as(path, &key).await.is(401);
             let kind = format!("urn:ietf:params:oauth:token-type:{kind}");
@@ -118,7 +118,7 @@ async fn what_the_key_is_not_for_is_refused() {
     .await;
 }
 
-/// A client that authenticates gets the token in its own name, within what it is registered for.
+/// A client that authenticates gets the token in its own name, within its registration.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_exchanges_a_key_within_its_registration() {
     on_both("API keys: client", async |backend| {
@@ -157,7 +157,7 @@ async fn a_client_exchanges_a_key_within_its_registration() {
         assert_eq!(error_of(&ask("far", &far, &[]).await, 400), "invalid_target");
         assert_eq!(error_of(&ask("other", &other, &[]).await, 400), "unauthorized_client");
         assert_eq!(error_of(&ask("near", "wrong", &[]).await, 401), "invalid_client");
-        // The client is disabled: its token counts no longer.
+        // The client is disabled: its token is no longer active.
         let token = answer.string("access_token");
         place.gateway("", &token).await.is(200);
         place.admin(Method::POST, "/v1/admin/clients/near/disable", Value::Null).await.is(200);
@@ -166,7 +166,7 @@ async fn a_client_exchanges_a_key_within_its_registration() {
     .await;
 }
 
-/// The token of a key that an API exchanges for the next API dies with the key too.
+/// The token of a key that an API exchanges for the next API ends with the key too.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_is_exchanged_on_dies_with_the_key() {
     on_both("API keys: exchanged on", async |backend| {
@@ -207,7 +207,7 @@ async fn a_token_that_is_exchanged_on_dies_with_the_key() {
     .await;
 }
 
-/// Keys that do not exist are refused until the budget of the network is used up; a key that works never is.
+/// Invalid keys are refused until the limit of the network is used up; a valid one is always accepted.
 #[tokio::test(flavor = "multi_thread")]
 async fn guesses_are_limited_by_network_and_recorded() {
     on_both("API keys: guesses", async |backend| {
@@ -229,7 +229,7 @@ async fn guesses_are_limited_by_network_and_recorded() {
     .await;
 }
 
-/// A key that is bound to networks works for callers in them only.
+/// A key with networks is accepted only from callers in them.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_works_from_its_networks() {
     on_both("API keys: networks", async |backend| {

@@ -1,4 +1,4 @@
-//! Keys at gateways, which pass them on as they came.
+//! Keys at gateways, which forward them unchanged.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use signet::crypto::jwt::decode_unverified;
 use super::{API, CLOSED, Place};
 use crate::support::on_both;
 
-/// The service behind the gateway learns who calls from an identity token, and never sees the key.
+/// The service behind the gateway gets the identity of the caller in an identity token, and never the key.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gateway_turns_a_key_into_an_identity_token() {
     on_both("API keys: gateway", async |backend| {
@@ -33,7 +33,7 @@ async fn a_gateway_turns_a_key_into_an_identity_token() {
     .await;
 }
 
-/// What the key is not for is refused with the codes of access tokens.
+/// Requests beyond the key are refused with the codes of access tokens.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gateway_refuses_what_the_key_is_not_for() {
     on_both("API keys: refused at gateways", async |backend| {

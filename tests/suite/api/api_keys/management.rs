@@ -1,4 +1,4 @@
-//! Making, listing and revoking keys, by users and by administrators.
+//! Creating, listing and revoking keys, by users and by administrators.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -41,7 +41,7 @@ async fn a_key_is_shown_once_and_listed_without_its_secret() {
     .await;
 }
 
-/// Each wish that cannot be is refused and names the field; nothing is stored.
+/// Each invalid member is refused by name, and nothing is stored.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_cannot_be_is_refused_by_its_field() {
     on_both("API keys: refused", async |backend| {
@@ -75,7 +75,7 @@ async fn a_key_that_cannot_be_is_refused_by_its_field() {
     .await;
 }
 
-/// A sign-in of a while ago makes no key, and revokes one.
+/// With an older sign-in a key can be revoked, but not created.
 #[tokio::test(flavor = "multi_thread")]
 async fn making_a_key_needs_a_fresh_sign_in_and_revoking_does_not() {
     on_both("API keys: fresh", async |backend| {
@@ -90,7 +90,7 @@ async fn making_a_key_needs_a_fresh_sign_in_and_revoking_does_not() {
     .await;
 }
 
-/// A user has at most 20 keys; one that was revoked makes room.
+/// A user has at most 20 keys; a revoked one no longer counts.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_has_twenty_keys_at_most() {
     on_both("API keys: twenty", async |backend| {
@@ -113,7 +113,7 @@ async fn a_user_has_twenty_keys_at_most() {
     .await;
 }
 
-/// Administrators and the helpdesk list and revoke keys of users; nobody else sees or ends a key of another user.
+/// Administrators and the helpdesk list and revoke keys of users; other users cannot.
 #[tokio::test(flavor = "multi_thread")]
 async fn administrators_list_and_revoke_keys_of_users() {
     on_both("API keys: administrators", async |backend| {

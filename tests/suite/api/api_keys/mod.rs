@@ -1,4 +1,4 @@
-//! API keys of users (`spk_`): making them, what they are exchanged for, gateways, and their end.
+//! API keys of users (`spk_`): creating, exchanging, gateways, and their end.
 
 mod ends;
 mod exchange;
@@ -13,9 +13,9 @@ use crate::support::relying_party::{FORM, form};
 use crate::support::server::{Answer, Options, Tokens};
 use crate::support::{Backend, Server};
 
-/// The API that takes keys.
+/// An API that accepts keys.
 pub const API: &str = "https://api.example.com";
-/// One that takes none.
+/// An API that does not.
 pub const CLOSED: &str = "https://closed.example.com";
 pub const KEYS: &str = "/v1/api-keys";
 const KEY_TYPE: &str = "urn:signet:token-type:api-key";
@@ -54,12 +54,12 @@ impl Place {
         Self { server, root, ada, tokens }
     }
 
-    /// The answer to ada's wish for a key.
+    /// The response to a request of ada for a key.
     pub async fn try_key(&self, body: Value) -> Answer {
         self.server.call_as(Method::POST, KEYS, &self.tokens.access, body).await
     }
 
-    /// A key of ada's: its id and the key.
+    /// A key of ada: its id and the key.
     pub async fn key(&self, scopes: &[&str]) -> (String, String) {
         let made = self.try_key(wish(scopes)).await;
         made.is(201);
@@ -80,7 +80,7 @@ impl Place {
         self.server.call_as(method, path, &self.root.access, body).await
     }
 
-    /// The answer to the exchange of a key, with further parameters.
+    /// The response to the exchange of a key, with further parameters.
     pub async fn exchange(&self, key: &str, more: &[(&str, &str)]) -> Answer {
         let fields =
             [("grant_type", EXCHANGE), ("subject_token", key), ("subject_token_type", KEY_TYPE)];
@@ -89,13 +89,13 @@ impl Place {
         self.server.send(request.header("content-type", FORM).body(body)).await
     }
 
-    /// The answer to the question of a gateway.
+    /// The decision for a gateway.
     pub async fn gateway(&self, query: &str, token: &str) -> Answer {
         self.server.get_as(&format!("/v1/forward-auth?audience={API}{query}"), token).await
     }
 }
 
-/// A wish for a key of [`API`].
+/// A request for a key of [`API`].
 pub fn wish(scopes: &[&str]) -> Value {
     json!({"name": "Backup", "audience": API, "scopes": scopes, "expires_in": HALF_A_YEAR})
 }

@@ -1,4 +1,4 @@
-//! Keys on the pages of the account, without a script.
+//! Keys on the pages of the account, without JavaScript.
 
 use serde_json::{Value, json};
 use signet::base::TimeSpan;
@@ -9,7 +9,7 @@ use crate::support::on_both;
 use crate::support::relying_party::{Person, field};
 use crate::support::server::{Options, PASSWORD};
 
-/// A user makes a key at the page, sees it once, and revokes it.
+/// A user creates a key at the page, sees it once, and revokes it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_makes_and_revokes_a_key_at_the_page() {
     on_both("API keys: page", async |backend| {
@@ -76,7 +76,8 @@ async fn a_user_makes_and_revokes_a_key_at_the_page() {
     .await;
 }
 
-/// After a while the page asks for a new sign-in, which leads back to it; where no API takes keys there is no section.
+/// After a while the page requires a new sign-in, which returns to it; without an API that accepts keys there is no
+/// section.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_asks_for_a_fresh_sign_in() {
     on_both("API keys: stale page", async |backend| {

@@ -54,7 +54,7 @@ async fn two_secrets_are_good_at_a_time() {
         assert_eq!(place.show("shop").await["secrets"].as_array().unwrap().len(), 1);
         assert_eq!(place.events("client.secret_rotated").await.len(), 3);
 
-        // However many rotate at once, the last two told are the two that work.
+        // After any number of concurrent rotations, the last two returned secrets are valid.
         let all = join_all((0..8).map(|_| place.rotate("shop", Value::Null))).await;
         let live = |answer: &&Answer| place.is_live("shop", &answer.string("client_secret"));
         assert_eq!(all.iter().filter(live).count(), 2);
@@ -82,7 +82,7 @@ async fn another_method_drops_the_secrets_or_makes_one() {
         assert!(away.get("client_secret").is_none() && !place.is_live("shop", &secret));
         place.rotate("shop", Value::Null).await.is_problem(409, "conflict");
 
-        // Keys go as secrets go; nobody has to speak of them.
+        // Keys are removed with the method as secrets are.
         let back = place.patch("shop", json!({method: null})).await;
         let fresh = back.is(200).string("client_secret");
         assert_eq!(back.json()["jwks"], Value::Null);
@@ -176,7 +176,7 @@ async fn a_secret_is_returned_once_and_not_stored() {
         let file = entry.unwrap().path();
         let bytes = std::fs::read(&file).unwrap();
         searched += 1;
-        // The search itself works: what must be in the database is found there.
+        // The search itself works: stored values are found.
         found |= holds(&bytes, "https://shop.example.com/callback");
         for secret in &secrets {
             let body = secret.strip_prefix(CLIENT_SECRET).unwrap();

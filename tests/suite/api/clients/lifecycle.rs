@@ -1,4 +1,4 @@
-//! Clients that are changed, disabled and deleted, and when other processes know.
+//! Changing, disabling and deleting clients, and when other processes know of it.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ async fn an_api_that_is_gone_hinders_no_other_change() {
     let api = format!("/v1/admin/apis/{made}");
     place.call(Method::DELETE, &api, Value::Null).await.is(204);
     place.patch("shop", json!({"name": "Other"})).await.is(200);
-    // Nor does sending back what is shown, but every other list must name APIs that are there.
+    // Nor does sending a response back, but every other list must name registered APIs.
     place.patch("shop", json!({"audiences": [API, "urn:gone"]})).await.is(200);
     let answer = place.patch("shop", json!({"audiences": ["urn:gone", API]})).await;
     assert_eq!(faults(&answer), [("audiences".to_owned(), "unknown_api".to_owned())]);
@@ -110,7 +110,7 @@ async fn changes_of_one_client_at_once_do_not_undo_each_other() {
     .await;
 }
 
-/// Addresses of clients are for browsers, and for nobody else until there is something to tell.
+/// Addresses of clients are for browsers; the server calls none until a notice is due.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_fetched_from_a_clients_addresses() {
     let place = Place::on(Backend::Sqlite).await;
@@ -127,7 +127,7 @@ async fn nothing_is_fetched_from_a_clients_addresses() {
     assert!(is_untouched(&canary).await, "the server fetched something");
 }
 
-/// Another process knows a client within seconds, and at once where it looks again.
+/// Another process knows a client within seconds, and at once when a request names it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_is_known_in_every_process() {
     let Some((one, two)) = crate::support::server::pair("clients of two processes").await else {

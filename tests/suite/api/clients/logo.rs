@@ -1,4 +1,4 @@
-//! The logo of a client, and the pages that an administrator registers for it.
+//! The logo of a client, and the links that an administrator registers for it.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ async fn remove(place: &Place, id: &str) -> Answer {
     place.call(Method::DELETE, &format!("{}/logo", path(id)), Value::Null).await
 }
 
-/// Another picture: a PNG has no end that has to be anywhere.
+/// Another picture: bytes after the end of a PNG are allowed.
 fn another() -> Vec<u8> {
     [PICTURE, b"x"].concat()
 }
@@ -45,22 +45,22 @@ async fn a_logo_is_stored_served_replaced_and_removed() {
             assert_eq!(served.headers()[name], value, "{name}");
         }
         assert_eq!(served.bytes().await.unwrap(), PICTURE);
-        // The same once more writes nothing.
+        // The same logo again writes nothing.
         let events = place.server.events(&place.root, "client.updated").await.len();
         put(&place, &id, PICTURE).await.is(200);
         assert_eq!(place.server.events(&place.root, "client.updated").await.len(), events);
-        // Another one has another address, and the one before is gone.
+        // Another one has another address, and the previous one is gone.
         let replaced = put(&place, &id, &another()).await.is(200).string("logo");
         assert_ne!(replaced, stored);
         place.server.get(&stored).await.is(404);
         place.server.get(&replaced).await.is(200);
-        // Other changes leave it.
+        // Other changes keep it.
         place.patch(&id, json!({"name": "Store"})).await.is(200);
         assert_eq!(place.show(&id).await["logo"], replaced);
         assert_eq!(remove(&place, &id).await.is(200).json()["logo"], Value::Null);
         remove(&place, &id).await.is(200);
         place.server.get(&replaced).await.is(404);
-        // It goes with its client.
+        // It is deleted with its client.
         let kept = put(&place, &id, PICTURE).await.is(200).string("logo");
         place.call(Method::DELETE, &path(&id), Value::Null).await.is(204);
         place.server.get(&kept).await.is(404);
@@ -92,7 +92,7 @@ async fn a_file_that_is_no_picture_is_refused() {
         assert_eq!((&error["field"], &error["code"]), (&json!("logo"), &json!(code)));
     }
     put(&place, &id, &vec![0; 64 * 1024 + 1]).await.is_problem(413, "payload_too_large");
-    // It cannot be set as a setting.
+    // It cannot be set as a member.
     let patched = place.patch(&id, json!({"logo": "/assets/logos/x"})).await;
     patched.is_problem(422, "read_only");
     assert!(patched.text.contains("/logo stores a logo"), "{}", patched.text);
@@ -144,7 +144,7 @@ async fn pages_show_what_is_registered_about_an_application() {
         let img = format!(r#"<img src="{logo}""#);
         assert!(account.is(200).text.contains(&img), "{}", account.text);
         assert!(account.text.contains(&format!(r#"<a href="{home}""#)), "{}", account.text);
-        // Null takes them back.
+        // Null removes them.
         let none = json!({"policy_uri": null, "tos_uri": null});
         assert_eq!(place.patch(&app.id, none).await.is(200).json()["tos_uri"], Value::Null);
     })

@@ -1,4 +1,4 @@
-//! The metadata of a client: defaults of each type, redirect URIs, and what is refused.
+//! The metadata of a client: defaults of each type, redirect URIs, and refusals.
 
 use serde_json::{Value, json};
 use signet::base::TimeSpan;
@@ -122,7 +122,7 @@ async fn every_choice_can_be_made_left_and_taken_back() {
         );
         assert!(place.server.app.is_client_origin("https://www.example.com"));
 
-        // What is not spoken of stays.
+        // Members that are absent keep their values.
         let same = place.patch("shop", json!({})).await.is(200).json();
         assert_eq!(same, changed);
         place.patch("shop", json!({"scopes": []})).await.is(200);
@@ -143,7 +143,7 @@ async fn every_choice_can_be_made_left_and_taken_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_says_each_thing_once() {
+async fn duplicates_are_removed_from_lists() {
     let place = Place::on(Backend::Sqlite).await;
     let twice = web(json!({
         "redirect_uris": ["https://a.example/", "https://b.example/", "https://a.example/"],
@@ -156,12 +156,12 @@ async fn a_list_says_each_thing_once() {
     assert_eq!((&made["audiences"], &made["scopes"]), (&json!([API]), &json!(["read"])));
 }
 
-/// What may stand as a redirect URI, by type.
+/// The redirect URIs that each type allows.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_redirect_uris_of_each_type() {
     let place = Place::on(Backend::Sqlite).await;
     let long = format!("https://a.example/{}", "x".repeat(2048));
-    // The code each gives, for spa and web, and for native; nothing where it is good.
+    // The code for `spa` and `web`, and for `native`; none if it is allowed.
     for (uri, browser, native) in [
         ("https://a.example/cb", "", ""),
         ("https://a.example", "", ""),
@@ -315,7 +315,7 @@ async fn choices_that_cannot_be_name_their_field_and_change_nothing() {
         let answer = place.create(web(json!({ "client_id": id }))).await;
         assert_eq!(faults(&answer), [("client_id".to_owned(), "malformed".to_owned())], "{id:?}");
     }
-    // All at once.
+    // All together.
     let body = json!({"client_id": "signet", "name": "", "type": "web", "scopes": ["a b"],
         "redirect_uris": ["x"], "access_token_ttl": 1});
     let fields: Vec<String> =
@@ -328,7 +328,7 @@ async fn choices_that_cannot_be_name_their_field_and_change_nothing() {
     assert!(place.events("client.updated").await.is_empty());
 }
 
-/// The key is there with the client, published, and stays while anybody wants its signatures.
+/// The key is created with the client, published, and kept while a client needs its signatures.
 #[tokio::test(flavor = "multi_thread")]
 async fn id_tokens_can_be_signed_with_what_was_chosen() {
     on_both("client algorithms", async |backend| {
@@ -352,7 +352,7 @@ async fn id_tokens_can_be_signed_with_what_was_chosen() {
         assert!(wanted("ES384") && !wanted("PS256"));
         assert!(algorithms().await.contains(&"ES384".to_owned()));
 
-        // And no key leaves the set before the longest token it may have signed has expired.
+        // And no key is removed before the longest-lived token it may have signed has expired.
         let server_says = place.server.app.longest_access_ttl();
         assert!(server_says < TimeSpan::from_secs(80_000));
         place.patch("shop", json!({"access_token_ttl": 80_000})).await.is(200);

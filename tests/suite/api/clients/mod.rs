@@ -1,4 +1,4 @@
-//! Managing clients over HTTP: what one may be, whose name is free, what becomes of its secrets.
+//! Managing clients over HTTP: valid metadata, unique ids, and secrets.
 
 mod credentials;
 mod lifecycle;
@@ -64,12 +64,12 @@ impl Place {
         made
     }
 
-    /// A web client as an older version registered it, whose name may hold a colon; its secret.
+    /// A web client as an older version registered it, whose id may contain a colon. Returns its secret.
     async fn old_client(&self, id: &str) -> String {
         crate::support::clients::old_client(&self.server, id).await
     }
 
-    /// Whether `secret` is one of the client's, as whoever authenticates it would find out.
+    /// Whether `secret` authenticates the client.
     fn is_live(&self, id: &str, secret: &str) -> bool {
         let client = self.server.app.client(id).unwrap();
         client.secrets.iter().any(|live| live.hash == *token_hash(secret).digest())
@@ -85,7 +85,7 @@ fn path(id: &str) -> String {
     format!("{CLIENTS}/{id}")
 }
 
-/// A web client that is good, with `other` said as well or instead.
+/// A valid web client, with the members of `other` added or replaced.
 fn web(other: Value) -> Value {
     let mut body = json!({"name": "Shop", "type": "web",
         "redirect_uris": ["https://shop.example.com/callback"]});
@@ -93,7 +93,7 @@ fn web(other: Value) -> Value {
     body
 }
 
-/// The fields at fault with their codes.
+/// The invalid members with their codes.
 #[track_caller]
 fn faults(answer: &Answer) -> Vec<(String, String)> {
     answer.is_problem(422, "validation_failed");

@@ -1,4 +1,4 @@
-//! Client ids: unique, shared with no API, found and listed.
+//! Client ids: unique, distinct from identifiers of APIs, found and listed.
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -17,7 +17,7 @@ async fn a_name_has_one_bearer() {
         let base = &place.server.base;
         for (name, code) in [
             ("signet", "reserved"),
-            // With a colon in it nothing is the name of a new client, of an API or not.
+            // No new client, and no API, can have an id with a colon.
             (base, "malformed"),
             (&format!("{base}/"), "malformed"),
             (API, "malformed"),
@@ -32,7 +32,7 @@ async fn a_name_has_one_bearer() {
         place.api(uri).await.is_problem(409, "conflict");
         place.api(API).await.is_problem(409, "conflict");
         assert!(place.server.app.audience(Some(uri)).is_none());
-        // A client that is deleted leaves its name to others.
+        // The id of a deleted client can be used again.
         place.call(Method::DELETE, &path(uri), Value::Null).await.is(204);
         place.api(uri).await.is(201);
     })
@@ -52,7 +52,7 @@ async fn one_name_asked_for_by_many_is_one_clients() {
             for answer in all.iter().filter(|answer| answer.status != 201) {
                 answer.is_problem(409, "conflict");
             }
-            // Whoever was told yes has the secret that works.
+            // The successful request has the secret that works.
             assert!(place.is_live(&id, &won[0].string("client_secret")));
         }
         assert_eq!(place.events("client.created").await.len(), 3);
@@ -60,7 +60,7 @@ async fn one_name_asked_for_by_many_is_one_clients() {
     .await;
 }
 
-/// Every identifier of an API holds a colon and no `client_id` that can be registered does.
+/// Every identifier of an API contains a colon and no registrable `client_id` does.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_name_can_be_registered_as_a_client_and_as_an_api() {
     on_both("client and API names", async |backend| {
@@ -89,8 +89,8 @@ async fn no_name_can_be_registered_as_a_client_and_as_an_api() {
     .await;
 }
 
-/// Clients that an older version registered under a name with a colon go on: they are found, changed and
-/// deleted, and authenticate.
+/// Clients that an older version registered with a colon stay usable: they are found, changed and deleted,
+/// and authenticate.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_name_with_slashes_or_colons_is_found_and_lists_come_in_pages() {
     on_both("client pages", async |backend| {

@@ -1,4 +1,4 @@
-//! The policies of a client: what pins a method, what a type cannot have, and which keys are refused.
+//! The policies of a client: pinned methods, restrictions by type, and refused keys.
 
 use serde_json::{Value, json};
 use signet::crypto::jwt::SigningKey;
@@ -27,7 +27,7 @@ async fn a_method_that_is_chosen_is_pinned_and_a_default_is_not() {
             let made = place.create(web(body.clone())).await.is(201).json();
             assert_eq!(made[PINNED], pinned, "{body}");
             let id = made["client_id"].as_str().unwrap();
-            // What is not about the method leaves it, and what was read can be sent back.
+            // Other changes keep the method pinned, and a response can be sent back.
             place.patch(id, json!({"name": "Other"})).await.is(200);
             assert_eq!(place.show(id).await[PINNED], pinned, "{body}");
             let shown = place.show(id).await;
@@ -56,7 +56,7 @@ async fn a_public_client_always_needs_a_challenge() {
     }
     place.shop().await;
     place.patch("shop", json!({"pkce": "optional"})).await.is(200);
-    // A client that becomes public loses the policy, and does not get it back with the method.
+    // A client that becomes public loses the policy, and does not regain it with the method.
     let public = place.patch("shop", json!({"type": "spa", METHOD: null})).await;
     assert_eq!(public.is(200).json()["pkce"], "required");
     let back = place.patch("shop", json!({"type": "web", METHOD: null})).await;
@@ -83,7 +83,7 @@ async fn first_party_implies_skip_consent_and_is_never_for_scripts_or_services()
     let both = json!({"first_party": true, "skip_consent": false});
     let wanted = [("skip_consent".to_owned(), "conflict".to_owned())];
     assert_eq!(faults(&place.create(web(both)).await), wanted);
-    // Taken back, it asks for consent again.
+    // After the change is undone, users are asked for consent again.
     let back = place.patch("shop", json!({"first_party": false})).await.is(200).json();
     assert_eq!((&back["first_party"], &back["skip_consent"]), (&json!(false), &json!(false)));
 }
@@ -163,7 +163,7 @@ async fn a_key_that_can_be_factored_is_refused() {
     }
 }
 
-/// FAPI 2.0 Security Profile, §5.3.2 and §5.4: the settings that the profile demands.
+/// FAPI 2.0 Security Profile, §5.3.2 and §5.4: the settings that the profile requires.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_profile_names_every_setting_that_does_not_fit() {
     let place = Place::on(Backend::Sqlite).await;
@@ -209,7 +209,7 @@ async fn a_profile_names_every_setting_that_does_not_fit() {
     let spa = json!({"name": "x", "type": "spa", "redirect_uris": ["https://a.example/"],
         "security_profile": "fapi2"});
     assert!(faults(&place.create(spa).await).iter().any(|(field, _)| field == METHOD));
-    // A client that is held to it later, and is not held to it any more.
+    // A client that gets the profile later, and loses it again.
     place.shop().await;
     let method = json!({ METHOD: "private_key_jwt", "jwks": [key(SigningAlg::Ps256)],
         "security_profile": "fapi2" });

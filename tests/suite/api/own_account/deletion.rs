@@ -1,4 +1,4 @@
-//! Users delete their own accounts: what goes, what is told, and what stays.
+//! Users delete their own accounts: removed data, notices, and remaining data.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -36,7 +36,7 @@ async fn rows_of(server: &Server, user: &str) -> Vec<(String, i64)> {
     rows.unwrap()
 }
 
-/// How many clients are still to be told of the log-out of a user.
+/// The number of pending log-out notices of a user.
 async fn notices_of(server: &Server, user: &str) -> i64 {
     let mut reader = server.app.db.reader().await.unwrap();
     let user: UserId = user.parse().unwrap();
@@ -107,7 +107,7 @@ async fn everything_of_the_user_goes_and_name_and_address_are_free() {
         let left = rows_of(server, &id).await;
         assert_eq!(left.len(), 10);
         assert!(left.iter().all(|(_, rows)| *rows == 0), "{left:?}");
-        // The clients are told, in the transaction that ended the sessions.
+        // Notices are written in the transaction that ended the sessions.
         assert!(notices_of(server, &id).await >= 1);
         let subjects = place.sent_to(ADA).await;
         assert_eq!(subjects.last().unwrap().1, "Your account was deleted", "{subjects:?}");
@@ -182,15 +182,15 @@ async fn the_passkey_of_a_deleted_user_is_an_unknown_credential() {
         let tokens = Tokens::of(&sign_in(&mut passkey).await);
         delete_as(&server, &tokens, "pia").await.is(204);
         sign_in(&mut passkey).await.is_problem(401, "mfa_failed");
-        // Nor does it open the account of the next user with the name.
+        // Nor does it sign in to the account of the next user with the name.
         server.register("pia").await;
         sign_in(&mut passkey).await.is_problem(401, "mfa_failed");
     })
     .await;
 }
 
-/// Otherwise an attacker could sign in from their network to an account of a name that they had before, and its user
-/// would not be told of a new network.
+/// Otherwise an attacker could sign in from their own network to an account with a login that they had before,
+/// without a mail about a new network.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_networks_of_a_deleted_user_are_not_known_to_the_next_one_of_the_name() {
     on_both("deletion: known networks", async |backend| {
@@ -207,7 +207,7 @@ async fn the_networks_of_a_deleted_user_are_not_known_to_the_next_one_of_the_nam
         server.register("ada").await;
         let tokens = server.login("ada").await;
         assert_eq!(known().await, others + 1);
-        // Also of the name before, which the deletion gives free as well.
+        // Also of the previous name, which the deletion releases as well.
         patch_as(&server, &tokens, json!({"login": "lovelace"})).await.is(200);
         assert_eq!(known().await, others + 2);
         delete_as(&server, &tokens, "lovelace").await.is(204);

@@ -1,4 +1,4 @@
-//! Deletions at the same time: one deletes, and an administrator stays.
+//! Concurrent deletions: one succeeds, and an administrator remains.
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -39,7 +39,7 @@ async fn the_last_administrator_stays() {
         let root = server.administrator("root").await;
         delete_as(&server, &root, "root").await.is_problem(409, "last_administrator");
         server.get_as("/v1/me", &root.access).await.is(200);
-        // Of all administrators at once, one stays.
+        // Of all administrators concurrently, one remains.
         let mut all = vec![("root".to_owned(), root)];
         for n in 0..4 {
             let login = format!("admin{n}");

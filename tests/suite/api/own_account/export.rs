@@ -1,4 +1,4 @@
-//! The export: everything about a user, and nothing that opens anything.
+//! The export: all data about a user, and no credentials.
 
 use reqwest::Method;
 use serde_json::json;

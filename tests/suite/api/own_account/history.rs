@@ -1,4 +1,4 @@
-//! The sign-ins of an account, as its user sees them.
+//! The sign-in history of an account, as its user sees it.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ async fn history(server: &Server, tokens: &Tokens) -> Vec<Value> {
     page_of(server, tokens, "?limit=200").await["data"].as_array().unwrap().clone()
 }
 
-/// Outcome, methods and how often.
+/// Outcome, methods and count.
 fn shape(row: &Value) -> (String, Value, i64) {
     let outcome = row["outcome"].as_str().unwrap().to_owned();
     (outcome, row["methods"].clone(), row["times"].as_i64().unwrap())
@@ -72,7 +72,7 @@ async fn sign_ins_and_failures_are_listed_with_what_is_known_of_them() {
             (&json!("127.0.0.1"), &json!("signet"))
         );
         assert_eq!(first["at"], "2027-01-15T08:00:00.000Z");
-        // What is not recognised is not repeated.
+        // An unrecognised user agent is not repeated.
         assert_eq!(rows[0]["browser"], Value::Null);
 
         let rows = history(&server, &server.login("bob").await).await;
@@ -92,7 +92,7 @@ async fn a_sign_in_at_the_pages_names_the_client_that_it_is_for() {
         let app = App::register(&server, &root, json!({"type": "spa"})).await;
         let person = Person::new(&server, "ada");
         app.code(&person, &[]).await;
-        // Signed in already: no sign-in.
+        // A user who is signed in already makes no sign-in.
         app.code(&person, &[]).await;
         server.advance(TimeSpan::from_secs(1));
         let elsewhere = Person::new(&server, "ada");

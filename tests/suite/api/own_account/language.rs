@@ -1,4 +1,4 @@
-//! The language of mail: what the user has chosen, else that of the request.
+//! The language of mail: the user's choice, else that of the request.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ async fn mail_to_a_user_is_in_the_language_that_was_chosen() {
         let tokens = server.login("ada").await;
         assert_eq!(me(server, &tokens).await["language"], Value::Null);
         let last = async || place.sent_to(ADA).await.last().unwrap().0.clone();
-        // Of the request, while none is chosen.
+        // That of the request, without a choice.
         let asked = server.request(Method::POST, "/v1/recovery").header("accept-language", "de");
         server.send(asked.json(&json!({ "email": ADA }))).await.is(202);
         assert_eq!(last().await, "de");
@@ -30,7 +30,7 @@ async fn mail_to_a_user_is_in_the_language_that_was_chosen() {
         }
         let chosen = patch_as(server, &tokens, json!({"language": "de"})).await;
         assert_eq!(chosen.is(200).json()["language"], "de");
-        // A code that is asked for by address, a notice, and a link that an administrator asks for.
+        // A code requested by address, a notice, and a link requested by an administrator.
         place.recover(ADA).await;
         assert_eq!(last().await, "de");
         let change = json!({"current_password": PASSWORD, "new_password": "another fine one"});
@@ -43,7 +43,7 @@ async fn mail_to_a_user_is_in_the_language_that_was_chosen() {
         patch_as(server, &tokens, json!({"language": null})).await.is(200);
         place.recover(ADA).await;
         assert_eq!(last().await, "en");
-        // The last mail, too, after which there is no choice left.
+        // The last mail too, which is sent after the user was deleted.
         patch_as(server, &tokens, json!({"language": "de"})).await.is(200);
         place.admin(Method::DELETE, &format!("/v1/admin/users/{id}"), Value::Null).await.is(204);
         let sent = place.sent_to(ADA).await;

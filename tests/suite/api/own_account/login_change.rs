@@ -1,4 +1,4 @@
-//! Users change their login names, where an operator lets them.
+//! Users change their login names, if the operator allows it.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -32,7 +32,7 @@ async fn without_the_setting_a_login_name_stays() {
     let refused = rename(&server, &tokens, "lovelace").await;
     let error = refused.is_problem(422, "read_only").json()["errors"][0].clone();
     assert_eq!((&error["field"], &error["code"]), (&json!("login"), &json!("read_only")));
-    // Nothing of such a request is done.
+    // Such a request has no effect.
     let both = patch_as(&server, &tokens, json!({"login": "lovelace", "name": "Ada"})).await;
     both.is_problem(422, "read_only");
     assert_eq!(me(&server, &tokens).await["name"], Value::Null);
@@ -54,7 +54,7 @@ async fn the_user_stays_the_same_and_the_old_name_is_refused_to_others() {
         let tokens = server.login("ada").await;
         let changed = rename(server, &tokens, "lovelace").await;
         assert_eq!(changed.is(200).json()["login"], "lovelace");
-        // Sessions go on, and the id stays.
+        // Sessions continue, and the id stays.
         assert_eq!(me(server, &tokens).await["id"], json!(id));
         let next = Tokens::of(&server.refresh(&tokens.refresh).await);
         assert_eq!(next.claims()["sub"], json!(id));
@@ -69,7 +69,7 @@ async fn the_user_stays_the_same_and_the_old_name_is_refused_to_others() {
             "{sent:?}"
         );
 
-        // At every door, also in another spelling, and what looks like it.
+        // At every endpoint, in other spellings and for look-alikes.
         let of_bob = server.login("bob").await;
         for name in ["ada", "ADA", "\u{430}da"] {
             register(server, name).await.is_problem(409, "login_taken");
@@ -78,7 +78,7 @@ async fn the_user_stays_the_same_and_the_old_name_is_refused_to_others() {
             rename(server, &of_bob, name).await.is_problem(409, "login_taken");
         }
         assert_eq!(me(server, &of_bob).await["id"], json!(bob));
-        // The owner may take it back, and then the other one is reserved.
+        // The owner may change back, and then the other name is reserved.
         rename(server, &next, "Ada").await.is(200);
         register(server, "lovelace").await.is_problem(409, "login_taken");
         rename(server, &next, "lovelace").await.is(200);
@@ -87,7 +87,7 @@ async fn the_user_stays_the_same_and_the_old_name_is_refused_to_others() {
         register(server, "ada").await.is_problem(409, "login_taken");
         server.advance(TimeSpan::from_secs(2));
         register(server, "ada").await.is(201);
-        // The name that is in use now stays taken.
+        // The current name stays taken.
         register(server, "lovelace").await.is_problem(409, "login_taken");
     })
     .await;
@@ -140,13 +140,13 @@ async fn a_change_needs_a_fresh_authentication_and_reserves_three_names_at_most(
         let refused = rename(&server, &tokens, "four").await;
         refused.is_problem(429, "too_many_attempts");
         assert_eq!(refused.header("retry-after"), (90 * 86_400).to_string());
-        // Back to a reserved name, which another one takes the place of.
+        // A change back to a reserved name, whose place the other one takes.
         rename(&server, &tokens, "one").await.is(200);
         rename(&server, &tokens, "four").await.is_problem(429, "too_many_attempts");
         server.advance(TimeSpan::from_days(91));
         let tokens = server.login("one").await;
         rename(&server, &tokens, "four").await.is(200);
-        // A deleted account reserves nothing.
+        // The reservations of a deleted account are released.
         delete_as(&server, &tokens, "four").await.is(204);
         for free in ["one", "four"] {
             register(&server, free).await.is(201);

@@ -1,4 +1,4 @@
-//! Changes of login names at the same time as others that want the same names.
+//! Concurrent requests for the same login names.
 
 use futures_util::future::{join, join_all};
 use serde_json::json;
@@ -29,7 +29,7 @@ async fn of_several_who_want_one_name_one_gets_it() {
         let won = all.iter().filter(|status| [200, 201].contains(status)).count();
         assert_eq!(won, 1, "{all:?}");
         assert!(all.iter().all(|status| [200, 201, 409].contains(status)), "{all:?}");
-        // Those who did not get it keep theirs.
+        // The others keep their names.
         for (n, (tokens, answer)) in users.iter().zip(&changes).enumerate() {
             let expected = if answer.status == 200 { "ada".to_owned() } else { format!("user{n}") };
             assert_eq!(me(&server, tokens).await["login"], json!(expected));
@@ -39,7 +39,7 @@ async fn of_several_who_want_one_name_one_gets_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_name_is_never_free_while_it_is_given_up() {
+async fn a_login_is_never_free_while_it_is_changed() {
     on_both("login change: the old name", async |backend| {
         let server = Options::on(backend).with(ON.0, ON.1).start().await;
         server.register("ada").await;
@@ -69,7 +69,7 @@ async fn two_who_want_each_others_name_both_keep_theirs() {
         let (one, other) = join(rename(&server, &ada, "bob"), rename(&server, &bob, "ada")).await;
         one.is_problem(409, "login_taken");
         other.is_problem(409, "login_taken");
-        // Of several changes of one account, each is whole.
+        // Of several changes of one account, each is applied completely.
         let names = ["one", "two", "three"];
         let all = join_all(names.map(|name| rename(&server, &ada, name))).await;
         assert!(all.iter().all(|answer| answer.status == 200), "{all:?}");

@@ -1,4 +1,4 @@
-//! What users see and decide about their own accounts: sign-ins, export, deletion, login name, language.
+//! Users managing their own accounts: sign-in history, export, deletion, login name, language.
 
 mod deletion;
 mod deletion_races;
@@ -31,7 +31,7 @@ async fn me(server: &Server, tokens: &Tokens) -> Value {
 }
 
 impl MailingServer {
-    /// Language and subject of what an address was sent, the oldest first.
+    /// Language and subject of the mails to an address, oldest first.
     async fn sent_to(&self, to: &str) -> Vec<(String, String)> {
         self.delivered().await;
         let to = format!("<{to}>");

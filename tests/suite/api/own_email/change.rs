@@ -41,10 +41,10 @@ async fn an_address_is_changed_by_the_code_that_went_to_the_new_one() {
         assert_eq!(place.email_of(&tokens).await, json!([NEW, true, Value::Null]));
         assert_eq!(place.subjects(NEW).await, [CONFIRM, CHANGED]);
         assert_eq!(place.subjects(ADA).await, [REQUESTED, CHANGED]);
-        // Only the address before can take it back.
+        // Only the previous address can undo it.
         let undo = place.newest().await;
         assert_eq!((&*undo.to, &*undo.code), (ADA, ""));
-        // No address is in a mail to the other one.
+        // Neither address is in a mail to the other one.
         for mail in place.sink.received() {
             let other = if mail.to.contains(ADA) { NEW } else { ADA };
             assert!(!mail.data.contains(other), "{}", mail.data);
@@ -69,7 +69,7 @@ async fn an_unverified_previous_address_gets_no_notice() {
         let refused = place.ask(&tokens, ADA).await.is_problem(422, "validation_failed").json();
         assert_eq!(refused["errors"][0]["code"], "unchanged");
 
-        // What was not verified may be anyone's: no notice, and nothing to take back.
+        // An unverified address may belong to another person: no notice, and no undo link.
         let (_, tokens) = place.unverified("bob", Some("victim@example.org")).await;
         place.change(&tokens, "bob@example.org").await;
         assert!(place.subjects("victim@example.org").await.is_empty());
@@ -98,7 +98,7 @@ async fn a_link_confirms_in_any_browser_and_signs_none_in() {
         assert!(answer.is(204).headers.get("set-cookie").is_none());
         assert_eq!(place.email_of(&tokens).await, json!([NEW, true, null]));
         assert_eq!(sessions().await, before);
-        // Link and code are one.
+        // Link and code belong together.
         place.confirm(&tokens, &mailed.code).await.is_problem(422, "validation_failed");
         place.open(&mailed.link).await.is_problem(404, "link_invalid");
     })
@@ -123,7 +123,7 @@ async fn an_invalid_address_is_refused_and_a_pending_one_can_be_cancelled() {
         assert_eq!(place.email_of(&tokens).await, json!([ADA, true, null]));
         place.confirm(&tokens, &mailed.code).await.is_problem(422, "validation_failed");
         place.open(&mailed.link).await.is_problem(404, "link_invalid");
-        // A merge patch changes none of it.
+        // A merge patch cannot change the address.
         for patch in
             [json!({"email": NEW}), json!({"email_verified": false}), json!({"pending_email": NEW})]
         {
@@ -147,7 +147,7 @@ async fn without_mail_users_change_no_address() {
     assert_eq!(me["pending_email"], Value::Null);
 }
 
-/// A stranger holds the login that is the address of another user.
+/// Another user has the login that is the address of a user.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_that_looks_like_an_address_blocks_no_one_from_proving_it() {
     on_both("own address: another's login", async |backend| {
@@ -164,7 +164,7 @@ async fn a_login_that_looks_like_an_address_blocks_no_one_from_proving_it() {
         let all = place.all().await;
         assert_eq!((all.len(), &*all[before].to), (before + 1, VIC));
         place.redeem(&all[before].link, "the new password of vic").await.is(204);
-        // Each signs in to the own account with the own password, before and after.
+        // Each signs in to their own account with their own password, before and after.
         for (login, password, sub) in
             [(VIC, OF_THE_STRANGER, &stranger), ("vic", "the new password of vic", &id)]
         {
@@ -194,7 +194,7 @@ async fn a_change_by_an_administrator_revokes_codes_and_notifies_the_previous_ad
         assert_eq!(place.email_of(&tokens).await, json!(["countess@example.org", true, null]));
         place.confirm(&tokens, &mailed.code).await.is_problem(422, "validation_failed");
         place.open(&mailed.link).await.is_problem(404, "link_invalid");
-        // The state alone is no other address.
+        // The state alone is not another address.
         place.admin(Method::PATCH, &path, json!({"email_verified": false})).await.is(200);
         place.admin(Method::PATCH, &path, json!({"email_verified": true})).await.is(200);
         assert!(place.subjects("countess@example.org").await.is_empty());
@@ -204,7 +204,7 @@ async fn a_change_by_an_administrator_revokes_codes_and_notifies_the_previous_ad
     .await;
 }
 
-/// The wire form of a code has room for what people type.
+/// The wire form of a code allows the spaces that users type.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_code_is_read_with_spaces_and_dashes() {
     let place = MailingServer::start(Backend::Sqlite).await;

@@ -1,4 +1,4 @@
-//! A code counts in the session that asked for it, for ten minutes, five times, and until the account changes.
+//! A code is valid in its session, for ten minutes and five attempts, and until the account changes.
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -18,11 +18,11 @@ async fn a_code_counts_only_in_the_session_that_asked() {
         let (asking, other) = (place.server.login("ada").await, place.server.login("ada").await);
         place.ask(&asking, NEW).await.is(202);
         let mailed = place.newest().await;
-        // Scanners of mail open the link.
+        // Mail scanners open the link.
         for _ in 0..10 {
             place.server.get(&mailed.path()).await.is(200);
         }
-        // The right code in another session is none, and costs the right one no try.
+        // The right code in another session is wrong, and uses up no attempt of the right one.
         for _ in 0..6 {
             place.confirm(&other, &mailed.code).await.is_problem(422, "validation_failed");
         }
@@ -69,7 +69,7 @@ async fn a_code_lives_for_ten_minutes() {
             let answer = place.confirm(&tokens, &mailed.code).await;
             assert_eq!(answer.status, if confirmed { 204 } else { 422 }, "{wait}");
             if confirmed {
-                // The mail to the address before is delivered before the next code is.
+                // The mail to the previous address is delivered before the next code is.
                 place.all().await;
             } else {
                 place.open(&mailed.link).await.is_problem(404, "link_invalid");
@@ -121,7 +121,7 @@ async fn codes_end_with_what_they_were_asked_for_in() {
         place.admin(Method::POST, &path, Value::Null).await.is(200);
         dead(&mailed.link).await;
 
-        // One change voids what waits for another.
+        // One change invalidates pending ones of others.
         let tokens = place.server.login("ada").await;
         let mailed = asked(&tokens).await;
         place.change(&tokens, "third@example.org").await;

@@ -1,4 +1,4 @@
-//! How much mail one user, one address and one network can cause.
+//! The number of mails that one user, one address and one network can cause.
 
 use reqwest::Method;
 use serde_json::json;
@@ -25,7 +25,7 @@ async fn one_address_gets_three_codes_in_a_quarter_of_an_hour() {
         let (_, eve) = place.unverified("eve", None).await;
         for tokens in [&ada, &eve, &ada] {
             ask_from(&place, tokens, "192.0.2.1", ADA).await.is(202);
-            // A newer code of the same user would take the place of one that waits.
+            // A newer code of the same user would replace the pending one.
             place.delivered().await;
         }
         for tokens in [&ada, &eve] {

@@ -1,4 +1,4 @@
-//! Users verify and change their own address: what goes where, what takes effect, and what takes it back.
+//! Users verify and change their own address: mails, effect, and undo.
 
 mod change;
 mod codes;
@@ -38,7 +38,7 @@ impl MailingServer {
         self.server.call_as(Method::POST, "/v1/email/verify", &tokens.access, body).await
     }
 
-    /// Changes the address with the code; the mail that the address before got, if one.
+    /// Changes the address with the code. Returns the mail to the previous address, if any.
     async fn change(&self, tokens: &Tokens, email: &str) -> Vec<Mailed> {
         self.ask(tokens, email).await.is(202);
         let code = self.newest().await;
@@ -56,13 +56,13 @@ impl MailingServer {
         self.server.get_as("/v1/me", &tokens.access).await.is(200).json()
     }
 
-    /// Address, state and what waits, as the user sees them.
+    /// Address, state and pending change, as the user sees them.
     async fn email_of(&self, tokens: &Tokens) -> Value {
         let me = self.me(tokens).await;
         json!([me["email"], me["email_verified"], me["pending_email"]])
     }
 
-    /// The subjects of what an address was sent.
+    /// The subjects of the mails to an address.
     async fn subjects(&self, to: &str) -> Vec<String> {
         self.delivered().await;
         let to = format!("<{to}>");
@@ -70,7 +70,7 @@ impl MailingServer {
         received.map(|mail| mail.header("subject")).collect()
     }
 
-    /// Redeems a link without anything beside it.
+    /// Redeems a link without further members.
     async fn open(&self, link: &str) -> Answer {
         self.server.post("/v1/link", json!({ "token": link })).await
     }

@@ -1,4 +1,4 @@
-//! Several at once: one owner of an address, one effect of a code.
+//! Concurrency: one owner of an address, one effect of a code.
 
 use futures_util::future::join_all;
 use serde_json::json;
@@ -15,7 +15,7 @@ async fn owners(place: &MailingServer) -> i64 {
     row.unwrap().unwrap().0
 }
 
-/// `claimed` is whether each of them has the address already, unverified.
+/// `claimed`: whether each of them has the address already, unverified.
 async fn sixteen_prove_one_address(place: &MailingServer, claimed: bool) {
     let mut codes = Vec::new();
     for n in 0..16 {
@@ -75,7 +75,7 @@ async fn of_many_that_confirm_one_change_one_does() {
         let all: Vec<u16> = links.iter().chain(&codes).map(|answer| answer.status).collect();
         assert_eq!(all.iter().filter(|status| **status == 204).count(), 1, "{all:?}");
         assert!(all.iter().all(|status| [204, 404, 422].contains(status)), "{all:?}");
-        // One change, so one link that takes it back.
+        // One change, so one link that undoes it.
         let undo = place.all().await.into_iter().filter(|mail| mail.to == ADA).count();
         assert_eq!(undo, 1);
         let all = join_all((0..10).map(async |_| place.open(&place.newest().await.link).await));

@@ -1,4 +1,4 @@
-//! Where users can verify their address, a second factor needs a verified one.
+//! Where users can verify their address, enrolling a second factor requires a verified one.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ async fn no_factor_is_enrolled_before_the_address_is_verified() {
             place.change(&tokens, &format!("{login}@example.net")).await;
             Authenticator::enrol(&place.server, &tokens).await;
         }
-        // An administrator's account was made by an operator or another administrator.
+        // An administrator's account is created by an operator or another administrator.
         let body = json!({"login": "second", "password": crate::support::server::PASSWORD,
             "role": "admin"});
         place.admin(Method::POST, "/v1/admin/users", body).await.is(201);

@@ -1,4 +1,4 @@
-//! The address before takes a change back, whatever the person who changed it does meanwhile.
+//! The previous address can undo a change, whatever else the attacker changes meanwhile.
 
 use reqwest::Method;
 use serde_json::json;
@@ -22,7 +22,7 @@ async fn a_change_is_taken_back_with_everything_the_thief_has() {
         place.user("ada", ADA).await;
         let thief = place.server.login("ada").await;
         let mails = place.change(&thief, NEW).await;
-        // The thief changes the password: the link outlives it.
+        // The attacker changes the password: the link stays valid.
         let body = json!({"current_password": PASSWORD, "new_password": "the password of a thief"});
         place.server.call_as(Method::POST, "/v1/password", &thief.access, body).await.is(204);
         place.server.advance(TimeSpan::from_mins(71 * 60));
@@ -42,7 +42,7 @@ async fn a_change_is_taken_back_with_everything_the_thief_has() {
         let root = json!({"login": "root", "password": PASSWORD, "scope": "signet:admin"});
         let root = Tokens::of(&place.server.post("/v1/login", root).await);
         assert_eq!(place.server.events(&root, "email.change_undone").await.len(), 1);
-        // The mailbox is the owner's again.
+        // The owner has the mailbox again.
         place.recover(ADA).await;
         let recovery = place.newest().await;
         assert_eq!(recovery.to, ADA);
@@ -65,14 +65,14 @@ async fn the_oldest_address_has_the_last_word() {
         place.change(&thief, NEW).await;
         place.server.advance(TimeSpan::from_secs(1));
         let mails = place.change(&thief, THIRD).await;
-        // The thief's own link leaves that of the owner.
+        // The attacker's own link does not invalidate that of the owner.
         place.open(&to(&mails, NEW).link).await.is(204);
         place.open(&to(&mails, ADA).link).await.is(204);
         let path = "/v1/admin/users?limit=10";
         let users = place.server.get_as(path, &place.root.access).await.is(200).json();
         let ada = users["data"].as_array().unwrap().iter().find(|user| user["login"] == "ada");
         assert_eq!(ada.unwrap()["email"], ADA);
-        // And nothing of the thief's is left.
+        // And nothing of the attacker remains.
         for address in [NEW, ADA] {
             place.open(&to(&mails, address).link).await.is_problem(404, "link_invalid");
         }
@@ -103,7 +103,7 @@ async fn a_link_ends_after_three_days_with_the_account_and_with_another_owner() 
         let tokens = place.server.login("ada").await;
         let mails = place.change(&tokens, NEW).await;
         let undo = to(&mails, ADA);
-        // Another user has proved the address since.
+        // Another user has verified the address since.
         let (bob, _) = place.unverified("bob", None).await;
         let path = format!("/v1/admin/users/{bob}");
         let verified = json!({"email": ADA, "email_verified": true});
@@ -115,7 +115,7 @@ async fn a_link_ends_after_three_days_with_the_account_and_with_another_owner() 
         place.open(&undo.link).await.is_problem(404, "link_invalid");
         let path = format!("/v1/admin/users/{ada}/enable");
         place.admin(Method::POST, &path, json!(null)).await.is(200);
-        // What an administrator decides stays.
+        // A change by an administrator is final.
         let path = format!("/v1/admin/users/{ada}");
         let decided = json!({"email": THIRD, "email_verified": true});
         place.admin(Method::PATCH, &path, decided).await.is(200);

@@ -33,7 +33,7 @@ async fn a_passkey_is_the_first_or_the_second_factor() {
             let access = tokens.is(200).string("access_token");
             Tokens { access, refresh: String::new() }.claims()
         };
-        // First: the options are the same for everyone.
+        // As the first factor: the options are the same for everyone.
         let begun = app.call(server, PATH, &request).await;
         let begun = begun.is(400).json();
         assert_eq!(begun["error"], "insufficient_authorization");
@@ -47,7 +47,7 @@ async fn a_passkey_is_the_first_or_the_second_factor() {
         assert_eq!(claims(&code).await["amr"], json!(["pop", "user", "mfa"]));
         let again = app.call(server, PATH, &fields).await;
         assert_eq!(again.json()["error"], "invalid_session");
-        // Second: they name the passkeys of the user.
+        // As the second factor: they name the passkeys of the user.
         let typed = request.into_iter().chain([("login", "pia"), ("password", PASSWORD)]);
         let typed: Vec<_> = typed.collect();
         let asked = app.call(server, PATH, &typed).await;
@@ -67,7 +67,7 @@ async fn a_passkey_is_the_first_or_the_second_factor() {
         let done = app.call(server, PATH, &fields).await;
         let code = done.is(200).string("authorization_code");
         assert_eq!(claims(&code).await["amr"], json!(["pwd", "pop", "user", "mfa"]));
-        // What is no assertion, or comes with something else, is an invalid request.
+        // A malformed assertion, or one with other credentials, is an invalid request.
         for wrong in [
             [("method", "passkey"), ("code", "1")],
             [("credential", "{}"), ("method", "passkey")],

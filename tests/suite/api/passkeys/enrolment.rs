@@ -40,7 +40,7 @@ async fn the_options_name_the_user_and_what_is_stored() {
     assert_eq!(options["authenticatorSelection"]["residentKey"], "required");
     assert_eq!(options["attestation"], "none");
     assert_eq!(begun["expires_in"], 600);
-    // The user handle is the id of the user and nothing personal.
+    // The user handle is the id of the user, without personal data.
     let handle = uuid::Uuid::from_slice(&place.passkey.user_handle).unwrap();
     assert_eq!(handle.to_string(), place.pia);
 }
@@ -60,7 +60,7 @@ async fn a_credential_belongs_to_one_user() {
         let mut other = SoftwareAuthenticator::new(ISSUER);
         let same = other.create_with(&begun["public_key"], |made| made.credential_id = id);
         store(server, &ada, &begun, same, json!({})).await.is_problem(409, "conflict");
-        // Of many registrations of one credential one counts.
+        // Of many registrations of one credential one succeeds.
         let mut passkey = SoftwareAuthenticator::new(ISSUER);
         let mut requests = Vec::new();
         for _ in 0..10 {
@@ -165,7 +165,7 @@ async fn removing_a_passkey_ends_what_rests_on_it() {
         assert_eq!(renamed.is(200).json()["name"], "Laptop");
         let removed = server.call_as(Method::DELETE, &path, &alone.access, Value::Null).await;
         removed.is(204);
-        // Neither the other sessions go on nor the one that rested on the passkey alone.
+        // Neither the other sessions continue nor the one that rested on the passkey alone.
         for tokens in [&alone, &by_password, &place.first] {
             server.get_as("/v1/me", &tokens.access).await.is_problem(401, "invalid_token");
         }
@@ -173,7 +173,7 @@ async fn removing_a_passkey_ends_what_rests_on_it() {
         let tokens = server.login("pia").await;
         let listed = server.get_as("/v1/factors", &tokens.access).await.is(200).json();
         assert_eq!((&listed["data"], &listed["recovery_codes_left"]), (&json!([]), &json!(0)));
-        // The session of a password goes on without a passkey that is removed.
+        // A session of a password continues without a removed passkey.
         let mut other = SoftwareAuthenticator::new(ISSUER);
         let added = add(server, &tokens, &mut other, json!({})).await.is(201).json();
         let path = format!("/v1/factors/{}", added["factor"]["id"].as_str().unwrap());
@@ -186,7 +186,7 @@ async fn removing_a_passkey_ends_what_rests_on_it() {
     .await;
 }
 
-/// Raises the session of a password with a passkey of its user; the new access token.
+/// Raises the session of a password with a passkey of its user. Returns the new access token.
 async fn raised(server: &Server, tokens: &Tokens, passkey: &mut SoftwareAuthenticator) -> String {
     let body = json!({ "acr_values": MFA, "max_age": 300 });
     let asked = server.call_as(Method::POST, "/v1/step-up", &tokens.access, body).await;
@@ -214,7 +214,7 @@ async fn changes(server: &Server, access: &str, factor: &str) -> Vec<(String, An
     answers
 }
 
-/// The password signs in alone and would be enough to take the account over: a thief of it would add a factor of their
+/// The password alone signs in, and would suffice to take the account over: a thief of it would add a factor of their
 /// own and remove that of the owner (NIST SP 800-63B-4 §4.1.2.1).
 #[tokio::test(flavor = "multi_thread")]
 async fn a_password_alone_changes_no_factor_of_an_account_with_a_passkey() {
@@ -230,7 +230,7 @@ async fn a_password_alone_changes_no_factor_of_an_account_with_a_passkey() {
                 assert!(header.ends_with(&wanted), "{what}: {header}");
             }
         }
-        // What was begun with the passkey is not finished without it either.
+        // A change that was begun with the passkey is not completed without it.
         let strong = place.sign_in().await;
         let server = &place.server;
         let begun = begin(server, &strong).await.is(200).json();
@@ -248,10 +248,10 @@ async fn a_password_alone_changes_no_factor_of_an_account_with_a_passkey() {
         let listed = server.get_as("/v1/factors", &thief.access).await.is(200).json();
         assert_eq!(listed["data"].as_array().unwrap().len(), 1);
         assert_eq!(listed["recovery_codes_left"], 10);
-        // What is no change of factors goes on to need what the account asks for: the password.
+        // Other changes still require only what the account requires: the password.
         server.get_as("/v1/me/export", &thief.access).await.is(200);
 
-        // The step-up that the refusal names leads on, with the passkey or with what replaces it.
+        // The step-up in the refusal can be completed with the passkey or a recovery code.
         let access = raised(server, &thief, &mut place.passkey).await;
         let begun = server.call_as(Method::POST, "/v1/factors/totp", &access, Value::Null).await;
         begun.is(200);
@@ -265,7 +265,7 @@ async fn a_password_alone_changes_no_factor_of_an_account_with_a_passkey() {
         for (what, answer) in changes(server, &access, &place.factor).await {
             assert!(answer.status < 300, "{what}: {}", answer.text);
         }
-        // Without a factor the password is all that there is again.
+        // Without a factor the password alone suffices again.
         let tokens = server.login("pia").await;
         begin(server, &tokens).await.is(200);
     })

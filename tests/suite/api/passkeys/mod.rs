@@ -1,4 +1,4 @@
-//! Passkeys at `/v1` and at the challenge endpoint: adding them, signing in with them, and what is refused.
+//! Passkeys at `/v1` and at the challenge endpoint: adding them, signing in with them, and refusals.
 
 mod challenge_endpoint;
 mod enrolment;
@@ -16,10 +16,10 @@ use crate::support::software_authenticator::{Alg, SoftwareAuthenticator};
 use crate::support::tables::rows_of_tables;
 use crate::support::{Backend, Server, on_both};
 
-/// The issuer of the servers of these tests, and the origin of its pages.
+/// The issuer of the servers of these tests, which is the origin of its pages.
 const ISSUER: &str = "https://id.example.com";
 
-/// The level of two factors.
+/// The level of a passkey.
 const MFA: &str = "urn:signet:acr:mfa";
 
 /// A server with a user who has a passkey.
@@ -27,7 +27,7 @@ struct Place {
     server: Server,
     root: Tokens,
     pia: String,
-    /// Of the session in which the passkey was added.
+    /// The tokens of the session in which the passkey was added.
     first: Tokens,
     passkey: SoftwareAuthenticator,
     factor: String,
@@ -141,7 +141,7 @@ async fn a_passkey_signs_in_alone() {
         let listed = place.server.get_as("/v1/factors", &tokens.access).await.is(200).json();
         assert_eq!(listed["data"][0]["kind"], "passkey");
         assert!(listed["data"][0]["last_used_at"].is_string());
-        // The sign-in is fresh: with it the account can be changed.
+        // The sign-in is fresh: it permits changes of the account.
         begin(&place.server, &tokens).await.is(200);
     })
     .await;
@@ -188,7 +188,7 @@ async fn the_options_of_a_sign_in_tell_nothing() {
 async fn options_are_stored_nowhere() {
     on_both("options are stored nowhere", async |backend| {
         let place = place(backend).await;
-        // Of this process and of its jobs: they have rows without any request.
+        // Rows of the process and its jobs, which exist without any request.
         let own = ["processes", "activity"];
         let rows = async || {
             let mut rows = rows_of_tables(&place.server).await;
@@ -221,7 +221,7 @@ async fn one_assertion_counts_once() {
         assert_eq!(place.sessions().await, before + 1);
         let again = proceed(&place.server, &begun, credential).await;
         again.is_problem(401, "challenge_invalid");
-        // What was refused is no sign that the passkey was copied.
+        // A refused response is no sign that the passkey was copied.
         assert_eq!(place.events("passkey.counter_reused").await, 0);
     })
     .await;
@@ -247,7 +247,7 @@ async fn a_counter_that_does_not_increase_is_recorded_and_not_refused() {
         place.passkey.count = 3;
         sign_in(&place.server, &mut place.passkey).await.is(200);
         assert_eq!(place.events("passkey.counter_reused").await, 1);
-        // The highest counter stays: the authenticator that has it raises no alarm.
+        // The highest counter is kept: the authenticator that has it raises no alarm.
         place.passkey.count = 8;
         sign_in(&place.server, &mut place.passkey).await.is(200);
         assert_eq!(place.events("passkey.counter_reused").await, 1);
@@ -263,14 +263,14 @@ async fn a_passkey_is_the_second_factor_where_its_user_wants_one() {
         let asked = server.try_login("pia", PASSWORD).await;
         let body = asked.is_problem(401, "mfa_required").json();
         assert_eq!(body["methods"], json!(["passkey", "recovery_code"]));
-        // The options name the passkeys of the user, once the password was right.
+        // The options name the passkeys of the user after the right password.
         let path = "/v1/login/passkey";
         let begun = server.post(path, json!({ "challenge": body["challenge"] })).await;
         let begun = begun.is(200).json();
         let allowed = begun["public_key"]["allowCredentials"].as_array().unwrap();
         assert_eq!(allowed.len(), 1);
         assert_eq!(allowed[0]["transports"], json!(["internal"]));
-        // Authenticators leave the user handle out where options name the credential.
+        // Authenticators omit the user handle if the options name the credential.
         let right = place.passkey.get_with(&begun["public_key"], |made| made.user_handle = None);
         let mut wrong = right.clone();
         wrong["response"]["signature"] = json!("AAAA");
@@ -308,7 +308,7 @@ async fn a_passkey_raises_a_session_and_not_the_tokens_from_before() {
         let claims = Tokens { access: raised.clone(), refresh: String::new() }.claims();
         assert_eq!((&claims["acr"], &claims["sid"]), (&json!("phr"), &tokens.claims()["sid"]));
         step_up(&raised, "phr").await.is(200);
-        // The one from before stands for the password, which is enough for what it says: it is not exchanged.
+        // The earlier one stands for the password, which suffices for its level: it is not exchanged.
         step_up(&tokens.access, "phr").await.is_problem(401, "mfa_required");
         step_up(&tokens.access, "urn:signet:acr:single").await.is_problem(401, "invalid_token");
     })

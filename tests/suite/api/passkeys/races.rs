@@ -1,4 +1,4 @@
-//! One assertion sent many times at once, where it is not the first factor at `/v1`: one counts.
+//! One assertion in concurrent requests, where it is not the first factor at `/v1`: one succeeds.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};

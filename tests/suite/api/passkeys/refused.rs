@@ -1,4 +1,4 @@
-//! Responses of authenticators that are refused, whatever is wrong with them.
+//! Responses of authenticators that are refused, for any error in them.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::support::{Backend, on_both};
 
 type Change = fn(&mut Response);
 
-/// What both ceremonies refuse.
+/// Errors that both ceremonies refuse.
 const CHANGES: [(&str, Change); 12] = [
     ("user not verified", |made| made.flags &= !UV),
     ("user not present", |made| made.flags &= !UP),
@@ -46,7 +46,7 @@ async fn an_assertion_with_anything_wrong_opens_nothing() {
             let refused = proceed(&place.server, &begun, wrong).await;
             assert_eq!((refused.status, &*refused.code()), (401, "mfa_failed"), "{what}");
         }
-        // Cut short, wherever.
+        // Truncated at any byte.
         for member in ["clientDataJSON", "authenticatorData", "signature"] {
             let begun = challenge(&place.server).await;
             let mut wrong = place.passkey.get(&begun["public_key"]);
@@ -64,7 +64,7 @@ async fn an_assertion_with_anything_wrong_opens_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_response_is_a_field_error() {
+async fn malformed_passkey_responses_are_field_errors() {
     let place = place(Backend::Sqlite).await;
     let begun = challenge(&place.server).await;
     for (wrong, field) in [
@@ -82,7 +82,7 @@ async fn what_is_no_response_is_a_field_error() {
         let fields = refused.json()["errors"].as_array().unwrap().clone();
         assert!(fields.iter().any(|error| error["field"] == field), "{wrong}: {fields:?}");
     }
-    // A challenge for a passkey takes no code.
+    // A challenge for a passkey accepts no code.
     let code = json!({ "challenge": begun["challenge"], "code": "123456" });
     let refused = place.server.post("/v1/login/continue", code).await;
     refused.is_problem(401, "challenge_invalid");

@@ -48,7 +48,7 @@ async fn an_issuer_that_can_have_no_passkeys_offers_none() {
         let security = pia.get("/account/security").await;
         for page in [&verify, &security] {
             let text = page.is(200).text.to_lowercase();
-            // The codes are for either kind, wherever they are explained.
+            // Codes are explained for either kind of factor.
             let text = text.replace("the app or the passkey", "");
             assert!(!text.contains("passkey") && !text.contains("webauthn"), "{text}");
         }
@@ -108,7 +108,7 @@ async fn another_rp_id_is_confirmed_or_refused() {
     let refused = launch.try_start().await.err().expect("it does not start");
     assert_eq!(refused.code, Some(78), "{}", refused.text);
     assert!(refused.text.contains("SIGNET_RP_ID_OLD=id.example.com"), "{}", refused.text);
-    // Confirmed once, it is the one in force from then on.
+    // After one confirmation it is in force.
     let again = options(Backend::Sqlite).with("SIGNET_RP_ID", "example.com");
     let server = again.with("SIGNET_RP_ID_OLD", "id.example.com").start_in(Arc::clone(&dir)).await;
     let begun = challenge(&server).await;

@@ -1,4 +1,4 @@
-//! What becomes of an account that is recovered: nothing that was open stays open, and nothing is opened.
+//! The account after a recovery: all earlier sessions have ended, and no new one is opened.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use crate::support::second_factors::Authenticator;
 use crate::support::server::{Answer, PASSWORD};
 use crate::support::software_authenticator::SoftwareAuthenticator;
 
-/// No answer of a recovery has a token or a cookie.
+/// No response of a recovery has a token or a cookie.
 #[track_caller]
 fn opens_nothing(answer: &Answer) {
     assert!(answer.headers.get("set-cookie").is_none(), "{answer:?}");
@@ -33,7 +33,7 @@ async fn a_second_factor_comes_before_the_new_password_in_every_order() {
             opens_nothing(&answer);
             answer
         };
-        // Before the mailed code nothing else counts.
+        // Before the mailed code no other factor is accepted.
         let early = step(&first, json!({ "new_password": NEW })).await;
         assert_eq!(early.is_problem(401, "mfa_required").json()["methods"], json!(["mailed_code"]));
         let code = app.new_code(&place.server);
@@ -62,7 +62,7 @@ async fn a_second_factor_comes_before_the_new_password_in_every_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn everything_that_was_open_ends_and_the_owner_learns_of_it() {
+async fn a_recovery_ends_all_sessions_and_notifies_the_owner() {
     on_both("recovery: ends", async |backend| {
         let place = MailingServer::start(backend).await;
         let ada = place.user("ada", ADA).await;
@@ -80,7 +80,7 @@ async fn everything_that_was_open_ends_and_the_owner_learns_of_it() {
         let mailed = place.newest().await;
         let right = place.proceed(&challenge, json!({ "code": mailed.code })).await;
         let next = right.is_problem(401, "password_change_required").string("challenge");
-        // The one that an administrator knows is no new one.
+        // The password that the administrator knows is not accepted as a new one.
         place
             .proceed(&next, json!({ "new_password": PASSWORD }))
             .await
@@ -105,7 +105,7 @@ async fn everything_that_was_open_ends_and_the_owner_learns_of_it() {
     .await;
 }
 
-/// Attackers who have locked an account do not keep its owner out.
+/// Attackers who have locked an account do not prevent its owner from recovering it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_recovery_clears_the_lockout_of_the_account() {
     on_both("recovery: lockout", async |backend| {
@@ -122,7 +122,7 @@ async fn a_recovery_clears_the_lockout_of_the_account() {
     .await;
 }
 
-/// The request of an application waits while its user recovers the account in the same browser.
+/// The request of an application is kept while its user recovers the account in the same browser.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_pages_lead_from_a_forgotten_password_back_to_the_sign_in() {
     on_both("recovery: pages", async |backend| {
@@ -180,8 +180,7 @@ async fn the_pages_lead_from_a_forgotten_password_back_to_the_sign_in() {
     .await;
 }
 
-/// A recovery cannot ask for a passkey, and says what the user can do instead: only to a user who has proved the
-/// mailbox.
+/// A recovery cannot use a passkey, and names the alternatives, only to a user who has proved the mailbox.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_whose_second_factor_is_a_passkey_alone_learns_the_way_on() {
     on_both("recovery: passkey only", async |backend| {
@@ -200,7 +199,7 @@ async fn an_account_whose_second_factor_is_a_passkey_alone_learns_the_way_on() {
         let body = json!({"challenge": begun["challenge"], "credential": credential,
             "second_factor": true});
         let added = server.call_as(Method::POST, path, &tokens.access, body).await.is(201).json();
-        // With recovery codes left the recovery asks for one.
+        // With recovery codes left the recovery requires one.
         let challenge = place.recover(ADA).await;
         let asked = place.proceed(&challenge, json!({"code": place.newest().await.code})).await;
         let methods = asked.is_problem(401, "mfa_required").json()["methods"].clone();
@@ -222,7 +221,7 @@ async fn an_account_whose_second_factor_is_a_passkey_alone_learns_the_way_on() {
         let page = server.get(&mailed.path()).await;
         assert!(page.is(403).text.contains("Sign in with the passkey"), "{}", page.text);
         assert!(page.text.contains("/login\""), "{}", page.text);
-        // At the page of the code as well, in the language of its reader.
+        // At the page of the code as well, in the user's language.
         let person = Person::new(server, "pia");
         let flow = field(&person.get("/recover").await.is(200).text, "flow");
         let sent = person.post("/recover", &[("flow", &flow), ("email", ADA)]).await;
@@ -232,7 +231,7 @@ async fn an_account_whose_second_factor_is_a_passkey_alone_learns_the_way_on() {
         let fields = [("flow", &*flow), ("challenge", &*challenge), ("code", &*code)];
         let refused = person.post("/recover/code", &fields).await;
         assert!(refused.is(403).text.contains("Sign in with the passkey"), "{}", refused.text);
-        // Nothing has changed, and the administrator is a way on.
+        // Nothing has changed, and the administrator can help.
         server.get_as("/v1/me", &tokens.access).await.is(200);
         server.try_login("pia", PASSWORD).await.is_problem(401, "mfa_required");
         let path = format!("/v1/admin/users/{pia}/factors");
@@ -243,8 +242,7 @@ async fn an_account_whose_second_factor_is_a_passkey_alone_learns_the_way_on() {
     .await;
 }
 
-/// A recovery is no change after a leak, and to refuse the old password would tell a reader of the mailbox that a guess
-/// was right.
+/// A recovery may keep the old password: refusing it would disclose to a reader of the mailbox that a guess was right.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_new_password_of_a_recovery_may_be_the_old_one() {
     on_both("recovery: same password", async |backend| {

@@ -1,4 +1,4 @@
-//! Mailed codes: in which flow, how often and how long they count.
+//! Mailed codes: in which flow, for how many attempts and how long they are valid.
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -41,7 +41,7 @@ async fn a_code_counts_in_its_flow_only_and_scanners_do_not_use_it_up() {
             place.proceed(&challenge, json!({ "code": shown, "method": "mailed_code" })).await;
         right.is_problem(401, "password_change_required");
         let next = right.string("challenge");
-        // The challenge of a recovery signs nobody in, and its own older copy leads nowhere else.
+        // The challenge of a recovery signs no user in, and its earlier copy is accepted nowhere else.
         for path in ["/v1/me", "/oauth2/userinfo"] {
             place.server.get_as(path, &next).await.is(401);
         }

@@ -1,4 +1,4 @@
-//! How often a new password can be asked for: by address and network, the same for every address.
+//! Limits of requests for a new password: by address and network, the same for every address.
 
 use reqwest::Method;
 use serde_json::json;
@@ -35,11 +35,11 @@ async fn requests_are_limited_by_address_and_network_for_known_and_unknown_alike
                 refused.is_problem(429, "too_many_attempts");
                 assert!(!refused.header("retry-after").is_empty());
             }
-            // Nine came; of all unknown networks ten are allowed.
+            // Nine were made; ten are allowed for all unknown networks.
             ask(&place, "192.0.2.200", email).await.is(202);
             ask(&place, "100.64.0.1", email).await.is_problem(429, "too_many_attempts");
         }
-        // Where the user has signed in, strangers do not matter.
+        // In a network of the user, requests from elsewhere have no effect.
         let body = json!({"login": "ada", "password": PASSWORD});
         from(&place, "100.64.7.7", "/v1/login", body).await.is(200);
         ask(&place, "100.64.7.7", ADA).await.is(202);
@@ -51,8 +51,8 @@ async fn requests_are_limited_by_address_and_network_for_known_and_unknown_alike
     .await;
 }
 
-/// Whether a network is one of the user's shows in what strangers elsewhere have used up, and not in the requests of
-/// the network itself.
+/// Whether a network is known to the user can be inferred only from limits that are used up elsewhere, not from
+/// requests of the network itself.
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_of_one_network_do_not_tell_whether_a_user_has_signed_in_there() {
     on_both("recovery: known network", async |backend| {

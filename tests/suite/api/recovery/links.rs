@@ -1,4 +1,4 @@
-//! Mailed links: opening one changes nothing, and of several that redeem it one does.
+//! Mailed links: opening one changes nothing, and of concurrent redemptions one succeeds.
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -26,7 +26,7 @@ async fn a_link_is_redeemed_once_by_the_form_of_its_page() {
         assert_eq!(page.header("referrer-policy"), "no-referrer");
         assert_eq!(page.header("cache-control"), "no-store");
         let csrf = field(&page.text, "csrf");
-        // A form that another page or browser was given redeems nothing.
+        // A form of another page or browser redeems nothing.
         let stranger = Person::new(&place.server, "eve");
         stranger.get(&path).await.is(200);
         for (person, csrf) in [(&ada, ""), (&ada, "x"), (&stranger, &*csrf)] {
@@ -46,7 +46,7 @@ async fn a_link_is_redeemed_once_by_the_form_of_its_page() {
         let login = ada.get(&ada.below_base(&to)).await;
         assert!(login.is(200).text.contains("Your password was saved."), "{}", login.text);
         let second = ada.post(&path, &[("csrf", &csrf), ("new_password", "yet another one")]).await;
-        // It says what happened and offers a new one.
+        // The page gives the reason and offers a new one.
         assert!(second.is(404).text.contains("Request a new one"), "{}", second.text);
         assert!(second.text.contains("/recover\""), "{}", second.text);
         assert_eq!(place.server.try_login("ada", NEW).await.status, 200);
@@ -81,7 +81,7 @@ async fn of_twenty_that_redeem_one_link_one_sets_its_password() {
     .await;
 }
 
-/// Nothing is consumed before the second factor and the new password both hold.
+/// Nothing is used up before the second factor and the new password are both accepted.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_link_asks_for_the_second_factor_of_the_account() {
     on_both("link: second factor", async |backend| {
@@ -98,7 +98,7 @@ async fn a_link_asks_for_the_second_factor_of_the_account() {
         };
         redeem(&app.wrong_code(&place.server), NEW).await.is_problem(401, "mfa_failed");
         let code = app.new_code(&place.server);
-        // A password that is refused does not use the code up.
+        // A refused password does not use the code up.
         redeem(&code, "short").await.is_problem(422, "weak_password");
         place.server.get(&mailed.path()).await.is(200);
         let me = place.server.get_as("/v1/me", &tokens.access).await;
@@ -126,8 +126,7 @@ async fn a_link_asks_for_the_second_factor_of_the_account() {
     .await;
 }
 
-/// Nor where the password that was typed is the one that an administrator has set. Only the holder of a right code is
-/// told so.
+/// Nor if the entered password is the one that an administrator has set. Only the holder of a right code learns that.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_temporary_password_typed_again_uses_no_code_up() {
     const TEMPORARY: &str = "a temporary password";
@@ -158,7 +157,7 @@ async fn a_temporary_password_typed_again_uses_no_code_up() {
         }
         assert_eq!(left().await, 10);
         place.server.get(&mailed.path()).await.is(200);
-        // Of several requests with one code and one link, one consumes both.
+        // Of concurrent requests with one code and one link, one uses both up.
         let passwords: Vec<String> = (0..10).map(|n| format!("the password of {n:02}")).collect();
         let code = &app.recovery_codes[0];
         let redeemed = join_all(passwords.iter().map(|new| redeem(code, new))).await;
@@ -174,7 +173,7 @@ async fn a_temporary_password_typed_again_uses_no_code_up() {
     .await;
 }
 
-/// A code that was used meanwhile counts as a wrong one, and leaves the link as it was.
+/// A code that was used meanwhile is treated as wrong, and does not affect the link.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_code_that_was_used_before_consumes_no_link() {
     on_both("link: used code", async |backend| {

@@ -1,5 +1,4 @@
-//! Choosing a new password with a mailed code or link: what a request tells, what a code redeems, and what becomes of
-//! the account.
+//! Choosing a new password with a mailed code or link: the request, the redemption, and the account afterwards.
 
 mod accounts;
 mod codes;

@@ -1,4 +1,4 @@
-//! What a request for a new password tells about an address: nothing.
+//! A request for a new password discloses nothing about an address.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ async fn every_address_gets_the_same_answer_and_only_an_owner_gets_mail() {
         place.admin(Method::POST, &path, Value::Null).await.is(200);
         let unverified = json!({"login": "eve", "password": PASSWORD, "email": "eve@example.org"});
         place.admin(Method::POST, "/v1/admin/users", unverified).await.is(201);
-        // A login that looks like an address is none.
+        // A login that looks like an address is not one.
         place.server.register("squat@example.org").await;
         let mut answers = Vec::new();
         for email in
@@ -35,7 +35,7 @@ async fn every_address_gets_the_same_answer_and_only_an_owner_gets_mail() {
             answers.push(place.server.post("/v1/recovery", json!({ "email": email })).await);
         }
         let shape = |answer: &crate::support::server::Answer| {
-            // Each worker of the server has an order of its own.
+            // The workers of the server order headers differently.
             let headers: BTreeMap<String, String> = answer
                 .headers
                 .iter()
@@ -50,7 +50,7 @@ async fn every_address_gets_the_same_answer_and_only_an_owner_gets_mail() {
         let all = place.all().await;
         assert_eq!(all.len(), 1);
         assert_eq!(all[0].to, ADA);
-        // The wrong code of an address that is no user's is refused like any other, and as often.
+        // A wrong code for an address without a user is refused like any other, and as often.
         for answer in &answers {
             let challenge = answer.string("challenge");
             let wrong = json!({ "code": all[0].wrong_code() });
@@ -76,7 +76,7 @@ async fn the_mail_goes_to_the_address_as_its_owner_has_stored_it() {
     .await;
 }
 
-/// No spelling of an address leads its mail elsewhere (RFC 8264, UTS #39: what looks alike, or folds to it).
+/// No spelling of an address sends its mail elsewhere (RFC 8264, UTS #39: look-alikes and case folding).
 #[tokio::test(flavor = "multi_thread")]
 async fn every_spelling_recovers_the_account_of_its_owner_or_none() {
     on_both("recovery: spellings", async |backend| {
@@ -155,7 +155,7 @@ async fn a_full_outbox_refuses_known_and_unknown_addresses() {
                 kind: "test",
                 user_id: None,
                 link_hash: None,
-                // Opens with no key, so that it stays.
+                // Cannot be opened with any key, so it stays in the outbox.
                 sealed: b"",
                 expires_at: now + TimeSpan::from_days(1),
             };
@@ -172,8 +172,8 @@ async fn a_full_outbox_refuses_known_and_unknown_addresses() {
     .await;
 }
 
-/// No request waits for the mail server: all are answered while the first mails are still being tried, which no
-/// deadline has ended.
+/// No request waits for the mail server: all get a response while the first deliveries are pending, whose
+/// deadline has not passed.
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_are_answered_while_the_relay_hangs() {
     on_both("recovery: relay hangs on", async |backend| {
@@ -191,7 +191,7 @@ async fn requests_are_answered_while_the_relay_hangs() {
                 place.recover(&format!("{login}@example.org")).await;
                 place.server.login("bob").await;
             }
-            // The job has four connections at most, and each of them hangs.
+            // The job has at most four connections, all of which hang.
             assert!((1..=4).contains(&place.sink.connections()), "{}", place.sink.connections());
             let metrics = signet::http::metrics_text(&place.server.app);
             for result in ["deferred", "delivered", "refused", "failed"] {

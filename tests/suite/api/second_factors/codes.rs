@@ -1,4 +1,4 @@
-//! Codes: each counts once, at its time, and only so often may one be wrong.
+//! Codes: each is accepted once, at its time, and wrong ones are limited.
 
 use std::sync::Arc;
 
@@ -43,7 +43,7 @@ async fn codes_of_the_steps_around_now_count_and_none_after_a_newer_one() {
         log_in_with(server, "tia", &code(-1)).await.is(200);
         log_in_with(server, "tia", &code(-1)).await.is_problem(401, "mfa_failed");
         log_in_with(server, "tia", &code(1)).await.is(200);
-        // Older than the last that counted.
+        // Older than the last accepted one.
         log_in_with(server, "tia", &code(0)).await.is_problem(401, "mfa_failed");
         server.advance(TimeSpan::from_secs(60));
         // Typed in groups, as apps show it.
@@ -63,7 +63,7 @@ async fn the_sixth_wrong_code_has_to_wait_also_after_a_restart() {
         for _ in 0..3 {
             proceed(&place.server, &challenge, &wrong).await.is_problem(401, "mfa_failed");
         }
-        // In other sign-ins it is the same limit.
+        // Other sign-ins share the limit.
         for _ in 0..2 {
             log_in_with(&place.server, "tia", &wrong).await.is_problem(401, "mfa_failed");
         }
@@ -87,7 +87,7 @@ async fn the_sixth_wrong_code_has_to_wait_also_after_a_restart() {
         let right = app.code(&server, 0);
         let answer = log_in_with(&server, "tia", &right).await;
         answer.is_problem(429, "too_many_attempts");
-        // Recovery codes are counted apart.
+        // Recovery codes are counted separately.
         log_in_with(&server, "tia", &app.recovery_codes[0]).await.is(200);
         server.advance(TimeSpan::from_mins(15));
         log_in_with(&server, "tia", &app.new_code(&server)).await.is(200);
@@ -120,7 +120,7 @@ async fn wrong_recovery_codes_wait_for_an_hour_and_hold_up_no_app() {
     .await;
 }
 
-/// An attacker who has the password does not keep the owner from using a recovery code.
+/// An attacker with the password cannot prevent the owner from using a recovery code.
 #[tokio::test(flavor = "multi_thread")]
 async fn wrong_recovery_codes_of_one_network_hold_up_no_other() {
     on_both("recovery codes of networks", async |backend| {
@@ -155,7 +155,7 @@ async fn a_recovery_code_counts_once_however_it_is_typed() {
         let typed = codes[1].replace('-', "").to_lowercase();
         log_in_with(server, "tia", &typed).await.is(200);
         log_in_with(server, "tia", &codes[1]).await.is_problem(401, "mfa_failed");
-        // Several codes for one challenge: it is used up by one of them.
+        // Several codes for one challenge: one uses it up.
         let challenge = challenge_of(server, "tia").await;
         let all = codes[2..8].iter().map(|code| proceed(server, &challenge, code));
         let won = join_all(all).await.iter().filter(|answer| answer.status == 200).count();
@@ -169,7 +169,7 @@ async fn a_recovery_code_counts_once_however_it_is_typed() {
         log_in_with(server, "tia", new[0].as_str().unwrap()).await.is(200);
         let factors = server.get_as("/v1/factors", &tokens.access).await.is(200).json();
         assert_eq!(factors["recovery_codes_left"], json!(9));
-        // Each kind of code only under its own name.
+        // Each kind of code only with its own method.
         let challenge = challenge_of(server, "tia").await;
         let body = json!({"challenge": challenge, "method": "totp", "code": new[1]});
         server.post("/v1/login/continue", body).await.is_problem(401, "mfa_failed");
@@ -177,7 +177,7 @@ async fn a_recovery_code_counts_once_however_it_is_typed() {
     .await;
 }
 
-/// An `auth_session` that has given a code judges nothing more: neither a password nor a code, which stays unused.
+/// An `auth_session` that has given a code checks nothing more: neither a password nor a code, which stays unused.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_used_auth_session_uses_no_code_up() {
     on_both("used auth_session", async |backend| {
@@ -218,7 +218,7 @@ async fn a_used_auth_session_uses_no_code_up() {
     .await;
 }
 
-/// In a network that the account knows the limit of a day counts too; recovery codes and other networks go on.
+/// In a network that the account knows the daily limit applies too; recovery codes and other networks are unaffected.
 #[tokio::test(flavor = "multi_thread")]
 async fn wrong_codes_of_a_known_network_are_bounded_by_day() {
     on_both("codes of a day", async |backend| {
@@ -253,7 +253,7 @@ async fn wrong_codes_of_a_known_network_are_bounded_by_day() {
     .await;
 }
 
-/// An attacker with the password gets no more tries by changing the endpoint.
+/// An attacker with the password gets no more attempts by changing the endpoint.
 #[tokio::test(flavor = "multi_thread")]
 async fn wrong_codes_count_together_at_every_endpoint() {
     on_both("one limit of codes", async |backend| {

@@ -1,4 +1,4 @@
-//! Enrolling and removing an authenticator app, and what that needs.
+//! Enrolling and removing an authenticator app, and the required authentication.
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -45,13 +45,13 @@ async fn enrolment_changes_nothing_before_a_right_code_and_uses_that_code_up() {
         assert_eq!(done["recovery_codes"].as_array().unwrap().len(), 10);
         log_in_with(&server, "tia", &code).await.is_problem(401, "mfa_failed");
         server.try_login("tia", PASSWORD).await.is_problem(401, "mfa_required");
-        // The session goes on, without what would let it change factors.
+        // The session continues, without the level for changes of factors.
         server.get_as("/v1/me", &tokens.access).await.is(200);
         let again = post(&server, &tokens, CONFIRM, right).await;
         again.is_problem(409, "conflict");
         let begun = post(&server, &tokens, BEGIN, Value::Null).await;
         begun.is_problem(401, "reauthentication_required");
-        // The setup of one user is nothing to another.
+        // The setup of one user is refused for another.
         server.register("ada").await;
         let ada = server.login("ada").await;
         let theirs = json!({"setup": setup, "code": code_of(&server, &secret, 1)});
@@ -73,7 +73,7 @@ async fn a_setup_ends_after_ten_minutes_and_counts_once() {
         let late = json!({"setup": setup, "code": code_of(&server, &secret, 0)});
         let refused = post(&server, &tokens, CONFIRM, late).await;
         assert_eq!(refused.is(422).json()["errors"][0]["field"], "setup");
-        // Of many confirmations of one setup one counts.
+        // Of concurrent confirmations of one setup one succeeds.
         let begun = post(&server, &tokens, BEGIN, Value::Null).await;
         let (setup, secret) = (begun.string("setup"), secret_of(&begun.string("secret")));
         let all = (0..10).map(|at| {
@@ -107,7 +107,7 @@ async fn a_stale_sign_in_or_one_without_the_code_changes_no_factor() {
             server.call_as(method, path, &tokens.access, body).await
         };
         server.advance(TimeSpan::from_mins(5) + TimeSpan::from_secs(1));
-        // Of one it is too old, of the other there was no code.
+        // One is too old, the other was made without a code.
         for tokens in [&old, &place.first] {
             for (method, path, body) in [
                 (Method::POST, BEGIN, Value::Null),
@@ -123,7 +123,7 @@ async fn a_stale_sign_in_or_one_without_the_code_changes_no_factor() {
                 assert!(header.ends_with(wanted), "{header}");
             }
         }
-        // What is listed can be sent back, and changes nothing.
+        // The listed value can be sent back, and changes nothing.
         let listed = server.get_as("/v1/factors", &old.access).await.is(200).json();
         let same = call(Method::PATCH, &path, &old, listed["data"][0].clone()).await;
         assert_eq!(same.is(200).json(), listed["data"][0]);
@@ -135,7 +135,7 @@ async fn a_stale_sign_in_or_one_without_the_code_changes_no_factor() {
         call(Method::PATCH, &path, &new, json!({"name": ""}))
             .await
             .is_problem(422, "validation_failed");
-        // Another user's factor is none.
+        // The factor of another user is not found.
         let root = server.login("root").await;
         call(Method::DELETE, &path, &root, Value::Null).await.is_problem(404, "not_found");
     })

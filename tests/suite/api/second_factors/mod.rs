@@ -19,7 +19,7 @@ struct Place {
     server: Server,
     root: Tokens,
     tia: String,
-    /// Of the session in which the app was enrolled.
+    /// The tokens of the session in which the app was enrolled.
     first: Tokens,
     app: Authenticator,
 }
@@ -70,7 +70,7 @@ async fn a_right_password_without_a_code_opens_nothing_and_names_the_next_step()
         assert_eq!(next.claims()["amr"], json!(["pwd", "otp", "mfa"]));
         assert_eq!(next.claims()["auth_time"], tokens.claims()["auth_time"]);
         assert_eq!(place.events("login.succeeded").await, before.1 + 1);
-        // A wrong password is answered as ever.
+        // A wrong password is answered as before.
         place.server.try_login("tia", "wrong").await.is_problem(401, "invalid_credentials");
     })
     .await;
@@ -82,13 +82,13 @@ async fn a_code_beside_the_password_needs_one_request() {
         let place = place(backend).await;
         let tokens = place.app.log_in(&place.server, "tia").await;
         assert_eq!(tokens.claims()["amr"], json!(["pwd", "otp", "mfa"]));
-        // A wrong code tells that the password is right, and the log-in can be continued.
+        // A wrong code discloses that the password is right, and the log-in can be continued.
         let wrong = place.app.wrong_code(&place.server);
         let answer = log_in_with(&place.server, "tia", &wrong).await;
         answer.is_problem(401, "mfa_failed");
         let code = place.app.new_code(&place.server);
         proceed(&place.server, &answer.string("challenge"), &code).await.is(200);
-        // Without a second factor a code is ignored; with a wrong password it is not looked at.
+        // Without a second factor a code is ignored; with a wrong password it is not checked.
         place.server.register("ada").await;
         log_in_with(&place.server, "ada", "123456").await.is(200);
         let code = place.app.new_code(&place.server);
@@ -171,7 +171,7 @@ async fn the_challenge_endpoint_asks_for_the_second_factor() {
         let access = tokens.is(200).string("access_token");
         let claims = Tokens { access, refresh: String::new() }.claims();
         assert_eq!(claims["amr"], json!(["pwd", "otp", "mfa"]));
-        // The session has given its code, whatever else its user types.
+        // The session has given its code, whatever else its user enters.
         let code = place.app.new_code(server);
         let fields = [("auth_session", &*session), ("method", "totp"), ("code", &*code)];
         assert_eq!(app.call(server, path, &fields).await.json()["error"], "invalid_session");

@@ -34,7 +34,7 @@ async fn a_removed_factor_ends_every_other_session_and_lowers_this_one() {
         server.login("tia").await;
         log_in_with(server, "tia", &place.app.recovery_codes[0]).await.is(200);
         assert_eq!(place.events("factor.removed").await, 1);
-        // Codes replace a factor, and there is none.
+        // Recovery codes replace a factor, and there is none.
         let path = "/v1/factors/recovery-codes";
         let refused = server.call_as(Method::POST, path, &next.access, Value::Null).await;
         refused.is_problem(409, "conflict");
@@ -76,7 +76,7 @@ async fn an_administrator_removes_the_factors_of_a_user_and_ends_their_sessions(
         server.call_as(Method::DELETE, &path, &root.access, Value::Null).await.is(204);
         server.get_as("/v1/me", &own.access).await.is_problem(401, "invalid_token");
         assert_eq!(server.login("tia").await.claims()["amr"], json!(["pwd"]));
-        // Once more is fine and ends nothing.
+        // A second reset succeeds and ends nothing.
         let next = server.login("tia").await;
         server.call_as(Method::DELETE, &path, &root.access, Value::Null).await.is(204);
         server.get_as("/v1/me", &next.access).await.is(200);
@@ -105,7 +105,7 @@ async fn secrets_are_sealed_and_go_along_to_a_new_master_key() {
         let sealed = stored[0].sealed.clone().unwrap();
         let secret = place.server.app.unseal_totp(user, stored[0].factor.id, &sealed).unwrap();
         assert!(!sealed.windows(20).any(|bytes| bytes == secret.bytes().as_slice()));
-        // Sealed for another user it does not open.
+        // A secret that was sealed for another user cannot be opened.
         let other: signet::base::id::UserId =
             place.root.claims()["sub"].as_str().unwrap().parse().unwrap();
         assert!(place.server.app.unseal_totp(other, stored[0].factor.id, &sealed).is_err());

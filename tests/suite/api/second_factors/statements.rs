@@ -1,4 +1,4 @@
-//! What a sign-in with a second factor costs: one password hash, and a number of statements that does not grow.
+//! The cost of a sign-in with a second factor: one password hash, and a constant number of statements.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ use crate::support::software_authenticator::SoftwareAuthenticator;
 const ISSUER: &str = "https://id.example.com";
 const SETTINGS: &[(&str, &str)] = &[("SIGNET_RATE_LIMITS", "on"), ("SIGNET_ISSUER", ISSUER)];
 
-/// The network that every sign-in comes from.
+/// The network of every sign-in.
 const ADDRESS: &str = "127.0.0.1";
 
 fn info(server: &Server) -> RequestInfo {
@@ -31,7 +31,7 @@ fn info(server: &Server) -> RequestInfo {
     RequestInfo::without_device(origin, server.now())
 }
 
-/// The password; the challenge, and how many statements it took.
+/// Sends the password. Returns the challenge, and the number of statements.
 async fn password(server: &Server) -> (String, u32) {
     let request = LoginRequest {
         code: None,
@@ -44,7 +44,7 @@ async fn password(server: &Server) -> (String, u32) {
     (pending.challenge, statements)
 }
 
-/// One entry; whether it completed the sign-in, and how many statements it took.
+/// Sends one entry. Returns whether it completed the sign-in, and the number of statements.
 async fn step(server: &Server, challenge: &str, entry: Entry) -> (bool, u32) {
     let work = continue_login(server.app.clone(), challenge.to_owned(), entry, info(server));
     let (outcome, statements) = counted(work).await;
@@ -86,7 +86,7 @@ async fn a_sign_in_with_a_second_factor_costs_one_hash_and_few_statements() {
             let totp = app.new_code(server);
             let (hashes, _) = place.work("new_network").await;
             let (challenge, statements) = password(server).await;
-            // The account; three counters, and the networks that it knows; the event, and the count of right passwords.
+            // The account; three counters, and its known networks; the event, and the count of right passwords.
             assert!(statements <= 7, "{method}: password {statements}");
             let (wrong, right) = match method {
                 "totp" => (code(&app.wrong_code(server)), code(&totp)),
@@ -108,7 +108,7 @@ async fn a_sign_in_with_a_second_factor_costs_one_hash_and_few_statements() {
             assert!(statements <= 16, "{method}: wrong {statements}");
             let (done, statements) = step(server, &challenge, right).await;
             assert!(done, "{method}: right");
-            // Two reads; the code counted, compared and used up; then what opens a session, in one transaction.
+            // Two reads; the code counted, compared and used up; then the session, in one transaction.
             assert!(statements <= 30, "{method}: right {statements}");
             let before = *last.entry(method).or_insert(statements);
             assert!(statements <= before, "{method}: {before}, then {statements}");

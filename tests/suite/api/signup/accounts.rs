@@ -1,4 +1,4 @@
-//! The account that comes of a sign-up.
+//! The account that a sign-up creates.
 
 use reqwest::Method;
 use serde_json::json;
@@ -9,7 +9,7 @@ use crate::support::server::{Answer, PASSWORD, Tokens};
 
 const EVIL: &str = "<a href=//evil>";
 
-/// The name reaches no mail: nothing that a user types does, before the proof or after it.
+/// The name is in no mail: no user input is, before the proof or after it.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_account_has_the_proven_address_and_no_mail_has_its_name() {
     on_both("sign-up: account", async |backend| {
@@ -38,7 +38,7 @@ async fn the_account_has_the_proven_address_and_no_mail_has_its_name() {
         let tokens = Tokens::of(&place.server.try_login(NEW, PASSWORD).await);
         let me = place.server.get_as("/v1/me", &tokens.access).await.is(200).json();
         assert_eq!((&me["id"], &me["email_verified"]), (&user["id"], &json!(true)));
-        // The next sign-up with the same address is told that there is an account, and nothing else.
+        // The next sign-up with the same address gets the mail that there is an account, and nothing else.
         begin(&place, NEW).await;
         place.recover(NEW).await;
         place.delivered().await;
@@ -58,7 +58,7 @@ async fn the_account_has_the_proven_address_and_no_mail_has_its_name() {
     .await;
 }
 
-/// What others did with the address before it was proven does not last: no pre-hijacking, no dead end.
+/// Unverified claims of others to the address end with its verification: no pre-hijacking, no dead end.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proof_takes_the_address_from_unverified_claims() {
     on_both("sign-up: claims", async |backend| {
@@ -69,7 +69,7 @@ async fn a_proof_takes_the_address_from_unverified_claims() {
         place.admin(Method::POST, "/v1/admin/users", squatter).await.is(201);
         let challenge = begin(&place, NEW).await;
         let mailed = place.newest().await;
-        // The login is the squatter's, who keeps it; another one is free.
+        // The other user keeps the login; another one is free.
         let taken = complete(&place, json!({"challenge": challenge, "code": mailed.code})).await;
         let next = taken.is_problem(409, "login_taken").string("challenge");
         complete(&place, json!({"challenge": next, "login": "vic"})).await.is(201);
@@ -78,7 +78,7 @@ async fn a_proof_takes_the_address_from_unverified_claims() {
         assert!(claimed["email"].is_null(), "{claimed}");
         assert_eq!(place.server.try_login("vic", PASSWORD).await.status, 200);
         assert_eq!(place.server.try_login(NEW, "of the squatter").await.status, 200);
-        // The mail of the address is the owner's alone.
+        // Mail to the address reaches the owner only.
         place.recover(NEW).await;
         assert_eq!(place.newest().await.to, NEW);
     })
@@ -108,7 +108,7 @@ async fn a_link_makes_an_account_where_it_is_opened() {
         let place = verified(backend, &[]).await;
         begin(&place, NEW).await;
         let mailed = place.newest().await;
-        // The call for other links names the right one.
+        // The endpoint for other links refuses it and names the right one.
         let other = place.redeem(&mailed.link, PASSWORD).await;
         other.is_problem(422, "validation_failed");
         assert!(other.text.contains("/v1/register/complete"), "{}", other.text);
@@ -116,7 +116,7 @@ async fn a_link_makes_an_account_where_it_is_opened() {
         assert_eq!(place.server.try_login("lovelace", PASSWORD).await.status, 200);
         let again = complete(&place, json!({"token": mailed.link, "login": "again"})).await;
         again.is_problem(404, "link_invalid");
-        // A link for something else makes none.
+        // A link for another purpose creates no account.
         place.user("ada", ADA).await;
         place.recover(ADA).await;
         let recovery = place.newest().await;
@@ -126,7 +126,7 @@ async fn a_link_makes_an_account_where_it_is_opened() {
     .await;
 }
 
-/// An application may have asked for the consent in its own way.
+/// The application's request for consent is kept.
 #[tokio::test(flavor = "multi_thread")]
 async fn open_registration_records_the_terms_that_were_accepted() {
     on_both("sign-up: terms where it is open", async |backend| {
@@ -149,7 +149,7 @@ async fn open_registration_records_the_terms_that_were_accepted() {
     .await;
 }
 
-/// The address signs in as well, so that it is no password, whatever the login name.
+/// The address signs in as well, so it is refused as a password, whatever the login name is.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_address_of_an_account_is_not_its_password() {
     on_both("sign-up: address as password", async |backend| {

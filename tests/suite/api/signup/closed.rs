@@ -1,4 +1,4 @@
-//! Where no one signs up: every door is closed, also to what was begun before.
+//! Closed registration: every endpoint refuses, also for sign-ups that were begun before.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -39,7 +39,7 @@ async fn closed_and_by_invitation_every_door_refuses() {
                 let fields = [("email", ADA), ("login", "ada"), ("password", PASSWORD)];
                 person.post(path, &fields).await.is(403);
             }
-            // OpenID Connect asks for a sign-up with prompt=create, which is not offered.
+            // OpenID Connect requests a sign-up with prompt=create, which is not supported.
             let asked = person.visit(&client.url(&[("prompt", "create")])).await;
             assert_eq!(asked.said("error"), "invalid_request");
             let fields: Vec<_> = client.request(&[("prompt", "create"), ("login", "ada")]);
@@ -54,7 +54,7 @@ async fn closed_and_by_invitation_every_door_refuses() {
                 signet::fetch_optional!(&mut link, (i64,), "SELECT count(*) FROM mailed_codes");
             assert_eq!(codes.unwrap(), Some((0,)));
             drop(link);
-            // Administrators make and invite users all the same.
+            // Administrators can still create and invite users.
             let body = json!({"login": "ada", "email": ADA, "invite": true});
             place.admin(Method::POST, "/v1/admin/users", body).await.is(201);
             let invited = place.newest().await;
@@ -65,9 +65,9 @@ async fn closed_and_by_invitation_every_door_refuses() {
     .await;
 }
 
-/// The setting counts at every step, not only at the first.
+/// The setting applies at every step, not only at the first.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_begun_before_is_not_completed_after_it_was_closed() {
+async fn a_sign_up_does_not_complete_after_registration_closed() {
     on_both("sign-up: closed meanwhile", async |backend| {
         let MailingServer { sink, server, root } = {
             let place = verified(backend, &[]).await;
@@ -93,7 +93,7 @@ async fn what_was_begun_before_is_not_completed_after_it_was_closed() {
         };
         assert_eq!(sink.received().len(), 1);
         let list = server.get_as("/v1/admin/users?limit=10", &root.access).await;
-        // The issuer of the token before was another port.
+        // The issuer of the earlier token had another port.
         assert!(list.status == 401 || list.json()["data"] == Value::Array(vec![]), "{}", list.text);
         let mut link = server.app.db.reader().await.unwrap();
         let users = signet::fetch_optional!(&mut link, (i64,), "SELECT count(*) FROM users");

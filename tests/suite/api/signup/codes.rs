@@ -1,4 +1,4 @@
-//! What a code or a link of a sign-up redeems: one account, in its flow.
+//! Codes and links of a sign-up: one account, in its flow.
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -33,7 +33,7 @@ async fn of_ten_completions_of_one_proof_one_makes_an_account() {
             signet::fetch_optional!(&mut link, (i64,), "SELECT count(*) FROM email_owners");
         assert_eq!(owners.unwrap(), Some((1,)));
         drop(link);
-        // The account of the winner is the one that signs in, by login and by address.
+        // The account of the successful request signs in, by login and by address.
         let login = made[0].string("login");
         for name in [&*login, NEW] {
             assert_eq!(place.server.try_login(name, PASSWORD).await.status, 200, "{name}");
@@ -64,14 +64,14 @@ async fn a_code_counts_in_its_flow_only_and_scanners_do_not_use_it_up() {
             let body = json!({"challenge": bad, "code": mailed.code});
             complete(&place, body).await.is_problem(401, "challenge_invalid");
         }
-        // A challenge of a sign-up is none of a sign-in or a recovery.
+        // A challenge of a sign-up is not accepted in a sign-in or a recovery.
         for more in [json!({"code": mailed.code}), json!({"new_password": PASSWORD})] {
             place.proceed(&challenge, more).await.is_problem(401, "challenge_invalid");
         }
         for path in ["/v1/me", "/oauth2/userinfo"] {
             place.server.get_as(path, &challenge).await.is(401);
         }
-        // None of these was a try of the right flow, which has five.
+        // None of these used up an attempt of the right flow, which has five.
         for _ in 0..4 {
             let wrong = json!({"challenge": challenge, "code": mailed.wrong_code()});
             complete(&place, wrong).await.is_problem(401, "mfa_failed");
@@ -107,7 +107,7 @@ async fn of_two_flows_for_one_address_the_newer_counts() {
         let body = json!({ "token": first.link });
         complete(&place, body).await.is_problem(404, "link_invalid");
         complete(&place, json!({"challenge": newer, "code": second.code})).await.is(201);
-        // Both at once, each with its own newest code: the database lets one own the address.
+        // Both concurrently, each with its own newest code: the database lets one own the address.
         let races =
             join_all((0..2).map(|_| async { begin(&place, "twin@example.org").await })).await;
         let codes = place.all().await;
@@ -152,7 +152,7 @@ async fn five_wrong_codes_void_a_code_and_ten_minutes_end_it() {
     .await;
 }
 
-/// The proof stays for the time that choosing a login takes.
+/// The proof stays valid while the user chooses a login.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_taken_login_is_reported_only_after_verification_and_costs_no_attempt() {
     on_both("sign-up: login taken", async |backend| {
@@ -160,7 +160,7 @@ async fn a_taken_login_is_reported_only_after_verification_and_costs_no_attempt(
         place.user("ada", ADA).await;
         let challenge = begin(&place, NEW).await;
         let mailed = place.newest().await;
-        // Before the proof a taken login and a free one are the same.
+        // Before the proof a taken login and a free one have the same response.
         for login in ["ada", "free"] {
             let wrong =
                 json!({"challenge": challenge, "code": mailed.wrong_code(), "login": login});
@@ -171,7 +171,7 @@ async fn a_taken_login_is_reported_only_after_verification_and_costs_no_attempt(
         for _ in 0..10 {
             refused.is_problem(409, "login_taken");
             assert_eq!(refused.json()["errors"][0]["field"], "login");
-            // The challenge stands for the proof: no code any more.
+            // The challenge stands for the proof: no code is required any more.
             let next = json!({"challenge": refused.string("challenge"), "login": "ADA"});
             refused = complete(&place, next).await;
         }

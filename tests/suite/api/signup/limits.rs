@@ -1,4 +1,4 @@
-//! How often an address can be asked for: the same for every address.
+//! Limits of requests for an address: the same for every address.
 
 use reqwest::Method;
 use serde_json::json;
@@ -24,7 +24,7 @@ async fn requests_are_limited_by_address_and_network_for_new_and_taken_alike() {
         let limited = [("SIGNET_RATE_LIMITS", "on"), ("SIGNET_TRUSTED_PROXIES", "127.0.0.1")];
         let place = verified(backend, &limited).await;
         place.user("ada", ADA).await;
-        // Also where the user has signed in: an exemption would tell that there is one.
+        // Also in networks of the user: an exemption would disclose that there is one.
         let body = json!({"login": "ada", "password": PASSWORD});
         from(&place, "192.0.2.1", "/v1/login", body).await.is(200);
         for email in [ADA, NEW] {

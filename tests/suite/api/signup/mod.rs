@@ -1,4 +1,4 @@
-//! Signing up: who can, what a request tells about an address, and what a code or a link redeems.
+//! Signing up: the settings, the requests, and the redemption of codes and links.
 
 mod accounts;
 mod closed;
@@ -26,19 +26,19 @@ async fn ask(place: &MailingServer, email: &str) -> Answer {
     place.server.post("/v1/register", json!({ "email": email })).await
 }
 
-/// Asks for a code; the challenge.
+/// Requests a code. Returns the challenge.
 async fn begin(place: &MailingServer, email: &str) -> String {
     ask(place, email).await.is(202).string("challenge")
 }
 
-/// The last step, with a password if `more` has none.
+/// The last step, with a default password if `more` has none.
 async fn complete(place: &MailingServer, more: Value) -> Answer {
     let mut body = json!({ "password": PASSWORD });
     body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     place.server.post("/v1/register/complete", body).await
 }
 
-/// How many users there are besides the administrator.
+/// The number of users besides the administrator.
 async fn users(place: &MailingServer) -> usize {
     let answer = place.admin(Method::GET, "/v1/admin/users?limit=200", Value::Null).await;
     answer.is(200).json()["data"].as_array().unwrap().len() - 1

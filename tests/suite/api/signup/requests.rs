@@ -1,4 +1,4 @@
-//! What a request for an account tells about an address: nothing.
+//! A request for an account discloses nothing about an address.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ async fn every_address_gets_the_same_answer_and_an_owner_another_mail() {
         let off = place.user("off", "off@example.org").await;
         let path = format!("/v1/admin/users/{off}/disable");
         place.admin(Method::POST, &path, Value::Null).await.is(200);
-        // A claim that is not verified, and a login that looks like an address: neither is an owner.
+        // An unverified claim, and a login that looks like an address: neither is an owner.
         for user in [
             json!({"login": "eve", "password": PASSWORD, "email": "eve@example.org"}),
             json!({"login": "squat@example.org", "password": PASSWORD}),
@@ -48,9 +48,9 @@ async fn every_address_gets_the_same_answer_and_an_owner_another_mail() {
         assert_eq!(shapes[0].0, 202);
         assert!(shapes.iter().all(|shape| *shape == shapes[0]), "{shapes:?}");
         assert_eq!(place.sink.received().len(), 6);
-        // Nothing was made.
+        // Nothing was created.
         assert_eq!(users(&place).await, 4);
-        // A wrong code of an address that has an account is refused like any other.
+        // A wrong code for an address with an account is refused like any other.
         for email in [ADA, NEW] {
             let challenge = begin(&place, email).await;
             let wrong = json!({"challenge": challenge, "code": "00000000", "login": "mallory"});
@@ -94,7 +94,7 @@ async fn new_and_taken_addresses_cost_the_same_statements() {
             assert_eq!(after, (before.0, before.1 + 1), "{email}: no hash, one mail");
             before = after;
         }
-        // The mails that wait; the two limits; the master key in force, for code and mail; both rows.
+        // The waiting mails; the two limits; the current master key, for code and mail; both rows.
         assert!(counts.iter().all(|count| *count == counts[0]), "{counts:?}");
         assert!(counts[0] <= 9, "{counts:?}");
     })
@@ -131,7 +131,7 @@ async fn only_addresses_of_the_listed_domains_sign_up() {
     .await;
 }
 
-/// With open registration there is no proof; the login is held to the list.
+/// With open registration there is no proof; the login must match the list of domains.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_without_a_proof_is_held_to_the_list_of_domains() {
     on_both("sign-up: domains of logins", async |backend| {
@@ -148,7 +148,7 @@ async fn a_login_without_a_proof_is_held_to_the_list_of_domains() {
         name.is_problem(422, "validation_failed");
         let error = &name.json()["errors"][0];
         assert_eq!((&error["field"], &error["code"]), (&json!("login"), &json!("not_an_address")));
-        // Nothing is mailed, and an address alone is no registration.
+        // No mail is sent, and an address alone is no registration.
         assert!(place.all().await.is_empty());
         ask(&place, NEW).await.is_problem(422, "validation_failed");
     })
@@ -156,7 +156,7 @@ async fn a_login_without_a_proof_is_held_to_the_list_of_domains() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_wrong_with_a_request_is_named() {
+async fn malformed_sign_ups_name_the_field() {
     on_both("sign-up: bad requests", async |backend| {
         let place = verified(backend, &[]).await;
         for bad in ["", "ada", "ad a@example.org", "\u{e4}@example.org"] {
@@ -169,7 +169,7 @@ async fn what_is_wrong_with_a_request_is_named() {
             (json!({"login": "ada", "password": PASSWORD}), "email"),
             (json!({"email": NEW, "login": "ada"}), "login"),
             (json!({"email": NEW, "password": PASSWORD}), "password"),
-            // A name would be in the mail of somebody else.
+            // A name would be in a mail to a third party.
             (json!({"email": NEW, "name": "<a href=//evil>"}), "name"),
             (json!({"email": [NEW]}), "email"),
         ] {
@@ -196,13 +196,13 @@ async fn what_is_wrong_with_a_request_is_named() {
         }
         let weak = json!({"challenge": challenge, "code": mailed.code, "password": "short"});
         complete(&place, weak).await.is_problem(422, "weak_password");
-        // None of these was counted as a try.
+        // None of these used up an attempt.
         complete(&place, json!({"challenge": challenge, "code": mailed.code})).await.is(201);
     })
     .await;
 }
 
-/// As of several codes the last one counts: requests are no way to fill the mailbox of a user.
+/// Only the last of several codes is valid: repeated requests cannot fill the mailbox of a user.
 #[tokio::test(flavor = "multi_thread")]
 async fn of_requests_that_wait_only_the_last_one_is_mailed() {
     on_both("sign-up: replaced mails", async |backend| {

@@ -1,5 +1,5 @@
-//! Tokens of clients: in their own name, of sessions they opened, exchanged; and that nothing is called
-//! good which the provider refuses.
+//! Tokens of clients: of the client itself, of their sessions, exchanged; and that the diagnosis never calls
+//! a token valid that the provider refuses.
 
 use super::{API, Bench, at, check, is_good, kid_of, with};
 use crate::support::sessions as test_sessions;
@@ -93,7 +93,7 @@ impl Bench {
         session
     }
 
-    /// A token of these claims, and those that every token has.
+    /// A token of these claims, and the required ones.
     fn token(&self, jti: &str, more: &Value) -> String {
         let now = self.server.now();
         let mut claims = json!({
@@ -104,13 +104,13 @@ impl Bench {
         self.sign(&kid_of(&self.root.access), TokenType::AtJwt, &claims)
     }
 
-    /// What `token verify` says of a token that is not good.
+    /// The output of `token verify` for an invalid token.
     async fn problem(&self, token: &str) -> Problem {
         let (app, now) = (self.server.app.clone(), self.server.now());
         tokens::verify(app, token.to_owned(), None, now).await.unwrap().unwrap_err()
     }
 
-    /// What is said of a token now: neither more nor less than the provider says.
+    /// The current diagnosis, which must agree with the provider.
     async fn agreed(&mut self, token: &str) -> Value {
         let report = self.ask(token, json!({})).await;
         let live =
@@ -120,7 +120,7 @@ impl Bench {
     }
 }
 
-/// A token the shop has in its own name.
+/// A token of the shop itself.
 fn own() -> Value {
     json!({ "sub": "shop" })
 }
@@ -173,7 +173,7 @@ pub(super) async fn every_code(bench: &mut Bench) {
         Bench::is(&bench.agreed(token).await, TokenCode::ClientUnknown);
         assert_eq!(bench.problem(token).await, Problem::ClientUnknown);
     }
-    // The same name, another client.
+    // The same id, another client.
     bench.server.advance(TimeSpan::from_secs(5));
     bench.client("shop").await;
     for token in [&fresh, &of_session] {
@@ -182,7 +182,7 @@ pub(super) async fn every_code(bench: &mut Bench) {
         assert!(report["message"].as_str().unwrap().contains("registered only on"), "{report}");
     }
     is_good(&bench.agreed(&bench.token("anew", &own())).await);
-    // This session's user outlives what follows; its end is told like any other.
+    // The user of this session exists longer than the rest; its end is reported like any other.
     let ended = async |tx: &mut Tx| {
         test_sessions::end(tx, session.id, EndReason::TokenRevoked, disabled).await
     };
@@ -192,7 +192,7 @@ pub(super) async fn every_code(bench: &mut Bench) {
     assert!(report["message"].as_str().unwrap().contains("token_revoked"), "{report}");
 }
 
-/// RFC 8693: for another API, held by another client, for a client that speaks for itself.
+/// RFC 8693: for another API, held by another client, for a client itself.
 #[tokio::test(flavor = "multi_thread")]
 async fn exchanged_tokens_are_judged_by_whom_they_rely_on() {
     on_both("why: exchange", async |backend| {
@@ -208,7 +208,7 @@ async fn exchanged_tokens_are_judged_by_whom_they_rely_on() {
         for token in [&user, &client] {
             is_good(&bench.agreed(token).await);
         }
-        // One who says of nobody that he acts has somebody else's token.
+        // A token that names an actor without a session of another is not accepted.
         let taken = with(&of(&session), "client_id", json!("blog"));
         let report = bench.agreed(&bench.token("taken", &taken)).await;
         Bench::is(&report, TokenCode::SessionMismatch);
@@ -218,7 +218,7 @@ async fn exchanged_tokens_are_judged_by_whom_they_rely_on() {
         let nobodys = with(&acted, "sub", json!("shop"));
         let report = bench.agreed(&bench.token("nobodys", &nobodys)).await;
         Bench::is(&report, TokenCode::SessionMismatch);
-        // Either of the two clients may fall away.
+        // Either of the two clients may be deleted.
         let now = bench.server.now();
         for name in ["shop", "blog"] {
             bench.set_disabled(name, Some(now)).await;
@@ -241,7 +241,7 @@ async fn exchanged_tokens_are_judged_by_whom_they_rely_on() {
     .await;
 }
 
-/// What a token says of a client is looked up however it is written.
+/// The client of a token is found in every form in which the token names it.
 #[tokio::test(flavor = "multi_thread")]
 async fn names_of_clients_are_no_way_in() {
     let mut bench = Bench::on(Backend::Sqlite).await;

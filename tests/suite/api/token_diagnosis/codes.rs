@@ -1,4 +1,4 @@
-//! Every code of the diagnosis: a token that produces it, and its page in the documentation.
+//! Every code of the diagnosis: a token that causes it, and its page in the documentation.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -116,7 +116,7 @@ async fn outside(bench: &mut Bench, ada: &Tokens) {
         Bench::is(&report, TokenCode::WrongAlgorithm);
         assert_eq!(check(&report, "signature")["ok"], Value::Null, "{report}");
     }
-    // The signature is not valid, so neither user nor session is looked up; the claims are still read.
+    // The signature is not valid, so neither user nor session is looked up; the claims are still reported.
     let longer = with_part(token, 1, &with(&ada.claims(), "exp", json!(1)));
     let report = bench.ask(&longer, json!({})).await;
     Bench::is(&report, TokenCode::BadSignature);
@@ -132,7 +132,7 @@ async fn outside(bench: &mut Bench, ada: &Tokens) {
     }
 }
 
-/// What the claims say, signed by the key that signs.
+/// The claims, signed by the current key.
 async fn inside(bench: &mut Bench, ada: &Tokens, began: Timestamp) {
     let (kid, claims) = (kid_of(&ada.access), ada.claims());
     let sign = |claims: &Value, bench: &Bench| bench.sign(&kid, TokenType::AtJwt, claims);
@@ -182,7 +182,7 @@ async fn inside(bench: &mut Bench, ada: &Tokens, began: Timestamp) {
     Bench::is(&report, TokenCode::SessionMismatch);
 }
 
-/// Secrets that only say what they are, and refresh tokens.
+/// Secrets that are only recognised, and refresh tokens.
 async fn opaque(bench: &mut Bench, ada: &Tokens) {
     for (text, code) in [
         ("sac_x", TokenCode::AuthorizationCode),
@@ -236,12 +236,12 @@ async fn rows_of_sessions(bench: &mut Bench) {
         let report = bench.ask(&long, at(made + TimeSpan::from_days(days))).await;
         Bench::is(&report, TokenCode::SessionExpired);
     }
-    // What housekeeping does in half a year.
+    // The effect of housekeeping in half a year.
     let before = made + TimeSpan::from_days(181);
     let mut tx = bench.server.app.db.begin().await.unwrap();
     assert!(!housekeeping::sessions(&mut tx, before, 100).await.unwrap().is_empty());
     tx.commit().await.unwrap();
-    // The administrator's session went as well.
+    // The administrator's session has expired as well.
     let body = json!({"login": "root", "password": PASSWORD, "scope": "signet:admin"});
     bench.root = Tokens::of(&bench.server.post("/v1/login", body).await);
     Bench::is(&bench.ask(&lasting.access, json!({})).await, TokenCode::SessionUnknown);
@@ -269,7 +269,7 @@ async fn rows_of_users(bench: &mut Bench) {
     let note = check(&report, "user")["detail"].as_str().unwrap().to_owned();
     assert!(note.contains(&ended.rfc3339()), "{note}");
 
-    // Of two events in one millisecond nobody knows which was first.
+    // Of two events in one millisecond the order is unknown.
     bench.server.advance(TimeSpan::from_secs(1));
     let all =
         bench.server.call_as(Method::DELETE, "/v1/sessions?scope=all", &here.access, Value::Null);
@@ -314,7 +314,7 @@ async fn rows_of_users(bench: &mut Bench) {
     bench.server.register("ada").await;
 }
 
-/// Keys that do not sign yet and keys that are gone.
+/// Keys that do not sign yet and keys that are removed.
 async fn keys(bench: &mut Bench) {
     let ada = bench.server.login("ada").await;
     let body = json!({"alg": "ES256"});
@@ -334,7 +334,7 @@ async fn keys(bench: &mut Bench) {
     let report = bench.ask(&ada.access, json!({})).await;
     Bench::is(&report, TokenCode::KeyRetired);
     assert!(report["message"].as_str().unwrap().contains(&gone.rfc3339()), "{report}");
-    // The private half is kept, so that it can still be said whether it was genuine.
+    // The private half is kept, so that the signature can still be verified.
     assert_eq!(check(&report, "signature")["ok"], true, "{report:#}");
     let altered = with_part(&ada.access, 1, &with(&ada.claims(), "scope", json!("x")));
     let report = bench.ask(&altered, json!({})).await;
@@ -342,7 +342,7 @@ async fn keys(bench: &mut Bench) {
     is_good(&bench.ask(&ada.access, at(gone - TimeSpan::from_secs(1))).await);
 }
 
-/// The list of codes, a page for each, the index and the description of the API are in step.
+/// The list of codes, the pages, the index and the description of the API agree.
 #[test]
 fn every_code_is_documented() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/token-codes");

@@ -1,5 +1,4 @@
-//! Why a token is good or not: tokens of every kind, other times, and that asking changes
-//! nothing.
+//! The diagnosis of tokens of every kind and at other times, and that it changes nothing.
 
 mod clients;
 mod codes;
@@ -22,7 +21,7 @@ use crate::support::{Backend, Server, on_both};
 const API: &str = "https://api.example.com";
 const WHY: &str = "/v1/admin/tokens/why";
 
-/// A server with an administrator, a user and an API, and the codes that were seen at it.
+/// A server with an administrator, a user and an API, and the codes that were produced.
 struct Bench {
     server: Server,
     root: Tokens,
@@ -39,7 +38,7 @@ impl Bench {
         Self { server, root, seen: BTreeSet::new() }
     }
 
-    /// What is said of a token; that it is not sent back.
+    /// The diagnosis of a token, which does not repeat the token.
     async fn ask(&mut self, token: &str, more: Value) -> Value {
         let answer = self.post(token, more).await;
         let report = answer.is(200).json();
@@ -58,7 +57,7 @@ impl Bench {
         self.server.call_as(Method::POST, WHY, &self.root.access, body).await
     }
 
-    /// The first failure is this one, and it is told in a sentence.
+    /// Asserts that the first failure is this one, with a sentence.
     #[track_caller]
     fn is(report: &Value, code: TokenCode) {
         assert_eq!(report["code"], code.as_str(), "{report:#}");
@@ -66,7 +65,7 @@ impl Bench {
         assert!(message.ends_with('.') && message.len() > 20, "{message}");
     }
 
-    /// A token of whatever claims, signed by the key that signs here.
+    /// A token of any claims, signed by the current key.
     fn sign(&self, kid: &str, typ: TokenType, claims: &Value) -> String {
         let key = self.server.app.keyring().parsed(kid).unwrap();
         Signer::new(Arc::clone(&key)).sign(typ, claims).unwrap()
@@ -89,7 +88,7 @@ fn is_good(report: &Value) {
     assert!(checks.len() > 10 && checks.iter().all(|check| check["ok"] == true), "{report:#}");
 }
 
-/// The answer of one check.
+/// The result of one check.
 fn check(report: &Value, name: &str) -> Value {
     let checks = report["checks"].as_array().unwrap();
     let found = checks.iter().find(|check| check["check"] == name);
@@ -105,7 +104,7 @@ fn kid_of(token: &str) -> String {
     header_of(token)["kid"].as_str().unwrap().to_owned()
 }
 
-/// The token with another part in the place of one.
+/// The token with one part replaced.
 fn with_part(token: &str, part: usize, value: &Value) -> String {
     let mut parts: Vec<String> = token.split('.').map(str::to_owned).collect();
     parts[part] = URL_SAFE_NO_PAD.encode(value.to_string());
@@ -136,7 +135,7 @@ async fn an_api_that_is_deleted_keeps_its_tokens() {
     assert!(check(&report, "api")["detail"].as_str().unwrap().contains("not registered"));
 }
 
-/// APIs choose how their tokens look; what was made before the choice stays good.
+/// Settings of APIs apply to new tokens; earlier ones stay valid.
 #[tokio::test(flavor = "multi_thread")]
 async fn tokens_of_every_look_are_explained() {
     on_both("why: rules of APIs", async |backend| {
@@ -165,7 +164,7 @@ async fn tokens_of_every_look_are_explained() {
         let header = with(&header_of(&shared.access), "alg", json!("ES256"));
         let report = bench.ask(&with_part(&shared.access, 0, &header), json!({})).await;
         Bench::is(&report, TokenCode::WrongAlgorithm);
-        // A secret of one API vouches for no other audience, nor for the issuer.
+        // A shared secret of one API is accepted for no other audience, nor for the issuer.
         let issuer = with(&shared.claims(), "aud", json!(bench.server.base));
         let report = bench.ask(&with_part(&shared.access, 1, &issuer), json!({})).await;
         Bench::is(&report, TokenCode::WrongType);
@@ -175,7 +174,7 @@ async fn tokens_of_every_look_are_explained() {
         Bench::is(&report, TokenCode::UnknownKey);
         assert!(report["message"].as_str().unwrap().contains("replaced"), "{report}");
 
-        // The first refresh for an API that is gone ends the session.
+        // The first refresh for a deleted API ends the session.
         bench.admin(Method::DELETE, path, Value::Null).await.is(204);
         bench.server.refresh(&before.refresh).await.is(401);
         let report = bench.ask(&before.access, json!({ "audience": API })).await;
@@ -185,7 +184,7 @@ async fn tokens_of_every_look_are_explained() {
     .await;
 }
 
-/// Asking uses nothing up, ends nothing and is not written down.
+/// The diagnosis uses nothing up, ends nothing and records nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn asking_changes_nothing() {
     on_both("why: changes nothing", async |backend| {
@@ -195,7 +194,7 @@ async fn asking_changes_nothing() {
         let third = Tokens::of(&bench.server.refresh(&second.refresh).await);
         let audit = "/v1/admin/audit?limit=200";
         let before = bench.server.get_as(audit, &bench.root.access).await.is(200).text.clone();
-        // Presenting the first would be an alarm.
+        // Presenting the first would raise an alarm.
         for (token, word) in
             [(&first, "has been used"), (&second, "has been used"), (&third, "newest")]
         {
@@ -213,8 +212,7 @@ async fn asking_changes_nothing() {
     .await;
 }
 
-/// Whatever is changed about a good token: never a fault, and never called good where our own
-/// endpoint refuses it.
+/// No modification of a valid token causes a fault, and none is called valid that the server's own endpoints refuse.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_diagnosis_calls_no_refused_token_valid() {
     let mut bench = Bench::on(Backend::Sqlite).await;
@@ -228,8 +226,7 @@ async fn the_diagnosis_calls_no_refused_token_valid() {
         tokens.push(String::from_utf8(bytes).unwrap());
         tokens.push(ada.access[..position].to_owned());
     }
-    // A payload that says something twice, rightly signed: readers that take the last would not see
-    // what ours refuses.
+    // A correctly signed payload with a repeated member: readers that use the last one would miss what ours refuses.
     let key = bench.server.app.keyring().parsed(&kid_of(&ada.access)).unwrap();
     let twice = |name: &str, value: &Value| {
         let claims = ada.claims().to_string();
@@ -276,7 +273,7 @@ async fn requests_that_are_no_question_are_refused() {
     answer.is_problem(403, "insufficient_scope");
 }
 
-/// What another server made says so itself, though nobody here vouches for it.
+/// A token of another server is reported as such, without a verified signature.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_of_another_server_is_recognised() {
     let mut here = Bench::on(Backend::Sqlite).await;

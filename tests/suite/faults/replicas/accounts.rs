@@ -1,4 +1,4 @@
-//! What one account may try, counted over all processes together.
+//! Limits of an account, counted over all processes together.
 
 use futures_util::future::join_all;
 
@@ -9,7 +9,7 @@ async fn limited(name: &str) -> Option<Replicas> {
     Replicas::start_with(name, 2, |launch| launch.with("SIGNET_RATE_LIMITS", "on")).await
 }
 
-/// A burst of guesses over two processes is looked at as often as over one.
+/// A burst of guesses over two processes is checked as often as over one.
 #[tokio::test(flavor = "multi_thread")]
 async fn guesses_at_one_account_are_counted_together() {
     let Some(replicas) = limited("guesses at two processes").await else { return };
@@ -24,12 +24,12 @@ async fn guesses_at_one_account_are_counted_together() {
         let held = try_login(&replicas.at(index), "alice", PASSWORD).await;
         held.is_problem(429, "too_many_attempts");
         assert!(held.header("retry-after").parse::<u32>().unwrap() > 0);
-        // Nobody else is held up.
+        // Other users are not limited.
         try_login(&replicas.at(index), "bob", PASSWORD).await.is(200);
     }
 }
 
-/// One after the other, now here and now there: the count goes on where it was.
+/// One after the other, alternating between the processes: the count continues.
 #[tokio::test(flavor = "multi_thread")]
 async fn guesses_in_turn_are_counted_together() {
     let Some(replicas) = limited("guesses in turn").await else { return };
@@ -42,7 +42,7 @@ async fn guesses_in_turn_are_counted_together() {
     }
 }
 
-/// A right password gives its try back, at whichever process.
+/// A right password returns its attempt, at either process.
 #[tokio::test(flavor = "multi_thread")]
 async fn right_passwords_cost_nothing_at_either() {
     let Some(replicas) = limited("right passwords at two processes").await else { return };
@@ -51,8 +51,8 @@ async fn right_passwords_cost_nothing_at_either() {
     for _ in 0..60 {
         try_login(&public, "alice", PASSWORD).await.is(200);
     }
-    // At the same moment: no process knows which of the others' tries are right, so some may have to
-    // come again. Nothing is used up by it.
+    // Concurrently: no process knows which attempts at the others are right, so some may have to be repeated.
+    // They use nothing up.
     let rush = join_all((0..50).map(|_| try_login(&public, "alice", PASSWORD)));
     let answers = spread(&replicas, rush).await;
     let through = count(&answers, 200);

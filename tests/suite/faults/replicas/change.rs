@@ -1,7 +1,7 @@
-//! What is changed at one process, and when the other one knows.
+//! Changes at one process, and when the other one knows of them.
 //!
-//! What is kept in memory (keys, clients, APIs) is in force everywhere after the other process has looked
-//! again, which it does by itself; users and sessions are kept nowhere and are asked for at once.
+//! Cached objects (keys, clients, APIs) apply everywhere after the other process has reloaded, which it does
+//! by itself; users and sessions are not cached, and apply at once.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ async fn a_key_that_is_rotated_anywhere_is_published_everywhere() {
     let Some(replicas) = Replicas::start("keys of two processes", 2).await else { return };
     let (one, two) = (replicas.at(0), replicas.at(1));
     let root = administer(&one).await;
-    // Two first starts at the same moment made one set of keys, not two.
+    // Two concurrent first starts created one set of keys.
     assert_eq!(kids(&one).await, kids(&two).await);
 
     let before = kids(&one).await;
@@ -44,7 +44,7 @@ async fn a_key_that_is_rotated_anywhere_is_published_everywhere() {
     let rotated = kids(&one).await;
     assert!(!before.contains(&rotated[0]), "{before:?} {rotated:?}");
     until("the key rotated at the other process", async || kids(&two).await == rotated).await;
-    // And it is not only shown: what either of them signs, the other takes.
+    // Not only the list: a token signed by either is accepted by the other.
     register(&one, "ada").await;
     for (signer, verifier) in [(&one, &two), (&two, &one)] {
         let tokens = Tokens::of(&try_login(signer, "ada", PASSWORD).await);
@@ -70,7 +70,7 @@ async fn a_client_and_an_api_are_the_same_everywhere() {
     let root = administer(&one).await;
     register(&one, "ada").await;
 
-    // A client: made, its secret replaced, switched off and on.
+    // A client: created, its secret replaced, disabled and enabled.
     let app = App::register(&one, &root, json!({"type": "web"})).await;
     let asks =
         async |app: &App| app.call(&two, "/oauth2/introspect", &[("token", "x")]).await.status;
@@ -90,7 +90,7 @@ async fn a_client_and_an_api_are_the_same_everywhere() {
     post("enable", None).await.is(200);
     until("an enabled client", async || asks(&newer).await == 200).await;
 
-    // An API: made, its tokens' life changed, by the command line as well.
+    // An API: created, the lifetime of its tokens changed, also on the command line.
     let api = json!({"identifier": "https://api.example.com", "scopes": ["read"],
         "access_token_ttl": 600});
     let made = call_as(&one, Method::POST, "/v1/admin/apis", &root, Some(&api)).await;
@@ -109,7 +109,7 @@ async fn a_client_and_an_api_are_the_same_everywhere() {
     until("an API set by hand", async || life().await == Some(300)).await;
 }
 
-/// Not soon: with the next request.
+/// At once: with the next request.
 #[tokio::test(flavor = "multi_thread")]
 async fn disabling_a_user_ends_every_session_at_once() {
     let Some(replicas) = Replicas::start("users of two processes", 2).await else { return };
@@ -119,7 +119,7 @@ async fn disabling_a_user_ends_every_session_at_once() {
         let login = format!("ada{round}");
         let id = register(&here, &login).await;
         let tokens = Tokens::of(&try_login(&there, &login, PASSWORD).await);
-        // Seen a moment ago, so that anything that is kept would be kept now.
+        // Used a moment ago, so that a cached value would still be in the cache.
         there.get_as("/v1/me", &tokens.access).await.is(200);
         let path = format!("/v1/admin/users/{id}/disable");
         call_as(&here, Method::POST, &path, &root, None).await.is(200);

@@ -1,4 +1,4 @@
-//! A process that ends, killed or asked to, while the others go on.
+//! A process that is killed or stopped while the others continue.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,10 +17,10 @@ use crate::support::relying_party::Site as _;
 use crate::support::require::number;
 use crate::support::server::{PASSWORD, Tokens};
 
-/// How many clients work at the same time.
+/// The number of concurrent clients.
 const CLIENTS: usize = 6;
 
-/// What the clients are told about a round.
+/// The signals to the clients in a round.
 #[derive(Default)]
 struct Round {
     /// One of the processes is gone.
@@ -28,8 +28,8 @@ struct Round {
     over: AtomicBool,
 }
 
-/// One account after the other, until it is over. One that was cut off is left as it is; none may be
-/// that was begun when the dead one was gone.
+/// Works on one account after the other, until the round is over. An interrupted one is left as it is; none
+/// may be interrupted that was begun after the kill.
 async fn client_of(
     name: String,
     caller: Caller,
@@ -51,11 +51,11 @@ async fn client_of(
     told
 }
 
-/// Logging in, refreshing, logging out, disabling and changing passwords through the balancer while
-/// one process after the other is killed and another one joins. `SIGNET_TEST_ROUNDS` sets how often,
+/// Logging in, refreshing, logging out, disabling and changing passwords through the balancer while one
+/// process after the other is killed and another one is started. `SIGNET_TEST_ROUNDS` sets how often,
 /// `SIGNET_TEST_SEED` repeats a run.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_process_that_is_killed_takes_nothing_with_it() {
+async fn a_killed_process_loses_no_acknowledged_write() {
     let rounds = number("SIGNET_TEST_ROUNDS").unwrap_or(4);
     let mut dice = Dice::of_this_run();
     let Some(mut replicas) = Replicas::start("the death of one of two", 2).await else { return };
@@ -78,7 +78,7 @@ async fn a_process_that_is_killed_takes_nothing_with_it() {
                 tokio::spawn(client_of(name, caller, admin.clone(), dice, news))
             })
             .collect();
-        // Not a synchronisation: the moment is the experiment.
+        // Not a synchronization: the kill must come at an arbitrary moment.
         tokio::time::sleep(Duration::from_millis(50 + dice.roll(150))).await;
         let mut dead = replicas.all.remove(usize::try_from(dice.roll(2)).unwrap());
         dead.kill();
@@ -105,18 +105,18 @@ async fn a_process_that_is_killed_takes_nothing_with_it() {
     assert!(accounts >= CLIENTS && facts > accounts, "{facts} facts of {accounts}");
 }
 
-/// What a client saw while a process was asked to stop.
+/// The requests of a client while a process was stopped.
 #[derive(Default)]
 struct Seen {
-    /// The names of the requests that were answered.
+    /// The request ids that got a response.
     answered: BTreeSet<String>,
-    /// How many were turned away without a word, and came through when they were made again.
+    /// The number of requests that were closed without a response, and succeeded when repeated.
     turned_away: usize,
 }
 
-/// Registers, refreshes and asks who it is, in turn, until it is over. Everything must come through,
-/// if need be when it is said again, as clients do on a connection that was closed: a registration
-/// that was turned away has not happened, or the second one would find the login taken.
+/// Registers, refreshes and calls `/v1/me` in turn, until it is stopped. Every request must succeed, if
+/// necessary when it is repeated, as clients do on a closed connection: a request that was closed has not
+/// been processed, or the repeated registration would find the login taken.
 async fn insist(caller: Caller, name: String, refresh: String, over: Arc<AtomicBool>) -> Seen {
     let mut seen = Seen::default();
     let (mut refresh, mut access) = (refresh, String::new());
@@ -159,20 +159,20 @@ async fn insist(caller: Caller, name: String, refresh: String, over: Arc<AtomicB
     seen
 }
 
-/// The names of the requests a process says it has served.
+/// The request ids in a process's log.
 fn served(log: &str) -> Vec<String> {
     let events = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let requests = events.filter(|event| event["message"] == "request");
     requests.map(|event| event["request_id"].as_str().unwrap().to_owned()).collect()
 }
 
-/// First as it should be done (no new connections, then the signal), then with the signal alone: in
-/// the first case nobody notices anything, in the second everything that was begun is answered.
+/// First as documented (no new connections, then the signal), then with the signal alone: in the first case
+/// no request fails, in the second every request that was begun gets a response.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_that_is_asked_to_stop_answers_what_it_has_begun() {
     let Some(mut replicas) = Replicas::start("stopping one of two", 2).await else { return };
     let public = replicas.public();
-    // Every other one keeps its connection.
+    // Every other client keeps its connection.
     let keeping = Caller { client: reqwest::Client::new(), ..public.clone() };
     for round in ["drained first", "signal alone", "signal again"] {
         let drained = round == "drained first";
@@ -206,7 +206,7 @@ async fn a_process_that_is_asked_to_stop_answers_what_it_has_begun() {
             answered.extend(seen.answered);
             turned_away += seen.turned_away;
         }
-        // What it says it has served has reached whoever asked.
+        // The response of every logged request has reached its client.
         let prefix = format!("{round}-").replace(' ', "-");
         let served = served(&stopping.all_of_log());
         let begun: Vec<&String> = served.iter().filter(|id| id.starts_with(&prefix)).collect();

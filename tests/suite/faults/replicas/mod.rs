@@ -1,7 +1,7 @@
-//! Several processes over one PostgreSQL behind a balancer: to whoever stands in front, one server.
+//! Several processes on one PostgreSQL behind a balancer: for clients, one server.
 //!
-//! Owns the processes and how they are put together. What happens once happens once wherever it is
-//! asked for, what is changed at one is changed at all, and one that dies takes nothing with it.
+//! Owns the processes and their set-up. Single use holds across processes, a change at one applies at all,
+//! and a killed one loses no acknowledged change.
 
 mod accounts;
 mod change;
@@ -29,8 +29,7 @@ struct Replicas {
 }
 
 impl Replicas {
-    /// Starts `count` processes at the same moment on an empty database; nothing, said loudly,
-    /// where there is no PostgreSQL.
+    /// Starts `count` processes concurrently on an empty database; `None`, reported, without PostgreSQL.
     async fn start(name: &str, count: usize) -> Option<Self> {
         let root = |launch: Launch| {
             launch
@@ -40,7 +39,7 @@ impl Replicas {
         Self::start_with(name, count, root).await
     }
 
-    /// The same with what `change` says, and without the administrator.
+    /// The same with the settings of `change`, and without the administrator.
     async fn start_with(
         name: &str,
         count: usize,
@@ -64,14 +63,14 @@ impl Replicas {
         Some(Self { balancer, launch, database, all })
     }
 
-    /// One more process, which gets its share from now on.
+    /// Adds a process, which gets its share of connections from now on.
     async fn join(&mut self) {
         let process = self.launch.start().await;
         self.balancer.add(&process.base);
         self.all.push(process);
     }
 
-    /// Whoever comes from outside: each request on a connection of its own, so that they spread.
+    /// A client of the balancer: each request on a new connection, so that they are distributed.
     fn public(&self) -> Caller {
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
@@ -82,12 +81,12 @@ impl Replicas {
         Caller { base: self.balancer.base.clone(), client }
     }
 
-    /// One process, asked directly.
+    /// A client of one process.
     fn at(&self, index: usize) -> Caller {
         self.all[index].caller()
     }
 
-    /// On how many connections each process has answered so far, when all of them have ended.
+    /// The number of connections on which each process has responded, when all of them have ended.
     async fn answered(&self) -> Vec<u64> {
         let carries = |process: &Process| self.balancer.carries(&process.base);
         let over = async || self.all.iter().map(carries).sum::<u64>() == 0;
@@ -96,7 +95,7 @@ impl Replicas {
     }
 }
 
-/// Runs `race` and holds the processes to it that every one of them took part.
+/// Runs `race` and asserts that every process took part in it.
 async fn spread<T>(replicas: &Replicas, race: impl Future<Output = T>) -> T {
     let before = replicas.answered().await;
     let outcome = race.await;
@@ -122,7 +121,7 @@ async fn register(caller: &Caller, login: &str) -> String {
     caller.post("/v1/register", &body).await.is(201).string("id")
 }
 
-/// Has an administrator do something.
+/// Makes a request as an administrator.
 async fn call_as(
     caller: &Caller,
     method: reqwest::Method,

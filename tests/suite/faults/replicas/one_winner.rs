@@ -1,6 +1,6 @@
-//! What may happen once, asked for at every process at the same moment.
+//! Single-use operations, requested concurrently at every process.
 //!
-//! `SIGNET_TEST_ROUNDS` says how often each race is run.
+//! `SIGNET_TEST_ROUNDS` is the number of runs of each race.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +21,7 @@ use crate::support::relying_party::{
 use crate::support::require::number;
 use crate::support::server::{Answer, PASSWORD, Tokens};
 
-/// How many want the same thing at once.
+/// The number of concurrent requests.
 const CROWD: usize = 50;
 const DEVICE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
@@ -52,7 +52,7 @@ fn key() -> SigningKey {
     SigningKey::generate(SigningAlg::Es256).unwrap().key
 }
 
-/// The only answer with this status; the others have the other one.
+/// The only response with this status; the others have the other one.
 #[track_caller]
 fn winner(answers: &[Answer], won: u16, lost: u16) -> &Answer {
     assert_eq!((count(answers, won), count(answers, lost)), (1, answers.len() - 1));
@@ -72,7 +72,7 @@ async fn one_code_is_one_set_of_tokens() {
         for lost in answers.iter().filter(|answer| answer.status != 200) {
             assert_eq!(error_of(lost, 400), "invalid_grant");
         }
-        // The others were second presentations, wherever they came: what the first gave is over.
+        // The others were second presentations, at any process: the session of the first has ended.
         let refresh = tokens["refresh_token"].as_str().unwrap();
         for index in 0..2 {
             let answer = app.refresh(&replicas.at(index), refresh).await;
@@ -81,7 +81,7 @@ async fn one_code_is_one_set_of_tokens() {
     }
 }
 
-/// Inside the window everybody gets an answer, and all of them the same.
+/// Inside the window all get a response, with the same tokens.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_refresh_token_has_one_successor() {
     let Some((replicas, public, _)) = set("one refresh token at two processes").await else {
@@ -99,7 +99,7 @@ async fn one_refresh_token_has_one_successor() {
         token = successors.into_iter().next().unwrap();
     }
     public.post("/v1/refresh", &json!({"refresh_token": token})).await.is(200);
-    // What that took of the database is what the documentation says it may.
+    // The number of database connections is within the documented limit.
     let connections: i64 = sqlx::query_scalar(
         "SELECT count(*) FROM pg_stat_activity \
          WHERE datname = current_database() AND application_name = 'signet'",
@@ -142,7 +142,7 @@ async fn one_device_code_is_one_set_of_tokens() {
     }
 }
 
-/// A pushed request may be looked at by many and gives one code.
+/// A pushed request may be opened by many and gives one code.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_pushed_request_is_one_code() {
     let Some((replicas, public, root)) = set("one pushed request at two processes").await else {
@@ -150,7 +150,7 @@ async fn one_pushed_request_is_one_code() {
     };
     let app = client(&replicas, &root, json!({"type": "web"})).await;
     let ada = Person::new(&public, "ada");
-    // Logged in, and allowed once and for all.
+    // Signed in, and consented once.
     app.code(&ada, &[]).await;
     for _ in 0..rounds() {
         let request = app.request(&[("client_id", "")]);
@@ -236,7 +236,7 @@ async fn one_login_is_one_account() {
         let tries = bodies.iter().map(|body| public.post("/v1/register", body));
         let answers = spread(&replicas, join_all(tries)).await;
         winner(&answers, 201, 409);
-        // Whoever was told yes, and nobody else, knows the password.
+        // Only the successful caller knows the password.
         for (number, answer) in answers.iter().enumerate().step_by(7) {
             let expected = if answer.status == 201 { 200 } else { 401 };
             let login = try_login(&public, &login, &password(number)).await;
@@ -247,7 +247,7 @@ async fn one_login_is_one_account() {
     }
 }
 
-/// Each process has printed a link of its own; all of them together make one administrator.
+/// Each process has printed its own link; all of them together create one administrator.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_set_up_makes_one_administrator() {
     let name = "set-up at two processes";

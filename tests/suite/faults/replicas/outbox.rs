@@ -1,8 +1,8 @@
-//! Telling clients of log-outs: the processes share one outbox.
+//! Log-out notices of several processes with one outbox.
 //!
-//! While they live, each notice is delivered once. One that dies between delivering and writing that
-//! down leaves the notice to the others, who deliver it again after a minute: at least once, with the
-//! same id, so that a client can tell.
+//! Without a failure each notice is delivered once. A process that is killed between delivering a notice and
+//! recording that leaves it to the others, which deliver it again after a minute: at least once, with the
+//! same `jti`, so that a client can detect it.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -23,14 +23,14 @@ use crate::support::relying_party::Person;
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
-/// A client's endpoint and the claims of every logout token that came.
+/// The endpoint of a client, and the claims of every logout token that it received.
 struct Client {
     uri: String,
     told: Arc<Mutex<Vec<Value>>>,
 }
 
 impl Client {
-    /// One that answers, or one that listens and says nothing.
+    /// One that responds, or one that listens and does not.
     async fn start(answers: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let uri = format!("http://{}/logout", listener.local_addr().unwrap());
@@ -54,14 +54,14 @@ impl Client {
         Self { uri, told }
     }
 
-    /// What it was told under this name, in the order it was told.
+    /// The values of a claim, in the order of the tokens.
     fn told(&self, claim: &str) -> Vec<String> {
         let told = self.told.lock().unwrap();
         told.iter().map(|claims| claims[claim].as_str().unwrap().to_owned()).collect()
     }
 }
 
-/// The claims of the token in a request with nothing else in its body.
+/// The claims of the token in a request, whose body has nothing else.
 async fn read_token(stream: &mut TcpStream) -> Value {
     let mut text = String::new();
     let mut buffer = [0; 4096];
@@ -80,7 +80,7 @@ async fn read_token(stream: &mut TcpStream) -> Value {
     }
 }
 
-/// Gives `login` as many sessions at a client, then ends them all by disabling the user.
+/// Gives `login` several sessions at a client, then ends them all by disabling the user.
 async fn end_sessions(replicas: &Replicas, client: &Client, login: &str, sessions: usize) {
     let public = replicas.public();
     let root = administer(&public).await;
@@ -95,7 +95,7 @@ async fn end_sessions(replicas: &Replicas, client: &Client, login: &str, session
     call_as(&public, Method::POST, &path, &root, None).await.is(200);
 }
 
-/// When each notice that is still to be delivered is due, in milliseconds.
+/// When each undelivered notice is due, in milliseconds.
 async fn due(connection: &mut PgConnection) -> Vec<i64> {
     let all = sqlx::query_scalar("SELECT next_at FROM logout_notices ORDER BY next_at, id");
     all.fetch_all(connection).await.unwrap()
@@ -113,7 +113,7 @@ async fn each_client_is_told_once_of_each_session() {
     // The clients are written into the outbox after the sessions have ended.
     until("all are told", async || client.told("jti").len() >= SESSIONS).await;
     until("the outbox is empty", async || due(&mut connection).await.is_empty()).await;
-    // Who has ended delivers nothing more.
+    // A killed process delivers nothing more.
     for process in &mut replicas.all {
         process.signal(Signal::TERM);
         assert_eq!(process.ended().await, Some(0), "{}", process.log());
@@ -132,11 +132,11 @@ async fn notices_of_a_killed_process_are_delivered_by_the_others() {
     let client = Client::start(false).await;
     end_sessions(&replicas, &client, "ada", 3).await;
     until("all are being told", async || client.told("jti").len() == 3).await;
-    // Whoever it is that waits for an answer.
+    // Either process, while it waits for a response.
     for process in &mut replicas.all {
         process.kill();
     }
-    // Nothing is lost, and nothing waits longer than the minute the dead one had for it.
+    // Nothing is lost, and nothing waits longer than the lease of a minute that the killed process had.
     let turns = due(&mut connection).await;
     let now = SystemClock.now().millis();
     assert_eq!(turns.len(), 3);

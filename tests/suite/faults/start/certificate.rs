@@ -1,4 +1,4 @@
-//! A TLS certificate that ends soon.
+//! A TLS certificate that expires soon.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,7 +9,7 @@ use crate::support::ports::free_address;
 use crate::support::process::{Launch, Process, until};
 use crate::support::require;
 
-/// Makes a certificate that is good for so many days, under the names the server reads.
+/// Creates a certificate that is valid for a number of days, with the file names that the server reads.
 pub(super) fn make(folder: &Path, days: u32) -> bool {
     let made = Command::new("openssl")
         .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"])

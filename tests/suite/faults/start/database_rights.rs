@@ -1,5 +1,4 @@
-//! Roles that may do less than the owner of the database, databases that are not as they must be, and
-//! locks that others hold.
+//! Roles with fewer rights than the owner of the database, unsuitable databases, and locks of other sessions.
 
 use serde_json::json;
 use sqlx::postgres::PgConnection;
@@ -76,7 +75,7 @@ async fn a_database_of_another_encoding_is_refused() {
     assert_eq!(run(&plain, &["user", "list"]).0, Some(78));
 }
 
-/// Edited, interrupted, or of a build with other steps: by the letters of the step, not by its number.
+/// Edited, interrupted, or of a build with other steps: compared by the text of the step, not by its number.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_migration_that_is_not_the_one_known_is_refused_on_both_databases() {
     let sqlite = Launch::new();
@@ -109,13 +108,13 @@ async fn a_migration_that_is_not_the_one_known_is_refused_on_both_databases() {
     assert_eq!(run(&launch, &["migrate", "up"]).0, Some(78));
 }
 
-/// A backup holds a lock on every table for as long as it takes.
+/// A backup holds a lock on every table while it runs.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_migration_that_meets_a_lock_is_tried_again_and_names_its_holder() {
     let Some(url) = fresh_database().await else {
         return require::missing("postgres", "a lock that another session holds");
     };
-    // The table of migrations is there, so that the first one has to wait for it.
+    // The table of migrations exists, so the first one has to wait for it.
     execute(
         &url,
         "CREATE TABLE _sqlx_migrations (version BIGINT PRIMARY KEY, description TEXT NOT NULL, \
@@ -149,7 +148,7 @@ async fn servers_that_start_together_migrate_once() {
         assert!(server.is_ok(), "{:?}", server.as_ref().err());
     }
     let mut database = PgConnection::connect(&url).await.unwrap();
-    // Of this database: other tests migrate others of the same server.
+    // Of this database: other tests migrate other databases of the server.
     let locks: i64 = sqlx::query_scalar(
         "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' \
          AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",

@@ -1,4 +1,4 @@
-//! Whether a start may make a database, and what it does when there is no room for one.
+//! Whether a start may create a database, and its behaviour without space for one.
 
 use rustix::process::Signal;
 
@@ -25,7 +25,7 @@ async fn a_full_disk_at_the_start_passes_and_never_asks_for_a_backup() {
     };
     let data = small.path().join("data");
     let launch = Launch::new().with("SIGNET_DATA_DIR", data.to_str().unwrap());
-    // Before there is anything: whatever the first start makes first has no room.
+    // Before there are any files: whatever the first start creates first has no space.
     std::fs::create_dir(&data).unwrap();
     small.fill();
     let text = is_refused(launch.try_start().await, 75, &["disk is full", data.to_str().unwrap()]);
@@ -52,7 +52,7 @@ async fn a_master_key_without_its_sqlite_database_is_a_lost_database() {
     let public = keys(&server.caller()).await;
     stop(server).await;
     let before = std::fs::read(key(&launch)).unwrap();
-    // On a database that is there the flag is a conflict, so that it cannot stay in a unit.
+    // With an existing database the flag is a conflict, so that it cannot stay in a unit.
     is_refused(launch.try_start_as(&["serve", "--new-database"]).await, 5, &["--new-database"]);
     for left in [None, Some(b"")] {
         std::fs::remove_file(launch.database()).unwrap();
@@ -72,7 +72,7 @@ async fn a_master_key_without_its_sqlite_database_is_a_lost_database() {
     }
 }
 
-/// A key that a setting brings is there before the first start, and is no sign of an earlier one.
+/// A key from a setting exists before the first start, and is no sign of an earlier one.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_master_key_of_a_setting_is_no_sign_of_an_earlier_start() {
     let launch = Launch::new().with("SIGNET_MASTER_KEY", &"A".repeat(43));
@@ -102,7 +102,7 @@ async fn a_master_key_file_beside_an_unused_postgresql_database_is_a_lost_databa
     stop(lost.start().await).await;
 }
 
-/// A first start that fails at its schema has made no master key, so the next one is a first start too.
+/// A first start that fails at its schema has created no master key, so the next one is a first start too.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_first_start_that_failed_is_not_taken_for_a_lost_database() {
     let Some(url) = postgres::fresh_database().await else {
@@ -133,6 +133,6 @@ async fn never_refuses_every_first_start_and_no_other() {
         stop(launch.start().await).await;
         stop(never.start().await).await;
     }
-    // A throw-away demo has nothing to lose.
+    // A temporary demo has nothing to lose.
     stop(Launch::new().with("SIGNET_NEW_DATABASE", "never").start_as(&["dev"]).await).await;
 }

@@ -1,5 +1,4 @@
-//! A start that something stands in the way of: it waits where waiting helps, and otherwise says what is
-//! wrong and what to do.
+//! Starts that cannot succeed: waiting if that helps, else a message with the cause and the remedy.
 
 mod certificate;
 mod database_rights;
@@ -10,7 +9,7 @@ mod sockets;
 
 use crate::support::process::{Launch, Process, Refused};
 
-/// The start is refused with this number, and the text holds all of these words.
+/// Asserts that the start is refused with this exit code, and a text with all of these words.
 #[track_caller]
 fn is_refused(started: Result<Process, Refused>, code: i32, words: &[&str]) -> String {
     let refused = started.err().expect("it started");
@@ -21,7 +20,7 @@ fn is_refused(started: Result<Process, Refused>, code: i32, words: &[&str]) -> S
     refused.text
 }
 
-/// What a command of the command line ends with: its number and what it says.
+/// The result of a command: its exit code and its output.
 fn run(launch: &Launch, arguments: &[&str]) -> (Option<i32>, String) {
     let output = launch.command().args(arguments).output().unwrap();
     (output.status.code(), String::from_utf8(output.stderr).unwrap())

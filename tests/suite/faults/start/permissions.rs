@@ -7,7 +7,7 @@ use super::{is_refused, run};
 use crate::support::process::Launch;
 use crate::support::require;
 
-/// A user that this process is not.
+/// Another user than that of this process.
 const OTHER: u32 = 65_534;
 
 fn mode(path: &Path) -> u32 {
@@ -18,7 +18,7 @@ fn set(path: &Path, mode: u32) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// How many warnings of the log hold this text.
+/// The number of warnings in the log with this text.
 fn warnings(log: &str, text: &str) -> usize {
     log.lines().filter(|line| line.contains("WARN") && line.contains(text)).count()
 }
@@ -47,7 +47,7 @@ async fn world_access_to_own_files_is_taken_away_with_one_warning() {
         assert_eq!((mode(&key), mode(&database), mode(&data)), (0o600, 0o600, 0o700));
         server.kill();
     }
-    // What the group may do stays, and is told.
+    // Group access is kept, and reported.
     set(&key, 0o640);
     set(&data, 0o750);
     let server = launch.start().await;
@@ -55,7 +55,7 @@ async fn world_access_to_own_files_is_taken_away_with_one_warning() {
     assert_eq!((mode(&key), mode(&data)), (0o640, 0o750));
 }
 
-/// A directory that other files lie in is not Signet's to close; nor is one like /tmp.
+/// A directory with other files is not changed; nor is one like /tmp.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shared_directory_is_reported_and_not_changed() {
     let launch = Launch::new();
@@ -88,7 +88,7 @@ async fn secrets_of_another_owner_that_everyone_can_read_are_refused() {
         let words = [path.to_str().unwrap(), "chmod o-rwx"];
         is_refused(launch.try_start().await, 78, &words);
         assert_eq!(run(&launch, &["config", "check"]).0, Some(78));
-        // A key that seals nothing gives nothing away.
+        // A key that seals nothing discloses nothing.
         if path.ends_with("master.key") {
             let key = std::fs::read_to_string(&path).unwrap();
             drop(launch.clone().with("SIGNET_MASTER_KEY", key.trim()).start().await);
@@ -99,7 +99,7 @@ async fn secrets_of_another_owner_that_everyone_can_read_are_refused() {
     }
 }
 
-/// Kubernetes mounts secrets with mode 0644, for whichever user a container has.
+/// Kubernetes mounts secrets with mode 0644, for any user of a container.
 #[tokio::test(flavor = "multi_thread")]
 async fn secrets_that_a_setting_names_are_told_of_and_never_refused() {
     let mut launch = Launch::new();
@@ -124,7 +124,7 @@ async fn a_directory_that_every_user_can_write_is_refused_where_it_is_not_ours_t
     let launch = Launch::new();
     drop(launch.start().await);
     let data = launch.dir.path().join("data");
-    // Of Signet's own files only: closed, as before.
+    // With Signet's own files only, it is closed as before.
     set(&data, 0o703);
     drop(launch.start().await);
     assert_eq!(mode(&data), 0o700);
@@ -145,7 +145,7 @@ async fn a_directory_that_every_user_can_write_is_refused_where_it_is_not_ours_t
     assert_eq!(mode(&data), 0o770);
 }
 
-/// The same where SIGNET_DATABASE_URL names a file elsewhere; readers of its directory do no harm.
+/// The same if SIGNET_DATABASE_URL names a file elsewhere; readers of its directory are harmless.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_directory_of_a_database_elsewhere_is_looked_at() {
     let launch = Launch::new();
@@ -158,7 +158,7 @@ async fn the_directory_of_a_database_elsewhere_is_looked_at() {
     assert_eq!(warnings(&server.log(), "elsewhere"), 0, "{}", server.log());
     assert_eq!(mode(&elsewhere), 0o755);
     server.kill();
-    // Nothing but the database in it, and owned: closed to writers.
+    // Only the database is in it, and the process owns it: closed for writers.
     set(&elsewhere, 0o777);
     drop(launch.start().await);
     assert_eq!(mode(&elsewhere), 0o775);

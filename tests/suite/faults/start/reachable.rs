@@ -28,7 +28,7 @@ async fn a_server_that_cannot_be_reached_is_exit_75_and_a_wrong_one_78() {
     ] {
         let text = is_refused(on(url, "0s").try_start().await, 75, &words);
         assert!(!text.contains("hunter2"), "{text}");
-        // A command does not wait: a person reads what it says.
+        // A command does not wait: its user reads the message.
         let (code, text) = run(&on(url, "1h"), &["user", "list"]);
         assert_eq!(code, Some(75), "{text}");
         let (code, text) = run(&on(url, "0s"), &["migrate", "up"]);
@@ -42,7 +42,7 @@ async fn a_server_that_cannot_be_reached_is_exit_75_and_a_wrong_one_78() {
     let full = on(&as_role(&url, "full_up"), "0s");
     let words = ["no connection left", "SIGNET_DATABASE_CONNECTIONS"];
     is_refused(full.try_start().await, 75, &words);
-    // What waiting does not help against is not waited for, however long that would be.
+    // Errors that do not pass are not waited for.
     let absent = format!("{}_absent", url);
     is_refused(on(&absent, "1h").try_start().await, 78, &["CREATE DATABASE", "does not exist"]);
     let stranger = on(&as_role(&url, "absent_role"), "1h");
@@ -52,11 +52,11 @@ async fn a_server_that_cannot_be_reached_is_exit_75_and_a_wrong_one_78() {
     is_refused(secure.try_start().await, 78, &["sslmode"]);
 }
 
-/// A server that answers nothing, or hangs up at once, may be one that starts: 75, whatever a command waits for.
+/// A server that does not respond, or closes at once, may be starting: 75, also for a command.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_silent_or_hangs_up_is_exit_75() {
     let (silent, url) = listening().await;
-    // Connections are accepted by the system, and nothing reads them.
+    // Connections are accepted by the system, and never read.
     let refused = on(&url, "0s").in_service().try_start().await;
     is_refused(refused, 75, &["SIGNET_DATABASE_URL"]);
     drop(silent);
@@ -64,7 +64,7 @@ async fn a_server_that_is_silent_or_hangs_up_is_exit_75() {
     let hangs_up = tokio::spawn(async move {
         loop {
             let (stream, _) = hanging_up.accept().await.unwrap();
-            // Closed with a reset: what the client has sent is not read.
+            // Closed with a reset: the client's bytes are not read.
             stream.set_zero_linger().unwrap();
         }
     });
@@ -74,7 +74,7 @@ async fn a_server_that_is_silent_or_hangs_up_is_exit_75() {
     hangs_up.abort();
 }
 
-/// A certificate of another authority than the one that is trusted is not waited for.
+/// A certificate of an untrusted authority is not waited for.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_with_a_certificate_of_another_authority_is_exit_78() {
     let folder = tempfile::tempdir().unwrap();
@@ -97,11 +97,11 @@ async fn a_server_with_a_certificate_of_another_authority_is_exit_78() {
     let serves = tokio::spawn(async move {
         loop {
             let (mut stream, _) = server.accept().await.unwrap();
-            // The request for TLS (PostgreSQL's documentation, 55.2.10), and yes to it.
+            // The request for TLS (PostgreSQL's documentation, 55.2.10), which is accepted.
             let mut request = [0; 8];
             stream.read_exact(&mut request).await.unwrap();
             stream.write_all(b"S").await.unwrap();
-            // The client turns away when it sees the certificate.
+            // The client closes when it sees the certificate.
             let _ = acceptor.accept(stream).await;
         }
     });
@@ -114,7 +114,7 @@ async fn a_server_with_a_certificate_of_another_authority_is_exit_78() {
     serves.abort();
 }
 
-/// Something that listens, and the address of a database there.
+/// A listener, and the URL of a database there.
 async fn listening() -> (TcpListener, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -139,7 +139,7 @@ async fn a_start_waits_for_a_server_that_comes_and_says_so() {
     until("it serves", async || waiting.log().contains("\"event\":\"started\"")).await;
 }
 
-/// The supervisor may change its mind.
+/// A start that waits can be stopped.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_start_that_waits_can_be_stopped() {
     for signal in [Signal::TERM, Signal::INT] {

@@ -34,7 +34,7 @@ async fn the_default_issuer_and_the_setup_link_follow_the_first_port() {
     let expected = format!("http://localhost:{chosen}");
     assert_eq!(issuer(&server.base).await, expected);
     server.until_logged("Set SIGNET_ISSUER").await;
-    // The command line has not chosen the port, and knows it all the same.
+    // The command line did not choose the port, and finds it.
     let output = launch.command().args(["admin", "setup-link"]).output().unwrap();
     let link = String::from_utf8(output.stdout).unwrap();
     assert!(link.contains(&format!("{expected}/setup/")), "{link}");
@@ -84,14 +84,14 @@ async fn the_defaults_serve_on_a_machine_that_has_ipv6_alone() {
     assert!(!server.log().contains("no metrics"), "{}", server.log());
     assert!(server.runs());
     drop(server);
-    // Where there is neither, the address is named.
+    // If there is neither, the address is named.
     let neither = ONLY_IPV6.replace("exec", "ip address del ::1/128 dev lo && exec");
     let none = ["unshare", "--net", "sh", "-c", &neither, "sh"];
     let refused = launch.through(&none).try_start().await;
     is_refused(refused, 78, &["127.0.0.1:8484", "SIGNET_LISTEN"]);
 }
 
-/// Linux lets a socket for all IPv6 addresses take IPv4 as well, and the second one is busy then.
+/// Linux lets a socket for all IPv6 addresses accept IPv4 as well, and the second one is busy then.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_address_of_both_families_can_be_listened_on_at_one_port() {
     if TcpListener::bind("[::1]:0").is_err() {
@@ -108,7 +108,7 @@ async fn every_address_of_both_families_can_be_listened_on_at_one_port() {
         }
         drop(server);
     }
-    // Alone it takes both, as it did.
+    // Alone it accepts both.
     let port = free_port();
     let alone = Launch::new().with("SIGNET_LISTEN", &format!("[::]:{port}")).start().await;
     for host in ["127.0.0.1", "[::1]"] {
@@ -121,7 +121,7 @@ async fn every_address_of_both_families_can_be_listened_on_at_one_port() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hangup_ends_no_server() {
     let mut server = Launch::new().start().await;
-    // One that comes before the server serves is taken without a word.
+    // A signal before the server serves is handled silently.
     until("the signal is taken", async || {
         server.signal(Signal::HUP);
         server.log().contains("SIGHUP")
@@ -166,7 +166,7 @@ async fn after_sigterm_a_server_is_unready_and_serves_until_the_delay_is_over() 
     until("not ready", async || caller.get("/ready").await.status == 503).await;
     for _ in 0..20 {
         TcpStream::connect(&address).await.unwrap();
-        // Connections are not kept any more: the next request finds another process.
+        // Connections are not kept any more: the next request goes to another process.
         let answer = server.caller().get("/.well-known/jwks.json").await;
         answer.is(200);
         assert_eq!(answer.header("connection"), "close");

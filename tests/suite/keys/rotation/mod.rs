@@ -1,4 +1,4 @@
-//! Keys that rotate by themselves, and by hand: what verifiers see of it, on both databases.
+//! Automatic and manual rotation of keys, as verifiers see it, on both databases.
 
 mod third_party_verifiers;
 
@@ -19,7 +19,7 @@ use crate::support::{Backend, Server, on_both};
 
 const ES256: &str = "ES256";
 
-/// One tick, as the job does it; how many steps were taken.
+/// One run of the job. Returns the steps that were taken.
 async fn tick(server: &Server) -> Vec<Change> {
     match key_rotation::tick(&server.app).await.unwrap() {
         Ticked::Done(changes) => changes,
@@ -27,7 +27,7 @@ async fn tick(server: &Server) -> Vec<Change> {
     }
 }
 
-/// Lets time pass the way it does: a tick now and then.
+/// Advances the clock with regular runs of the job.
 async fn pass(server: &Server, span: TimeSpan) {
     let step = TimeSpan::from_mins(30);
     let mut left = span;
@@ -42,7 +42,7 @@ async fn jwks(server: &Server) -> Value {
     server.get("/.well-known/jwks.json?rs=tests").await.is(200).json()
 }
 
-/// The names of the published keys of one algorithm, in their order.
+/// The `kid` values of the published keys of one algorithm, in their order.
 fn kids(jwks: &Value, alg: &str) -> Vec<String> {
     let keys = jwks["keys"].as_array().unwrap();
     let of = keys.iter().filter(|key| key["alg"] == alg);
@@ -80,7 +80,7 @@ async fn a_key_rotation_interrupts_no_session() {
         assert_eq!(kid_of(&server.login("ada").await), first[0]);
         assert_eq!(max_age(&server).await, 300);
 
-        // Just before the successor comes, caches are told to come back in time.
+        // Just before the successor is published, caches expire in time.
         pass(&server, TimeSpan::from_days(89) - TimeSpan::from_secs(100)).await;
         assert_eq!(max_age(&server).await, 100);
         assert_eq!(kids(&jwks(&server).await, ES256), first);
@@ -91,7 +91,7 @@ async fn a_key_rotation_interrupts_no_session() {
         assert_eq!(kid_of(&server.login("ada").await), first[0]);
         assert_eq!(max_age(&server).await, 300);
 
-        // A day later it signs; what the old one signed is still good.
+        // A day later it signs; tokens of the old key are still valid.
         pass(&server, TimeSpan::from_days(1) - TimeSpan::from_secs(60)).await;
         let old = server.login("ada").await;
         assert_eq!(kid_of(&old), first[0]);
@@ -104,7 +104,7 @@ async fn a_key_rotation_interrupts_no_session() {
             server.get_as("/v1/me", &tokens.access).await.is(200);
         }
 
-        // An hour after the last token expired the old key goes.
+        // An hour after the last token expired the old key is removed.
         pass(&server, TimeSpan::from_mins(65)).await;
         assert_eq!(kids(&jwks(&server).await, ES256).len(), 2);
         pass(&server, TimeSpan::from_mins(30)).await;
@@ -152,7 +152,7 @@ async fn known_verifiers_are_waited_for_and_named() {
         assert_eq!(next["next"]["what"], "active");
         assert_eq!(next["next"]["waits_for_verifiers"], false);
 
-        // The day is over, billing still has not come: it is waited for.
+        // The day is over and `billing` has not fetched the key: rotation waits for it.
         pass(&server, TimeSpan::from_days(1)).await;
         let waiting = key("published").await;
         assert_eq!(waiting["kid"], next["kid"]);
@@ -170,8 +170,7 @@ async fn register(server: &Server, admin: &Tokens, name: &str) {
     server.call_as(Method::POST, "/v1/admin/clients", &admin.access, client).await.is(201);
 }
 
-/// Names that nothing is known about displace each other and no resource server; they are neither counted
-/// nor waited for.
+/// Unknown names evict each other and no known resource server; they are neither shown nor waited for.
 #[tokio::test(flavor = "multi_thread")]
 async fn invented_names_neither_hide_nor_delay_a_resource_server() {
     on_both("invented names", async |backend| {
@@ -201,7 +200,7 @@ async fn invented_names_neither_hide_nor_delay_a_resource_server() {
             let mut reader = server.app.db.reader().await.unwrap();
             verifiers::count(&mut reader).await.unwrap()
         };
-        // Not registered: it becomes known by coming.
+        // Not registered: it becomes known by its fetches.
         fetch("legacy", 3);
         tick(&server).await;
         server.advance(TimeSpan::from_mins(24 * 60 - 1));
@@ -213,8 +212,8 @@ async fn invented_names_neither_hide_nor_delay_a_resource_server() {
         assert_eq!(known().await, ["legacy"]);
 
         flood(1).await;
-        // 1,000 names and those that are known. The server's own job may write a batch of 100 at the same moment as
-        // the test; the next batch makes room for it.
+        // 1,000 unknown names and the known ones. The server's own job may write a batch of 100 at the same moment
+        // as the test; the next batch evicts them.
         let at_once = 100;
         assert!(rows().await <= 1_001 + at_once, "{}", rows().await);
         let admin = server.administrator("root").await;
@@ -225,7 +224,7 @@ async fn invented_names_neither_hide_nor_delay_a_resource_server() {
         for number in 0..1_500 {
             fetch_from(&format!("invented-3-{number}"), 2, Some(network(number)));
         }
-        // The names of this moment are as many as may be; both are counted nevertheless.
+        // All places are taken by names of this moment; both are recorded nevertheless.
         server.advance(TimeSpan::from_mins(1));
         fetch("orders", 1);
         fetch("legacy", 1);
@@ -233,7 +232,7 @@ async fn invented_names_neither_hide_nor_delay_a_resource_server() {
         assert_eq!(known().await, ["legacy", "orders"]);
         assert!(rows().await <= 1_002 + at_once, "{}", rows().await);
 
-        // A rotation waits for these two, and not for the invented ones.
+        // A rotation waits for these two, not for the invented names.
         let body = json!({"alg": ES256});
         let rotate = server.call_as(Method::POST, "/v1/admin/keys/rotate", &admin.access, body);
         let next = rotate.await.is(200).json()["data"][0]["kid"].as_str().unwrap().to_owned();
@@ -247,7 +246,7 @@ async fn invented_names_neither_hide_nor_delay_a_resource_server() {
     .await;
 }
 
-/// The names of the verifiers that are known.
+/// The names of the known verifiers.
 async fn verifiers_of(server: &Server) -> Vec<String> {
     let known = signet::admin::verifiers::known(&server.app, server.now()).await.unwrap();
     known.into_iter().map(|seen| seen.name).collect()
@@ -259,7 +258,7 @@ fn network(number: u32) -> IpAddr {
     IpAddr::from([10, high, low, 1])
 }
 
-/// One network can have a few names stored at a time, and a new one among them.
+/// A network can add a few names at a time, and the newest is among them.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_network_can_have_few_invented_names_stored() {
     let options = Options::on(Backend::Sqlite);
@@ -297,7 +296,7 @@ async fn a_verifier_that_never_comes_is_not_waited_for_for_ever() {
     assert_eq!(kids(&jwks(&server).await, ES256)[0], next);
 }
 
-/// Two processes on one database tick at the same moment, again and again.
+/// Two processes on one database run the job concurrently.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_processes_never_rotate_twice() {
     let Some((one, two)) = pair("two processes that rotate").await else { return };
@@ -310,7 +309,7 @@ async fn two_processes_never_rotate_twice() {
             }
             let ticks = (0..4).map(|number| tick(if number % 2 == 0 { &one } else { &two }));
             changes.extend(join_all(ticks).await.into_iter().flatten());
-            // Whoever was late sees what the other did within a second, and signs with it.
+            // The process that lost the race learns of the step within a second, and signs with the key.
             for server in [&one, &two] {
                 server.app.reload_if_changed().await.unwrap();
             }
@@ -331,8 +330,7 @@ async fn two_processes_never_rotate_twice() {
     }
 }
 
-/// An attacker invents as many names as there may be at two processes at once: all are written down, and
-/// neither process waits for the other's rows.
+/// An attacker fills two processes with invented names at once: all are written, and neither process blocks the other.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_processes_write_the_same_verifiers_down() {
     let Some((one, two)) = pair("two processes that count verifiers").await else { return };
@@ -381,7 +379,7 @@ async fn a_clock_that_jumps_destroys_nothing() {
             server.refresh(&session.refresh).await.is(200);
             server.advance(TimeSpan::from_secs(40));
         }
-        // A clock that stays where it jumped to is believed after an hour, and then one stage a tick.
+        // A clock that stays ahead is accepted after an hour, and then one step is taken at a time.
         server.jump(TimeSpan::from_days(365));
         assert_eq!(key_rotation::tick(&server.app).await.unwrap(), Ticked::Paused);
         server.advance(TimeSpan::from_mins(60));
@@ -424,14 +422,14 @@ async fn rotating_and_retiring_by_hand_at_once() {
         server.get_as("/v1/me", &old.access).await.is(200);
         assert_eq!(kids(&jwks(&server).await, "RS256"), kids(&before, "RS256"));
 
-        // A key whose tokens are still good goes only when told so.
+        // A key whose tokens are still valid is removed only with `now`.
         let retire = |kid: &str| format!("/v1/admin/keys/{kid}/retire");
         for kid in [&first, &second] {
             call(&retire(kid), json!(null)).await.is_problem(409, "conflict");
         }
         call(&retire("nobody"), json!({"now": true})).await.is_problem(404, "not_found");
         call(&retire(&first), json!({"now": true})).await.is(204);
-        // The administrator's own token was one of those.
+        // The administrator's own token was signed by it.
         call(&retire(&first), json!({"now": true})).await.is_problem(401, "invalid_token");
         let admin = server.administrator("root1").await;
         let again = retire(&first);
@@ -441,7 +439,7 @@ async fn rotating_and_retiring_by_hand_at_once() {
         server.get_as("/v1/me", &old.access).await.is_problem(401, "invalid_token");
         server.get_as("/v1/me", &new.access).await.is(200);
 
-        // A stolen key that signs: another one takes its place in the same moment.
+        // For a stolen key that signs, a successor signs in the same transaction.
         let stolen = server
             .call_as(Method::POST, &retire(&second), &admin.access, json!({"now": true}))
             .await;
@@ -457,7 +455,7 @@ async fn rotating_and_retiring_by_hand_at_once() {
     .await;
 }
 
-/// Sixteen administrators rotate at once: one successor.
+/// Sixteen administrators rotate concurrently: one successor.
 #[tokio::test(flavor = "multi_thread")]
 async fn many_who_rotate_at_once_make_one_successor() {
     on_both("rotation races", async |backend| {
@@ -479,8 +477,8 @@ async fn many_who_rotate_at_once_make_one_successor() {
             key_rotation::follow_orders(&server.app).await.unwrap();
             let after = kids(&jwks(&server).await, ES256);
             assert!(all.iter().any(|answer| answer.status == 200));
-            // Exactly one signs, and it is another one: new, or one that a latecomer of the round before
-            // has published and not used. Everything that signed is still in the set.
+            // Exactly one key signs, and it is another one: a new key, or one that was published in the
+            // previous round and had not signed. Every key that has signed is still in the set.
             let signing = kid_of(&server.login("ada").await);
             assert_ne!(signing, signed);
             assert_eq!(after[0], signing);

@@ -1,7 +1,7 @@
-//! Three rotations in simulated time, watched by other people's verifiers with the caches they have.
+//! Three rotations in simulated time, observed by third-party verifiers with their own caches.
 //!
-//! `cargo test --test suite -- third_party_verifiers --nocapture` prints the table. `SIGNET_TEST_STEP` is how
-//! many seconds lie between two tokens where nothing happens; near every change it is five.
+//! `cargo test --test suite -- third_party_verifiers --nocapture` prints the table. `SIGNET_TEST_STEP` is the
+//! number of seconds between two tokens far from any change; near a change it is five.
 
 use std::collections::BTreeMap;
 
@@ -16,11 +16,11 @@ use crate::support::third_party_verifier::{AUDIENCE, ThirdPartyVerifier};
 use crate::support::{Backend, Server, require};
 
 const DENSE: TimeSpan = TimeSpan::from_secs(5);
-/// How near to a change tokens come every few seconds.
+/// The time around a change in which tokens are issued every few seconds.
 const NEAR: TimeSpan = TimeSpan::from_mins(3);
 
-/// A Rust service that keeps the set for as long as the header says, or for ten minutes whatever it
-/// says, and never asks because of an unknown key (as Envoy does).
+/// A Rust service that caches the set for its `max-age`, or for ten minutes, and never fetches because of an
+/// unknown key (as Envoy).
 struct Rust {
     name: &'static str,
     keeps: Option<TimeSpan>,
@@ -65,7 +65,7 @@ impl Rust {
     }
 }
 
-/// What became of one verifier.
+/// The result of one verifier.
 #[derive(Default)]
 struct Line {
     tokens: usize,
@@ -74,9 +74,9 @@ struct Line {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn three_rotations_hurt_no_stranger() {
+async fn third_party_verifiers_follow_three_rotations() {
     let server = Options::on(Backend::Sqlite)
-        // No multiple of a day: somebody who comes once a day comes at another hour of each life.
+        // Not a multiple of a day, so that a verifier that fetches once a day does so at another hour of each period.
         .with("SIGNET_KEY_ROTATION", "70h")
         .with("SIGNET_REFRESH_IDLE_TTL", "180d")
         .start()
@@ -99,7 +99,7 @@ async fn three_rotations_hurt_no_stranger() {
     let mut young: Vec<(Timestamp, String)> = Vec::new();
     let mut kids = std::collections::BTreeSet::new();
     let mut last_change = server.now();
-    // Almost three days each; the fourth key begins to sign, and the third leaves.
+    // Almost three days each; the fourth key begins to sign, and the third is removed.
     while kids.len() < 4 || server.now() - last_change < TimeSpan::from_mins(120) {
         let next = server.app.keyring().next_change;
         let near = server.now() - last_change < NEAR
@@ -113,7 +113,7 @@ async fn three_rotations_hurt_no_stranger() {
         tokens = Tokens::of(&server.refresh(&tokens.refresh).await);
         let header = jsonwebtoken::decode_header(&tokens.access).unwrap();
         kids.insert(header.kid.unwrap());
-        // The newest, and the oldest that is still good.
+        // The newest token, and the oldest that is still valid.
         let now = server.now();
         young.retain(|(made, _)| now - *made < TimeSpan::from_mins(10));
         let mut asked = vec![tokens.access.clone()];
@@ -147,15 +147,15 @@ async fn three_rotations_hurt_no_stranger() {
         assert!(line.refused.is_empty(), "{name}: {:?}", line.refused);
         assert!(line.tokens > 1_000);
     }
-    // Whoever fetches once a day lacks the new key for hours, and is named; whoever keeps to the
-    // header never lacks one for long.
+    // A verifier that fetches once a day lacks the new key for hours, and is named; one that respects the
+    // header lacks it only briefly.
     if let Some(nightly) = table.get("nightly") {
         assert!(nightly.named);
     }
     assert!(!table["rust-header"].named);
 }
 
-/// Marks those that lack a published key an hour after it was published.
+/// Names the verifiers that lack a published key an hour after its publication.
 async fn name_the_absent(server: &Server, table: &mut BTreeMap<String, Line>) {
     let now = server.now();
     let app = server.app.clone();

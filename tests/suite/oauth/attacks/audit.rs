@@ -6,9 +6,9 @@ use crate::support::relying_party::{App, Person, error_of, field};
 
 use super::set;
 
-/// Whoever allows something can read later that it was done, also where nothing is remembered.
+/// Consents are recorded in the audit trail, also if they are not remembered.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_person_allows_is_in_the_audit_trail() {
+async fn consents_are_in_the_audit_trail() {
     let (server, root) = set().await;
     let device = "urn:ietf:params:oauth:grant-type:device_code";
     let tv = json!({"type": "native", "grant_types": [device]});
@@ -38,7 +38,7 @@ async fn what_a_person_allows_is_in_the_audit_trail() {
     assert!(details.contains(&&*tv.id) && details.contains(&&*native.id), "{details:?}");
 }
 
-/// Guessing a secret is written down, folded, and names no client there is not.
+/// Failed client authentications are recorded in grouped rows, and unknown clients are not named.
 #[tokio::test(flavor = "multi_thread")]
 async fn failed_client_authentication_is_in_the_audit_trail() {
     let (server, root) = set().await;

@@ -1,4 +1,4 @@
-//! Requests that another site has a browser make: forged log-outs, secrets in addresses, headers.
+//! Requests that another site causes in a browser: forged log-outs, secrets in addresses, headers.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::support::relying_party::{App, FORM, Person, error_of, field, form};
 
 use super::{API, set};
 
-/// Any page can send a browser to the place where one logs out; none logs anybody out by it.
+/// Any page can send a browser to the log-out page; that alone logs no user out.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_foreign_page_cannot_log_a_user_out() {
     let (server, root) = set().await;
@@ -24,7 +24,7 @@ async fn a_foreign_page_cannot_log_a_user_out() {
     app.code(&ada, &[]).await;
     let silent = app.url(&[("prompt", "none")]);
 
-    // With an ID token of one's own: it is not of whoever is logged in here, so that one is asked.
+    // With an ID token of another user: the user who is signed in has to confirm.
     let pairs = [("id_token_hint", hint), ("post_logout_redirect_uri", bye)];
     let page = ada.get(&format!("/oauth2/logout?{}", form(pairs))).await;
     assert!(page.is(200).text.contains(r#"value="allow""#), "{}", page.text);
@@ -32,7 +32,7 @@ async fn a_foreign_page_cannot_log_a_user_out() {
     ada.visit(&silent).await.said("code");
     mallory.visit(&silent).await.said("code");
 
-    // A form from another site comes without cookies: what it did not show is not taken away.
+    // A form from another site is sent without cookies: the session of the browser stays.
     let post = |pairs: &[(&str, &str)]| {
         let request = server.request(Method::POST, "/oauth2/logout").header("content-type", FORM);
         request.header("sec-fetch-site", "cross-site").body(form(pairs.iter().copied()))
@@ -43,11 +43,11 @@ async fn a_foreign_page_cannot_log_a_user_out() {
         assert!(!answer.header("set-cookie").contains("signet_session"), "{}", answer.text);
     }
     ada.visit(&silent).await.said("code");
-    // A client that sends its hint in a form has logged its own person out, cookie or not.
+    // A client that posts its hint has logged out its own user, with or without a cookie.
     assert_eq!(mallory.visit(&silent).await.said("error"), "login_required");
 }
 
-/// A secret in an address ends up in logs; it is not looked at there.
+/// Secrets in addresses end up in logs; they are not read from there.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_secret_is_taken_from_an_address() {
     let (server, root) = set().await;
@@ -76,8 +76,8 @@ async fn nothing_secret_is_taken_from_an_address() {
     assert_eq!(answer.is(401).header("www-authenticate"), r#"Bearer realm="signet""#);
 }
 
-/// Every page people see, whatever it says: in no frame, in no cache, with no script but ours, and
-/// readable by no other site.
+/// Every page, with any content: not in a frame, not in a cache, scripts of this origin only, and not
+/// readable for other sites.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_has_its_headers() {
     let (server, root) = set().await;
@@ -135,8 +135,8 @@ async fn every_page_has_its_headers() {
         let policy = page.header("content-security-policy");
         assert!(policy.starts_with("default-src 'none';"), "{what}: {policy}");
         assert!(policy.contains("frame-ancestors 'none'"), "{what}: {policy}");
-        // What belongs to a request that is under way may be sent on by the application, and may be in a
-        // pop-up that the application opened.
+        // Pages of a pending request may be redirected on by the application, and may be in a pop-up that the
+        // application opened.
         let own = what.starts_with("/account/")
             || ["account", "own log-in", "own sign-up", "foreign form", "nothing", "method"]
                 .contains(what);
@@ -158,7 +158,7 @@ async fn every_page_has_its_headers() {
     }
 }
 
-/// Whatever a path of a flow answers, and whoever answers for it: the handler, the router, the edge.
+/// Every response on the path of a flow, from the handler, the router or the middleware.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_response_while_a_request_is_under_way_may_be_sent_on_and_opened_by_another_page() {
     let (server, root) = set().await;
@@ -186,7 +186,7 @@ async fn every_response_while_a_request_is_under_way_may_be_sent_on_and_opened_b
             ask(Method::POST, "", FORM, "flow=%ff&flow=x").await,
             ask(Method::POST, "", FORM, "").await,
         ];
-        // Without a request these belong to one's own account.
+        // Without a request these belong to the user's own account.
         if !["/login", "/signup"].contains(path) {
             answers.push(ask(Method::GET, "", FORM, "").await);
             answers.push(ask(Method::HEAD, "", FORM, "").await);
@@ -204,7 +204,7 @@ async fn every_response_while_a_request_is_under_way_may_be_sent_on_and_opened_b
     for status in [400, 403, 405, 413, 414, 415] {
         assert!(seen.contains(&status), "{status}: {seen:?}");
     }
-    // Redirects on the way, and the sign-in itself.
+    // Redirects during the flow, and the sign-in itself.
     let page = ada.get(&app.url(&[])).await;
     let answer = ada.log_in(&page, crate::support::server::PASSWORD).await;
     let redirect = ada.get(answer.is(303).header("location")).await;
@@ -214,7 +214,7 @@ async fn every_response_while_a_request_is_under_way_may_be_sent_on_and_opened_b
     }
 }
 
-/// The sign-in to one's own account belongs to no request: its pages stay closed.
+/// The sign-in to the account page belongs to no request: its pages keep the headers.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sign_in_to_the_account_is_closed_to_other_pages() {
     let (server, root) = set().await;

@@ -1,4 +1,4 @@
-//! Attackers who have an account, a client or an API of their own.
+//! Attackers with an account, a client or an API of their own.
 
 mod audit;
 mod browser_requests;

@@ -32,9 +32,9 @@ async fn change(server: &Server, root: &Tokens, app: &App, what: Value) {
     server.call_as(Method::PATCH, &path, &root.access, what).await.is(200);
 }
 
-/// `read` at one API is not `read` at another one.
+/// A consent to `read` at one API is none at another.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_allowed_at_one_api_opens_no_other() {
+async fn consent_for_one_api_grants_nothing_at_another() {
     let (server, root) = set().await;
     let grants = ["authorization_code", "refresh_token", EXCHANGE];
     let app = json!({"type": "web", "audiences": [API, STOCK], "grant_types": grants});
@@ -48,13 +48,13 @@ async fn what_was_allowed_at_one_api_opens_no_other() {
     let page = ada.get(&app.url(&[("scope", "openid read"), ("resource", STOCK)])).await;
     assert!(page.text.contains("consent") && page.text.contains(STOCK), "{}", page.text);
 
-    // Nor is there a way round the question with a token that the client has.
+    // The client cannot avoid the consent by exchanging its token.
     let further = [("resource", STOCK), ("scope", "read")];
     let refused = exchange(&server, &app, &access, &further).await;
     assert_eq!(error_of(&refused, 400), "invalid_target");
     app.code(&ada, &[("scope", "openid read"), ("resource", STOCK)]).await;
 
-    // One application is one row, and taking it back is for every API.
+    // One application is one row, and revoking its access is for every API.
     let account = ada.get("/account").await;
     let row = format!(r#"name="client_id" value="{}""#, app.id);
     assert_eq!(account.is(200).text.matches(&row).count(), 1);
@@ -65,7 +65,7 @@ async fn what_was_allowed_at_one_api_opens_no_other() {
     }
 }
 
-/// A claim is a part of a scope: whoever may not have the scope does not get it in parts.
+/// A claim is a part of a scope: a client that may not have the scope cannot request its claims one by one.
 #[tokio::test(flavor = "multi_thread")]
 async fn single_claims_are_no_way_round_the_scopes_of_a_client() {
     let (server, root) = set().await;
@@ -82,7 +82,7 @@ async fn single_claims_are_no_way_round_the_scopes_of_a_client() {
     let told = server.get_as("/oauth2/userinfo", access).await.is(200).json();
     assert_eq!((told.get("groups"), told.get("roles")), (None, None), "{told}");
 
-    // One that may have it gets it, until an administrator takes it away.
+    // A client that may have it gets it, until an administrator removes it.
     change(&server, &root, &app, json!({"scopes": ["openid", "groups", "roles"]})).await;
     let more = [("scope", "openid groups"), ("claims", asked)];
     let tokens = app.redeem(&server, &app.code(&ada, &more).await).await.is(200).json();
@@ -100,7 +100,7 @@ async fn single_claims_are_no_way_round_the_scopes_of_a_client() {
     assert_eq!(told(&again).await.get("roles"), None);
 }
 
-/// What an administrator takes from a client is not renewed; what is given back goes on.
+/// An API that an administrator removes from a client is not renewed; when it is added again, the session continues.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_api_that_was_taken_from_a_client_gets_no_new_tokens() {
     let (server, root) = set().await;
@@ -120,14 +120,14 @@ async fn an_api_that_was_taken_from_a_client_gets_no_new_tokens() {
         server.advance(TimeSpan::from_mins(10));
         assert_eq!(error_of(&app.refresh(&server, refresh).await, 400), "invalid_grant");
     }
-    // A client that asks again and again is not taken for a thief.
+    // Repeated requests of the client are not treated as reuse.
     let root = server.administrator("boss").await;
     assert!(server.events(&root, "refresh.reuse_detected").await.is_empty());
     change(&server, &root, &app, json!({"audiences": [API]})).await;
     app.refresh(&server, refresh).await.is(200);
 }
 
-/// Who shares a secret with the server can sign tokens for himself; they open nothing else.
+/// An API that shares a secret with the server can forge tokens for itself; they are accepted nowhere else.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_its_api_could_have_made_leads_nowhere() {
     on_both("forged tokens: exchange", async |backend| {
@@ -151,20 +151,20 @@ async fn a_token_that_its_api_could_have_made_leads_nowhere() {
             let next = exchange(&server, &api, token, &[("resource", STOCK)]).await;
             assert_eq!(error_of(&next, 400), "invalid_grant");
         }
-        // Nor does it say who acts.
+        // Nor is it accepted as an actor.
         let own = api.call(&server, "/oauth2/token", &fields).await.is(200).string("access_token");
         let actor = forged(&secret, &own, |claims| claims["sub"] = json!(victim.id));
         let actor = [("actor_token", &*actor), ("actor_token_type", ACCESS_TOKEN)];
         assert_eq!(error_of(&exchange(&server, &api, &own, &actor).await, 400), "invalid_grant");
-        // A line longer than any that was issued is no reason to read on and on.
+        // A chain of `jti` parts longer than any issued one is not read further.
         let long = forged(&secret, &genuine, |claims| claims["jti"] = json!(".".repeat(4_000)));
         assert!(!is_active(&server, &api, &long).await);
     })
     .await;
 }
 
-/// An API that shares its secret can sign a token about any user and any client. Such a token reveals and
-/// ends nothing, and leaves no row behind, whatever expiry it claims.
+/// An API that shares its secret can sign a token about any user and any client. Such a token discloses and
+/// ends nothing, and stores no row, whatever expiry it has.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_its_api_could_have_made_reveals_and_ends_nothing() {
     on_both("forged tokens: revocation", async |backend| {
@@ -186,7 +186,7 @@ async fn a_token_that_its_api_could_have_made_reveals_and_ends_nothing() {
         });
         for token in [genuine, &signed] {
             server.get_as("/oauth2/userinfo", token).await.is(401);
-            // The API itself may ask; to the client that is named the token proves nothing.
+            // The API itself may introspect it; to the client that it names it is inactive.
             assert!(is_active(&server, &api, token).await);
             assert!(!is_active(&server, &app, token).await);
             app.call(&server, "/oauth2/revoke", &[("token", token)]).await.is(200);
@@ -216,9 +216,9 @@ fn forged(api: &Value, token: &str, change: impl FnOnce(&mut Value)) -> String {
     format!("{message}.{signature}")
 }
 
-/// What was exchanged ends with what it came from, also where no session vouches for either.
+/// Exchanged tokens end with their subject token, also without a session.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_revoked_token_takes_those_along_that_came_of_it() {
+async fn revoking_a_token_revokes_those_exchanged_for_it() {
     let (server, root) = set().await;
     let grants = [EXCHANGE, "client_credentials"];
     let job = json!({"type": "service", "audiences": [API], "grant_types": grants});
@@ -252,7 +252,7 @@ async fn a_revoked_token_takes_those_along_that_came_of_it() {
         alive
     };
     assert_eq!(alive().await, [true; 5]);
-    // From the middle down, then from the top; another line goes on.
+    // From the middle of the chain down, then from the top; another chain continues.
     revoke(&api, &b).await;
     assert_eq!(alive().await, [true, true, false, false, true]);
     revoke(&job, &a).await;
@@ -260,7 +260,7 @@ async fn a_revoked_token_takes_those_along_that_came_of_it() {
     let why = json!({"token": c});
     let why = server.call_as(Method::POST, "/v1/admin/tokens/why", &root.access, why).await;
     assert!(why.is(200).text.contains("token_revoked"), "{}", why.text);
-    // No line is endless.
+    // The length of a chain is bounded.
     let mut last = other;
     for _ in 0..8 {
         last = next(&job, &last, &[("scope", "read")]).await;
@@ -269,7 +269,7 @@ async fn a_revoked_token_takes_those_along_that_came_of_it() {
     assert_eq!(error_of(&exchange(&server, &job, &last, &[]).await, 400), "invalid_grant");
 }
 
-/// The name of a client that was deleted may be given to another one, which inherits nothing.
+/// The `client_id` of a deleted client may be registered again; the new client inherits nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_inherits_nothing_from_one_that_had_its_name() {
     let (server, root) = set().await;
@@ -302,8 +302,7 @@ async fn a_client_inherits_nothing_from_one_that_had_its_name() {
     assert_eq!(error_of(&app.call(&server, "/oauth2/token", &poll).await, 400), "invalid_grant");
 }
 
-/// Whoever takes something back while a code is being made has used up no code: it finds nothing when it
-/// is redeemed.
+/// A consent that is revoked while a code is issued makes the code invalid when it is redeemed.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_code_is_worth_no_more_than_the_consent_it_rests_on() {
     let (server, root) = set().await;

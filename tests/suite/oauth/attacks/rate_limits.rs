@@ -1,4 +1,4 @@
-//! Guessed secrets and codes, and rows that anonymous requests could create.
+//! Guessed secrets and codes, and rows that unauthenticated requests could create.
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -19,8 +19,8 @@ use crate::support::relying_party::{
 use crate::support::server::{Answer, Options, Tokens};
 use crate::support::{Backend, Server, on_both};
 
-/// Whoever names a public client can have something written down: so much and no more. A client that
-/// authenticates has its users behind it and is not held up by their number.
+/// A caller that names a public client can have a bounded number of rows stored. A client that authenticates
+/// is not limited by the number of its users.
 #[tokio::test(flavor = "multi_thread")]
 async fn strangers_fill_no_table() {
     let server = Options::on(Backend::Sqlite).with("SIGNET_RATE_LIMITS", "on").start().await;
@@ -62,7 +62,7 @@ async fn strangers_fill_no_table() {
     let fields: Vec<(&str, &str)> = request.iter().map(|(n, v)| (&**n, &**v)).collect();
     assert_eq!(error_of(&web.call(&server, "/oauth2/par", &fields).await, 400), "invalid_request");
 
-    // Proofs that led to nothing count, those that led to a token do not.
+    // Proofs that led to no token are counted, others are not.
     let key = SigningKey::generate(SigningAlg::Es256).unwrap().key;
     let refresh = async |app: &App, jti: &str| {
         let header = json!({"alg": "ES256", "typ": "dpop+jwt", "jwk": key.public});
@@ -100,7 +100,7 @@ async fn introspect(server: &Server, address: &str, id: &str, secret: &str) -> A
     server.send(request).await
 }
 
-/// Failures hold up failures only: whatever an attacker behind the same address guesses, a client that
+/// Failures limit failures only: whatever an attacker behind the same address guesses, a client that
 /// authenticates is served, a public one refreshes, and a failure of another client is a 401.
 #[tokio::test(flavor = "multi_thread")]
 async fn failed_client_authentications_hold_up_no_client_that_authenticates() {
@@ -116,20 +116,20 @@ async fn failed_client_authentications_hold_up_no_client_that_authenticates() {
         for _ in 0..burst {
             assert_eq!(error_of(&from(&web.id, "scs_wrong").await, 401), "invalid_client");
         }
-        // Over the limit a request that failed is 429, and the credential was checked nevertheless.
+        // Beyond the limit a failure is 429, and the credential was checked.
         let answer = from(&web.id, "scs_wrong").await;
         assert_eq!(error_of(&answer, 429), "temporarily_unavailable");
         assert!(answer.header("retry-after").parse::<u32>().unwrap() > 0);
         from(&web.id, &web_secret).await.is(200);
         from(&other.id, &other_secret).await.is(200);
         assert_eq!(error_of(&from(&other.id, "scs_wrong").await, 401), "invalid_client");
-        // All names that no client has share one counter, which is not that of any client.
+        // All unregistered client ids share one counter, which is not that of any client.
         for number in 0..burst {
             from(&format!("no-such-{number}"), "scs_wrong").await.is(401);
         }
         from("no-such-client", "scs_wrong").await.is(429);
         from(&other.id, "scs_wrong").await.is(401);
-        // A public client, which has no credential that could be wrong.
+        // A public client, which has no credential.
         let refresh = server.request(Method::POST, "/oauth2/token");
         let fields =
             [("grant_type", "refresh_token"), ("refresh_token", "srt_x"), ("client_id", &*spa.id)];
@@ -145,8 +145,8 @@ async fn failed_client_authentications_hold_up_no_client_that_authenticates() {
     .await;
 }
 
-/// However many guesses come at once, no more than the limit is answered as wrong, and the client is served
-/// among them.
+/// Of any number of concurrent guesses, no more than the limit is answered as wrong, and the client is served
+/// meanwhile.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_burst_of_guesses_at_a_client_is_counted_exactly() {
     on_both("a burst at a client", async |backend| {
@@ -172,8 +172,8 @@ async fn a_burst_of_guesses_at_a_client_is_counted_exactly() {
 
 const DEVICE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
-/// Each poll of a device is a write, and with a proof it is two: early ones and proofs that led to nothing
-/// take from what their network may, whatever the grant answers. A device that keeps to its pause is served.
+/// Each poll of a device is a write, and with a proof it is two: early polls, and proofs that led to no
+/// token, are limited by network, whatever the grant answers. A device that respects its interval is served.
 #[tokio::test(flavor = "multi_thread")]
 async fn polls_of_a_device_are_bounded_for_each_network() {
     on_both("polls", async |backend| {
@@ -208,7 +208,7 @@ async fn polls_of_a_device_are_bounded_for_each_network() {
         server.advance(RateLimit::DevicePoll.bucket().every);
         assert_eq!(error_of(&poll(&code).await, 400), "slow_down");
 
-        // With proofs: those of polls that gave nothing count.
+        // With proofs: those of polls without tokens are counted.
         let key = SigningKey::generate(SigningAlg::Es256).unwrap().key;
         let proved = async |jti: &str| {
             server.advance(TimeSpan::from_mins(2));
@@ -229,7 +229,7 @@ async fn polls_of_a_device_are_bounded_for_each_network() {
     .await;
 }
 
-/// Of a pushed request only what was understood is stored, and not what was sent beside it.
+/// Of a pushed request only the checked request is stored, not other parameters.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pushed_request_is_stored_as_what_it_means() {
     on_both("pushed", async |backend| {
@@ -253,7 +253,7 @@ async fn a_pushed_request_is_stored_as_what_it_means() {
         assert!(stored.contains("kept") && !stored.contains("junk"), "{stored}");
         assert!(stored.len() < 1_024, "{}", stored.len());
         drop(reader);
-        // And it says all that was asked for.
+        // It contains everything that was requested.
         server.register("ada").await;
         let ada = Person::new(&server, "ada");
         let at = form([("client_id", &*spa.id), ("request_uri", &*name)]);
@@ -265,7 +265,7 @@ async fn a_pushed_request_is_stored_as_what_it_means() {
     .await;
 }
 
-/// Eight letters are few: an attacker who tries many is held up before they are looked at.
+/// User codes have eight letters: repeated guesses are refused before they are compared.
 #[tokio::test(flavor = "multi_thread")]
 async fn guessing_the_code_of_a_device_is_held_up() {
     let server = Options::on(Backend::Sqlite).with("SIGNET_RATE_LIMITS", "on").start().await;
@@ -289,7 +289,7 @@ async fn guessing_the_code_of_a_device_is_held_up() {
     assert_eq!([tried(&code).await, tried(&code).await], [200, 429]);
 }
 
-/// A client that makes its address unreadable, with a second header beside the proxy's, guesses no faster.
+/// A client that makes its address unknown, with a second header beside the proxy's, can guess no faster.
 #[tokio::test(flavor = "multi_thread")]
 async fn codes_guessed_from_unknown_addresses_are_held_up_together() {
     let options = Options::on(Backend::Sqlite).with("SIGNET_RATE_LIMITS", "on");

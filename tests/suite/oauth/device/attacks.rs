@@ -1,5 +1,5 @@
-//! Devices without a keyboard (RFC 8628) under attack: who may begin, codes that are guessed or sent
-//! to somebody, and what ends while a device waits.
+//! Device authorization (RFC 8628) under attack: clients without the grant, guessed codes, codes sent to a
+//! victim, and endings while a device waits.
 
 use std::collections::BTreeSet;
 
@@ -32,14 +32,14 @@ async fn poll(server: &Server, app: &App, code: &str) -> Answer {
     app.call(server, "/oauth2/token", &[("grant_type", DEVICE), ("device_code", code)]).await
 }
 
-/// Types the code; the page after it.
+/// Enters the code. Returns the page after it.
 async fn enter(person: &Person<'_>, user_code: &str) -> Answer {
     let page = person.get("/device").await;
     let flow = field(&page.is(200).text, "flow");
     person.post("/device", &[("flow", &flow), ("user_code", user_code)]).await
 }
 
-/// Types the code and logs in where it must be; the page that asks.
+/// Enters the code and signs in if necessary. Returns the consent page.
 async fn asked(person: &Person<'_>, user_code: &str) -> Answer {
     let page = enter(person, user_code).await;
     if !page.text.contains(r#"action="/login""#) {
@@ -50,7 +50,7 @@ async fn asked(person: &Person<'_>, user_code: &str) -> Answer {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_may_begin_and_with_what() {
+async fn only_clients_with_the_device_grant_may_begin() {
     let (server, root, app) = set(Options::on(Backend::Sqlite)).await;
     let begin_path = "/oauth2/device_authorization";
     let web = App::register(&server, &root, json!({"type": "web"})).await;
@@ -72,7 +72,7 @@ async fn who_may_begin_and_with_what() {
     server.get(begin_path).await.is(405);
     let missing = app.call(&server, "/oauth2/token", &[("grant_type", DEVICE)]).await;
     assert_eq!(error_of(&missing, 400), "invalid_request");
-    // Codes that people type: eight letters, none that can be taken for another, never twice.
+    // User codes: eight letters, without ambiguous ones, never twice.
     let mut seen = BTreeSet::new();
     for _ in 0..100 {
         let (device_code, user_code) = begin(&server, &app).await;
@@ -81,14 +81,14 @@ async fn who_may_begin_and_with_what() {
         assert!(letters.bytes().all(|letter| b"BCDFGHJKLMNPQRSTVWXZ".contains(&letter)));
         assert!(device_code.len() > 43 && seen.insert(letters) && seen.insert(device_code));
     }
-    // What the device holds is not what people type, and the other way round.
+    // A device code is not accepted as a user code, nor the reverse.
     let (device_code, user_code) = begin(&server, &app).await;
     assert_eq!(error_of(&poll(&server, &app, &user_code).await, 400), "invalid_grant");
     let ada = Person::new(&server, "ada");
     enter(&ada, &device_code).await.is(422);
 }
 
-/// Eight letters can be guessed by whoever may try for ever.
+/// Eight letters could be guessed with unlimited attempts.
 #[tokio::test(flavor = "multi_thread")]
 async fn guessing_what_others_see_is_held_up() {
     let options = Options::on(Backend::Sqlite).with("SIGNET_RATE_LIMITS", "on");
@@ -100,7 +100,7 @@ async fn guessing_what_others_see_is_held_up() {
         tries.push(enter(&thief, "BBBB-BBBB").await.status);
     }
     assert_eq!(tries.iter().filter(|status| **status == 422).count(), 20, "{tries:?}");
-    // Then not even the right one is looked at, in whatever browser.
+    // Then even the right one is refused, in any browser.
     let held = enter(&Person::new(&server, "ada"), &user_code).await;
     assert_eq!(held.status, 429, "{}", held.text);
     assert!(!held.header("retry-after").is_empty());
@@ -109,21 +109,21 @@ async fn guessing_what_others_see_is_held_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_decision_is_one_persons_and_counts_once() {
+async fn a_decision_is_bound_to_one_user_and_used_once() {
     on_both("decisions about devices", async |backend| {
         let (server, _, app) = set(Options::on(backend)).await;
         server.register("bob").await;
         let (ada, bob) = (Person::new(&server, "ada"), Person::new(&server, "bob"));
         let (code, user_code) = begin(&server, &app).await;
-        // Two people are asked about one device: whoever is first has decided.
+        // Two users see the page of one device: the first decision is final.
         let (hers, his) = (asked(&ada, &user_code).await, asked(&bob, &user_code).await);
         ada.decide(&hers, "deny").await.is(200);
         bob.decide(&his, "allow").await;
         assert_eq!(error_of(&poll(&server, &app, &code).await, 400), "access_denied");
-        // A code that was decided is nobody's any more.
+        // A decided code is no longer accepted.
         enter(&bob, &user_code).await.is(422);
 
-        // The device gets its tokens for the API it asked for; naming another one uses nothing up.
+        // The device gets its tokens for the requested API; naming another one uses nothing up.
         let (code, user_code) = begin(&server, &app).await;
         let page = asked(&ada, &user_code).await;
         ada.decide(&page, "allow").await.is(200);
@@ -133,7 +133,7 @@ async fn a_decision_is_one_persons_and_counts_once() {
         assert_eq!(error_of(&wrong, 400), "invalid_target");
         poll(&server, &app, &code).await.is(200);
 
-        // The same race with both at once: exactly one counts.
+        // The same race with both at once: exactly one succeeds.
         for _ in 0..5 {
             let (code, user_code) = begin(&server, &app).await;
             let (hers, his) = (asked(&ada, &user_code).await, asked(&bob, &user_code).await);
@@ -143,7 +143,7 @@ async fn a_decision_is_one_persons_and_counts_once() {
             server.advance(TimeSpan::from_secs(30));
             poll(&server, &app, &code).await.is(200);
         }
-        // Forms without their word, or with another form's, decide nothing.
+        // Forms without their token, or with another form's, decide nothing.
         let (code, user_code) = begin(&server, &app).await;
         let page = asked(&ada, &user_code).await;
         let flow = field(&page.text, "flow");
@@ -157,7 +157,7 @@ async fn a_decision_is_one_persons_and_counts_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_ends_while_a_device_waits_has_ended() {
+async fn a_waiting_device_gets_no_tokens_after_an_ending() {
     on_both("endings of devices", async |backend| {
         let (server, root, _) = set(Options::on(backend)).await;
         for ending in ["user", "client", "password"] {

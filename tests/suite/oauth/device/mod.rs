@@ -82,7 +82,7 @@ async fn a_device_waits_until_the_user_decides() {
     assert_eq!(error_of(&poll(&device, "sdc_x").await, 400), "invalid_grant");
 }
 
-/// The page that follows a typed code has an address of its own: loading it again does not lose the code.
+/// The page after the code has its own address: reloading it does not lose the code.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_after_the_code_can_be_loaded_again() {
     let server = Server::start(Backend::Sqlite).await;

@@ -1,5 +1,5 @@
-//! Keys that tokens are bound to (RFC 9449): where a key can be named, what a proof is read from, and
-//! that a proof counts once whatever happens in between.
+//! DPoP (RFC 9449) under attack: where a key can be named, what a proof is compared with, and that a proof is
+//! accepted once.
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ async fn set(backend: Backend) -> (Server, Tokens, App) {
     (server, root, app)
 }
 
-/// Pushes the usual request of a public client, with these headers.
+/// Pushes the default request of a public client, with these headers.
 async fn push(server: &Server, app: &App, more: &[(&str, &str)], proofs: &[String]) -> Answer {
     let request = app.request(more);
     let fields = request.iter().map(|(name, value)| (&**name, &**value));
@@ -85,7 +85,7 @@ async fn a_pushed_request_can_name_a_key_or_prove_it() {
                 }
             }
         }
-        // What is wrong with a proof is said before anything is written down.
+        // An invalid proof is refused before anything is stored.
         for (what, more, proofs) in [
             ("another key", &[("dpop_jkt", &*jkt)][..], vec![at(&thiefs, "/oauth2/par", "w1")]),
             ("another place", &[], vec![at(&mine, "/oauth2/token", "w2")]),
@@ -112,7 +112,7 @@ async fn a_proof_is_one_header_for_one_address() {
             proof.sign()
         };
         let here = server.url("/oauth2/token");
-        // Spellings of one address are the same, query and fragment are not compared (RFC 9449 §4.3).
+        // Equivalent spellings of an address are accepted; query and fragment are not compared (RFC 9449 §4.3).
         for (index, (htu, ok)) in [
             (here.clone(), true),
             (format!("{here}?x=1"), true),
@@ -144,7 +144,7 @@ async fn a_proof_is_one_header_for_one_address() {
                 assert_eq!(error_of(&answer, 400), "invalid_dpop_proof", "{htu}");
             }
         }
-        // Twisted signatures and sizes, and two headers at once.
+        // Malformed signatures and sizes, and two headers at once.
         let good = at("twisted", &here);
         let (message, signature) = good.rsplit_once('.').unwrap();
         let (_, other) = (signature, at("another", &here));
@@ -169,7 +169,7 @@ async fn a_proof_is_one_header_for_one_address() {
         let answer = server.send(twice.body(form(fields))).await;
         assert_eq!(error_of(&answer, 400), "invalid_dpop_proof");
 
-        // Twenty at once with one proof: it counts once.
+        // Of twenty concurrent uses of one proof one succeeds.
         let service = json!({"type": "service", "audiences": [API]});
         let service = App::register(&server, &root, service).await;
         let proof = at("raced", &here);
@@ -180,7 +180,7 @@ async fn a_proof_is_one_header_for_one_address() {
     .await;
 }
 
-/// A service asks for a token of its own.
+/// A service requests a token of its own.
 async fn speak(server: &Server, service: &App, proof: Option<&str>) -> Answer {
     let secret = service.secret.as_deref().unwrap();
     let request =
@@ -192,7 +192,7 @@ async fn speak(server: &Server, service: &App, proof: Option<&str>) -> Answer {
     server.send(request.body(form([("grant_type", "client_credentials")]))).await
 }
 
-/// A restart forgets no proof, and whoever checks a token is told which key it is bound to.
+/// Used proofs are remembered after a restart, and introspection returns the key of a bound token.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proof_cannot_be_replayed_and_its_key_is_returned() {
     let dir = Arc::new(tempfile::tempdir().unwrap());
@@ -227,12 +227,12 @@ async fn a_proof_cannot_be_replayed_and_its_key_is_returned() {
     let mut fresh = Proof::new(&again, &mine, "POST", "/oauth2/token", "two");
     fresh.claims["htu"] = json!(format!("{base}/oauth2/token"));
     speak(&again, &service, Some(&fresh.sign())).await.is(200);
-    // Nor is it good again when its time is over.
+    // Nor is it accepted again after its expiry.
     again.advance(TimeSpan::from_mins(3));
     assert_eq!(error_of(&speak(&again, &service, Some(&proof)).await, 400), "invalid_dpop_proof");
 }
 
-/// A wrong `dpop_jkt` is told to the client, not found out at the token endpoint.
+/// A wrong `dpop_jkt` is refused at once, not only at the token endpoint.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_invalid_thumbprint_is_refused_at_once() {
     let (server, _, app) = set(Backend::Sqlite).await;
@@ -245,8 +245,8 @@ async fn an_invalid_thumbprint_is_refused_at_once() {
     }
 }
 
-/// A token of a service client that is bound to a key cannot administer, with or without a proof: presented as Bearer it
-/// would be worth as much to a thief as to its owner.
+/// A bound token of a service client cannot administer, with or without a proof: accepted as Bearer, it would be as
+/// useful to a thief as to its owner.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bound_token_does_not_administer() {
     on_both("bound tokens for administration", async |backend| {

@@ -15,7 +15,7 @@ use crate::support::server::{Answer, Tokens};
 
 use super::{key, set};
 
-/// A DPoP proof with what is changed about it.
+/// A DPoP proof with the changes of a test.
 pub struct Proof<'a> {
     pub key: &'a SigningKey,
     pub header: Value,
@@ -53,12 +53,12 @@ pub async fn redeem_with(server: &Server, app: &App, code: &str, proof: &str) ->
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_bound_to_a_key_is_worth_nothing_without_it() {
+async fn bound_tokens_are_refused_without_a_proof() {
     let (server, root, _) = set().await;
     let app = App::register(&server, &root, json!({"type": "spa"})).await;
     let ada = Person::new(&server, "ada");
     let (mine, thiefs) = (key(), key());
-    // What a proof must say; each is tried with a fresh id and before anything else is looked at.
+    // The required members of a proof; each is tried with a new `jti`, before other parameters are checked.
     let at_token = |jti: &str| Proof::new(&server, &mine, "POST", "/oauth2/token", jti);
     let now = server.now().secs();
     let mut private = json!(mine.public);
@@ -97,7 +97,7 @@ async fn a_token_bound_to_a_key_is_worth_nothing_without_it() {
         let code = app.code(&ada, &[]).await;
         let answer = redeem_with(&server, &app, &code, &proof.sign()).await;
         assert_eq!(error_of(&answer, 400), "invalid_dpop_proof", "{index}");
-        // The code was not looked at: with a good proof it still is one.
+        // The code was not used up: with a valid proof it is still accepted.
         let good = at_token(&format!("good{index}")).sign();
         redeem_with(&server, &app, &code, &good).await.is(200);
     }
@@ -107,7 +107,7 @@ async fn a_token_bound_to_a_key_is_worth_nothing_without_it() {
         let code = app.code(&ada, &[]).await;
         redeem_with(&server, &app, &code, &proof.sign()).await.is(200);
     }
-    // A code that was asked for with a key is for its holder.
+    // A code that was requested for a key is for its holder.
     let bound = [("dpop_jkt", &*mine.public.thumbprint())];
     for (proof, ok) in [
         (Some(Proof::new(&server, &thiefs, "POST", "/oauth2/token", "x1").sign()), false),
@@ -129,7 +129,7 @@ async fn a_token_bound_to_a_key_is_worth_nothing_without_it() {
     let replayed = redeem_with(&server, &app, &code, &proof).await;
     assert_eq!(error_of(&replayed, 400), "invalid_dpop_proof");
 
-    // Userinfo: with a proof of this key for this token, in the scheme for it.
+    // Userinfo requires a proof of this key for this token, and its scheme.
     let access = tokens["access_token"].as_str().unwrap();
     let claims = Tokens { access: access.to_owned(), refresh: String::new() }.claims();
     assert_eq!(claims["cnf"]["jkt"], mine.public.thumbprint());

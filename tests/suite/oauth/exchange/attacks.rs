@@ -1,5 +1,4 @@
-//! Tokens for tokens (RFC 8693) under attack: nobody gets more than somebody allowed, for longer, or
-//! without the key.
+//! Token exchange (RFC 8693) under attack: no wider scope, no longer lifetime, and no bound token without its key.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -31,7 +30,7 @@ async fn set() -> (Server, Tokens, App) {
     (server, root, app)
 }
 
-/// The user's token of a client, for the first API.
+/// The access token of a user, for the first API.
 async fn user_token(server: &Server, app: &App, proof: Option<&str>) -> String {
     let ada = Person::new(server, "ada");
     let code = app.code(&ada, &[("scope", "openid read write"), ("resource", API)]).await;
@@ -66,7 +65,7 @@ fn claims(answer: &Answer) -> Value {
     Tokens { access: answer.is(200).string("access_token"), refresh: String::new() }.claims()
 }
 
-/// What a person allowed for one API says nothing about another.
+/// A consent for one API is none for another.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_application_gets_no_scope_without_consent() {
     let (server, _, app) = set().await;
@@ -108,7 +107,7 @@ async fn a_chain_of_actors_is_written_down_and_ends() {
         }
         acted.push(actor.id.clone());
         let said = claims(&answer);
-        // The subject stays who it was, and nothing lives longer than the first token.
+        // The subject is unchanged, and the token expires no later than the first one.
         assert_eq!((&said["sub"], &said["exp"]), (&subject["sub"], &subject["exp"]));
         let mut act = &said["act"];
         for who in acted.iter().rev() {
@@ -143,15 +142,15 @@ async fn a_bound_token_is_exchanged_with_its_key() {
     assert_eq!(good.json()["token_type"], "DPoP");
 }
 
-/// The administrator's next token: the one before has expired with the other one.
+/// The administrator's next token, because the previous one has expired as well.
 async fn again(server: &Server, root: &Tokens) -> Tokens {
     Tokens::of(server.refresh(&root.refresh).await.is(200))
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_has_ended_is_worth_nothing_here_either() {
+async fn ended_tokens_cannot_be_exchanged() {
     let (server, root, app) = set().await;
-    // Expired: to the second.
+    // Expired, to the second.
     let access = user_token(&server, &app, None).await;
     let said = Tokens { access: access.clone(), refresh: String::new() }.claims();
     let left = said["exp"].as_i64().unwrap() - server.now().secs();
@@ -161,7 +160,7 @@ async fn what_has_ended_is_worth_nothing_here_either() {
     server.advance(TimeSpan::from_secs(1));
     let over = exchange(&server, &app, &access, &[]).await;
     assert_eq!(error_of(&over, 400), "invalid_grant");
-    // A user who is disabled, and a subject that never was.
+    // A disabled user, and a subject that never existed.
     let root = again(&server, &root).await;
     let access = user_token(&server, &app, None).await;
     let id = said["sub"].as_str().unwrap();

@@ -42,7 +42,7 @@ async fn a_token_is_exchanged_for_less_or_for_the_next_api() {
     let claims = |answer: &Answer| {
         Tokens { access: answer.string("access_token"), refresh: String::new() }.claims()
     };
-    // One's own, made smaller: nobody acts for anybody.
+    // A narrower token of the client's own, without an actor.
     let less = exchange(&app, access, &[("scope", "read")]).await;
     assert_eq!(less.is(200).json()["issued_token_type"], ACCESS_TOKEN);
     let said = claims(&less);
@@ -58,7 +58,7 @@ async fn a_token_is_exchanged_for_less_or_for_the_next_api() {
         "invalid_scope"
     );
 
-    // The API that was called calls the next one: the user is the subject, the API acts.
+    // The called API calls the next one: the user is the subject, the API the actor.
     server.advance(TimeSpan::from_mins(5));
     let next = exchange(&api, access, &[("resource", stock), ("scope", "count")]).await;
     let said = claims(next.is(200));
@@ -97,7 +97,7 @@ async fn a_token_is_exchanged_for_less_or_for_the_next_api() {
     ] {
         assert_eq!(error_of(&exchange(app, token, more).await, 400), wanted, "{more:?}");
     }
-    // What ends the session ends what was exchanged, and a revoked token gives no other.
+    // The end of the session ends exchanged tokens, and a revoked token cannot be exchanged.
     app.call(&server, "/oauth2/revoke", &[("token", access)]).await.is(200);
     assert_eq!(look(&delegated).await, false);
     assert_eq!(

@@ -38,8 +38,8 @@ impl Place {
     }
 }
 
-/// Keys are fetched once and kept; a key that is new is looked for, but not for every name that a stranger invents; and
-/// the copy outlives the issuer for a while.
+/// Keys are fetched once and cached; an unknown `kid` causes a fetch, but not each of many; and the cached keys are
+/// used for a while if the issuer is down.
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_are_fetched_once_and_again_for_a_new_key() {
     on_both("workload: discovery", async |backend| {
@@ -68,7 +68,7 @@ async fn keys_are_fetched_once_and_again_for_a_new_key() {
         place.server.advance(TimeSpan::from_secs(30));
         place.grant(&place.of_job("k2"), &[]).await.is(200);
         assert_eq!(hosts.requests().len(), 4);
-        // The issuer is away: for a day the copy counts.
+        // The issuer is down: the cached keys are used for a day.
         hosts.forget(METADATA);
         place.server.advance(TimeSpan::from_mins(120));
         place.grant(&place.of_job("k2"), &[]).await.is(200);
@@ -83,9 +83,9 @@ async fn keys_are_fetched_once_and_again_for_a_new_key() {
     .await;
 }
 
-/// Metadata of another issuer, keys that are none, and a host in the network of the operator: nothing is believed.
+/// Metadata of another issuer, invalid keys, and a host in a private network are refused.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_fetched_is_not_believed_blindly() {
+async fn metadata_and_keys_of_another_issuer_are_refused() {
     on_both("workload: bad discovery", async |backend| {
         let Some(hosts) = Hosts::start().await else {
             return require::missing("openssl", "keys of trusted issuers by discovery");

@@ -1,4 +1,4 @@
-//! The two doors: as the assertion of a client that is named, and as a grant of its own.
+//! The two ways for platform tokens: as a client assertion, and as the grant `jwt-bearer`.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -13,8 +13,8 @@ fn claims(answer: &Answer) -> Value {
     json!(decode_unverified(&answer.string("access_token")).claims.unwrap())
 }
 
-/// Both doors give the token of the client, which ends with the assertion at the latest; the audit trail says which
-/// workload by which rule.
+/// Both ways give a token of the client, which expires no later than the assertion; the audit trail names the
+/// workload and the rule.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_gets_the_token_of_its_client_through_both_doors() {
     on_both("workload: doors", async |backend| {
@@ -40,7 +40,7 @@ async fn a_job_gets_the_token_of_its_client_through_both_doors() {
         // A long assertion gives a token of the usual length.
         let long = place.token(json!({"exp": place.server.now().secs() + 3_600}));
         assert_eq!(place.grant(&long, &[]).await.is(200).json()["expires_in"], 600);
-        // One that is over, by less than clocks may differ, gives one that ends at once.
+        // One that has expired, by less than the leeway, gives a token that expires at once.
         let now = place.server.now().secs();
         let late = place.token(json!({"iat": now - 100, "exp": now - 20}));
         assert_eq!(place.grant(&late, &[]).await.is(200).json()["expires_in"], 1);
@@ -59,7 +59,7 @@ async fn a_job_gets_the_token_of_its_client_through_both_doors() {
     .await;
 }
 
-/// The first door is open wherever clients authenticate.
+/// The assertion is accepted at every endpoint where clients authenticate.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_workload_authenticates_at_every_endpoint_of_clients() {
     on_both("workload: endpoints", async |backend| {
@@ -79,7 +79,7 @@ async fn a_workload_authenticates_at_every_endpoint_of_clients() {
     .await;
 }
 
-/// The grant needs one service client, no more and no less, that is registered for it.
+/// The grant requires exactly one matching service client that is registered for it.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_grant_needs_exactly_one_client() {
     on_both("workload: one client", async |backend| {
@@ -90,13 +90,13 @@ async fn the_grant_needs_exactly_one_client() {
         let refused = place.grant(&place.token(json!({})), &[("client_id", "deploy")]).await;
         assert_eq!(error_of(&refused, 400), "invalid_grant");
         assert!(place.why("second").await.iter().any(|said| said.contains("another client")));
-        // Named, each of them is meant.
+        // With a `client_id`, each of them can authenticate.
         place.assert("deploy", &place.token(json!({}))).await.is(200);
         place.assert("second", &place.token(json!({}))).await.is(200);
-        // On another branch, there is one.
+        // On another branch only one matches.
         let other = json!({"ref": "refs/heads/next"});
         assert_eq!(claims(&place.grant(&place.token(other.clone()), &[]).await)["sub"], "second");
-        // A name that it does not have is refused, and does not use the token up.
+        // A `client_id` that does not match is refused, and does not use the token up.
         let token = place.token(other.clone());
         let named = place.grant(&token, &[("client_id", "deploy")]).await;
         assert_eq!(error_of(&named, 400), "invalid_grant");
@@ -110,7 +110,7 @@ async fn the_grant_needs_exactly_one_client() {
         let refused = place.grant(&place.token(other), &[]).await;
         assert_eq!(error_of(&refused, 400), "invalid_grant");
         place.grant(&place.token(json!({})), &[]).await.is(200);
-        // Two ways to say who asks are one too many.
+        // Two credentials in one request are refused.
         for more in
             [("client_secret", "x"), ("client_assertion", "x"), ("client_assertion_type", TYPE)]
         {
@@ -125,7 +125,7 @@ async fn the_grant_needs_exactly_one_client() {
     .await;
 }
 
-/// Of many that present one token at once, one gets a token; in two processes too.
+/// Of concurrent requests with one token one succeeds; also at two processes.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_counts_once_however_many_present_it() {
     on_both("workload: race", async |backend| {
@@ -142,7 +142,7 @@ async fn a_token_counts_once_however_many_present_it() {
             let won = answers.iter().filter(|answer| answer.status == 200).count();
             assert_eq!(won, 1, "by grant: {by_grant}");
         }
-        // Neither door opens for what the other one has used up.
+        // A token that one way has used up is refused by the other.
         let token = place.token(json!({}));
         place.grant(&token, &[]).await.is(200);
         assert_eq!(error_of(&place.assert("deploy", &token).await, 401), "invalid_client");
@@ -164,7 +164,7 @@ async fn a_token_counts_once_however_many_present_it() {
     assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 1);
 }
 
-/// Kubernetes and SPIFFE hand a program the same token again and again.
+/// Kubernetes and SPIFFE return the same token to a program repeatedly.
 #[tokio::test(flavor = "multi_thread")]
 async fn tokens_of_kubernetes_and_spiffe_count_again() {
     on_both("workload: again", async |backend| {
@@ -197,7 +197,7 @@ async fn tokens_of_kubernetes_and_spiffe_count_again() {
         assert_eq!(error_of(&place.grant(&other, &[]).await, 400), "invalid_grant");
         assert!(place.why("backup").await.iter().any(|said| said.contains("kubernetes.io/pod/uid is \"u-2\"")));
 
-        // A JWT-SVID need not say iss.
+        // `iss` is optional in a JWT-SVID.
         let svid = |sub: &str, iss: Option<&str>| {
             let mut said = json!({"aud": [base], "sub": sub, "iat": now, "exp": now + 300});
             if let Some(iss) = iss {
@@ -236,8 +236,7 @@ fn svid_key(place: &Place) -> Value {
     key
 }
 
-/// What others trust is nothing here: a token under the key of another issuer is refused, and one that is removed is
-/// forgotten.
+/// A token under the key of another issuer is refused, and so are tokens of an issuer that was removed.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_issuer_that_is_removed_lets_nobody_in() {
     on_both("workload: removed", async |backend| {

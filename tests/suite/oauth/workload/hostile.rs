@@ -1,4 +1,4 @@
-//! Tokens that are almost right.
+//! Tokens that are valid except for one property.
 
 use std::collections::BTreeSet;
 
@@ -11,9 +11,9 @@ use crate::support::on_both;
 use crate::support::relying_party::{error_of, signed};
 use crate::support::server::Options;
 
-/// Each is refused with the same text at each door, whatever is wrong; the operator is told what.
+/// Each is refused with the same text in both ways, whatever the cause; the operator sees the cause.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_almost_right_is_refused_with_one_text() {
+async fn invalid_tokens_are_refused_with_one_text() {
     on_both("workload: hostile", async |backend| {
         let options = Options::on(backend).with("SIGNET_RATE_LIMITS", "off");
         let place = Place::with(options).await;
@@ -88,9 +88,9 @@ async fn what_is_almost_right_is_refused_with_one_text() {
         let own = place.server.administrator("root2").await;
         refused("our own access token", &own.access).await;
         assert_eq!(of_grant.len(), 1, "{of_grant:#?}");
-        // What is no token at all may be an assertion of the client's own, which has a text for that.
+        // A malformed token may be an assertion of the client's own, which has its own text.
         assert_eq!(of_client.len(), 2, "{of_client:#?}");
-        // What was refused was not used up.
+        // A refused token was not used up.
         place.grant(&good, &[]).await.is(200);
 
         let why = place.why("deploy").await.join("\n");
@@ -132,7 +132,7 @@ async fn clients_without_rules_are_no_workloads() {
     .await;
 }
 
-/// Assertions that do not work are refused until the budget of the network is used up; one that works never is.
+/// Invalid assertions are refused until the limit of the network is used up; a valid one is always accepted.
 #[tokio::test(flavor = "multi_thread")]
 async fn failures_are_limited_by_network() {
     on_both("workload: limit", async |backend| {

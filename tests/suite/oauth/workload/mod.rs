@@ -1,4 +1,4 @@
-//! Workloads: programs that are clients by tokens of another issuer.
+//! Workloads: clients that authenticate with tokens of another issuer.
 
 mod discovery;
 mod doors;
@@ -68,7 +68,7 @@ impl Place {
         self.try_client(name, rules).await.is(201);
     }
 
-    /// What GitHub says of a job of the repository 123 on `main`, with changes; null removes a claim.
+    /// The claims of GitHub for a job of the repository 123 on `main`, with changes; null removes a claim.
     pub fn job(&self, change: Value) -> Value {
         let now = self.server.now().secs();
         let id = format!("job-{}", NEXT.fetch_add(1, Ordering::Relaxed));
@@ -96,7 +96,7 @@ impl Place {
         self.server.send(request.body(form(fields.iter().copied()))).await
     }
 
-    /// The answer to an assertion of `client_id` at the token endpoint: the first door.
+    /// The response to an assertion of `client_id` at the token endpoint.
     pub async fn assert(&self, client_id: &str, token: &str) -> Answer {
         let fields = [
             ("grant_type", "client_credentials"),
@@ -107,7 +107,7 @@ impl Place {
         self.send("/oauth2/token", &fields).await
     }
 
-    /// The answer to the grant: the second door.
+    /// The response to the grant.
     pub async fn grant(&self, token: &str, more: &[(&str, &str)]) -> Answer {
         let fields = [&[("grant_type", GRANT), ("assertion", token)][..], more].concat();
         self.send("/oauth2/token", &fields).await

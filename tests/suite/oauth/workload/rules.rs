@@ -1,4 +1,4 @@
-//! Rules of clients and trusted issuers: what can be, and who may say so.
+//! Rules of clients and trusted issuers: validation, and the rights to change them.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use super::{GITHUB, ISSUERS, Place, key, keys};
 use crate::support::on_both;
 use crate::support::server::Options;
 
-/// A rule that could mean programs of others is refused, with a code that says so.
+/// A rule that could match programs of others is refused, with a code of its own.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rule_names_an_id_that_is_never_given_to_others() {
     on_both("workload: rules", async |backend| {
@@ -43,7 +43,7 @@ async fn a_rule_names_an_id_that_is_never_given_to_others() {
         place.client("fresh", &all).await;
         let shown = place.admin(Method::GET, "/v1/admin/clients/fresh", Value::Null).await;
         assert_eq!(shown.is(200).json()["workloads"], json!(all));
-        // What is shown can be sent back.
+        // A response can be sent back.
         let body = json!({"workloads": all});
         place.admin(Method::PATCH, "/v1/admin/clients/fresh", body).await.is(200);
         let many: Vec<String> = (0..33).map(|id| format!("github: repository_id={id}")).collect();
@@ -57,7 +57,7 @@ async fn a_rule_names_an_id_that_is_never_given_to_others() {
     .await;
 }
 
-/// An issuer that cannot be is refused by its field; github and gitlab are known by name.
+/// An invalid issuer is refused with its field; github and gitlab have presets.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_issuer_that_cannot_be_is_refused_by_its_field() {
     on_both("workload: issuers", async |backend| {
@@ -93,7 +93,8 @@ async fn an_issuer_that_cannot_be_is_refused_by_its_field() {
     .await;
 }
 
-/// An issuer vouches for clients that administer too: it takes the whole right and a fresh sign-in to add one.
+/// An issuer can authenticate clients with administration scopes: adding one requires the full right and a
+/// fresh sign-in.
 #[tokio::test(flavor = "multi_thread")]
 async fn only_the_whole_right_adds_an_issuer() {
     on_both("workload: rights", async |backend| {
@@ -112,7 +113,7 @@ async fn only_the_whole_right_adds_an_issuer() {
     .await;
 }
 
-/// The first administration scopes of a client are not for workloads whose rules were there before.
+/// Rules from before the first grant of administration scopes end with it.
 #[tokio::test(flavor = "multi_thread")]
 async fn rules_are_named_again_with_the_first_administration_scopes() {
     on_both("workload: administration", async |backend| {

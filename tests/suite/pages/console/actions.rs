@@ -1,4 +1,4 @@
-//! What is done with the console: after a question, with a fresh sign-in, once.
+//! Actions of the console: after a confirmation, with a fresh sign-in, once.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::support::relying_party::{Person, field, form};
 use crate::support::server::{Answer, PASSWORD, pair};
 use crate::support::{Backend, Server};
 
-/// Posts a form with headers of a browser.
+/// Posts a form with the headers of a browser.
 async fn posted(
     person: &Person<'_>,
     server: &Server,
@@ -31,8 +31,8 @@ async fn posted(
     server.send(request.body(form([("csrf", &*csrf)]))).await
 }
 
-/// Disabling, enabling, asking for a new password, unlocking, ending sessions, removing second factors and deleting:
-/// each asks first, does what it says, and leads back to a page that says it was done.
+/// Disabling, enabling, requesting a new password, unlocking, ending sessions, removing second factors and deleting:
+/// each has a confirmation page, takes effect, and leads back to a page with the result.
 #[tokio::test(flavor = "multi_thread")]
 async fn users_are_changed_after_a_question() {
     on_both("console: users", async |backend| {
@@ -71,14 +71,14 @@ async fn users_are_changed_after_a_question() {
         assert!(done.is(303).header("location").ends_with("/admin/users?done=deleted"));
         root.get(&format!("/admin/users/{id}")).await.is(404);
         root.get(&path("made-up")).await.is(404);
-        // What administrators do in the console is in the audit trail with their name.
+        // Actions in the console are in the audit trail with the administrator.
         let audit = root.get("/admin/audit").await;
         assert!(audit.is(200).text.contains("user.disabled"), "{}", audit.text);
     })
     .await;
 }
 
-/// A form that another origin sent is refused, whatever it holds; so is one without the token of the page.
+/// A form from another origin is refused, whatever its content; so is one without the token of the page.
 #[tokio::test(flavor = "multi_thread")]
 async fn forms_of_other_origins_are_refused() {
     on_both("console: origins", async |backend| {
@@ -97,7 +97,7 @@ async fn forms_of_other_origins_are_refused() {
         root.post(&path, &[("csrf", "x")]).await.is(403);
         root.post(&path, &[]).await.is(403);
         server.try_login("ada", PASSWORD).await.is(200);
-        // What browsers send with forms of our own pages, whose referrer policy is no-referrer.
+        // The headers that browsers send with forms of our own pages, whose referrer policy is no-referrer.
         let own = [("origin", "null"), ("sec-fetch-site", "same-origin")];
         posted(&root, &server, &path, &own).await.is(303);
         server.try_login("ada", PASSWORD).await.is(401);
@@ -108,8 +108,8 @@ async fn forms_of_other_origins_are_refused() {
     .await;
 }
 
-/// Where the sign-in is older than five minutes, an action asks for another one and then goes on with the question;
-/// until then its form does nothing.
+/// If the sign-in is older than five minutes, an action requires a new one and then continues with the confirmation
+/// page; until then its form has no effect.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_old_sign_in_is_renewed_before_an_action_goes_on() {
     on_both("console: fresh sign-in", async |backend| {
@@ -135,8 +135,8 @@ async fn an_old_sign_in_is_renewed_before_an_action_goes_on() {
     .await;
 }
 
-/// An application is registered in two steps, and its secret is shown once. The same form sent twice, also at the same
-/// moment, registers one application and answers with the same secret.
+/// An application is registered in two steps, and its secret is shown once. The same form sent twice, also
+/// concurrently, registers one application and returns the same secret.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_form_that_is_sent_twice_acts_once() {
     on_both("console: twice", async |backend| {
@@ -182,7 +182,7 @@ async fn a_form_that_is_sent_twice_acts_once() {
     .await;
 }
 
-/// A form that is sent eight times at the same moment acts once: one secret, one event, one application.
+/// A form that is sent eight times concurrently has its effect once: one secret, one event, one application.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_form_that_is_sent_eight_times_at_once_acts_once() {
     on_both("console: eight at once", async |backend| {
@@ -214,8 +214,8 @@ async fn a_form_that_is_sent_eight_times_at_once_acts_once() {
     .await;
 }
 
-/// Two processes that get the same form at the same moment keep what must not happen twice: keys are rotated once, a user
-/// is deleted once, and of two new secrets of a client both work.
+/// If two processes get the same form concurrently, the use cases decide: keys are rotated once, a user is deleted
+/// once, and of two new secrets of a client both are valid.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_processes_that_get_the_same_form_agree() {
     let Some((one, two)) = pair("console: two processes").await else { return };
@@ -256,13 +256,13 @@ async fn two_processes_that_get_the_same_form_agree() {
     assert_eq!(one.events(&api, "user.deleted").await.len(), 1);
 }
 
-/// The secret that a page shows.
+/// The secret on a page.
 pub(super) fn secret_of(answer: &Answer) -> String {
     let (_, rest) = answer.is(200).text.split_once("client_secret</dt><dd><code>").unwrap();
     rest.split_once('<').unwrap().0.to_owned()
 }
 
-/// A session is ended and keys are rotated with the console.
+/// A session is ended and keys are rotated in the console.
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_are_ended_and_keys_are_rotated() {
     on_both("console: sessions and keys", async |backend| {
@@ -281,7 +281,7 @@ async fn sessions_are_ended_and_keys_are_rotated() {
     .await;
 }
 
-/// Every button of a page leads to a question that exists.
+/// Every button of a page leads to an existing confirmation page.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_button_leads_to_a_question() {
     let server = started(Backend::Sqlite).await;

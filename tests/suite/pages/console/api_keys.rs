@@ -9,7 +9,7 @@ use crate::support::on_both;
 
 const API: &str = "https://api.example.com";
 
-/// The page of a user lists the keys; the helpdesk revokes one after a question, an auditor only looks.
+/// The page of a user lists the keys; the helpdesk revokes one after a confirmation, an auditor has no button.
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_of_a_user_are_shown_and_revoked() {
     on_both("console: API keys", async |backend| {

@@ -1,4 +1,4 @@
-//! APIs in the console: made, changed and removed, and who may ask for their tokens.
+//! APIs in the console: creating, changing and deleting them, and the applications that may request their tokens.
 
 use serde_json::json;
 use signet::domain::user::Role;
@@ -8,8 +8,8 @@ use super::{administrator, confirm, started};
 use crate::support::on_both;
 use crate::support::relying_party::field;
 
-/// An API is registered, changed and removed; what is wrong is said beside its field and nothing typed is lost. Its page
-/// names the applications that may ask for its tokens.
+/// An API is registered, changed and removed; errors are beside their fields and entries are kept. Its page names the
+/// applications that may request its tokens.
 #[tokio::test(flavor = "multi_thread")]
 async fn apis_are_made_changed_and_removed() {
     on_both("console: APIs", async |backend| {

@@ -1,4 +1,4 @@
-//! The overview: what needs attention, and whether the last day was normal.
+//! The overview: open problems, and whether the last day was normal.
 
 use serde_json::json;
 use signet::base::TimeSpan;
@@ -11,7 +11,7 @@ use super::rights::with_role;
 use super::{administrator, started};
 use crate::support::{on_both, postgres};
 
-/// The overview says that nothing needs attention, or what does and where to go on.
+/// The overview lists the problems with links to their pages, or that there are none.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_overview_says_what_needs_attention() {
     on_both("console: attention", async |backend| {
@@ -34,7 +34,7 @@ async fn the_overview_says_what_needs_attention() {
         for text in ["“Nightly” expires", "href=\"/admin/clients/bot\""] {
             assert!(page.is(200).text.contains(text), "{text}: {}", page.text);
         }
-        // Helpdesk sees the charts, and nothing about keys and the database.
+        // The helpdesk sees the charts, and nothing about keys and the database.
         let hugo = with_role(&server, "hugo", Role::Helpdesk).await;
         let page = hugo.get("/admin").await;
         assert!(
@@ -44,7 +44,7 @@ async fn the_overview_says_what_needs_attention() {
     .await;
 }
 
-/// The overview compares the last 24 hours with the six days before and names the numbers.
+/// The overview compares the last 24 hours with the six days before and shows the numbers.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_overview_says_whether_the_last_day_was_normal() {
     on_both("console: a normal day", async |backend| {
@@ -84,7 +84,7 @@ async fn the_overview_says_whether_the_last_day_was_normal() {
     .await;
 }
 
-/// What was counted and cannot be written is left out of the overview, which shows what is stored; once it can be
+/// Counts that cannot be written are missing in the overview, which shows the stored ones; once they can be
 /// written again, nothing is lost.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_overview_is_shown_while_counts_cannot_be_written() {

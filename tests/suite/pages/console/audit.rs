@@ -14,7 +14,7 @@ fn rows(page: &Answer) -> usize {
     page.is(200).text.matches("<th scope=\"row\">").count()
 }
 
-/// Downloads what the page at `path` shows.
+/// Downloads the events on the page at `path`.
 async fn download(person: &Person<'_>, path: &str, format: &str) -> Answer {
     let page = person.get(path).await;
     let (_, form) = page.is(200).text.split_once("action=\"/admin/audit/export\"").unwrap();
@@ -28,8 +28,8 @@ async fn download(person: &Person<'_>, path: &str, format: &str) -> Answer {
     person.post("/admin/audit/export", &fields).await
 }
 
-/// Every filter of the command is a field of the form, is in the address, and can be taken away with a link; what does
-/// not parse is said beside its field, and nothing is listed then.
+/// Every filter of the command is a field of the form, is in the address, and can be removed with a link; a malformed
+/// value is reported beside its field, and no events are listed then.
 #[tokio::test(flavor = "multi_thread")]
 async fn events_are_filtered_by_address() {
     on_both("console: audit filters", async |backend| {
@@ -46,7 +46,7 @@ async fn events_are_filtered_by_address() {
             let named = format!("name=\"{name}\"");
             assert!(page.is(200).text.contains(&named), "{name}: {}", page.text);
         }
-        // The form sends all of its fields; the address keeps those that were filled in, and each kind once.
+        // The form sends all of its fields; the address keeps the non-empty ones, and each kind once.
         let sent = "/admin/audit?kind=login.failed&user=ada&add=login.succeeded&reason=&since=1h\
                     &until=&address=&client=&actor=&session=&request=";
         let to = root.below_base(root.get(sent).await.is(303).header("location"));
@@ -96,8 +96,8 @@ async fn events_are_filtered_by_address() {
     .await;
 }
 
-/// The events of a filter are downloaded in both formats, by administrators and auditors; the download is an event
-/// itself. Others are refused by address, and a form without the token of the page is.
+/// Administrators and auditors can download the events of a filter in both formats; the download is an event
+/// itself. Others are refused by address, and so is a form without the token of the page.
 #[tokio::test(flavor = "multi_thread")]
 async fn events_are_downloaded_with_the_same_filters() {
     on_both("console: audit export", async |backend| {
@@ -127,8 +127,7 @@ async fn events_are_downloaded_with_the_same_filters() {
     .await;
 }
 
-/// What is done to a client is found by the client, and what a client has done by its name or its key; a name that is
-/// none is refused.
+/// Changes of a client are found by the client, and its actions by its name or its key; an unknown name is refused.
 #[tokio::test(flavor = "multi_thread")]
 async fn events_of_clients_are_found_by_client_and_by_actor() {
     on_both("audit of clients", async |backend| {
@@ -161,7 +160,7 @@ async fn events_of_clients_are_found_by_client_and_by_actor() {
         let page = root.get("/admin/audit?actor=bot").await;
         assert_eq!(rows(&page), 1, "{}", page.text);
         assert!(page.text.contains("href=\"/admin/clients/bot\"") && page.text.contains(&id));
-        // A client that was deleted is still known by its events.
+        // A deleted client is still found by its events.
         let path = "/v1/admin/clients/bot";
         server.call_as(reqwest::Method::DELETE, path, &admin.access, json!(null)).await.is(204);
         assert_eq!(kinds("actor=bot").await, ["user.created"]);

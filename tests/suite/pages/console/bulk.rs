@@ -1,4 +1,4 @@
-//! What is done to several users at once: after one question, each with an outcome of their own.
+//! Actions on several users: one confirmation, and a separate result for each user.
 
 use signet::base::TimeSpan;
 use signet::domain::user::Role;
@@ -10,7 +10,7 @@ use crate::support::on_both;
 use crate::support::relying_party::{Person, Site, field};
 use crate::support::server::{Answer, PASSWORD};
 
-/// Ticks users in the list and presses a button: the address of the question.
+/// Ticks users in the list and presses a button. Returns the address of the confirmation page.
 pub(super) async fn tick<S: Site>(person: &Person<'_, S>, action: &str, ids: &[&str]) -> Answer {
     let csrf = field(&person.get("/admin/users").await.is(200).text, "csrf");
     let names: Vec<String> = ids.iter().map(|id| format!("user.{id}")).collect();
@@ -19,7 +19,7 @@ pub(super) async fn tick<S: Site>(person: &Person<'_, S>, action: &str, ids: &[&
     person.post("/admin/users/select", &fields).await
 }
 
-/// Answers the question about the ticked users.
+/// Confirms the action on the ticked users.
 async fn confirm_bulk(person: &Person<'_>, to: &str) -> Answer {
     let page = person.get(to).await;
     let text = &page.is(200).text;
@@ -29,8 +29,8 @@ async fn confirm_bulk(person: &Person<'_>, to: &str) -> Answer {
     person.post("/admin/users/selected", &fields).await
 }
 
-/// Ticked users are disabled, unlocked and signed out after one question that names them, and a form that is sent twice
-/// acts once. A row that is refused says why and does not stop the others.
+/// Ticked users are disabled, unlocked and signed out after one confirmation that names them, and a form that is sent
+/// twice has its effect once. A refused row has its reason and does not stop the others.
 #[tokio::test(flavor = "multi_thread")]
 async fn ticked_users_are_changed_after_one_question() {
     on_both("console: bulk", async |backend| {
@@ -84,7 +84,7 @@ async fn ticked_users_are_changed_after_one_question() {
         confirm_bulk(&root, &to).await.is(200);
         server.refresh(&tokens.refresh).await.is(401);
 
-        // An administrator stays: the one who is left over is refused, and says so.
+        // One administrator remains: the last one is refused, with the reason.
         let (second, own) = (id_of(&root, "second").await, id_of(&root, "root").await);
         let to = tick(&root, "disable", &[&own, &second, ids[0]]).await;
         let to = root.below_base(to.is(303).header("location"));
@@ -98,8 +98,8 @@ async fn ticked_users_are_changed_after_one_question() {
     .await;
 }
 
-/// No tick leads back to the list, more than a hundred are refused, and so is an address that names no users. A
-/// question whose sign-in is too old asks for another one and goes on with the same users.
+/// No tick leads back to the list, more than a hundred are refused, and so is an address without users. A
+/// confirmation with an old sign-in requires a new one and continues with the same users.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_question_about_ticked_users_checks_what_it_is_given() {
     on_both("console: bulk checks", async |backend| {
@@ -134,8 +134,8 @@ async fn a_question_about_ticked_users_checks_what_it_is_given() {
     .await;
 }
 
-/// Helpdesk unlocks several users at once, but not one with one of Signet's own roles; an auditor has no boxes. What a
-/// role may not do is refused by address.
+/// The helpdesk unlocks several users at once, but not one with one of Signet's own roles; an auditor has no boxes.
+/// Actions that a role may not take are refused by address.
 #[tokio::test(flavor = "multi_thread")]
 async fn roles_bound_what_is_done_to_several_users() {
     on_both("console: bulk rights", async |backend| {

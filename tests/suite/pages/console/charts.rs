@@ -1,4 +1,4 @@
-//! The charts of the overview: what happened, whichever process it happened in.
+//! The charts of the overview, with the counts of all processes.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::support::relying_party::Person;
 use crate::support::server::{Options, PASSWORD, pair};
 use crate::support::{Backend, Server, on_both, postgres, require};
 
-/// The numbers of a chart by the table behind it: rows of the time and the counts, and the headings.
+/// The numbers of a chart, from the table behind it: rows of the time and the counts, and the headings.
 fn table(html: &str, id: &str) -> (Vec<String>, Vec<Vec<String>>) {
     let (_, chart) = html.split_once(&format!("<h2 id=\"{id}\">")).unwrap();
     let (_, details) = chart.split_once("<details>").unwrap();
@@ -29,7 +29,7 @@ fn table(html: &str, id: &str) -> (Vec<String>, Vec<Vec<String>>) {
     (rows.next().unwrap_or_default(), rows.collect())
 }
 
-/// How often a key was counted in all of a chart.
+/// The sum of a key over a chart.
 pub(super) fn total(html: &str, id: &str, key: &str) -> i64 {
     let (headings, rows) = table(html, id);
     let Some(column) = headings.iter().position(|heading| heading == key) else { return 0 };
@@ -50,7 +50,7 @@ async fn events(server: &Server) {
 }
 
 /// Every sign-in, failure, refresh and token is in the charts, in the bucket of its time, for ten minutes, hours and
-/// days alike.
+/// days.
 #[tokio::test(flavor = "multi_thread")]
 async fn charts_show_every_event_in_its_time() {
     on_both("console: charts", async |backend| {
@@ -78,7 +78,7 @@ async fn charts_show_every_event_in_its_time() {
     .await;
 }
 
-/// What two processes on one database counted is added up.
+/// Counts of two processes on one database are added up.
 #[tokio::test(flavor = "multi_thread")]
 async fn charts_add_up_what_two_processes_counted() {
     let Some((one, two)) = pair("console: charts of two processes").await else { return };
@@ -97,10 +97,10 @@ async fn charts_add_up_what_two_processes_counted() {
     assert_eq!(total(&page, "refreshes", "Renewed"), 2, "{page}");
 }
 
-/// What a server counts is stored by itself within a minute or so, without a page that asks: a command, which is another
-/// process, finds it. Takes a minute, so with `SIGNET_TEST_MINUTES` only.
+/// A server stores its counts within about a minute, without a page that requests it: a command, which is another
+/// process, finds them. Takes a minute, so only with `SIGNET_TEST_MINUTES`.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_counted_is_stored_within_a_minute() {
+async fn counts_are_stored_within_a_minute() {
     if require::variable("SIGNET_TEST_MINUTES").is_none() {
         return;
     }
@@ -132,10 +132,10 @@ async fn what_is_counted_is_stored_within_a_minute() {
     .await;
 }
 
-/// Two processes on one SQLite file are none; there, what a process counted before it stopped is there when it starts
-/// again.
+/// Two processes cannot share a SQLite file; there, the counts of a process are stored when it stops, and present
+/// after a restart.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_counted_outlives_a_stop() {
+async fn counts_survive_a_restart() {
     let server = started(Backend::Sqlite).await;
     events(&server).await;
     let (dir, base) = (std::sync::Arc::clone(&server.dir), server.base.clone());

@@ -1,4 +1,4 @@
-//! Applications in the console: connecting one, what it administers, and who manages it.
+//! Applications in the console: registration, administration scopes, and managed applications.
 
 use serde_json::json;
 use signet::domain::user::Role;
@@ -8,8 +8,8 @@ use super::{administrator, confirm, started};
 use crate::support::on_both;
 use crate::support::relying_party::{App, Person, field};
 
-/// An SPA has no secret: its registration ends at a page with everything that is entered in it. An application that
-/// does not exist is said to be unknown, with a way to the list.
+/// An SPA has no secret: its registration ends with its connection values. An unknown application is reported as
+/// such, with a link to the list.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_spa_is_told_what_to_enter() {
     on_both("console: new SPA", async |backend| {
@@ -42,8 +42,8 @@ async fn a_new_spa_is_told_what_to_enter() {
     .await;
 }
 
-/// A service client is given administration scopes and a key, which is shown once and works until it is revoked. An
-/// auditor sees the keys and can do none of it.
+/// A service client gets administration scopes and a key, which is shown once and is valid until it is revoked. An
+/// auditor sees the keys and has no buttons.
 #[tokio::test(flavor = "multi_thread")]
 async fn administration_keys_are_made_and_revoked() {
     on_both("console: administration keys", async |backend| {
@@ -121,8 +121,8 @@ async fn administration_keys_are_made_and_revoked() {
     .await;
 }
 
-/// What is entered in an application has values of `scope` that it may request: of its APIs, and of the user unless it is
-/// a service, whose form does not speak of consent either.
+/// The connection values of an application have scopes that it may request: of its APIs, and of the user unless it is a
+/// service, whose form has no consent either.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_connection_has_scopes_that_can_be_requested() {
     on_both("console: scopes to enter", async |backend| {
@@ -158,7 +158,7 @@ async fn the_connection_has_scopes_that_can_be_requested() {
     .await;
 }
 
-/// The page of an application whose requests were refused says why the newest was, and names the command for all.
+/// The page of an application with refused requests shows the newest cause, and the command that lists all.
 #[tokio::test(flavor = "multi_thread")]
 async fn refused_requests_are_said_on_the_page_of_the_application() {
     on_both("console: refused requests", async |backend| {

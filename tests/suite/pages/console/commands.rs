@@ -1,4 +1,4 @@
-//! The command at the foot of a page shows the same as the page.
+//! The command at the foot of a page prints the content of the page.
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
@@ -19,7 +19,7 @@ use crate::support::relying_party::form;
 use crate::support::server::Answer;
 use crate::support::{Backend, Server, on_both};
 
-/// The command that a page names.
+/// The command on a page.
 pub(super) fn named(page: &Answer) -> String {
     let (_, rest) = page.is(200).text.split_once("Same as: <code>").unwrap();
     let text = rest.split_once("</code>").unwrap().0;
@@ -41,7 +41,7 @@ fn run(server: &Server, command: &str) -> Output {
     shell.args(["-c", command]).stdin(Stdio::null()).output().unwrap()
 }
 
-/// What the command prints.
+/// The output of the command.
 pub(super) fn printed(server: &Server, command: &str) -> String {
     assert!(command.contains("signet "), "{command}");
     let output = run(server, command);
@@ -50,11 +50,10 @@ pub(super) fn printed(server: &Server, command: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Logins that a shell or the command line could take for something else.
+/// Logins that a shell or the command line could misinterpret.
 const HOSTILE: [&str; 5] = ["-x", "--yes", "#x", "x|touch${IFS}pwn", "o'|touch${IFS}pwn|'"];
 
-/// Users, one user, applications, APIs, keys and settings: the command of each page is accepted and prints what the page
-/// shows.
+/// Users, one user, applications, APIs, keys and settings: the command of each page is accepted and prints its content.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_command_of_a_page_shows_the_same() {
     on_both("console: commands", async |backend: Backend| {
@@ -104,19 +103,19 @@ async fn the_command_of_a_page_shows_the_same() {
     .await;
 }
 
-/// The objects of a command's lines.
+/// The objects in the lines of a command.
 fn rows(printed: &str) -> Vec<Value> {
     printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// The last part of each address below `path` that the rows of a list lead to.
+/// The last segment of each address below `path` that the rows of a list link to.
 fn linked<'a>(page: &'a Answer, path: &str) -> BTreeSet<&'a str> {
     let link = format!("<th scope=\"row\"><a href=\"{path}/");
     let rest = page.is(200).text.split(&link).skip(1);
     rest.map(|rest| rest.split_once('"').unwrap().0).collect()
 }
 
-/// The command of each page of a user and of each question about one, pasted into a shell, is about that user alone,
+/// The command on each page of a user and on each confirmation page, pasted into a shell, concerns that user alone,
 /// whatever characters the login has.
 #[tokio::test(flavor = "multi_thread")]
 async fn commands_are_safe_to_paste_into_a_shell() {
@@ -156,7 +155,7 @@ async fn commands_are_safe_to_paste_into_a_shell() {
             let user = format!("/v1/admin/users/{id}");
             let shown = server.get_as(&user, &api.access).await.is(200).json();
             assert_eq!(shown["must_change_password"], true, "{shown}");
-            // Asks, and there is no terminal.
+            // It requires a confirmation, and there is no terminal.
             let command = named(&root.get(&format!("/admin/users/{id}/delete")).await);
             let output = run(&server, &command);
             let error = String::from_utf8_lossy(&output.stderr);
@@ -169,8 +168,8 @@ async fn commands_are_safe_to_paste_into_a_shell() {
     .await;
 }
 
-/// Each command of a diagnosis, pasted into a shell, is one call of `signet` with the login as one operand, which is not
-/// taken for an option.
+/// Each command of a diagnosis, pasted into a shell, is one call of `signet` with the login as one operand, which is
+/// not read as an option.
 #[test]
 fn commands_of_a_diagnosis_are_safe_to_paste_into_a_shell() {
     let dir = tempfile::tempdir().unwrap();
@@ -198,7 +197,7 @@ fn commands_of_a_diagnosis_are_safe_to_paste_into_a_shell() {
     }
 }
 
-/// The commands of every cause of an account and of an unknown login.
+/// The commands for every cause, of an account and of an unknown login.
 fn commands_of_diagnoses(login: &str) -> Vec<String> {
     let now = Timestamp::from_secs(1_000);
     let failure = |reason: &str| FailedAttempts {
@@ -240,8 +239,8 @@ fn commands_of_diagnoses(login: &str) -> Vec<String> {
     found.filter_map(|finding| finding.fix).collect()
 }
 
-/// The pages about users: each filter, the diagnosis and the preview name a command that prints the same; the commands
-/// of questions about ticked users and of a new user do the same.
+/// The pages about users: each filter, the diagnosis and the preview show a command that prints the same; so do the
+/// confirmation pages for ticked users and the page of a new user.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_commands_of_the_pages_about_users_do_the_same() {
     on_both("console: commands about users", async |backend: Backend| {
@@ -289,8 +288,8 @@ async fn the_commands_of_the_pages_about_users_do_the_same() {
     .await;
 }
 
-/// A form that is refused names no command: with what was typed it could do what the form did not. Roles that are typed
-/// with spaces between them would give a role of Signet.
+/// A refused form shows no command, which with the entered values could have another effect: roles with spaces between
+/// them would grant a role of Signet.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_form_names_no_command() {
     on_both("console: commands of refused forms", async |backend: Backend| {
@@ -317,7 +316,8 @@ async fn a_refused_form_names_no_command() {
     .await;
 }
 
-/// The page of an application that a configuration source manages names that source and no command that would be refused.
+/// The page of an application that a configuration source manages names that source and no command that would be
+/// refused.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_managed_application_names_its_source() {
     on_both("console: managed application", async |backend: Backend| {

@@ -1,4 +1,4 @@
-//! Forms of the console with values: who may send them, and what is said beside a field.
+//! Forms of the console with fields: access, and errors beside their fields.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -10,8 +10,8 @@ use super::{administrator, confirm, id_of, sign_in, started};
 use crate::support::on_both;
 use crate::support::relying_party::field;
 
-/// Where the sign-in is older than five minutes, the page of a form asks for another one, keeps no field to be filled in
-/// vain, and then goes on with the form, which works.
+/// If the sign-in is older than five minutes, the page of a form requires a new one before any field is filled in, and
+/// then continues with the form, which works.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_old_sign_in_is_renewed_before_a_form_is_filled_in() {
     on_both("console: forms and fresh sign-in", async |backend| {
@@ -46,8 +46,8 @@ async fn an_old_sign_in_is_renewed_before_a_form_is_filled_in() {
     .await;
 }
 
-/// A form whose result is kept answers its sender with it, as long as the sender may do the same: an administrator who
-/// was demoted in the meantime is refused.
+/// A kept result of a form is returned only while its sender may still make the request: an administrator who was
+/// demoted in the meantime is refused.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stored_form_result_needs_the_right_to_the_action() {
     on_both("console: kept forms", async |backend| {
@@ -74,8 +74,8 @@ async fn a_stored_form_result_needs_the_right_to_the_action() {
     .await;
 }
 
-/// A value of the form that is none of its choices, and a name that no object has, are mistakes of their field, which
-/// says so; the page does not say that an empty field was ignored.
+/// A value outside of the choices of a form, and a name of no object, are errors of their field; an empty field is
+/// not reported as ignored.
 #[tokio::test(flavor = "multi_thread")]
 async fn errors_are_shown_beside_their_field() {
     on_both("console: mistakes of fields", async |backend| {
@@ -116,8 +116,8 @@ async fn errors_are_shown_beside_their_field() {
     .await;
 }
 
-/// A client whose id has a slash is reached at its page and changed there; the id `new`, whose page that of new clients
-/// would hide, cannot be chosen.
+/// A client whose id has a slash has a page and can be changed there; the id `new`, which would collide with the page
+/// for new clients, is refused.
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_with_a_slash_in_their_id_are_reached() {
     on_both("console: slashes in ids", async |backend| {

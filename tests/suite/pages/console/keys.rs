@@ -1,4 +1,4 @@
-//! Signing keys in the console: who holds which, and what is done in an emergency.
+//! Signing keys in the console: the resource servers that have fetched them, and emergencies.
 
 use std::collections::BTreeSet;
 
@@ -8,8 +8,8 @@ use signet::base::TimeSpan;
 use super::{administrator, confirm, started};
 use crate::support::on_both;
 
-/// The page says which resource servers have not fetched the successor and so still use the key before, and when they
-/// last came; before any came it says so.
+/// The page lists the resource servers that have not fetched the successor and still use the previous key, with the
+/// time of their last fetch; before any fetch it reports that there was none.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_says_who_still_uses_the_old_key() {
     on_both("console: holders of keys", async |backend| {
@@ -43,7 +43,7 @@ async fn the_page_says_who_still_uses_the_old_key() {
     .await;
 }
 
-/// A key that was published and does not sign yet is taken back by its button; the one that signs goes on.
+/// A key that is published and does not sign yet can be retired by its button; the signing one stays.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_published_key_is_taken_back() {
     on_both("console: retiring a key", async |backend| {
@@ -82,8 +82,8 @@ async fn a_published_key_is_taken_back() {
     .await;
 }
 
-/// In an emergency keys are rotated and retired at once, each after a question with the command; a key that does not
-/// exist is unknown.
+/// In an emergency keys are rotated and retired at once, each after a confirmation page with the command; an unknown
+/// key is 404.
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_are_replaced_at_once_in_an_emergency() {
     on_both("console: emergency", async |backend| {
@@ -102,7 +102,7 @@ async fn keys_are_replaced_at_once_in_an_emergency() {
         let refused = confirm(&root, &retire, &[]).await;
         assert!(refused.is(409).text.contains("role=\"alert\""), "{}", refused.text);
         let question = root.get(&format!("{retire}-now")).await;
-        // A name that begins with a hyphen stands behind --.
+        // A name that begins with a hyphen follows `--`.
         for text in ["signet key retire ", "--now", &kid] {
             assert!(question.is(200).text.contains(text), "{text}: {}", question.text);
         }

@@ -1,5 +1,5 @@
-//! The console of a server with many users: what a page shows and costs does not grow with their number. The suite takes
-//! 3,000 of them, more than are looked at for one page; `SIGNET_TEST_USERS=300000` is the whole.
+//! The console with many users: content and cost of a page do not grow with their number. The suite uses 3,000, more
+//! than are examined for one page; `SIGNET_TEST_USERS=300000` is the full run.
 
 use serde_json::json;
 use signet::admin::user_search::{UserSearch, search};
@@ -19,7 +19,7 @@ use crate::support::scripts::{Browser, browser_script, output};
 use crate::support::server::{Options, PASSWORD, Server};
 use crate::support::{Backend, on_both, require};
 
-/// The issuer, as the browser of the pictures knows it.
+/// The issuer, as in the browser of the pictures.
 const ISSUER: &str = "http://id.example.com";
 /// The users of one transaction.
 const STEP: u64 = 1_000;
@@ -28,8 +28,8 @@ fn how_many() -> u64 {
     require::number("SIGNET_TEST_USERS").unwrap_or(3_000)
 }
 
-/// Users called Kim, of whom those with an odd number are called Odd, the others Even; each made a millisecond before the
-/// next one.
+/// Users called Kim, with the name Odd for odd numbers and Even for others; each created a millisecond before the next
+/// one.
 async fn seed(server: &Server) {
     let attributes = &Attributes::default();
     for from in (0..how_many()).step_by(STEP as usize) {
@@ -58,8 +58,8 @@ fn link(page: &str, label: &str) -> Option<String> {
     Some(before.rsplit_once("href=\"").unwrap().1.replace("&#38;", "&"))
 }
 
-/// A page has 50 users at most. For one that finds fewer than it looked at, 2,000 users are looked at in a handful of
-/// statements, and the next page goes on.
+/// A page has at most 50 users. For one that finds fewer than it examines, 2,000 users are examined in a handful of
+/// statements, and the next page continues.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_costs_the_same_however_many_users_there_are() {
     on_both("console: many users", async |backend| {

@@ -1,4 +1,4 @@
-//! The web console, without a script: who gets in, what it shows, what it does.
+//! The web console, without JavaScript: access, content and actions.
 
 mod actions;
 mod api_keys;
@@ -40,7 +40,7 @@ const PAGES: [&str; 9] = [
     "/admin/settings",
 ];
 
-/// Signs in where `path` leads to, and gives where that leads.
+/// Signs in at the page to which `path` leads. Returns the address after it.
 async fn sign_in(person: &Person<'_>, path: &str, login: &str) -> String {
     let page = person.get(path).await;
     let flow = field(&page.is(200).text, "flow");
@@ -72,7 +72,7 @@ async fn id_of(root: &Person<'_>, login: &str) -> String {
     after.split_once('"').unwrap().0.to_owned()
 }
 
-/// Answers the question at `path`.
+/// Confirms the action at `path`.
 async fn confirm(root: &Person<'_>, path: &str, more: &[(&str, &str)]) -> Answer {
     let page = root.get(path).await;
     let (csrf, form) = (field(&page.is(200).text, "csrf"), field(&page.text, "form"));
@@ -81,8 +81,8 @@ async fn confirm(root: &Person<'_>, path: &str, more: &[(&str, &str)]) -> Answer
     root.post(path, &fields).await
 }
 
-/// Administrators see every page of the menu; the sign-in leads back to the page that was asked for. Other users are
-/// refused by address, and nobody learns anything without a sign-in.
+/// Administrators see every page of the menu; the sign-in returns to the requested page. Other users are refused by
+/// address, and without a sign-in nothing is disclosed.
 #[tokio::test(flavor = "multi_thread")]
 async fn administrators_see_every_page_and_others_none() {
     on_both("console: who gets in", async |backend| {
@@ -104,7 +104,7 @@ async fn administrators_see_every_page_and_others_none() {
             ada.get(page).await.is(403);
             assert_eq!(Person::new(&server, "x").get(page).await.status, 303, "{page}");
         }
-        // An address that is not one of the console is not returned to.
+        // An address outside of the console is not returned to.
         for other in [
             "https%3A%2F%2Fevil.example",
             "%2F%2Fevil.example%2Fadmin",
@@ -121,8 +121,8 @@ async fn administrators_see_every_page_and_others_none() {
     .await;
 }
 
-/// The console closes after 30 minutes without use and after eight hours in any case, whatever the sign-in at the
-/// pages would still allow.
+/// The console requires a new sign-in after 30 minutes without use and after eight hours, whatever the lifetime
+/// of the sign-in.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_console_closes_when_it_is_idle_and_after_eight_hours() {
     on_both("console: idle", async |backend| {
@@ -138,7 +138,7 @@ async fn the_console_closes_when_it_is_idle_and_after_eight_hours() {
         assert_eq!(sign_in(&root, &to, "root").await, "/admin/users");
         server.advance(TimeSpan::from_mins(30));
         root.get("/admin/users").await.is(303);
-        // A time that another browser was given, or that was made up, opens nothing.
+        // A time from another browser, or a forged one, is refused.
         let far = format!("{}.x", server.now().secs());
         root.set_cookie("signet_console", &far);
         root.get("/admin/users").await.is(303);
@@ -147,7 +147,7 @@ async fn the_console_closes_when_it_is_idle_and_after_eight_hours() {
     .await;
 }
 
-/// With `SIGNET_CONSOLE=off` there is nothing at its addresses, also for administrators.
+/// With `SIGNET_CONSOLE=off` its addresses are 404, also for administrators.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_console_can_be_switched_off() {
     let options = Options::on(Backend::Sqlite).with("SIGNET_CONSOLE", "off");
@@ -160,8 +160,8 @@ async fn the_console_can_be_switched_off() {
     }
 }
 
-/// Lists name users and lead to them, to their sessions and to their events; a list of fifty says that there are more,
-/// and an empty one says what to do.
+/// Lists name users and link to them, to their sessions and to their events; a list of fifty has a next page, and an
+/// empty one suggests what to do.
 #[tokio::test(flavor = "multi_thread")]
 async fn lists_lead_to_objects_and_their_events() {
     on_both("console: lists", async |backend| {

@@ -1,12 +1,12 @@
-//! Ways into the console, within it, and out of it where a page is not there or not for the user.
+//! Links into the console, within it, and out of error pages.
 
 use super::{PAGES, administrator, confirm, id_of, sign_in, started};
 use crate::support::on_both;
 use crate::support::relying_party::Person;
 use crate::support::server::Options;
 
-/// Administrators find the console from their account and after set-up; other users are not shown the way, nor is
-/// anyone where the console is off.
+/// Administrators have a link to the console at their account and after set-up; other users have none, nor has
+/// anyone if the console is off.
 #[tokio::test(flavor = "multi_thread")]
 async fn administrators_are_led_to_the_console() {
     on_both("console: ways in", async |backend| {
@@ -26,8 +26,8 @@ async fn administrators_are_led_to_the_console() {
     .await;
 }
 
-/// A page that is not there, or not for the user, offers a signed-in user the console or their account, and to sign out.
-/// Without a sign-in it leads to the start page.
+/// A page that does not exist, or is not for the user, offers a signed-in user the console or their account, and to
+/// sign out. Without a sign-in it links to the start page.
 #[tokio::test(flavor = "multi_thread")]
 async fn refused_pages_lead_on() {
     on_both("console: ways out", async |backend| {
@@ -56,8 +56,8 @@ async fn refused_pages_lead_on() {
     .await;
 }
 
-/// A search for the id of a user, which tokens and services behind a gateway have, leads to the user; an id that no
-/// user has finds nothing.
+/// A search for the id of a user, which tokens and services behind a gateway have, leads to the user; an unknown id
+/// finds nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_search_for_an_id_leads_to_the_user() {
     on_both("console: search for an id", async |backend| {
@@ -72,8 +72,8 @@ async fn a_search_for_an_id_leads_to_the_user() {
     .await;
 }
 
-/// A filter that names no user asks for the whole login name, and one that names no application for its id; both lead to
-/// the search.
+/// A filter for an unknown user suggests the complete login name, and one for an unknown application its id; both link
+/// to the search.
 #[tokio::test(flavor = "multi_thread")]
 async fn filters_that_name_nothing_lead_to_the_search() {
     on_both("console: filters of nothing", async |backend| {
@@ -93,8 +93,8 @@ async fn filters_that_name_nothing_lead_to_the_search() {
     .await;
 }
 
-/// Before the last administrator is disabled or deleted, the question warns that it will be refused; with another one it
-/// does not.
+/// Before the last administrator is disabled or deleted, the confirmation page warns that it will be refused; with
+/// another one it does not.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_question_warns_about_the_last_administrator() {
     on_both("console: last administrator", async |backend| {

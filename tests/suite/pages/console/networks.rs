@@ -5,8 +5,8 @@ use crate::support::Backend;
 use crate::support::relying_party::Person;
 use crate::support::server::Options;
 
-/// With `SIGNET_CONSOLE_NETWORKS` there is nothing at the addresses of the console for others, signed in or not; the
-/// address is that of the client behind a trusted proxy.
+/// With `SIGNET_CONSOLE_NETWORKS` the addresses of the console are 404 for others, signed in or not; the address is
+/// that of the client behind a trusted proxy.
 #[tokio::test(flavor = "multi_thread")]
 async fn others_find_nothing_at_the_addresses_of_the_console() {
     let elsewhere = Options::on(Backend::Sqlite).with("SIGNET_CONSOLE_NETWORKS", "192.0.2.0/24");

@@ -1,4 +1,4 @@
-//! The commands at the foot of the overview and of the health of the server show the same as the pages.
+//! The commands at the foot of the overview and of the health page print the same as the pages.
 
 use serde_json::{Value, json};
 use signet::jobs;
@@ -10,8 +10,7 @@ use crate::support::process::until;
 use crate::support::server::Options;
 use crate::support::{Backend, on_both};
 
-/// The overview and the health of the server have the numbers of their pages: what needs attention, the last day, the
-/// charts and the processes.
+/// The commands print the numbers of the pages: open problems, the last day, the charts and the processes.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_commands_of_overview_and_health_show_the_same() {
     on_both("console: commands of overview and health", async |backend: Backend| {

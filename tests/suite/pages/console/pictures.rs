@@ -36,10 +36,10 @@ async fn call(server: &Server, root: &Tokens, path: &str, body: serde_json::Valu
     assert!((200..300).contains(&answer.status), "{path}: {}", answer.text);
 }
 
-/// What browsers of users send.
+/// The user agents of users.
 const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0";
 
-/// The server as a browser behind a proxy asks it.
+/// The server as a browser behind a proxy reaches it.
 struct Proxied<'a> {
     server: &'a Server,
     address: String,
@@ -68,7 +68,7 @@ async fn log_in(server: &Server, login: &str, password: &str, address: &str) -> 
     site.send(site.request(Method::POST, "/v1/login").json(&body)).await
 }
 
-/// Users, applications and an API, and a week in which they were used.
+/// Users, applications and an API, with a week of activity.
 async fn used_for_a_week(server: &Server) -> Vec<(&'static str, String)> {
     let root = Tokens::of(&log_in(server, "root", PASSWORD, "192.0.2.2").await);
     let mut ids = Vec::new();
@@ -145,7 +145,7 @@ async fn used_for_a_week(server: &Server) -> Vec<(&'static str, String)> {
     let ticked = tick(&person, "disable", &[&ids[0], &ids[1]]).await;
     let ticked = person.below_base(ticked.is(303).header("location"));
     let (user, keys) = (format!("/admin/users/{}", ids[0]), "/admin/clients/nightly/keys");
-    // Those without a name are looked at and have no picture.
+    // Pages without a name are checked and get no picture.
     vec![
         ("", "/admin/search?q=ada".to_owned()),
         ("", "/admin/why?login=adda".to_owned()),
@@ -183,7 +183,7 @@ async fn used_for_a_week(server: &Server) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Whether a path, without its query, is one of a route.
+/// Whether a path, without its query, belongs to a route.
 fn is_of(path: &str, route: &str) -> bool {
     let path = path.split('?').next().unwrap_or_default();
     let (own, of_route): (Vec<_>, Vec<_>) = (path.split('/').collect(), route.split('/').collect());
@@ -191,7 +191,7 @@ fn is_of(path: &str, route: &str) -> bool {
     own.len() == of_route.len() && own.iter().zip(&of_route).all(fits)
 }
 
-/// What happens in an hour of the week: little at night, most before noon.
+/// The number of events in an hour of the week: few at night, most before noon.
 fn count_hour(server: &Server, hour: i64) {
     let by_hour =
         [2, 1, 1, 1, 2, 4, 9, 18, 27, 31, 29, 26, 22, 27, 29, 26, 21, 17, 13, 10, 8, 6, 4, 3];

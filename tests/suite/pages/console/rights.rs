@@ -1,4 +1,4 @@
-//! What the roles may do in the console: no button for what is not allowed, and 403 at its address.
+//! Rights of roles in the console: no button for forbidden actions, and 403 at their addresses.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +21,7 @@ use crate::support::server::PASSWORD;
 const USER_ACTIONS: [&str; 7] =
     ["unlock", "must-change", "end-sessions", "reset-factors", "enable", "disable", "delete"];
 
-/// A user with this role, made at the machine itself and signed in at the console.
+/// A user with this role, created on the command line and signed in at the console.
 pub(super) async fn with_role<'a>(server: &'a Server, login: &str, role: Role) -> Person<'a> {
     let create = Create {
         login: login.to_owned(),
@@ -47,7 +47,7 @@ async fn posted(person: &Person<'_>, path: &str) -> u16 {
     person.post(path, &fields).await.status
 }
 
-/// An auditor reads every page, sees no button and is refused by address, with GET and with POST.
+/// An auditor can read every page, has no buttons and is refused by address, with GET and with POST.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_auditor_reads_and_changes_nothing() {
     on_both("console: auditor", async |backend| {
@@ -72,8 +72,8 @@ async fn an_auditor_reads_and_changes_nothing() {
     .await;
 }
 
-/// Helpdesk sees users and sessions only, may unlock and end sessions, and can do nothing to a user with one of
-/// Signet's own roles.
+/// The helpdesk sees users and sessions only, may unlock and end sessions, and can do nothing to a user with
+/// one of Signet's own roles.
 #[tokio::test(flavor = "multi_thread")]
 async fn helpdesk_helps_ordinary_users_only() {
     on_both("console: helpdesk", async |backend| {
@@ -103,7 +103,7 @@ async fn helpdesk_helps_ordinary_users_only() {
             assert_eq!(posted(&hugo, &path(&admin, action)).await, 403, "{action}");
         }
         root.get("/admin").await.is(200);
-        // The same of one session: its question names the user, so it is refused as well.
+        // The same for one session: its confirmation page names the user, so it is refused as well.
         let of_admin = server.administrator("adam").await;
         let sid = of_admin.claims()["sid"].as_str().unwrap().to_owned();
         let end = format!("/admin/sessions/{sid}/end");
@@ -120,10 +120,10 @@ async fn helpdesk_helps_ordinary_users_only() {
     .await;
 }
 
-/// What stands in an address of the route table for `{action}`.
+/// The values of `{action}` in addresses of the route table.
 const CLIENT_ACTIONS: [&str; 5] = ["rotate-secret", "enable", "disable", "end-sessions", "delete"];
 
-/// What an address of the route table may name, and that there is.
+/// Existing objects that an address of the route table may name.
 struct Objects {
     user: String,
     session: String,
@@ -162,7 +162,7 @@ impl Objects {
         }
     }
 
-    /// The addresses of a route: one for each action, where it has actions.
+    /// The addresses of a route: one for each action, if it has actions.
     fn addresses(&self, route: &str) -> Vec<String> {
         let id = match route.split('/').nth(2) {
             Some("users") => &self.user,
@@ -183,8 +183,8 @@ impl Objects {
     }
 }
 
-/// Every address of the console that takes a form refuses an auditor, and all but a few the helpdesk; so does the page of
-/// the form. The addresses are those of the route table: a new one is among them.
+/// Every address of the console that accepts a form refuses an auditor, and all but a few the helpdesk; so does the
+/// page of the form. The addresses are those of the route table, so that new ones are included.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_form_of_the_console_takes_what_a_role_may_not_do() {
     on_both("console: every form by every role", async |backend| {

@@ -15,7 +15,7 @@ fn rows(page: &Answer) -> usize {
     page.is(200).text.matches("<th scope=\"row\">").count()
 }
 
-/// Sessions are found by user, application and time; what cannot be read is said beside its field.
+/// Sessions are found by user, application and time; a malformed value is reported beside its field.
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_are_found_by_user_application_and_time() {
     on_both("console: session filters", async |backend| {
@@ -47,8 +47,8 @@ async fn sessions_are_found_by_user_application_and_time() {
     .await;
 }
 
-/// All sessions of an application end after a question that counts them; the form sent twice ends them once. Only who
-/// may end sessions of every user is asked: helpdesk and auditors are refused by address.
+/// All sessions of an application end after a confirmation that counts them; the form sent twice ends them once. It
+/// requires the right to end sessions of every user: the helpdesk and auditors are refused by address.
 #[tokio::test(flavor = "multi_thread")]
 async fn all_sessions_of_an_application_end_after_a_count() {
     on_both("console: sessions of a client", async |backend| {
@@ -95,10 +95,10 @@ async fn all_sessions_of_an_application_end_after_a_count() {
     .await;
 }
 
-/// The list and the question before a session ends say whose session it is, of which application, for which API, on which
-/// device and since when. The question about a sign-in at Signet's pages says the same of it.
+/// The list and the confirmation page show the user of the session, the application, the API, the device and since
+/// when. So does the confirmation page for a sign-in at Signet's pages.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_question_about_a_session_says_whose_it_is() {
+async fn the_confirmation_names_the_user_of_the_session() {
     on_both("console: which session ends", async |backend| {
         let server = started(backend).await;
         let admin = server.administrator("second").await;

@@ -20,7 +20,7 @@ pub(super) async fn counting(backend: Backend) -> Server {
     server
 }
 
-/// Wrong passwords until the account is closed to this network.
+/// Sends wrong passwords until the account is closed to this network.
 pub(super) async fn lock(server: &Server, login: &str) {
     while server.try_login(login, "wrong password").await.status == 401 {}
     server.try_login(login, PASSWORD).await.is(429);
@@ -39,9 +39,8 @@ fn logins(page: &Answer) -> Vec<String> {
     logins
 }
 
-/// Each filter of the list shows exactly its users, whose state is said in a word with a sign before it; each can be
-/// taken away with a link, and a list without rows says what to do. An address with parameters or values that the list
-/// does not know says so.
+/// Each filter of the list selects its users, whose state is a word with a sign; each can be removed with a link, and
+/// a list without rows suggests what to do. Unknown parameters or values in the address are reported.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_list_is_narrowed_by_state_and_role() {
     on_both("console: filters", async |backend| {
@@ -106,7 +105,7 @@ async fn the_list_is_narrowed_by_state_and_role() {
     .await;
 }
 
-/// Pages of a list lead to the next one, to the one before and to the first, and keep the filters.
+/// Pages of a list link to the next, the previous and the first one, and keep the filters.
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_of_the_list_lead_forward_and_back() {
     on_both("console: pages", async |backend| {
@@ -135,8 +134,8 @@ async fn pages_of_the_list_lead_forward_and_back() {
     .await;
 }
 
-/// The page of a user says on top why they cannot sign in and has the button that ends it; the page behind it says all
-/// that is known, also of a login that no account has.
+/// The page of a user begins with the causes why they cannot sign in and the buttons that resolve them; the page
+/// behind it has the whole diagnosis, also of an unknown login.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_page_says_why_the_user_cannot_sign_in() {
     on_both("console: why", async |backend| {
@@ -188,8 +187,8 @@ async fn a_user_page_says_why_the_user_cannot_sign_in() {
     .await;
 }
 
-/// An account that wrong codes of the second factor have locked is in the list of locked users, with the time at which
-/// that ends, and is not in it afterwards; one with fewer wrong codes is not.
+/// An account that is locked by wrong codes of the second factor is in the list of locked users, with the end of the
+/// lock, and not afterwards; one with fewer wrong codes is not.
 #[tokio::test(flavor = "multi_thread")]
 async fn accounts_locked_by_second_factors_are_listed_as_locked() {
     on_both("console: second factors", async |backend| {
@@ -211,15 +210,15 @@ async fn accounts_locked_by_second_factors_are_listed_as_locked() {
         let found = found.is(200).json();
         assert_eq!(found["data"].as_array().unwrap().len(), 1, "{found}");
         assert_eq!(found["data"][0]["login"], "ada");
-        // The window of the network ends; that of the day goes on, and is not used up.
+        // The window of the network ends; that of the day continues, and is not used up.
         server.advance(TimeSpan::from_mins(16));
         assert!(logins(&root.get("/admin/users?state=locked").await).is_empty());
     })
     .await;
 }
 
-/// A new user gets a link that is shown once, with which they choose a password. A login that is taken is said beside
-/// its field and what was typed is kept; the same form sent twice makes one user and shows the same link.
+/// A new user gets a link that is shown once, for choosing a password. A taken login is reported beside its field and
+/// entries are kept; the same form sent twice creates one user and shows the same link.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_user_chooses_the_password_with_a_link() {
     on_both("console: new user", async |backend| {
@@ -259,11 +258,11 @@ async fn a_new_user_chooses_the_password_with_a_link() {
             assert!(user.is(200).text.contains(text), "{text}: {}", user.text);
         }
         assert!(!user.text.contains(&link(&one)));
-        // Another link voids the first one.
+        // Another link invalidates the first one.
         let again = confirm(&root, &format!("/admin/users/{id}/invite"), &[]).await;
         assert_ne!(link(&again), link(&one));
         Person::new(&server, "zoe").get(&format!("/link/{}", link(&again))).await.is(200);
-        // Without mail, a link for a new password is handed over as well, also by the helpdesk.
+        // Without mail, a link for a new password is shown as well, also to the helpdesk.
         let hugo = with_role(&server, "hugo", Role::Helpdesk).await;
         let ada = id_of(&root, "ada").await;
         let path = format!("/admin/users/{ada}/recovery");
@@ -274,7 +273,7 @@ async fn a_new_user_chooses_the_password_with_a_link() {
     .await;
 }
 
-/// Where mail is on, a new user with an address is mailed the invitation and no link is shown.
+/// With mail, a new user with an address gets the invitation by mail and no link is shown.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_user_with_an_address_is_mailed_the_invitation() {
     on_both("console: invitation", async |backend| {
@@ -296,8 +295,7 @@ async fn a_new_user_with_an_address_is_mailed_the_invitation() {
     .await;
 }
 
-/// The preview shows the claims of a token for the API and the scopes that are asked for, and says what is wrong with
-/// an API that does not exist.
+/// The preview shows the claims of a token for the API and the requested scopes, and reports an unknown API.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_preview_shows_the_claims_of_a_token() {
     on_both("console: preview", async |backend| {

@@ -1,4 +1,4 @@
-//! The token inspector: what it says of good and broken tokens in a real browser, and that no token leaves it.
+//! The token inspector: its verdicts in a real browser, and that no token leaves it.
 
 mod tokens;
 
@@ -19,15 +19,15 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
                       form-action 'none'; frame-ancestors 'none'; base-uri 'none'; \
                       require-trusted-types-for 'script'";
 
-/// What `signet token why` answers to a token.
+/// The report of `signet token why` about a token.
 async fn why(server: &Server, root: &Tokens, case: &Case) -> Value {
     let body = json!({"token": case.token, "audience": case.audience});
     let path = "/v1/admin/tokens/why";
     server.call_as(Method::POST, path, &root.access, body).await.is(200).json()
 }
 
-/// With the network cut, a list of broken tokens has the codes of `signet token why`, check by check; no request carries
-/// a token; revocations are loaded at the press of a button; from a file on disk, without script, in German.
+/// Without a network, invalid tokens get the codes of `signet token why`, check by check; no request carries a token;
+/// the revocation feed is loaded by a button; from a file on disk, without JavaScript, in German.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_judges_like_the_server_and_sends_no_token() {
     let Some(mut command) = browser_script(Browser::Chromium, "inspect.mjs") else { return };
@@ -85,7 +85,8 @@ async fn the_page_judges_like_the_server_and_sends_no_token() {
     output(command).await;
 }
 
-/// The policy and what else keeps a token from leaving, also below a path and with a logo, which the page does not load.
+/// The policy and the other measures that keep a token from leaving, also below a path and with a logo, which the page
+/// does not load.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_has_a_policy_of_its_own() {
     let logo = "<svg xmlns=\"http://www.w3.org/2000/svg\"/>";
@@ -144,7 +145,7 @@ async fn the_language_is_chosen_by_a_link() {
     assert!(!page.is(200).text.contains("eyJhbGciOiJub25lIn0"), "{}", page.text);
 }
 
-/// Operators read who fetches the keys before they rotate them.
+/// Operators see which resource servers fetch the keys before a rotation, so the page is not counted as one.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_is_counted_as_no_resource_server() {
     let server = Server::start(Backend::Sqlite).await;

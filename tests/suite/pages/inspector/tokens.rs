@@ -1,4 +1,4 @@
-//! Tokens for the inspector: good ones, and broken ones of every kind that a browser can tell.
+//! Tokens for the inspector: valid ones, and invalid ones of every kind that a browser can detect.
 
 use std::sync::Arc;
 
@@ -14,18 +14,18 @@ use crate::support::server::{PASSWORD, Tokens};
 
 pub const API: &str = "https://api.example.com";
 
-/// A token, with the audience it is judged for.
+/// A token, with the audience for which it is checked.
 pub struct Case {
     pub what: String,
     pub token: String,
     pub audience: Option<&'static str>,
 }
 
-/// Makes tokens with a key of the server.
+/// Creates tokens with a key of the server.
 pub struct Maker {
     key: Arc<SigningKey>,
     header: Value,
-    /// The claims of a good token for the issuer itself.
+    /// The claims of a valid token for the issuer itself.
     pub claims: Value,
     now: i64,
 }
@@ -55,7 +55,7 @@ impl Maker {
         Self { key, header, claims: good.claims(), now: server.now().secs() }
     }
 
-    /// Signed, whatever header and payload are.
+    /// Signed, with any header and payload.
     fn sign(&self, header: &str, payload: impl AsRef<[u8]>) -> String {
         let message = format!("{}.{}", part(header), part(payload));
         let signature = self.key.sign(message.as_bytes()).unwrap();
@@ -67,7 +67,7 @@ impl Maker {
         self.sign(&self.header.to_string(), claims.to_string())
     }
 
-    /// A good token with one claim changed.
+    /// A valid token with one claim changed.
     pub fn claim(&self, name: &str, value: Value) -> String {
         self.token(&with(&self.claims, name, value))
     }
@@ -76,7 +76,7 @@ impl Maker {
         self.sign(&header.to_string(), self.claims.to_string())
     }
 
-    /// Every token that the page and `signet token why` have to judge alike. `for_api` makes tokens for [`API`].
+    /// Every token that the page and `signet token why` must judge alike. `for_api` creates tokens for [`API`].
     pub fn cases(&self, for_api: &Self) -> Vec<Case> {
         let mut all = Vec::new();
         let mut add = |kind: &str, tokens: Vec<String>| {
@@ -104,7 +104,7 @@ impl Maker {
         all
     }
 
-    /// Also in spellings that are not ours but mean the same.
+    /// Also in other spellings with the same meaning.
     fn good(&self) -> Vec<String> {
         let spaced = serde_json::to_string_pretty(&self.claims).unwrap();
         let nested = with(&self.claims, "deep", json!({"a": [{"exp": "x"}, "\"}{,:\\", {}, []]}));
@@ -280,7 +280,7 @@ impl Maker {
     }
 }
 
-/// A good token, and one that was changed, for an API that chose each algorithm of a key.
+/// A valid token and a modified one, for an API with each algorithm.
 pub async fn of_every_algorithm(server: &Server, root: &Tokens, api: &str) -> Vec<Case> {
     let mut all = Vec::new();
     for alg in ["ES256", "RS256", "PS256", "ES384", "EdDSA"] {

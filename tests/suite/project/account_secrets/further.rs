@@ -1,4 +1,5 @@
-//! The rest of the life: a sign-up, an enrolment that an application asks for, the forms of pages, and mail that waits.
+//! The second half of the life: a sign-up, an enrolment that an application requires, the forms of pages, and waiting
+//! mail.
 
 use std::collections::BTreeSet;
 
@@ -78,7 +79,7 @@ impl Life {
         }
         ada.get("/account/security").await.is(200);
         self.keep(&[&flow, &challenge]);
-        // Those of settings are short words.
+        // Cookies of settings are short words.
         for (_, cookie) in ada.cookies().into_iter().filter(|(_, cookie)| cookie.len() > 20) {
             self.keep(&[&cookie]);
         }
@@ -93,7 +94,7 @@ impl Life {
         self.keep(&[LAST]);
     }
 
-    /// Mail with codes and links that the mail server takes only later: it is in the database meanwhile.
+    /// Mail with codes and links that the mail server accepts only later: it is in the database meanwhile.
     pub(super) async fn waiting(&mut self, codes: &[String]) {
         let challenge = self.keep_challenge(&self.log_in(LAST).await);
         let access = self.keep_tokens(&self.proceed(&challenge, json!({"code": codes[7]})).await);

@@ -1,7 +1,7 @@
-//! What an account is proved with must not be read by a reader of the log: codes, links, seeds, recovery codes,
-//! credentials and challenges, whether they are right, wrong or in the wrong place.
+//! Secrets that authenticate an account must not be readable in the log: codes, links, seeds, recovery codes,
+//! credentials and challenges, whether they are right, wrong or in the wrong field.
 //!
-//! Nor by a reader of the database or a backup of it, while mail with codes and links waits.
+//! Nor in the database or a backup of it, while mail with codes and links waits.
 //!
 //! Owns the life of an account with mail, a second factor and a passkey; the search is that of `secrets`.
 
@@ -32,10 +32,10 @@ const ROOT_PASSWORD: &str = "root password 8Zq6";
 const PASSWORD: &str = "first password 8Zq1";
 const NEW: &str = "second password 8Zq2";
 
-/// What a user and an administrator were given, or sent.
+/// Secrets that a user and an administrator were given or have sent.
 #[derive(Default)]
 struct Secrets {
-    /// Texts that are long enough to be found nowhere by chance.
+    /// Texts that are too long to occur by chance.
     texts: Vec<String>,
     /// Codes of digits, which could be a part of a longer number.
     digits: Vec<String>,
@@ -78,7 +78,7 @@ impl Life {
         challenge
     }
 
-    /// The mail that is the `nth` to come, counted from one.
+    /// The `nth` received mail, counted from one.
     async fn mailed(&mut self, nth: usize) -> Mailed {
         let of = |sink: &Sink| sink.received().iter().filter_map(Mailed::of).collect::<Vec<_>>();
         until("a mail", async || of(&self.sink).len() >= nth).await;
@@ -149,7 +149,7 @@ impl Life {
         let challenge = self.keep_challenge(&self.log_in(PASSWORD).await);
         self.proceed(&challenge, json!({"code": first})).await.is(401);
         self.keep_tokens(&self.proceed(&challenge, json!({"code": second})).await);
-        // Used, and in places where it does not belong.
+        // Used codes, and codes in wrong fields.
         self.proceed(&challenge, json!({"code": second})).await.is(401);
         let stray = format!("/v1/login/continue?challenge={challenge}&code={}", codes[9]);
         self.post(&stray, json!({})).await;
@@ -158,7 +158,7 @@ impl Life {
         codes
     }
 
-    /// A session is stepped up, and the address is changed and taken back.
+    /// A session is stepped up, and the address is changed and restored.
     async fn changes(&mut self, codes: &[String]) {
         let challenge = self.keep_challenge(&self.log_in(PASSWORD).await);
         let access = self.keep_tokens(&self.proceed(&challenge, json!({"code": codes[0]})).await);
@@ -183,7 +183,7 @@ impl Life {
         self.post("/v1/link", json!({"token": undo.link})).await.is(204);
     }
 
-    /// The password that has to be changed by now is forgotten.
+    /// The password, which has to be changed, is forgotten.
     async fn recovered(&mut self, codes: &[String]) {
         let asked = self.post("/v1/recovery", json!({"email": ADA})).await;
         let first = self.keep_challenge(asked.is(202));
@@ -246,7 +246,7 @@ impl Life {
         self.keep(&texts);
     }
 
-    /// A sign-in in the forms of an application.
+    /// A sign-in in the form of a first-party application.
     async fn first_party(&mut self, root: &str, codes: &[String]) {
         let client = json!({"client_id": "own", "name": "Own", "type": "native",
             "redirect_uris": ["http://127.0.0.1/cb"], "first_party": true});
@@ -270,7 +270,7 @@ impl Life {
     }
 }
 
-/// Whether a log has this number and not as a part of another one, as in a fraction of a second.
+/// Whether a log has this number, and not as a part of another one, such as a fraction of a second.
 fn has_number(log: &str, digits: &str) -> bool {
     let is_part = |other: Option<char>| other.is_some_and(|c| c.is_ascii_digit() || c == '.');
     log.match_indices(digits).any(|(at, _)| {
@@ -332,24 +332,24 @@ async fn live_and_search(database: Option<&str>) {
         for spelling in spellings(secret) {
             assert!(!holds(&stored, spelling.as_bytes()), "{spelling} is in the backup");
         }
-        // The id of a credential is stored as bytes, and is no secret of the database.
+        // The id of a credential is stored as bytes, and is not secret in the database.
         for (name, bytes) in &written {
             assert!(!holds(bytes, secret.as_bytes()), "{secret} is in {name}");
         }
     }
     for code in &secrets.digits {
         assert!(!has_number(&log, code), "{code} is in the log:\n{log}");
-        // Six digits can stand in hexadecimal digits by chance.
+        // Six digits can occur in hexadecimal digits by chance.
         let is_stored = code.len() > 6 && holds(&stored, code.as_bytes());
         assert!(!is_stored, "{code} is in the backup");
     }
-    // The search itself works: what must be stored is found.
+    // The search itself works: stored addresses are found.
     for address in [ADA, further::SIGNED_UP] {
         assert!(holds(&stored, address.as_bytes()), "the search would find nothing");
     }
 }
 
-/// A backup of a SQLite database, made while the server runs.
+/// A copy of a SQLite database, made while the server runs.
 async fn backup(launch: &Launch) -> Vec<u8> {
     let file = launch.dir.path().join("backup.db");
     let url = format!("sqlite://{}", launch.database().display());

@@ -1,14 +1,13 @@
-//! Which folder may use which.
+//! The allowed dependencies between folders.
 //!
-//! Owns the layers and the arrows that are wrong even inside a layer. Every remark names the file,
-//! the line, the arrow and why it is one too many.
+//! Owns the layers and the dependencies that are forbidden inside a layer. Every remark names the file, the
+//! line, the dependency and the reason.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::source::{File, Meaning};
 
-/// Every folder or file of `src/`, how high it stands, and what is lost when something above it
-/// leaks in.
+/// Every folder or file of `src/`, its layer, and the consequence if it depends on something above.
 const LAYERS: &[(&str, u8, &str)] = &[
     ("base", 0, "the words are used everywhere, so they may depend on nothing"),
     ("domain", 1, "a decision that knows more than words cannot be tested as a function"),
@@ -33,7 +32,7 @@ const LAYERS: &[(&str, u8, &str)] = &[
     ("cli", 9, "commands are called by main alone"),
 ];
 
-/// Arrows between folders of one layer that would close a circle with the ones we want.
+/// Dependencies between folders of one layer that would close a cycle with the intended ones.
 const BESIDE: &[(&str, &str, &str)] = &[
     ("store", "crypto", "storage holds sealed bytes and never opens them"),
     ("crypto", "store", "a mechanism that reads rows decides where keys come from"),
@@ -46,14 +45,14 @@ const BESIDE: &[(&str, &str, &str)] = &[
     ("identity", "admin", "administration builds on identity: the arrow runs admin -> identity"),
 ];
 
-/// How high `main` stands: above everything.
+/// The layer of `main`: above all others.
 const MAIN: u8 = 10;
 
 fn layer(name: &str) -> Option<&'static (&'static str, u8, &'static str)> {
     LAYERS.iter().find(|(layer, _, _)| *layer == name)
 }
 
-/// Everything a reviewer would say about the arrows between `files`.
+/// The remarks about the dependencies between `files`.
 pub fn remarks(files: &[File]) -> Vec<String> {
     let mut macros: BTreeMap<String, String> = BTreeMap::new();
     for file in files {
@@ -64,7 +63,7 @@ pub fn remarks(files: &[File]) -> Vec<String> {
     let mut remarks = Vec::new();
     let mut beside: BTreeMap<(String, String), String> = BTreeMap::new();
     for file in files {
-        // The root of the library is the map itself: it declares the layers and uses none.
+        // The root of the library declares the layers and uses none.
         if file.path == "src/lib.rs" {
             continue;
         }
@@ -122,7 +121,7 @@ pub fn remarks(files: &[File]) -> Vec<String> {
     remarks
 }
 
-/// Folders of one layer that reach themselves again.
+/// Cycles of folders of one layer.
 fn circles(arrows: &BTreeMap<(String, String), String>) -> Vec<String> {
     let mut remarks = Vec::new();
     for ((from, to), place) in arrows {
@@ -227,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn circles_and_strangers_are_named() {
+    fn cycles_and_unknown_modules_are_named() {
         let circle = remarks(&[
             File::read("src/jobs.rs", "use crate::oauth::par;"),
             File::read("src/oauth/par.rs", "use crate::identity::login;"),

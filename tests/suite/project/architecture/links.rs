@@ -1,17 +1,17 @@
-//! Addresses of the server's own are made in one place, which knows the path of the issuer.
+//! Addresses of the server are built in one place, which knows the path of the issuer.
 //!
-//! Owns what a reviewer would say about one that is written by hand: it works until the issuer has a
-//! path, and then leads to another application.
+//! Owns the remarks about addresses in literals, which work only until the issuer has a path and then lead to
+//! another application.
 
 use std::fs;
 use std::path::Path;
 
 use super::source::File;
 
-/// Where a browser is sent on: `go` to a registered address, `go_here` to a `Link`.
+/// The redirects of pages: `go` to a registered address, `go_here` to a `Link`.
 const RENDER: &str = "src/http/ui/render.rs";
 
-/// Files that may name the header `Location`, and why.
+/// Files that may set the header `Location`, with the reason.
 const LOCATIONS: &[(&str, &str)] = &[
     (RENDER, "sends browsers on, to what cannot be written by hand"),
     ("src/http/api/admin_apis.rs", "names a new resource by the issuer"),
@@ -22,10 +22,10 @@ const LOCATIONS: &[(&str, &str)] = &[
 /// The one file that sets cookies, whose `Path` and name depend on the path of the issuer.
 const COOKIES: &str = "src/http/cookie.rs";
 
-/// The one file that makes a `Link`.
+/// The one file that constructs a `Link`.
 const LINKS: &str = "src/domain/base_path.rs";
 
-/// A template, as it lies in the folder.
+/// A template in the folder.
 pub struct Template {
     pub path: String,
     pub text: String,
@@ -50,7 +50,7 @@ fn collect(folder: &Path, shown: &str, found: &mut Vec<Template>) {
     }
 }
 
-/// Everything about the sources of templates.
+/// The remarks about templates.
 pub fn in_templates(templates: &[Template]) -> Vec<String> {
     let mut remarks = Vec::new();
     for Template { path, text } in templates {
@@ -59,7 +59,7 @@ pub fn in_templates(templates: &[Template]) -> Vec<String> {
                 for quote in ['"', '\''] {
                     let attribute = format!(" {name}={quote}");
                     for rest in format!(" {line}").split(&attribute).skip(1) {
-                        // A value of the page's own, whose type says what it is; or a part of the page itself.
+                        // A value of the page's own type, or a part of the page itself.
                         if !rest.starts_with("{{ ") && !rest.starts_with('#') {
                             remarks.push(format!(
                                 "{path}:{}: {name} is written by hand. Say \
@@ -75,7 +75,7 @@ pub fn in_templates(templates: &[Template]) -> Vec<String> {
     remarks
 }
 
-/// Everything about the sources of the server.
+/// The remarks about the sources of the server.
 pub fn in_sources(files: &[File]) -> Vec<String> {
     let mut remarks = Vec::new();
     for file in files {

@@ -1,19 +1,19 @@
-//! One file decides whether a user, a session and a client still count.
+//! One file decides whether a user, a session and a client are active.
 //!
-//! Owns the list of the other files that name what the decision is made of, each with its reason. A
-//! second place that compares these values would sooner or later compare fewer of them.
+//! Owns the list of the other files that name the inputs of the decision, each with its reason. A second
+//! place that compares these values would eventually compare fewer of them.
 
 use proc_macro2::{TokenStream, TokenTree};
 
 use super::source::File;
 
-/// What a session, a user or a client is judged by.
+/// The inputs by which a session, a user or a client is judged.
 const NAMES: &[&str] = &["session_epoch", "disabled_at", "owned_name_at", "name_since"];
 
-/// The rule, and the code that stores what it judges by.
+/// The rule, and the code that stores its inputs.
 const HOME: &[&str] = &["src/domain/liveness.rs", "src/store/"];
 
-/// Every other file that may name one of them, and what for.
+/// Every other file that may name an input, with the reason.
 const ALLOWED: &[(&str, &[&str], &str)] = &[
     ("src/domain/user.rs", &["disabled_at", "session_epoch"], "defines them"),
     ("src/identity/email_undo.rs", &["disabled_at"], "a mailed link, which outlives the epoch"),
@@ -136,7 +136,7 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
     ("src/oauth/grants/device_code.rs", &["owned_name_at"], "a device code is its client's"),
 ];
 
-/// Everything a reviewer would say about a second rule.
+/// The remarks about a second rule.
 pub fn remarks(files: &[File]) -> Vec<String> {
     let mut remarks = Vec::new();
     for file in files.iter().filter(|file| !is_test(&file.path)) {
@@ -166,8 +166,8 @@ fn is_test(path: &str) -> bool {
     path.ends_with("tests.rs") || path.contains("/tests/")
 }
 
-/// Where the names are mentioned before the file's own tests. Copying the epoch of a user into what is
-/// opened for them compares nothing.
+/// The mentions of the names before the file's own tests. Copying the epoch of a user into a new session is
+/// no comparison.
 fn named(file: &File) -> impl Iterator<Item = (String, usize)> {
     let lines: Vec<&str> = file.text.lines().collect();
     let tests = lines.iter().position(|line| *line == "mod tests {").unwrap_or(lines.len());
@@ -190,7 +190,7 @@ fn idents(tokens: &TokenStream, found: &mut Vec<(String, usize)>) {
     }
 }
 
-/// A file of the list that is gone.
+/// A file of the list that no longer exists.
 pub fn gone(files: &[File]) -> Option<&'static str> {
     let mut listed = ALLOWED.iter().map(|(path, ..)| *path);
     listed.find(|path| !files.iter().any(|file| file.path == *path))

@@ -1,8 +1,8 @@
-//! The map of the code, kept true: which folder may use which, what lives in one room only, and what
-//! is decided in one place.
+//! The architecture, checked: which folder may use which, which libraries are confined to a folder, and which
+//! decisions are made in one place.
 //!
-//! Owns the rules and their reasons; how sources are read is `source`. A rule speaks like a
-//! reviewer, with file, line, arrow and reason, because whoever breaks it reads nothing else.
+//! Owns the rules and their reasons; `source` reads the sources. A remark names the file, the line, the
+//! dependency and the reason, because it is all that the author of a change reads.
 
 mod layers;
 mod links;
@@ -13,16 +13,16 @@ mod transactions;
 
 use source::File;
 
-/// The most lines of a file; above it, a file has more than one job. Long tables go in files of data.
+/// The maximum number of lines of a file; above it, a file has more than one job. Long tables are in data files.
 const MAX_LINES: usize = 400;
 
-/// The fewest lines of a file that is no `mod.rs`; below it, a file is hardly worth opening.
+/// The minimum number of lines of a file other than `mod.rs`.
 const MIN_LINES: usize = 25;
 
-/// The most lines of the file in the middle, when all are ordered by length.
+/// The maximum of the median length of the files.
 const MEDIAN_LINES: usize = 120;
 
-/// Files that may be shorter, and why.
+/// Files that may be shorter, with the reason.
 const SHORT: &[(&str, &str)] = &[
     ("src/base/entropy.rs", "a trait, whose implementation needs the crypto library"),
     ("src/cli/force.rs", "an option that several nouns share"),
@@ -36,7 +36,7 @@ const SHORT: &[(&str, &str)] = &[
     ("src/main.rs", "the binary is the library's command line"),
 ];
 
-/// What a reviewer would say about documentation and length.
+/// The remarks about documentation and length.
 fn shape(files: &[File]) -> Vec<String> {
     let mut remarks = Vec::new();
     for file in files {
@@ -74,7 +74,7 @@ fn shape(files: &[File]) -> Vec<String> {
     remarks
 }
 
-/// Fails with every remark, not with the first.
+/// Fails with all remarks, not only the first.
 fn approve(remarks: &[String]) {
     assert!(remarks.is_empty(), "\n{}\n", remarks.join("\n"));
 }
@@ -142,8 +142,8 @@ fn the_checker_sees_missing_docs_and_wrong_lengths() {
     assert!(remarks[3].contains("off the list"), "{}", remarks[3]);
 }
 
-/// Every source file and folder that the map and the decisions name exists: a path in backquotes that
-/// begins with a folder of `src/`.
+/// Every source file and folder that the architecture page and the decisions name exists: a path in
+/// backquotes that begins with a folder of `src/`.
 #[test]
 fn the_map_names_what_is_there() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -172,7 +172,7 @@ fn the_map_names_what_is_there() {
     assert!(gone.is_empty(), "\n{}\n", gone.join("\n"));
 }
 
-/// The one place that writes the end of a session, and with it the event and the revocation.
+/// The one place that writes the end of a session, with its event and its revocation.
 const ENDS_SESSIONS: &str = "src/store/sessions/end.rs";
 
 /// Whether a source has a statement that writes the end of sessions.

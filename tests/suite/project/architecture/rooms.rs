@@ -1,13 +1,13 @@
-//! What lives in one room only: the libraries that would otherwise be everywhere.
+//! Libraries that only certain folders may use.
 //!
-//! Owns the list of rooms. A library named in one folder can be replaced, mocked and audited
-//! there; named in thirty files, it is the architecture.
+//! Owns the list. A library that is used in one folder can be replaced, mocked and audited there; used in
+//! thirty files, it determines the architecture.
 
 use super::source::{File, Meaning, Mention};
 
 /// A library and the places that may name it.
 struct Room {
-    /// The crate's name; with a trailing `*`, all that begin so.
+    /// The name of the crate; with a trailing `*`, a prefix.
     library: &'static str,
     /// Path prefixes: folders end with a slash.
     places: &'static [&'static str],
@@ -68,13 +68,13 @@ const ROOMS: &[Room] = &[
     },
 ];
 
-/// The file that may read the process's environment.
+/// The file that may read the environment of the process.
 const ENVIRONMENT: &str = "src/config/source.rs";
 
-/// What `std::env` has besides the environment.
+/// The functions of `std::env` that do not concern the environment.
 const HARMLESS: &[&str] = &["args", "args_os", "consts", "current_dir", "current_exe", "temp_dir"];
 
-/// Everything a reviewer would say about who names what.
+/// The remarks about uses elsewhere.
 pub fn remarks(files: &[File]) -> Vec<String> {
     let mut remarks = Vec::new();
     for file in files {
@@ -114,7 +114,7 @@ impl Room {
     }
 }
 
-/// The bare module counts too: `use std::env;` would hide every reading behind it.
+/// The bare module is forbidden too: `use std::env;` would hide every use.
 fn reads_environment(mention: &Mention) -> bool {
     let mut segments = mention.segments.iter().map(String::as_str);
     segments.next() == Some("std")

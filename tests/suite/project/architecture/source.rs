@@ -1,8 +1,7 @@
-//! The crate's own sources as tokens, and the paths named in them.
+//! The sources of the crate as tokens, and the paths in them.
 //!
-//! Owns reading and resolving; judges nothing. Tokens rather than lines: a path in a comment or a
-//! string is no use, and one inside a macro call, an attribute or a brace list is. A full parse
-//! would lose exactly those inside macros.
+//! Owns reading and resolving; judges nothing. Tokens, because a path in a comment or a string is no use, and
+//! one inside a macro call, an attribute or a brace list is. A full parse would miss those inside macros.
 
 #![expect(clippy::panic, reason = "a source that cannot be read must fail the test")]
 
@@ -21,7 +20,7 @@ pub struct File {
     pub tokens: TokenStream,
 }
 
-/// A path named in a file.
+/// A path in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mention {
     /// Its segments as written.
@@ -32,7 +31,7 @@ pub struct Mention {
     inside: Vec<String>,
 }
 
-/// What a mention means.
+/// The meaning of a mention.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Meaning {
     /// A path from the crate's root.
@@ -76,7 +75,7 @@ impl File {
         Self { path: path.to_owned(), text: text.to_owned(), tokens }
     }
 
-    /// The module the file is: `store::db` for `src/store/db.rs`, nothing for the crate's root.
+    /// The module of the file: `store::db` for `src/store/db.rs`, empty for the crate's root.
     pub fn module(&self) -> Vec<String> {
         let path = self.path.strip_prefix("src/").unwrap_or(&self.path);
         let mut module: Vec<String> =
@@ -88,14 +87,14 @@ impl File {
         module
     }
 
-    /// Every path the file names, in order.
+    /// Every path in the file, in order.
     pub fn mentions(&self) -> Vec<Mention> {
         let mut found = Vec::new();
         walk(&self.tokens, &[], &mut found);
         found
     }
 
-    /// What `mention` means in this file.
+    /// The meaning of `mention` in this file.
     pub fn resolve(&self, mention: &Mention) -> Meaning {
         let Some((first, rest)) = mention.segments.split_first() else {
             return Meaning::Other(String::new());
@@ -103,7 +102,7 @@ impl File {
         let mut from = self.module();
         from.extend(mention.inside.iter().cloned());
         match first.as_str() {
-            // The binary's root names the library by its name.
+            // The root of the binary names the library by its name.
             "crate" | "signet" => Meaning::Own(rest.to_vec()),
             "self" => {
                 from.extend(rest.iter().cloned());
@@ -120,7 +119,7 @@ impl File {
         }
     }
 
-    /// The macros the file exports, which live at the crate's root wherever they are written.
+    /// The macros that the file exports, which are at the crate's root.
     pub fn exported_macros(&self) -> Vec<String> {
         let tokens: Vec<TokenTree> = self.tokens.clone().into_iter().collect();
         let mut names = Vec::new();
@@ -144,7 +143,7 @@ impl File {
     }
 }
 
-/// Words that can stand in front of `::` without being part of a path.
+/// Keywords that can precede `::` without being part of a path.
 const KEYWORDS: &[&str] =
     &["as", "break", "dyn", "else", "impl", "in", "match", "move", "mut", "return", "where"];
 
@@ -197,7 +196,7 @@ fn walk(tokens: &TokenStream, inside: &[String], found: &mut Vec<Mention>) {
                 }
             }
             TokenTree::Group(group) => {
-                // An attribute may name a crate and nothing of it: `#[sqlx(flatten)]`.
+                // An attribute may name a crate and no item of it: `#[sqlx(flatten)]`.
                 let attribute =
                     group.delimiter() == Delimiter::Bracket && at > 0 && is_attribute(&tokens, at);
                 let mut content = group.stream().into_iter();
@@ -222,7 +221,7 @@ fn tree(tokens: &[TokenTree], prefix: &[String], inside: &[String], found: &mut 
     for token in tokens {
         match token {
             TokenTree::Ident(word) if word == "as" => break,
-            // `{self}` is the module in front of the braces; elsewhere it is where we are.
+            // `{self}` is the module before the braces; elsewhere it is the current module.
             TokenTree::Ident(word) if word == "self" && !prefix.is_empty() => {}
             TokenTree::Ident(word) => segments.push(word.to_string()),
             TokenTree::Group(group) => {
@@ -242,7 +241,7 @@ fn mention(segments: Vec<String>, at: &TokenTree, inside: &[String]) -> Mention 
     Mention { segments, line: at.span().start().line, inside: inside.to_vec() }
 }
 
-/// Whether what follows `before` goes on with something: a method, or a path behind generics.
+/// Whether the tokens after `before` continue the path: a method, or a path after generics.
 fn continues(before: &[TokenTree]) -> bool {
     let mut back = before.iter().rev();
     match (back.next(), back.next(), back.next()) {

@@ -1,6 +1,6 @@
-//! Who may begin a transaction by itself; all others use one of the two forms of `app/transaction.rs`.
+//! Which code may begin a transaction directly; all other code uses one of the two forms of `app/transaction.rs`.
 //!
-//! Owns the list and its reasons. That file's documentation names the same places.
+//! Owns the list and its reasons. The documentation of that file names the same places.
 
 use proc_macro2::{TokenStream, TokenTree};
 
@@ -9,7 +9,7 @@ use super::source::File;
 /// The two forms themselves.
 const FORMS: &str = "src/app/transaction.rs";
 
-/// Places that keep a plain `Tx`, folders with a slash, and why.
+/// Places that use a plain `Tx`, folders with a slash, and the reason.
 const BEGINS: &[(&str, &str)] = &[
     (FORMS, "the two forms begin their transactions here"),
     (
@@ -33,7 +33,7 @@ const BEGINS: &[(&str, &str)] = &[
     ("src/jobs/", "serves no request; what fails is done by the next run"),
 ];
 
-/// Everything a reviewer would say about transactions begun elsewhere.
+/// The remarks about transactions that are begun elsewhere.
 pub fn remarks(files: &[File]) -> Vec<String> {
     let mut remarks = Vec::new();
     for file in files {
@@ -53,7 +53,7 @@ pub fn remarks(files: &[File]) -> Vec<String> {
     remarks
 }
 
-/// Entries of the list that are of no use, or that the documentation of the two forms does not name.
+/// Entries of the list without a use, or missing in the documentation of the two forms.
 pub fn stale(files: &[File]) -> Vec<String> {
     let forms = files.iter().find(|file| file.path == FORMS);
     let documented: String = forms
@@ -73,7 +73,7 @@ pub fn stale(files: &[File]) -> Vec<String> {
     remarks
 }
 
-/// Where a method that begins a transaction is called, and its name.
+/// The calls of methods that begin a transaction, with their names.
 fn begins(tokens: &TokenStream) -> Vec<(usize, String)> {
     let tokens: Vec<TokenTree> = tokens.clone().into_iter().collect();
     let mut found = Vec::new();

@@ -20,7 +20,7 @@ async fn all(db: &Db, width: Width) -> Vec<Count> {
     activity::counts(&mut reader, Series::TokensByClient, width, from, until).await.unwrap()
 }
 
-/// Additions to one count are all kept, whatever comes between them and however many come at once.
+/// All additions to one count are kept, with other writes in between and in any number of concurrent ones.
 #[tokio::test(flavor = "multi_thread")]
 async fn additions_to_a_bucket_add_up() {
     on_both_stores("activity: sums", async |db| {
@@ -47,7 +47,7 @@ async fn additions_to_a_bucket_add_up() {
     .await;
 }
 
-/// A bucket has 200 keys; all further ones are counted together, and a key that has a place keeps it.
+/// A bucket has 200 keys; all further ones are counted together, and a key that is stored keeps its row.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bucket_has_a_bounded_number_of_keys() {
     on_both_stores("activity: keys", async |db| {
@@ -68,8 +68,7 @@ async fn a_bucket_has_a_bounded_number_of_keys() {
     .await;
 }
 
-/// Buckets of each length go when they are older than they are kept, a step at a time; so do those that a clock
-/// counted which was days ahead.
+/// Buckets of each length are removed after their retention, in steps; so are those of a clock that was days ahead.
 #[tokio::test(flavor = "multi_thread")]
 async fn old_buckets_are_removed_in_steps() {
     on_both_stores("activity: age", async |db| {

@@ -1,4 +1,4 @@
-//! Administration keys: found by their hash, counted by client, gone with their client.
+//! Administration keys: found by their hash, counted by client, deleted with their client.
 
 use signet::base::TimeSpan;
 use signet::base::id::AdminKeyId;

@@ -1,4 +1,4 @@
-//! API keys of users: found by their hash, counted by user, gone with their user.
+//! API keys of users: found by their hash, counted by user, deleted with their user.
 
 use signet::base::id::{ApiKeyId, UserId};
 use signet::domain::api_key::ApiKey;
@@ -59,7 +59,7 @@ async fn a_key_is_found_by_its_hash_and_counted_while_it_counts() {
         assert_eq!(by_hash(1).await.unwrap().0.revoked_at, Some(after(200)));
         assert!(insert(&db, &keys[2], 3).await, "one that was revoked makes room");
 
-        // Of those that count no longer, the newest stay: expired ones, and those of an earlier epoch.
+        // Of the invalid ones the newest are kept: expired ones, and those of an earlier epoch.
         for number in 0..25_u8 {
             let later = ApiKey { user_epoch: 1, ..key(ada, 5_000 + i64::from(number)) };
             assert!(insert(&db, &later, 100 + number).await);

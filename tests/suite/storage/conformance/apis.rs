@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::{NOW, after, commit, is_internal, on_both_stores, reader, scopes, user_id, walk};
 
-/// Since when an identifier is its own that no API had before.
+/// The time since when an identifier belongs to an API that none had before.
 const ALWAYS: Timestamp = Timestamp::from_millis(0);
 
 /// A row's id that sorts by `secs`.
@@ -171,7 +171,7 @@ async fn scopes_that_cannot_be_read_are_a_fault() {
     .await;
 }
 
-/// An API that has chosen everything there is to choose.
+/// An API with every setting.
 fn choosy(id: Uuid) -> StoredApi {
     let rules = TokenRules {
         signing_alg: Some(TokenAlg::SharedSecret),
@@ -247,7 +247,7 @@ async fn an_api_locked_for_a_change_stays_locked_until_the_end() {
     .await;
 }
 
-/// What a row says that was written before there was anything to choose.
+/// The defaults of a row from before the settings existed.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_api_of_an_earlier_schema_has_chosen_nothing() {
     on_both_stores("apis: earlier rows", async |db| {
@@ -323,7 +323,7 @@ async fn a_secret_is_sealed_again_and_nothing_else_changes() {
     .await;
 }
 
-/// What is older than its identifier's time with it was given for another API.
+/// Data from before the identifier's time belong to another API.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_identifier_given_again_is_another_api() {
     on_both_stores("apis: again", async |db| {
@@ -337,21 +337,21 @@ async fn an_identifier_given_again_is_another_api() {
         assert!(delete_at(&db, &shop.identifier, after(50)).await.is_some());
         assert!(insert(&db, row_id(2), &shop, after(60)).await);
         assert_eq!(since().await, after(60));
-        // A change leaves it.
+        // A change keeps it.
         let change = async |tx: &mut Tx| {
             let stored = apis::hold(tx, &shop.identifier).await?.unwrap();
             apis::update(tx, &stored).await
         };
         assert!(commit(&db, change).await);
         assert_eq!(since().await, after(60));
-        // With a clock that went back, the moment of the later deletion counts.
+        // With a clock that was set back, the time of the later deletion is used.
         assert!(delete_at(&db, &shop.identifier, after(40)).await.is_some());
         assert!(insert(&db, row_id(3), &shop, after(30)).await);
         assert_eq!(since().await, after(50));
         for stored in apis::all(&mut reader(&db).await).await.unwrap() {
             assert_eq!(stored.name_since, after(50));
         }
-        // Another spelling has nothing to do with it.
+        // Another spelling does not affect it.
         assert!(insert(&db, row_id(4), &api("https://shop.example.com/", "read"), NOW).await);
         let other = apis::find(&mut reader(&db).await, "https://shop.example.com/").await.unwrap();
         assert_eq!(other.unwrap().name_since, ALWAYS);

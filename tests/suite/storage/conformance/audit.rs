@@ -1,4 +1,4 @@
-//! The audit trail: whole, in order, and with its change or not at all.
+//! The audit trail: complete, in order, and stored together with its change or not at all.
 
 use signet::base::Timestamp;
 use signet::base::id::{AdminKeyId, AuditId, UserId};
@@ -124,7 +124,7 @@ async fn an_event_goes_with_the_work_it_belongs_to() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_ended_everything_is_found_newest_first() {
+async fn endings_of_all_sessions_are_listed_newest_first() {
     on_both_stores("audit: endings", async |db| {
         let (ada, bob) = (user_id(0), user_id(0));
         let of = |kind, who| Event::new(kind).about(who);
@@ -193,7 +193,7 @@ async fn the_trail_is_paged_newest_first_for_one_user_or_all() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sign_ins_of_a_user_come_back_with_their_details_and_nothing_else_does() {
+async fn sign_ins_of_a_user_are_listed_with_their_details() {
     on_both_stores("audit: sign-ins", async |db| {
         let (ada, bob) = (user_id(0), user_id(0));
         let device = Device::new("Mozilla/5.0 (iPhone) Safari/604", None);

@@ -33,7 +33,7 @@ struct Seeded {
     sessions: [SessionId; 2],
 }
 
-/// Twenty events, one a second, whose members change at different paces.
+/// Twenty events, one a second, whose members change with different periods.
 async fn seed(db: &Db) -> Seeded {
     let seeded =
         Seeded { users: [user_id(0), user_id(0)], sessions: [session_id(0), session_id(0)] };
@@ -51,7 +51,7 @@ async fn seed(db: &Db) -> Seeded {
     seeded
 }
 
-/// Along each index exactly its events come, newest first, wherever a read ends.
+/// Each index returns exactly its events, newest first, wherever a read ends.
 #[tokio::test(flavor = "multi_thread")]
 async fn each_index_leads_to_its_events_newest_first() {
     on_both_stores("audit: indexes", async |db| {
@@ -75,7 +75,7 @@ async fn each_index_leads_to_its_events_newest_first() {
         let kinds = [EventKind::LoginFailed];
         let expected: Vec<i64> = those(&|n| n % 3 == 1);
         assert_eq!(secs(DrivingIndex::Kinds(&kinds)).await, expected);
-        // Merged, also where one was named twice and one is absent.
+        // Merged, also if one was named twice and one is absent.
         let kinds = [
             EventKind::UserCreated,
             EventKind::UserDeleted,
@@ -85,7 +85,7 @@ async fn each_index_leads_to_its_events_newest_first() {
         let expected: Vec<i64> = those(&|n| n % 3 != 0);
         assert_eq!(secs(DrivingIndex::Kinds(&kinds)).await, expected);
         assert!(secs(DrivingIndex::User(user_id(0))).await.is_empty());
-        // Only what lies between the bounds.
+        // Only events between the bounds.
         let stretch = IdRange {
             before: AuditId::earliest(after(15)).uuid(),
             from: AuditId::earliest(after(5)),
@@ -101,7 +101,7 @@ async fn each_index_leads_to_its_events_newest_first() {
     .await;
 }
 
-/// The walk that removes log-ins passes every event once, removes those alone, and knows where it was.
+/// The walk that removes log-ins visits every event once, removes only those, and continues where it was.
 #[tokio::test(flavor = "multi_thread")]
 async fn log_ins_are_removed_along_a_walk_and_other_events_stay() {
     on_both_stores("audit: retention of log-ins", async |db| {

@@ -1,4 +1,4 @@
-//! Authorization codes: one for each request, redeemed once, and what they gave.
+//! Authorization codes: one for each request, redeemed once, and their content.
 
 use signet::base::Timestamp;
 use signet::base::id::SessionId;
@@ -34,7 +34,7 @@ async fn gave(db: &Db, code: &TokenHash) -> Option<SessionId> {
 async fn a_code_is_redeemed_once() {
     on_both_stores("codes: round trip", async |db| {
         let ada = user(&db, "ada").await;
-        // Whether it is too late is for others to decide.
+        // Whether it has expired is decided by the caller.
         for (number, at, allowed) in
             [(1, NOW, authorization(ada)), (2, after(86_400), full_authorization(ada))]
         {
@@ -262,7 +262,7 @@ async fn the_oldest_codes_of_a_user_and_client_make_room() {
         assert_eq!(add(4, after(4)).await, 0, "those that were redeemed count separately");
         assert_eq!(add(5, after(5)).await, 1);
         assert_eq!(redeem(&db, &hash(2), session_id(2), NOW).await, None);
-        // The newest stays, also where the clock was set back or many are of the same moment.
+        // The newest is kept, also if the clock was set back or many have the same time.
         assert_eq!(add(6, after(1)).await, 1);
         assert!(redeem(&db, &hash(6), session_id(2), NOW).await.is_some());
         assert_eq!(gave(&db, &hash(1)).await, Some(first));

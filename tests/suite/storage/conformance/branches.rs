@@ -1,4 +1,4 @@
-//! Refresh branches, what ends them, and what is written of it.
+//! Refresh branches, their end, and the rows that are written for it.
 
 use signet::base::id::{BranchId, NoticeId, SessionId};
 use signet::crypto::random::SystemEntropy;
@@ -108,7 +108,7 @@ async fn an_ending_is_the_rows_an_event_and_a_revocation() {
         );
         let expected = ("refresh.reuse_detected".to_owned(), first.id, Some("x".to_owned()));
         assert_eq!(events.unwrap(), [expected]);
-        // The branch that was answered last says until when tokens may be valid.
+        // The branch with the last response determines until when tokens may be valid.
         let rows =
             fetch_all!(&mut link, (String, i64, i64), "SELECT value, at, until FROM revocations");
         let until = after(100 + 600 + 60).millis();
@@ -139,7 +139,7 @@ async fn branches_end_with_their_session_unless_offline() {
     .await;
 }
 
-/// A branch that is being opened while its session ends: whichever comes first, none is left alive.
+/// A branch is opened while its session ends: in either order, none stays live.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_branch_slips_through_the_end_of_its_session_on_both_databases() {
     on_both_stores("branches: race", async |db| {
@@ -149,7 +149,7 @@ async fn no_branch_slips_through_the_end_of_its_session_on_both_databases() {
         let mut opening = db.begin().await.unwrap();
         assert!(open::hold(&mut opening, &late).await.unwrap());
         open::insert(&mut opening, &late, &Device::default()).await.unwrap();
-        // The ending waits for the opening, which holds the user's row (on SQLite, the only writer).
+        // The end waits for the opening, which locks the user's row (on SQLite, the only writer).
         let ending = tokio::spawn({
             let (db, id) = (db.clone(), first.id);
             async move {
@@ -186,7 +186,7 @@ async fn sessions_beyond_the_limit_are_those_used_longest_ago() {
             session.created_at = after(secs);
             all.push(opened(&db, session).await);
         }
-        // A second branch makes the second session the one used last, and is no session of its own.
+        // A second branch makes the second session the most recently used one, and is not a session of its own.
         let branch = branch_of(&all[1], 40);
         commit(&db, async |tx| open::insert(tx, &branch, &Device::default()).await).await;
         let over =
@@ -222,7 +222,7 @@ async fn the_sessions_of_a_user_that_may_have_valid_tokens_are_found_under_the_u
         commit(&db, async |tx| revocations::insert_sessions(tx, &found, at).await).await;
         commit(&db, async |tx| revocations::insert_sessions(tx, &found, at).await).await;
         assert_eq!(count!(&db, "SELECT count(*) FROM revocations"), 1);
-        // Disabled: nothing opens, whatever the epoch.
+        // Disabled: no session is opened, whatever the epoch.
         commit(&db, async |tx| users::disable(tx, ada, NOW).await).await;
         assert!(!commit(&db, async |tx| users::hold(tx, ada, 1).await).await);
     })

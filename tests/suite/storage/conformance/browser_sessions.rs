@@ -1,4 +1,4 @@
-//! Log-ins at Signet's own pages: found by their cookie only, renewed and ended once.
+//! Sign-ins at Signet's own pages: found by their cookie only, renewed and ended once.
 
 use signet::base::Timestamp;
 use signet::base::id::{BranchId, BrowserId, UserId};
@@ -87,7 +87,7 @@ async fn a_log_in_is_found_by_its_cookie_with_its_user_and_what_was_allowed() {
             assert!(found.user == users::find(&mut reader(&db).await, ada).await.unwrap().unwrap());
         }
         assert!(find(&db, &hash(3), "shop").await.is_none());
-        // What was allowed at one API is nothing at another one, nor at the issuer.
+        // A consent at one API is none at another one, nor at the issuer.
         for (audience, there) in
             [(Some("https://a.example"), true), (Some("https://b.example"), false), (None, false)]
         {
@@ -152,7 +152,7 @@ async fn authenticating_again_gives_the_same_log_in_another_cookie() {
         for browser in [of_bob, late, log_in(ada)] {
             assert!(!renew(&db, &browser, &hash(4)).await, "{browser:?}");
         }
-        // A new password, and the log-in it was changed in: renewed in the new epoch.
+        // A new password, and the sign-in in which it was changed: renewed in the new epoch.
         commit(&db, async |tx| users::raise_epoch(tx, ada, NOW).await).await;
         assert!(!renew(&db, &renewed, &hash(4)).await, "the epoch moved on");
         let moved = BrowserSession { user_epoch: 1, ..renewed.clone() };
@@ -188,7 +188,7 @@ async fn a_log_in_is_carried_over_from_its_own_epoch_only() {
         assert!(!carry(kept.id, 0, 1).await, "it is there already");
         let epoch = async |number| find(&db, &hash(number), "x").await.unwrap().browser.user_epoch;
         assert_eq!((epoch(1).await, epoch(2).await, epoch(3).await), (1, 0, 0));
-        // With another cookie: the one from before finds nothing.
+        // With another cookie: the previous one finds nothing.
         let moved = commit(&db, async |tx| {
             browser_sessions::carry_over(tx, kept.id, (1, 2), Some(&hash(4))).await
         });
@@ -250,7 +250,7 @@ async fn rows_that_cannot_be_read_are_faults() {
         assert_eq!(commit(&db, allow).await, 1);
         let found = browser_sessions::find(&mut reader(&db).await, &hash(1), "shop", None).await;
         assert!(found.is_err_and(|fault| is_internal(&fault)));
-        // Whoever does not ask about that client does not care.
+        // A caller without that client ignores it.
         assert!(find(&db, &hash(1), "other").await.is_some());
         let crown = async |tx: &mut _| execute!(tx, "UPDATE users SET role = 'king'");
         assert_eq!(commit(&db, crown).await, 1);
@@ -333,7 +333,7 @@ async fn log_ins_beyond_the_limit_are_those_used_longest_ago() {
         };
         assert_eq!(over(2, NOW).await, [ids[1], ids[0]]);
         assert_eq!(over(4, NOW).await, []);
-        // A session of a client that was answered later is a use; one that was answered before is not.
+        // A session of a client with a later response is a use; one with an earlier response is not.
         for (number, browser, at) in [(1, ids[0], 10), (2, ids[3], 2)] {
             let (id, answered) = (session_id(number), after(at));
             let branch = BranchId::from_uuid(id.uuid());

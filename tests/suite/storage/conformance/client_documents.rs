@@ -30,7 +30,7 @@ fn copy(n: u8, name: &str) -> StoredDocument {
     }
 }
 
-/// Stores a copy; as it is stored.
+/// Stores a copy. Returns it as stored.
 async fn put(db: &Db, copy: StoredDocument) -> StoredDocument {
     commit(db, async |tx| {
         let version = client_documents::raise_version(tx).await?;
@@ -56,7 +56,7 @@ async fn a_copy_takes_the_place_of_the_one_before() {
                 .await?;
             client_documents::note_authorization(tx, &first.client_id, after(20), after(10))
                 .await?;
-            // Exact to the day, or whatever the caller says.
+            // Recorded to the day, or always if the caller requests it.
             client_documents::note_authorization(tx, &first.client_id, after(30), after(20)).await
         })
         .await;
@@ -91,7 +91,7 @@ async fn versions_rise_and_tell_what_changed() {
         assert_eq!(since(before).await, [first, second.clone()]);
         assert_eq!(since(before + 1).await, [second]);
         assert_eq!(since(before + 2).await, []);
-        // At once, and each its own.
+        // Concurrently, each with its own version.
         let mut raised = at_once(async |_| {
             commit(&db, async |tx| client_documents::raise_version(tx).await).await
         })

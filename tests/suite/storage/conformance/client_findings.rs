@@ -1,4 +1,4 @@
-//! Findings about clients: counted in a bounded number of rows, gone with their client.
+//! Findings about clients: counted in a bounded number of rows, deleted with their client.
 
 use signet::base::{TimeSpan, Timestamp};
 use signet::domain::client::{Client, ClientMetadata, ClientType};
@@ -39,7 +39,7 @@ async fn a_finding_has_one_row_with_its_first_and_its_last_time() {
         let found = of(&db, "shop", after(0)).await;
         assert_eq!(found.len(), 1);
         assert_eq!((found[0].times, found[0].last_at), (6, after(6)));
-        // Unregistered clients, and those that had the name before, have none.
+        // Unregistered clients, and earlier ones with the same id, have none.
         add(&db, &finding("nobody", "invalid_grant", "x", after(5))).await;
         add(&db, &finding("shop", "wrong_secret", "x", after(-1))).await;
         assert!(of(&db, "nobody", after(-10)).await.is_empty());

@@ -1,4 +1,4 @@
-//! Logos of clients: one for each, found by their hash, gone with their client.
+//! Logos of clients: one for each, found by their hash, deleted with their client.
 
 use signet::domain::client::{Client, ClientMetadata, ClientType};
 use signet::domain::client_logo::{ClientLogo, ImageType};

@@ -1,4 +1,4 @@
-//! Sessions of clients: opened in a log-in that goes on, and ended with it or with their client.
+//! Sessions of clients: opened in an active sign-in, and ended with it or with their client.
 
 use signet::base::Timestamp;
 use signet::base::id::{BrowserId, SessionId, UserId};
@@ -33,7 +33,7 @@ fn in_browser(user: UserId, browser: BrowserId, scope: &str) -> Session {
     }
 }
 
-/// Ends a sign-in with the sessions that do not go on without it, as a log-out does.
+/// Ends a sign-in with its sessions that are not offline, as a log-out does.
 async fn end_of_browser(
     tx: &mut Tx,
     browser: BrowserId,
@@ -55,7 +55,7 @@ async fn revoke_of_browser(db: &Db, browser: BrowserId, at: Timestamp) -> Vec<En
     in_order(commit(db, ended).await)
 }
 
-/// Which row a statement touches first is not said.
+/// The statement's order of rows is not defined.
 fn in_order(mut ended: Vec<EndedSession>) -> Vec<EndedSession> {
     ended.sort_by_key(|ended| ended.id);
     ended
@@ -114,7 +114,7 @@ async fn no_session_opens_in_a_log_in_that_has_ended_or_is_anothers() {
             assert!(found.is_none());
         }
         assert_eq!(count!(&db, "SELECT count(*) FROM session_devices"), 1);
-        // The epoch counts in a log-in as well.
+        // The epoch is checked in a sign-in as well.
         commit(&db, async |tx| users::raise_epoch(tx, bob, NOW).await).await;
         assert!(!open(&db, &in_browser(bob, of_bob, ""), &device).await);
     })
@@ -168,7 +168,7 @@ async fn the_end_of_a_log_in_ends_its_sessions_but_those_that_go_on_offline() {
     .await;
 }
 
-/// A client that redeems a code while its user logs out: whoever is first, no session is left.
+/// A client redeems a code while its user logs out: in either order, no session is left.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_session_slips_through_the_end_of_its_log_in() {
     on_both_stores("sessions: log-out race", async |db| {

@@ -1,5 +1,4 @@
-//! Clients: kept as they are said to be, held while they are changed, gone with what they were
-//! allowed.
+//! Clients: read as they were stored, locked while they are changed, deleted with their consents.
 
 use std::time::Duration;
 
@@ -35,7 +34,7 @@ fn bare(secs: i64, client_id: &str) -> StoredClient {
     StoredClient { id: row_id(secs), client, updated_at: after(secs) }
 }
 
-/// A client that has chosen everything there is to choose.
+/// A client with every setting.
 fn choosy(secs: i64, client_id: &str) -> StoredClient {
     let text = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
     let settings = ClientMetadata {
@@ -219,7 +218,7 @@ async fn clients_are_paged_oldest_first() {
     .await;
 }
 
-/// What this server never writes is a fault wherever it is read, and no client with half its rules.
+/// A value that this server never writes is a fault in every read, and never a client with half its rules.
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_that_cannot_be_are_a_fault() {
     on_both_stores("clients: broken rows", async |db| {
@@ -264,8 +263,7 @@ async fn rows_that_cannot_be_are_a_fault() {
     .await;
 }
 
-/// Of what is older than its name is its own, a client has nothing; and nobody shuts one out whose name
-/// is new.
+/// A client has none of the data from before its id was its own, and data of other ids are unaffected.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_name_given_again_is_another_client() {
     on_both_stores("clients: again", async |db| {
@@ -280,7 +278,7 @@ async fn a_name_given_again_is_another_client() {
         assert!(insert(&db, &bare(60, "shop")).await);
         let second = find(&db, "shop").await.unwrap().client;
         assert!(!second.owned_name_at(after(59)) && second.owned_name_at(after(60)));
-        // A change leaves it.
+        // A change keeps it.
         let change = async |tx: &mut Tx| {
             let mut stored = clients::hold(tx, "shop").await?.unwrap();
             stored.client.disabled_at = Some(after(61));
@@ -289,11 +287,11 @@ async fn a_name_given_again_is_another_client() {
         assert!(commit(&db, change).await);
         assert_eq!(since().await, after(60));
 
-        // With a clock that went back, the moment of the later deletion counts.
+        // With a clock that was set back, the time of the later deletion is used.
         delete(after(40)).await;
         assert!(insert(&db, &bare(30, "shop")).await);
         assert_eq!(since().await, after(50));
-        // Somebody else's name has nothing to do with it.
+        // The id of another client does not affect it.
         assert!(insert(&db, &bare(70, "Shop")).await);
         assert!(find(&db, "Shop").await.unwrap().client.owned_name_at(NOW));
     })

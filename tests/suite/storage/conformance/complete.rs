@@ -1,11 +1,11 @@
-//! The contract has no gaps: a function of the store that no test here calls is named.
+//! Completeness: a function of the store that no test here calls is reported.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use syn::{ImplItem, Item, Type, Visibility};
 
 use crate::project::architecture::source::{self, File};
 
-/// Functions this does not call, and why.
+/// Functions without a call, and the reason.
 const EXEMPT: &[(&str, &str)] = &[(
     "Refresher::present",
     "a task with a queue rather than a statement: `batch` and `refresh` ask it under load",
@@ -21,9 +21,9 @@ struct Function {
     is_method: bool,
 }
 
-/// Every async function of `file` that others may call.
+/// Every async function of `file` that other modules may call.
 fn functions(file: &File) -> Vec<Function> {
-    // The folder `db` is one module to its users: it re-exports what its files define.
+    // The folder `db` is one module for its users: it re-exports the items of its files.
     let module = match file.module().as_slice() {
         [_, folder, _] if folder == "db" => folder.clone(),
         path => path.last().cloned().unwrap_or_default(),
@@ -59,7 +59,7 @@ fn function(file: &File, owner: &str, signature: &syn::Signature) -> Function {
     }
 }
 
-/// Whether others than the store itself can call it.
+/// Whether code outside of the store can call it.
 fn is_open(visibility: &Visibility) -> bool {
     match visibility {
         Visibility::Public(_) => true,
@@ -73,7 +73,7 @@ fn type_name(of: &Type) -> String {
     path.path.segments.last().map(|segment| segment.ident.to_string()).unwrap_or_default()
 }
 
-/// The tokens in a row, also those inside macro calls. Comments and strings cannot pass for calls.
+/// The tokens of a file, including those inside macro calls. Comments and strings are not tokens.
 fn flat(tokens: TokenStream, into: &mut Vec<String>) {
     for token in tokens {
         match token {
@@ -97,7 +97,7 @@ fn calls(tokens: &[String], function: &Function) -> bool {
     found(&by_path) || (function.is_method && found(&[".", name, "("]))
 }
 
-/// What a reviewer would say about functions that no test calls.
+/// The remarks about functions that no test calls.
 fn remarks(store: &[File], tests: &[File], exempt: &[(&str, &str)]) -> Vec<String> {
     let mut tokens = Vec::new();
     for file in tests {

@@ -1,4 +1,4 @@
-//! What people have allowed: one consent for each client, replaced and forgotten as a whole.
+//! Consents: one for each client, replaced and deleted as a whole.
 
 use signet::base::id::UserId;
 use signet::execute;
@@ -46,7 +46,7 @@ fn consent(client: &str, scope: &str, since: i64, changed: i64) -> Consent {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_allowed_is_replaced_and_its_beginning_kept() {
+async fn a_consent_is_replaced_and_keeps_its_first_time() {
     on_both_stores("consents: remember", async |db| {
         let (ada, bob) = (user(&db, "ada").await, user(&db, "bob").await);
         let many: Vec<String> = (0..64).map(|n| format!("{n:0>128}")).collect();
@@ -76,7 +76,7 @@ async fn everything_a_user_allowed_is_listed_by_age_and_client() {
             remember(&db, ada, client, "x", secs).await;
         }
         remember(&db, bob, "other", "y", 2).await;
-        // What is changed keeps its place.
+        // A changed one keeps its place.
         remember(&db, ada, "early", "z", 20).await;
         let expected = [
             consent("early", "z", 1, 20),
@@ -104,7 +104,7 @@ async fn a_consent_is_forgotten_once_and_alone() {
         assert_eq!(forgotten.iter().filter(|done| **done).count(), 1);
         assert_eq!(find(&db, ada, "shop").await, None);
         assert!(find(&db, ada, "blog").await.is_some() && find(&db, bob, "shop").await.is_some());
-        // Allowed anew it begins anew.
+        // Allowed again it has a new first time.
         remember(&db, ada, "shop", "y", 7).await;
         assert_eq!(find(&db, ada, "shop").await, Some(consent("shop", "y", 7, 7)));
     })
@@ -145,7 +145,7 @@ async fn consents_are_of_users_and_go_with_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_allowed_at_one_api_is_allowed_nowhere_else() {
+async fn a_consent_is_for_one_api() {
     on_both_stores("consents: APIs", async |db| {
         let ada = user(&db, "ada").await;
         let apis = [None, Some("https://a.example"), Some("https://A.example")];

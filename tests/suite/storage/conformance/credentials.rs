@@ -1,4 +1,4 @@
-//! Password hashes and epochs of users: every change is guarded by the epoch it was made for.
+//! Password hashes and epochs of users: every change is guarded by the epoch that the caller read.
 
 use signet::store::{passwords, users};
 
@@ -66,7 +66,7 @@ async fn a_password_set_from_outside_ends_everything() {
         assert!(set(ada, after(3)).await);
         let now = found(&db, ada).await;
         assert_eq!((now.session_epoch, now.disabled_at), (3, Some(after(2))));
-        // A password for one sign-in; the user's own change makes it last.
+        // A password for one sign-in; the user's own change makes it permanent.
         assert!(commit(&db, async |tx| users::enable(tx, ada, after(4)).await).await);
         let once =
             async |tx: &mut _| passwords::set_password(tx, ada, "once", true, after(5)).await;

@@ -1,4 +1,4 @@
-//! Units of work: kept whole or not at all, and refused when there is no room for them.
+//! Transactions: committed as a whole or not at all, and refused when there is no space for them.
 
 use std::path::Path;
 use std::time::Duration;
@@ -15,14 +15,14 @@ use crate::support::process::until;
 
 use super::{Place, commit, count, is_internal, on_both_places, on_both_stores, reader};
 
-/// Begins a unit of work that has stored `name`.
+/// Begins a transaction that has stored `name`.
 async fn wrote(db: &Db, name: &str) -> Tx {
     let mut tx = db.begin().await.unwrap();
     assert!(meta::put_once(&mut tx, name, b"1").await.unwrap());
     tx
 }
 
-/// The same with little patience: more of it until the machine is quick enough to begin and to store.
+/// The same with a short deadline, which is extended until the machine is fast enough to begin and to store.
 async fn wrote_within(db: &Db, name: &str, mut patience: Duration) -> Tx {
     loop {
         if let Ok(mut tx) = db.begin_within(patience).await {
@@ -60,7 +60,7 @@ pub(super) async fn rollback_leaves_nothing(db: Db) {
     wrote(&db, "back").await.rollback().await;
     assert!(!is_there(&db, "back").await);
     drop(wrote(&db, "dropped").await);
-    // Only with the connection free again is there anything to be seen.
+    // The result is visible only when the connection is free again.
     assert!(commit(&db, async |tx| meta::put_once(tx, "dropped", b"2").await).await);
     assert_eq!(count!(&db, "SELECT count(*) FROM meta WHERE name IN ('back', 'dropped')"), 1);
 }
@@ -120,7 +120,7 @@ async fn work_that_outlasts_its_patience_is_not_committed() {
         assert!(waited.is_err());
         let refused = tx.commit().await.unwrap_err();
         assert_eq!(refused.kind, FaultKind::Unavailable, "{refused}");
-        // The connection is whole again, and what was written went with the work.
+        // The connection is usable again, and the write was rolled back.
         assert!(commit(&db, async |tx| meta::put_once(tx, "late", b"2").await).await);
     })
     .await;
@@ -133,7 +133,7 @@ async fn a_transaction_begins_by_its_deadline_and_keeps_it() {
         let tx = db.begin_until(deadline).await.unwrap();
         assert_eq!(tx.deadline(), deadline);
         tx.rollback().await;
-        // A deadline that is over: what was begun nevertheless is not committed.
+        // A deadline that has passed: a transaction that began nevertheless is not committed.
         let late = match db.begin_until(Instant::now() - Duration::from_secs(1)).await {
             Ok(tx) => tx.commit().await.unwrap_err(),
             Err(fault) => fault,
@@ -146,7 +146,7 @@ async fn a_transaction_begins_by_its_deadline_and_keeps_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wait_for_a_turn_ends_at_its_deadline() {
     on_both_stores("db: patience", async |db| {
-        // With all the time there is: what is refused below is refused because these are held.
+        // With all deadlines long: the refusals below have other causes.
         let mut held = vec![db.begin().await.unwrap()];
         if !db.is_sqlite() {
             held.push(db.begin().await.unwrap());
@@ -196,7 +196,7 @@ async fn a_checkpoint_empties_the_log_and_keeps_the_data() {
             }
             assert!(is_there(&db, name).await);
         }
-        // The connection that folded the log goes back to reading only.
+        // The connection that did the checkpoint only reads again.
         let mut link = reader(&db).await;
         let wrote = signet::execute!(&mut link, "DELETE FROM meta WHERE name = $1", "one");
         assert_eq!(wrote.is_err(), db.is_sqlite());
@@ -206,11 +206,11 @@ async fn a_checkpoint_empties_the_log_and_keeps_the_data() {
     .await;
 }
 
-/// There is always something that the checkpoint has not seen: a transaction is open when it begins, and
-/// committed once it has moved what there was.
+/// There is always a commit that the checkpoint has not seen: a transaction is open when it begins, and
+/// committed once it has moved the existing pages.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_write_ahead_log_under_constant_writes_is_reset() {
-    /// It is long at 16 MiB: a round of these is longer.
+    /// The log is long at 16 MiB: a round of these is longer.
     const PIECE: usize = 4 << 20;
     const PIECES: usize = 5;
     const ROUND: u64 = (PIECE * PIECES) as u64;
@@ -229,7 +229,7 @@ async fn a_write_ahead_log_under_constant_writes_is_reset() {
             insert(&mut tx, format!("{round} {number}"), PIECE).await;
             tx.commit().await.unwrap();
         }
-        // The writer's connection is taken: the checkpoint comes as far as it can without it.
+        // The writer's connection is in use: the checkpoint does what it can without it.
         let mut tx = db.begin().await.unwrap();
         insert(&mut tx, format!("{round} late"), 1).await;
         let checkpoint = tokio::spawn({
@@ -241,7 +241,7 @@ async fn a_write_ahead_log_under_constant_writes_is_reset() {
         until("the log is moved", async || moved()).await;
         tx.commit().await.unwrap();
         checkpoint.await.unwrap().unwrap();
-        // Without the writer's turn each round would be appended to the ones before.
+        // Without the writer's connection each round would be appended to the earlier ones.
         let size = log_size(&place).unwrap();
         assert!((ROUND..ROUND * 3 / 2).contains(&size), "{size} in round {round}");
     }

@@ -1,4 +1,4 @@
-//! Devices that wait: decided once, redeemed once, and no poll lost.
+//! Device codes: decided once, redeemed once, and no poll lost.
 
 use signet::base::id::UserId;
 use signet::base::{TimeSpan, Timestamp};
@@ -46,7 +46,7 @@ async fn redeem(db: &Db, number: u8) -> Option<Authorization> {
     commit(db, async |tx| device_codes::redeem(tx, &hash).await).await
 }
 
-/// A poll after which the pause is a second longer.
+/// A poll after which the interval is a second longer.
 async fn poll(db: &Db, number: u8, at: Timestamp) -> Option<DeviceCode> {
     let hash = hash(number);
     let longer = |device: &DeviceCode| device.pause + TimeSpan::from_secs(1);
@@ -84,7 +84,7 @@ async fn no_two_devices_show_the_same_code() {
             let stored = at_once(async |n: u8| insert(&db, round * 20 + n, &shown).await).await;
             let won = winners(stored);
             assert_eq!(won.len(), 1, "{won:?}");
-            // Who comes later gets another, also when the first has expired but is still there.
+            // A later one gets another code, also when the first has expired but is still stored.
             assert!(!insert(&db, 200, &shown).await);
             assert!(poll(&db, 200, NOW).await.is_none());
             assert!(poll(&db, round * 20 + u8::try_from(won[0]).unwrap(), NOW).await.is_some());
@@ -115,7 +115,7 @@ async fn a_device_is_decided_once_and_in_time() {
         assert_eq!(state("ALLOWED").await, DeviceState::Allowed);
         assert_eq!(state("DENIED").await, DeviceState::Denied);
         assert_eq!(state("LATE").await, DeviceState::Pending);
-        // Nothing but an allowed one is redeemed, and that once.
+        // Only an allowed one is redeemed, and only once.
         assert_eq!(redeem(&db, 1).await, Some(allowed));
         assert_eq!((redeem(&db, 1).await, by_user_code(&db, "ALLOWED").await), (None, None));
         for number in [2, 3, 4] {
@@ -150,7 +150,7 @@ async fn a_device_code_is_decided_and_redeemed_exactly_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_poll_tells_what_was_before_it_and_is_written_down() {
+async fn a_poll_returns_the_previous_state_and_is_recorded() {
     on_both_stores("devices: poll", async |db| {
         let waiting = device("BCDFGHJK");
         assert!(insert(&db, 1, &waiting).await);
@@ -162,7 +162,7 @@ async fn a_poll_tells_what_was_before_it_and_is_written_down() {
             ..waiting
         };
         assert_eq!(by_user_code(&db, "BCDFGHJK").await, Some(once.clone()));
-        // Also of one whose time is over: what it is told is for others to decide.
+        // Also for an expired one: the caller decides the response.
         assert_eq!(poll(&db, 1, after(1_000)).await, Some(once));
         assert_eq!(poll(&db, 3, NOW).await, None);
         assert_eq!(by_user_code(&db, "LMNPQRST").await, Some(device("LMNPQRST")), "another's");

@@ -88,7 +88,7 @@ async fn one_of_many_owns_an_address_and_a_user_owns_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_others_have_not_verified_is_cleared() {
+async fn unverified_addresses_of_others_are_cleared() {
     on_both_stores("addresses: unverified", async |db| {
         let (ada, bob) = (user(&db, "ada").await, user(&db, "bob").await);
         let (eve, sam) = (user(&db, "eve").await, user(&db, "sam").await);

@@ -1,4 +1,4 @@
-//! An expired session leaves one event, however many notice at once.
+//! An expired session leaves one event, however many callers notice it.
 
 use std::net::IpAddr;
 
@@ -53,7 +53,7 @@ async fn twenty_who_notice_at_once_write_one_event() {
         assert_eq!(record(&db, &[of(&expired)], after(3_599)).await, 0, "it is live");
         let written = at_once(async |_: u8| record(&db, &[of(&expired)], after(3_600)).await).await;
         assert_eq!(written.iter().sum::<u64>(), 1);
-        // Its row may be gone by then, and other sessions may be noticed with it.
+        // Its row may be deleted by then, and other sessions may be noticed with it.
         commit(&db, async |tx| execute!(tx, "DELETE FROM sessions WHERE id = $1", expired.branch))
             .await;
         let gone = ExpiredSession { id: session_id(9), ..of(&expired) };
@@ -76,7 +76,7 @@ async fn a_session_that_is_live_or_was_ended_has_not_expired() {
     on_both_stores("expiry: not expired", async |db| {
         let ada = user(&db, "ada").await;
         let now = after(3_600);
-        // Another branch of it is live, for as long as that one lives.
+        // Another branch of it is live, until that one expires.
         let two = opened(&db, session(ada)).await;
         let branch = BranchId::from_uuid(session_id(5).uuid());
         let lasting = Session {
@@ -88,14 +88,14 @@ async fn a_session_that_is_live_or_was_ended_has_not_expired() {
         opened(&db, lasting).await;
         assert_eq!(record(&db, &[of(&two)], now).await, 0);
         assert_eq!(record(&db, &[of(&two)], after(7_200)).await, 1);
-        // Of another epoch: what raised it has an event of its own.
+        // Of another epoch: the cause of the epoch has an event of its own.
         let other = ExpiredSession { id: session_id(6), user_epoch: 1, ..of(&two) };
         assert_eq!(record(&db, &[other], now).await, 0);
-        // Of a user who is gone.
+        // Of a deleted user.
         let gone_user =
             ExpiredSession { user_id: super::user_id(9), id: session_id(7), ..of(&two) };
         assert_eq!(record(&db, &[gone_user], now).await, 0);
-        // A branch that was ended does not keep its session alive.
+        // An ended branch does not keep its session live.
         let ended = opened(
             &db,
             Session {

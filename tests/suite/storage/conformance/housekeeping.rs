@@ -1,4 +1,4 @@
-//! Housekeeping: removes what is old enough, the oldest first, a step at a time.
+//! Housekeeping: removes expired rows, the oldest first, in steps.
 
 use signet::base::id::BranchId;
 use signet::base::id::UserId;
@@ -27,7 +27,7 @@ use super::audit_query::events_of;
 use super::{NOW, after, authorization, commit, count, hash, log_in, on_both_stores, opened};
 use super::{reader, scopes, session, session_id, user};
 
-/// How much each step removes until nothing is left to remove.
+/// The number of rows that each step removes until nothing is left.
 async fn steps(mut step: impl AsyncFnMut() -> u64) -> Vec<u64> {
     let mut removed = Vec::new();
     loop {
@@ -177,7 +177,7 @@ async fn counters_networks_and_links_go_when_their_time_is_over() {
         };
         assert_eq!(steps(async || until(after(65)).await).await, [2, 2, 1, 0]);
         assert_eq!(count!(&db, "SELECT ends_at FROM login_limits"), after(65).millis());
-        // One that ends later than any window may was begun by a clock that was ahead.
+        // One that ends later than any window can was begun by a clock that was ahead.
         assert_eq!(steps(async || until(after(64)).await).await, [1, 0]);
         let networks = async || {
             commit(&db, async |tx| {
@@ -199,8 +199,8 @@ async fn counters_networks_and_links_go_when_their_time_is_over() {
     .await;
 }
 
-/// What a clock that was ahead has stored is not valid, and does not stay until its time. What keeps something
-/// from being used twice does.
+/// Rows of a clock that was ahead are invalid, and are removed before their end. Those that prevent a second
+/// use are kept.
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_with_impossible_expiry_are_deleted_and_spent_ids_stay() {
     on_both_stores("housekeeping: a clock that was ahead", async |db| {
@@ -251,13 +251,13 @@ async fn counters_of(db: &Db, number: u8, at: Timestamp) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_under_way_goes_when_its_time_is_over() {
+async fn expired_pending_grants_are_deleted() {
     on_both_stores("housekeeping: provider", async |db| {
         let ada = user(&db, "ada").await;
         for secs in [5, 3, 1, 4, 2, 0, 6] {
             provider_of(&db, ada, secs).await;
         }
-        // A log-in and an id more than of the others; a code that was redeemed goes like any other.
+        // A sign-in and an id more than of the others; a redeemed code is removed like any other.
         let long_ago = BrowserSession { expires_at: after(-1), ..log_in(ada) };
         commit(&db, async |tx| {
             assert!(browser_sessions::begin(tx, &long_ago, &hash(100), &Device::default()).await?);
@@ -307,7 +307,7 @@ async fn what_is_under_way_goes_when_its_time_is_over() {
     .await;
 }
 
-/// One thing of each kind that ends after `secs` seconds.
+/// One row of each kind that ends after `secs` seconds.
 async fn provider_of(db: &Db, ada: UserId, secs: u8) {
     let (hash, expires_at) = (hash(secs), after(secs.into()));
     let allowed = authorization(ada);

@@ -1,4 +1,4 @@
-//! Keys: sealed bytes come back untouched, and every process is told of new ones.
+//! Keys: sealed bytes are returned unchanged, and every process learns of new ones.
 
 use signet::base::{TimeSpan, Timestamp};
 use signet::domain::key_rotation::KeyFacts;
@@ -40,7 +40,7 @@ async fn version(db: &Db) -> i64 {
     meta::cache_version(&mut reader(db).await).await.unwrap()
 }
 
-/// A key as something that compares.
+/// A key in a comparable form.
 fn facts(key: &StoredKey) -> (&KeyFacts, &str, &[u8], Timestamp) {
     (&key.facts, &key.public_jwk, &key.sealed, key.created_at)
 }
@@ -52,7 +52,7 @@ async fn signing_keys_of_every_kind_come_back_oldest_first() {
         let mut made = Vec::new();
         for (index, state) in KeyState::ALL.iter().enumerate() {
             for alg in SigningAlg::ALL {
-                // Two of each age, whose names then say which comes first.
+                // Two of each age, whose names determine the order.
                 let age = Timestamp::from_millis(-i64::try_from(index).unwrap());
                 let key = in_state(&format!("{alg}-{index}"), *alg, *state, age);
                 insert(&db, &key).await;
@@ -151,7 +151,7 @@ async fn a_key_is_never_overwritten() {
     .await;
 }
 
-/// Two processes that do the same at the same time: the second finds out, and changes nothing.
+/// Two processes do the same concurrently: the second changes nothing and learns of it.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_key_of_an_algorithm_signs_and_one_waits() {
     on_both_stores("keys: one of each", async |db| {
@@ -229,7 +229,7 @@ async fn the_longest_life_only_grows_and_only_where_tokens_may_still_be_signed()
     .await;
 }
 
-/// The same key in another seal: nothing else changes, and nobody has to read it again.
+/// The same key sealed again: nothing else changes, and no process has to read it again.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_is_sealed_again_and_stays_the_same() {
     on_both_stores("keys: another seal", async |db| {

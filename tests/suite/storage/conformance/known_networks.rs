@@ -1,4 +1,4 @@
-//! The networks that accounts are known from, and the standing that they lend them.
+//! The known networks of accounts, and the standing that accounts lend them.
 
 use signet::base::{TimeSpan, Timestamp};
 use signet::store::known_networks::KnownNetwork;
@@ -73,7 +73,7 @@ async fn an_account_lends_its_standing_to_the_networks_it_last_logged_in_from() 
         for (number, lent) in [0, 0, 1, 1, 1].into_iter().enumerate() {
             assert_eq!(standing(&format!("net {number}"), NOW, 9).await, lent, "{number}");
         }
-        // Each account counts, up to a number; a log-in that is too old does not.
+        // Each account is counted, up to a number; a log-in that is too old is not.
         for account in ["bob", "carol", "dan"] {
             remember(&db, account, "net 4", after(9)).await;
         }
@@ -81,7 +81,7 @@ async fn an_account_lends_its_standing_to_the_networks_it_last_logged_in_from() 
         assert_eq!(standing("net 4", NOW, 2).await, 2);
         assert_eq!(standing("net 4", after(4) + DAY, 9).await, 3);
         assert_eq!(standing("net 4", NOW - DAY, 9).await, 0, "the clock was ahead");
-        // A log-in from a network that had lost it earns it again, also on the same day.
+        // A log-in from a network without standing earns it again, also on the same day.
         assert!(remember(&db, "ada", "net 0", after(10)).await);
         commit(&db, async |tx| known_networks::lend_to_latest(tx, b"ada", 3).await).await;
         assert_eq!(standing("net 0", NOW, 9).await, 1);

@@ -10,7 +10,7 @@ use super::{NOW, after, commit, count, on_both_stores, reader};
 
 const LIMIT: Limit = Limit { tries: 3, window: TimeSpan::from_secs(60) };
 
-/// Until when it is refused, if it is.
+/// The end of the refusal, if it is refused.
 async fn try_at(db: &Db, pseudonym: &[u8], at: Timestamp) -> Result<(), Timestamp> {
     let counted =
         commit(db, async |tx| login_limits::count_try(tx, pseudonym, LIMIT, at).await).await;
@@ -21,7 +21,7 @@ async fn try_at(db: &Db, pseudonym: &[u8], at: Timestamp) -> Result<(), Timestam
     counted.map_err(|Refused { wait }| at + wait)
 }
 
-/// How many tries are left now; uses them up.
+/// The number of remaining attempts, which are used up.
 async fn left(db: &Db, pseudonym: &[u8]) -> usize {
     let mut left = 0;
     while try_at(db, pseudonym, NOW).await.is_ok() {
@@ -38,7 +38,7 @@ async fn attempts_are_counted_up_to_the_limit_and_reset_after_the_window() {
             for secs in 0..3 {
                 assert_eq!(try_at(&db, b"ada", after(start + secs)).await, Ok(()));
             }
-            // The window runs from the first try, and a refused one does not lengthen it.
+            // The window begins at the first attempt, and a refused one does not extend it.
             let end = after(start + 60);
             for at in [after(start + 3), after(start + 30), end - TimeSpan::from_millis(1)] {
                 assert_eq!(try_at(&db, b"ada", at).await, Err(end));
@@ -75,7 +75,7 @@ async fn forgiving_forgets_one_pseudonym() {
     on_both_stores("limits: forgive", async |db| {
         assert_eq!((left(&db, b"ada").await, left(&db, b"bob").await), (3, 3));
         commit(&db, async |tx| login_limits::forgive(tx, b"ada").await).await;
-        // Nothing to forgive is nothing to fail on.
+        // Giving an attempt back that was not counted is no error.
         commit(&db, async |tx| login_limits::forgive(tx, b"carol").await).await;
         assert_eq!((left(&db, b"ada").await, left(&db, b"bob").await), (3, 0));
     })
@@ -117,10 +117,9 @@ async fn windows_and_limits_without_end_do_not_overflow() {
     .await;
 }
 
-/// Whatever the clock did: a window that ends further away than it is long was begun by a clock that was
-/// ahead.
-/// Attempts are counted in another order than they came in: the later one first, or by a process whose
-/// clock is ahead. None of them begins the count anew.
+/// With any clock: a window that ends further away than its length was begun by a clock that was ahead.
+/// Attempts may be counted in another order than they were made: the later one first, or by a process whose
+/// clock is ahead. None of them resets the count.
 #[tokio::test(flavor = "multi_thread")]
 async fn attempts_that_waited_are_counted_in_the_window_of_later_ones() {
     on_both_stores("limits: order", async |db| {
@@ -159,7 +158,7 @@ async fn a_window_never_lasts_longer_than_its_own_length() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_has_no_limit_is_counted_within_its_window_and_forgotten_with_another() {
+async fn unlimited_counts_last_for_one_window() {
     on_both_stores("limits: counted", async |db| {
         let counted = async |name: &[u8], at| {
             let window = TimeSpan::from_secs(60);

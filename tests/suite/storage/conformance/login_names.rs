@@ -54,12 +54,12 @@ async fn a_changed_name_is_stored_and_the_one_before_reserved() {
             assert!(!is_free(&db, taken).await, "{taken}");
         }
         assert!(is_free(&db, "ad").await);
-        // A name that is taken, or looks like one that is, changes nothing.
+        // A name that is taken, or a look-alike of one, changes nothing.
         for taken in ["bob", "BOB", "b\u{43e}b"] {
             assert!(!change(&db, ada, "lovelace", taken).await, "{taken}");
         }
         assert_eq!(found(&db, ada).await.login, "Lovelace");
-        // Another spelling reserves nothing; the own name comes back, and with it its place.
+        // Another spelling reserves nothing; changing back to the own name frees its reservation.
         assert!(change(&db, ada, "Lovelace", "lovelace").await);
         let reserved =
             async || login_names::reserved_for(&mut reader(&db).await, ada, NOW).await.unwrap();
@@ -73,7 +73,7 @@ async fn a_changed_name_is_stored_and_the_one_before_reserved() {
         assert!(own("lovelace").await && !own("ada").await);
         assert_eq!(keys_of(&db, ada).await, ["ada", "lovelace"]);
         assert!(keys_of(&db, user_id(0)).await.is_empty());
-        // Three users, three skeletons: what was given up was counted down.
+        // Three users, three skeletons: released ones were subtracted.
         assert_eq!(count!(&db, "SELECT count(*) FROM login_skeletons"), 2);
         assert_eq!(count!(&db, "SELECT max(users) FROM login_skeletons"), 1);
     })
@@ -98,7 +98,7 @@ async fn a_reservation_ends_with_its_time_and_with_its_user() {
         };
         assert_eq!(reserved(ada).await, (1, Some(NOW + SECOND)));
         assert_eq!(reserved(bob).await, (0, None));
-        // Another user may take a name whose time is over, and gives it up like any other.
+        // Another user may take a name whose reservation has expired, and releases it like any other.
         assert!(change(&db, bob, "three", "one").await);
         assert!(change(&db, bob, "one", "four").await);
         assert!(!is_free(&db, "one").await);
@@ -142,7 +142,7 @@ async fn of_twenty_users_who_want_one_name_one_gets_it() {
             let mut tx = db.begin().await.unwrap();
             match login_names::change(&mut tx, change, NOW).await {
                 Ok(true) => tx.commit().await.is_ok(),
-                // Among them a deadlock, which use cases run again.
+                // Among them a deadlock, which use cases retry.
                 _ => {
                     tx.rollback().await;
                     false

@@ -1,4 +1,4 @@
-//! The outbox: every notice is taken by one at a time, until it is delivered.
+//! The outbox of notices: each is claimed by one process at a time, until it is delivered.
 
 use std::collections::BTreeSet;
 
@@ -33,8 +33,8 @@ async fn clients_due(db: &Db, at: Timestamp, limit: i64) -> Vec<String> {
     logout_notices::clients_due(&mut reader(db).await, at, limit).await.unwrap()
 }
 
-/// What is taken of the clients that have something due, at most `limit` in all, in the order of the
-/// clients' names: in which order the rows of one come is not said.
+/// The notices claimed for the clients that have a due one, at most `limit` in all, in the order of the
+/// clients' names; the order of one client's rows is not defined.
 async fn take(db: &Db, now: Timestamp, again: Timestamp, limit: i64) -> Vec<Notice> {
     let mut all = Vec::new();
     for client_id in clients_due(db, now, limit).await {
@@ -53,7 +53,7 @@ fn clients(taken: &[Notice]) -> Vec<&str> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_notice_is_taken_when_it_is_due_and_then_left_alone() {
     on_both_stores("notices: take", async |db| {
-        // Of a user who is gone as well: the client still has to end what it holds.
+        // Of a deleted user as well: the client still has to end its sessions.
         let told = Notice { tries: 3, ..notice(user_id(0), "ein Klient 🗝") };
         assert!(!any_due(&db, Timestamp::from_millis(i64::MAX)).await, "there is none");
         insert(&db, &told, after(5)).await;
@@ -97,7 +97,7 @@ async fn a_notice_is_put_off_or_removed() {
         };
         let remove = async |id| commit(&db, async |tx| logout_notices::remove(tx, id).await).await;
         put_off(one.id, after(600)).await;
-        // One that was delivered meanwhile is nothing to fail on.
+        // One that was delivered meanwhile is no error.
         put_off(notice(user_id(0), "x").id, after(600)).await;
         assert_eq!(clients(&take(&db, after(10), after(20), 10).await), ["two"]);
         assert!(remove(two.id).await);
@@ -113,7 +113,7 @@ async fn a_notice_is_put_off_or_removed() {
     .await;
 }
 
-/// The clock was set back by a month after the notice was put off: it is due, and is not taken twice.
+/// The clock was set back by a month after the notice was postponed: it is due, and is not claimed twice.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_notice_waits_no_longer_after_the_clock_was_set_back() {
     on_both_stores("notices: clock set back", async |db| {
@@ -132,7 +132,7 @@ async fn a_notice_waits_no_longer_after_the_clock_was_set_back() {
             made
         };
         assert_eq!(ahead(after(month + 1)).await, 0);
-        // Another process may be a little behind: it leaves the notice alone.
+        // Another process may be slightly behind: it does not claim the notice.
         assert_eq!(ahead(after(month - 120)).await, 0);
         let all = at_once(async |_: u8| {
             commit(&db, async |tx| logout_notices::make_due(tx, NOW, 10).await).await
@@ -178,7 +178,7 @@ async fn however_many_take_each_notice_is_taken_by_one() {
             assert!(taken.iter().all(|taken| taken.len() <= 3));
             let mut ids: Vec<NoticeId> = taken.iter().flatten().map(|told| told.id).collect();
             assert!(taken.iter().flatten().all(|told| told.tries == round + 1));
-            // Who looked for the same ones as another may have gone away empty.
+            // A process that looked for the same rows as another may have got none.
             while let Some(left) = Some(take(&db, now, again, 100).await).filter(|l| !l.is_empty())
             {
                 ids.extend(left.iter().map(|told| told.id));

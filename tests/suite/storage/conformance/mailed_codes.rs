@@ -42,7 +42,7 @@ fn of(user: UserId) -> Option<CodeOwner> {
     Some(CodeOwner { user, epoch: Some(0) })
 }
 
-/// The first byte of the MAC that a try is compared with.
+/// The first byte of the MAC with which an attempt is compared.
 async fn count_at(db: &Db, flow: u8, at: i64) -> Option<u8> {
     let flow_hash = hash(flow);
     let name =
@@ -63,12 +63,12 @@ async fn a_code_is_counted_in_its_flow_up_to_five_times_and_within_its_life() {
         put(&db, CodePurpose::Recover, 1, of(ada)).await;
         assert_eq!(count_at(&db, 7, 0).await, None, "another flow");
         assert_eq!(count_at(&db, FLOW, 600).await, None, "expired");
-        // Made by a clock that has been set back since.
+        // Written by a clock that has been set back since.
         assert_eq!(count_at(&db, FLOW, -11).await, None);
         assert_eq!(count_at(&db, FLOW, 599).await, Some(1));
         let tries = at_once(async |_| count_at(&db, FLOW, 0).await).await;
         assert_eq!(winners(tries.iter().map(Option::is_some)).len() as i64, TRIES - 1);
-        // A newer one replaces it, with tries of its own.
+        // A newer one replaces it, with its own attempts.
         put(&db, CodePurpose::Recover, 2, of(ada)).await;
         assert_eq!(count_at(&db, FLOW, 0).await, Some(2));
         assert!(found(&db, 1).await.is_none() && found(&db, 2).await.is_some());
@@ -157,7 +157,7 @@ async fn a_code_is_used_up_once_and_ends_with_its_user() {
 
         put(&db, CodePurpose::Recover, 2, of(ada)).await;
         put(&db, CodePurpose::Change, 3, of(ada)).await;
-        // Outlives the epoch.
+        // Stays valid across epochs.
         put(&db, CodePurpose::Undo, 4, Some(CodeOwner { user: ada, epoch: None })).await;
         put(&db, CodePurpose::Verify, 5, of(bob)).await;
         let of_subject = async |purpose, subject: &[u8]| {
@@ -198,7 +198,7 @@ async fn codes_are_resealed_and_removed_when_they_are_old() {
         assert_eq!(remove(end).await, 0, "it ends at the very moment, not before it");
         let later = end + TimeSpan::from_millis(1);
         assert_eq!((remove(later).await, remove(later).await, remove(later).await), (2, 1, 0));
-        // Links that live for days are known for longer.
+        // Links that are valid for days are kept longer.
         for (number, purpose) in [(4, CodePurpose::Invite), (5, CodePurpose::Undo)] {
             put_as(&db, purpose, (&[number], number), of(ada)).await;
         }

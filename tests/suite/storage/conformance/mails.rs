@@ -1,4 +1,4 @@
-//! The outbox of mail: every mail is taken by one at a time, until it is delivered.
+//! The outbox of mail: each mail is claimed by one process at a time, until it is delivered.
 
 use std::collections::BTreeSet;
 
@@ -71,7 +71,7 @@ async fn mails_are_taken_when_due_put_off_and_removed() {
         let remove = async |id| commit(&db, async |tx| mails::remove(tx, id).await).await;
         let removed = at_once(async |_: u8| remove(early).await).await;
         assert_eq!(removed.iter().filter(|removed| **removed).count(), 1);
-        // One that was delivered meanwhile is nothing to fail on.
+        // One that was delivered meanwhile is no error.
         commit(&db, async |tx| mails::put_off(tx, early, NOW, NOW).await).await;
         assert_eq!(ids(&take(&db, after(600), after(700), 9).await), BTreeSet::from([late]));
     })
@@ -130,7 +130,7 @@ async fn mails_are_taken_by_one_process_each_however_many_take() {
             let (now, again) = (after(round * 10), after(round * 10 + 10));
             let taken = at_once(async |_: u8| take(&db, now, again, 3).await).await;
             let mut found: Vec<MailId> = taken.iter().flatten().map(|mail| mail.id).collect();
-            // A process that looked for the same ones as another may have found none.
+            // A process that looked for the same rows as another may have got none.
             while let Some(left) = Some(take(&db, now, again, 100).await).filter(|l| !l.is_empty())
             {
                 found.extend(left.iter().map(|mail| mail.id));

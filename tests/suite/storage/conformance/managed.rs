@@ -1,4 +1,5 @@
-//! Objects that configuration files manage: one row for each name and each object, and what a change would end.
+//! Objects that configuration files manage: one row for each name and each object, and counts of the effects of
+//! a change.
 
 use serde_json::json;
 use signet::domain::managed::ManagedKind;
@@ -66,7 +67,7 @@ async fn a_name_and_an_object_have_one_row() {
     .await;
 }
 
-/// Holding the cache version raises nothing; counts of what is not there are 0.
+/// Locking the cache version raises nothing; counts of unknown objects are 0.
 #[tokio::test(flavor = "multi_thread")]
 async fn holding_raises_nothing_and_nothing_is_counted_as_zero() {
     on_both_stores("managed: counts", async |db| {

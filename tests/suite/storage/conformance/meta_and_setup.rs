@@ -1,4 +1,4 @@
-//! Facts about the database, and the links that make the first administrator.
+//! Facts about the database, and the links that create the first administrator.
 
 use std::time::Duration;
 
@@ -65,13 +65,13 @@ async fn the_cache_version_rises_with_the_work_that_raises_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_held_keeps_others_waiting_and_stays_as_it_was() {
+async fn a_held_fact_blocks_others_and_stays_unchanged() {
     on_both_stores("meta: hold", async |db| {
         put(&db, "fact", b"value").await;
         let hold = async |tx: &mut Tx| meta::hold(tx, "fact").await;
         only_one_at_a_time(&db, hold).await;
         assert_eq!(get(&db, "fact").await.as_deref(), Some(&b"value"[..]));
-        // Nothing there to hold is no failure.
+        // An absent fact is no error.
         commit(&db, async |tx| meta::hold(tx, "nothing").await).await;
         assert_eq!(get(&db, "nothing").await, None);
     })
@@ -130,7 +130,7 @@ async fn set_up_closes_once_and_for_every_link() {
         assert_eq!(all.iter().filter(|first| **first).count(), 1, "whoever races");
         assert!(is_closed().await);
         assert!(!is_open(&db, &hash(1), NOW).await && !is_open(&db, &hash(2), NOW).await);
-        // A link made in between by somebody who did not look goes as well.
+        // A link that another process created in between is removed as well.
         make_link(&db, &hash(3)).await;
         assert!(!close().await);
         assert!(is_closed().await && !is_open(&db, &hash(3), NOW).await);

@@ -1,4 +1,4 @@
-//! The schema's own history: what is applied, what is missing, and who may apply it.
+//! The history of the schema: applied and missing steps, and the lock for applying them.
 
 use futures_util::future::join_all;
 use signet::base::{Deadlines, Timestamp};
@@ -104,7 +104,7 @@ async fn a_migration_that_was_edited_after_the_fact_is_a_fault() {
     .await;
 }
 
-/// A name whose client was deleted before names were remembered: the audit trail knows it.
+/// A name whose client was deleted before names were stored: the audit trail has it.
 #[tokio::test(flavor = "multi_thread")]
 async fn names_that_were_had_before_the_step_are_remembered() {
     on_both_stores("migrate: names of clients", async |db| {
@@ -128,7 +128,7 @@ async fn names_that_were_had_before_the_step_are_remembered() {
         }
         insert(&client("again", 12)).await;
         assert_eq!(since("again").await, Timestamp::from_millis(0), "nobody remembers");
-        // Back to where the step is still to come.
+        // Back to before the step.
         let back =
             async |tx: &mut _| execute!(tx, "DELETE FROM _sqlx_migrations WHERE version = 8");
         assert_eq!(commit(&db, back).await, 1);
@@ -143,7 +143,7 @@ async fn names_that_were_had_before_the_step_are_remembered() {
     .await;
 }
 
-/// An identifier whose API was deleted before identifiers were remembered: the audit trail knows it.
+/// An identifier whose API was deleted before identifiers were stored: the audit trail has it.
 #[tokio::test(flavor = "multi_thread")]
 async fn identifiers_that_were_had_before_the_step_are_remembered() {
     on_both_stores("migrate: identifiers of APIs", async |db| {
@@ -165,7 +165,7 @@ async fn identifiers_that_were_had_before_the_step_are_remembered() {
         }
         insert("urn:again", 12).await;
         insert("urn:first", 13).await;
-        // Back to where the step is still to come.
+        // Back to before the step.
         let back = async |tx: &mut _| {
             execute!(tx, "DELETE FROM _sqlx_migrations WHERE description = 'former apis'")?;
             execute!(tx, "DROP TABLE former_apis")?;

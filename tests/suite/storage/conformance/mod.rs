@@ -1,9 +1,8 @@
-//! The store's contract: every function called by itself, on both databases, and held to what its
-//! documentation promises.
+//! The contract of the store: every function called by itself, on both databases, and compared with its documentation.
 //!
-//! Use cases ask the store for what they need today. This asks for the rest as well: the guard that
-//! does not hold, the last page, the largest number, so that a statement which means one thing on
-//! SQLite and another on PostgreSQL is found here, with its name.
+//! Use cases call the store with what they need. These tests call it with the rest as well: a guard that does
+//! not hold, the last page, the largest number, so that a statement that differs between SQLite and
+//! PostgreSQL is found here by name.
 
 mod activity;
 mod admin_keys;
@@ -78,13 +77,13 @@ use tempfile::TempDir;
 use crate::support::sessions as test_sessions;
 use crate::support::{LONG, postgres, require};
 
-/// When every test begins.
+/// The time at which every test begins.
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 
-/// A PostgreSQL database with the schema; migrating each one anew would be most of the running time.
+/// A PostgreSQL database with the schema, because migrating each one would take most of the time.
 const TEMPLATE: &str = "conformance";
 
-/// Where a database is, so that a test can come to it more than once.
+/// The location of a database, so that a test can open it more than once.
 enum Place {
     Sqlite(TempDir),
     Postgres(String),
@@ -105,8 +104,7 @@ impl Place {
     }
 }
 
-/// Runs `test` once on an empty database of each kind. Where there is no PostgreSQL it says so
-/// loudly.
+/// Runs `test` once on an empty database of each kind. The absence of PostgreSQL is reported.
 async fn on_both_places(name: &str, test: impl AsyncFn(&Place)) {
     test(&Place::Sqlite(tempfile::tempdir().unwrap())).await;
     match postgres::fresh_database().await {
@@ -115,7 +113,7 @@ async fn on_both_places(name: &str, test: impl AsyncFn(&Place)) {
     }
 }
 
-/// The same on databases that have the schema.
+/// The same on databases with the schema.
 async fn on_both_stores(name: &str, test: impl AsyncFn(Db)) {
     let sqlite = Place::Sqlite(tempfile::tempdir().unwrap());
     let db = sqlite.connect().await;
@@ -127,7 +125,7 @@ async fn on_both_stores(name: &str, test: impl AsyncFn(Db)) {
     }
 }
 
-/// A PostgreSQL database that has the schema.
+/// A PostgreSQL database with the schema.
 async fn postgres_with_schema() -> Option<String> {
     postgres::template_database(TEMPLATE, async |url| {
         let db = Db::postgres(&url, 16, LONG).await.unwrap();
@@ -138,7 +136,7 @@ async fn postgres_with_schema() -> Option<String> {
     postgres::database_from_template(TEMPLATE).await
 }
 
-/// A sample of the contract, each case on a PostgreSQL database of its own, to which `way` names the way: transactions,
+/// A sample of the contract, each case on its own PostgreSQL database, whose URL is mapped by `way`: transactions,
 /// sessions, the batch of refreshes with its locks, and housekeeping.
 ///
 /// # Panics
@@ -162,7 +160,7 @@ async fn with(db: Db, test: &impl AsyncFn(Db)) {
     db.close().await;
 }
 
-/// One unit of work, committed.
+/// One committed transaction.
 async fn commit<T>(db: &Db, work: impl AsyncFnOnce(&mut Tx) -> Result<T, Fault>) -> T {
     let mut tx = db.begin().await.unwrap();
     let value = work(&mut tx).await.unwrap();
@@ -174,7 +172,7 @@ async fn reader(db: &Db) -> Reader {
     db.reader().await.unwrap()
 }
 
-/// A number that a statement of the test's own counts.
+/// A number that a statement of the test counts.
 macro_rules! count {
     ($db:expr, $sql:literal $(, $arg:expr)*) => {{
         let mut link = crate::storage::conformance::reader($db).await;
@@ -220,7 +218,7 @@ async fn user(db: &Db, name: &str) -> UserId {
     id
 }
 
-/// A session that lives for an hour, as a log-in would open it.
+/// A session that is valid for an hour, as a log-in would open it.
 fn session(user: UserId) -> Session {
     let id = session_id(0);
     Session {
@@ -246,7 +244,7 @@ fn session(user: UserId) -> Session {
     }
 }
 
-/// A log-in at Signet's own pages that lives for an hour.
+/// A sign-in at Signet's own pages that is valid for an hour.
 fn log_in(user: UserId) -> BrowserSession {
     BrowserSession {
         id: BrowserId::new(NOW, &SystemEntropy),
@@ -260,7 +258,7 @@ fn log_in(user: UserId) -> BrowserSession {
     }
 }
 
-/// Begins a log-in at our pages and gives it back.
+/// Begins a sign-in at the pages and returns it.
 async fn begun(db: &Db, number: u8, user: UserId) -> BrowserSession {
     let (browser, cookie) = (log_in(user), hash(number));
     assert!(
@@ -271,7 +269,7 @@ async fn begun(db: &Db, number: u8, user: UserId) -> BrowserSession {
     browser
 }
 
-/// What a user allows a client, with nothing that need not be there.
+/// A consent of a user to a client, with nothing optional.
 fn authorization(user: UserId) -> Authorization {
     Authorization {
         client_id: "shop".to_owned(),
@@ -293,7 +291,7 @@ fn authorization(user: UserId) -> Authorization {
     }
 }
 
-/// The same with everything that can be there.
+/// The same with every optional value.
 fn full_authorization(user: UserId) -> Authorization {
     let text = |what: &str| Some(format!("{what} \" \\ \u{1} 🗝 {}", "x".repeat(2_000)));
     Authorization {
@@ -325,17 +323,17 @@ fn hash(number: u8) -> TokenHash {
     TokenHash::from_digest([number; 32])
 }
 
-/// What each of twenty gets who do the same at the same moment.
+/// The results of twenty concurrent runs of the same work.
 async fn at_once<T>(work: impl AsyncFn(u8) -> T) -> Vec<T> {
     join_all((0..20).map(|number| work(number))).await
 }
 
-/// Who won: where `all` is true.
+/// The successful runs: the indices at which `all` is true.
 fn winners(all: impl IntoIterator<Item = bool>) -> Vec<usize> {
     all.into_iter().enumerate().filter_map(|(number, won)| won.then_some(number)).collect()
 }
 
-/// Opens `session` and gives it back.
+/// Opens `session` and returns it.
 async fn opened(db: &Db, session: Session) -> Session {
     let device = Device::default();
     let open = commit(db, async |tx| test_sessions::open(tx, &session, &device).await).await;
@@ -343,7 +341,7 @@ async fn opened(db: &Db, session: Session) -> Session {
     session
 }
 
-/// What is stored of a session.
+/// The stored session.
 async fn stored(db: &Db, id: SessionId) -> Session {
     store_sessions::with_user(&mut reader(db).await, id).await.unwrap().unwrap().0
 }
@@ -365,7 +363,7 @@ async fn walk<T>(mut page: impl AsyncFnMut(PageRequest) -> Result<Page<T>, Fault
     }
 }
 
-/// Whether `fault` is a mistake of ours rather than a state of the world.
+/// Whether `fault` is a mistake in the code rather than a state of the environment.
 fn is_internal(fault: &Fault) -> bool {
     fault.kind == signet::domain::outcome::FaultKind::Internal
 }

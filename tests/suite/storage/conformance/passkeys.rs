@@ -61,7 +61,7 @@ async fn a_credential_is_stored_once_and_as_many_as_the_limit_says() {
         assert_eq!(winners(all).len(), 3);
         let same = at_once(async |_| insert(&db, ada, &passkey(200, 5)).await).await;
         assert_eq!(winners(same).len(), 0, "there is no room");
-        // They are factors, and say that the account has a passkey.
+        // They are factors, and the account is listed as having a passkey.
         let stored = factors::of_user(&mut reader(&db).await, ada).await.unwrap();
         assert_eq!(stored[0].factor, first.factor);
         assert!(stored.iter().all(|stored| stored.sealed.is_none()));
@@ -87,7 +87,7 @@ async fn a_counter_only_increases() {
         let all = at_once(async |_| count(6, true).await).await;
         assert_eq!(winners(all).len(), 1);
         assert!(count(u32::MAX, false).await && !count(7, false).await);
-        // A use that does not count leaves the counter.
+        // A use without an effect keeps the counter.
         commit(&db, async |tx| passkeys::note_use(tx, id, true, after(9)).await).await;
         assert!(!count(8, false).await);
         let found = factors::of_user(&mut reader(&db).await, ada).await.unwrap();

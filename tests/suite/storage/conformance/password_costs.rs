@@ -1,4 +1,4 @@
-//! The counts of password hashes equal a recount after any history, one after the other and at once.
+//! The counts of password hashes equal a recount after any history, sequential and concurrent.
 
 use std::collections::BTreeMap;
 
@@ -52,7 +52,7 @@ impl Dice {
     }
 }
 
-/// One change, whatever becomes of it.
+/// One change, with any result.
 async fn change(db: &Db, id: UserId, name: &str, dice: &mut Dice) {
     let (what, hash, epoch) = (dice.roll(10), dice.hash(), i64::try_from(dice.roll(3)).unwrap());
     let before = users::credential_of(&mut reader(db).await, id).await.unwrap();
@@ -81,7 +81,7 @@ async fn change(db: &Db, id: UserId, name: &str, dice: &mut Dice) {
         8 => passwords::set_password(&mut tx, id, &hash, false, after(1)).await.map(drop),
         _ => users::delete(&mut tx, id).await.map(drop),
     };
-    // A serialization failure is a history as well: nothing of it may stay.
+    // A serialization failure is allowed as well: nothing of it may remain.
     match done {
         Ok(()) if dice.roll(8) > 0 => tx.commit().await.unwrap(),
         _ => tx.rollback().await,

@@ -1,4 +1,4 @@
-//! The servers on a database: each has one row while it lives.
+//! The servers on a database: each has one row while it runs.
 
 use signet::base::id::ProcessId;
 use signet::base::{TimeSpan, Timestamp};
@@ -41,7 +41,7 @@ async fn a_process_has_one_row_for_as_long_as_it_lives() {
         }
         assert_eq!(running(&db, after(60)).await, [two.clone(), one.clone()], "by their names");
         assert!(running(&db, after(61)).await.is_empty());
-        // A heartbeat changes what can change, and nothing else.
+        // A heartbeat changes the variable columns, and nothing else.
         let later = StoredProcess { clock_offset: 9, beat_at: after(50), ..one.clone() };
         let other = StoredProcess { settings: "{}".to_owned(), ..later.clone() };
         at_once(async |_: u8| beat(&db, &other).await).await;
@@ -51,13 +51,13 @@ async fn a_process_has_one_row_for_as_long_as_it_lives() {
             async |now| commit(&db, async |tx| processes::remove_dead(tx, now, LIFE).await).await;
         assert_eq!(dead(after(60)).await, 0);
         assert_eq!(dead(after(61)).await, 1);
-        // One that a wrong clock wrote far ahead does not stay for as long as that clock was wrong.
+        // A row from a clock that was far ahead is removed before that time.
         beat(&db, &process("c/3", after(3_600))).await;
         assert_eq!(dead(after(61)).await, 1);
         let remove = async || commit(&db, async |tx| processes::remove(tx, one.id).await).await;
         assert!(remove().await);
         assert!(!remove().await, "it is gone already");
-        // A process that was taken for dead is there again.
+        // A process that was considered dead is listed again.
         beat(&db, &one).await;
         assert_eq!(running(&db, NOW).await, std::slice::from_ref(&one));
     })
@@ -72,7 +72,7 @@ async fn only_a_server_has_a_clock_of_its_own() {
         if let (Some(before), Some(after)) = (time, db.time().await.unwrap()) {
             assert!(before <= after && before.secs() > 1_600_000_000, "{before} {after}");
         }
-        // A statement of its own, in no transaction that is under way.
+        // A statement outside of the current transaction.
         let mut tx = db.begin().await.unwrap();
         assert_eq!(db.time().await.unwrap().is_none(), db.is_sqlite());
         tx.ended(false);

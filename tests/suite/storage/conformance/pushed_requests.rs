@@ -1,4 +1,4 @@
-//! Pushed requests: for whoever pushed them, while they are good.
+//! Pushed requests: readable for their client, until they expire.
 
 use signet::base::Timestamp;
 use signet::store::{Db, pushed_requests};
@@ -24,7 +24,7 @@ async fn a_request_is_found_by_its_own_client_until_its_time_is_over() {
         // Longer than a pushed request lasts: stored before the clock was set back.
         insert(&db, 4, "shop", "", Timestamp::from_millis(i64::MAX)).await;
         let last = after(60) - signet::base::TimeSpan::from_millis(1);
-        // As often as it is asked for: a reload must not lose it.
+        // Repeatedly, because a reload must not lose it.
         for at in [NOW, NOW, last] {
             assert_eq!(find(&db, 1, "shop", at).await.as_deref(), Some(&*long));
         }

@@ -33,7 +33,7 @@ fn rotated(session: &Session) -> Change {
     Change { id: session.branch, was, chain, idle_expires_at }
 }
 
-/// What `session` is once `change` is written.
+/// The `session` after `change` is written.
 fn changed(session: &Session, change: &Change) -> Session {
     let Change { chain, idle_expires_at, .. } = *change;
     Session { chain, idle_expires_at, ..session.clone() }
@@ -74,7 +74,7 @@ async fn user_attributes_come_with_the_session_and_are_decoded_on_demand() {
             .await;
         let found = read(&db, &[one.branch, two.branch]).await;
         assert_eq!(found[&one.branch].as_ref().unwrap().subject.read().unwrap(), subject);
-        // Read all the same: an API that does not ask does not care.
+        // Read as well: APIs that do not list the claims ignore them.
         let broken = found[&two.branch].as_ref().unwrap();
         assert_eq!(broken.session, two);
         assert!(broken.subject.read().is_err_and(|fault| is_internal(&fault)));

@@ -1,4 +1,4 @@
-//! Counting for the metrics: parts that end at an edge add up to the whole.
+//! Counting for the metrics: the parts add up to the whole.
 
 use signet::base::id::BranchId;
 use signet::domain::session::Session;
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{NOW, after, begun, commit, on_both_stores, opened, reader, session, session_id, user};
 
-/// The counts of a table, in parts of so many rows and one.
+/// The counts of a table, in parts of several rows and of one.
 async fn walk(
     rows: i64,
     mut edge: impl AsyncFnMut(Uuid, i64) -> Option<Uuid>,

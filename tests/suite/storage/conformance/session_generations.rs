@@ -45,8 +45,7 @@ async fn live_sign_ins(db: &Db) -> Vec<BrowserId> {
     rows.iter().filter(|row| row.is_live()).map(|row| row.id).collect()
 }
 
-/// One row ends every session and sign-in of every user, no row of theirs is written, and what begins
-/// afterwards lives.
+/// One row ends every session and sign-in of every user, no row of theirs is written, and later ones are active.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_row_ends_everything_and_what_begins_later_lives() {
     on_both_stores("generations: all", async |db| {
@@ -66,7 +65,7 @@ async fn one_row_ends_everything_and_what_begins_later_lives() {
         let written = count!(&db, "SELECT count(*) FROM sessions WHERE revoked_at IS NOT NULL");
         assert_eq!(written, 0, "no row of a session was written");
 
-        // What was read before it began is over; a new log-in is not.
+        // A value that was read before has ended; a new log-in has not.
         let stale = numbered(session_id(3), session(ada));
         let held = commit(&db, async |tx| sessions::open::hold(tx, &stale).await).await;
         assert!(!held, "a log-in under way when everything ended opens nothing");
@@ -77,7 +76,7 @@ async fn one_row_ends_everything_and_what_begins_later_lives() {
         assert_eq!(live_branches(&db).await, [new.id]);
         assert_eq!(commit(&db, async |tx| session_generations::end_all(tx).await).await, 1);
         assert!(is_over(&db, new.id).await);
-        // A user made now begins like any other.
+        // A new user begins with the usual epoch.
         let eve = user(&db, "eve").await;
         let of_eve = users::find(&mut reader(&db).await, eve).await.unwrap().unwrap();
         assert_eq!(of_eve.session_epoch, 0);
@@ -87,7 +86,7 @@ async fn one_row_ends_everything_and_what_begins_later_lives() {
     .await;
 }
 
-/// One row ends the sessions of a client; those of others and sign-ins at the pages go on.
+/// One row ends the sessions of a client; those of others and sign-ins at the pages continue.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_row_ends_the_sessions_of_a_client_and_no_others() {
     on_both_stores("generations: client", async |db| {
@@ -128,7 +127,7 @@ fn ended(session: &Session) -> EndedSession {
     EndedSession { id, user_id, client_id }
 }
 
-/// The walks find each session that ended with the generation, once, and none that ended before or lives.
+/// The walks find each session that ended with the generation once, and none that ended before or is active.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_sessions_that_ended_with_a_generation_are_found_afterwards() {
     on_both_stores("generations: who is told", async |db| {
@@ -184,7 +183,7 @@ async fn the_sessions_that_ended_with_a_generation_are_found_afterwards() {
             told.extend(rows.into_iter().filter_map(|row| row.ended()));
         }
         assert_eq!(told, [ended(&shop), ended(&desk)], "a session of two branches once");
-        // A user who changed before the walk came is told of all the same.
+        // A user who changed before the walk is notified as well.
         commit(&db, async |tx| users::raise_epoch(tx, ada, after(11)).await).await;
         let rows = session_generations::of_generation(&mut reader(&db).await, &of_all, 10).await;
         assert_eq!(rows.unwrap().into_iter().filter_map(|row| row.ended()).count(), 2);

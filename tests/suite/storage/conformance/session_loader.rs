@@ -1,4 +1,5 @@
-//! Sessions read for many at once: each caller gets his own answer, and none from before he asked.
+//! Sessions that are read for several callers at once: each caller gets its own row, and none that was read
+//! before its request.
 
 use futures_util::future::join_all;
 use signet::domain::session::EndReason;
@@ -54,7 +55,7 @@ async fn each_caller_gets_its_own_result() {
         })
         .await;
         let lookup = SessionLoader::start(db.clone());
-        // Ten times as many callers as sessions, and strangers among them.
+        // Ten times as many callers as sessions, with unknown ids among them.
         let asked = (0..400).map(|n| all.get(n % 41).map_or(session_id(n as i64), |s| s.id));
         let asked: Vec<_> = asked.collect();
         let answers = join_all(asked.iter().map(|id| lookup.session(*id, Vec::new()))).await;
@@ -75,7 +76,7 @@ async fn a_result_is_never_older_than_the_request() {
         let ada = user(&db, "ada").await;
         let lookup = std::sync::Arc::new(SessionLoader::start(db.clone()));
         let others = opened(&db, session(ada)).await.id;
-        // Somebody is always asking, so that a reading is under way whenever the next one asks.
+        // There is always a caller, so that a read is in progress when the next request comes.
         let busy = std::sync::Arc::clone(&lookup);
         let noise = tokio::spawn(async move {
             loop {
@@ -97,8 +98,7 @@ async fn a_result_is_never_older_than_the_request() {
     .await;
 }
 
-/// The ids of a token and of those it came from are looked up with its session, for every caller of a
-/// batch by itself.
+/// The ids of a token and of its subject tokens are looked up with its session, for every caller of a batch separately.
 #[tokio::test(flavor = "multi_thread")]
 async fn each_caller_learns_of_the_revocation_of_its_own_token_on_both_databases() {
     on_both_stores("lookup: revoked", async |db| {

@@ -1,4 +1,4 @@
-//! Sessions: opened in the right epoch only, listed while live, ended once.
+//! Sessions: opened in the current epoch only, listed while live, ended once.
 
 use signet::base::id::{SessionId, UserId};
 use signet::base::{TimeSpan, Timestamp};
@@ -79,7 +79,7 @@ async fn no_session_opens_for_a_user_who_has_changed_meanwhile() {
         let device = Device::default();
         let mut early = session(ada);
         early.user_epoch = 2;
-        // The epoch of a disabled user, known by whatever way, opens nothing either.
+        // The epoch of a disabled user, known by any means, opens no session either.
         let mut disabled = session(bob);
         disabled.user_epoch = 1;
         for session in [session(ada), early, session(bob), disabled, session(user_id(0))] {
@@ -116,8 +116,8 @@ async fn devices_come_back_as_they_were_seen() {
     .await;
 }
 
-/// Opens sessions like `kind`, one of every sort that is not live, and two that are; the ids of those,
-/// newest first.
+/// Opens sessions like `kind`, one for each reason not to be live, and two live ones. Returns the ids of the
+/// latter, newest first.
 pub(super) async fn all_kinds(db: &Db, kind: Session) -> Vec<SessionId> {
     let owner = kind.user_id;
     let early = opened(db, numbered(session_id(1), kind.clone())).await;

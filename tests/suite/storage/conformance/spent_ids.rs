@@ -1,4 +1,4 @@
-//! Ids that count once: whoever is second is told so, for as long as the row is there.
+//! Ids that are accepted once: a second use is refused while the row is stored.
 
 use signet::base::Timestamp;
 use signet::base::opaque_token::TokenHash;
@@ -20,16 +20,16 @@ async fn an_id_is_spent_once() {
         assert!(!is_spent(&db, &hash(1)).await);
         assert!(spend(&db, &hash(1), after(60)).await);
         assert!(is_spent(&db, &hash(1)).await);
-        // A later or an earlier end makes nothing of it new, and does not move the first.
+        // A later or an earlier end does not make it new, and does not change the first.
         for expires_at in [60, 600, -600].map(after) {
             assert!(!spend(&db, &hash(1), expires_at).await);
         }
         assert_eq!(count!(&db, "SELECT expires_at FROM spent_ids"), after(60).millis());
         assert!(!is_spent(&db, &hash(2)).await);
-        // Whose time is over when it comes is spent all the same, until it is cleared away.
+        // An id that has expired already is used up as well, until it is removed.
         assert!(spend(&db, &hash(2), Timestamp::from_millis(i64::MIN)).await);
         assert!(!spend(&db, &hash(2), after(60)).await && is_spent(&db, &hash(2)).await);
-        // One look at many finds any of them.
+        // One query for many finds any of them.
         let any = async |ids: &[u8]| {
             let ids: Vec<_> = ids.iter().map(|id| hash(*id)).collect();
             spent_ids::any_spent(&mut reader(&db).await, &ids).await.unwrap()

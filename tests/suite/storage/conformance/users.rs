@@ -1,4 +1,4 @@
-//! Users: what is stored comes back, and every guard says no without changing anything.
+//! Users: stored values are returned, and every guard refuses without changing anything.
 
 use serde_json::json;
 use signet::base::Timestamp;
@@ -22,7 +22,7 @@ pub async fn insert(db: &Db, id: UserId, login: &LoginName) -> bool {
     commit(db, async |tx| users::insert(tx, &new, NOW).await).await
 }
 
-/// The largest of everything.
+/// The maximum of every value.
 fn attributes() -> Attributes {
     let labels = |text: &str| (0..64).map(|n| format!("{n:0>3}{}", text.repeat(125))).collect();
     let claims = (0..4).map(|n| (format!("{n:0>64}"), json!("\u{1f512}".repeat(220)))).collect();
@@ -98,7 +98,7 @@ async fn a_user_that_was_never_created_is_not_found() {
         user(&db, "ada").await;
         let (link, nobody) = (&mut reader(&db).await, user_id(0));
         assert!(users::credential(link, "bob").await.unwrap().is_none());
-        // The key is looked up as it is: normalising is the caller's.
+        // The key is looked up as given: the caller normalizes it.
         assert!(users::credential(link, "ADA").await.unwrap().is_none());
         assert!(users::credential_of(link, nobody).await.unwrap().is_none());
         assert!(users::find(link, nobody).await.unwrap().is_none());
@@ -137,7 +137,7 @@ async fn a_taken_login_changes_nothing() {
         assert!(!insert(&db, second, &login(" ADA ")).await);
         assert!(users::find(&mut reader(&db).await, second).await.unwrap().is_none());
         assert_eq!(found(&db, first).await.login, "Ada");
-        // Had the refused one been counted, the skeleton would outlive the only user it has.
+        // If the refused one had been counted, the skeleton would outlive the only user it has.
         assert!(commit(&db, async |tx| users::delete(tx, first).await).await);
         assert_eq!(count!(&db, "SELECT count(*) FROM login_skeletons"), 0);
         assert!(insert(&db, second, &login("ada")).await);
@@ -158,7 +158,7 @@ async fn look_alikes_exclude_each_other_in_either_order() {
             let link = &mut reader(&db).await;
             assert!(users::find(link, two).await.unwrap().is_none());
             assert!(users::credential(link, second.key()).await.unwrap().is_none());
-            // What keeps a look-alike out goes with the user.
+            // The skeleton that refuses look-alikes is deleted with the user.
             assert!(commit(&db, async |tx| users::delete(tx, one).await).await);
             assert!(insert(&db, two, second).await);
             assert!(commit(&db, async |tx| users::delete(tx, two).await).await);
@@ -209,7 +209,7 @@ async fn users_are_paged_oldest_first() {
     on_both_stores("users: pages", async |db| {
         let page = async |request| users::page(&mut reader(&db).await, request).await;
         assert!(walk(page).await.is_empty());
-        // The newest first, so that no order of writing passes for an order of age.
+        // The newest first, so that the order of writing differs from that of age.
         let mut ids: Vec<UserId> = (0..5).rev().map(user_id).collect();
         for (number, id) in ids.iter().enumerate() {
             assert!(insert(&db, *id, &login(&format!("user-{number}"))).await);
@@ -219,7 +219,7 @@ async fn users_are_paged_oldest_first() {
         assert_eq!(all, ids);
         let exact = page(PageRequest { after: None, limit: 5 }).await.unwrap();
         assert_eq!((exact.data.len(), exact.next), (5, None), "a full last page is the last");
-        // A cursor is a place, not a row: it stays good when its row is gone.
+        // A cursor is a position, not a row: it stays valid when its row is deleted.
         assert!(commit(&db, async |tx| users::delete(tx, ids[1]).await).await);
         let rest = page(PageRequest { after: Some(ids[1].uuid()), limit: 9 }).await.unwrap();
         assert_eq!(rest.data.iter().map(|user| user.id).collect::<Vec<_>>(), ids[2..]);
@@ -319,7 +319,7 @@ async fn only_enabled_administrators_besides_oneself_are_counted() {
     .await;
 }
 
-/// What a row says that was written before there were attributes.
+/// The values of a row from before there were attributes.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_of_an_earlier_schema_has_no_attributes() {
     on_both_stores("users: earlier rows", async |db| {

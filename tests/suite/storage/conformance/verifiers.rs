@@ -28,10 +28,10 @@ async fn a_known_one_is_counted_on_and_an_unknown_one_is_not_made() {
         assert!(!touch(seen("orders", 0, 0, 1)).await);
         assert_eq!(verifiers::count(&mut reader(&db).await).await.unwrap(), 0);
         add(&db, &seen("orders", 0, 10, 3)).await;
-        // Another process made it meanwhile: both counted.
+        // Another process wrote it meanwhile: both are counted.
         add(&db, &seen("orders", 5, 20, 9)).await;
         assert!(touch(seen("orders", 30, 30, 2)).await);
-        // What a slower process brings later does not set it back.
+        // A later write of a slower process does not set it back.
         assert!(touch(seen("orders", 15, 15, 4)).await);
         add(&db, &seen("orders", 5, 5, 1)).await;
         assert_eq!(all(&db).await, [seen("orders", 0, 30, 19)]);

@@ -1,4 +1,4 @@
-//! A server that somebody else runs: what earlier runs left on it is dropped, nothing else.
+//! A server that is provided by the environment: databases that earlier runs left on it are dropped, no others.
 
 use std::sync::mpsc;
 use std::thread;
@@ -8,11 +8,10 @@ use url::Url;
 
 use super::cluster::{Cluster, PREFIX, run};
 
-/// Takes the server at `url` into use, and drops what earlier runs left on it.
+/// Uses the server at `url`, and drops the databases of earlier runs.
 ///
-/// A run is alive as long as it holds the advisory lock of its number. The connection that holds it
-/// lives on a thread of its own, since the runtimes of tests come and go; it ends with the process,
-/// however that ends.
+/// A run is alive while it holds the advisory lock of its number. The connection that holds it has a thread
+/// of its own, since the runtimes of tests are short-lived; it ends with the process, even on SIGKILL.
 pub(super) fn adopt(url: &str) -> Result<Cluster, String> {
     let server = Url::parse(url).map_err(|error| error.to_string())?;
     let cluster = Cluster::new(server.clone(), false);
@@ -35,7 +34,7 @@ pub(super) fn adopt(url: &str) -> Result<Cluster, String> {
     Ok(cluster)
 }
 
-/// Locks `run` and drops the databases of runs nobody holds any more.
+/// Locks `run` and drops the databases of runs whose lock is free.
 async fn claim(server: &Url, own: u64) -> Result<PgConnection, sqlx::Error> {
     let mut connection = PgConnection::connect(server.as_str()).await?;
     lock(&mut connection, own).await?;
@@ -44,9 +43,9 @@ async fn claim(server: &Url, own: u64) -> Result<PgConnection, sqlx::Error> {
         .await?;
     for name in names {
         let Some(run_of_it) = run_in(&name) else { continue };
-        // The lock, once got, stays: nobody else needs to look at a dead run.
+        // The lock is kept, so that no other process examines a dead run again.
         if run_of_it != own && lock(&mut connection, run_of_it).await? {
-            // Another process may be dropping it too, or the role may not: no reason to stop.
+            // Another process may be dropping it as well, or the role may lack the right: neither is an error.
             let _ = run(&mut connection, format!("DROP DATABASE {name} WITH (FORCE)")).await;
         }
     }
@@ -60,7 +59,7 @@ async fn lock(connection: &mut PgConnection, run: u64) -> Result<bool, sqlx::Err
         .await
 }
 
-/// The run that made a database, if its name is exactly of the form made here.
+/// The run that created a database, if its name has exactly the form of this suite.
 pub(super) fn run_in(database: &str) -> Option<u64> {
     let (run, number) = database.strip_prefix(PREFIX)?.split_once('_')?;
     let ours = run.len() == 16 && !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());

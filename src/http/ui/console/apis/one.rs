@@ -34,7 +34,7 @@ pub async fn get(
     console.api(&id, &params).await.or_page_of(&console)
 }
 
-/// The question before an API is removed.
+/// The confirmation before an API is removed.
 pub async fn get_delete(context: Context, id: Path<String>) -> PageResult {
     let console = enter(context, Action::DeleteApi).await?;
     let stored = console.named_api(&id).await.or_page_of(&console)?;
@@ -63,7 +63,7 @@ pub async fn post_delete(
     let (app, info, id) = (console.context().app.clone(), console.info(), stored.id.to_string());
     let work = async move {
         match apis::delete(app, id, info).await {
-            // Another form was faster.
+            // A concurrent form has removed it.
             Err(Failure::Refused(refusal)) if refusal.code == Code::NotFound => {}
             outcome => outcome?,
         }
@@ -160,7 +160,7 @@ impl Console {
             fact("console.api.documents", Cell::text(locale.t(documents))),
             fact("console.created", Cell::text(locale.date_time(stored.created_at))),
         ]);
-        // Tokens under a shared secret verify with no public key.
+        // Tokens with a shared secret cannot be verified with a public key.
         if rules.signing_alg != Some(TokenAlg::SharedSecret) {
             let options = option("--audience", &stored.api.identifier);
             let print = Cell::code(format!("signet snippet express{options}"));

@@ -35,7 +35,7 @@ pub(super) struct AuditQuery {
 }
 
 impl AuditQuery {
-    /// Those of the address of a page. A kind that the form adds joins the others.
+    /// The filters in the address of a page. A kind that the form adds is added to the others.
     pub(super) fn of(params: &Params) -> Self {
         let set = FILTERS.iter().filter_map(|(name, ..)| {
             let mut value = params.get(name).unwrap_or_default().to_owned();
@@ -64,7 +64,7 @@ impl AuditQuery {
         options.filter_map(|(set, value)| Some(option(name(set)?.1, value))).collect()
     }
 
-    /// The value of a filter, empty where it is not set.
+    /// The value of a filter; empty if it is not set.
     fn value(&self, name: &str) -> &str {
         self.set.iter().find(|(set, _)| *set == name).map_or("", |(_, value)| value)
     }

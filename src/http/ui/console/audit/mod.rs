@@ -43,7 +43,7 @@ pub async fn post_export(
 }
 
 impl Console {
-    /// To the address that has the filters which were filled in, and each kind once.
+    /// Redirects to the address with only the filters that were filled in, and each kind once.
     fn tidy(&self, set: &AuditQuery) -> HttpResponse {
         let to = self.link("/admin/audit").with_query(&set.with(&[]));
         self.used(go_here(HttpResponse::SeeOther(), &to))

@@ -24,9 +24,9 @@ use crate::http::ui::page_error::PageResult;
 use crate::text_enum;
 
 text_enum! {
-    /// Something that is done to a client.
+    /// An action on a client.
     pub(super) enum ClientAction {
-        /// Make a new secret.
+        /// Create a new secret.
         RotateSecret = "rotate-secret",
         /// Enable.
         Enable = "enable",
@@ -50,7 +50,7 @@ impl ClientAction {
         }
     }
 
-    /// The kind of the target, which decides who may do it. The sessions can be those of any user.
+    /// The kind of the target, which decides who may perform the action. The sessions can be those of any user.
     pub(super) fn kind(self, client: &Client) -> TargetKind {
         match self {
             Self::EndSessions => TargetKind::ANY_USER,
@@ -58,7 +58,7 @@ impl ClientAction {
         }
     }
 
-    /// Whether a configuration file that manages the client keeps others from it.
+    /// Whether the action is refused if a configuration file manages the client.
     pub(super) const fn is_guarded(self, has_managed_secret: bool) -> bool {
         match self {
             Self::EndSessions => false,
@@ -124,7 +124,7 @@ impl ClientAction {
     }
 }
 
-/// The question before an action.
+/// The confirmation before an action.
 pub async fn get(context: Context, path: Path<(String, String)>) -> PageResult {
     let (id, action) = path.into_inner();
     let action: ClientAction = named_action(&context, &action).await?;
@@ -261,7 +261,7 @@ async fn carry_out(
                 .await?;
         }
         ClientAction::Delete => match clients::delete(app, id, info).await {
-            // Another form was faster.
+            // A concurrent form has performed it.
             Err(Failure::Refused(refusal)) if refusal.code == Code::NotFound => {}
             outcome => outcome?,
         },

@@ -51,7 +51,7 @@ pub async fn get_new(context: Context, id: Path<String>) -> PageResult {
     console.edit(console.key_form(&stored.client, typed), None).await
 }
 
-/// Makes the key. The secret is in this answer alone.
+/// Creates the key. Only this response contains its secret.
 pub async fn post_new(
     context: Context,
     request: HttpRequest,
@@ -96,7 +96,7 @@ pub async fn post_new(
     }
 }
 
-/// The question before a key is revoked.
+/// The confirmation before a key is revoked.
 pub async fn get_revoke(context: Context, path: Path<(String, String)>) -> PageResult {
     let console = enter(context, Action::RevokeAdminKey).await?;
     let (id, key) = path.into_inner();

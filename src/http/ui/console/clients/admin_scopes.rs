@@ -25,7 +25,7 @@ pub async fn get(context: Context, id: Path<String>) -> PageResult {
     console.edit(console.scopes_form(&client, scopes, String::new()), None).await
 }
 
-/// Gives the client the scopes that were typed, and no others.
+/// Gives the client exactly the entered scopes.
 pub async fn post(
     context: Context,
     request: HttpRequest,

@@ -34,7 +34,7 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResul
     }
 }
 
-/// Registers the application. The secret, where it has one, is in this answer alone.
+/// Registers the application. Only this response contains its secret, if it has one.
 pub async fn post(
     context: Context,
     request: HttpRequest,

@@ -269,7 +269,7 @@ impl Console {
         }))
     }
 
-    /// What this user may do with an administration client.
+    /// Whether this user may perform an action on an administration client.
     pub(super) fn may_administer(&self, action: Action) -> bool {
         self.may_to(action, TargetKind::AdminClient)
     }

@@ -148,7 +148,7 @@ impl Console {
         names.join(", ")
     }
 
-    /// For each algorithm, who still verifies with the key before the newest one.
+    /// For each algorithm, which verifiers still use the key before the newest one.
     fn old_keys(&self, found: &[PublicKey]) -> Vec<String> {
         let locale = self.locale();
         if found.iter().filter_map(|key| key.verifiers.as_ref()).all(|held| held.known == 0) {

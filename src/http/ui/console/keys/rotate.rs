@@ -13,7 +13,7 @@ use crate::http::ui::console::confirm::Question;
 use crate::http::ui::console::{Console, OrPageOf, enter, submitted};
 use crate::http::ui::page_error::PageResult;
 
-/// The question before successors are published.
+/// The confirmation before successors are published.
 pub async fn get(context: Context) -> PageResult {
     ask(context, false).await
 }

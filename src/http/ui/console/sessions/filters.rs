@@ -35,7 +35,7 @@ pub(super) struct SessionQuery {
 }
 
 impl SessionQuery {
-    /// Those of the address of a page.
+    /// The filters in the address of a page.
     pub(super) fn of(params: &Params) -> Self {
         let value = |name| Some((name, params.get(name)?.to_owned()));
         Self { set: FILTERS.iter().filter_map(|(name, ..)| value(*name)).collect() }
@@ -45,7 +45,7 @@ impl SessionQuery {
         self.set.iter().find(|(set, _)| *set == name).map(|(_, value)| &**value)
     }
 
-    /// The query of the address of the page behind `after`.
+    /// The query of the address of the page after `after`.
     pub(super) fn page_behind(&self, after: &str) -> String {
         let own = self.set.iter().map(|(name, value)| (*name, &**value));
         query(&own.chain([("after", after)]).collect::<Vec<_>>())

@@ -1,4 +1,4 @@
-//! `/admin/sessions`: where users are signed in, and ending it.
+//! `/admin/sessions`: lists and ends sessions.
 
 mod filters;
 
@@ -43,7 +43,7 @@ pub async fn list(context: Context, params: Result<Params, Problem>) -> PageResu
     console.sessions(&params).await.or_page_of(&console)
 }
 
-/// The question whether to end one.
+/// The confirmation before a session is ended.
 pub async fn get_end(context: Context, id: Path<String>) -> PageResult {
     let console = enter(context, Action::EndSessions).await?;
     console.ask_about_session(&id, None).await

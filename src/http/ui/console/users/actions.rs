@@ -28,7 +28,7 @@ use crate::identity::last_administrator;
 use crate::text_enum;
 
 text_enum! {
-    /// Something that is done to a user.
+    /// An action on a user.
     pub(super) enum UserAction {
         /// Send a link for the first password.
         Invite = "invite",
@@ -36,7 +36,7 @@ text_enum! {
         Recovery = "recovery",
         /// Clear the counters of failed attempts.
         Unlock = "unlock",
-        /// Ask for a new password at the next sign-in.
+        /// Require a new password at the next sign-in.
         MustChange = "must-change",
         /// End every session.
         EndSessions = "end-sessions",
@@ -52,7 +52,7 @@ text_enum! {
 }
 
 impl UserAction {
-    /// The right that it takes.
+    /// The required right.
     pub(super) const fn right(self) -> Action {
         match self {
             Self::Invite => Action::InviteUser,
@@ -78,7 +78,7 @@ impl UserAction {
         }
     }
 
-    /// Whether it takes something away.
+    /// Whether it is destructive.
     pub(super) const fn is_danger(self) -> bool {
         matches!(self, Self::Disable | Self::Delete | Self::ResetFactors)
     }
@@ -148,7 +148,7 @@ impl UserAction {
     }
 }
 
-/// The question.
+/// The confirmation.
 pub async fn get(context: Context, path: Path<(String, String)>) -> PageResult {
     let (id, action) = path.into_inner();
     let action: UserAction = named_action(&context, &action).await?;
@@ -159,7 +159,7 @@ pub async fn get(context: Context, path: Path<(String, String)>) -> PageResult {
     console.ask_about_user(action, &user, None).await
 }
 
-/// Carries out the action. If that was already done, the response is the same and nothing changes.
+/// Performs the action. If it was already performed, the response is the same and nothing changes.
 pub async fn post(
     context: Context,
     request: HttpRequest,
@@ -320,7 +320,7 @@ impl Console {
                 UserAction::Enable => users::enable(app, id, info).await.map(drop),
                 UserAction::Disable => users::disable(app, id, info).await.map(drop),
                 UserAction::Delete => match users::delete(app, id, info).await {
-                    // Another form was faster.
+                    // A concurrent form has performed it.
                     Err(Failure::Refused(refusal)) if refusal.code == Code::NotFound => Ok(()),
                     outcome => outcome,
                 },

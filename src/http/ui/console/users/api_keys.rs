@@ -20,7 +20,7 @@ use crate::http::ui::page_error::PageResult;
 use crate::http::ui::pages::{Block, Cell, Section, State, Table};
 use crate::identity::api_keys::{KeyState, ListedKey, no_key};
 
-/// The question before a key is revoked.
+/// The confirmation before a key is revoked.
 pub async fn get_revoke(context: Context, path: Path<(String, String)>) -> PageResult {
     let console = enter(context, Action::RevokeApiKey).await?;
     let (id, key) = path.into_inner();
@@ -29,7 +29,7 @@ pub async fn get_revoke(context: Context, path: Path<(String, String)>) -> PageR
     console.ask(question, None).await
 }
 
-/// Revokes a key. One that is revoked already looks the same.
+/// Revokes a key. Succeeds if it is already revoked.
 pub async fn post_revoke(
     context: Context,
     request: HttpRequest,
@@ -56,7 +56,7 @@ pub async fn post_revoke(
 }
 
 impl Console {
-    /// The section about the API keys of a user; none where there are none.
+    /// The section about the API keys of a user; `None` if there are none.
     pub(super) async fn api_key_section(&self, user: &User) -> Result<Option<Section>, Problem> {
         let keys = self.api_keys_of(user).await?;
         Ok((!keys.is_empty()).then(|| Section {

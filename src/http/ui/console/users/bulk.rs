@@ -27,13 +27,13 @@ use crate::text_enum;
 
 use super::selection::{MAX_USERS, encode};
 
-/// The prefix of the name of a box; the id of the user follows.
+/// The prefix of the name of a check box; the id of the user follows.
 pub(super) const PREFIX: &str = "user.";
-/// How many of them the question names.
+/// How many users the confirmation names.
 const MAX_NAMED: usize = 10;
 
 text_enum! {
-    /// Something that is done to several users.
+    /// An action on several users.
     pub(super) enum BulkAction {
         /// Disable.
         Disable = "disable",
@@ -45,7 +45,7 @@ text_enum! {
 }
 
 impl BulkAction {
-    /// The right that it takes.
+    /// The required right.
     pub(super) const fn right(self) -> Action {
         match self {
             Self::Disable => Action::DisableUser,
@@ -81,7 +81,7 @@ impl BulkAction {
 
     /// The equivalent command.
     fn command(self, users: &[User]) -> String {
-        // A line that begins with # would be a comment of the file.
+        // A line that begins with # would be a comment in the file.
         let name = |user: &User| match user.login.starts_with('#') {
             true => user.id.to_string(),
             false => quoted(&user.login).into_owned(),
@@ -97,7 +97,7 @@ impl BulkAction {
     }
 }
 
-/// From the ticked rows to the question.
+/// Redirects from the ticked rows to the confirmation.
 pub async fn select(
     context: Context,
     request: HttpRequest,
@@ -116,7 +116,7 @@ pub async fn select(
     Ok(console.go_to(&console.link("/admin/users/selected").with_query(&query)))
 }
 
-/// The question.
+/// The confirmation.
 pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResult {
     let (console, params) = enter_with(context, Action::ReadUsers, params).await?;
     let action = console.bulk_action(params.get("action").unwrap_or_default())?;
@@ -125,7 +125,7 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResul
     console.ask_bulk(action, ids, &users, None).await
 }
 
-/// Does it to each of the users.
+/// Performs the action on each of the users.
 pub async fn post(
     context: Context,
     request: HttpRequest,
@@ -153,7 +153,7 @@ async fn carry_out(
     mut users: Vec<User>,
     info: RequestInfo,
 ) -> Result<FormResult, Failure> {
-    // The caller's own account is last: ending it would end the right to handle the others.
+    // The caller's own account is last: ending its sessions would end the right to handle the others.
     users.sort_by_key(|user| Some(user.id) == info.origin.actor);
     let mut outcomes = Vec::with_capacity(users.len());
     for user in users {
@@ -174,7 +174,7 @@ async fn carry_out(
 }
 
 impl Console {
-    /// The action that a form or an address names, if this user may do it to anyone.
+    /// The action that a form or an address names, if this user may perform it on some target.
     fn bulk_action(&self, named: &str) -> Result<BulkAction, PageError> {
         let action: BulkAction = named.parse().map_err(|_| self.go("/admin/users", ""))?;
         self.require(action.right())?;

@@ -1,4 +1,4 @@
-//! The causes that keep users from signing in, as texts.
+//! The texts of the causes that prevent users from signing in.
 //!
 //! Owns the text of each cause and the button that removes it.
 

@@ -53,7 +53,7 @@ impl Console {
         }))
     }
 
-    /// The form that leads to the page why a login cannot sign in.
+    /// The form that leads to the page that explains why a user cannot sign in.
     pub(in crate::http::ui::console) fn why_link(&self, login: &str) -> Choice {
         let to = self.link("/admin/why").with_query(&query(&[("login", login)]));
         Choice::link(self.locale().with("console.why.ask", &[("login", login)]), to)
@@ -127,7 +127,7 @@ impl Console {
         })
     }
 
-    /// Check boxes, if this user may do something to several users at once.
+    /// Check boxes, if this user may perform an action on several users.
     fn selection(&self, page: &Page<ListedUser>) -> Option<RowSelection> {
         let locale = self.locale();
         let buttons: Vec<_> = BulkAction::ALL

@@ -15,15 +15,15 @@ const MAX_PREVIOUS: usize = 20;
 const SEPARATOR: char = '.';
 
 text_enum! {
-    /// A state that the list can be narrowed to.
+    /// A state by which the list can be filtered.
     pub(in crate::http::ui::console) enum ListedState {
         /// Can sign in.
         Active = "active",
         /// Disabled.
         Disabled = "disabled",
-        /// Kept out by failed attempts.
+        /// Locked out by failed attempts.
         Locked = "locked",
-        /// Has to choose another password.
+        /// Must choose a new password.
         MustChange = "must-change",
     }
 }
@@ -48,7 +48,7 @@ impl ListedState {
     }
 }
 
-/// Whether the list reads a parameter, and understands its value.
+/// Whether the list reads a parameter, and its value is valid.
 pub(in crate::http::ui::console) fn knows(name: &str, value: &str) -> bool {
     match name {
         "state" => value.parse::<ListedState>().is_ok(),
@@ -63,7 +63,7 @@ pub(in crate::http::ui::console) struct UserListQuery {
     pub(super) state: Option<ListedState>,
     pub(super) role: String,
     pub(super) after: String,
-    /// The cursors of the pages before, oldest first.
+    /// The cursors of the previous pages, oldest first.
     pub(super) previous: Vec<String>,
 }
 

@@ -32,7 +32,7 @@ use super::Console;
 pub(super) use list_query::{UserListQuery, find_command, knows};
 
 impl Console {
-    /// Until when users are kept out by failed attempts.
+    /// Until when users are locked out by failed attempts.
     async fn locked_until(&self, users: Vec<User>) -> Result<HashMap<UserId, Timestamp>, Problem> {
         let context = self.context();
         context.run(user_search::locked_until(context.app.clone(), users, context.now())).await
@@ -54,7 +54,7 @@ impl Console {
         }
     }
 
-    /// The role at Signet itself: a badge where it administers.
+    /// The role at Signet itself; a badge if it administers.
     fn role_cell(&self, user: &User) -> Cell {
         match user.role.is_signets_own() {
             true => Cell { is_badge: true, ..Cell::text(user.role.as_str()) },

@@ -1,4 +1,4 @@
-//! `/admin/users/{id}`: all about one user, and why they cannot sign in on top.
+//! `/admin/users/{id}`: the page of one user, with the reasons why they cannot sign in at the top.
 
 use std::collections::HashMap;
 

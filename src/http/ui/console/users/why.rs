@@ -34,7 +34,7 @@ pub async fn of_user(context: Context, id: Path<String>) -> PageResult {
     Ok(console.why_page(&report, None))
 }
 
-/// The diagnosis of a login that is typed, whether an account has it or not.
+/// The diagnosis of an entered login name, with or without an account.
 pub async fn of_login(context: Context, params: Result<Params, Problem>) -> PageResult {
     let (console, params) = enter_with(context, Action::ReadUsers, params).await?;
     let login = params.get("login").unwrap_or_default().trim();
@@ -42,7 +42,7 @@ pub async fn of_login(context: Context, params: Result<Params, Problem>) -> Page
 }
 
 impl Console {
-    /// The causes on top of the page of a user, with the buttons that end them.
+    /// The causes, at the top of the page of a user, with the buttons that remove them.
     pub(super) fn why_panel(&self, user: &User, report: &UserReport) -> Section {
         let locale = self.locale();
         let causes = report.findings.iter().map(|finding| {
@@ -58,7 +58,7 @@ impl Console {
         }
     }
 
-    /// The buttons that end the causes, as far as this user may press them.
+    /// The buttons that remove the causes, as far as this user may use them.
     fn remedies(&self, user: &User, report: &UserReport) -> Vec<Choice> {
         let mut actions: Vec<UserAction> = Vec::new();
         for action in report.findings.iter().filter_map(|finding| ending(finding.cause)) {
