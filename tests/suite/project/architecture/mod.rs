@@ -178,7 +178,13 @@ const ENDS_SESSIONS: &str = "src/store/sessions/end.rs";
 /// Whether a source has a statement that writes the end of sessions.
 fn ends_sessions(text: &str) -> bool {
     let words: Vec<&str> = text.split_whitespace().filter(|word| *word != "\\").collect();
-    words.windows(2).any(|pair| pair[0] == "revoked_at" && pair[1] == "=")
+    let updates = words.windows(2).enumerate().filter(|(_, pair)| {
+        pair[0].ends_with("UPDATE") && pair[1].trim_matches('"') == "sessions"
+    });
+    updates.into_iter().any(|(at, _)| {
+        let set = words[at..].iter().take_while(|word| **word != "WHERE").collect::<Vec<_>>();
+        set.windows(2).any(|pair| *pair[0] == "revoked_at" && *pair[1] == "=")
+    })
 }
 
 #[test]
@@ -191,6 +197,7 @@ fn sessions_are_ended_in_one_place() {
         ("\"UPDATE sessions SET revoked_at = $1\"", true),
         ("\"UPDATE sessions SET user_epoch = $1, \\\n         revoked_at \\\n = $2\"", true),
         ("\"SELECT id FROM sessions WHERE revoked_at IS NULL\"", false),
+        ("\"UPDATE api_keys SET revoked_at = $1\"", false),
     ] {
         assert_eq!(ends_sessions(text), expected, "{text}");
     }
