@@ -16,7 +16,7 @@ const AHEAD: TimeSpan = TimeSpan::from_mins(2);
 pub struct NewMail<'a> {
     /// The id of the row, to which `sealed` is bound.
     pub id: MailId,
-    /// The name of its [`MailKind`](crate::domain::mail::MailKind), stored in the clear for operators.
+    /// The name of its `MailKind`, stored in the clear for operators.
     pub kind: &'static str,
     /// The user it concerns. It is deleted with the user.
     pub user_id: Option<UserId>,
@@ -33,7 +33,7 @@ pub struct NewMail<'a> {
 pub struct TakenMail {
     /// The id of the row, to which `sealed` is bound.
     pub id: MailId,
-    /// The name of its [`MailKind`](crate::domain::mail::MailKind).
+    /// The name of its `MailKind`.
     pub kind: String,
     /// The user it concerns.
     pub user_id: Option<UserId>,
