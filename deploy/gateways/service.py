@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A service to try a gateway with: says its name and what the gateway told it about the caller.
+"""A service for trying a gateway: returns its name and the headers about the caller that the gateway set.
 
 Usage: service.py NAME PORT
 """

@@ -33,7 +33,7 @@ pub enum Finding {
     },
     /// A published key waits for resource servers that have not fetched it.
     KeyWaits {
-        /// The key.
+        /// The key ID of the published key.
         kid: String,
         /// The number of resource servers that have not fetched it.
         missing: usize,
@@ -54,7 +54,7 @@ pub enum Finding {
     },
     /// An administration key expires soon.
     AdminKey {
-        /// The client.
+        /// The `client_id` of the service client.
         client_id: String,
         /// The name of the key.
         name: String,

@@ -21,7 +21,7 @@ const MAX_OF_USER: usize = 32;
 pub enum FormResult {
     /// The page at this path shows the result.
     Done {
-        /// The path.
+        /// The path of that page, relative to the base path.
         path: String,
         /// The key of the message about the effect.
         what: &'static str,
@@ -30,9 +30,9 @@ pub enum FormResult {
     Secret {
         /// Names and values that are shown with it.
         facts: Vec<(&'static str, String)>,
-        /// Its name.
+        /// The name of the secret on the page, such as `client_secret`.
         name: &'static str,
-        /// The secret.
+        /// The secret value, which is stored nowhere else in the clear.
         secret: Arc<Secret<String>>,
         /// The path of the next page.
         path: String,
@@ -45,11 +45,11 @@ pub enum FormResult {
 
 /// A link that is handed to a user.
 pub struct UserLink {
-    /// The user.
+    /// The id of that user.
     pub user: UserId,
     /// The login of the user.
     pub login: String,
-    /// The link.
+    /// The complete URL, which contains a secret.
     pub link: Secret<String>,
     /// When it expires.
     pub expires_at: Timestamp,
@@ -59,7 +59,7 @@ pub struct UserLink {
 
 /// The result of an action on several users.
 pub struct BulkResult {
-    /// The action.
+    /// The name of the action.
     pub action: &'static str,
     /// The users, and why one was refused.
     pub outcomes: Vec<(UserId, String, Option<Refusal>)>,

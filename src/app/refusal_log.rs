@@ -29,7 +29,7 @@ pub struct RefusedAttempt {
     pub login_key: Option<String>,
     /// The origin of the request.
     pub origin: Origin,
-    /// The time.
+    /// When the attempt was refused.
     pub at: Timestamp,
 }
 

@@ -27,7 +27,7 @@ pub struct FeedContent {
 /// A feed as it is sent.
 #[derive(Clone)]
 pub struct FeedDocument {
-    /// The token.
+    /// The signed token, uncompressed.
     pub plain: Document,
     /// The same in gzip, if that is shorter.
     pub gzip: Option<Document>,

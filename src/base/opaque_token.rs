@@ -101,7 +101,7 @@ impl TokenHash {
         self.0.to_vec()
     }
 
-    /// The digest.
+    /// The SHA-256 digest.
     #[must_use]
     pub const fn digest(&self) -> &[u8; 32] {
         &self.0

@@ -48,7 +48,7 @@ pub enum MailRoute {
 pub struct SmtpServer {
     /// A domain name or an IP address, without brackets.
     pub host: String,
-    /// Its port.
+    /// The TCP port.
     pub port: u16,
     /// How the connection is encrypted.
     pub tls: SmtpTls,
@@ -72,7 +72,7 @@ pub enum SmtpTls {
 pub struct MailFrom {
     /// The name that is shown.
     pub name: Option<String>,
-    /// The address.
+    /// The address in the `From` header.
     pub address: EmailAddress,
 }
 

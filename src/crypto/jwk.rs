@@ -30,7 +30,7 @@ pub enum PublicJwk {
     /// An elliptic-curve key (RFC 7518 §6.2).
     #[serde(rename = "EC")]
     Ec {
-        /// The curve.
+        /// The curve name, `P-256` or `P-384`.
         crv: String,
         /// The x coordinate, padded to the curve's size, base64url.
         x: String,
@@ -40,7 +40,7 @@ pub enum PublicJwk {
     /// An Edwards-curve key (RFC 8037 §2).
     #[serde(rename = "OKP")]
     Okp {
-        /// The curve.
+        /// The curve name, `Ed25519`.
         crv: String,
         /// The public key, base64url.
         x: String,

@@ -89,9 +89,9 @@ impl AdminKey {
 pub struct NewAdminKey {
     /// A description of its purpose.
     pub name: String,
-    /// Its scopes.
+    /// The requested administration scopes.
     pub scopes: Vec<String>,
-    /// Its lifetime.
+    /// The time from its creation to its expiry.
     pub life: TimeSpan,
     /// Addresses and networks in CIDR notation.
     pub networks: Vec<String>,

@@ -81,7 +81,7 @@ pub struct NewApiKey {
     pub name: String,
     /// The API.
     pub audience: String,
-    /// Its scopes.
+    /// The requested scopes.
     pub scopes: Vec<String>,
     /// Its lifetime; `None` means [`DEFAULT_LIFE`].
     pub life: Option<TimeSpan>,
@@ -92,11 +92,11 @@ pub struct NewApiKey {
 /// A validated request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckedApiKey {
-    /// Its scopes.
+    /// The scopes that the key will have.
     pub scopes: Scopes,
     /// The networks from which it is accepted.
     pub networks: Vec<IpNet>,
-    /// Its lifetime.
+    /// The time from its creation to its expiry.
     pub life: TimeSpan,
 }
 

@@ -219,7 +219,7 @@ pub struct Origin {
     pub actor: Option<UserId>,
     /// The acting client, if a client administers.
     pub client: Option<ActingClient>,
-    /// The interface.
+    /// The interface through which the request came.
     pub via: Via,
     /// The peer address.
     pub address: Option<IpAddr>,

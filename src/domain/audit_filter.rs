@@ -51,9 +51,9 @@ pub struct Actor {
 /// The data of an event that a filter compares.
 #[derive(Debug, Clone, Copy)]
 pub struct EventFacts<'a> {
-    /// The event.
+    /// The id of the event.
     pub id: AuditId,
-    /// Its kind.
+    /// The kind of the event.
     pub kind: &'a str,
     /// The user it concerns.
     pub user: Option<UserId>,
@@ -71,7 +71,7 @@ pub struct EventFacts<'a> {
     pub request_id: &'a str,
     /// Why an attempt failed.
     pub reason: Option<&'a str>,
-    /// The client.
+    /// The client that the event concerns.
     pub client_id: Option<&'a str>,
 }
 

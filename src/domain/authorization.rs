@@ -18,7 +18,7 @@ use super::user::User;
 /// A validated authorization request, which needs only the user's consent.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Request {
-    /// The client.
+    /// The `client_id` of the client that sent it.
     pub client_id: String,
     /// The registered redirect URI; empty if the endpoint responds directly and the client sent none.
     pub redirect_uri: String,
@@ -26,7 +26,7 @@ pub struct Request {
     pub mode: ResponseMode,
     /// The value that is returned to the client unchanged.
     pub state: Option<String>,
-    /// The scopes.
+    /// The requested scopes that the client may have.
     pub scopes: Scopes,
     /// Requested scopes that the client was not granted.
     #[serde(default, skip_serializing_if = "RequestedScopes::is_empty")]
@@ -67,9 +67,9 @@ pub const PUSHED_REQUEST_LIFE: TimeSpan = TimeSpan::from_secs(90);
 /// The authorization that a user gave to a client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Authorization {
-    /// The client.
+    /// The `client_id` of the authorized client.
     pub client_id: String,
-    /// The user.
+    /// The user who gave it.
     pub user_id: UserId,
     /// The user's session epoch at that time. The authorization ends with all sessions of the user.
     pub user_epoch: i64,
@@ -80,7 +80,7 @@ pub struct Authorization {
     /// The factors; `None` means the password alone, at `auth_time`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub factors: Option<Factors>,
-    /// The scopes.
+    /// The granted scopes.
     pub scopes: Scopes,
     /// Requested scopes that the client was not granted.
     #[serde(default, skip_serializing_if = "RequestedScopes::is_empty")]
@@ -113,7 +113,7 @@ pub struct Authorization {
 /// The user who authorizes a client, and their authentication.
 #[derive(Debug, Clone, Copy)]
 pub struct Grantor<'a> {
-    /// The user.
+    /// The authenticated user.
     pub user: &'a User,
     /// The sign-in at the pages, if there is one.
     pub browser: Option<BrowserId>,
@@ -131,7 +131,7 @@ pub struct SessionTerms<'a> {
     pub grant_type: &'a str,
     /// The key to which its refresh tokens are bound, if any.
     pub dpop_jkt: Option<String>,
-    /// Its lifetimes.
+    /// The lifetimes of the session and its access tokens, and the retry window.
     pub lifetimes: Lifetimes,
 }
 

@@ -14,7 +14,7 @@ use super::user::User;
 pub struct BrowserSession {
     /// Its id. The cookie contains a different value, which changes with every authentication.
     pub id: BrowserId,
-    /// The user.
+    /// The user who is signed in.
     pub user_id: UserId,
     /// The user's session epoch at the authentication.
     pub user_epoch: i64,

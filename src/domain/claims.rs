@@ -23,7 +23,7 @@ pub use super::token_rules::TokenType;
 /// The header of a token: exactly these three members.
 #[derive(Debug, Serialize)]
 pub struct Header<'a> {
-    /// The algorithm.
+    /// The JWS algorithm (RFC 7518 §3.1).
     pub alg: &'a str,
     /// The key ID.
     pub kid: &'a str,
@@ -36,7 +36,7 @@ pub struct Header<'a> {
 pub struct AccessTokenGrant<'a> {
     /// The user, or the client if there is none (RFC 9068 §2.2).
     pub sub: String,
-    /// The client.
+    /// The client to which the token is issued.
     pub client_id: &'a str,
     /// The API it is for; `None` means the issuer itself.
     pub audience: Option<&'a str>,
@@ -61,7 +61,7 @@ pub struct AccessTokenGrant<'a> {
 /// The session behind a token.
 #[derive(Debug, Clone, Copy)]
 pub struct SessionClaims {
-    /// The session.
+    /// The session id, the claim `sid`.
     pub sid: SessionId,
     /// When its user authenticated.
     pub auth_time: Timestamp,
@@ -136,7 +136,7 @@ impl<'a> AccessTokenGrant<'a> {
 /// The times and the issuer of an access token.
 #[derive(Debug, Clone, Copy)]
 pub struct IssueContext<'a> {
-    /// The issuer.
+    /// The issuer URL of this server.
     pub issuer: &'a str,
     /// A random `jti`.
     pub jti: &'a str,
@@ -149,7 +149,7 @@ pub struct IssueContext<'a> {
 /// The claims of an access token (RFC 9068 §2.2).
 #[derive(Debug, Serialize)]
 pub struct AccessClaims<'a> {
-    /// The issuer.
+    /// The issuer URL of this server.
     pub iss: &'a str,
     /// The user, or the client itself.
     pub sub: String,
@@ -239,9 +239,9 @@ impl<'a> AccessClaims<'a> {
 /// The claims of an ID token (OpenID Connect Core §2).
 #[derive(Debug, Serialize)]
 pub struct IdClaims<'a> {
-    /// The issuer.
+    /// The issuer URL of this server.
     pub iss: &'a str,
-    /// The user.
+    /// The id of the user.
     pub sub: String,
     /// The client alone.
     pub aud: &'a str,
@@ -255,7 +255,7 @@ pub struct IdClaims<'a> {
     pub acr: AssuranceLevel,
     /// The authentication methods (RFC 8176).
     pub amr: Amr,
-    /// The session.
+    /// The id of the session, as in access and logout tokens.
     pub sid: String,
     /// The `nonce` of the request; absent after a refresh.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -274,11 +274,11 @@ pub const ID_TOKEN_CLAIMS: &[&str] =
 /// The claims of a logout token (OpenID Connect Back-Channel Logout §2.4).
 #[derive(Debug, Serialize)]
 pub struct LogoutClaims<'a> {
-    /// The issuer.
+    /// The issuer URL of this server.
     pub iss: &'a str,
-    /// The user.
+    /// The id of the user.
     pub sub: String,
-    /// The client.
+    /// The `client_id` of the notified client.
     pub aud: &'a str,
     /// When it was issued, in seconds since the epoch.
     pub iat: i64,
@@ -316,7 +316,7 @@ pub struct VerifiedClaims {
     /// The API key it was issued for, if any.
     #[serde(default)]
     pub api_key_id: Option<String>,
-    /// The scopes.
+    /// The granted scopes, separated by spaces.
     pub scope: String,
     /// Seconds since the epoch at which the token expires.
     pub exp: i64,
@@ -340,7 +340,7 @@ pub struct VerifiedClaims {
     /// The authentication methods.
     #[serde(default)]
     pub amr: Option<Amr>,
-    /// The actor.
+    /// The acting party of an exchanged token (RFC 8693 §4.1).
     #[serde(default)]
     pub act: Option<Value>,
     /// The key it is bound to.
@@ -359,9 +359,9 @@ impl VerifiedClaims {
 /// The claims that are read from an `id_token_hint`.
 #[derive(Debug, Clone, Deserialize)]
 pub struct HintClaims {
-    /// The user.
+    /// The id of the user.
     pub sub: String,
-    /// The session.
+    /// The id of the session.
     pub sid: String,
 }
 

@@ -50,7 +50,7 @@ text_enum! {
 /// The identity of a finding about a client.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FindingKey {
-    /// The client.
+    /// The `client_id` of the client.
     pub client_id: String,
     /// The path it called.
     pub endpoint: String,

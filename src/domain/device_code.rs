@@ -40,7 +40,7 @@ text_enum! {
 /// The validated request of a device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeviceAsk {
-    /// The scopes.
+    /// The requested scopes that the client may have.
     pub scopes: Scopes,
     /// Requested scopes that the client was not granted.
     #[serde(default, skip_serializing_if = "RequestedScopes::is_empty")]
@@ -56,9 +56,9 @@ pub struct DeviceCode {
     pub user_code: String,
     /// The client on the device.
     pub client_id: String,
-    /// Its request.
+    /// The validated request of the device.
     pub asked: DeviceAsk,
-    /// Its state.
+    /// Whether the user has decided, and how.
     pub state: DeviceState,
     /// Its polling interval.
     pub pause: TimeSpan,

@@ -67,7 +67,7 @@ pub struct RequestedAcr {
 /// The sign-in in this browser, compared with the request.
 #[derive(Debug, Clone)]
 pub struct CheckedLogin {
-    /// The user.
+    /// The id of the user.
     pub sub: String,
     /// When the user authenticated.
     pub auth_time: Timestamp,

@@ -33,9 +33,9 @@ const MIN_AGE: TimeSpan = TimeSpan::from_secs(5);
 pub struct KeyFacts {
     /// Its key ID.
     pub kid: String,
-    /// Its algorithm.
+    /// The signature algorithm of the key.
     pub alg: SigningAlg,
-    /// Its state.
+    /// Its state in the life cycle.
     pub state: KeyState,
     /// When it entered that state.
     pub since: Timestamp,

@@ -120,14 +120,14 @@ pub enum MailContent {
     FactorAdded {
         /// When.
         at: Timestamp,
-        /// Its kind.
+        /// The kind of the factor.
         factor: FactorKind,
     },
     /// Tells a user that a second factor was removed in their own account.
     FactorRemoved {
         /// When.
         at: Timestamp,
-        /// Its kind.
+        /// The kind of the factor.
         factor: FactorKind,
     },
     /// Tells a user that an administrator removed second factors.

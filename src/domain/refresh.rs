@@ -19,7 +19,7 @@ pub enum Holder {
     FirstParty,
     /// An authenticated client, and its proved key, if any (RFC 9449 §5).
     Client {
-        /// The client.
+        /// The `client_id` of the authenticated client.
         client_id: String,
         /// Its registration: older sessions belong to an earlier client with the same name.
         registered: Registered,

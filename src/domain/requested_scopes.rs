@@ -48,7 +48,7 @@ impl RequestedScopes {
         self.0.is_empty()
     }
 
-    /// The text.
+    /// The scopes as text, separated by spaces.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -42,9 +42,9 @@ text_enum! {
 /// A live refresh branch, as far as it matters for placing the next one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LiveBranch {
-    /// Its session.
+    /// The session to which the branch belongs.
     pub session: SessionId,
-    /// The branch.
+    /// The id of the branch.
     pub branch: BranchId,
     /// When it was last refreshed.
     pub answered_at: Timestamp,

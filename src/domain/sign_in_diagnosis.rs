@@ -87,7 +87,7 @@ pub struct Lock {
     pub from: CountedFrom,
     /// The attempts so far.
     pub tries: i64,
-    /// The limit.
+    /// The number of attempts from which on the next one is refused.
     pub limit: i64,
     /// When the counter is reset.
     pub until: Timestamp,
@@ -106,7 +106,7 @@ impl Lock {
 pub struct FailedAttempts {
     /// When the last of them happened.
     pub last_at: Timestamp,
-    /// The event.
+    /// The kind of the audit event.
     pub kind: String,
     /// The reason, where one was recorded.
     pub reason: Option<String>,

@@ -7,7 +7,7 @@ use crate::base::TimeSpan;
 /// A token bucket: its capacity is `burst`, and one token is added after each `every`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bucket {
-    /// The capacity.
+    /// The capacity, in tokens.
     pub burst: u32,
     /// The interval at which a token is added.
     pub every: TimeSpan,

@@ -98,7 +98,7 @@ impl UserFilter {
 pub struct UserCursor {
     /// The word; empty in a list.
     pub word: String,
-    /// The user.
+    /// The id of the user.
     pub id: Uuid,
 }
 

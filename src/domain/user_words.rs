@@ -21,13 +21,13 @@ const SEPARATORS: &[char] = &['.', '_', '-', '+', '@'];
 pub struct SearchedText<'a> {
     /// The login as typed.
     pub login: &'a str,
-    /// Its key.
+    /// The normal form of the login.
     pub login_key: &'a str,
-    /// The name.
+    /// The display name.
     pub name: Option<&'a str>,
     /// The e-mail address as typed.
     pub email: Option<&'a str>,
-    /// Its key.
+    /// The normal form of the e-mail address.
     pub email_key: Option<&'a str>,
 }
 

@@ -44,7 +44,7 @@ pub struct Facts {
 
 /// The user and the client of a request with an access token, for its log line.
 pub struct CallerIds {
-    /// The user.
+    /// The id of the user.
     pub user_id: UserId,
     /// The client of the session.
     pub client_id: String,
@@ -267,7 +267,7 @@ pub fn bearer_token(request: &HttpRequest) -> Result<Option<String>, Refusal> {
 pub struct Authenticated<C> {
     /// The request's context.
     pub context: Context,
-    /// The caller.
+    /// The caller that the access token or key authenticates.
     pub caller: C,
 }
 

@@ -189,13 +189,13 @@ impl Problem {
         self
     }
 
-    /// The code.
+    /// The stable error code.
     #[must_use]
     pub const fn code(&self) -> Code {
         self.code
     }
 
-    /// The sentence.
+    /// The message for people.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message

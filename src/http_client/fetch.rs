@@ -48,7 +48,7 @@ pub struct Fetch<'a> {
 pub enum Fetched {
     /// The document.
     Document {
-        /// Its bytes.
+        /// The body of the response.
         body: Vec<u8>,
         /// Its entity tag, if the response has one.
         etag: Option<String>,

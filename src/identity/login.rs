@@ -34,7 +34,7 @@ use super::second_factor::TypedCode;
 pub struct LoginRequest {
     /// The login as typed.
     pub login: String,
-    /// The password.
+    /// The password, in plain text.
     pub password: Password,
     /// A code of the second factor, if it was sent with the password.
     pub code: Option<TypedCode>,
@@ -47,9 +47,9 @@ pub struct LoginRequest {
 pub struct RequestedAccess {
     /// The API that they are for.
     pub audience: Option<String>,
-    /// The scopes.
+    /// The requested scopes, separated by spaces.
     pub scope: Option<String>,
-    /// The client.
+    /// The `client_id`; `None` means the built-in client.
     pub client_id: Option<String>,
 }
 
@@ -326,7 +326,7 @@ pub(super) struct GrantedAccess<'a> {
     pub client_id: &'a str,
     /// The API it is for.
     pub target: &'a Target,
-    /// The scopes.
+    /// The scopes that client, API and role allow.
     pub granted: &'a GrantedScopes,
 }
 

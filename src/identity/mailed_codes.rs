@@ -39,7 +39,7 @@ pub struct CodeContent {
 
 /// A code to create.
 pub struct NewCode<'a> {
-    /// Its purpose.
+    /// The operation that the code confirms.
     pub purpose: CodePurpose,
     /// The subject: a new code replaces the one with the same purpose and subject.
     pub subject: Vec<u8>,
@@ -62,7 +62,7 @@ pub struct MadeCode {
 
 /// A code that can be used: the code was right, or the link is known.
 pub struct UsableCode {
-    /// Its purpose.
+    /// The operation that the code confirms.
     pub purpose: CodePurpose,
     /// The hash by which it is consumed.
     pub link_hash: TokenHash,
@@ -255,11 +255,11 @@ pub async fn consume(tx: &mut Tx, code: &TokenHash) -> Result<bool, Fault> {
 
 /// The recipient and the content of a mail.
 pub struct Delivery {
-    /// The recipient.
+    /// The address of the recipient, as stored.
     pub to: EmailAddress,
     /// The user that the address belongs to, whose language the mail is in.
     pub user: Option<UserId>,
-    /// Its content.
+    /// The content of the mail, with its secrets.
     pub content: MailContent,
 }
 

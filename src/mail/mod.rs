@@ -42,9 +42,9 @@ pub struct Mailer {
 
 /// A mail to be composed.
 pub struct Draft<'a> {
-    /// Its id.
+    /// The id of the row, from which the `Message-ID` is derived.
     pub id: MailId,
-    /// The recipient.
+    /// The address of the recipient.
     pub to: &'a EmailAddress,
     /// Its language.
     pub locale: Locale,

@@ -16,7 +16,7 @@ pub struct RequestLabels {
     pub route: &'static str,
     /// The method, of a short list.
     pub method: &'static str,
-    /// The status.
+    /// The status code of the response.
     pub status: u16,
 }
 

@@ -36,7 +36,7 @@ const MAX_HEADER: usize = 4 * 1024;
 pub struct Call<'a> {
     /// The path of the endpoint.
     pub path: &'static str,
-    /// The header.
+    /// The `Authorization` header, if the request has one.
     pub authorization: Option<&'a str>,
 }
 

@@ -30,7 +30,7 @@ pub const ROLES_CLAIM: &str = "roles";
 
 /// The token of a request, as the gateway passed it on.
 pub struct Presented {
-    /// The token.
+    /// The token, without the authentication scheme.
     pub token: String,
     /// Whether it was presented as a bound token (`Authorization: DPoP`).
     pub as_bound: bool,

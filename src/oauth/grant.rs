@@ -91,7 +91,7 @@ pub struct GrantContext<'a> {
 /// The results of the phases before a grant, which are not repeated.
 #[derive(Clone)]
 pub(super) struct Authenticated {
-    /// The client.
+    /// The client that has authenticated, or was identified.
     pub client: AuthenticatedClient,
     /// The key that the client has proved to hold, if any.
     pub proved: Option<Thumbprint>,
@@ -141,7 +141,7 @@ pub struct Delegation {
     pub narrowed: Narrowed,
     /// The latest expiry: that of the subject token.
     pub not_after: Timestamp,
-    /// The actor.
+    /// The acting party (RFC 8693 §4.1).
     pub act: Option<Value>,
     /// The id of the subject token.
     pub parent: String,

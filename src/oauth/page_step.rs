@@ -32,7 +32,7 @@ pub enum PageStep {
     Answer(Box<Answer>),
     /// The user has decided on a device.
     DeviceDecided {
-        /// The decision.
+        /// Whether the user allowed the request.
         allowed: bool,
         /// The client on the device.
         client: Arc<Client>,
@@ -41,19 +41,19 @@ pub enum PageStep {
 
 /// The data of a step-up page.
 pub struct StepUpView {
-    /// The request.
+    /// The pending request, sealed into the page.
     pub sealed: SealedRequest,
-    /// The step.
+    /// The challenge of the next step.
     pub challenge: IssuedChallenge,
 }
 
 /// The data of the consent page.
 pub struct ConsentView {
-    /// The request.
+    /// The pending request, sealed into the page.
     pub sealed: SealedRequest,
-    /// The client.
+    /// The client that requests access.
     pub client: Arc<Client>,
-    /// The user.
+    /// The user who is asked.
     pub user: User,
     /// The scopes that need consent, including those of individual claims.
     pub scopes: Scopes,

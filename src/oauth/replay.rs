@@ -18,23 +18,23 @@ pub const MAX_ID: usize = 512;
 pub enum Counted<'a> {
     /// The `jti` of a client's assertion.
     Assertion {
-        /// The client.
+        /// The `client_id` of the asserting client: ids are unique for each client.
         client_id: &'a str,
-        /// The id.
+        /// The `jti` of the assertion (RFC 7523 §3).
         jti: &'a str,
     },
     /// The `jti` of a workload token.
     Workload {
-        /// The issuer.
+        /// The `iss` of the token: ids are unique for each issuer.
         issuer: &'a str,
-        /// The id.
+        /// The `jti` of the token.
         jti: &'a str,
     },
     /// The `jti` of a DPoP proof.
     Proof {
         /// The key's thumbprint.
         jkt: &'a str,
-        /// The id.
+        /// The `jti` of the proof (RFC 9449 §4.2).
         jti: &'a str,
     },
 }

@@ -16,7 +16,7 @@ use crate::tokens::validate::{self, Source};
 
 /// A presented access token.
 pub struct Presented {
-    /// The token.
+    /// The token, without the authentication scheme.
     pub token: String,
     /// Whether it was presented as a bound token (`Authorization: DPoP`).
     pub as_bound: bool,

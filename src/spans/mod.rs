@@ -34,15 +34,15 @@ pub struct Spans {
 
 /// A completed request.
 pub struct RequestSpan<'a> {
-    /// Its span.
+    /// The trace and span ids.
     pub trace: Trace,
     /// When it arrived.
     pub started: Timestamp,
     /// The time until the head of the response.
     pub elapsed: Duration,
-    /// Its id.
+    /// The request id, as in the log and the response.
     pub request_id: &'a str,
-    /// Its method.
+    /// The HTTP method, of a short list.
     pub method: &'static str,
     /// The pattern of its route.
     pub route: &'static str,

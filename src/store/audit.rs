@@ -22,7 +22,7 @@ pub struct StoredEvent {
     pub at: Timestamp,
     /// The kind of the event.
     pub kind: String,
-    /// The interface.
+    /// The interface through which the request came.
     pub via: String,
     /// The acting user.
     pub actor_id: Option<UserId>,
@@ -120,7 +120,7 @@ pub struct Attempts {
     pub at: Timestamp,
     /// When the last of them happened.
     pub last_at: Timestamp,
-    /// The count.
+    /// The number of attempts that the row stands for.
     pub times: i64,
 }
 

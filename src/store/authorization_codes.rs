@@ -16,7 +16,7 @@ pub struct NewCode<'a> {
     pub hash: &'a TokenHash,
     /// The request for which it is issued: there is one code for each.
     pub flow: &'a [u8],
-    /// Its authorization.
+    /// The authorization that the code represents.
     pub authorization: &'a Authorization,
     /// Until when it can be redeemed.
     pub expires_at: Timestamp,
@@ -77,9 +77,9 @@ pub async fn is_answered(link: &mut impl Link, flow: &[u8]) -> Result<bool, Faul
 
 /// A code that was redeemed.
 pub struct Redeemed {
-    /// Its authorization.
+    /// The authorization that the code represented.
     pub authorization: Authorization,
-    /// Its expiry.
+    /// When the code expires; checked by the caller.
     pub expires_at: Timestamp,
     /// Whether its user has a stored consent for the client at this time.
     pub consented: bool,

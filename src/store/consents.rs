@@ -11,11 +11,11 @@ use super::{Link, Tx};
 /// The consent of a user for a client at one API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Consent {
-    /// The client.
+    /// The `client_id` of the client.
     pub client_id: String,
     /// The API; `None` means the issuer itself.
     pub audience: Option<String>,
-    /// The scopes.
+    /// The scopes to which the user has consented.
     pub scopes: Scopes,
     /// When it was first given.
     pub created_at: Timestamp,
@@ -55,7 +55,7 @@ impl TryFrom<ConsentRow> for Consent {
 pub struct ConsentKey<'a> {
     /// The user who gave it.
     pub user: UserId,
-    /// The client.
+    /// The `client_id` of the client.
     pub client_id: &'a str,
     /// The API; `None` means the issuer itself.
     pub audience: Option<&'a str>,

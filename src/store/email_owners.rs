@@ -45,7 +45,7 @@ pub async fn owner_of(link: &mut impl Link, key: &str) -> Result<Option<UserId>,
 /// The owner of an address, if the owner is enabled.
 #[derive(Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct EnabledOwner {
-    /// The user.
+    /// The id of the owner.
     #[sqlx(rename = "id")]
     pub user: UserId,
     /// The user's session epoch.

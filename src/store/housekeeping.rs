@@ -13,11 +13,11 @@ use super::{Link, Tx};
 /// A refresh branch that was removed.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct RemovedBranch {
-    /// Its session.
+    /// The session to which the branch belonged.
     pub session: SessionId,
-    /// Its user.
+    /// The user of the session.
     pub user_id: UserId,
-    /// Its client.
+    /// The `client_id` of the client through which it was opened.
     pub client_id: String,
     /// The session epoch of its user.
     pub user_epoch: i64,

@@ -13,7 +13,7 @@ use super::{Link, Tx, user_words};
 /// A change of a login name.
 #[derive(Clone, Copy)]
 pub struct LoginChange<'a> {
-    /// The user.
+    /// The user whose name changes.
     pub user: UserId,
     /// The current name.
     pub before: &'a LoginName,

@@ -12,7 +12,7 @@ use super::{Link, Tx};
 pub struct Fanout {
     /// The row's id.
     pub id: NoticeId,
-    /// The user.
+    /// The id of that user.
     pub user_id: UserId,
     /// The user's epoch that ended.
     pub epoch: i64,

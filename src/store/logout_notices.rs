@@ -16,11 +16,11 @@ const AHEAD: TimeSpan = TimeSpan::from_mins(2);
 pub struct Notice {
     /// Its id, the same for all attempts.
     pub id: NoticeId,
-    /// The client.
+    /// The `client_id` of the notified client.
     pub client_id: String,
     /// The user whose session has ended.
     pub user_id: UserId,
-    /// The session.
+    /// The session that has ended, the `sid` of the notice.
     pub session_id: SessionId,
     /// How often it was tried, this time included.
     pub tries: i64,
@@ -68,7 +68,7 @@ pub async fn clients_due(
 /// The notices of a client to take.
 #[derive(Debug, Clone, Copy)]
 pub struct Turn<'a> {
-    /// The client.
+    /// The `client_id` of the notified client.
     pub client_id: &'a str,
     /// Notices that are due by this time.
     pub now: Timestamp,

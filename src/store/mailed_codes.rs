@@ -15,7 +15,7 @@ use super::{Link, Tx};
 /// The owner of a code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CodeOwner {
-    /// The user.
+    /// The id of the user whose code it is.
     pub user: UserId,
     /// The epoch of the user with which it ends; `None` if it outlives the epoch.
     pub epoch: Option<i64>,
@@ -24,7 +24,7 @@ pub struct CodeOwner {
 /// A code that is to be stored.
 #[derive(Clone, Copy)]
 pub struct NewCode<'a> {
-    /// Its purpose.
+    /// The operation that it confirms.
     pub purpose: CodePurpose,
     /// The subject: a new code replaces the one with the same purpose and subject.
     pub subject: &'a [u8],
@@ -43,7 +43,7 @@ pub struct NewCode<'a> {
 /// A code that was sent and has not been used.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SentCode {
-    /// Its purpose.
+    /// The operation that it confirms.
     pub purpose: CodePurpose,
     /// The hash of its link, by which it is consumed.
     pub link_hash: TokenHash,
@@ -58,7 +58,7 @@ pub struct SentCode {
 /// The key of a code to compare.
 #[derive(Clone, Copy)]
 pub struct CodeName<'a> {
-    /// Its purpose.
+    /// The operation that the code confirms.
     pub purpose: CodePurpose,
     /// Its subject, as in [`NewCode::subject`].
     pub subject: &'a [u8],

@@ -14,9 +14,9 @@ const AHEAD: TimeSpan = TimeSpan::from_mins(2);
 /// A mail that is to be stored.
 #[derive(Debug)]
 pub struct NewMail<'a> {
-    /// Its id.
+    /// The id of the row, to which `sealed` is bound.
     pub id: MailId,
-    /// Its kind.
+    /// The name of its `MailKind`, stored in the clear for operators.
     pub kind: &'static str,
     /// The user it concerns. It is deleted with the user.
     pub user_id: Option<UserId>,
@@ -31,9 +31,9 @@ pub struct NewMail<'a> {
 /// A mail that was taken for delivery.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct TakenMail {
-    /// Its id.
+    /// The id of the row, to which `sealed` is bound.
     pub id: MailId,
-    /// Its kind.
+    /// The name of its `MailKind`.
     pub kind: String,
     /// The user it concerns.
     pub user_id: Option<UserId>,

@@ -45,9 +45,9 @@ pub struct Status {
 /// One migration and whether it is applied.
 #[derive(Debug, Clone)]
 pub struct Step {
-    /// Its number.
+    /// The number at the beginning of its file name.
     pub version: i64,
-    /// Its name.
+    /// Its description, from its file name.
     pub name: String,
     /// Whether the database has it.
     pub applied: bool,

@@ -1,12 +1,12 @@
 // The life of an account in a real Chromium, from the sign-up to the deletion: with a second factor, a lost phone, a
-// forgotten password and, where scripts run, a passkey. Every page is looked at by axe-core in both colour schemes, is
-// not too wide, speaks the language of the browser and has nothing that the policy blocks.
+// forgotten password and, if scripts run, a passkey. Every page is checked by axe-core in both colour schemes, is not
+// too wide, is in the language of the browser and contains nothing that the policy blocks.
 //
 // Usage: node account.mjs ORIGIN EMAIL script|plain LANGUAGE WIDTH [SCREENSHOT_FOLDER]
 //
-// What only the test knows is asked for on standard output, a line each, and answered by a line of JSON on standard
-// input: "? mailed" is the code of the newest mail, "? code SECRET" that of an authenticator app, "? wait SECONDS" lets
-// time pass.
+// The script requests data from the test on standard output, one line each; the response is a line of JSON on standard
+// input. "? mailed" returns the code of the newest mail, "? code SECRET" that of an authenticator app, "? wait SECONDS"
+// advances the clock.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
@@ -32,7 +32,7 @@ const expect = (condition, what) => condition || problems.push(`${at}: ${what}`)
 
 const context = await browser.newContext({
   javaScriptEnabled, locale: language, viewport: { width: Number(width), height: 900 },
-  // A colour that is still changing has less contrast.
+  // During a transition colours have less contrast.
   reducedMotion: "reduce",
 });
 context.setDefaultTimeout(patience);
@@ -182,12 +182,12 @@ await look("recovered");
 await typePassword(first);
 await refused("old-password");
 await typePassword(second);
-// The app shows another code than before.
+// The app shows a different code than before.
 await ask("wait 60");
 await typeCode(await ask(`code ${secret}`), "/login/verify");
 arrived("/account");
 
-// A passkey, where scripts run; the control is not there where they do not.
+// A passkey, if scripts run; without scripts the control is absent.
 await open("/account/security");
 const session = await context.newCDPSession(page);
 if (javaScriptEnabled) {
@@ -205,7 +205,7 @@ if (javaScriptEnabled) {
   await look("security-with-passkey");
   await signOut();
   await open("/login");
-  // The conditional request of the page may have answered already.
+  // The conditional request of the page may have completed already.
   if (path() !== "/account") {
     await page.click("form[data-passkey] button[type=submit]").catch(() => {});
     await page.waitForURL(`${origin}/account`);
@@ -216,7 +216,7 @@ if (javaScriptEnabled) {
   expect(!(await page.isVisible("form[data-passkey]")), "a control that does nothing");
 }
 
-// What is stored, and the end.
+// Export of the data, and deletion.
 await open("/account/history");
 await look("history");
 await open("/account/export");
@@ -229,7 +229,7 @@ await refused("delete-other-name");
 await page.fill("#login", email);
 await submit("/account/delete");
 await look("deleted");
-// A virtual device answers the conditional request of every page at once, also with a passkey that is gone.
+// A virtual device answers the conditional request of every page at once, also with a removed passkey.
 if (javaScriptEnabled) await session.send("WebAuthn.disable");
 await typePassword(second);
 await refused("no-account");

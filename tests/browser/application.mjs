@@ -1,11 +1,11 @@
-// The application that browsers come back to: another origin than the issuer's, which writes down what it
-// gets. Its callback may send the browser on.
+// The application to which browsers return, on another origin than the issuer. It records its requests, and its
+// callback may redirect the browser.
 import { createServer } from "node:http";
 
 /**
- * Listens on `localhost` and 127.0.0.1, so that names below `localhost` arrive too.
+ * Listens on `localhost` and 127.0.0.1, so that names below `localhost` work too.
  *
- * `got` has the requests of the callback, `handed` what a handler of a custom scheme was given. While
+ * `got` contains the requests of the callback, `handed` the URLs passed to the handler of a custom scheme. While
  * `sendOn` is set, the callback redirects there.
  */
 export async function application(port) {
@@ -40,7 +40,7 @@ export async function application(port) {
     });
   });
   await new Promise((ready) => server.listen(port, "localhost", ready));
-  // `localhost` may be one address of two.
+  // `localhost` may be either of two addresses.
   const also = createServer((request, response) => server.emit("request", request, response));
   await new Promise((ready) => {
     also.once("error", ready);

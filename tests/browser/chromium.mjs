@@ -1,7 +1,7 @@
-// What the scripts that drive a real Chromium share.
+// Helpers of the scripts that control a real Chromium.
 import { chromium } from "playwright-core";
 
-/** How many milliseconds a step may take before it is taken for hung; a busy machine is slow, not wrong. */
+/** Milliseconds after which a step counts as hung; generous, because the machine may be busy. */
 export const patience = 120_000;
 
 /** A Chromium without background requests, with further arguments. */
@@ -15,7 +15,7 @@ export const launch = (more = []) =>
     ],
   });
 
-/** Reports errors on the console of a page, and where `origin` is given the requests that leave it. */
+/** Reports errors on the console of a page, and requests to other origins if `origin` is given. */
 export function watch(page, report, origin = "") {
   page.on("console", (message) => {
     // A refused form is a 4xx, which Chromium reports as an error too.
@@ -31,7 +31,7 @@ export function watch(page, report, origin = "") {
 
 /** Types a text into each field of a form, beginning with the one that has the focus, and submits the form. */
 export async function typed(page, ...texts) {
-  // A page takes the focus with its first frame, which may follow the load; keys pressed before are lost.
+  // A page gets the focus with its first frame, which may follow the load; keys pressed before are lost.
   await page.waitForSelector("input:focus");
   for (const [index, text] of texts.entries()) {
     if (index > 0) await page.keyboard.press("Tab");

@@ -1,10 +1,11 @@
-// Looks at the pages of the web console of a running server in a real Chromium: in both colour schemes, narrow and wide,
-// with axe-core, and watches for anything that the policy blocks or any request that leaves.
+// Checks the pages of the web console of a running server in a real Chromium: in both colour schemes, narrow and wide,
+// with axe-core. Reports everything that the policy blocks and every request to another origin.
 //
 // Usage: node console.mjs ORIGIN PORT LOGIN PASSWORD PAGES_JSON [SCREENSHOT_FOLDER]
-// PAGES_JSON has `pages`, a list of {name, path}, of which one without a name has no picture, and
-// `forms`, a list of {path, status, text}: what answers the form, and a selector of what is shown then. The host of ORIGIN is looked for at PORT of this machine. With a folder there is
-// a picture of each page, light and 1280 pixels wide, and of the overview also dark.
+// PAGES_JSON has `pages`, a list of {name, path} (without a name there is no screenshot), and `forms`, a list of
+// {path, status, text}: the status of the response, and a selector of an element that is shown then. The host of ORIGIN
+// is resolved to PORT of this machine. With a folder there is a screenshot of each page, light and 1280 pixels wide,
+// and of the overview also dark.
 import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { launch, patience, watch } from "./chromium.mjs";
@@ -17,9 +18,9 @@ const { hostname } = new URL(origin);
 
 const browser = await launch([
   `--host-resolver-rules=MAP ${hostname}:80 127.0.0.1:${port}`,
-  // Letters without coloured edges make smaller pictures.
+  // Text without subpixel colours makes smaller images.
   "--disable-lcd-text",
-  // Without TLS Chromium would ignore a header of each page, and say so on the console.
+  // Without TLS Chromium would ignore a header of each page, and log this on the console.
   `--unsafely-treat-insecure-origin-as-secure=${origin}`,
 ]);
 const problems = [];
@@ -58,7 +59,7 @@ const narrow = { width: 320, colorScheme: "dark" };
 const ways = [wide, { ...wide, colorScheme: "dark" }, { ...narrow, colorScheme: "light" }, narrow];
 
 for (const { name, path } of pages) {
-  // Those without a name are told apart by their size and their colours at once.
+  // Pages without a name are checked in both sizes and colour schemes at once.
   for (const { width, colorScheme } of name ? ways : [wide, narrow]) {
     // The charts of the overview are further down than one screen.
     await page.setViewportSize({ width, height: name === "overview" ? 1240 : 860 });
@@ -75,7 +76,7 @@ for (const { name, path } of pages) {
   }
 }
 
-// What comes of a form that is sent as it is.
+// The response to a form that is sent unchanged.
 for (const { path, status, text } of forms) {
   for (const { width, colorScheme } of [wide, narrow]) {
     await page.setViewportSize({ width, height: 860 });

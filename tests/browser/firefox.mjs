@@ -1,12 +1,12 @@
-// A user signs in for clients in a real Firefox, over WebDriver BiDi: callbacks that redirect on to another
-// origin, to a scheme of an application's own and from one name of a site to another; in the address and
+// A user signs in for clients in a real Firefox, over WebDriver BiDi: callbacks that redirect to another
+// origin, to a custom scheme and from one name of a site to another; in the address and
 // in a form, after either button, with and without JavaScript; and in a pop-up.
 //
 // Usage: node firefox.mjs ISSUER LOGIN PASSWORD WEB_CLIENT POST_CLIENT PROFILE_FOLDER
 // Both clients have the redirect URIs http://localhost:PORT/cb and http://shop.localhost:PORT/cb of the
 // application that is started here on the port in APP_PORT. Twelve combinations, in which every two of
-// place, mode, button and JavaScript meet; with FLOWS=all every combination. Firefox does not hold
-// `form-action` against redirects, as Chromium does, but against the address that a form names.
+// place, mode, button and JavaScript meet; with FLOWS=all every combination. Firefox does not apply
+// `form-action` to redirects, as Chromium does, but to the address in a form.
 import { createHash, randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import puppeteer from "puppeteer-core";
@@ -17,10 +17,10 @@ const port = Number(process.env.APP_PORT);
 const origin = `http://localhost:${port}`;
 const application = await listen(port);
 const { got } = application;
-// What Firefox handed to the application of the scheme, a line each.
+// The URLs that Firefox passed to the application of the scheme, one per line.
 const handedTo = `${profiles}/handed`;
 const handed = () => (existsSync(handedTo) ? readFileSync(handedTo, "utf8").trim().split("\n") : []);
-// How long a thing may take before it is taken for hung; a busy machine is slow, not wrong.
+// The time after which a step counts as hung; generous, because the machine may be busy.
 const patience = 120_000;
 const scheme = "com.example.app";
 
@@ -29,7 +29,7 @@ const expect = (condition, what) => {
   if (!condition) throw new Error(`${at}: ${what}`);
 };
 
-// A program handles the scheme and writes down what Firefox hands over.
+// A program handles the scheme and records the URLs that Firefox passes to it.
 async function firefox(script) {
   const userDataDir = `${profiles}/script-${script}`;
   mkdirSync(userDataDir, { recursive: true });
@@ -44,7 +44,7 @@ async function firefox(script) {
     browser: "firefox", protocol: "webDriverBiDi", headless: true, timeout: patience,
     executablePath: process.env.FIREFOX ?? "/usr/bin/firefox-esr", userDataDir,
     extraPrefsFirefox: {
-      // The question whether the site may open the application, which only a user can answer.
+      // The prompt whether the site may open the application, which only a user can answer.
       "security.external_protocol_requires_permission": false,
       "javascript.enabled": script,
       [`network.protocol-handler.external.${scheme}`]: true,
@@ -77,8 +77,8 @@ async function open(browser) {
   return page;
 }
 
-// Everything that Puppeteer waits for by itself is waited for by a script in the page, and there may be none:
-// asking once and a click on a place work without.
+// Puppeteer's own waits run a script in the page, which may be disabled: single queries and clicks on coordinates work
+// without.
 async function found(page, selector) {
   const there = () => page.$(selector).then(Boolean, () => false);
   await until(() => `no ${selector} at ${page.url()}`, there);
@@ -96,14 +96,14 @@ async function press(page, selector) {
 
 async function signIn(page) {
   await found(page, "#password");
-  // The click is a user's; typing letter by letter would take most of the time.
+  // A real click; typing letter by letter would take most of the time.
   for (const [selector, text] of [["#login", login], ["#password", password]]) {
     await page.$eval(selector, (field, value) => { field.value = value; }, text);
   }
   await press(page, "button[type=submit]");
 }
 
-// Where the callback is, where it redirects to, and how one sees that the browser got there.
+// The callback, the target of its redirect, and the evidence that the browser arrived there.
 const site = `http://www.shop.localhost:${port}/home`;
 const elsewhere = `http://127.0.0.1:${port}/home`;
 const app = `${scheme}://done`;
@@ -141,13 +141,13 @@ for (const script of [true, false]) {
   for (const [name, callback, target, arrived] of ways) {
     for (const mode of ["query", "form_post"]) {
       const client = mode === "query" ? web : post;
-      // After the button that allows, and after the one that signs in.
+      // After the button that allows the request, and after the one that signs in.
       for (const prompt of ["login consent", "login"]) {
         const sampled = (mode === "query") === ((prompt === "login") !== script);
         if (!sampled && process.env.FLOWS !== "all") continue;
         at = `${name}, ${mode}, ${prompt}, ${script ? "with" : "without"} JavaScript`;
         application.sendOn = target;
-        // A page that has handed an address over goes nowhere else: Firefox takes it for still loading.
+        // After an address was passed to an application, the page cannot navigate: Firefox considers it as still loading.
         const page = await open(browser);
         await arrives(page, { client, mode, script, callback, prompt, arrived });
         await page.browserContext().close();

@@ -1,5 +1,5 @@
-// Looks at every page with sample data in a real Chromium: in both colour schemes, narrow and wide, by
-// keyboard, with axe-core, and watches for anything the policy blocks or any request that leaves.
+// Checks every page with sample data in a real Chromium: in both colour schemes, narrow and wide, by
+// keyboard, with axe-core. Reports everything that the policy blocks and every request to another origin.
 //
 // Usage: node gallery.mjs GALLERY_JSON [SCREENSHOT_FOLDER]
 // The JSON has `assets` (path, headers, body in base64) and `pages` (name, lang, html, policy).
@@ -10,7 +10,7 @@ import { launch, patience } from "./chromium.mjs";
 
 const [file, folder] = process.argv.slice(2);
 const { assets, pages } = JSON.parse(readFileSync(file, "utf8"));
-// Chromium takes the keyboard away from a page that tries to open an app, so that one comes last.
+// In Chromium a page that tries to open an app loses the keyboard focus, so this page comes last.
 pages.sort((a, b) => (a.name === "continue") - (b.name === "continue"));
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -41,7 +41,7 @@ const origin = `http://127.0.0.1:${server.address().port}`;
 
 const browser = await launch();
 
-// A browser whose requests to other origins end here and are written down.
+// A browser whose requests to other origins are intercepted and recorded.
 async function open(options) {
   const context = await browser.newContext(options);
   context.setDefaultTimeout(patience);
@@ -58,7 +58,7 @@ async function open(options) {
   });
   const page = await context.newPage();
   page.on("console", (message) => {
-    // That nobody here handles the scheme of an app is no fault of the page that leads there.
+    // No application here handles the scheme, which is not an error of the page.
     if (message.type() === "error" && !/registered handler|user gesture is required/.test(message.text())) {
       problems.push(`${at}: console: ${message.text()}`);
     }
@@ -68,7 +68,7 @@ async function open(options) {
   return { context, page, left };
 }
 
-// What can be said without using a page.
+// Checks without interaction.
 async function look(page) {
   const found = await page.evaluate(() => {
     const visible = (element) => !element.closest(".visually-hidden") && element.checkVisibility();
@@ -98,13 +98,13 @@ async function look(page) {
   }
 }
 
-// Tab goes through everything that can be used, in the order it is read, and is seen to be there.
+// Tab visits every control in reading order, with a visible focus.
 async function walk(page) {
   const count = await page.evaluate(() => {
     const all = document.querySelectorAll(
       "a[href], button, summary, input:not([type=hidden]), select, textarea, [tabindex]",
     );
-    // What is folded away cannot be reached.
+    // Controls in closed sections cannot be reached.
     window.stops = [...all].filter((element) => element.tabIndex >= 0 && element.checkVisibility());
     window.stops[0]?.focus();
     return window.stops.length;
@@ -121,13 +121,13 @@ async function walk(page) {
         inSight: bottom > 0 && top < innerHeight,
       };
     }, stop);
-    // A page that leads to an application on the device may be asked to while the key is pressed.
+    // A page that opens an application on the device may show a prompt while the key is pressed.
     let seen = await find();
     for (let tries = 1; !seen.right && tries <= 1200; tries += 1) {
       await page.waitForTimeout(50);
       seen = await find();
-      // The key was lost, or came twice: once more from the stop before. A page that has asked for an application on the
-      // device may have lost the window's focus to that question.
+      // The key was lost, or arrived twice: repeat from the previous stop. A page that opens an application on the
+      // device may have lost the window's focus to the prompt.
       if (!seen.right && tries % 20 === 0) {
         await page.bringToFront();
         await page.evaluate((before) => window.stops[before]?.focus(), stop - 1);
@@ -144,11 +144,11 @@ async function walk(page) {
 for (const colorScheme of ["light", "dark"]) {
   for (const width of [320, 390, 1280]) {
     const { context, page, left } = await open({ colorScheme, viewport: { width, height: 800 } });
-    // The page that sends itself would be gone before it is looked at.
+    // The page that submits itself would be replaced before it is checked.
     await page.route("**/assets/submit.js", (route) =>
       route.fulfill({ status: 200, contentType: "text/javascript", body: "" }));
     for (const { lang, name } of pages) {
-      // Words differ in length and nothing else: one scheme a width is enough for the others.
+      // Other languages differ only in the length of words: one scheme for each width is sufficient.
       if (lang !== "en" && (colorScheme === "light") !== (width < 1280)) continue;
       at = `${lang} ${name} ${colorScheme} ${width}`;
       await page.goto(`${origin}/${lang}/${name}`);
@@ -175,7 +175,7 @@ for (const javaScriptEnabled of [true, false]) {
 
   await page.goto(`${origin}/en/login`);
   const buttons = await page.locator("button").count();
-  // Sign in, start again, the other language, and what a script adds.
+  // Sign in, start again, the other language, and the controls that a script adds.
   expect(buttons === (javaScriptEnabled ? 4 : 3), `${buttons} buttons`);
   if (javaScriptEnabled) {
     const type = () => page.locator("#password").getAttribute("type");
@@ -198,7 +198,7 @@ for (const javaScriptEnabled of [true, false]) {
   await context.close();
 }
 
-// The policy holds on pages without a request under way: a form that leads elsewhere is not sent.
+// The policy applies on pages without a pending request: a form with a foreign target is not sent.
 at = "policy";
 {
   const { context, page, left } = await open({});
@@ -210,12 +210,12 @@ at = "policy";
     form.noValidate = true;
     form.submit();
   });
-  // What the page did is over when the browser says so.
+  // The browser reports when the actions of the page have ended.
   const blocked = () => problems.slice(before).some((text) => text.includes("form-action"));
   const end = Date.now() + patience;
   while (!blocked() && Date.now() < end) await page.waitForTimeout(20);
   const refused = blocked();
-  // The browser and the page each say so; nothing comes of a context that is closed.
+  // Browser and page both report it; a closed context reports nothing.
   await context.close();
   problems.splice(before);
   expect(refused && left.length === 0, "a password can be sent elsewhere");

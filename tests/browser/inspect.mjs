@@ -1,5 +1,5 @@
-// Drives the token inspector in a real Chromium: judges a list of tokens with the network cut, records every request, and
-// looks at the page filled in, from a file on disk, without crypto.subtle and without JavaScript.
+// Tests the token inspector in a real Chromium: checks a list of tokens offline, records every request, and checks the
+// filled-in page, also from a file on disk, without crypto.subtle and without JavaScript.
 //
 // Usage: node inspect.mjs JSON_FILE [SCREENSHOT_FOLDER]
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
@@ -17,7 +17,7 @@ const problems = [];
 const changed = cases.find(({ what }) => what === "signature 7").token;
 const expect = (condition, what) => condition || problems.push(what);
 
-// A page whose clock stands at the time of the server, with every request it makes.
+// A page whose clock is fixed to the time of the server, and all its requests.
 async function open(options = {}) {
   const context = await browser.newContext({ locale: "en-GB", timezoneId: "Europe/Berlin", ...options });
   context.setDefaultTimeout(patience);
@@ -42,7 +42,7 @@ async function open(options = {}) {
 
 const ready = (page) => page.waitForSelector("#inspector[data-ready]");
 
-// What the page says of a token: it is emptied before, so that nothing of the last one is read.
+// The result of the page for a token. The page is cleared first, so that no previous result is read.
 async function judged(page, token, audience = "") {
   await page.fill("#token", "");
   await page.waitForSelector("#verdict:not([data-state])", { state: "attached" });
@@ -64,7 +64,7 @@ async function shot(page, name) {
   if (folder) await page.screenshot({ path: `${folder}/${name}.png`, fullPage: true });
 }
 
-// Offline: every token has the code of the server, and no check contradicts the server's.
+// Offline: every token gets the same code as from the server, and no check contradicts the server's.
 {
   const { context, page, requests } = await open();
   await page.goto(`${base}/inspect`);
@@ -75,7 +75,7 @@ async function shot(page, name) {
   const afterLoad = requests.length;
   await context.setOffline(true);
   for (const { what, token, audience, report } of cases) {
-    // A text area makes one line break of every kind; no token of the list has one.
+    // A text area normalises line breaks; no token of the list has one.
     const { state, code, checks } = await judged(page, token, audience);
     expect(code === report.code, `${what}: ${code}, the server says ${report.code}`);
     expect((state === "good") === report.good, `${what}: ${state}, the server says ${report.good}`);
@@ -105,7 +105,7 @@ async function shot(page, name) {
   expect(shared.checks.find(({ check }) => check === "signature").ok === null, "HS256: the signature was judged");
   expect(requests.length === afterLoad, `requests after the load: ${requests.slice(afterLoad)}`);
 
-  // Only a click asks for the feed; the session of one token has ended.
+  // The feed is fetched only after a click; the session of one token has ended.
   const revocation = () => page.locator("#details [data-check=revocation]").getAttribute("class");
   await judged(page, given.good);
   await page.click("#revoked");
@@ -124,14 +124,14 @@ async function shot(page, name) {
     expect(asked.length > 0 && asked.every((url) => url.startsWith(`${base}/.well-known/`)), `the click asked ${asked}`);
   }
 
-  // The signature alone tells a token, whatever was done with the rest.
+  // A token is identified by its signature, whatever the other parts are.
   const secrets = [...cases.map(({ token }) => token.split(".").at(-1)), given.good, given.refresh, given.shared, given.ended];
   for (const secret of secrets.filter((secret) => secret.length > 20)) {
     for (const request of requests) expect(!request.includes(secret.slice(0, 20)), `a request carries a token: ${request}`);
   }
   expect(requests.every((request) => request.startsWith(`GET ${base}/`) && !/"cookie"|"referer":"[^"]/.test(request)), `requests: ${requests}`);
 
-  // Nothing is left when one leaves and comes back.
+  // After leaving and returning, the page is empty.
   await page.goto(`${base}/`);
   await page.goBack();
   await ready(page);
@@ -140,7 +140,7 @@ async function shot(page, name) {
   await context.close();
 }
 
-// The look of it, filled in: both schemes, narrow and wide, both languages, without a finding of axe-core.
+// The filled-in page: both schemes, narrow and wide, both languages, without findings of axe-core.
 for (const [colorScheme, lang, width] of [["light", "en", 320], ["dark", "de", 320], ["light", "de", 1280], ["dark", "en", 1280]]) {
   const { context, page } = await open({ colorScheme, viewport: { width, height: 900 } });
   await page.goto(`${base}/inspect?lang=${lang}`);
@@ -175,7 +175,7 @@ for (const [colorScheme, lang, width] of [["light", "en", 320], ["dark", "de", 3
   await context.close();
 }
 
-// The policy is in force: markup is refused even to a script of the page. The browser reports what it refuses.
+// The policy applies: even a script of the page cannot insert markup. The browser reports violations.
 {
   const context = await browser.newContext();
   const page = await context.newPage();
@@ -192,7 +192,7 @@ for (const [colorScheme, lang, width] of [["light", "en", 320], ["dark", "de", 3
   await context.close();
 }
 
-// Where the browser offers no cryptography: decoded, and why no signature was checked.
+// Without crypto.subtle: the token is decoded, and the page explains why no signature was checked.
 {
   const { context, page } = await open();
   await context.addInitScript(() => Object.defineProperty(crypto, "subtle", { value: undefined }));
@@ -204,7 +204,7 @@ for (const [colorScheme, lang, width] of [["light", "en", 320], ["dark", "de", 3
   await context.close();
 }
 
-// Saved to disk, as a browser saves it: the addresses of style and script are files, the others stay. The keys are pasted.
+// Saved to disk like a browser does: URLs of style and script are files, others are unchanged. The keys are pasted.
 {
   const disk = mkdtempSync(join(tmpdir(), "inspect-"));
   let html = await (await fetch(`${base}/inspect`)).text();
@@ -230,7 +230,7 @@ for (const [colorScheme, lang, width] of [["light", "en", 320], ["dark", "de", 3
   await context.close();
 }
 
-// Without JavaScript: the command, and nothing that could send a token.
+// Without JavaScript: the command is shown, and no control that could send a token.
 {
   const { context, page } = await open({ javaScriptEnabled: false });
   await page.goto(`${base}/inspect`);

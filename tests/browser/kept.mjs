@@ -1,5 +1,5 @@
-// Pages of a sign-in that a user keeps: several tabs, cleared cookies, the Back button. Each tab finishes its
-// own request, or begins it again when the user says so.
+// Old pages of a sign-in: several tabs, cleared cookies, the Back button. Each tab completes its own request, or
+// restarts it when the user selects this.
 //
 // Usage: node kept.mjs ISSUER LOGIN PASSWORD CLIENT [SCREENSHOT_FOLDER]
 // CLIENT has the redirect URI http://localhost:PORT/cb of the application that is started here on the port in
@@ -68,7 +68,7 @@ for (const javaScriptEnabled of [true, false]) {
   }
   await context.clearCookies();
 
-  // What is typed into a page of the browser that forgot its cookies is refused, and the request goes on.
+  // A form is refused after the browser's cookies were cleared, and the request can be continued.
   await signIn(one);
   await one.waitForSelector(startAgain);
   expect(!/arrived/.test(await one.content()), "something was sent to the application");
@@ -81,18 +81,18 @@ for (const javaScriptEnabled of [true, false]) {
   if (await one.locator("button[value=allow]").count()) await one.click("button[value=allow]");
   await arrived(one, "one");
 
-  // The page itself can begin again; here it finds the sign-in of the other tab.
+  // The page itself can restart the request; here it finds the sign-in of the other tab.
   await two.click(startAgain);
   await arrived(two, "two");
 
-  // Back to the page, and through it once more.
+  // Back to the page, and submit it again.
   await three.reload();
   await arrived(three, "three");
   await two.goBack();
   await two.goForward();
   expect(/\/cb\?/.test(two.url()), `Back and Forward end at ${two.url()}`);
 
-  // The account knows the browser: the cookies are sent where the server is.
+  // The browser is signed in at the account page: its cookies are sent there.
   await one.goto(`${issuer}/account`);
   expect(/\/account$/.test(new URL(one.url()).pathname), `the account is at ${one.url()}`);
   const cookies = await context.cookies(issuer);
@@ -100,7 +100,7 @@ for (const javaScriptEnabled of [true, false]) {
   await context.close();
 }
 
-// A consent that is answered twice.
+// A consent form that is sent twice.
 at = "answered twice";
 {
   const context = await browser.newContext();

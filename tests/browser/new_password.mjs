@@ -1,5 +1,5 @@
-// Replaces a password in a real Chromium, without JavaScript and by keyboard alone, and watches for anything the
-// policy blocks or any request that leaves the origin.
+// Replaces a password in a real Chromium, without JavaScript and with the keyboard only. Reports everything that the
+// policy blocks and every request to another origin.
 //
 // Usage: node new_password.mjs ORIGIN LOGIN PASSWORD NEW_PASSWORD [SCREENSHOT_FOLDER]
 import { launch, patience, typed, watch } from "./chromium.mjs";

@@ -1,5 +1,5 @@
 // Adds and uses passkeys in a real Chromium with a virtual authenticator: the button, autofill and the second factor;
-// then the same pages without JavaScript. Watches for findings of axe-core and anything the policy blocks.
+// then the same pages without JavaScript. Reports findings of axe-core and everything that the policy blocks.
 //
 // Usage: node passkeys.mjs ORIGIN LOGIN OTHER_LOGIN PASSWORD [SCREENSHOT_FOLDER]
 import { readFileSync } from "node:fs";
@@ -12,7 +12,7 @@ const browser = await launch();
 const problems = [];
 const expect = (condition, what) => condition || problems.push(what);
 
-// A page of a new browser; with `javaScriptEnabled`, one that has a virtual authenticator.
+// A page of a new browser; with `javaScriptEnabled`, it has a virtual authenticator.
 const open = async (options = {}) => {
   const context = await browser.newContext(options);
   context.setDefaultTimeout(patience);
@@ -77,14 +77,14 @@ await first.page.goto(`${origin}/account/security`);
 await look(first.page, "passkeys-one");
 await first.context.close();
 
-// Until when the browser keeps the sign-in: -1 for until it is closed.
+// The expiry of the sign-in cookie: -1 for a session cookie.
 const keptUntil = async (context) =>
   (await context.cookies()).find(({ name }) => name.endsWith("signet_session"))?.expires;
 
 const autofill = await open();
 const used = await authenticator(autofill.page, credentials);
 await autofill.page.goto(`${origin}/login`);
-// Either the conditional request answers at once, or the button does.
+// Either the conditional request or the button completes the sign-in.
 try {
   await autofill.page.waitForURL(`${origin}/account`, { timeout: 5_000 });
 } catch {
@@ -97,7 +97,7 @@ expect((await keptUntil(autofill.context)) === -1, "a sign-in stays without a ti
 const counted = await used.stored();
 await autofill.context.close();
 
-// The tick box is in the form of the password, and counts for the passkey. The device comes after the tick.
+// The checkbox is in the form of the password, and applies to the passkey too. The device is added after it is checked.
 const staying = await open();
 await staying.page.goto(`${origin}/login`);
 await staying.page.waitForSelector("form[data-passkey]:not([hidden])");
@@ -114,7 +114,7 @@ try {
 expect((await keptUntil(staying.context)) > Date.now() / 1000, "a passkey forgets the tick");
 await staying.context.close();
 
-// A device without a passkey for this site: the page says so, and the password still works.
+// A device without a passkey for this site: the page reports it, and the password still works.
 const without = await open();
 const empty = await authenticator(without.page);
 await empty.verified(false);
@@ -128,8 +128,8 @@ await typed(without.page, login);
 expect(path(without.page) === "/account", `after the password: ${path(without.page)}`);
 await without.context.close();
 
-// As the second factor, of the other user. The device comes after the password: the virtual one would answer the
-// conditional request of the page before it.
+// As the second factor of the other user. The device is added after the password: the virtual device would answer the
+// conditional request of the first page.
 const enrolling = await open();
 const own = await authenticator(enrolling.page);
 await typed(enrolling.page, other);
@@ -149,7 +149,7 @@ await Promise.all([
 ]);
 await second.context.close();
 
-// Without JavaScript: nothing to see of the ceremonies, and a recovery code does.
+// Without JavaScript: no passkey controls, and a recovery code works.
 const plain = await open({ javaScriptEnabled: false, viewport: { width: 320, height: 800 } });
 await plain.page.goto(`${origin}/login`);
 expect(!(await plain.page.isVisible("form[data-passkey]")), "a control that does nothing: /login");

@@ -1,5 +1,5 @@
-// Reads pictures of pages, and writes them smaller: the same pixels, each row as it is and compressed as well as zlib can.
-// Chromium filters rows as photographs need it, which is a quarter larger for text on plain ground.
+// Reads screenshots, and writes them smaller: the same pixels, rows unfiltered and with zlib's best compression.
+// Chromium filters rows as is best for photographs, which is a quarter larger for text on a plain background.
 import { deflateSync, inflateSync } from "node:zlib";
 
 const SIGNATURE = 8;
@@ -43,8 +43,8 @@ function plain(raw, stride, depth) {
   return raw;
 }
 
-// The header of a picture, its channels, and its rows without filters, each after a byte that says so. It has 8 bits for
-// each of 3 or 4 channels, as those of Chromium have.
+// The header of an image, its channels, and its unfiltered rows, each after its filter byte. It has 8 bits for
+// each of 3 or 4 channels, like those of Chromium.
 function read(png) {
   const parts = [];
   let head;
@@ -59,7 +59,7 @@ function read(png) {
   return { head, depth, rows };
 }
 
-/** The pixels of a picture: width, height, and four bytes for each pixel. */
+/** The pixels of an image: width, height, and four bytes for each pixel. */
 export function pixels(png) {
   const { head, depth, rows } = read(png);
   const [width, height] = [head.readUInt32BE(0), head.readUInt32BE(4)];
@@ -71,7 +71,7 @@ export function pixels(png) {
   return { width, height, data };
 }
 
-/** The same picture in fewer bytes. */
+/** The same image in fewer bytes. */
 export function smaller(png) {
   const { head, rows } = read(png);
   const chunks = [chunk("IHDR", head), chunk("IDAT", deflateSync(rows, { level: 9 })), chunk("IEND", Buffer.alloc(0))];

@@ -1,5 +1,5 @@
-// A person logs in for clients in a real Chromium: with and without JavaScript, by keyboard, from
-// another origin, for an app with a scheme of its own; and looks at the account.
+// A user signs in for clients in a real Chromium: with and without JavaScript, by keyboard, from
+// another origin, for an app with a custom scheme; and opens the account pages.
 //
 // Usage: node provider.mjs ISSUER LOGIN PASSWORD WEB_CLIENT APP_CLIENT POST_CLIENT [SCREENSHOT_FOLDER]
 // WEB_CLIENT and POST_CLIENT have the redirect URIs http://localhost:PORT/cb and http://shop.localhost:PORT/cb of the
@@ -60,7 +60,7 @@ async function look(page, name) {
     () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
   );
   expect(overflow <= 0, `${name} is ${overflow} px too wide`);
-  // Injected past the policy of the page, which lets no script of ours in.
+  // Injected by the debugger: the policy of the page refuses the script.
   const cdp = await page.context().newCDPSession(page);
   await cdp.send("Runtime.evaluate", { expression: axe });
   const result = await cdp.send("Runtime.evaluate", {
@@ -83,7 +83,7 @@ const arrived = (page) =>
     throw new Error(`${at}: not arrived but at ${page.url()}:\n${text}`);
   });
 
-// The whole way, in both colour schemes and at both ends of the range of widths.
+// The complete flow, in both colour schemes, with the smallest and the largest width.
 for (const colorScheme of ["light", "dark"]) {
   for (const width of [320, 1280]) {
     at = `whole way, ${colorScheme}, ${width}`;
@@ -118,7 +118,7 @@ at = "without JavaScript, by keyboard";
 {
   const page = await open({ javaScriptEnabled: false });
   await page.goto(request(web));
-  // The first field has the focus; every step is one a keyboard can take.
+  // The first field has the focus; every step works with the keyboard.
   await page.waitForSelector("#login:focus");
   await page.keyboard.type(login);
   await page.keyboard.press("Tab");
@@ -193,7 +193,7 @@ at = "an app with a scheme of its own";
   await page.context().close();
 }
 
-// A callback that redirects on, after each button, in the address and in a form, with and without script.
+// A callback that redirects, after each button, in the query and in a form, with and without script.
 for (const javaScriptEnabled of [true, false]) {
   for (const mode of ["query", "form_post"]) {
     at = `a callback that redirects on, ${mode}, ${javaScriptEnabled ? "with" : "without"} JavaScript`;
@@ -208,7 +208,7 @@ for (const javaScriptEnabled of [true, false]) {
       await page.click("button");
     }
     await page.waitForURL(elsewhere);
-    // The log-in button alone, where nothing is asked any more.
+    // The log-in button only: consent was given before.
     await page.goto(request(client, { response_mode: mode, prompt: "login" }));
     await signIn(page);
     if (mode === "form_post" && !javaScriptEnabled) {
@@ -227,8 +227,8 @@ for (const javaScriptEnabled of [true, false]) {
     await page.waitForURL(www);
     expect(last().host === new URL(apex).host, `the callback was at ${last().host}`);
     application.sendOn = "com.example.app://done";
-    // Chromium hands the address to the system, which knows no such scheme, and stays where it is. A redirect that a
-    // policy forbids is blocked before there is a request for it.
+    // Chromium passes the address to the system, which does not know the scheme, and stays on the page. A redirect that a
+    // policy forbids is blocked before its request.
     const handed = [];
     page.on("request", (one) => one.url().startsWith("com.example.app:") && handed.push(one.url()));
     const before = got.length;

@@ -1,5 +1,5 @@
-// Drives the set-up page in a real Chromium: without JavaScript, by keyboard alone, and watches for
-// anything the policy blocks or any request that leaves the origin.
+// Tests the set-up page in a real Chromium, without JavaScript and with the keyboard only. Reports everything that the
+// policy blocks and every request to another origin.
 //
 // Usage: node setup.mjs SETUP_URL LOGIN PASSWORD [SCREENSHOT_FOLDER]
 import { launch, patience, typed, watch } from "./chromium.mjs";
@@ -25,7 +25,7 @@ async function shot(page, name) {
   if (folder) await page.screenshot({ path: `${folder}/${name}.png`, fullPage: true });
 }
 
-// The look of it, in both schemes and at both ends of the range of widths.
+// The appearance, in both schemes, with the smallest and the largest width.
 for (const colorScheme of ["light", "dark"]) {
   for (const width of [320, 1280]) {
     const page = await open({ javaScriptEnabled: true, colorScheme, width });
@@ -49,7 +49,7 @@ for (const colorScheme of ["light", "dark"]) {
   }
 }
 
-// The use of it: no JavaScript, no mouse.
+// The interaction, without JavaScript and mouse.
 const page = await open({ javaScriptEnabled: false, colorScheme: "light", width: 1280 });
 await page.goto(url);
 await typed(page, "<b>x", "short");

@@ -1,8 +1,8 @@
-// Signs up in a real Chromium, without JavaScript and by keyboard alone, and watches for anything the policy blocks or
-// any request that leaves the origin.
+// Signs up in a real Chromium, without JavaScript and with the keyboard only. Reports everything that the policy blocks
+// and every request to another origin.
 //
 // Usage: node signup.mjs ORIGIN CLOCK MAILS EMAIL PASSWORD [SCREENSHOT_FOLDER]
-// A request to CLOCK lets seconds pass at the server; MAILS is the folder that it writes its mail to.
+// A request to CLOCK advances the server's clock; MAILS is the folder to which it writes its mail.
 import { readdirSync, readFileSync } from "node:fs";
 import { launch, patience, typed, watch } from "./chromium.mjs";
 

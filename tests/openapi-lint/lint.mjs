@@ -1,4 +1,4 @@
-// What `redocly lint` says about the document on standard input, with the recommended rules.
+// Prints the findings of `redocly lint` for the document on standard input, with the recommended rules.
 import { text } from "node:stream/consumers";
 
 import {

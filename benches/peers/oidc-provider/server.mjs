@@ -1,5 +1,5 @@
-// oidc-provider as a peer: ES256 access tokens in JWT form, one confidential client, its own memory as
-// store. Says its address on stdout; ends when its stdin ends.
+// oidc-provider for comparison: ES256 access tokens as JWT, one confidential client, storage in memory. Prints its
+// address on stdout; ends when its stdin ends.
 import { generateKeyPairSync } from "node:crypto";
 import { createServer } from "node:http";
 import Provider from "oidc-provider";

@@ -42,7 +42,7 @@ builder.Services.AddAuthentication(JwtBearerDefaults.AuthenticationScheme).AddJw
     {
         OnMessageReceived = context =>
         {
-            // From the header alone, once. A token has one spelling: base64url that is not canonical is refused.
+            // From one header only. A token has one spelling: base64url that is not canonical is refused.
             var values = context.Request.Headers.Authorization;
             if (!values.Any(value => Regex.IsMatch(value ?? "", @"^Bearer\b", RegexOptions.IgnoreCase)))
             {

@@ -38,7 +38,7 @@ const keep = 300 * time.Second
 const pause = 30 * time.Second
 const leeway = 5
 
-// The standard library takes headers of up to 1 MB.
+// The standard library accepts headers of up to 1 MB.
 const maxToken = 16 << 10
 
 var encodedAudience = url.QueryEscape(Audience)
@@ -160,7 +160,7 @@ func authenticate(r *http.Request) (jwt.MapClaims, error) {
 		return nil, err
 	}
 	claims := jwt.MapClaims{}
-	// The claims are checked below: versions 4 and 5 of the library do it in different ways.
+	// The claims are checked below: versions 4 and 5 of the library check them in different ways.
 	parser := jwt.NewParser(jwt.WithValidMethods(Algorithms), jwt.WithoutClaimsValidation())
 	var missingKeys error
 	token, err := parser.ParseWithClaims(text, claims, func(token *jwt.Token) (any, error) {

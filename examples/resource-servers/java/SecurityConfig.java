@@ -44,7 +44,7 @@ public class SecurityConfig {
     static final String METADATA =
             "resource_metadata=\"" + ISSUER + "/v1/resource-metadata?audience=" + ENCODED_AUDIENCE + "\"";
 
-    /** Spring reads Bearer tokens from the header alone, and refuses two headers. */
+    /** Spring reads Bearer tokens from the header only, and refuses two headers. */
     @Bean
     SecurityFilterChain api(HttpSecurity http) throws Exception {
         String[] authorities = Stream.of(SCOPE.split(" "))
@@ -82,7 +82,7 @@ public class SecurityConfig {
                 .build();
     }
 
-    /** Spring decides how long keys are cached, and how often they are fetched for unknown ones. */
+    /** Spring decides how long keys are cached, and how often they are fetched for unknown key ids. */
     @Bean
     JwtDecoder jwtDecoder() {
         NimbusJwtDecoder decoder = NimbusJwtDecoder.withJwkSetUri(KEYS_URL)

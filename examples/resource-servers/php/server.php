@@ -106,7 +106,7 @@ function authenticate(?string $authorization): stdClass
         $claims = JWT::decode($token, keysFor($header->kid));
     } catch (Refused $refused) {
         throw $refused;
-    } catch (Throwable) { // Nothing was proved, whatever is wrong.
+    } catch (Throwable) { // Every failure means that the token is not verified.
         throw Refused::invalidToken();
     }
     $isOurs = ($claims->iss ?? null) === ISSUER && in_array(AUDIENCE, (array) ($claims->aud ?? []), true)
@@ -129,7 +129,7 @@ function authenticate(?string $authorization): stdClass
 try {
     $claims = authenticate($_SERVER['HTTP_AUTHORIZATION'] ?? null);
 } catch (Refused $refused) {
-    // In one call: with this header alone PHP would make every status a 401.
+    // In one call: with this header alone PHP would change every status to 401.
     header($refused->header, true, $refused->status);
     exit;
 }

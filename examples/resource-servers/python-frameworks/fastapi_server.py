@@ -54,7 +54,7 @@ def unavailable():
 
 
 class Keys:
-    """The issuer's keys. Good ones are not dropped."""
+    """The issuer's keys. Valid ones are kept if a fetch fails."""
 
     def __init__(self):
         self.lock = threading.Lock()
@@ -68,7 +68,7 @@ class Keys:
         return self.known[kid]
 
     def fetch(self):
-        """Fetches the keys unless that was tried a moment ago; who comes meanwhile waits for the same answer."""
+        """Fetches the keys, with a pause between attempts; concurrent callers wait for the same fetch."""
         with self.lock:
             if time.monotonic() < self.next_fetch:
                 return
@@ -126,7 +126,7 @@ def authenticate(authorization, check=lambda header, claims: None):
         check(header, claims)
     except Refused:
         raise
-    except Exception:  # Nothing was proved, whatever is wrong.
+    except Exception:  # Every failure means that the token is not verified.
         raise invalid_token() from None
     granted = str(claims.get("scope", "")).split(" ")
     if not all(scope in granted for scope in SCOPE.split(" ") if scope):
@@ -145,7 +145,7 @@ def refuse(request, refused):
 
 
 def token_claims(request: Request):
-    """FastAPI runs it on a thread of its own: fetching keys does not hold up other requests."""
+    """FastAPI runs it in a separate thread: fetching keys does not delay other requests."""
     return authenticate(request.headers.getlist("authorization"))
 
 

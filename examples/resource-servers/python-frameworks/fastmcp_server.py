@@ -59,7 +59,7 @@ def unavailable():
 
 
 class Keys:
-    """The issuer's keys. Good ones are not dropped."""
+    """The issuer's keys. Valid ones are kept if a fetch fails."""
 
     def __init__(self):
         self.lock = threading.Lock()
@@ -73,7 +73,7 @@ class Keys:
         return self.known[kid]
 
     def fetch(self):
-        """Fetches the keys unless that was tried a moment ago; who comes meanwhile waits for the same answer."""
+        """Fetches the keys, with a pause between attempts; concurrent callers wait for the same fetch."""
         with self.lock:
             if time.monotonic() < self.next_fetch:
                 return
@@ -131,7 +131,7 @@ def authenticate(authorization, check=lambda header, claims: None):
         check(header, claims)
     except Refused:
         raise
-    except Exception:  # Nothing was proved, whatever is wrong.
+    except Exception:  # Every failure means that the token is not verified.
         raise invalid_token() from None
     granted = str(claims.get("scope", "")).split(" ")
     if not all(scope in granted for scope in SCOPE.split(" ") if scope):
@@ -144,7 +144,7 @@ def authenticate(authorization, check=lambda header, claims: None):
 class RequireToken:
     """Refuses every request without a valid token, before FastMCP sees it.
 
-    FastMCP's own verifiers take one algorithm, ignore `typ` and a missing `exp`, and answer 500 where keys are missing.
+    FastMCP's own verifiers take one algorithm, ignore `typ` and a missing `exp`, and return 500 if keys are missing.
     """
 
     def __init__(self, app):
@@ -160,7 +160,7 @@ class RequireToken:
 
 
 class CallerOfTools(TokenVerifier):
-    """Tells FastMCP who calls."""
+    """Passes the caller of a request to FastMCP."""
 
     async def verify_token(self, token):
         claims = await run_in_threadpool(authenticate, [f"Bearer {token}"])
@@ -173,13 +173,13 @@ mcp = FastMCP("Orders", auth=CallerOfTools())
 
 @mcp.tool
 def who_am_i() -> str:
-    """Says who calls."""
+    """Returns the caller."""
     return get_access_token().claims["sub"]
 
 
 @mcp.custom_route("/orders", methods=["GET", "POST"])
 async def orders(request):
-    """A plain route beside the tools; RequireToken guards it as well."""
+    """A plain route beside the tools, which RequireToken protects as well."""
     claims = request.user.access_token.claims
     return JSONResponse({"sub": claims["sub"], "scope": claims.get("scope", "")})
 

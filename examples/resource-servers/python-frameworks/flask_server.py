@@ -53,7 +53,7 @@ def unavailable():
 
 
 class Keys:
-    """The issuer's keys. Good ones are not dropped."""
+    """The issuer's keys. Valid ones are kept if a fetch fails."""
 
     def __init__(self):
         self.lock = threading.Lock()
@@ -67,7 +67,7 @@ class Keys:
         return self.known[kid]
 
     def fetch(self):
-        """Fetches the keys unless that was tried a moment ago; who comes meanwhile waits for the same answer."""
+        """Fetches the keys, with a pause between attempts; concurrent callers wait for the same fetch."""
         with self.lock:
             if time.monotonic() < self.next_fetch:
                 return
@@ -125,7 +125,7 @@ def authenticate(authorization, check=lambda header, claims: None):
         check(header, claims)
     except Refused:
         raise
-    except Exception:  # Nothing was proved, whatever is wrong.
+    except Exception:  # Every failure means that the token is not verified.
         raise invalid_token() from None
     granted = str(claims.get("scope", "")).split(" ")
     if not all(scope in granted for scope in SCOPE.split(" ") if scope):

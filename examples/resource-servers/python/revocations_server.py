@@ -56,7 +56,7 @@ def unavailable():
 
 
 class Keys:
-    """The issuer's keys. Good ones are not dropped."""
+    """The issuer's keys. Valid ones are kept if a fetch fails."""
 
     def __init__(self):
         self.lock = threading.Lock()
@@ -70,7 +70,7 @@ class Keys:
         return self.known[kid]
 
     def fetch(self):
-        """Fetches the keys unless that was tried a moment ago; who comes meanwhile waits for the same answer."""
+        """Fetches the keys, with a pause between attempts; concurrent callers wait for the same fetch."""
         with self.lock:
             if time.monotonic() < self.next_fetch:
                 return
@@ -128,7 +128,7 @@ def authenticate(authorization, check=lambda header, claims: None):
         check(header, claims)
     except Refused:
         raise
-    except Exception:  # Nothing was proved, whatever is wrong.
+    except Exception:  # Every failure means that the token is not verified.
         raise invalid_token() from None
     granted = str(claims.get("scope", "")).split(" ")
     if not all(scope in granted for scope in SCOPE.split(" ") if scope):
@@ -144,7 +144,7 @@ FEED_LIMIT = 16 * 1024 * 1024
 
 
 class Revocations:
-    """The feed of revocations, fetched beside the requests on a thread of its own."""
+    """The revocation feed, fetched in a separate thread."""
 
     def __init__(self, when_stale):
         if when_stale not in ("open", "closed"):
@@ -157,7 +157,7 @@ class Revocations:
         self.fresh_until, self.poll, self.failures, self.next_warning = 0, 10, 0, 0.0
 
     def check(self, header, claims):
-        """Raises Refused for a token that has ended, and while the feed is not recent and the choice is `closed`."""
+        """Raises Refused for a revoked token, and while the feed is not recent and the setting is `closed`."""
         parts = claims["jti"].split(".")
         # The `jti` of an exchanged token begins with that of the original token and a point.
         parents = [".".join(parts[: end + 1]) for end in range(len(parts))]
@@ -185,7 +185,7 @@ class Revocations:
         return claims["iat"] <= cut["iat"] and all(matches(name) for name in cut if name not in ("iat", "until"))
 
     def start(self):
-        """Reads the feed once, and goes on beside the requests."""
+        """Fetches the feed once, and then periodically in the background."""
         self.read()
         threading.Thread(target=self.follow, daemon=True).start()
 
@@ -214,16 +214,16 @@ class Revocations:
             raise ValueError("it is no feed, or signed with a withdrawn key")
         # Whether a feed is recent is decided above: an older one still lists revocations.
         options = {"require": ["iss", "iat", "exp"], "verify_exp": False, "verify_iat": False, "verify_aud": False}
-        options["verify_jti"] = False  # A list of tokens here.
+        options["verify_jti"] = False  # In the feed, `jti` is a list of tokens.
         feed = jwt.decode(text, KEYS.get(header["kid"]), algorithms=FEED_ALGORITHMS, issuer=ISSUER, options=options)
         if feed["iat"] > time.time() + 60:
             raise ValueError("it is from the future")
         return feed
 
     def unite(self, feed):
-        """Adds what a feed lists and forgets what is over by the own clock: an older copy takes nothing back.
+        """Adds the entries of a feed and removes expired ones by the own clock, so that an older copy removes none.
 
-        Requests read the dictionaries meanwhile: each is replaced as a whole.
+        Requests read the dictionaries concurrently, so each is replaced as a whole.
         """
         now = time.time()
         for known, listed in (("sid", feed["sid"]), ("jti", feed["jti"])):
@@ -261,7 +261,7 @@ class Orders(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_):
-        """Quiet; the library's default writes a line for each request."""
+        """Logs nothing; by default the library writes a line for each request."""
 
 
 KEYS.fetch()

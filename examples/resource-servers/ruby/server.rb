@@ -19,7 +19,7 @@ class RequireToken
   KEEP = 300
   PAUSE = 30
   LEEWAY = 5
-  # WEBrick takes headers of more than 100 KB.
+  # WEBrick accepts headers of more than 100 KB.
   MAX_TOKEN = 16 * 1024
   ENCODED_AUDIENCE = URI.encode_www_form_component(AUDIENCE)
   KEYS_URL = URI("#{ISSUER}/.well-known/jwks.json?rs=#{ENCODED_AUDIENCE}")
@@ -56,7 +56,7 @@ class RequireToken
   private
 
   def challenge(status, error = '')
-    # Lower case, as Rack 3 demands.
+    # Lower case, as Rack 3 requires.
     Refused.new(status, { 'www-authenticate' => "Bearer #{error}#{METADATA}" })
   end
 
@@ -72,7 +72,7 @@ class RequireToken
       claims, = JWT.decode(token, key(header['kid']), true, RULES)
     rescue Refused
       raise
-    rescue StandardError # Nothing was proved, whatever is wrong.
+    rescue StandardError # Every failure means that the token is not verified.
       raise invalid_token
     end
     raise invalid_token unless access_token?(header, claims)
@@ -139,7 +139,7 @@ class RequireToken
     warn "The keys of #{ISSUER} cannot be fetched: #{e.message}"
   end
 
-  # Versions before 2.8 have one name for both halves.
+  # Versions before 2.8 have one method for both steps.
   def public_key(jwk)
     jwk.respond_to?(:verify_key) ? jwk.verify_key : jwk.keypair
   end

@@ -41,7 +41,7 @@ pub enum Tree {
 /// A key of a table and its value.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// The key.
+    /// The key, as written.
     pub key: String,
     /// The line of the key.
     pub line: usize,

@@ -17,7 +17,7 @@ pub enum ImportError {
     },
     /// A member of a JWK is missing or of a wrong form (RFC 7518 §6).
     Member {
-        /// The member.
+        /// The name of the member.
         name: &'static str,
     },
     /// Encrypted with a passphrase.
@@ -34,7 +34,7 @@ pub enum ImportError {
     },
     /// A private key of an unsupported kind or form.
     Unsupported {
-        /// Its kind.
+        /// The kind of key that was found.
         found: String,
     },
     /// RSA with less than 2048 bits (RFC 7518 §3.3).

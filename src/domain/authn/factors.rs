@@ -72,7 +72,7 @@ impl Ord for AssuranceLevel {
 /// A factor, and when the user completed it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CompletedFactor {
-    /// The factor.
+    /// The method with which the factor was completed.
     #[serde(rename = "m")]
     pub method: Method,
     /// When it was completed.

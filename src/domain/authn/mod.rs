@@ -91,7 +91,7 @@ pub struct Requirements {
     pub max_age: Option<TimeSpan>,
     /// Factors that were completed before this time are ignored.
     pub since: Option<Timestamp>,
-    /// The policy.
+    /// The policy for second factors.
     pub policy: SecondFactorPolicy,
 }
 

@@ -189,7 +189,7 @@ pub(super) fn seconds(value: &Value) -> Option<Timestamp> {
 pub struct StoredState {
     /// The session, if its row still exists.
     pub session: Option<Session>,
-    /// The user.
+    /// The user of the token.
     pub user: Holder,
     /// The events that ended, or may have ended, all sessions of the user; newest first.
     pub raises: Vec<EpochRaise>,
@@ -202,7 +202,7 @@ pub struct StoredState {
 /// A client that a token depends on: as its subject, as the actor, or because it opened the session.
 #[derive(Debug)]
 pub struct ReliedRows {
-    /// Its name.
+    /// The `client_id` of the client.
     pub client_id: String,
     /// When the token or session was issued to the client: one that was registered later is a different client.
     /// `None` if the token does not tell.

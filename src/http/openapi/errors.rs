@@ -65,7 +65,7 @@ pub static OAUTH_ERROR: Named = Named {
 /// One error response of an operation.
 #[derive(Debug)]
 pub struct ErrorResponse {
-    /// Its status.
+    /// The HTTP status code.
     pub status: u16,
     /// Its name under `components`, unless it is specific to the operation.
     pub component: Option<String>,

@@ -70,7 +70,7 @@ pub enum ErrorFormat {
 pub struct Operation {
     /// Its `operationId`, unique in the document.
     pub id: &'static str,
-    /// Its group.
+    /// The tag under which the document lists it.
     pub tag: Tag,
     /// The summary, in one line.
     pub summary: &'static str,
@@ -100,13 +100,13 @@ pub struct Operation {
 /// A variable of the path or a parameter of the query.
 #[derive(Debug, Clone, Copy)]
 pub struct Parameter {
-    /// Its name.
+    /// The name, as in the request.
     pub name: &'static str,
     /// Whether it must be present.
     pub required: bool,
-    /// Its value.
+    /// The schema of its value.
     pub schema: Schema,
-    /// The meaning.
+    /// The meaning, in a sentence.
     pub description: &'static str,
     /// The name under `components`, for one that several operations share.
     pub component: Option<&'static str>,
@@ -150,7 +150,7 @@ pub struct ReadOnlyMember {
 /// A response that is not an error.
 #[derive(Debug, Clone, Copy)]
 pub struct Response {
-    /// Its status.
+    /// The HTTP status code.
     pub status: u16,
     /// When it is sent.
     pub description: &'static str,

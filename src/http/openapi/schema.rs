@@ -50,7 +50,7 @@ pub enum Kind {
 pub struct Named {
     /// Its name, unique in the document.
     pub name: &'static str,
-    /// The schema.
+    /// The schema that references stand for.
     pub schema: Schema,
 }
 
@@ -76,11 +76,11 @@ pub enum Keyword {
 /// A member of an object, or a field of a form.
 #[derive(Debug, Clone, Copy)]
 pub struct Member {
-    /// Its name.
+    /// The name, as in the JSON object or the form.
     pub name: &'static str,
     /// Whether it must be present.
     pub required: bool,
-    /// Its value.
+    /// The schema of its value.
     pub schema: Schema,
 }
 

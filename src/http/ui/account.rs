@@ -39,7 +39,7 @@ pub(super) struct Visited {
     pub(super) here: CurrentLogin,
 }
 
-/// The page.
+/// The account page.
 pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResult {
     let done = params.as_ref().ok().and_then(|params| params.get("done")?.parse::<Done>().ok());
     let shown = params.as_ref().map(shown).unwrap_or_default();

@@ -24,7 +24,7 @@ struct Typed<'a> {
     problem: Option<&'a Problem>,
 }
 
-/// The page.
+/// The page for the user's e-mail address.
 pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResult {
     let done = params.ok().and_then(|params| params.get("done")?.parse::<Done>().ok());
     visited(context, Some(AccountSection::Email))

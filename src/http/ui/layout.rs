@@ -14,7 +14,7 @@ use crate::i18n::Locale;
 /// The language and the brand of a page, and the base of its links.
 #[derive(Clone, Copy)]
 pub struct Frame<'a> {
-    /// The texts.
+    /// The language of the texts.
     pub locale: Locale,
     /// The name, the colours, the logo.
     pub brand: &'a Brand,

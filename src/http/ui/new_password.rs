@@ -15,7 +15,7 @@ use super::pending_page::PendingPage;
 use super::render::head;
 use super::{page_with, policy};
 
-/// The page.
+/// The page for a new password during a sign-in.
 pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResult {
     let (pending_page, _) = PendingPage::of_address(context, params)?;
     pending_page.finish(ask(&pending_page, None)).await

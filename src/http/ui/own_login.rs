@@ -16,7 +16,7 @@ use super::pages::{Done, OwnLoginPage};
 use super::render::go_here;
 use super::{error_page, page};
 
-/// The page.
+/// The page for a change of the login name.
 pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResult {
     require_allowed(&context)?;
     let done = params.ok().and_then(|params| params.get("done")?.parse::<Done>().ok());

@@ -93,7 +93,7 @@ pub fn page_of(context: &Context, sealed: &SealedRequest, pending: &IssuedChalle
 
 /// The data of the sign-in page.
 pub struct Login<'a> {
-    /// The request.
+    /// The pending request, sealed into the page.
     pub sealed: &'a SealedRequest,
     /// The initial value of the login name.
     pub login: &'a str,

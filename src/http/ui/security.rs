@@ -28,7 +28,7 @@ use super::qr::QrImage;
 use super::render::{go_here, head};
 use super::{Frame, flow_error_page, page, page_with, policy};
 
-/// The page.
+/// The page for the user's second factors.
 pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResult {
     let done = params.ok().and_then(|params| params.get("done")?.parse::<Done>().ok());
     visited(context, Some(AccountSection::Security)).await?.show_factors(done).await

@@ -16,7 +16,7 @@ use super::pending_page::PendingPage;
 use super::render::head;
 use super::{page_with, passkeys, policy};
 
-/// The page.
+/// The page for a second factor during a sign-in.
 pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResult {
     let (pending_page, params) = PendingPage::of_address(context, params)?;
     let method = method(params.get("method").unwrap_or_default());

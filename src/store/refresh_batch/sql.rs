@@ -36,7 +36,7 @@ pub struct Found {
 /// A change of one session's row, guarded by the values that were read.
 #[derive(Debug, Clone)]
 pub struct Change {
-    /// The branch.
+    /// The branch whose row changes.
     pub id: BranchId,
     /// The expected counter.
     pub was: u32,

@@ -18,7 +18,7 @@ use crate::{execute, fetch_all};
 pub struct EndContext<'a> {
     /// The origin, for the audit trail.
     pub origin: &'a Origin,
-    /// The time.
+    /// When the sessions end.
     pub now: Timestamp,
     /// The source of event ids.
     pub entropy: &'a dyn Entropy,
@@ -29,9 +29,9 @@ pub struct EndContext<'a> {
 /// An ended session, for the notice to its client.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct EndedSession {
-    /// The session.
+    /// The session id, shared by its branches.
     pub id: SessionId,
-    /// Its user.
+    /// The user of the session.
     pub user_id: UserId,
     /// The client it was opened through.
     pub client_id: String,

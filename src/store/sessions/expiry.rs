@@ -18,17 +18,17 @@ use crate::store::{Link as _, Tx, audit};
 /// A session with an expired branch, and the request that noticed it.
 #[derive(Debug, Clone)]
 pub struct ExpiredSession {
-    /// The session.
+    /// The session id, shared by its branches.
     pub id: SessionId,
-    /// Its user.
+    /// The user of the session.
     pub user_id: UserId,
-    /// Its client.
+    /// The `client_id` of the client through which it was opened.
     pub client_id: String,
     /// The user's epoch it belongs to.
     pub user_epoch: i64,
     /// The origin, for the audit trail.
     pub origin: Origin,
-    /// The time.
+    /// When the request noticed the expiry.
     pub noticed_at: Timestamp,
 }
 

@@ -11,11 +11,11 @@ use crate::store::Link;
 /// A row of `sessions`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
 pub struct WalkedBranch {
-    /// The row.
+    /// The id of the row.
     pub id: BranchId,
-    /// Its session.
+    /// The session to which the branch belongs.
     pub session: SessionId,
-    /// Its user.
+    /// The user of the session.
     pub user_id: UserId,
     is_live: i64,
 }
@@ -61,9 +61,9 @@ pub async fn branches(
 /// A row of `browser_sessions`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
 pub struct WalkedSignIn {
-    /// The sign-in.
+    /// The id of the row.
     pub id: BrowserId,
-    /// Its user.
+    /// The user who is signed in.
     pub user_id: UserId,
     is_live: i64,
 }

@@ -18,9 +18,9 @@ pub struct Snippet {
     pub run: &'static str,
     /// How the test suite checks it.
     pub tested: Tested,
-    /// Its kind.
+    /// The parts of the template that are replaced.
     pub kind: Kind,
-    /// The template.
+    /// The template, with the values of an example.
     pub source: &'static str,
 }
 

@@ -14,7 +14,7 @@ const TEMPLATE_SCOPE: &str = "&scope=orders:read";
 /// The values for a template.
 #[derive(Debug)]
 pub struct Values<'a> {
-    /// The issuer.
+    /// The issuer URL.
     pub issuer: &'a str,
     /// The identifier of the API.
     pub audience: &'a str,

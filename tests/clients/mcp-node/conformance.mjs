@@ -1,5 +1,5 @@
-// The authorization scenarios of the MCP conformance suite. The suite prints the address that a person has to open
-// and waits for the callback; here the person fills in the forms. Prints every check as one line of JSON.
+// The authorization scenarios of the MCP conformance suite. The suite prints the URL that a user has to open
+// and waits for the callback; here a simulated user fills in the forms. Prints every check as one line of JSON.
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, readdirSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,5 +1,5 @@
-// The TypeScript SDK of MCP: from a server that asks for a token to the answer of a tool. The client finds the
-// authorization server by the metadata of the MCP server, and is known by the address of its document.
+// The TypeScript SDK of MCP: from a server that requires a token to the response of a tool. The client finds the
+// authorization server by the metadata of the MCP server, and is identified by the URL of its document.
 import { readFileSync } from "node:fs";
 import { auth } from "@modelcontextprotocol/sdk/client/auth.js";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";

@@ -1,5 +1,5 @@
-"""The Python SDK of MCP: from a server that asks for a token to the answer of a tool. The client finds the
-authorization server by the metadata of the MCP server, and is known by the address of its document.
+"""The Python SDK of MCP: from a server that requires a token to the response of a tool. The client finds the
+authorization server by the metadata of the MCP server, and is identified by the URL of its document.
 """
 
 import asyncio
@@ -81,13 +81,13 @@ async def main():
     await adds(provider)
     assert storage.client.client_id == SCENARIO["client_id"], storage.client
     sent = parse_qs(urlsplit(seen["address"]).query)
-    # It asks for offline_access because the server's metadata list it, and then for consent.
+    # It requests offline_access because the server's metadata list it, and then prompts for consent.
     assert "offline_access" in sent["scope"][0].split(), sent
     assert sent["prompt"] == ["consent"] and sent["code_challenge_method"] == ["S256"], sent
     first = claims(storage.tokens.access_token)
     assert (first["aud"], first["client_id"]) == (SCENARIO["audience"], SCENARIO["client_id"]), first
     assert storage.tokens.refresh_token, storage.tokens
-    # The token has expired as far as the client knows: it refreshes without a user.
+    # The client considers the token as expired: it refreshes without a user.
     provider.context.token_expiry_time = 1
     pages = len(PERSON.seen)
     await adds(provider)

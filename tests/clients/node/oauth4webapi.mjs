@@ -1,5 +1,4 @@
-// The library oauth4webapi, which checks what the standards say and forgives nothing, against an issuer
-// it knows by URL.
+// The library oauth4webapi, which checks the standards strictly, against an issuer that is given by its URL.
 //
 // Usage: node oauth4webapi.mjs SCENARIO_JSON
 import { readFileSync } from "node:fs";
@@ -27,7 +26,7 @@ const secret = {
   auth: oauth.ClientSecretBasic(clients.basic.client_secret),
 };
 
-/** A log-in, checked at every step. `more` goes into the request, `dpop` proves a key. */
+/** A log-in, checked at every step. `more` is added to the request, `dpop` proves a key. */
 async function logIn({ client, auth }, { more = {}, dpop, who = person(), maxAge = hours } = {}) {
   const options = { ...http, DPoP: dpop };
   const verifier = oauth.generateRandomCodeVerifier();
@@ -42,7 +41,7 @@ async function logIn({ client, auth }, { more = {}, dpop, who = person(), maxAge
   const arrived = await who.visit(request);
   expect(arrived.url, `the way ends at a page: ${arrived.status} ${arrived.html}`);
   const said = arrived.form ? new URLSearchParams(arrived.form) : arrived.url;
-  // Checks state and, as the metadata promise it, that `iss` is there and right (RFC 9207).
+  // Checks state and, because the metadata announce it, `iss` (RFC 9207).
   const answer = oauth.validateAuthResponse(as, client, said, state);
   const response = await oauth.authorizationCodeGrantRequest(
     as, client, auth, answer, callback, verifier, options,
@@ -57,7 +56,7 @@ async function logIn({ client, auth }, { more = {}, dpop, who = person(), maxAge
   return { tokens, claims, who, arrived, said, state, options };
 }
 
-/** What carries tokens is stored nowhere (RFC 6749 §5.1). */
+/** Responses with tokens must not be cached (RFC 6749 §5.1). */
 async function nothingIsKept(response) {
   const kept = response.headers.get("cache-control");
   expect(kept === "no-store", `Cache-Control is ${kept}`);
@@ -75,12 +74,12 @@ async function refresh({ client, auth }, token, options = http) {
   return tokens;
 }
 
-/** Whether a resource server of the API takes the token in such a request. */
+/** Whether a resource server of the API accepts the token in such a request. */
 async function atTheApi(scheme, token, dpop) {
   const headers = new Headers({ authorization: `${scheme} ${token}` });
   const place = `${api}/orders`;
   if (dpop) {
-    // The proof is made by the library, which hands it to whoever sends the request.
+    // The library makes the proof and passes it to the function that sends the request.
     const [, sent] = await new Promise((resolve, reject) => {
       const capture = async (...request) => {
         resolve(request);
@@ -113,7 +112,7 @@ await steps({
     expect(about.preferred_username === login, `userinfo: ${JSON.stringify(about)}`);
     const next = await refresh(open, done.tokens.refresh_token);
     const again = oauth.getValidatedIdTokenClaims(next);
-    // OpenID Connect Core §12.2: the same person, the same log-in, no nonce that was not sent.
+    // OpenID Connect Core §12.2: the same user, the same log-in, no nonce that was not sent.
     for (const name of ["iss", "sub", "auth_time", "sid"]) {
       expect(again[name] === done.claims[name], `${name} changed with a refresh`);
     }

@@ -1,5 +1,5 @@
 // The library oidc-client-ts in a real Chromium, in a page of another origin than the issuer's: a log-in,
-// userinfo, refreshes in several tabs at once and by themselves, a bound session, a log-out.
+// userinfo, concurrent refreshes in several tabs, automatic refreshes, a bound session, a log-out.
 //
 // Usage: node oidc-client-ts.mjs SCENARIO_JSON
 import { createServer } from "node:http";
@@ -14,7 +14,7 @@ const entry = fileURLToPath(import.meta.resolve("oidc-client-ts"));
 const library = readFileSync(entry.replace(/dist\/.*/, "dist/browser/oidc-client-ts.min.js"));
 const home = new URL("/", callback).href;
 
-// The page has nothing but the library: what happens in it, the steps below say.
+// The page contains only the library; the steps below control it.
 const settings = {
   authority: issuer,
   client_id: clients.public.client_id,
@@ -27,7 +27,7 @@ const html = `<!doctype html><html lang="en"><title>app</title><link rel="icon" 
 <script src="/library.js"></script><script>
 const store = new oidc.WebStorageStateStore({ store: localStorage });
 const settings = ${JSON.stringify(settings)};
-// Asked for, a token is renewed 5 seconds after it came instead of a minute before its end.
+// On request, a token is renewed 5 seconds after it was issued instead of a minute before its expiry.
 const automaticSilentRenew = location.search === "?renew";
 const accessTokenExpiringNotificationTimeInSeconds = automaticSilentRenew ? 595 : 60;
 const manager = new oidc.UserManager({
@@ -45,7 +45,7 @@ const app = createServer((request, response) => {
 });
 await new Promise((ready) => app.listen(port, "localhost", ready));
 
-// How long a thing may take before it is taken for hung; a busy machine is slow, not wrong.
+// The time after which a step counts as hung; generous, because the machine may be busy.
 const patience = 120_000;
 const browser = await chromium.launch({
   timeout: patience,
@@ -63,15 +63,15 @@ await context.addInitScript(() => {
   });
 });
 const problems = [];
-// A refused request is a 4xx, which Chromium reports as an error; where one is due, a step says so.
+// A refused request is a 4xx, which Chromium reports as an error; a step declares the ones that it expects.
 const refused = [];
-// Which refresh token got which.
+// The successor of each refresh token.
 const exchanges = [];
 
 async function open(address = home) {
   const page = await context.newPage();
   page.on("console", (message) => {
-    // Browsers ask for an icon by themselves.
+    // Browsers request an icon on their own.
     if (message.type() !== "error" || message.location().url.endsWith("/favicon.ico")) return;
     if (/status of 40\d/.test(message.text())) refused.push(message.location().url);
     else problems.push(`console: ${message.text()}`);
@@ -81,7 +81,7 @@ async function open(address = home) {
     if (!sent || !request.url().endsWith("/token")) return;
     exchanges.push(request.response().then((response) => response.json()).then(
       ({ refresh_token: got }) => ({ sent, got }),
-      // A tab that is closed takes its answers with it.
+      // Responses to a closed tab are lost.
       () => undefined,
     ));
   });
@@ -92,7 +92,7 @@ async function open(address = home) {
 
 /** From the application to the issuer, through its pages, and back to `address`. */
 async function through(page, begin, address, pages) {
-  // Nobody waits for the script: the page it runs in is on its way out.
+  // The script is not awaited: the page in which it runs is being left.
   await page.evaluate(`void (${begin})()`);
   for (const next of pages) await next(page);
   await page.waitForURL((url) => url.href.startsWith(address));
@@ -109,7 +109,7 @@ const look = (user) => ({
   sub: user.profile.sub, name: user.profile.preferred_username, access: user.access_token,
   refresh: user.refresh_token, expires: user.expires_in, state: user.state,
 });
-/** What the page's library knows about its user now, or has just got by `how`. */
+/** The user in the page's library, or the one just obtained by `how`. */
 const user = (page, how) => page.evaluate(
   `manager.${how}.then((user) => user && (${look.toString()})(user))`,
 );
@@ -140,7 +140,7 @@ await steps({
       const users = await Promise.all(tabs.map((tab) => user(tab, "signinSilent()")));
       expect(users.every((one) => one?.sub === sub), `round ${round}: ${JSON.stringify(users)}`);
     }
-    // However many have shown a token, and in whichever order: it has one successor.
+    // A token has one successor, however many tabs have sent it, in any order.
     const successors = new Map();
     for (const { sent, got } of (await Promise.all(exchanges)).filter(Boolean)) {
       expect(got && (successors.get(sent) ?? got) === got, `${sent} got another: ${got}`);
@@ -164,7 +164,7 @@ await steps({
   },
 
   "a script of its own": async () => {
-    // What the page may ask for directly, with the answer readable: CORS and its preflight.
+    // Requests that the page may send directly, with readable responses: CORS and its preflight.
     const answers = await page.evaluate(async () => {
       const { access_token: token } = await manager.getUser();
       const metadata = await manager.metadataService.getMetadata();
@@ -205,7 +205,7 @@ await steps({
   "a key of one's own": async () => {
     await page.goto(home);
     await page.evaluate(() => {
-      // The library asks userinfo without a proof, which is refused: it is not asked here.
+      // The library calls userinfo without a proof, which would be refused, so it is not called here.
       window.bound = () => new oidc.UserManager({
         ...settings, loadUserInfo: false, userStore: new oidc.WebStorageStateStore({ store: sessionStorage }),
         dpop: { bind_authorization_code: true, store: new oidc.IndexedDbDPoPStore() },

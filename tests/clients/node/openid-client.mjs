@@ -1,4 +1,4 @@
-// The library openid-client against an issuer it knows by URL: every flow it has and Signet offers.
+// The library openid-client against an issuer that is given by its URL: every flow that both support.
 //
 // Usage: node openid-client.mjs SCENARIO_JSON
 import { readFileSync } from "node:fs";
@@ -13,7 +13,7 @@ const discover = (id, auth, metadata) =>
 const person = () => new Person(issuer, login, password);
 const invalidGrant = (error) => error.error === "invalid_grant";
 
-/** A log-in: the tokens, and the person who is logged in now. */
+/** A log-in: the tokens, and the user who is logged in now. */
 async function logIn(config, { who = person(), params = {}, pushed = false, dpop } = {}) {
   const verifier = client.randomPKCECodeVerifier();
   const checks = {
@@ -46,7 +46,7 @@ async function logIn(config, { who = person(), params = {}, pushed = false, dpop
   return { tokens, who, answer, checks, DPoP };
 }
 
-/** What holds after every log-in: userinfo, a refresh, the end of the old refresh token's session. */
+/** Checks after every log-in: userinfo, a refresh, and the end of the session by the old refresh token. */
 async function goOn(config, { tokens, DPoP }) {
   const options = { DPoP };
   const about = await client.fetchUserInfo(config, tokens.access_token, sub, options);
@@ -85,7 +85,7 @@ await steps({
     expect(config.serverMetadata().acr_values_supported.includes("urn:signet:acr:mfa"), "acr_values_supported");
     const about = await client.fetchUserInfo(config, first.tokens.access_token, sub);
     expect(about.email === login && about.email_verified === true, `email ${about.email}`);
-    // Logged in and allowed: the user is not asked a second time.
+    // Logged in and consented: the user is not asked again.
     const before = first.who.seen.length;
     await logIn(config, { who: first.who, params: { prompt: "none" } });
     expect(first.who.seen.length === before, `asked again: ${first.who.seen}`);
@@ -239,7 +239,7 @@ await steps({
   "a device": async () => {
     const config = await discover(clients.device.client_id, client.None());
     const device = await client.initiateDeviceAuthorization(config, { scope: "openid profile" });
-    // The person begins once the device has been told to wait, so that it is told at least once.
+    // The user begins after the device was told to wait, so that it is told at least once.
     let approval;
     config[client.customFetch] = async (url, init) => {
       const response = await fetch(url, init);
@@ -294,7 +294,7 @@ await steps({
       "the session that was logged out", invalidGrant);
     const next = await client.refreshTokenGrant(config, offline.tokens.refresh_token);
     expect(next.claims()?.sub === sub, "no ID token while offline");
-    // Its own client may end it, as any other.
+    // Its own client may revoke it, like any other.
     await who.visit(client.buildEndSessionUrl(config, { id_token_hint: next.id_token }));
     await refused(client.refreshTokenGrant(config, next.refresh_token),
       "an offline session that its client has logged out", invalidGrant);

@@ -1,7 +1,7 @@
-// A person with a browser that runs no script: keeps cookies, follows redirects, fills in forms by the
-// names of their fields. Knows the issuer's origin and nothing about its paths.
+// A simulated user with a browser without scripts: keeps cookies, follows redirects, fills in forms by the
+// names of their fields. It knows the issuer's origin and none of its paths.
 
-/** Stops the script with what was wrong unless `condition` holds. */
+/** Stops the script with a message unless `condition` holds. */
 export function expect(condition, what) {
   if (!condition) throw new Error(what);
 }
@@ -28,7 +28,7 @@ export async function steps(all) {
       process.exit(1);
     }
   }
-  // What a library keeps open must not keep the script alive.
+  // Handles that a library keeps open must not keep the script alive.
   process.exit(0);
 }
 
@@ -42,7 +42,7 @@ const attribute = (tag, name) => {
   return found && unescape(found[1]);
 };
 
-/** The forms of a page: where they go, what they say already, what may be pressed. */
+/** The forms of a page: targets, initial values, buttons. */
 function forms(html) {
   return [...html.matchAll(/<form\b[^>]*>[\s\S]*?<\/form>/g)].map(([form]) => {
     const tags = (name) => [...form.matchAll(new RegExp(`<${name}\\b[^>]*>`, "g"))].map(([tag]) => tag);
@@ -59,7 +59,7 @@ function forms(html) {
 
 export class Person {
   #cookies = new Map();
-  /** The pages seen so far, by what was done there. */
+  /** The pages seen so far, by the action taken there. */
   seen = [];
 
   constructor(issuer, login, password) {
@@ -88,7 +88,7 @@ export class Person {
     return response;
   }
 
-  /** What the person does with the page: which form, with what. */
+  /** The user's action on the page: the form, and its values. */
   #choose(html, decision) {
     const all = forms(html);
     const form = all.find(({ fields, decides }) => "password" in fields || decides)
@@ -109,7 +109,7 @@ export class Person {
   }
 
   /**
-   * Opens an address and goes on until a page leads nowhere (`{ html, status }`) or away from the
+   * Opens an address and continues until a page has no next step (`{ html, status }`) or leaves the
    * issuer: `{ url }` for a redirect, `{ url, form }` for a form that is sent there.
    */
   async visit(address, decision = "allow") {
@@ -133,7 +133,7 @@ export class Person {
     throw new Error(`no end of pages at ${url}`);
   }
 
-  /** The whole way from an authorization request to the client's redirect URI. */
+  /** The complete flow from an authorization request to the client's redirect URI. */
   async authorize(address, decision) {
     const { url, status, html } = await this.visit(address, decision);
     expect(url, `the way ends at a page: ${status} ${html}`);

@@ -1,5 +1,5 @@
-// A block of the README as the script of a page, in a real Chromium: what it writes to the console once its
-// user has signed in and allowed it.
+// A block of the README as the script of a page, in a real Chromium: prints its console output after the
+// user has signed in and consented.
 //
 // Usage: node readme-spa.mjs BLOCK ORIGIN LOGIN PASSWORD
 import { createServer } from "node:http";

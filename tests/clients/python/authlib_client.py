@@ -1,4 +1,4 @@
-"""Authlib in a small Flask application, which it fits into by itself: a log-in with PKCE and a checked ID
+"""Authlib in a small Flask application, with its Flask integration: a log-in with PKCE and a checked ID
 token, userinfo, refresh, revocation, log-out; for a client without a secret and both ways to send one.
 
 Usage: python authlib_client.py SCENARIO_JSON
@@ -9,7 +9,7 @@ import os
 import sys
 from urllib.parse import parse_qs, urlsplit
 
-# The issuer is on loopback; Authlib wants to be told that plain http is meant.
+# The issuer is on loopback; Authlib has to be told to allow plain http.
 os.environ["AUTHLIB_INSECURE_TRANSPORT"] = "true"
 
 from authlib.integrations.base_client.errors import OAuthError
@@ -36,7 +36,7 @@ def expect(condition, what):
 
 
 def application(name):
-    """An application that logs people in and shows what it got."""
+    """An application that logs users in and shows the tokens."""
     app = Flask(name)
     app.secret_key = os.urandom(32)
     kwargs = {
@@ -78,7 +78,7 @@ def application(name):
         return oauth.signet.validate_logout_response()
 
     metadata = oauth.signet.load_server_metadata()
-    # Every rule of the library for the document, the one about https aside.
+    # Every rule of the library for the document, except the one about https.
     spelt = json.dumps(metadata).replace('"http://', '"https://')
     OpenIDProviderMetadata(json.loads(spelt)).validate()
     session = OAuth2Session(
@@ -92,7 +92,7 @@ def application(name):
 
 
 def log_in(browser, person, decision="allow", **params):
-    """The application's answer at the end of the way."""
+    """The application's response at the end of the flow."""
     start = browser.get("/login", query_string=params)
     arrived = urlsplit(person.authorize(start.headers["location"], decision))
     issuer = parse_qs(arrived.query)["iss"]

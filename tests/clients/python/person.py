@@ -1,5 +1,5 @@
-"""A person with a browser that runs no script: keeps cookies, follows redirects, fills in forms by the
-names of their fields. Knows the issuer's origin and nothing about its paths.
+"""A simulated user with a browser without scripts: keeps cookies, follows redirects, fills in forms by the
+names of their fields. It knows the issuer's origin and none of its paths.
 """
 
 from html.parser import HTMLParser
@@ -9,7 +9,7 @@ import requests
 
 
 class Forms(HTMLParser):
-    """The forms of a page: where they go, what they say already, whether they ask for a decision."""
+    """The forms of a page: targets, initial values, and whether they ask for a decision."""
 
     def __init__(self, html):
         super().__init__()
@@ -50,7 +50,7 @@ class Person:
         raise AssertionError(f"the way ends at a page: {html}")
 
     def authorize(self, url, decision="allow"):
-        """The whole way from a request to the client's address, which is not opened."""
+        """The complete flow from a request to the client's redirect URI, which is not opened."""
         response = self.browser.get(url, allow_redirects=False)
         for _ in range(20):
             location = response.headers.get("location")

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Starts Apache with mod_auth_openidc in the foreground, as one process, below the folder $1, and prints
-# "ready" when it listens. Everything but the block of OIDC directives is what any site needs.
+# "ready" when it listens. Everything but the block of OIDC directives is needed by any site.
 set -eu
 root=$1
 modules=/usr/lib/apache2/modules
@@ -53,7 +53,7 @@ cat >"$root/goodbye.cgi" <<'CGI'
 #!/bin/sh
 printf 'Content-Type: application/json\n\n{"at":"goodbye"}'
 CGI
-# The module's refresh hook takes the token that is to be replaced, against forged requests.
+# The module's refresh hook requires the token to be replaced, against forged requests.
 cat >"$root/refresh.cgi" <<CGI
 #!/bin/sh
 printf 'Status: 302\nLocation: %s?refresh=%s&access_token=%s\n\n' \\
@@ -61,7 +61,7 @@ printf 'Status: 302\nLocation: %s?refresh=%s&access_token=%s\n\n' \\
 CGI
 chmod 755 "$root"/*.cgi
 
-# Until the port answers, or Apache has had two minutes; then the line that the test waits for.
+# Waits for the port for up to two minutes, then prints the line for which the test waits.
 (
   for _ in $(seq 2400); do
     if bash -c "exec 3<>/dev/tcp/127.0.0.1/$PORT" 2>/dev/null; then

@@ -1,5 +1,5 @@
-// golang.org/x/oauth2 with go-oidc: the pair that Go applications use. Refresh is the library's, the log-out
-// is the application's.
+// golang.org/x/oauth2 with go-oidc: the usual pair in Go applications. The library refreshes, the application
+// logs out.
 package main
 
 import (

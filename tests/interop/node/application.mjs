@@ -1,21 +1,21 @@
-// What every application here has: where it is, what the issuer says of itself, and pages that show what
-// the library knows.
+// Common parts of the applications: their address, the issuer's metadata, and pages that show the state of
+// the library.
 import express from "express";
 
-/** The client, as it was registered. */
+/** The registered client. */
 export const { ISSUER, CLIENT_ID, CLIENT_SECRET, REDIRECT_URI, PORT } = process.env;
-/** Whether the library is told to send a challenge or a nonce, where its default is neither. */
+/** Whether the library is configured to send a challenge or a nonce, if by default it sends neither. */
 export const PROTECTED = "PROTECTED" in process.env;
 export const HOME = `http://localhost:${PORT}`;
 export const GOODBYE = `${HOME}/goodbye`;
 
-/** For libraries without discovery, and for the log-out of those that have none. */
+/** For libraries without discovery, and for the log-out of libraries without one. */
 export async function discovered() {
   const response = await fetch(`${ISSUER}/.well-known/openid-configuration`);
   return response.json();
 }
 
-/** The log-out request of an application whose library makes none (OpenID Connect RP-Initiated Logout). */
+/** The log-out request of an application whose library sends none (OpenID Connect RP-Initiated Logout). */
 export async function endSession(id_token_hint) {
   const { end_session_endpoint } = await discovered();
   const query = new URLSearchParams({ id_token_hint, post_logout_redirect_uri: GOODBYE });
@@ -37,7 +37,7 @@ export function application() {
   return app;
 }
 
-/** Listens, and says so in the one line the test waits for. */
+/** Listens, and prints the line for which the test waits. */
 export function serve(app) {
   app.use((error, request, response, next) => {
     console.error(error);

@@ -1,5 +1,5 @@
 // Auth.js with Express: the provider's default is PKCE. It keeps no tokens, refreshes none and logs out
-// of the application only: the callbacks below and /sign-out are what its documentation has applications do.
+// of the application only: the callbacks below and /sign-out follow its documentation.
 import { ExpressAuth, getSession } from "@auth/express";
 import {
   application, CLIENT_ID, CLIENT_SECRET, discovered, endSession, ISSUER, serve, userinfo,
@@ -39,7 +39,7 @@ const config = {
 
 const app = application();
 app.use("/auth", ExpressAuth(config));
-// The library's own page, whose button posts with its token against forged requests.
+// The library's own page, whose form contains its CSRF token.
 app.get("/sign-in", (request, response) => response.redirect("/auth/signin"));
 app.get("/user", async (request, response) => {
   const { tokens, profile, user } = await getSession(request, config);
@@ -50,7 +50,7 @@ app.get("/user", async (request, response) => {
   });
 });
 app.get("/refresh", (request, response) => {
-  // The tokens are renewed when the browser asks for the session, which is where the library can keep them.
+  // The tokens are renewed when the browser requests the session, in which the library can keep them.
   expired = true;
   response.redirect("/auth/session");
 });

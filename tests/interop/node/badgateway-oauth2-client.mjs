@@ -1,5 +1,5 @@
-// @badgateway/oauth2-client: OAuth 2.0 with discovery. Its documentation recommends a verifier, userinfo and
-// the log-out are the application's. It takes the ID token along.
+// @badgateway/oauth2-client: OAuth 2.0 with discovery. Its documentation recommends a verifier; the
+// application implements userinfo and the log-out. It returns the ID token.
 import { OAuth2Client, generateCodeVerifier } from "@badgateway/oauth2-client";
 import session from "express-session";
 import {

@@ -1,4 +1,4 @@
-// express-openid-connect: everything is the library's own.
+// express-openid-connect: the library implements everything.
 import openid from "express-openid-connect";
 import { application, CLIENT_ID, CLIENT_SECRET, HOME, ISSUER, serve } from "./application.mjs";
 

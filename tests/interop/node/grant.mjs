@@ -1,5 +1,5 @@
-// Grant: it has no discovery and no refresh, and it signs in only; userinfo is its own. The rest is the
-// application's.
+// Grant has no discovery and no refresh; it implements sign-in and userinfo. The application implements
+// the rest.
 import session from "express-session";
 import grant from "grant";
 import {
@@ -29,7 +29,7 @@ app.get("/signed-in", (request, response) => {
   const { access_token, refresh_token, id_token, jwt, profile, ...rest } = request.session.grant.response;
   if (!profile) throw new Error(JSON.stringify(rest));
   const sub = jwt.id_token.payload.sub;
-  // The library gives the token decoded; as it came it is in `id_token`.
+  // The library returns the decoded token; the encoded one is in `id_token`.
   request.session.user = { sub, userinfo: profile, access_token, refresh_token, id_token };
   response.redirect("/");
 });

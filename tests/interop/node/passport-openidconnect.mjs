@@ -1,5 +1,5 @@
-// passport-openidconnect: it knows no discovery, no refresh and no log-out of its own. Refresh is what
-// passport-oauth2-refresh does: the OAuth client of the strategy is used again.
+// passport-openidconnect has no discovery, refresh or log-out. Refresh works like
+// passport-oauth2-refresh: the OAuth client of the strategy is reused.
 import session from "express-session";
 import passport from "passport";
 import Strategy from "passport-openidconnect";

@@ -1,4 +1,4 @@
-// simple-oauth2: OAuth 2.0 without discovery, PKCE, userinfo and log-out; the refresh is the library's.
+// simple-oauth2: OAuth 2.0 with refresh, without discovery, PKCE, userinfo and log-out.
 import session from "express-session";
 import { AuthorizationCode } from "simple-oauth2";
 import {

@@ -1,4 +1,4 @@
-"""What every application here has: where it is, what the issuer says of itself, and a server that says
+"""Common parts of the applications: their address, the issuer's metadata, and a server that prints a line
 when it listens.
 """
 
@@ -8,7 +8,7 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import requests
 
-# The issuer and the application are on loopback; libraries want to be told that plain http is meant.
+# The issuer and the application are on loopback; libraries have to be told to allow plain http.
 os.environ["OAUTHLIB_INSECURE_TRANSPORT"] = "1"
 os.environ["AUTHLIB_INSECURE_TRANSPORT"] = "1"
 
@@ -16,7 +16,7 @@ ISSUER = os.environ["ISSUER"]
 CLIENT_ID = os.environ["CLIENT_ID"]
 CLIENT_SECRET = os.environ["CLIENT_SECRET"]
 REDIRECT_URI = os.environ["REDIRECT_URI"]
-# Whether the library is told to send a challenge, where its default is none.
+# Whether the library is configured to send a challenge, if by default it sends none.
 PROTECTED = "PROTECTED" in os.environ
 PORT = int(os.environ["PORT"])
 HOME = f"http://localhost:{PORT}"
@@ -24,13 +24,13 @@ GOODBYE = f"{HOME}/goodbye"
 
 
 def discovered():
-    """For libraries without discovery, and for the log-out of those that have none."""
+    """For libraries without discovery, and for the log-out of libraries without one."""
     return requests.get(f"{ISSUER}/.well-known/openid-configuration").json()
 
 
 def end_session(**hints):
-    """The log-out request of an application whose library makes none (OpenID Connect RP-Initiated Logout):
-    with an ID token, or with the client's id alone where the library keeps no ID token.
+    """The log-out request of an application whose library sends none (OpenID Connect RP-Initiated Logout):
+    with an ID token, or with the client's id only if the library keeps no ID token.
     """
     query = urlencode({**hints, "post_logout_redirect_uri": GOODBYE})
     return f"{discovered()['end_session_endpoint']}?{query}"

@@ -1,5 +1,5 @@
 """django-allauth with its provider `openid_connect`. It stores tokens but refreshes none, and logs out of the
-application only: both are done here as an application would, from what the library stored.
+application only: this application implements both with the tokens that the library stored.
 """
 
 from application import CLIENT_ID, CLIENT_SECRET, ISSUER, PROTECTED, discovered, end_session

@@ -1,4 +1,4 @@
-"""The least that Django needs for an application that signs users in."""
+"""The minimal Django application that signs users in."""
 
 import django
 from django.conf import settings

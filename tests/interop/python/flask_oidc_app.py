@@ -1,5 +1,5 @@
-"""flask-oidc. It refreshes by itself when the access token has expired; its log-out is of the application
-only, so the application goes on to the issuer.
+"""flask-oidc. It refreshes automatically when the access token has expired; its log-out is local, so the
+application redirects to the issuer.
 """
 
 from application import CLIENT_ID, CLIENT_SECRET, ISSUER, end_session, serve
@@ -34,14 +34,14 @@ def user():
 
 @app.get("/refresh")
 def refresh():
-    # The next request finds the token expired and renews it.
+    # The next request finds the expired token and renews it.
     session["oidc_auth_token"] = {**session["oidc_auth_token"], "expires_at": 0}
     return redirect("/")
 
 
 @app.get("/sign-out")
 def sign_out():
-    # The library's log-out forgets the tokens and goes on to a page of the application.
+    # The library's log-out removes the tokens and redirects to a page of the application.
     session["leave_to"] = end_session(id_token_hint=session["oidc_auth_token"]["id_token"])
     return redirect("/logout?next=/leave")
 

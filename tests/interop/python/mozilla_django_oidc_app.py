@@ -36,19 +36,19 @@ def log_out_at_issuer(request):
 def user(request):
     token = request.session["oidc_access_token"]
     claims = userinfo(token)
-    # The library knows its users by their address.
+    # The library identifies users by their address.
     sub = claims["sub"] if request.user.email == claims["email"] else ""
     return JsonResponse({"sub": sub, "userinfo": claims, "access_token": token})
 
 
 def expire(request):
-    """Makes the middleware think that the time is over."""
+    """Makes the ID token expire for the middleware."""
     request.session["oidc_id_token_expiration"] = 0
     return HttpResponseRedirect("/")
 
 
 def sign_out(request):
-    """The library takes a POST: a page with the button of an application."""
+    """The library requires a POST: a page with a button."""
     token = get_token(request)
     return HttpResponse(
         '<form action="/oidc/logout/" method="post">'

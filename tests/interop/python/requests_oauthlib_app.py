@@ -1,5 +1,5 @@
-"""requests-oauthlib in Flask: OAuth 2.0 alone, so the ID token is only kept for the log-out, which is the
-application's. Refresh is the library's own.
+"""requests-oauthlib in Flask: OAuth 2.0 only, so the ID token is kept for the log-out only, which the
+application implements. The library refreshes.
 """
 
 from application import (

@@ -1,5 +1,5 @@
-"""social-auth-app-django with the backend `OpenIdConnectAuth`. Refresh is the library's own; the log-out at
-the issuer is the application's, with the ID token that the library stored.
+"""social-auth-app-django with the backend `OpenIdConnectAuth`. The library refreshes; the application logs
+out at the issuer, with the ID token that the library stored.
 """
 
 from application import CLIENT_ID, CLIENT_SECRET, ISSUER, end_session, userinfo
@@ -32,7 +32,7 @@ def user(request):
 
 
 def sign_in(request):
-    """The library takes a POST: a page with the button of an application."""
+    """The library requires a POST: a page with a button."""
     token = get_token(request)
     return HttpResponse(
         '<form action="/login/oidc/" method="post">'

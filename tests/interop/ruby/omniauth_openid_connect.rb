@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
-# omniauth_openid_connect in a Rack application: sign-in and userinfo are the library's. The refresh uses the
-# client of openid_connect below it. Its log-out request has no ID token, so the application makes one.
+# omniauth_openid_connect in a Rack application: the library implements sign-in and userinfo. The refresh uses
+# its underlying client of openid_connect. Its log-out request has no ID token, so the application sends one.
 require 'json'
 require 'omniauth'
 require 'omniauth_openid_connect'
@@ -12,7 +12,7 @@ require 'rack/session/pool'
 ISSUER, ID, SECRET, REDIRECT_URI, PORT =
   ENV.values_at('ISSUER', 'CLIENT_ID', 'CLIENT_SECRET', 'REDIRECT_URI', 'PORT')
 GOODBYE = "http://localhost:#{PORT}/goodbye"
-# The issuer is on loopback; discovery wants to be told that plain http is meant.
+# The issuer is on loopback; discovery has to be told to allow plain http.
 SWD.url_builder = URI::HTTP
 OmniAuth.config.logger = Logger.new($stderr)
 OmniAuth.config.on_failure = ->(env) { raise env['omniauth.error'] }
@@ -37,7 +37,7 @@ def end_session(id_token)
   "#{config.end_session_endpoint}?#{query}"
 end
 
-# The library takes a POST with a token against forged requests: a page with the button of an application.
+# The library requires a POST with a CSRF token: a page with a button.
 def sign_in(session)
   token = Rack::Protection::AuthenticityToken.token(session)
   button = "<input type=\"hidden\" name=\"authenticity_token\" value=\"#{Rack::Utils.escape_html(token)}\">"

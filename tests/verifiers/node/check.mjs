@@ -1,5 +1,5 @@
-// Verifiers that each embody one rule about access tokens. Reads lines of JSON {"token", "secret"?}
-// and answers each with what every rule says: true, or why not.
+// Verifiers that each apply one rule about access tokens. Reads lines of JSON {"token", "secret"?}
+// and prints the result of every rule for each: true, or the reason.
 import { createInterface } from 'node:readline';
 import { createRemoteJWKSet, jwtVerify } from 'jose';
 import * as oauth from 'oauth4webapi';
@@ -11,7 +11,7 @@ const discovered = await oauth.discoveryRequest(new URL(issuer), insecure);
 const server = await oauth.processDiscoveryResponse(new URL(issuer), discovered);
 
 const rules = {
-  // Whatever the algorithm; a shared secret where there is one.
+  // Any algorithm; with a shared secret if there is one.
   jose: ({ token, secret }) =>
     jwtVerify(token, secret ? Buffer.from(secret, 'base64url') : keys, { issuer, audience }),
   // Spring Security's default: `typ` is JWT or absent.
@@ -20,7 +20,7 @@ const rules = {
     const { protectedHeader } = await jwtVerify(token, key, { issuer, audience });
     if ((protectedHeader.typ ?? 'JWT').toUpperCase() !== 'JWT') throw new Error('typ is not JWT');
   },
-  // RFC 9068 to the letter.
+  // RFC 9068, strictly.
   'strict RFC 9068': ({ token }) => {
     const headers = { authorization: `Bearer ${token}` };
     const request = new Request('https://api.example.com/', { headers });

@@ -1,8 +1,8 @@
-// Verifiers with their own caches, on a clock that is told what time it is. Reads lines of JSON
+// Verifiers with their own caches, with an injected clock. Reads lines of JSON
 // {"now": milliseconds, "tokens": [...]} and answers each with the failures, by verifier.
 import { createInterface } from 'node:readline';
 
-// Before the libraries are loaded: some of them keep a reference.
+// Set before the libraries are loaded: some of them keep a reference.
 let now = 0;
 const RealDate = Date;
 globalThis.Date = class extends RealDate {
@@ -25,14 +25,14 @@ const jwks = (name) => `${issuer}/.well-known/jwks.json?rs=${name}`;
 const rules = { issuer, audience };
 const hour = 3_600_000;
 
-// Ten minutes, and again for an unknown kid, but not within 30 seconds.
+// Fetches keys after ten minutes and for an unknown kid, but not within 30 seconds.
 const jose = createRemoteJWKSet(new URL(jwks('jose')));
-// The same library, told to keep the keys for a day.
+// The same library, configured to keep the keys for a day.
 const joseDay = createRemoteJWKSet(new URL(jwks('jose-day')), { cacheMaxAge: 24 * hour });
-// Ten minutes for each key, and again for an unknown kid.
+// Fetches each key after ten minutes, and for an unknown kid.
 const client = new JwksClient({ jwksUri: jwks('jwks-rsa') });
 
-// What no library does by itself but many services do: once a night, and never in between.
+// No library does this, but many services do: fetches once a night only.
 const nightly = { keys: undefined, until: 0 };
 async function night() {
   if (now >= nightly.until) {

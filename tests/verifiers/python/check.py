@@ -25,6 +25,6 @@ for line in sys.stdin:
     try:
         verify(asked["token"], asked.get("secret"))
         said = True
-    except Exception as error:  # whatever a library may raise is a refusal
+    except Exception as error:  # every exception of a library counts as a refusal
         said = f"{type(error).__name__}: {error}"
     print(json.dumps({"pyjwt": said}), flush=True)

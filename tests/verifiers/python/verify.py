@@ -1,4 +1,4 @@
-"""PyJWT with its own cache, on a clock that is told what time it is.
+"""PyJWT with its own cache, with an injected clock.
 
 Reads lines of JSON {"now": milliseconds, "tokens": [...]} and answers each with the failures, by
 verifier.
@@ -14,7 +14,7 @@ now = 0.0
 
 
 class Clock(datetime.datetime):
-    """The library asks this class what time it is."""
+    """The library reads the time from this class."""
 
     @classmethod
     def now(cls, tz=None):
@@ -23,7 +23,7 @@ class Clock(datetime.datetime):
 
 time.monotonic = time.time = lambda: now
 
-import jwt  # noqa: E402  (after the clock it shall use)
+import jwt  # noqa: E402  (after the clock that it uses)
 import jwt.api_jwt  # noqa: E402
 
 jwt.api_jwt.datetime = Clock
@@ -35,7 +35,7 @@ def client(name, **options):
     return jwt.PyJWKClient(f"{ISSUER}/.well-known/jwks.json?rs={name}", **options)
 
 
-# Five minutes, and again for an unknown kid; and the same told to keep the keys for a day.
+# Fetches keys after five minutes and for an unknown kid; and one that keeps the keys for a day.
 VERIFIERS = {"pyjwt": client("pyjwt"), "pyjwt-day": client("pyjwt-day", lifespan=86_400)}
 
 
@@ -54,6 +54,6 @@ for line in sys.stdin:
         for token in asked["tokens"]:
             try:
                 verify(keys, token)
-            except Exception as error:  # whatever a library may raise is a refusal
+            except Exception as error:  # every exception of a library counts as a refusal
                 failures[name].append(f"{type(error).__name__}: {error}")
     print(json.dumps(failures), flush=True)

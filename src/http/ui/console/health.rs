@@ -11,7 +11,7 @@ use crate::http::ui::pages::{Block, Cell, Fact, Section, State, Table};
 use super::access::Action;
 use super::{Console, Content, OrPageOf, enter};
 
-/// The page.
+/// The health page.
 pub async fn get(context: Context) -> PageResult {
     let console = enter(context, Action::ReadKeys).await?;
     console.health().await.or_page_of(&console)

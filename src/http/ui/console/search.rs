@@ -18,7 +18,7 @@ use super::access::Action;
 use super::users::{UserListQuery, find_command};
 use super::{Console, Content, OrPageOf, enter_with, query};
 
-/// The results.
+/// The results of a search.
 pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResult {
     let (console, params) = enter_with(context, Action::ReadUsers, params).await?;
     let q = params.get("q").unwrap_or_default().trim();

@@ -10,7 +10,7 @@ use crate::http::ui::pages::{Block, Cell, Section, State, Table};
 use super::access::Action;
 use super::{Console, Content, enter};
 
-/// The list.
+/// The list of settings.
 pub async fn get(context: Context) -> PageResult {
     let console = enter(context, Action::ReadKeys).await?;
     Ok(console.settings())

@@ -9,11 +9,11 @@ use crate::http::ui::Frame;
 pub struct ApiKeyRow {
     /// Its id, returned in the field `id`.
     pub id: String,
-    /// Its name.
+    /// The name that the user chose.
     pub name: String,
     /// The API that it is for.
     pub audience: String,
-    /// Its scopes.
+    /// The scopes, separated by spaces.
     pub scopes: String,
     /// When it was created and used, and when it expires.
     pub facts: String,
@@ -67,9 +67,9 @@ pub struct KeyLife {
 
 /// A scope that a key may have.
 pub struct KeyScope<'a> {
-    /// Its name.
+    /// The scope.
     pub name: &'a str,
-    /// Its description.
+    /// The description that the API has registered, if any.
     pub description: Option<&'a str>,
     /// Whether it is selected.
     pub is_chosen: bool,
@@ -81,9 +81,9 @@ pub struct KeyScope<'a> {
 pub struct ApiKeyPage<'a> {
     /// Language and brand.
     pub frame: Frame<'a>,
-    /// Its name.
+    /// The name that the user chose.
     pub name: &'a str,
-    /// The key.
+    /// The key in the clear, which cannot be shown again.
     pub key: &'a str,
     /// When it expires.
     pub expires: String,

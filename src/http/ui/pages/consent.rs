@@ -37,9 +37,9 @@ pub struct ConsentPage<'a> {
 
 /// The registered description of an application.
 pub struct ClientCard<'a> {
-    /// Its name.
+    /// The registered name.
     pub name: &'a str,
-    /// Its logo.
+    /// The uploaded logo, on this server.
     pub logo: Option<Link>,
     /// Its home page.
     pub home: Option<&'a str>,
@@ -67,7 +67,7 @@ pub struct DocumentCard<'a> {
 pub struct ConsentItem {
     /// Its name, as a noun.
     pub title: String,
-    /// Its explanation.
+    /// An explanation in a sentence, if there is one.
     pub detail: Option<String>,
 }
 

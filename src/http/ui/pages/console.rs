@@ -24,7 +24,7 @@ pub struct ConsoleFrame<'a> {
     pub environment: String,
     /// The search text.
     pub search: String,
-    /// The menu.
+    /// The entries of the menu, in their order.
     pub nav: Vec<NavItem>,
     /// The warning about ignored parameters.
     pub ignored: Option<String>,
@@ -38,7 +38,7 @@ pub struct ConsoleFrame<'a> {
 pub struct NavItem {
     /// The target of the link.
     pub href: Link,
-    /// Its label.
+    /// The translated label.
     pub label: &'static str,
     /// Whether the page is part of it.
     pub is_current: bool,
@@ -50,11 +50,11 @@ pub struct NavItem {
 pub struct ConsolePage<'a> {
     /// The frame.
     pub console: ConsoleFrame<'a>,
-    /// The heading.
+    /// The heading, also the title of the document.
     pub title: String,
     /// The notice about the last action.
     pub notice: Option<&'a str>,
-    /// Its content.
+    /// The sections, from top to bottom.
     pub sections: Vec<Section>,
 }
 
@@ -63,9 +63,9 @@ pub struct ConsolePage<'a> {
 pub struct Section {
     /// The id of its heading.
     pub id: &'static str,
-    /// Its heading.
+    /// The heading; `None` for a section without one.
     pub heading: Option<String>,
-    /// Its content.
+    /// The blocks, from top to bottom.
     pub blocks: Vec<Block>,
 }
 
@@ -73,7 +73,7 @@ pub struct Section {
 pub enum Block {
     /// A paragraph.
     Text(String),
-    /// An error.
+    /// An error message.
     Alert(String),
     /// Names and values.
     Facts(Vec<Fact>),
@@ -88,7 +88,7 @@ pub enum Block {
 }
 
 impl Block {
-    /// A table.
+    /// A block with `table`.
     pub fn table(table: Table) -> Self {
         Self::Table(Box::new(table))
     }
@@ -96,16 +96,16 @@ impl Block {
 
 /// A name and its value.
 pub struct Fact {
-    /// The name.
+    /// The translated name.
     pub name: &'static str,
-    /// The value.
+    /// The value beside it.
     pub value: Cell,
 }
 
-/// A value.
+/// The value of a fact or a cell of a table.
 #[derive(Default, Clone)]
 pub struct Cell {
-    /// Its text.
+    /// The text, also of the link.
     pub text: String,
     /// The target of the link.
     pub href: Option<Link>,
@@ -128,7 +128,7 @@ pub enum State {
     Good,
     /// Neither good nor bad.
     Plain,
-    /// To be looked at.
+    /// Needs attention.
     Alarm,
 }
 
@@ -137,7 +137,7 @@ pub enum State {
 pub struct Table {
     /// The caption: the kind of rows and their number.
     pub caption: String,
-    /// The headings.
+    /// The translated headings of the columns.
     pub columns: Vec<&'static str>,
     /// Further headings: names of objects.
     pub headings: Vec<String>,
@@ -145,9 +145,9 @@ pub struct Table {
     pub rows: Vec<Vec<Cell>>,
     /// The text if there are no rows.
     pub empty: String,
-    /// The first page, where this is another one.
+    /// The first page, unless this is the first.
     pub newest: Option<(Link, &'static str)>,
-    /// The page before, where it is not the first.
+    /// The previous page, unless it is the first.
     pub previous: Option<(Link, &'static str)>,
     /// The next page.
     pub older: Option<(Link, &'static str)>,
@@ -157,7 +157,7 @@ pub struct Table {
 
 /// A link to another page.
 pub struct Choice {
-    /// Its label.
+    /// The text of the link.
     pub label: String,
     /// The target of the link.
     pub href: Link,
@@ -169,7 +169,7 @@ pub struct Choice {
     pub is_current: bool,
 }
 
-/// A form.
+/// A form for a search or an action.
 #[derive(Default)]
 pub struct Form {
     /// Whether it changes something.
@@ -178,7 +178,7 @@ pub struct Form {
     pub action: String,
     /// Fields that are not shown.
     pub hidden: Vec<(&'static str, String)>,
-    /// The fields.
+    /// The visible fields, in their order.
     pub fields: Vec<Field>,
     /// The text of its button.
     pub submit: String,
@@ -187,19 +187,19 @@ pub struct Form {
 /// A field of a form.
 #[derive(Default)]
 pub struct Field {
-    /// Its name.
+    /// The name with which it is sent.
     pub name: &'static str,
-    /// Its label.
+    /// The translated label.
     pub label: &'static str,
     /// The hint for the entry.
     pub hint: Option<String>,
-    /// Its value.
+    /// The initial value.
     pub value: String,
     /// The choices, values and labels; empty for a text field.
     pub options: Vec<(String, String)>,
     /// Whether it has several lines.
     pub is_long: bool,
-    /// Its error.
+    /// The error of the last attempt.
     pub error: Option<String>,
 }
 
@@ -208,7 +208,7 @@ pub struct Field {
 pub struct Chart {
     /// The id of its heading.
     pub id: &'static str,
-    /// Its heading.
+    /// The text of the heading.
     pub title: String,
     /// The summary, in a sentence.
     pub summary: String,
@@ -216,7 +216,7 @@ pub struct Chart {
     pub width: i64,
     /// The height of the drawing, likewise.
     pub height: i64,
-    /// The bars.
+    /// The parts of all bars.
     pub bars: Vec<Bar>,
     /// When the first bar begins.
     pub from: String,
@@ -226,7 +226,7 @@ pub struct Chart {
     pub legend: Vec<(usize, String)>,
     /// The label that opens the table.
     pub details: &'static str,
-    /// The numbers.
+    /// The same numbers as a table.
     pub table: Table,
 }
 
@@ -235,13 +235,13 @@ pub struct Chart {
 pub struct Bar {
     /// The number of its colour.
     pub series: usize,
-    /// The distance from the left.
+    /// The distance from the left, in the units of the drawing.
     pub x: i64,
-    /// The distance from the top.
+    /// The distance from the top, likewise.
     pub y: i64,
-    /// Its width.
+    /// The width, in the units of the drawing.
     pub width: i64,
-    /// Its height.
+    /// The height, likewise.
     pub height: i64,
 }
 
@@ -251,11 +251,11 @@ pub struct Bar {
 pub struct ConfirmPage<'a> {
     /// The frame.
     pub console: ConsoleFrame<'a>,
-    /// The action.
+    /// The heading: the action in words.
     pub title: String,
     /// The target of the action.
     pub target: String,
-    /// Further names of targets, or of users that are left out.
+    /// Further names of targets, or of users that are skipped.
     pub whom: Vec<String>,
     /// Facts about the target: names and values.
     pub facts: Vec<Fact>,
@@ -269,13 +269,13 @@ pub struct ConfirmPage<'a> {
     pub form: String,
     /// The text that has to be typed.
     pub typed: Option<String>,
-    /// The tick boxes: names and labels.
+    /// The check boxes: names and labels.
     pub options: Vec<(&'static str, String)>,
     /// The link to return without the action.
     pub cancel: Link,
     /// The link to sign in again, if that is required first.
     pub sign_in: Option<Link>,
-    /// The error.
+    /// The error of the last attempt.
     pub error: Option<String>,
 }
 
@@ -285,13 +285,13 @@ pub struct ConfirmPage<'a> {
 pub struct SecretPage<'a> {
     /// The frame.
     pub console: ConsoleFrame<'a>,
-    /// The heading.
+    /// The text of the heading.
     pub title: String,
     /// Its owner and other facts: names and values.
     pub facts: &'a [(&'static str, String)],
-    /// Its label.
+    /// The name of the secret, such as `client_secret`.
     pub name: &'static str,
-    /// The secret.
+    /// The secret in the clear.
     pub secret: &'a str,
     /// The next page.
     pub onwards: Link,
@@ -320,7 +320,7 @@ impl State {
 }
 
 impl Cell {
-    /// A text.
+    /// A cell with a text only.
     #[must_use]
     pub fn text(text: impl Into<String>) -> Self {
         Self { text: text.into(), ..Self::default() }
@@ -332,13 +332,13 @@ impl Cell {
         Self { text: text.into(), is_code: true, ..Self::default() }
     }
 
-    /// A state.
+    /// A cell with a state and its text.
     #[must_use]
     pub fn state(state: State, text: impl Into<String>) -> Self {
         Self { text: text.into(), state: Some(state), ..Self::default() }
     }
 
-    /// A link.
+    /// A cell with a link.
     #[must_use]
     pub fn link(text: impl Into<String>, href: Link) -> Self {
         Self { text: text.into(), href: Some(href), ..Self::default() }
@@ -352,7 +352,7 @@ impl Cell {
 }
 
 impl Choice {
-    /// A link.
+    /// A plain link to another page.
     #[must_use]
     pub fn link(label: impl Into<String>, href: Link) -> Self {
         let label = label.into();

@@ -11,7 +11,7 @@ use crate::http::ui::Frame;
 pub struct HistoryPage<'a> {
     /// Language and brand.
     pub frame: Frame<'a>,
-    /// The sign-ins.
+    /// The sign-ins, newest first.
     pub rows: Vec<HistoryRow>,
     /// The link to older ones, if there are more.
     pub older: Option<Link>,
@@ -21,7 +21,7 @@ pub struct HistoryPage<'a> {
 
 /// A sign-in, or an attempt. Times are texts.
 pub struct HistoryRow {
-    /// The result.
+    /// The outcome, in words.
     pub title: &'static str,
     /// Whether it failed.
     pub is_failure: bool,

@@ -56,7 +56,7 @@ impl Passkeys {
 pub struct FactorRow {
     /// Its id, returned in the field `id`.
     pub id: String,
-    /// Its name.
+    /// The name that the user chose.
     pub name: String,
     /// When it was added.
     pub created: String,
@@ -74,7 +74,7 @@ pub struct RemoveFactorPage<'a> {
     pub csrf: &'a str,
     /// The id of the factor, returned in the field `id`.
     pub id: String,
-    /// Its name.
+    /// The name that the user chose.
     pub name: &'a str,
 }
 
@@ -114,7 +114,7 @@ pub struct RecoveryCodesPage<'a> {
     pub csrf: &'a str,
     /// The notice about the last change.
     pub notice: Option<&'a str>,
-    /// The codes.
+    /// The codes in the clear, which cannot be shown again.
     pub codes: Vec<String>,
     /// The next page.
     pub onwards: Link,

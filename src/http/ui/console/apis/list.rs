@@ -13,7 +13,7 @@ use crate::http::ui::page_error::PageResult;
 use crate::http::ui::pages::{Block, Cell, Choice, Section, Table};
 use crate::store::apis::StoredApi;
 
-/// The list.
+/// The list of APIs.
 pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResult {
     let (console, params) = enter_with(context, Action::ReadApis, params).await?;
     console.apis(&params).await.or_page_of(&console)

@@ -24,7 +24,7 @@ use crate::http::ui::pages::{Block, Cell, Choice, Fact, Section, Table};
 use crate::store::apis::StoredApi;
 use crate::store::managed::Managed;
 
-/// The page.
+/// The page of an API.
 pub async fn get(
     context: Context,
     id: Path<String>,

@@ -17,7 +17,7 @@ use crate::http::ui::console::{Console, OrPageOf, client_path, enter, secret, su
 use crate::http::ui::page_error::PageResult;
 use crate::http::ui::pages::Field;
 
-/// The form.
+/// The form for the administration scopes of a client.
 pub async fn get(context: Context, id: Path<String>) -> PageResult {
     let console = enter(context, Action::GrantAdminScopes).await?;
     let client = console.service_client(id.into_inner()).await.or_page_of(&console)?;

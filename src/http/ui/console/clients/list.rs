@@ -14,7 +14,7 @@ use crate::http::ui::page_error::PageResult;
 use crate::http::ui::pages::{Block, Cell, Choice, Section, State, Table};
 use crate::store::clients::StoredClient;
 
-/// The list.
+/// The list of applications.
 pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResult {
     let (console, params) = enter_with(context, Action::ReadClients, params).await?;
     console.clients(&params).await.or_page_of(&console)

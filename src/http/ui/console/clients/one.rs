@@ -26,7 +26,7 @@ use super::action::ClientAction;
 /// The most sessions that are counted for a button.
 const MAX_COUNTED: i64 = 500;
 
-/// The page.
+/// The page of an application.
 pub async fn get(
     context: Context,
     id: Path<String>,

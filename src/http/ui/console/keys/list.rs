@@ -14,7 +14,7 @@ use crate::http::ui::pages::{Block, Cell, Choice, Section, State, Table};
 
 use super::retire;
 
-/// The list.
+/// The list of signing keys.
 pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResult {
     let (console, params) = enter_with(context, Action::ReadKeys, params).await?;
     console.keys(&params).await.or_page_of(&console)

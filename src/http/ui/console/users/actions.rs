@@ -148,7 +148,7 @@ impl UserAction {
     }
 }
 
-/// The confirmation.
+/// The confirmation page of an action on a user.
 pub async fn get(context: Context, path: Path<(String, String)>) -> PageResult {
     let (id, action) = path.into_inner();
     let action: UserAction = named_action(&context, &action).await?;

@@ -116,7 +116,7 @@ pub async fn select(
     Ok(console.go_to(&console.link("/admin/users/selected").with_query(&query)))
 }
 
-/// The confirmation.
+/// The confirmation page of an action on several users.
 pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResult {
     let (console, params) = enter_with(context, Action::ReadUsers, params).await?;
     let action = console.bulk_action(params.get("action").unwrap_or_default())?;

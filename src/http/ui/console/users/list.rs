@@ -17,7 +17,7 @@ use crate::http::ui::pages::{Block, Cell, Choice, RowSelection, Section, Table};
 use super::bulk::BulkAction;
 use super::list_query::{UserListQuery, with_current};
 
-/// The list.
+/// The list of users.
 pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResult {
     let (console, params) = enter_with(context, Action::ReadUsers, params).await?;
     console.users(&params).await.or_page_of(&console)

@@ -26,7 +26,7 @@ use super::typed_user::Typed;
 /// The path of the page.
 const PATH: &str = "/admin/users/new";
 
-/// The form.
+/// The form for a new user.
 pub async fn get(context: Context) -> PageResult {
     let console = enter(context, Action::CreateUser).await?;
     console.edit(console.new_user_form(&Typed::default()), None).await
