@@ -174,10 +174,10 @@ mod tests {
             ("audience=a&scope=r&scope=r", "scope was sent more than once"),
             ("audience=a&scpoe=r", "Unknown parameter \"scpoe\""),
             ("audience=a&access_token=x", "Unknown parameter \"access_token\""),
-            ("audience=a&scope=r%22", "scope is a list"),
+            ("audience=a&scope=r%22", "scope must be a list"),
             ("audience=a&scope=", "scope is empty"),
             ("audience=a&scope=%20", "scope is empty"),
-            ("audience=a&role=", "role is the name"),
+            ("audience=a&role=", "role must be the name"),
         ] {
             let message = Question::of_query(query).err().unwrap();
             assert!(message.contains(part), "{query}: {message}");

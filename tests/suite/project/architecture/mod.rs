@@ -178,9 +178,10 @@ const ENDS_SESSIONS: &str = "src/store/sessions/end.rs";
 /// Whether a source has a statement that writes the end of sessions.
 fn ends_sessions(text: &str) -> bool {
     let words: Vec<&str> = text.split_whitespace().filter(|word| *word != "\\").collect();
-    let updates = words.windows(2).enumerate().filter(|(_, pair)| {
-        pair[0].ends_with("UPDATE") && pair[1].trim_matches('"') == "sessions"
-    });
+    let updates = words
+        .windows(2)
+        .enumerate()
+        .filter(|(_, pair)| pair[0].ends_with("UPDATE") && pair[1].trim_matches('"') == "sessions");
     updates.into_iter().any(|(at, _)| {
         let set = words[at..].iter().take_while(|word| **word != "WHERE").collect::<Vec<_>>();
         set.windows(2).any(|pair| *pair[0] == "revoked_at" && *pair[1] == "=")
