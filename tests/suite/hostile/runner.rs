@@ -74,17 +74,25 @@ pub async fn send(base: &str, request: &Request) -> Response {
 /// The deviation of a response from the list and the known gaps; `None` if there is none.
 fn remark(row: &Row, subject: &Subject, alg: SigningAlg, response: &Response) -> Option<String> {
     let Response { status, challenge, .. } = response;
+    let is_expected = row.expect.contains(status);
+    let wrong_challenge = (*status == 401).then(|| challenge_remark(row, challenge)).flatten();
     if let Some(gap) = subject.gap(row.id, alg) {
         let expected = gap.status;
-        return (*status != expected)
-            .then(|| format!("is listed as a known gap with {expected} and answers {status}"));
+        if *status != expected {
+            return Some(format!("is listed as a known gap with {expected} and answers {status}"));
+        }
+        // A gap with the status of the row is one of the challenge.
+        let is_closed = is_expected && wrong_challenge.is_none();
+        return is_closed.then(|| "is listed as a known gap and answers as it should".to_owned());
     }
-    if !row.expect.contains(status) {
+    if !is_expected {
         return Some(format!("answers {status}, not {:?}", row.expect));
     }
-    if *status != 401 {
-        return None;
-    }
+    wrong_challenge
+}
+
+/// The error in the challenge of a 401 response, if there is one.
+fn challenge_remark(row: &Row, challenge: &str) -> Option<String> {
     let has_scheme = ["bearer", "dpop"].iter().any(|scheme| {
         challenge.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
     });
