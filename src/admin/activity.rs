@@ -60,7 +60,7 @@ pub struct Activity {
 /// written, the page shows the stored counts, and the job writes the others later.
 pub(super) async fn write_counted(app: &App) {
     if let Err(fault) = app.write_activity().await {
-        tracing::warn!(%fault, "what was counted since the last minute is not in the charts");
+        tracing::warn!(%fault, "the counts of the last minute could not be added to the charts");
     }
 }
 

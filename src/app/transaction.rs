@@ -178,7 +178,7 @@ impl Link for AuditedTx {
 fn or_deleted(failure: Failure) -> Failure {
     match failure {
         Failure::Failed(fault) if is_missing_reference(&fault) => {
-            tracing::warn!(%fault, "what a request was about is gone");
+            tracing::warn!(%fault, "a row that the request refers to was deleted");
             Refusal::because(Code::Conflict, Reason::Deleted).into()
         }
         other => other,

@@ -9,9 +9,9 @@ use std::time::Duration;
 pub struct Deadlines {
     factor: u32,
     unread_millis: u32,
-    /// In milliseconds; 0 for the deadline in service.
+    /// In milliseconds; 0: the production deadline.
     mail_millis: u32,
-    /// In milliseconds; 0 for the deadline in service.
+    /// In milliseconds; 0: the production deadline.
     fetch_millis: u32,
 }
 

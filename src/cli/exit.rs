@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn conflicts_are_five() {
+    fn a_conflict_exits_with_5() {
         let conflicts = [
             Code::LoginTaken,
             Code::EmailTaken,

@@ -89,7 +89,7 @@ pub fn revoke(args: &RevokeArgs, output: Output) -> Result<(), CommandError> {
         } else if let Some(id) = &which.id {
             one(&app, id, *dry_run).await?;
             let (ended, after) =
-                if *dry_run { ("Would end", "; it has not ended") } else { ("Ended", "") };
+                if *dry_run { ("Would end", "; not ended (dry run)") } else { ("Ended", "") };
             startup_report::say(&format!("{ended} session {id}{after}\n"));
         } else {
             many(&app, which, *dry_run, output).await?;

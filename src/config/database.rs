@@ -53,7 +53,10 @@ fn sqlite(source: &Source, path: &str) -> Result<Database, Wrong> {
         ));
     }
     if path.contains('?') {
-        return Err(Wrong::new("has parameters, which SQLite URLs do not take here", such_as));
+        return Err(Wrong::new(
+            "has query parameters, which are not supported for SQLite",
+            such_as,
+        ));
     }
     Ok(Database::Sqlite(source.absolute(path)))
 }

@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn impatience_costs_patience() {
+    fn polling_too_early_adds_five_seconds() {
         let at = Timestamp::from_secs;
         assert_eq!(device(None, 5).poll(at(10)), Poll::Pending);
         assert_eq!(device(Some(10), 5).poll(at(14)), Poll::Pending, "a second of jitter");

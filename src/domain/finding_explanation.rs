@@ -134,7 +134,7 @@ impl Explained<'_> {
         }
         let known = metadata.redirect_uris.iter().map(String::as_str);
         if metadata.redirect_uris.iter().any(|known| known == uri) {
-            return Explanation::new(format!("{named} It is by now."), None);
+            return Explanation::new(format!("{named} It has been registered since."), None);
         }
         Explanation::new(
             format!(
@@ -221,9 +221,7 @@ impl Explained<'_> {
             Ok(TokenFlaw::Signature) => "no key of the issuer made the signature",
             Ok(TokenFlaw::Algorithm) => "the issuer may not sign with the algorithm of the token",
             Ok(TokenFlaw::Type) => "typ of the token is that of another kind of token",
-            Ok(TokenFlaw::Malformed) => {
-                "the assertion is no signed token that this server verifies"
-            }
+            Ok(TokenFlaw::Malformed) => "the assertion is not a signed token of a supported type",
             Err(_) if said == "ambiguous" => "the rules of another client match the same token",
             Err(_) if said == "no_rule" => "the client has no rule for the issuer",
             Err(_) => "further tokens of workloads were refused",
@@ -258,7 +256,7 @@ impl Explained<'_> {
         }
         if self.client.may_target_api(self.detail) {
             let message = format!(
-                "A request named the API \"{named}\". The client may get tokens for it by now."
+                "A request named the API \"{named}\". The client may now get tokens for it."
             );
             return Explanation::new(message, None);
         }

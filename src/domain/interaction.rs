@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn another_person_will_not_do() {
+    fn another_user_does_not_satisfy_the_request() {
         let request = AuthnRequest { sub: Some("bob".to_owned()), ..AuthnRequest::default() };
         let step = |request: &AuthnRequest| {
             next_step(request, Some(&current(105, true)), PLAIN, at(100), at(110))

@@ -125,7 +125,7 @@ fn older_passwords_still_open_their_account() {
 }
 
 #[test]
-fn nothing_echoes_the_password() {
+fn no_message_contains_the_password() {
     let password = Password::for_verification("correct horse").unwrap();
     assert_eq!(format!("{password:?}"), "Password([..])");
     for error in PasswordError::ALL {

@@ -71,7 +71,7 @@ impl HttpClient {
         Self { client: OnceLock::new(), deadlines, fetcher, places }
     }
 
-    /// The same client with the hosts of `file` in the place of the Internet.
+    /// The same client with the hosts of `file` instead of DNS.
     #[cfg(feature = "test-support")]
     #[must_use]
     pub fn standing_in(mut self, file: &Path) -> Self {

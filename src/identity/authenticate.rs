@@ -95,7 +95,8 @@ pub async fn authenticate_user(
     };
     let attempted = Attempted { key, credential: credential.as_ref(), counted, place: None };
     let right = judge(app, slot, attempted, password, info).await?;
-    let found = credential.ok_or_else(|| Fault::internal("a right password of no account"))?;
+    let found = credential
+        .ok_or_else(|| Fault::internal("a password matched, but no account was loaded"))?;
     let account = account_state(&found);
     Ok(AuthenticatedUser { user: found.user, account, right })
 }

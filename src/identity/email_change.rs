@@ -210,7 +210,7 @@ pub async fn confirm_by_link(
     code: &UsableCode,
     info: &RequestInfo,
 ) -> Result<(), Failure> {
-    let unreadable = || Fault::internal("a code for an address without an address");
+    let unreadable = || Fault::internal("a stored confirmation code has no address");
     let owner = code.owner.ok_or_else(unreadable)?;
     let epoch = owner.epoch.ok_or_else(unreadable)?;
     let address = code.content.address.as_deref().ok_or_else(unreadable)?;

@@ -48,7 +48,7 @@ pub(super) async fn offer(tx: &mut AuditedTx, user: UserId, before: &str) -> Res
 /// `link_invalid` when it was used, or the user is disabled; `email_taken` when another user has verified the address
 /// since.
 pub async fn undo(app: &App, code: &UsableCode, info: &RequestInfo) -> Result<(), Failure> {
-    let unreadable = || Fault::internal("a link to an address without an address");
+    let unreadable = || Fault::internal("a stored link has no address");
     let owner = code.owner.ok_or_else(unreadable)?.user;
     let address = code.content.address.as_deref().ok_or_else(unreadable)?;
     let before = NewEmail::parse(address).map_err(|_| unreadable())?;

@@ -193,7 +193,7 @@ async fn reserve_account(
     loop {
         let others_pending = here.pending();
         let decisions = everywhere.decisions();
-        // Reserved before it is counted, so that no other attempt treats the count as a failure.
+        // Reserve before counting: a concurrent attempt would otherwise take the pending attempt for a failure.
         let reserved = (!counted.is_known).then(|| everywhere.reserve());
         let undecided = || everywhere.pending() > 1 || everywhere.decisions() != decisions;
         match count_account(app, names, counted.is_known, &undecided, now).await? {

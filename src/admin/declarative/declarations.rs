@@ -192,7 +192,7 @@ fn read_object(
     if state.as_deref() == Some("absent") {
         let allowed = [kinds::fields(kind)[0].name, STATE.name];
         for key in lines.keys().filter(|key| !allowed.contains(&key.as_str())) {
-            fields.note(key, "an object that is to be absent has no other keys");
+            fields.note(key, "an object with absent = true cannot have other keys");
         }
         return (wrong.len() == before).then_some((name, None, lines));
     }

@@ -47,7 +47,7 @@ impl<T: Clone> TokenCache<T> {
         Some(known)
     }
 
-    /// Stores a result under the version that was read before it was derived.
+    /// Stores a result with the cache version that was read before computing it, so that a change in between invalidates it.
     pub fn keep(&self, token: &TokenHash, version: i64, known: T) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if version < kept.version {

@@ -52,7 +52,7 @@ pub enum LoadError {
 impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Busy(_) => f.write_str("its host is left alone for a moment"),
+            Self::Busy(_) => f.write_str("its host failed recently and is not contacted yet"),
             Self::Fetch(error) => error.fmt(f),
             Self::Keys(error) => write!(f, "jwks_uri: {error}"),
             Self::Content(error) => f.write_str(error.message()),

@@ -22,7 +22,7 @@ pub struct Compacted {
 /// Rewrites the database file without the space of deleted rows, with the server's lock held.
 ///
 /// # Errors
-/// When a server works on it, it is not SQLite, the disk is full, or it cannot be opened.
+/// When a server uses it, it is not SQLite, the disk is full, or it cannot be opened.
 pub async fn compact(config: &Config) -> Result<Compacted, OpenError> {
     let Database::Sqlite(path) = &config.database else {
         return Err(OpenError::Configuration(

@@ -100,7 +100,7 @@ pub enum LockError {
 /// Locks the data directory for a command, with `why` for the error message.
 ///
 /// # Errors
-/// When a server works on it, or the lock cannot be created.
+/// When a server uses it, or the lock cannot be created.
 pub fn lock_out(config: &Config, why: &str) -> Result<File, OpenError> {
     let dir = &config.data_dir;
     lock(dir).map_err(|error| match error {

@@ -32,7 +32,7 @@ fn input(name: String, folder: PathBuf, from: impl Read) -> Result<InputFile, Co
     let mut bytes = Vec::new();
     from.take(most + 1).read_to_end(&mut bytes).map_err(|error| unreadable(&name, &error))?;
     let text = String::from_utf8(bytes)
-        .map_err(|_| CommandError::usage(format!("{name} is no UTF-8 text.")))?;
+        .map_err(|_| CommandError::usage(format!("{name} is not UTF-8 text.")))?;
     Ok(InputFile { name, text, folder })
 }
 

@@ -236,7 +236,7 @@ fn not_good(problem: &Problem, now: Timestamp) -> CommandError {
                 .to_owned(),
         },
         Problem::ApiKeyEnded => {
-            "API key ended: the one that the token was given for was revoked, or has expired."
+            "API key ended: the key for which the token was issued was revoked, or has expired."
                 .to_owned()
         }
         Problem::ClientUnknown => "unknown client: the client of the token is not registered (any more).\n  \

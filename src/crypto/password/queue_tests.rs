@@ -270,7 +270,7 @@ fn an_account_that_has_authenticated_has_one_turn_from_whichever_networks() {
 }
 
 #[test]
-fn promises_count_until_they_are_taken_or_given_up() {
+fn reservations_count_until_they_are_used_or_dropped() {
     let mut queue = queue(1, HASH);
     queue.reserve(Lane::Known, from(1)).unwrap();
     queue.reserve(Lane::Known, from(2)).unwrap();
@@ -302,7 +302,7 @@ fn a_request_that_leaves_is_not_served_and_delays_none() {
 }
 
 #[test]
-fn one_absurd_measurement_does_not_close_the_door() {
+fn one_slow_measurement_does_not_close_the_queue() {
     let mut queue = queue(1, Duration::from_secs(2));
     come(&mut queue, Lane::Known, 1, 0).unwrap();
     queue.pop().unwrap();

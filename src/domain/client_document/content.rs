@@ -73,7 +73,9 @@ impl DocumentError {
         match self {
             Self::NoObject => "the document is not a JSON object",
             Self::ClientId => "client_id in the document is not the address it was fetched from",
-            Self::Name => "client_name is missing or is no readable name of at most 128 characters",
+            Self::Name => {
+                "client_name is missing or is not a readable name of at most 128 characters"
+            }
             Self::Redirects => "redirect_uris is not a list of 1 to 64 URIs",
             Self::NoRedirect => {
                 "no redirect URI counts: they are https on the origin of the document, http on 127.0.0.1, [::1] or \

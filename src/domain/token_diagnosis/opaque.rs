@@ -75,10 +75,10 @@ fn summary(report: &Report) -> String {
             format!("It is not genuine. {detail}")
         }
         Some(Checked { check: Check::Client, detail: Some(detail), .. }) => {
-            format!("It is genuine, but its client cannot use it. {detail}")
+            format!("The refresh token is genuine, but its client cannot use it. {detail}")
         }
         Some(Checked { detail: Some(detail), .. }) => {
-            format!("It is genuine, but its session has ended. {detail}")
+            format!("The refresh token is genuine, but its session has ended. {detail}")
         }
         _ => "It is genuine, and its session is active.".to_owned(),
     }

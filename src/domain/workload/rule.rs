@@ -69,7 +69,7 @@ impl WorkloadRuleError {
                 "No trusted issuer has this name. Add it first: signet trust add NAME --issuer URL."
             }
             Self::TooWide(Preset::Github) => {
-                "A rule for GitHub names repository_id or repository_owner_id: names can be given to others."
+                "A rule for GitHub names repository_id or repository_owner_id: names can be reassigned."
             }
             Self::TooWide(Preset::Gitlab) => {
                 "A rule for GitLab names project_id or namespace_id: paths can be given to others."

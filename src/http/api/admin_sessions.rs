@@ -61,9 +61,11 @@ pub async fn end(admin: Admin, mut body: JsonFields) -> Result<HttpResponse, Pro
     let which = selection(&mut body, now);
     let after = body.optional_string("after").and_then(|text| match Position::parse(&text) {
         Some(position) => Some(position),
-        None => {
-            body.note("after", "not_a_cursor", "after must be the next of the previous response.")
-        }
+        None => body.note(
+            "after",
+            "not_a_cursor",
+            "after must be the value of next in the previous response.",
+        ),
     });
     context.check(body.finish())?;
     let missing = "Select sessions with one of all, user_id, client_id, before, role and group.";

@@ -21,7 +21,7 @@ use super::{error_page, flow_error_page};
 pub async fn get(context: Context, request: HttpRequest) -> PageResult {
     // A HEAD request must not consume a code.
     if request.method() == Method::HEAD {
-        let refusal = Refusal::new(Code::MethodNotAllowed, "Ask with GET or POST.");
+        let refusal = Refusal::new(Code::MethodNotAllowed, "Use GET or POST.");
         let problem = context.problem(refusal.into()).allowing("GET, POST".to_owned());
         return Err(error_page(&context, &problem).into());
     }
@@ -30,7 +30,11 @@ pub async fn get(context: Context, request: HttpRequest) -> PageResult {
 
 /// A request in a form; forms from other sites carry no cookies.
 pub async fn post(context: Context, request: HttpRequest, body: Body) -> PageResult {
-    let body = if is_form(&request) { body.0 } else { Err(invalid("The request is a form.")) };
+    let body = if is_form(&request) {
+        body.0
+    } else {
+        Err(invalid("The request body must be a form (application/x-www-form-urlencoded)."))
+    };
     let body = context.check(body).or_error_page(&context)?;
     let params = Params::parse(&body);
     let here = context.link("/oauth2/authorize");

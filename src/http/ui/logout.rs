@@ -28,7 +28,11 @@ pub async fn get(context: Context, request: HttpRequest) -> PageResult {
 
 /// The same in a form; forms from other sites have no cookies. Also handles the decision of the user.
 pub async fn post(context: Context, request: HttpRequest, body: Body) -> PageResult {
-    let body = if is_form(&request) { body.0 } else { Err(invalid("The request is a form.")) };
+    let body = if is_form(&request) {
+        body.0
+    } else {
+        Err(invalid("The request body must be a form (application/x-www-form-urlencoded)."))
+    };
     let body = context.check(body).or_error_page(&context)?;
     let params = context.check(Params::parse(&body)).or_error_page(&context)?;
     let visit = Visit::of(&context);

@@ -23,7 +23,11 @@ pub(super) async fn hash(
 ) -> Result<String, Failure> {
     let password = parse_password_of(app, FIELD, typed, &credential.user)?;
     let mut slots = slots.into_iter();
-    let mut slot = || slots.next().ok_or_else(|| Fault::internal("a hash without a place"));
+    let mut slot = || {
+        slots
+            .next()
+            .ok_or_else(|| Fault::internal("a password hash was requested without a reserved slot"))
+    };
     if let Some(present) = &credential.password_hash {
         let compared = app.verify_password(slot()?, password.clone(), present.clone()).await?;
         if compared.check == Check::Matches {

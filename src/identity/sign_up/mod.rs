@@ -285,8 +285,7 @@ impl ProvenAddress {
     fn by(code: &UsableCode) -> Result<Self, Fault> {
         let address = code.content.address.as_deref();
         let email = address.and_then(|address| NewEmail::parse(address).ok());
-        let email =
-            email.ok_or_else(|| Fault::internal("a code of a sign-up without an address"))?;
+        let email = email.ok_or_else(|| Fault::internal("a stored sign-up code has no address"))?;
         Ok(Self { link: TokenHash::from_digest(*code.link_hash.digest()), email })
     }
 }

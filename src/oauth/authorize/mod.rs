@@ -279,7 +279,11 @@ async fn next(
     let next = interaction::next_step(&request.wishes, facts.as_ref(), policy, begun, info.now);
     match (next, assessed) {
         (NextStep::Refuse(error), _) => {
-            let message = "The user has to decide, but prompt is none.";
+            let message = match error {
+                OAuthError::LoginRequired => "The user is not signed in, and prompt is none.",
+                OAuthError::ConsentRequired => "Consent is required, and prompt is none.",
+                _ => "The user has to complete a step, and prompt is none.",
+            };
             Ok(checked.refused(&app, error, message))
         }
         (NextStep::Issue, Some(AssessedLogin { login, .. })) => {

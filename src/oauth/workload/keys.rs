@@ -64,13 +64,13 @@ async fn fetched(app: &App, issuer: &TrustedIssuer) -> Result<FetchedKeys, Strin
     let address = format!("{}{DISCOVERY}", issuer.issuer.trim_end_matches('/'));
     let (body, _) = document(app, issuer, &address).await?;
     let metadata: Metadata = serde_json::from_slice(&body)
-        .map_err(|_| format!("{address} is no metadata with issuer and jwks_uri"))?;
+        .map_err(|_| format!("{address} is not metadata with issuer and jwks_uri"))?;
     if metadata.issuer != issuer.issuer {
         return Err(format!("{address} is the metadata of another issuer"));
     }
     let (body, max_age) = document(app, issuer, &metadata.jwks_uri).await?;
     let set: KeySet = serde_json::from_slice(&body)
-        .map_err(|_| "the document at jwks_uri is no set of keys".to_owned())?;
+        .map_err(|_| "the document at jwks_uri is not a JWK set".to_owned())?;
     // An unusable key with the token's `kid` would prevent a fetch of the set with the usable one.
     let keys = set.keys.into_iter().filter(|key| public_key(key).is_some()).take(MAX_KEYS);
     Ok((keys.collect(), max_age))

@@ -83,7 +83,7 @@ fn invalid_arguments_are_refused_before_any_lookup() {
 }
 
 #[test]
-fn a_clients_life() {
+fn a_client_is_created_changed_disabled_and_deleted() {
     let place = Place::served();
     place.run(&["api", "create", API, "--scope", "read"]).ok();
     let made = place.run(&shop(&["--audience", API, "--scope", "read"])).ok();

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{PASSWORD, Place, Ran, members, text};
 
 #[test]
-fn a_users_life() {
+fn a_user_is_created_changed_disabled_and_deleted() {
     let place = Place::served();
     let ada = place.administrator("ada");
     let id = text(&ada, "id").to_owned();

@@ -50,7 +50,7 @@ async fn errors_have_line_numbers() {
         ),
         (
             "[[api]]\nidentifier = \"urn:a\"\nstate = \"absent\"\nclaims = []",
-            "4: claims of api urn:a: an object that is to be absent has no other keys",
+            "4: claims of api urn:a: an object with absent = true cannot have other keys",
         ),
         ("[[user]]\nlogin = \"a b\"", "2: login of [[user]]: "),
         (
@@ -103,7 +103,7 @@ async fn files_have_limits() {
     desk.write("x.toml", &"#".repeat(4 * 1024 * 1024 + 1));
     desk.run(&["apply", "x.toml"]).refused(2, &["larger than 4 MiB"]);
     std::fs::write(desk.launch.dir.path().join("x.toml"), b"\xff\xfe").unwrap();
-    desk.run(&["apply", "x.toml"]).refused(2, &["x.toml is no UTF-8 text"]);
+    desk.run(&["apply", "x.toml"]).refused(2, &["x.toml is not UTF-8 text"]);
     desk.run(&["apply", "-", "-"]).refused(2, &["standard input"]);
     desk.run_with(&["apply", "-"], SHOP).ok();
 }

@@ -63,7 +63,7 @@ async fn a_request_in_flight_outlives_sigterm() {
 
 /// A second signal ends the wait.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_second_signal_means_at_once() {
+async fn a_second_signal_ends_the_process_at_once() {
     let mut server = Launch::new().start().await;
     let address = server.base.strip_prefix("http://").unwrap().to_owned();
     let slow = begun(&address, 50).await;

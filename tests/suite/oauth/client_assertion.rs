@@ -13,7 +13,7 @@ use super::dpop::Proof;
 use super::{API, key, set};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn assertions_are_believed_once_and_to_the_letter() {
+async fn assertions_are_accepted_once_and_only_if_exact() {
     let dir = std::sync::Arc::new(tempfile::tempdir().unwrap());
     let server = Options::on(Backend::Sqlite).start_in(std::sync::Arc::clone(&dir)).await;
     let root = server.administrator("root").await;

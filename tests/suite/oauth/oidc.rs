@@ -173,7 +173,7 @@ async fn userinfo_in_three_ways() {
 
 /// oidcc-prompt-login, -prompt-none-*, -max-age-*, -id-token-hint.
 #[tokio::test(flavor = "multi_thread")]
-async fn asking_again_and_not_asking_at_all() {
+async fn prompt_login_asks_again_and_prompt_none_never_asks() {
     let (server, _, app) = set().await;
     let person = Person::new(&server, "ada");
     let nobody = person.visit(&app.url(&[("prompt", "none")])).await.callback();

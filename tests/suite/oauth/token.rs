@@ -131,7 +131,7 @@ async fn fifty_who_redeem_one_code_at_once_get_one_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn requests_that_are_not_as_they_should_be() {
+async fn malformed_token_requests_are_refused() {
     let Set { server, web, spa, .. } = set(Backend::Sqlite).await;
     server.get(TOKEN).await.is(405);
     let header = basic(&web.id, web.secret.as_deref().unwrap());

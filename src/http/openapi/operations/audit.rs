@@ -20,7 +20,7 @@ pub(super) static EVENT: Named = Named {
         required("actor_id", TEXT.nullable().about("The user who did it.")),
         required(
             "actor_client_id",
-            TEXT.nullable().about("The client that did it in its own name."),
+            TEXT.nullable().about("The client that acted on its own behalf."),
         ),
         required(
             "actor_key_id",

@@ -25,7 +25,10 @@ static CLIENT_DOCUMENT: Named = Named {
         required("jwks_uri", TEXT.nullable()),
         required("jwks", ANY_OBJECT.nullable()),
         required("confirmed_at", TIME.nullable().about("When the host last confirmed the copy.")),
-        required("fresh_until", TIME.nullable().about("Until when its host is not asked again.")),
+        required(
+            "fresh_until",
+            TIME.nullable().about("The time before which its host is not contacted again."),
+        ),
         required("failed_at", TIME.nullable()),
         required(
             "failure",

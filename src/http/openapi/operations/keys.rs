@@ -17,7 +17,7 @@ static KEY: Named = Named {
         required("since", TIME.about("When it entered this state.")),
         required("created_at", TIME),
         required("default", BOOLEAN.about("Whether its algorithm is SIGNET_SIGNING_ALG.")),
-        required("next", NEXT.nullable().about("The next change, as far as it is planned.")),
+        required("next", NEXT.nullable().about("The next planned change.")),
         required(
             "verifiers",
             VERIFIERS

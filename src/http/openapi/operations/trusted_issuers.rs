@@ -31,7 +31,7 @@ static ISSUER: Named = Named {
         ),
         required(
             "algs",
-            list(&ALG).about("What it may sign with; empty: all that this server verifies."),
+            list(&ALG).about("Accepted signature algorithms. Empty: all supported ones."),
         ),
         required("max_life", LIFE.about("The maximum lifetime of its tokens, in seconds.")),
         required("networks", TEXTS.about("Where its host may be besides public addresses.")),

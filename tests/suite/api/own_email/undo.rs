@@ -57,7 +57,7 @@ async fn a_change_is_taken_back_with_everything_the_thief_has() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_oldest_address_has_the_last_word() {
+async fn an_undo_returns_to_the_oldest_address() {
     on_both("own address: several changes", async |backend| {
         let place = MailingServer::start(backend).await;
         place.user("ada", ADA).await;

@@ -129,7 +129,7 @@ async fn an_api_that_was_taken_from_a_client_gets_no_new_tokens() {
 
 /// An API that shares a secret with the server can forge tokens for itself; they are accepted nowhere else.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_that_its_api_could_have_made_leads_nowhere() {
+async fn a_token_that_its_api_could_have_forged_is_not_accepted() {
     on_both("forged tokens: exchange", async |backend| {
         let (server, root) = set_on(backend).await;
         let path = format!("/v1/admin/apis/{}", API.replace(':', "%3A").replace('/', "%2F"));

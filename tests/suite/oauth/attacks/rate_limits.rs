@@ -22,7 +22,7 @@ use crate::support::{Backend, Server, on_both};
 /// A caller that names a public client can have a bounded number of rows stored. A client that authenticates
 /// is not limited by the number of its users.
 #[tokio::test(flavor = "multi_thread")]
-async fn strangers_fill_no_table() {
+async fn requests_of_unknown_networks_fill_no_table() {
     let server = Options::on(Backend::Sqlite).with("SIGNET_RATE_LIMITS", "on").start().await;
     let root = server.administrator("root").await;
     let device = "urn:ietf:params:oauth:grant-type:device_code";

@@ -238,7 +238,7 @@ fn svid_key(place: &Place) -> Value {
 
 /// A token under the key of another issuer is refused, and so are tokens of an issuer that was removed.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_issuer_that_is_removed_lets_nobody_in() {
+async fn tokens_of_a_removed_issuer_are_refused() {
     on_both("workload: removed", async |backend| {
         let place = Place::on(backend).await;
         let path = format!("{ISSUERS}/github");

@@ -80,7 +80,7 @@ fn approve(remarks: &[String]) {
 }
 
 #[test]
-fn arrows_point_down() {
+fn layers_depend_on_lower_layers_only() {
     approve(&layers::remarks(&source::files("src")));
 }
 

@@ -66,7 +66,7 @@ async fn the_longest_absent_come_first_and_go_first() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn passers_by_are_forgotten_sooner() {
+async fn unknown_verifiers_are_forgotten_sooner() {
     on_both_stores("verifiers: passers-by", async |db| {
         for (name, last, fetches) in
             [("once", 10, 1), ("twice", 20, 2), ("often", 10, 3), ("new", 30, 1)]
