@@ -14,7 +14,7 @@ use crate::http::context::Context;
 use crate::http::etag::is_known;
 use crate::http::fallback;
 
-use super::error_page;
+use super::page_error::{OrErrorPage as _, PageResult};
 
 /// How long a browser uses its copy without revalidation.
 const CACHING: &str = "public, max-age=300";
@@ -93,21 +93,16 @@ pub async fn logo(context: Context, request: HttpRequest) -> HttpResponse {
 }
 
 /// The logo of a client. Its address contains the hash of the content, so that a browser never revalidates it.
-pub async fn client_logo(
-    context: Context,
-    request: HttpRequest,
-    hash: Path<String>,
-) -> HttpResponse {
+pub async fn client_logo(context: Context, request: HttpRequest, hash: Path<String>) -> PageResult {
     let picture = client_logo::picture(context.app.clone(), hash.into_inner());
-    match context.run(picture).await {
-        Ok(Some((kind, bytes))) => HttpResponse::Ok()
-            .insert_header((header::CACHE_CONTROL, "public, max-age=31536000, immutable"))
-            .insert_header((header::CONTENT_SECURITY_POLICY, PICTURE_POLICY))
-            .content_type(kind.as_str())
-            .body(bytes),
-        Ok(None) => fallback::not_found(context, request).await,
-        Err(problem) => error_page(&context, &problem),
-    }
+    let Some((kind, bytes)) = context.run(picture).await.or_error_page(&context)? else {
+        return Ok(fallback::not_found(context, request).await);
+    };
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CACHE_CONTROL, "public, max-age=31536000, immutable"))
+        .insert_header((header::CONTENT_SECURITY_POLICY, PICTURE_POLICY))
+        .content_type(kind.as_str())
+        .body(bytes))
 }
 
 /// The icon that browsers request by themselves: the logo, or an empty response rather than an error.

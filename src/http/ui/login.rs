@@ -63,13 +63,10 @@ async fn own(
         None => String::new(),
     };
     let sealed = SealedRequest::seal(&context.app, request, &visit.visitor);
-    Ok(own_account(match sealed {
-        Ok(sealed) => {
-            let page = Login { login: &login, ..Login::of(&sealed) };
-            page.show_after(context, visit, HttpResponse::Ok(), notice)
-        }
-        Err(fault) => error_page(context, &context.problem(fault.into())),
-    }))
+    let sealed =
+        sealed.map_err(|fault| own_account(error_page(context, &context.problem(fault.into()))))?;
+    let page = Login { login: &login, ..Login::of(&sealed) };
+    Ok(own_account(page.show_after(context, visit, HttpResponse::Ok(), notice)))
 }
 
 /// The login name of the user who is signed in in this browser. A fault is ignored, because the user can enter
