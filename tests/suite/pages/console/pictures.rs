@@ -78,7 +78,9 @@ async fn used_for_a_week(server: &Server) -> Vec<(&'static str, String)> {
         ids.push(made.is(201).string("id"));
     }
     let scopes = json!(["orders:read", "orders:write"]);
-    call(server, &root, "/v1/admin/apis", json!({"identifier": API, "scopes": scopes})).await;
+    let key_scopes = json!(["orders:read"]);
+    let api = json!({"identifier": API, "scopes": scopes, "key_scopes": key_scopes});
+    call(server, &root, "/v1/admin/apis", api).await;
     for (id, name, kind) in [
         ("shop", "Shop", "web"),
         ("shop-app", "Shop for phones", "native"),
@@ -116,6 +118,11 @@ async fn used_for_a_week(server: &Server) -> Vec<(&'static str, String)> {
             log_in(server, login, "not the password", "198.51.100.23").await;
         }
     }
+    let owner = Tokens::of(&log_in(server, USERS[0].0, PASSWORD, "192.0.2.10").await);
+    let key =
+        json!({"name": "Export", "audience": API, "scopes": key_scopes, "expires_in": 864_000});
+    let key = server.call_as(Method::POST, "/v1/api-keys", &owner.access, key).await;
+    let user_key = key.is(201).string("id");
     let root = Tokens::of(&log_in(server, "root", PASSWORD, "192.0.2.2").await);
     call(server, &root, &format!("/v1/admin/users/{}/disable", ids[4]), json!(null)).await;
     call(server, &root, "/v1/admin/keys/rotate", json!({})).await;
@@ -155,6 +162,7 @@ async fn used_for_a_week(server: &Server) -> Vec<(&'static str, String)> {
         ("", format!("{user}/token")),
         ("", format!("{user}/disable")),
         ("", format!("{user}/delete")),
+        ("", format!("{user}/keys/{user_key}/revoke")),
         ("", format!("/admin/sessions/{sid}/end")),
         ("", "/admin/clients/nightly/admin-scopes".to_owned()),
         ("", format!("{keys}/new")),

@@ -197,7 +197,10 @@ async fn no_form_of_the_console_takes_what_a_role_may_not_do() {
             ["recovery", "unlock", "end-sessions", "reset-factors"]
                 .map(user)
                 .into_iter()
-                .chain([format!("/admin/sessions/{}/end", objects.session)])
+                .chain([
+                    format!("/admin/sessions/{}/end", objects.session),
+                    user(&format!("keys/{}/revoke", objects.user_key)),
+                ])
                 .collect();
         let pages: BTreeSet<&str> =
             TABLE.iter().filter(|route| route.method == "GET").map(|route| route.path).collect();
