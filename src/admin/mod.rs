@@ -20,6 +20,7 @@ mod client_unchanged;
 pub mod client_why;
 mod client_writes;
 pub mod clients;
+pub mod database_copy;
 pub mod declarative;
 pub mod factors;
 pub mod health;

@@ -1,19 +1,21 @@
-//! `signet backup`: making, proving and bringing back backups of a SQLite database.
+//! `signet backup`: making, verifying and restoring backups.
 
-use std::path::PathBuf;
+mod rows;
 
-use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
 
-use crate::admin::backups::{self, BackupError, Created, Proof, Restored, Undone};
-use crate::base::{Clock as _, SystemClock, Timestamp};
-use crate::config::Config;
+use clap::{Args, Subcommand, ValueEnum};
+
+use crate::admin::backups::{self, BackupError, Carried, Restored, Undone};
+use crate::base::{Clock as _, SystemClock};
+use crate::config::{Config, Database};
 use crate::crypto::age::Identity;
 use crate::domain::request_info::RequestInfo;
+use crate::domain::terminal_text::escaped;
 
 use super::error::CommandError;
 use super::exit::Exit;
-use super::output::{Output, Row};
+use super::output::Output;
 use super::prompt;
 use super::startup_report;
 use super::with_app::{self, with_app};
@@ -21,30 +23,35 @@ use super::with_app::{self, with_app};
 /// What to do with backups.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Copy the database while it is served, and prove the copy
+    /// Copy the database while it is served, and verify the copy
     #[command(after_help = "Examples:
   signet backup create
   signet backup create --to /mnt/backups -o json
 
-The copy is proven before it counts: SQLite checks it, its rows are counted, everything sealed in it is opened with the
-master key, and a user who is added to a copy of it signs in. Backups are sealed for SIGNET_BACKUP_RECIPIENTS, age public
-keys. The master key is never inside: keep a copy of it elsewhere. A file appears under its name when it is whole.")]
+The copy is verified before it counts: it is checked, its rows are counted and summed, everything sealed in it is opened with
+the master key, and a user who is added to a copy of it signs in. Backups are sealed for SIGNET_BACKUP_RECIPIENTS, age public
+keys. The master key is never inside: keep a copy of it elsewhere. A file appears under its name when it is complete. A backup
+of PostgreSQL is a SQLite file too, without sessions, which a restore would end.")]
     Create(CreateArgs),
-    /// Prove a backup on this machine; changes nothing
+    /// Verify a backup, or a whole database, on this machine; changes nothing
     #[command(after_help = "Examples:
-  signet backup verify signet-20261128T030000Z-v0031-0123456789abcdef.db
+  signet backup verify signet-20261128T030000Z-v0035-0123456789abcdef.db
   signet backup verify FILE.db.age --identity key.txt
+  signet backup verify --database postgres://signet@restored.example.com/signet
 
-Needs the master key of the server that the backup was made on. Exit code 7: the backup is no good.")]
-    Verify(FileArgs),
-    /// Put a backup in the place of the database; the server must be stopped
+Needs the master key of the server that the backup was made on. --database verifies a database that was restored in another
+way, from a snapshot or to a point in time; it is copied into SIGNET_BACKUP_DIR meanwhile. Exit code 7: it is damaged or does
+not work; the text says what was found.")]
+    Verify(VerifyArgs),
+    /// Put a backup in the place of the SQLite database; the server must be stopped
     #[command(after_help = "Examples:
-  signet backup restore signet-20261128T030000Z-v0031-0123456789abcdef.db
-  signet backup restore FILE.db.age --identity key.txt --yes
+  signet backup restore signet-20261128T030000Z-v0035-0123456789abcdef.db
+  signet backup restore FILE.db.age --identity key.txt --carry disabled,retired --yes
 
-The backup is proven first; then the database is kept beside the new one, as signet.db.before-restore-TIME. Every session
-and every code ends: users sign in again, with the passwords of the backup. What the restore undoes is listed. Exit codes:
-7 the backup is no good, 75 a server works on the database, 78 the backup was made by a newer Signet.")]
+The backup is verified first, and what the restore undoes is listed. The database is kept beside the new one, as
+signet.db.before-restore-TIME. Every session and every code ends: users sign in again, with the passwords of the backup.
+--carry disables users, and retires signing keys, that were disabled or retired since the backup. Exit codes: 7 the backup is
+damaged, 75 a server works on the database, 78 the backup was made by a newer Signet.")]
     Restore(RestoreArgs),
 }
 
@@ -56,25 +63,53 @@ pub struct CreateArgs {
     to: Option<PathBuf>,
 }
 
-/// The file, and what opens it.
+/// `signet backup verify`.
 #[derive(Debug, Args)]
-pub struct FileArgs {
+pub struct VerifyArgs {
+    /// The backup
+    #[arg(value_name = "FILE", required_unless_present = "database")]
+    file: Option<PathBuf>,
+    /// A file with the age identity that opens it, where it is sealed
+    #[arg(long, value_name = "FILE", conflicts_with = "database")]
+    identity: Option<PathBuf>,
+    /// A database in the place of a backup
+    #[arg(long, value_name = "URL", conflicts_with = "file")]
+    database: Option<String>,
+}
+
+/// `signet backup restore`.
+#[derive(Debug, Args)]
+pub struct RestoreArgs {
     /// The backup
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// A file with the age identity that opens it, where it is sealed
     #[arg(long, value_name = "FILE")]
     identity: Option<PathBuf>,
-}
-
-/// `signet backup restore`.
-#[derive(Debug, Args)]
-pub struct RestoreArgs {
-    #[command(flatten)]
-    file: FileArgs,
+    /// Do again what was done since the backup, with a comma between them
+    #[arg(long, value_name = "WHAT", value_enum, value_delimiter = ',')]
+    carry: Vec<Carry>,
     /// Do not ask
     #[arg(long)]
     yes: bool,
+}
+
+/// What a restore carries over.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Carry {
+    /// Users who were disabled
+    Disabled,
+    /// Signing keys that were retired
+    Retired,
+}
+
+impl From<Carry> for Carried {
+    fn from(carry: Carry) -> Self {
+        match carry {
+            Carry::Disabled => Self::Disabled,
+            Carry::Retired => Self::Retired,
+        }
+    }
 }
 
 impl From<BackupError> for CommandError {
@@ -84,63 +119,6 @@ impl From<BackupError> for CommandError {
             BackupError::Unproven(text) => Self::new(Exit::CheckFailed, text),
         }
     }
-}
-
-impl Row for Created {
-    const HEAD: &'static [&'static str] = &["file", "bytes", "schema", "users", "sealed"];
-
-    fn cells(&self, _: Timestamp) -> Vec<String> {
-        let sealed = if self.is_sealed { "yes" } else { "no" };
-        let path = self.path.display().to_string();
-        let proof = &self.proof;
-        vec![
-            path,
-            self.bytes.to_string(),
-            proof.manifest.schema.to_string(),
-            users(proof),
-            sealed.to_owned(),
-        ]
-    }
-
-    fn json(&self) -> Value {
-        json!({
-            "file": self.path,
-            "bytes": self.bytes,
-            "sealed": self.is_sealed,
-            "backup": self.proof.json(),
-        })
-    }
-}
-
-impl Row for Proof {
-    const HEAD: &'static [&'static str] = &["made", "version", "schema", "users", "bytes"];
-
-    fn cells(&self, _: Timestamp) -> Vec<String> {
-        let manifest = &self.manifest;
-        vec![
-            manifest.at.rfc3339(),
-            manifest.version.clone(),
-            manifest.schema.to_string(),
-            users(self),
-            self.bytes.to_string(),
-        ]
-    }
-
-    fn json(&self) -> Value {
-        let manifest = &self.manifest;
-        json!({
-            "made_at": manifest.at.rfc3339(),
-            "version": manifest.version,
-            "schema": manifest.schema,
-            "bytes": self.bytes,
-            "rows": manifest.rows,
-            "signing_keys": manifest.keys,
-        })
-    }
-}
-
-fn users(proof: &Proof) -> String {
-    proof.manifest.rows.get("users").copied().unwrap_or_default().to_string()
 }
 
 /// Carries out a command.
@@ -159,38 +137,52 @@ fn create(args: &CreateArgs, output: Output) -> Result<(), CommandError> {
         let info = RequestInfo::cli(SystemClock.now());
         let created = backups::create(&app, to, &settings.recipients, &info).await?;
         startup_report::say(&format!(
-            "Proven. The master key is not in it: keep a copy of it in another place.{}\n",
+            "Verified. The master key is not in it: keep a copy of it in another place.{}\n",
             if created.is_sealed {
                 ""
             } else {
-                "\nIt is not sealed: set SIGNET_BACKUP_RECIPIENTS to an age public key, or guard it as the database."
+                "\nIt is not sealed: set SIGNET_BACKUP_RECIPIENTS to an age public key, or protect it like the database."
             }
         ));
         Ok(output.one(&created)?)
     })
 }
 
-fn verify(args: &FileArgs, output: Output) -> Result<(), CommandError> {
+fn verify(args: &VerifyArgs, output: Output) -> Result<(), CommandError> {
     let config = Config::load()?.config;
-    let identity = identity(args)?;
-    let proven = backups::verify(&config, &args.file, identity.as_ref());
-    let proof = with_app::runtime()?.block_on(proven)?;
+    let runtime = with_app::runtime()?;
+    let proof = match (&args.file, &args.database) {
+        (Some(file), _) => {
+            let identity = identity(args.identity.as_deref())?;
+            runtime.block_on(backups::verify(&config, file, identity.as_ref()))?
+        }
+        (None, url) => {
+            let database = Database::from_argument(url.as_deref().unwrap_or_default())
+                .map_err(|wrong| CommandError::usage(format!("--database {wrong}.")))?;
+            runtime.block_on(backups::verify_database(&config, database))?
+        }
+    };
     Ok(output.one(&proof)?)
 }
 
 fn restore(args: &RestoreArgs, output: Output) -> Result<(), CommandError> {
     let config = Config::load()?.config;
-    let identity = identity(&args.file)?;
+    let identity = identity(args.identity.as_deref())?;
     prompt::needs_terminal_or_yes(args.yes)?;
+    let kinds: Vec<Carried> = args.carry.iter().copied().map(Carried::from).collect();
+    let runtime = with_app::runtime()?;
+    let prepared = runtime.block_on(backups::prepare(&config, &args.file, identity.as_ref()))?;
+    if prepared.replaces {
+        startup_report::say(&undone(prepared.undone.as_ref()));
+    }
     prompt::confirm("Put the backup in the place of the database? Every session ends.", args.yes)?;
-    let restored = backups::restore(&config, &args.file.file, identity.as_ref());
-    let restored = with_app::runtime()?.block_on(restored)?;
-    startup_report::say(&told(&restored));
-    Ok(output.one(&restored.proof)?)
+    let restored = runtime.block_on(prepared.finish(&kinds))?;
+    startup_report::say(&done(&restored));
+    Ok(output.one(&restored)?)
 }
 
-fn identity(args: &FileArgs) -> Result<Option<Identity>, CommandError> {
-    let Some(path) = &args.identity else { return Ok(None) };
+fn identity(path: Option<&Path>) -> Result<Option<Identity>, CommandError> {
+    let Some(path) = path else { return Ok(None) };
     let wrong = |why: String| {
         CommandError::usage(format!(
             "--identity {}: {why}.\n  Name a file as age-keygen writes it.",
@@ -198,40 +190,44 @@ fn identity(args: &FileArgs) -> Result<Option<Identity>, CommandError> {
         ))
     };
     let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+    let text = zeroize::Zeroizing::new(text);
     Identity::from_file(&text).map(Some).map_err(|error| wrong(error.to_string()))
 }
 
-/// What was done, and what is undone by it.
-fn told(restored: &Restored) -> String {
+fn done(restored: &Restored) -> String {
     let mut text = "Restored. Every session has ended; users sign in again.\n".to_owned();
-    let Some(before) = &restored.before else { return text };
-    text.push_str(&format!("The database before is kept: {}\n", before.display()));
-    match &restored.undone {
-        None => text.push_str(
-            "It cannot be read, so what has happened since the backup cannot be listed.\n",
-        ),
-        Some(undone) if undone.is_empty() => {
-            text.push_str("Nothing that was done since the backup is undone.\n");
-        }
-        Some(undone) => text.push_str(&list(undone)),
+    if let Some(before) = &restored.before {
+        text.push_str(&format!("The database before is kept: {}\n", before.display()));
+    }
+    for refused in &restored.refused {
+        text.push_str(&format!("Not carried over: {}\n", escaped(refused)));
     }
     text
 }
 
-fn list(undone: &Undone) -> String {
+/// What the restore undoes.
+fn undone(undone: Option<&Undone>) -> String {
     /// The most names of a kind.
     const NAMES: usize = 10;
+    let Some(undone) = undone else {
+        return "The present database cannot be read, so what has happened since the backup cannot be listed.\n".to_owned();
+    };
+    if undone.is_empty() {
+        return "Nothing that is listed here has happened since the backup.\n".to_owned();
+    }
+    let disabled: Vec<String> = undone.disabled.iter().map(|(_, login)| login.clone()).collect();
     let kinds = [
-        ("users who were disabled, and can sign in again", &undone.disabled),
+        ("users who were disabled, and can sign in again", &disabled),
         ("users who were deleted, and exist again", &undone.deleted),
-        ("users who were created, and are gone", &undone.created),
+        ("users who were created, and do not exist any more", &undone.created),
         ("users whose password is an earlier one again", &undone.passwords),
         ("signing keys that were retired, and are published again", &undone.keys),
-        ("applications that were created, changed or deleted", &undone.clients),
+        ("clients that were created, changed or deleted", &undone.clients),
     ];
-    let mut text = "Since the backup, and undone now:\n".to_owned();
+    let mut text = "Has happened since the backup, and is undone by it:\n".to_owned();
     for (what, names) in kinds.into_iter().filter(|(_, names)| !names.is_empty()) {
-        let shown: Vec<&str> = names.iter().take(NAMES).map(String::as_str).collect();
+        let shown: Vec<String> =
+            names.iter().take(NAMES).map(|name| escaped(name).to_string()).collect();
         let more = match names.len().saturating_sub(NAMES) {
             0 => String::new(),
             more => format!(" and {more} more"),

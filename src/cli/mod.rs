@@ -193,7 +193,7 @@ Secrets are references: those of the applied file, else to environment variables
 
 Exit code 7: objects have drifted. signet apply reverts them.")]
     Drift(declarative::DriftArgs),
-    /// Make, prove and bring back backups of a SQLite database
+    /// Make, verify and restore backups
     #[command(subcommand)]
     Backup(backup::Command),
     /// Work on the database file while no server is running

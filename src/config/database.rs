@@ -28,6 +28,17 @@ pub(super) fn parse(source: &Source, text: &str) -> Result<Database, Wrong> {
     Err(Wrong::new("starts with neither sqlite:// nor postgres://", FORMS))
 }
 
+impl Database {
+    /// Reads a URL that was typed on the command line.
+    ///
+    /// # Errors
+    /// Says what is wrong with it, without its secrets.
+    pub fn from_argument(text: &str) -> Result<Self, String> {
+        parse(&Source::from_process(), text)
+            .map_err(|wrong| format!("{}. {}", wrong.because, wrong.advice))
+    }
+}
+
 /// The URL without secrets.
 pub(super) fn shown(database: &Database) -> String {
     match database {

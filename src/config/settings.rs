@@ -121,10 +121,16 @@ settings! {
     "Backups" {
         BACKUP_DIR = "SIGNET_BACKUP_DIR", secret: false,
             Derived { says: "backups in the data directory", sample: "/var/backups/signet" },
-            "Directory for backups of a SQLite database; see docs/backups.md.";
+            "Directory for backups, of this server alone; see docs/backups.md.";
         BACKUP_RECIPIENTS = "SIGNET_BACKUP_RECIPIENTS", secret: false,
             Derived { says: "none, backups are not sealed", sample: "" },
             "age recipients (age1…), comma separated, for whom backups are sealed.";
+        BACKUP_SCHEDULE = "SIGNET_BACKUP_SCHEDULE", secret: false,
+            Fixed("off"),
+            "When the server makes backups: daily@HH:MM in UTC, an interval such as 6h, or `off`.";
+        BACKUP_KEEP = "SIGNET_BACKUP_KEEP", secret: false,
+            Fixed("7d4w6m"),
+            "Backups that are kept: the newest of so many days, weeks and months, or `all`.";
     }
     "Configuration files" {
         APPLY_FILES = "SIGNET_APPLY_FILES", secret: false,

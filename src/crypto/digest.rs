@@ -57,6 +57,14 @@ impl Sha256Sum {
     pub fn hex(self) -> String {
         self.0.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
     }
+
+    /// The digest of `bytes` alone.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> [u8; 32] {
+        let mut sum = [0; 32];
+        sum.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
+        sum
+    }
 }
 
 /// The key of the hashes under which attempts are counted, so that a copy of the database does not reveal whose

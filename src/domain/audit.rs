@@ -186,6 +186,8 @@ text_enum! {
         MasterKeyReplaced = "master_key.replaced",
         /// A backup was made and verified; the detail is the name of its file.
         BackupCreated = "backup.created",
+        /// A scheduled backup failed; the detail is the reason.
+        BackupFailed = "backup.failed",
         /// The database was restored from a backup: all events before this one are from the backup.
         BackupRestored = "backup.restored",
     }

@@ -15,6 +15,8 @@ pub mod authenticators;
 pub mod authn;
 pub mod authorization;
 pub mod backup_name;
+pub mod backup_retention;
+pub mod backup_schedule;
 pub mod base_path;
 pub mod browser_session;
 pub mod claims;

@@ -3,6 +3,7 @@
 //! Owns their schedule. Each job is a loop on the storage runtime that survives its own failures.
 
 mod backchannel_logout;
+mod backups;
 mod config_drift;
 mod heartbeat;
 mod housekeeping;
@@ -22,6 +23,8 @@ use crate::domain::outcome::Fault;
 pub use backchannel_logout::{
     deliver as deliver_logout_notices, write_next as write_logout_notices,
 };
+#[cfg(feature = "test-support")]
+pub use backups::{BackupRun, back_up};
 #[cfg(feature = "test-support")]
 pub use config_drift::compare as compare_drift;
 pub use heartbeat::leave;
@@ -65,6 +68,8 @@ const COUNT: Duration = Duration::from_secs(5 * 60);
 const ACTIVITY: Duration = Duration::from_secs(60);
 /// How often housekeeping runs when the last run found nothing to do.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
+/// How often it is checked whether a backup is due.
+const BACKUPS: Duration = Duration::from_secs(30);
 /// How often drift is counted.
 const DRIFT: Duration = Duration::from_secs(5 * 60);
 /// How often idle sessions are searched for.
@@ -115,6 +120,9 @@ pub fn start(app: &App) {
     tokio::spawn(every(app.clone(), HOUSEKEEPING, "housekeeping", async |app: &App| {
         housekeep(app, app.now()).await?;
         prune_logins(app, app.now()).await.map(drop)
+    }));
+    tokio::spawn(every(app.clone(), BACKUPS, "making a backup", async |app: &App| {
+        backups::back_up(app).await.map(drop)
     }));
     tokio::spawn(at_start_and_every(
         app.clone(),

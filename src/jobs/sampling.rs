@@ -13,6 +13,8 @@ use crate::app::App;
 use crate::domain::outcome::Fault;
 use crate::store::{password_costs, sampled_counts};
 
+use super::backups;
+
 /// Rows in one part of a table.
 const PART: i64 = 5000;
 /// The shortest pause between two parts, and the factor of a part's time.
@@ -21,7 +23,7 @@ const PAUSE_TIMES: u32 = 4;
 /// The most logout notices that are counted.
 const MAX_NOTICES: i64 = 100_000;
 
-/// Reads cheap values: sizes, hash classes, queues in the database, known resource servers.
+/// Reads cheap values: sizes, hash classes, queues in the database, known resource servers, the last backup.
 ///
 /// # Errors
 /// When the database cannot be read. The previous values stay.
@@ -43,7 +45,7 @@ pub async fn sample(app: &App) -> Result<(), Fault> {
         sample.password_hashes = classes.into_iter().collect();
         sample.verifiers = Some(verifiers);
     });
-    Ok(())
+    backups::note_state(app).await
 }
 
 /// Counts users and sessions, a part at a time.

@@ -36,6 +36,8 @@ pub(super) const CLIENT_ADDRESSES: &[&str] =
 /// idle; because the client did not read its response.
 pub(super) const CONNECTIONS: &[&str] =
     &["idle_of_network", "idle", "largest", "refused", "unread"];
+/// Every result of a scheduled backup.
+pub(super) const BACKUPS: &[&str] = &["ok", "failed"];
 /// Every result of a token request.
 pub(super) const TOKENS: &[&str] = &["ok", "refused"];
 

@@ -35,8 +35,8 @@ pub use database::{DbMetrics, Wait};
 pub use histograms::ClosedHistograms;
 pub use label_values::HOUSEKEEPING;
 use label_values::{
-    ACCOUNT_LIMITS, CLIENT_ADDRESSES, CONNECTIONS, HASHES, ISSUED_AT_V1, LOGINS, MAILS, OTHER,
-    REFRESHES, TOKEN_ERRORS, TOKENS,
+    ACCOUNT_LIMITS, BACKUPS, CLIENT_ADDRESSES, CONNECTIONS, HASHES, ISSUED_AT_V1, LOGINS, MAILS,
+    OTHER, REFRESHES, TOKEN_ERRORS, TOKENS,
 };
 pub use labels::{
     ClientLabel, GrantLabels, MailLabels, RequestLabels, ResultLabel, RouteLabel, RouteMetrics,
@@ -91,6 +91,7 @@ pub struct Metrics {
     pub replaced_branches: Counter,
     /// Managed objects that were changed elsewhere, by source.
     pub config_drift: Family<SourceLabel, Gauge>,
+    backups: Family<ResultLabel, Counter>,
 }
 
 /// A request in flight, until this is dropped.
@@ -198,6 +199,8 @@ impl Metrics {
         let replaced_branches = Counter::default();
         let help = "Refresh tokens that ended because their session had eight others";
         registry.register("replaced_branches", help, replaced_branches.clone());
+        let backups = from_zero(BACKUPS);
+        registry.register("backups", "Scheduled backups by result", backups.clone());
         let config_drift = Family::default();
         let help = "Managed objects that are not what the configuration files said";
         registry.register("config_drift_objects", help, config_drift.clone());
@@ -228,6 +231,7 @@ impl Metrics {
             dropped_scopes,
             replaced_branches,
             config_drift,
+            backups,
         }
     }
 }
@@ -295,6 +299,11 @@ impl Metrics {
     /// Counts one attempt to deliver a mail.
     pub fn count_mail(&self, kind: MailKind, result: &'static str) {
         self.mails.get_or_create(&MailLabels { kind: kind.as_str(), result }).inc();
+    }
+
+    /// Counts a scheduled backup.
+    pub fn count_backup(&self, result: &'static str) {
+        Self::count(&self.backups, result);
     }
 
     /// Counts one response of the token endpoint.

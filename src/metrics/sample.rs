@@ -1,6 +1,7 @@
 //! Periodic counts, because counting at each scrape would cost too much.
 
 use super::readings::Reading;
+use crate::base::{TimeSpan, Timestamp};
 
 /// The last counts. A value that has not been counted yet is `None` and not exported.
 #[derive(Debug, Clone, Default)]
@@ -23,6 +24,10 @@ pub struct Sample {
     pub free_bytes: Option<u64>,
     /// Whether the last heartbeat read and wrote the database.
     pub database_works: Option<bool>,
+    /// When the last backup was made in the directory of the settings.
+    pub last_backup: Option<Timestamp>,
+    /// How long a scheduled backup has been due.
+    pub backup_overdue: TimeSpan,
 }
 
 impl Sample {
@@ -73,6 +78,20 @@ impl Sample {
             ),
         ] {
             shown.extend(bytes.map(|bytes| Reading::gauge(name, help, bytes)));
+        }
+        for (name, help, seconds) in [
+            (
+                "signet_backup_last_success_timestamp_seconds",
+                "When the last backup was made and verified; 0 for none",
+                self.last_backup.map_or(0, Timestamp::secs),
+            ),
+            (
+                "signet_backup_overdue_seconds",
+                "How long a scheduled backup has been due",
+                self.backup_overdue.secs(),
+            ),
+        ] {
+            shown.push(Reading::gauge(name, help, seconds));
         }
         shown
     }

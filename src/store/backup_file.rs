@@ -9,7 +9,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 
 use crate::base::Timestamp;
 use crate::domain::outcome::Fault;
@@ -19,6 +19,8 @@ use super::error::failed;
 
 pub use comparison::Comparison;
 
+/// After how many instructions of SQLite's virtual machine a copy is asked whether it goes on: some milliseconds.
+const INSTRUCTIONS: i32 = 100_000;
 /// The most findings of a check that are named.
 const FINDINGS: usize = 10;
 
@@ -33,16 +35,23 @@ pub struct Manifest {
     pub at: Timestamp,
     /// The number of rows of each table.
     pub rows: BTreeMap<String, i64>,
+    /// A digest of the rows of each table.
+    pub digests: BTreeMap<String, String>,
     /// The names of the signing keys.
     pub keys: Vec<String>,
 }
 
 /// Copies a SQLite database into the empty file at `to`, as it is at one moment, and syncs the copy. The server goes on
-/// writing; its log cannot begin anew until the copy is made.
+/// writing; its log cannot begin anew until the copy is made. `goes_on` is asked now and then, and ends the copy with
+/// `false`.
 ///
 /// # Errors
-/// When there is no room, or either file cannot be used; PostgreSQL databases are not copied in this way.
-pub async fn snapshot(db: &Db, to: &Path) -> Result<(), Fault> {
+/// When there is no room, either file cannot be used, or it was ended; PostgreSQL databases are not copied in this way.
+pub async fn snapshot(
+    db: &Db,
+    to: &Path,
+    goes_on: impl FnMut() -> bool + Send + 'static,
+) -> Result<(), Fault> {
     const DOING: &str = "copying the database";
     let lock_wait = db.deadlines().lock();
     let Db::Sqlite(db) = db else { return Err(Fault::internal("only SQLite copies itself")) };
@@ -54,10 +63,31 @@ pub async fn snapshot(db: &Db, to: &Path) -> Result<(), Fault> {
         .pragma("trusted_schema", "OFF")
         .disable_statement_logging();
     let mut conn = options.connect().await.map_err(failed(DOING))?;
+    conn.lock_handle().await.map_err(failed(DOING))?.set_progress_handler(INSTRUCTIONS, goes_on);
     let path = to.to_str().ok_or_else(|| Fault::internal("the path of the copy is not UTF-8"))?;
     let copied = sqlx::query("VACUUM INTO $1").bind(path).execute(&mut conn).await;
     let _ = conn.close().await;
     copied.map(drop).map_err(failed(DOING))
+}
+
+/// Moves the write-ahead log of a SQLite file that nothing has open into the file. False where a log is left beside it.
+///
+/// # Errors
+/// When it is not a database, or cannot be written.
+pub async fn fold_log(path: &Path) -> Result<bool, Fault> {
+    const DOING: &str = "moving the write-ahead log into the database";
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .synchronous(SqliteSynchronous::Full)
+        .pragma("trusted_schema", "OFF")
+        .disable_statement_logging();
+    let mut conn = options.connect().await.map_err(failed(DOING))?;
+    let folded = conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").await;
+    conn.close().await.map_err(failed(DOING))?;
+    folded.map_err(failed(DOING))?;
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    Ok(std::fs::metadata(log).map_or(0, |facts| facts.len()) == 0)
 }
 
 /// A copy that is looked into.
@@ -85,7 +115,7 @@ impl BackupFile {
         Ok(Self { conn: options.connect().await.map_err(failed(DOING))? })
     }
 
-    /// What is wrong with the file: broken pages and indexes, and rows that refer to rows that are not there. Empty for a
+    /// What is wrong with the file: broken pages and indexes, and rows that refer to rows that do not exist. Empty for a
     /// sound one; the first findings otherwise.
     ///
     /// # Errors
@@ -104,35 +134,10 @@ impl BackupFile {
                 .await
                 .map_err(failed(DOING))?;
         found.extend(references.into_iter().map(|(table, _, parent, _)| {
-            format!("a row of {table} refers to a row of {parent} that is not there")
+            format!("a row of {table} refers to a row of {parent} that does not exist")
         }));
         found.truncate(FINDINGS);
         Ok(found)
-    }
-
-    /// The number of rows of each table.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub async fn count_rows(&mut self) -> Result<BTreeMap<String, i64>, Fault> {
-        const DOING: &str = "counting the rows of the copy";
-        let tables: Vec<(String,)> = sqlx::query_as(
-            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' \
-             AND name <> 'backup_manifest' ORDER BY name",
-        )
-        .fetch_all(&mut self.conn)
-        .await
-        .map_err(failed(DOING))?;
-        let mut rows = BTreeMap::new();
-        for (table,) in tables {
-            // The names are those of the schema; a quote in one would end it.
-            let name = table.replace('"', "\"\"");
-            let sql = AssertSqlSafe(format!("SELECT count(*) FROM \"{name}\""));
-            let (count,): (i64,) =
-                sqlx::query_as(sql).fetch_one(&mut self.conn).await.map_err(failed(DOING))?;
-            rows.insert(table, count);
-        }
-        Ok(rows)
     }
 
     /// The names of the signing keys.

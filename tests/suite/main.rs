@@ -8,6 +8,7 @@
 )]
 
 mod api;
+mod backups;
 mod cli;
 mod declarative;
 mod documents;

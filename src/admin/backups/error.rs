@@ -1,4 +1,4 @@
-//! Why a backup cannot be made, proven or brought back.
+//! Why a backup cannot be made, proven or restored.
 
 use std::fmt;
 use std::io;
@@ -7,12 +7,12 @@ use std::path::Path;
 use crate::app::startup::OpenError;
 use crate::domain::outcome::{Failure, Fault};
 
-/// Why it did not work. Nothing is left behind, and nothing that was there has changed.
+/// Why it failed. Nothing is left behind, and nothing that existed has changed.
 #[derive(Debug)]
 pub enum BackupError {
-    /// What is there does not allow it: settings, files, another process.
+    /// Settings, files or another process do not allow it.
     Open(OpenError),
-    /// The copy was read and is not good: what was found, and in which file.
+    /// The copy was read and is damaged, incomplete or does not work: what was found, and in which file.
     Unproven(String),
 }
 
@@ -49,16 +49,18 @@ impl From<Failure> for BackupError {
 }
 
 impl BackupError {
-    /// Something about settings or files has to be changed first.
+    /// Settings or files must be changed first.
     pub(super) fn configuration(text: impl Into<String>) -> Self {
         Self::Open(OpenError::Configuration(text.into()))
     }
 
     /// A file that cannot be made, read or written.
     pub(super) fn of_file(what: &str, path: &Path, error: &io::Error) -> Self {
-        let what = format!("{what} {} failed", path.display());
-        let advice =
-            "Check that the directory exists, and that the user signet runs as may write there.";
-        Self::Open(OpenError::of_file(&what, error, advice))
+        let advice = if what == "reading" {
+            "Check its path, and that this user may read it."
+        } else {
+            "Check that the directory exists, and that the user signet runs as may write there."
+        };
+        Self::Open(OpenError::of_file(&format!("{what} {} failed", path.display()), error, advice))
     }
 }

@@ -1,17 +1,41 @@
-//! Backups: a copy of the database that is proven before it counts, and bringing one back.
+//! Backups: a copy of the database that is proven before it counts, restoring one, and keeping the right ones.
 //!
-//! Owns what a backup is. How SQLite copies itself is in `store/backup_file.rs`, the seal in `crypto/age`.
+//! Owns what a backup is. How SQLite copies itself is in `store/backup_file.rs`, how rows of PostgreSQL come into a SQLite
+//! file in `store/table_copy`, the seal in `crypto/age`.
 
+mod carry;
+mod copies;
 mod create;
 mod error;
+mod opened;
+pub(super) mod owner;
 mod proof;
+mod replace;
 mod restore;
+mod retention;
+mod room;
 mod seal;
 mod sums;
+pub(super) mod table_sums;
 mod undone;
+mod verify;
+mod workplace;
 
-pub use create::{Created, create};
+pub use carry::Carried;
+pub use create::{BACKUP_JOB, Created, create};
 pub use error::BackupError;
 pub use proof::Proof;
-pub use restore::{Restored, restore, verify};
+pub use restore::{Restored, prepare};
+pub use retention::retain;
 pub use undone::Undone;
+pub use verify::{verify, verify_database};
+
+use crate::domain::outcome::Fault;
+
+/// Runs work that waits for the disk, or computes for long, on a thread of its own.
+async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, BackupError> + Send + 'static,
+) -> Result<T, BackupError> {
+    let ended = |error| Fault::internal("a thread that works on a backup ended").with_source(error);
+    tokio::task::spawn_blocking(work).await.map_err(ended)?
+}

@@ -1,21 +1,27 @@
 //! The proof that a copy of the database is a backup: it is sound, complete, opens with the master key, and serves.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use crate::app::App;
-use crate::app::startup::{self, OpenPurpose, Startup};
+use crate::app::startup::{self, OpenError, OpenPurpose, Startup};
 use crate::base::entropy::random;
-use crate::base::{Clock as _, Secret, SystemClock};
+use crate::base::{Clock, Secret};
 use crate::config::{Config, Database};
+use crate::crypto::keyring::public_json;
 use crate::crypto::random::SystemEntropy;
 use crate::domain::authn::{SecondFactor, ServerPolicy};
 use crate::domain::outcome::Fault;
 use crate::domain::request_info::RequestInfo;
 use crate::store::backup_file::{BackupFile, Manifest};
-use crate::store::{clients, keys, migrate};
+use crate::store::{Db, clients, keys, migrate};
 
-use super::BackupError;
+use super::table_sums::TableSums;
+use super::workplace::copy_private;
+use super::{BackupError, aside};
 
 mod probe;
 mod samples;
@@ -32,31 +38,54 @@ pub struct Proof {
     pub bytes: u64,
 }
 
-/// Proves the plain copy at `file`, which people know as `shown`. Works on a copy of it in `scratch` and leaves `file` as it
-/// is.
+/// Proves the plain copy at `file`, which people know as `shown`. Works on a copy of it in the empty directory `scratch` and
+/// leaves `file` as it is.
 pub(super) async fn prove(
     config: &Config,
+    clock: Arc<dyn Clock>,
     file: &Path,
     shown: &str,
     scratch: &Path,
 ) -> Result<Proof, BackupError> {
     let unproven = |found: &str| {
-        BackupError::Unproven(format!("{shown} is no good backup: {found}.\n  Take another one."))
+        BackupError::Unproven(format!(
+            "{shown} cannot be used as a backup: {found}.\n  Use or make another one."
+        ))
     };
     let manifest = examine(file).await.map_err(|found| unproven(&found))?;
-    let bytes = std::fs::copy(file, scratch.join("signet.db"))
-        .map_err(|error| BackupError::of_file("copying", file, &error))?;
-    let key = prepare(config, scratch, shown).await?;
-    // A key that is thrown away in the place of the one in force: everything is sealed anew under it, so everything is
-    // opened.
+    let (from, to) = (file.to_owned(), scratch.join("signet.db"));
+    let copied = aside(move || {
+        copy_private(&from, &to).map_err(|error| BackupError::of_file("copying", &from, &error))
+    });
+    let bytes = copied.await?;
+    let key = bring_up_to_date(config, scratch, shown).await?;
+    // Everything in the copy is sealed anew under a key that is thrown away, which opens everything.
     let mut config = on(config, scratch);
     config.master_key = Some(Secret::new(random(&SystemEntropy)));
     config.master_key_old = Some(key);
-    let app = open(config).await?;
+    let app = open(config, clock).await.map_err(|error| match reason(&error, scratch) {
+        Some(reason) => unproven(&reason),
+        None => error,
+    })?;
     let outcome = exercise(&app).await;
     app.db.close().await;
     outcome.map_err(|found| unproven(&found))?;
     Ok(Proof { manifest, bytes })
+}
+
+/// Why the copy in `scratch` cannot be opened, if the reason is in the copy: it was prepared with the right master key, so
+/// the reason is there unless the text is about something else.
+fn reason(error: &BackupError, scratch: &Path) -> Option<String> {
+    match error {
+        BackupError::Open(OpenError::Failed(fault)) => Some(fault.to_string()),
+        BackupError::Open(OpenError::Configuration(text)) => {
+            let copy = scratch.join("signet.db").display().to_string();
+            let first = text.lines().next().unwrap_or_default();
+            let first = first.strip_suffix('.').unwrap_or(first);
+            first.contains(&copy).then(|| first.replace(&copy, "a copy of it"))
+        }
+        _ => None,
+    }
 }
 
 /// What the file says about itself, if it is sound and has all its rows.
@@ -69,21 +98,66 @@ async fn examine(file: &Path) -> Result<Manifest, String> {
     if let Some(found) = copy.check().await.map_err(said)?.first() {
         return Err(format!("SQLite says: {found}"));
     }
-    let rows = copy.count_rows().await.map_err(said)?;
-    let differs = |(table, count): &(&String, &i64)| rows.get(*table) != Some(*count);
-    if let Some((table, count)) = manifest.rows.iter().find(differs) {
-        let found = rows.get(table).copied().unwrap_or_default();
-        return Err(format!("{table} has {found} rows, and had {count} when the backup was made"));
-    }
-    if copy.signing_keys().await.map_err(said)? != manifest.keys {
-        return Err("it holds other signing keys than its manifest names".to_owned());
+    let keys = copy.signing_keys().await.map_err(said)?;
+    if let Some(kid) = manifest.keys.iter().find(|kid| !keys.contains(kid)) {
+        return Err(format!("the signing key {kid} is missing"));
     }
     copy.close().await.map_err(said)?;
+    let found = TableSums::of_file(file).await.map_err(said)?;
+    let rows = found.rows();
+    for (table, count) in &manifest.rows {
+        match rows.get(table) {
+            None => return Err(format!("the table {table} is missing")),
+            Some(found) if found != count => {
+                return Err(format!(
+                    "{table} has {found} rows, and had {count} when the backup was made"
+                ));
+            }
+            Some(_) => {}
+        }
+    }
+    if manifest.rows.len() != rows.len() {
+        return Err("it has tables that its manifest does not name".to_owned());
+    }
+    if let Some(table) = differing(&manifest.digests, &found.digests()) {
+        return Err(format!(
+            "the rows of {table} are not those of the time when the backup was made"
+        ));
+    }
     Ok(manifest)
 }
 
+/// The first table whose digest is not the one that is expected.
+fn differing<'a>(
+    expected: &'a BTreeMap<String, String>,
+    found: &BTreeMap<String, String>,
+) -> Option<&'a String> {
+    expected
+        .iter()
+        .find(|(table, digest)| found.get(*table) != Some(*digest))
+        .map(|(table, _)| table)
+}
+
+/// Refuses a database that a newer Signet has migrated, or that has other migrations than this one knows.
+pub(super) async fn check_schema(db: &Db, shown: &str) -> Result<(), BackupError> {
+    let status = migrate::status(db).await?;
+    if status.applied > status.known {
+        return Err(BackupError::configuration(format!(
+            "{shown} was made by a newer Signet (schema {}, this binary knows {}).\n  Use that version or a newer one.",
+            status.applied, status.known
+        )));
+    }
+    if let Some(version) = status.foreign {
+        return Err(BackupError::Unproven(format!(
+            "migration {version:04} of {shown} is not the one that this binary knows.\n  Use the binary that wrote the \
+             database."
+        )));
+    }
+    Ok(())
+}
+
 /// Brings the schema of the copy `signet.db` in `dir` up to date, and finds the master key that it is sealed with.
-pub(super) async fn prepare(
+pub(super) async fn bring_up_to_date(
     config: &Config,
     dir: &Path,
     shown: &str,
@@ -91,21 +165,8 @@ pub(super) async fn prepare(
     let masters = startup::master_keys(config)?;
     let config = on(config, dir);
     let db = startup::connect(&config).await?;
-    let prepared = async {
-        let status = migrate::status(&db).await?;
-        if status.applied > status.known {
-            return Err(BackupError::configuration(format!(
-                "{shown} was made by a newer Signet (schema {}, this binary knows {}).\n  Use that version or a newer \
-                 one.",
-                status.applied, status.known
-            )));
-        }
-        if let Some(version) = status.foreign {
-            return Err(BackupError::Unproven(format!(
-                "migration {version:04} of {shown} is not the one that this binary knows.\n  Use the binary that wrote \
-                 the database."
-            )));
-        }
+    let found = async {
+        check_schema(&db, shown).await?;
         migrate::up(&db).await?;
         for key in masters {
             if startup::fits(&db, &key).await? {
@@ -117,9 +178,9 @@ pub(super) async fn prepare(
              it was made on (SIGNET_MASTER_KEY_FILE)."
         )))
     };
-    let prepared = prepared.await;
+    let found = found.await;
     db.close().await;
-    prepared
+    found
 }
 
 /// The settings with which the copy in `dir` is opened: what tokens are made of is as it is served; what speaks to others,
@@ -138,9 +199,9 @@ pub(super) fn on(config: &Config, dir: &Path) -> Config {
     config
 }
 
-/// Opens a copy that [`prepare`] has prepared.
-pub(super) async fn open(config: Config) -> Result<App, BackupError> {
-    let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
+/// Opens a copy that [`bring_up_to_date`] has prepared.
+pub(super) async fn open(config: Config, clock: Arc<dyn Clock>) -> Result<App, BackupError> {
+    let entropy = Arc::new(SystemEntropy);
     let startup = Startup { config, clock, entropy, purpose: OpenPurpose::Administer };
     Ok(startup.open().await?.app)
 }
@@ -148,11 +209,16 @@ pub(super) async fn open(config: Config) -> Result<App, BackupError> {
 /// Uses the copy as a server would.
 async fn exercise(app: &App) -> Result<(), String> {
     let said = |fault: Fault| fault.to_string();
-    let now = SystemClock.now();
+    let now = app.now();
     let mut reader = app.db.reader().await.map_err(said)?;
     for key in keys::signing_keys(&mut reader).await.map_err(said)? {
-        if app.parsed_key(&key).is_none() {
-            return Err(format!("the signing key {} cannot be opened", key.facts.kid));
+        let kid = &key.facts.kid;
+        let Some(parsed) = app.parsed_key(&key) else {
+            return Err(format!("the signing key {kid} cannot be opened"));
+        };
+        parsed.sign(b"proof").map_err(said)?;
+        if !is_one_key(&key.public_jwk, &public_json(&parsed.public)) {
+            return Err(format!("the public half of the signing key {kid} is that of another key"));
         }
     }
     clients::all(&mut reader).await.map_err(said)?;
@@ -172,6 +238,14 @@ async fn exercise(app: &App) -> Result<(), String> {
             Err(format!("something sealed in it cannot be opened ({})", text_of(failure)))
         }
     }
+}
+
+/// Whether two JWKs are of the same public key, whatever else they say.
+fn is_one_key(one: &str, other: &str) -> bool {
+    let values = [one, other].map(|jwk| serde_json::from_str::<Value>(jwk).unwrap_or_default());
+    let [one, other] = values;
+    one.is_object()
+        && ["kty", "crv", "x", "y", "n", "e"].iter().all(|name| one.get(name) == other.get(name))
 }
 
 /// What a use case stopped with, in words.

@@ -1,110 +1,158 @@
-//! Looking into a backup, and putting one in the place of the database.
+//! Restoring a backup: everything is prepared and shown first, and takes effect with one rename.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-
-use tempfile::{Builder, NamedTempFile, TempDir};
+use std::sync::Arc;
 
 use crate::app::startup::{create_directory, lock_out};
 use crate::app::{App, AuditedTx};
-use crate::base::{Clock as _, SystemClock, Timestamp};
+use crate::base::{Clock as _, Secret, SystemClock, Timestamp};
 use crate::config::{Config, Database};
 use crate::crypto::age::Identity;
 use crate::domain::audit::{Event, EventKind};
-use crate::domain::backup_name::BackupName;
-use crate::domain::outcome::Failure;
+use crate::domain::outcome::{Failure, Fault};
 use crate::domain::request_info::RequestInfo;
-use crate::store::backup_file::BackupFile;
+use crate::store::backup_file::{BackupFile, fold_log};
 use crate::store::revocations::Revoked;
 use crate::store::{restored, session_generations};
 
+use super::carry::{self, Carried};
+use super::opened::Opened;
 use super::proof::{self, Proof, prove};
 use super::undone::{self, Undone};
-use super::{BackupError, seal, sums};
+use super::workplace::{Workplace, copy_private};
+use super::{BackupError, owner, replace};
 
-/// A database that was brought back.
+/// A proven backup that is ready to take the place of the database. Until it does, nothing has changed. No server can
+/// start meanwhile.
+pub struct PreparedRestore {
+    config: Config,
+    path: PathBuf,
+    master_key: Secret<[u8; 32]>,
+    /// In it the copy has the name of a database.
+    directory: PathBuf,
+    work: Workplace,
+    _lock: fs::File,
+    /// What was proven of the backup.
+    pub proof: Proof,
+    /// What has happened since the backup and would be undone. None where there is no database, or it cannot be read.
+    pub undone: Option<Undone>,
+    /// Whether there is a database.
+    pub replaces: bool,
+}
+
+/// A database that was restored.
 #[derive(Debug)]
 pub struct Restored {
     /// What was proven of the backup.
     pub proof: Proof,
     /// Where the database is now that was there before. None where there was none.
     pub before: Option<PathBuf>,
-    /// What has happened since the backup and is undone. None where the database before cannot be read.
+    /// What was undone. None where the database before could not be read.
     pub undone: Option<Undone>,
+    /// What was to be carried over and was refused, in words.
+    pub refused: Vec<String>,
 }
 
-/// Proves a backup on this machine. Changes nothing.
+/// Proves a backup and prepares it to take the place of the SQLite database that the settings name.
 ///
 /// # Errors
-/// When it cannot be read, is sealed for others, or is no good.
-pub async fn verify(
+/// When a server works on the database, or the backup is not proven. Then nothing has changed.
+pub async fn prepare(
     config: &Config,
     file: &Path,
     identity: Option<&Identity>,
-) -> Result<Proof, BackupError> {
-    let opened = Opened::of(file, identity, None)?;
-    prove(config, opened.plain(), &opened.shown, opened.scratch.path()).await
-}
-
-/// Puts a backup in the place of the SQLite database that the settings name, which is kept beside it. Every session,
-/// code and cookie that is out ends, and so do tokens at services that read the revocation feed.
-///
-/// # Errors
-/// When a server works on the database, or the backup is no good. Then everything is as it was.
-pub async fn restore(
-    config: &Config,
-    file: &Path,
-    identity: Option<&Identity>,
-) -> Result<Restored, BackupError> {
+) -> Result<PreparedRestore, BackupError> {
     let Database::Sqlite(path) = &config.database else {
         return Err(BackupError::configuration(
-            "SIGNET_DATABASE_URL names a PostgreSQL database, and a backup is a SQLite database.\n  Set \
-             SIGNET_DATABASE_URL to the SQLite database that it shall become.",
+            "SIGNET_DATABASE_URL names a PostgreSQL database, and a backup is a SQLite database.\n  Restore it into a \
+             SQLite database (SIGNET_DATABASE_URL=sqlite://PATH), then copy that into an empty PostgreSQL database: signet \
+             db copy --from sqlite://PATH --to postgres://…",
         ));
     };
     let directory = path.parent().unwrap_or(Path::new("."));
     let in_directory = |error: io::Error| BackupError::of_file("writing to", directory, &error);
     create_directory(&config.data_dir).map_err(in_directory)?;
-    let _lock = lock_out(config, "a database is not replaced while it is served")?;
-    let opened = Opened::of(file, identity, Some(directory))?;
-    let proof = prove(config, opened.plain(), &opened.shown, opened.scratch.path()).await?;
-    let next =
-        Builder::new().prefix(".signet-restore-").tempdir_in(directory).map_err(in_directory)?;
-    let copy = next.path().join("signet.db");
-    fs::copy(opened.plain(), &copy).map_err(in_directory)?;
-    let now = SystemClock.now();
-    renew(config, next.path(), &opened.shown, now).await?;
-    let undone = undone::by(path, &copy).await;
-    let before = set_aside(path, now).map_err(in_directory)?;
-    swap(&copy, path).map_err(in_directory)?;
-    Ok(Restored { proof, before, undone })
+    let lock = lock_out(config, "a database is not replaced while it is served")?;
+    owner::follow(&config.data_dir.join("serve.lock"), &config.data_dir).map_err(in_directory)?;
+    let work = Workplace::within(directory).map_err(in_directory)?;
+    let opened = Opened::of(file, identity, &work)?;
+    let scratch = work.subdirectory("proof").map_err(in_directory)?;
+    let clock = Arc::new(SystemClock);
+    let proof = prove(config, clock, opened.plain(), &opened.shown, &scratch).await?;
+    fs::remove_dir_all(scratch).map_err(in_directory)?;
+    let next = work.subdirectory("next").map_err(in_directory)?;
+    let copy = next.join("signet.db");
+    copy_private(opened.plain(), &copy).map_err(in_directory)?;
+    let mut plain = BackupFile::open(&copy, true).await?;
+    plain.drop_manifest().await?;
+    plain.close().await?;
+    let master_key = proof::bring_up_to_date(config, &next, &opened.shown).await?;
+    let replaces = path.exists();
+    Ok(PreparedRestore {
+        config: config.clone(),
+        path: path.clone(),
+        master_key,
+        undone: if replaces { undone::by(path, &copy).await } else { None },
+        replaces,
+        directory: next,
+        work,
+        _lock: lock,
+        proof,
+    })
 }
 
-/// Ends what the copy remembers as live, and what a restored database must not do again.
-async fn renew(
-    config: &Config,
-    directory: &Path,
-    shown: &str,
-    now: Timestamp,
-) -> Result<(), BackupError> {
-    let mut file = BackupFile::open(&directory.join("signet.db"), true).await?;
-    file.drop_manifest().await?;
-    file.close().await?;
-    let key = proof::prepare(config, directory, shown).await?;
-    let mut config = proof::on(config, directory);
-    (config.master_key, config.master_key_old) = (Some(key), None);
-    let app = proof::open(config).await?;
-    let ended = end_everything(&app, now).await;
-    let emptied = app.db.empty_log().await;
-    app.db.close().await;
-    ended?;
-    Ok(emptied?)
+impl PreparedRestore {
+    /// Puts the backup in the place of the database, which is kept beside it. Every session, code and cookie ends, and so
+    /// do tokens at services that read the revocation feed. What `kinds` name is done again.
+    ///
+    /// # Errors
+    /// When the disk is full or a file cannot be written. Then nothing has changed.
+    pub async fn finish(self, kinds: &[Carried]) -> Result<Restored, BackupError> {
+        if !kinds.is_empty() && self.replaces && self.undone.is_none() {
+            return Err(BackupError::configuration(
+                "the database that is replaced cannot be read, so nothing can be carried over.\n  Leave --carry out, and \
+                 repeat by hand what was disabled and retired since the backup.",
+            ));
+        }
+        let now = SystemClock.now();
+        let refused = self.renew(kinds, now).await?;
+        let copy = self.directory.join("signet.db");
+        if !fold_log(&copy).await? {
+            return Err(Fault::internal("the new database has a log that cannot be moved").into());
+        }
+        let before = replace::with(&copy, &self.path, now).await;
+        let before =
+            before.map_err(|error| BackupError::of_file("replacing", &self.path, &error))?;
+        drop(self.work);
+        Ok(Restored { proof: self.proof, before, undone: self.undone, refused })
+    }
+
+    /// Carries over what is to be, and ends what the copy remembers as live.
+    async fn renew(&self, kinds: &[Carried], now: Timestamp) -> Result<Vec<String>, BackupError> {
+        let mut config = proof::on(&self.config, &self.directory);
+        config.master_key = Some(self.master_key.clone());
+        config.master_key_old = None;
+        let app = proof::open(config, Arc::new(SystemClock)).await?;
+        let renewed = async {
+            let refused = match &self.undone {
+                Some(undone) => carry::over(&app, kinds, undone, now).await?,
+                None => Vec::new(),
+            };
+            end_everything(&app, now).await?;
+            app.db.empty_log().await?;
+            Ok::<_, BackupError>(refused)
+        };
+        let renewed = renewed.await;
+        app.db.close().await;
+        renewed
+    }
 }
 
 async fn end_everything(app: &App, now: Timestamp) -> Result<(), Failure> {
     let info = RequestInfo::cli(now);
-    app.transaction_or_nothing(&info, async |tx: &mut AuditedTx| {
+    app.run_or_nothing(&info, async |tx: &mut AuditedTx| {
         session_generations::end_all(tx).await?;
         tx.cut(Revoked::Everything).await?;
         restored::forget_what_waits(tx).await?;
@@ -114,109 +162,4 @@ async fn end_everything(app: &App, now: Timestamp) -> Result<(), Failure> {
         Ok(())
     })
     .await
-}
-
-/// Moves the database that is there out of the way, with its log. Where it is now.
-fn set_aside(path: &Path, now: Timestamp) -> io::Result<Option<PathBuf>> {
-    if !path.exists() {
-        return Ok(None);
-    }
-    let stamp: String =
-        now.rfc3339().chars().filter(|c| c.is_ascii_alphanumeric()).take(15).collect();
-    let mut kept = path.as_os_str().to_owned();
-    kept.push(format!(".before-restore-{stamp}Z"));
-    let kept = PathBuf::from(kept);
-    if kept.exists() {
-        return Err(io::Error::new(
-            io::ErrorKind::AlreadyExists,
-            format!("{} exists already", kept.display()),
-        ));
-    }
-    // The log first: with the file alone moved, a crash would leave the log to the next database.
-    for ending in ["-wal", "-shm"] {
-        let with = |path: &Path| {
-            let mut name = path.as_os_str().to_owned();
-            name.push(ending);
-            PathBuf::from(name)
-        };
-        match fs::rename(with(path), with(&kept)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-    }
-    fs::rename(path, &kept)?;
-    Ok(Some(kept))
-}
-
-/// Gives the new database its name, for good.
-fn swap(copy: &Path, path: &Path) -> io::Result<()> {
-    File::open(copy)?.sync_all()?;
-    fs::rename(copy, path)?;
-    let directory = path.parent().unwrap_or(Path::new("."));
-    File::open(directory)?.sync_all()
-}
-
-/// A backup without its seal.
-struct Opened {
-    shown: String,
-    file: PathBuf,
-    unsealed: Option<NamedTempFile>,
-    scratch: TempDir,
-}
-
-impl Opened {
-    /// Opens a file. What is made on the way is in `directory`, or beside the file.
-    fn of(
-        file: &Path,
-        identity: Option<&Identity>,
-        directory: Option<&Path>,
-    ) -> Result<Self, BackupError> {
-        let shown = file.display().to_string();
-        let reading = |error: io::Error| BackupError::of_file("reading", file, &error);
-        check_digest(file, &shown)?;
-        let is_sealed = seal::is_sealed(file).map_err(reading)?;
-        let beside = file.parent().filter(|parent| !parent.as_os_str().is_empty());
-        let place = directory.or(beside).unwrap_or(Path::new("."));
-        let scratch = Builder::new().prefix(".signet-proof-").tempdir_in(place);
-        // A backup may lie where nothing can be written.
-        let scratch = scratch.or_else(|_| tempfile::tempdir()).map_err(reading)?;
-        let unsealed = match (is_sealed, identity) {
-            (false, None) => None,
-            (true, Some(identity)) => {
-                let plain = NamedTempFile::new_in(scratch.path()).map_err(reading)?;
-                seal::open(identity, file, &plain)?;
-                Some(plain)
-            }
-            (true, None) => {
-                return Err(BackupError::configuration(format!(
-                    "{shown} is sealed.\n  Name the file with the age identity that opens it in --identity."
-                )));
-            }
-            (false, Some(_)) => {
-                return Err(BackupError::configuration(format!(
-                    "{shown} is not sealed, so --identity has nothing to open.\n  Leave --identity out."
-                )));
-            }
-        };
-        Ok(Self { shown, file: file.to_owned(), unsealed, scratch })
-    }
-
-    /// The file without a seal.
-    fn plain(&self) -> &Path {
-        self.unsealed.as_ref().map_or(&*self.file, NamedTempFile::path)
-    }
-}
-
-/// Compares a file with the digest in its name. A file of another name has none.
-fn check_digest(file: &Path, shown: &str) -> Result<(), BackupError> {
-    let found =
-        sums::of_file(file).map_err(|error| BackupError::of_file("reading", file, &error))?;
-    let name = file.file_name().and_then(|name| name.to_str()).and_then(BackupName::parse);
-    match name {
-        Some(name) if name.digest != found => Err(BackupError::Unproven(format!(
-            "{shown} is damaged or cut: its SHA-256 begins with {found}, and its name says {}.\n  Take another backup.",
-            name.digest
-        ))),
-        _ => Ok(()),
-    }
 }

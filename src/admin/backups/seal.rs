@@ -61,7 +61,7 @@ pub(super) fn open(
             identity.recipient()
         )),
         error => BackupError::Unproven(format!(
-            "{} is damaged: {error}.\n  Take another backup.",
+            "{} is damaged or incomplete: {error}.\n  Use another backup.",
             sealed.display()
         )),
     })

@@ -1,23 +1,24 @@
-//! What has happened since a backup, and is undone by bringing it back.
+//! What has happened since a backup, and is undone by restoring it.
 
 use std::path::Path;
 
+use crate::base::id::UserId;
 use crate::store::backup_file::Comparison;
 
 /// What is undone, by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Undone {
     /// Users who were disabled since, and can sign in again.
-    pub disabled: Vec<String>,
+    pub disabled: Vec<(UserId, String)>,
     /// Users who were deleted since, and exist again.
     pub deleted: Vec<String>,
-    /// Users who were made since, and are gone.
+    /// Users who were created since, and do not exist any more.
     pub created: Vec<String>,
-    /// Users whose password is the one from before again.
+    /// Users whose password is the earlier one again.
     pub passwords: Vec<String>,
-    /// Signing keys that were retired since, and are published again: one that was stolen comes back to life.
+    /// Signing keys that were retired since, and are published again: one that was stolen is valid again.
     pub keys: Vec<String>,
-    /// Applications that were made, changed or removed since.
+    /// Clients that were created, changed or deleted since.
     pub clients: Vec<String>,
 }
 

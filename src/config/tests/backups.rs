@@ -1,6 +1,8 @@
-//! Where backups go, and who can open them.
+//! Where backups go, who can open them, when they are made and which are kept.
 
 use super::*;
+use crate::domain::backup_retention::BackupRetention;
+use crate::domain::backup_schedule::BackupSchedule;
 
 const ADA: &str = "age1cy0su9fwf3gf9mw868g5yut09p6nytfmmnktexz2ya5uqg9vl9sss4euqm";
 
@@ -23,5 +25,40 @@ fn a_text_that_is_no_recipient_is_a_mistake() {
             "SIGNET_BACKUP_RECIPIENTS",
             "not an age recipient",
         );
+    }
+}
+
+#[test]
+fn no_backup_is_made_unless_there_is_a_schedule() {
+    let config = load(&[]);
+    assert_eq!(config.backups.schedule, BackupSchedule::Off);
+    let usual = BackupRetention::Periods { days: 7, weeks: 4, months: 6 };
+    assert_eq!(config.backups.keep, usual);
+    for (text, schedule) in [
+        ("daily@03:00", BackupSchedule::Daily { minute: 180 }),
+        ("6h", BackupSchedule::Every(TimeSpan::from_mins(360))),
+        ("10m", BackupSchedule::Every(TimeSpan::from_mins(10))),
+        ("30d", BackupSchedule::Every(TimeSpan::from_days(30))),
+        ("off", BackupSchedule::Off),
+    ] {
+        assert_eq!(load(&[("SIGNET_BACKUP_SCHEDULE", text)]).backups.schedule, schedule);
+    }
+    assert_eq!(load(&[("SIGNET_BACKUP_KEEP", "all")]).backups.keep, BackupRetention::All);
+}
+
+#[test]
+fn a_schedule_or_a_retention_that_cannot_be_read_is_a_mistake() {
+    for (wrong, says) in [
+        ("daily", "daily@03:00"),
+        ("daily@25:00", "daily@03:00"),
+        ("hourly", "daily@03:00"),
+        ("9m", "too short"),
+        ("31d", "too long"),
+        ("6", "no unit"),
+    ] {
+        one(&[("SIGNET_BACKUP_SCHEDULE", wrong)], "SIGNET_BACKUP_SCHEDULE", says);
+    }
+    for wrong in ["7", "0d", "7d7d", "d", "none"] {
+        one(&[("SIGNET_BACKUP_KEEP", wrong)], "SIGNET_BACKUP_KEEP", "7d4w6m");
     }
 }

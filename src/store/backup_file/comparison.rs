@@ -5,6 +5,7 @@ use std::path::Path;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
 
+use crate::base::id::UserId;
 use crate::domain::outcome::Fault;
 use crate::store::error::failed;
 
@@ -42,16 +43,18 @@ impl Comparison {
         Ok(rows.into_iter().map(|(name,)| name).collect())
     }
 
-    /// Logins of users who are disabled in the later one alone.
+    /// Users who are disabled in the later one alone, with their logins in the earlier one.
     ///
     /// # Errors
     /// When it cannot be read, here and below.
-    pub async fn disabled(&mut self) -> Result<Vec<String>, Fault> {
-        self.names(
-            "SELECT o.login FROM main.users o JOIN earlier.users e ON e.id = o.id \
-             WHERE o.disabled_at IS NOT NULL AND e.disabled_at IS NULL ORDER BY o.login",
+    pub async fn disabled(&mut self) -> Result<Vec<(UserId, String)>, Fault> {
+        sqlx::query_as(
+            "SELECT e.id, e.login FROM main.users o JOIN earlier.users e ON e.id = o.id \
+             WHERE o.disabled_at IS NOT NULL AND e.disabled_at IS NULL ORDER BY e.login",
         )
+        .fetch_all(&mut self.conn)
         .await
+        .map_err(failed(DOING))
     }
 
     /// Logins of users who are in the earlier one alone.
@@ -84,8 +87,8 @@ impl Comparison {
     /// As above.
     pub async fn passwords(&mut self) -> Result<Vec<String>, Fault> {
         self.names(
-            "SELECT o.login FROM main.users o JOIN earlier.users e ON e.id = o.id \
-             WHERE o.password_changed_at IS NOT e.password_changed_at ORDER BY o.login",
+            "SELECT e.login FROM main.users o JOIN earlier.users e ON e.id = o.id \
+             WHERE o.password_changed_at IS NOT e.password_changed_at ORDER BY e.login",
         )
         .await
     }

@@ -6,6 +6,8 @@ use super::Db;
 use crate::domain::outcome::Fault;
 use crate::store::error::failed;
 
+const SIZE: &str = "reading the size of the database";
+
 /// Sizes in bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Sizes {
@@ -18,6 +20,24 @@ pub struct Sizes {
 }
 
 impl Db {
+    /// How many bytes its content has, whether it is in the file or in the log; about the size of a copy.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn content_bytes(&self) -> Result<u64, Fault> {
+        let Self::Sqlite(db) = self else {
+            return Ok(self.sizes().await?.database.unwrap_or_default());
+        };
+        let mut conn = db.read.acquire().await.map_err(failed(SIZE))?;
+        let mut number = async |pragma: &'static str| {
+            let number: Result<i64, _> = sqlx::query_scalar(pragma).fetch_one(&mut *conn).await;
+            number.map_err(failed(SIZE))
+        };
+        let bytes =
+            number("PRAGMA page_count").await?.saturating_mul(number("PRAGMA page_size").await?);
+        Ok(u64::try_from(bytes).unwrap_or_default())
+    }
+
     /// The size of the database. Unknown values are left out.
     ///
     /// # Errors
@@ -38,7 +58,7 @@ impl Db {
                 let mut lease = db.lend().await?;
                 let query = sqlx::query_as("SELECT pg_database_size(current_database())");
                 let size: Result<(i64,), _> = query.fetch_one(lease.connection()).await;
-                let (size,) = size.map_err(failed("reading the size of the database"))?;
+                let (size,) = size.map_err(failed(SIZE))?;
                 lease.done();
                 Ok(Sizes { database: u64::try_from(size).ok(), ..Sizes::default() })
             }

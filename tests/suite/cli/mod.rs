@@ -101,6 +101,12 @@ impl Place {
         self
     }
 
+    /// The value of a setting that was chosen.
+    pub fn setting(&self, name: &str) -> String {
+        let chosen = self.settings.iter().rev().find(|(known, _)| *known == name);
+        chosen.map(|(_, value)| value.clone()).unwrap_or_default()
+    }
+
     pub fn database(&self) -> PathBuf {
         self.dir.path().join("data/signet.db")
     }

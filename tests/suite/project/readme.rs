@@ -137,7 +137,8 @@ async fn the_story_of_the_readme_works_when_pasted() {
     let mut story = Story { place, issuer, origin, lines: Vec::new() };
 
     story.shell(&[block("five-minutes"), block("api"), block("client"), block("backup")]).await;
-    let [registered, me, sessions, refused, api, client, token] = story.lines.as_slice() else {
+    let [registered, me, sessions, refused, api, client, backup, token] = story.lines.as_slice()
+    else {
         panic!("{:?}", story.lines)
     };
     let json = |line: &str| -> Value { serde_json::from_str(line).expect(line) };
@@ -147,9 +148,8 @@ async fn the_story_of_the_readme_works_when_pasted() {
     assert_eq!(json(refused)["code"], "invalid_token");
     assert_eq!(json(api)["identifier"], "https://api.example.com");
     assert_eq!(json(client)["client_id"], "shop");
-    let is_backup = |name: &str| name.starts_with("signet-20") && name.ends_with(".db");
-    let mut files = std::fs::read_dir(story.place.dir.path()).unwrap();
-    assert!(files.any(|file| is_backup(&file.unwrap().file_name().to_string_lossy())));
+    let backup = json(backup)["file"].as_str().unwrap().to_owned();
+    assert!(backup.contains("data/backups/signet-20") && Path::new(&backup).exists(), "{backup}");
     let sub = sub.as_str().unwrap();
 
     // The single-page application gets a token that the API accepts: both snippets verify both tokens.

@@ -83,6 +83,7 @@ fn remedy(what: &str) -> &'static str {
         }
         "nginx" => "install nginx (Debian: apt-get install nginx-light)",
         "caddy" => "install Caddy (Debian: apt-get install caddy)",
+        "age" => "install age (Debian: apt-get install age)",
         "strace" => "install strace (Debian: apt-get install strace), and allow ptrace",
         "exim" => "install Exim (Debian: apt-get install exim4-daemon-light), and run as root",
         "tmpfs" => "run as a user who may mount (root, or a container with CAP_SYS_ADMIN)",

@@ -1,0 +1,231 @@
+//! Whole tables, read from and written to either database in one form, at one moment.
+//!
+//! Owns that form. A copier has a connection and a transaction of its own, without the deadlines of requests, because a
+//! large table takes as long as it takes. What is made of the rows (sums, copies) is decided above the store.
+
+mod postgres;
+mod sqlite;
+mod tables;
+mod values;
+
+use std::path::Path;
+
+use futures_util::TryStreamExt as _;
+use futures_util::stream::BoxStream;
+use sqlx::postgres::PgConnection;
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
+
+use crate::domain::outcome::Fault;
+
+use super::Db;
+use super::error::failed;
+use tables::quoted;
+pub use tables::{Column, Table};
+pub use values::Value;
+
+const DOING: &str = "copying tables";
+
+/// The most rows in one statement that writes.
+const ROWS: usize = 200;
+/// The most bytes of rows that are held in memory for one, roughly.
+const BYTES: usize = 1024 * 1024;
+
+/// Sees every row of every table that is read.
+pub trait RowSink: Send {
+    /// A row in its canonical form, which is the same on both databases.
+    fn row(&mut self, table: &str, row: &[u8]);
+}
+
+/// A connection with a transaction, in which whole tables are read or written.
+pub struct Copier {
+    conn: CopyConn,
+}
+
+enum CopyConn {
+    Sqlite(SqliteConnection),
+    Postgres(Box<PgConnection>),
+}
+
+impl Copier {
+    /// Reads a database as it is at one moment.
+    ///
+    /// # Errors
+    /// When it cannot be reached.
+    pub async fn reading(db: &Db) -> Result<Self, Fault> {
+        match db {
+            Db::Sqlite(db) => {
+                Self::begun_sqlite(sqlite::connect(db.path(), true).await?, "BEGIN").await
+            }
+            Db::Postgres(db) => {
+                let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+                Self::begun_postgres(db.another().await?, begin).await
+            }
+        }
+    }
+
+    /// Writes a database. On SQLite the file must belong to the caller alone; it has no log beside it afterwards.
+    ///
+    /// # Errors
+    /// When it cannot be reached.
+    pub async fn writing(db: &Db) -> Result<Self, Fault> {
+        match db {
+            Db::Sqlite(db) => Self::writing_file(db.path()).await,
+            Db::Postgres(db) => {
+                let begin = "BEGIN ISOLATION LEVEL READ COMMITTED";
+                Self::begun_postgres(db.another().await?, begin).await
+            }
+        }
+    }
+
+    /// The same for a SQLite file that nothing has open.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub async fn writing_file(path: &Path) -> Result<Self, Fault> {
+        Self::begun_sqlite(sqlite::connect(path, false).await?, "BEGIN IMMEDIATE").await
+    }
+
+    /// Reads a SQLite file, for instance a backup.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub async fn reading_file(path: &Path) -> Result<Self, Fault> {
+        Self::begun_sqlite(sqlite::connect(path, true).await?, "BEGIN").await
+    }
+
+    async fn begun_sqlite(mut conn: SqliteConnection, begin: &'static str) -> Result<Self, Fault> {
+        conn.execute(begin).await.map_err(failed(DOING))?;
+        Ok(Self { conn: CopyConn::Sqlite(conn) })
+    }
+
+    async fn begun_postgres(mut conn: PgConnection, begin: &str) -> Result<Self, Fault> {
+        let begin = format!(
+            "{begin}; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"
+        );
+        conn.execute(sqlx::raw_sql(AssertSqlSafe(begin))).await.map_err(failed(DOING))?;
+        Ok(Self { conn: CopyConn::Postgres(Box::new(conn)) })
+    }
+
+    /// Every table, those that others refer to first. The list of migrations and manifests of backups are left out.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read.
+    pub async fn tables(&mut self) -> Result<Vec<Table>, Fault> {
+        match &mut self.conn {
+            CopyConn::Sqlite(conn) => sqlite::tables(conn).await,
+            CopyConn::Postgres(conn) => postgres::tables(conn).await,
+        }
+    }
+
+    fn rows<'c>(&'c mut self, table: &'c Table) -> BoxStream<'c, Result<Vec<Value>, Fault>> {
+        match &mut self.conn {
+            CopyConn::Sqlite(conn) => sqlite::rows(conn, table),
+            CopyConn::Postgres(conn) => postgres::rows(conn, table),
+        }
+    }
+
+    /// Shows every row of `table` to `sink`.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn read(&mut self, table: &Table, sink: &mut dyn RowSink) -> Result<(), Fault> {
+        let mut rows = self.rows(table);
+        let mut canonical = Vec::new();
+        while let Some(row) = rows.try_next().await? {
+            values::canonical(&row, &mut canonical);
+            sink.row(&table.name, &canonical);
+        }
+        Ok(())
+    }
+
+    /// Copies every row of `table` to the table `into` of `to`, and shows it to `sink` as it was read.
+    ///
+    /// # Errors
+    /// When it cannot be read or written, or the columns differ.
+    pub async fn copy(
+        &mut self,
+        table: &Table,
+        to: &mut Self,
+        into: &Table,
+        sink: &mut dyn RowSink,
+    ) -> Result<(), Fault> {
+        if !table.has_columns_of(into) {
+            return Err(Fault::internal("two tables have other columns")
+                .with_source(format!("{} and {}", table.name, into.name)));
+        }
+        let mut rows = self.rows(table);
+        let (mut batch, mut bytes, mut canonical) = (Vec::new(), 0, Vec::new());
+        while let Some(row) = rows.try_next().await? {
+            values::canonical(&row, &mut canonical);
+            sink.row(&table.name, &canonical);
+            bytes += canonical.len();
+            batch.push(row);
+            if batch.len() >= ROWS || bytes >= BYTES {
+                to.insert(into, &batch).await?;
+                (bytes, batch) = (0, Vec::new());
+            }
+        }
+        if batch.is_empty() { Ok(()) } else { to.insert(into, &batch).await }
+    }
+
+    async fn insert(&mut self, table: &Table, rows: &[Vec<Value>]) -> Result<(), Fault> {
+        let inserted = match &mut self.conn {
+            CopyConn::Sqlite(conn) => sqlite::insert(conn, table, rows).await,
+            CopyConn::Postgres(conn) => postgres::insert(conn, table, rows).await,
+        };
+        // A text with a NUL, for instance, is none for PostgreSQL: name the table where it is.
+        inserted.map_err(|fault| Fault {
+            cause: Some(format!("{}: {fault}", table.name).into()),
+            doing: "writing a table",
+            ..fault
+        })
+    }
+
+    /// Removes every row of `tables`, which are in the order of [`tables`](Self::tables).
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub async fn clear(&mut self, tables: &[Table]) -> Result<(), Fault> {
+        for table in tables.iter().rev() {
+            let sql = AssertSqlSafe(format!("DELETE FROM {}", quoted(&table.name)));
+            match &mut self.conn {
+                CopyConn::Sqlite(conn) => conn.execute(sql).await.map(drop),
+                CopyConn::Postgres(conn) => conn.execute(sql).await.map(drop),
+            }
+            .map_err(failed(DOING))?;
+        }
+        Ok(())
+    }
+
+    /// Ends the transaction for good and closes the connection.
+    ///
+    /// # Errors
+    /// When what was written may not be stored.
+    pub async fn commit(self) -> Result<(), Fault> {
+        match self.conn {
+            CopyConn::Sqlite(mut conn) => {
+                conn.execute("COMMIT").await.map_err(failed(DOING))?;
+                conn.close().await.map_err(failed(DOING))
+            }
+            CopyConn::Postgres(mut conn) => {
+                conn.execute("COMMIT").await.map_err(failed(DOING))?;
+                conn.close().await.map_err(failed(DOING))
+            }
+        }
+    }
+
+    /// Takes back what was written, and closes the connection. An error of the connection does the same.
+    pub async fn discard(self) {
+        match self.conn {
+            CopyConn::Sqlite(mut conn) => {
+                let _ = conn.execute("ROLLBACK").await;
+                let _ = conn.close().await;
+            }
+            CopyConn::Postgres(mut conn) => {
+                let _ = conn.execute("ROLLBACK").await;
+                let _ = conn.close().await;
+            }
+        }
+    }
+}
