@@ -60,6 +60,27 @@ pub async fn snapshot(db: &Db, to: &Path) -> Result<(), Fault> {
     copied.map(drop).map_err(failed(DOING))
 }
 
+/// Moves the write-ahead log of a SQLite database that no process has open into its file. `false` if a log is left
+/// beside it.
+///
+/// # Errors
+/// When the file is not a database, or cannot be written.
+pub async fn fold_log(path: &Path) -> Result<bool, Fault> {
+    const DOING: &str = "moving the write-ahead log into the database";
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .synchronous(SqliteSynchronous::Full)
+        .pragma("trusted_schema", "OFF")
+        .disable_statement_logging();
+    let mut conn = options.connect().await.map_err(failed(DOING))?;
+    let folded = conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").await;
+    conn.close().await.map_err(failed(DOING))?;
+    folded.map_err(failed(DOING))?;
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    Ok(std::fs::metadata(log).map_or(0, |facts| facts.len()) == 0)
+}
+
 /// A copy that is looked into.
 pub struct BackupFile {
     conn: SqliteConnection,

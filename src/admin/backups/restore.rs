@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, NamedTempFile, TempDir};
@@ -13,9 +14,9 @@ use crate::config::{Config, Database};
 use crate::crypto::age::Identity;
 use crate::domain::audit::{Event, EventKind};
 use crate::domain::backup_name::BackupName;
-use crate::domain::outcome::Failure;
+use crate::domain::outcome::{Failure, Fault};
 use crate::domain::request_info::RequestInfo;
-use crate::store::backup_file::BackupFile;
+use crate::store::backup_file::{BackupFile, fold_log};
 use crate::store::revocations::Revoked;
 use crate::store::{restored, session_generations};
 
@@ -72,12 +73,14 @@ pub async fn restore(
     let next =
         Builder::new().prefix(".signet-restore-").tempdir_in(directory).map_err(in_directory)?;
     let copy = next.path().join("signet.db");
-    fs::copy(opened.plain(), &copy).map_err(in_directory)?;
+    copy_private(opened.plain(), &copy).map_err(in_directory)?;
     let now = SystemClock.now();
     renew(config, next.path(), &opened.shown, now).await?;
     let undone = undone::by(path, &copy).await;
-    let before = set_aside(path, now).map_err(in_directory)?;
-    swap(&copy, path).map_err(in_directory)?;
+    if !fold_log(&copy).await? {
+        return Err(Fault::internal("the new database has a log that cannot be moved").into());
+    }
+    let before = replace(&copy, path, now).await.map_err(in_directory)?;
     Ok(Restored { proof, before, undone })
 }
 
@@ -116,44 +119,71 @@ async fn end_everything(app: &App, now: Timestamp) -> Result<(), Failure> {
     .await
 }
 
-/// Moves the database that is there out of the way, with its log. Where it is now.
-fn set_aside(path: &Path, now: Timestamp) -> io::Result<Option<PathBuf>> {
-    if !path.exists() {
-        return Ok(None);
-    }
-    let stamp: String =
-        now.rfc3339().chars().filter(|c| c.is_ascii_alphanumeric()).take(15).collect();
-    let mut kept = path.as_os_str().to_owned();
-    kept.push(format!(".before-restore-{stamp}Z"));
-    let kept = PathBuf::from(kept);
-    if kept.exists() {
-        return Err(io::Error::new(
-            io::ErrorKind::AlreadyExists,
-            format!("{} exists already", kept.display()),
-        ));
-    }
-    // The log first: with the file alone moved, a crash would leave the log to the next database.
-    for ending in ["-wal", "-shm"] {
-        let with = |path: &Path| {
-            let mut name = path.as_os_str().to_owned();
-            name.push(ending);
-            PathBuf::from(name)
-        };
-        match fs::rename(with(path), with(&kept)) {
+/// Copies a file into a new one (0600), whatever the mode of the first is.
+fn copy_private(from: &Path, to: &Path) -> io::Result<()> {
+    let mut source = File::open(from)?;
+    let mut target = File::options().write(true).create_new(true).mode(0o600).open(to)?;
+    io::copy(&mut source, &mut target).map(drop)
+}
+
+/// The files that SQLite keeps beside a database.
+const BESIDE: [&str; 2] = ["-wal", "-shm"];
+
+/// Gives the file `next` the name `path`, and keeps the database that has it. Returns the kept path. At every moment
+/// the previous or the new database is there, with all its commits.
+async fn replace(next: &Path, path: &Path, now: Timestamp) -> io::Result<Option<PathBuf>> {
+    File::open(next)?.sync_all()?;
+    let kept = if path.exists() {
+        // Once the log is in the file, one rename is enough. A damaged database keeps its log beside it.
+        let is_whole = fold_log(path).await.unwrap_or(false);
+        Some(keep(path, now, is_whole)?)
+    } else {
+        None
+    };
+    for ending in BESIDE {
+        match fs::remove_file(with_ending(path, ending)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
     }
-    fs::rename(path, &kept)?;
-    Ok(Some(kept))
+    let directory = path.parent().unwrap_or(Path::new("."));
+    // The second name of the previous database must be on the disk before its first one is taken.
+    File::open(directory)?.sync_all()?;
+    fs::rename(next, path)?;
+    File::open(directory)?.sync_all()?;
+    Ok(kept)
 }
 
-/// Gives the new database its name, for good.
-fn swap(copy: &Path, path: &Path) -> io::Result<()> {
-    File::open(copy)?.sync_all()?;
-    fs::rename(copy, path)?;
-    let directory = path.parent().unwrap_or(Path::new("."));
-    File::open(directory)?.sync_all()
+/// Gives the database a second name, and its log too if that is not in the file.
+fn keep(path: &Path, now: Timestamp, is_whole: bool) -> io::Result<PathBuf> {
+    let stamp: String =
+        now.rfc3339().chars().filter(|c| c.is_ascii_alphanumeric()).take(15).collect();
+    let kept = with_ending(path, &format!(".before-restore-{stamp}Z"));
+    second_name(path, &kept)?;
+    if !is_whole {
+        for ending in BESIDE {
+            let beside = with_ending(path, ending);
+            if beside.exists() {
+                second_name(&beside, &with_ending(&kept, ending))?;
+            }
+        }
+    }
+    Ok(kept)
+}
+
+/// Gives a file a second name; a copy where the file system has no hard links.
+fn second_name(path: &Path, name: &Path) -> io::Result<()> {
+    match fs::hard_link(path, name) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
+        Err(_) => copy_private(path, name),
+        Ok(()) => Ok(()),
+    }
+}
+
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
 }
 
 /// A backup without its seal.
@@ -218,5 +248,33 @@ fn check_digest(file: &Path, shown: &str) -> Result<(), BackupError> {
             name.digest
         ))),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_previous_database_is_kept_under_the_time_of_the_restore() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        let old = "old".repeat(2_000);
+        for (name, text) in [("signet.db", &*old), ("signet.db-wal", "log"), ("next", "new")] {
+            fs::write(at(name), text).unwrap();
+        }
+        let now = Timestamp::parse("2026-11-28T03:00:00Z").unwrap();
+        let kept = replace(&at("next"), &at("signet.db"), now).await.unwrap().unwrap();
+        assert_eq!(kept, at("signet.db.before-restore-20261128T030000Z"));
+        assert_eq!(fs::read(at("signet.db")).unwrap(), b"new");
+        assert_eq!(fs::read_to_string(&kept).unwrap(), old);
+        // It is not a database, so its log could not be moved into it.
+        assert_eq!(fs::read(with_ending(&kept, "-wal")).unwrap(), b"log");
+        assert!(!at("signet.db-wal").exists());
+        // A second restore in the same second does not overwrite what the first has kept.
+        fs::write(at("next"), "newer").unwrap();
+        let again = replace(&at("next"), &at("signet.db"), now).await.unwrap_err();
+        assert_eq!(again.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(at("signet.db")).unwrap(), b"new");
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use signet::domain::pagination::PageRequest;
-use signet::store::backup_file::{BackupFile, Comparison, Manifest, snapshot};
+use signet::store::backup_file::{BackupFile, Comparison, Manifest, fold_log, snapshot};
 use signet::store::{Db, migrate as schema, users};
 use tempfile::TempDir;
 
@@ -85,4 +85,26 @@ async fn two_databases_are_compared() {
     assert!(comparison.retired_keys().await.unwrap().is_empty());
     assert!(comparison.clients().await.unwrap().is_empty());
     comparison.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_is_moved_into_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = sqlite(&dir).await;
+    user(&db, "ada").await;
+    // As a process that was killed leaves them.
+    let path = dir.path().join("killed.db");
+    let log = dir.path().join("killed.db-wal");
+    std::fs::copy(dir.path().join("store.db"), &path).unwrap();
+    std::fs::copy(dir.path().join("store.db-wal"), &log).unwrap();
+    assert!(log.metadata().unwrap().len() > 0);
+    assert!(fold_log(&path).await.unwrap());
+    assert!(!log.exists() || log.metadata().unwrap().len() == 0);
+    let killed = Db::sqlite(&path, false, LONG).await.unwrap();
+    let page = PageRequest { after: None, limit: 10 };
+    let found = users::page(&mut killed.reader().await.unwrap(), page).await.unwrap();
+    assert_eq!(found.data.len(), 1);
+    let text = dir.path().join("text.db");
+    std::fs::write(&text, "this is not a database, whatever it is called").unwrap();
+    assert!(fold_log(&text).await.is_err());
 }
