@@ -3,7 +3,7 @@
 //! Owns the order: count, compare, consume, all in the transaction of the caller. A refused code stays counted, and
 //! the guarded write decides which of two requests consumed it. It is only reached after a right password, so that
 //! its counters cannot be used to lock accounts without one. If another condition must hold as well,
-//! [`compare_code`] and [`use_up`] are separate steps.
+//! `compare_code` and `use_up` are separate steps.
 
 use std::net::IpAddr;
 

@@ -16,6 +16,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use sqlx::Sqlite;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgConnection;
@@ -108,17 +109,24 @@ impl Link for Reader {
 /// Waits for `work` until `deadline`. A frozen database, or a network that drops packets, never answers: without
 /// a deadline its callers would wait forever.
 ///
+/// Its type is erased: the compiler proves `Send` of a use case along every path to a statement again, and the
+/// driver's futures are deep. Concrete types here made that five minutes of each build.
+///
 /// # Errors
 /// The error of the database; unavailable when it does not answer in time.
-pub async fn with_deadline<T>(
+pub fn with_deadline<'a, T: Send + 'a>(
     deadline: Instant,
     doing: &'static str,
-    work: impl Future<Output = Result<T, sqlx::Error>>,
-) -> Result<T, Fault> {
-    match tokio::time::timeout_at(deadline, work).await {
-        Ok(done) => done.map_err(failed(doing)),
-        Err(_) => Err(Fault::unavailable("the database did not answer in time").with_source(doing)),
-    }
+    work: impl Future<Output = Result<T, sqlx::Error>> + Send + 'a,
+) -> BoxFuture<'a, Result<T, Fault>> {
+    Box::pin(async move {
+        match tokio::time::timeout_at(deadline, work).await {
+            Ok(done) => done.map_err(failed(doing)),
+            Err(_) => {
+                Err(Fault::unavailable("the database did not answer in time").with_source(doing))
+            }
+        }
+    })
 }
 
 impl Db {
@@ -151,23 +159,25 @@ impl Db {
     ///
     /// # Errors
     /// Unavailable when it cannot be begun by `deadline`.
-    pub async fn begin_until(&self, deadline: Instant) -> Result<Tx, Fault> {
-        let began = Instant::now();
+    pub fn begin_until(&self, deadline: Instant) -> BoxFuture<'_, Result<Tx, Fault>> {
         // Boxed, because the pool's states have thousands of bytes, which every enclosing future would contain and
-        // copy when it moves.
-        let begun = match self {
-            Self::Sqlite(db) => {
-                let begun = Box::pin(db.write.begin_with("BEGIN IMMEDIATE"));
-                let begun = with_deadline(deadline, "beginning a transaction", begun).await;
-                begun.map(Begun::Sqlite)
-            }
-            Self::Postgres(db) => Box::pin(db.begin(deadline)).await.map(Begun::Postgres),
-        };
-        let metrics = Arc::clone(self.metrics());
-        metrics.waited(Wait::Write, began.elapsed());
-        let begun = begun.inspect_err(|fault| self.last_write().has_failed(fault))?;
-        let last_write = self.last_write().clone();
-        Ok(Tx { begun, deadline, wrote: false, last_write, metrics, recorded: Vec::new() })
+        // copy when it moves; and for the reason given at `with_deadline`.
+        Box::pin(async move {
+            let began = Instant::now();
+            let begun = match self {
+                Self::Sqlite(db) => {
+                    let begun = db.write.begin_with("BEGIN IMMEDIATE");
+                    let begun = with_deadline(deadline, "beginning a transaction", begun).await;
+                    begun.map(Begun::Sqlite)
+                }
+                Self::Postgres(db) => db.begin(deadline).await.map(Begun::Postgres),
+            };
+            let metrics = Arc::clone(self.metrics());
+            metrics.waited(Wait::Write, began.elapsed());
+            let begun = begun.inspect_err(|fault| self.last_write().has_failed(fault))?;
+            let last_write = self.last_write().clone();
+            Ok(Tx { begun, deadline, wrote: false, last_write, metrics, recorded: Vec::new() })
+        })
     }
 
     /// When a transaction that changed something was committed last, if the clock is known.
@@ -192,23 +202,25 @@ impl Db {
     ///
     /// # Errors
     /// Unavailable when there is none within [`Deadlines::write`].
-    pub async fn reader(&self) -> Result<Reader, Fault> {
-        let doing = "taking a database connection";
-        let deadlines = self.deadlines();
-        let began = Instant::now();
-        // Boxed for the same reason as above.
-        let taken = match self {
-            Self::Sqlite(db) => Taken::Sqlite(match db.read.try_acquire() {
-                Some(free) => free,
-                None => Box::pin(db.read.acquire()).await.map_err(failed(doing))?,
-            }),
-            Self::Postgres(db) => {
-                let deadline = Instant::now() + deadlines.write();
-                Taken::Postgres(Box::pin(db.pool.acquire(deadline)).await?)
-            }
-        };
-        self.metrics().waited(Wait::Read, began.elapsed());
-        Ok(Reader { taken, deadlines })
+    pub fn reader(&self) -> BoxFuture<'_, Result<Reader, Fault>> {
+        // Boxed for the same reasons as above.
+        Box::pin(async move {
+            let doing = "taking a database connection";
+            let deadlines = self.deadlines();
+            let began = Instant::now();
+            let taken = match self {
+                Self::Sqlite(db) => Taken::Sqlite(match db.read.try_acquire() {
+                    Some(free) => free,
+                    None => db.read.acquire().await.map_err(failed(doing))?,
+                }),
+                Self::Postgres(db) => {
+                    let deadline = Instant::now() + deadlines.write();
+                    Taken::Postgres(db.pool.acquire(deadline).await?)
+                }
+            };
+            self.metrics().waited(Wait::Read, began.elapsed());
+            Ok(Reader { taken, deadlines })
+        })
     }
 
     /// The open connections to PostgreSQL and their maximum; `None` on SQLite.

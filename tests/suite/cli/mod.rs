@@ -3,6 +3,7 @@
 mod administration;
 mod api;
 mod audit;
+mod backup;
 mod client;
 mod client_documents;
 mod client_options;

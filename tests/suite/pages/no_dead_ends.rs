@@ -47,7 +47,11 @@ async fn a_request_refused_before_its_redirect_uri_is_known_leads_back_to_the_ap
             assert!(page.text.contains("Zurück zu App"), "{}", page.text);
             assert!(page.text.contains("<html lang=\"de\">") && !page.text.contains("evil"));
             let page = ada.get(&without.url(&wrong)).await;
-            assert!(page.is(400).text.contains("Melden Sie das"), "{}", page.text);
+            assert!(
+                page.is(400).text.contains("Wenden Sie sich an ihre Betreiber"),
+                "{}",
+                page.text
+            );
             has_link(&page, "/account", "a client without one");
         }
         // A repeated or unknown client is not linked.
