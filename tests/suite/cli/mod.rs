@@ -3,7 +3,6 @@
 mod administration;
 mod api;
 mod audit;
-mod backup;
 mod client;
 mod client_documents;
 mod client_options;
