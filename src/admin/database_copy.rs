@@ -2,9 +2,7 @@
 
 use std::fs::File;
 use std::io;
-use std::path::Path;
-
-use tempfile::NamedTempFile;
+use std::path::{Path, PathBuf};
 
 use crate::app::startup::{self, OpenError, create_directory, lock_out};
 use crate::config::{Config, Database};
@@ -16,10 +14,12 @@ use crate::store::table_copy::{Copier, Table};
 use crate::store::{Db, keys, migrate, processes, users};
 
 use super::backups::table_sums::TableSums;
-use super::backups::{BackupError, owner};
+use super::backups::{BackupError, Workplace, owner, refuse_backup};
 
 /// The table of running servers, which belong to one database.
 const PROCESSES: &str = "processes";
+/// Tables that have a row in every database on which a server was started.
+const EMPTY: &[&str] = &["users", "signing_keys"];
 
 /// What was copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +82,9 @@ fn lock(config: &Config, from: &Database) -> Result<Option<File>, BackupError> {
 }
 
 async fn open(config: &Config, database: &Database) -> Result<Db, BackupError> {
+    if let Database::Sqlite(path) = database {
+        refuse_backup(path).await?;
+    }
     let config = Config { database: database.clone(), ..config.clone() };
     Ok(startup::connect(&config).await?)
 }
@@ -98,8 +101,13 @@ async fn require_unserved(db: &Db, what: &str) -> Result<(), BackupError> {
 }
 
 async fn into_file(config: &Config, source: &Db, path: &Path) -> Result<DatabaseCopy, BackupError> {
-    if path.exists() {
-        return Err(in_use(&path.display().to_string()));
+    for ending in ["", "-wal", "-journal"] {
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(ending);
+        let beside = PathBuf::from(beside);
+        if beside.exists() {
+            return Err(in_use(&beside.display().to_string()));
+        }
     }
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let directory = directory.unwrap_or(Path::new("."));
@@ -110,7 +118,8 @@ async fn into_file(config: &Config, source: &Db, path: &Path) -> Result<Database
     };
     create_directory(directory).map_err(writing)?;
     // Under another name until it is whole. Its log is gone when it is closed.
-    let file = NamedTempFile::new_in(directory).map_err(writing)?;
+    let work = Workplace::within(directory).map_err(writing)?;
+    let file = work.file().map_err(writing)?;
     let target = Db::sqlite(file.path(), false, config.deadlines).await?;
     let migrated = migrate::up(&target).await;
     target.close().await;
@@ -126,11 +135,22 @@ async fn into_file(config: &Config, source: &Db, path: &Path) -> Result<Database
 
 async fn into_server(source: &Db, target: &Db) -> Result<DatabaseCopy, BackupError> {
     require_unserved_if_migrated(target).await?;
-    migrate::up(target).await?;
-    if !is_new(target).await? {
+    // A database that is in use is not migrated: its server may be of another version.
+    let status = migrate::status(target).await?;
+    let is_current =
+        status.pending == 0 && status.foreign.is_none() && status.applied <= status.known;
+    if status.applied > 0 && !(is_current && is_new(target).await?) {
         return Err(in_use("the PostgreSQL database"));
     }
-    let sums = transfer(source, Copier::writing(target).await?).await?;
+    migrate::up(target).await?;
+    let mut into = Copier::writing(target).await?;
+    // Until the end of the copy no server can put anything in.
+    let is_empty = into.lock_out(EMPTY).await?;
+    if !is_empty {
+        into.discard().await;
+        return Err(in_use("the PostgreSQL database"));
+    }
+    let sums = transfer(source, into).await?;
     Ok(DatabaseCopy { tables: sums.tables(), rows: sums.all_rows() })
 }
 
@@ -174,7 +194,18 @@ async fn transfer(source: &Db, mut to: Copier) -> Result<TableSums, BackupError>
 async fn fill(source: &Db, to: &mut Copier) -> Result<TableSums, BackupError> {
     let mut from = Copier::reading(source).await?;
     let tables = copied_tables(&mut from).await?;
-    let into = copied_tables(to).await?;
+    let mut into = copied_tables(to).await?;
+    // A PostgreSQL schema may have tables of others. A SQLite database has only those of this one.
+    if source.is_sqlite() {
+        into.retain(|target| tables.iter().any(|table| table.name == target.name));
+        if let Some(missing) =
+            tables.iter().find(|table| into.iter().all(|it| it.name != table.name))
+        {
+            return Err(Fault::internal("a table is missing in the new database")
+                .with_source(missing.name.clone())
+                .into());
+        }
+    }
     to.clear(&into).await?;
     let mut read = TableSums::default();
     for target in &into {
@@ -183,11 +214,11 @@ async fn fill(source: &Db, to: &mut Copier) -> Result<TableSums, BackupError> {
             Fault::internal("a table is missing in the database to copy")
                 .with_source(target.name.clone())
         })?;
-        read.begin(&table.name);
+        read.add_table(&table.name);
         from.copy(table, to, target, &mut read).await?;
     }
     from.discard().await;
-    compare(&read, &TableSums::of(to).await?)?;
+    compare(&read, &TableSums::of_tables(to, &into).await?)?;
     Ok(read)
 }
 
@@ -200,7 +231,7 @@ async fn copied_tables(copier: &mut Copier) -> Result<Vec<Table>, Fault> {
 fn compare(read: &TableSums, found: &TableSums) -> Result<(), BackupError> {
     match read.difference(found) {
         None => Ok(()),
-        Some(difference) => Err(BackupError::Unproven(format!(
+        Some(difference) => Err(BackupError::Unusable(format!(
             "the copy is not what was read: {difference}.\n  Nothing was kept of it. Check the new database for triggers \
              and rules, and its disk."
         ))),

@@ -1,5 +1,4 @@
-//! Ending one session, and the sessions of weak sign-ins. `identity::sessions` lists them; `session_ends` ends
-//! selections.
+//! Ending one session, and the sessions of weak sign-ins. `session_ends` ends selections.
 
 use uuid::Uuid;
 

@@ -116,7 +116,7 @@ impl From<BackupError> for CommandError {
     fn from(error: BackupError) -> Self {
         match error {
             BackupError::Open(error) => error.into(),
-            BackupError::Unproven(text) => Self::new(Exit::CheckFailed, text),
+            BackupError::Unusable(text) => Self::new(Exit::CheckFailed, text),
         }
     }
 }
@@ -151,7 +151,7 @@ fn create(args: &CreateArgs, output: Output) -> Result<(), CommandError> {
 fn verify(args: &VerifyArgs, output: Output) -> Result<(), CommandError> {
     let config = Config::load()?.config;
     let runtime = with_app::runtime()?;
-    let proof = match (&args.file, &args.database) {
+    let verification = match (&args.file, &args.database) {
         (Some(file), _) => {
             let identity = identity(args.identity.as_deref())?;
             runtime.block_on(backups::verify(&config, file, identity.as_ref()))?
@@ -162,7 +162,7 @@ fn verify(args: &VerifyArgs, output: Output) -> Result<(), CommandError> {
             runtime.block_on(backups::verify_database(&config, database))?
         }
     };
-    Ok(output.one(&proof)?)
+    Ok(output.one(&verification)?)
 }
 
 fn restore(args: &RestoreArgs, output: Output) -> Result<(), CommandError> {
@@ -171,12 +171,13 @@ fn restore(args: &RestoreArgs, output: Output) -> Result<(), CommandError> {
     prompt::needs_terminal_or_yes(args.yes)?;
     let kinds: Vec<Carried> = args.carry.iter().copied().map(Carried::from).collect();
     let runtime = with_app::runtime()?;
-    let prepared = runtime.block_on(backups::prepare(&config, &args.file, identity.as_ref()))?;
+    let prepared = backups::prepare(&config, &args.file, identity.as_ref(), kinds);
+    let prepared = runtime.block_on(prepared)?;
     if prepared.replaces {
         startup_report::say(&undone(prepared.undone.as_ref()));
     }
     prompt::confirm("Put the backup in the place of the database? Every session ends.", args.yes)?;
-    let restored = runtime.block_on(prepared.finish(&kinds))?;
+    let restored = runtime.block_on(prepared.finish())?;
     startup_report::say(&done(&restored));
     Ok(output.one(&restored)?)
 }
@@ -210,7 +211,8 @@ fn undone(undone: Option<&Undone>) -> String {
     /// The most names of a kind.
     const NAMES: usize = 10;
     let Some(undone) = undone else {
-        return "The present database cannot be read, so what has happened since the backup cannot be listed.\n".to_owned();
+        return "The present database cannot be read, so what has happened since the backup cannot be listed.\n"
+            .to_owned();
     };
     if undone.is_empty() {
         return "Nothing that is listed here has happened since the backup.\n".to_owned();

@@ -28,7 +28,7 @@ pub enum BackupRun {
     NotDue,
     /// Another process makes it.
     Elsewhere,
-    /// It was made and proven.
+    /// It was made and verified.
     Made,
     /// It failed; the audit trail and the log have the reason.
     Failed,
@@ -51,7 +51,7 @@ pub async fn back_up(app: &App) -> Result<BackupRun, Fault> {
     if !is_due(scheduled_jobs::runs(&mut app.db.reader().await?, BACKUP_JOB).await?) {
         return Ok(BackupRun::NotDue);
     }
-    if !extend(app, now).await? {
+    if !take(app, now).await? {
         return Ok(BackupRun::Elsewhere);
     }
     // Another process may have made it before this one got the lease.
@@ -64,13 +64,21 @@ pub async fn back_up(app: &App) -> Result<BackupRun, Fault> {
     run
 }
 
-/// Takes or extends the lease. False while another process has it.
-async fn extend(app: &App, now: Timestamp) -> Result<bool, Fault> {
+/// Takes the lease. False while it is taken.
+async fn take(app: &App, now: Timestamp) -> Result<bool, Fault> {
     let mut tx = app.db.begin().await?;
     let holder = app.process.id();
     let taken = scheduled_jobs::take(&mut tx, BACKUP_JOB, holder, now, now + LEASE).await?;
     tx.commit().await?;
     Ok(taken)
+}
+
+async fn extend(app: &App) -> Result<bool, Fault> {
+    let mut tx = app.db.begin().await?;
+    let until = app.now() + LEASE;
+    let extended = scheduled_jobs::extend(&mut tx, BACKUP_JOB, app.process.id(), until).await?;
+    tx.commit().await?;
+    Ok(extended)
 }
 
 async fn run(app: &App, now: Timestamp) -> Result<BackupRun, Fault> {
@@ -98,8 +106,12 @@ async fn create(app: &App, now: Timestamp) -> Result<Created, BackupError> {
         tokio::select! {
             made = &mut made => return made,
             () = tokio::time::sleep(EXTEND) => {
-                if let Err(fault) = extend(app, app.now()).await {
-                    tracing::warn!(%fault, "the lease on the backup could not be extended");
+                match extend(app).await {
+                    Ok(true) => {}
+                    Ok(false) => tracing::warn!("another process has taken the lease on the backup"),
+                    Err(fault) => {
+                        tracing::warn!(%fault, "the lease on the backup could not be extended");
+                    }
                 }
             }
         }
@@ -115,6 +127,9 @@ async fn remove_old(app: &App) {
                 tracing::warn!(
                     "the backup {name} is damaged: its content is not what its name says"
                 );
+            }
+            for failed in retained.failed {
+                tracing::warn!("in the directory of the backups {failed}");
             }
             for name in retained.removed {
                 tracing::info!(
@@ -151,6 +166,13 @@ pub async fn note_state(app: &App) -> Result<(), Fault> {
     let runs = scheduled_jobs::runs(&mut app.db.reader().await?, BACKUP_JOB).await?;
     let now = app.now();
     let due = app.config.backups.schedule.due_since(runs.succeeded_at, now);
+    // Until the first one succeeds, none has been made since the first was tried.
+    let due = match runs {
+        scheduled_jobs::JobRuns { succeeded_at: None, tried_since: Some(since), .. } => {
+            due.map(|due| due.min(since))
+        }
+        _ => due,
+    };
     app.metrics.sample(|sample| {
         sample.last_backup = runs.succeeded_at;
         sample.backup_overdue = due.map_or(TimeSpan::ZERO, |due| now - due);

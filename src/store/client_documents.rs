@@ -218,7 +218,7 @@ pub async fn evict(tx: &mut Tx, rows: i64) -> Result<u64, Fault> {
     execute!(
         tx,
         "DELETE FROM client_documents WHERE id IN (SELECT id FROM client_documents \
-         WHERE authorized_at IS NULL AND blocked_at IS NULL ORDER BY confirmed_at LIMIT $1)",
+         WHERE authorized_at IS NULL AND blocked_at IS NULL ORDER BY confirmed_at, id LIMIT $1)",
         rows
     )
 }
@@ -288,14 +288,14 @@ pub async fn prune(
     let passers_by = execute!(
         tx,
         "DELETE FROM client_documents WHERE id IN (SELECT id FROM client_documents \
-         WHERE authorized_at IS NULL AND blocked_at IS NULL AND confirmed_at < $1 ORDER BY confirmed_at LIMIT $2)",
+         WHERE authorized_at IS NULL AND blocked_at IS NULL AND confirmed_at < $1 ORDER BY confirmed_at, id LIMIT $2)",
         unauthorized,
         step
     )?;
     let former = execute!(
         tx,
         "DELETE FROM client_documents WHERE id IN (SELECT id FROM client_documents \
-         WHERE blocked_at IS NULL AND authorized_at < $1 ORDER BY authorized_at LIMIT $2)",
+         WHERE blocked_at IS NULL AND authorized_at < $1 ORDER BY authorized_at, id LIMIT $2)",
         authorized,
         step
     )?;

@@ -144,6 +144,13 @@ pub fn sqlite_primary(code: &str) -> Option<u32> {
     extended.map(|extended| extended & 0xff)
 }
 
+/// Whether SQLite found the content of the file wrong: it is damaged, or no database.
+#[must_use]
+pub fn is_damage(fault: &Fault) -> bool {
+    // CORRUPT, NOTADB.
+    matches!(code(fault).as_deref().and_then(sqlite_primary), Some(11 | 26))
+}
+
 /// Whether a write failed because of a full disk, an I/O error, or a read-only database. A smaller write may still
 /// succeed.
 #[must_use]

@@ -63,6 +63,12 @@ pub fn newest(db: &Db) -> i64 {
     migrator(db).iter().map(|step| step.version).max().unwrap_or(0)
 }
 
+/// The newest schema that this binary knows. Both databases have the same versions.
+#[must_use]
+pub fn known() -> i64 {
+    SQLITE.iter().map(|step| step.version).max().unwrap_or_default()
+}
+
 /// Compares the schemas. Needs only read access.
 ///
 /// # Errors

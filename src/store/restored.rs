@@ -20,6 +20,7 @@ pub async fn forget_what_waits(tx: &mut Tx) -> Result<(), Fault> {
     execute!(tx, "DELETE FROM mailed_codes")?;
     execute!(tx, "DELETE FROM mails")?;
     execute!(tx, "DELETE FROM login_limits")?;
+    execute!(tx, "DELETE FROM setup_links")?;
     Ok(())
 }
 

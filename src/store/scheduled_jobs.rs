@@ -10,6 +10,8 @@ use super::{Link, Tx};
 /// When a job ran. All values are `None` for one that never did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, sqlx::FromRow)]
 pub struct JobRuns {
+    /// When it was first tried.
+    pub tried_since: Option<Timestamp>,
     /// When it last succeeded.
     pub succeeded_at: Option<Timestamp>,
     /// When it last failed, if it has not succeeded since.
@@ -24,14 +26,14 @@ pub async fn runs(link: &mut impl Link, name: &str) -> Result<JobRuns, Fault> {
     let row = fetch_optional!(
         link,
         JobRuns,
-        "SELECT succeeded_at, failed_at FROM scheduled_jobs WHERE name = $1",
+        "SELECT tried_since, succeeded_at, failed_at FROM scheduled_jobs WHERE name = $1",
         name
     )?;
     Ok(row.unwrap_or_default())
 }
 
-/// Takes or extends the lease on a job until `until`. False while another process has it. A lease that ends later than
-/// `until` was written by a clock that was wrong, and does not count.
+/// Takes the lease on a job until `until`. False while it is taken, by whatever process. A lease that ends twice as
+/// far in the future was written by a clock that was wrong, and does not count.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -44,14 +46,36 @@ pub async fn take(
 ) -> Result<bool, Fault> {
     let rows = execute!(
         tx,
-        "INSERT INTO scheduled_jobs (name, holder, held_until) VALUES ($1, $2, $3) \
-         ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, held_until = excluded.held_until \
-         WHERE scheduled_jobs.holder IS NULL OR scheduled_jobs.holder = excluded.holder \
-         OR scheduled_jobs.held_until <= $4 OR scheduled_jobs.held_until > excluded.held_until",
+        "INSERT INTO scheduled_jobs (name, holder, held_until, tried_since) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, held_until = excluded.held_until, \
+         tried_since = coalesce(scheduled_jobs.tried_since, excluded.tried_since) \
+         WHERE scheduled_jobs.holder IS NULL OR scheduled_jobs.held_until <= $4 \
+         OR scheduled_jobs.held_until > $5",
         name,
         holder,
         until,
-        now
+        now,
+        until + (until - now)
+    )?;
+    Ok(rows == 1)
+}
+
+/// Extends the lease of `holder` until `until`. False if another process has it, which happens after it has expired.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn extend(
+    tx: &mut Tx,
+    name: &str,
+    holder: ProcessId,
+    until: Timestamp,
+) -> Result<bool, Fault> {
+    let rows = execute!(
+        tx,
+        "UPDATE scheduled_jobs SET held_until = $3 WHERE name = $1 AND holder = $2",
+        name,
+        holder,
+        until
     )?;
     Ok(rows == 1)
 }

@@ -6,12 +6,13 @@ use crate::app::startup::OpenError;
 use crate::base::{Timestamp, build_info};
 use crate::domain::outcome::{Fault, FaultKind};
 use crate::store::backup_file::{BackupFile, Manifest, snapshot};
-use crate::store::table_copy::Copier;
+use crate::store::error::is_damage;
+use crate::store::table_copy::{Copier, RowSink};
 use crate::store::{Db, migrate};
 
 use super::BackupError;
-use super::room::Watch;
 use super::table_sums::TableSums;
+use super::watch::Watch;
 
 /// Tables of a PostgreSQL database that are not copied: a restore would end or forget what is in them.
 const LEFT_OUT: &[&str] = &[
@@ -31,6 +32,9 @@ const LEFT_OUT: &[&str] = &[
     "spent_ids",
 ];
 
+/// After how many rows of PostgreSQL the room is looked at again.
+const ROWS_BETWEEN_LOOKS: u64 = 1_000;
+
 /// Copies a database into the empty file at `to`, as it is at one moment, and writes into the copy what it is.
 pub(super) async fn make(
     db: &Db,
@@ -43,13 +47,19 @@ pub(super) async fn make(
         let copied = snapshot(db, to, move || goes_on.goes_on()).await;
         copied.map_err(|fault| watch.reason().unwrap_or_else(|| without_room(fault, to)))?;
     } else {
-        of_server(db, to).await?;
+        let copied = of_server(db, to, &watch).await;
+        copied.map_err(|error| watch.reason().unwrap_or(error))?;
     }
     describe(to, now, migrate::status(db).await?.applied).await
 }
 
 /// The fault of a copy. SQLite reports a full disk as an I/O error too, so the text says what to look at.
 fn without_room(fault: Fault, to: &Path) -> BackupError {
+    if is_damage(&fault) {
+        return BackupError::configuration(format!(
+            "the database is damaged: {fault}.\n  Restore the newest backup: signet backup restore FILE."
+        ));
+    }
     if fault.kind == FaultKind::Internal {
         return fault.into();
     }
@@ -59,9 +69,34 @@ fn without_room(fault: Fault, to: &Path) -> BackupError {
     )))
 }
 
+/// Sums of rows that end the copy when there is no room any more, or the server stops.
+struct WatchedSums<'a> {
+    sums: TableSums,
+    watch: &'a Watch,
+    rows: u64,
+}
+
+impl RowSink for WatchedSums<'_> {
+    fn row(&mut self, table: &str, row: &[u8]) -> Result<(), Fault> {
+        self.rows += 1;
+        if self.rows.is_multiple_of(ROWS_BETWEEN_LOOKS) && !self.watch.goes_on() {
+            return Err(Fault::unavailable("the copy was ended"));
+        }
+        self.sums.row(table, row)
+    }
+}
+
 /// Copies the rows of a PostgreSQL database into a SQLite file of the same schema, and compares what was read with what
 /// the file holds.
-async fn of_server(db: &Db, to: &Path) -> Result<(), BackupError> {
+async fn of_server(db: &Db, to: &Path, watch: &Watch) -> Result<(), BackupError> {
+    let status = migrate::status(db).await?;
+    if status.pending > 0 || status.applied > status.known || status.foreign.is_some() {
+        return Err(BackupError::configuration(format!(
+            "the PostgreSQL database has schema {}, and this binary knows {}.\n  Use the binary of its servers; `signet \
+             migrate up` applies missing steps.",
+            status.applied, status.known
+        )));
+    }
     let file = Db::sqlite(to, false, db.deadlines()).await?;
     let migrated = migrate::up(&file).await;
     file.close().await;
@@ -71,7 +106,7 @@ async fn of_server(db: &Db, to: &Path) -> Result<(), BackupError> {
     target.clear(&into).await?;
     let mut source = Copier::reading(db).await?;
     let tables = source.tables().await?;
-    let mut read = TableSums::default();
+    let mut read = WatchedSums { sums: TableSums::default(), watch, rows: 0 };
     for table in &into {
         if LEFT_OUT.contains(&&*table.name) {
             continue;
@@ -80,15 +115,15 @@ async fn of_server(db: &Db, to: &Path) -> Result<(), BackupError> {
         let from = from.ok_or_else(|| {
             Fault::internal("a table is missing in PostgreSQL").with_source(table.name.clone())
         })?;
-        read.begin(&table.name);
+        read.sums.add_table(&table.name);
         source.copy(from, &mut target, table, &mut read).await?;
     }
     source.discard().await;
     target.commit().await?;
     let found = TableSums::of_file(to).await?;
-    match read.difference(&found) {
+    match read.sums.difference(&found) {
         None => Ok(()),
-        Some(found) => Err(BackupError::Unproven(format!(
+        Some(found) => Err(BackupError::Unusable(format!(
             "the copy is not what was read from PostgreSQL: {found}.\n  Check the disk, and try again."
         ))),
     }

@@ -14,8 +14,8 @@ use crate::domain::backup_name::BackupName;
 use crate::domain::request_info::RequestInfo;
 use crate::store::scheduled_jobs;
 
-use super::proof::{Proof, prove};
-use super::room::Watch;
+use super::verification::{Verification, verify_copy};
+use super::watch::Watch;
 use super::workplace::Workplace;
 use super::{BackupError, aside, copies, owner, room, seal, sums};
 
@@ -31,15 +31,15 @@ pub struct Created {
     pub bytes: u64,
     /// Whether it is sealed.
     pub is_sealed: bool,
-    /// What was proven of it.
-    pub proof: Proof,
+    /// What was verified of it.
+    pub verification: Verification,
 }
 
-/// Copies the database into `to`, proves the copy, seals it for `recipients` if there are any, and gives it its name. The
+/// Copies the database into `to`, verifies the copy, seals it for `recipients` if there are any, and gives it its name. The
 /// server goes on serving meanwhile. An interrupted run leaves no backup, and nothing that the next one does not remove.
 ///
 /// # Errors
-/// When there is no room, the database or the directory cannot be used, or the copy is not proven.
+/// When there is no room, the database or the directory cannot be used, or the copy is refused.
 pub async fn create(
     app: &App,
     to: &Path,
@@ -52,14 +52,21 @@ pub async fn create(
     let work = Workplace::within(to).map_err(in_directory)?;
     let copy = work.file().map_err(in_directory)?;
     let watch = Watch::new(Some(app), &app.config.database, to);
-    copies::make(&app.db, copy.path(), info.now, watch).await?;
-    let scratch = work.subdirectory("proof").map_err(in_directory)?;
+    copies::make(&app.db, copy.path(), info.now, watch.clone()).await?;
+    watch.check()?;
+    let scratch = work.subdirectory("verification").map_err(in_directory)?;
     let clock = std::sync::Arc::clone(&app.clock);
-    let proof = prove(&app.config, clock, copy.path(), "the copy", &scratch).await?;
-    fs::remove_dir_all(scratch).map_err(in_directory)?;
+    let verification = verify_copy(&app.config, clock, copy.path(), "the copy", &scratch).await?;
+    watch.check()?;
+    let directory = to.to_owned();
+    aside(move || {
+        fs::remove_dir_all(scratch)
+            .map_err(|error| BackupError::of_file("writing to", &directory, &error))
+    })
+    .await?;
     let (is_sealed, sealed) = (!recipients.is_empty(), work.file().map_err(in_directory)?);
     let (recipients, directory) = (recipients.to_vec(), to.to_owned());
-    let (at, schema) = (info.now, proof.manifest.schema);
+    let (at, schema) = (info.now, verification.manifest.schema);
     let finished = aside(move || {
         let (file, digest) = sealed_for(&recipients, copy, sealed)?;
         let name = BackupName { at, schema, digest, is_sealed };
@@ -74,7 +81,7 @@ pub async fn create(
     if let Err(error) = record(app, &name, to, info).await {
         tracing::warn!(%error, "the backup {name} was made, and is not in the audit trail");
     }
-    Ok(Created { path, bytes, is_sealed, proof })
+    Ok(Created { path, bytes, is_sealed, verification })
 }
 
 /// Makes the directory, if it is missing, for the user who owns the one that it is in.
@@ -111,6 +118,11 @@ fn place(file: NamedTempFile, path: &Path, directory: &Path) -> io::Result<u64> 
     Ok(bytes)
 }
 
+fn is_same_directory(one: &Path, other: &Path) -> bool {
+    one == other
+        || matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
+}
+
 /// Writes the event, and when the last backup was made if it is where the schedule expects it.
 async fn record(
     app: &App,
@@ -119,7 +131,7 @@ async fn record(
     info: &RequestInfo,
 ) -> Result<(), BackupError> {
     let event = Event::new(EventKind::BackupCreated).detail(name.to_string());
-    let is_usual = to == app.config.backups.directory;
+    let is_usual = is_same_directory(to, &app.config.backups.directory);
     app.transaction_or_nothing(info, async |tx| {
         if is_usual {
             scheduled_jobs::note_success(tx, BACKUP_JOB, info.now).await?;

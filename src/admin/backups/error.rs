@@ -1,4 +1,4 @@
-//! Why a backup cannot be made, proven or restored.
+//! Why a backup cannot be made, verified or restored.
 
 use std::fmt;
 use std::io;
@@ -13,14 +13,14 @@ pub enum BackupError {
     /// Settings, files or another process do not allow it.
     Open(OpenError),
     /// The copy was read and is damaged, incomplete or does not work: what was found, and in which file.
-    Unproven(String),
+    Unusable(String),
 }
 
 impl fmt::Display for BackupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Open(error) => error.fmt(f),
-            Self::Unproven(text) => f.write_str(text),
+            Self::Unusable(text) => f.write_str(text),
         }
     }
 }
@@ -56,7 +56,7 @@ impl BackupError {
 
     /// A file that cannot be made, read or written.
     pub(super) fn of_file(what: &str, path: &Path, error: &io::Error) -> Self {
-        let advice = if what == "reading" {
+        let advice = if matches!(what, "reading" | "opening" | "copying") {
             "Check its path, and that this user may read it."
         } else {
             "Check that the directory exists, and that the user signet runs as may write there."

@@ -1,4 +1,4 @@
-//! Backups: a copy of the database that is proven before it counts, restoring one, and keeping the right ones.
+//! Backups: a copy of the database that is verified before it counts, restoring one, and keeping the right ones.
 //!
 //! Owns what a backup is. How SQLite copies itself is in `store/backup_file.rs`, how rows of PostgreSQL come into a SQLite
 //! file in `store/table_copy`, the seal in `crypto/age`.
@@ -9,7 +9,6 @@ mod create;
 mod error;
 mod opened;
 pub(super) mod owner;
-mod proof;
 mod replace;
 mod restore;
 mod retention;
@@ -18,17 +17,20 @@ mod seal;
 mod sums;
 pub(super) mod table_sums;
 mod undone;
+mod verification;
 mod verify;
+mod watch;
 mod workplace;
 
 pub use carry::Carried;
 pub use create::{BACKUP_JOB, Created, create};
 pub use error::BackupError;
-pub use proof::Proof;
 pub use restore::{Restored, prepare};
 pub use retention::retain;
 pub use undone::Undone;
-pub use verify::{verify, verify_database};
+pub use verification::Verification;
+pub use verify::{refuse_backup, verify, verify_database};
+pub(super) use workplace::Workplace;
 
 use crate::domain::outcome::Fault;
 

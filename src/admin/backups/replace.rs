@@ -1,63 +1,119 @@
 //! Putting a file in the place of the database: at every moment the old or the new one is there, whole.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::app::startup::OpenError;
 use crate::base::Timestamp;
 use crate::store::backup_file::fold_log;
+use crate::store::error::is_damage;
 
-use super::owner;
 use super::workplace::copy_private;
+use super::{BackupError, owner};
 
 /// The files that SQLite keeps beside a database.
-const BESIDE: [&str; 2] = ["-wal", "-shm"];
+const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
+/// The beginning of a SQLite file.
+const HEADER: &[u8; 16] = b"SQLite format 3\0";
 
-/// Gives the file `next` the name `path`, and keeps what was there. Where that is now.
-pub(super) async fn with(next: &Path, path: &Path, now: Timestamp) -> io::Result<Option<PathBuf>> {
+/// Gives the file `next` the name `path`, and keeps the database that was there under the name that is returned.
+///
+/// # Errors
+/// When another process has the database open, or a file cannot be written. Then the database is as it was.
+pub(super) async fn with(
+    next: &Path,
+    path: &Path,
+    now: Timestamp,
+) -> Result<Option<PathBuf>, BackupError> {
+    let failed = |error: io::Error| BackupError::of_file("replacing", path, &error);
     let directory = path.parent().unwrap_or(Path::new("."));
-    owner::follow(next, if path.exists() { path } else { directory })?;
-    File::open(next)?.sync_all()?;
-    let kept = if path.exists() {
-        // With the log in the file, one rename is enough. A damaged database keeps its log beside it.
-        let is_whole = fold_log(path).await.unwrap_or(false);
-        Some(keep(path, now, is_whole)?)
-    } else {
-        None
-    };
-    for ending in BESIDE {
-        remove(&with_ending(path, ending))?;
-    }
-    // A kept name must not be lost while the file has its second one no more.
-    File::open(directory)?.sync_all()?;
-    fs::rename(next, path)?;
-    File::open(directory)?.sync_all()?;
+    owner::follow(next, if path.exists() { path } else { directory }).map_err(failed)?;
+    File::open(next).and_then(|file| file.sync_all()).map_err(failed)?;
+    let kept = if path.exists() { Some(keep(path, now).await?) } else { None };
+    rename(next, path, directory).map_err(failed)?;
     Ok(kept)
 }
 
-/// Gives the database a second name, which stays. That of a log too, where it is not in the file.
-fn keep(path: &Path, now: Timestamp, is_whole: bool) -> io::Result<PathBuf> {
+/// The log at `path` is in the database by now, or has a second name.
+fn rename(next: &Path, path: &Path, directory: &Path) -> io::Result<()> {
+    for ending in BESIDE {
+        remove(&with_ending(path, ending))?;
+    }
+    // The kept name must be on the disk before the file loses its other one.
+    File::open(directory)?.sync_all()?;
+    fs::rename(next, path)?;
+    File::open(directory)?.sync_all()
+}
+
+/// Moves the log of the database into its file, and gives the file a second name, which stays. The log of a damaged
+/// database cannot be moved, and gets a second name as well.
+async fn keep(path: &Path, now: Timestamp) -> Result<PathBuf, BackupError> {
+    let failed = |error: io::Error| BackupError::of_file("keeping", path, &error);
     let time =
         now.rfc3339().chars().filter(char::is_ascii_alphanumeric).take(15).collect::<String>();
-    let kept = with_ending(path, &format!(".before-restore-{time}Z"));
-    second_name(path, &kept)?;
-    if !is_whole {
-        for ending in BESIDE {
-            let beside = with_ending(path, ending);
-            if beside.exists() {
-                second_name(&beside, &with_ending(&kept, ending))?;
+    let ending = format!(".before-restore-{time}Z");
+    if has_header(path).map_err(failed)? {
+        match fold_log(path).await {
+            Ok(true) => return free_name(path, &ending).map_err(failed),
+            Ok(false) => {
+                return Err(BackupError::Open(OpenError::TryAgain(format!(
+                    "another process has {} open.\n  End it first: a command of signet or sqlite3, for instance.",
+                    path.display()
+                ))));
             }
+            Err(fault) if !is_damage(&fault) => return Err(fault.into()),
+            Err(_) => {}
+        }
+    }
+    // SQLite deletes the log of a file that is no database, so it must not open it before the log has its second name.
+    keep_with_log(path, &ending).map_err(failed)
+}
+
+fn keep_with_log(path: &Path, ending: &str) -> io::Result<PathBuf> {
+    let kept = free_name(path, ending)?;
+    for ending in BESIDE {
+        let beside = with_ending(path, ending);
+        if beside.exists() && !second_name(&beside, &with_ending(&kept, ending))? {
+            return Err(io::ErrorKind::AlreadyExists.into());
         }
     }
     Ok(kept)
 }
 
-/// A second name for a file; a copy where the file system has no such names.
-fn second_name(path: &Path, name: &Path) -> io::Result<()> {
+fn has_header(path: &Path) -> io::Result<bool> {
+    let mut header = Vec::new();
+    File::open(path)?.take(HEADER.len() as u64).read_to_end(&mut header)?;
+    Ok(header == HEADER)
+}
+
+/// Gives the database a second name that nothing else has. One that an interrupted restore has given it is used again.
+fn free_name(path: &Path, ending: &str) -> io::Result<PathBuf> {
+    /// The most restores within a second.
+    const TRIES: u32 = 100;
+    for number in 1..TRIES {
+        let number = if number == 1 { String::new() } else { format!("-{number}") };
+        let name = with_ending(path, &format!("{ending}{number}"));
+        if second_name(path, &name)? {
+            return Ok(name);
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
+}
+
+/// A second name for a file; a copy where the file system has no such names. False if another file has the name.
+fn second_name(path: &Path, name: &Path) -> io::Result<bool> {
     match fs::hard_link(path, name) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
-        Err(_) => copy_private(path, name).and_then(|_| owner::follow(name, path)),
-        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            let (file, other) = (fs::metadata(path)?, fs::metadata(name)?);
+            Ok((file.dev(), file.ino()) == (other.dev(), other.ino()))
+        }
+        Err(_) => match copy_private(path, name) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            copied => copied.and_then(|_| owner::follow(name, path)).map(|()| true),
+        },
+        Ok(()) => Ok(true),
     }
 }
 
@@ -104,9 +160,24 @@ mod tests {
 
         // A second restore in the same second does not overwrite what the first has kept.
         fs::write(at("next"), "newer").unwrap();
-        let again = with(&at("next"), &at("signet.db"), now).await.unwrap_err();
-        assert_eq!(again.kind(), io::ErrorKind::AlreadyExists);
-        assert_eq!(fs::read(at("signet.db")).unwrap(), b"new");
+        let again = with(&at("next"), &at("signet.db"), now).await.unwrap().unwrap();
+        assert_eq!(again, at("signet.db.before-restore-20261128T030000Z-2"));
+        assert_eq!(fs::read(&again).unwrap(), b"new");
+        assert_eq!(fs::read(&kept).unwrap(), b"old");
+        assert_eq!(fs::read(at("signet.db")).unwrap(), b"newer");
+    }
+
+    #[tokio::test]
+    async fn the_name_that_an_interrupted_restore_has_given_is_used_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        fs::write(at("signet.db"), "old").unwrap();
+        fs::write(at("next"), "new").unwrap();
+        let now = Timestamp::parse("2026-11-28T03:00:00Z").unwrap();
+        let left = at("signet.db.before-restore-20261128T030000Z");
+        fs::hard_link(at("signet.db"), &left).unwrap();
+        assert_eq!(with(&at("next"), &at("signet.db"), now).await.unwrap(), Some(left));
+        assert_eq!(names(directory.path()).len(), 2);
     }
 
     #[tokio::test]

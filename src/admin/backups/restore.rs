@@ -19,12 +19,12 @@ use crate::store::{restored, session_generations};
 
 use super::carry::{self, Carried};
 use super::opened::Opened;
-use super::proof::{self, Proof, prove};
 use super::undone::{self, Undone};
+use super::verification::{self, Verification, verify_copy};
 use super::workplace::{Workplace, copy_private};
 use super::{BackupError, owner, replace};
 
-/// A proven backup that is ready to take the place of the database. Until it does, nothing has changed. No server can
+/// A verified backup that is ready to take the place of the database. Until it does, nothing has changed. No server can
 /// start meanwhile.
 pub struct PreparedRestore {
     config: Config,
@@ -33,9 +33,10 @@ pub struct PreparedRestore {
     /// In it the copy has the name of a database.
     directory: PathBuf,
     work: Workplace,
+    kinds: Vec<Carried>,
     _lock: fs::File,
-    /// What was proven of the backup.
-    pub proof: Proof,
+    /// What was verified of the backup.
+    pub verification: Verification,
     /// What has happened since the backup and would be undone. None where there is no database, or it cannot be read.
     pub undone: Option<Undone>,
     /// Whether there is a database.
@@ -45,8 +46,8 @@ pub struct PreparedRestore {
 /// A database that was restored.
 #[derive(Debug)]
 pub struct Restored {
-    /// What was proven of the backup.
-    pub proof: Proof,
+    /// What was verified of the backup.
+    pub verification: Verification,
     /// Where the database is now that was there before. None where there was none.
     pub before: Option<PathBuf>,
     /// What was undone. None where the database before could not be read.
@@ -55,14 +56,16 @@ pub struct Restored {
     pub refused: Vec<String>,
 }
 
-/// Proves a backup and prepares it to take the place of the SQLite database that the settings name.
+/// Verifies a backup and prepares it to take the place of the SQLite database that the settings name.
 ///
 /// # Errors
-/// When a server works on the database, or the backup is not proven. Then nothing has changed.
+/// When a server works on the database, the backup is refused, or something is to be carried over from a database that
+/// cannot be read. Then nothing has changed.
 pub async fn prepare(
     config: &Config,
     file: &Path,
     identity: Option<&Identity>,
+    kinds: Vec<Carried>,
 ) -> Result<PreparedRestore, BackupError> {
     let Database::Sqlite(path) = &config.database else {
         return Err(BackupError::configuration(
@@ -77,10 +80,11 @@ pub async fn prepare(
     let lock = lock_out(config, "a database is not replaced while it is served")?;
     owner::follow(&config.data_dir.join("serve.lock"), &config.data_dir).map_err(in_directory)?;
     let work = Workplace::within(directory).map_err(in_directory)?;
-    let opened = Opened::of(file, identity, &work)?;
-    let scratch = work.subdirectory("proof").map_err(in_directory)?;
+    // What is restored is what was verified, whatever happens to the file meanwhile.
+    let opened = Opened::of(file, identity, &work)?.in_workplace(&work)?;
+    let scratch = work.subdirectory("verification").map_err(in_directory)?;
     let clock = Arc::new(SystemClock);
-    let proof = prove(config, clock, opened.plain(), &opened.shown, &scratch).await?;
+    let verification = verify_copy(config, clock, opened.plain(), &opened.shown, &scratch).await?;
     fs::remove_dir_all(scratch).map_err(in_directory)?;
     let next = work.subdirectory("next").map_err(in_directory)?;
     let copy = next.join("signet.db");
@@ -88,56 +92,62 @@ pub async fn prepare(
     let mut plain = BackupFile::open(&copy, true).await?;
     plain.drop_manifest().await?;
     plain.close().await?;
-    let master_key = proof::bring_up_to_date(config, &next, &opened.shown).await?;
+    let master_key = verification::bring_up_to_date(config, &next, &opened.shown).await?;
     let replaces = path.exists();
+    let undone = if replaces { undone::by(path, &copy).await } else { None };
+    if !kinds.is_empty() && !replaces {
+        return Err(BackupError::configuration(format!(
+            "there is no database {}, so nothing can be carried over.\n  Leave --carry out.",
+            path.display()
+        )));
+    }
+    if !kinds.is_empty() && undone.is_none() {
+        return Err(BackupError::configuration(
+            "the present database cannot be read, so nothing can be carried over.\n  Leave --carry out, and repeat by hand \
+             what was disabled and retired since the backup.",
+        ));
+    }
     Ok(PreparedRestore {
         config: config.clone(),
         path: path.clone(),
         master_key,
-        undone: if replaces { undone::by(path, &copy).await } else { None },
+        undone,
+        kinds,
         replaces,
         directory: next,
         work,
         _lock: lock,
-        proof,
+        verification,
     })
 }
 
 impl PreparedRestore {
     /// Puts the backup in the place of the database, which is kept beside it. Every session, code and cookie ends, and so
-    /// do tokens at services that read the revocation feed. What `kinds` name is done again.
+    /// do tokens at services that read the revocation feed. What is to be carried over is done again.
     ///
     /// # Errors
     /// When the disk is full or a file cannot be written. Then nothing has changed.
-    pub async fn finish(self, kinds: &[Carried]) -> Result<Restored, BackupError> {
-        if !kinds.is_empty() && self.replaces && self.undone.is_none() {
-            return Err(BackupError::configuration(
-                "the database that is replaced cannot be read, so nothing can be carried over.\n  Leave --carry out, and \
-                 repeat by hand what was disabled and retired since the backup.",
-            ));
-        }
+    pub async fn finish(self) -> Result<Restored, BackupError> {
         let now = SystemClock.now();
-        let refused = self.renew(kinds, now).await?;
+        let refused = self.renew(now).await?;
         let copy = self.directory.join("signet.db");
         if !fold_log(&copy).await? {
             return Err(Fault::internal("the new database has a log that cannot be moved").into());
         }
-        let before = replace::with(&copy, &self.path, now).await;
-        let before =
-            before.map_err(|error| BackupError::of_file("replacing", &self.path, &error))?;
+        let before = replace::with(&copy, &self.path, now).await?;
         drop(self.work);
-        Ok(Restored { proof: self.proof, before, undone: self.undone, refused })
+        Ok(Restored { verification: self.verification, before, undone: self.undone, refused })
     }
 
     /// Carries over what is to be, and ends what the copy remembers as live.
-    async fn renew(&self, kinds: &[Carried], now: Timestamp) -> Result<Vec<String>, BackupError> {
-        let mut config = proof::on(&self.config, &self.directory);
+    async fn renew(&self, now: Timestamp) -> Result<Vec<String>, BackupError> {
+        let mut config = verification::on(&self.config, &self.directory);
         config.master_key = Some(self.master_key.clone());
         config.master_key_old = None;
-        let app = proof::open(config, Arc::new(SystemClock)).await?;
+        let app = verification::open(config, Arc::new(SystemClock)).await?;
         let renewed = async {
             let refused = match &self.undone {
-                Some(undone) => carry::over(&app, kinds, undone, now).await?,
+                Some(undone) => carry::over(&app, &self.kinds, undone, now).await?,
                 None => Vec::new(),
             };
             end_everything(&app, now).await?;

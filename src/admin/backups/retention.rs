@@ -16,13 +16,15 @@ pub struct Retained {
     pub removed: Vec<String>,
     /// The names of those whose content is not what their name says. They count for nothing and stay.
     pub damaged: Vec<String>,
+    /// What could not be read or removed, and why. It stays.
+    pub failed: Vec<String>,
 }
 
-/// Removes the backups in `directory` that `keep` does not keep. A file counts if it has the name of a proven backup and
+/// Removes the backups in `directory` that `keep` does not keep. A file counts if it has the name of a verified backup and
 /// its content has the digest in that name; the newest of these always stays.
 ///
 /// # Errors
-/// When the directory cannot be read, or a file cannot be read or removed.
+/// When the directory cannot be read.
 pub async fn retain(directory: &Path, keep: BackupRetention) -> Result<Retained, BackupError> {
     let directory = directory.to_owned();
     aside(move || {
@@ -37,24 +39,26 @@ fn retained(directory: &Path, keep: BackupRetention) -> io::Result<Retained> {
     if keep == BackupRetention::All {
         return Ok(outcome);
     }
-    let mut proven = Vec::new();
+    let mut verified = Vec::new();
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
         let Ok(file) = entry.file_name().into_string() else { continue };
         let Some(name) = BackupName::parse(&file).filter(|_| entry.path().is_file()) else {
             continue;
         };
-        if sums::of_file(&entry.path())? == name.digest {
-            proven.push((name.at, file));
-        } else {
-            outcome.damaged.push(file);
+        match sums::of_file(&entry.path()) {
+            Ok(digest) if digest == name.digest => verified.push((name.at, file)),
+            Ok(_) => outcome.damaged.push(file),
+            Err(error) => outcome.failed.push(format!("{file} cannot be read: {error}")),
         }
     }
-    let times: Vec<_> = proven.iter().map(|(at, _)| *at).collect();
+    let times: Vec<_> = verified.iter().map(|(at, _)| *at).collect();
     for index in keep.superfluous(&times) {
-        let Some((_, file)) = proven.get(index) else { continue };
+        let Some((_, file)) = verified.get(index) else { continue };
         match fs::remove_file(directory.join(file)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                outcome.failed.push(format!("{file} cannot be removed: {error}"));
+            }
             _ => outcome.removed.push(file.clone()),
         }
     }

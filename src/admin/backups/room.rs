@@ -2,11 +2,8 @@
 
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::path::Path;
 
-use crate::app::App;
 use crate::app::startup::OpenError;
 use crate::config::Database;
 use crate::store::Db;
@@ -20,9 +17,9 @@ const MARGIN: u64 = MIB;
 /// anew meanwhile.
 const LOG: (u64, u64) = (64 * MIB, 2048 * MIB);
 /// A copy ends when less than one part in so many of the file system is free.
-const LEAST_PART: u64 = 20;
+pub(super) const LEAST_PART: u64 = 20;
 
-/// Refuses to begin without room in `to` for the copy, the copy that is proven and the sealed one, and beside the
+/// Refuses to begin without room in `to` for the copy, the copy that is verified and the sealed one, and beside the
 /// database for its log.
 pub(super) async fn require(db: &Db, database: &Database, to: &Path) -> Result<(), BackupError> {
     let size = db.content_bytes().await?;
@@ -42,12 +39,14 @@ pub(super) async fn require(db: &Db, database: &Database, to: &Path) -> Result<(
 
 fn require_free(directory: &Path, needed: u64, what: &str) -> Result<(), BackupError> {
     let looking = |error| BackupError::of_file("looking for room in", directory, &error);
-    let (free, _) = room(directory).map_err(looking)?;
+    let (free, all) = room(directory).map_err(looking)?;
+    // Below this part the copy would be ended before its end.
+    let needed = needed.saturating_add(all / LEAST_PART);
     if free >= needed {
         return Ok(());
     }
     Err(BackupError::Open(OpenError::TryAgain(format!(
-        "{} has {} MiB free, and a backup needs {} MiB there: {what}.\n  Make room, or name another directory in --to or \
+        "{} has {} MiB free, and a backup needs {} MiB there: {what}, and 5 % of the disk.\n  Make room, or name another directory in --to or \
          SIGNET_BACKUP_DIR.",
         directory.display(),
         free / MIB,
@@ -61,62 +60,8 @@ fn is_one_file_system(one: &Path, other: &Path) -> bool {
 }
 
 /// The bytes that are free for an unprivileged process on the file system of `directory`, and those in all.
-fn room(directory: &Path) -> io::Result<(u64, u64)> {
+pub(super) fn room(directory: &Path) -> io::Result<(u64, u64)> {
     let facts = rustix::fs::statvfs(directory)?;
     let bytes = |blocks: u64| blocks.saturating_mul(facts.f_frsize);
     Ok((bytes(facts.f_bavail), bytes(facts.f_blocks)))
-}
-
-/// Why a copy was ended before its end.
-const FULL: u8 = 1;
-const STOPPING: u8 = 2;
-
-/// Watches the room while a copy is made, and whether the server stops.
-#[derive(Clone)]
-pub(super) struct Watch {
-    directories: [Option<PathBuf>; 2],
-    app: Option<App>,
-    ended: Arc<AtomicU8>,
-}
-
-impl Watch {
-    /// For a copy of `database` that is made in `to`, in the process of `app` if it is one that can stop.
-    pub(super) fn new(app: Option<&App>, database: &Database, to: &Path) -> Self {
-        let beside = match database {
-            Database::Sqlite(path) => path.parent().map(Path::to_owned),
-            Database::Postgres(_) => None,
-        };
-        let directories = [Some(to.to_owned()), beside];
-        Self { directories, app: app.cloned(), ended: Arc::default() }
-    }
-
-    /// Whether the copy goes on.
-    pub(super) fn goes_on(&self) -> bool {
-        let is_low =
-            |directory: &PathBuf| room(directory).is_ok_and(|(free, all)| free < all / LEAST_PART);
-        let ended = if self.app.as_ref().is_some_and(|app| app.is_draining()) {
-            STOPPING
-        } else if self.directories.iter().flatten().any(is_low) {
-            FULL
-        } else {
-            return true;
-        };
-        self.ended.store(ended, Ordering::Relaxed);
-        false
-    }
-
-    /// Why it ended, if it was ended from here.
-    pub(super) fn reason(&self) -> Option<BackupError> {
-        let text = match self.ended.load(Ordering::Relaxed) {
-            FULL => {
-                "less than 5 % of the disk is free, so the copy was ended.\n  Make room, or name another directory in --to \
-                 or SIGNET_BACKUP_DIR."
-            }
-            STOPPING => {
-                "the server stops, so the copy was ended.\n  It is made after the next start."
-            }
-            _ => return None,
-        };
-        Some(BackupError::Open(OpenError::TryAgain(text.to_owned())))
-    }
 }

@@ -1,4 +1,4 @@
-//! Sealing a proven copy, and opening a sealed one.
+//! Sealing a verified copy, and opening a sealed one.
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read as _};
@@ -14,7 +14,7 @@ use super::sums::{self, Summed};
 
 /// Seals `plain` into `sealed`, reads the result back and compares. The beginning of its digest.
 ///
-/// The server cannot open what it sealed. What can be proven is that the disk holds what was sealed.
+/// The server cannot open what it sealed. What can be verified is that the disk holds what was sealed.
 pub(super) fn seal(
     recipients: &[Recipient],
     plain: &Path,
@@ -28,7 +28,7 @@ pub(super) fn seal(
     sealed.as_file().sync_all().map_err(failed)?;
     let found = sums::of_file(sealed.path()).map_err(failed)?;
     if found != written {
-        return Err(BackupError::Unproven(format!(
+        return Err(BackupError::Unusable(format!(
             "the disk does not hold what was written to {}: its digest begins with {found}, not {written}.\n  \
              Check the disk.",
             sealed.path().display()
@@ -60,7 +60,7 @@ pub(super) fn open(
             sealed.display(),
             identity.recipient()
         )),
-        error => BackupError::Unproven(format!(
+        error => BackupError::Unusable(format!(
             "{} is damaged or incomplete: {error}.\n  Use another backup.",
             sealed.display()
         )),

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use crate::crypto::digest::Sha256Sum;
 use crate::domain::outcome::Fault;
-use crate::store::table_copy::{Copier, RowSink};
+use crate::store::table_copy::{Copier, RowSink, Table};
 
 /// The sums of tables by their names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,18 +22,19 @@ struct TableSum {
 }
 
 impl RowSink for TableSums {
-    fn row(&mut self, table: &str, row: &[u8]) {
-        self.begin(table);
+    fn row(&mut self, table: &str, row: &[u8]) -> Result<(), Fault> {
+        self.add_table(table);
         if let Some(sum) = self.0.get_mut(table) {
             sum.rows += 1;
             add(&mut sum.digest, &Sha256Sum::of(row));
         }
+        Ok(())
     }
 }
 
 impl TableSums {
     /// Knows a table that may have no rows.
-    pub(in crate::admin) fn begin(&mut self, table: &str) {
+    pub(in crate::admin) fn add_table(&mut self, table: &str) {
         if !self.0.contains_key(table) {
             self.0.insert(table.to_owned(), TableSum::default());
         }
@@ -41,10 +42,19 @@ impl TableSums {
 
     /// The sums of everything that `from` reads.
     pub(in crate::admin) async fn of(from: &mut Copier) -> Result<Self, Fault> {
+        let tables = from.tables().await?;
+        Self::of_tables(from, &tables).await
+    }
+
+    /// The sums of `tables`.
+    pub(in crate::admin) async fn of_tables(
+        from: &mut Copier,
+        tables: &[Table],
+    ) -> Result<Self, Fault> {
         let mut sums = Self::default();
-        for table in from.tables().await? {
-            sums.begin(&table.name);
-            from.read(&table, &mut sums).await?;
+        for table in tables {
+            sums.add_table(&table.name);
+            from.read(table, &mut sums).await?;
         }
         Ok(sums)
     }
@@ -107,9 +117,9 @@ mod tests {
 
     fn sums(rows: &[(&str, &str)]) -> TableSums {
         let mut sums = TableSums::default();
-        sums.begin("empty");
+        sums.add_table("empty");
         for (table, row) in rows {
-            sums.row(table, row.as_bytes());
+            sums.row(table, row.as_bytes()).unwrap();
         }
         sums
     }

@@ -1,8 +1,8 @@
 //! The directory in which a backup is worked on: removed at the end, and by the next run if this one is killed.
 
-use std::fs::{self, DirBuilder, File, TryLockError};
+use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, NamedTempFile, TempDir};
@@ -13,17 +13,19 @@ const PREFIX: &str = ".signet-work-";
 const TRIES: usize = 5;
 
 /// A directory (0700) that is locked for as long as this lives.
-pub(super) struct Workplace {
+pub(in crate::admin) struct Workplace {
     directory: TempDir,
     _lock: File,
 }
 
 impl Workplace {
     /// Makes one in `parent`, and removes those that killed runs have left there.
-    pub(super) fn within(parent: &Path) -> io::Result<Self> {
+    pub(in crate::admin) fn within(parent: &Path) -> io::Result<Self> {
         remove_abandoned(parent)?;
         for _ in 0..TRIES {
-            let directory = Builder::new().prefix(PREFIX).tempdir_in(parent)?;
+            let private = Permissions::from_mode(0o700);
+            let directory =
+                Builder::new().prefix(PREFIX).permissions(private).tempdir_in(parent)?;
             let Ok(lock) = File::open(directory.path()) else { continue };
             let is_free = match lock.try_lock() {
                 Ok(()) => true,
@@ -39,12 +41,12 @@ impl Workplace {
     }
 
     /// Its path.
-    pub(super) fn path(&self) -> &Path {
+    pub(in crate::admin) fn path(&self) -> &Path {
         self.directory.path()
     }
 
     /// An empty file (0600) in it.
-    pub(super) fn file(&self) -> io::Result<NamedTempFile> {
+    pub(in crate::admin) fn file(&self) -> io::Result<NamedTempFile> {
         NamedTempFile::new_in(self.path())
     }
 
@@ -65,11 +67,12 @@ fn remove_abandoned(parent: &Path) -> io::Result<()> {
             continue;
         }
         let Ok(lock) = File::open(entry.path()) else { continue };
-        if lock.try_lock().is_ok() {
-            match fs::remove_dir_all(entry.path()) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
+        // In a directory for temporary files it may be that of another user.
+        if lock.try_lock().is_ok()
+            && let Err(error) = fs::remove_dir_all(entry.path())
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(%error, "{} was left by a run that ended, and stays", entry.path().display());
         }
     }
     Ok(())
@@ -88,7 +91,6 @@ pub(super) fn copy_private(from: &Path, to: &Path) -> io::Result<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt as _;
 
     #[test]
     fn abandoned_directories_are_removed_and_used_ones_stay() {

@@ -108,6 +108,11 @@ pub fn lock_out(config: &Config, why: &str) -> Result<File, OpenError> {
             "a signet is serving {}.\n  Stop it first: {why}.",
             dir.display()
         )),
+        LockError::Io(error) if error.kind() == io::ErrorKind::NotFound => OpenError::of_file(
+            &format!("there is no data directory {}", dir.display()),
+            &error,
+            "Set SIGNET_DATA_DIR to the data directory of your server.",
+        ),
         LockError::Io(error) => OpenError::of_file(
             &format!("the data directory {} cannot be written", dir.display()),
             &error,

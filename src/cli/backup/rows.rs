@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::admin::backups::{Created, Proof, Restored};
+use crate::admin::backups::{Created, Restored, Verification};
 use crate::base::Timestamp;
 use crate::cli::output::Row;
 
@@ -14,8 +14,8 @@ impl Row for Created {
         vec![
             self.path.display().to_string(),
             self.bytes.to_string(),
-            self.proof.manifest.schema.to_string(),
-            users(&self.proof),
+            self.verification.manifest.schema.to_string(),
+            users(&self.verification),
             sealed.to_owned(),
         ]
     }
@@ -25,12 +25,12 @@ impl Row for Created {
             "file": self.path,
             "bytes": self.bytes,
             "sealed": self.is_sealed,
-            "backup": self.proof.json(),
+            "backup": self.verification.json(),
         })
     }
 }
 
-impl Row for Proof {
+impl Row for Verification {
     const HEAD: &'static [&'static str] = &["made", "version", "schema", "users", "bytes"];
 
     fn cells(&self, _: Timestamp) -> Vec<String> {
@@ -62,7 +62,7 @@ impl Row for Restored {
     const HEAD: &'static [&'static str] = &["made", "version", "schema", "users", "kept"];
 
     fn cells(&self, now: Timestamp) -> Vec<String> {
-        let mut cells = self.proof.cells(now);
+        let mut cells = self.verification.cells(now);
         cells.pop();
         cells.push(self.before.as_ref().map_or(String::new(), |path| path.display().to_string()));
         cells
@@ -81,7 +81,7 @@ impl Row for Restored {
             })
         });
         json!({
-            "backup": self.proof.json(),
+            "backup": self.verification.json(),
             "kept": self.before,
             "undone": undone,
             "not_carried": self.refused,
@@ -89,6 +89,6 @@ impl Row for Restored {
     }
 }
 
-fn users(proof: &Proof) -> String {
-    proof.manifest.rows.get("users").copied().unwrap_or_default().to_string()
+fn users(verification: &Verification) -> String {
+    verification.manifest.rows.get("users").copied().unwrap_or_default().to_string()
 }

@@ -28,8 +28,6 @@ const OF_ONE_SERVER: &[(&str, &str)] = &[
     ("SIGNET_HASH_WORKERS", "depends on the machine"),
     ("SIGNET_HASH_MAX_WAIT", "depends on the machine"),
     ("SIGNET_BRAND_LOGO", "a file of the machine"),
-    ("SIGNET_BACKUP_DIR", "a folder of the machine"),
-    ("SIGNET_BACKUP_RECIPIENTS", "not for clients"),
     ("SIGNET_PASSWORD_DENY_LIST", "a file of the machine"),
     ("SIGNET_RP_ID_OLD", "confirms what SIGNET_RP_ID says"),
     ("SIGNET_SMTP_URL", "each server may use the mail server that is near it"),

@@ -24,6 +24,10 @@ use tables::quoted;
 pub use tables::{Column, Table};
 pub use values::Value;
 
+/// After so many rows other tasks of the thread are let run: rows of SQLite are usually ready, so that reading them would
+/// not pause otherwise.
+const PAUSE: usize = 64;
+
 const DOING: &str = "copying tables";
 
 /// The most rows in one statement that writes.
@@ -34,7 +38,10 @@ const BYTES: usize = 1024 * 1024;
 /// Sees every row of every table that is read.
 pub trait RowSink: Send {
     /// A row in its canonical form, which is the same on both databases.
-    fn row(&mut self, table: &str, row: &[u8]);
+    ///
+    /// # Errors
+    /// To end the reading.
+    fn row(&mut self, table: &str, row: &[u8]) -> Result<(), Fault>;
 }
 
 /// A connection with a transaction, in which whole tables are read or written.
@@ -131,10 +138,14 @@ impl Copier {
     /// When it cannot be read.
     pub async fn read(&mut self, table: &Table, sink: &mut dyn RowSink) -> Result<(), Fault> {
         let mut rows = self.rows(table);
-        let mut canonical = Vec::new();
+        let (mut canonical, mut read) = (Vec::new(), 0_usize);
         while let Some(row) = rows.try_next().await? {
             values::canonical(&row, &mut canonical);
-            sink.row(&table.name, &canonical);
+            sink.row(&table.name, &canonical)?;
+            read += 1;
+            if read.is_multiple_of(PAUSE) {
+                tokio::task::yield_now().await;
+            }
         }
         Ok(())
     }
@@ -158,7 +169,10 @@ impl Copier {
         let (mut batch, mut bytes, mut canonical) = (Vec::new(), 0, Vec::new());
         while let Some(row) = rows.try_next().await? {
             values::canonical(&row, &mut canonical);
-            sink.row(&table.name, &canonical);
+            sink.row(&table.name, &canonical)?;
+            if batch.len().is_multiple_of(PAUSE) {
+                tokio::task::yield_now().await;
+            }
             bytes += canonical.len();
             batch.push(row);
             if batch.len() >= ROWS || bytes >= BYTES {
@@ -180,6 +194,30 @@ impl Copier {
             doing: "writing a table",
             ..fault
         })
+    }
+
+    /// Locks `tables` of a PostgreSQL database until the end of the transaction, and tells whether they are empty. A SQLite
+    /// file that is written belongs to this copier anyway.
+    ///
+    /// # Errors
+    /// When they cannot be locked or read.
+    pub async fn lock_out(&mut self, tables: &[&str]) -> Result<bool, Fault> {
+        for table in tables.iter().map(|table| quoted(table)) {
+            let any = AssertSqlSafe(format!("SELECT 1 FROM {table} LIMIT 1"));
+            let row = match &mut self.conn {
+                CopyConn::Sqlite(conn) => conn.fetch_optional(any).await.map(|row| row.is_some()),
+                CopyConn::Postgres(conn) => {
+                    let lock =
+                        AssertSqlSafe(format!("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"));
+                    conn.execute(lock).await.map_err(failed(DOING))?;
+                    conn.fetch_optional(any).await.map(|row| row.is_some())
+                }
+            };
+            if row.map_err(failed(DOING))? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Removes every row of `tables`, which are in the order of [`tables`](Self::tables).

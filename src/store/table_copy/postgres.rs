@@ -1,12 +1,14 @@
 //! Tables of a PostgreSQL database.
 
+use std::collections::BTreeSet;
+
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Postgres, QueryBuilder, Row as _};
 use uuid::Uuid;
 
-use super::tables::{Column, Kind, Table, ordered, quoted};
+use super::tables::{Column, Kind, OF_THE_FILE, Table, ordered, quoted};
 use super::{DOING, Value};
 use crate::domain::outcome::Fault;
 use crate::store::error::failed;
@@ -14,9 +16,9 @@ use crate::store::error::failed;
 /// The most parameters of a statement; the protocol counts them in 16 bits.
 const PARAMETERS: usize = 60_000;
 
-/// Every table of the schema, in the order of references.
+/// Every table of the schema whose columns have the types of Signet's tables, in the order of references.
 pub(super) async fn tables(conn: &mut PgConnection) -> Result<Vec<Table>, Fault> {
-    let columns = sqlx::query_as(
+    let mut columns: Vec<(String, String, String)> = sqlx::query_as(
         "SELECT c.table_name::text, c.column_name::text, c.data_type::text \
          FROM information_schema.columns AS c JOIN information_schema.tables AS t \
          ON t.table_schema = c.table_schema AND t.table_name = c.table_name \
@@ -26,7 +28,7 @@ pub(super) async fn tables(conn: &mut PgConnection) -> Result<Vec<Table>, Fault>
     .fetch_all(&mut *conn)
     .await
     .map_err(failed(DOING))?;
-    let references = sqlx::query_as(
+    let mut references: Vec<(String, String)> = sqlx::query_as(
         "SELECT f.relname::text, t.relname::text FROM pg_constraint AS k \
          JOIN pg_class AS f ON f.oid = k.conrelid JOIN pg_class AS t ON t.oid = k.confrelid \
          JOIN pg_namespace AS n ON n.oid = k.connamespace \
@@ -36,6 +38,15 @@ pub(super) async fn tables(conn: &mut PgConnection) -> Result<Vec<Table>, Fault>
     .fetch_all(conn)
     .await
     .map_err(failed(DOING))?;
+    // Tables with other types are not Signet's: an extension, or the operator, has put them into the schema.
+    let is_other = |kind: &str| Kind::named(kind).is_err();
+    let others: BTreeSet<String> = columns
+        .iter()
+        .filter(|(table, _, kind)| is_other(kind) && !OF_THE_FILE.contains(&&**table))
+        .map(|(table, ..)| table.clone())
+        .collect();
+    columns.retain(|(table, ..)| !others.contains(table));
+    references.retain(|(from, to)| !others.contains(from) && !others.contains(to));
     ordered(columns, references)
 }
 

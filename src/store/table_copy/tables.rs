@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::domain::outcome::Fault;
 
 /// Tables that belong to one file or one schema, and are never copied.
-const OF_THE_FILE: [&str; 2] = ["_sqlx_migrations", "backup_manifest"];
+pub(super) const OF_THE_FILE: [&str; 2] = ["_sqlx_migrations", "backup_manifest"];
 
 /// A table.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -37,7 +37,7 @@ async fn a_backup_is_one_private_file_that_is_named_by_what_it_holds() {
     assert_eq!(verified, row["backup"]);
     assert_eq!(names(&directory).len(), 1, "{:?}", names(&directory));
 
-    // The user who proves it is in neither.
+    // The user who verifies it is in neither.
     assert_eq!(place.run(&["user", "list"]).ok().rows().len(), 2);
     let events = place.run(&["audit", "list", "--kind", "backup.created"]).ok().rows();
     assert_eq!(events.len(), 1);

@@ -40,7 +40,7 @@ fn copy_files(from: &Path, to: &Path) {
     }
 }
 
-/// A backup appears under its name when it is proven, or not at all. `SIGNET_TEST_ROUNDS` says how often (12),
+/// A backup appears under its name when it is verified, or not at all. `SIGNET_TEST_ROUNDS` says how often (12),
 /// `SIGNET_TEST_SEED` repeats a run.
 #[test]
 fn a_backup_that_is_interrupted_is_whole_or_absent() {

@@ -1,4 +1,4 @@
-//! Backups: making and proving them, damage, sealing, restoring, the schedule, and copies between databases.
+//! Backups: making and verifying them, damage, sealing, restoring, the schedule, and copies between databases.
 
 mod created;
 mod damaged;

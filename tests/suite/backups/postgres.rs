@@ -61,19 +61,19 @@ async fn a_backup_of_postgresql_is_restored_into_sqlite_and_back() {
     assert_eq!(log_in(&server, "ada", PASSWORD).await, 200);
 }
 
-/// A database that was restored in another way is proven as a whole.
+/// A database that was restored in another way is verified as a whole.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_is_proven_where_it_is() {
-    let Some(place) = on_postgres("proving a PostgreSQL database").await else { return };
+    let Some(place) = on_postgres("verifying a PostgreSQL database").await else { return };
     let url = place.setting("SIGNET_DATABASE_URL");
-    let proven = place.run(&["backup", "verify", "--database", &url]).ok().one();
-    assert_eq!(proven["rows"]["users"], 2);
+    let verified = place.run(&["backup", "verify", "--database", &url]).ok().one();
+    assert_eq!(verified["rows"]["users"], 2);
     let left = super::names(&place.dir.path().join("data/backups"));
     assert!(left.is_empty(), "{left:?}");
     let sqlite = super::inhabited();
     let database = format!("sqlite://{}", sqlite.database().display());
-    let proven = sqlite.run(&["backup", "verify", "--database", &database]).ok().one();
-    assert_eq!(proven["rows"]["users"], 2);
+    let verified = sqlite.run(&["backup", "verify", "--database", &database]).ok().one();
+    assert_eq!(verified["rows"]["users"], 2);
     place.run(&["backup", "verify", "--database", &database]).refused(7, &["another master key"]);
     place.run(&["backup", "verify", "--database", "mysql://x"]).refused(2, &["--database"]);
 }

@@ -46,7 +46,7 @@ async fn without_room_for_it_a_backup_is_not_begun() {
     server.log_in("ada").await;
 }
 
-/// The room ends in the middle: while the copy is made, described, proven or sealed.
+/// The room ends in the middle: while the copy is made, described, verified or sealed.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_cannot_grow_leaves_nothing_behind() {
     let place = inhabited();

@@ -26,7 +26,6 @@ const MEDIAN_LINES: usize = 120;
 const SHORT: &[(&str, &str)] = &[
     ("src/base/entropy.rs", "a trait, whose implementation needs the crypto library"),
     ("src/cli/force.rs", "an option that several nouns share"),
-    ("src/config/tests/elsewhere.rs", "a list that two tests would repeat"),
     ("src/crypto/jwt/pkcs8.rs", "the one form of private keys, for every kind of them"),
     ("src/crypto/random.rs", "the implementation of that trait"),
     ("src/http/api/refresh.rs", "each endpoint under /v1 has a file"),

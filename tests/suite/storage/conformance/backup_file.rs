@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use signet::domain::pagination::PageRequest;
-use signet::store::backup_file::{BackupFile, Comparison, Manifest, fold_log, snapshot};
+use signet::store::backup_file::{self, BackupFile, Comparison, Manifest};
 use signet::store::{Db, keys, migrate as schema, users};
 use tempfile::TempDir;
 
@@ -19,7 +19,7 @@ async fn sqlite(dir: &TempDir) -> Db {
 
 async fn copied(db: &Db, to: &Path) -> PathBuf {
     std::fs::write(to, "").unwrap();
-    snapshot(db, to, || true).await.unwrap();
+    backup_file::snapshot(db, to, || true).await.unwrap();
     to.to_owned()
 }
 
@@ -31,7 +31,7 @@ async fn a_snapshot_is_of_one_moment_and_can_be_ended() {
         user(&db, "ada").await;
         assert!(db.content_bytes().await.unwrap() > 100_000);
         if !db.is_sqlite() {
-            assert!(snapshot(&db, &to, || true).await.is_err());
+            assert!(backup_file::snapshot(&db, &to, || true).await.is_err());
             return;
         }
         let copy = copied(&db, &to).await;
@@ -46,7 +46,7 @@ async fn a_snapshot_is_of_one_moment_and_can_be_ended() {
         assert_eq!(found.data.len(), 1);
         copy.close().await;
         // A file that holds something is not overwritten.
-        assert!(snapshot(&db, &to, || true).await.is_err());
+        assert!(backup_file::snapshot(&db, &to, || true).await.is_err());
         let ended = dir.path().join("ended.db");
         std::fs::write(&ended, "").unwrap();
         let filler = "INSERT INTO meta (name, value) \
@@ -57,7 +57,7 @@ async fn a_snapshot_is_of_one_moment_and_can_be_ended() {
             sqlx::query(filler).execute(conn).await.unwrap();
         }
         tx.commit().await.unwrap();
-        assert!(snapshot(&db, &ended, || false).await.is_err());
+        assert!(backup_file::snapshot(&db, &ended, || false).await.is_err());
     })
     .await;
 }
@@ -107,7 +107,7 @@ async fn the_log_is_moved_into_the_file() {
     std::fs::copy(dir.path().join("store.db"), &path).unwrap();
     std::fs::copy(dir.path().join("store.db-wal"), &log).unwrap();
     assert!(log.metadata().unwrap().len() > 0);
-    assert!(fold_log(&path).await.unwrap());
+    assert!(backup_file::fold_log(&path).await.unwrap());
     assert!(!log.exists() || log.metadata().unwrap().len() == 0);
     let killed = Db::sqlite(&path, false, LONG).await.unwrap();
     let page = PageRequest { after: None, limit: 10 };
@@ -117,7 +117,7 @@ async fn the_log_is_moved_into_the_file() {
     db.close().await;
     let text = dir.path().join("text.db");
     std::fs::write(&text, "this is not a database, whatever it is called").unwrap();
-    assert!(fold_log(&text).await.is_err());
+    assert!(backup_file::fold_log(&text).await.is_err());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,8 +3,8 @@
 use signet::base::id::ProcessId;
 use signet::base::{TimeSpan, Timestamp};
 use signet::crypto::random::SystemEntropy;
+use signet::store::Db;
 use signet::store::scheduled_jobs::{self, JobRuns};
-use signet::store::{Db, scheduled_jobs as jobs};
 
 use super::{NOW, after, at_once, commit, on_both_stores, reader, winners};
 
@@ -18,22 +18,29 @@ async fn take(db: &Db, name: &str, holder: ProcessId, now: Timestamp) -> bool {
     commit(db, async |tx| scheduled_jobs::take(tx, name, holder, now, now + LEASE).await).await
 }
 
+async fn extend(db: &Db, holder: ProcessId, now: Timestamp) -> bool {
+    commit(db, async |tx| scheduled_jobs::extend(tx, "backup", holder, now + LEASE).await).await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lease_has_one_holder() {
     on_both_stores("scheduled jobs: lease", async |db| {
         let (one, two) = (process(), process());
         assert!(take(&db, "backup", one, NOW).await);
         assert!(!take(&db, "backup", two, after(1)).await);
-        // Another job is another lease; the holder extends its own.
+        // The lease cannot be taken twice, not even by its holder, which extends it. Another job is another lease.
+        assert!(!take(&db, "backup", one, after(1)).await);
         assert!(take(&db, "other", two, NOW).await);
-        assert!(take(&db, "backup", one, after(200)).await);
+        assert!(extend(&db, one, after(200)).await);
+        assert!(!extend(&db, two, after(200)).await);
         assert!(!take(&db, "backup", two, after(301)).await);
         assert!(take(&db, "backup", two, after(501)).await);
         assert!(!take(&db, "backup", one, after(502)).await);
+        assert!(!extend(&db, one, after(502)).await);
         // Only the holder gives it back.
-        commit(&db, async |tx| jobs::release(tx, "backup", one).await).await;
+        commit(&db, async |tx| scheduled_jobs::release(tx, "backup", one).await).await;
         assert!(!take(&db, "backup", one, after(503)).await);
-        commit(&db, async |tx| jobs::release(tx, "backup", two).await).await;
+        commit(&db, async |tx| scheduled_jobs::release(tx, "backup", two).await).await;
         assert!(take(&db, "backup", one, after(504)).await);
         // One that ends later than any that is given now was written by a wrong clock.
         assert!(take(&db, "backup", two, after(-10_000)).await);
@@ -56,19 +63,23 @@ async fn of_many_at_once_one_gets_the_lease() {
 #[tokio::test(flavor = "multi_thread")]
 async fn times_are_noted_and_a_success_forgets_the_failure() {
     on_both_stores("scheduled jobs: times", async |db| {
-        let runs = async |name| jobs::runs(&mut reader(&db).await, name).await.unwrap();
+        let runs = async |name| scheduled_jobs::runs(&mut reader(&db).await, name).await.unwrap();
         assert_eq!(runs("backup").await, JobRuns::default());
-        commit(&db, async |tx| jobs::note_failure(tx, "backup", after(1)).await).await;
-        let failed = JobRuns { succeeded_at: None, failed_at: Some(after(1)) };
+        commit(&db, async |tx| scheduled_jobs::note_failure(tx, "backup", after(1)).await).await;
+        let failed = JobRuns { failed_at: Some(after(1)), ..JobRuns::default() };
         assert_eq!(runs("backup").await, failed);
-        commit(&db, async |tx| jobs::note_success(tx, "backup", after(2)).await).await;
-        let succeeded = JobRuns { succeeded_at: Some(after(2)), failed_at: None };
+        commit(&db, async |tx| scheduled_jobs::note_success(tx, "backup", after(2)).await).await;
+        let succeeded = JobRuns { succeeded_at: Some(after(2)), ..JobRuns::default() };
         assert_eq!(runs("backup").await, succeeded);
-        commit(&db, async |tx| jobs::note_failure(tx, "backup", after(3)).await).await;
+        commit(&db, async |tx| scheduled_jobs::note_failure(tx, "backup", after(3)).await).await;
         assert_eq!(runs("backup").await, JobRuns { failed_at: Some(after(3)), ..succeeded });
         // The lease and the times do not touch each other.
         assert!(take(&db, "backup", process(), NOW).await);
-        assert_eq!(runs("backup").await, JobRuns { failed_at: Some(after(3)), ..succeeded });
+        let tried = JobRuns { tried_since: Some(NOW), failed_at: Some(after(3)), ..succeeded };
+        assert_eq!(runs("backup").await, tried);
+        // The first attempt is the first one.
+        assert!(take(&db, "backup", process(), after(1000)).await);
+        assert_eq!(runs("backup").await, tried);
         assert_eq!(runs("other").await, JobRuns::default());
     })
     .await;

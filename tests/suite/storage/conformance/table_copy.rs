@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use signet::domain::outcome::Fault;
 use signet::store::table_copy::{Copier, RowSink, Table};
 use signet::store::{Db, migrate as schema};
 
@@ -13,8 +14,9 @@ use super::{LONG, on_both_stores, user};
 struct Rows(BTreeMap<String, Vec<Vec<u8>>>);
 
 impl RowSink for Rows {
-    fn row(&mut self, table: &str, row: &[u8]) {
+    fn row(&mut self, table: &str, row: &[u8]) -> Result<(), Fault> {
         self.0.entry(table.to_owned()).or_default().push(row.to_vec());
+        Ok(())
     }
 }
 
@@ -105,7 +107,20 @@ async fn rows_come_back_as_they_went() {
         let target =
             if db.is_sqlite() { empty_file(&dir.path().join("back.db")).await } else { db.clone() };
         let mut back = Copier::writing(&target).await.unwrap();
+        let locked = ["users", "signing_keys"];
+        assert_eq!(back.lock_out(&locked).await.unwrap(), db.is_sqlite());
         back.clear(&tables).await.unwrap();
+        assert!(back.lock_out(&locked).await.unwrap());
+        if !db.is_sqlite() {
+            let locks = "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted \
+                         AND relation = 'users'::regclass";
+            let mut reader = db.reader().await.unwrap();
+            let signet::store::db::Conn::Postgres(conn) = signet::store::Link::conn(&mut reader) else {
+                panic!("a reader of another database");
+            };
+            let held: i64 = sqlx::query_scalar(locks).fetch_one(conn).await.unwrap();
+            assert_eq!(held, 1);
+        }
         for table in &tables {
             let source = named(&into, &table.name);
             file.copy(source, &mut back, table, &mut Rows::default()).await.unwrap();

@@ -10,6 +10,7 @@ use crate::base::entropy::random;
 use crate::crypto::random::SystemEntropy;
 use crate::domain::attributes::Attributes;
 use crate::domain::audit::Origin;
+use crate::domain::outcome::Failure;
 use crate::domain::password::Password;
 use crate::domain::request_info::RequestInfo;
 use crate::domain::user::Role;
@@ -17,13 +18,18 @@ use crate::domain::user_email::EmailChange;
 use crate::identity::login::{self, LoginOutcome, LoginRequest, RequestedAccess};
 use crate::identity::refresh;
 
+use super::found::{Found, is_of_the_environment};
 use super::text_of;
 
 /// Goes the way of a user through the copy.
-pub(super) async fn sign_in(app: &App, now: Timestamp) -> Result<(), String> {
+pub(super) async fn sign_in(app: &App, now: Timestamp) -> Result<(), Found> {
     let failed = |step: &'static str| {
-        move |failure| {
-            format!("a user who was added to the copy cannot {step} ({})", text_of(failure))
+        move |failure| match failure {
+            Failure::Failed(fault) if is_of_the_environment(&fault) => Found::Hindered(fault),
+            failure => Found::Unusable(format!(
+                "a user who was added to the copy cannot {step} ({})",
+                text_of(failure)
+            )),
         }
     };
     let words: [u8; 16] = random(&SystemEntropy);
@@ -45,7 +51,9 @@ pub(super) async fn sign_in(app: &App, now: Timestamp) -> Result<(), String> {
     let request = LoginRequest { login, password, code: None, asked: RequestedAccess::default() };
     let outcome = login::login(app.clone(), request, info).await.map_err(failed("sign in"))?;
     let LoginOutcome::Tokens(tokens) = outcome else {
-        return Err("a user who was added to the copy is asked for a second factor".to_owned());
+        return Err("a user who was added to the copy is asked for a second factor"
+            .to_owned()
+            .into());
     };
     let tokens = serde_json::to_value(&tokens).map_err(|error| error.to_string())?;
     let token = |tokens: &Value, name: &str| {
@@ -58,6 +66,8 @@ pub(super) async fn sign_in(app: &App, now: Timestamp) -> Result<(), String> {
     let verified = tokens::verify(app.clone(), token(&refreshed, "access_token"), None, now).await;
     match verified.map_err(failed("have a token verified"))? {
         Ok(_) => Ok(()),
-        Err(problem) => Err(format!("a token that the copy issued does not verify ({problem:?})")),
+        Err(problem) => {
+            Err(format!("a token that the copy issued does not verify ({problem:?})").into())
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! The proof that a copy of the database is a backup: it is sound, complete, opens with the master key, and serves.
+//! The verification that a copy of the database is a backup: it is sound, complete, opens with the master key, and serves.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::config::{Config, Database};
 use crate::crypto::keyring::public_json;
 use crate::crypto::random::SystemEntropy;
 use crate::domain::authn::{SecondFactor, ServerPolicy};
-use crate::domain::outcome::Fault;
+use crate::domain::outcome::Failure;
 use crate::domain::request_info::RequestInfo;
 use crate::store::backup_file::{BackupFile, Manifest};
 use crate::store::{Db, clients, keys, migrate};
@@ -23,36 +23,45 @@ use super::table_sums::TableSums;
 use super::workplace::copy_private;
 use super::{BackupError, aside};
 
+mod found;
 mod probe;
 mod samples;
 
-/// How much longer than a server the proof waits for the database: it has it for itself, and is in no hurry.
+use found::{Found, is_of_the_environment};
+
+/// How much longer than a server the verification waits for the database: it has it for itself, and is in no hurry.
 const PATIENCE: u32 = 60;
 
 /// What a copy was found to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Proof {
+pub struct Verification {
     /// What it says about itself.
     pub manifest: Manifest,
     /// Its size without a seal, in bytes.
     pub bytes: u64,
 }
 
-/// Proves the plain copy at `file`, which people know as `shown`. Works on a copy of it in the empty directory `scratch` and
+/// Verifies the plain copy at `file`, which people know as `shown`. Works on a copy of it in the empty directory `scratch` and
 /// leaves `file` as it is.
-pub(super) async fn prove(
+pub(super) async fn verify_copy(
     config: &Config,
     clock: Arc<dyn Clock>,
     file: &Path,
     shown: &str,
     scratch: &Path,
-) -> Result<Proof, BackupError> {
-    let unproven = |found: &str| {
-        BackupError::Unproven(format!(
+) -> Result<Verification, BackupError> {
+    let unusable = |found: Found| match found {
+        Found::Unusable(found) => BackupError::Unusable(format!(
             "{shown} cannot be used as a backup: {found}.\n  Use or make another one."
-        ))
+        )),
+        Found::Hindered(fault) => BackupError::Open(OpenError::TryAgain(format!(
+            "{shown} could not be verified: {fault}.\n  This says nothing about the backup. Check that there is room in {}, \
+             and try again.",
+            scratch.parent().unwrap_or(scratch).display()
+        ))),
+        Found::Newer(schema) => newer(shown, schema, migrate::known()),
     };
-    let manifest = examine(file).await.map_err(|found| unproven(&found))?;
+    let manifest = examine(file).await.map_err(unusable)?;
     let (from, to) = (file.to_owned(), scratch.join("signet.db"));
     let copied = aside(move || {
         copy_private(&from, &to).map_err(|error| BackupError::of_file("copying", &from, &error))
@@ -64,13 +73,13 @@ pub(super) async fn prove(
     config.master_key = Some(Secret::new(random(&SystemEntropy)));
     config.master_key_old = Some(key);
     let app = open(config, clock).await.map_err(|error| match reason(&error, scratch) {
-        Some(reason) => unproven(&reason),
+        Some(reason) => unusable(Found::Unusable(reason)),
         None => error,
     })?;
     let outcome = exercise(&app).await;
     app.db.close().await;
-    outcome.map_err(|found| unproven(&found))?;
-    Ok(Proof { manifest, bytes })
+    outcome.map_err(unusable)?;
+    Ok(Verification { manifest, bytes })
 }
 
 /// Why the copy in `scratch` cannot be opened, if the reason is in the copy: it was prepared with the right master key, so
@@ -89,40 +98,45 @@ fn reason(error: &BackupError, scratch: &Path) -> Option<String> {
 }
 
 /// What the file says about itself, if it is sound and has all its rows.
-async fn examine(file: &Path) -> Result<Manifest, String> {
-    let said = |fault: Fault| fault.to_string();
-    let mut copy = BackupFile::open(file, false).await.map_err(said)?;
-    let manifest = copy.manifest().await.map_err(said)?;
-    let manifest =
-        manifest.ok_or("it has no manifest, so it was not made by signet backup create")?;
-    if let Some(found) = copy.check().await.map_err(said)?.first() {
-        return Err(format!("SQLite says: {found}"));
+async fn examine(file: &Path) -> Result<Manifest, Found> {
+    let mut copy = BackupFile::open(file, false).await?;
+    let manifest = copy.manifest().await?;
+    let manifest = manifest.ok_or_else(|| {
+        "it has no manifest, so it was not made by signet backup create".to_owned()
+    })?;
+    if manifest.schema > migrate::known() {
+        return Err(Found::Newer(manifest.schema));
     }
-    let keys = copy.signing_keys().await.map_err(said)?;
+    if let Some(found) = copy.check().await?.first() {
+        return Err(format!("SQLite says: {found}").into());
+    }
+    let keys = copy.signing_keys().await?;
     if let Some(kid) = manifest.keys.iter().find(|kid| !keys.contains(kid)) {
-        return Err(format!("the signing key {kid} is missing"));
+        return Err(format!("the signing key {kid} is missing").into());
     }
-    copy.close().await.map_err(said)?;
-    let found = TableSums::of_file(file).await.map_err(said)?;
+    copy.close().await?;
+    let found = TableSums::of_file(file).await?;
     let rows = found.rows();
     for (table, count) in &manifest.rows {
         match rows.get(table) {
-            None => return Err(format!("the table {table} is missing")),
+            None => return Err(format!("the table {table} is missing").into()),
             Some(found) if found != count => {
                 return Err(format!(
                     "{table} has {found} rows, and had {count} when the backup was made"
-                ));
+                )
+                .into());
             }
             Some(_) => {}
         }
     }
     if manifest.rows.len() != rows.len() {
-        return Err("it has tables that its manifest does not name".to_owned());
+        return Err("it has tables that its manifest does not name".to_owned().into());
     }
     if let Some(table) = differing(&manifest.digests, &found.digests()) {
         return Err(format!(
             "the rows of {table} are not those of the time when the backup was made"
-        ));
+        )
+        .into());
     }
     Ok(manifest)
 }
@@ -138,17 +152,20 @@ fn differing<'a>(
         .map(|(table, _)| table)
 }
 
+fn newer(shown: &str, schema: i64, known: i64) -> BackupError {
+    BackupError::configuration(format!(
+        "{shown} was made by a newer Signet (schema {schema}, this binary knows {known}).\n  Use that version or a newer one."
+    ))
+}
+
 /// Refuses a database that a newer Signet has migrated, or that has other migrations than this one knows.
 pub(super) async fn check_schema(db: &Db, shown: &str) -> Result<(), BackupError> {
     let status = migrate::status(db).await?;
     if status.applied > status.known {
-        return Err(BackupError::configuration(format!(
-            "{shown} was made by a newer Signet (schema {}, this binary knows {}).\n  Use that version or a newer one.",
-            status.applied, status.known
-        )));
+        return Err(newer(shown, status.applied, status.known));
     }
     if let Some(version) = status.foreign {
-        return Err(BackupError::Unproven(format!(
+        return Err(BackupError::Unusable(format!(
             "migration {version:04} of {shown} is not the one that this binary knows.\n  Use the binary that wrote the \
              database."
         )));
@@ -173,7 +190,7 @@ pub(super) async fn bring_up_to_date(
                 return Ok(key);
             }
         }
-        Err(BackupError::Unproven(format!(
+        Err(BackupError::Unusable(format!(
             "{shown} was sealed with another master key than the one at hand.\n  Bring the master key of the server that \
              it was made on (SIGNET_MASTER_KEY_FILE)."
         )))
@@ -207,25 +224,26 @@ pub(super) async fn open(config: Config, clock: Arc<dyn Clock>) -> Result<App, B
 }
 
 /// Uses the copy as a server would.
-async fn exercise(app: &App) -> Result<(), String> {
-    let said = |fault: Fault| fault.to_string();
+async fn exercise(app: &App) -> Result<(), Found> {
     let now = app.now();
-    let mut reader = app.db.reader().await.map_err(said)?;
-    for key in keys::signing_keys(&mut reader).await.map_err(said)? {
+    let mut reader = app.db.reader().await?;
+    for key in keys::signing_keys(&mut reader).await? {
         let kid = &key.facts.kid;
         let Some(parsed) = app.parsed_key(&key) else {
-            return Err(format!("the signing key {kid} cannot be opened"));
+            return Err(format!("the signing key {kid} cannot be opened").into());
         };
-        parsed.sign(b"proof").map_err(said)?;
+        parsed.sign(b"verification")?;
         if !is_one_key(&key.public_jwk, &public_json(&parsed.public)) {
-            return Err(format!("the public half of the signing key {kid} is that of another key"));
+            return Err(
+                format!("the public half of the signing key {kid} is that of another key").into()
+            );
         }
     }
-    clients::all(&mut reader).await.map_err(said)?;
-    samples::decode(&mut reader, now).await.map_err(said)?;
+    clients::all(&mut reader).await?;
+    samples::decode(&mut reader, now).await?;
     drop(reader);
     if !app.keyring().works(app.issuer(), now) {
-        return Err("its signing key does not sign and verify".to_owned());
+        return Err("its signing key does not sign and verify".to_owned().into());
     }
     probe::sign_in(app, now).await?;
     let info = RequestInfo::system(now);
@@ -233,9 +251,10 @@ async fn exercise(app: &App) -> Result<(), String> {
         app.transaction_or_nothing(&info, async |tx| Ok(tx.app().rewrap(tx).await?)).await;
     match resealed {
         Ok(true) => Ok(()),
-        Ok(false) => Err("it holds nothing that is sealed".to_owned()),
+        Ok(false) => Err("it holds nothing that is sealed".to_owned().into()),
+        Err(Failure::Failed(fault)) if is_of_the_environment(&fault) => Err(fault.into()),
         Err(failure) => {
-            Err(format!("something sealed in it cannot be opened ({})", text_of(failure)))
+            Err(format!("something sealed in it cannot be opened ({})", text_of(failure)).into())
         }
     }
 }
@@ -249,9 +268,9 @@ fn is_one_key(one: &str, other: &str) -> bool {
 }
 
 /// What a use case stopped with, in words.
-pub(super) fn text_of(failure: crate::domain::outcome::Failure) -> String {
+pub(super) fn text_of(failure: Failure) -> String {
     match failure {
-        crate::domain::outcome::Failure::Refused(refusal) => refusal.message.into_owned(),
-        crate::domain::outcome::Failure::Failed(fault) => fault.to_string(),
+        Failure::Refused(refusal) => refusal.message.into_owned(),
+        Failure::Failed(fault) => fault.to_string(),
     }
 }
