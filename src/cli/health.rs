@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn urls() {
+    fn urls_are_completed_or_refused() {
         for (typed, shown, url) in [
             (
                 "http://127.0.0.1:9000",

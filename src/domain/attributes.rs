@@ -325,7 +325,7 @@ pub struct Subject {
 impl Subject {
     /// No data, for a client that acts for itself.
     #[must_use]
-    pub fn nobody() -> Self {
+    pub fn without_user() -> Self {
         Self { role: Role::User, attributes: Attributes::default(), email: None }
     }
 

@@ -39,7 +39,8 @@ pub struct Request {
     #[serde(default)]
     pub code_challenge: Option<String>,
     /// The client's requirements on the authentication.
-    pub wishes: AuthnRequest,
+    #[serde(rename = "wishes")]
+    pub authn: AuthnRequest,
     /// Individually requested claims.
     pub asked_claims: RequestedClaims,
     /// The key the code will be bound to (RFC 9449 §10).

@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_has_one_bearer() {
+    fn a_name_belongs_to_one_client_or_api() {
         let issuer = "https://auth.example.com";
         let clash = |name| clash(name, issuer, ["signet", "https://app.example.com"]);
         assert_eq!(clash("https://auth.example.com"), Some(Clash::Issuer));

@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table() {
+    fn each_state_has_its_next_step() {
         use OAuthError::{ConsentRequired, LoginRequired};
         let always = ConsentPolicy { always_ask: true, ..PLAIN };
         let ours = ConsentPolicy { skip_consent: true, ..PLAIN };

@@ -88,7 +88,7 @@ fn a_clock_that_is_behind_revives_nothing() {
 }
 
 #[test]
-fn a_client_of_the_same_second_may_be_the_one() {
+fn a_client_created_in_the_second_of_the_token_is_accepted() {
     let registered = |millis| {
         let name_since = Timestamp::from_millis(millis);
         ClientState::Registered(Registered { name_since, disabled_at: None })

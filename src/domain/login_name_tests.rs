@@ -237,7 +237,7 @@ fn ordinary_logins_keep_what_was_typed() {
 }
 
 #[test]
-fn lengths_are_exact() {
+fn limits_of_length_are_inclusive() {
     let name = |n: usize| "ж".repeat(n);
     assert_eq!(login(&name(MAX_USERNAME_CHARS)).key().chars().count(), MAX_USERNAME_CHARS);
     assert_eq!(refusal(&name(MAX_USERNAME_CHARS + 1)), LoginNameError::TooLong);

@@ -32,7 +32,7 @@ const PATH_HASH: usize = 8;
 /// The cookies of a request, and whether the browser needs a new one.
 pub struct Visit {
     /// The cookies.
-    pub visitor: BrowserCookies,
+    pub cookies: BrowserCookies,
     is_new: bool,
 }
 
@@ -47,13 +47,13 @@ impl Visit {
         let is_new = browser.is_none();
         let browser =
             browser.unwrap_or_else(|| opaque_token::generate(opaque_token::BROWSER, &*app.entropy));
-        Self { visitor: BrowserCookies { browser, session: known(Cookie::Session) }, is_new }
+        Self { cookies: BrowserCookies { browser, session: known(Cookie::Session) }, is_new }
     }
 
     /// Sets the browser's cookie, unless it has one.
     pub fn keep(&self, app: &App, answer: &mut HttpResponseBuilder) {
         if self.is_new {
-            set(app, answer, Cookie::Browser, &self.visitor.browser, "");
+            set(app, answer, Cookie::Browser, &self.cookies.browser, "");
         }
     }
 
@@ -75,7 +75,7 @@ pub fn log_in(app: &App, answer: &mut HttpResponseBuilder, signed_in: &SignedInB
 /// Removes the cookie of a sign-in if the request carried one. A form sent by another site carries none: otherwise
 /// any site could sign its visitors out.
 pub fn log_out(app: &App, visit: &Visit, answer: &mut HttpResponseBuilder) {
-    if visit.visitor.session.is_some() {
+    if visit.cookies.session.is_some() {
         set(app, answer, Cookie::Session, "", "; Max-Age=0");
     }
 }

@@ -51,11 +51,11 @@ pub struct Overview {
 pub fn another_cookie(
     app: &App,
     here: &CurrentLogin,
-    visitor: &BrowserCookies,
+    cookies: &BrowserCookies,
     now: Timestamp,
 ) -> (SignedInBrowser, TokenHash) {
     let cookie = opaque_token::generate(BROWSER_SESSION, &*app.entropy);
-    let hash = session_hash(app, &cookie, &visitor.browser);
+    let hash = session_hash(app, &cookie, &cookies.browser);
     let BrowserSession { expires_at, persistent, .. } = here.browser;
     let stays = app.config.browser_session_persistent.outlives_browser(persistent);
     let kept_for = stays.then(|| expires_at - now);
@@ -65,15 +65,15 @@ pub fn another_cookie(
 /// The CSRF token of the account page. It is bound to the sign-in, so that no other page can create one, and
 /// invalid after its end.
 #[must_use]
-pub fn token(app: &App, visitor: &BrowserCookies) -> String {
-    let session = visitor.session.as_deref().unwrap_or_default();
+pub fn token(app: &App, cookies: &BrowserCookies) -> String {
+    let session = cookies.session.as_deref().unwrap_or_default();
     URL_SAFE_NO_PAD.encode(app.pseudonyms.of("account/form", &[session.as_bytes()]))
 }
 
 /// Whether `text` is that token.
 #[must_use]
-pub fn is_token(app: &App, visitor: &BrowserCookies, text: &str) -> bool {
-    visitor.session.is_some() && constant_time_eq(token(app, visitor).as_bytes(), text.as_bytes())
+pub fn is_token(app: &App, cookies: &BrowserCookies, text: &str) -> bool {
+    cookies.session.is_some() && constant_time_eq(token(app, cookies).as_bytes(), text.as_bytes())
 }
 
 /// The part of a list that the account page shows.

@@ -78,7 +78,7 @@ pub struct SignedInBrowser {
 /// The purpose of an authentication at the pages.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(untagged)]
-pub(super) enum BrowserAim {
+pub(super) enum BrowserPurpose {
     /// A sign-in that may outlive the browser.
     Stay {
         /// Always true; distinguishes the serialised forms.
@@ -89,7 +89,7 @@ pub(super) enum BrowserAim {
 }
 
 /// An authentication at the pages.
-pub(super) type Pending = PendingAuthentication<BrowserAim>;
+pub(super) type Pending = PendingAuthentication<BrowserPurpose>;
 
 /// Checks the password and signs the user in in this browser, unless another step is missing.
 ///
@@ -98,20 +98,20 @@ pub(super) type Pending = PendingAuthentication<BrowserAim>;
 pub async fn sign_in(
     app: App,
     typed: Typed,
-    visitor: BrowserCookies,
+    cookies: BrowserCookies,
     info: RequestInfo,
 ) -> Result<SignInOutcome, Failure> {
-    let aim = BrowserAim::sign_in(typed.stay);
-    let admission = admission(&app, &visitor, &info).await?;
+    let purpose = BrowserPurpose::sign_in(typed.stay);
+    let admission = admission(&app, &cookies, &info).await?;
     let authenticated =
         authenticate_user(&app, admission, &typed.login, typed.password, &info).await?;
     // Further requirements of a request and its client are met by a step-up, before the request gets its response.
     match authenticated.proceed(&app, &typed.demand, &info).await? {
-        Begun::Completed(completed) => open(&app, (&completed, aim), &visitor, &info).await,
+        Begun::Completed(completed) => open(&app, (&completed, purpose), &cookies, &info).await,
         Begun::Pending(first) => {
             app.transaction(&info, async |tx| Ok(first.record(tx, Some(PLACE)).await?)).await?;
-            let pending = Pending::begin(&app, first.progress, aim, info.now);
-            let channel = Channel::Browser(&visitor.browser);
+            let pending = Pending::begin(&app, first.progress, purpose, info.now);
+            let channel = Channel::Browser(&cookies.browser);
             let challenge = pending.issue(&app, channel, first.step, &info).await?;
             Ok(SignInOutcome::Pending(challenge))
         }
@@ -126,14 +126,16 @@ pub async fn sign_in(
 pub async fn continue_sign_in(
     app: App,
     (challenge, entry): (String, Entry),
-    visitor: BrowserCookies,
+    cookies: BrowserCookies,
     info: RequestInfo,
 ) -> Result<SignInOutcome, Failure> {
-    let channel = Channel::Browser(&visitor.browser);
+    let channel = Channel::Browser(&cookies.browser);
     let pending = Pending::open(&app, &challenge, channel, info.now)?;
-    let aim = pending.aim;
+    let purpose = pending.purpose;
     match pending.advance(&app, channel, entry, &info).await? {
-        Continuation::Completed(completed) => open(&app, (&completed, aim), &visitor, &info).await,
+        Continuation::Completed(completed) => {
+            open(&app, (&completed, purpose), &cookies, &info).await
+        }
         Continuation::Pending(challenge) => Ok(SignInOutcome::Pending(challenge)),
     }
 }
@@ -145,14 +147,14 @@ pub async fn continue_sign_in(
 /// Only faults of the crypto library.
 pub fn begin_with_passkey(
     app: &App,
-    visitor: &BrowserCookies,
+    cookies: &BrowserCookies,
     now: Timestamp,
 ) -> Result<Option<PasskeyChallenge>, Failure> {
     if app.relying_party.is_none() {
         return Ok(None);
     }
-    let aim = BrowserAim::sign_in(false);
-    PasskeySignIn::begin(app, Channel::Browser(&visitor.browser), aim, now).map(Some)
+    let purpose = BrowserPurpose::sign_in(false);
+    PasskeySignIn::begin(app, Channel::Browser(&cookies.browser), purpose, now).map(Some)
 }
 
 /// Signs in the user whose passkey has signed the challenge, unless another step is needed.
@@ -162,18 +164,20 @@ pub fn begin_with_passkey(
 pub async fn sign_in_with_passkey(
     app: App,
     PasskeyAnswer { challenge, response, stay }: PasskeyAnswer,
-    visitor: BrowserCookies,
+    cookies: BrowserCookies,
     info: RequestInfo,
 ) -> Result<SignInOutcome, Failure> {
-    let channel = Channel::Browser(&visitor.browser);
-    let mut pending = PasskeySignIn::<BrowserAim>::open(&app, &challenge, channel, info.now)?;
+    let channel = Channel::Browser(&cookies.browser);
+    let mut pending = PasskeySignIn::<BrowserPurpose>::open(&app, &challenge, channel, info.now)?;
     // Only known now, because the challenge is on the same page as the tick box.
-    let aim = BrowserAim::sign_in(stay);
-    pending.aim = aim;
+    let purpose = BrowserPurpose::sign_in(stay);
+    pending.purpose = purpose;
     // Further requirements of a request and its client are met by a step-up, before the request gets its response.
     let asserted = (response, &Demand::default());
     match pending.advance(&app, channel, asserted, &info).await? {
-        Continuation::Completed(completed) => open(&app, (&completed, aim), &visitor, &info).await,
+        Continuation::Completed(completed) => {
+            open(&app, (&completed, purpose), &cookies, &info).await
+        }
         Continuation::Pending(challenge) => Ok(SignInOutcome::Pending(challenge)),
     }
 }
@@ -185,14 +189,14 @@ pub async fn sign_in_with_passkey(
 pub async fn waiting(
     app: App,
     challenge: String,
-    visitor: BrowserCookies,
+    cookies: BrowserCookies,
     now: Timestamp,
 ) -> Result<Waiting, Failure> {
-    let channel = Channel::Browser(&visitor.browser);
+    let channel = Channel::Browser(&cookies.browser);
     Pending::open(&app, &challenge, channel, now)?.waiting(&app, channel, now).await
 }
 
-impl BrowserAim {
+impl BrowserPurpose {
     const fn sign_in(stay: bool) -> Self {
         if stay { Self::Stay { stay } } else { Self::StepUp(None) }
     }
@@ -200,20 +204,20 @@ impl BrowserAim {
 
 async fn open(
     app: &App,
-    (completed, aim): (&Completed, BrowserAim),
-    visitor: &BrowserCookies,
+    (completed, purpose): (&Completed, BrowserPurpose),
+    cookies: &BrowserCookies,
     info: &RequestInfo,
 ) -> Result<SignInOutcome, Failure> {
     let cookie = opaque_token::generate(BROWSER_SESSION, &*app.entropy);
     let persistent = app.config.browser_session_persistent;
-    let work = app.transaction(info, async |tx| match aim {
-        BrowserAim::StepUp(Some(browser)) => {
-            step_up(tx, (completed, browser), visitor, &cookie).await
+    let work = app.transaction(info, async |tx| match purpose {
+        BrowserPurpose::StepUp(Some(browser)) => {
+            step_up(tx, (completed, browser), cookies, &cookie).await
         }
-        BrowserAim::StepUp(None) | BrowserAim::Stay { .. } => {
-            let asked = matches!(aim, BrowserAim::Stay { stay: true });
+        BrowserPurpose::StepUp(None) | BrowserPurpose::Stay { .. } => {
+            let asked = matches!(purpose, BrowserPurpose::Stay { stay: true });
             let stays = persistent.outlives_browser(asked);
-            accept(tx, (completed, stays), visitor, &cookie).await
+            accept(tx, (completed, stays), cookies, &cookie).await
         }
     });
     let BrowserSession { expires_at, persistent: stays, .. } = work.await?;
@@ -228,13 +232,13 @@ async fn open(
 /// The admission of a request. A browser with a live sign-in is known in any network.
 async fn admission(
     app: &App,
-    visitor: &BrowserCookies,
+    cookies: &BrowserCookies,
     info: &RequestInfo,
 ) -> Result<Admission, Failure> {
     let now = info.now;
     let admission = admission::of(app, info.address(), now).await?;
     if admission.lane == Lane::Stranger
-        && let Some(found) = current_login(app, visitor, now).await?
+        && let Some(found) = current_login(app, cookies, now).await?
     {
         return Ok(Admission::authenticated(found.user.id));
     }
@@ -244,16 +248,16 @@ async fn admission(
 async fn accept(
     tx: &mut AuditedTx,
     (completed, persistent): (&Completed, bool),
-    visitor: &BrowserCookies,
+    cookies: &BrowserCookies,
     cookie: &str,
 ) -> Result<BrowserSession, Failure> {
     let (app, info) = (tx.app(), tx.info());
     let now = info.now;
     let Authentication { auth_time, factors } = completed.authentication;
     let user = completed.enter(tx).await?;
-    let before = match &visitor.session {
+    let before = match &cookies.session {
         Some(before) => {
-            let hash = session_hash(&app, before, &visitor.browser);
+            let hash = session_hash(&app, before, &cookies.browser);
             browser_sessions::find(tx, &hash, "", None).await?
         }
         None => None,
@@ -269,7 +273,7 @@ async fn accept(
         persistent,
         ended_at: None,
     };
-    let hash = session_hash(&app, cookie, &visitor.browser);
+    let hash = session_hash(&app, cookie, &cookies.browser);
     let begun = match before {
         // The same user again: the sessions of clients belong to the sign-in and continue.
         Some(found) if found.user.id == user.id => {
@@ -299,8 +303,8 @@ async fn accept(
 ///
 /// # Errors
 /// Unavailable when it cannot be made durable.
-pub async fn sign_out(app: App, visitor: BrowserCookies, info: RequestInfo) -> Result<(), Failure> {
-    let Some(found) = current_login(&app, &visitor, info.now).await? else {
+pub async fn sign_out(app: App, cookies: BrowserCookies, info: RequestInfo) -> Result<(), Failure> {
+    let Some(found) = current_login(&app, &cookies, info.now).await? else {
         return Ok(());
     };
     let info = info.by(found.user.id);

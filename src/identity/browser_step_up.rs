@@ -18,7 +18,7 @@ use super::authenticate::account_state;
 use super::authentication::{
     Channel, Completed, IssuedChallenge, Progress, RemainingStep, challenge_invalid,
 };
-use super::browser_login::{BrowserAim, PLACE, Pending};
+use super::browser_login::{BrowserPurpose, PLACE, Pending};
 use super::current_login::{BrowserCookies, CurrentLogin, session_hash};
 use super::totp_enrolment::TotpSetup;
 
@@ -37,10 +37,10 @@ pub struct Enrolment {
 pub async fn enrolment(
     app: App,
     challenge: String,
-    visitor: BrowserCookies,
+    cookies: BrowserCookies,
     info: RequestInfo,
 ) -> Result<Enrolment, Failure> {
-    let channel = Channel::Browser(&visitor.browser);
+    let channel = Channel::Browser(&cookies.browser);
     let pending = Pending::open(&app, &challenge, channel, info.now)?;
     let (user, may_skip) = pending.enrolling(&app, &info).await?;
     Ok(Enrolment { user, may_skip })
@@ -53,10 +53,10 @@ pub async fn enrolment(
 pub async fn begin_enrolment(
     app: App,
     challenge: String,
-    visitor: BrowserCookies,
+    cookies: BrowserCookies,
     info: RequestInfo,
 ) -> Result<TotpSetup, Failure> {
-    let channel = Channel::Browser(&visitor.browser);
+    let channel = Channel::Browser(&cookies.browser);
     let pending = Pending::open(&app, &challenge, channel, info.now)?;
     pending.begin_totp(&app, &info).await
 }
@@ -68,10 +68,10 @@ pub async fn begin_enrolment(
 pub async fn has_sent_code(
     app: App,
     challenge: String,
-    visitor: BrowserCookies,
+    cookies: BrowserCookies,
     now: Timestamp,
 ) -> Result<bool, Failure> {
-    let channel = Channel::Browser(&visitor.browser);
+    let channel = Channel::Browser(&cookies.browser);
     let pending = Pending::open(&app, &challenge, channel, now)?;
     Ok(pending.has_sent_code(&app, channel, now).await?)
 }
@@ -84,10 +84,10 @@ pub async fn has_sent_code(
 pub async fn send_code(
     app: App,
     challenge: String,
-    visitor: BrowserCookies,
+    cookies: BrowserCookies,
     info: RequestInfo,
 ) -> Result<(), Failure> {
-    let channel = Channel::Browser(&visitor.browser);
+    let channel = Channel::Browser(&cookies.browser);
     let pending = Pending::open(&app, &challenge, channel, info.now)?;
     pending.send_code(&app, channel, &info).await
 }
@@ -113,7 +113,7 @@ pub async fn lacking(
     app: &App,
     current: &CurrentLogin,
     demand: Demand,
-    visitor: &BrowserCookies,
+    cookies: &BrowserCookies,
     now: Timestamp,
 ) -> Result<Lacking, Failure> {
     let CurrentLogin { user, browser, .. } = current;
@@ -138,23 +138,23 @@ pub async fn lacking(
         AuthnStep::Enrol { may_skip } => RemainingStep::Enrol { may_skip },
     };
     // A GET request sends no mail: the page of the mailed code asks first.
-    let pending = Pending::begin(app, progress, BrowserAim::StepUp(Some(browser.id)), now);
-    Ok(Lacking::Step(pending.seal(app, Channel::Browser(&visitor.browser), step, now)?))
+    let pending = Pending::begin(app, progress, BrowserPurpose::StepUp(Some(browser.id)), now);
+    Ok(Lacking::Step(pending.seal(app, Channel::Browser(&cookies.browser), step, now)?))
 }
 
 /// Raises the level of the sign-in in this browser, without changing its expiry.
 pub(super) async fn step_up(
     tx: &mut AuditedTx,
     (completed, stepped_up): (&Completed, BrowserId),
-    visitor: &BrowserCookies,
+    cookies: &BrowserCookies,
     cookie: &str,
 ) -> Result<BrowserSession, Failure> {
     let (app, now) = (tx.app(), tx.info().now);
     let Authentication { auth_time, factors } = completed.authentication;
     let user = completed.enter(tx).await?;
-    let before = match &visitor.session {
+    let before = match &cookies.session {
         Some(before) => {
-            let hash = session_hash(&app, before, &visitor.browser);
+            let hash = session_hash(&app, before, &cookies.browser);
             browser_sessions::find(tx, &hash, "", None).await?
         }
         None => None,
@@ -167,7 +167,7 @@ pub(super) async fn step_up(
     };
     let user_epoch = user.session_epoch;
     let raised = BrowserSession { auth_time, factors, user_epoch, ..browser };
-    let hash = session_hash(&app, cookie, &visitor.browser);
+    let hash = session_hash(&app, cookie, &cookies.browser);
     if !browser_sessions::renew(tx, &raised, &hash).await? {
         return Err(completed.refuse(tx, "account_changed").await);
     }

@@ -41,7 +41,7 @@ impl LoginTokens {
 /// The purpose of an authentication at `/v1`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(untagged)]
-pub(super) enum ApiAim {
+pub(super) enum ApiPurpose {
     /// To raise a session.
     StepUp {
         /// The session.
@@ -52,7 +52,7 @@ pub(super) enum ApiAim {
 }
 
 /// A pending authentication at `/v1`.
-pub(super) type Pending = PendingAuthentication<ApiAim>;
+pub(super) type Pending = PendingAuthentication<ApiPurpose>;
 
 /// Performs the next step of a log-in or a step-up; the last one opens or raises a session.
 ///
@@ -71,8 +71,8 @@ pub async fn continue_login(
             return passkey_login::proceed(&app, &challenge, response, &info).await;
         }
     };
-    match pending.aim.clone() {
-        ApiAim::StepUp { session } => {
+    match pending.purpose.clone() {
+        ApiPurpose::StepUp { session } => {
             match pending.advance(&app, Channel::Api, entry, &info).await? {
                 Continuation::Completed(completed) => {
                     let tokens = step_up::raise(&app, &completed, session, &info).await?;
@@ -81,7 +81,7 @@ pub async fn continue_login(
                 Continuation::Pending(challenge) => Ok(LoginOutcome::Pending(challenge)),
             }
         }
-        ApiAim::LogIn(asked) => {
+        ApiPurpose::LogIn(asked) => {
             let request = request(&app, &asked).await?;
             let info = info.for_client(Some(request.client_id().to_owned()));
             log_in(&app, pending, &request, entry, &info).await

@@ -26,7 +26,7 @@ use crate::tokens::issue;
 use super::admission;
 use super::authenticate::authenticate_user;
 use super::authentication::{Begun, Channel, Completed, Entry, IssuedChallenge, challenge_invalid};
-use super::continue_login::{ApiAim, LoginTokens, Pending, log_in};
+use super::continue_login::{ApiPurpose, LoginTokens, Pending, log_in};
 use super::open_session::{Opened, Opening, open_session};
 use super::second_factor::TypedCode;
 
@@ -108,8 +108,8 @@ pub async fn login(
                 Ok(first.record(tx, None).await?)
             })
             .await?;
-            let aim = ApiAim::LogIn(attempt.asked);
-            let pending = Pending::begin(&app, first.progress, aim, now);
+            let purpose = ApiPurpose::LogIn(attempt.asked);
+            let pending = Pending::begin(&app, first.progress, purpose, now);
             match (attempt.code, &first.step) {
                 (Some(code), step) if step.is_code() => {
                     let outcome = log_in(&app, pending.clone(), &request, Entry::Code(code), &info);

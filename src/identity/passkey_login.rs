@@ -9,7 +9,7 @@ use crate::domain::request_info::RequestInfo;
 use super::authentication::{
     Channel, Continuation, PasskeyChallenge, PasskeySignIn, Waiting, challenge_invalid,
 };
-use super::continue_login::{ApiAim, Pending};
+use super::continue_login::{ApiPurpose, Pending};
 use super::login::{LoginOutcome, RequestedAccess, open, request};
 
 /// Begins a log-in with a passkey. The options contain no user, and nothing is stored.
@@ -22,7 +22,7 @@ pub async fn begin_with_passkey(
     now: Timestamp,
 ) -> Result<PasskeyChallenge, Failure> {
     request(&app, &asked).await?;
-    PasskeySignIn::begin(&app, Channel::Api, ApiAim::LogIn(asked), now)
+    PasskeySignIn::begin(&app, Channel::Api, ApiPurpose::LogIn(asked), now)
 }
 
 /// The options for the passkeys of a user whose log-in has reached that step.
@@ -55,7 +55,7 @@ pub(super) async fn proceed(
     info: &RequestInfo,
 ) -> Result<LoginOutcome, Failure> {
     let pending = PasskeySignIn::open(app, challenge, Channel::Api, info.now)?;
-    let ApiAim::LogIn(asked) = &pending.aim else { return Err(challenge_invalid().into()) };
+    let ApiPurpose::LogIn(asked) = &pending.purpose else { return Err(challenge_invalid().into()) };
     let request = request(app, asked).await?;
     request.check_names(app, pending.begun_at)?;
     let asserted = (response, &request.demand(app));

@@ -116,11 +116,11 @@ pub async fn language(app: &App, user: UserId) -> Result<Option<String>, Fault> 
 /// Only faults, and too many writes.
 pub async fn choose_language(
     app: App,
-    visitor: BrowserCookies,
+    cookies: BrowserCookies,
     chosen: Locale,
     info: RequestInfo,
 ) -> Result<(), Failure> {
-    let Some(here) = current_login(&app, &visitor, info.now).await? else { return Ok(()) };
+    let Some(here) = current_login(&app, &cookies, info.now).await? else { return Ok(()) };
     let (user, info) = (here.user.id, info.by(here.user.id));
     let change = ProfileChange { language: Some(Some(chosen)), ..ProfileChange::default() };
     update(app, user, change, info).await.map(drop)

@@ -20,7 +20,7 @@ use crate::tokens::issue::{self, Tokens};
 use super::authenticate::account_state;
 use super::authentication::{Channel, Completed, Progress, RemainingStep, unmet_requirements};
 use super::bearer::{Caller, invalid_token};
-use super::continue_login::{ApiAim, LoginTokens, Pending};
+use super::continue_login::{ApiPurpose, LoginTokens, Pending};
 use super::login::LoginOutcome;
 
 /// The requested level of a session.
@@ -72,7 +72,7 @@ pub async fn step_up(
             return Err(invalid_token().into());
         }
     };
-    let pending = Pending::begin(&app, progress, ApiAim::StepUp { session: session.id }, now);
+    let pending = Pending::begin(&app, progress, ApiPurpose::StepUp { session: session.id }, now);
     Ok(LoginOutcome::Pending(pending.issue(&app, Channel::Api, step, &info).await?))
 }
 

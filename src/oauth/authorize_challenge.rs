@@ -95,7 +95,7 @@ pub async fn authorize_challenge(
     };
     let mut session = AuthSession { proved: jkt, ..session };
     let Typed { credentials, mut code, credential } = typed(&params)?;
-    let demand = session.request.wishes.demand(client.metadata.min_acr);
+    let demand = session.request.authn.demand(client.metadata.min_acr);
     let mut taken = match (credentials, &session.progress) {
         (Some(credentials), _) => first_factor(&app, credentials, &demand, &info).await,
         (None, Some((progress, _))) => {
@@ -213,11 +213,11 @@ async fn begin(
         let message = "code_challenge is missing: this endpoint needs PKCE with S256 (RFC 7636).";
         return Err(invalid(message).into());
     }
-    if request.wishes.prompt.contains(&Prompt::None) {
+    if request.authn.prompt.contains(&Prompt::None) {
         let message = "The user has to authenticate, but prompt is none.";
         return Err(Refusal::oauth(OAuthError::LoginRequired, message).into());
     }
-    if request.wishes.has(Prompt::Create) {
+    if request.authn.has(Prompt::Create) {
         let message = "prompt=create is not supported at this endpoint: send the user to \
                        /oauth2/authorize, where an account can be created.";
         return Err(invalid(message).into());
@@ -269,7 +269,7 @@ async fn issue(
     if !users::hold(tx, user.id, user.session_epoch).await? {
         return Err(completed.refuse(tx, "account_changed").await);
     }
-    if request.wishes.sub.as_deref().is_some_and(|sub| sub != user.id.to_string()) {
+    if request.authn.sub.as_deref().is_some_and(|sub| sub != user.id.to_string()) {
         completed.refused(tx, "other_user").await?;
         let message = "Another user signed in than the one that the request names.";
         return Err(Refusal::oauth(OAuthError::AccessDenied, message).into());
@@ -312,8 +312,8 @@ async fn to_pages(
     }
     request.dpop_jkt = request.dpop_jkt.or_else(|| session.proved.clone());
     // A user who is already signed in in that browser must also choose a new password.
-    if !request.wishes.prompt.contains(&Prompt::Login) {
-        request.wishes.prompt.push(Prompt::Login);
+    if !request.authn.prompt.contains(&Prompt::Login) {
+        request.authn.prompt.push(Prompt::Login);
     }
     let pushed = (!request.redirect_uri.is_empty())
         .then(|| NewRequest::of(app, request, info.now))

@@ -20,13 +20,13 @@ pub async fn decide(
     app: App,
     request: PendingRequest,
     allow: Option<bool>,
-    visitor: BrowserCookies,
+    cookies: BrowserCookies,
     info: RequestInfo,
 ) -> Result<PageStep, Failure> {
     match (request.is_device(), allow) {
-        (true, Some(allow)) => device::decide(app, request, allow, visitor, info).await,
-        (true, None) => device::resume(app, request, visitor, info.now).await,
-        (false, Some(allow)) => authorize::decide(app, request, allow, visitor, info).await,
-        (false, None) => authorize::resume(app, request, visitor, info).await,
+        (true, Some(allow)) => device::decide(app, request, allow, cookies, info).await,
+        (true, None) => device::resume(app, request, cookies, info.now).await,
+        (false, Some(allow)) => authorize::decide(app, request, allow, cookies, info).await,
+        (false, None) => authorize::resume(app, request, cookies, info).await,
     }
 }

@@ -118,15 +118,15 @@ fn unknown() -> Refusal {
 pub async fn typed(
     app: App,
     user_code: String,
-    visitor: BrowserCookies,
+    cookies: BrowserCookies,
     info: RequestInfo,
 ) -> Result<PageStep, Failure> {
     let now = info.now;
     throttle(&app, RateLimit::UserCode, &info.origin)?;
     let user_code = parse_user_code(&user_code).ok_or_else(unknown)?;
-    let aim = Destination::Device(Some(user_code.clone()));
-    let request = PendingRequest::begin(&app, aim, now);
-    go_on(app, (request, &user_code), visitor, now).await
+    let destination = Destination::Device(Some(user_code.clone()));
+    let request = PendingRequest::begin(&app, destination, now);
+    go_on(app, (request, &user_code), cookies, now).await
 }
 
 /// Continues after the sign-in page.
@@ -136,11 +136,11 @@ pub async fn typed(
 pub async fn resume(
     app: App,
     request: PendingRequest,
-    visitor: BrowserCookies,
+    cookies: BrowserCookies,
     now: Timestamp,
 ) -> Result<PageStep, Failure> {
     let user_code = user_code_of(&request)?;
-    go_on(app, (request, &user_code), visitor, now).await
+    go_on(app, (request, &user_code), cookies, now).await
 }
 
 /// Handles the user's decision about a device.
@@ -151,21 +151,21 @@ pub async fn decide(
     app: App,
     request: PendingRequest,
     allow: bool,
-    visitor: BrowserCookies,
+    cookies: BrowserCookies,
     info: RequestInfo,
 ) -> Result<PageStep, Failure> {
     let now = info.now;
     let user_code = user_code_of(&request)?;
     let (device, client) = waiting(&app, &user_code, now).await?;
-    let login = current_login(&app, &visitor, now).await?;
+    let login = current_login(&app, &cookies, now).await?;
     let was_asked = login.as_ref().is_some_and(|login| request.asked == Some(login.user.id));
     let login = match login {
         // Denying needs no stronger sign-in.
         Some(login) if was_asked && !allow => login,
-        login => match assess(&app, &client, login, &visitor, now).await? {
+        login => match assess(&app, &client, login, &cookies, now).await? {
             Some(AssessedLogin { login, lacking: Lacking::Nothing }) if was_asked => login,
             // The user has signed in as another user or with fewer factors since the page was shown: ask again.
-            assessed => return next(&app, (request, device, client), assessed, &visitor, now),
+            assessed => return next(&app, (request, device, client), assessed, &cookies, now),
         },
     };
     let audience = app.audience_or_reload(device.asked.audience.as_deref()).await?;
@@ -231,7 +231,7 @@ pub(super) fn is_offered(app: &App, device: &DeviceCode) -> bool {
 
 /// The user code of a request.
 fn user_code_of(request: &PendingRequest) -> Result<String, Refusal> {
-    match &request.aim {
+    match &request.destination {
         Destination::Device(Some(user_code)) => Ok(user_code.clone()),
         _ => Err(unknown()),
     }
@@ -242,23 +242,23 @@ async fn assess(
     app: &App,
     client: &Client,
     login: Option<CurrentLogin>,
-    visitor: &BrowserCookies,
+    cookies: &BrowserCookies,
     now: Timestamp,
 ) -> Result<Option<AssessedLogin>, Failure> {
     let demand = AuthnRequest::default().demand(client.metadata.min_acr);
-    AssessedLogin::of(app, login, demand, visitor, now).await
+    AssessedLogin::of(app, login, demand, cookies, now).await
 }
 
 async fn go_on(
     app: App,
     (request, user_code): (PendingRequest, &str),
-    visitor: BrowserCookies,
+    cookies: BrowserCookies,
     now: Timestamp,
 ) -> Result<PageStep, Failure> {
     let (device, client) = waiting(&app, user_code, now).await?;
-    let login = current_login(&app, &visitor, now).await?;
-    let assessed = assess(&app, &client, login, &visitor, now).await?;
-    next(&app, (request, device, client), assessed, &visitor, now)
+    let login = current_login(&app, &cookies, now).await?;
+    let assessed = assess(&app, &client, login, &cookies, now).await?;
+    next(&app, (request, device, client), assessed, &cookies, now)
 }
 
 /// The next step for a device and the sign-in in this browser. The user is always asked.
@@ -266,18 +266,18 @@ fn next(
     app: &App,
     (mut request, device, client): (PendingRequest, DeviceCode, Arc<Client>),
     assessed: Option<AssessedLogin>,
-    visitor: &BrowserCookies,
+    cookies: &BrowserCookies,
     now: Timestamp,
 ) -> Result<PageStep, Failure> {
     let facts = assessed.as_ref().map(|assessed| assessed.checked(false));
     let policy = ConsentPolicy { skip_consent: false, always_ask: true };
-    let (wishes, begun) = (AuthnRequest::default(), request.begun_at);
-    match (interaction::next_step(&wishes, facts.as_ref(), policy, begun, now), assessed) {
-        (NextStep::StepUp, Some(assessed)) => assessed.step_up(app, request, visitor),
+    let (authn, begun) = (AuthnRequest::default(), request.begun_at);
+    match (interaction::next_step(&authn, facts.as_ref(), policy, begun, now), assessed) {
+        (NextStep::StepUp, Some(assessed)) => assessed.step_up(app, request, cookies),
         (NextStep::Consent, Some(AssessedLogin { login, .. })) => {
             request.asked = Some(login.user.id);
             Ok(PageStep::Consent(Box::new(ConsentView {
-                sealed: SealedRequest::seal(app, request, visitor)?,
+                sealed: SealedRequest::seal(app, request, cookies)?,
                 client,
                 user: login.user,
                 scopes: device.asked.scopes,
@@ -285,6 +285,6 @@ fn next(
                 answer_to: AnswerTo::Device(show_user_code(&device.user_code)),
             })))
         }
-        _ => log_in(app, request, visitor),
+        _ => log_in(app, request, cookies),
     }
 }

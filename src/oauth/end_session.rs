@@ -72,13 +72,13 @@ pub struct Back {
 pub async fn begin(
     app: App,
     params: Params,
-    visitor: BrowserCookies,
+    cookies: BrowserCookies,
     info: RequestInfo,
 ) -> Result<LogoutStep, Failure> {
     let now = info.now;
     // A repeated parameter is ignored, so the user is asked.
     let params = if params.once().is_ok() { params } else { Params::default() };
-    let here = current_login(&app, &visitor, now).await?;
+    let here = current_login(&app, &cookies, now).await?;
     // A hint with an invalid signature, or whose key is no longer published, proves nothing, nor does one of
     // another user (§2). The user is then asked, as without a hint.
     let hint = match params.get("id_token_hint") {
@@ -113,14 +113,14 @@ pub async fn begin(
         let link = redirect.map(|redirect| to_client(redirect, state.as_deref()));
         return Ok(LogoutStep::NotLoggedIn { link: link.zip(client).map(Box::new) });
     };
-    let aim = LogoutDestination {
+    let destination = LogoutDestination {
         client_id: client.as_ref().map(|client| client.client_id.clone()),
         ui_locales: params.text("ui_locales"),
         return_uri: redirect.map(|redirect| redirect.as_str().to_owned()),
         state,
     };
-    let request = PendingRequest::begin(&app, Destination::Logout(Box::new(aim)), now);
-    let sealed = SealedRequest::seal(&app, request, &visitor)?;
+    let request = PendingRequest::begin(&app, Destination::Logout(Box::new(destination)), now);
+    let sealed = SealedRequest::seal(&app, request, &cookies)?;
     let login = found.user.login;
     Ok(LogoutStep::Ask(Box::new(LogoutView { sealed, login, client })))
 }
@@ -133,19 +133,21 @@ pub async fn decide(
     app: App,
     sealed: SealedRequest,
     leave: Option<bool>,
-    visitor: BrowserCookies,
+    cookies: BrowserCookies,
     info: RequestInfo,
 ) -> Result<LogoutStep, Failure> {
     let now = info.now;
     let request = &sealed.request;
-    let Destination::Logout(aim) = &request.aim else { return Err(of_another_kind().into()) };
+    let Destination::Logout(destination) = &request.destination else {
+        return Err(of_another_kind().into());
+    };
     match leave {
         Some(true) => {}
         Some(false) => return Ok(LogoutStep::Stay),
         None => {
-            let found = current_login(&app, &visitor, now).await?;
+            let found = current_login(&app, &cookies, now).await?;
             let Some(found) = found else { return Ok(LogoutStep::NotLoggedIn { link: None }) };
-            let client = match &aim.client_id {
+            let client = match &destination.client_id {
                 Some(client_id) => app.client_or_reload(client_id).await?,
                 None => None,
             };
@@ -154,26 +156,28 @@ pub async fn decide(
             return Ok(LogoutStep::Ask(Box::new(view)));
         }
     }
-    if let Some(found) = current_login(&app, &visitor, now).await? {
+    if let Some(found) = current_login(&app, &cookies, now).await? {
         let sub = found.user.id.to_string();
         end(app.clone(), None, Some(found.browser.id), &sub, info).await?;
     }
-    Ok(LogoutStep::Out { back: way_back(&app, aim, request.begun_at).await?.map(Box::new) })
+    Ok(LogoutStep::Out { back: way_back(&app, destination, request.begun_at).await?.map(Box::new) })
 }
 
 /// The return URI after a confirmation, if the client is still the same and the URI still registered.
 async fn way_back(
     app: &App,
-    aim: &LogoutDestination,
+    destination: &LogoutDestination,
     made: Timestamp,
 ) -> Result<Option<Back>, Fault> {
-    let Some((client_id, uri)) = aim.client_id.as_ref().zip(aim.return_uri.as_ref()) else {
+    let Some((client_id, uri)) =
+        destination.client_id.as_ref().zip(destination.return_uri.as_ref())
+    else {
         return Ok(None);
     };
     let client = app.client_or_reload(client_id).await?;
     let client = client.filter(|client| client.owned_name_at(made));
     let redirect = client.and_then(|client| client.after_logout(uri));
-    Ok(redirect.map(|redirect| to_client(redirect, aim.state.as_deref())))
+    Ok(redirect.map(|redirect| to_client(redirect, destination.state.as_deref())))
 }
 
 fn to_client(redirect: RegisteredRedirect, state: Option<&str>) -> Back {

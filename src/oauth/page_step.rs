@@ -104,11 +104,11 @@ impl AssessedLogin {
         app: &App,
         login: Option<CurrentLogin>,
         demand: Demand,
-        visitor: &BrowserCookies,
+        cookies: &BrowserCookies,
         now: Timestamp,
     ) -> Result<Option<Self>, Failure> {
         let Some(login) = login else { return Ok(None) };
-        let lacking = browser_step_up::lacking(app, &login, demand, visitor, now).await?;
+        let lacking = browser_step_up::lacking(app, &login, demand, cookies, now).await?;
         Ok(Some(Self { login, lacking }))
     }
 
@@ -134,14 +134,14 @@ impl AssessedLogin {
         self,
         app: &App,
         request: PendingRequest,
-        visitor: &BrowserCookies,
+        cookies: &BrowserCookies,
     ) -> Result<PageStep, Failure> {
         match self.lacking {
             Lacking::Step(challenge) => {
-                let sealed = SealedRequest::seal(app, request, visitor)?;
+                let sealed = SealedRequest::seal(app, request, cookies)?;
                 Ok(PageStep::StepUp(Box::new(StepUpView { sealed, challenge })))
             }
-            Lacking::SignIn => log_in(app, request, visitor),
+            Lacking::SignIn => log_in(app, request, cookies),
             Lacking::Nothing | Lacking::Unmet => Err(unmet_requirements().into()),
         }
     }
@@ -154,7 +154,7 @@ impl AssessedLogin {
 pub(super) fn log_in(
     app: &App,
     request: PendingRequest,
-    visitor: &BrowserCookies,
+    cookies: &BrowserCookies,
 ) -> Result<PageStep, Failure> {
-    Ok(PageStep::Login(Box::new(SealedRequest::seal(app, request, visitor)?)))
+    Ok(PageStep::Login(Box::new(SealedRequest::seal(app, request, cookies)?)))
 }

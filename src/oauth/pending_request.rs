@@ -22,7 +22,8 @@ pub struct PendingRequest {
     /// When it was begun.
     pub begun_at: Timestamp,
     /// Its destination.
-    pub aim: Destination,
+    #[serde(rename = "aim")]
+    pub destination: Destination,
     /// The user who was asked, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<UserId>,
@@ -110,11 +111,11 @@ pub fn of_another_kind() -> Refusal {
 impl PendingRequest {
     /// Begins a new request.
     #[must_use]
-    pub fn begin(app: &App, aim: Destination, now: Timestamp) -> Self {
+    pub fn begin(app: &App, destination: Destination, now: Timestamp) -> Self {
         Self {
             id: random(&*app.entropy),
             begun_at: now,
-            aim,
+            destination,
             asked: None,
             document: None,
             section: None,
@@ -145,7 +146,7 @@ impl PendingRequest {
     /// The authorization request, if it is one.
     #[must_use]
     pub fn authorization(&self) -> Option<&Request> {
-        match &self.aim {
+        match &self.destination {
             Destination::Authorize(request) => Some(request),
             Destination::Device(_) | Destination::Account | Destination::Logout(_) => None,
         }
@@ -160,24 +161,24 @@ impl PendingRequest {
     /// Whether its destination is the user's own account.
     #[must_use]
     pub const fn is_own_account(&self) -> bool {
-        matches!(self.aim, Destination::Account)
+        matches!(self.destination, Destination::Account)
     }
 
     /// Whether its destination is a device, with or without a user code.
     #[must_use]
     pub const fn is_device(&self) -> bool {
-        matches!(self.aim, Destination::Device(_))
+        matches!(self.destination, Destination::Device(_))
     }
 
     /// Whether it is for a client or a device.
     #[must_use]
     pub const fn is_asked_for(&self) -> bool {
-        matches!(self.aim, Destination::Authorize(_) | Destination::Device(_))
+        matches!(self.destination, Destination::Authorize(_) | Destination::Device(_))
     }
 
     /// Whether it requires a signed-in user.
     #[must_use]
     pub const fn needs_sign_in(&self) -> bool {
-        !matches!(self.aim, Destination::Logout(_))
+        !matches!(self.destination, Destination::Logout(_))
     }
 }

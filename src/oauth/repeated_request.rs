@@ -15,8 +15,8 @@ use super::pending_request::LogoutDestination;
 /// by a claim.
 pub(super) fn authorization_request(request: &Request) -> Vec<(&'static str, String)> {
     let scopes = RequestedScopes::from(&request.scopes).with(request.dropped.iter());
-    let wishes = &request.wishes;
-    let prompt: Vec<&str> = wishes.prompt.iter().map(|prompt| prompt.as_str()).collect();
+    let authn = &request.authn;
+    let prompt: Vec<&str> = authn.prompt.iter().map(|prompt| prompt.as_str()).collect();
     let mode = (request.mode != ResponseMode::Query).then(|| request.mode.as_str().to_owned());
     let method = request.code_challenge.is_some().then(|| pkce::METHOD.to_owned());
     [
@@ -31,7 +31,7 @@ pub(super) fn authorization_request(request: &Request) -> Vec<(&'static str, Str
         ("code_challenge", request.code_challenge.clone()),
         ("code_challenge_method", method),
         ("prompt", Some(prompt.join(" "))),
-        ("max_age", wishes.max_age.map(|age| age.secs().to_string())),
+        ("max_age", authn.max_age.map(|age| age.secs().to_string())),
         ("acr_values", wished_acr(request)),
         ("claims", claims(request)),
         ("dpop_jkt", request.dpop_jkt.clone()),
@@ -44,7 +44,7 @@ pub(super) fn authorization_request(request: &Request) -> Vec<(&'static str, Str
 }
 
 fn wished_acr(request: &Request) -> Option<String> {
-    let acr = request.wishes.acr.filter(|acr| !acr.is_essential)?;
+    let acr = request.authn.acr.filter(|acr| !acr.is_essential)?;
     Some(acr.level.as_str().to_owned())
 }
 
@@ -55,10 +55,10 @@ fn claims(request: &Request) -> Option<String> {
     };
     let mut id_token = named(&request.asked_claims.id_token);
     let userinfo = named(&request.asked_claims.userinfo);
-    if let Some(sub) = &request.wishes.sub {
+    if let Some(sub) = &request.authn.sub {
         id_token.insert("sub".to_owned(), json!({ "value": sub }));
     }
-    if let Some(acr) = request.wishes.acr.filter(|acr| acr.is_essential) {
+    if let Some(acr) = request.authn.acr.filter(|acr| acr.is_essential) {
         id_token.insert("acr".to_owned(), json!({ "essential": true, "value": acr.level }));
     }
     let all = json!({ "id_token": id_token, "userinfo": userinfo });

@@ -66,7 +66,7 @@ impl RestartOptions {
     /// From a page of `flow`.
     #[must_use]
     pub fn of(app: &App, flow: &PendingRequest) -> Self {
-        match &flow.aim {
+        match &flow.destination {
             Destination::Authorize(request) => {
                 let client = app.client(&request.client_id);
                 let client = client.filter(|client| client.owned_name_at(flow.begun_at));

@@ -65,9 +65,9 @@ impl SealedRequest {
     pub fn seal(
         app: &App,
         request: PendingRequest,
-        visitor: &BrowserCookies,
+        cookies: &BrowserCookies,
     ) -> Result<Self, Fault> {
-        let sealed = seal(app, PURPOSE, &Envelope { browser: hash(visitor), flow: &request }, 1)?;
+        let sealed = seal(app, PURPOSE, &Envelope { browser: hash(cookies), flow: &request }, 1)?;
         Ok(Self { request, text: URL_SAFE_NO_PAD.encode(sealed) })
     }
 
@@ -78,17 +78,17 @@ impl SealedRequest {
     pub fn open(
         app: &App,
         text: String,
-        visitor: &BrowserCookies,
+        cookies: &BrowserCookies,
         now: Timestamp,
     ) -> Result<Self, UnusableRequest> {
-        let here = hash(visitor);
+        let here = hash(cookies);
         let (request, is_here) = match read::<Envelope<PendingRequest>>(app, &text, PURPOSE) {
             Some(Envelope { browser, flow }) => {
                 (Some(flow), constant_time_eq(browser.as_bytes(), here.as_bytes()))
             }
             None => (read(app, &text, &format!("{OLD_PURPOSE}{here}")), true),
         };
-        let is_here = is_here && !visitor.browser.is_empty();
+        let is_here = is_here && !cookies.browser.is_empty();
         match request {
             Some(request) if is_here && !has_expired(request.begun_at + LIFE, LIFE, now) => {
                 Ok(Self { request, text })
@@ -130,6 +130,6 @@ fn read<T: DeserializeOwned>(app: &App, text: &str, purpose: &str) -> Option<T> 
     unseal(app, purpose, &URL_SAFE_NO_PAD.decode(text).ok()?)
 }
 
-fn hash(visitor: &BrowserCookies) -> String {
-    sha256_base64url(visitor.browser.as_bytes())
+fn hash(cookies: &BrowserCookies) -> String {
+    sha256_base64url(cookies.browser.as_bytes())
 }

@@ -55,7 +55,7 @@ pub(super) fn issue(context: &GrantContext<'_>, outcome: GrantOutcome) -> Result
                 jkt,
                 parent: None,
             };
-            issue::access_token(app, &entitled, || Ok(Subject::nobody()), now)
+            issue::access_token(app, &entitled, || Ok(Subject::without_user()), now)
         }
         GrantOutcome::Delegated(delegation) => delegated(context, *delegation),
     }
@@ -115,6 +115,6 @@ fn delegated(context: &GrantContext<'_>, delegation: Delegation) -> Result<Token
         jkt: context.jkt(),
         parent: Some(parent),
     };
-    let subject = || Ok(subject.unwrap_or_else(Subject::nobody));
+    let subject = || Ok(subject.unwrap_or_else(Subject::without_user));
     Ok(issue::access_token(app, &entitled, subject, now)?.of_type(issued))
 }

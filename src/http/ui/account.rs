@@ -88,7 +88,7 @@ pub async fn post_password(context: Context, form: Result<FormFields, Problem>) 
     };
     let keep = Keep::Browser(visited.here.browser.id);
     let (app, here, info) = visited.parts();
-    let (signed_in, hash) = account::another_cookie(&app, &here, &visited.visit.visitor, info.now);
+    let (signed_in, hash) = account::another_cookie(&app, &here, &visited.visit.cookies, info.now);
     let change = PasswordChange { current, new, keep, cookie: Some(hash) };
     if let Err(problem) = context.run(password::change(app, here.user, change, info)).await {
         return visited.after(Done::Password, Err(problem)).await;
@@ -109,7 +109,7 @@ pub async fn post_end(context: Context, form: Result<FormFields, Problem>) -> Pa
 pub async fn post_end_others(context: Context, form: Result<FormFields, Problem>) -> PageResult {
     let (visited, _) = submitted(context, form).await?;
     let (app, here, info) = visited.parts();
-    let (signed_in, hash) = account::another_cookie(&app, &here, &visited.visit.visitor, info.now);
+    let (signed_in, hash) = account::another_cookie(&app, &here, &visited.visit.cookies, info.now);
     match visited.context.run(account::end_others(app, here, hash, info)).await {
         Ok(()) => Ok(with_cookie(&visited.context, Done::Others, &signed_in)),
         Err(problem) => visited.after(Done::Others, Err(problem)).await,
@@ -144,8 +144,8 @@ pub(super) async fn signed_in(
     context: &Context,
     visit: &Visit,
 ) -> Result<Option<CurrentLogin>, PageError> {
-    let (app, visitor, now) = (context.app.clone(), visit.visitor.clone(), context.now());
-    let work = async move { Ok(current_login(&app, &visitor, now).await?) };
+    let (app, cookies, now) = (context.app.clone(), visit.cookies.clone(), context.now());
+    let work = async move { Ok(current_login(&app, &cookies, now).await?) };
     context.run(work).await.or_error_page(context)
 }
 
@@ -156,7 +156,7 @@ pub(super) async fn submitted(
 ) -> Result<(Visited, FormFields), PageError> {
     let mut form = form.or_error_page(&context)?;
     let visit = Visit::of(&context);
-    if !account::is_token(&context.app, &visit.visitor, &form.take("csrf")) {
+    if !account::is_token(&context.app, &visit.cookies, &form.take("csrf")) {
         return Err(stale_form(&context).into());
     }
     Ok((visited(context, None).await?, form))
@@ -210,7 +210,7 @@ impl Visited {
         let name_error = error.filter(|error| error.field == "name").map(|e| frame.field(e));
         let password_error =
             error.filter(|error| error.field != "name").map(|e| (e.field, frame.field(e)));
-        let csrf = account::token(&self.context.app, &self.visit.visitor);
+        let csrf = account::token(&self.context.app, &self.visit.cookies);
         let template = AccountPage {
             frame,
             csrf: &csrf,

@@ -48,17 +48,17 @@ pub async fn post(context: Context, request: HttpRequest, body: Body) -> PageRes
 
 async fn answer(context: Context, params: Result<Params, Refusal>) -> PageResult {
     let visit = Visit::of(&context);
-    let (app, visitor, info) = (context.app.clone(), visit.visitor.clone(), context.request_info());
+    let (app, cookies, info) = (context.app.clone(), visit.cookies.clone(), context.request_info());
     let params = context.check(params).or_restart_page(&context, &RestartOptions::default())?;
     let done = if let Some(flow) = params.text("flow") {
         let sealed = open(&context, &visit, flow);
         let request = sealed.map_err(|error| unusable(&context, error))?.request;
         let restart = RestartOptions::of(&app, &request);
-        let work = authorize::resume(app, request, visitor, info);
+        let work = authorize::resume(app, request, cookies, info);
         context.run(work).await.or_restart_page(&context, &restart)?
     } else {
         let request = RefusedRequest::of(&params);
-        let begun = context.run(authorize::begin(app, params, visitor, info)).await;
+        let begun = context.run(authorize::begin(app, params, cookies, info)).await;
         begun.map_err(|problem| {
             let restart = RestartOptions::of_refused(&context.app, request);
             flow_error_page(&context, &problem, &restart)

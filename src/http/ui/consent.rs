@@ -20,9 +20,9 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> PageRe
     let request = sealed.map_err(|error| unusable(&context, error))?.request;
     let restart = RestartOptions::of(&context.app, &request);
     let decision = context.check(decision(&form.take("decision")));
-    let (app, visitor) = (context.app.clone(), visit.visitor.clone());
+    let (app, cookies) = (context.app.clone(), visit.cookies.clone());
     let allow = decision.as_ref().ok().copied();
-    let work = consent::decide(app, request, allow, visitor, context.request_info());
+    let work = consent::decide(app, request, allow, cookies, context.request_info());
     let step = context.run(work).await.or_restart_page(&context, &restart)?;
     Ok(render::step_after(&context, &visit, step, decision.err().as_ref()))
 }

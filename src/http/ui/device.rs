@@ -28,8 +28,8 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResul
     };
     let sealed = open(&context, &visit, flow.to_owned());
     let request = sealed.map_err(|error| unusable(&context, error))?.request;
-    let (app, visitor) = (context.app.clone(), visit.visitor.clone());
-    match context.run(device::resume(app, request, visitor, context.now())).await {
+    let (app, cookies) = (context.app.clone(), visit.cookies.clone());
+    match context.run(device::resume(app, request, cookies, context.now())).await {
         Ok(step) => Ok(render::step(&context, &visit, step)),
         Err(problem) => failed(&context, &visit, "", &problem),
     }
@@ -44,8 +44,8 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> PageRe
         .and_then(|sealed| sealed.require(PendingRequest::is_device))
         .map_err(|error| unusable(&context, error))?;
     let code = form.take("user_code");
-    let (app, visitor) = (context.app.clone(), visit.visitor.clone());
-    let work = device::typed(app, code.clone(), visitor, context.request_info());
+    let (app, cookies) = (context.app.clone(), visit.cookies.clone());
+    let work = device::typed(app, code.clone(), cookies, context.request_info());
     let step = match context.run(work).await {
         Ok(step) => step,
         Err(problem) => return failed(&context, &visit, &code, &problem),
@@ -79,7 +79,7 @@ fn failed(context: &Context, visit: &Visit, code: &str, problem: &Problem) -> Pa
 
 fn ask(context: &Context, visit: &Visit, user_code: &str, problem: Option<&Problem>) -> PageResult {
     let request = PendingRequest::begin(&context.app, Destination::Device(None), context.now());
-    let sealed = SealedRequest::seal(&context.app, request, &visit.visitor);
+    let sealed = SealedRequest::seal(&context.app, request, &visit.cookies);
     let sealed = sealed.map_err(|fault| context.problem(Failure::from(fault)));
     let sealed = sealed.or_restart_page(context, &beginning())?;
     let mut answer = head(problem);

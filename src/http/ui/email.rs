@@ -99,7 +99,7 @@ impl Visited {
         let frame = self.context.frame(None);
         let locale = frame.locale;
         let of = |field: &str| typed.problem?.fields().iter().find(|error| error.field == field);
-        let csrf = account::token(&self.context.app, &self.visit.visitor);
+        let csrf = account::token(&self.context.app, &self.visit.cookies);
         let user = &self.here.user;
         let template = EmailPage {
             frame,

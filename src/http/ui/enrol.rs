@@ -42,9 +42,9 @@ pub async fn get(context: Context, params: Result<Params, Problem>) -> PageResul
 
 async fn begin(pending_page: &PendingPage) -> PageResult {
     let PendingPage { context, visit, sealed, challenge } = pending_page;
-    let (app, visitor) = (context.app.clone(), visit.visitor.clone());
+    let (app, cookies) = (context.app.clone(), visit.cookies.clone());
     let info = context.request_info();
-    let work = browser_step_up::begin_enrolment(app, challenge.clone(), visitor, info);
+    let work = browser_step_up::begin_enrolment(app, challenge.clone(), cookies, info);
     let begun = context.run(work).await.map_err(|problem| pending_page.failed(&problem))?;
     // Base64url needs no escaping.
     let query = format!("flow={}&challenge={challenge}&setup={}", sealed.text, begun.setup);
@@ -90,9 +90,9 @@ async fn show(
     problem: Option<&Problem>,
 ) -> PageResult {
     let PendingPage { context, visit, sealed, challenge } = pending_page;
-    let (app, visitor) = (context.app.clone(), visit.visitor.clone());
+    let (app, cookies) = (context.app.clone(), visit.cookies.clone());
     let info = context.request_info();
-    let work = browser_step_up::enrolment(app, challenge.clone(), visitor, info);
+    let work = browser_step_up::enrolment(app, challenge.clone(), cookies, info);
     let enrolment = context.run(work).await.map_err(|problem| pending_page.failed(&problem))?;
     let Enrolment { user, may_skip } = enrolment;
     let shown = totp_enrolment::shown_again(&context.app, &user, setup, context.now());
@@ -132,7 +132,7 @@ fn show_codes(pending_page: &PendingPage, signed_in: &SignedInBrowser) -> HttpRe
     let session = Some(cookie.expose().clone());
     let csrf = account::token(
         &context.app,
-        &BrowserCookies { browser: visit.visitor.browser.clone(), session },
+        &BrowserCookies { browser: visit.cookies.browser.clone(), session },
     );
     let frame = pending_page.frame().shown_once();
     let mut answer = HttpResponse::Ok();

@@ -25,9 +25,9 @@ pub async fn post(context: Context, form: Result<FormFields, Problem>) -> PageRe
     });
     let locale = context.check(locale).or_error_page(&context)?;
     // The choice is also stored for mail, if a user is signed in. The page uses it in any case.
-    let (app, visitor, info) =
-        (context.app.clone(), Visit::of(&context).visitor, context.request_info());
-    let stored = profile::choose_language(app, visitor, locale, info);
+    let (app, cookies, info) =
+        (context.app.clone(), Visit::of(&context).cookies, context.request_info());
+    let stored = profile::choose_language(app, cookies, locale, info);
     if let Err(problem) = context.run(stored).await {
         tracing::debug!(code = %problem.code(), "the language of mail was not stored");
     }

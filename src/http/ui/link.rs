@@ -88,7 +88,7 @@ impl Shown<'_> {
     /// The token of the form of this page in this browser.
     fn csrf(&self) -> String {
         let Self { context, visit, token } = self;
-        let parts = [visit.visitor.browser.as_bytes(), token.as_bytes()];
+        let parts = [visit.cookies.browser.as_bytes(), token.as_bytes()];
         URL_SAFE_NO_PAD.encode(context.app.pseudonyms.of("link/csrf", &parts))
     }
 

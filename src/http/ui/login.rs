@@ -62,7 +62,7 @@ async fn own(
         Some(_) => signed_in_as(context, visit).await.unwrap_or_default(),
         None => String::new(),
     };
-    let sealed = SealedRequest::seal(&context.app, request, &visit.visitor);
+    let sealed = SealedRequest::seal(&context.app, request, &visit.cookies);
     let sealed =
         sealed.map_err(|fault| own_account(error_page(context, &context.problem(fault.into()))))?;
     let page = Login { login: &login, ..Login::of(&sealed) };
@@ -85,18 +85,18 @@ async fn signed_in(pending_page: &PendingPage, mut form: FormFields) -> PageResu
     let PendingPage { context, visit, sealed, .. } = pending_page;
     let (login, typed) = (form.take("login"), form.take("password"));
     let stay = form.take("stay") == "on";
-    let (app, visitor) = (context.app.clone(), visit.visitor.clone());
+    let (app, cookies) = (context.app.clone(), visit.cookies.clone());
     let info = sign_in_info(context, &sealed.request);
     let signed_in = match (passkeys::assertion(&mut form), password("password", &typed)) {
         (Some(Err(refusal)), _) | (None, Err(refusal)) => Err(context.problem(refusal.into())),
         (Some(Ok(response)), _) => {
             let step = PasskeyAnswer { challenge: pending_page.challenge.clone(), response, stay };
-            context.run(browser_login::sign_in_with_passkey(app, step, visitor, info)).await
+            context.run(browser_login::sign_in_with_passkey(app, step, cookies, info)).await
         }
         (None, Ok(password)) => {
             let demand = sealed.request.demand();
             let typed = Typed { login: login.clone(), password, stay, demand };
-            context.run(browser_login::sign_in(app, typed, visitor, info)).await
+            context.run(browser_login::sign_in(app, typed, cookies, info)).await
         }
     };
     match signed_in {

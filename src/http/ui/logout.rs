@@ -51,8 +51,8 @@ pub async fn post(context: Context, request: HttpRequest, body: Body) -> PageRes
     let restart = RestartOptions::of(&context.app, &sealed.request);
     let decision = context.check(decision(params.get("decision").unwrap_or_default()));
     let leave = decision.as_ref().ok().copied();
-    let (app, visitor) = (context.app.clone(), visit.visitor.clone());
-    let work = end_session::decide(app, sealed, leave, visitor, context.request_info());
+    let (app, cookies) = (context.app.clone(), visit.cookies.clone());
+    let work = end_session::decide(app, sealed, leave, cookies, context.request_info());
     let step = context.run(work).await.or_restart_page(&context, &restart)?;
     let refused = decision.err();
     Ok(show(&context, &visit, step, Shown::again(&restart, refused.as_ref())))
@@ -77,8 +77,8 @@ async fn begin(context: Context, params: Result<Params, Refusal>) -> PageResult 
     let visit = Visit::of(&context);
     let params = context.check(params).or_error_page(&context)?;
     let ui_locales = params.text("ui_locales").filter(|tags| tags.len() <= 256);
-    let (app, visitor) = (context.app.clone(), visit.visitor.clone());
-    let work = end_session::begin(app, params, visitor, context.request_info());
+    let (app, cookies) = (context.app.clone(), visit.cookies.clone());
+    let work = end_session::begin(app, params, cookies, context.request_info());
     let step = context.run(work).await.or_error_page(&context)?;
     let shown = Shown { ui_locales: ui_locales.as_deref(), refused: None };
     Ok(show(&context, &visit, step, shown))
@@ -140,11 +140,11 @@ fn out(
 pub async fn own(context: Context, form: Result<FormFields, Problem>) -> PageResult {
     let mut form = form.or_error_page(&context)?;
     let visit = Visit::of(&context);
-    if !account::is_token(&context.app, &visit.visitor, &form.take("csrf")) {
+    if !account::is_token(&context.app, &visit.cookies, &form.take("csrf")) {
         return Err(stale_form(&context).into());
     }
-    let (app, visitor) = (context.app.clone(), visit.visitor.clone());
-    let work = browser_login::sign_out(app, visitor, context.request_info());
+    let (app, cookies) = (context.app.clone(), visit.cookies.clone());
+    let work = browser_login::sign_out(app, cookies, context.request_info());
     context.run(work).await.or_error_page(&context)?;
     Ok(out(&context, &visit, None, None))
 }

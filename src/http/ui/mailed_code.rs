@@ -58,8 +58,8 @@ async fn check(pending_page: &PendingPage, typed: String) -> Result<HttpResponse
 /// Sends another code. Always a redirect, so that reloading the next page sends nothing.
 async fn send(pending_page: &PendingPage) -> Result<HttpResponse, Problem> {
     let PendingPage { context, visit, sealed, challenge } = pending_page;
-    let (app, visitor) = (context.app.clone(), visit.visitor.clone());
-    let work = browser_step_up::send_code(app, challenge.clone(), visitor, pending_page.info());
+    let (app, cookies) = (context.app.clone(), visit.cookies.clone());
+    let work = browser_step_up::send_code(app, challenge.clone(), cookies, pending_page.info());
     context.run(work).await?;
     let query = format!("flow={}&challenge={challenge}&sent=1", sealed.text);
     Ok(go_here(HttpResponse::SeeOther(), &context.link(PAGE).with_query(&query)))
@@ -72,8 +72,8 @@ async fn show(
 ) -> PageResult {
     let waiting = pending_page.waiting(PAGE).await?;
     let PendingPage { context, visit, sealed, challenge } = pending_page;
-    let (app, visitor) = (context.app.clone(), visit.visitor.clone());
-    let sent = browser_step_up::has_sent_code(app, challenge.clone(), visitor, context.now());
+    let (app, cookies) = (context.app.clone(), visit.cookies.clone());
+    let sent = browser_step_up::has_sent_code(app, challenge.clone(), cookies, context.now());
     let is_sent = context.run(sent).await.map_err(|problem| pending_page.failed(&problem))?;
     let frame = pending_page.frame();
     let error = problem.map(|problem| match problem.code() {

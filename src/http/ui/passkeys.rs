@@ -22,7 +22,7 @@ use super::pages::{Done, FactorRow, PasskeyForm, Passkeys};
 /// The form of the sign-in page; `None` if passkeys are disabled.
 pub(super) fn sign_in_form(context: &Context, visit: &Visit) -> Option<PasskeyForm> {
     let begun =
-        browser_login::begin_with_passkey(&context.app, &visit.visitor, context.now()).ok()??;
+        browser_login::begin_with_passkey(&context.app, &visit.cookies, context.now()).ok()??;
     let PasskeyChallenge { challenge, public_key, .. } = begun;
     Some(PasskeyForm { challenge, options: public_key.to_string() })
 }

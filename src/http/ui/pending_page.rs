@@ -36,7 +36,7 @@ pub(super) fn open(
     visit: &Visit,
     text: String,
 ) -> Result<SealedRequest, UnusableRequest> {
-    SealedRequest::open(&context.app, text, &visit.visitor, context.now())
+    SealedRequest::open(&context.app, text, &visit.cookies, context.now())
 }
 
 /// The first page of the requested step. A sign-up or a recovery begins at its own page, every other step at the
@@ -91,7 +91,7 @@ impl PendingPage {
     fn begin(context: Context) -> Result<Self, PageError> {
         let visit = Visit::of(&context);
         let request = PendingRequest::begin(&context.app, Destination::Account, context.now());
-        let sealed = SealedRequest::seal(&context.app, request, &visit.visitor);
+        let sealed = SealedRequest::seal(&context.app, request, &visit.cookies);
         let sealed = sealed.map_err(|fault: Fault| context.problem(fault.into()));
         let sealed = sealed.or_error_page(&context)?;
         Ok(Self { context, visit, sealed, challenge: String::new() })
@@ -136,8 +136,8 @@ impl PendingPage {
     /// step, or an error page.
     pub(super) async fn waiting(&self, page: &str) -> Result<Waiting, PageError> {
         let Self { context, visit, challenge, .. } = self;
-        let (app, visitor) = (context.app.clone(), visit.visitor.clone());
-        let work = browser_login::waiting(app, challenge.clone(), visitor, context.now());
+        let (app, cookies) = (context.app.clone(), visit.cookies.clone());
+        let work = browser_login::waiting(app, challenge.clone(), cookies, context.now());
         let waiting = context.run(work).await.map_err(|problem| self.failed(&problem))?;
         let waits_at = path_of(&waiting.step);
         if waits_at == page { Ok(waiting) } else { Err(self.to(waits_at, challenge).into()) }
@@ -146,9 +146,9 @@ impl PendingPage {
     /// Performs the next step of the sign-in.
     pub(super) async fn advance(&self, entry: Entry) -> Result<SignInOutcome, Problem> {
         let Self { context, visit, sealed, challenge } = self;
-        let (app, visitor) = (context.app.clone(), visit.visitor.clone());
+        let (app, cookies) = (context.app.clone(), visit.cookies.clone());
         let (step, info) = ((challenge.clone(), entry), sign_in_info(context, &sealed.request));
-        context.run(browser_login::continue_sign_in(app, step, visitor, info)).await
+        context.run(browser_login::continue_sign_in(app, step, cookies, info)).await
     }
 
     /// The response to a refusal that the user cannot correct. For a form of another step it is a redirect to the

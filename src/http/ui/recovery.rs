@@ -187,7 +187,7 @@ fn is_mailed(waiting: &WaitingRecovery) -> bool {
 }
 
 fn app_and_browser(PendingPage { context, visit, .. }: &PendingPage) -> (App, String) {
-    (context.app.clone(), visit.visitor.browser.clone())
+    (context.app.clone(), visit.cookies.browser.clone())
 }
 
 /// The recovery, if it waits for another step; otherwise the error page.

@@ -71,7 +71,7 @@ pub fn step_after(
 
 /// Whether the client requests that the user creates an account, and the user can.
 fn asks_to_sign_up(context: &Context, request: &PendingRequest) -> bool {
-    let is_asked = request.authorization().is_some_and(|it| it.wishes.has(Prompt::Create));
+    let is_asked = request.authorization().is_some_and(|it| it.authn.has(Prompt::Create));
     is_asked && context.app.config.registration.takes_anyone()
 }
 
@@ -273,7 +273,7 @@ pub fn once_more(
 /// The page after a successful sign-in, or after another step of a request.
 pub fn onwards(context: &Context, SealedRequest { request, text }: &SealedRequest) -> Link {
     let flow = format!("flow={text}");
-    match request.aim {
+    match request.destination {
         Destination::Authorize(_) => context.link("/oauth2/authorize").with_query(&flow),
         Destination::Device(_) => context.link("/device").with_query(&flow),
         Destination::Account | Destination::Logout(_) => context.link(match request.section {

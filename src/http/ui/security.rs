@@ -245,6 +245,6 @@ impl Visited {
     }
 
     pub(super) fn csrf(&self) -> String {
-        account::token(&self.context.app, &self.visit.visitor)
+        account::token(&self.context.app, &self.visit.cookies)
     }
 }

@@ -89,7 +89,7 @@ pub async fn post_code(context: Context, form: Result<FormFields, Problem>) -> P
 
 async fn prove(pending_page: &PendingPage, mut form: FormFields) -> PageResult {
     let PendingPage { context, visit, challenge, .. } = pending_page;
-    let (app, browser) = (context.app.clone(), visit.visitor.browser.clone());
+    let (app, browser) = (context.app.clone(), visit.cookies.browser.clone());
     let step = (challenge.clone(), Secret::new(form.take("code")));
     let info = context.request_info();
     let work = async move { sign_up::prove(app, step, Channel::Browser(&browser), info).await };
@@ -132,7 +132,7 @@ async fn complete(pending_page: &PendingPage, mut form: FormFields) -> PageResul
     let PendingPage { context, visit, challenge, .. } = pending_page;
     let account = read(&mut form);
     let (app, browser, info) =
-        (context.app.clone(), visit.visitor.browser.clone(), pending_page.info());
+        (context.app.clone(), visit.cookies.browser.clone(), pending_page.info());
     let (step, sent) = ((challenge.clone(), None), account.clone());
     let work =
         async move { sign_up::complete(app, step, sent, Channel::Browser(&browser), info).await };
@@ -178,14 +178,14 @@ fn failed(pending_page: &PendingPage, problem: &Problem) -> PageError {
 
 fn waiting(pending_page: &PendingPage) -> Result<WaitingSignUp, Problem> {
     let PendingPage { context, visit, challenge, .. } = pending_page;
-    let channel = Channel::Browser(&visit.visitor.browser);
+    let channel = Channel::Browser(&visit.cookies.browser);
     context.check(sign_up::waits_for(&context.app, challenge, channel, context.now()))
 }
 
 async fn requested(pending_page: &PendingPage, email: String, is_automated: bool) -> PageResult {
     let PendingPage { context, visit, .. } = pending_page;
     let (app, browser, info) =
-        (context.app.clone(), visit.visitor.browser.clone(), pending_page.info());
+        (context.app.clone(), visit.cookies.browser.clone(), pending_page.info());
     let request = SignUpRequest { email: email.clone(), is_automated };
     let work =
         async move { sign_up::request(app, request, Channel::Browser(&browser), info).await };
@@ -224,10 +224,10 @@ async fn sign_in(pending_page: &PendingPage, login: String, password: &str) -> H
     let Ok(password) = Password::for_verification(password) else {
         return pending_page.to_login(DONE);
     };
-    let (app, visitor) = (context.app.clone(), visit.visitor.clone());
+    let (app, cookies) = (context.app.clone(), visit.cookies.clone());
     // The form of a new account has no box for it.
     let typed = browser_login::Typed { login, password, stay: false, demand: Demand::default() };
-    let work = browser_login::sign_in(app, typed, visitor, context.request_info());
+    let work = browser_login::sign_in(app, typed, cookies, context.request_info());
     match context.run(work).await {
         Ok(outcome) => answered(context, sealed, &outcome),
         // The account exists.

@@ -69,7 +69,8 @@ pub struct PendingAuthentication<A> {
     pub begun_at: Timestamp,
     pub(super) progress: Progress,
     /// Its purpose.
-    pub aim: A,
+    #[serde(rename = "aim")]
+    pub purpose: A,
     /// Whether one of its steps is a mailed code, which needs more time.
     #[serde(default)]
     by_mail: bool,
@@ -112,9 +113,9 @@ impl<A> PendingAuthentication<A> {
         id: [u8; 16],
         begun_at: Timestamp,
         progress: Progress,
-        aim: A,
+        purpose: A,
     ) -> Self {
-        Self { id, begun_at, progress, aim, by_mail: false }
+        Self { id, begun_at, progress, purpose, by_mail: false }
     }
 
     pub(super) fn single_use(&self, channel: Channel<'_>) -> SingleUse {
@@ -149,8 +150,8 @@ impl<A> PendingAuthentication<A> {
 impl<A: Serialize> PendingAuthentication<A> {
     /// Begins a new authentication.
     #[must_use]
-    pub fn begin(app: &App, progress: Progress, aim: A, now: Timestamp) -> Self {
-        Self { id: random(&*app.entropy), begun_at: now, progress, aim, by_mail: false }
+    pub fn begin(app: &App, progress: Progress, purpose: A, now: Timestamp) -> Self {
+        Self { id: random(&*app.entropy), begun_at: now, progress, purpose, by_mail: false }
     }
 
     /// The challenge for the caller, whose next step is `step`. If that is a mailed code, it is sent.

@@ -30,7 +30,8 @@ pub struct PasskeySignIn<A> {
     /// When it was begun.
     pub begun_at: Timestamp,
     /// Its purpose.
-    pub aim: A,
+    #[serde(rename = "aim")]
+    pub purpose: A,
 }
 
 /// A challenge for an authenticator.
@@ -51,12 +52,12 @@ impl<A: Serialize> PasskeySignIn<A> {
     pub fn begin(
         app: &App,
         channel: Channel<'_>,
-        aim: A,
+        purpose: A,
         now: Timestamp,
     ) -> Result<PasskeyChallenge, Failure> {
-        let pending = Self { id: random(&*app.entropy), begun_at: now, aim };
+        let pending = Self { id: random(&*app.entropy), begun_at: now, purpose };
         let public_key = options_of_anyone(app, &challenge_of(&pending.id))?;
-        let sealed = seal(app, &purpose(channel), &pending, PADDED_TO)?;
+        let sealed = seal(app, &sealing_purpose(channel), &pending, PADDED_TO)?;
         let challenge = opaque_token::encode(AUTH_SESSION, &sealed);
         Ok(PasskeyChallenge { challenge, expires_in: channel.life().secs(), public_key })
     }
@@ -72,13 +73,13 @@ impl<A: Serialize> PasskeySignIn<A> {
         (response, demand): (AssertionResponse, &Demand),
         info: &RequestInfo,
     ) -> Result<Continuation, Failure> {
-        let Self { id, begun_at, aim } = self;
+        let Self { id, begun_at, purpose } = self;
         let single_use = Some(single_use(&id, begun_at, channel.life()));
         let assertion = Assertion { challenge: challenge_of(&id), response };
         match begin_with_passkey(app, &assertion, single_use, demand, info).await? {
             Advanced::Completed(completed) => Ok(Continuation::Completed(completed)),
             Advanced::Pending(progress, step) => {
-                let next = PendingAuthentication::resume(id, begun_at, progress, aim);
+                let next = PendingAuthentication::resume(id, begun_at, progress, purpose);
                 Ok(Continuation::Pending(next.issue(app, channel, step, info).await?))
             }
         }
@@ -97,12 +98,12 @@ impl<A: DeserializeOwned> PasskeySignIn<A> {
         now: Timestamp,
     ) -> Result<Self, Refusal> {
         opaque_token::parse_any(AUTH_SESSION, challenge)
-            .and_then(|sealed| unseal::<Self>(app, &purpose(channel), &sealed))
+            .and_then(|sealed| unseal::<Self>(app, &sealing_purpose(channel), &sealed))
             .filter(|pending| !has_expired(pending.begun_at + channel.life(), channel.life(), now))
             .ok_or_else(challenge_invalid)
     }
 }
 
-fn purpose(channel: Channel<'_>) -> String {
+fn sealing_purpose(channel: Channel<'_>) -> String {
     format!("passkey/{}", channel.purpose())
 }

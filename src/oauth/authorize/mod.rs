@@ -23,7 +23,7 @@ use crate::domain::scope::Scopes;
 use crate::identity::browser_step_up::Lacking;
 use crate::identity::current_login::{BrowserCookies, CurrentLogin, current_login_for};
 use crate::identity::write_limit::UserWrite;
-use crate::store::consents;
+use crate::store::{consents, users};
 
 use super::client_documents::{ensure_document, keep};
 use super::code::issue_code;
@@ -70,11 +70,11 @@ impl Checked {
     async fn current_login(
         &self,
         app: &App,
-        visitor: &BrowserCookies,
+        cookies: &BrowserCookies,
         now: Timestamp,
     ) -> Result<Option<CurrentLogin>, Fault> {
         let client = (&*self.request.client_id, self.request.audience.as_deref());
-        current_login_for(app, visitor, client, now).await
+        current_login_for(app, cookies, client, now).await
     }
 
     /// Compares the sign-in with the requirements of this request.
@@ -82,11 +82,11 @@ impl Checked {
         &self,
         app: &App,
         login: Option<CurrentLogin>,
-        visitor: &BrowserCookies,
+        cookies: &BrowserCookies,
         now: Timestamp,
     ) -> Result<Option<AssessedLogin>, Failure> {
-        let demand = self.request.wishes.demand(self.addressed.client.metadata.min_acr);
-        AssessedLogin::of(app, login, demand, visitor, now).await
+        let demand = self.request.authn.demand(self.addressed.client.metadata.min_acr);
+        AssessedLogin::of(app, login, demand, cookies, now).await
     }
 
     /// Whether everything requested was consented to before, for this client and API.
@@ -117,17 +117,17 @@ impl Checked {
 pub async fn begin(
     app: App,
     params: Params,
-    visitor: BrowserCookies,
+    cookies: BrowserCookies,
     info: RequestInfo,
 ) -> Result<PageStep, Failure> {
     let now = info.now;
     if let Some(Pushed { request, at, id }) = par::resolve(&app, &params, now).await? {
         let addressed = Addressed::again(&app, &request, at).await?;
-        let aim = Destination::Authorize(Box::new(request.clone()));
+        let destination = Destination::Authorize(Box::new(request.clone()));
         // A pushed request gives one code, however often its page is loaded.
-        let flow = PendingRequest { id, ..PendingRequest::begin(&app, aim, now) };
+        let flow = PendingRequest { id, ..PendingRequest::begin(&app, destination, now) };
         let checked = Checked { addressed, request, flow, made: at };
-        return go_on(app, checked, visitor, info).await;
+        return go_on(app, checked, cookies, info).await;
     }
     if let Some(client_id) = params.get("client_id") {
         ensure_document(&app, client_id, &info).await?;
@@ -147,7 +147,7 @@ pub async fn begin(
     };
     count_dropped(&app, &addressed.client, PATH, &request.dropped);
     let flow = PendingRequest::begin(&app, Destination::Authorize(Box::new(request.clone())), now);
-    go_on(app, Checked { addressed, request, flow, made: now }, visitor, info).await
+    go_on(app, Checked { addressed, request, flow, made: now }, cookies, info).await
 }
 
 /// Continues after the sign-in page.
@@ -157,11 +157,11 @@ pub async fn begin(
 pub async fn resume(
     app: App,
     request: PendingRequest,
-    visitor: BrowserCookies,
+    cookies: BrowserCookies,
     info: RequestInfo,
 ) -> Result<PageStep, Failure> {
     let checked = Checked::again(&app, request).await?;
-    go_on(app, checked, visitor, info).await
+    go_on(app, checked, cookies, info).await
 }
 
 /// Handles the user's decision.
@@ -172,14 +172,14 @@ pub async fn decide(
     app: App,
     request: PendingRequest,
     allow: bool,
-    visitor: BrowserCookies,
+    cookies: BrowserCookies,
     info: RequestInfo,
 ) -> Result<PageStep, Failure> {
     let now = info.now;
     let checked = Checked::again(&app, request).await?;
     // No consent is stored for an API that the user was not asked about.
     let Some(audience) = checked.audience(&app) else { return Ok(checked.without_api(&app)) };
-    let login = checked.current_login(&app, &visitor, now).await?;
+    let login = checked.current_login(&app, &cookies, now).await?;
     // The client's document may have changed since: then the user is asked again.
     let is_same = checked.flow.document == checked.addressed.client.document;
     let was_asked =
@@ -188,13 +188,13 @@ pub async fn decide(
         let message = "The user denied the request.";
         return Ok(checked.refused(&app, OAuthError::AccessDenied, message));
     }
-    match checked.assess(&app, login, &visitor, now).await? {
+    match checked.assess(&app, login, &cookies, now).await? {
         Some(AssessedLogin { login, lacking: Lacking::Nothing }) if was_asked => {
             allow_and_issue(&app, &checked, &login, info).await
         }
         // The user has signed out, or signed in as another user or with fewer factors, since the page was shown:
         // ask again.
-        assessed => next(app, (checked, &audience, assessed), visitor, info).await,
+        assessed => next(app, (checked, &audience, assessed), cookies, info).await,
     }
 }
 
@@ -251,21 +251,21 @@ fn wanted(request: &Request) -> Scopes {
 async fn go_on(
     app: App,
     checked: Checked,
-    visitor: BrowserCookies,
+    cookies: BrowserCookies,
     info: RequestInfo,
 ) -> Result<PageStep, Failure> {
     let now = info.now;
     let Some(audience) = checked.audience(&app) else { return Ok(checked.without_api(&app)) };
-    let login = checked.current_login(&app, &visitor, now).await?;
-    let assessed = checked.assess(&app, login, &visitor, now).await?;
-    next(app, (checked, &audience, assessed), visitor, info).await
+    let login = checked.current_login(&app, &cookies, now).await?;
+    let assessed = checked.assess(&app, login, &cookies, now).await?;
+    next(app, (checked, &audience, assessed), cookies, info).await
 }
 
 /// The step that the rule names for a request, its API and the login in this browser.
 async fn next(
     app: App,
     (checked, audience, assessed): (Checked, &Audience, Option<AssessedLogin>),
-    visitor: BrowserCookies,
+    cookies: BrowserCookies,
     info: RequestInfo,
 ) -> Result<PageStep, Failure> {
     let Checked { addressed, request, flow, .. } = &checked;
@@ -276,7 +276,7 @@ async fn next(
         always_ask: addressed.client.is_unprovable(&addressed.redirect),
     };
     let begun = flow.begun_at;
-    let next = interaction::next_step(&request.wishes, facts.as_ref(), policy, begun, info.now);
+    let next = interaction::next_step(&request.authn, facts.as_ref(), policy, begun, info.now);
     match (next, assessed) {
         (NextStep::Refuse(error), _) => {
             let message = match error {
@@ -301,7 +301,7 @@ async fn next(
             flow.asked = Some(login.user.id);
             flow.document.clone_from(&addressed.client.document);
             Ok(PageStep::Consent(Box::new(ConsentView {
-                sealed: SealedRequest::seal(&app, flow, &visitor)?,
+                sealed: SealedRequest::seal(&app, flow, &cookies)?,
                 answer_to: AnswerTo::Client(addressed.redirect.source()),
                 client: addressed.client,
                 user: login.user,
@@ -311,11 +311,11 @@ async fn next(
         }
         (NextStep::StepUp, Some(assessed)) => {
             let Checked { addressed, flow, .. } = checked;
-            let step = assessed.step_up(&app, flow, &visitor);
+            let step = assessed.step_up(&app, flow, &cookies);
             step.or_else(|stop| refuse(&app, &addressed, stop))
         }
         (NextStep::Login | NextStep::StepUp | NextStep::Issue | NextStep::Consent, _) => {
-            log_in(&app, checked.flow, &visitor)
+            log_in(&app, checked.flow, &cookies)
         }
     }
 }
@@ -342,6 +342,9 @@ async fn remember(
     if before.is_some_and(|before| all.is_within(&before.scopes)) {
         return Ok(false);
     }
+    // In the order of a deletion: first the user, then the consent. The other way round several decisions during a deletion
+    // are a deadlock on PostgreSQL.
+    users::hold_any(tx, user).await?;
     let key = consents::ConsentKey { user, client_id, audience };
     consents::remember(tx, key, &all, now).await?;
     if let Some(document) = &document {

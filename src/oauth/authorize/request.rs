@@ -162,7 +162,7 @@ pub(in crate::oauth) async fn check(
     if dpop_jkt.as_ref().is_some_and(|jkt| !pkce::is_challenge(jkt)) {
         return Err(invalid("dpop_jkt is not the thumbprint of a key.").into());
     }
-    let (wishes, asked_claims) = wishes(app, params).await?;
+    let (authn, asked_claims) = authn_request(app, params).await?;
     let NarrowedForUser { narrowed, dropped } = narrow_for_user(app, client, params).await?;
     let openid = narrowed.scopes.scopes().contains(OPENID);
     let policy = client.metadata.pkce_policy();
@@ -179,7 +179,7 @@ pub(in crate::oauth) async fn check(
         audience: narrowed.audience,
         nonce,
         code_challenge,
-        wishes,
+        authn,
         asked_claims: asked_claims.only(|scope| client.may_request_scope(scope)),
         dpop_jkt,
         login_hint: params.text("login_hint").filter(|hint| hint.len() <= MAX_LOGIN_HINT),
@@ -248,7 +248,10 @@ fn no_challenge(client: &Client, nonce: bool) -> Refusal {
     ))
 }
 
-async fn wishes(app: &App, params: &Params) -> Result<(AuthnRequest, RequestedClaims), Failure> {
+async fn authn_request(
+    app: &App,
+    params: &Params,
+) -> Result<(AuthnRequest, RequestedClaims), Failure> {
     let words = params.get("prompt").unwrap_or_default().split(' ').filter(|word| !word.is_empty());
     let prompt = words.map(str::parse).collect::<Result<Vec<Prompt>, _>>();
     let mut prompt = prompt

@@ -95,7 +95,7 @@ async fn dawdle(server: &Process, head: &str, more: &[u8]) -> Duration {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn slow_ones_are_turned_out_and_others_are_served() {
+async fn slow_requests_are_closed_and_others_are_served() {
     let mut server = Launch::new().in_service().start().await;
     let mut guest = Guest::arrive(&server).await;
     let before = server.resident_kib();

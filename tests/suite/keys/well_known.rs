@@ -60,7 +60,7 @@ async fn discovery_names_what_exists_and_the_configured_issuer_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn alive_and_ready() {
+async fn health_and_ready() {
     let server = Server::start(Backend::Sqlite).await;
     assert_eq!(server.get("/health").await.is(200).json(), json!({"status": "ok"}));
     let ready = server.get("/ready").await;

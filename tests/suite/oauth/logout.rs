@@ -25,7 +25,7 @@ async fn confirm(person: &Person<'_>, page: &Answer) -> Landing {
 
 /// The profile RP-Initiated Logout: normal, without state, bad addresses, bad hints, no hint.
 #[tokio::test(flavor = "multi_thread")]
-async fn logging_out_where_one_logged_in() {
+async fn rp_initiated_logout() {
     let (server, _, app) = set().await;
     let bye = BYE;
     let silent = app.url(&[("prompt", "none")]);

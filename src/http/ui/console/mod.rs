@@ -112,7 +112,7 @@ async fn enter(context: Context, action: Action) -> Result<Console, PageError> {
     if let Err(denied) = console_session::authority(here).require(action) {
         return Err(forbidden(&visited, denied).into());
     }
-    let csrf = account::token(&context.app, &visited.visit.visitor);
+    let csrf = account::token(&context.app, &visited.visit.cookies);
     Ok(Console { visited, csrf })
 }
 
@@ -151,7 +151,7 @@ async fn submitted(
     let mut form = form.or_error_page(&context)?;
     let console = enter(context, action).await?;
     let Visited { context, visit, .. } = &console.visited;
-    if !account::is_token(&context.app, &visit.visitor, &form.take("csrf")) {
+    if !account::is_token(&context.app, &visit.cookies, &form.take("csrf")) {
         return Err(stale_form(context).into());
     }
     Ok((console, form))

@@ -37,7 +37,7 @@ pub(super) fn signed_in_links(
 ) -> SignedInLinks {
     SignedInLinks {
         to_console: is_open_to(context, here),
-        csrf: account::token(&context.app, &visit.visitor),
+        csrf: account::token(&context.app, &visit.cookies),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::support::server::{Answer, on_both};
 use super::{API, CLIENTS, Place, faults, path, web};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_name_has_one_bearer() {
+async fn a_name_belongs_to_one_client_or_api() {
     on_both("client names", async |backend| {
         let place = Place::on(backend).await;
         place.shop().await;

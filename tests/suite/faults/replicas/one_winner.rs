@@ -165,7 +165,7 @@ async fn one_pushed_request_is_one_code() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_assertion_is_believed_once() {
+async fn one_assertion_is_accepted_once() {
     let Some((replicas, public, root)) = set("one assertion at two processes").await else {
         return;
     };
@@ -189,7 +189,7 @@ async fn one_assertion_is_believed_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_proof_is_believed_once() {
+async fn one_proof_is_accepted_once() {
     let Some((replicas, public, root)) = set("one proof at two processes").await else { return };
     let mine = key();
     let app = client(&replicas, &root, json!({"type": "spa"})).await;

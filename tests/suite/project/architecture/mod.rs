@@ -5,9 +5,9 @@
 //! dependency and the reason, because it is all that the author of a change reads.
 
 mod layers;
+mod libraries;
 mod links;
 mod liveness;
-mod rooms;
 pub mod source;
 mod transactions;
 
@@ -85,7 +85,7 @@ fn layers_depend_on_lower_layers_only() {
 
 #[test]
 fn a_fitting_text_is_not_shortened() {
-    approve(&rooms::remarks(&source::files("src")));
+    approve(&libraries::remarks(&source::files("src")));
 }
 
 #[test]

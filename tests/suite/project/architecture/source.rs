@@ -271,7 +271,7 @@ fn is_punct(token: Option<&TokenTree>, mark: char) -> bool {
 }
 
 #[test]
-fn paths_are_found_where_they_hide() {
+fn paths_are_found_in_groups_macros_and_attributes() {
     let file = File::read(
         "src/app/keys.rs",
         "//! crate::comment::is_no_use\n\

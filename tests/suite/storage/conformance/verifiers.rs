@@ -82,7 +82,7 @@ async fn unknown_verifiers_are_forgotten_sooner() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_young_are_those_that_came_lately_or_seldom_and_can_be_removed() {
+async fn recent_and_rare_verifiers_are_listed_and_can_be_removed() {
     on_both_stores("verifiers: the young", async |db| {
         for (name, first, last, fetches) in
             [("new", 50, 60, 9), ("old", 10, 70, 3), ("seldom", 10, 20, 2), ("newest", 90, 90, 1)]

@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn rooms_are_used_by_those_who_live_there() {
+    fn a_library_is_accepted_in_its_own_folder() {
         for (path, text) in [
             ("src/store/users.rs", "#[derive(sqlx::FromRow)] struct R;"),
             ("src/http/api/me.rs", "use actix_web::{web, HttpResponse};"),
