@@ -28,6 +28,9 @@ pub enum BackupRetention {
     },
 }
 
+/// The number of the period of a kind in which a time is.
+type Period = fn(Timestamp) -> i64;
+
 impl BackupRetention {
     /// The positions in `made` of the backups that are not kept, by the times at which they were made.
     #[must_use]
@@ -36,7 +39,7 @@ impl BackupRetention {
         let mut newest_first: Vec<usize> = (0..made.len()).collect();
         newest_first.sort_by_key(|index| (std::cmp::Reverse(made.get(*index)), *index));
         let mut kept: BTreeSet<usize> = newest_first.first().copied().into_iter().collect();
-        let kinds: [(u32, fn(Timestamp) -> i64); 3] = [(days, day), (weeks, week), (months, month)];
+        let kinds: [(u32, Period); 3] = [(days, day), (weeks, week), (months, month)];
         for (most, period) in kinds {
             let mut seen = BTreeSet::new();
             for index in &newest_first {
