@@ -20,8 +20,8 @@ use crate::domain::outcome::Fault;
 
 use super::Db;
 use super::error::failed;
-use tables::quoted;
 pub use tables::Table;
+use tables::quoted;
 pub use values::Value;
 
 /// After so many rows other tasks of the thread are let run: rows of SQLite are usually ready, so that reading them would
