@@ -1,4 +1,4 @@
-//! Copying a database from SQLite to PostgreSQL or back, and proving that the copy has the same rows.
+//! Copying a database from SQLite to PostgreSQL or back, and verifying that the copy has the same rows.
 
 use std::fs::File;
 use std::io;
@@ -10,16 +10,17 @@ use crate::domain::outcome::Fault;
 use crate::domain::pagination::PageRequest;
 use crate::domain::process_settings::DEAD_AFTER;
 use crate::store::error::is_undefined_table;
-use crate::store::table_copy::{Copier, Table};
+use crate::store::table_copy::Copier;
 use crate::store::{Db, keys, migrate, processes, users};
 
-use super::backups::table_sums::TableSums;
+use super::backups::copies::require_current_schema;
+use super::backups::table_digests::TableDigests;
 use super::backups::{BackupError, Workplace, owner, refuse_backup};
 
 /// The table of running servers, which belong to one database.
 const PROCESSES: &str = "processes";
-/// Tables that have a row in every database on which a server was started.
-const EMPTY: &[&str] = &["users", "signing_keys"];
+/// Tables that have rows in every database on which a server was started.
+const EMPTY_IF_NEW: &[&str] = &["users", "signing_keys"];
 
 /// What was copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,14 +44,7 @@ pub async fn copy(
     let _lock = lock(config, from)?;
     let source = open(config, from).await?;
     let copied = async {
-        let status = migrate::status(&source).await?;
-        if status.pending > 0 || status.foreign.is_some() || status.applied > status.known {
-            return Err(BackupError::Open(OpenError::Configuration(format!(
-                "the database to copy has schema {}, and this binary knows {}.\n  Use the binary of its server; `signet \
-                 migrate up` applies missing steps.",
-                status.applied, status.known
-            ))));
-        }
+        require_current_schema(&source, "the database to copy").await?;
         require_unserved(&source, "the database to copy").await?;
         match to {
             Database::Sqlite(path) => into_file(config, &source, path).await,
@@ -124,34 +118,31 @@ async fn into_file(config: &Config, source: &Db, path: &Path) -> Result<Database
     let migrated = migrate::up(&target).await;
     target.close().await;
     migrated?;
-    let sums = transfer(source, Copier::writing_file(file.path()).await?).await?;
-    compare(&sums, &TableSums::of_file(file.path()).await?)?;
-    owner::follow(file.path(), directory).map_err(writing)?;
+    let digests = transfer(source, Copier::writing_file(file.path()).await?).await?;
+    compare(&digests, &TableDigests::of_file(file.path()).await?)?;
+    owner::copy_owner(file.path(), directory).map_err(writing)?;
     file.as_file().sync_all().map_err(writing)?;
     file.persist_noclobber(path).map_err(|error| writing(error.error))?;
     File::open(directory).and_then(|directory| directory.sync_all()).map_err(writing)?;
-    Ok(DatabaseCopy { tables: sums.tables(), rows: sums.all_rows() })
+    Ok(DatabaseCopy { tables: digests.tables(), rows: digests.all_rows() })
 }
 
 async fn into_server(source: &Db, target: &Db) -> Result<DatabaseCopy, BackupError> {
     require_unserved_if_migrated(target).await?;
     // A database that is in use is not migrated: its server may be of another version.
     let status = migrate::status(target).await?;
-    let is_current =
-        status.pending == 0 && status.foreign.is_none() && status.applied <= status.known;
-    if status.applied > 0 && !(is_current && is_new(target).await?) {
+    if status.applied > 0 && !(status.is_current() && is_new(target).await?) {
         return Err(in_use("the PostgreSQL database"));
     }
     migrate::up(target).await?;
     let mut into = Copier::writing(target).await?;
-    // Until the end of the copy no server can put anything in.
-    let is_empty = into.lock_out(EMPTY).await?;
-    if !is_empty {
+    // Until the end of the copy no server can write to it.
+    if !into.lock_empty(EMPTY_IF_NEW).await? {
         into.discard().await;
         return Err(in_use("the PostgreSQL database"));
     }
-    let sums = transfer(source, into).await?;
-    Ok(DatabaseCopy { tables: sums.tables(), rows: sums.all_rows() })
+    let digests = transfer(source, into).await?;
+    Ok(DatabaseCopy { tables: digests.tables(), rows: digests.all_rows() })
 }
 
 async fn require_unserved_if_migrated(target: &Db) -> Result<(), BackupError> {
@@ -177,11 +168,11 @@ fn in_use(what: &str) -> BackupError {
 }
 
 /// Copies every table for good, or takes everything back.
-async fn transfer(source: &Db, mut to: Copier) -> Result<TableSums, BackupError> {
+async fn transfer(source: &Db, mut to: Copier) -> Result<TableDigests, BackupError> {
     match fill(source, &mut to).await {
-        Ok(sums) => {
+        Ok(digests) => {
             to.commit().await?;
-            Ok(sums)
+            Ok(digests)
         }
         Err(error) => {
             to.discard().await;
@@ -191,44 +182,16 @@ async fn transfer(source: &Db, mut to: Copier) -> Result<TableSums, BackupError>
 }
 
 /// Copies every table, and compares what was read with what `to` holds.
-async fn fill(source: &Db, to: &mut Copier) -> Result<TableSums, BackupError> {
+async fn fill(source: &Db, to: &mut Copier) -> Result<TableDigests, BackupError> {
     let mut from = Copier::reading(source).await?;
-    let tables = copied_tables(&mut from).await?;
-    let mut into = copied_tables(to).await?;
-    // A PostgreSQL schema may have tables of others. A SQLite database has only those of this one.
-    if source.is_sqlite() {
-        into.retain(|target| tables.iter().any(|table| table.name == target.name));
-        if let Some(missing) =
-            tables.iter().find(|table| into.iter().all(|it| it.name != table.name))
-        {
-            return Err(Fault::internal("a table is missing in the new database")
-                .with_source(missing.name.clone())
-                .into());
-        }
-    }
-    to.clear(&into).await?;
-    let mut read = TableSums::default();
-    for target in &into {
-        let table = tables.iter().find(|table| table.name == target.name);
-        let table = table.ok_or_else(|| {
-            Fault::internal("a table is missing in the database to copy")
-                .with_source(target.name.clone())
-        })?;
-        read.add_table(&table.name);
-        from.copy(table, to, target, &mut read).await?;
-    }
+    let mut read = TableDigests::default();
+    let tables = from.copy_all(to, &[PROCESSES], &mut read).await?;
     from.discard().await;
-    compare(&read, &TableSums::of_tables(to, &into).await?)?;
+    compare(&read, &TableDigests::of_tables(to, &tables).await?)?;
     Ok(read)
 }
 
-async fn copied_tables(copier: &mut Copier) -> Result<Vec<Table>, Fault> {
-    let mut tables = copier.tables().await?;
-    tables.retain(|table| table.name != PROCESSES);
-    Ok(tables)
-}
-
-fn compare(read: &TableSums, found: &TableSums) -> Result<(), BackupError> {
+fn compare(read: &TableDigests, found: &TableDigests) -> Result<(), BackupError> {
     match read.difference(found) {
         None => Ok(()),
         Some(difference) => Err(BackupError::Unusable(format!(

@@ -42,7 +42,7 @@ pub struct Manifest {
 }
 
 /// Copies a SQLite database into the empty file at `to`, as it is at one moment, and syncs the copy. The server goes on
-/// writing; its log cannot begin anew until the copy is made. `goes_on` is asked now and then, and ends the copy with
+/// writing; its log cannot begin anew until the copy is made. `may_continue` is asked now and then, and ends the copy with
 /// `false`.
 ///
 /// # Errors
@@ -50,7 +50,7 @@ pub struct Manifest {
 pub async fn snapshot(
     db: &Db,
     to: &Path,
-    goes_on: impl FnMut() -> bool + Send + 'static,
+    may_continue: impl FnMut() -> bool + Send + 'static,
 ) -> Result<(), Fault> {
     const DOING: &str = "copying the database";
     let lock_wait = db.deadlines().lock();
@@ -63,7 +63,10 @@ pub async fn snapshot(
         .pragma("trusted_schema", "OFF")
         .disable_statement_logging();
     let mut conn = options.connect().await.map_err(failed(DOING))?;
-    conn.lock_handle().await.map_err(failed(DOING))?.set_progress_handler(INSTRUCTIONS, goes_on);
+    conn.lock_handle()
+        .await
+        .map_err(failed(DOING))?
+        .set_progress_handler(INSTRUCTIONS, may_continue);
     let path = to.to_str().ok_or_else(|| Fault::internal("the path of the copy is not UTF-8"))?;
     let copied = sqlx::query("VACUUM INTO $1").bind(path).execute(&mut conn).await;
     let _ = conn.close().await;

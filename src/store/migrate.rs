@@ -42,6 +42,14 @@ pub struct Status {
     pub foreign: Option<i64>,
 }
 
+impl Status {
+    /// Whether the database has exactly the schema that this binary knows.
+    #[must_use]
+    pub const fn is_current(&self) -> bool {
+        self.pending == 0 && self.foreign.is_none() && self.applied <= self.known
+    }
+}
+
 /// One migration and whether it is applied.
 #[derive(Debug, Clone)]
 pub struct Step {

@@ -13,7 +13,7 @@ const CACHE_VERSIONS: i64 = 1_000;
 ///
 /// # Errors
 /// When the database cannot be written.
-pub async fn forget_what_waits(tx: &mut Tx) -> Result<(), Fault> {
+pub async fn delete_pending(tx: &mut Tx) -> Result<(), Fault> {
     execute!(tx, "DELETE FROM authorization_codes")?;
     execute!(tx, "DELETE FROM device_codes")?;
     execute!(tx, "DELETE FROM pushed_requests")?;

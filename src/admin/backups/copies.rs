@@ -11,10 +11,11 @@ use crate::store::table_copy::{Copier, RowSink};
 use crate::store::{Db, migrate};
 
 use super::BackupError;
-use super::table_sums::TableSums;
+use super::table_digests::TableDigests;
 use super::watch::Watch;
 
-/// Tables of a PostgreSQL database that are not copied: a restore would end or forget what is in them.
+/// Tables of a PostgreSQL database that are not copied: a restore would end or delete what is in them. Ids that were used
+/// once (`spent_ids`) are copied, or they could be used again.
 const LEFT_OUT: &[&str] = &[
     "authorization_codes",
     "browser_sessions",
@@ -29,11 +30,10 @@ const LEFT_OUT: &[&str] = &[
     "pushed_requests",
     "session_devices",
     "sessions",
-    "spent_ids",
 ];
 
-/// After how many rows of PostgreSQL the room is looked at again.
-const ROWS_BETWEEN_LOOKS: u64 = 1_000;
+/// After how many rows of PostgreSQL the free space is read again.
+const ROWS_BETWEEN_CHECKS: u64 = 1_000;
 
 /// Copies a database into the empty file at `to`, as it is at one moment, and writes into the copy what it is.
 pub(super) async fn make(
@@ -43,8 +43,8 @@ pub(super) async fn make(
     watch: Watch,
 ) -> Result<(), BackupError> {
     if db.is_sqlite() {
-        let goes_on = watch.clone();
-        let copied = snapshot(db, to, move || goes_on.goes_on()).await;
+        let may_continue = watch.clone();
+        let copied = snapshot(db, to, move || may_continue.may_continue()).await;
         copied.map_err(|fault| watch.reason().unwrap_or_else(|| without_room(fault, to)))?;
     } else {
         let copied = of_server(db, to, &watch).await;
@@ -69,59 +69,43 @@ fn without_room(fault: Fault, to: &Path) -> BackupError {
     )))
 }
 
-/// Sums of rows that end the copy when there is no room any more, or the server stops.
-struct WatchedSums<'a> {
-    sums: TableSums,
+/// Digests of the rows that are copied. Ends the copy when the disk fills, or the server stops.
+struct WatchedDigests<'a> {
+    digests: TableDigests,
     watch: &'a Watch,
     rows: u64,
 }
 
-impl RowSink for WatchedSums<'_> {
+impl RowSink for WatchedDigests<'_> {
+    fn table(&mut self, table: &str) {
+        self.digests.table(table);
+    }
+
     fn row(&mut self, table: &str, row: &[u8]) -> Result<(), Fault> {
         self.rows += 1;
-        if self.rows.is_multiple_of(ROWS_BETWEEN_LOOKS) && !self.watch.goes_on() {
+        if self.rows.is_multiple_of(ROWS_BETWEEN_CHECKS) && !self.watch.may_continue() {
             return Err(Fault::unavailable("the copy was ended"));
         }
-        self.sums.row(table, row)
+        self.digests.row(table, row)
     }
 }
 
 /// Copies the rows of a PostgreSQL database into a SQLite file of the same schema, and compares what was read with what
 /// the file holds.
 async fn of_server(db: &Db, to: &Path, watch: &Watch) -> Result<(), BackupError> {
-    let status = migrate::status(db).await?;
-    if status.pending > 0 || status.applied > status.known || status.foreign.is_some() {
-        return Err(BackupError::configuration(format!(
-            "the PostgreSQL database has schema {}, and this binary knows {}.\n  Use the binary of its servers; `signet \
-             migrate up` applies missing steps.",
-            status.applied, status.known
-        )));
-    }
+    require_current_schema(db, "the PostgreSQL database").await?;
     let file = Db::sqlite(to, false, db.deadlines()).await?;
     let migrated = migrate::up(&file).await;
     file.close().await;
     migrated?;
     let mut target = Copier::writing_file(to).await?;
-    let into = target.tables().await?;
-    target.clear(&into).await?;
     let mut source = Copier::reading(db).await?;
-    let tables = source.tables().await?;
-    let mut read = WatchedSums { sums: TableSums::default(), watch, rows: 0 };
-    for table in &into {
-        if LEFT_OUT.contains(&&*table.name) {
-            continue;
-        }
-        let from = tables.iter().find(|from| from.name == table.name);
-        let from = from.ok_or_else(|| {
-            Fault::internal("a table is missing in PostgreSQL").with_source(table.name.clone())
-        })?;
-        read.sums.add_table(&table.name);
-        source.copy(from, &mut target, table, &mut read).await?;
-    }
+    let mut read = WatchedDigests { digests: TableDigests::default(), watch, rows: 0 };
+    source.copy_all(&mut target, LEFT_OUT, &mut read).await?;
     source.discard().await;
     target.commit().await?;
-    let found = TableSums::of_file(to).await?;
-    match read.sums.difference(&found) {
+    let found = TableDigests::of_file(to).await?;
+    match read.digests.difference(&found) {
         None => Ok(()),
         Some(found) => Err(BackupError::Unusable(format!(
             "the copy is not what was read from PostgreSQL: {found}.\n  Check the disk, and try again."
@@ -129,16 +113,32 @@ async fn of_server(db: &Db, to: &Path, watch: &Watch) -> Result<(), BackupError>
     }
 }
 
+/// Refuses a database of another schema than that of this binary: its tables have other columns.
+pub(in crate::admin) async fn require_current_schema(
+    db: &Db,
+    shown: &str,
+) -> Result<(), BackupError> {
+    let status = migrate::status(db).await?;
+    if status.is_current() {
+        return Ok(());
+    }
+    Err(BackupError::configuration(format!(
+        "{shown} has schema {}, and this binary knows {}.\n  Use the binary of its server; `signet migrate up` applies \
+         missing steps.",
+        status.applied, status.known
+    )))
+}
+
 /// Writes into a copy what it is.
 async fn describe(copy: &Path, now: Timestamp, schema: i64) -> Result<(), BackupError> {
-    let sums = TableSums::of_file(copy).await?;
+    let digests = TableDigests::of_file(copy).await?;
     let mut file = BackupFile::open(copy, true).await?;
     let manifest = Manifest {
         version: build_info::VERSION.to_owned(),
         schema,
         at: now,
-        rows: sums.rows(),
-        digests: sums.digests(),
+        rows: digests.rows(),
+        digests: digests.digests(),
         keys: file.signing_keys().await?,
     };
     file.write_manifest(&manifest).await?;

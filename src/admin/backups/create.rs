@@ -17,7 +17,7 @@ use crate::store::scheduled_jobs;
 use super::verification::{Verification, verify_copy};
 use super::watch::Watch;
 use super::workplace::Workplace;
-use super::{BackupError, aside, copies, owner, room, seal, sums};
+use super::{BackupError, copies, disk_space, file_digest, owner, run_blocking, seal};
 
 /// The name of the job that makes backups, under which their times are stored.
 pub const BACKUP_JOB: &str = "backup";
@@ -48,7 +48,7 @@ pub async fn create(
 ) -> Result<Created, BackupError> {
     let in_directory = |error: io::Error| BackupError::of_file("writing to", to, &error);
     prepare_directory(to).map_err(in_directory)?;
-    room::require(&app.db, &app.config.database, to).await?;
+    disk_space::require(&app.db, &app.config.database, to).await?;
     let work = Workplace::within(to).map_err(in_directory)?;
     let copy = work.file().map_err(in_directory)?;
     let watch = Watch::new(Some(app), &app.config.database, to);
@@ -59,7 +59,7 @@ pub async fn create(
     let verification = verify_copy(&app.config, clock, copy.path(), "the copy", &scratch).await?;
     watch.check()?;
     let directory = to.to_owned();
-    aside(move || {
+    run_blocking(move || {
         fs::remove_dir_all(scratch)
             .map_err(|error| BackupError::of_file("writing to", &directory, &error))
     })
@@ -67,7 +67,7 @@ pub async fn create(
     let (is_sealed, sealed) = (!recipients.is_empty(), work.file().map_err(in_directory)?);
     let (recipients, directory) = (recipients.to_vec(), to.to_owned());
     let (at, schema) = (info.now, verification.manifest.schema);
-    let finished = aside(move || {
+    let finished = run_blocking(move || {
         let (file, digest) = sealed_for(&recipients, copy, sealed)?;
         let name = BackupName { at, schema, digest, is_sealed };
         let path = directory.join(name.to_string());
@@ -88,7 +88,7 @@ pub async fn create(
 fn prepare_directory(to: &Path) -> io::Result<()> {
     if create_directory(to)? {
         let parent = to.parent().filter(|parent| !parent.as_os_str().is_empty());
-        owner::follow(to, parent.unwrap_or(Path::new(".")))?;
+        owner::copy_owner(to, parent.unwrap_or(Path::new(".")))?;
     }
     Ok(())
 }
@@ -100,7 +100,7 @@ fn sealed_for(
     sealed: NamedTempFile,
 ) -> Result<(NamedTempFile, String), BackupError> {
     if recipients.is_empty() {
-        let digest = sums::of_file(copy.path())
+        let digest = file_digest::of_file(copy.path())
             .map_err(|error| BackupError::of_file("reading", copy.path(), &error))?;
         return Ok((copy, digest));
     }
@@ -110,7 +110,7 @@ fn sealed_for(
 
 /// Gives a whole file its name, for good. Its size.
 fn place(file: NamedTempFile, path: &Path, directory: &Path) -> io::Result<u64> {
-    owner::follow(file.path(), directory)?;
+    owner::copy_owner(file.path(), directory)?;
     file.as_file().sync_all()?;
     let bytes = file.as_file().metadata()?.len();
     file.persist_noclobber(path).map_err(|error| error.error)?;

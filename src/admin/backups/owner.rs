@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt as _, chown};
 use std::path::Path;
 
 /// Gives `path` the owner and group of `like`, if this process is root's. Does nothing otherwise.
-pub(in crate::admin) fn follow(path: &Path, like: &Path) -> io::Result<()> {
+pub(in crate::admin) fn copy_owner(path: &Path, like: &Path) -> io::Result<()> {
     if !rustix::process::geteuid().is_root() {
         return Ok(());
     }
@@ -26,11 +26,12 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("file");
         fs::write(&file, "").unwrap();
-        follow(&file, directory.path()).unwrap();
+        copy_owner(&file, directory.path()).unwrap();
         let (file, directory) = (file.metadata().unwrap(), directory.path().metadata().unwrap());
         assert_eq!((file.uid(), file.gid()), (directory.uid(), directory.gid()));
         assert!(
-            follow(Path::new("/nowhere/file"), Path::new("/nowhere")).is_err() || file.uid() != 0
+            copy_owner(Path::new("/nowhere/file"), Path::new("/nowhere")).is_err()
+                || file.uid() != 0
         );
     }
 }

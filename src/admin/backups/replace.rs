@@ -29,7 +29,7 @@ pub(super) async fn with(
 ) -> Result<Option<PathBuf>, BackupError> {
     let failed = |error: io::Error| BackupError::of_file("replacing", path, &error);
     let directory = path.parent().unwrap_or(Path::new("."));
-    owner::follow(next, if path.exists() { path } else { directory }).map_err(failed)?;
+    owner::copy_owner(next, if path.exists() { path } else { directory }).map_err(failed)?;
     File::open(next).and_then(|file| file.sync_all()).map_err(failed)?;
     let kept = if path.exists() { Some(keep(path, now).await?) } else { None };
     rename(next, path, directory).map_err(failed)?;
@@ -111,7 +111,7 @@ fn second_name(path: &Path, name: &Path) -> io::Result<bool> {
         }
         Err(_) => match copy_private(path, name) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-            copied => copied.and_then(|_| owner::follow(name, path)).map(|()| true),
+            copied => copied.and_then(|_| owner::copy_owner(name, path)).map(|()| true),
         },
         Ok(()) => Ok(true),
     }

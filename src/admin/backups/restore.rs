@@ -17,8 +17,8 @@ use crate::store::backup_file::{BackupFile, fold_log};
 use crate::store::revocations::Revoked;
 use crate::store::{restored, session_generations};
 
-use super::carry::{self, Carried};
-use super::opened::Opened;
+use super::carry_over::{self, Carried};
+use super::plain_backup::PlainBackup;
 use super::undone::{self, Undone};
 use super::verification::{self, Verification, verify_copy};
 use super::workplace::{Workplace, copy_private};
@@ -78,10 +78,11 @@ pub async fn prepare(
     let in_directory = |error: io::Error| BackupError::of_file("writing to", directory, &error);
     create_directory(&config.data_dir).map_err(in_directory)?;
     let lock = lock_out(config, "a database is not replaced while it is served")?;
-    owner::follow(&config.data_dir.join("serve.lock"), &config.data_dir).map_err(in_directory)?;
+    owner::copy_owner(&config.data_dir.join("serve.lock"), &config.data_dir)
+        .map_err(in_directory)?;
     let work = Workplace::within(directory).map_err(in_directory)?;
     // What is restored is what was verified, whatever happens to the file meanwhile.
-    let opened = Opened::of(file, identity, &work)?.in_workplace(&work)?;
+    let opened = PlainBackup::of(file, identity, &work)?.in_workplace(&work)?;
     let scratch = work.subdirectory("verification").map_err(in_directory)?;
     let clock = Arc::new(SystemClock);
     let verification = verify_copy(config, clock, opened.plain(), &opened.shown, &scratch).await?;
@@ -147,7 +148,7 @@ impl PreparedRestore {
         let app = verification::open(config, Arc::new(SystemClock)).await?;
         let renewed = async {
             let refused = match &self.undone {
-                Some(undone) => carry::over(&app, &self.kinds, undone, now).await?,
+                Some(undone) => carry_over::apply(&app, &self.kinds, undone, now).await?,
                 None => Vec::new(),
             };
             end_everything(&app, now).await?;
@@ -165,7 +166,7 @@ async fn end_everything(app: &App, now: Timestamp) -> Result<(), Failure> {
     app.run_or_nothing(&info, async |tx: &mut AuditedTx| {
         session_generations::end_all(tx).await?;
         tx.cut(Revoked::Everything).await?;
-        restored::forget_what_waits(tx).await?;
+        restored::delete_pending(tx).await?;
         restored::raise_cache_version(tx).await?;
         tx.app().replace_refresh_keys(tx, now).await?;
         tx.record(&Event::new(EventKind::BackupRestored)).await?;

@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::domain::backup_name::BackupName;
 use crate::domain::backup_retention::BackupRetention;
 
-use super::{BackupError, aside, sums};
+use super::{BackupError, file_digest, run_blocking};
 
 /// What became of the backups in a directory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub struct Retained {
 /// When the directory cannot be read.
 pub async fn retain(directory: &Path, keep: BackupRetention) -> Result<Retained, BackupError> {
     let directory = directory.to_owned();
-    aside(move || {
+    run_blocking(move || {
         retained(&directory, keep)
             .map_err(|error| BackupError::of_file("removing old backups in", &directory, &error))
     })
@@ -46,7 +46,7 @@ fn retained(directory: &Path, keep: BackupRetention) -> io::Result<Retained> {
         let Some(name) = BackupName::parse(&file).filter(|_| entry.path().is_file()) else {
             continue;
         };
-        match sums::of_file(&entry.path()) {
+        match file_digest::of_file(&entry.path()) {
             Ok(digest) if digest == name.digest => verified.push((name.at, file)),
             Ok(_) => outcome.damaged.push(file),
             Err(error) => outcome.failed.push(format!("{file} cannot be read: {error}")),
@@ -78,7 +78,7 @@ mod tests {
         let path = directory.join("new");
         fs::write(&path, content).unwrap();
         let at = Timestamp::parse(at).unwrap();
-        let digest = sums::of_file(&path).unwrap();
+        let digest = file_digest::of_file(&path).unwrap();
         let name = BackupName { at, schema: 35, digest, is_sealed: false }.to_string();
         fs::rename(&path, directory.join(&name)).unwrap();
         name

@@ -10,7 +10,7 @@ use crate::crypto::age::{self, Identity};
 use crate::domain::age_key::Recipient;
 
 use super::BackupError;
-use super::sums::{self, Summed};
+use super::file_digest::{self, Summed};
 
 /// Seals `plain` into `sealed`, reads the result back and compares. The beginning of its digest.
 ///
@@ -26,7 +26,7 @@ pub(super) fn seal(
     age::seal(recipients, BufReader::new(from), &mut to).map_err(failed)?;
     let written = to.finish();
     sealed.as_file().sync_all().map_err(failed)?;
-    let found = sums::of_file(sealed.path()).map_err(failed)?;
+    let found = file_digest::of_file(sealed.path()).map_err(failed)?;
     if found != written {
         return Err(BackupError::Unusable(format!(
             "the disk does not hold what was written to {}: its digest begins with {found}, not {written}.\n  \

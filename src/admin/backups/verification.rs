@@ -1,4 +1,4 @@
-//! The verification that a copy of the database is a backup: it is sound, complete, opens with the master key, and serves.
+//! Verifies that a copy of the database is a backup: it is sound, complete, opens with the master key, and serves.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,15 +19,15 @@ use crate::domain::request_info::RequestInfo;
 use crate::store::backup_file::{BackupFile, Manifest};
 use crate::store::{Db, clients, keys, migrate};
 
-use super::table_sums::TableSums;
+use super::table_digests::TableDigests;
 use super::workplace::copy_private;
-use super::{BackupError, aside};
+use super::{BackupError, run_blocking};
 
-mod found;
+mod error;
 mod probe;
 mod samples;
 
-use found::{Found, is_of_the_environment};
+use error::{VerifyError, is_of_the_environment};
 
 /// How much longer than a server the verification waits for the database: it has it for itself, and is in no hurry.
 const PATIENCE: u32 = 60;
@@ -50,20 +50,20 @@ pub(super) async fn verify_copy(
     shown: &str,
     scratch: &Path,
 ) -> Result<Verification, BackupError> {
-    let unusable = |found: Found| match found {
-        Found::Unusable(found) => BackupError::Unusable(format!(
+    let refused = |error: VerifyError| match error {
+        VerifyError::Unusable(found) => BackupError::Unusable(format!(
             "{shown} cannot be used as a backup: {found}.\n  Use or make another one."
         )),
-        Found::Hindered(fault) => BackupError::Open(OpenError::TryAgain(format!(
-            "{shown} could not be verified: {fault}.\n  This says nothing about the backup. Check that there is room in {}, \
-             and try again.",
+        VerifyError::Environment(fault) => BackupError::Open(OpenError::TryAgain(format!(
+            "{shown} could not be verified: {fault}.\n  The backup itself may be intact. Check that there is room in {}, and \
+             try again.",
             scratch.parent().unwrap_or(scratch).display()
         ))),
-        Found::Newer(schema) => newer(shown, schema, migrate::known()),
+        VerifyError::NewerSchema(schema) => newer(shown, schema, migrate::known()),
     };
-    let manifest = examine(file).await.map_err(unusable)?;
+    let manifest = examine(file).await.map_err(refused)?;
     let (from, to) = (file.to_owned(), scratch.join("signet.db"));
-    let copied = aside(move || {
+    let copied = run_blocking(move || {
         copy_private(&from, &to).map_err(|error| BackupError::of_file("copying", &from, &error))
     });
     let bytes = copied.await?;
@@ -72,40 +72,40 @@ pub(super) async fn verify_copy(
     let mut config = on(config, scratch);
     config.master_key = Some(Secret::new(random(&SystemEntropy)));
     config.master_key_old = Some(key);
-    let app = open(config, clock).await.map_err(|error| match reason(&error, scratch) {
-        Some(reason) => unusable(Found::Unusable(reason)),
-        None => error,
+    let app = open(config, clock).await.map_err(|error| match reason(error, scratch) {
+        Ok(reason) => refused(reason),
+        Err(error) => error,
     })?;
     let outcome = exercise(&app).await;
     app.db.close().await;
-    outcome.map_err(unusable)?;
+    outcome.map_err(refused)?;
     Ok(Verification { manifest, bytes })
 }
 
-/// Why the copy in `scratch` cannot be opened, if the reason is in the copy: it was prepared with the right master key, so
-/// the reason is there unless the text is about something else.
-fn reason(error: &BackupError, scratch: &Path) -> Option<String> {
+/// Why the copy in `scratch` cannot be opened: it was prepared with the right master key, so the reason is in the copy unless
+/// the text is about something else.
+fn reason(error: BackupError, scratch: &Path) -> Result<VerifyError, BackupError> {
+    let copy = scratch.join("signet.db").display().to_string();
     match error {
-        BackupError::Open(OpenError::Failed(fault)) => Some(fault.to_string()),
-        BackupError::Open(OpenError::Configuration(text)) => {
-            let copy = scratch.join("signet.db").display().to_string();
+        BackupError::Open(OpenError::Failed(fault)) => Ok(fault.into()),
+        BackupError::Open(OpenError::Configuration(text)) if text.contains(&copy) => {
             let first = text.lines().next().unwrap_or_default();
             let first = first.strip_suffix('.').unwrap_or(first);
-            first.contains(&copy).then(|| first.replace(&copy, "a copy of it"))
+            Ok(first.replace(&copy, "a copy of it").into())
         }
-        _ => None,
+        error => Err(error),
     }
 }
 
-/// What the file says about itself, if it is sound and has all its rows.
-async fn examine(file: &Path) -> Result<Manifest, Found> {
+/// The manifest of the file, if the file is sound and has all its rows.
+async fn examine(file: &Path) -> Result<Manifest, VerifyError> {
     let mut copy = BackupFile::open(file, false).await?;
     let manifest = copy.manifest().await?;
     let manifest = manifest.ok_or_else(|| {
         "it has no manifest, so it was not made by signet backup create".to_owned()
     })?;
     if manifest.schema > migrate::known() {
-        return Err(Found::Newer(manifest.schema));
+        return Err(VerifyError::NewerSchema(manifest.schema));
     }
     if let Some(found) = copy.check().await?.first() {
         return Err(format!("SQLite says: {found}").into());
@@ -115,7 +115,7 @@ async fn examine(file: &Path) -> Result<Manifest, Found> {
         return Err(format!("the signing key {kid} is missing").into());
     }
     copy.close().await?;
-    let found = TableSums::of_file(file).await?;
+    let found = TableDigests::of_file(file).await?;
     let rows = found.rows();
     for (table, count) in &manifest.rows {
         match rows.get(table) {
@@ -224,7 +224,7 @@ pub(super) async fn open(config: Config, clock: Arc<dyn Clock>) -> Result<App, B
 }
 
 /// Uses the copy as a server would.
-async fn exercise(app: &App) -> Result<(), Found> {
+async fn exercise(app: &App) -> Result<(), VerifyError> {
     let now = app.now();
     let mut reader = app.db.reader().await?;
     for key in keys::signing_keys(&mut reader).await? {

@@ -9,12 +9,11 @@ use crate::config::{Config, Database};
 use crate::crypto::age::Identity;
 use crate::store::backup_file::BackupFile;
 
-use super::opened::Opened;
-use super::room;
+use super::plain_backup::PlainBackup;
 use super::verification::{self, Verification, verify_copy};
 use super::watch::Watch;
 use super::workplace::Workplace;
-use super::{BackupError, copies};
+use super::{BackupError, copies, disk_space};
 
 /// Verifies a backup on this machine.
 ///
@@ -30,7 +29,7 @@ pub async fn verify(
     let work = Workplace::within(beside.unwrap_or(Path::new(".")))
         .or_else(|_| Workplace::within(&std::env::temp_dir()))
         .map_err(|error| BackupError::of_file("writing beside", file, &error))?;
-    let opened = Opened::of(file, identity, &work)?;
+    let opened = PlainBackup::of(file, identity, &work)?;
     let scratch = work
         .subdirectory("verification")
         .map_err(|error| BackupError::of_file("writing to", work.path(), &error))?;
@@ -74,7 +73,7 @@ pub async fn verify_database(
     let copied = async {
         verification::check_schema(&db, "the database").await?;
         create_directory(to).map_err(in_directory)?;
-        room::require(&db, &at.database, to).await?;
+        disk_space::require(&db, &at.database, to).await?;
         let work = Workplace::within(to).map_err(in_directory)?;
         let copy = work.file().map_err(in_directory)?;
         let watch = Watch::new(None, &at.database, to);

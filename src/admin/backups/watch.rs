@@ -1,26 +1,24 @@
 //! Ends a copy before its end, when the disk fills or the server stops.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use crate::app::App;
 use crate::app::startup::OpenError;
 use crate::config::Database;
 
 use super::BackupError;
-use super::room::{LEAST_PART, room};
+use super::disk_space::{ADVICE, LEAST_PART, free_and_total};
 
-/// Why a copy was ended before its end.
-const FULL: u8 = 1;
-const STOPPING: u8 = 2;
-
-/// Watches the room while a copy is made, and whether the server stops.
+/// Watches the free space while a copy is made, and whether the server stops.
 #[derive(Clone)]
 pub(super) struct Watch {
-    directories: [Option<PathBuf>; 2],
+    to: PathBuf,
+    /// The directory of a SQLite database, whose log grows while it is copied.
+    beside: Option<PathBuf>,
     app: Option<App>,
-    ended: Arc<AtomicU8>,
+    /// Why the copy was ended. It stays: the copy is of no use any more.
+    ended: Arc<OnceLock<String>>,
 }
 
 impl Watch {
@@ -30,45 +28,48 @@ impl Watch {
             Database::Sqlite(path) => path.parent().map(Path::to_owned),
             Database::Postgres(_) => None,
         };
-        let directories = [Some(to.to_owned()), beside];
-        Self { directories, app: app.cloned(), ended: Arc::default() }
+        Self { to: to.to_owned(), beside, app: app.cloned(), ended: Arc::default() }
     }
 
-    /// Whether the copy goes on.
-    pub(super) fn goes_on(&self) -> bool {
-        let is_low =
-            |directory: &PathBuf| room(directory).is_ok_and(|(free, all)| free < all / LEAST_PART);
-        let ended = if self.app.as_ref().is_some_and(|app| app.is_draining()) {
-            STOPPING
-        } else if self.directories.iter().flatten().any(is_low) {
-            FULL
-        } else {
-            return true;
-        };
-        self.ended.store(ended, Ordering::Relaxed);
+    /// Whether the copy may continue.
+    pub(super) fn may_continue(&self) -> bool {
+        let Some(reason) = self.reason_now() else { return true };
+        let _ = self.ended.set(reason);
         false
+    }
+
+    fn reason_now(&self) -> Option<String> {
+        if self.app.as_ref().is_some_and(App::is_draining) {
+            let text =
+                "the server stops, so the copy was ended.\n  It is made after the next start.";
+            return Some(text.to_owned());
+        }
+        let is_low = |directory: &Path| {
+            free_and_total(directory).is_ok_and(|(free, all)| free < all / LEAST_PART)
+        };
+        let low = |directory: &Path, advice: &str| {
+            format!(
+                "less than 5 % of the disk of {} is free, so the copy was ended.\n  {advice}.",
+                directory.display()
+            )
+        };
+        if is_low(&self.to) {
+            return Some(low(&self.to, ADVICE));
+        }
+        self.beside
+            .as_deref()
+            .filter(|beside| is_low(beside))
+            .map(|beside| low(beside, "Free some of it"))
     }
 
     /// Refuses to go on between two steps.
     pub(super) fn check(&self) -> Result<(), BackupError> {
-        if self.goes_on() {
-            return Ok(());
-        }
+        self.may_continue();
         self.reason().map_or(Ok(()), Err)
     }
 
     /// Why it ended, if it was ended from here.
     pub(super) fn reason(&self) -> Option<BackupError> {
-        let text = match self.ended.load(Ordering::Relaxed) {
-            FULL => {
-                "less than 5 % of the disk is free, so the copy was ended.\n  Make room, or name another directory in --to \
-                 or SIGNET_BACKUP_DIR."
-            }
-            STOPPING => {
-                "the server stops, so the copy was ended.\n  It is made after the next start."
-            }
-            _ => return None,
-        };
-        Some(BackupError::Open(OpenError::TryAgain(text.to_owned())))
+        self.ended.get().map(|text| BackupError::Open(OpenError::TryAgain(text.clone())))
     }
 }

@@ -110,7 +110,7 @@ impl Link for Reader {
 /// a deadline its callers would wait forever.
 ///
 /// Its type is erased: the compiler proves `Send` of a use case along every path to a statement again, and the
-/// driver's futures are deep. Concrete types here made that five minutes of each build.
+/// driver's futures are deep. Concrete types here made a check of the library more than three times as long.
 ///
 /// # Errors
 /// The error of the database; unavailable when it does not answer in time.

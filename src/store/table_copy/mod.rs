@@ -37,6 +37,8 @@ const BYTES: usize = 1024 * 1024;
 
 /// Sees every row of every table that is read.
 pub trait RowSink: Send {
+    /// A table whose rows follow, if it has any.
+    fn table(&mut self, table: &str);
     /// A row in its canonical form, which is the same on both databases.
     ///
     /// # Errors
@@ -125,6 +127,12 @@ impl Copier {
         }
     }
 
+    /// Whether this is a SQLite database.
+    #[must_use]
+    pub const fn is_sqlite(&self) -> bool {
+        matches!(self.conn, CopyConn::Sqlite(_))
+    }
+
     fn rows<'c>(&'c mut self, table: &'c Table) -> BoxStream<'c, Result<Vec<Value>, Fault>> {
         match &mut self.conn {
             CopyConn::Sqlite(conn) => sqlite::rows(conn, table),
@@ -137,6 +145,7 @@ impl Copier {
     /// # Errors
     /// When it cannot be read.
     pub async fn read(&mut self, table: &Table, sink: &mut dyn RowSink) -> Result<(), Fault> {
+        sink.table(&table.name);
         let mut rows = self.rows(table);
         let (mut canonical, mut read) = (Vec::new(), 0_usize);
         while let Some(row) = rows.try_next().await? {
@@ -165,6 +174,7 @@ impl Copier {
             return Err(Fault::internal("two tables have other columns")
                 .with_source(format!("{} and {}", table.name, into.name)));
         }
+        sink.table(&table.name);
         let mut rows = self.rows(table);
         let (mut batch, mut bytes, mut canonical) = (Vec::new(), 0, Vec::new());
         while let Some(row) = rows.try_next().await? {
@@ -183,6 +193,37 @@ impl Copier {
         if batch.is_empty() { Ok(()) } else { to.insert(into, &batch).await }
     }
 
+    /// Replaces the rows of every table of `to` by those of the same table here, and shows them to `sink`. The tables named
+    /// in `left_out` have no rows afterwards. A PostgreSQL schema may have other tables: those of the SQLite side count.
+    /// Returns the tables that were copied, as `to` has them.
+    ///
+    /// # Errors
+    /// When a table is missing on one side, or cannot be read or written.
+    pub async fn copy_all(
+        &mut self,
+        to: &mut Self,
+        left_out: &[&str],
+        sink: &mut dyn RowSink,
+    ) -> Result<Vec<Table>, Fault> {
+        let (sources, mut targets) = (self.tables().await?, to.tables().await?);
+        let named = |tables: &[Table], name: &str| tables.iter().any(|table| table.name == name);
+        let ours = if self.is_sqlite() { sources.clone() } else { targets.clone() };
+        targets.retain(|target| named(&ours, &target.name));
+        let is_missing =
+            |table: &&Table| !named(&sources, &table.name) || !named(&targets, &table.name);
+        if let Some(missing) = ours.iter().find(is_missing) {
+            return Err(Fault::internal("a table is missing").with_source(missing.name.clone()));
+        }
+        to.clear(&targets).await?;
+        targets.retain(|target| !left_out.contains(&&*target.name));
+        for target in &targets {
+            for source in sources.iter().filter(|source| source.name == target.name) {
+                self.copy(source, to, target, sink).await?;
+            }
+        }
+        Ok(targets)
+    }
+
     async fn insert(&mut self, table: &Table, rows: &[Vec<Value>]) -> Result<(), Fault> {
         let inserted = match &mut self.conn {
             CopyConn::Sqlite(conn) => sqlite::insert(conn, table, rows).await,
@@ -196,12 +237,12 @@ impl Copier {
         })
     }
 
-    /// Locks `tables` of a PostgreSQL database until the end of the transaction, and tells whether they are empty. A SQLite
-    /// file that is written belongs to this copier anyway.
+    /// Locks `tables` of a PostgreSQL database until the end of the transaction. False if one of them has rows. A SQLite file
+    /// that is written belongs to this copier anyway.
     ///
     /// # Errors
     /// When they cannot be locked or read.
-    pub async fn lock_out(&mut self, tables: &[&str]) -> Result<bool, Fault> {
+    pub async fn lock_empty(&mut self, tables: &[&str]) -> Result<bool, Fault> {
         for table in tables.iter().map(|table| quoted(table)) {
             let any = AssertSqlSafe(format!("SELECT 1 FROM {table} LIMIT 1"));
             let row = match &mut self.conn {

@@ -129,6 +129,41 @@ async fn only_a_database_at_rest_is_copied_into_a_new_one() {
     assert!(!left.iter().any(|name| name.ends_with(".db")), "{left:?}");
 }
 
+/// A backup is restored, which ends its sessions. As the source of a copy they would be valid again, and a server that
+/// opened it would change the file.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_is_not_taken_for_a_database() {
+    let Some(url) = fresh("copies of backups").await else { return };
+    let place = inhabited();
+    let file = super::backup(&place);
+    let before = std::fs::read(&file).unwrap();
+    let backup = format!("sqlite://{}", file.display());
+    let copied = place.run(&["db", "copy", "--from", &backup, "--to", &url]);
+    copied.refused(78, &["is a backup", "signet backup restore"]);
+    let verified = place.run(&["backup", "verify", "--database", &backup]);
+    verified.refused(78, &["is a backup", "signet backup restore"]);
+    assert!(std::fs::read(&file).unwrap() == before, "the backup was changed");
+}
+
+/// Its server may be of an earlier version, which could not read the schema of this one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_in_use_is_not_migrated() {
+    let Some(url) = fresh("copies into an older database").await else { return };
+    let on_postgres = Place::empty().with("SIGNET_DATABASE_URL", &url);
+    drop(on_postgres.serve());
+    let mut database = PgConnection::connect(&url).await.unwrap();
+    let older = "DELETE FROM processes; DROP TABLE scheduled_jobs; \
+                 DELETE FROM _sqlx_migrations WHERE version = 35";
+    database.execute(sqlx::raw_sql(older)).await.unwrap();
+    let place = inhabited();
+    place.run(&["db", "copy", "--to", &url]).refused(5, &["in use"]);
+    let found: Option<String> = sqlx::query_scalar("SELECT to_regclass('scheduled_jobs')::text")
+        .fetch_one(&mut database)
+        .await
+        .unwrap();
+    assert_eq!(found, None);
+}
+
 /// PostgreSQL has no texts with a NUL. Where SQLite has one, the table is named.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_text_that_postgresql_cannot_hold_is_named() {

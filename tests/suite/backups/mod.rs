@@ -3,10 +3,10 @@
 mod created;
 mod damaged;
 mod database_copy;
+mod disk_space;
 mod interrupted;
 mod postgres;
 mod restored;
-mod room;
 mod scheduled;
 mod sealed;
 

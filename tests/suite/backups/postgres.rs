@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
+use sqlx::postgres::PgConnection;
+use sqlx::{Connection as _, Executor as _};
 
 use super::{PASSWORD, about, create_user, log_in, mode, refresh};
 use crate::cli::{Place, text};
@@ -29,7 +31,14 @@ async fn a_backup_of_postgresql_is_restored_into_sqlite_and_back() {
     let Some(place) = on_postgres("backups of PostgreSQL").await else { return };
     let server = place.serve();
     let tokens = server.log_in("ada").await;
+    // Ids that were used once must not be usable again; tables of others in the schema are not copied.
+    let mut database = PgConnection::connect(&place.setting("SIGNET_DATABASE_URL")).await.unwrap();
+    let others = "INSERT INTO spent_ids (hash, expires_at) VALUES ('\\x07', 9999999999999); \
+                  CREATE TABLE of_others (at timestamptz); CREATE TABLE more (n bigint)";
+    database.execute(sqlx::raw_sql(others)).await.unwrap();
     let created = place.run(&["backup", "create"]).ok().one();
+    assert_eq!(created["backup"]["rows"]["spent_ids"], 1);
+    assert_eq!(created["backup"]["rows"]["more"], Value::Null);
     let file = PathBuf::from(text(&created, "file"));
     assert_eq!(mode(&file), 0o600);
     let manifest = &created["backup"];
@@ -63,7 +72,7 @@ async fn a_backup_of_postgresql_is_restored_into_sqlite_and_back() {
 
 /// A database that was restored in another way is verified as a whole.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_is_proven_where_it_is() {
+async fn a_database_is_verified_without_a_backup() {
     let Some(place) = on_postgres("verifying a PostgreSQL database").await else { return };
     let url = place.setting("SIGNET_DATABASE_URL");
     let verified = place.run(&["backup", "verify", "--database", &url]).ok().one();

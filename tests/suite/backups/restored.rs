@@ -1,6 +1,7 @@
 //! `signet backup restore`: what it ends, what it undoes and says, and what it refuses.
 
 use serde_json::json;
+use sqlx::{Connection as _, Executor as _};
 
 use super::{
     PASSWORD, about, backup, change, create_user, inhabited, log_in, manifest, mode, names, open,
@@ -283,6 +284,27 @@ async fn a_backup_and_the_master_key_are_enough() {
     assert_eq!((&restored["kept"], &restored["undone"]), (&json!(null), &json!(null)));
     let server = new.serve();
     assert_eq!(log_in(&server, "ada", PASSWORD).await, 200);
+}
+
+/// A reader keeps the log from being moved into the file, and the last commits with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_another_process_reads_is_not_replaced() {
+    let place = inhabited();
+    let file = backup(&place);
+    let mut reader = super::open(&place.database()).await;
+    reader.execute("BEGIN").await.unwrap();
+    reader.execute("SELECT * FROM users").await.unwrap();
+    create_user(&place, "late");
+    let args = ["backup", "restore", file.to_str().unwrap(), "--yes"];
+    let refused = place.run(&args).code(75);
+    assert!(refused.err.contains("another process has"), "{}", refused.err);
+    let kept = names(&place.dir.path().join("data"));
+    assert!(!kept.iter().any(|name| name.contains("before-restore")), "{kept:?}");
+    reader.close().await.unwrap();
+    let server = place.serve();
+    assert_eq!(log_in(&server, "late", PASSWORD).await, 200);
+    drop(server);
+    place.run(&args).ok();
 }
 
 /// A damaged database is replaced as well, and kept; what it had cannot be listed.

@@ -126,6 +126,22 @@ async fn a_failed_backup_is_reported_and_tried_again_after_an_hour() {
     .await;
 }
 
+/// The first backup is due since it was first tried, also on a schedule that has no time of day.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_that_never_succeeded_is_overdue() {
+    on_both("the first backup fails", async |backend| {
+        let server = Options::on(backend).with("SIGNET_BACKUP_SCHEDULE", "6h").start().await;
+        std::fs::write(directory(&server), "a file in the place of the directory").unwrap();
+        assert_eq!(run(&server).await, BackupRun::Failed);
+        server.advance(HOUR);
+        assert_eq!(run(&server).await, BackupRun::Failed);
+        server.advance(HOUR);
+        assert_eq!(run(&server).await, BackupRun::Failed);
+        assert_eq!(value(&server, "signet_backup_overdue_seconds"), 7200.0);
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_schedule_no_backup_is_made() {
     let server = Server::start(Backend::Sqlite).await;

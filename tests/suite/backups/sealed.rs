@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::{about, backup, inhabited, mode, name_of, names, renamed};
-use crate::cli::text;
+use crate::cli::{Place, text};
 use crate::support::require;
 
 /// Whether `age` can be run; says so loudly if not.
@@ -34,6 +34,16 @@ fn identity(directory: &Path, name: &str) -> (PathBuf, String) {
 
 fn path(path: &Path) -> &str {
     path.to_str().unwrap()
+}
+
+/// A place whose backups are sealed, and the file of the identity that opens them. Nothing if there is no `age`.
+fn sealing() -> Option<(Place, PathBuf)> {
+    if is_missing() {
+        return None;
+    }
+    let place = inhabited();
+    let (ada, for_ada) = identity(place.dir.path(), "ada.txt");
+    Some((place.with("SIGNET_BACKUP_RECIPIENTS", &for_ada), ada))
 }
 
 #[test]
@@ -92,12 +102,7 @@ fn the_reference_program_opens_what_is_sealed_and_the_other_way_round() {
 
 #[test]
 fn damage_of_a_sealed_backup_is_seen_with_and_without_its_name() {
-    if is_missing() {
-        return;
-    }
-    let place = inhabited();
-    let (ada, for_ada) = identity(place.dir.path(), "ada.txt");
-    let place = place.with("SIGNET_BACKUP_RECIPIENTS", &for_ada);
+    let Some((place, ada)) = sealing() else { return };
     let sealed = backup(&place);
     let bytes = std::fs::read(&sealed).unwrap();
     let verify =
@@ -123,12 +128,7 @@ fn damage_of_a_sealed_backup_is_seen_with_and_without_its_name() {
 
 #[test]
 fn a_sealed_backup_is_restored_with_its_identity() {
-    if is_missing() {
-        return;
-    }
-    let place = inhabited();
-    let (ada, for_ada) = identity(place.dir.path(), "ada.txt");
-    let place = place.with("SIGNET_BACKUP_RECIPIENTS", &for_ada);
+    let Some((place, ada)) = sealing() else { return };
     let sealed = backup(&place);
     place
         .run_with(&["user", "create", "late", "--password-file", "-"], b"plaid sofa under rain")

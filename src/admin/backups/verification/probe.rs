@@ -18,15 +18,17 @@ use crate::domain::user_email::EmailChange;
 use crate::identity::login::{self, LoginOutcome, LoginRequest, RequestedAccess};
 use crate::identity::refresh;
 
-use super::found::{Found, is_of_the_environment};
+use super::error::{VerifyError, is_of_the_environment};
 use super::text_of;
 
 /// Goes the way of a user through the copy.
-pub(super) async fn sign_in(app: &App, now: Timestamp) -> Result<(), Found> {
+pub(super) async fn sign_in(app: &App, now: Timestamp) -> Result<(), VerifyError> {
     let failed = |step: &'static str| {
         move |failure| match failure {
-            Failure::Failed(fault) if is_of_the_environment(&fault) => Found::Hindered(fault),
-            failure => Found::Unusable(format!(
+            Failure::Failed(fault) if is_of_the_environment(&fault) => {
+                VerifyError::Environment(fault)
+            }
+            failure => VerifyError::Unusable(format!(
                 "a user who was added to the copy cannot {step} ({})",
                 text_of(failure)
             )),

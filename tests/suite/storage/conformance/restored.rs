@@ -27,7 +27,7 @@ async fn waiting_rows_are_deleted_and_caches_are_read_again() {
             )
         })
         .await;
-        commit(&db, async |tx| restored::forget_what_waits(tx).await).await;
+        commit(&db, async |tx| restored::delete_pending(tx).await).await;
         assert_eq!(count!(&db, "SELECT count(*) FROM pushed_requests"), 0);
         assert_eq!(count!(&db, "SELECT count(*) FROM login_limits"), 0);
         // Used-up ids stay used up.

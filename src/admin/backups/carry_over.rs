@@ -19,7 +19,7 @@ pub enum Carried {
 
 /// Does again what `undone` names of these kinds. What the rules refuse, such as disabling the only administrator, is
 /// returned in words.
-pub(super) async fn over(
+pub(super) async fn apply(
     app: &App,
     kinds: &[Carried],
     undone: &Undone,

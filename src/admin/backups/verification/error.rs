@@ -1,22 +1,23 @@
-//! What the verification of a copy found, and whether it is about the copy or about the machine.
+//! Why a copy was not verified, and whether the copy or the machine is the reason.
 
 use crate::domain::outcome::{Fault, FaultKind};
 use crate::store::error::is_damage;
 
 /// Why a copy was not verified.
-pub(super) enum Found {
+#[derive(Debug)]
+pub(super) enum VerifyError {
     /// It is damaged, incomplete or does not work.
     Unusable(String),
     /// It was made by a newer Signet, with this schema.
-    Newer(i64),
+    NewerSchema(i64),
     /// Something else failed, such as the disk.
-    Hindered(Fault),
+    Environment(Fault),
 }
 
-impl From<Fault> for Found {
+impl From<Fault> for VerifyError {
     fn from(fault: Fault) -> Self {
         if is_of_the_environment(&fault) {
-            Self::Hindered(fault)
+            Self::Environment(fault)
         } else {
             Self::Unusable(fault.to_string())
         }
@@ -28,7 +29,7 @@ pub(super) fn is_of_the_environment(fault: &Fault) -> bool {
     fault.kind == FaultKind::Unavailable && !is_damage(fault)
 }
 
-impl From<String> for Found {
+impl From<String> for VerifyError {
     fn from(text: String) -> Self {
         Self::Unusable(text)
     }

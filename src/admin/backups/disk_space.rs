@@ -1,4 +1,4 @@
-//! The room that a backup needs, before and while it is made.
+//! The disk space that a backup needs, before and while it is made.
 
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
@@ -19,6 +19,10 @@ const LOG: (u64, u64) = (64 * MIB, 2048 * MIB);
 /// A copy ends when less than one part in so many of the file system is free.
 pub(super) const LEAST_PART: u64 = 20;
 
+/// What to do about a full disk of the directory of backups.
+pub(super) const ADVICE: &str =
+    "Free some of it, or name another directory in --to or SIGNET_BACKUP_DIR";
+
 /// Refuses to begin without room in `to` for the copy, the copy that is verified and the sealed one, and beside the
 /// database for its log.
 pub(super) async fn require(db: &Db, database: &Database, to: &Path) -> Result<(), BackupError> {
@@ -30,24 +34,29 @@ pub(super) async fn require(db: &Db, database: &Database, to: &Path) -> Result<(
         if is_one_file_system(beside, to) {
             needed += log;
         } else {
-            require_free(beside, log, "the write-ahead log, which grows while the copy is made")?;
+            let what = "for the write-ahead log, which grows while the copy is made";
+            require_free(beside, log, what, "Free some of it")?;
         }
     }
-    let what = "three copies of the database and what is written meanwhile";
-    require_free(to, needed, what)
+    let what = "for three copies of the database and what is written meanwhile";
+    require_free(to, needed, what, ADVICE)
 }
 
-fn require_free(directory: &Path, needed: u64, what: &str) -> Result<(), BackupError> {
-    let looking = |error| BackupError::of_file("looking for room in", directory, &error);
-    let (free, all) = room(directory).map_err(looking)?;
+fn require_free(
+    directory: &Path,
+    needed: u64,
+    what: &str,
+    advice: &str,
+) -> Result<(), BackupError> {
+    let reading = |error| BackupError::of_file("reading the free space of", directory, &error);
+    let (free, all) = free_and_total(directory).map_err(reading)?;
     // Below this part the copy would be ended before its end.
     let needed = needed.saturating_add(all / LEAST_PART);
     if free >= needed {
         return Ok(());
     }
     Err(BackupError::Open(OpenError::TryAgain(format!(
-        "{} has {} MiB free, and a backup needs {} MiB there: {what}, and 5 % of the disk.\n  Make room, or name another directory in --to or \
-         SIGNET_BACKUP_DIR.",
+        "{} has {} MiB free, and a backup needs {} MiB there: {what}, and 5 % of the disk.\n  {advice}.",
         directory.display(),
         free / MIB,
         needed.div_ceil(MIB)
@@ -60,7 +69,7 @@ fn is_one_file_system(one: &Path, other: &Path) -> bool {
 }
 
 /// The bytes that are free for an unprivileged process on the file system of `directory`, and those in all.
-pub(super) fn room(directory: &Path) -> io::Result<(u64, u64)> {
+pub(super) fn free_and_total(directory: &Path) -> io::Result<(u64, u64)> {
     let facts = rustix::fs::statvfs(directory)?;
     let bytes = |blocks: u64| blocks.saturating_mul(facts.f_frsize);
     Ok((bytes(facts.f_bavail), bytes(facts.f_blocks)))

@@ -12,18 +12,24 @@ use crate::store::table_copy::{Copier, RowSink, Table};
 
 /// The sums of tables by their names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(in crate::admin) struct TableSums(BTreeMap<String, TableSum>);
+pub(in crate::admin) struct TableDigests(BTreeMap<String, TableDigest>);
 
 /// The sum of a table.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct TableSum {
+struct TableDigest {
     rows: i64,
     digest: [u8; 32],
 }
 
-impl RowSink for TableSums {
+impl RowSink for TableDigests {
+    fn table(&mut self, table: &str) {
+        if !self.0.contains_key(table) {
+            self.0.insert(table.to_owned(), TableDigest::default());
+        }
+    }
+
     fn row(&mut self, table: &str, row: &[u8]) -> Result<(), Fault> {
-        self.add_table(table);
+        self.table(table);
         if let Some(sum) = self.0.get_mut(table) {
             sum.rows += 1;
             add(&mut sum.digest, &Sha256Sum::of(row));
@@ -32,14 +38,7 @@ impl RowSink for TableSums {
     }
 }
 
-impl TableSums {
-    /// Knows a table that may have no rows.
-    pub(in crate::admin) fn add_table(&mut self, table: &str) {
-        if !self.0.contains_key(table) {
-            self.0.insert(table.to_owned(), TableSum::default());
-        }
-    }
-
+impl TableDigests {
     /// The sums of everything that `from` reads.
     pub(in crate::admin) async fn of(from: &mut Copier) -> Result<Self, Fault> {
         let tables = from.tables().await?;
@@ -53,7 +52,6 @@ impl TableSums {
     ) -> Result<Self, Fault> {
         let mut sums = Self::default();
         for table in tables {
-            sums.add_table(&table.name);
             from.read(table, &mut sums).await?;
         }
         Ok(sums)
@@ -115,9 +113,9 @@ fn add(sum: &mut [u8; 32], number: &[u8; 32]) {
 mod tests {
     use super::*;
 
-    fn sums(rows: &[(&str, &str)]) -> TableSums {
-        let mut sums = TableSums::default();
-        sums.add_table("empty");
+    fn sums(rows: &[(&str, &str)]) -> TableDigests {
+        let mut sums = TableDigests::default();
+        sums.table("empty");
         for (table, row) in rows {
             sums.row(table, row.as_bytes()).unwrap();
         }

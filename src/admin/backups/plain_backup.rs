@@ -8,17 +8,17 @@ use crate::crypto::age::Identity;
 use crate::domain::backup_name::BackupName;
 
 use super::workplace::{Workplace, copy_private};
-use super::{BackupError, seal, sums};
+use super::{BackupError, file_digest, seal};
 
 /// A backup that can be read.
-pub(super) struct Opened {
+pub(super) struct PlainBackup {
     /// What people know it as.
     pub(super) shown: String,
     file: PathBuf,
     unsealed: Option<NamedTempFile>,
 }
 
-impl Opened {
+impl PlainBackup {
     /// Opens `file`. If it is sealed, the plain file is made in `work`.
     pub(super) fn of(
         file: &Path,
@@ -72,8 +72,8 @@ impl Opened {
 
 /// Compares a file with the digest in the name `name`. Another name has none.
 fn check_digest(file: &Path, name: &Path, shown: &str) -> Result<(), BackupError> {
-    let found =
-        sums::of_file(file).map_err(|error| BackupError::of_file("reading", file, &error))?;
+    let found = file_digest::of_file(file)
+        .map_err(|error| BackupError::of_file("reading", file, &error))?;
     let name = name.file_name().and_then(|name| name.to_str()).and_then(BackupName::parse);
     match name {
         Some(name) if name.digest != found => Err(BackupError::Unusable(format!(
